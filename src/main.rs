@@ -1,0 +1,2 @@
+//! rowtap.
+fn main() {}
