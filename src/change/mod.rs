@@ -1,0 +1,11 @@
+//! Events to changes: groups, definitions, and the batches that encoders read.
+//!
+//! Pure: the assembler asks for what it lacks (`Step::NeedDefinition`) instead of reaching for it.
+
+mod batch;
+mod checkpoint;
+mod ledger;
+
+pub use batch::{Batch, Ddl, Group, Image, Item, Rows, RowsKind};
+pub use checkpoint::Checkpoint;
+pub use ledger::Ledger;

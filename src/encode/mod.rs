@@ -1,0 +1,32 @@
+//! Batches to the bytes of an output format.
+//!
+//! Pure and run on the encoding pool: no clock (times come with the batch), no I/O.
+
+use std::sync::Arc;
+
+use crate::change::Batch;
+
+/// Turns batches into blocks. A format is an enum inside an encoder, chosen per batch, not per row.
+pub trait Encode: Send + 'static {
+    /// What is fixed per table: topic, key columns, column names as JSON.
+    type Plan: Send + Sync + 'static;
+    /// The encoded records; reused, so an encoder clears it first.
+    type Block: Default + Send + 'static;
+
+    /// Encodes a whole batch; `plans` runs parallel to `batch.tables`.
+    ///
+    /// # Errors
+    /// A row image that contradicts its table, or a value that the format cannot hold; nothing of the block may then be
+    /// written.
+    fn encode(
+        &mut self,
+        batch: &Batch,
+        plans: &[Arc<Self::Plan>],
+        block: &mut Self::Block,
+    ) -> Result<(), EncodeError>;
+}
+
+/// Why a batch could not be encoded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {}
