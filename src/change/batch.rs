@@ -6,14 +6,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::{Checkpoint, Ledger};
 use crate::binlog::{Coordinates, Gtid};
+use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
 
 /// Whole groups, or a piece of exactly one, in stream order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch {
+    /// Where the changes come from.
+    pub origin: Arc<Origin>,
     /// When the last byte of it was received, in microseconds since 1970.
     pub received_us: i64,
     /// The bytes that `Rows::buffer` counts into. Each buffer is charged to the connector's byte budget until the last
@@ -29,6 +33,19 @@ pub struct Batch {
     pub end: Option<Checkpoint>,
     /// What the events behind this batch were, for the connector's ledger.
     pub ledger: Ledger,
+}
+
+/// The source as every record names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The connector's name.
+    pub connector: Box<str>,
+    /// The source's family.
+    pub flavour: Flavour,
+    /// The source's `server_uuid`; MariaDB has none.
+    pub server_uuid: Option<Uuid>,
+    /// The source's `server_id`.
+    pub server_id: u32,
 }
 
 /// A transaction or a single statement, as far as it shows in records.

@@ -4,8 +4,10 @@
 
 mod batch;
 mod checkpoint;
+mod definition;
 mod ledger;
 
-pub use batch::{Batch, Ddl, Group, Image, Item, Rows, RowsKind};
+pub use batch::{Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind};
 pub use checkpoint::Checkpoint;
+pub use definition::{ColumnDefinition, Definition};
 pub use ledger::Ledger;

@@ -2,6 +2,10 @@
 //!
 //! Pure and run on the encoding pool: no clock (times come with the batch), no I/O.
 
+mod block;
+
+pub use block::{Identity, Lines, Record, Records};
+
 use std::sync::Arc;
 
 use crate::change::Batch;

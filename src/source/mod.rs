@@ -1,5 +1,6 @@
 //! Where events come from.
 
+use std::future::Future;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -15,4 +16,25 @@ pub struct Chunk {
     pub received_us: i64,
     /// Whether the source had nothing more at that moment, so that what is assembled should leave.
     pub drained: bool,
+}
+
+/// A stream of binlog events.
+pub trait EventSource: Send {
+    /// Returns the next chunk, or `None` at the end of a source that ends. Cancel-safe: a dropped future loses no event.
+    ///
+    /// # Errors
+    /// Whatever ends the stream; `SourceError::is_transient` tells whether starting again may help.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Chunk>, SourceError>> + Send;
+}
+
+/// Why a source failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {}
+
+impl SourceError {
+    /// Whether starting again from the checkpoint may succeed.
+    pub fn is_transient(&self) -> bool {
+        false
+    }
 }

@@ -1,0 +1,59 @@
+//! Blocks: what an encoder leaves for a sink.
+
+use std::ops::Range;
+
+/// Records for a log such as Kafka, in one arena, in stream order.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// The bytes that all ranges count into.
+    pub arena: Vec<u8>,
+    /// The records.
+    pub records: Vec<Record>,
+    /// Per group of the batch: the values of the identity headers (source, file, position, GTID) as ranges of the arena.
+    pub groups: Vec<Identity>,
+}
+
+/// One record of a log.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Index of the table's plan in the batch; `None` for a DDL statement, which has a topic of its own.
+    pub plan: Option<u32>,
+    /// The key; `None` for a table without a primary key.
+    pub key: Option<Range<u32>>,
+    /// The value; `None` for a tombstone.
+    pub value: Option<Range<u32>>,
+    /// Index into `Records::groups`.
+    pub group: u32,
+    /// The change's sequence in its group.
+    pub sequence: u64,
+    /// The other key of a changed key: on the delete the new one, on the create the old one.
+    pub other_key: Option<Range<u32>>,
+    /// Whether the record was made from an incomplete image by the operator's choice.
+    pub partial: bool,
+}
+
+/// The parts of a group's identity, as text in the arena.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// The source's UUID, or its server id where it has none.
+    pub source: Range<u32>,
+    /// File of the group's first event.
+    pub file: Range<u32>,
+    /// Position of the group's first event, in decimal.
+    pub position: Range<u32>,
+    /// The GTID; empty for none.
+    pub gtid: Range<u32>,
+}
+
+/// Lines for files: each ends in a line feed.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// The lines of row changes.
+    pub rows: Vec<u8>,
+    /// The lines of DDL statements.
+    pub ddl: Vec<u8>,
+    /// How many row changes there are.
+    pub row_count: u64,
+    /// How many DDL statements there are.
+    pub ddl_count: u64,
+}
