@@ -1,6 +1,7 @@
 //! Blocks: what an encoder leaves for a sink.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Records for a log such as Kafka, in one arena, in stream order.
 #[derive(Debug, Default)]
@@ -9,6 +10,8 @@ pub struct Records {
     pub arena: Vec<u8>,
     /// The records.
     pub records: Vec<Record>,
+    /// Per table of the batch: the topic, from its plan.
+    pub topics: Vec<Arc<str>>,
     /// Per group of the batch: the values of the identity headers (source, file, position, GTID) as ranges of the arena.
     pub groups: Vec<Identity>,
 }
@@ -16,8 +19,8 @@ pub struct Records {
 /// One record of a log.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Index of the table's plan in the batch; `None` for a DDL statement, which has a topic of its own.
-    pub plan: Option<u32>,
+    /// Index into `Records::topics`; `None` for a DDL statement, which has a topic of its own.
+    pub topic: Option<u32>,
     /// The key; `None` for a table without a primary key.
     pub key: Option<Range<u32>>,
     /// The value; `None` for a tombstone.
@@ -48,10 +51,10 @@ pub struct Identity {
 /// Lines for files: each ends in a line feed.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The lines of row changes.
-    pub rows: Vec<u8>,
-    /// The lines of DDL statements.
-    pub ddl: Vec<u8>,
+    /// All lines, in stream order.
+    pub bytes: Vec<u8>,
+    /// Which of the bytes are lines of DDL statements, ascending; the others are row changes.
+    pub ddl: Vec<Range<usize>>,
     /// How many row changes there are.
     pub row_count: u64,
     /// How many DDL statements there are.
