@@ -1,1 +1,0 @@
-//! Counters of one connector, shared by the stages that count and the page that shows them.

@@ -1,0 +1,338 @@
+//! The counters of one connector.
+
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use super::{locked, now_us};
+use crate::change::{Checkpoint, Ledger};
+
+/// What a connector is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Not yet connected for the first time.
+    Starting,
+    /// Receives from the source.
+    Streaming,
+    /// Waits before it connects again.
+    Retrying,
+    /// Ended as asked.
+    Stopped,
+    /// Ended by a failure that a person must cure.
+    Failed,
+}
+
+impl State {
+    /// All states, in the order of a connector's life.
+    pub const ALL: [Self; 5] = [
+        Self::Starting,
+        Self::Streaming,
+        Self::Retrying,
+        Self::Stopped,
+        Self::Failed,
+    ];
+
+    /// The name as pages show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Streaming => "streaming",
+            Self::Retrying => "retrying",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Why a connector's last run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The error with its causes, in one line.
+    pub message: String,
+    /// When it happened, in microseconds since 1970.
+    pub at_us: i64,
+}
+
+/// The counters of one connector.
+#[derive(Debug)]
+pub struct Connector {
+    name: Box<str>,
+    facts: OnceLock<Vec<(&'static str, String)>>,
+    ledger: LedgerCounters,
+    bytes_received: AtomicU64,
+    bytes_encoded: AtomicU64,
+    records: AtomicU64,
+    records_delivered: AtomicU64,
+    checkpoints: AtomicU64,
+    runs: AtomicU64,
+    bytes_in_flight: AtomicU64,
+    state: AtomicU8,
+    source_time_us: AtomicI64,
+    caught_up_us: AtomicI64,
+    saved_us: AtomicI64,
+    read: Mutex<Option<Checkpoint>>,
+    durable: Mutex<Option<Checkpoint>>,
+    trouble: Mutex<Option<Trouble>>,
+    tls: Mutex<Option<String>>,
+}
+
+/// A [`Ledger`] that many threads add to.
+#[derive(Debug, Default)]
+struct LedgerCounters {
+    received: AtomicU64,
+    emitted: AtomicU64,
+    filtered: AtomicU64,
+    skipped: AtomicU64,
+    ddl: AtomicU64,
+    control: AtomicU64,
+    rolled_back: AtomicU64,
+    held: AtomicU64,
+    rows: AtomicU64,
+}
+
+/// No time: not yet, or not any more.
+const NEVER: i64 = i64::MIN;
+
+impl Connector {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            facts: OnceLock::new(),
+            ledger: LedgerCounters::default(),
+            bytes_received: AtomicU64::new(0),
+            bytes_encoded: AtomicU64::new(0),
+            records: AtomicU64::new(0),
+            records_delivered: AtomicU64::new(0),
+            checkpoints: AtomicU64::new(0),
+            runs: AtomicU64::new(0),
+            bytes_in_flight: AtomicU64::new(0),
+            state: AtomicU8::new(0),
+            source_time_us: AtomicI64::new(NEVER),
+            caught_up_us: AtomicI64::new(NEVER),
+            saved_us: AtomicI64::new(NEVER),
+            read: Mutex::new(None),
+            durable: Mutex::new(None),
+            trouble: Mutex::new(None),
+            tls: Mutex::new(None),
+        }
+    }
+
+    /// The connector's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Notes what the configuration says, by field names of SHOW REPLICA STATUS; the first call counts.
+    pub fn describe(&self, facts: Vec<(&'static str, String)>) {
+        self.facts.get_or_init(|| facts);
+    }
+
+    /// What the configuration says.
+    pub fn facts(&self) -> &[(&'static str, String)] {
+        self.facts.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds what became of a batch's events.
+    pub fn settle(&self, ledger: &Ledger) {
+        let counters = &self.ledger;
+        let Ledger {
+            received,
+            emitted,
+            filtered,
+            skipped,
+            ddl,
+            control,
+            rolled_back,
+            held,
+            rows,
+        } = *ledger;
+        for (counter, count) in [
+            (&counters.received, received),
+            (&counters.emitted, emitted),
+            (&counters.filtered, filtered),
+            (&counters.skipped, skipped),
+            (&counters.ddl, ddl),
+            (&counters.control, control),
+            (&counters.rolled_back, rolled_back),
+            (&counters.held, held),
+            (&counters.rows, rows),
+        ] {
+            add(counter, count);
+        }
+    }
+
+    /// What became of all events of this process so far.
+    pub fn ledger(&self) -> Ledger {
+        let counters = &self.ledger;
+        Ledger {
+            received: value(&counters.received),
+            emitted: value(&counters.emitted),
+            filtered: value(&counters.filtered),
+            skipped: value(&counters.skipped),
+            ddl: value(&counters.ddl),
+            control: value(&counters.control),
+            rolled_back: value(&counters.rolled_back),
+            held: value(&counters.held),
+            rows: value(&counters.rows),
+        }
+    }
+
+    /// Adds bytes that came from the source.
+    pub fn received(&self, bytes: u64) {
+        add(&self.bytes_received, bytes);
+    }
+
+    /// Adds a block that an encoder finished.
+    pub fn encoded(&self, records: u64, bytes: u64) {
+        add(&self.records, records);
+        add(&self.bytes_encoded, bytes);
+    }
+
+    /// Adds records that the target has acknowledged or made durable.
+    pub fn delivered(&self, records: u64) {
+        add(&self.records_delivered, records);
+    }
+
+    /// Notes a boundary up to which groups were read, and when the last of them was committed on the source.
+    pub fn read(&self, boundary: &Checkpoint, commit_us: i64) {
+        *locked(&self.read) = Some(boundary.clone());
+        self.source_time_us.store(commit_us, Ordering::Relaxed);
+        self.caught_up_us.store(NEVER, Ordering::Relaxed);
+    }
+
+    /// Notes that all the source had was read, at a moment in microseconds since 1970.
+    pub fn caught_up(&self, at_us: i64) {
+        self.caught_up_us.store(at_us, Ordering::Relaxed);
+    }
+
+    /// Notes a checkpoint that is durable, and when it became so, in microseconds since 1970.
+    pub fn saved(&self, checkpoint: &Checkpoint, at_us: i64) {
+        *locked(&self.durable) = Some(checkpoint.clone());
+        self.saved_us.store(at_us, Ordering::Relaxed);
+        add(&self.checkpoints, 1);
+    }
+
+    /// Notes the checkpoint from which a run starts.
+    pub fn resumed(&self, checkpoint: &Checkpoint) {
+        *locked(&self.read) = Some(checkpoint.clone());
+        *locked(&self.durable) = Some(checkpoint.clone());
+    }
+
+    /// Sets how many bytes are between the source and the target's acknowledgement.
+    pub fn in_flight(&self, bytes: u64) {
+        self.bytes_in_flight.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Notes a connection to the source and its TLS version, if it has one.
+    pub fn connected(&self, tls: Option<&str>) {
+        *locked(&self.tls) = tls.map(str::to_owned);
+        add(&self.runs, 1);
+        self.enter(State::Streaming);
+    }
+
+    /// Notes what the connector does from now on.
+    pub fn enter(&self, state: State) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Notes a failure: its message with all causes, without secrets, and when, in microseconds since 1970.
+    pub fn failed(&self, message: String, at_us: i64) {
+        *locked(&self.trouble) = Some(Trouble { message, at_us });
+    }
+
+    /// Reads everything at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        let now_us = now_us();
+        let state = self.state();
+        let read = locked(&self.read).clone();
+        let durable = locked(&self.durable).clone();
+        let settled = match (&read, &durable) {
+            (Some(read), Some(durable)) => read.coordinates == durable.coordinates,
+            _ => false,
+        };
+        Snapshot {
+            name: self.name.clone(),
+            state,
+            ledger: self.ledger(),
+            bytes_received: value(&self.bytes_received),
+            bytes_encoded: value(&self.bytes_encoded),
+            records: value(&self.records),
+            records_delivered: value(&self.records_delivered),
+            checkpoints: value(&self.checkpoints),
+            connections: value(&self.runs),
+            bytes_in_flight: value(&self.bytes_in_flight),
+            seconds_behind: self.seconds_behind(state, settled, now_us),
+            checkpoint_age: seconds_since(self.saved_us.load(Ordering::Relaxed), now_us),
+            read,
+            durable,
+            trouble: locked(&self.trouble).clone(),
+            tls: locked(&self.tls).clone(),
+        }
+    }
+
+    /// What the connector is doing.
+    pub fn state(&self) -> State {
+        let index = usize::from(self.state.load(Ordering::Relaxed));
+        State::ALL.get(index).copied().unwrap_or(State::Failed)
+    }
+
+    /// As a replica counts it: unknown while not streaming, 0 once everything read is durable and the source had no more,
+    /// else the age of the newest group read.
+    fn seconds_behind(&self, state: State, settled: bool, now_us: i64) -> Option<f64> {
+        if state != State::Streaming {
+            return None;
+        }
+        if settled && self.caught_up_us.load(Ordering::Relaxed) != NEVER {
+            return Some(0.0);
+        }
+        seconds_since(self.source_time_us.load(Ordering::Relaxed), now_us)
+    }
+}
+
+/// A connector's counters at one moment.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names are those of the functions above")]
+pub struct Snapshot {
+    pub name: Box<str>,
+    pub state: State,
+    pub ledger: Ledger,
+    pub bytes_received: u64,
+    pub bytes_encoded: u64,
+    pub records: u64,
+    pub records_delivered: u64,
+    pub checkpoints: u64,
+    pub connections: u64,
+    pub bytes_in_flight: u64,
+    pub seconds_behind: Option<f64>,
+    pub checkpoint_age: Option<f64>,
+    pub read: Option<Checkpoint>,
+    pub durable: Option<Checkpoint>,
+    pub trouble: Option<Trouble>,
+    pub tls: Option<String>,
+}
+
+impl Snapshot {
+    /// How often the connection to the source was made again.
+    pub fn reconnects(&self) -> u64 {
+        self.connections.saturating_sub(1)
+    }
+}
+
+fn seconds_since(at_us: i64, now_us: i64) -> Option<f64> {
+    (at_us != NEVER).then(|| {
+        let millis = now_us.saturating_sub(at_us).max(0) / 1000;
+        // Exact for any age below 285 years.
+        i32::try_from(millis / 1000).map_or(f64::INFINITY, f64::from)
+            + i32::try_from(millis % 1000).map_or(0.0, f64::from) / 1000.0
+    })
+}
+
+fn add(counter: &AtomicU64, count: u64) {
+    if count > 0 {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+fn value(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

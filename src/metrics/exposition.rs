@@ -1,0 +1,304 @@
+//! The counters as Prometheus reads them: OpenMetrics text 1.0.
+//!
+//! Base units, `_total` on counters, no label a table: the number of series does not grow with the source.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::exemplar::Exemplar;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::{Connector, Snapshot, State};
+use crate::change::Ledger;
+
+type Labels<'a> = Vec<(&'static str, &'a str)>;
+type Samples<'a, T> = Vec<(Labels<'a>, T)>;
+
+/// The whole page.
+pub fn text(connectors: &[Arc<Connector>]) -> Result<String, fmt::Error> {
+    let snapshots = connectors
+        .iter()
+        .map(|connector| connector.snapshot())
+        .collect();
+    let mut registry = Registry::with_prefix("rowtap");
+    registry.register_collector(Box::new(Page { snapshots }));
+    let mut out = String::new();
+    encode(&mut out, &registry)?;
+    Ok(out)
+}
+
+#[derive(Debug)]
+struct Page {
+    snapshots: Vec<Snapshot>,
+}
+
+impl Collector for Page {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        encoder
+            .encode_descriptor("build", "The program", None, MetricType::Info)?
+            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])?;
+        counters(
+            &mut encoder,
+            ("events", "Binlog events by what became of them"),
+            None,
+            self.events(),
+        )?;
+        let plain: [(_, _, Option<Unit>, fn(&Snapshot) -> u64); 7] = [
+            ("rows", "Rows of emitted events", None, |all| {
+                all.ledger.rows
+            }),
+            (
+                "received",
+                "Bytes from the source",
+                Some(Unit::Bytes),
+                |all| all.bytes_received,
+            ),
+            ("encoded", "Bytes of records", Some(Unit::Bytes), |all| {
+                all.bytes_encoded
+            }),
+            ("records", "Records that were encoded", None, |all| {
+                all.records
+            }),
+            (
+                "delivered",
+                "Records that the target has kept",
+                None,
+                |all| all.records_delivered,
+            ),
+            ("checkpoints", "Checkpoints made durable", None, |all| {
+                all.checkpoints
+            }),
+            (
+                "reconnects",
+                "Connections after the first",
+                None,
+                Snapshot::reconnects,
+            ),
+        ];
+        for (name, help, unit, count) in plain {
+            let samples = self.samples(|all| Some(count(all)));
+            counters(&mut encoder, (name, help), unit, samples)?;
+        }
+        self.gauges(&mut encoder)
+    }
+}
+
+impl Page {
+    fn gauges(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        gauges(
+            encoder,
+            ("state", "1 for the state that a connector is in"),
+            None,
+            self.states(),
+        )?;
+        gauges(
+            encoder,
+            ("in_flight", "Bytes read and not yet kept by the target"),
+            Some(Unit::Bytes),
+            self.samples(|all| Some(all.bytes_in_flight)),
+        )?;
+        gauges(
+            encoder,
+            (
+                "source_lag",
+                "Age of the newest change read, 0 once all is delivered",
+            ),
+            Some(Unit::Seconds),
+            self.samples(|all| all.seconds_behind),
+        )?;
+        gauges(
+            encoder,
+            ("checkpoint_age", "Time since the checkpoint was saved"),
+            Some(Unit::Seconds),
+            self.samples(|all| all.checkpoint_age),
+        )
+    }
+
+    fn samples<T>(&self, value: impl Fn(&Snapshot) -> Option<T>) -> Samples<'_, T> {
+        self.snapshots
+            .iter()
+            .filter_map(|all| Some((vec![("connector", &*all.name)], value(all)?)))
+            .collect()
+    }
+
+    fn events(&self) -> Samples<'_, u64> {
+        let classes: [(_, fn(&Ledger) -> u64); 8] = [
+            ("received", |ledger| ledger.received),
+            ("emitted", |ledger| ledger.emitted),
+            ("filtered", |ledger| ledger.filtered),
+            ("skipped", |ledger| ledger.skipped),
+            ("ddl", |ledger| ledger.ddl),
+            ("control", |ledger| ledger.control),
+            ("rolled_back", |ledger| ledger.rolled_back),
+            ("held", |ledger| ledger.held),
+        ];
+        self.labelled("class", &classes, |all, count| count(&all.ledger))
+    }
+
+    fn states(&self) -> Samples<'_, u64> {
+        let states = State::ALL.map(|state| (state.name(), state));
+        self.labelled("state", &states, |all, state| {
+            u64::from(all.state == *state)
+        })
+    }
+
+    fn labelled<K, T>(
+        &self,
+        label: &'static str,
+        kinds: &[(&'static str, K)],
+        value: impl Fn(&Snapshot, &K) -> T,
+    ) -> Samples<'_, T> {
+        let mut samples = Vec::new();
+        for all in &self.snapshots {
+            for (name, kind) in kinds {
+                let labels = vec![("connector", &*all.name), (label, *name)];
+                samples.push((labels, value(all, kind)));
+            }
+        }
+        samples
+    }
+}
+
+fn counters(
+    encoder: &mut DescriptorEncoder,
+    (name, help): (&str, &str),
+    unit: Option<Unit>,
+    samples: Samples<'_, u64>,
+) -> Result<(), fmt::Error> {
+    let mut metric = encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Counter)?;
+    for (labels, count) in samples {
+        metric
+            .encode_family(&labels.as_slice())?
+            .encode_counter(&count, None::<&Exemplar<[(&str, &str); 0], u64>>)?;
+    }
+    Ok(())
+}
+
+fn gauges<T: prometheus_client::encoding::EncodeGaugeValue>(
+    encoder: &mut DescriptorEncoder,
+    (name, help): (&str, &str),
+    unit: Option<Unit>,
+    samples: Samples<'_, T>,
+) -> Result<(), fmt::Error> {
+    let mut metric = encoder.encode_descriptor(name, help, unit.as_ref(), MetricType::Gauge)?;
+    for (labels, value) in samples {
+        metric
+            .encode_family(&labels.as_slice())?
+            .encode_gauge(&value)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Registry as Counters;
+    use super::*;
+    use crate::binlog::{Coordinates, GtidSet};
+    use crate::change::Checkpoint;
+    use crate::metrics::now_us;
+    use crate::mysql::Flavour;
+
+    fn checkpoint(position: u64) -> Checkpoint {
+        Checkpoint {
+            coordinates: Coordinates::new("binlog.000001", position),
+            gtid_set: GtidSet::empty(Flavour::MySql),
+            server_uuid: None,
+            server_id: 1,
+            format_description_timestamp: 0,
+        }
+    }
+
+    fn lines(counters: &Counters) -> Vec<String> {
+        let text = counters.exposition().unwrap();
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn assert_line(lines: &[String], line: &str) {
+        assert!(
+            lines.iter().any(|found| found == line),
+            "{line}\n{lines:#?}"
+        );
+    }
+
+    #[test]
+    fn every_count_is_on_the_page() {
+        let counters = Counters::new();
+        let shop = counters.connector("shop");
+        counters.connector("stock");
+        for _ in 0..2 {
+            counters.connector("shop").settle(&Ledger {
+                received: 10,
+                emitted: 1,
+                filtered: 2,
+                skipped: 1,
+                ddl: 1,
+                control: 3,
+                rolled_back: 1,
+                held: 1,
+                rows: 5,
+            });
+        }
+        shop.received(4096);
+        shop.encoded(5, 1000);
+        shop.delivered(4);
+        shop.in_flight(77);
+        shop.connected(None);
+        shop.connected(Some("TLSv1.3"));
+        let lines = lines(&counters);
+        for (class, count) in [
+            ("received", 20),
+            ("emitted", 2),
+            ("filtered", 4),
+            ("skipped", 2),
+            ("ddl", 2),
+            ("control", 6),
+            ("rolled_back", 2),
+            ("held", 2),
+        ] {
+            let line =
+                format!("rowtap_events_total{{connector=\"shop\",class=\"{class}\"}} {count}");
+            assert_line(&lines, &line);
+        }
+        for line in [
+            "rowtap_rows_total{connector=\"shop\"} 10",
+            "rowtap_rows_total{connector=\"stock\"} 0",
+            "rowtap_received_bytes_total{connector=\"shop\"} 4096",
+            "rowtap_encoded_bytes_total{connector=\"shop\"} 1000",
+            "rowtap_records_total{connector=\"shop\"} 5",
+            "rowtap_delivered_total{connector=\"shop\"} 4",
+            "rowtap_in_flight_bytes{connector=\"shop\"} 77",
+            "rowtap_reconnects_total{connector=\"shop\"} 1",
+            "rowtap_state{connector=\"shop\",state=\"streaming\"} 1",
+            "rowtap_state{connector=\"shop\",state=\"starting\"} 0",
+            "rowtap_state{connector=\"stock\",state=\"starting\"} 1",
+        ] {
+            assert_line(&lines, line);
+        }
+    }
+
+    #[test]
+    fn lag_is_unknown_then_the_age_of_what_was_read_then_zero() {
+        let counters = Counters::new();
+        let shop = counters.connector("shop");
+        assert_eq!(shop.snapshot().seconds_behind, None);
+        shop.connected(None);
+        shop.read(&checkpoint(900), now_us() - 90_000_000);
+        let behind = shop.snapshot().seconds_behind.unwrap();
+        assert!((90.0..95.0).contains(&behind), "{behind}");
+        shop.caught_up(now_us());
+        assert!(
+            shop.snapshot().seconds_behind.unwrap() > 80.0,
+            "not durable yet"
+        );
+        shop.saved(&checkpoint(900), now_us());
+        assert_eq!(shop.snapshot().seconds_behind, Some(0.0));
+        assert!(shop.snapshot().checkpoint_age.unwrap() < 5.0);
+        shop.enter(State::Retrying);
+        assert_eq!(shop.snapshot().seconds_behind, None);
+    }
+}

@@ -1,0 +1,306 @@
+//! The state folder of one connector, and the lock that keeps a second process out of it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use super::relay_log_info::{self, FILE_BYTES_MAX, FILE_NAME};
+use super::{Identity, StateError, durable, identity, spill};
+use crate::change::Checkpoint;
+
+const LOCK_NAME: &str = "lock";
+const LOCK_BYTES_MAX: u64 = 4096;
+const LOCK_ATTEMPTS_MAX: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// An open state folder. The lock is held until the value is dropped, by the end of the process at the latest.
+///
+/// All its functions block on the disk; asynchronous callers leave the runtime first.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    lock: File,
+}
+
+/// The process that holds a folder's lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its process id.
+    pub pid: u32,
+    /// Where it serves its status, if it does.
+    pub http: Option<SocketAddr>,
+}
+
+impl Folder {
+    /// Creates `<state_dir>/<connector>` if it is missing, locks it, and removes what an interrupted run left unfinished.
+    ///
+    /// # Errors
+    /// `StateError::Locked` while another process has it open; `StateError::Io` where the folder cannot be written.
+    pub fn open(state_dir: &Path, connector: &str) -> Result<Self, StateError> {
+        let path = state_dir.join(connector);
+        create(state_dir, &path)?;
+        let lock_path = path.join(LOCK_NAME);
+        let lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(StateError::io("create", &lock_path))?;
+        if !take(&lock).map_err(StateError::io("lock", &lock_path))? {
+            let owner = read_owner(&lock);
+            return Err(StateError::Locked { path, owner });
+        }
+        let folder = Self { path, lock };
+        folder.remove_leftovers()?;
+        folder.announce(None)?;
+        Ok(folder)
+    }
+
+    /// Tells who has a connector's folder open now: `None` if nobody has, or if there is no such folder.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the lock file cannot be read.
+    pub fn owner(state_dir: &Path, connector: &str) -> Result<Option<Owner>, StateError> {
+        let path = state_dir.join(connector).join(LOCK_NAME);
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StateError::io("open", &path)(error)),
+        };
+        // A shared lock: two commands that ask at once do not take each other for the owner.
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(
+                read_owner(&lock).unwrap_or(Owner { pid: 0, http: None }),
+            )),
+            Err(TryLockError::Error(error)) => Err(StateError::io("lock", &path)(error)),
+        }
+    }
+
+    /// Reads a connector's checkpoint without locking its folder; the file is always replaced as a whole.
+    ///
+    /// # Errors
+    /// As [`Folder::checkpoint`].
+    pub fn peek(state_dir: &Path, connector: &str) -> Result<Option<Checkpoint>, StateError> {
+        read_checkpoint(&state_dir.join(connector))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes into the lock file where this process serves its status, for `rowtap status`.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be written.
+    pub fn announce(&self, http: Option<SocketAddr>) -> Result<(), StateError> {
+        let mut text = format!("pid={}\n", std::process::id());
+        if let Some(address) = http {
+            text.push_str(&format!("http={address}\n"));
+        }
+        let path = self.path.join(LOCK_NAME);
+        let mut lock = &self.lock;
+        lock.set_len(0)
+            .and_then(|()| lock.rewind())
+            .and_then(|()| lock.write_all(text.as_bytes()))
+            .map_err(StateError::io("write", &path))
+    }
+
+    /// Reads the checkpoint; `None` only if there has never been one.
+    ///
+    /// # Errors
+    /// `StateError::Checkpoint` if the file is there and is not, to the last byte, what was written.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StateError> {
+        read_checkpoint(&self.path)
+    }
+
+    /// Replaces the checkpoint; it is durable on return.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be written; the old checkpoint then stands.
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {
+        let text = relay_log_info::encode(checkpoint).map_err(|error| StateError::Unwritable {
+            path: self.path.join(FILE_NAME),
+            error,
+        })?;
+        durable::replace(&self.path, FILE_NAME, text.as_bytes())
+    }
+
+    /// Who this connector is to its source; made up once and kept.
+    ///
+    /// # Errors
+    /// `StateError::Identity` if the file is there and cannot be understood, `StateError::Io` where it cannot be written.
+    pub fn identity(&self) -> Result<Identity, StateError> {
+        identity::read_or_create(&self.path)
+    }
+
+    fn remove_leftovers(&self) -> Result<(), StateError> {
+        let entries = fs::read_dir(&self.path).map_err(StateError::io("list", &self.path))?;
+        for entry in entries {
+            let path = entry.map_err(StateError::io("list", &self.path))?.path();
+            let unfinished = path
+                .extension()
+                .is_some_and(|ending| ending == durable::TEMPORARY || ending == spill::ENDING);
+            if unfinished {
+                fs::remove_file(&path).map_err(StateError::io("remove", &path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn create(state_dir: &Path, path: &Path) -> Result<(), StateError> {
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.is_dir()
+    {
+        if metadata.permissions().mode() & 0o077 != 0 {
+            fs::set_permissions(path, Permissions::from_mode(0o700))
+                .map_err(StateError::io("make private", path))?;
+        }
+        return Ok(());
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(StateError::io("create", path))?;
+    durable::sync_folder(state_dir)
+}
+
+/// Takes the lock unless another process has it. [`Folder::owner`] has it for a moment, so a few attempts are made.
+fn take(lock: &File) -> io::Result<bool> {
+    for attempt in 1..=LOCK_ATTEMPTS_MAX {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS_MAX => {
+                thread::sleep(LOCK_PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
+}
+
+fn read_checkpoint(folder: &Path) -> Result<Option<Checkpoint>, StateError> {
+    let path = folder.join(FILE_NAME);
+    let Some(bytes) = durable::read(&path, FILE_BYTES_MAX)? else {
+        return Ok(None);
+    };
+    match relay_log_info::decode(&bytes) {
+        Ok(checkpoint) => Ok(Some(checkpoint)),
+        Err(error) => Err(StateError::Checkpoint { path, error }),
+    }
+}
+
+/// What the lock file says; `None` if its owner has not written it yet.
+fn read_owner(lock: &File) -> Option<Owner> {
+    let mut text = String::new();
+    lock.take(LOCK_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let value = |key: &str| {
+        text.lines()
+            .filter_map(|line| line.split_once('='))
+            .find(|(found, _)| *found == key)
+            .map(|(_, value)| value)
+    };
+    Some(Owner {
+        pid: value("pid")?.parse().ok()?,
+        http: value("http").and_then(|address| address.parse().ok()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_folder_and_its_files_are_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&dir.path().join("new/state"), "shop").unwrap();
+        folder.identity().unwrap();
+        assert_eq!(mode(folder.path()), 0o700);
+        for name in ["lock", "auto.cnf"] {
+            assert_eq!(mode(&folder.path().join(name)), 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_can_read_is_made_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        Folder::open(dir.path(), "shop").unwrap();
+        assert_eq!(mode(&path), 0o700);
+    }
+
+    #[test]
+    fn a_second_one_is_kept_out_and_told_by_whom() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Folder::open(dir.path(), "shop").unwrap();
+        first
+            .announce(Some("127.0.0.1:9633".parse().unwrap()))
+            .unwrap();
+        let error = Folder::open(dir.path(), "shop").unwrap_err();
+        let pid = std::process::id();
+        assert!(
+            error.to_string().contains(&format!("process {pid}")),
+            "{error}"
+        );
+        let owner = Folder::owner(dir.path(), "shop").unwrap().unwrap();
+        assert_eq!(owner.pid, pid);
+        assert_eq!(owner.http, Some("127.0.0.1:9633".parse().unwrap()));
+        Folder::open(dir.path(), "other").unwrap();
+        drop(first);
+        assert_eq!(Folder::owner(dir.path(), "shop").unwrap(), None);
+        Folder::open(dir.path(), "shop").unwrap();
+    }
+
+    #[test]
+    fn a_longer_announcement_leaves_nothing_behind_in_a_shorter_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path(), "shop").unwrap();
+        folder
+            .announce(Some("127.0.0.1:9633".parse().unwrap()))
+            .unwrap();
+        folder.announce(None).unwrap();
+        assert_eq!(
+            Folder::owner(dir.path(), "shop").unwrap().unwrap().http,
+            None
+        );
+    }
+
+    #[test]
+    fn what_an_interrupted_run_left_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shop");
+        fs::create_dir(&path).unwrap();
+        for name in ["relay-log.info.new", "0.spill", "kept.txt"] {
+            fs::write(path.join(name), "x").unwrap();
+        }
+        Folder::open(dir.path(), "shop").unwrap();
+        let names =
+            ["relay-log.info.new", "0.spill", "kept.txt"].map(|name| path.join(name).exists());
+        assert_eq!(names, [false, false, true]);
+    }
+
+    #[test]
+    fn a_state_dir_that_is_a_file_is_refused_with_a_fix() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Folder::open(&file, "shop").unwrap_err().to_string();
+        assert!(error.ends_with("set state_dir to a folder"), "{error}");
+    }
+}

@@ -1,0 +1,126 @@
+//! Who a connector is to its source: a server UUID and a server id of its own, as a replica has them in `auto.cnf`.
+//!
+//! Made up once: a source knows a replica that comes back by its UUID, and throws out another with the same server id.
+
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::{StateError, durable};
+
+const FILE_NAME: &str = "auto.cnf";
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Ids that people give their servers are small; those made up here come from the upper half.
+const SERVER_ID_MIN: u32 = 0x8000_0000;
+
+/// A connector as its source sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Sent as `@replica_uuid` and `@slave_uuid`.
+    pub server_uuid: Uuid,
+    /// The server id to use where the connector configures none.
+    pub server_id: u32,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let (_, random) = Uuid::new_v4().as_u64_pair();
+        let span = u64::from(u32::MAX - SERVER_ID_MIN);
+        let above = u32::try_from(random % span).unwrap_or(0);
+        Self {
+            server_uuid: Uuid::new_v4(),
+            server_id: SERVER_ID_MIN + above,
+        }
+    }
+
+    fn to_text(self) -> String {
+        format!(
+            "[auto]\nserver-uuid={}\nserver-id={}\n",
+            self.server_uuid, self.server_id
+        )
+    }
+}
+
+pub fn read_or_create(folder: &Path) -> Result<Identity, StateError> {
+    let path = folder.join(FILE_NAME);
+    if let Some(bytes) = durable::read(&path, FILE_BYTES_MAX)? {
+        return parse(&path, &String::from_utf8_lossy(&bytes));
+    }
+    let identity = Identity::new();
+    durable::replace(folder, FILE_NAME, identity.to_text().as_bytes())?;
+    Ok(identity)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Identity, StateError> {
+    let mut lines = text.lines();
+    let mut next = |line: usize, prefix: &'static str, expected: &'static str| {
+        let found = lines.next().unwrap_or_default();
+        let wrong = StateError::Identity {
+            path: path.to_path_buf(),
+            line,
+            expected,
+            found: found.chars().take(80).collect(),
+        };
+        match found.strip_prefix(prefix) {
+            Some(value) => Ok((value.trim(), wrong)),
+            None => Err(wrong),
+        }
+    };
+    next(1, "[auto]", "[auto]")?;
+    let (uuid, wrong) = next(2, "server-uuid=", "server-uuid=UUID")?;
+    let server_uuid = uuid.parse().map_err(|_| wrong)?;
+    let (id, wrong) = next(3, "server-id=", "server-id=NUMBER above 0")?;
+    match id.parse() {
+        Ok(server_id) if server_id > 0 => Ok(Identity {
+            server_uuid,
+            server_id,
+        }),
+        _ => Err(wrong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_made_once_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = read_or_create(folder.path()).unwrap();
+        assert!(first.server_id >= SERVER_ID_MIN && first.server_id < u32::MAX);
+        assert_eq!(read_or_create(folder.path()).unwrap(), first);
+    }
+
+    #[test]
+    fn two_connectors_have_two_identities() {
+        let (one, other) = (Identity::new(), Identity::new());
+        assert_ne!(one.server_uuid, other.server_uuid);
+        assert_ne!(one.server_id, other.server_id);
+    }
+
+    #[test]
+    fn an_identity_that_is_not_understood_is_never_replaced() {
+        let good = Identity::new().to_text();
+        let id_starts = good.rfind('=').unwrap() + 1;
+        let cuts = (0..=id_starts).map(|length| good.get(..length).unwrap().to_owned());
+        let others = [
+            "[auto]\nserver-uuid=x\nserver-id=5\n".to_owned(),
+            "[auto]\nserver-uuid=00000000-0000-0000-0000-000000000001\nserver-id=0\n".to_owned(),
+            "[auto]\nserver-uuid=00000000-0000-0000-0000-000000000001\nserver-id=4294967296\n"
+                .to_owned(),
+        ];
+        for text in cuts.chain(others) {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(FILE_NAME), &text).unwrap();
+            let error = read_or_create(folder.path()).unwrap_err();
+            assert!(
+                matches!(error, StateError::Identity { .. }),
+                "{text:?}: {error}"
+            );
+            assert_eq!(
+                std::fs::read_to_string(folder.path().join(FILE_NAME)).unwrap(),
+                text
+            );
+        }
+    }
+}

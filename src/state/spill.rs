@@ -1,0 +1,245 @@
+//! A file for the events of a group that is too large for memory.
+//!
+//! Written at its end, read from its start, then dropped. It has no name as soon as it is open, so that the system
+//! removes it with the process.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::{Folder, StateError};
+
+/// The ending of a spill file's name in the moment that it has one.
+pub const ENDING: &str = "spill";
+const BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// An append-only file without a name. Its functions block on the disk.
+#[derive(Debug)]
+pub struct Spill {
+    file: File,
+    path: PathBuf,
+    /// Bytes in the file; those of `buffer` follow them.
+    written: u64,
+    buffer: Vec<u8>,
+}
+
+impl Spill {
+    /// Makes an empty spill file in a connector's folder.
+    ///
+    /// # Errors
+    /// `StateError::Io` where it cannot be created.
+    pub fn create(folder: &Folder) -> Result<Self, StateError> {
+        let path = folder.path().join(format!("{}.{ENDING}", Uuid::new_v4()));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StateError::io("create", &path))?;
+        fs::remove_file(&path).map_err(StateError::io("unlink", &path))?;
+        Ok(Self::over(file, path))
+    }
+
+    fn over(file: File, path: PathBuf) -> Self {
+        Self {
+            file,
+            path,
+            written: 0,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Adds bytes at the end and returns the offset at which they begin.
+    ///
+    /// # Errors
+    /// `StateError::Io`, on a full disk too; what was appended before can still be read.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<u64, StateError> {
+        let offset = self.len();
+        if self.buffer.len().saturating_add(bytes.len()) > BUFFER_BYTES_MAX {
+            self.flush()?;
+        }
+        if bytes.len() > BUFFER_BYTES_MAX {
+            self.write(bytes)?;
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+        Ok(offset)
+    }
+
+    /// How many bytes were appended.
+    pub fn len(&self) -> u64 {
+        self.written.saturating_add(length(&self.buffer))
+    }
+
+    /// Whether nothing was appended.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `out` from `offset` on.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the disk fails, or if `offset` and the length of `out` reach past the end.
+    pub fn read_exact_at(&mut self, offset: u64, out: &mut [u8]) -> Result<(), StateError> {
+        self.flush()?;
+        self.file
+            .read_exact_at(out, offset)
+            .map_err(StateError::io("read", &self.path))
+    }
+
+    /// Reads everything from the start. Appending goes on when the reader is dropped.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the last bytes cannot be written.
+    pub fn reader(&mut self) -> Result<SpillReader<'_>, StateError> {
+        self.flush()?;
+        Ok(SpillReader {
+            spill: self,
+            offset: 0,
+        })
+    }
+
+    /// Forgets everything and gives the disk space back; the file can be used again.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be cut.
+    pub fn clear(&mut self) -> Result<(), StateError> {
+        self.buffer.clear();
+        self.file
+            .set_len(0)
+            .map_err(StateError::io("cut", &self.path))?;
+        self.written = 0;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StateError> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let result = self.write(&buffer);
+        self.buffer = buffer;
+        if result.is_ok() {
+            self.buffer.clear();
+        }
+        result
+    }
+
+    /// Writes at `written`, so that a write that failed halfway is written over by the next.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        self.file
+            .write_all_at(bytes, self.written)
+            .map_err(StateError::io("write", &self.path))?;
+        self.written = self.written.saturating_add(length(bytes));
+        Ok(())
+    }
+
+    /// Where the file was; it has no name any more.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Reads a spill file in order; wrap it in a `BufReader` for small reads.
+#[derive(Debug)]
+pub struct SpillReader<'a> {
+    spill: &'a Spill,
+    offset: u64,
+}
+
+impl Read for SpillReader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = self.spill.written.saturating_sub(self.offset);
+        let wanted = usize::try_from(left).map_or(out.len(), |left| left.min(out.len()));
+        let (out, _) = out.split_at_mut(wanted);
+        let count = self.spill.file.read_at(out, self.offset)?;
+        self.offset = self.offset.saturating_add(count as u64);
+        Ok(count)
+    }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    bytes.len() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spill() -> (tempfile::TempDir, Folder, Spill) {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path(), "shop").unwrap();
+        let spill = Spill::create(&folder).unwrap();
+        (dir, folder, spill)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn what_is_appended_is_read_back_in_order(
+            pieces in prop::collection::vec((any::<u8>(), 0usize..400_000), 0..12)
+        ) {
+            let (_dir, _folder, mut spill) = spill();
+            let mut expected = Vec::new();
+            for (byte, count) in pieces {
+                let piece = vec![byte; count];
+                prop_assert_eq!(spill.append(&piece).unwrap(), expected.len() as u64);
+                expected.extend(piece);
+            }
+            prop_assert_eq!(spill.len(), expected.len() as u64);
+            let mut found = Vec::new();
+            spill.reader().unwrap().read_to_end(&mut found).unwrap();
+            prop_assert!(found == expected);
+            spill.append(b"more").unwrap();
+            let mut tail = [0; 4];
+            spill.read_exact_at(expected.len() as u64, &mut tail).unwrap();
+            prop_assert_eq!(&tail, b"more");
+        }
+    }
+
+    #[test]
+    fn a_spill_file_has_no_name() {
+        let (_dir, folder, mut spill) = spill();
+        spill.append(&[7; 1000]).unwrap();
+        spill.flush().unwrap();
+        let names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["lock"]);
+    }
+
+    #[test]
+    fn a_cleared_spill_is_empty_and_of_use_again() {
+        let (_dir, _folder, mut spill) = spill();
+        spill.append(&[1; 600_000]).unwrap();
+        spill.append(&[2; 10]).unwrap();
+        spill.clear().unwrap();
+        assert!(spill.is_empty());
+        spill.append(b"again").unwrap();
+        let mut found = String::new();
+        spill.reader().unwrap().read_to_string(&mut found).unwrap();
+        assert_eq!(found, "again");
+    }
+
+    #[test]
+    fn a_full_disk_is_named_as_such() {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut spill = Spill::over(full, PathBuf::from("/dev/full"));
+        let error = spill.append(&[0; BUFFER_BYTES_MAX + 1]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot write /dev/full, the disk is full, make room and start again"
+        );
+    }
+
+    #[test]
+    fn a_read_past_the_end_is_an_error() {
+        let (_dir, _folder, mut spill) = spill();
+        spill.append(b"abc").unwrap();
+        assert!(spill.read_exact_at(1, &mut [0; 3]).is_err());
+    }
+}
