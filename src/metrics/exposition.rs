@@ -16,6 +16,8 @@ use super::{Connector, Snapshot, State};
 use crate::change::Ledger;
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
+/// Reads one count out of a group of them.
+type Count<T> = fn(&T) -> u64;
 type Samples<'a, T> = Vec<(Labels<'a>, T)>;
 
 /// The whole page.
@@ -47,7 +49,7 @@ impl Collector for Page {
             None,
             self.events(),
         )?;
-        let plain: [(_, _, Option<Unit>, fn(&Snapshot) -> u64); 7] = [
+        let plain: [(_, _, _, Count<Snapshot>); 7] = [
             ("rows", "Rows of emitted events", None, |all| {
                 all.ledger.rows
             }),
@@ -126,7 +128,7 @@ impl Page {
     }
 
     fn events(&self) -> Samples<'_, u64> {
-        let classes: [(_, fn(&Ledger) -> u64); 8] = [
+        let classes: [(_, Count<Ledger>); 8] = [
             ("received", |ledger| ledger.received),
             ("emitted", |ledger| ledger.emitted),
             ("filtered", |ledger| ledger.filtered),
