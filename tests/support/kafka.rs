@@ -1,0 +1,168 @@
+//! A private Kafka broker, one node in KRaft mode, and the topics and records that tests look at.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::OwnedMessage;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::private::Private;
+
+/// How long a request may take, on a machine that others keep busy.
+const REQUEST_MAX: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(100);
+
+/// A broker that ends when this value does, or the process. Topics exist once somebody creates them.
+pub struct Kafka {
+    private: Private,
+}
+
+impl Kafka {
+    /// Starts one without topics and returns when it answers.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with broker properties like `message.max.bytes=1000`, which win over the defaults.
+    #[track_caller]
+    pub fn start_with(properties: &[&str]) -> Self {
+        let private = Private::start("kafka-4.3", properties, |_, _, log| {
+            log.contains("Kafka Server started")
+        });
+        Self { private }
+    }
+
+    /// The one broker that tests of this process share, each with topics of its own.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Kafka> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// What a client is given as `bootstrap.servers`, the same over restarts.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.private.port())
+    }
+
+    /// The broker's log.
+    pub fn log(&self) -> String {
+        self.private.log()
+    }
+
+    /// Stops it cleanly; its topics stay for `start_again`.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.private.stop();
+    }
+
+    /// Ends it by SIGKILL.
+    #[track_caller]
+    pub fn kill(&self) {
+        self.private.kill();
+    }
+
+    /// Starts it after `stop` or `kill`, on the same port and with its topics.
+    #[track_caller]
+    pub fn start_again(&self) {
+        self.private.start_again();
+    }
+
+    /// A client's configuration with nothing but the address; librdkafka's own log stays off the test's output.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", self.bootstrap())
+            .set("log_level", "2");
+        config
+    }
+
+    /// Creates a topic and returns when the broker has it.
+    #[track_caller]
+    pub fn create_topic(&self, name: &str, partitions: u16) {
+        let admin: AdminClient<DefaultClientContext> =
+            self.client().create().expect("an admin client");
+        let topic = NewTopic::new(name, i32::from(partitions), TopicReplication::Fixed(1));
+        let options = AdminOptions::new()
+            .operation_timeout(Some(REQUEST_MAX))
+            .request_timeout(Some(REQUEST_MAX));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let created = runtime
+            .block_on(admin.create_topics([&topic], &options))
+            .expect("the broker answers");
+        assert_eq!(created, [Ok(name.to_owned())]);
+    }
+
+    /// The topics that exist, without Kafka's own, in order of name, each with its number of partitions.
+    #[track_caller]
+    pub fn topics(&self) -> Vec<(String, usize)> {
+        let consumer: BaseConsumer = self.client().create().expect("a consumer");
+        let metadata = consumer
+            .fetch_metadata(None, REQUEST_MAX)
+            .expect("the broker answers");
+        let mut topics: Vec<(String, usize)> = metadata
+            .topics()
+            .iter()
+            .filter(|topic| !topic.name().starts_with("__"))
+            .map(|topic| (topic.name().to_owned(), topic.partitions().len()))
+            .collect();
+        topics.sort();
+        topics
+    }
+
+    /// Every record of a topic as of now, partition after partition, each in its order; uncommitted ones left out.
+    #[track_caller]
+    pub fn records(&self, topic: &str) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = self
+            .client()
+            .set("group.id", "rowtap-tests")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("isolation.level", "read_committed")
+            .create()
+            .expect("a consumer");
+        let metadata = consumer
+            .fetch_metadata(Some(topic), REQUEST_MAX)
+            .expect("the broker answers");
+        let mut unread = TopicPartitionList::new();
+        for partition in metadata
+            .topics()
+            .iter()
+            .flat_map(|topic| topic.partitions())
+        {
+            unread
+                .add_partition_offset(topic, partition.id(), Offset::Beginning)
+                .expect("an offset");
+        }
+        assert!(unread.count() > 0, "topic {topic} does not exist");
+        consumer.assign(&unread).expect("partitions are assigned");
+
+        let mut left = unread.count();
+        let mut records: Vec<OwnedMessage> = Vec::new();
+        let mut deadline = Instant::now() + REQUEST_MAX;
+        while left > 0 {
+            assert!(
+                Instant::now() < deadline,
+                "{left} partitions of {topic} not read within {REQUEST_MAX:?}"
+            );
+            match consumer.poll(POLL) {
+                None => continue,
+                Some(Ok(message)) => records.push(message.detach()),
+                Some(Err(KafkaError::PartitionEOF(_))) => left -= 1,
+                Some(Err(error)) => panic!("reading {topic}: {error}"),
+            }
+            deadline = Instant::now() + REQUEST_MAX;
+        }
+        records.sort_by_key(|record| {
+            use rdkafka::Message;
+            (record.partition(), record.offset())
+        });
+        records
+    }
+}

@@ -1,0 +1,17 @@
+//! What the suites stand on: real servers, started private and stopped always, and waiting with a deadline.
+//!
+//! Nothing here plays a server's part: a server that is not in the cache fails the test that asks for it.
+
+mod certificates;
+mod deadline;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod private;
+mod server;
+
+pub use certificates::Certificates;
+pub use deadline::wait_until;
+#[cfg(feature = "kafka")]
+pub use kafka::Kafka;
+pub use private::cache;
+pub use server::{Flavour, Server};

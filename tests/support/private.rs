@@ -1,0 +1,243 @@
+//! One private server process of whatever kind, on a free port, in a temporary folder of its own.
+//!
+//! It runs under `scripts/lib/watch`, which ends it and removes its folder when this process closes the pipe between
+//! them: on drop, and by dying, SIGKILL included. How a server is told to start is `scripts/lib/instance`, which the
+//! scripts use too. Not for what a server says: see `server` and `kafka`.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::wait_until;
+
+/// How long a server may take to answer, on a machine that others keep busy.
+const START_MAX: Duration = Duration::from_secs(120);
+/// How long a server may take to stop after it was told to.
+const STOP_MAX: Duration = Duration::from_secs(120);
+const PORT_ATTEMPTS_MAX: usize = 8;
+
+/// Says whether the server in this folder and on this port answers; the text is its log since it was started.
+pub type IsUp = fn(folder: &Path, port: u16, log: &str) -> bool;
+
+/// A server process and its folder. Every method takes `&self`: one thread may restart what others work on.
+pub struct Private {
+    name: &'static str,
+    folder: TempDir,
+    port: u16,
+    options: Vec<String>,
+    is_up: IsUp,
+    running: Mutex<Option<Child>>,
+}
+
+impl Private {
+    /// Starts `name`, a folder of the cache, and returns when it answers. An option wins over the default.
+    #[track_caller]
+    pub fn start(name: &'static str, options: &[&str], is_up: IsUp) -> Self {
+        let stamp = cache().join(name).join("stamp");
+        assert!(
+            stamp.exists(),
+            "{name} is not in the cache ({} is missing), run scripts/servers",
+            stamp.display()
+        );
+        let mut private = Self {
+            name,
+            folder: tempfile::Builder::new()
+                .prefix("rowtap-")
+                .tempdir()
+                .expect("a temporary folder"),
+            port: 0,
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+            is_up,
+            running: Mutex::new(None),
+        };
+        for _ in 0..PORT_ATTEMPTS_MAX {
+            private.port = free_port();
+            match private.launch() {
+                Ok(()) => return private,
+                Err(log) if log.to_lowercase().contains("address already in use") => {}
+                Err(log) => panic!("{name} did not start:\n{}", tail(&log)),
+            }
+        }
+        panic!("{name} found no free port in {PORT_ATTEMPTS_MAX} attempts");
+    }
+
+    /// The port on 127.0.0.1. It stays the same over restarts.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder that holds `data/`, `server.log` and a database's `server.sock`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Everything that the server has logged, over all its starts.
+    pub fn log(&self) -> String {
+        self.log_from(0)
+    }
+
+    /// Stops the server cleanly and waits for its end; the data stays for `start_again`.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.signal("TERM");
+    }
+
+    /// Ends the server by SIGKILL and waits for its end; the data stays for `start_again`.
+    #[track_caller]
+    pub fn kill(&self) {
+        self.signal("KILL");
+    }
+
+    /// Starts a stopped or killed server on its port and its data, and returns when it answers.
+    #[track_caller]
+    pub fn start_again(&self) {
+        if let Err(log) = self.launch() {
+            panic!(
+                "{} did not start again on port {}:\n{}",
+                self.name,
+                self.port,
+                tail(&log)
+            );
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Child>> {
+        self.running
+            .lock()
+            .expect("no thread panics while it holds the server")
+    }
+
+    /// One start. The error is the log since then.
+    fn launch(&self) -> Result<(), String> {
+        let log_start = self
+            .log_file()
+            .metadata()
+            .expect("the log has a length")
+            .len();
+        let log = self.log_file();
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/lib");
+        let mut child = Command::new(scripts.join("watch"))
+            .arg(self.folder())
+            .arg(scripts.join("instance"))
+            .args([
+                self.name,
+                &self.folder().display().to_string(),
+                &self.port.to_string(),
+            ])
+            .args(&self.options)
+            .env("ROWTAP_CACHE", cache())
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("a second handle of the log"))
+            .stderr(log)
+            .spawn()
+            .expect("scripts/lib/watch starts");
+
+        let deadline = Instant::now() + START_MAX;
+        let mut is_up = false;
+        wait_until("the server answers or ends", START_MAX + STOP_MAX, || {
+            let ended = child
+                .try_wait()
+                .expect("the watcher can be waited for")
+                .is_some();
+            is_up = !ended && (self.is_up)(self.folder(), self.port, &self.log_from(log_start));
+            is_up || ended || Instant::now() > deadline
+        });
+        if !is_up {
+            // Not by closing the pipe, which would remove the folder with the log in it.
+            let _ = child.stdin.as_mut().map(|pipe| pipe.write_all(b"KILL\n"));
+            child.wait().expect("the watcher ends");
+            return Err(self.log_from(log_start));
+        }
+        let earlier = self.running().replace(child);
+        assert!(
+            earlier.is_none(),
+            "{} was started while it was running",
+            self.name
+        );
+        Ok(())
+    }
+
+    #[track_caller]
+    fn signal(&self, signal: &str) {
+        let mut child = self.running().take().expect("the server is running");
+        let pipe = child.stdin.as_mut().expect("the watcher was given a pipe");
+        writeln!(pipe, "{signal}").expect("the watcher reads");
+        wait_until("the server has ended", STOP_MAX, || {
+            child
+                .try_wait()
+                .expect("the watcher can be waited for")
+                .is_some()
+        });
+    }
+
+    fn log_file(&self) -> File {
+        let path = self.folder().join("server.log");
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("the server's log opens")
+    }
+
+    fn log_from(&self, start: u64) -> String {
+        let mut bytes = Vec::new();
+        if let Ok(mut file) = File::open(self.folder().join("server.log")) {
+            file.seek(SeekFrom::Start(start))
+                .expect("the log is a plain file");
+            file.read_to_end(&mut bytes).expect("the log can be read");
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        let child = self
+            .running
+            .get_mut()
+            .map_or_else(|poisoned| poisoned.into_inner().take(), Option::take);
+        if let Some(mut child) = child {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The folder that `scripts/servers` fills.
+pub fn cache() -> PathBuf {
+    std::env::var_os("ROWTAP_CACHE").map_or_else(
+        || Path::new(&std::env::var_os("HOME").expect("HOME is set")).join(".cache/rowtap"),
+        PathBuf::from,
+    )
+}
+
+/// A port that is free, and the next one too; never handed out twice by this process. It lies below the range that
+/// outgoing connections take theirs from, so that it is still free when the server, or its second start, binds it.
+fn free_port() -> u16 {
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut taken = TAKEN
+        .lock()
+        .expect("no thread panics while it picks a port");
+    loop {
+        let random = RandomState::new().build_hasher().finish() % 9_000;
+        let port = 12_000 + 2 * u16::try_from(random).expect("a number below 9,000");
+        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if !taken.contains(&port) && is_free(port) && is_free(port + 1) {
+            taken.insert(port);
+            return port;
+        }
+    }
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
+}

@@ -1,0 +1,302 @@
+//! Private MySQL and MariaDB servers, and what tests ask of them: statements, restarts, kills, binlog files.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use mysql::prelude::Queryable;
+use mysql::{Conn, OptsBuilder, Value};
+
+use super::private::Private;
+use super::{Certificates, cache, wait_until};
+
+/// The servers that the tests run against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    /// MySQL 9.7.
+    MySql97,
+    /// MariaDB 10.11.
+    MariaDb1011,
+}
+
+impl Flavour {
+    /// Every flavour, for tests that hold for all.
+    pub const ALL: [Self; 2] = [Self::MySql97, Self::MariaDb1011];
+
+    /// The folder's name in the cache.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MySql97 => "mysql-9.7",
+            Self::MariaDb1011 => "mariadb-10.11",
+        }
+    }
+
+    /// One of the flavour's own programs, from the cache.
+    fn program(self, mysql: &str, mariadb: &str) -> PathBuf {
+        cache().join(self.name()).join("bin").join(match self {
+            Self::MySql97 => mysql,
+            Self::MariaDb1011 => mariadb,
+        })
+    }
+}
+
+/// A server with binary log, row format, full row metadata and GTIDs, which ends when this value does, or the process.
+///
+/// `root` has no password. Methods that speak to it open a connection of their own and panic when it refuses.
+pub struct Server {
+    flavour: Flavour,
+    private: Private,
+    databases: AtomicU32,
+}
+
+impl Server {
+    /// Starts one on empty data and returns when it answers; an option like `--binlog-checksum=NONE` wins over the
+    /// default.
+    #[track_caller]
+    pub fn start(flavour: Flavour, options: &[&str]) -> Self {
+        let private = Private::start(flavour.name(), options, |folder, _, _| {
+            Conn::new(options_for("root", "").socket(Some(socket_in(folder)))).is_ok()
+        });
+        Self {
+            flavour,
+            private,
+            databases: AtomicU32::new(0),
+        }
+    }
+
+    /// Starts one that shows these certificates; they have to live as long as it does.
+    #[track_caller]
+    pub fn start_with_certificates(
+        flavour: Flavour,
+        certificates: &Certificates,
+        options: &[&str],
+    ) -> Self {
+        let tls = certificates.server_options();
+        let options: Vec<&str> = tls
+            .iter()
+            .map(String::as_str)
+            .chain(options.iter().copied())
+            .collect();
+        Self::start(flavour, &options)
+    }
+
+    /// The one server of this flavour that tests of this process share, each in databases of its own. Not for tests
+    /// that restart it, change its globals or compare its whole stream.
+    pub fn shared(flavour: Flavour) -> &'static Self {
+        static MYSQL: OnceLock<Server> = OnceLock::new();
+        static MARIADB: OnceLock<Server> = OnceLock::new();
+        let shared = match flavour {
+            Flavour::MySql97 => &MYSQL,
+            Flavour::MariaDb1011 => &MARIADB,
+        };
+        shared.get_or_init(|| Self::start(flavour, &[]))
+    }
+
+    /// What it is.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// Its port on 127.0.0.1, the same over restarts.
+    pub fn port(&self) -> u16 {
+        self.private.port()
+    }
+
+    /// Its Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.private.folder().join("server.sock")
+    }
+
+    /// Its data folder, binlog files included.
+    pub fn datadir(&self) -> PathBuf {
+        self.private.folder().join("data")
+    }
+
+    /// Its error log.
+    pub fn log(&self) -> String {
+        self.private.log()
+    }
+
+    /// A binlog file by the name that the server gives it.
+    pub fn binlog_path(&self, name: &str) -> PathBuf {
+        self.datadir().join(name)
+    }
+
+    /// The authority of the certificate that MySQL made for itself; such a certificate names no host.
+    pub fn own_ca(&self) -> PathBuf {
+        self.datadir().join("ca.pem")
+    }
+
+    /// The public key that MySQL made for passwords over plain connections.
+    pub fn public_key(&self) -> PathBuf {
+        self.datadir().join("public_key.pem")
+    }
+
+    /// A connection of root's over TCP.
+    #[track_caller]
+    pub fn connect(&self) -> Conn {
+        self.connect_as("root", "").expect("root may connect")
+    }
+
+    /// A connection of a user's over TCP.
+    pub fn connect_as(&self, user: &str, password: &str) -> Result<Conn, mysql::Error> {
+        Conn::new(
+            options_for(user, password)
+                .ip_or_hostname(Some("127.0.0.1"))
+                .tcp_port(self.port()),
+        )
+    }
+
+    /// Runs one statement, or several with `;` between them, and drops what they return.
+    #[track_caller]
+    pub fn execute(&self, sql: &str) {
+        if let Err(error) = self.connect().query_drop(sql) {
+            panic!("{:?} refused {sql:?}: {error}", self.flavour);
+        }
+    }
+
+    /// The rows of one statement as the server writes them in text; NULL is `None`.
+    #[track_caller]
+    pub fn query_text(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let rows: Vec<mysql::Row> = match self.connect().query(sql) {
+            Ok(rows) => rows,
+            Err(error) => panic!("{:?} refused {sql:?}: {error}", self.flavour),
+        };
+        rows.into_iter()
+            .map(|row| row.unwrap().into_iter().map(text).collect())
+            .collect()
+    }
+
+    /// The single value of a statement's single row.
+    #[track_caller]
+    pub fn query_one(&self, sql: &str) -> Option<String> {
+        let rows = self.query_text(sql);
+        assert!(
+            rows.len() == 1 && rows[0].len() == 1,
+            "{sql:?} returned {rows:?}, expected one value"
+        );
+        rows.into_iter().flatten().next().flatten()
+    }
+
+    /// File and position that the server writes to next.
+    #[track_caller]
+    pub fn coordinates(&self) -> (String, u64) {
+        let rows = self.query_text(match self.flavour {
+            Flavour::MySql97 => "SHOW BINARY LOG STATUS",
+            Flavour::MariaDb1011 => "SHOW BINLOG STATUS",
+        });
+        let mut row = rows
+            .into_iter()
+            .next()
+            .expect("the binary log is on")
+            .into_iter()
+            .flatten();
+        let file = row.next().expect("a file");
+        let position = row.next().expect("a position");
+        (file, position.parse().expect("a position is a number"))
+    }
+
+    /// Every GTID in the binary log, as the server writes the set.
+    #[track_caller]
+    pub fn gtid_set(&self) -> String {
+        self.query_one(match self.flavour {
+            Flavour::MySql97 => "SELECT REPLACE(@@GLOBAL.gtid_executed, '\\n', '')",
+            Flavour::MariaDb1011 => "SELECT @@GLOBAL.gtid_binlog_pos",
+        })
+        .expect("a GTID set is not NULL")
+    }
+
+    /// Makes a database that no other test of this process has, and returns its name.
+    #[track_caller]
+    pub fn unique_database(&self) -> String {
+        let name = format!(
+            "test_{}",
+            self.databases.fetch_add(1, Ordering::Relaxed) + 1
+        );
+        self.execute(&format!("CREATE DATABASE {name}"));
+        name
+    }
+
+    /// Stops it cleanly and starts it again on the same port and data.
+    #[track_caller]
+    pub fn restart(&self) {
+        self.stop();
+        self.start_again();
+    }
+
+    /// Stops it cleanly.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.private.stop();
+    }
+
+    /// Ends it by SIGKILL.
+    #[track_caller]
+    pub fn kill(&self) {
+        self.private.kill();
+    }
+
+    /// Starts it after `stop` or `kill`, on the same port and data.
+    #[track_caller]
+    pub fn start_again(&self) {
+        self.private.start_again();
+    }
+
+    /// Waits until nobody is connected as `user`.
+    #[track_caller]
+    pub fn wait_until_gone(&self, user: &str, wait_max: Duration) {
+        let count =
+            format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{user}'");
+        wait_until("the user's connections are gone", wait_max, || {
+            self.query_one(&count).as_deref() == Some("0")
+        });
+    }
+
+    /// What the flavour's command-line client prints for these statements, tab between columns, root's.
+    #[track_caller]
+    pub fn client(&self, arguments: &[&str], sql: &str) -> String {
+        let program = self.flavour.program("mysql", "mariadb");
+        let socket = format!("--socket={}", self.socket().display());
+        run(Command::new(program)
+            .args(["--user=root", &socket, "--batch"])
+            .args(arguments)
+            .args(["-e", sql]))
+    }
+
+    /// What the flavour's mysqlbinlog prints; name binlog files by `binlog_path`.
+    #[track_caller]
+    pub fn mysqlbinlog<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> String {
+        run(Command::new(self.flavour.program("mysqlbinlog", "mariadb-binlog")).args(arguments))
+    }
+}
+
+fn options_for(user: &str, password: &str) -> OptsBuilder {
+    // Over TCP the client would otherwise change to the socket by itself.
+    OptsBuilder::new()
+        .user(Some(user))
+        .pass(Some(password))
+        .prefer_socket(false)
+}
+
+fn socket_in(folder: &Path) -> String {
+    folder.join("server.sock").display().to_string()
+}
+
+#[track_caller]
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8(bytes).expect("text, select HEX() of bytes")),
+        other => panic!("{other:?} is no value of the text protocol"),
+    }
+}
+
+#[track_caller]
+fn run(command: &mut Command) -> String {
+    let output = command.output().expect("the cache's programs start");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed: {errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
