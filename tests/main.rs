@@ -1,5 +1,12 @@
 //! The integration tests, one binary: each suite is named for what it threatens.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that panics has found something, and a person watches a long one"
+)]
+
 #[allow(dead_code, reason = "a suite takes of the support what it needs")]
 mod support;
 
