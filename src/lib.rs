@@ -23,6 +23,7 @@
 
 pub mod binlog;
 pub mod change;
+pub mod config;
 pub mod encode;
 pub mod fault;
 pub mod filter;

@@ -5,7 +5,7 @@
 //! or changed file is known as one. `schemas/state.md` shows one.
 
 use super::gtid_text;
-use crate::binlog::{Coordinates, GtidSet};
+use crate::binlog::Coordinates;
 use crate::change::Checkpoint;
 use crate::mysql::Flavour;
 
@@ -278,6 +278,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::binlog::GtidSet;
 
     const FILE: &str = "14
 

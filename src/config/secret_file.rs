@@ -1,0 +1,129 @@
+//! Secrets from files: `password_file = "/run/secrets/shop"` stands for `password` with that file's content.
+//!
+//! Holds for every key that names a secret by its last word, also inside `properties`.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+use super::ConfigError;
+use super::document::{Node, Origin, Table, Value};
+
+const SUFFIX: &str = "_file";
+const SECRETS: [&str; 4] = ["password", "passphrase", "secret", "token"];
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Whether a key names a secret, whose value no message may show.
+pub fn is_secret(key: &str) -> bool {
+    let key = key.strip_suffix(SUFFIX).unwrap_or(key);
+    SECRETS.iter().any(|word| key.ends_with(word))
+}
+
+/// The key that says the same as `key` in another way: `password` and `password_file`.
+pub fn rival(key: &str) -> Option<String> {
+    if !is_secret(key) {
+        return None;
+    }
+    Some(match key.strip_suffix(SUFFIX) {
+        Some(base) => base.to_owned(),
+        None => format!("{key}{SUFFIX}"),
+    })
+}
+
+/// Replaces every key that names a secret's file by the secret.
+///
+/// # Errors
+/// `ConfigError::Key` for both keys at once, or a file that cannot be read or that others may write.
+pub fn fill_in(node: &mut Node, path: &str) -> Result<(), ConfigError> {
+    match &mut node.value {
+        Value::List(nodes) => nodes.iter_mut().try_for_each(|node| fill_in(node, path)),
+        Value::Table(table) => {
+            let named: Vec<String> = table
+                .keys()
+                .filter(|key| key.ends_with(SUFFIX) && is_secret(key))
+                .cloned()
+                .collect();
+            for key in named {
+                replace(table, &key, path)?;
+            }
+            table.iter_mut().try_for_each(|(key, node)| {
+                let below = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                fill_in(node, &below)
+            })
+        }
+        Value::Text(_)
+        | Value::Free(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Date => Ok(()),
+    }
+}
+
+fn replace(table: &mut Table, key: &str, path: &str) -> Result<(), ConfigError> {
+    let (Some(node), Some(base)) = (table.remove(key), rival(key)) else {
+        return Ok(());
+    };
+    let full = if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    };
+    let error = |message: String| ConfigError::Key {
+        place: node.origin.clone(),
+        key: full.clone(),
+        message,
+    };
+    if table.contains_key(&base) {
+        return Err(error(format!("{base} is given too, keep one of them")));
+    }
+    let (Value::Text(file) | Value::Free(file)) = &node.value else {
+        return Err(error("expected the path of a file, as a string".to_owned()));
+    };
+    let file = PathBuf::from(file);
+    let secret = read(&file).map_err(|message| error(format!("{} {message}", file.display())))?;
+    table.insert(
+        base,
+        Node {
+            value: Value::Text(secret),
+            origin: Origin::SecretFile(file),
+        },
+    );
+    Ok(())
+}
+
+/// The content without the newline at its end.
+fn read(path: &Path) -> Result<String, String> {
+    let mode = fs::metadata(path)
+        .map_err(|error| format!("cannot be read: {error}"))?
+        .permissions()
+        .mode();
+    if mode & 0o022 != 0 {
+        return Err(format!(
+            "can be written by others (mode {:03o}), chmod it to 600",
+            mode & 0o777
+        ));
+    }
+    if mode & 0o004 != 0 {
+        warn!(path = %path.display(), "secret file can be read by everyone, chmod it to 600");
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!(
+            "is longer than {FILE_BYTES_MAX} bytes, expected a secret"
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8, expected text".to_owned())?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
