@@ -1,1 +1,26 @@
-//! The `replicate-*` rules.
+//! The `replicate-*` rules: which tables are published, and under which database.
+//!
+//! They mean what they mean on a replica of the same flavour, row events judged at their table map (the servers'
+//! `Rpl_filter`; the manual's chapter "How Servers Evaluate Replication Filtering Rules"). In this order:
+//!
+//! 1. `replicate-rewrite-db` renames the database; every later stage sees the new name.
+//! 2. A system database (`mysql`, `sys`, `performance_schema`, `information_schema`) is rejected unless a rule names it
+//!    literally. A replica has no such stage; it is here because accounts and secrets are not changes to publish.
+//! 3. The database rules: with any `replicate-do-db` only those pass and `replicate-ignore-db` is not consulted.
+//! 4. The table rules: exact do, exact ignore, wild do, wild ignore, the first that matches decides; without a match a
+//!    table passes unless a do rule of either kind exists.
+//!
+//! Statements are judged by the objects they name, not by the default database. Nothing here reads rows or holds state.
+
+mod fold;
+mod options;
+mod rules;
+mod verdict;
+mod wildcard;
+
+pub use options::{Case, DdlFilter, Options};
+pub use rules::{FilterError, Rules};
+pub use verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! The `[filter]` section of a connector file, spelled as the server's options.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor, value};
+
+/// The rules as written. A list is an array of strings, one rule each; a single string is one rule, and a comma in it is
+/// part of the name, as on a server's command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Options {
+    /// Databases to publish; all others are rejected.
+    #[serde(alias = "replicate_do_db", deserialize_with = "one_or_many")]
+    pub replicate_do_db: Vec<String>,
+    /// Databases to reject; not consulted where `replicate-do-db` has rules.
+    #[serde(alias = "replicate_ignore_db", deserialize_with = "one_or_many")]
+    pub replicate_ignore_db: Vec<String>,
+    /// Tables to publish, as `database.table`.
+    #[serde(alias = "replicate_do_table", deserialize_with = "one_or_many")]
+    pub replicate_do_table: Vec<String>,
+    /// Tables to reject, as `database.table`.
+    #[serde(alias = "replicate_ignore_table", deserialize_with = "one_or_many")]
+    pub replicate_ignore_table: Vec<String>,
+    /// Patterns of tables to publish.
+    #[serde(alias = "replicate_wild_do_table", deserialize_with = "one_or_many")]
+    pub replicate_wild_do_table: Vec<String>,
+    /// Patterns of tables to reject.
+    #[serde(
+        alias = "replicate_wild_ignore_table",
+        deserialize_with = "one_or_many"
+    )]
+    pub replicate_wild_ignore_table: Vec<String>,
+    /// Databases to publish under another name, as `from->to`; the first that matches counts.
+    #[serde(alias = "replicate_rewrite_db", deserialize_with = "one_or_many")]
+    pub replicate_rewrite_db: Vec<String>,
+    /// Whether events that carry the connector's own `server_id` are published.
+    #[serde(
+        alias = "same_server_id",
+        alias = "replicate-same-server-id",
+        alias = "replicate_same_server_id"
+    )]
+    pub same_server_id: bool,
+    /// How statements are judged.
+    #[serde(alias = "ddl_filter")]
+    pub ddl_filter: DdlFilter,
+    /// When two names are the same.
+    pub case: Case,
+}
+
+/// How statements are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DdlFilter {
+    /// By the objects they name, as rows are: kept if any named table is kept.
+    #[default]
+    ByObject,
+    /// As a replica does, by their default database first.
+    AsMysqld,
+}
+
+/// When two names are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Case {
+    /// As on a replica of the source's flavour with the source's `lower_case_table_names`.
+    #[default]
+    Server,
+    /// As on MySQL with `lower_case_table_names=0`: names are bytes.
+    Sensitive,
+    /// As on MySQL with `lower_case_table_names=1`: case does not count, accents do.
+    Insensitive,
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    struct Rules;
+
+    impl<'de> Visitor<'de> for Rules {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a rule or an array of rules, each a string")
+        }
+
+        fn visit_str<E>(self, rule: &str) -> Result<Self::Value, E> {
+            Ok(vec![rule.to_owned()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, rules: A) -> Result<Self::Value, A::Error> {
+            Deserialize::deserialize(value::SeqAccessDeserializer::new(rules))
+        }
+    }
+
+    input.deserialize_any(Rules)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Options, String> {
+        config::Config::builder()
+            .add_source(config::File::from_str(text, config::FileFormat::Toml))
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_section_reads_as_the_servers_spell_it() {
+        let options = parse(
+            r#"
+            replicate-do-db = ["a", "b,c"]
+            replicate-ignore-table = "a.t"
+            replicate-rewrite-db = ["a->b"]
+            replicate-same-server-id = true
+            ddl-filter = "as_mysqld"
+            case = "insensitive"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(options.replicate_do_db, ["a", "b,c"]);
+        assert_eq!(options.replicate_ignore_table, ["a.t"]);
+        assert_eq!(options.replicate_rewrite_db, ["a->b"]);
+        assert!(options.same_server_id);
+        assert_eq!(options.ddl_filter, DdlFilter::AsMysqld);
+        assert_eq!(options.case, Case::Insensitive);
+        assert_eq!(parse("").unwrap(), Options::default());
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_types_are_refused_by_name() {
+        for (text, fragment) in [
+            ("replicate-do-database = 'a'", "replicate-do-database"),
+            ("replicate-do-db = { a = 1 }", "a rule or an array of rules"),
+            ("case = 'upper'", "upper"),
+            ("ddl-filter = 'by_name'", "by_name"),
+            ("replicate-do-db = [['a']]", "string"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(fragment), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! The rules compiled, and the evaluation.
+
+use super::fold::Fold;
+use super::options::{Case, DdlFilter, Options};
+use super::verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
+use super::wildcard::{self, Pattern};
+use crate::mysql::Flavour;
+use crate::row::TableName;
+
+const SYSTEM_DATABASES: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
+
+/// The compiled rules of a connector.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    flavour: Flavour,
+    database_fold: Fold,
+    table_fold: Fold,
+    rewrites: Vec<Rewrite>,
+    do_db: Vec<Rule>,
+    ignore_db: Vec<Rule>,
+    do_table: Vec<Rule>,
+    ignore_table: Vec<Rule>,
+    wild_do_table: Vec<(Rule, Pattern)>,
+    wild_ignore_table: Vec<(Rule, Pattern)>,
+    /// The databases that do rules name literally.
+    named: Vec<Box<str>>,
+    same_server_id: bool,
+}
+
+/// What is wrong with a rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    /// A rule on tables without a dot.
+    #[error("{key} = \"{rule}\" has no dot, write it as \"database.table\"{}", wild_hint(*.key, .rule))]
+    NoDot {
+        /// Where it is written.
+        key: Key,
+        /// The rule.
+        rule: Box<str>,
+    },
+    /// A name that is empty, or a side of the dot or the arrow that is.
+    #[error("{key} = \"{rule}\" has an empty {part}, {}", empty_hint(*.key))]
+    EmptyName {
+        /// Where it is written.
+        key: Key,
+        /// The rule.
+        rule: Box<str>,
+        /// What is empty.
+        part: &'static str,
+    },
+    /// A rewrite rule without an arrow.
+    #[error("{key} = \"{rule}\" has no arrow, write it as \"from->to\"", key = Key::RewriteDb)]
+    NoArrow {
+        /// The rule.
+        rule: Box<str>,
+    },
+    /// A way of judging statements that this version does not have.
+    #[error("ddl-filter = \"as_mysqld\" is not available yet, use \"by_object\"")]
+    AsMysqldNotAvailable,
+}
+
+#[derive(Clone, Debug)]
+struct Rewrite {
+    rule: Rule,
+    from: Box<str>,
+    to: Box<str>,
+}
+
+impl Rules {
+    /// Compiles the rules for a source of this flavour and `lower_case_table_names`.
+    ///
+    /// # Errors
+    /// The first rule that a server would refuse too, or that can match nothing, with its fix.
+    pub fn compile(
+        options: &Options,
+        flavour: Flavour,
+        lower_case_table_names: u8,
+    ) -> Result<Self, FilterError> {
+        if options.ddl_filter == DdlFilter::AsMysqld {
+            return Err(FilterError::AsMysqldNotAvailable);
+        }
+        let (database_fold, table_fold) = folds(options.case, flavour, lower_case_table_names);
+        let mut rules = Self {
+            flavour,
+            database_fold,
+            table_fold,
+            rewrites: compile_rewrites(&options.replicate_rewrite_db)?,
+            do_db: compile_databases(Key::DoDb, &options.replicate_do_db)?,
+            ignore_db: compile_databases(Key::IgnoreDb, &options.replicate_ignore_db)?,
+            do_table: compile_tables(Key::DoTable, &options.replicate_do_table)?,
+            ignore_table: compile_tables(Key::IgnoreTable, &options.replicate_ignore_table)?,
+            wild_do_table: with_patterns(
+                compile_tables(Key::WildDoTable, &options.replicate_wild_do_table)?,
+                table_fold,
+            ),
+            wild_ignore_table: with_patterns(
+                compile_tables(Key::WildIgnoreTable, &options.replicate_wild_ignore_table)?,
+                table_fold,
+            ),
+            named: Vec::new(),
+            same_server_id: options.same_server_id,
+        };
+        rules.named = rules.literally_named();
+        Ok(rules)
+    }
+
+    /// Whether events with the connector's own `server_id` are published.
+    pub fn same_server_id(&self) -> bool {
+        self.same_server_id
+    }
+
+    /// Judges the rows of a table by the name in its table map. Allocates; called once per new table map.
+    pub fn table(&self, database: &str, table: &str) -> Verdict {
+        let mut judgement = self.open(database, table);
+        if judgement.database_rules() {
+            judgement.table_rules();
+        }
+        judgement.verdict
+    }
+
+    /// Judges a statement by the tables it names: the verdict of the first that is kept, else of the first. `None` if
+    /// there are none.
+    pub fn tables<'a>(&self, names: impl IntoIterator<Item = &'a TableName>) -> Option<Verdict> {
+        let mut rejected = None;
+        for name in names {
+            let verdict = self.table(&name.database, &name.table);
+            if verdict.keep {
+                return Some(verdict);
+            }
+            rejected.get_or_insert(verdict);
+        }
+        rejected
+    }
+
+    /// Judges a statement on a whole database, or on something in it that is not a table.
+    ///
+    /// The wildcard rules are consulted with `database.` as the name: by MariaDB always, by MySQL only without database
+    /// rules.
+    pub fn database(&self, database: &str) -> Verdict {
+        let mut judgement = self.open(database, "");
+        if judgement.database_rules() {
+            let no_database_rules = self.do_db.is_empty() && self.ignore_db.is_empty();
+            if no_database_rules || self.flavour == Flavour::MariaDb {
+                judgement.wildcard_rules_on_database();
+            }
+        }
+        judgement.verdict
+    }
+
+    /// Renames the database and asks the system stage.
+    fn open(&self, database: &str, table: &str) -> Judgement<'_> {
+        let rewrite = self
+            .rewrites
+            .iter()
+            .find(|rewrite| self.database_fold.same(&rewrite.from, database));
+        let published = rewrite.map_or(database, |rewrite| &rewrite.to);
+        let mut judgement = Judgement {
+            rules: self,
+            verdict: Verdict {
+                keep: true,
+                published: TableName::new(published, table),
+                rewrite: rewrite.map(|rewrite| rewrite.rule.clone()),
+                stages: Vec::with_capacity(2),
+            },
+        };
+        if SYSTEM_DATABASES
+            .iter()
+            .any(|system| self.database_fold.same(system, database))
+        {
+            let named = self.named.iter().any(|named| {
+                self.database_fold.same(named, database)
+                    || self.database_fold.same(named, published)
+            });
+            if !named {
+                judgement.decide(Stage::System, false, Reason::SystemDatabase);
+            }
+        }
+        judgement
+    }
+
+    fn literally_named(&self) -> Vec<Box<str>> {
+        let databases = self.do_db.iter().map(|rule| rule.text.clone());
+        let tables = self
+            .do_table
+            .iter()
+            .filter_map(|rule| Some(rule.text.split_once('.')?.0.into()));
+        let patterns = self
+            .wild_do_table
+            .iter()
+            .filter_map(|(rule, _)| Some(wildcard::literal_database(&rule.text)?.into()));
+        databases.chain(tables).chain(patterns).collect()
+    }
+}
+
+/// A verdict in the making.
+struct Judgement<'a> {
+    rules: &'a Rules,
+    verdict: Verdict,
+}
+
+impl Judgement<'_> {
+    /// The database stage. Returns whether the stages after it are to be asked.
+    fn database_rules(&mut self) -> bool {
+        if !self.verdict.keep {
+            return false;
+        }
+        let rules = self.rules;
+        let database = &self.verdict.published.database;
+        let matched = |list: &[Rule]| {
+            list.iter()
+                .find(|rule| rules.database_fold.same(&rule.text, database))
+                .cloned()
+        };
+        let no_rules = rules.do_db.is_empty() && rules.ignore_db.is_empty();
+        // A statement without a default database passes whatever the rules are.
+        let (pass, reason) = if no_rules || database.is_empty() {
+            (true, Reason::NoRules)
+        } else if rules.do_db.is_empty() {
+            match matched(&rules.ignore_db) {
+                Some(rule) => (false, Reason::Matched(rule)),
+                None => (true, Reason::NotNamed(vec![Key::IgnoreDb])),
+            }
+        } else {
+            match matched(&rules.do_db) {
+                Some(rule) => (true, Reason::Matched(rule)),
+                None => (false, Reason::NotNamed(vec![Key::DoDb])),
+            }
+        };
+        self.decide(Stage::Database, pass, reason)
+    }
+
+    fn table_rules(&mut self) {
+        let rules = self.rules;
+        let name = self.verdict.published.to_string();
+        let exact = |list: &[Rule]| {
+            list.iter()
+                .find(|rule| rules.table_fold.same(&rule.text, &name))
+                .cloned()
+        };
+        let (pass, reason) = if let Some(rule) = exact(&rules.do_table) {
+            (true, Reason::Matched(rule))
+        } else if let Some(rule) = exact(&rules.ignore_table) {
+            (false, Reason::Matched(rule))
+        } else if let Some(rule) = wild(&rules.wild_do_table, &name) {
+            (true, Reason::Matched(rule))
+        } else if let Some(rule) = wild(&rules.wild_ignore_table, &name) {
+            (false, Reason::Matched(rule))
+        } else {
+            let without_do = rules.do_table.is_empty() && rules.wild_do_table.is_empty();
+            (without_do, self.no_table_matched())
+        };
+        self.decide(Stage::Table, pass, reason);
+    }
+
+    fn wildcard_rules_on_database(&mut self) {
+        let rules = self.rules;
+        let name = format!("{}.", self.verdict.published.database);
+        let (pass, reason) = if let Some(rule) = wild(&rules.wild_do_table, &name) {
+            (true, Reason::Matched(rule))
+        } else if let Some(rule) = wild(&rules.wild_ignore_table, &name) {
+            (false, Reason::Matched(rule))
+        } else if !rules.wild_do_table.is_empty() {
+            (false, Reason::NotNamed(vec![Key::WildDoTable]))
+        } else if !rules.wild_ignore_table.is_empty() {
+            (true, Reason::NotNamed(vec![Key::WildIgnoreTable]))
+        } else {
+            (true, Reason::NoRules)
+        };
+        self.decide(Stage::Table, pass, reason);
+    }
+
+    /// Without a match the do rules decide if there are any, so only they are named then.
+    fn no_table_matched(&self) -> Reason {
+        let rules = self.rules;
+        let present = |keys: [(Key, bool); 2]| -> Vec<Key> {
+            let with_rules = keys.into_iter().filter(|(_, empty)| !empty);
+            with_rules.map(|(key, _)| key).collect()
+        };
+        let do_keys = present([
+            (Key::DoTable, rules.do_table.is_empty()),
+            (Key::WildDoTable, rules.wild_do_table.is_empty()),
+        ]);
+        let ignore_keys = present([
+            (Key::IgnoreTable, rules.ignore_table.is_empty()),
+            (Key::WildIgnoreTable, rules.wild_ignore_table.is_empty()),
+        ]);
+        match (do_keys.is_empty(), ignore_keys.is_empty()) {
+            (false, _) => Reason::NotNamed(do_keys),
+            (true, false) => Reason::NotNamed(ignore_keys),
+            (true, true) => Reason::NoRules,
+        }
+    }
+
+    fn decide(&mut self, stage: Stage, pass: bool, reason: Reason) -> bool {
+        self.verdict.keep = pass;
+        self.verdict.stages.push(Decision {
+            stage,
+            pass,
+            reason,
+        });
+        pass
+    }
+}
+
+fn wild(list: &[(Rule, Pattern)], name: &str) -> Option<Rule> {
+    list.iter()
+        .find(|(_, pattern)| pattern.matches(name))
+        .map(|(rule, _)| rule.clone())
+}
+
+/// How databases and how tables are compared.
+fn folds(case: Case, flavour: Flavour, lower_case_table_names: u8) -> (Fold, Fold) {
+    match (case, flavour, lower_case_table_names) {
+        (Case::Sensitive, _, _) | (Case::Server, Flavour::MySql, 0) => (Fold::Bytes, Fold::Bytes),
+        (Case::Insensitive, _, _) | (Case::Server, Flavour::MySql, _) => (Fold::Lower, Fold::Lower),
+        (Case::Server, Flavour::MariaDb, _) => (Fold::Bytes, Fold::General),
+    }
+}
+
+fn compile_databases(key: Key, texts: &[String]) -> Result<Vec<Rule>, FilterError> {
+    texts
+        .iter()
+        .map(|text| {
+            not_empty(key, text, text, "name")?;
+            Ok(rule(key, text))
+        })
+        .collect()
+}
+
+fn compile_tables(key: Key, texts: &[String]) -> Result<Vec<Rule>, FilterError> {
+    texts
+        .iter()
+        .map(|text| {
+            let Some((database, table)) = text.split_once('.') else {
+                return Err(FilterError::NoDot {
+                    key,
+                    rule: text.as_str().into(),
+                });
+            };
+            not_empty(key, text, database, "database")?;
+            not_empty(key, text, table, "table")?;
+            Ok(rule(key, text))
+        })
+        .collect()
+}
+
+fn compile_rewrites(texts: &[String]) -> Result<Vec<Rewrite>, FilterError> {
+    let key = Key::RewriteDb;
+    texts
+        .iter()
+        .map(|text| {
+            let Some((from, to)) = text.split_once("->") else {
+                return Err(FilterError::NoArrow {
+                    rule: text.as_str().into(),
+                });
+            };
+            let (from, to) = (from.trim(), to.trim());
+            not_empty(key, text, from, "left side")?;
+            not_empty(key, text, to, "right side")?;
+            Ok(Rewrite {
+                rule: rule(key, text),
+                from: from.into(),
+                to: to.into(),
+            })
+        })
+        .collect()
+}
+
+fn with_patterns(rules: Vec<Rule>, fold: Fold) -> Vec<(Rule, Pattern)> {
+    rules
+        .into_iter()
+        .map(|rule| {
+            let pattern = Pattern::new(&rule.text, fold);
+            (rule, pattern)
+        })
+        .collect()
+}
+
+fn rule(key: Key, text: &str) -> Rule {
+    Rule {
+        key,
+        text: text.into(),
+    }
+}
+
+fn not_empty(key: Key, rule: &str, value: &str, part: &'static str) -> Result<(), FilterError> {
+    if value.is_empty() {
+        return Err(FilterError::EmptyName {
+            key,
+            rule: rule.into(),
+            part,
+        });
+    }
+    Ok(())
+}
+
+fn wild_hint(key: Key, rule: &str) -> String {
+    match key {
+        Key::WildDoTable | Key::WildIgnoreTable => {
+            format!(", or \"{rule}.%\" for a whole database")
+        }
+        Key::DoTable => {
+            format!(", or use replicate-wild-do-table = \"{rule}.%\" for a whole database")
+        }
+        Key::IgnoreTable => {
+            format!(", or use replicate-wild-ignore-table = \"{rule}.%\" for a whole database")
+        }
+        Key::DoDb | Key::IgnoreDb | Key::RewriteDb => String::new(),
+    }
+}
+
+fn empty_hint(key: Key) -> &'static str {
+    match key {
+        Key::DoDb | Key::IgnoreDb => "write a database's name or leave the rule out",
+        Key::DoTable | Key::IgnoreTable => "write it as \"database.table\"",
+        Key::WildDoTable | Key::WildIgnoreTable => "write % for any name",
+        Key::RewriteDb => "write it as \"from->to\"",
+    }
+}

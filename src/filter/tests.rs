@@ -1,0 +1,416 @@
+//! Rules against names, case by case. The servers' own answers to the same cases are in `tests/filters.rs`.
+
+use super::*;
+use crate::mysql::Flavour::{self, MariaDb, MySql};
+use crate::row::TableName;
+
+/// `do-db=a; wild-do-table=b.%` as options.
+fn options(text: &str) -> Options {
+    let mut options = Options::default();
+    for rule in text.split("; ").filter(|rule| !rule.is_empty()) {
+        let (key, value) = rule.split_once('=').unwrap();
+        let value = value.to_owned();
+        match key {
+            "do-db" => options.replicate_do_db.push(value),
+            "ignore-db" => options.replicate_ignore_db.push(value),
+            "do-table" => options.replicate_do_table.push(value),
+            "ignore-table" => options.replicate_ignore_table.push(value),
+            "wild-do-table" => options.replicate_wild_do_table.push(value),
+            "wild-ignore-table" => options.replicate_wild_ignore_table.push(value),
+            "rewrite-db" => options.replicate_rewrite_db.push(value),
+            other => panic!("no such rule: {other}"),
+        }
+    }
+    options
+}
+
+fn rules(text: &str, flavour: Flavour, lower_case_table_names: u8) -> Rules {
+    Rules::compile(&options(text), flavour, lower_case_table_names).unwrap()
+}
+
+fn check(text: &str, kept: &[&str], rejected: &[&str]) {
+    for flavour in [MySql, MariaDb] {
+        check_one(&rules(text, flavour, 0), text, kept, rejected);
+    }
+}
+
+fn check_one(rules: &Rules, text: &str, kept: &[&str], rejected: &[&str]) {
+    for (names, expected) in [(kept, true), (rejected, false)] {
+        for name in names {
+            let (database, table) = name.split_once('/').unwrap();
+            let verdict = rules.table(database, table);
+            assert_eq!(verdict.keep, expected, "{name} under {text}: {verdict}");
+            assert!(!verdict.stages.is_empty());
+            assert_eq!(verdict.stages.last().unwrap().pass, verdict.keep);
+        }
+    }
+}
+
+#[test]
+fn without_rules_everything_passes_but_system_databases() {
+    check(
+        "",
+        &["a/t", "A/T", "we.ird/na%me"],
+        &["mysql/user", "sys/x", "performance_schema/x"],
+    );
+}
+
+#[test]
+fn database_rules_name_databases_exactly() {
+    check("do-db=a", &["a/t"], &["b/t", "aa/t", "A/t", "a%/t"]);
+    check("do-db=a; do-db=b", &["a/t", "b/t"], &["c/t"]);
+    check("do-db=a,b", &["a,b/t"], &["a/t", "b/t"]);
+    check("do-db=a%", &["a%/t"], &["ab/t"]);
+    check("ignore-db=a", &["b/t", "A/t"], &["a/t"]);
+    check("ignore-db=a; ignore-db=b", &["c/t"], &["a/t", "b/t"]);
+}
+
+#[test]
+fn ignore_db_is_not_consulted_beside_do_db() {
+    check("do-db=a; ignore-db=a", &["a/t"], &["b/t"]);
+    check("do-db=a; ignore-db=b", &["a/t"], &["b/t", "c/t"]);
+}
+
+#[test]
+fn exact_table_rules_come_before_wildcards() {
+    check("do-table=a.t", &["a/t"], &["a/u", "b/t"]);
+    check("ignore-table=a.t", &["a/u", "b/t"], &["a/t"]);
+    check("do-table=a.t; ignore-table=a.t", &["a/t"], &["a/u"]);
+    check(
+        "do-table=a.t; wild-ignore-table=a.%",
+        &["a/t"],
+        &["a/u", "b/t"],
+    );
+    check(
+        "ignore-table=a.t; wild-do-table=a.%",
+        &["a/u"],
+        &["a/t", "b/t"],
+    );
+    check(
+        "wild-do-table=a.%; wild-ignore-table=%.tmp%",
+        &["a/tmp1", "a/t"],
+        &["b/t", "b/tmp1"],
+    );
+    check("wild-ignore-table=%.tmp%", &["a/t"], &["a/tmp", "b/tmp_1"]);
+    check(
+        "wild-do-table=%.t; ignore-table=a.t",
+        &["b/t"],
+        &["a/t", "b/u"],
+    );
+    check("ignore-table=a.t; do-table=b.t", &["b/t"], &["a/t", "a/u"]);
+}
+
+#[test]
+fn both_stages_must_pass() {
+    check("do-db=a; do-table=b.t", &[], &["a/t", "b/t"]);
+    check("do-db=a; do-table=a.t", &["a/t"], &["a/u", "b/t"]);
+    check("ignore-db=a; do-table=a.t", &[], &["a/t", "b/t"]);
+    check("do-db=a; ignore-table=a.t", &["a/u"], &["a/t", "b/u"]);
+    check("do-db=a; wild-ignore-table=%.x", &["a/y"], &["a/x", "b/y"]);
+}
+
+#[test]
+fn rules_see_the_joined_name() {
+    check("do-table=a.b.c", &["a/b.c", "a.b/c"], &["a/b", "b/c"]);
+    check(
+        "wild-do-table=foo%.bar",
+        &["foo/bar", "foo1/bar", "foo/x.bar"],
+        &["foo/barx"],
+    );
+    check(
+        "wild-do-table=a_b.%",
+        &["a_b/t", "axb/t", "a.b/t"],
+        &["ab/t"],
+    );
+    check("wild-do-table=a\\_b.%", &["a_b/t"], &["axb/t"]);
+    check("wild-ignore-table=a\\%b.%", &["axb/t"], &["a%b/t"]);
+    check("wild-do-table=%.%", &["a/t", "x.y/z"], &["mysql/user"]);
+}
+
+#[test]
+fn rewriting_comes_first_and_the_first_match_counts() {
+    let check_published = |text: &str, name: &str, keep: bool, published: &str| {
+        let (database, table) = name.split_once('/').unwrap();
+        let verdict = rules(text, MySql, 0).table(database, table);
+        assert_eq!(verdict.keep, keep, "{name} under {text}: {verdict}");
+        assert_eq!(verdict.published.to_string(), published);
+    };
+    check_published("rewrite-db=a->b", "a/t", true, "b.t");
+    check_published("rewrite-db= a -> b ", "a/t", true, "b.t");
+    check_published("rewrite-db=a->b", "A/t", true, "A.t");
+    check_published("rewrite-db=a->b; rewrite-db=a->c", "a/t", true, "b.t");
+    check_published("rewrite-db=a->b; rewrite-db=b->c", "a/t", true, "b.t");
+    check_published("rewrite-db=a->b; do-db=a", "a/t", false, "b.t");
+    check_published("rewrite-db=a->b; do-db=b", "a/t", true, "b.t");
+    check_published("rewrite-db=a->b; do-table=b.t", "a/t", true, "b.t");
+    check_published("rewrite-db=a->b; do-table=a.t", "a/t", false, "b.t");
+    check_published(
+        "rewrite-db=a->b; wild-ignore-table=b.%",
+        "b/t",
+        false,
+        "b.t",
+    );
+    check_published("rewrite-db=a->b->c", "a/t", true, "b->c.t");
+}
+
+#[test]
+fn system_databases_pass_only_where_a_rule_names_them() {
+    check("do-db=mysql", &["mysql/user"], &["sys/x", "a/t"]);
+    check("do-table=mysql.user", &["mysql/user"], &["mysql/db"]);
+    check("wild-do-table=mysql.%", &["mysql/user"], &["sys/x", "a/t"]);
+    check("wild-do-table=my%.%", &["my/t"], &["mysql/user"]);
+    check("wild-do-table=mysq_.user", &["mysqx/user"], &["mysql/user"]);
+    check("ignore-db=a", &["b/t"], &["mysql/user", "a/t"]);
+    check(
+        "ignore-table=mysql.db",
+        &["b/t"],
+        &["mysql/user", "mysql/db"],
+    );
+    check(
+        "do-db=mysql; wild-ignore-table=mysql.u%",
+        &["mysql/db"],
+        &["mysql/user"],
+    );
+    check("rewrite-db=mysql->copy", &[], &["mysql/user"]);
+    check(
+        "rewrite-db=mysql->copy; do-db=copy",
+        &["mysql/user", "copy/t"],
+        &["a/t"],
+    );
+    check("rewrite-db=a->mysql", &["a/t"], &["mysql/user"]);
+}
+
+#[test]
+fn mysql_compares_by_lower_case_table_names() {
+    let text = "do-db=Shop";
+    check_one(
+        &rules(text, MySql, 0),
+        text,
+        &["Shop/t"],
+        &["shop/t", "SHOP/t"],
+    );
+    for setting in [1, 2] {
+        let rules = rules(text, MySql, setting);
+        check_one(&rules, text, &["Shop/t", "shop/t", "SHOP/t"], &["shöp/t"]);
+    }
+    let text = "wild-do-table=Café%.T";
+    check_one(
+        &rules(text, MySql, 0),
+        text,
+        &["Café1/T"],
+        &["café/T", "CAFÉ/t"],
+    );
+    check_one(
+        &rules(text, MySql, 1),
+        text,
+        &["Café1/T", "CAFÉ/t"],
+        &["cafe/t"],
+    );
+    let text = "ignore-table=Café.T";
+    check_one(
+        &rules(text, MySql, 0),
+        text,
+        &["café/t", "cafe/t"],
+        &["Café/T"],
+    );
+    check_one(
+        &rules(text, MySql, 1),
+        text,
+        &["cafè/t"],
+        &["Café/T", "CAFÉ/t"],
+    );
+    let verdict = rules("rewrite-db=A->B", MySql, 1).table("a", "t");
+    assert_eq!(verdict.published, TableName::new("B", "t"));
+}
+
+#[test]
+fn mariadb_compares_databases_as_bytes_and_tables_without_case_or_accent() {
+    for setting in [0, 1, 2] {
+        let text = "do-db=Shop";
+        check_one(
+            &rules(text, MariaDb, setting),
+            text,
+            &["Shop/t"],
+            &["shop/t"],
+        );
+        let text = "do-table=Shop.Café";
+        let rules_of = |text| rules(text, MariaDb, setting);
+        check_one(
+            &rules_of(text),
+            text,
+            &["shop/café", "SHOP/CAFÈ"],
+            &["shop/cafe"],
+        );
+        let text = "wild-ignore-table=shop.caf_";
+        check_one(
+            &rules_of(text),
+            text,
+            &["shop/ca"],
+            &["SHOP/CAFÉ", "Shöp/cafe"],
+        );
+        let verdict = rules_of("rewrite-db=A->B").table("a", "t");
+        assert_eq!(verdict.published, TableName::new("a", "t"));
+    }
+}
+
+#[test]
+fn the_key_case_overrides_the_server() {
+    let text = "do-table=A.t";
+    for (case, kept) in [(Case::Sensitive, false), (Case::Insensitive, true)] {
+        for flavour in [MySql, MariaDb] {
+            for setting in [0, 1, 2] {
+                let options = Options {
+                    case,
+                    ..options(text)
+                };
+                let rules = Rules::compile(&options, flavour, setting).unwrap();
+                assert!(rules.table("A", "t").keep);
+                assert_eq!(rules.table("a", "T").keep, kept);
+            }
+        }
+    }
+}
+
+#[test]
+fn statements_on_databases_ask_the_wildcards_too() {
+    let cases = [
+        // rules, database, MySQL, MariaDB
+        ("", "a", true, true),
+        ("", "mysql", false, false),
+        ("do-db=a", "a", true, true),
+        ("do-db=a", "b", false, false),
+        ("ignore-db=a", "a", false, false),
+        ("wild-do-table=foo%.%", "foo1", true, true),
+        ("wild-do-table=foo%.%", "bar", false, false),
+        ("wild-do-table=foo.t%", "foo", false, false),
+        ("wild-ignore-table=foo%.%", "foo1", false, false),
+        ("wild-ignore-table=foo.t%", "foo", true, true),
+        ("wild-do-table=a.%; wild-ignore-table=a.%", "a", true, true),
+        // With database rules MySQL leaves the wildcards aside.
+        ("do-db=a; wild-ignore-table=a.%", "a", true, false),
+        ("do-db=a; wild-do-table=b.%", "a", true, false),
+        ("ignore-db=b; wild-ignore-table=a.%", "a", true, false),
+        ("do-table=a.t", "b", true, true),
+        ("ignore-table=a.t", "a", true, true),
+        ("rewrite-db=a->b; do-db=b", "a", true, true),
+        ("rewrite-db=a->b; wild-ignore-table=b.%", "a", false, false),
+        ("do-db=mysql", "mysql", true, true),
+    ];
+    for (text, database, mysql, mariadb) in cases {
+        for (flavour, expected) in [(MySql, mysql), (MariaDb, mariadb)] {
+            let verdict = rules(text, flavour, 0).database(database);
+            assert_eq!(verdict.keep, expected, "{database} under {text}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn a_statement_is_kept_if_any_table_is() {
+    let rules = rules("do-db=a", MySql, 0);
+    let names = [TableName::new("b", "t"), TableName::new("a", "t")];
+    assert!(rules.tables(&names).unwrap().keep);
+    let verdict = rules.tables(names.iter().take(1)).unwrap();
+    assert!(!verdict.keep);
+    assert_eq!(verdict.published, TableName::new("b", "t"));
+    assert_eq!(rules.tables([]), None);
+}
+
+#[test]
+fn a_verdict_explains_itself() {
+    for (text, name, expected) in [
+        (
+            "wild-ignore-table=tmp%.%",
+            "tmp1/t",
+            "rejected by replicate-wild-ignore-table=tmp%.% (table stage); database stage: pass, no rules",
+        ),
+        (
+            "do-db=a",
+            "b/t",
+            "rejected: no match in replicate-do-db (database stage)",
+        ),
+        (
+            "do-db=a",
+            "a/t",
+            "kept: no rules (table stage); database stage: pass, replicate-do-db=a",
+        ),
+        (
+            "do-table=a.t; wild-do-table=b.%; ignore-table=c.t",
+            "c/u",
+            "rejected: no match in replicate-do-table, replicate-wild-do-table (table stage); \
+             database stage: pass, no rules",
+        ),
+        (
+            "ignore-db=x; ignore-table=c.t",
+            "c/u",
+            "kept: no match in replicate-ignore-table (table stage); \
+             database stage: pass, no match in replicate-ignore-db",
+        ),
+        (
+            "rewrite-db=a->b; ignore-db=b",
+            "a/t",
+            "rejected by replicate-ignore-db=b (database stage); renamed to b by replicate-rewrite-db=a->b",
+        ),
+        (
+            "",
+            "mysql/user",
+            "rejected: a system database that no rule names literally (system stage)",
+        ),
+    ] {
+        let (database, table) = name.split_once('/').unwrap();
+        let verdict = rules(text, MySql, 0).table(database, table);
+        assert_eq!(verdict.to_string(), expected);
+        assert_eq!(
+            verdict.rule().is_some(),
+            expected.contains(" by replicate-wild") || expected.contains("by replicate-ignore")
+        );
+    }
+}
+
+#[test]
+fn rules_that_no_server_takes_are_refused_with_their_fix() {
+    for (text, expected) in [
+        (
+            "do-table=shop",
+            "replicate-do-table = \"shop\" has no dot, write it as \"database.table\", \
+             or use replicate-wild-do-table = \"shop.%\" for a whole database",
+        ),
+        (
+            "wild-ignore-table=tmp%",
+            "replicate-wild-ignore-table = \"tmp%\" has no dot, write it as \"database.table\", \
+             or \"tmp%.%\" for a whole database",
+        ),
+        (
+            "ignore-table=.t",
+            "replicate-ignore-table = \".t\" has an empty database, write it as \"database.table\"",
+        ),
+        (
+            "wild-do-table=a.",
+            "replicate-wild-do-table = \"a.\" has an empty table, write % for any name",
+        ),
+        (
+            "do-db=",
+            "replicate-do-db = \"\" has an empty name, write a database's name or leave the rule out",
+        ),
+        (
+            "rewrite-db=a-b",
+            "replicate-rewrite-db = \"a-b\" has no arrow, write it as \"from->to\"",
+        ),
+        (
+            "rewrite-db=a-> ",
+            "replicate-rewrite-db = \"a-> \" has an empty right side, write it as \"from->to\"",
+        ),
+        (
+            "rewrite-db=->a",
+            "replicate-rewrite-db = \"->a\" has an empty left side, write it as \"from->to\"",
+        ),
+    ] {
+        let error = Rules::compile(&options(text), MySql, 0).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let refused = Options {
+        ddl_filter: DdlFilter::AsMysqld,
+        ..Options::default()
+    };
+    let error = Rules::compile(&refused, MySql, 0).unwrap_err();
+    assert_eq!(error, FilterError::AsMysqldNotAvailable);
+}

@@ -1,0 +1,168 @@
+//! What the rules said of a table or a database, with enough to explain it.
+
+use std::fmt;
+
+use crate::row::TableName;
+
+/// The outcome for one table, or for one database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it is published.
+    pub keep: bool,
+    /// The name after `replicate-rewrite-db`; for a database, the table is empty.
+    pub published: TableName,
+    /// The rule that renamed the database.
+    pub rewrite: Option<Rule>,
+    /// The stages that were consulted, in order; the last one decided. Never empty.
+    pub stages: Vec<Decision>,
+}
+
+/// What one stage said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The stage.
+    pub stage: Stage,
+    /// Whether it lets pass.
+    pub pass: bool,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// The stages, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// System databases need to be named.
+    System,
+    /// `replicate-do-db` and `replicate-ignore-db`.
+    Database,
+    /// The rules on tables; for statements on databases, the wildcard rules seen as rules on `database.`.
+    Table,
+}
+
+/// Why a stage said what it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The stage has no rules.
+    NoRules,
+    /// This rule matched.
+    Matched(Rule),
+    /// Rules of these keys exist and none matched.
+    NotNamed(Vec<Key>),
+    /// It is a system database, and no rule names it literally.
+    SystemDatabase,
+}
+
+/// A rule as written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// Under which key.
+    pub key: Key,
+    /// Its text.
+    pub text: Box<str>,
+}
+
+/// The keys of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// `replicate-do-db`
+    DoDb,
+    /// `replicate-ignore-db`
+    IgnoreDb,
+    /// `replicate-do-table`
+    DoTable,
+    /// `replicate-ignore-table`
+    IgnoreTable,
+    /// `replicate-wild-do-table`
+    WildDoTable,
+    /// `replicate-wild-ignore-table`
+    WildIgnoreTable,
+    /// `replicate-rewrite-db`
+    RewriteDb,
+}
+
+impl Verdict {
+    /// The rule that decided, if it was a match and not the absence of one.
+    pub fn rule(&self) -> Option<&Rule> {
+        match &self.stages.last()?.reason {
+            Reason::Matched(rule) => Some(rule),
+            Reason::NoRules | Reason::NotNamed(_) | Reason::SystemDatabase => None,
+        }
+    }
+}
+
+impl Key {
+    /// Its spelling in a connector file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DoDb => "replicate-do-db",
+            Self::IgnoreDb => "replicate-ignore-db",
+            Self::DoTable => "replicate-do-table",
+            Self::IgnoreTable => "replicate-ignore-table",
+            Self::WildDoTable => "replicate-wild-do-table",
+            Self::WildIgnoreTable => "replicate-wild-ignore-table",
+            Self::RewriteDb => "replicate-rewrite-db",
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key, self.text)
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "system stage",
+            Self::Database => "database stage",
+            Self::Table => "table stage",
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRules => f.write_str("no rules"),
+            Self::Matched(rule) => write!(f, "{rule}"),
+            Self::NotNamed(keys) => {
+                f.write_str("no match in ")?;
+                for (index, key) in keys.iter().enumerate() {
+                    let separator = if index == 0 { "" } else { ", " };
+                    write!(f, "{separator}{key}")?;
+                }
+                Ok(())
+            }
+            Self::SystemDatabase => f.write_str("a system database that no rule names literally"),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    /// One line: `rejected by replicate-wild-ignore-table=tmp%.% (table stage); database stage: pass, no rules`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.keep { "kept" } else { "rejected" })?;
+        let Some((last, earlier)) = self.stages.split_last() else {
+            return Ok(());
+        };
+        match &last.reason {
+            Reason::Matched(rule) => write!(f, " by {rule}")?,
+            reason => write!(f, ": {reason}")?,
+        }
+        write!(f, " ({})", last.stage)?;
+        for decision in earlier {
+            write!(f, "; {}: pass, {}", decision.stage, decision.reason)?;
+        }
+        if let Some(rule) = &self.rewrite {
+            write!(f, "; renamed to {} by {rule}", self.published.database)?;
+        }
+        Ok(())
+    }
+}
