@@ -4,6 +4,7 @@
 
 mod batch;
 mod checkpoint;
+pub mod ddl;
 mod definition;
 mod ledger;
 

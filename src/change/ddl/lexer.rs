@@ -1,0 +1,353 @@
+//! Statement text to tokens.
+//!
+//! | in the text | is |
+//! |---|---|
+//! | `` `a``b` `` | an identifier; a doubled quote is one |
+//! | `"a""b"` | an identifier with `ANSI_QUOTES`, else a string |
+//! | `[a]` | an identifier with MariaDB's `MSSQL` mode |
+//! | `'a''b\'c'` | a string; a backslash escapes unless `NO_BACKSLASH_ESCAPES` |
+//! | `-- `, `#` | a comment to the end of the line; the dashes need a blank or control character after them |
+//! | `/* */` | a comment |
+//! | `/*! */`, `/*!50503 */` | its content is part of the statement, with a version if the server is not older |
+//! | `/*M! */`, `/*M!100100 */` | the same on MariaDB only |
+//!
+//! MariaDB passes over `/*!` of versions from 50700 to 99999, which only MySQL has.
+
+use std::borrow::Cow;
+
+use super::Context;
+use crate::mysql::Flavour;
+
+const ANSI_QUOTES: u64 = 0x4;
+const MARIADB_MSSQL: u64 = 0x400;
+const NO_BACKSLASH_ESCAPES: u64 = 0x10_0000;
+
+/// One token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token<'a> {
+    /// A keyword, an unquoted identifier or digits.
+    Word(&'a str),
+    /// A quoted identifier, unquoted.
+    Quoted(Cow<'a, str>),
+    /// A string.
+    Text,
+    /// Any other character.
+    Symbol(char),
+}
+
+/// The text ends inside a quote or comment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unterminated;
+
+/// A position in a statement. A copy of it is a bookmark.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lexer<'a> {
+    rest: &'a str,
+    context: Context,
+    /// Inside a comment whose content is part of the statement.
+    in_executed_comment: bool,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) fn new(statement: &'a str, context: Context) -> Self {
+        Self {
+            rest: statement,
+            context,
+            in_executed_comment: false,
+        }
+    }
+
+    /// Returns the next token, or `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Unterminated> {
+        self.skip_blanks_and_comments()?;
+        let Some(first) = self.rest.chars().next() else {
+            return match self.in_executed_comment {
+                true => Err(Unterminated),
+                false => Ok(None),
+            };
+        };
+        let token = match first {
+            '`' => Token::Quoted(self.quoted('`')?),
+            '"' if self.mode(ANSI_QUOTES) => Token::Quoted(self.quoted('"')?),
+            '[' if self.mode(MARIADB_MSSQL) && self.is_mariadb() => {
+                Token::Quoted(self.quoted(']')?)
+            }
+            '"' | '\'' => self.string(first)?,
+            _ if is_word(first) => {
+                let end = self.rest.find(|letter| !is_word(letter));
+                Token::Word(self.take(end.unwrap_or(self.rest.len())))
+            }
+            _ => {
+                self.take(first.len_utf8());
+                Token::Symbol(first)
+            }
+        };
+        Ok(Some(token))
+    }
+
+    fn skip_blanks_and_comments(&mut self) -> Result<(), Unterminated> {
+        loop {
+            self.rest = self
+                .rest
+                .trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b');
+            if self.rest.starts_with('#') || starts_dash_comment(self.rest) {
+                let end = self.rest.find('\n').unwrap_or(self.rest.len());
+                self.take(end);
+            } else if self.in_executed_comment && self.rest.starts_with("*/") {
+                self.take(2);
+                self.in_executed_comment = false;
+            } else if let Some(content) = self.rest.strip_prefix("/*!") {
+                self.versioned_comment(content)?;
+            } else if let Some(content) = self.rest.strip_prefix("/*M!")
+                && self.is_mariadb()
+            {
+                self.versioned_comment(content)?;
+            } else if let Some(content) = self.rest.strip_prefix("/*") {
+                self.rest = after_comment(content)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Enters the comment if its content is part of the statement, else passes over it.
+    fn versioned_comment(&mut self, content: &'a str) -> Result<(), Unterminated> {
+        let digits = self.version_length(content);
+        let (version, content) = content.split_at_checked(digits).unwrap_or(("", content));
+        if version.is_empty() || version.parse().is_ok_and(|version| self.executes(version)) {
+            self.rest = content;
+            self.in_executed_comment = true;
+            return Ok(());
+        }
+        // Comments inside are passed over too, one level deep.
+        let mut rest = content;
+        loop {
+            let end = rest.find("*/").ok_or(Unterminated)?;
+            match rest.find("/*").filter(|inner| *inner < end) {
+                Some(inner) => rest = after_comment(rest.get(inner + 2..).ok_or(Unterminated)?)?,
+                None => {
+                    self.rest = rest.get(end + 2..).ok_or(Unterminated)?;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// How many digits belong to the version: none or five; six on MariaDB, and on MySQL where a blank follows them.
+    fn version_length(&self, content: &str) -> usize {
+        let digits = content.bytes().take_while(u8::is_ascii_digit).count();
+        let blank_follows = content
+            .as_bytes()
+            .get(6)
+            .is_some_and(u8::is_ascii_whitespace);
+        match digits {
+            0..5 => 0,
+            5 => 5,
+            6.. if self.is_mariadb() || blank_follows => 6,
+            6.. => 5,
+        }
+    }
+
+    fn executes(&self, version: u32) -> bool {
+        let only_mysql_has_it = (50_700..=99_999).contains(&version);
+        version <= self.context.version && !(self.is_mariadb() && only_mysql_has_it)
+    }
+
+    /// Reads an identifier between quotes; the closing quote doubled stands for itself.
+    fn quoted(&mut self, close: char) -> Result<Cow<'a, str>, Unterminated> {
+        self.take(1);
+        let mut name = Cow::Borrowed("");
+        loop {
+            let end = self.rest.find(close).ok_or(Unterminated)?;
+            let part = self.take(end);
+            self.take(1);
+            let doubled = self.rest.starts_with(close);
+            match name {
+                Cow::Borrowed("") if !doubled => return Ok(Cow::Borrowed(part)),
+                _ => name.to_mut().push_str(part),
+            }
+            if !doubled {
+                return Ok(name);
+            }
+            name.to_mut().push(close);
+            self.take(1);
+        }
+    }
+
+    fn string(&mut self, quote: char) -> Result<Token<'a>, Unterminated> {
+        let escapes = !self.mode(NO_BACKSLASH_ESCAPES);
+        self.take(1);
+        loop {
+            let end = self
+                .rest
+                .find(|letter| letter == quote || (escapes && letter == '\\'))
+                .ok_or(Unterminated)?;
+            self.take(end);
+            let escaped = self.rest.starts_with('\\');
+            self.take(1);
+            if escaped {
+                let letter = self.rest.chars().next().ok_or(Unterminated)?;
+                self.take(letter.len_utf8());
+            } else if self.rest.starts_with(quote) {
+                self.take(1);
+            } else {
+                return Ok(Token::Text);
+            }
+        }
+    }
+
+    fn take(&mut self, length: usize) -> &'a str {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .unwrap_or((self.rest, ""));
+        self.rest = rest;
+        taken
+    }
+
+    fn mode(&self, bit: u64) -> bool {
+        self.context.sql_mode & bit != 0
+    }
+
+    fn is_mariadb(&self) -> bool {
+        self.context.flavour == Flavour::MariaDb
+    }
+}
+
+fn is_word(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_' || letter == '$' || !letter.is_ascii()
+}
+
+fn starts_dash_comment(text: &str) -> bool {
+    text.strip_prefix("--").is_some_and(|rest| {
+        let next = rest.chars().next();
+        next.is_none_or(|letter| letter == ' ' || letter.is_ascii_control())
+    })
+}
+
+fn after_comment(content: &str) -> Result<&str, Unterminated> {
+    let (_, rest) = content.split_once("*/").ok_or(Unterminated)?;
+    Ok(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context(flavour: Flavour, sql_mode: u64) -> Context {
+        let version = match flavour {
+            Flavour::MySql => 90_704,
+            Flavour::MariaDb => 101_119,
+        };
+        Context {
+            flavour,
+            version,
+            sql_mode,
+        }
+    }
+
+    /// Tokens as text: words as they are, identifiers in angle brackets, strings as `''`.
+    fn tokens(text: &str, context: Context) -> String {
+        let mut lexer = Lexer::new(text, context);
+        let mut shown = Vec::new();
+        loop {
+            match lexer.next() {
+                Ok(Some(Token::Word(word))) => shown.push(word.to_owned()),
+                Ok(Some(Token::Quoted(name))) => shown.push(format!("<{name}>")),
+                Ok(Some(Token::Text)) => shown.push("''".to_owned()),
+                Ok(Some(Token::Symbol(symbol))) => shown.push(symbol.to_string()),
+                Ok(None) => break,
+                Err(Unterminated) => {
+                    shown.push("UNTERMINATED".to_owned());
+                    break;
+                }
+            }
+        }
+        shown.join(" ")
+    }
+
+    #[test]
+    fn quotes_and_comments_are_those_of_the_servers() {
+        for (text, expected) in [
+            ("a.`b``c`.d$1", "a . <b`c> . d$1"),
+            ("``", "<>"),
+            ("````", "<`>"),
+            (r"'a''b\'c' x", "'' x"),
+            (r#""a""b\"c" x"#, "'' x"),
+            ("'a", "UNTERMINATED"),
+            (r"'a\", "UNTERMINATED"),
+            ("`a", "UNTERMINATED"),
+            ("é.1t", "é . 1t"),
+            ("a -- b\nc", "a c"),
+            ("a --b", "a - - b"),
+            ("a --", "a"),
+            ("a # b\nc # d", "a c"),
+            ("a /* b ' */ c", "a c"),
+            ("a /* /* b */ c", "a c"),
+            ("a /* b", "a UNTERMINATED"),
+            ("a /*! b */ c", "a b c"),
+            ("a /*!50503 b */ c", "a b c"),
+            ("a /*!50503b */ c", "a b c"),
+            ("a /*!5050 b */ c", "a 5050 b c"),
+            ("a /*!50503 b", "a b UNTERMINATED"),
+            ("a /*!50503 b /* c */ d */ e", "a b d e"),
+            ("a /*!50503 b -- c */\nd */ e", "a b d e"),
+            ("a /*!50503 '*/' */ e", "a '' e"),
+            ("a /*!999999 b */ c", "a c"),
+            ("a /*!999999 b /* c */ d */ e", "a e"),
+            ("a /*!999999 b /* c */ d", "a UNTERMINATED"),
+            ("a /*!999999 b", "a UNTERMINATED"),
+            ("a /*+ b */ c", "a c"),
+            ("a */ b", "a * / b"),
+        ] {
+            for flavour in [Flavour::MySql, Flavour::MariaDb] {
+                assert_eq!(tokens(text, context(flavour, 0)), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn versions_in_comments_are_compared_as_each_server_does() {
+        for (text, mysql, mariadb) in [
+            ("a /*!50699 b */", "a b", "a b"),
+            ("a /*!50700 b */", "a b", "a"),
+            ("a /*!90704 b */", "a b", "a"),
+            ("a /*!90705 b */", "a", "a"),
+            ("a /*!080000 b */", "a b", "a"),
+            ("a /*!050503 b */", "a b", "a b"),
+            ("a /*!100000 b */", "a", "a b"),
+            ("a /*!101119 b */", "a", "a b"),
+            ("a /*!101120 b */", "a", "a"),
+            ("a /*!1009991*/", "a 91", "a 1"),
+            ("a /*!505001*/", "a 1", "a"),
+            ("a /*M!100100 b */", "a", "a b"),
+            ("a /*M! b */", "a", "a b"),
+            ("a /*m!100100 b */", "a", "a"),
+        ] {
+            assert_eq!(tokens(text, context(Flavour::MySql, 0)), mysql, "{text}");
+            assert_eq!(
+                tokens(text, context(Flavour::MariaDb, 0)),
+                mariadb,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn quotes_follow_sql_mode() {
+        for (text, mode, expected) in [
+            (r#""a""b" c"#, ANSI_QUOTES, r#"<a"b> c"#),
+            (r#""a\" b"#, ANSI_QUOTES, r"<a\> b"),
+            (r"'a\' b", NO_BACKSLASH_ESCAPES, "'' b"),
+            (r"'a\'' b", 0, "'' b"),
+            (r"'a\\' b", 0, "'' b"),
+            ("[a]]b] c", MARIADB_MSSQL, "<a]b> c"),
+            ("[a] c", 0, "[ a ] c"),
+        ] {
+            let context = context(Flavour::MariaDb, mode);
+            assert_eq!(tokens(text, context), expected, "{text}");
+        }
+        let mysql = context(Flavour::MySql, MARIADB_MSSQL);
+        assert_eq!(tokens("[a]", mysql), "[ a ]");
+    }
+}

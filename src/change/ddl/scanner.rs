@@ -1,0 +1,285 @@
+//! A cursor over tokens, names, and the first words of a statement.
+
+use super::lexer::{Lexer, Token, Unterminated};
+use super::{Class, Context, Object, Role, Statement, StatementKind, Transaction};
+use crate::mysql::Flavour;
+use crate::row::TableName;
+
+const PREFIX_CHARACTERS_MAX: usize = 80;
+
+/// The statement cannot be followed further.
+#[derive(Debug)]
+pub(super) struct Lost;
+
+impl From<Unterminated> for Lost {
+    fn from(Unterminated: Unterminated) -> Self {
+        Self
+    }
+}
+
+/// A statement being read, and what was found in it.
+pub(super) struct Scanner<'a> {
+    lexer: Lexer<'a>,
+    default_database: &'a str,
+    flavour: Flavour,
+    objects: Vec<Object>,
+}
+
+pub(super) fn scan(statement: &str, default_database: &str, context: Context) -> Statement {
+    let mut scanner = Scanner {
+        lexer: Lexer::new(statement, context),
+        default_database,
+        flavour: context.flavour,
+        objects: Vec::new(),
+    };
+    match scanner.statement() {
+        Ok(kind) => Statement {
+            kind,
+            objects: scanner.objects,
+        },
+        Err(Lost) => Statement {
+            kind: StatementKind::Unknown {
+                prefix: statement.chars().take(PREFIX_CHARACTERS_MAX).collect(),
+            },
+            objects: Vec::new(),
+        },
+    }
+}
+
+impl<'a> Scanner<'a> {
+    fn statement(&mut self) -> Result<StatementKind, Lost> {
+        while self.eat_words(&["SET", "STATEMENT"])? {
+            self.skip_to(&["FOR"])?;
+        }
+        let word = match self.next()? {
+            None | Some(Token::Symbol(';')) => return Ok(StatementKind::Empty),
+            Some(Token::Symbol('(')) => return Ok(StatementKind::Evaluate),
+            Some(Token::Word(word)) => word.to_ascii_uppercase(),
+            Some(Token::Quoted(_) | Token::Text | Token::Symbol(_)) => return Err(Lost),
+        };
+        match word.as_str() {
+            "CREATE" => self.create(),
+            "ALTER" => self.alter(),
+            "DROP" => self.drop(),
+            "RENAME" => self.rename(),
+            "TRUNCATE" => self.truncate(),
+            "INSERT" => self.insert(StatementKind::Insert),
+            "REPLACE" => self.insert(StatementKind::Replace),
+            "UPDATE" => self.update(),
+            "DELETE" => self.delete(),
+            "LOAD" => self.load(),
+            "WITH" => self.with(),
+            "SELECT" | "DO" | "CALL" | "VALUES" | "TABLE" => Ok(StatementKind::Evaluate),
+            "GRANT" | "REVOKE" => Ok(StatementKind::Account),
+            "SET" => self.set(),
+            "USE" => Ok(StatementKind::Session),
+            "INSTALL" | "UNINSTALL" => Ok(StatementKind::Administration),
+            "ANALYZE" | "OPTIMIZE" | "REPAIR" | "CHECK" | "CHECKSUM" | "FLUSH" | "RESET"
+            | "CACHE" | "KILL" | "PURGE" | "SHOW" | "EXPLAIN" | "DESCRIBE" => {
+                Ok(StatementKind::Maintenance)
+            }
+            other => self.transaction(other),
+        }
+    }
+
+    fn set(&mut self) -> Result<StatementKind, Lost> {
+        let account =
+            self.eat("PASSWORD")? || self.eat_words(&["DEFAULT", "ROLE"])? || self.eat("ROLE")?;
+        Ok(match account {
+            true => StatementKind::Account,
+            false => StatementKind::Session,
+        })
+    }
+
+    fn transaction(&mut self, word: &str) -> Result<StatementKind, Lost> {
+        let bound = match word {
+            "BEGIN" if !self.eat("NOT")? => Transaction::Begin,
+            "START" if self.eat("TRANSACTION")? => Transaction::Begin,
+            "COMMIT" => Transaction::Commit,
+            "ROLLBACK" => {
+                self.eat("WORK")?;
+                if self.eat("TO")? {
+                    self.eat("SAVEPOINT")?;
+                    Transaction::RollbackTo(self.identifier()?.into())
+                } else {
+                    Transaction::Rollback
+                }
+            }
+            "SAVEPOINT" => Transaction::Savepoint(self.identifier()?.into()),
+            "RELEASE" if self.eat("SAVEPOINT")? => Transaction::Release,
+            "XA" => match self.word()?.to_ascii_uppercase().as_str() {
+                "START" | "BEGIN" => Transaction::XaStart,
+                "END" => Transaction::XaEnd,
+                "PREPARE" => Transaction::XaPrepare,
+                "COMMIT" => Transaction::XaCommit,
+                "ROLLBACK" => Transaction::XaRollback,
+                _ => return Err(Lost),
+            },
+            _ => return Err(Lost),
+        };
+        Ok(StatementKind::Transaction(bound))
+    }
+
+    // ---- tokens ----------------------------------------------------------------------------------------------------
+
+    pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Lost> {
+        Ok(self.lexer.next()?)
+    }
+
+    pub(super) fn peek(&self) -> Result<Option<Token<'a>>, Lost> {
+        let mut ahead = self.lexer;
+        Ok(ahead.next()?)
+    }
+
+    pub(super) fn bookmark(&self) -> Lexer<'a> {
+        self.lexer
+    }
+
+    pub(super) fn go_back(&mut self, bookmark: Lexer<'a>) {
+        self.lexer = bookmark;
+    }
+
+    /// Takes the next token if it is this unquoted word.
+    pub(super) fn eat(&mut self, word: &str) -> Result<bool, Lost> {
+        self.eat_words(&[word])
+    }
+
+    /// Takes all of these unquoted words, or nothing.
+    pub(super) fn eat_words(&mut self, words: &[&str]) -> Result<bool, Lost> {
+        let mut ahead = self.lexer;
+        for word in words {
+            match ahead.next()? {
+                Some(Token::Word(found)) if found.eq_ignore_ascii_case(word) => {}
+                _ => return Ok(false),
+            }
+        }
+        self.lexer = ahead;
+        Ok(true)
+    }
+
+    /// Takes the next token if it is one of these unquoted words.
+    pub(super) fn eat_any(&mut self, words: &[&str]) -> Result<bool, Lost> {
+        for word in words {
+            if self.eat(word)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn eat_symbol(&mut self, symbol: char) -> Result<bool, Lost> {
+        let found = self.peek()? == Some(Token::Symbol(symbol));
+        if found {
+            self.next()?;
+        }
+        Ok(found)
+    }
+
+    pub(super) fn expect(&mut self, word: &str) -> Result<(), Lost> {
+        self.eat(word)?.then_some(()).ok_or(Lost)
+    }
+
+    pub(super) fn word(&mut self) -> Result<&'a str, Lost> {
+        match self.next()? {
+            Some(Token::Word(word)) => Ok(word),
+            Some(Token::Quoted(_) | Token::Text | Token::Symbol(_)) | None => Err(Lost),
+        }
+    }
+
+    /// Passes over what follows up to one of these words outside of brackets, and over it; returns which.
+    pub(super) fn skip_to<'w>(&mut self, words: &[&'w str]) -> Result<&'w str, Lost> {
+        loop {
+            match self.next()?.ok_or(Lost)? {
+                Token::Symbol('(') => self.skip_brackets()?,
+                Token::Word(found) => {
+                    let wanted = words.iter().find(|word| found.eq_ignore_ascii_case(word));
+                    if let Some(word) = wanted {
+                        return Ok(word);
+                    }
+                }
+                Token::Quoted(_) | Token::Text | Token::Symbol(_) => {}
+            }
+        }
+    }
+
+    /// Passes over what follows up to the bracket that closes the one just taken.
+    pub(super) fn skip_brackets(&mut self) -> Result<(), Lost> {
+        let mut depth = 1_u32;
+        while depth > 0 {
+            match self.next()?.ok_or(Lost)? {
+                Token::Symbol('(') => depth += 1,
+                Token::Symbol(')') => depth -= 1,
+                Token::Word(_) | Token::Quoted(_) | Token::Text | Token::Symbol(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks that nothing follows but a semicolon.
+    pub(super) fn end(&mut self) -> Result<(), Lost> {
+        self.eat_symbol(';')?;
+        match self.next()? {
+            None => Ok(()),
+            Some(_) => Err(Lost),
+        }
+    }
+
+    // ---- names -----------------------------------------------------------------------------------------------------
+
+    pub(super) fn identifier(&mut self) -> Result<String, Lost> {
+        match self.next()? {
+            Some(Token::Word(word)) => Ok(word.to_owned()),
+            Some(Token::Quoted(name)) => Ok(name.into_owned()),
+            Some(Token::Text | Token::Symbol(_)) | None => Err(Lost),
+        }
+    }
+
+    /// Reads `name`, `database.name` or MariaDB's `.name`, and fills in the default database.
+    pub(super) fn name(&mut self) -> Result<TableName, Lost> {
+        if self.flavour == Flavour::MariaDb && self.eat_symbol('.')? {
+            return Ok(TableName::new(self.default_database, self.identifier()?));
+        }
+        let first = self.identifier()?;
+        if !self.eat_symbol('.')? {
+            return Ok(TableName::new(self.default_database, first));
+        }
+        let name = TableName::new(first, self.identifier()?);
+        // A third part is nothing that either server has.
+        match self.peek()? {
+            Some(Token::Symbol('.')) => Err(Lost),
+            Some(_) | None => Ok(name),
+        }
+    }
+
+    /// Reads a name and notes it as an object.
+    pub(super) fn object(&mut self, class: Class, role: Role) -> Result<(), Lost> {
+        let name = self.name()?;
+        self.note(class, name, role);
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, class: Class, name: TableName, role: Role) {
+        self.objects.push(Object { class, name, role });
+    }
+
+    pub(super) fn default_database(&self) -> &'a str {
+        self.default_database
+    }
+
+    pub(super) fn if_exists(&mut self) -> Result<(), Lost> {
+        if !self.eat_words(&["IF", "EXISTS"])? {
+            self.eat_words(&["IF", "NOT", "EXISTS"])?;
+        }
+        Ok(())
+    }
+
+    /// Passes over MariaDB's `WAIT n` and `NOWAIT`.
+    pub(super) fn wait(&mut self) -> Result<(), Lost> {
+        if self.eat("WAIT")? {
+            self.word()?;
+        } else {
+            self.eat("NOWAIT")?;
+        }
+        Ok(())
+    }
+}
