@@ -1,13 +1,32 @@
 //! The MySQL client/server protocol as a replica speaks it.
 //!
-//! Not a general client: it authenticates, runs the few queries that rowtap needs, and receives a binlog dump.
+//! Not a general client: it authenticates, runs the few queries that rowtap needs, and receives a binlog dump. All
+//! but [`Connection`] is pure: bytes in, values out, and the other way round.
 
-/// Which family a server belongs to; the binlogs of the two differ in events and GTIDs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Flavour {
-    /// MySQL and the servers built from it.
-    MySql,
-    /// MariaDB.
-    MariaDb,
-}
+mod auth;
+pub mod command;
+mod compression;
+mod connection;
+mod error;
+mod fields;
+mod flavour;
+mod handshake;
+mod options;
+mod packet;
+mod public_key;
+mod response;
+mod result_set;
+mod tls;
+
+pub use auth::AuthenticationError;
+pub use command::DumpFlags;
+pub use connection::{Connection, Dump, Packets, Server};
+pub use error::ConnectionError;
+pub use fields::Malformed;
+pub use flavour::Flavour;
+pub use options::{Compression, Options, TlsMode, TlsOptions};
+pub use packet::PacketError;
+pub use public_key::PublicKeyError;
+pub use response::ServerError;
+pub use result_set::ResultSet;
+pub use tls::TlsConfigError;

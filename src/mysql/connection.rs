@@ -1,0 +1,244 @@
+//! One connection to a server: login, queries, and the dump of a binlog.
+//!
+//! The only file of this room, with those in its folder, that touches the network and the disk. It never tries
+//! again: every failure ends the connection, and `is_transient` tells the one retry loop what to do.
+
+mod dump;
+mod login;
+mod transport;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::command;
+use super::error::ConnectionError;
+use super::flavour::Flavour;
+use super::options::Options;
+use super::packet::PACKET_BYTES_MAX;
+use super::response::{self, ServerError};
+use super::result_set::{NoResult, Progress, Reader, ResultSet};
+use transport::{Transport, TransportError};
+
+pub use dump::{Dump, Packets};
+
+/// Memory a result may take.
+const RESULT_BYTES_MAX: usize = 128 << 20;
+
+/// A server and the connection to it, as the greeting told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The version, such as `9.7.4` or `10.11.14-MariaDB-log`.
+    pub version: String,
+    /// Which family the server belongs to.
+    pub flavour: Flavour,
+    /// The connection's number, as `SHOW PROCESSLIST` tells it.
+    pub connection_id: u32,
+    /// The version of TLS in use, such as `TLSv1.3`; `None` on a connection in plain text.
+    pub tls: Option<String>,
+}
+
+/// A connection that is logged in.
+///
+/// A failed call, other than one the server itself answered with an error, leaves it useless, and so does a future
+/// of a call that is dropped half-way: later calls fail with [`ConnectionError::Abandoned`].
+#[derive(Debug)]
+pub struct Connection {
+    server: Server,
+    transport: Transport,
+    peer: Peer,
+    read_timeout: Duration,
+    is_in_command: bool,
+}
+
+/// What messages about a connection need.
+#[derive(Clone, Debug)]
+struct Peer {
+    address: String,
+    password: SecretString,
+}
+
+impl Connection {
+    /// Connects, encrypts as the options say, and logs in.
+    ///
+    /// # Errors
+    /// Every way this can fail has its variant; see [`ConnectionError`].
+    pub async fn connect(options: &Options) -> Result<Self, ConnectionError> {
+        let limit = options.connect_timeout;
+        match tokio::time::timeout(limit, login::connect(options)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ConnectionError::Timeout {
+                address: options.address(),
+                during: "connecting and logging in",
+                limit,
+            }),
+        }
+    }
+
+    /// Returns what the server told about itself and the connection.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Runs a statement and returns its result; a statement without one returns an empty set.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Server`] if the server answers with an error, after which the connection goes on.
+    pub async fn query(&mut self, sql: &str) -> Result<ResultSet, ConnectionError> {
+        self.begin(&command::query(sql)).await?;
+        let mut reader = Reader::new(RESULT_BYTES_MAX);
+        loop {
+            let payload = self.receive("answering a query").await?;
+            match reader.read(&payload) {
+                Ok(Progress::Unfinished) => {}
+                Ok(Progress::Complete(set)) => {
+                    self.is_in_command = false;
+                    return Ok(set);
+                }
+                Err(no_result) => return Err(self.no_result(no_result)),
+            }
+        }
+    }
+
+    /// Sends a command that is answered by OK.
+    ///
+    /// # Errors
+    /// [`ConnectionError::Server`] if the server answers with an error, after which the connection goes on.
+    pub async fn command(&mut self, payload: &[u8]) -> Result<(), ConnectionError> {
+        self.begin(payload).await?;
+        let answer = self.receive("answering a command").await?;
+        if answer.first() == Some(&response::ERR) {
+            let error = ServerError::parse(&answer).map_err(|e| self.peer.malformed(e))?;
+            return Err(self.no_result(NoResult::Server(error)));
+        }
+        response::ok(&answer).map_err(|e| self.peer.malformed(e))?;
+        self.is_in_command = false;
+        Ok(())
+    }
+
+    /// Sends a command that is answered by a dump. What the server has against it arrives with the first packet.
+    ///
+    /// # Errors
+    /// If the command cannot be sent.
+    pub async fn dump(mut self, payload: &[u8]) -> Result<Dump, ConnectionError> {
+        self.begin(payload).await?;
+        self.transport.framer.payload_bytes_max = PACKET_BYTES_MAX;
+        Ok(Dump::new(self.server, self.transport, self.peer))
+    }
+
+    /// Says goodbye, so that the server does not count the connection as aborted. What fails no longer matters.
+    pub async fn close(mut self) {
+        if !self.is_in_command {
+            let goodbye = command::quit();
+            let _unheard =
+                tokio::time::timeout(self.read_timeout, self.transport.send_command(&goodbye))
+                    .await;
+        }
+    }
+
+    async fn begin(&mut self, payload: &[u8]) -> Result<(), ConnectionError> {
+        if self.is_in_command {
+            return Err(ConnectionError::Abandoned {
+                address: self.peer.address.clone(),
+            });
+        }
+        self.is_in_command = true;
+        let during = "taking a command";
+        if !self.transport.is_idle() {
+            return Err(self.peer.out_of_turn("a packet", "waiting for a command"));
+        }
+        let sent = tokio::time::timeout(self.read_timeout, self.transport.send_command(payload));
+        match sent.await {
+            Ok(outcome) => outcome.map_err(|error| self.peer.lost(during, error)),
+            Err(_) => Err(self.timed_out(during)),
+        }
+    }
+
+    async fn receive(&mut self, during: &'static str) -> Result<Bytes, ConnectionError> {
+        loop {
+            let ready = self.transport.receive_now();
+            if let Some(payload) = ready.map_err(|error| self.peer.lost(during, error))? {
+                return Ok(payload);
+            }
+            let fill = tokio::time::timeout(self.read_timeout, self.transport.fill());
+            match fill.await {
+                Ok(outcome) => outcome.map_err(|error| self.peer.lost(during, error))?,
+                Err(_) => return Err(self.timed_out(during)),
+            }
+        }
+    }
+
+    fn no_result(&mut self, no_result: NoResult) -> ConnectionError {
+        match no_result {
+            NoResult::Server(error) => {
+                self.is_in_command = false;
+                self.peer.answered(error)
+            }
+            NoResult::LocalInfile => ConnectionError::LocalInfile {
+                address: self.peer.address.clone(),
+            },
+            NoResult::TooLarge => ConnectionError::ResultTooLarge {
+                address: self.peer.address.clone(),
+                max: RESULT_BYTES_MAX,
+            },
+            NoResult::Malformed(malformed) => self.peer.malformed(malformed),
+        }
+    }
+
+    fn timed_out(&self, during: &'static str) -> ConnectionError {
+        ConnectionError::Timeout {
+            address: self.peer.address.clone(),
+            during,
+            limit: self.read_timeout,
+        }
+    }
+}
+
+impl Peer {
+    fn answered(&self, error: ServerError) -> ConnectionError {
+        ConnectionError::Server {
+            address: self.address.clone(),
+            error: error.without(self.password.expose_secret()),
+        }
+    }
+
+    fn malformed(&self, source: super::Malformed) -> ConnectionError {
+        ConnectionError::Malformed {
+            address: self.address.clone(),
+            source,
+        }
+    }
+
+    fn out_of_turn(&self, found: &'static str, during: &'static str) -> ConnectionError {
+        ConnectionError::OutOfTurn {
+            address: self.address.clone(),
+            found,
+            during,
+        }
+    }
+
+    fn lost(&self, during: &'static str, error: TransportError) -> ConnectionError {
+        let address = self.address.clone();
+        match error {
+            TransportError::Closed => ConnectionError::Closed { address, during },
+            TransportError::Packet(source) => ConnectionError::Packet { address, source },
+            TransportError::Io(source) => {
+                let tls = source
+                    .get_ref()
+                    .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                match tls {
+                    Some(error) => ConnectionError::Tls {
+                        address,
+                        reason: error.to_string(),
+                    },
+                    None => ConnectionError::Io {
+                        address,
+                        during,
+                        source,
+                    },
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The stream of packets that answers a dump command.
+//!
+//! The hot path of the receiver: packets leave as ranges of the buffer they were read into, uncopied.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::transport::{Transport, TransportError};
+use super::{Peer, Server};
+use crate::mysql::error::ConnectionError;
+use crate::mysql::packet::Framed;
+use crate::mysql::response::{self, ServerError};
+
+/// Every whole packet that was at hand.
+#[derive(Clone, Debug)]
+pub struct Packets {
+    /// The bytes the payloads lie in. Their memory lives as long as a handle to them; a caller who charges it to a
+    /// budget wraps it by `Bytes::from_owner`.
+    pub buffer: Bytes,
+    /// Each payload in the order they came: the status byte 0, then the event.
+    pub payloads: Vec<Range<u32>>,
+    /// Whether no further whole packet had arrived at that moment.
+    pub drained: bool,
+}
+
+/// A dump under way.
+#[derive(Debug)]
+pub struct Dump {
+    server: Server,
+    transport: Transport,
+    peer: Peer,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Running,
+    /// The connection failed, behind packets that are still at hand.
+    Failed(ConnectionError),
+    /// The server ended the dump behind the packets handed out: by EOF, or by an error.
+    Ended(Option<ConnectionError>),
+    /// The end was told.
+    Over,
+}
+
+const DURING: &str = "sending the binlog";
+/// Reads that look for another whole packet behind those at hand.
+const PROBES_MAX: usize = 8;
+
+impl Dump {
+    pub(super) fn new(server: Server, transport: Transport, peer: Peer) -> Self {
+        Self {
+            server,
+            transport,
+            peer,
+            state: State::Running,
+        }
+    }
+
+    /// Returns what the server told about itself and the connection.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Waits for the next packets; `None` where a dump that does not wait has reached the end. Cancel-safe.
+    ///
+    /// About 256 KiB at most come at once, except for a single packet that is larger. It has no time limit: how long
+    /// a silent server is believed is the caller's to know, who asked for heartbeats.
+    ///
+    /// # Errors
+    /// Whatever ended the dump, once every packet before it was returned; `None` when asked again.
+    pub async fn receive(&mut self) -> Result<Option<Packets>, ConnectionError> {
+        loop {
+            if let State::Ended(_) | State::Over = self.state {
+                return self.finish();
+            }
+            self.gather().await;
+            if let Some(framed) = self.transport.framer.take() {
+                if let Some(packets) = self.sort_out(framed).await {
+                    return Ok(Some(packets));
+                }
+                continue;
+            }
+            if let State::Failed(_) = self.state {
+                return self.finish();
+            }
+            if let Err(error) = self.transport.fill().await {
+                self.fail(error);
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<Option<Packets>, ConnectionError> {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Failed(error) | State::Ended(Some(error)) => Err(error),
+            State::Running | State::Ended(None) | State::Over => Ok(None),
+        }
+    }
+
+    /// Takes what is here without waiting, until the buffer is full.
+    async fn gather(&mut self) {
+        loop {
+            if let Err(error) = self.transport.framer.frame() {
+                return self.fail(error.into());
+            }
+            let framer = &self.transport.framer;
+            if !framer.is_ready() || framer.is_full() || !self.read_now().await {
+                return;
+            }
+        }
+    }
+
+    /// Looks whether another whole packet is here, and keeps it for the next call.
+    async fn has_more(&mut self) -> bool {
+        for _ in 0..PROBES_MAX {
+            if let Err(error) = self.transport.framer.frame() {
+                self.fail(error.into());
+                return true;
+            }
+            if self.transport.framer.is_ready() {
+                return true;
+            }
+            if !self.read_now().await {
+                return !matches!(self.state, State::Running);
+            }
+        }
+        true
+    }
+
+    /// Reads what is here; `false` if nothing is, or the connection failed.
+    async fn read_now(&mut self) -> bool {
+        if !matches!(self.state, State::Running) {
+            return false;
+        }
+        match self.transport.fill_now().await {
+            Ok(has_read) => has_read,
+            Err(error) => {
+                self.fail(error);
+                false
+            }
+        }
+    }
+
+    fn fail(&mut self, error: TransportError) {
+        if let State::Running = self.state {
+            self.state = State::Failed(self.peer.lost(DURING, error));
+        }
+    }
+
+    /// Separates events from what ends the dump.
+    async fn sort_out(&mut self, mut framed: Framed) -> Option<Packets> {
+        let is_event = |payload: &Range<u32>| {
+            to_usize(payload.start).and_then(|start| framed.buffer.get(start))
+                == Some(&response::OK)
+        };
+        if let Some(index) = framed.payloads.iter().position(|p| !is_event(p)) {
+            let end = framed.payloads.get(index).map(|p| framed.slice(p));
+            self.state = State::Ended(self.end(&end.unwrap_or_default()));
+            framed.payloads.truncate(index);
+            if index == 0 {
+                return None;
+            }
+        }
+        let drained = !matches!(self.state, State::Ended(_)) && !self.has_more().await;
+        Some(Packets {
+            buffer: framed.buffer,
+            payloads: framed.payloads,
+            drained,
+        })
+    }
+
+    /// Reads the packet that is no event.
+    fn end(&self, payload: &[u8]) -> Option<ConnectionError> {
+        if payload.first() == Some(&response::ERR) {
+            return Some(match ServerError::parse(payload) {
+                Ok(error) => self.peer.answered(error),
+                Err(malformed) => self.peer.malformed(malformed),
+            });
+        }
+        match response::eof(payload) {
+            Some(Ok(())) => None,
+            Some(Err(malformed)) => Some(self.peer.malformed(malformed)),
+            None => Some(self.peer.out_of_turn("an unknown packet", DURING)),
+        }
+    }
+}
+
+fn to_usize(n: u32) -> Option<usize> {
+    usize::try_from(n).ok()
+}

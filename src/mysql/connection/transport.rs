@@ -1,0 +1,202 @@
+//! The socket, plain or under TLS, and the packets on it.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::mysql::compression::{self, Inflater};
+use crate::mysql::options::Compression;
+use crate::mysql::packet::{self, Framed, Framer, PacketError};
+
+/// A socket, plain or under TLS.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Why bytes could not be moved.
+#[derive(Debug)]
+pub(super) enum TransportError {
+    Closed,
+    Io(io::Error),
+    Packet(PacketError),
+}
+
+impl From<PacketError> for TransportError {
+    fn from(error: PacketError) -> Self {
+        Self::Packet(error)
+    }
+}
+
+impl From<io::Error> for TransportError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Packets over a socket.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) socket: Socket,
+    inflater: Option<Inflater>,
+    pub(super) framer: Framer,
+    /// Packets that arrived together with the one that was asked for.
+    waiting: Framed,
+    next: usize,
+}
+
+impl Transport {
+    pub(super) fn new(socket: Socket, payload_bytes_max: usize) -> Self {
+        Self {
+            socket,
+            inflater: None,
+            framer: Framer::new(payload_bytes_max),
+            waiting: Framed::default(),
+            next: 0,
+        }
+    }
+
+    /// Begins to take packets from compressed envelopes.
+    pub(super) fn compress(&mut self, compression: Compression) {
+        if compression != Compression::None {
+            self.inflater = Some(Inflater::new(compression));
+            self.framer.trust_sequence();
+        }
+    }
+
+    /// Whether nothing has arrived that was not read.
+    pub(super) fn is_idle(&self) -> bool {
+        self.next == self.waiting.payloads.len()
+            && self.framer.is_empty()
+            && self.inflater.as_ref().is_none_or(Inflater::is_empty)
+    }
+
+    /// Sends a command; the numbers of packets start again.
+    pub(super) async fn send_command(&mut self, payload: &[u8]) -> Result<(), TransportError> {
+        self.framer.expect_sequence(0);
+        self.send(payload).await
+    }
+
+    /// Sends a payload under the next number. Not cancel-safe.
+    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), TransportError> {
+        let mut packets = secrecy::zeroize::Zeroizing::new(Vec::with_capacity(payload.len() + 16));
+        let next = packet::encode(payload, self.framer.sequence(), &mut packets);
+        self.framer.expect_sequence(next);
+        if let Some(inflater) = &mut self.inflater {
+            let mut envelopes = Vec::with_capacity(packets.len() + 16);
+            let next = compression::envelop(&packets, &mut envelopes);
+            inflater.expect_sequence(next);
+            self.socket.write_all(&envelopes).await?;
+        } else {
+            self.socket.write_all(&packets).await?;
+        }
+        self.socket.flush().await?;
+        Ok(())
+    }
+
+    /// Returns the next packet if it has arrived.
+    pub(super) fn receive_now(&mut self) -> Result<Option<Bytes>, TransportError> {
+        if self.next == self.waiting.payloads.len() {
+            self.framer.frame()?;
+            self.waiting = self.framer.take().unwrap_or_default();
+            self.next = 0;
+        }
+        let payload = self.waiting.payloads.get(self.next);
+        let payload = payload.map(|payload| self.waiting.slice(payload));
+        self.next += usize::from(payload.is_some());
+        Ok(payload)
+    }
+
+    /// Waits for the next packet. Cancel-safe.
+    pub(super) async fn receive(&mut self) -> Result<Bytes, TransportError> {
+        loop {
+            if let Some(payload) = self.receive_now()? {
+                return Ok(payload);
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Waits for more bytes. Cancel-safe.
+    pub(super) async fn fill(&mut self) -> Result<(), TransportError> {
+        if self.inflate()? {
+            return Ok(());
+        }
+        loop {
+            let input = match &mut self.inflater {
+                Some(inflater) => inflater.input(),
+                None => self.framer.input(),
+            };
+            if self.socket.read_buf(input).await? == 0 {
+                return Err(TransportError::Closed);
+            }
+            if self.inflater.is_none() || self.inflate()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes more bytes if they are here; `false` if it would have to wait.
+    pub(super) async fn fill_now(&mut self) -> Result<bool, TransportError> {
+        let mut fill = pin!(self.fill());
+        poll_fn(|cx| match fill.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(outcome.map(|()| true)),
+            Poll::Pending => Poll::Ready(Ok(false)),
+        })
+        .await
+    }
+
+    fn inflate(&mut self) -> Result<bool, PacketError> {
+        match &mut self.inflater {
+            Some(inflater) => inflater.inflate(self.framer.input()),
+            None => Ok(false),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The two families of servers.
+
+/// Which family a server belongs to; the binlogs of the two differ in events and GTIDs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flavour {
+    /// MySQL and the servers built from it.
+    MySql,
+    /// MariaDB.
+    MariaDb,
+}

@@ -1,0 +1,185 @@
+//! Result sets of the text protocol, kept whole.
+//!
+//! Follows "COM_QUERY Response" of the client/server protocol manual. For the few small questions rowtap asks a
+//! server; not for reading tables.
+
+use super::fields::{Fields, Malformed};
+use super::response::{self, ServerError};
+
+/// More columns than any table or statement can have (4096).
+const COLUMNS_MAX: u64 = 4096;
+
+/// What a query returned: text values as the server sent them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResultSet {
+    /// Names of the columns.
+    pub columns: Vec<Box<str>>,
+    /// Rows in the order they came, a value for each column; `None` is NULL.
+    pub rows: Vec<Vec<Option<Box<[u8]>>>>,
+}
+
+impl ResultSet {
+    /// Returns the index of a column, whose name compares without case.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns
+            .iter()
+            .position(|column| column.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns a value's bytes; `None` for NULL, for a row or column that is not there.
+    pub fn bytes(&self, row: usize, name: &str) -> Option<&[u8]> {
+        let column = self.column(name)?;
+        self.rows.get(row)?.get(column)?.as_deref()
+    }
+
+    /// Returns a value as text; `None` for NULL, for a row or column that is not there, for bytes that are not UTF-8.
+    pub fn text(&self, row: usize, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.bytes(row, name)?).ok()
+    }
+
+    /// Reads a row and appends it.
+    fn push_row(&mut self, payload: &[u8]) -> Result<(), Malformed> {
+        let mut fields = Fields::new("row", payload);
+        // Reserves for the columns that were described, not for a number the row could claim.
+        let mut row = Vec::with_capacity(self.columns.len());
+        for _ in &self.columns {
+            row.push(fields.text_value()?.map(Box::from));
+        }
+        if !fields.is_empty() {
+            return Err(fields.malformed("it holds more values than columns were described"));
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Reads a column's description and appends the column.
+    fn push_column(&mut self, payload: &[u8]) -> Result<(), Malformed> {
+        let mut fields = Fields::new("column description", payload);
+        let _catalog = fields.length_encoded_bytes()?;
+        let _database = fields.length_encoded_bytes()?;
+        let _table = fields.length_encoded_bytes()?;
+        let _original_table = fields.length_encoded_bytes()?;
+        let name = fields.length_encoded_bytes()?;
+        let _original_name = fields.length_encoded_bytes()?;
+        let fixed = fields.length_encoded_bytes()?;
+        if fixed.len() != 12 || !fields.is_empty() {
+            return Err(fields.malformed("its fixed part is not of 12 bytes"));
+        }
+        self.columns.push(String::from_utf8_lossy(name).into());
+        Ok(())
+    }
+}
+
+/// What the packets so far amount to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// More packets must come.
+    Unfinished,
+    /// The answer is complete.
+    Complete(ResultSet),
+}
+
+/// Why there is no result set.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoResult {
+    /// The server answered with an error.
+    Server(ServerError),
+    /// The server wants a file of this machine.
+    LocalInfile,
+    /// The result passes the limit.
+    TooLarge,
+    /// A packet cannot be read.
+    Malformed(Malformed),
+}
+
+impl From<Malformed> for NoResult {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// Puts a result set together from the packets of an answer.
+#[derive(Debug)]
+pub(super) struct Reader {
+    due: Due,
+    set: ResultSet,
+    /// Memory that the limit leaves.
+    bytes_left: usize,
+}
+
+#[derive(Debug)]
+enum Due {
+    Answer,
+    Columns(u64),
+    EndOfColumns,
+    Row,
+}
+
+impl Reader {
+    /// Starts before the first packet; the set may take `bytes_max` of memory, about.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            due: Due::Answer,
+            set: ResultSet::default(),
+            bytes_left: bytes_max,
+        }
+    }
+
+    /// Reads the next packet.
+    pub(super) fn read(&mut self, payload: &[u8]) -> Result<Progress, NoResult> {
+        if payload.first() == Some(&response::ERR) {
+            return Err(NoResult::Server(ServerError::parse(payload)?));
+        }
+        let value_bytes = size_of::<Option<Box<[u8]>>>() * self.set.columns.len().max(1);
+        self.bytes_left = self
+            .bytes_left
+            .checked_sub(payload.len() + value_bytes)
+            .ok_or(NoResult::TooLarge)?;
+        match self.due {
+            Due::Answer => match payload.first() {
+                Some(&response::OK) => {
+                    response::ok(payload)?;
+                    return Ok(self.complete());
+                }
+                Some(&response::LOCAL_INFILE) => return Err(NoResult::LocalInfile),
+                Some(_) | None => self.due = Due::Columns(column_count(payload)?),
+            },
+            Due::Columns(left) => {
+                self.set.push_column(payload)?;
+                self.due = match left {
+                    0 | 1 => Due::EndOfColumns,
+                    _ => Due::Columns(left - 1),
+                };
+            }
+            Due::EndOfColumns => {
+                response::eof(payload).unwrap_or(Err(Malformed {
+                    packet: "result set",
+                    reason: "its columns do not end after the number that was announced",
+                }))?;
+                self.due = Due::Row;
+            }
+            Due::Row => match response::eof(payload) {
+                Some(end) => {
+                    end?;
+                    return Ok(self.complete());
+                }
+                None => self.set.push_row(payload)?,
+            },
+        }
+        Ok(Progress::Unfinished)
+    }
+
+    fn complete(&mut self) -> Progress {
+        Progress::Complete(std::mem::take(&mut self.set))
+    }
+}
+
+/// Reads the number of columns that begins a result set.
+fn column_count(payload: &[u8]) -> Result<u64, Malformed> {
+    let mut fields = Fields::new("result set", payload);
+    let count = fields.length_encoded()?;
+    if count == 0 || count > COLUMNS_MAX || !fields.is_empty() {
+        return Err(fields.malformed("it does not begin with a number of columns from 1 to 4096"));
+    }
+    Ok(count)
+}
