@@ -10,4 +10,5 @@
 #[allow(dead_code, reason = "a suite takes of the support what it needs")]
 mod support;
 
+mod connection;
 mod servers;

@@ -96,6 +96,23 @@ pub enum AuthenticationError {
     Malformed(#[from] Malformed),
 }
 
+impl AuthenticationError {
+    /// Returns what the server said, where it is the server that failed the login.
+    pub fn server_error(&self) -> Option<&ServerError> {
+        match self {
+            Self::Refused { error, .. } => Some(error),
+            Self::Plugin { .. }
+            | Self::ClearText
+            | Self::Old
+            | Self::SecondFactor
+            | Self::PublicKeyNeeded
+            | Self::PublicKey(_)
+            | Self::OutOfTurn { .. }
+            | Self::Malformed(_) => None,
+        }
+    }
+}
+
 /// What to do after a packet of the server.
 #[derive(Debug)]
 pub(super) enum Step {

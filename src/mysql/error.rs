@@ -84,7 +84,7 @@ pub enum ConnectionError {
         plugin: &'static str,
         /// Why.
         #[source]
-        source: AuthenticationError,
+        source: Box<AuthenticationError>,
     },
     /// The mode wants TLS and the server has none.
     #[error(
@@ -249,12 +249,8 @@ impl ConnectionError {
             | Self::Io { .. }
             | Self::Abandoned { .. } => true,
             Self::TurnedAway { error, .. } | Self::Server { error, .. } => is_transient(error),
-            Self::Login {
-                source: AuthenticationError::Refused { error, .. },
-                ..
-            } => is_transient(error),
-            Self::Login { .. }
-            | Self::TlsNotOffered { .. }
+            Self::Login { source, .. } => source.server_error().is_some_and(is_transient),
+            Self::TlsNotOffered { .. }
             | Self::Certificate { .. }
             | Self::Tls { .. }
             | Self::TlsConfig { .. }
@@ -307,12 +303,8 @@ impl ConnectionError {
     /// Returns what the server said, where it is the server that failed the call.
     pub fn server_error(&self) -> Option<&ServerError> {
         match self {
-            Self::TurnedAway { error, .. }
-            | Self::Server { error, .. }
-            | Self::Login {
-                source: AuthenticationError::Refused { error, .. },
-                ..
-            } => Some(error),
+            Self::TurnedAway { error, .. } | Self::Server { error, .. } => Some(error),
+            Self::Login { source, .. } => source.server_error(),
             _ => None,
         }
     }

@@ -42,11 +42,6 @@ impl<'a> Fields<'a> {
         self.rest.is_empty()
     }
 
-    /// How many bytes are left.
-    pub(super) fn len(&self) -> usize {
-        self.rest.len()
-    }
-
     /// Takes what is left.
     pub(super) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)

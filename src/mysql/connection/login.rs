@@ -270,7 +270,7 @@ fn failed(
         address: peer.address.clone(),
         user: options.user.clone(),
         plugin: login.plugin(),
-        source,
+        source: Box::new(source),
     }
 }
 
