@@ -29,10 +29,19 @@ pub struct Record {
     pub group: u32,
     /// The change's sequence in its group.
     pub sequence: u64,
-    /// The other key of a changed key: on the delete the new one, on the create the old one.
-    pub other_key: Option<Range<u32>>,
+    /// The other half of a changed key.
+    pub other_key: Option<OtherKey>,
     /// Whether the record was made from an incomplete image by the operator's choice.
     pub partial: bool,
+}
+
+/// The key that a row had, or has, beside the record's own.
+#[derive(Clone, Debug)]
+pub enum OtherKey {
+    /// On the delete: the key that the row goes on under.
+    New(Range<u32>),
+    /// On the create: the key that the row had.
+    Old(Range<u32>),
 }
 
 /// The parts of a group's identity, as text in the arena.

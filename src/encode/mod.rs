@@ -4,7 +4,7 @@
 
 mod block;
 
-pub use block::{Identity, Lines, Record, Records};
+pub use block::{Identity, Lines, OtherKey, Record, Records};
 
 use std::sync::Arc;
 
