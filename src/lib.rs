@@ -27,6 +27,7 @@ pub mod config;
 pub mod encode;
 pub mod fault;
 pub mod filter;
+pub mod http;
 pub mod metrics;
 pub mod mysql;
 pub mod row;

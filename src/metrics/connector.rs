@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use super::{locked, now_us};
 use crate::change::{Checkpoint, Ledger};
@@ -261,8 +262,8 @@ impl Connector {
             checkpoints: value(&self.checkpoints),
             connections: value(&self.runs),
             bytes_in_flight: value(&self.bytes_in_flight),
-            seconds_behind: self.seconds_behind(state, settled, now_us),
-            checkpoint_age: seconds_since(self.saved_us.load(Ordering::Relaxed), now_us),
+            behind: self.behind(state, settled, now_us),
+            checkpoint_age: since(self.saved_us.load(Ordering::Relaxed), now_us),
             read,
             durable,
             trouble: locked(&self.trouble).clone(),
@@ -278,14 +279,14 @@ impl Connector {
 
     /// As a replica counts it: unknown while not streaming, 0 once everything read is durable and the source had no more,
     /// else the age of the newest group read.
-    fn seconds_behind(&self, state: State, settled: bool, now_us: i64) -> Option<f64> {
+    fn behind(&self, state: State, settled: bool, now_us: i64) -> Option<Duration> {
         if state != State::Streaming {
             return None;
         }
         if settled && self.caught_up_us.load(Ordering::Relaxed) != NEVER {
-            return Some(0.0);
+            return Some(Duration::ZERO);
         }
-        seconds_since(self.source_time_us.load(Ordering::Relaxed), now_us)
+        since(self.source_time_us.load(Ordering::Relaxed), now_us)
     }
 }
 
@@ -303,8 +304,8 @@ pub struct Snapshot {
     pub checkpoints: u64,
     pub connections: u64,
     pub bytes_in_flight: u64,
-    pub seconds_behind: Option<f64>,
-    pub checkpoint_age: Option<f64>,
+    pub behind: Option<Duration>,
+    pub checkpoint_age: Option<Duration>,
     pub read: Option<Checkpoint>,
     pub durable: Option<Checkpoint>,
     pub trouble: Option<Trouble>,
@@ -318,13 +319,9 @@ impl Snapshot {
     }
 }
 
-fn seconds_since(at_us: i64, now_us: i64) -> Option<f64> {
-    (at_us != NEVER).then(|| {
-        let millis = now_us.saturating_sub(at_us).max(0) / 1000;
-        // Exact for any age below 285 years.
-        i32::try_from(millis / 1000).map_or(f64::INFINITY, f64::from)
-            + i32::try_from(millis % 1000).map_or(0.0, f64::from) / 1000.0
-    })
+fn since(at_us: i64, now_us: i64) -> Option<Duration> {
+    let age = u64::try_from(now_us.saturating_sub(at_us)).unwrap_or(0);
+    (at_us != NEVER).then(|| Duration::from_micros(age))
 }
 
 fn add(counter: &AtomicU64, count: u64) {

@@ -110,13 +110,13 @@ impl Page {
                 "Age of the newest change read, 0 once all is delivered",
             ),
             Some(Unit::Seconds),
-            self.samples(|all| all.seconds_behind),
+            self.samples(|all| all.behind.map(|age| age.as_secs_f64())),
         )?;
         gauges(
             encoder,
             ("checkpoint_age", "Time since the checkpoint was saved"),
             Some(Unit::Seconds),
-            self.samples(|all| all.checkpoint_age),
+            self.samples(|all| all.checkpoint_age.map(|age| age.as_secs_f64())),
         )
     }
 
@@ -197,6 +197,8 @@ fn gauges<T: prometheus_client::encoding::EncodeGaugeValue>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::Registry as Counters;
     use super::*;
     use crate::binlog::{Coordinates, GtidSet};
@@ -287,20 +289,20 @@ mod tests {
     fn lag_is_unknown_then_the_age_of_what_was_read_then_zero() {
         let counters = Counters::new();
         let shop = counters.connector("shop");
-        assert_eq!(shop.snapshot().seconds_behind, None);
+        assert_eq!(shop.snapshot().behind, None);
         shop.connected(None);
         shop.read(&checkpoint(900), now_us() - 90_000_000);
-        let behind = shop.snapshot().seconds_behind.unwrap();
-        assert!((90.0..95.0).contains(&behind), "{behind}");
+        let behind = shop.snapshot().behind.unwrap().as_secs();
+        assert!((90..95).contains(&behind), "{behind}");
         shop.caught_up(now_us());
         assert!(
-            shop.snapshot().seconds_behind.unwrap() > 80.0,
+            shop.snapshot().behind.unwrap().as_secs() > 80,
             "not durable yet"
         );
         shop.saved(&checkpoint(900), now_us());
-        assert_eq!(shop.snapshot().seconds_behind, Some(0.0));
-        assert!(shop.snapshot().checkpoint_age.unwrap() < 5.0);
+        assert_eq!(shop.snapshot().behind, Some(Duration::ZERO));
+        assert!(shop.snapshot().checkpoint_age.unwrap().as_secs() < 5);
         shop.enter(State::Retrying);
-        assert_eq!(shop.snapshot().seconds_behind, None);
+        assert_eq!(shop.snapshot().behind, None);
     }
 }

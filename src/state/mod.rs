@@ -5,7 +5,7 @@
 
 mod durable;
 mod folder;
-mod gtid_text;
+pub(crate) mod gtid_text;
 mod identity;
 pub mod relay_log_info;
 mod spill;

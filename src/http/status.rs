@@ -1,0 +1,197 @@
+//! The status page: a connector's state under the field names of SHOW REPLICA STATUS, and rowtap's own after them.
+//!
+//! See <https://dev.mysql.com/doc/refman/en/show-replica-status.html>; `Gtid_IO_Pos` and `Using_Gtid` are MariaDB's.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::change::Checkpoint;
+use crate::metrics::{Snapshot, State};
+use crate::mysql::Flavour;
+use crate::state::gtid_text;
+
+/// What `/status` answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Page {
+    /// rowtap's version.
+    pub version: String,
+    /// The process.
+    pub pid: u32,
+    /// Its connectors, in the order of the command line.
+    pub connectors: Vec<Fields>,
+}
+
+impl Page {
+    /// The page of this process.
+    pub fn new(connectors: Vec<Fields>) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            connectors,
+        }
+    }
+}
+
+/// Names and values, in the order of SHOW REPLICA STATUS.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fields(Vec<(Cow<'static, str>, Value)>);
+
+impl Fields {
+    /// A connector's fields: what its configuration says and what its counters say.
+    pub fn of(facts: &[(&'static str, String)], now: &Snapshot) -> Self {
+        let mut fields = Self::default();
+        fields.add("Connector", &*now.name);
+        fields.add("Replica_IO_State", io_state(now));
+        for (name, fact) in facts {
+            fields.add(name, fact.as_str());
+        }
+        let running = match now.state {
+            State::Streaming => ("Yes", "Yes"),
+            State::Starting | State::Retrying => ("Connecting", "Yes"),
+            State::Stopped | State::Failed => ("No", "No"),
+        };
+        fields.add("Replica_IO_Running", running.0);
+        fields.add("Replica_SQL_Running", running.1);
+        fields.coordinates("Source_Log_File", "Read_Source_Log_Pos", now.read.as_ref());
+        fields.coordinates(
+            "Relay_Source_Log_File",
+            "Exec_Source_Log_Pos",
+            now.durable.as_ref(),
+        );
+        fields.add("Seconds_Behind_Source", now.behind.map(|age| age.as_secs()));
+        fields.gtid_sets(now.read.as_ref(), now.durable.as_ref());
+        if let Some(known) = now.durable.as_ref().or(now.read.as_ref()) {
+            fields.add("Source_Server_Id", known.server_id);
+            let uuid = known.server_uuid.map(|uuid| uuid.to_string());
+            fields.add("Source_UUID", uuid);
+        }
+        fields.add("Source_TLS_Version", now.tls.as_deref());
+        let trouble = now.trouble.as_ref();
+        fields.add("Last_Error", trouble.map_or("", |trouble| &trouble.message));
+        fields.add(
+            "Last_Error_Timestamp",
+            trouble.and_then(|trouble| timestamp(trouble.at_us)),
+        );
+        fields.own(now);
+        fields
+    }
+
+    /// What SHOW REPLICA STATUS has no name for.
+    fn own(&mut self, now: &Snapshot) {
+        self.add("State", now.state.name());
+        self.add("Reconnects", now.reconnects());
+        self.add(
+            "Checkpoint_Age",
+            now.checkpoint_age.map(|age| age.as_secs()),
+        );
+        self.add("Checkpoints", now.checkpoints);
+        self.add("Bytes_Received", now.bytes_received);
+        self.add("Bytes_Encoded", now.bytes_encoded);
+        self.add("Bytes_In_Flight", now.bytes_in_flight);
+        self.add("Records", now.records);
+        self.add("Records_Delivered", now.records_delivered);
+        let ledger = serde_json::to_value(now.ledger).unwrap_or_default();
+        self.add("Ledger", ledger);
+    }
+
+    fn coordinates(&mut self, file: &'static str, position: &'static str, at: Option<&Checkpoint>) {
+        let at = at.map(|checkpoint| &checkpoint.coordinates);
+        self.add(file, at.map(|at| &*at.file));
+        self.add(position, at.map(|at| at.position));
+    }
+
+    fn gtid_sets(&mut self, read: Option<&Checkpoint>, durable: Option<&Checkpoint>) {
+        let text = |at: Option<&Checkpoint>| at.map(|at| gtid_text::print(&at.gtid_set));
+        let known = read.or(durable).map(|at| at.gtid_set.flavour());
+        match known {
+            Some(Flavour::MariaDb) => {
+                self.add("Using_Gtid", "Slave_Pos");
+                self.add("Gtid_IO_Pos", text(read));
+                self.add("Gtid_Slave_Pos", text(durable));
+            }
+            Some(Flavour::MySql) | None => {
+                self.add("Retrieved_Gtid_Set", text(read));
+                self.add("Executed_Gtid_Set", text(durable));
+            }
+        }
+    }
+
+    fn add(&mut self, name: &'static str, value: impl Into<Value>) {
+        self.0.push((Cow::Borrowed(name), value.into()));
+    }
+
+    /// The value of a field.
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+/// As `\G` of the mysql client shows a row: a line a field, names right-aligned.
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.0 {
+            match value {
+                Value::String(text) => writeln!(f, "{name:>28}: {text}")?,
+                Value::Null => writeln!(f, "{name:>28}: NULL")?,
+                Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    writeln!(f, "{name:>28}: {value}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut fields = Fields::default();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    fields.0.push((Cow::Owned(name), value));
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+fn io_state(now: &Snapshot) -> &'static str {
+    match now.state {
+        State::Starting => "Connecting to source",
+        State::Streaming => "Waiting for source to send event",
+        State::Retrying => "Waiting to reconnect after a failed source event read",
+        State::Stopped | State::Failed => "",
+    }
+}
+
+fn timestamp(at_us: i64) -> Option<String> {
+    let at = jiff::Timestamp::from_microsecond(at_us).ok()?;
+    Some(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
