@@ -1,3 +1,200 @@
-//! The event header, and event types by number.
+//! The event header, and event kinds by number.
 //!
 //! Follows `libs/mysql/binlog/event/binlog_event.h` (MySQL) and `sql/log_event.h` (MariaDB).
+//!
+//! | field | width | meaning |
+//! |---|---|---|
+//! | timestamp | 4 | seconds since 1970 |
+//! | type | 1 | the kind |
+//! | server id | 4 | the server that executed it first |
+//! | event size | 4 | header, body and checksum |
+//! | log position | 4 | where the next event begins; 0 for events that are not in a file, and in MariaDB's groups since 11.4 |
+//! | flags | 2 | see the constants |
+
+use std::fmt;
+
+use super::BinlogError;
+use super::reader::Reader;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        /// What an event is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventKind {
+            $($(#[$doc])* $name,)*
+            /// A number that neither family has assigned.
+            Unknown(u8),
+        }
+
+        impl EventKind {
+            /// The kind with this number.
+            pub fn from_number(number: u8) -> Self {
+                match number {
+                    $($number => Self::$name,)*
+                    other => Self::Unknown(other),
+                }
+            }
+
+            /// Its number on the wire.
+            pub fn number(self) -> u8 {
+                match self {
+                    $(Self::$name => $number,)*
+                    Self::Unknown(number) => number,
+                }
+            }
+        }
+
+        impl fmt::Display for EventKind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$name => f.write_str($text),)*
+                    Self::Unknown(number) => write!(f, "type {number}"),
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A statement, or what controls a transaction.
+    Query = 2, "QUERY";
+    /// The server stopped cleanly.
+    Stop = 3, "STOP";
+    /// The file ends; names the next one.
+    Rotate = 4, "ROTATE";
+    /// Context of a statement: an automatic number.
+    Intvar = 5, "INTVAR";
+    /// Context of a statement: the seeds of RAND().
+    Rand = 13, "RAND";
+    /// Context of a statement: a user variable.
+    UserVar = 14, "USER_VAR";
+    /// Opens a file: server version, lengths of post-headers, checksum algorithm.
+    FormatDescription = 15, "FORMAT_DESCRIPTION";
+    /// The commit of a transaction.
+    Xid = 16, "XID";
+    /// LOAD DATA as a statement: the file's first block.
+    BeginLoadQuery = 17, "BEGIN_LOAD_QUERY";
+    /// LOAD DATA as a statement: the statement.
+    ExecuteLoadQuery = 18, "EXECUTE_LOAD_QUERY";
+    /// The table that rows events refer to.
+    TableMap = 19, "TABLE_MAP";
+    /// Inserted rows, version 1.
+    WriteRowsV1 = 23, "WRITE_ROWS_V1";
+    /// Updated rows, version 1.
+    UpdateRowsV1 = 24, "UPDATE_ROWS_V1";
+    /// Deleted rows, version 1.
+    DeleteRowsV1 = 25, "DELETE_ROWS_V1";
+    /// The source lost events.
+    Incident = 26, "INCIDENT";
+    /// Keeps an idle stream alive.
+    Heartbeat = 27, "HEARTBEAT";
+    /// May be passed over.
+    Ignorable = 28, "IGNORABLE";
+    /// The statement behind the rows that follow (MySQL).
+    RowsQuery = 29, "ROWS_QUERY";
+    /// Inserted rows.
+    WriteRows = 30, "WRITE_ROWS";
+    /// Updated rows.
+    UpdateRows = 31, "UPDATE_ROWS";
+    /// Deleted rows.
+    DeleteRows = 32, "DELETE_ROWS";
+    /// Opens a group and names it.
+    Gtid = 33, "GTID";
+    /// Opens a group on a source without GTIDs.
+    AnonymousGtid = 34, "ANONYMOUS_GTID";
+    /// The GTIDs of all files before this one.
+    PreviousGtids = 35, "PREVIOUS_GTIDS";
+    /// Group replication: a transaction's write set.
+    TransactionContext = 36, "TRANSACTION_CONTEXT";
+    /// Group replication: a change of members.
+    ViewChange = 37, "VIEW_CHANGE";
+    /// The first phase of an XA transaction.
+    XaPrepare = 38, "XA_PREPARE";
+    /// Updated rows with partial JSON.
+    PartialUpdateRows = 39, "PARTIAL_UPDATE_ROWS";
+    /// A compressed transaction.
+    TransactionPayload = 40, "TRANSACTION_PAYLOAD";
+    /// Keeps an idle stream alive, with a 64-bit position.
+    HeartbeatV2 = 41, "HEARTBEAT_V2";
+    /// Opens a group and names it, with a tag.
+    GtidTagged = 42, "GTID_TAGGED";
+    /// The statement behind the rows that follow (MariaDB).
+    AnnotateRows = 160, "ANNOTATE_ROWS";
+    /// Which files crash recovery needs.
+    BinlogCheckpoint = 161, "BINLOG_CHECKPOINT";
+    /// Opens a group and names it (MariaDB).
+    MariaDbGtid = 162, "GTID";
+    /// The last GTIDs of all files before this one (MariaDB).
+    MariaDbGtidList = 163, "GTID_LIST";
+    /// The rest of the file is encrypted.
+    StartEncryption = 164, "START_ENCRYPTION";
+    /// A compressed statement.
+    QueryCompressed = 165, "QUERY_COMPRESSED";
+    /// Compressed inserted rows, version 1.
+    WriteRowsCompressedV1 = 166, "WRITE_ROWS_COMPRESSED_V1";
+    /// Compressed updated rows, version 1.
+    UpdateRowsCompressedV1 = 167, "UPDATE_ROWS_COMPRESSED_V1";
+    /// Compressed deleted rows, version 1.
+    DeleteRowsCompressedV1 = 168, "DELETE_ROWS_COMPRESSED_V1";
+    /// Compressed inserted rows.
+    WriteRowsCompressed = 169, "WRITE_ROWS_COMPRESSED";
+    /// Compressed updated rows.
+    UpdateRowsCompressed = 170, "UPDATE_ROWS_COMPRESSED";
+    /// Compressed deleted rows.
+    DeleteRowsCompressed = 171, "DELETE_ROWS_COMPRESSED";
+    /// A piece of a large rows event.
+    PartialRowData = 172, "PARTIAL_ROW_DATA";
+}
+
+/// The file was not closed; not part of the checksum.
+pub(super) const FLAG_IN_USE: u16 = 0x01;
+const FLAG_ARTIFICIAL: u16 = 0x20;
+const FLAG_IGNORABLE: u16 = 0x80;
+
+/// An event's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// When the statement began on the server that executed it first, in seconds since 1970.
+    pub timestamp: u32,
+    /// What the event is.
+    pub kind: EventKind,
+    /// The server that executed it first.
+    pub server_id: u32,
+    /// Bytes of header, body and checksum.
+    pub event_size: u32,
+    /// The lower 32 bits of the position behind it, or 0.
+    pub log_position: u32,
+    /// Flags.
+    pub flags: u16,
+}
+
+impl Header {
+    /// Bytes of a header.
+    pub const LEN: usize = 19;
+
+    /// Reads the header at the front of an event.
+    ///
+    /// # Errors
+    /// When there are fewer bytes than a header has.
+    pub fn parse(event: &[u8]) -> Result<Self, BinlogError> {
+        let mut reader = Reader::new(event, "event header");
+        Ok(Self {
+            timestamp: reader.u32()?,
+            kind: EventKind::from_number(reader.u8()?),
+            server_id: reader.u32()?,
+            event_size: reader.u32()?,
+            log_position: reader.u32()?,
+            flags: reader.u16()?,
+        })
+    }
+
+    /// Whether the server made the event for the stream.
+    pub fn is_artificial(&self) -> bool {
+        self.flags & FLAG_ARTIFICIAL != 0
+    }
+
+    /// Whether a reader that does not know the event may pass over it.
+    pub fn is_ignorable(&self) -> bool {
+        self.flags & FLAG_IGNORABLE != 0
+    }
+}

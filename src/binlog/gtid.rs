@@ -1,4 +1,7 @@
 //! GTIDs and sets of them, in both families' forms.
+//!
+//! A MySQL set is intervals per source; its text is `uuid:1-5:7:tag:1-3,uuid:…`. A MariaDB position is the last GTID per
+//! domain; its text is `0-1-100,1-2-7`. Gaps are kept as they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,12 +47,17 @@ impl fmt::Display for Gtid {
     }
 }
 
+/// Where MySQL GTIDs come from: a server and a tag, empty for none.
+pub type Source = (Uuid, Box<str>);
+/// Numbers seen, `first..=last` each; disjoint, ascending and never adjacent.
+pub type Intervals = Vec<(u64, u64)>;
+
 /// A set of GTIDs: what a server or rowtap has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GtidSet {
-    /// Sources (uuid and tag) with the intervals seen, `first..=last`, disjoint, ascending and never adjacent.
-    MySql(BTreeMap<(Uuid, Box<str>), Vec<(u64, u64)>>),
-    /// Domains with the last GTID seen in each: server id and sequence number.
+    /// Per source, the intervals seen.
+    MySql(BTreeMap<Source, Intervals>),
+    /// Per domain, the last GTID seen: server id and sequence number.
     MariaDb(BTreeMap<u32, (u32, u64)>),
 }
 
@@ -75,6 +83,180 @@ impl GtidSet {
         match self {
             Self::MySql(sources) => sources.is_empty(),
             Self::MariaDb(domains) => domains.is_empty(),
+        }
+    }
+
+    /// Adds a GTID. In a MariaDB set it becomes the last one of its domain. One of the other family changes nothing.
+    pub fn add(&mut self, gtid: &Gtid) {
+        match (self, gtid) {
+            (Self::MySql(sources), Gtid::MySql { uuid, tag, number }) => {
+                let intervals = sources.entry((*uuid, tag.clone())).or_default();
+                insert(intervals, *number, *number);
+            }
+            (
+                Self::MariaDb(domains),
+                Gtid::MariaDb {
+                    domain,
+                    server_id,
+                    sequence,
+                },
+            ) => {
+                domains.insert(*domain, (*server_id, *sequence));
+            }
+            (Self::MySql(_), Gtid::MariaDb { .. }) | (Self::MariaDb(_), Gtid::MySql { .. }) => {}
+        }
+    }
+
+    /// Adds the numbers `first..=last` of a MySQL source.
+    pub(super) fn add_interval(&mut self, source: Source, first: u64, last: u64) {
+        if let Self::MySql(sources) = self {
+            insert(sources.entry(source).or_default(), first, last);
+        }
+    }
+
+    /// Adds every GTID of another set of the same family.
+    pub fn union(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::MySql(mine), Self::MySql(theirs)) => {
+                for (source, intervals) in theirs {
+                    let known = mine.entry(source.clone()).or_default();
+                    for (first, last) in intervals {
+                        insert(known, *first, *last);
+                    }
+                }
+            }
+            (Self::MariaDb(mine), Self::MariaDb(theirs)) => {
+                for (domain, (server_id, sequence)) in theirs {
+                    let known = mine.entry(*domain).or_insert((*server_id, *sequence));
+                    if known.1 < *sequence {
+                        *known = (*server_id, *sequence);
+                    }
+                }
+            }
+            (Self::MySql(_), Self::MariaDb(_)) | (Self::MariaDb(_), Self::MySql(_)) => {}
+        }
+    }
+
+    /// Whether `gtid` was seen. In a MariaDB set, all sequence numbers up to a domain's last count as seen.
+    pub fn contains(&self, gtid: &Gtid) -> bool {
+        match (self, gtid) {
+            (Self::MySql(sources), Gtid::MySql { uuid, tag, number }) => {
+                let intervals = sources.get(&(*uuid, tag.clone()));
+                intervals.is_some_and(|intervals| covers(intervals, *number, *number))
+            }
+            (
+                Self::MariaDb(domains),
+                Gtid::MariaDb {
+                    domain, sequence, ..
+                },
+            ) => domains
+                .get(domain)
+                .is_some_and(|(_, last)| sequence <= last),
+            (Self::MySql(_), Gtid::MariaDb { .. }) | (Self::MariaDb(_), Gtid::MySql { .. }) => {
+                false
+            }
+        }
+    }
+
+    /// Whether every GTID of this set is in `other`.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::MySql(mine), Self::MySql(theirs)) => mine.iter().all(|(source, intervals)| {
+                let known = theirs.get(source);
+                known.is_some_and(|known| {
+                    intervals
+                        .iter()
+                        .all(|(first, last)| covers(known, *first, *last))
+                })
+            }),
+            (Self::MariaDb(mine), Self::MariaDb(theirs)) => {
+                mine.iter().all(|(domain, (_, sequence))| {
+                    theirs.get(domain).is_some_and(|(_, last)| sequence <= last)
+                })
+            }
+            (Self::MySql(_), Self::MariaDb(_)) | (Self::MariaDb(_), Self::MySql(_)) => false,
+        }
+    }
+}
+
+/// Adds `first..=last`, joining what touches.
+fn insert(intervals: &mut Intervals, first: u64, last: u64) {
+    // The usual case: the number behind the last one.
+    if let Some(end) = intervals.last_mut()
+        && end.1.checked_add(1) == Some(first)
+        && first <= last
+    {
+        end.1 = last;
+        return;
+    }
+    let begin = intervals.partition_point(|(_, end)| end.saturating_add(1) < first);
+    let (mut joined_first, mut joined_last) = (first, last);
+    let mut end = begin;
+    while let Some((known_first, known_last)) = intervals.get(end)
+        && *known_first <= joined_last.saturating_add(1)
+    {
+        joined_first = joined_first.min(*known_first);
+        joined_last = joined_last.max(*known_last);
+        end += 1;
+    }
+    intervals.splice(begin..end, [(joined_first, joined_last)]);
+}
+
+fn covers(intervals: &Intervals, first: u64, last: u64) -> bool {
+    let at = intervals.partition_point(|(_, end)| *end < first);
+    intervals
+        .get(at)
+        .is_some_and(|(known_first, known_last)| *known_first <= first && last <= *known_last)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const UUID: Uuid = Uuid::from_u128(7);
+
+    fn set(numbers: impl IntoIterator<Item = u64>) -> GtidSet {
+        let mut set = GtidSet::empty(Flavour::MySql);
+        for number in numbers {
+            set.add(&Gtid::MySql {
+                uuid: UUID,
+                tag: Box::default(),
+                number,
+            });
+        }
+        set
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_holds_what_was_added_and_nothing_else(numbers in proptest::collection::btree_set(1u64..60, 0..40)) {
+            let mut shuffled: Vec<u64> = numbers.iter().copied().collect();
+            shuffled.reverse();
+            let set = set(shuffled);
+            for number in 1..60 {
+                let gtid = Gtid::MySql { uuid: UUID, tag: Box::default(), number };
+                prop_assert_eq!(set.contains(&gtid), numbers.contains(&number));
+            }
+            if let GtidSet::MySql(sources) = &set {
+                for intervals in sources.values() {
+                    prop_assert!(intervals.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "{:?}", intervals);
+                }
+            }
+        }
+
+        #[test]
+        fn union_and_subset_agree_with_sets_of_numbers(
+            a in proptest::collection::btree_set(1u64..40, 0..30),
+            b in proptest::collection::btree_set(1u64..40, 0..30),
+        ) {
+            let mut union = set(a.iter().copied());
+            union.union(&set(b.iter().copied()));
+            let expected: BTreeSet<u64> = a.union(&b).copied().collect();
+            prop_assert_eq!(&union, &set(expected));
+            prop_assert_eq!(set(a.iter().copied()).is_subset(&set(b.iter().copied())), a.is_subset(&b));
         }
     }
 }

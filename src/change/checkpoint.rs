@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::binlog::{Coordinates, GtidSet};
 
 /// A group boundary: everything before it is settled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Checkpoint {
     /// Where the next group begins.
     pub coordinates: Coordinates,
