@@ -12,3 +12,4 @@ mod support;
 
 mod connection;
 mod servers;
+mod tidy;
