@@ -13,7 +13,6 @@ use serde_json::Value;
 use crate::change::Checkpoint;
 use crate::metrics::{Snapshot, State};
 use crate::mysql::Flavour;
-use crate::state::gtid_text;
 
 /// What `/status` answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -106,7 +105,7 @@ impl Fields {
     }
 
     fn gtid_sets(&mut self, read: Option<&Checkpoint>, durable: Option<&Checkpoint>) {
-        let text = |at: Option<&Checkpoint>| at.map(|at| gtid_text::print(&at.gtid_set));
+        let text = |at: Option<&Checkpoint>| at.map(|at| at.gtid_set.to_string());
         let known = read.or(durable).map(|at| at.gtid_set.flavour());
         match known {
             Some(Flavour::MariaDb) => {

@@ -5,7 +5,6 @@
 
 mod durable;
 mod folder;
-pub(crate) mod gtid_text;
 mod identity;
 pub mod relay_log_info;
 mod spill;

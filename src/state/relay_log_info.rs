@@ -4,8 +4,7 @@
 //! name and position, the delay; then `key=value` lines; last a checksum of all before it and an end marker, so that a cut
 //! or changed file is known as one. `schemas/state.md` shows one.
 
-use super::gtid_text;
-use crate::binlog::Coordinates;
+use crate::binlog::{Coordinates, GtidSet};
 use crate::change::Checkpoint;
 use crate::mysql::Flavour;
 
@@ -91,7 +90,7 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
     let values: [&dyn std::fmt::Display; KEYS.len()] = [
         &VERSION,
         &flavour,
-        &gtid_text::print(&checkpoint.gtid_set),
+        &checkpoint.gtid_set,
         &server_uuid,
         &checkpoint.server_id,
         &checkpoint.format_description_timestamp,
@@ -141,9 +140,11 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
         "mariadb" => Flavour::MariaDb,
         other => return Err(lines.wrong("flavour=mysql or flavour=mariadb", other)),
     };
-    let gtid_set = lines.value("gtid_set=")?;
-    let gtid_set = gtid_text::parse(gtid_set, flavour)
-        .ok_or_else(|| lines.wrong("a GTID set of the flavour", gtid_set))?;
+    let text = lines.value("gtid_set=")?;
+    let gtid_set = GtidSet::parse(flavour, text)
+        .ok()
+        .filter(|set| set.to_string() == text)
+        .ok_or_else(|| lines.wrong("a GTID set of the flavour", text))?;
     let server_uuid = match lines.value("server_uuid=")? {
         "" => None,
         text => Some(
@@ -278,7 +279,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::binlog::GtidSet;
 
     const FILE: &str = "14
 
