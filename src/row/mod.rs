@@ -4,8 +4,29 @@
 
 mod charset;
 mod column_type;
+mod decimal;
+mod double;
+mod error;
+mod escape;
+mod image;
+mod jsonb;
+#[cfg(test)]
+mod jsonb_document;
+mod resolve;
 mod table;
+mod temporal;
+mod timestamp;
+mod value;
 
 pub use charset::Charset;
 pub use column_type::ColumnType;
+pub use decimal::Decimal;
+pub use error::{Inside, RowError};
+pub use escape::{is_plain, write_string};
+pub use image::{Cell, Shape, count_rows};
+pub use jsonb::Json;
+pub use resolve::{CharsetName, ColumnFacts, Labels};
 pub use table::{Column, Table, TableName};
+pub use temporal::{Date, DateTime, Time};
+pub use timestamp::Timestamp;
+pub use value::{Binary, Set, Text, Value, read};

@@ -31,6 +31,7 @@ impl fmt::Display for TableName {
 
 /// A table under one definition. A new definition is a new value; encoders hold plans by this value's address.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Table {
     /// The name to publish under, after `replicate-rewrite-db`.
     pub name: TableName,
@@ -38,6 +39,65 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Indexes of the primary key's columns, in key order; empty for a table without one.
     pub key: Vec<usize>,
+    /// Per column, how many bytes its values take.
+    spans: Vec<Span>,
+}
+
+impl Table {
+    /// Makes a table; `key` holds indexes into `columns`, in key order.
+    pub fn new(name: TableName, columns: Vec<Column>, key: Vec<usize>) -> Self {
+        let spans = columns
+            .iter()
+            .map(|column| Span::of(&column.kind))
+            .collect();
+        Self {
+            name,
+            columns,
+            key,
+            spans,
+        }
+    }
+
+    /// How many bytes the values of each column take.
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+}
+
+/// How many bytes a column's values take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Span {
+    /// As many each.
+    Fixed(u8),
+    /// As many as a length of so many bytes before the value says.
+    Prefixed(u8),
+}
+
+impl Span {
+    fn of(kind: &super::ColumnType) -> Self {
+        use super::ColumnType as Kind;
+        match kind {
+            Kind::Integer { width, .. } | Kind::Enum { width, .. } | Kind::Set { width, .. } => {
+                Self::Fixed(*width)
+            }
+            Kind::Float => Self::Fixed(4),
+            Kind::Double => Self::Fixed(8),
+            Kind::Decimal { precision, scale } => {
+                Self::Fixed(super::decimal::width(*precision, *scale))
+            }
+            Kind::Bit { bits } => Self::Fixed(bits.div_ceil(8)),
+            Kind::Year => Self::Fixed(1),
+            Kind::Date => Self::Fixed(3),
+            Kind::Time { fsp } => Self::Fixed(3 + fsp.div_ceil(2)),
+            Kind::DateTime { fsp } => Self::Fixed(5 + fsp.div_ceil(2)),
+            Kind::Timestamp { fsp } => Self::Fixed(4 + fsp.div_ceil(2)),
+            Kind::Text { prefix, .. }
+            | Kind::Binary { prefix, .. }
+            | Kind::Json { prefix }
+            | Kind::Geometry { prefix }
+            | Kind::Vector { prefix } => Self::Prefixed(*prefix),
+        }
+    }
 }
 
 /// A column under one definition.

@@ -1,0 +1,264 @@
+//! DECIMAL: from its binary form to digits.
+//!
+//! | field | bytes | meaning |
+//! |---|---|---|
+//! | first group | 0 to 4 | the `(precision - scale) % 9` digits before the full groups |
+//! | full groups | 4 each | nine digits |
+//! | last group | 0 to 4 | the `scale % 9` digits behind the full groups of the fraction |
+//!
+//! All big-endian. The top bit of the first byte is flipped, and every bit of a negative number. Follows
+//! `strings/decimal.cc` (MySQL).
+
+use super::RowError;
+
+/// Bytes of a group of 0 to 9 digits.
+const GROUP_BYTES: [u8; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
+
+/// Ten to the power of 0 to 9.
+const POWERS: [u32; 10] = [
+    1,
+    10,
+    100,
+    1_000,
+    10_000,
+    100_000,
+    1_000_000,
+    10_000_000,
+    100_000_000,
+    1_000_000_000,
+];
+
+/// The most bytes that a value takes: DECIMAL(65, 30).
+const BYTES_MAX: usize = 32;
+
+/// A number with a fixed count of digits behind the point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decimal<'a> {
+    /// As a row image holds it.
+    Binary {
+        /// The groups of digits.
+        bytes: &'a [u8],
+        /// Digits in all.
+        precision: u8,
+        /// Digits behind the point.
+        scale: u8,
+    },
+    /// As a result set holds it.
+    Text(&'a str),
+}
+
+/// How many bytes a DECIMAL(precision, scale) takes.
+pub(super) fn width(precision: u8, scale: u8) -> u8 {
+    let groups = |digits: u8| {
+        digits / 9 * 4
+            + GROUP_BYTES
+                .get(usize::from(digits % 9))
+                .copied()
+                .unwrap_or(0)
+    };
+    groups(precision.saturating_sub(scale)) + groups(scale)
+}
+
+impl Decimal<'_> {
+    /// Appends the digits as the server prints them: a leading zero before the point, every digit of the scale behind it.
+    ///
+    /// # Errors
+    /// A length that is not that of the type, and groups with more digits than they have room for.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), RowError> {
+        match *self {
+            Self::Binary {
+                bytes,
+                precision,
+                scale,
+            } => write_binary(bytes, precision, scale, out),
+            Self::Text(text) => {
+                out.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn write_binary(bytes: &[u8], precision: u8, scale: u8, out: &mut Vec<u8>) -> Result<(), RowError> {
+    let expected = usize::from(width(precision, scale));
+    let mut plain = [0u8; BYTES_MAX];
+    let (Some(slots), true) = (plain.get_mut(..expected), bytes.len() == expected) else {
+        return Err(RowError::Length {
+            kind: "DECIMAL",
+            found: bytes.len(),
+            expected,
+        });
+    };
+    let negative = bytes.first().is_some_and(|byte| byte & 0x80 == 0);
+    let flip = if negative { 0xff } else { 0 };
+    for (slot, byte) in slots.iter_mut().zip(bytes) {
+        *slot = byte ^ flip;
+    }
+    if let Some(first) = slots.first_mut() {
+        *first ^= 0x80;
+    }
+    if negative {
+        out.push(b'-');
+    }
+    let mut groups = Groups { bytes: slots };
+    let whole = precision.saturating_sub(scale);
+    let mut started = false;
+    for digits in std::iter::once(whole % 9).chain((0..whole / 9).map(|_| 9)) {
+        let value = groups.take(digits)?;
+        if started {
+            write_padded(value, digits, out);
+        } else if value != 0 {
+            started = true;
+            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        }
+    }
+    if !started {
+        out.push(b'0');
+    }
+    if scale > 0 {
+        out.push(b'.');
+        for digits in (0..scale / 9).map(|_| 9).chain(std::iter::once(scale % 9)) {
+            let value = groups.take(digits)?;
+            write_padded(value, digits, out);
+        }
+    }
+    Ok(())
+}
+
+/// What is left of a value's groups, with the sign undone.
+struct Groups<'a> {
+    bytes: &'a [u8],
+}
+
+impl Groups<'_> {
+    fn take(&mut self, digits: u8) -> Result<u32, RowError> {
+        let index = usize::from(digits);
+        let bytes = GROUP_BYTES.get(index).copied().unwrap_or(0);
+        let (group, rest) = self
+            .bytes
+            .split_at_checked(usize::from(bytes))
+            .unwrap_or_default();
+        self.bytes = rest;
+        let value = group
+            .iter()
+            .fold(0u32, |value, byte| value << 8 | u32::from(*byte));
+        match POWERS.get(index) {
+            Some(limit) if value < *limit => Ok(value),
+            _ => Err(RowError::Invalid {
+                kind: "DECIMAL",
+                what: "a group with too many digits",
+            }),
+        }
+    }
+}
+
+fn write_padded(value: u32, digits: u8, out: &mut Vec<u8>) {
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(value);
+    // A group of no digits holds zero and prints nothing.
+    if digits > 0 {
+        let zeros = usize::from(digits).saturating_sub(text.len());
+        out.extend(std::iter::repeat_n(b'0', zeros));
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mysql_common::binlog::decimal::Decimal as Peer;
+    use proptest::prelude::{any, proptest};
+
+    use super::*;
+
+    /// Writes digits by the layout at the top of this file.
+    fn binary(negative: bool, whole: &str, fraction: &str) -> Vec<u8> {
+        let mut groups: Vec<&str> = Vec::new();
+        let (first, full) = whole.split_at(whole.len() % 9);
+        groups.push(first);
+        groups.extend((0..full.len() / 9).map(|index| &full[index * 9..index * 9 + 9]));
+        groups.extend((0..fraction.len() / 9).map(|index| &fraction[index * 9..index * 9 + 9]));
+        groups.push(&fraction[fraction.len() / 9 * 9..]);
+        let mut bytes = Vec::new();
+        for group in groups.into_iter().filter(|group| !group.is_empty()) {
+            let value: u32 = group.parse().expect("digits");
+            bytes.extend(&value.to_be_bytes()[4 - usize::from(GROUP_BYTES[group.len()])..]);
+        }
+        bytes[0] ^= 0x80;
+        if negative {
+            bytes.iter_mut().for_each(|byte: &mut u8| *byte = !*byte);
+        }
+        bytes
+    }
+
+    fn print(bytes: &[u8], precision: u8, scale: u8) -> Result<String, RowError> {
+        let mut out = Vec::new();
+        Decimal::Binary {
+            bytes,
+            precision,
+            scale,
+        }
+        .write(&mut out)?;
+        Ok(String::from_utf8(out).expect("digits"))
+    }
+
+    #[test]
+    fn known_bytes_give_known_digits() {
+        let check = |bytes: &[u8], precision, scale, expected: &str| {
+            assert_eq!(print(bytes, precision, scale).as_deref(), Ok(expected));
+        };
+        // From the comment of decimal2bin: 1234567890.1234 as DECIMAL(14, 4).
+        check(
+            &[0x81, 0x0d, 0xfb, 0x38, 0xd2, 0x04, 0xd2],
+            14,
+            4,
+            "1234567890.1234",
+        );
+        check(
+            &[0x7e, 0xf2, 0x04, 0xc7, 0x2d, 0xfb, 0x2d],
+            14,
+            4,
+            "-1234567890.1234",
+        );
+        check(&[0x80, 0], 4, 2, "0.00");
+        check(&[0x80, 0x01], 4, 4, "0.0001");
+        check(&[0x7f, 0xfe], 4, 4, "-0.0001");
+        check(&[0x85], 1, 0, "5");
+    }
+
+    #[test]
+    fn a_group_with_too_many_digits_is_refused() {
+        assert!(print(&[0x80 | 10], 1, 0).is_err());
+        assert!(print(&[0xff, 0xff, 0xff, 0xff], 9, 0).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn digits_come_back_and_a_peer_agrees(digits in "[0-9]{1,65}", point in 0usize..=38, negative in any::<bool>()) {
+            let (whole, fraction) = digits.split_at(digits.len() - point.min(digits.len()));
+            let bytes = binary(negative, whole, fraction);
+            let precision = u8::try_from(digits.len()).expect("at most 65");
+            let scale = u8::try_from(fraction.len()).expect("at most 38");
+            assert_eq!(bytes.len(), usize::from(width(precision, scale)));
+
+            let sign = if negative { "-" } else { "" };
+            let shown = match whole.trim_start_matches('0') { "" => "0", shown => shown };
+            let dot = if fraction.is_empty() { "" } else { "." };
+            let text = print(&bytes, precision, scale).expect("valid");
+            assert_eq!(text, format!("{sign}{shown}{dot}{fraction}"));
+
+            let peer = Peer::read_bin(&bytes[..], digits.len(), fraction.len(), false).expect("valid");
+            // The peer drops the sign of a zero without fraction, which servers never store.
+            if digits.bytes().any(|digit| digit != b'0') {
+                assert_eq!(text, peer.to_string());
+            }
+            for end in 0..bytes.len() {
+                assert!(print(&bytes[..end], precision, scale).is_err());
+            }
+        }
+
+        #[test]
+        fn any_bytes_print_or_are_refused(bytes in any::<Vec<u8>>(), precision in 1u8..=65, scale in 0u8..=38) {
+            let _ = print(&bytes, precision, scale.min(precision));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What can be wrong with a column's description or with the bytes of a row.
+//!
+//! No variant holds a value: errors are logged, rows are not.
+
+/// Why a column's type could not be resolved, or a row image or value could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RowError {
+    /// The table map lacks something that reading the column needs; a definition can supply it.
+    #[error(
+        "the {what} of column {column} is not in the table map, set binlog_row_metadata=FULL on the source"
+    )]
+    Missing {
+        /// The column's name, or `#` and its number from 1.
+        column: Box<str>,
+        /// What is missing: `signedness`, `character set` or `labels`.
+        what: &'static str,
+    },
+    /// A type that rowtap does not read.
+    #[error("column {column} has type {kind} ({name}), which rowtap does not read, {cure}")]
+    UnsupportedType {
+        /// The column's name, or `#` and its number from 1.
+        column: Box<str>,
+        /// The type's number in the table map.
+        kind: u8,
+        /// The type in words.
+        name: &'static str,
+        /// What a person can do.
+        cure: &'static str,
+    },
+    /// A character set that rowtap does not read.
+    #[error(
+        "column {column} has character set {charset}, which rowtap does not read, convert it to utf8mb4 or leave the table out"
+    )]
+    UnsupportedCharset {
+        /// The column's name, or `#` and its number from 1.
+        column: Box<str>,
+        /// The character set's name, or the collation's id where that is unknown.
+        charset: Box<str>,
+    },
+    /// Metadata that no server writes for the type.
+    #[error(
+        "column {column} of type {kind} has metadata {metadata:#06x}, which that type cannot have"
+    )]
+    BadMetadata {
+        /// The column's name, or `#` and its number from 1.
+        column: Box<str>,
+        /// The type's number in the table map.
+        kind: u8,
+        /// The metadata's two bytes.
+        metadata: u16,
+    },
+    /// An ENUM or SET label that is not text in the column's character set.
+    #[error("label {number} of column {column} is not {charset}")]
+    BadLabel {
+        /// The column's name, or `#` and its number from 1.
+        column: Box<str>,
+        /// The label's number, from 1.
+        number: usize,
+        /// The character set's name.
+        charset: &'static str,
+    },
+    /// A bitmap of present columns that does not fit the table.
+    #[error(
+        "bitmap of present columns has {found} bytes, expected {expected} for {columns} columns"
+    )]
+    Bitmap {
+        /// The bitmap's length.
+        found: usize,
+        /// The length that the table needs.
+        expected: usize,
+        /// The table's number of columns.
+        columns: usize,
+    },
+    /// The body ends inside a row image.
+    #[error("row image at byte {start} is cut at byte {end}, inside {inside}")]
+    Cut {
+        /// Where the image starts in the body.
+        start: usize,
+        /// The body's length.
+        end: usize,
+        /// The column's number from 1, or the null bitmap.
+        inside: Inside,
+    },
+    /// An image without columns: a body of such images has no number of rows.
+    #[error("row image at byte {start} is empty")]
+    EmptyImage {
+        /// Where the image starts in the body.
+        start: usize,
+    },
+    /// More rows than a 32-bit count holds.
+    #[error("rows event holds more than {} rows", u32::MAX)]
+    TooManyRows,
+    /// A value whose length does not fit its type.
+    #[error("{kind} value has {found} bytes, expected {expected}")]
+    Length {
+        /// The type in words.
+        kind: &'static str,
+        /// The value's length.
+        found: usize,
+        /// The length that the type needs.
+        expected: usize,
+    },
+    /// A value that its type cannot hold.
+    #[error("{kind} value has {what}")]
+    Invalid {
+        /// The type in words.
+        kind: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Text that is not in the column's character set.
+    #[error("text is not {charset} at byte {at}")]
+    Text {
+        /// The character set's name.
+        charset: &'static str,
+        /// The first byte that is wrong.
+        at: usize,
+    },
+    /// An ENUM number or a SET bit without a label.
+    #[error("{kind} value names label {number}, the column has {labels}")]
+    NoLabel {
+        /// `ENUM` or `SET`.
+        kind: &'static str,
+        /// The label's number, from 1.
+        number: usize,
+        /// How many labels the column has.
+        labels: usize,
+    },
+    /// A JSON document whose parts do not fit together.
+    #[error("JSON value has {what} at byte {at}")]
+    Json {
+        /// What is wrong with it.
+        what: &'static str,
+        /// Where in the document.
+        at: usize,
+    },
+}
+
+impl RowError {
+    /// Whether the column's definition from the source's information_schema would answer the error.
+    pub fn needs_definition(&self) -> bool {
+        matches!(self, Self::Missing { .. })
+    }
+}
+
+/// The part of a row image in which a body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// The bitmap of NULL columns.
+    NullBitmap,
+    /// A column, by its index.
+    Column(usize),
+}
+
+impl std::fmt::Display for Inside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NullBitmap => f.write_str("its null bitmap"),
+            Self::Column(index) => write!(f, "column {}", index + 1),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Text as JSON strings, with the escapes that the servers write.
+
+const EVERY: u64 = u64::from_ne_bytes([1; 8]);
+const TOP: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Appends `text` as a JSON string with its quotes.
+#[inline]
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    write_escaped(text.as_bytes(), out);
+    out.push(b'"');
+}
+
+/// Whether bytes are ASCII that a JSON string holds as it is.
+///
+/// Eight bytes at a time: `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero where `x` is `c`.
+/// A borrow may run on into the next byte, so that a `true` is certain and a `false` is not.
+#[inline]
+pub fn is_plain(bytes: &[u8]) -> bool {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let odd = chunks.iter().fold(0, |odd, chunk| {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = word ^ (EVERY * 0x22);
+        let backslash = word ^ (EVERY * 0x5c);
+        let low = word.wrapping_sub(EVERY * 0x20);
+        odd | word | low | quote.wrapping_sub(EVERY) | backslash.wrapping_sub(EVERY)
+    });
+    odd & TOP == 0 && rest.iter().all(|byte| is_plain_byte(*byte))
+}
+
+#[inline]
+fn is_plain_byte(byte: u8) -> bool {
+    byte.wrapping_sub(0x20) < 0x60 && byte != b'"' && byte != b'\\'
+}
+
+fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+        let (plain, odd) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+        out.extend_from_slice(plain);
+        let Some((byte, behind)) = odd.split_first() else {
+            return;
+        };
+        write_escape(*byte, out);
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+}
+
+fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+fn write_escape(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        control => {
+            let hex = |digit: u8| {
+                if digit < 10 {
+                    b'0' + digit
+                } else {
+                    b'a' + digit - 10
+                }
+            };
+            out.extend_from_slice(b"\\u00");
+            out.extend_from_slice(&[hex(control >> 4), hex(control & 15)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop, proptest};
+
+    use super::*;
+
+    fn escaped(text: &str) -> String {
+        let mut out = Vec::new();
+        write_string(text, &mut out);
+        String::from_utf8(out).expect("escapes are ASCII")
+    }
+
+    #[test]
+    fn escapes_are_those_of_the_server() {
+        assert_eq!(
+            escaped("\u{0}\u{1f}\u{7f}/\u{8}\u{c}\n\r\t\"\\\u{e9}"),
+            "\"\\u0000\\u001f\u{7f}/\\b\\f\\n\\r\\t\\\"\\\\\u{e9}\""
+        );
+    }
+
+    #[test]
+    fn every_ascii_byte_at_every_place_is_judged_alone() {
+        for byte in 0..=255u8 {
+            for at in 0..17 {
+                let mut bytes = [b'a'; 17];
+                bytes[at] = byte;
+                let expected = byte.is_ascii() && !needs_escape(byte);
+                assert_eq!(is_plain(&bytes), expected, "{byte:#x} at {at}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_reader_gets_the_text_back(text in any::<String>(), ascii in prop::collection::vec(0u8..128, 0..100)) {
+            let ascii = String::from_utf8(ascii).expect("ASCII");
+            for text in [text, ascii] {
+                assert_eq!(serde_json::from_str::<String>(&escaped(&text)).ok(), Some(text));
+            }
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Row images: where each column's bytes lie.
+//!
+//! | field | bytes | meaning |
+//! |---|---|---|
+//! | null bitmap | (present columns + 7) / 8 | a bit a present column, least significant first |
+//! | values | | of the columns that are present and not NULL, in the table's order |
+//!
+//! Follows "Rows_event" in `libs/mysql/binlog/event/rows_event.h` (MySQL). Values are read by [`super::value`].
+
+use super::error::Inside;
+use super::table::Span;
+use super::{RowError, Table};
+
+/// A column of a row image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Not in the image.
+    Absent,
+    /// NULL.
+    Null,
+    /// A value: its range in the body, without the length before it.
+    Value {
+        /// Its first byte.
+        start: usize,
+        /// The byte behind it.
+        end: usize,
+    },
+}
+
+/// The shape that all images of one kind have in a rows event: the table, and which of its columns are present.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape<'a> {
+    table: &'a Table,
+    /// `None` where every column is present.
+    present: Option<&'a [u8]>,
+    null_bytes: usize,
+}
+
+impl<'a> Shape<'a> {
+    /// Takes the bitmap of present columns; bits behind the last column mean nothing.
+    ///
+    /// # Errors
+    /// A bitmap whose length is not that of the table.
+    pub fn new(table: &'a Table, present: &'a [u8]) -> Result<Self, RowError> {
+        let columns = table.columns.len();
+        let expected = columns.div_ceil(8);
+        if present.len() != expected {
+            return Err(RowError::Bitmap {
+                found: present.len(),
+                expected,
+                columns,
+            });
+        }
+        let count = (0..columns).filter(|index| bit(present, *index)).count();
+        Ok(Self {
+            table,
+            present: (count < columns).then_some(present),
+            null_bytes: count.div_ceil(8),
+        })
+    }
+
+    /// Whether every column is present.
+    pub fn is_full(&self) -> bool {
+        self.present.is_none()
+    }
+
+    /// Reads the image at `at`: a cell a column into `cells`, which is reused. `at` moves behind the image.
+    ///
+    /// # Errors
+    /// A body that ends inside the image.
+    pub fn walk(&self, body: &[u8], at: &mut usize, cells: &mut Vec<Cell>) -> Result<(), RowError> {
+        cells.resize(self.table.columns.len(), Cell::Absent);
+        let mut cells = cells.iter_mut();
+        self.visit(body, at, |cell| {
+            if let Some(slot) = cells.next() {
+                *slot = cell;
+            }
+        })
+    }
+
+    /// Moves `at` behind the image that it points to, checking every bound.
+    ///
+    /// # Errors
+    /// A body that ends inside the image.
+    pub fn skip(&self, body: &[u8], at: &mut usize) -> Result<(), RowError> {
+        self.visit(body, at, |_| {})
+    }
+
+    #[inline]
+    fn visit(
+        &self,
+        body: &[u8],
+        at: &mut usize,
+        mut cell: impl FnMut(Cell),
+    ) -> Result<(), RowError> {
+        let start = *at;
+        let cut = |inside| RowError::Cut {
+            start,
+            end: body.len(),
+            inside,
+        };
+        let (nulls, rest) = body
+            .get(start..)
+            .and_then(|image| image.split_at_checked(self.null_bytes))
+            .ok_or_else(|| cut(Inside::NullBitmap))?;
+        let mut position = body.len() - rest.len();
+        match self.present {
+            None => {
+                let mut index = 0;
+                for (spans, byte) in self.table.spans().chunks(8).zip(nulls) {
+                    let mut byte = *byte;
+                    for span in spans {
+                        if byte & 1 == 1 {
+                            cell(Cell::Null);
+                        } else {
+                            let value = value_at(body, position, *span)
+                                .ok_or_else(|| cut(Inside::Column(index)))?;
+                            position = value.1;
+                            cell(Cell::Value {
+                                start: value.0,
+                                end: value.1,
+                            });
+                        }
+                        byte >>= 1;
+                        index += 1;
+                    }
+                }
+            }
+            Some(present) => {
+                let mut seen = 0;
+                for (index, span) in self.table.spans().iter().enumerate() {
+                    if !bit(present, index) {
+                        cell(Cell::Absent);
+                        continue;
+                    }
+                    if bit(nulls, seen) {
+                        cell(Cell::Null);
+                    } else {
+                        let value = value_at(body, position, *span)
+                            .ok_or_else(|| cut(Inside::Column(index)))?;
+                        position = value.1;
+                        cell(Cell::Value {
+                            start: value.0,
+                            end: value.1,
+                        });
+                    }
+                    seen += 1;
+                }
+            }
+        }
+        *at = position;
+        Ok(())
+    }
+}
+
+#[inline]
+fn bit(bitmap: &[u8], index: usize) -> bool {
+    bitmap
+        .get(index / 8)
+        .is_some_and(|byte| byte >> (index % 8) & 1 == 1)
+}
+
+/// The range of the value at `position`; `None` where the body ends before it does.
+#[inline]
+fn value_at(body: &[u8], position: usize, span: Span) -> Option<(usize, usize)> {
+    let (start, end) = match span {
+        Span::Fixed(width) => (position, position + usize::from(width)),
+        Span::Prefixed(prefix) => {
+            let start = position + usize::from(prefix);
+            let length = match body.get(position..start)? {
+                [a] => usize::from(*a),
+                [a, b] => usize::from(u16::from_le_bytes([*a, *b])),
+                [a, b, c] => u32::from_le_bytes([*a, *b, *c, 0]) as usize,
+                [a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]) as usize,
+                _ => return None,
+            };
+            (start, start.checked_add(length)?)
+        }
+    };
+    (end <= body.len()).then_some((start, end))
+}
+
+/// Counts the rows of a rows event's body, checking every bound: `first` is the bitmap of present columns of the only
+/// image, or of the image before an update, whose other image has the bitmap `second`.
+///
+/// # Errors
+/// A bitmap that does not fit the table, a body that ends inside a row, or images without columns.
+pub fn count_rows(
+    table: &Table,
+    first: &[u8],
+    second: Option<&[u8]>,
+    body: &[u8],
+) -> Result<u32, RowError> {
+    let first = Shape::new(table, first)?;
+    let second = second.map(|bitmap| Shape::new(table, bitmap)).transpose()?;
+    let mut rows = 0u32;
+    let mut at = 0;
+    while at < body.len() {
+        let start = at;
+        first.skip(body, &mut at)?;
+        if let Some(second) = &second {
+            second.skip(body, &mut at)?;
+        }
+        if at == start {
+            return Err(RowError::EmptyImage { start });
+        }
+        rows = rows.checked_add(1).ok_or(RowError::TooManyRows)?;
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop, proptest};
+
+    use super::*;
+    use crate::row::{Charset, Column, ColumnType, TableName};
+
+    fn table(kinds: &[ColumnType]) -> Table {
+        let columns = kinds.iter().enumerate().map(|(index, kind)| Column {
+            name: format!("c{index}").into(),
+            kind: kind.clone(),
+            nullable: true,
+        });
+        Table::new(TableName::new("d", "t"), columns.collect(), Vec::new())
+    }
+
+    fn int() -> ColumnType {
+        ColumnType::Integer {
+            width: 4,
+            unsigned: false,
+        }
+    }
+
+    fn text(prefix: u8) -> ColumnType {
+        ColumnType::Text {
+            prefix,
+            charset: Charset::Utf8,
+        }
+    }
+
+    fn walk(table: &Table, present: &[u8], body: &[u8]) -> Result<(Vec<Cell>, usize), RowError> {
+        let (mut at, mut cells) = (0, vec![Cell::Null; 40]);
+        Shape::new(table, present)?.walk(body, &mut at, &mut cells)?;
+        Ok((cells, at))
+    }
+
+    #[test]
+    fn a_full_image_gives_a_range_a_column() {
+        let table = table(&[int(), text(1), text(2), int()]);
+        let body = [&[0xf4, 1, 0, 0, 0, 2, b'h', b'i', 7, 0, 0, 0, 0xff][..]].concat();
+        let expected = vec![
+            Cell::Value { start: 1, end: 5 },
+            Cell::Value { start: 6, end: 8 },
+            Cell::Null,
+            Cell::Value { start: 8, end: 12 },
+        ];
+        assert_eq!(walk(&table, &[0xff], &body), Ok((expected, 12)));
+    }
+
+    #[test]
+    fn null_bits_count_present_columns_only() {
+        let table = table(&[int(), text(1), int()]);
+        let expected = vec![Cell::Value { start: 1, end: 5 }, Cell::Absent, Cell::Null];
+        assert_eq!(
+            walk(&table, &[0b101], &[0b10, 1, 0, 0, 0]),
+            Ok((expected, 5))
+        );
+    }
+
+    #[test]
+    fn ranges_go_on_behind_the_eighth_column() {
+        let table = table(&vec![ColumnType::Year; 10]);
+        let (cells, at) =
+            walk(&table, &[0xff, 0xff], &[1, 2, 1, 2, 3, 4, 5, 6, 7, 8]).expect("an image");
+        assert_eq!(cells[0], Cell::Null);
+        assert_eq!(cells[8], Cell::Value { start: 9, end: 10 });
+        assert_eq!(cells[9], Cell::Null);
+        assert_eq!(at, 10);
+    }
+
+    #[test]
+    fn rows_are_counted_and_a_cut_row_is_an_error() {
+        let table = table(&[int(), text(1)]);
+        let row = [0, 1, 0, 0, 0, 3, b'a', b'b', b'c'];
+        let body = [row, row, row, row].concat();
+        assert_eq!(count_rows(&table, &[3], None, &body), Ok(4));
+        assert_eq!(count_rows(&table, &[3], Some(&[3]), &body), Ok(2));
+        assert_eq!(count_rows(&table, &[3], None, &[]), Ok(0));
+        for end in (0..body.len()).filter(|end| end % row.len() != 0) {
+            let cut = count_rows(&table, &[3], None, &body[..end]);
+            assert!(matches!(cut, Err(RowError::Cut { .. })), "{end}: {cut:?}");
+        }
+        assert!(count_rows(&table, &[3], Some(&[3]), &body[..27]).is_err());
+    }
+
+    #[test]
+    fn an_image_that_no_body_can_hold_is_refused() {
+        let table = table(&[int(), text(4)]);
+        let huge = [0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 1];
+        assert_eq!(
+            count_rows(&table, &[3], None, &huge),
+            Err(RowError::Cut {
+                start: 0,
+                end: 10,
+                inside: Inside::Column(1)
+            })
+        );
+        assert_eq!(
+            count_rows(&table, &[0], None, &[1]),
+            Err(RowError::EmptyImage { start: 0 })
+        );
+        assert_eq!(
+            count_rows(&table, &[3, 0], None, &[]),
+            Err(RowError::Bitmap {
+                found: 2,
+                expected: 1,
+                columns: 2
+            })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn images_written_by_the_rule_are_walked_to_their_end(
+            row in prop::collection::vec((any::<bool>(), prop::option::of(prop::collection::vec(any::<u8>(), 0..300))), 1..40)
+        ) {
+            let table = table(&vec![text(2); row.len()]);
+            let mut present = vec![0u8; row.len().div_ceil(8)];
+            for (index, _) in row.iter().enumerate().filter(|(_, cell)| cell.0) {
+                present[index / 8] |= 1 << (index % 8);
+            }
+            let shown: Vec<_> = row.iter().filter(|cell| cell.0).map(|cell| &cell.1).collect();
+            let mut body = vec![0u8; shown.len().div_ceil(8)];
+            for (index, value) in shown.iter().enumerate() {
+                match value {
+                    None => body[index / 8] |= 1 << (index % 8),
+                    Some(value) => {
+                        body.extend(u16::try_from(value.len()).expect("short").to_le_bytes());
+                        body.extend(value);
+                    }
+                }
+            }
+            let (cells, at) = walk(&table, &present, &body).expect("a whole image");
+            assert_eq!(at, body.len());
+            for (cell, (shown, value)) in cells.iter().zip(&row) {
+                match (cell, shown, value) {
+                    (Cell::Absent, false, _) | (Cell::Null, true, None) => {}
+                    (Cell::Value { start, end }, true, Some(value)) => assert_eq!(&body[*start..*end], value),
+                    other => panic!("{other:?}"),
+                }
+            }
+            for end in 0..body.len() {
+                assert!(walk(&table, &present, &body[..end]).is_err());
+            }
+        }
+
+        #[test]
+        fn any_body_is_counted_or_refused(body in any::<Vec<u8>>(), present in any::<[u8; 2]>()) {
+            let table = table(&[int(), text(1), text(2), text(3), text(4), ColumnType::Date, int(), int(), text(1)]);
+            let _ = count_rows(&table, &present, Some(&present), &body);
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! From what is known of a column to how its bytes are read.
+//!
+//! What is not known is never guessed: it is an error that says what is missing, and the caller answers it with a
+//! definition or stops. Type numbers follow `include/field_types.h` (MySQL) and `include/mysql_com.h` (MariaDB).
+
+use std::sync::Arc;
+
+use super::charset::{BINARY, name_of_collation};
+use super::{Charset, ColumnType, RowError};
+
+/// What is known of a column, from the table map or partly from a definition.
+#[derive(Clone, Copy, Debug)]
+pub struct ColumnFacts<'a> {
+    /// Its index in the table, from 0.
+    pub index: usize,
+    /// Its name, if known; for messages.
+    pub name: Option<&'a str>,
+    /// The type's number, the one inside where the table map says STRING.
+    pub kind: u8,
+    /// The type's metadata.
+    ///
+    /// | type | metadata |
+    /// |---|---|
+    /// | STRING, VARCHAR | the longest value in bytes |
+    /// | ENUM, SET | bytes of a value |
+    /// | BLOB, JSON, GEOMETRY, VECTOR | bytes of the length before a value |
+    /// | NEWDECIMAL | precision in the high byte, scale in the low one |
+    /// | BIT | whole bytes in the high byte, bits beyond them in the low one |
+    /// | TIME2, DATETIME2, TIMESTAMP2 | digits of fraction |
+    /// | FLOAT, DOUBLE | bytes of a value |
+    pub metadata: u16,
+    /// Whether numbers are unsigned.
+    pub unsigned: Option<bool>,
+    /// The character set of text, of ENUM and SET, and `binary` for bytes.
+    pub charset: Option<CharsetName<'a>>,
+    /// The labels of ENUM and SET.
+    pub labels: Option<Labels<'a>>,
+}
+
+/// A character set as a table map or a definition names it.
+#[derive(Clone, Copy, Debug)]
+pub enum CharsetName<'a> {
+    /// By the id of one of its collations.
+    Collation(u32),
+    /// By its name.
+    Name(&'a str),
+}
+
+/// The labels of an ENUM or SET column.
+#[derive(Clone, Copy, Debug)]
+pub enum Labels<'a> {
+    /// In the column's character set, as a table map holds them.
+    Encoded(&'a [Box<[u8]>]),
+    /// In UTF-8, as a definition holds them.
+    Text(&'a [Box<str>]),
+}
+
+/// Type numbers as table maps hold them.
+mod kinds {
+    pub const TINY: u8 = 1;
+    pub const SHORT: u8 = 2;
+    pub const LONG: u8 = 3;
+    pub const FLOAT: u8 = 4;
+    pub const DOUBLE: u8 = 5;
+    pub const OLD_TIMESTAMP: u8 = 7;
+    pub const LONGLONG: u8 = 8;
+    pub const INT24: u8 = 9;
+    pub const DATE: u8 = 10;
+    pub const OLD_TIME: u8 = 11;
+    pub const OLD_DATETIME: u8 = 12;
+    pub const YEAR: u8 = 13;
+    pub const NEWDATE: u8 = 14;
+    pub const VARCHAR: u8 = 15;
+    pub const BIT: u8 = 16;
+    pub const TIMESTAMP2: u8 = 17;
+    pub const DATETIME2: u8 = 18;
+    pub const TIME2: u8 = 19;
+    pub const BLOB_COMPRESSED: u8 = 140;
+    pub const VARCHAR_COMPRESSED: u8 = 141;
+    pub const VECTOR: u8 = 242;
+    pub const JSON: u8 = 245;
+    pub const NEWDECIMAL: u8 = 246;
+    pub const ENUM: u8 = 247;
+    pub const SET: u8 = 248;
+    pub const TINY_BLOB: u8 = 249;
+    pub const MEDIUM_BLOB: u8 = 250;
+    pub const LONG_BLOB: u8 = 251;
+    pub const BLOB: u8 = 252;
+    pub const VAR_STRING: u8 = 253;
+    pub const STRING: u8 = 254;
+    pub const GEOMETRY: u8 = 255;
+}
+
+const LEAVE_OUT: &str = "leave the table out by a filter";
+const REBUILD: &str = "rebuild the table on the source with ALTER TABLE … FORCE";
+
+impl ColumnType {
+    /// Resolves a column's type.
+    ///
+    /// # Errors
+    /// [`RowError::Missing`] where the facts lack something, else a type, metadata or character set that rowtap does not
+    /// read, naming the column.
+    pub fn resolve(facts: &ColumnFacts<'_>) -> Result<Self, RowError> {
+        match facts.kind {
+            kinds::TINY => facts.integer(1),
+            kinds::SHORT => facts.integer(2),
+            kinds::INT24 => facts.integer(3),
+            kinds::LONG => facts.integer(4),
+            kinds::LONGLONG => facts.integer(8),
+            kinds::FLOAT if facts.metadata == 4 => Ok(Self::Float),
+            kinds::DOUBLE if facts.metadata == 8 => Ok(Self::Double),
+            kinds::YEAR => Ok(Self::Year),
+            kinds::DATE | kinds::NEWDATE => Ok(Self::Date),
+            kinds::TIME2 => Ok(Self::Time {
+                fsp: facts.small(0, 6)?,
+            }),
+            kinds::DATETIME2 => Ok(Self::DateTime {
+                fsp: facts.small(0, 6)?,
+            }),
+            kinds::TIMESTAMP2 => Ok(Self::Timestamp {
+                fsp: facts.small(0, 6)?,
+            }),
+            kinds::NEWDECIMAL => facts.decimal(),
+            kinds::BIT => facts.bit(),
+            kinds::ENUM => facts.enumeration(),
+            kinds::SET => facts.set(),
+            kinds::STRING | kinds::VARCHAR | kinds::VAR_STRING => facts.string(),
+            kinds::BLOB | kinds::TINY_BLOB | kinds::MEDIUM_BLOB | kinds::LONG_BLOB => facts.blob(),
+            kinds::JSON => Ok(Self::Json {
+                prefix: facts.small(1, 4)?,
+            }),
+            kinds::GEOMETRY => Ok(Self::Geometry {
+                prefix: facts.small(1, 4)?,
+            }),
+            kinds::VECTOR => Ok(Self::Vector {
+                prefix: facts.small(1, 4)?,
+            }),
+            kinds::FLOAT | kinds::DOUBLE => Err(facts.bad_metadata()),
+            _ => Err(facts.unsupported()),
+        }
+    }
+}
+
+impl ColumnFacts<'_> {
+    fn integer(&self, width: u8) -> Result<ColumnType, RowError> {
+        let unsigned = self.unsigned.ok_or_else(|| self.missing("signedness"))?;
+        Ok(ColumnType::Integer { width, unsigned })
+    }
+
+    fn decimal(&self) -> Result<ColumnType, RowError> {
+        let [precision, scale] = self.metadata.to_be_bytes();
+        if !(1..=65).contains(&precision) || scale > 38 || scale > precision {
+            return Err(self.bad_metadata());
+        }
+        Ok(ColumnType::Decimal { precision, scale })
+    }
+
+    fn bit(&self) -> Result<ColumnType, RowError> {
+        let [bytes, rest] = self.metadata.to_be_bytes();
+        match bytes.checked_mul(8).and_then(|bits| bits.checked_add(rest)) {
+            Some(bits) if rest < 8 && (1..=64).contains(&bits) => Ok(ColumnType::Bit { bits }),
+            _ => Err(self.bad_metadata()),
+        }
+    }
+
+    fn enumeration(&self) -> Result<ColumnType, RowError> {
+        let width = self.small(1, 2)?;
+        Ok(ColumnType::Enum {
+            width,
+            labels: self.labels()?,
+        })
+    }
+
+    fn set(&self) -> Result<ColumnType, RowError> {
+        let width = self.small(1, 8)?;
+        if !matches!(width, 1..=4 | 8) {
+            return Err(self.bad_metadata());
+        }
+        Ok(ColumnType::Set {
+            width,
+            labels: self.labels()?,
+        })
+    }
+
+    fn string(&self) -> Result<ColumnType, RowError> {
+        let prefix = if self.metadata > 255 { 2 } else { 1 };
+        let padded = (self.kind == kinds::STRING).then_some(self.metadata);
+        self.text_or_binary(prefix, padded)
+    }
+
+    fn blob(&self) -> Result<ColumnType, RowError> {
+        self.text_or_binary(self.small(1, 4)?, None)
+    }
+
+    fn text_or_binary(&self, prefix: u8, padded: Option<u16>) -> Result<ColumnType, RowError> {
+        if self.charset_name()? == BINARY {
+            return Ok(ColumnType::Binary { prefix, padded });
+        }
+        Ok(ColumnType::Text {
+            prefix,
+            charset: self.charset()?,
+        })
+    }
+
+    fn charset_name(&self) -> Result<&str, RowError> {
+        match self.charset {
+            None => Err(self.missing("character set")),
+            Some(CharsetName::Name(name)) => Ok(name),
+            Some(CharsetName::Collation(id)) => name_of_collation(id)
+                .ok_or_else(|| self.unsupported_charset(&format!("of collation {id}"))),
+        }
+    }
+
+    fn charset(&self) -> Result<Charset, RowError> {
+        let name = self.charset_name()?;
+        Charset::from_name(name).ok_or_else(|| self.unsupported_charset(name))
+    }
+
+    fn labels(&self) -> Result<Arc<[Box<str>]>, RowError> {
+        let encoded = match self.labels {
+            None => return Err(self.missing("labels")),
+            Some(Labels::Text(labels)) => return Ok(labels.into()),
+            Some(Labels::Encoded(labels)) => labels,
+        };
+        // ENUM CHARACTER SET binary: its labels are bytes, which a record can hold only where they are text.
+        let charset = match self.charset_name()? {
+            BINARY => Charset::Utf8,
+            _ => self.charset()?,
+        };
+        let mut scratch = String::new();
+        let mut labels = Vec::with_capacity(encoded.len());
+        for (index, label) in encoded.iter().enumerate() {
+            let label = charset
+                .decode(label, &mut scratch)
+                .map_err(|_| RowError::BadLabel {
+                    column: self.column(),
+                    number: index + 1,
+                    charset: charset.name(),
+                })?;
+            labels.push(Box::from(label));
+        }
+        Ok(labels.into())
+    }
+
+    fn small(&self, least: u8, most: u8) -> Result<u8, RowError> {
+        match u8::try_from(self.metadata) {
+            Ok(value) if (least..=most).contains(&value) => Ok(value),
+            _ => Err(self.bad_metadata()),
+        }
+    }
+
+    fn column(&self) -> Box<str> {
+        match self.name {
+            Some(name) => name.into(),
+            None => format!("#{}", self.index + 1).into(),
+        }
+    }
+
+    fn missing(&self, what: &'static str) -> RowError {
+        RowError::Missing {
+            column: self.column(),
+            what,
+        }
+    }
+
+    fn bad_metadata(&self) -> RowError {
+        RowError::BadMetadata {
+            column: self.column(),
+            kind: self.kind,
+            metadata: self.metadata,
+        }
+    }
+
+    fn unsupported_charset(&self, charset: &str) -> RowError {
+        RowError::UnsupportedCharset {
+            column: self.column(),
+            charset: charset.into(),
+        }
+    }
+
+    fn unsupported(&self) -> RowError {
+        let (name, cure) = match self.kind {
+            0 => ("DECIMAL as before MySQL 5.0", REBUILD),
+            kinds::OLD_TIMESTAMP => ("TIMESTAMP in its old format", REBUILD),
+            kinds::OLD_TIME => ("TIME in its old format", REBUILD),
+            kinds::OLD_DATETIME => ("DATETIME in its old format", REBUILD),
+            kinds::BLOB_COMPRESSED => ("BLOB COMPRESSED", LEAVE_OUT),
+            kinds::VARCHAR_COMPRESSED => ("VARCHAR COMPRESSED", LEAVE_OUT),
+            _ => ("unknown", LEAVE_OUT),
+        };
+        RowError::UnsupportedType {
+            column: self.column(),
+            kind: self.kind,
+            name,
+            cure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use super::*;
+
+    fn facts(kind: u8, metadata: u16) -> ColumnFacts<'static> {
+        ColumnFacts {
+            index: 2,
+            name: Some("c"),
+            kind,
+            metadata,
+            unsigned: Some(true),
+            charset: Some(CharsetName::Collation(45)),
+            labels: Some(Labels::Text(&[])),
+        }
+    }
+
+    fn check(facts: ColumnFacts<'_>, expected: ColumnType) {
+        assert_eq!(ColumnType::resolve(&facts), Ok(expected));
+    }
+
+    fn check_error(facts: ColumnFacts<'_>, expected: &str) {
+        let error = ColumnType::resolve(&facts).expect_err("an error");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+
+    #[test]
+    fn types_take_their_widths_from_the_metadata() {
+        let text = |prefix| ColumnType::Text {
+            prefix,
+            charset: Charset::Utf8,
+        };
+        check(
+            facts(kinds::INT24, 0),
+            ColumnType::Integer {
+                width: 3,
+                unsigned: true,
+            },
+        );
+        check(
+            facts(kinds::NEWDECIMAL, 0x0a02),
+            ColumnType::Decimal {
+                precision: 10,
+                scale: 2,
+            },
+        );
+        check(facts(kinds::BIT, 0x0201), ColumnType::Bit { bits: 17 });
+        check(facts(kinds::BIT, 0x0800), ColumnType::Bit { bits: 64 });
+        check(facts(kinds::STRING, 255), text(1));
+        check(facts(kinds::STRING, 1020), text(2));
+        check(facts(kinds::VARCHAR, 255), text(1));
+        check(facts(kinds::VARCHAR, 256), text(2));
+        check(facts(kinds::BLOB, 3), text(3));
+        check(facts(kinds::TIME2, 6), ColumnType::Time { fsp: 6 });
+        let binary = |kind, metadata| ColumnFacts {
+            charset: Some(CharsetName::Collation(63)),
+            ..facts(kind, metadata)
+        };
+        check(
+            binary(kinds::STRING, 16),
+            ColumnType::Binary {
+                prefix: 1,
+                padded: Some(16),
+            },
+        );
+        check(
+            binary(kinds::VARCHAR, 16),
+            ColumnType::Binary {
+                prefix: 1,
+                padded: None,
+            },
+        );
+        check(
+            binary(kinds::BLOB, 2),
+            ColumnType::Binary {
+                prefix: 2,
+                padded: None,
+            },
+        );
+    }
+
+    #[test]
+    fn labels_are_decoded_from_the_columns_character_set() {
+        let encoded = [Box::from(b"gr\xfcn".as_slice()), Box::from(b"".as_slice())];
+        let labels = Some(Labels::Encoded(&encoded));
+        let latin1 = Some(CharsetName::Name("latin1"));
+        let expected: [Box<str>; 2] = ["gr\u{fc}n".into(), "".into()];
+        check(
+            ColumnFacts {
+                charset: latin1,
+                labels,
+                ..facts(kinds::ENUM, 1)
+            },
+            ColumnType::Enum {
+                width: 1,
+                labels: Arc::from(expected),
+            },
+        );
+        check_error(
+            ColumnFacts {
+                labels,
+                ..facts(kinds::SET, 1)
+            },
+            "label 1 of column c is not utf8mb4",
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_never_guessed() {
+        for (kind, metadata, what) in [
+            (kinds::LONG, 0, "signedness of column c"),
+            (kinds::VARCHAR, 10, "character set of column c"),
+            (kinds::BLOB, 2, "character set of column c"),
+            (kinds::ENUM, 1, "labels of column c"),
+            (kinds::SET, 8, "labels of column c"),
+        ] {
+            let bare = ColumnFacts {
+                unsigned: None,
+                charset: None,
+                labels: None,
+                ..facts(kind, metadata)
+            };
+            let error = ColumnType::resolve(&bare).expect_err("an error");
+            assert!(error.needs_definition());
+            assert!(error.to_string().contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_rowtap_does_not_read_is_refused_by_name() {
+        check_error(
+            facts(7, 0),
+            "column c has type 7 (TIMESTAMP in its old format)",
+        );
+        check_error(facts(141, 300), "type 141 (VARCHAR COMPRESSED)");
+        check_error(
+            ColumnFacts {
+                name: None,
+                ..facts(200, 0)
+            },
+            "column #3 has type 200",
+        );
+        check_error(
+            ColumnFacts {
+                charset: Some(CharsetName::Collation(5000)),
+                ..facts(kinds::STRING, 4)
+            },
+            "character set of collation 5000",
+        );
+        for (kind, metadata) in [
+            (kinds::NEWDECIMAL, 0x0a0b),
+            (kinds::NEWDECIMAL, 0x4200),
+            (kinds::NEWDECIMAL, 0),
+            (kinds::BIT, 0x0801),
+            (kinds::BIT, 0xff00),
+            (kinds::BIT, 0),
+            (kinds::DATETIME2, 7),
+            (kinds::BLOB, 5),
+            (kinds::BLOB, 0),
+            (kinds::ENUM, 3),
+            (kinds::SET, 5),
+            (kinds::FLOAT, 8),
+        ] {
+            check_error(facts(kind, metadata), "has metadata");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_type_and_metadata_resolve_or_are_refused(kind in any::<u8>(), metadata in any::<u16>()) {
+            let _ = ColumnType::resolve(&facts(kind, metadata));
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! DATE, TIME and DATETIME: from their packed forms to fields, and from fields to text.
+//!
+//! Zero and partial dates are values like others. None of the three has a zone.
+//! Follows `mysys/my_time.cc` (MySQL) and `sql/compat56.cc` (MariaDB).
+
+use super::RowError;
+
+/// A calendar date; month and day may be zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Date {
+    /// 0 to 9999.
+    pub year: u16,
+    /// 0 to 12.
+    pub month: u8,
+    /// 0 to 31.
+    pub day: u8,
+}
+
+/// A length of time, or a time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time {
+    /// Whether it is below zero.
+    pub negative: bool,
+    /// Up to 838.
+    pub hours: u16,
+    /// 0 to 59.
+    pub minutes: u8,
+    /// 0 to 59.
+    pub seconds: u8,
+    /// 0 to 999999.
+    pub micros: u32,
+    /// Digits of fraction to print, 0 to 6.
+    pub fsp: u8,
+}
+
+/// A date and a time of day, without a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTime {
+    /// The date.
+    pub date: Date,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 59.
+    pub second: u8,
+    /// 0 to 999999.
+    pub micros: u32,
+    /// Digits of fraction to print, 0 to 6.
+    pub fsp: u8,
+}
+
+impl Date {
+    /// Reads the three bytes of a DATE: day 5 bits, month 4, year 15, little-endian.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, RowError> {
+        let packed = match *bytes {
+            [a, b, c] => u32::from_le_bytes([a, b, c, 0]),
+            _ => return Err(length("DATE", bytes, 3)),
+        };
+        Self::of("DATE", packed >> 9, packed >> 5 & 15, packed & 31)
+    }
+
+    fn of(kind: &'static str, year: u32, month: u32, day: u32) -> Result<Self, RowError> {
+        if year > 9999 || month > 12 || day > 31 {
+            return Err(RowError::Invalid {
+                kind,
+                what: "a year, month or day out of range",
+            });
+        }
+        Ok(Self {
+            year: narrow(year),
+            month: narrow(month),
+            day: narrow(day),
+        })
+    }
+
+    /// Appends `YYYY-MM-DD`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let [a, b] = two(self.year / 100);
+        let [c, d] = two(self.year % 100);
+        let [e, f] = two(self.month);
+        let [g, h] = two(self.day);
+        out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
+    }
+}
+
+impl Time {
+    /// Reads a TIME(fsp): 3 bytes and its fraction as one big-endian number, offset by half its range.
+    pub(super) fn read(bytes: &[u8], fsp: u8) -> Result<Self, RowError> {
+        let fraction_bytes = fsp.div_ceil(2);
+        let width = 3 + fraction_bytes;
+        let packed = big_endian(bytes, width).ok_or_else(|| length("TIME", bytes, width))?;
+        let zero = 1u64 << (8 * u32::from(width) - 1);
+        let (negative, magnitude) = (packed < zero, packed.abs_diff(zero));
+        let whole = magnitude >> (8 * u32::from(fraction_bytes));
+        let fraction = magnitude & !(u64::MAX << (8 * u32::from(fraction_bytes)));
+        Self::of(
+            negative,
+            whole,
+            micros("TIME", fraction, fraction_bytes)?,
+            fsp,
+        )
+    }
+
+    /// Reads the packed number of a TIME inside a JSON document: 24 bits of fraction below the rest.
+    pub(super) fn from_json(packed: i64) -> Result<Self, RowError> {
+        let magnitude = packed.unsigned_abs();
+        let fraction = micros("TIME", magnitude & 0xff_ffff, 3)?;
+        Self::of(packed < 0, magnitude >> 24, fraction, 6)
+    }
+
+    /// Takes apart hours (10 bits), minutes (6) and seconds (6).
+    fn of(negative: bool, whole: u64, micros: u32, fsp: u8) -> Result<Self, RowError> {
+        let (hours, minutes, seconds) = (whole >> 12, whole >> 6 & 63, whole & 63);
+        if hours > 838 || minutes > 59 || seconds > 59 {
+            let what = "hours, minutes or seconds out of range";
+            return Err(RowError::Invalid { kind: "TIME", what });
+        }
+        Ok(Self {
+            negative,
+            hours: narrow(hours),
+            minutes: narrow(minutes),
+            seconds: narrow(seconds),
+            micros,
+            fsp,
+        })
+    }
+
+    /// Appends `[-]HH:MM:SS[.fraction]`; hours may have three digits.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        if self.negative {
+            out.push(b'-');
+        }
+        if self.hours > 99 {
+            out.push(digit(self.hours / 100));
+        }
+        let [a, b] = two(self.hours % 100);
+        let [c, d] = two(self.minutes);
+        let [e, f] = two(self.seconds);
+        out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
+        write_fraction(self.micros, self.fsp, out);
+    }
+}
+
+impl DateTime {
+    /// Reads a DATETIME(fsp): 5 bytes big-endian, offset by half their range, then the fraction.
+    pub(super) fn read(bytes: &[u8], fsp: u8) -> Result<Self, RowError> {
+        let fraction_bytes = fsp.div_ceil(2);
+        let (whole, fraction) = whole_and_fraction(bytes, 5, fraction_bytes)
+            .ok_or_else(|| length("DATETIME", bytes, 5 + fraction_bytes))?;
+        let whole = whole.checked_sub(1 << 39).ok_or(RowError::Invalid {
+            kind: "DATETIME",
+            what: "a sign",
+        })?;
+        Self::of(whole, micros("DATETIME", fraction, fraction_bytes)?, fsp)
+    }
+
+    /// Reads the packed number of a DATETIME inside a JSON document: 24 bits of fraction below the rest.
+    pub(super) fn from_json(packed: i64) -> Result<Self, RowError> {
+        let packed = u64::try_from(packed).map_err(|_| RowError::Invalid {
+            kind: "DATETIME",
+            what: "a sign",
+        })?;
+        let fraction = micros("DATETIME", packed & 0xff_ffff, 3)?;
+        Self::of(packed >> 24, fraction, 6)
+    }
+
+    /// Takes apart year times 13 plus month, day (5 bits), hour (5), minute (6) and second (6).
+    fn of(whole: u64, micros: u32, fsp: u8) -> Result<Self, RowError> {
+        let months = narrow::<u32>(whole >> 22);
+        let date = Date::of(
+            "DATETIME",
+            months / 13,
+            months % 13,
+            narrow(whole >> 17 & 31),
+        )?;
+        let (hour, minute, second) = (whole >> 12 & 31, whole >> 6 & 63, whole & 63);
+        if hour > 23 || minute > 59 || second > 59 {
+            let what = "an hour, minute or second out of range";
+            return Err(RowError::Invalid {
+                kind: "DATETIME",
+                what,
+            });
+        }
+        Ok(Self {
+            date,
+            hour: narrow(hour),
+            minute: narrow(minute),
+            second: narrow(second),
+            micros,
+            fsp,
+        })
+    }
+
+    /// Appends `YYYY-MM-DD HH:MM:SS[.fraction]`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_with(b' ', out);
+    }
+
+    /// Appends the text with another byte between date and time.
+    pub(super) fn write_with(&self, between: u8, out: &mut Vec<u8>) {
+        self.date.write(out);
+        let [a, b] = two(self.hour);
+        let [c, d] = two(self.minute);
+        let [e, f] = two(self.second);
+        out.extend_from_slice(&[between, a, b, b':', c, d, b':', e, f]);
+        write_fraction(self.micros, self.fsp, out);
+    }
+}
+
+/// Two big-endian numbers of so many bytes each, which is all there is.
+pub(super) fn whole_and_fraction(bytes: &[u8], whole: u8, fraction: u8) -> Option<(u64, u64)> {
+    let (first, rest) = bytes.split_at_checked(usize::from(whole))?;
+    Some((big_endian(first, whole)?, big_endian(rest, fraction)?))
+}
+
+fn big_endian(bytes: &[u8], width: u8) -> Option<u64> {
+    (bytes.len() == usize::from(width)).then(|| {
+        bytes
+            .iter()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte))
+    })
+}
+
+/// Microseconds of a fraction that is stored in hundredths (1 byte), ten-thousandths (2) or millionths (3).
+pub(super) fn micros(kind: &'static str, fraction: u64, bytes: u8) -> Result<u32, RowError> {
+    let unit = match bytes {
+        1 => 10_000,
+        2 => 100,
+        _ => 1,
+    };
+    match u32::try_from(fraction * unit) {
+        Ok(micros) if micros < 1_000_000 => Ok(micros),
+        _ => Err(RowError::Invalid {
+            kind,
+            what: "a fraction of a second or more",
+        }),
+    }
+}
+
+/// The error of a value whose length is wrong.
+pub(super) fn length(kind: &'static str, bytes: &[u8], expected: u8) -> RowError {
+    RowError::Length {
+        kind,
+        found: bytes.len(),
+        expected: usize::from(expected),
+    }
+}
+
+/// Narrows a number that was checked or masked to fit.
+pub(super) fn narrow<T: TryFrom<u64> + Default>(value: impl Into<u64>) -> T {
+    T::try_from(value.into()).unwrap_or_default()
+}
+
+/// The last digit of a number.
+fn digit(value: u16) -> u8 {
+    b'0' + narrow::<u8>(value % 10)
+}
+
+/// The last two digits of a number.
+fn two(value: impl Into<u16>) -> [u8; 2] {
+    let value = value.into();
+    [digit(value / 10), digit(value)]
+}
+
+fn write_fraction(micros: u32, fsp: u8, out: &mut Vec<u8>) {
+    if fsp == 0 {
+        return;
+    }
+    let [a, b] = two(narrow::<u16>(micros / 10_000));
+    let [c, d] = two(narrow::<u16>(micros / 100 % 100));
+    let [e, f] = two(narrow::<u16>(micros % 100));
+    let text = [b'.', a, b, c, d, e, f];
+    out.extend(text.iter().take(1 + usize::from(fsp)));
+}
+
+#[cfg(test)]
+mod tests {
+    use mysql_common::binlog::value::BinlogValue;
+    use mysql_common::constants::ColumnType;
+    use mysql_common::io::ParseBuf;
+    use proptest::prelude::{any, prop, proptest};
+
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("digits")
+    }
+
+    fn date(bytes: &[u8]) -> Result<String, RowError> {
+        Date::read(bytes).map(|date| text(|out| date.write(out)))
+    }
+
+    fn time(bytes: &[u8], fsp: u8) -> Result<String, RowError> {
+        Time::read(bytes, fsp).map(|time| text(|out| time.write(out)))
+    }
+
+    fn datetime(bytes: &[u8], fsp: u8) -> Result<String, RowError> {
+        DateTime::read(bytes, fsp).map(|datetime| text(|out| datetime.write(out)))
+    }
+
+    /// What mysql_common reads, as the text of a literal.
+    fn peer(kind: ColumnType, fsp: u8, bytes: &[u8]) -> String {
+        let mut buffer = ParseBuf(bytes);
+        match buffer.parse::<BinlogValue<'_>>((kind, &[fsp][..], false, false)) {
+            Ok(BinlogValue::Value(value)) => value.as_sql(true).trim_matches('\'').to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The digits of a fraction as images hold them: in whole bytes of two digits.
+    fn fraction(micros: u32, fsp: u8) -> (u64, u32) {
+        let bytes = u32::from(fsp.div_ceil(2));
+        (u64::from(micros / 10u32.pow(6 - 2 * bytes)), bytes)
+    }
+
+    fn time_bytes(negative: bool, hms: (u64, u64, u64), micros: u32, fsp: u8) -> Vec<u8> {
+        let (fraction, bytes) = fraction(micros, fsp);
+        let magnitude = (hms.0 << 12 | hms.1 << 6 | hms.2) << (8 * bytes) | fraction;
+        let zero = 1u64 << (8 * (3 + bytes) - 1);
+        let packed = if negative {
+            zero - magnitude
+        } else {
+            zero + magnitude
+        };
+        packed.to_be_bytes()[5 - bytes as usize..].to_vec()
+    }
+
+    fn truncated(micros: u32, fsp: u8) -> u32 {
+        let unit = 10u32.pow(6 - u32::from(fsp));
+        micros / unit * unit
+    }
+
+    #[test]
+    fn dates_keep_their_zeros() {
+        assert_eq!(date(&[0, 0, 0]).as_deref(), Ok("0000-00-00"));
+        assert_eq!(date(&[0x15, 0xbe, 0x0f]).as_deref(), Ok("2015-00-21"));
+        assert_eq!(date(&[0x9f, 0x1f, 0x4e]).as_deref(), Ok("9999-12-31"));
+        assert!(date(&[0xff, 0xff, 0xff]).is_err());
+        assert!(date(&[0, 0]).is_err());
+    }
+
+    #[test]
+    fn negative_times_borrow_from_their_fraction() {
+        assert_eq!(time(&[0x80, 0, 0], 0).as_deref(), Ok("00:00:00"));
+        assert_eq!(
+            time(&[0x7f, 0xff, 0xff, 0xff], 2).as_deref(),
+            Ok("-00:00:00.01")
+        );
+        assert_eq!(
+            time(&[0x7f, 0xff, 0xff, 0xff, 0xff, 0xff], 6).as_deref(),
+            Ok("-00:00:00.000001")
+        );
+        assert_eq!(
+            time(&time_bytes(true, (838, 59, 59), 0, 0), 0).as_deref(),
+            Ok("-838:59:59")
+        );
+        assert_eq!(
+            time(&time_bytes(false, (256, 0, 1), 400_000, 1), 1).as_deref(),
+            Ok("256:00:01.4")
+        );
+        assert!(time(&[0xff, 0xff, 0xff], 0).is_err());
+    }
+
+    #[test]
+    fn a_datetime_may_be_zero_or_partial_and_never_out_of_range() {
+        assert_eq!(
+            datetime(&[0x80, 0, 0, 0, 0], 0).as_deref(),
+            Ok("0000-00-00 00:00:00")
+        );
+        assert!(datetime(&[0x7f, 0, 0, 0, 0], 0).is_err());
+        assert!(datetime(&[0xff, 0xff, 0xff, 0xff, 0xff], 0).is_err());
+        assert!(datetime(&[0x80, 0, 0, 0, 0, 0, 0], 1).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn times_print_what_was_packed(
+            negative in any::<bool>(), hours in 0u64..=838, minutes in 0u64..60, seconds in 0u64..60,
+            micros in 0u32..1_000_000, fsp in 0u8..=6,
+        ) {
+            let micros = truncated(micros, fsp);
+            let bytes = time_bytes(negative, (hours, minutes, seconds), micros, fsp);
+            let zero = hours + minutes + seconds + u64::from(micros) == 0;
+            let sign = if negative && !zero { "-" } else { "" };
+            let dot = if fsp == 0 { String::new() } else { format!(".{micros:06}") };
+            let expected = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}{}", &dot[..dot.len().min(1 + usize::from(fsp))]);
+            assert_eq!(time(&bytes, fsp), Ok(expected));
+            for end in 0..bytes.len() {
+                assert!(time(&bytes[..end], fsp).is_err());
+            }
+        }
+
+        #[test]
+        fn datetimes_print_what_a_peer_reads(
+            (year, month, day) in (0u64..=9999, 0u64..=12, 0u64..=31),
+            (hour, minute, second) in (0u64..24, 0u64..60, 0u64..60),
+            micros in 0u32..1_000_000, fsp in 0u8..=6,
+        ) {
+            let micros = truncated(micros, fsp);
+            let (fraction, width) = fraction(micros, fsp);
+            let whole = ((year * 13 + month) << 5 | day) << 17 | hour << 12 | minute << 6 | second;
+            let packed = (whole + (1 << 39)) << (8 * width) | fraction;
+            let bytes = &packed.to_be_bytes()[3 - width as usize..];
+            let shown = datetime(bytes, fsp).expect("in range");
+            let digits: Vec<u64> = shown.split(['-', ' ', ':', '.']).map(|part| part.parse().expect("digits")).collect();
+            assert_eq!(digits[..6], [year, month, day, hour, minute, second]);
+            let read = peer(ColumnType::MYSQL_TYPE_DATETIME2, fsp, bytes);
+            let width = read.len().min(shown.len());
+            assert_eq!(read[..width], shown[..width]);
+            assert!(shown[width..].chars().all(|c| c == '.' || c == '0'), "{shown} {read}");
+            for end in 0..bytes.len() {
+                assert!(datetime(&bytes[..end], fsp).is_err());
+            }
+        }
+
+        #[test]
+        fn any_bytes_print_or_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..9), fsp in 0u8..=6, packed in any::<i64>()) {
+            let _ = (date(&bytes), time(&bytes, fsp), datetime(&bytes, fsp));
+            let _ = (Time::from_json(packed), DateTime::from_json(packed));
+        }
+    }
+}
