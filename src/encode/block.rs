@@ -3,6 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Bytes that a block keeps for its next use; a batch that needed more gives the rest back.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
 /// Records for a log such as Kafka, in one arena, in stream order.
 #[derive(Debug, Default)]
 pub struct Records {
@@ -14,6 +17,16 @@ pub struct Records {
     pub topics: Vec<Arc<str>>,
     /// Per group of the batch: the values of the identity headers (source, file, position, GTID) as ranges of the arena.
     pub groups: Vec<Identity>,
+}
+
+impl Records {
+    /// Empties the block for its next use.
+    pub fn clear(&mut self) {
+        clear(&mut self.arena);
+        self.records.clear();
+        self.topics.clear();
+        self.groups.clear();
+    }
 }
 
 /// One record of a log.
@@ -68,4 +81,19 @@ pub struct Lines {
     pub row_count: u64,
     /// How many DDL statements there are.
     pub ddl_count: u64,
+}
+
+impl Lines {
+    /// Empties the block for its next use.
+    pub fn clear(&mut self) {
+        clear(&mut self.bytes);
+        self.ddl.clear();
+        self.row_count = 0;
+        self.ddl_count = 0;
+    }
+}
+
+fn clear(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.shrink_to(KEPT_BYTES_MAX);
 }

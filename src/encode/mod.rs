@@ -3,8 +3,11 @@
 //! Pure and run on the encoding pool: no clock (times come with the batch), no I/O.
 
 mod block;
+mod error;
+pub mod json;
 
 pub use block::{Identity, Lines, OtherKey, Record, Records};
+pub use error::{EncodeError, Place};
 
 use std::sync::Arc;
 
@@ -29,8 +32,3 @@ pub trait Encode: Send + 'static {
         block: &mut Self::Block,
     ) -> Result<(), EncodeError>;
 }
-
-/// Why a batch could not be encoded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {}

@@ -7,8 +7,19 @@ const TOP: u64 = u64::from_ne_bytes([0x80; 8]);
 #[inline]
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    write_escaped(text.as_bytes(), out);
+    write_escaped(text, out);
     out.push(b'"');
+}
+
+/// Appends `text` as the inside of a JSON string.
+#[inline]
+pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        write_runs(bytes, out);
+    }
 }
 
 /// Whether bytes are ASCII that a JSON string holds as it is.
@@ -33,11 +44,7 @@ fn is_plain_byte(byte: u8) -> bool {
     byte.wrapping_sub(0x20) < 0x60 && byte != b'"' && byte != b'\\'
 }
 
-fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
-    if is_plain(bytes) {
-        out.extend_from_slice(bytes);
-        return;
-    }
+fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
         let (plain, odd) = rest.split_at_checked(at).unwrap_or((rest, &[]));

@@ -22,7 +22,7 @@ pub use charset::Charset;
 pub use column_type::ColumnType;
 pub use decimal::Decimal;
 pub use error::{Inside, RowError};
-pub use escape::{is_plain, write_string};
+pub use escape::{is_plain, write_escaped, write_string};
 pub use image::{Cell, Shape, count_rows};
 pub use jsonb::Json;
 pub use resolve::{CharsetName, ColumnFacts, Labels};

@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use crate::binlog::ColumnMap;
+use crate::binlog::column_map::kind;
+
 use super::charset::{BINARY, name_of_collation};
 use super::{Charset, ColumnType, RowError};
 
@@ -25,7 +28,7 @@ pub struct ColumnFacts<'a> {
     /// | ENUM, SET | bytes of a value |
     /// | BLOB, JSON, GEOMETRY, VECTOR | bytes of the length before a value |
     /// | NEWDECIMAL | precision in the high byte, scale in the low one |
-    /// | BIT | whole bytes in the high byte, bits beyond them in the low one |
+    /// | BIT | bits |
     /// | TIME2, DATETIME2, TIMESTAMP2 | digits of fraction |
     /// | FLOAT, DOUBLE | bytes of a value |
     pub metadata: u16,
@@ -55,40 +58,13 @@ pub enum Labels<'a> {
     Text(&'a [Box<str>]),
 }
 
-/// Type numbers as table maps hold them.
-mod kinds {
-    pub const TINY: u8 = 1;
-    pub const SHORT: u8 = 2;
-    pub const LONG: u8 = 3;
-    pub const FLOAT: u8 = 4;
-    pub const DOUBLE: u8 = 5;
+/// Type numbers that table maps hold and that need no metadata, or that rowtap does not read.
+mod more {
     pub const OLD_TIMESTAMP: u8 = 7;
-    pub const LONGLONG: u8 = 8;
-    pub const INT24: u8 = 9;
     pub const DATE: u8 = 10;
     pub const OLD_TIME: u8 = 11;
     pub const OLD_DATETIME: u8 = 12;
-    pub const YEAR: u8 = 13;
     pub const NEWDATE: u8 = 14;
-    pub const VARCHAR: u8 = 15;
-    pub const BIT: u8 = 16;
-    pub const TIMESTAMP2: u8 = 17;
-    pub const DATETIME2: u8 = 18;
-    pub const TIME2: u8 = 19;
-    pub const BLOB_COMPRESSED: u8 = 140;
-    pub const VARCHAR_COMPRESSED: u8 = 141;
-    pub const VECTOR: u8 = 242;
-    pub const JSON: u8 = 245;
-    pub const NEWDECIMAL: u8 = 246;
-    pub const ENUM: u8 = 247;
-    pub const SET: u8 = 248;
-    pub const TINY_BLOB: u8 = 249;
-    pub const MEDIUM_BLOB: u8 = 250;
-    pub const LONG_BLOB: u8 = 251;
-    pub const BLOB: u8 = 252;
-    pub const VAR_STRING: u8 = 253;
-    pub const STRING: u8 = 254;
-    pub const GEOMETRY: u8 = 255;
 }
 
 const LEAVE_OUT: &str = "leave the table out by a filter";
@@ -102,46 +78,59 @@ impl ColumnType {
     /// read, naming the column.
     pub fn resolve(facts: &ColumnFacts<'_>) -> Result<Self, RowError> {
         match facts.kind {
-            kinds::TINY => facts.integer(1),
-            kinds::SHORT => facts.integer(2),
-            kinds::INT24 => facts.integer(3),
-            kinds::LONG => facts.integer(4),
-            kinds::LONGLONG => facts.integer(8),
-            kinds::FLOAT if facts.metadata == 4 => Ok(Self::Float),
-            kinds::DOUBLE if facts.metadata == 8 => Ok(Self::Double),
-            kinds::YEAR => Ok(Self::Year),
-            kinds::DATE | kinds::NEWDATE => Ok(Self::Date),
-            kinds::TIME2 => Ok(Self::Time {
+            kind::TINY => facts.integer(1),
+            kind::SHORT => facts.integer(2),
+            kind::INT24 => facts.integer(3),
+            kind::LONG => facts.integer(4),
+            kind::LONGLONG => facts.integer(8),
+            kind::FLOAT if facts.metadata == 4 => Ok(Self::Float),
+            kind::DOUBLE if facts.metadata == 8 => Ok(Self::Double),
+            kind::YEAR => Ok(Self::Year),
+            more::DATE | more::NEWDATE => Ok(Self::Date),
+            kind::TIME2 => Ok(Self::Time {
                 fsp: facts.small(0, 6)?,
             }),
-            kinds::DATETIME2 => Ok(Self::DateTime {
+            kind::DATETIME2 => Ok(Self::DateTime {
                 fsp: facts.small(0, 6)?,
             }),
-            kinds::TIMESTAMP2 => Ok(Self::Timestamp {
+            kind::TIMESTAMP2 => Ok(Self::Timestamp {
                 fsp: facts.small(0, 6)?,
             }),
-            kinds::NEWDECIMAL => facts.decimal(),
-            kinds::BIT => facts.bit(),
-            kinds::ENUM => facts.enumeration(),
-            kinds::SET => facts.set(),
-            kinds::STRING | kinds::VARCHAR | kinds::VAR_STRING => facts.string(),
-            kinds::BLOB | kinds::TINY_BLOB | kinds::MEDIUM_BLOB | kinds::LONG_BLOB => facts.blob(),
-            kinds::JSON => Ok(Self::Json {
+            kind::NEWDECIMAL => facts.decimal(),
+            kind::BIT => facts.bit(),
+            kind::ENUM => facts.enumeration(),
+            kind::SET => facts.set(),
+            kind::STRING | kind::VARCHAR | kind::VAR_STRING => facts.string(),
+            kind::BLOB | kind::TINY_BLOB | kind::MEDIUM_BLOB | kind::LONG_BLOB => facts.blob(),
+            kind::JSON => Ok(Self::Json {
                 prefix: facts.small(1, 4)?,
             }),
-            kinds::GEOMETRY => Ok(Self::Geometry {
+            kind::GEOMETRY => Ok(Self::Geometry {
                 prefix: facts.small(1, 4)?,
             }),
-            kinds::VECTOR => Ok(Self::Vector {
+            kind::VECTOR => Ok(Self::Vector {
                 prefix: facts.small(1, 4)?,
             }),
-            kinds::FLOAT | kinds::DOUBLE => Err(facts.bad_metadata()),
+            kind::FLOAT | kind::DOUBLE => Err(facts.bad_metadata()),
             _ => Err(facts.unsupported()),
         }
     }
 }
 
-impl ColumnFacts<'_> {
+impl<'a> ColumnFacts<'a> {
+    /// What a table map says of the column at `index`.
+    pub fn of(index: usize, column: &'a ColumnMap) -> Self {
+        Self {
+            index,
+            name: column.name.as_deref(),
+            kind: column.kind,
+            metadata: column.metadata,
+            unsigned: column.unsigned,
+            charset: column.collation.map(CharsetName::Collation),
+            labels: column.labels.as_deref().map(Labels::Encoded),
+        }
+    }
+
     fn integer(&self, width: u8) -> Result<ColumnType, RowError> {
         let unsigned = self.unsigned.ok_or_else(|| self.missing("signedness"))?;
         Ok(ColumnType::Integer { width, unsigned })
@@ -156,11 +145,9 @@ impl ColumnFacts<'_> {
     }
 
     fn bit(&self) -> Result<ColumnType, RowError> {
-        let [bytes, rest] = self.metadata.to_be_bytes();
-        match bytes.checked_mul(8).and_then(|bits| bits.checked_add(rest)) {
-            Some(bits) if rest < 8 && (1..=64).contains(&bits) => Ok(ColumnType::Bit { bits }),
-            _ => Err(self.bad_metadata()),
-        }
+        Ok(ColumnType::Bit {
+            bits: self.small(1, 64)?,
+        })
     }
 
     fn enumeration(&self) -> Result<ColumnType, RowError> {
@@ -184,7 +171,7 @@ impl ColumnFacts<'_> {
 
     fn string(&self) -> Result<ColumnType, RowError> {
         let prefix = if self.metadata > 255 { 2 } else { 1 };
-        let padded = (self.kind == kinds::STRING).then_some(self.metadata);
+        let padded = (self.kind == kind::STRING).then_some(self.metadata);
         self.text_or_binary(prefix, padded)
     }
 
@@ -280,12 +267,12 @@ impl ColumnFacts<'_> {
 
     fn unsupported(&self) -> RowError {
         let (name, cure) = match self.kind {
-            0 => ("DECIMAL as before MySQL 5.0", REBUILD),
-            kinds::OLD_TIMESTAMP => ("TIMESTAMP in its old format", REBUILD),
-            kinds::OLD_TIME => ("TIME in its old format", REBUILD),
-            kinds::OLD_DATETIME => ("DATETIME in its old format", REBUILD),
-            kinds::BLOB_COMPRESSED => ("BLOB COMPRESSED", LEAVE_OUT),
-            kinds::VARCHAR_COMPRESSED => ("VARCHAR COMPRESSED", LEAVE_OUT),
+            kind::DECIMAL => ("DECIMAL as before MySQL 5.0", REBUILD),
+            more::OLD_TIMESTAMP => ("TIMESTAMP in its old format", REBUILD),
+            more::OLD_TIME => ("TIME in its old format", REBUILD),
+            more::OLD_DATETIME => ("DATETIME in its old format", REBUILD),
+            kind::BLOB_COMPRESSED => ("BLOB COMPRESSED", LEAVE_OUT),
+            kind::VARCHAR_COMPRESSED => ("VARCHAR COMPRESSED", LEAVE_OUT),
             _ => ("unknown", LEAVE_OUT),
         };
         RowError::UnsupportedType {
@@ -331,47 +318,47 @@ mod tests {
             charset: Charset::Utf8,
         };
         check(
-            facts(kinds::INT24, 0),
+            facts(kind::INT24, 0),
             ColumnType::Integer {
                 width: 3,
                 unsigned: true,
             },
         );
         check(
-            facts(kinds::NEWDECIMAL, 0x0a02),
+            facts(kind::NEWDECIMAL, 0x0a02),
             ColumnType::Decimal {
                 precision: 10,
                 scale: 2,
             },
         );
-        check(facts(kinds::BIT, 0x0201), ColumnType::Bit { bits: 17 });
-        check(facts(kinds::BIT, 0x0800), ColumnType::Bit { bits: 64 });
-        check(facts(kinds::STRING, 255), text(1));
-        check(facts(kinds::STRING, 1020), text(2));
-        check(facts(kinds::VARCHAR, 255), text(1));
-        check(facts(kinds::VARCHAR, 256), text(2));
-        check(facts(kinds::BLOB, 3), text(3));
-        check(facts(kinds::TIME2, 6), ColumnType::Time { fsp: 6 });
+        check(facts(kind::BIT, 17), ColumnType::Bit { bits: 17 });
+        check(facts(kind::BIT, 64), ColumnType::Bit { bits: 64 });
+        check(facts(kind::STRING, 255), text(1));
+        check(facts(kind::STRING, 1020), text(2));
+        check(facts(kind::VARCHAR, 255), text(1));
+        check(facts(kind::VARCHAR, 256), text(2));
+        check(facts(kind::BLOB, 3), text(3));
+        check(facts(kind::TIME2, 6), ColumnType::Time { fsp: 6 });
         let binary = |kind, metadata| ColumnFacts {
             charset: Some(CharsetName::Collation(63)),
             ..facts(kind, metadata)
         };
         check(
-            binary(kinds::STRING, 16),
+            binary(kind::STRING, 16),
             ColumnType::Binary {
                 prefix: 1,
                 padded: Some(16),
             },
         );
         check(
-            binary(kinds::VARCHAR, 16),
+            binary(kind::VARCHAR, 16),
             ColumnType::Binary {
                 prefix: 1,
                 padded: None,
             },
         );
         check(
-            binary(kinds::BLOB, 2),
+            binary(kind::BLOB, 2),
             ColumnType::Binary {
                 prefix: 2,
                 padded: None,
@@ -389,7 +376,7 @@ mod tests {
             ColumnFacts {
                 charset: latin1,
                 labels,
-                ..facts(kinds::ENUM, 1)
+                ..facts(kind::ENUM, 1)
             },
             ColumnType::Enum {
                 width: 1,
@@ -399,7 +386,7 @@ mod tests {
         check_error(
             ColumnFacts {
                 labels,
-                ..facts(kinds::SET, 1)
+                ..facts(kind::SET, 1)
             },
             "label 1 of column c is not utf8mb4",
         );
@@ -408,11 +395,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_and_never_guessed() {
         for (kind, metadata, what) in [
-            (kinds::LONG, 0, "signedness of column c"),
-            (kinds::VARCHAR, 10, "character set of column c"),
-            (kinds::BLOB, 2, "character set of column c"),
-            (kinds::ENUM, 1, "labels of column c"),
-            (kinds::SET, 8, "labels of column c"),
+            (kind::LONG, 0, "signedness of column c"),
+            (kind::VARCHAR, 10, "character set of column c"),
+            (kind::BLOB, 2, "character set of column c"),
+            (kind::ENUM, 1, "labels of column c"),
+            (kind::SET, 8, "labels of column c"),
         ] {
             let bare = ColumnFacts {
                 unsigned: None,
@@ -443,23 +430,23 @@ mod tests {
         check_error(
             ColumnFacts {
                 charset: Some(CharsetName::Collation(5000)),
-                ..facts(kinds::STRING, 4)
+                ..facts(kind::STRING, 4)
             },
             "character set of collation 5000",
         );
         for (kind, metadata) in [
-            (kinds::NEWDECIMAL, 0x0a0b),
-            (kinds::NEWDECIMAL, 0x4200),
-            (kinds::NEWDECIMAL, 0),
-            (kinds::BIT, 0x0801),
-            (kinds::BIT, 0xff00),
-            (kinds::BIT, 0),
-            (kinds::DATETIME2, 7),
-            (kinds::BLOB, 5),
-            (kinds::BLOB, 0),
-            (kinds::ENUM, 3),
-            (kinds::SET, 5),
-            (kinds::FLOAT, 8),
+            (kind::NEWDECIMAL, 0x0a0b),
+            (kind::NEWDECIMAL, 0x4200),
+            (kind::NEWDECIMAL, 0),
+            (kind::BIT, 65),
+            (kind::BIT, 0xff00),
+            (kind::BIT, 0),
+            (kind::DATETIME2, 7),
+            (kind::BLOB, 5),
+            (kind::BLOB, 0),
+            (kind::ENUM, 3),
+            (kind::SET, 5),
+            (kind::FLOAT, 8),
         ] {
             check_error(facts(kind, metadata), "has metadata");
         }

@@ -1,0 +1,96 @@
+//! Why a batch could not be encoded.
+
+use std::fmt;
+
+use crate::binlog::Coordinates;
+use crate::row::{RowError, TableName};
+
+/// A rows event of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The table.
+    pub table: TableName,
+    /// Where the rows event begins.
+    pub at: Coordinates,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in the rows event at {}", self.table, self.at)
+    }
+}
+
+/// Why a batch could not be encoded. No variant holds a value of a row.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// A row image that contradicts its table.
+    #[error("cannot read a row of {place}")]
+    Image {
+        /// Where.
+        place: Box<Place>,
+        /// What is wrong.
+        #[source]
+        source: RowError,
+    },
+    /// A value that its type cannot have, or that the format cannot hold.
+    #[error("cannot read column {column} of {place}")]
+    Value {
+        /// The column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<Place>,
+        /// What is wrong.
+        #[source]
+        source: RowError,
+    },
+    /// A row image without a part of the primary key.
+    #[error("row of {place} lacks key column {column}, set binlog_row_image=FULL on the source")]
+    KeyMissing {
+        /// The key column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<Place>,
+    },
+    /// A changed primary key in an update that does not hold the whole row, so that it cannot be sent under its new key.
+    #[error(
+        "update changes the primary key of a row of {place} and lacks column {column}, set binlog_row_image=FULL on the source or partial_key_change = \"mark\""
+    )]
+    PartialKeyChange {
+        /// The first column that is missing.
+        column: Box<str>,
+        /// Where.
+        place: Box<Place>,
+    },
+    /// A body that does not hold the rows that were counted in it: a bug.
+    #[error("rows event at {at} has {left} bytes left after its {rows} rows")]
+    RowCount {
+        /// Where the rows event begins.
+        at: Coordinates,
+        /// How many rows were counted.
+        rows: u32,
+        /// How many bytes follow them.
+        left: usize,
+    },
+    /// A batch that refers to what it does not hold: a bug.
+    #[error("batch refers to {what} {index}, which it does not hold")]
+    Reference {
+        /// `table`, `group`, `buffer` or `bytes`.
+        what: &'static str,
+        /// The index, or the byte.
+        index: u32,
+    },
+    /// More encoded bytes than a block counts.
+    #[error("encoded batch passes 4 GiB at {at}, lower memory_max or leave the table out")]
+    TooLarge {
+        /// Where the rows event or statement begins that passed it.
+        at: Coordinates,
+    },
+}
+
+impl EncodeError {
+    /// Whether the same batch may be encoded later: never, since it would hold the same bytes.
+    pub fn is_transient(&self) -> bool {
+        false
+    }
+}

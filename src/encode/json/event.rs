@@ -1,0 +1,256 @@
+//! The event writer: the envelope around a row's images, and the message of a DDL statement.
+//!
+//! What is the same for all rows of a group and table is written once and copied; what is the same for a batch too.
+
+use super::super::EncodeError;
+use super::plan::Plan;
+use super::rows::{Change, Event, Image, group};
+use super::value::{Scratch, write_integer, write_value};
+use crate::change::{Batch, Ddl, Group};
+use crate::mysql::Flavour;
+use crate::row::{Cell, read, write_string};
+
+/// Writes events of one batch after another; owns every buffer that this takes.
+#[derive(Default)]
+pub(super) struct Writer {
+    scratch: Scratch,
+    /// Of the batch: `{"version":…,"name":…,`.
+    source: Vec<u8>,
+    /// Of the batch: `,"ts_ms":…,"ts_us":…,"ts_ns":…}`.
+    received: Vec<u8>,
+    /// Of the group and table last written: from `,"source":` to the sequence in it.
+    head: Vec<u8>,
+    /// Of the group last written: from behind the sequence to the total order.
+    middle: Vec<u8>,
+    /// The group and table that `head` and `middle` belong to.
+    current: Option<(u32, u32)>,
+}
+
+impl Writer {
+    /// Begins a batch.
+    pub(super) fn begin(&mut self, batch: &Batch) {
+        let origin = &*batch.origin;
+        self.current = None;
+        self.source.clear();
+        self.source.extend_from_slice(b"\"source\":{\"version\":\"");
+        self.source
+            .extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
+        self.source.extend_from_slice(match origin.flavour {
+            Flavour::MySql => b"\",\"connector\":\"mysql\",\"name\":",
+            Flavour::MariaDb => b"\",\"connector\":\"mariadb\",\"name\":",
+        });
+        write_string(&origin.connector, &mut self.source);
+        self.source
+            .extend_from_slice(b",\"snapshot\":\"false\",\"server_id\":");
+        write_integer(origin.server_id, &mut self.source);
+        if let Some(uuid) = &origin.server_uuid {
+            self.source.extend_from_slice(b",\"server_uuid\":\"");
+            self.source.extend_from_slice(
+                uuid.hyphenated()
+                    .encode_lower(&mut uuid::Uuid::encode_buffer())
+                    .as_bytes(),
+            );
+            self.source.push(b'"');
+        }
+        self.received.clear();
+        write_times(batch.received_us, &mut self.received);
+        self.received.push(b'}');
+    }
+
+    /// Prepares for rows of one rows event.
+    pub(super) fn enter(&mut self, event: &Event<'_>, plan: &Plan) {
+        let place = (event.rows.group, event.rows.table);
+        if self.current == Some(place) {
+            return;
+        }
+        self.write_group(event.group, plan.place());
+        self.current = Some(place);
+    }
+
+    fn write_group(&mut self, group: &Group, place: &[u8]) {
+        self.head.clear();
+        self.head.push(b',');
+        self.head.extend_from_slice(&self.source);
+        write_times(group.commit_us, &mut self.head);
+        self.head.extend_from_slice(b",\"origin_server_id\":");
+        write_integer(group.server_id, &mut self.head);
+        self.head.extend_from_slice(b",\"gtid\":");
+        let gtid = group.gtid.as_ref().map(ToString::to_string);
+        match &gtid {
+            Some(gtid) => write_string(gtid, &mut self.head),
+            None => self.head.extend_from_slice(b"null"),
+        }
+        self.head.extend_from_slice(b",\"file\":");
+        write_string(&group.begin.file, &mut self.head);
+        self.head.extend_from_slice(b",\"pos\":");
+        write_integer(group.begin.position, &mut self.head);
+        self.head.push(b',');
+        self.head.extend_from_slice(place);
+        self.head.extend_from_slice(b"\"sequence\":");
+
+        self.middle.clear();
+        self.middle.extend_from_slice(b"},\"transaction\":{\"id\":");
+        let id = gtid.unwrap_or_else(|| group.begin.to_string());
+        write_string(&id, &mut self.middle);
+        self.middle.extend_from_slice(b",\"total_order\":");
+    }
+
+    /// Appends the event of a row.
+    pub(super) fn write_row(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        change: Change<'_>,
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        out.extend_from_slice(b"{\"before\":");
+        let op: &[u8] = match change {
+            Change::Create { after } => {
+                out.extend_from_slice(b"null,\"after\":");
+                self.write_image(event, plan, after, out)?;
+                b"},\"op\":\"c\""
+            }
+            Change::Update { before, after } => {
+                self.write_image(event, plan, before, out)?;
+                out.extend_from_slice(b",\"after\":");
+                self.write_image(event, plan, after, out)?;
+                b"},\"op\":\"u\""
+            }
+            Change::Delete { before } => {
+                self.write_image(event, plan, before, out)?;
+                out.extend_from_slice(b",\"after\":null");
+                b"},\"op\":\"d\""
+            }
+        };
+        self.write_place(sequence, out);
+        out.extend_from_slice(op);
+        out.extend_from_slice(&self.received);
+        Ok(())
+    }
+
+    /// Appends `source` and all but the last brace of `transaction`.
+    fn write_place(&self, sequence: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        write_integer(sequence, out);
+        out.extend_from_slice(&self.middle);
+        write_integer(sequence.saturating_add(1), out);
+    }
+
+    fn write_image(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        let columns = event
+            .table
+            .columns
+            .iter()
+            .zip(plan.names())
+            .zip(image.cells);
+        for (index, ((column, name), cell)) in columns.enumerate() {
+            let (from, to) = match *cell {
+                Cell::Absent => continue,
+                Cell::Null => {
+                    out.extend_from_slice(name);
+                    out.extend_from_slice(b"null");
+                    continue;
+                }
+                Cell::Value { start, end } => (start, end),
+            };
+            out.extend_from_slice(name);
+            let bytes = image.body.get(from..to).unwrap_or_default();
+            read(&column.kind, bytes)
+                .and_then(|value| write_value(value, &mut self.scratch, out))
+                .map_err(|source| event.value_error(index, source))?;
+        }
+        close_object(start, out);
+        Ok(())
+    }
+
+    /// Appends the members of the key columns as an object; each is taken from the first image that holds it.
+    pub(super) fn write_key(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        images: &[Image<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        for index in &event.table.key {
+            let found = images.iter().find_map(|image| image.value(*index));
+            let (Some(bytes), Some(column), Some(name)) = (
+                found,
+                event.table.columns.get(*index),
+                plan.names().get(*index),
+            ) else {
+                return Err(EncodeError::KeyMissing {
+                    column: event.column(*index),
+                    place: event.place(),
+                });
+            };
+            out.extend_from_slice(name);
+            read(&column.kind, bytes)
+                .and_then(|value| write_value(value, &mut self.scratch, out))
+                .map_err(|source| event.value_error(*index, source))?;
+        }
+        close_object(start, out);
+        Ok(())
+    }
+
+    /// Appends the message of a DDL statement.
+    pub(super) fn write_ddl(
+        &mut self,
+        batch: &Batch,
+        ddl: &Ddl,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let mut place = b"\"db\":".to_vec();
+        write_string(&ddl.database, &mut place);
+        place.extend_from_slice(b",\"table\":null,");
+        self.write_group(group(batch, ddl.group)?, &place);
+        self.current = None;
+        let start = out.len();
+        self.write_place(ddl.sequence, out);
+        if let Some(first) = out.get_mut(start) {
+            *first = b'{';
+        }
+        out.extend_from_slice(b"},\"databaseName\":");
+        write_string(&ddl.database, out);
+        out.extend_from_slice(b",\"ddl\":");
+        write_string(&ddl.statement, out);
+        out.extend_from_slice(b",\"tables\":[");
+        for (index, table) in ddl.tables.iter().enumerate() {
+            out.extend_from_slice(if index > 0 { b",{\"db\":" } else { b"{\"db\":" });
+            write_string(&table.database, out);
+            out.extend_from_slice(b",\"table\":");
+            write_string(&table.table, out);
+            out.push(b'}');
+        }
+        out.push(b']');
+        out.extend_from_slice(&self.received);
+        Ok(())
+    }
+}
+
+/// Makes an object of the members since `start`, each of which has a comma before it.
+fn close_object(start: usize, out: &mut Vec<u8>) {
+    match out.get_mut(start) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
+}
+
+/// Appends `,"ts_ms":…,"ts_us":…,"ts_ns":…` of a time in microseconds.
+fn write_times(us: i64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"ts_ms\":");
+    write_integer(us.div_euclid(1000), out);
+    out.extend_from_slice(b",\"ts_us\":");
+    write_integer(us, out);
+    out.extend_from_slice(b",\"ts_ns\":");
+    write_integer(i128::from(us) * 1000, out);
+}

@@ -1,0 +1,79 @@
+//! What is fixed before rows are encoded: settings, and a table's names as JSON.
+
+use std::sync::Arc;
+
+use crate::row::{Table, write_string};
+
+/// How a log's records are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether a delete is followed by a tombstone, a record with the key and no value.
+    pub tombstones: bool,
+    /// What becomes of a changed key whose update does not hold the whole row.
+    pub partial_key_change: PartialKeyChange,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tombstones: true,
+            partial_key_change: PartialKeyChange::Fail,
+        }
+    }
+}
+
+/// What becomes of a changed key whose update does not hold the whole row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PartialKeyChange {
+    /// Encoding fails.
+    Fail,
+    /// The record under the new key holds what is known, and is marked as partial.
+    Mark,
+}
+
+/// A table's plan.
+#[derive(Debug)]
+pub struct Plan {
+    /// The table.
+    pub table: Arc<Table>,
+    /// The topic or file that its records go to.
+    pub topic: Arc<str>,
+    /// Per column, its name as JSON between a comma and a colon.
+    names: Vec<Box<[u8]>>,
+    /// The members of `source` that name the table, each with a comma behind it.
+    place: Box<[u8]>,
+}
+
+impl Plan {
+    /// Makes the plan of a table whose records go to `topic`.
+    pub fn new(table: Arc<Table>, topic: Arc<str>) -> Self {
+        let names = table.columns.iter().map(|column| {
+            let mut name = vec![b','];
+            write_string(&column.name, &mut name);
+            name.push(b':');
+            name.into_boxed_slice()
+        });
+        let mut place = b"\"db\":".to_vec();
+        write_string(&table.name.database, &mut place);
+        place.extend_from_slice(b",\"table\":");
+        write_string(&table.name.table, &mut place);
+        place.push(b',');
+        Self {
+            names: names.collect(),
+            place: place.into(),
+            table,
+            topic,
+        }
+    }
+
+    /// Per column, its name as JSON between a comma and a colon.
+    pub(super) fn names(&self) -> &[Box<[u8]>] {
+        &self.names
+    }
+
+    /// The members of `source` that name the table, each with a comma behind it.
+    pub(super) fn place(&self) -> &[u8] {
+        &self.place
+    }
+}

@@ -1,0 +1,216 @@
+//! Rows events as images: walks a rows event's body row by row, whatever is made of the rows.
+
+use super::super::{EncodeError, Place};
+use crate::binlog::Coordinates;
+use crate::change::{Batch, Group, Rows, RowsKind};
+use crate::row::{Cell, RowError, Shape, Table};
+
+/// A row image and where its columns lie in the body.
+#[derive(Clone, Copy)]
+pub(super) struct Image<'a> {
+    /// The rows event's body.
+    pub(super) body: &'a [u8],
+    /// A cell a column.
+    pub(super) cells: &'a [Cell],
+}
+
+impl<'a> Image<'a> {
+    /// The bytes of the column at `index`; `None` where it is NULL or absent.
+    pub(super) fn value(&self, index: usize) -> Option<&'a [u8]> {
+        match self.cells.get(index)? {
+            Cell::Value { start, end } => self.body.get(*start..*end),
+            Cell::Null | Cell::Absent => None,
+        }
+    }
+}
+
+/// What happened to a row.
+#[derive(Clone, Copy)]
+pub(super) enum Change<'a> {
+    /// It was inserted.
+    Create { after: Image<'a> },
+    /// It was changed.
+    Update { before: Image<'a>, after: Image<'a> },
+    /// It was deleted.
+    Delete { before: Image<'a> },
+}
+
+/// The reused cells of a row's images.
+#[derive(Default)]
+pub(super) struct Cells {
+    before: Vec<Cell>,
+    after: Vec<Cell>,
+}
+
+/// A rows event with what the batch holds of it.
+#[derive(Clone, Copy)]
+pub(super) struct Event<'a> {
+    /// Its place in the batch.
+    pub(super) rows: &'a Rows,
+    /// Its table.
+    pub(super) table: &'a Table,
+    /// Its group.
+    pub(super) group: &'a Group,
+    buffer: &'a [u8],
+}
+
+impl<'a> Event<'a> {
+    pub(super) fn new(
+        batch: &'a Batch,
+        rows: &'a Rows,
+        table: &'a Table,
+    ) -> Result<Self, EncodeError> {
+        let buffer = batch
+            .buffers
+            .get(rows.buffer as usize)
+            .ok_or(EncodeError::Reference {
+                what: "buffer",
+                index: rows.buffer,
+            })?;
+        Ok(Self {
+            rows,
+            table,
+            group: group(batch, rows.group)?,
+            buffer,
+        })
+    }
+
+    /// Where the event begins; it is in the file of its group's first event, since a group never spans files.
+    pub(super) fn at(&self) -> Coordinates {
+        Coordinates::new(self.group.begin.file.clone(), self.rows.position)
+    }
+
+    /// The event, for messages.
+    #[cold]
+    pub(super) fn place(&self) -> Box<Place> {
+        Box::new(Place {
+            table: self.table.name.clone(),
+            at: self.at(),
+        })
+    }
+
+    /// Hands each row to `visit`, with its place in the event.
+    pub(super) fn each(
+        &self,
+        cells: &mut Cells,
+        mut visit: impl FnMut(u32, Change<'_>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let body = self.bytes(&self.rows.body)?;
+        let columns = self.bytes(&self.rows.columns)?;
+        let columns_after = self.bytes(&self.rows.columns_after)?;
+        let first = Shape::new(self.table, columns).map_err(|source| self.image(source))?;
+        let second = Shape::new(self.table, columns_after).map_err(|source| self.image(source))?;
+        let mut at = 0;
+        for index in 0..self.rows.row_count {
+            let walk = |shape: &Shape<'_>, at: &mut usize, cells: &mut Vec<Cell>| {
+                shape
+                    .walk(body, at, cells)
+                    .map_err(|source| self.image(source))
+            };
+            let change = match self.rows.kind {
+                RowsKind::Write => {
+                    walk(&first, &mut at, &mut cells.after)?;
+                    Change::Create {
+                        after: Image {
+                            body,
+                            cells: &cells.after,
+                        },
+                    }
+                }
+                RowsKind::Update => {
+                    walk(&first, &mut at, &mut cells.before)?;
+                    walk(&second, &mut at, &mut cells.after)?;
+                    Change::Update {
+                        before: Image {
+                            body,
+                            cells: &cells.before,
+                        },
+                        after: Image {
+                            body,
+                            cells: &cells.after,
+                        },
+                    }
+                }
+                RowsKind::Delete => {
+                    walk(&first, &mut at, &mut cells.before)?;
+                    Change::Delete {
+                        before: Image {
+                            body,
+                            cells: &cells.before,
+                        },
+                    }
+                }
+            };
+            visit(index, change)?;
+        }
+        if at != body.len() {
+            let left = body.len().saturating_sub(at);
+            return Err(EncodeError::RowCount {
+                at: self.at(),
+                rows: self.rows.row_count,
+                left,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether an update changed the row's key. A column that is not in the image after it was not changed.
+    pub(super) fn key_changed(&self, before: Image<'_>, after: Image<'_>) -> bool {
+        self.table
+            .key
+            .iter()
+            .any(|index| match after.cells.get(*index) {
+                None | Some(Cell::Absent) => false,
+                Some(Cell::Null | Cell::Value { .. }) => {
+                    before.value(*index) != after.value(*index)
+                }
+            })
+    }
+
+    fn bytes(&self, range: &std::ops::Range<u32>) -> Result<&'a [u8], EncodeError> {
+        self.buffer
+            .get(range.start as usize..range.end as usize)
+            .ok_or(EncodeError::Reference {
+                what: "bytes up to",
+                index: range.end,
+            })
+    }
+
+    #[cold]
+    fn image(&self, source: RowError) -> EncodeError {
+        EncodeError::Image {
+            place: self.place(),
+            source,
+        }
+    }
+
+    /// The error of a value of the column at `index`.
+    #[cold]
+    pub(super) fn value_error(&self, index: usize, source: RowError) -> EncodeError {
+        EncodeError::Value {
+            column: self.column(index),
+            place: self.place(),
+            source,
+        }
+    }
+
+    /// The name of the column at `index`, for messages.
+    #[cold]
+    pub(super) fn column(&self, index: usize) -> Box<str> {
+        self.table
+            .columns
+            .get(index)
+            .map_or_else(Default::default, |column| column.name.clone())
+    }
+}
+
+/// The batch's group at `index`.
+pub(super) fn group(batch: &Batch, index: u32) -> Result<&Group, EncodeError> {
+    batch
+        .groups
+        .get(index as usize)
+        .ok_or(EncodeError::Reference {
+            what: "group",
+            index,
+        })
+}

@@ -1,0 +1,121 @@
+//! Batches built by hand, for tests of encoders.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::binlog::{Coordinates, Gtid};
+use crate::change::{Batch, Group, Item, Ledger, Origin, Rows, RowsKind};
+use crate::mysql::Flavour;
+use crate::row::{Charset, Column, ColumnType, Table, TableName};
+
+/// An image of a table of integers (4 bytes) and text (1 byte of length): a value, NULL, or absent.
+pub(super) type Image<'a> = &'a [Option<Option<&'a [u8]>>];
+
+pub(super) const ABSENT: Option<Option<&[u8]>> = None;
+pub(super) const NULL: Option<Option<&[u8]>> = Some(None);
+
+pub(super) fn int(value: &'static [u8; 4]) -> Option<Option<&'static [u8]>> {
+    Some(Some(value))
+}
+
+pub(super) fn text(value: &'static str) -> Option<Option<&'static [u8]>> {
+    Some(Some(value.as_bytes()))
+}
+
+pub(super) const ONE: &[u8; 4] = &[1, 0, 0, 0];
+pub(super) const TWO: &[u8; 4] = &[2, 0, 0, 0];
+
+pub(super) fn table(key: &[usize]) -> Arc<Table> {
+    let column = |name: &str, kind| Column {
+        name: name.into(),
+        kind,
+        nullable: true,
+    };
+    let words = ColumnType::Text {
+        prefix: 1,
+        charset: Charset::Utf8,
+    };
+    Arc::new(Table::new(
+        TableName::new("shop", "or\"ders"),
+        vec![
+            column(
+                "id",
+                ColumnType::Integer {
+                    width: 4,
+                    unsigned: false,
+                },
+            ),
+            column("na\"me", words.clone()),
+            column("note", words),
+        ],
+        key.to_vec(),
+    ))
+}
+
+/// A batch of one group with one rows event of whole rows: one image each, or a pair.
+pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[Image<'_>]) -> Batch {
+    let per_row = if kind == RowsKind::Update { 2 } else { 1 };
+    let present = |image: Option<&Image<'_>>| {
+        let cells = image.copied().unwrap_or_default().iter().enumerate();
+        cells.fold(0u8, |bits, (index, cell)| {
+            bits | u8::from(cell.is_some()) << index
+        })
+    };
+    let mut buffer = vec![present(images.first()), present(images.get(per_row - 1))];
+    for image in images {
+        let shown: Vec<_> = image.iter().flatten().collect();
+        let nulls = shown.iter().enumerate();
+        let bits = nulls.fold(0u8, |bits, (index, cell)| {
+            bits | u8::from(cell.is_none()) << index
+        });
+        buffer.extend((!shown.is_empty()).then_some(bits));
+        for (index, cell) in image.iter().enumerate() {
+            if let Some(Some(value)) = cell {
+                if index > 0 {
+                    buffer.push(u8::try_from(value.len()).expect("short"));
+                }
+                buffer.extend_from_slice(value);
+            }
+        }
+    }
+    let end = u32::try_from(buffer.len()).expect("small");
+    let rows = Rows {
+        table: 0,
+        group: 0,
+        buffer: 0,
+        kind,
+        columns: 0..1,
+        columns_after: 1..2,
+        body: 2..end,
+        position: 400,
+        timestamp: 0,
+        server_id: 7,
+        first_row: 5,
+        row_count: u32::try_from(images.len() / per_row).expect("small"),
+    };
+    Batch {
+        origin: Arc::new(Origin {
+            connector: "demo".into(),
+            flavour: Flavour::MySql,
+            server_uuid: Some(Uuid::from_u128(0x0a)),
+            server_id: 3,
+        }),
+        received_us: 1_700_000_000_123_456,
+        buffers: vec![buffer.into()],
+        tables: vec![table.clone()],
+        groups: vec![Group {
+            gtid: Some(Gtid::MySql {
+                uuid: Uuid::from_u128(0x0b),
+                tag: "".into(),
+                number: 9,
+            }),
+            begin: Coordinates::new("binlog.000002", 157),
+            server_id: 7,
+            commit_us: 1_700_000_000_000_001,
+        }],
+        items: vec![Item::Rows(rows)],
+        end: None,
+        ledger: Ledger::default(),
+    }
+}

@@ -1,0 +1,150 @@
+//! Values as JSON.
+//!
+//! | type | JSON |
+//! |---|---|
+//! | integers, BIT, YEAR | integer |
+//! | FLOAT, DOUBLE | number, the shortest that gives the value back |
+//! | DECIMAL | string of its digits |
+//! | DATE, TIME, DATETIME | string as MySQL prints it, fraction and zeros kept |
+//! | TIMESTAMP | string, RFC 3339 in UTC; `0000-00-00 00:00:00` for the zero timestamp |
+//! | CHAR, VARCHAR, TEXT, ENUM | string |
+//! | SET | string, its labels with commas between |
+//! | BINARY, VARBINARY, BLOB | string, base64 |
+//! | JSON | the document itself |
+//! | GEOMETRY | `{"srid": integer, "wkb": base64}` |
+//! | VECTOR | array of numbers |
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::row::{Binary, Charset, RowError, Text, Value, is_plain, write_escaped, write_string};
+
+/// Buffers for values that cannot be written straight from the image.
+#[derive(Default)]
+pub(super) struct Scratch {
+    text: String,
+    bytes: Vec<u8>,
+}
+
+/// Appends a value.
+#[inline]
+pub(super) fn write_value(
+    value: Value<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(), RowError> {
+    match value {
+        Value::Signed(value) => write_integer(value, out),
+        Value::Unsigned(value) | Value::Bit(value) => write_integer(value, out),
+        Value::Year(value) => write_integer(value, out),
+        Value::Float(value) => write_float(value, out),
+        Value::Double(value) => write_float(value, out),
+        Value::Decimal(value) => return quoted(out, |out| value.write(out)),
+        Value::Date(value) => write_quoted(out, |out| value.write(out)),
+        Value::Time(value) => write_quoted(out, |out| value.write(out)),
+        Value::DateTime(value) => write_quoted(out, |out| value.write(out)),
+        Value::Timestamp(value) => write_quoted(out, |out| value.write(out)),
+        Value::Text(value) => return write_text(value, scratch, out),
+        Value::Binary(value) => write_binary(value, scratch, out),
+        Value::Enum(label) => write_string(label, out),
+        Value::Set(set) => write_quoted(out, |out| {
+            for (index, label) in set.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_escaped(label, out);
+            }
+        }),
+        Value::Json(document) => return document.write(out),
+        Value::Geometry { srid, wkb } => {
+            out.extend_from_slice(b"{\"srid\":");
+            write_integer(srid, out);
+            out.extend_from_slice(b",\"wkb\":");
+            write_base64(wkb, out);
+            out.push(b'}');
+        }
+        Value::Vector(floats) => return write_vector(floats, out),
+    }
+    Ok(())
+}
+
+/// Appends an integer.
+#[inline]
+pub(super) fn write_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {
+    out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
+}
+
+fn write_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+fn quoted(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), RowError>,
+) -> Result<(), RowError> {
+    out.push(b'"');
+    write(out)?;
+    out.push(b'"');
+    Ok(())
+}
+
+#[inline]
+fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), RowError> {
+    if matches!(text.charset, Charset::Utf8 | Charset::Ascii) && is_plain(text.bytes) {
+        out.push(b'"');
+        out.extend_from_slice(text.bytes);
+        out.push(b'"');
+    } else {
+        write_string(text.decode(&mut scratch.text)?, out);
+    }
+    Ok(())
+}
+
+fn write_binary(value: Binary<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) {
+    if value.zeros == 0 {
+        return write_base64(value.bytes, out);
+    }
+    scratch.bytes.clear();
+    scratch.bytes.extend_from_slice(value.bytes);
+    scratch
+        .bytes
+        .resize(value.bytes.len() + usize::from(value.zeros), 0);
+    write_base64(&scratch.bytes, out);
+}
+
+fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    STANDARD
+        .encode_slice(bytes, room)
+        .expect("four characters for three bytes fit");
+    out.push(b'"');
+}
+
+fn write_vector(floats: &[[u8; 4]], out: &mut Vec<u8>) -> Result<(), RowError> {
+    out.push(b'[');
+    for (index, float) in floats.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let float = f32::from_le_bytes(*float);
+        if !float.is_finite() {
+            let what = "a number that is not finite";
+            return Err(RowError::Invalid {
+                kind: "VECTOR",
+                what,
+            });
+        }
+        write_float(float, out);
+    }
+    out.push(b']');
+    Ok(())
+}
