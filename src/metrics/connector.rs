@@ -1,5 +1,6 @@
 //! The counters of one connector.
 
+use std::error::Error;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -45,13 +46,34 @@ impl State {
     }
 }
 
-/// Why a connector's last run ended.
+/// Why a run of a connector ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// The error with its causes, in one line.
     pub message: String,
     /// When it happened, in microseconds since 1970.
     pub at_us: i64,
+}
+
+impl Trouble {
+    fn new(error: &(dyn Error + 'static)) -> Self {
+        Self {
+            message: one_line(error),
+            at_us: now_us(),
+        }
+    }
+}
+
+/// An error and its causes, outermost first.
+pub fn one_line(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        line.push_str(": ");
+        line.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    line.replace('\n', " ")
 }
 
 /// The counters of one connector.
@@ -134,7 +156,7 @@ impl Connector {
     }
 
     /// Adds what became of a batch's events.
-    pub fn settle(&self, ledger: &Ledger) {
+    pub fn settled(&self, ledger: &Ledger) {
         let counters = &self.ledger;
         let Ledger {
             received,
@@ -206,17 +228,11 @@ impl Connector {
         self.caught_up_us.store(at_us, Ordering::Relaxed);
     }
 
-    /// Notes a checkpoint that is durable, and when it became so, in microseconds since 1970.
-    pub fn saved(&self, checkpoint: &Checkpoint, at_us: i64) {
+    /// Notes a checkpoint that has just become durable.
+    pub fn committed(&self, checkpoint: &Checkpoint) {
         *locked(&self.durable) = Some(checkpoint.clone());
-        self.saved_us.store(at_us, Ordering::Relaxed);
+        self.saved_us.store(now_us(), Ordering::Relaxed);
         add(&self.checkpoints, 1);
-    }
-
-    /// Notes the checkpoint from which a run starts.
-    pub fn resumed(&self, checkpoint: &Checkpoint) {
-        *locked(&self.read) = Some(checkpoint.clone());
-        *locked(&self.durable) = Some(checkpoint.clone());
     }
 
     /// Sets how many bytes are between the source and the target's acknowledgement.
@@ -224,21 +240,36 @@ impl Connector {
         self.bytes_in_flight.store(bytes, Ordering::Relaxed);
     }
 
-    /// Notes a connection to the source and its TLS version, if it has one.
+    /// Notes how the connection to the source is encrypted: the TLS version, `None` for plaintext.
     pub fn connected(&self, tls: Option<&str>) {
         *locked(&self.tls) = tls.map(str::to_owned);
+    }
+
+    /// Notes that the source sends from now on.
+    pub fn streaming(&self) {
         add(&self.runs, 1);
         self.enter(State::Streaming);
     }
 
-    /// Notes what the connector does from now on.
-    pub fn enter(&self, state: State) {
-        self.state.store(state as u8, Ordering::Relaxed);
+    /// Notes a failure after which the connector tries again.
+    pub fn retrying(&self, error: &(dyn Error + 'static)) {
+        *locked(&self.trouble) = Some(Trouble::new(error));
+        self.enter(State::Retrying);
     }
 
-    /// Notes a failure: its message with all causes, without secrets, and when, in microseconds since 1970.
-    pub fn failed(&self, message: String, at_us: i64) {
-        *locked(&self.trouble) = Some(Trouble { message, at_us });
+    /// Notes the failure that ended the connector.
+    pub fn failed(&self, error: &(dyn Error + 'static)) {
+        *locked(&self.trouble) = Some(Trouble::new(error));
+        self.enter(State::Failed);
+    }
+
+    /// Notes that the connector ended as asked.
+    pub fn stopped(&self) {
+        self.enter(State::Stopped);
+    }
+
+    fn enter(&self, state: State) {
+        self.state.store(state as u8, Ordering::Relaxed);
     }
 
     /// Reads everything at this moment.

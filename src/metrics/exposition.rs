@@ -235,7 +235,7 @@ mod tests {
         let shop = counters.connector("shop");
         counters.connector("stock");
         for _ in 0..2 {
-            counters.connector("shop").settle(&Ledger {
+            counters.connector("shop").settled(&Ledger {
                 received: 10,
                 emitted: 1,
                 filtered: 2,
@@ -251,8 +251,8 @@ mod tests {
         shop.encoded(5, 1000);
         shop.delivered(4);
         shop.in_flight(77);
-        shop.connected(None);
-        shop.connected(Some("TLSv1.3"));
+        shop.streaming();
+        shop.streaming();
         let lines = lines(&counters);
         for (class, count) in [
             ("received", 20),
@@ -290,7 +290,7 @@ mod tests {
         let counters = Counters::new();
         let shop = counters.connector("shop");
         assert_eq!(shop.snapshot().behind, None);
-        shop.connected(None);
+        shop.streaming();
         shop.read(&checkpoint(900), now_us() - 90_000_000);
         let behind = shop.snapshot().behind.unwrap().as_secs();
         assert!((90..95).contains(&behind), "{behind}");
@@ -299,10 +299,10 @@ mod tests {
             shop.snapshot().behind.unwrap().as_secs() > 80,
             "not durable yet"
         );
-        shop.saved(&checkpoint(900), now_us());
+        shop.committed(&checkpoint(900));
         assert_eq!(shop.snapshot().behind, Some(Duration::ZERO));
         assert!(shop.snapshot().checkpoint_age.unwrap().as_secs() < 5);
-        shop.enter(State::Retrying);
+        shop.retrying(&std::io::Error::other("gone"));
         assert_eq!(shop.snapshot().behind, None);
     }
 }

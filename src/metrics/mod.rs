@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use connector::{Connector, Snapshot, State, Trouble};
+pub use connector::{Connector, Snapshot, State, Trouble, one_line};
 
 /// The counters of all connectors of a process.
 #[derive(Debug, Default)]

@@ -83,6 +83,16 @@ pub enum StateError {
 }
 
 impl StateError {
+    /// The exit code of a process that ends with it, as `sysexits.h` numbers such ends: 76 fenced by another instance, 65
+    /// data that cannot be trusted, 73 a folder that cannot be written.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Locked { .. } => 76,
+            Self::Checkpoint { .. } | Self::Identity { .. } | Self::Unwritable { .. } => 65,
+            Self::Io { .. } => 73,
+        }
+    }
+
     fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io {
