@@ -11,5 +11,6 @@
 mod support;
 
 mod connection;
+mod filters;
 mod servers;
 mod tidy;

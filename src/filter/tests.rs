@@ -1,4 +1,4 @@
-//! Rules against names, case by case. The servers' own answers to the same cases are in `tests/filters.rs`.
+//! Rules against names, case by case. The servers' own answers to the same cases are in `tests/filters`.
 
 use super::*;
 use crate::mysql::Flavour::{self, MariaDb, MySql};
