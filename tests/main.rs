@@ -13,4 +13,5 @@ mod support;
 mod connection;
 mod filters;
 mod servers;
+mod statements;
 mod tidy;

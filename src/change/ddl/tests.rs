@@ -1,4 +1,4 @@
-//! Statements and what is read from them. `tests/statements.rs` runs such statements on real servers.
+//! Statements and what is read from them. `tests/statements` runs such statements on real servers.
 
 use proptest::prelude::*;
 
