@@ -82,7 +82,8 @@ pub struct ColumnMap {
     /// The type's number; ENUM and SET under their own, although the wire has them as STRING.
     pub kind: u8,
     /// By type: bytes of CHAR, VARCHAR and their like; bytes of the length before a BLOB; precision and scale of DECIMAL
-    /// as high and low byte; digits of fraction of a time; bytes of ENUM and SET; bits of BIT.
+    /// as high and low byte; digits of fraction of a time; bytes of ENUM and SET; of BIT
+    /// whole bytes as high and bits beyond them as low byte.
     pub metadata: u16,
     /// Whether NULL is allowed.
     pub nullable: bool,
@@ -172,7 +173,7 @@ fn typed(wire: u8, metadata: &mut Reader<'_>) -> Result<(u8, u16), BinlogError> 
         }
         kind::BIT => {
             let [bits, bytes] = metadata.u16()?.to_le_bytes();
-            (wire, u16::from(bytes) * 8 + u16::from(bits))
+            (wire, u16::from_be_bytes([bytes, bits]))
         }
         kind::VARCHAR | kind::VAR_STRING | kind::VARCHAR_COMPRESSED => (wire, metadata.u16()?),
         kind::ENUM | kind::SET => {

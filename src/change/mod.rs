@@ -1,14 +1,30 @@
 //! Events to changes: groups, definitions, and the batches that encoders read.
 //!
-//! Pure: the assembler asks for what it lacks (`Step::NeedDefinition`) instead of reaching for it.
+//! Pure: the assembler asks for what it lacks ([`Step::NeedDefinition`]) instead of reaching for it.
 
+mod apply;
+mod assembler;
 mod batch;
+mod builder;
 mod checkpoint;
 pub mod ddl;
 mod definition;
+mod definitions;
+mod groups;
+mod hold;
 mod ledger;
+mod seen;
+mod statement;
+mod tables;
+mod trouble;
 
+pub use assembler::{Assembler, Settings, Step, Until};
 pub use batch::{Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind};
 pub use checkpoint::Checkpoint;
 pub use definition::{ColumnDefinition, Definition};
+pub use definitions::Definitions;
+pub use groups::{GroupError, GroupTracker, Mark, Outcome, Place};
+pub use hold::Spilled;
 pub use ledger::Ledger;
+pub use seen::Seen;
+pub use trouble::{AssembleError, Trouble};

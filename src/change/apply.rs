@@ -1,0 +1,437 @@
+//! A group whose end is known: its events, in order, become items of batches.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::assembler::{Assembler, Step};
+use super::ddl::{self, Statement};
+use super::groups::Outcome;
+use super::hold::{Held, Hold};
+use super::statement::{Judged, judge};
+use super::tables::{Kept, Missing, Target};
+use super::trouble::{AssembleError, Trouble};
+use super::{Ddl, Rows, RowsKind};
+use crate::binlog::{Coordinates, EventKind, Frame, Header, Query, RowsHeader};
+use crate::fault::{Fault, planted};
+use crate::row;
+
+/// A closed group and how far its events were read.
+#[derive(Debug)]
+pub(super) struct Apply {
+    hold: Hold,
+    /// The events that were never spilled, aside until those that were have been read.
+    tail: (VecDeque<Held>, Vec<Bytes>),
+    outcome: Outcome,
+    /// Behind the group's last event.
+    end: Coordinates,
+    /// Events read so far, spilled ones included.
+    done: u64,
+    /// The next change's sequence in the group.
+    sequence: u64,
+    /// The group's index in the batch in the making; `None` until it has an item there.
+    group: Option<u32>,
+}
+
+/// What comes next in a closed group.
+enum Next {
+    Event(Held, Bytes),
+    /// The next events are in the spill file.
+    Spilled,
+    End,
+}
+
+/// What became of one event.
+enum Settled {
+    Done,
+    Missing(Missing),
+}
+
+impl Apply {
+    pub(super) fn new(hold: Hold, outcome: Outcome, end: Coordinates) -> Self {
+        let mut apply = Self {
+            hold,
+            tail: (VecDeque::new(), Vec::new()),
+            outcome,
+            end,
+            done: 0,
+            sequence: 0,
+            group: None,
+        };
+        if apply.hold.spilled > 0 {
+            apply.tail = (
+                std::mem::take(&mut apply.hold.events),
+                std::mem::take(&mut apply.hold.buffers),
+            );
+        }
+        apply
+    }
+
+    fn next(&mut self) -> Next {
+        if let Some(held) = self.hold.events.pop_front() {
+            let buffer = self
+                .hold
+                .buffers
+                .get(held.buffer)
+                .expect("a held event names one of the hold's buffers");
+            let buffer = buffer.clone();
+            return Next::Event(held, buffer);
+        }
+        if self.done < self.hold.spilled {
+            return Next::Spilled;
+        }
+        if self.tail.0.is_empty() {
+            return Next::End;
+        }
+        (self.hold.events, self.hold.buffers) = std::mem::take(&mut self.tail);
+        self.next()
+    }
+
+    /// Puts spilled events back before those that stayed in memory.
+    pub(super) fn take_spilled(
+        &mut self,
+        buffer: &Bytes,
+        events: &[(u64, Range<u32>)],
+        checksum_bytes: usize,
+    ) -> Result<(), AssembleError> {
+        self.hold.buffers.clear();
+        for (start, range) in events {
+            let at = || Coordinates::new(Arc::clone(&self.end.file), *start);
+            let event = buffer
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default();
+            let damaged = |_| AssembleError::new(at(), Trouble::Spill);
+            let header = Header::parse(event).map_err(damaged)?;
+            let body = Header::LEN..event.len().saturating_sub(checksum_bytes).max(Header::LEN);
+            let end = start + event.len() as u64;
+            let frame = Frame {
+                header,
+                body,
+                start: *start,
+                end,
+                artificial: false,
+            };
+            self.hold.restore(buffer, range.clone(), frame);
+        }
+        Ok(())
+    }
+}
+
+impl Assembler {
+    /// Reads on in a closed group until it is used up (`None`) or something is needed or made; the group is kept for the
+    /// next call in the latter case.
+    pub(super) fn apply_group(&mut self, mut apply: Apply) -> Result<Option<Step>, AssembleError> {
+        loop {
+            let (held, buffer) = match apply.next() {
+                Next::Event(held, buffer) => (held, buffer),
+                Next::Spilled => return Ok(Some(self.pause(apply, Step::NeedSpilled))),
+                Next::End => break,
+            };
+            let ordinal = apply.done;
+            let settled = self.settle(&mut apply, ordinal, &held, &buffer);
+            let at = Coordinates::new(Arc::clone(&apply.end.file), held.frame.start);
+            match settled.map_err(|trouble| AssembleError::new(at.clone(), trouble))? {
+                Settled::Done => apply.done += 1,
+                Settled::Missing(Missing::Definition(table))
+                    if self.refused.as_ref() != Some(&table) =>
+                {
+                    let step = Step::NeedDefinition {
+                        table,
+                        at: apply.end.clone(),
+                    };
+                    apply.hold.events.push_front(held);
+                    return Ok(Some(self.pause(apply, step)));
+                }
+                Settled::Missing(missing) => return Err(missing.into_error(at)),
+            }
+            if apply.done < apply.hold.count
+                && self.builder.bytes() >= self.settings.batch_bytes_max
+            {
+                apply.group = None;
+                let piece = self.builder.take(None);
+                return Ok(Some(self.pause(apply, Step::Batch(Box::new(piece)))));
+            }
+        }
+        self.settle_group(&apply);
+        Ok(None)
+    }
+
+    fn pause(&mut self, apply: Apply, step: Step) -> Step {
+        self.apply = Some(apply);
+        step
+    }
+
+    fn settle_group(&mut self, apply: &Apply) {
+        self.builder.ledger.received += apply.hold.count;
+        self.refused = None;
+        self.tables.end_statement();
+        self.checkpoint.coordinates = apply.end.clone();
+        if let Some(gtid) = &apply.hold.group.gtid {
+            self.checkpoint.gtid_set.add(gtid);
+        }
+    }
+
+    fn settle(
+        &mut self,
+        apply: &mut Apply,
+        ordinal: u64,
+        held: &Held,
+        buffer: &Bytes,
+    ) -> Result<Settled, Trouble> {
+        let body = held.body();
+        let bytes = buffer
+            .get(body.start as usize..body.end as usize)
+            .unwrap_or_default();
+        let kind = held.frame.header.kind;
+        match kind {
+            EventKind::TableMap => {
+                let format = self.framer.format();
+                match self
+                    .tables
+                    .map(bytes, format, &self.definitions, &apply.end)
+                {
+                    Ok(()) => self.builder.ledger.control += 1,
+                    Err(missing) => return Ok(Settled::Missing(missing)),
+                }
+            }
+            EventKind::WriteRows | EventKind::WriteRowsV1 => {
+                return self.settle_rows(apply, ordinal, held, buffer, RowsKind::Write);
+            }
+            EventKind::UpdateRows | EventKind::UpdateRowsV1 => {
+                return self.settle_rows(apply, ordinal, held, buffer, RowsKind::Update);
+            }
+            EventKind::DeleteRows | EventKind::DeleteRowsV1 => {
+                return self.settle_rows(apply, ordinal, held, buffer, RowsKind::Delete);
+            }
+            EventKind::Query => self.settle_query(apply, held, bytes)?,
+            EventKind::Gtid
+            | EventKind::AnonymousGtid
+            | EventKind::GtidTagged
+            | EventKind::MariaDbGtid
+            | EventKind::Xid
+            | EventKind::XaPrepare
+            | EventKind::RowsQuery
+            | EventKind::AnnotateRows
+            | EventKind::Intvar
+            | EventKind::Rand
+            | EventKind::UserVar => self.builder.ledger.control += 1,
+            kind if held.frame.header.is_ignorable() => {
+                debug_assert!(kind != EventKind::TransactionPayload);
+                self.builder.ledger.skipped += 1;
+            }
+            kind => return Err(Trouble::Unsupported { kind }),
+        }
+        Ok(Settled::Done)
+    }
+
+    fn settle_rows(
+        &mut self,
+        apply: &mut Apply,
+        ordinal: u64,
+        held: &Held,
+        buffer: &Bytes,
+        kind: RowsKind,
+    ) -> Result<Settled, Trouble> {
+        let body = held.body();
+        let bytes = buffer
+            .get(body.start as usize..body.end as usize)
+            .unwrap_or_default();
+        let header = RowsHeader::parse(held.frame.header.kind, bytes)?;
+        if header.is_dummy() {
+            self.builder.ledger.control += 1;
+            self.tables.end_statement();
+            return Ok(Settled::Done);
+        }
+        let target = self
+            .tables
+            .target(header.table_id)
+            .ok_or(Trouble::NoTableMap {
+                table_id: header.table_id,
+            })?;
+        let kept = match target {
+            Target::Kept(kept) if !self.is_own(held.frame.header.server_id) => Arc::clone(kept),
+            Target::Kept(_) | Target::Rejected => {
+                if !planted(Fault::FilteredGroupNotCounted) {
+                    self.builder.ledger.filtered += 1;
+                }
+                self.end_statement_if(header.ends_statement());
+                return Ok(Settled::Done);
+            }
+        };
+        match self.is_undone(apply, ordinal, &kept) {
+            Some(true) => self.builder.ledger.rolled_back += 1,
+            Some(false) if apply.outcome == Outcome::Prepared => {
+                return Err(Trouble::Xa {
+                    table: kept.source.clone(),
+                });
+            }
+            Some(false) => self.emit_rows(apply, held, buffer, kind, &header, &kept)?,
+            None if self.refused.as_ref() == Some(&kept.source) => {
+                return Err(Trouble::NoEngine {
+                    table: kept.source.clone(),
+                });
+            }
+            None => return Ok(Settled::Missing(Missing::Definition(kept.source.clone()))),
+        }
+        self.end_statement_if(header.ends_statement());
+        Ok(Settled::Done)
+    }
+
+    fn emit_rows(
+        &mut self,
+        apply: &mut Apply,
+        held: &Held,
+        buffer: &Bytes,
+        kind: RowsKind,
+        header: &RowsHeader,
+        kept: &Kept,
+    ) -> Result<(), Trouble> {
+        let origin = held.body();
+        let absolute = |range: &Range<usize>| -> Result<Range<u32>, Trouble> {
+            let shift = |offset: usize| {
+                u32::try_from(offset)
+                    .ok()
+                    .and_then(|offset| offset.checked_add(origin.start))
+                    .ok_or(Trouble::TooMany {
+                        what: "bytes",
+                        max: u64::from(u32::MAX),
+                    })
+            };
+            Ok(shift(range.start)?..shift(range.end)?)
+        };
+        let (columns, columns_after) =
+            (absolute(&header.columns)?, absolute(&header.columns_after)?);
+        let body = absolute(&header.body)?;
+        let part = |range: &Range<u32>| {
+            buffer
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default()
+        };
+        let after = (kind == RowsKind::Update).then(|| part(&columns_after));
+        let row_count =
+            row::count_rows(&kept.table, part(&columns), after, part(&body)).map_err(|error| {
+                Trouble::Rows {
+                    table: kept.source.clone(),
+                    error,
+                }
+            })?;
+        self.builder.ledger.emitted += 1;
+        self.builder.ledger.rows += u64::from(row_count);
+        let first_row = apply.sequence;
+        apply.sequence += u64::from(row_count);
+        if planted(Fault::EventDropped) && first_row % 7 == 3 {
+            return Ok(());
+        }
+        let rows = Rows {
+            table: self.builder.table(&kept.table)?,
+            group: self.group_of(apply)?,
+            buffer: self.builder.buffer(buffer)?,
+            kind,
+            columns,
+            columns_after,
+            body,
+            position: held.frame.start,
+            timestamp: held.frame.header.timestamp,
+            server_id: held.frame.header.server_id,
+            first_row,
+            row_count,
+        };
+        self.builder.rows(rows);
+        Ok(())
+    }
+
+    fn settle_query(
+        &mut self,
+        apply: &mut Apply,
+        held: &Held,
+        bytes: &[u8],
+    ) -> Result<(), Trouble> {
+        let query = Query::parse(bytes, self.framer.format())?;
+        if query.control().is_some() {
+            self.builder.ledger.control += 1;
+            return Ok(());
+        }
+        let words = |text: &[u8]| {
+            text.iter()
+                .copied()
+                .take(60)
+                .collect::<Vec<u8>>()
+                .escape_ascii()
+                .to_string()
+        };
+        let text = std::str::from_utf8(query.statement).map_err(|_| Trouble::UnknownStatement {
+            words: words(query.statement),
+        })?;
+        let database = std::str::from_utf8(query.database)
+            .map_err(|_| Trouble::Name(words(query.database)))?;
+        let version = self.framer.format().server_version();
+        let flavour = self.settings.origin.flavour;
+        let context = ddl::Context::new(flavour, version, query.sql_mode.unwrap_or_default());
+        let statement = ddl::scan(text, database, context);
+        self.note_definitions(apply, held, &statement);
+        let own = self.is_own(held.frame.header.server_id);
+        match judge(&statement, self.tables.rules(), database, own)? {
+            Judged::Filtered => self.builder.ledger.filtered += 1,
+            Judged::Skipped => self.builder.ledger.skipped += 1,
+            Judged::Publish { database, tables } => {
+                let ddl = Ddl {
+                    group: self.group_of(apply)?,
+                    sequence: apply.sequence,
+                    database,
+                    tables,
+                    statement: text.into(),
+                    timestamp: held.frame.header.timestamp,
+                    position: held.frame.start,
+                };
+                apply.sequence += 1;
+                self.builder.ledger.ddl += 1;
+                self.builder.ddl(ddl);
+            }
+        }
+        Ok(())
+    }
+
+    fn note_definitions(&mut self, apply: &Apply, held: &Held, statement: &Statement) {
+        let at = Coordinates::new(Arc::clone(&apply.end.file), held.frame.start);
+        for table in statement.redefined_tables() {
+            self.definitions.table_changed(table.clone(), at.clone());
+            self.tables.clear();
+        }
+        if let Some(database) = statement.dropped_database() {
+            self.definitions.database_changed(database.into(), at);
+            self.tables.clear();
+        }
+    }
+
+    /// Whether the rows of an event are undone; `None` if that hangs on an engine that is not known.
+    fn is_undone(&self, apply: &Apply, ordinal: u64, kept: &Kept) -> Option<bool> {
+        let in_doubt = apply.outcome == Outcome::RolledBack || apply.hold.is_undone(ordinal);
+        if !in_doubt || planted(Fault::RolledBackGroupDelivered) {
+            return Some(false);
+        }
+        self.definitions
+            .serving(&kept.source, &apply.end)?
+            .transactional
+    }
+
+    fn group_of(&mut self, apply: &mut Apply) -> Result<u32, Trouble> {
+        if let Some(group) = apply.group {
+            return Ok(group);
+        }
+        let group = self.builder.group(&apply.hold.group)?;
+        apply.group = Some(group);
+        Ok(group)
+    }
+
+    fn is_own(&self, server_id: u32) -> bool {
+        server_id == self.settings.server_id && !self.tables.rules().same_server_id()
+    }
+
+    fn end_statement_if(&mut self, ends: bool) {
+        if ends {
+            self.tables.end_statement();
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! The assembler: framed events in, batches out, group by group.
+//!
+//! Pure. `feed` takes shared bytes; `poll` does the next piece of work and asks for what it lacks. Nothing of a group
+//! is looked at before its end is known; then its events are read in order and become items of a batch.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::apply::Apply;
+use super::builder::Builder;
+use super::definitions::Definitions;
+use super::groups::{GroupTracker, Outcome, Place};
+use super::hold::{Hold, Spilled};
+use super::seen::Seen;
+use super::tables::Tables;
+use super::trouble::{AssembleError, Trouble};
+use super::{Batch, Checkpoint, Definition, Origin};
+use crate::binlog::{Control, Coordinates, EventKind, Frame, Framer, GtidSet};
+use crate::filter::Rules;
+use crate::row::TableName;
+
+/// What the assembler needs next, or has made.
+#[derive(Debug)]
+pub enum Step {
+    /// It has used up what it was fed.
+    NeedEvent,
+    /// It must know how this table was defined up to these coordinates; answer with [`Assembler::define`].
+    NeedDefinition {
+        /// The table's name on the source.
+        table: TableName,
+        /// The end of the group in whose rows it occurs.
+        at: Coordinates,
+    },
+    /// A batch is ready.
+    Batch(Box<Batch>),
+    /// The open group is over its limit: keep these events, in order, until they are asked for.
+    Spill(Spilled),
+    /// The group has ended: give back the next spilled events with [`Assembler::feed_spilled`].
+    NeedSpilled,
+    /// The goal is reached; only [`Assembler::finish`] is left to call.
+    Reached,
+}
+
+/// How far a stream is to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Without end.
+    Never,
+    /// To the first group boundary at or behind these coordinates.
+    Coordinates(Coordinates),
+    /// To the group boundary at which every GTID of the set was seen.
+    Gtids(GtidSet),
+    /// To the boundary before the first group that began at or after this time, in seconds since 1970.
+    Time(u32),
+}
+
+/// What an assembler is made of.
+#[derive(Debug)]
+pub struct Settings {
+    /// The source, as records name it.
+    pub origin: Arc<Origin>,
+    /// The connector's own server id; events that carry it are dropped unless `same-server-id` is set.
+    pub server_id: u32,
+    /// The filters.
+    pub rules: Rules,
+    /// Whether the source was asked by GTID set, so that it names the file and leaves out groups.
+    pub skips_groups: bool,
+    /// Where to stop.
+    pub until: Until,
+    /// Bytes of a batch at which it leaves.
+    pub batch_bytes_max: usize,
+    /// Bytes of an open group at which it is spilled.
+    pub hold_bytes_max: usize,
+    /// Bytes of events without a row at which an empty batch leaves, so that the checkpoint moves.
+    pub idle_bytes_max: u64,
+}
+
+/// Turns one source's events into batches.
+#[derive(Debug)]
+pub struct Assembler {
+    pub(super) settings: Settings,
+    pub(super) framer: Framer,
+    tracker: GroupTracker,
+    incoming: Option<Incoming>,
+    drained: bool,
+    /// A group began at or after the time to stop at.
+    passed: bool,
+    hold: Option<Hold>,
+    pub(super) apply: Option<Apply>,
+    pub(super) tables: Tables,
+    pub(super) definitions: Definitions,
+    pub(super) refused: Option<TableName>,
+    pub(super) builder: Builder,
+    pub(super) checkpoint: Checkpoint,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    buffer: Bytes,
+    events: std::vec::IntoIter<Range<u32>>,
+    drained: bool,
+}
+
+impl Assembler {
+    /// Makes an assembler for a stream that begins at `checkpoint`, with what is known of the tables there.
+    pub fn new(settings: Settings, checkpoint: Checkpoint, definitions: Definitions) -> Self {
+        let flavour = settings.origin.flavour;
+        Self {
+            framer: match settings.skips_groups {
+                true => Framer::skipping(),
+                false => Framer::new(checkpoint.coordinates.clone()),
+            },
+            tracker: GroupTracker::default(),
+            incoming: None,
+            drained: false,
+            passed: false,
+            hold: None,
+            apply: None,
+            tables: Tables::new(flavour, settings.rules.clone()),
+            definitions,
+            refused: None,
+            builder: Builder::new(Arc::clone(&settings.origin)),
+            checkpoint,
+            settings,
+        }
+    }
+
+    /// Takes the next events; only after `poll` returned [`Step::NeedEvent`].
+    pub fn feed(
+        &mut self,
+        buffer: Bytes,
+        events: Vec<Range<u32>>,
+        received_us: i64,
+        drained: bool,
+    ) {
+        self.builder.received(received_us);
+        self.drained = false;
+        self.incoming = Some(Incoming {
+            buffer,
+            events: events.into_iter(),
+            drained,
+        });
+    }
+
+    /// Takes the answer to [`Step::NeedDefinition`]; `None` if the source has no such table.
+    pub fn define(&mut self, table: TableName, definition: Option<Definition>) {
+        self.refused = Some(table.clone());
+        if let Some(definition) = definition {
+            self.definitions.offer(table, definition);
+        }
+    }
+
+    /// Takes spilled events back, each with the position at which it begins.
+    ///
+    /// # Errors
+    /// When they are not the events that were handed out.
+    pub fn feed_spilled(
+        &mut self,
+        buffer: &Bytes,
+        events: &[(u64, Range<u32>)],
+    ) -> Result<(), AssembleError> {
+        let checksum = self.framer.format().checksum_bytes();
+        let apply = self
+            .apply
+            .as_mut()
+            .expect("spilled events are asked for by a group that is being applied");
+        apply.take_spilled(buffer, events, checksum)
+    }
+
+    /// Does work until something is needed or made.
+    ///
+    /// # Errors
+    /// Whatever the stream cannot go on from; the assembler must not be used again.
+    pub fn poll(&mut self) -> Result<Step, AssembleError> {
+        loop {
+            if let Some(apply) = self.apply.take() {
+                if let Some(step) = self.apply_group(apply)? {
+                    return Ok(step);
+                }
+                if self.builder.bytes() >= self.settings.batch_bytes_max
+                    || self.builder.idle_bytes() >= self.settings.idle_bytes_max
+                {
+                    return Ok(Step::Batch(Box::new(self.leave())));
+                }
+                continue;
+            }
+            if self.has_reached() {
+                return Ok(Step::Reached);
+            }
+            let Some(mut incoming) = self.incoming.take() else {
+                return Ok(Step::NeedEvent);
+            };
+            let step = self.take_chunk(&mut incoming)?;
+            let used_up = incoming.events.as_slice().is_empty();
+            if !used_up {
+                self.incoming = Some(incoming);
+            } else if incoming.drained {
+                self.drained = true;
+            }
+            if let Some(step) = step {
+                return Ok(step);
+            }
+            if used_up && self.apply.is_none() {
+                if self.drained && self.builder.has_items() {
+                    return Ok(Step::Batch(Box::new(self.leave())));
+                }
+                return Ok(Step::NeedEvent);
+            }
+        }
+    }
+
+    /// Takes events until one ends a group or must be answered.
+    fn take_chunk(&mut self, incoming: &mut Incoming) -> Result<Option<Step>, AssembleError> {
+        for range in incoming.events.by_ref() {
+            let event = incoming
+                .buffer
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default();
+            let step = self.take(event, range, &incoming.buffer)?;
+            if step.is_some() || self.apply.is_some() || self.has_reached() {
+                return Ok(step);
+            }
+        }
+        Ok(None)
+    }
+
+    fn has_reached(&self) -> bool {
+        self.hold.is_none()
+            && match &self.settings.until {
+                Until::Never => false,
+                Until::Coordinates(goal) => self.checkpoint.coordinates >= *goal,
+                Until::Gtids(goal) => goal.is_subset(&self.checkpoint.gtid_set),
+                Until::Time(_) => self.passed,
+            }
+    }
+
+    /// Hands out what is assembled, even without a row, so that the checkpoint moves; `None` if nothing happened.
+    ///
+    /// To be called about once a second, and only between `poll`s that returned [`Step::NeedEvent`].
+    pub fn flush(&mut self) -> Option<Batch> {
+        (self.builder.has_items() || self.builder.idle_bytes() > 0).then(|| self.leave())
+    }
+
+    /// Closes the books at the end of a run: events of an unfinished group count as held.
+    pub fn finish(mut self) -> Batch {
+        if let Some(hold) = self.hold.take() {
+            self.builder.ledger.received += hold.count;
+            self.builder.ledger.held += hold.count;
+        }
+        self.leave()
+    }
+
+    /// Whether no group is open.
+    pub fn is_between_groups(&self) -> bool {
+        self.tracker.is_between_groups() && self.apply.is_none()
+    }
+
+    /// The boundary behind the last group that was assembled.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    fn leave(&mut self) -> Batch {
+        self.builder.take(Some(self.checkpoint.clone()))
+    }
+
+    fn take(
+        &mut self,
+        event: &[u8],
+        range: Range<u32>,
+        buffer: &Bytes,
+    ) -> Result<Option<Step>, AssembleError> {
+        let frame = self
+            .framer
+            .frame(event)
+            .map_err(|error| self.trouble(error.into()))?;
+        self.builder.saw(event.len() as u64);
+        if frame.header.kind == EventKind::FormatDescription {
+            self.format_changed(&frame);
+        }
+        if frame.artificial {
+            return Ok(None);
+        }
+        let at = Coordinates::new(Arc::clone(&self.framer.next().file), frame.start);
+        let body = event.get(frame.body.clone()).unwrap_or_default();
+        let seen = Seen::of(&frame, body, self.framer.format())
+            .map_err(|trouble| AssembleError::new(at.clone(), trouble))?;
+        let place = self
+            .tracker
+            .place(seen.mark())
+            .map_err(|error| AssembleError::new(at.clone(), error))?;
+        match place {
+            Place::Outside => self.between(&frame, at)?,
+            Place::Abandons => {
+                self.between(&frame, at)?;
+                self.close(Outcome::RolledBack);
+            }
+            Place::Opens | Place::Alone if self.is_late(&frame) => self.passed = true,
+            Place::Opens | Place::Alone => {
+                let mut hold = Hold::new(seen.group(at, &frame));
+                hold.push(buffer, range, frame);
+                self.hold = Some(hold);
+                if place == Place::Alone {
+                    self.close(Outcome::Committed);
+                }
+            }
+            Place::Inside => {
+                self.hold_event(buffer, range, frame, &seen);
+                return Ok(self.spill_if_large());
+            }
+            Place::Ends(outcome) => {
+                self.hold_event(buffer, range, frame, &seen);
+                self.close(outcome);
+            }
+        }
+        Ok(None)
+    }
+
+    fn hold_event(&mut self, buffer: &Bytes, range: Range<u32>, frame: Frame, seen: &Seen<'_>) {
+        let hold = self
+            .hold
+            .as_mut()
+            .expect("an event inside a group follows one that opened it");
+        hold.push(buffer, range, frame);
+        match seen {
+            Seen::Query(Some(Control::Savepoint(name))) => hold.savepoint(name),
+            Seen::Query(Some(Control::RollbackTo(name))) => {
+                // Without a known savepoint nothing was written since, so nothing is undone.
+                hold.rollback_to(name);
+            }
+            Seen::Query(_)
+            | Seen::Gtid(_)
+            | Seen::MariaDbGtid(_)
+            | Seen::XaPrepare { .. }
+            | Seen::Other(_) => {}
+        }
+    }
+
+    fn spill_if_large(&mut self) -> Option<Step> {
+        let hold = self.hold.as_mut()?;
+        (hold.bytes > self.settings.hold_bytes_max).then(|| Step::Spill(hold.spill()))
+    }
+
+    fn is_late(&self, frame: &Frame) -> bool {
+        matches!(self.settings.until, Until::Time(goal) if frame.header.timestamp >= goal)
+    }
+
+    fn close(&mut self, outcome: Outcome) {
+        if let Some(hold) = self.hold.take() {
+            self.apply = Some(Apply::new(hold, outcome, self.framer.next().clone()));
+        }
+    }
+
+    fn format_changed(&mut self, frame: &Frame) {
+        self.tables.clear();
+        self.checkpoint.format_description_timestamp = frame.header.timestamp;
+        self.tracker
+            .expect_gtids(self.framer.format().announces_groups());
+    }
+
+    /// An event between groups: it settles at once.
+    fn between(&mut self, frame: &Frame, at: Coordinates) -> Result<(), AssembleError> {
+        self.builder.ledger.received += 1;
+        match frame.header.kind {
+            EventKind::Incident => {
+                return Err(AssembleError::new(at, Trouble::Incident));
+            }
+            EventKind::Unknown(_) if !frame.header.is_ignorable() => {
+                return Err(AssembleError::new(
+                    at,
+                    Trouble::Unsupported {
+                        kind: frame.header.kind,
+                    },
+                ));
+            }
+            EventKind::Unknown(_) | EventKind::Ignorable => self.builder.ledger.skipped += 1,
+            _known => self.builder.ledger.control += 1,
+        }
+        if self.apply.is_none() && self.hold.is_none() {
+            self.checkpoint.coordinates = self.framer.next().clone();
+        }
+        Ok(())
+    }
+
+    fn trouble(&self, trouble: Trouble) -> AssembleError {
+        AssembleError::new(self.framer.next().clone(), trouble)
+    }
+}

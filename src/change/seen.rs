@@ -1,0 +1,86 @@
+//! What the assembler looks at in an event before its group's end is known: no more than groups need.
+
+use super::Group;
+use super::groups::Mark;
+use super::trouble::Trouble;
+use crate::binlog::{
+    Control, Coordinates, EventKind, FormatDescription, Frame, GtidEvent, MariaDbGtidEvent, Query,
+    XaPrepare,
+};
+
+/// An event as groups see it.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// A MySQL GTID event.
+    Gtid(GtidEvent),
+    /// A MariaDB GTID event.
+    MariaDbGtid(MariaDbGtidEvent),
+    /// A query event, by what it does to the transaction.
+    Query(Option<Control<'a>>),
+    /// An XA PREPARE event.
+    XaPrepare {
+        /// Whether it is a commit in one phase.
+        one_phase: bool,
+    },
+    /// Any other event.
+    Other(EventKind),
+}
+
+impl<'a> Seen<'a> {
+    /// Looks at an event.
+    pub fn of(frame: &Frame, body: &'a [u8], format: &FormatDescription) -> Result<Self, Trouble> {
+        Ok(match frame.header.kind {
+            EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => {
+                Self::Gtid(GtidEvent::parse(frame.header.kind, body)?)
+            }
+            EventKind::MariaDbGtid => {
+                Self::MariaDbGtid(MariaDbGtidEvent::parse(&frame.header, body)?)
+            }
+            EventKind::Query => Self::Query(Query::parse(body, format)?.control()),
+            EventKind::XaPrepare => Self::XaPrepare {
+                one_phase: XaPrepare::parse(body)?.one_phase,
+            },
+            kind => Self::Other(kind),
+        })
+    }
+
+    /// What the tracker must know of it.
+    pub fn mark(&self) -> Mark<'a> {
+        match self {
+            Self::Gtid(_) => Mark::Gtid {
+                standalone: false,
+                begins: false,
+            },
+            Self::MariaDbGtid(event) => Mark::Gtid {
+                standalone: event.standalone,
+                begins: true,
+            },
+            Self::Query(control) => Mark::Query(*control),
+            Self::XaPrepare { one_phase } => Mark::XaPrepare {
+                one_phase: *one_phase,
+            },
+            Self::Other(kind) => Mark::Other(*kind),
+        }
+    }
+
+    /// The group that this event opens.
+    pub(super) fn group(&self, begin: Coordinates, frame: &Frame) -> Group {
+        let seconds_us = i64::from(frame.header.timestamp) * 1_000_000;
+        let (gtid, commit_us) = match self {
+            Self::Gtid(event) => {
+                let commit_us = event
+                    .immediate_commit_us
+                    .and_then(|us| i64::try_from(us).ok());
+                (event.gtid.clone(), commit_us.unwrap_or(seconds_us))
+            }
+            Self::MariaDbGtid(event) => (Some(event.gtid.clone()), seconds_us),
+            Self::Query(_) | Self::XaPrepare { .. } | Self::Other(_) => (None, seconds_us),
+        };
+        Group {
+            gtid,
+            begin,
+            server_id: frame.header.server_id,
+            commit_us,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The table maps of the stream, and the definitions that rows are read with.
+//!
+//! A table map is judged and resolved once; the same bytes seen again are recognised without parsing, which keeps the
+//! filters and the resolution off the path of small transactions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::definitions::Definitions;
+use super::trouble::{AssembleError, Trouble};
+use super::{ColumnDefinition, Definition};
+use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
+use crate::filter::Rules;
+use crate::mysql::Flavour;
+use crate::row::{CharsetName, Column, ColumnFacts, ColumnType, Labels, Table, TableName};
+
+/// Table maps kept at most; beyond it the cache starts anew.
+const MAPS_MAX: usize = 65_536;
+
+/// What rows of a table map become.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    /// They are published.
+    Kept(Arc<Kept>),
+    /// A filter rejected the table.
+    Rejected,
+}
+
+/// A table whose rows are published.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// The table as published.
+    pub(super) table: Arc<Table>,
+    /// Its name on the source.
+    pub(super) source: TableName,
+}
+
+#[derive(Debug)]
+struct Mapped {
+    body: Bytes,
+    generation: u64,
+    target: Target,
+}
+
+/// The table maps seen.
+#[derive(Debug)]
+pub(super) struct Tables {
+    maps: HashMap<u64, Mapped>,
+    generation: u64,
+    flavour: Flavour,
+    rules: Rules,
+}
+
+impl Tables {
+    pub(super) fn new(flavour: Flavour, rules: Rules) -> Self {
+        Self {
+            maps: HashMap::new(),
+            generation: 1,
+            flavour,
+            rules,
+        }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Forgets every table map: a new file began, or a DDL may have changed what they mean.
+    pub(super) fn clear(&mut self) {
+        self.maps.clear();
+    }
+
+    /// Ends the statement: rows events that follow need table maps of their own.
+    pub(super) fn end_statement(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Takes a table map; `Err(Missing::Definition)` asks for a definition of the table and leaves no trace.
+    pub(super) fn map(
+        &mut self,
+        body: &[u8],
+        format: &FormatDescription,
+        definitions: &Definitions,
+        end: &Coordinates,
+    ) -> Result<(), Missing> {
+        let map = TableMap::parse(body, format, self.flavour)
+            .map_err(|error| Missing::Error(Trouble::from(error)))?;
+        if let Some(known) = self.maps.get_mut(&map.table_id)
+            && known.body == body
+        {
+            known.generation = self.generation;
+            return Ok(());
+        }
+        let source = TableName::new(text(map.database)?, text(map.table)?);
+        let verdict = self.rules.table(&source.database, &source.table);
+        let target = if verdict.keep {
+            let table = define(&map, verdict.published.clone(), &source, definitions, end)?;
+            Target::Kept(Arc::new(Kept {
+                table: Arc::new(table),
+                source,
+            }))
+        } else {
+            Target::Rejected
+        };
+        if self.maps.len() >= MAPS_MAX {
+            self.maps.clear();
+        }
+        let mapped = Mapped {
+            body: Bytes::copy_from_slice(body),
+            generation: self.generation,
+            target,
+        };
+        self.maps.insert(map.table_id, mapped);
+        Ok(())
+    }
+
+    /// The target of a rows event, if its table map was seen in the same statement.
+    pub(super) fn target(&self, table_id: u64) -> Option<&Target> {
+        let mapped = self.maps.get(&table_id)?;
+        (mapped.generation == self.generation).then_some(&mapped.target)
+    }
+}
+
+/// Why a table map could not be taken.
+#[derive(Debug)]
+pub(super) enum Missing {
+    /// It carries no names, and no definition serves it.
+    Definition(TableName),
+    /// It cannot be read at all.
+    Error(Trouble),
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Missing> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| Missing::Error(Trouble::Name(bytes.escape_ascii().to_string())))
+}
+
+fn define(
+    map: &TableMap<'_>,
+    published: TableName,
+    source: &TableName,
+    definitions: &Definitions,
+    end: &Coordinates,
+) -> Result<Table, Missing> {
+    let columns = map
+        .columns()
+        .map_err(|error| Missing::Error(Trouble::from(error)))?;
+    let mut read = Vec::with_capacity(columns.len());
+    let named = columns.iter().all(|column| column.name.is_some());
+    let definition = if named {
+        None
+    } else {
+        definitions.serving(source, end)
+    };
+    if !named && definition.is_none() {
+        return Err(Missing::Definition(source.clone()));
+    }
+    if let Some(definition) = definition
+        && definition.columns.len() != columns.len()
+    {
+        return Err(Missing::Error(Trouble::Shape {
+            table: source.clone(),
+            believed: definition.columns.len(),
+            found: columns.len(),
+        }));
+    }
+    for (index, column) in columns.iter().enumerate() {
+        let believed = definition.and_then(|definition| definition.columns.get(index));
+        read.push(column_of(index, column, believed, source)?);
+    }
+    let key = match definition {
+        Some(Definition { key, .. }) => key.clone(),
+        None => map
+            .key()
+            .map_err(|error| Missing::Error(Trouble::from(error)))?
+            .unwrap_or_default(),
+    };
+    Ok(Table::new(published, read, key))
+}
+
+fn column_of(
+    index: usize,
+    map: &ColumnMap,
+    believed: Option<&ColumnDefinition>,
+    table: &TableName,
+) -> Result<Column, Missing> {
+    let name = match (map.name.as_deref(), believed) {
+        (Some(name), _) => Box::from(name),
+        (None, Some(believed)) => believed.name.clone(),
+        (None, None) => return Err(Missing::Definition(table.clone())),
+    };
+    let believed_charset = || {
+        believed.map(|believed| CharsetName::Name(believed.charset.as_deref().unwrap_or("binary")))
+    };
+    let believed_labels = || believed.map(|believed| Labels::Text(&believed.labels));
+    let facts = ColumnFacts {
+        index,
+        name: Some(&name),
+        kind: map.kind,
+        metadata: map.metadata,
+        unsigned: map.unsigned.or(believed.map(|believed| believed.unsigned)),
+        charset: map
+            .collation
+            .map(CharsetName::Collation)
+            .or_else(believed_charset),
+        labels: map
+            .labels
+            .as_deref()
+            .map(Labels::Encoded)
+            .or_else(believed_labels),
+    };
+    let nullable = map.nullable;
+    match ColumnType::resolve(&facts) {
+        Ok(kind) => Ok(Column {
+            name,
+            kind,
+            nullable,
+        }),
+        Err(error) if error.needs_definition() && believed.is_none() => {
+            Err(Missing::Definition(table.clone()))
+        }
+        Err(error) => Err(Missing::Error(Trouble::Column {
+            table: table.clone(),
+            column: name,
+            error,
+        })),
+    }
+}
+
+impl Missing {
+    /// The error to stop with when the source had no definition to offer.
+    pub(super) fn into_error(self, at: Coordinates) -> AssembleError {
+        let trouble = match self {
+            Self::Definition(table) => Trouble::NoDefinition { table },
+            Self::Error(trouble) => trouble,
+        };
+        AssembleError::new(at, trouble)
+    }
+}

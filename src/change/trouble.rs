@@ -1,0 +1,145 @@
+//! Why a stream cannot go on.
+
+use crate::binlog::{BinlogError, Coordinates, EventKind};
+use crate::row::{RowError, TableName};
+
+use super::groups::GroupError;
+
+/// What stopped the assembler, and where. Never transient: the same bytes would stop it again.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot go on at {at}")]
+pub struct AssembleError {
+    /// Where the event that stopped it begins.
+    pub at: Coordinates,
+    /// What is wrong with it.
+    #[source]
+    pub trouble: Box<Trouble>,
+}
+
+impl AssembleError {
+    /// Names the place of a trouble.
+    pub(super) fn new(at: Coordinates, trouble: impl Into<Trouble>) -> Self {
+        Self {
+            at,
+            trouble: Box::new(trouble.into()),
+        }
+    }
+}
+
+/// What is wrong with an event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// Its bytes do not form an event.
+    #[error(transparent)]
+    Binlog(#[from] BinlogError),
+    /// It cannot stand where it does.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// A rows event contradicts its table map.
+    #[error("rows of {table}")]
+    Rows {
+        /// The table.
+        table: TableName,
+        /// What is wrong.
+        #[source]
+        error: RowError,
+    },
+    /// A column cannot be read.
+    #[error("column {column} of {table}")]
+    Column {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+        /// Why.
+        #[source]
+        error: RowError,
+    },
+    /// A rows event came without its table map.
+    #[error("table map {table_id} not seen before its rows event")]
+    NoTableMap {
+        /// The number that the rows event names.
+        table_id: u64,
+    },
+    /// A table map without names, and nothing to take them from.
+    #[error(
+        "the names of {table}'s columns are not in the binlog, and its definition at that place is not known for certain; \
+         run `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the source and \
+         start from a position behind it"
+    )]
+    NoDefinition {
+        /// The table.
+        table: TableName,
+    },
+    /// The source's definition has another shape than the table map.
+    #[error(
+        "{table} has {found} columns in the binlog and {believed} on the source; run `SET PERSIST \
+         binlog_row_metadata=FULL` on the source and start from a position behind it"
+    )]
+    Shape {
+        /// The table.
+        table: TableName,
+        /// Columns by the source's definition.
+        believed: usize,
+        /// Columns by the table map.
+        found: usize,
+    },
+    /// A group was rolled back, and it is not known whether the table takes part in that.
+    #[error(
+        "the group was rolled back, and whether the engine of {table} is transactional at that place is not known; grant \
+         the account SELECT on {table} and start from a position behind this group"
+    )]
+    NoEngine {
+        /// The table.
+        table: TableName,
+    },
+    /// A change was logged as a statement, so its rows are not in the binlog.
+    #[error(
+        "a change of {objects} was logged as a statement, its rows are not in the binlog; set binlog_format to ROW on \
+         the source, for every session"
+    )]
+    StatementFormat {
+        /// The tables, or the statement's first words where they cannot be told.
+        objects: String,
+    },
+    /// A statement that the scanner does not know.
+    #[error("a statement that rowtap does not know: {words}")]
+    UnknownStatement {
+        /// Its first words.
+        words: String,
+    },
+    /// A statement or name that is not text.
+    #[error("a name that is not UTF-8: {0}")]
+    Name(String),
+    /// An event of a kind that rowtap does not decode.
+    #[error("{kind} events are not decoded by this version, and this one is not marked ignorable")]
+    Unsupported {
+        /// Its kind.
+        kind: EventKind,
+    },
+    /// A prepared XA transaction.
+    #[error(
+        "a prepared XA transaction changes {table}; this version does not hold XA transactions until they are decided"
+    )]
+    Xa {
+        /// One of its tables.
+        table: TableName,
+    },
+    /// The source lost events.
+    #[error(
+        "the source reports an incident: events were lost before this place, take a new start behind it"
+    )]
+    Incident,
+    /// Spilled events came back otherwise than they went.
+    #[error("spilled events came back damaged")]
+    Spill,
+    /// A batch outgrew its indexes.
+    #[error("more than {max} {what} in one batch")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        max: u64,
+    },
+}
