@@ -1,9 +1,37 @@
 //! Where events come from.
+//!
+//! A live source is opened in two steps, so that the resolved start can be saved before the first event is asked for:
+//! [`resolve`] checks the source and finds where to begin, [`Resolved::stream`] starts the dump. Nothing here tries again:
+//! a failure says whether that may help, and the pipeline does it.
+
+mod budget;
+mod definitions;
+mod dump;
+mod error;
+mod labels;
+mod options;
+mod preflight;
+mod receiver;
+mod refusal;
+mod scan;
+mod session;
+mod start;
+mod start_option;
+mod statements;
 
 use std::future::Future;
 use std::ops::Range;
 
 use bytes::Bytes;
+
+pub use budget::{Budget, Charge};
+pub use definitions::{Definitions, Known};
+pub use error::{Class, SourceError};
+pub use options::Options;
+pub use preflight::Facts;
+pub use receiver::Live;
+pub use start::{Resolved, resolve};
+pub use start_option::Start;
 
 /// Binlog events as they arrived.
 #[derive(Debug)]
@@ -25,16 +53,4 @@ pub trait EventSource: Send {
     /// # Errors
     /// Whatever ends the stream; `SourceError::is_transient` tells whether starting again may help.
     fn next(&mut self) -> impl Future<Output = Result<Option<Chunk>, SourceError>> + Send;
-}
-
-/// Why a source failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SourceError {}
-
-impl SourceError {
-    /// Whether starting again from the checkpoint may succeed.
-    pub fn is_transient(&self) -> bool {
-        false
-    }
 }

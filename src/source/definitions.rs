@@ -1,0 +1,282 @@
+//! Tables' definitions out of the source's information_schema.
+//!
+//! A definition is only as good as the coordinates around it: they are read from the source before and after, and it is
+//! for the assembler to judge whether anything happened to the table in between or since.
+
+use std::collections::HashMap;
+
+use super::labels::labels;
+use super::session::Session;
+use super::{Options, SourceError, statements};
+use crate::binlog::Coordinates;
+use crate::change::{ColumnDefinition, Definition};
+use crate::row::TableName;
+
+/// Reads definitions over a connection of its own, opened when first needed.
+#[derive(Debug)]
+pub struct Definitions {
+    options: Options,
+    session: Option<Session>,
+}
+
+impl Definitions {
+    /// Makes a reader; nothing is connected yet.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            session: None,
+        }
+    }
+
+    /// Reads how a table is defined now, with the source's coordinates before and after; `None` if there is no such table
+    /// or the account sees none. Views and sequences are no tables.
+    ///
+    /// An old connection that turns out broken is replaced once.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn read(&mut self, table: &TableName) -> Result<Option<Definition>, SourceError> {
+        if let Some(mut session) = self.session.take() {
+            match read(&mut session, table).await {
+                Ok(definition) => {
+                    self.session = Some(session);
+                    return Ok(definition);
+                }
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut session = self.open().await?;
+        let definition = read(&mut session, table).await?;
+        self.session = Some(session);
+        Ok(definition)
+    }
+
+    /// Reads how every table is defined now that the account sees, those of the server itself left out.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn read_all(&mut self) -> Result<Known, SourceError> {
+        let mut session = self.open().await?;
+        let known = read_all(&mut session).await?;
+        self.session = Some(session);
+        Ok(known)
+    }
+
+    async fn open(&self) -> Result<Session, SourceError> {
+        let mut session = Session::open(&self.options).await?;
+        session.ask("SET NAMES utf8mb4").await?;
+        show_generated_keys(&mut session).await?;
+        Ok(session)
+    }
+}
+
+/// What [`Definitions::read_all`] found.
+#[derive(Debug)]
+pub struct Known {
+    /// Every table that the account sees, those of the server itself left out.
+    pub tables: HashMap<TableName, Definition>,
+    /// Where the source's binlog ended when all was read.
+    pub end: Coordinates,
+}
+
+/// Generated invisible primary keys are in every row image, yet a server may be set to leave them out of
+/// information_schema.
+async fn show_generated_keys(session: &mut Session) -> Result<(), SourceError> {
+    const VARIABLE: &str = "show_gipk_in_create_table_and_information_schema";
+    if statements::variables(session, &[VARIABLE])
+        .await?
+        .is_empty()
+    {
+        return Ok(());
+    }
+    session
+        .ask(&format!("SET SESSION {VARIABLE} = ON"))
+        .await
+        .map(drop)
+}
+
+async fn read(session: &mut Session, table: &TableName) -> Result<Option<Definition>, SourceError> {
+    let known = read_where(session, &is_table(table)).await?;
+    Ok(known.tables.into_values().next())
+}
+
+async fn read_all(session: &mut Session) -> Result<Known, SourceError> {
+    read_where(
+        session,
+        "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')",
+    )
+    .await
+}
+
+async fn read_where(session: &mut Session, condition: &str) -> Result<Known, SourceError> {
+    let read_from = end_of_binlog(session).await?;
+    let engines = engines(session).await?;
+    let mut columns = columns(session, condition).await?;
+    let mut keys = keys(session, condition).await?;
+    let mut tables = HashMap::new();
+    for (table, engine) in base_tables(session, condition).await? {
+        let Some(columns) = columns.remove(&table) else {
+            continue;
+        };
+        let places: HashMap<&str, usize> = columns
+            .iter()
+            .enumerate()
+            .map(|(place, column)| (&*column.name, place))
+            .collect();
+        let named = keys.remove(&table).unwrap_or_default();
+        let key = named
+            .iter()
+            .filter_map(|name| places.get(&**name).copied())
+            .collect::<Vec<usize>>();
+        if key.len() != named.len() {
+            // A DDL came between the statements; what was read belongs to no moment.
+            continue;
+        }
+        let transactional = engines.get(&engine.to_ascii_uppercase()).copied();
+        let (read_from, read_to) = (read_from.clone(), read_from.clone());
+        tables.insert(
+            table,
+            Definition {
+                columns,
+                key,
+                transactional,
+                read_from,
+                read_to,
+            },
+        );
+    }
+    let end = end_of_binlog(session).await?;
+    for definition in tables.values_mut() {
+        definition.read_to = end.clone();
+    }
+    Ok(Known { tables, end })
+}
+
+async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError> {
+    statements::status(session)
+        .await?
+        .map(|status| status.coordinates)
+        .ok_or(SourceError::BinlogOff)
+}
+
+/// The tables that have rows of their own, and their engines.
+async fn base_tables(
+    session: &mut Session,
+    condition: &str,
+) -> Result<Vec<(TableName, String)>, SourceError> {
+    let answer = session
+        .ask(&format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_TYPE \
+             IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {condition}"
+        ))
+        .await?;
+    answer
+        .rows()
+        .map(|row| {
+            let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+            Ok((table, row.text("engine").unwrap_or_default().to_owned()))
+        })
+        .collect()
+}
+
+async fn columns(
+    session: &mut Session,
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<ColumnDefinition>>, SourceError> {
+    let answer = session
+        .ask(&format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, DATA_TYPE AS data_type, COLUMN_TYPE AS \
+             column_type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable FROM information_schema.COLUMNS WHERE \
+             {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+        ))
+        .await?;
+    let mut tables: HashMap<TableName, Vec<ColumnDefinition>> = HashMap::new();
+    for row in answer.rows() {
+        let column_type = row.expect("column_type")?;
+        let column = ColumnDefinition {
+            name: row.expect("name")?.into(),
+            data_type: row.expect("data_type")?.to_ascii_lowercase().into(),
+            column_type: column_type.into(),
+            unsigned: is_unsigned(column_type),
+            charset: row.text("charset").map(Into::into),
+            labels: labels(column_type).unwrap_or_default(),
+            nullable: row.expect("nullable")?.eq_ignore_ascii_case("YES"),
+        };
+        tables
+            .entry(TableName::new(row.expect("db")?, row.expect("tab")?))
+            .or_default()
+            .push(column);
+    }
+    Ok(tables)
+}
+
+/// The names of the primary keys' columns, in key order.
+async fn keys(
+    session: &mut Session,
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<Box<str>>>, SourceError> {
+    let answer = session
+        .ask(&format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name FROM information_schema.STATISTICS WHERE \
+             {condition} AND INDEX_NAME = 'PRIMARY' ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX"
+        ))
+        .await?;
+    let mut keys: HashMap<TableName, Vec<Box<str>>> = HashMap::new();
+    for row in answer.rows() {
+        let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+        keys.entry(table)
+            .or_default()
+            .push(row.expect("name")?.into());
+    }
+    Ok(keys)
+}
+
+/// The engines, in upper case, and whether they take part in transactions.
+async fn engines(session: &mut Session) -> Result<HashMap<String, bool>, SourceError> {
+    let answer = session
+        .ask(
+            "SELECT ENGINE AS engine, TRANSACTIONS AS transactions FROM information_schema.ENGINES",
+        )
+        .await?;
+    let engines = answer.rows().filter_map(|row| {
+        let transactional = row.text("transactions")?.eq_ignore_ascii_case("YES");
+        Some((row.text("engine")?.to_ascii_uppercase(), transactional))
+    });
+    Ok(engines.collect())
+}
+
+fn is_table(table: &TableName) -> String {
+    format!(
+        "TABLE_SCHEMA = {} AND TABLE_NAME = {}",
+        statements::literal(&table.database),
+        statements::literal(&table.table)
+    )
+}
+
+/// Whether a COLUMN_TYPE has the word behind its type; labels of an ENUM may hold it too.
+fn is_unsigned(column_type: &str) -> bool {
+    labels(column_type).is_none()
+        && column_type
+            .split_ascii_whitespace()
+            .skip(1)
+            .any(|word| word == "unsigned")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsigned_is_read_from_the_type_not_from_labels() {
+        for (column_type, expected) in [
+            ("int(10) unsigned", true),
+            ("bigint unsigned zerofill", true),
+            ("int", false),
+            ("enum('an unsigned label')", false),
+            ("set('x unsigned y','z')", false),
+        ] {
+            assert_eq!(is_unsigned(column_type), expected, "{column_type}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A dump under way: the session variables of a replica, the command, and the events behind it.
+//!
+//! Every variable is set under its old and its new name: a server reads the one it knows, and the other is only a user
+//! variable.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::refusal::refusal;
+use super::session::Session;
+use super::{Options, SourceError};
+use crate::binlog::{Coordinates, GtidSet};
+use crate::mysql::{Dump, DumpFlags, Flavour, command};
+
+/// Where a dump begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Begin<'a> {
+    /// At coordinates; positions of 4 GiB and more cannot be asked for.
+    At(&'a Coordinates),
+    /// Behind the groups of a set.
+    Behind(&'a GtidSet),
+}
+
+/// For whom a dump is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reader {
+    /// A replica, which waits for more at the end and shows among the source's replicas.
+    Replica {
+        /// Its id.
+        server_id: u32,
+    },
+    /// A look at what is there, which ends at the end and throws nobody out.
+    Look,
+}
+
+/// The events of a dump.
+#[derive(Debug)]
+pub(super) struct EventStream {
+    dump: Dump,
+    silence_max: Duration,
+    waiting_since: Option<Instant>,
+}
+
+/// Events as they arrived, uncharged.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) buffer: Bytes,
+    pub(super) events: Vec<Range<u32>>,
+    pub(super) drained: bool,
+}
+
+/// How long the source waits for rowtap to read on while its sink is slow, before it gives the connection up.
+const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
+const STATUS_BYTES: u32 = 1;
+
+/// Prepares the session as a replica does and sends the command.
+pub(super) async fn start(
+    mut session: Session,
+    options: &Options,
+    begin: Begin<'_>,
+    reader: Reader,
+) -> Result<EventStream, SourceError> {
+    let flavour = session.server().flavour;
+    prepare(&mut session, options, flavour).await?;
+    let (server_id, non_block) = match reader {
+        Reader::Replica { server_id } => (server_id, false),
+        Reader::Look => (0, true),
+    };
+    // To MySQL the bit means heartbeats of another form, which nothing here needs.
+    let flags = DumpFlags {
+        non_block,
+        annotate_rows: flavour == Flavour::MariaDb,
+    };
+    let packet = match (begin, flavour) {
+        (Begin::At(at), _) => {
+            let position = u32::try_from(at.position)
+                .map_err(|_| SourceError::OutOfReach { at: at.clone() })?;
+            command::binlog_dump(server_id, &at.file, position, flags)
+        }
+        (Begin::Behind(set), Flavour::MySql) => {
+            command::binlog_dump_gtid(server_id, &set.encode(), flags)
+        }
+        (Begin::Behind(set), Flavour::MariaDb) => {
+            session
+                .ask(&format!("SET @slave_connect_state = '{set}'"))
+                .await?;
+            session
+                .ask("SET @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0")
+                .await?;
+            command::binlog_dump(server_id, "", 4, flags)
+        }
+    };
+    let dump = session.into_connection().dump(&packet).await?;
+    Ok(EventStream {
+        dump,
+        silence_max: options.replica_net_timeout,
+        waiting_since: None,
+    })
+}
+
+async fn prepare(
+    session: &mut Session,
+    options: &Options,
+    flavour: Flavour,
+) -> Result<(), SourceError> {
+    // Tells that this side knows checksums; events come as they are in the file.
+    session
+        .ask(
+            "SET @master_binlog_checksum = @@global.binlog_checksum, \
+             @source_binlog_checksum = @@global.binlog_checksum",
+        )
+        .await?;
+    let heartbeat = options.heartbeat_period().as_nanos();
+    session
+        .ask(&format!(
+            "SET @master_heartbeat_period = {heartbeat}, @source_heartbeat_period = {heartbeat}"
+        ))
+        .await?;
+    session
+        .ask(&format!(
+            "SET SESSION net_write_timeout = {}",
+            NET_WRITE_TIMEOUT.as_secs()
+        ))
+        .await?;
+    if flavour == Flavour::MariaDb {
+        // Below 4 the server rewrites what it thinks a replica does not know, and sizes no longer add up.
+        session.ask("SET @mariadb_slave_capability = 4").await?;
+    }
+    Ok(())
+}
+
+impl EventStream {
+    /// Waits for the next events; `None` at the end of a look. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Option<Arrived>, SourceError> {
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let received =
+            match tokio::time::timeout_at(since + self.silence_max, self.dump.receive()).await {
+                Ok(received) => received,
+                Err(_elapsed) => return Err(SourceError::Silent(self.silence_max)),
+            };
+        self.waiting_since = None;
+        let Some(packets) = received.map_err(ended)? else {
+            return Ok(None);
+        };
+        let events = packets
+            .payloads
+            .into_iter()
+            .map(|payload| payload.start + STATUS_BYTES..payload.end)
+            .collect();
+        Ok(Some(Arrived {
+            buffer: packets.buffer,
+            events,
+            drained: packets.drained,
+        }))
+    }
+}
+
+fn ended(error: crate::mysql::ConnectionError) -> SourceError {
+    let meaning = error
+        .server_error()
+        .and_then(|said| refusal(said.code, &said.message));
+    meaning.unwrap_or(SourceError::Connection(error))
+}

@@ -1,0 +1,354 @@
+//! Why a source cannot be read, as a person is told it, and what that means for the connector.
+
+use std::time::Duration;
+
+use crate::binlog::{BinlogError, Coordinates};
+use crate::mysql::ConnectionError;
+
+/// What a failure means for the connector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The data cannot be decoded or trusted from here.
+    Data,
+    /// The source refuses, until a person changes something there.
+    Refused,
+    /// The source cannot be reached; trying again may help.
+    Unreachable,
+    /// The connector's definition cannot be meant so.
+    Configuration,
+}
+
+impl Class {
+    /// The process's exit code, as `sysexits.h` numbers such ends.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Data => 65,
+            Self::Refused => 69,
+            Self::Unreachable => 75,
+            Self::Configuration => 78,
+        }
+    }
+}
+
+/// Why a source failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The connection could not be made, or broke.
+    #[error("no connection to the source")]
+    Connection(#[from] ConnectionError),
+    /// A statement that rowtap needs failed.
+    #[error("the source failed at {statement}")]
+    Statement {
+        /// The statement's beginning.
+        statement: String,
+        /// What happened.
+        #[source]
+        source: ConnectionError,
+    },
+    /// The answer to a statement lacks what the manual promises.
+    #[error("the source's answer to {statement} holds no usable {column}")]
+    Answer {
+        /// The statement.
+        statement: String,
+        /// What was looked for.
+        column: &'static str,
+    },
+    /// An option cannot be meant so.
+    #[error("{0}")]
+    Options(String),
+    /// `log_bin` is off.
+    #[error("the binary log is off, start the source with log_bin")]
+    BinlogOff,
+    /// `binlog_format` is not ROW.
+    #[error("binlog_format is {found}, set it to ROW on the source")]
+    BinlogFormat {
+        /// The global value.
+        found: String,
+    },
+    /// The account may not do what a replica does.
+    #[error("{account} lacks {grants}, run on the source: GRANT {grants} ON *.* TO {account}")]
+    MissingGrants {
+        /// The account, quoted.
+        account: String,
+        /// What to grant.
+        grants: String,
+    },
+    /// The connector has the source's own `server_id`.
+    #[error("server_id {server_id} is the source's own, choose another for this connector")]
+    ServerIdOfSource {
+        /// The id.
+        server_id: u32,
+    },
+    /// Another replica has the connector's `server_id`.
+    #[error(
+        "server_id {server_id} belongs to another replica of this source ({replica}), choose another for this connector"
+    )]
+    ServerIdTaken {
+        /// The id.
+        server_id: u32,
+        /// How the source lists the other one.
+        replica: String,
+    },
+    /// The source does not show its replicas, and the connector's `server_id` was chosen by a person.
+    #[error(
+        "cannot see whether another replica has server_id {server_id}, leave server_id out so that rowtap draws one, or \
+         run on the source: GRANT REPLICATION MASTER ADMIN ON *.* TO {account}"
+    )]
+    ReplicasHidden {
+        /// The id.
+        server_id: u32,
+        /// The account, quoted.
+        account: String,
+    },
+    /// Another replica with the same identity has connected and thrown this one out.
+    #[error(
+        "another replica with this connector's server_id or UUID has connected to the source ({message}), stop it, or give \
+         one of the two another server_id and state folder"
+    )]
+    Displaced {
+        /// What the source said.
+        message: String,
+    },
+    /// The file to go on from is gone from the source.
+    #[error(
+        "{at} has been purged from the source, which now begins with {first}: changes in between are lost to this \
+         connector, take a new start (remove its state folder) and keep binlogs longer on the source \
+         (binlog_expire_logs_seconds)"
+    )]
+    Purged {
+        /// Where to go on.
+        at: Coordinates,
+        /// The oldest file that is there.
+        first: String,
+    },
+    /// Groups that are wanted are gone from the source.
+    #[error(
+        "the source has purged groups that this connector has not seen ({detail}), take a new start (remove its state \
+         folder) and keep binlogs longer on the source (binlog_expire_logs_seconds)"
+    )]
+    PurgedGroups {
+        /// The missing GTIDs, or what the source said.
+        detail: String,
+    },
+    /// The file to start in has never been there.
+    #[error("the source has no binlog {file}, start in one of {first} to {last}")]
+    UnknownFile {
+        /// The file asked for.
+        file: String,
+        /// The oldest file.
+        first: String,
+        /// The newest file.
+        last: String,
+    },
+    /// A start behind the end of its file.
+    #[error(
+        "start position {at} is behind the file's end at {size}, start at a position between 4 and {size}"
+    )]
+    BehindEnd {
+        /// Where to start.
+        at: Coordinates,
+        /// The file's size.
+        size: u64,
+    },
+    /// A start at which no event begins.
+    #[error("start position {at} is inside an event, start at {}", nearest(*.before, *.after))]
+    InsideEvent {
+        /// Where to start.
+        at: Coordinates,
+        /// The last group boundary before it.
+        before: u64,
+        /// The first group boundary behind it, if there is one.
+        after: Option<u64>,
+    },
+    /// A start at which a group is open.
+    #[error("start position {at} is inside a group, start at {}", nearest(*.before, *.after))]
+    InsideGroup {
+        /// Where to start.
+        at: Coordinates,
+        /// The last group boundary before it.
+        before: u64,
+        /// The first group boundary behind it, if there is one.
+        after: Option<u64>,
+    },
+    /// The scan of a file met bytes that are no binlog.
+    #[error("cannot read the source's binlog at {at}")]
+    Unreadable {
+        /// Where.
+        at: Coordinates,
+        /// What was found.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The source wrote more while rowtap was looking than its dump shows yet.
+    #[error("the source is still committing what stands before {at}")]
+    Unsettled {
+        /// The end of the binlog.
+        at: Coordinates,
+    },
+    /// The text of a GTID set cannot be read.
+    #[error("gtid_set {text:?} is not a set of {flavour} GTIDs, write it as the source prints it")]
+    GtidSet {
+        /// The text.
+        text: String,
+        /// The source's family.
+        flavour: &'static str,
+        /// What is wrong.
+        #[source]
+        source: BinlogError,
+    },
+    /// A GTID start, and the source writes none.
+    #[error(
+        "a start by gtid_set needs gtid_mode ON, found {found}: set it on the source or start by file and position"
+    )]
+    GtidModeOff {
+        /// The source's gtid_mode.
+        found: String,
+    },
+    /// A checkpoint that the protocol cannot name.
+    #[error(
+        "cannot go on at {at}: a dump by position reaches 4 GiB and gtid_mode is not ON, set it on the source or take a \
+         new start (remove the connector's state folder)"
+    )]
+    OutOfReach {
+        /// The checkpoint.
+        at: Coordinates,
+    },
+    /// The source cannot serve GTIDs from here.
+    #[error("the source cannot serve this GTID set ({message}), start by file and position")]
+    GtidRefused {
+        /// What the source said.
+        message: String,
+    },
+    /// The checkpoint was made with another source.
+    #[error(
+        "the checkpoint belongs to source {expected}, but this is {found}: point the connector at its source, or take a \
+         new start (remove its state folder)"
+    )]
+    AnotherSource {
+        /// As the checkpoint has it.
+        expected: String,
+        /// As the server says.
+        found: String,
+    },
+    /// The checkpoint lies behind the end of its file.
+    #[error(
+        "the checkpoint {at} is behind its file's end at {size}: the source was reset or has lost what it had sent, take \
+         a new start (remove the connector's state folder)"
+    )]
+    Shortened {
+        /// The checkpoint.
+        at: Coordinates,
+        /// The file's size now.
+        size: u64,
+    },
+    /// The file has the checkpoint's name but was begun at another time.
+    #[error(
+        "{file} was begun at {found}, the checkpoint's at {expected} (seconds since 1970): the source was reset or \
+         rebuilt, take a new start (remove the connector's state folder)"
+    )]
+    Rebuilt {
+        /// The file.
+        file: String,
+        /// The time in the checkpoint.
+        expected: u32,
+        /// The time in the file.
+        found: u32,
+    },
+    /// The source lacks groups that the checkpoint has.
+    #[error(
+        "the source lacks groups that this connector has delivered ({message}): it has lost or never had them, take a new \
+         start (remove the connector's state folder)"
+    )]
+    Diverged {
+        /// What the source said.
+        message: String,
+    },
+    /// Nothing arrived, not even a heartbeat.
+    #[error("nothing arrived from the source for {0:?}, not even a heartbeat")]
+    Silent(Duration),
+    /// The source ended the dump.
+    #[error("the source ended the stream")]
+    Ended,
+    /// The source cannot read its own binlog, or was asked for a position inside an event.
+    #[error("the source cannot read its binlog there: {message}")]
+    Broken {
+        /// What the source said.
+        message: String,
+    },
+    /// The source stopped the dump for a reason that rowtap does not know.
+    #[error("the source refused with error {code}: {message}")]
+    Server {
+        /// The error's number.
+        code: u16,
+        /// What the source said.
+        message: String,
+    },
+}
+
+impl SourceError {
+    /// Whether starting again from the checkpoint may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Connection(source) | Self::Statement { source, .. } => source.is_transient(),
+            other => matches!(
+                other,
+                Self::Silent(_) | Self::Ended | Self::Unsettled { .. }
+            ),
+        }
+    }
+
+    /// What the failure means for the connector.
+    pub fn class(&self) -> Class {
+        match self {
+            _ if self.is_transient() => Class::Unreachable,
+            Self::Options(_) | Self::UnknownFile { .. } | Self::GtidSet { .. } => {
+                Class::Configuration
+            }
+            Self::BehindEnd { .. }
+            | Self::InsideEvent { .. }
+            | Self::InsideGroup { .. }
+            | Self::Unreadable { .. }
+            | Self::Answer { .. }
+            | Self::AnotherSource { .. }
+            | Self::Shortened { .. }
+            | Self::Rebuilt { .. }
+            | Self::Diverged { .. }
+            | Self::Broken { .. } => Class::Data,
+            Self::Connection(source) | Self::Statement { source, .. } => connection_class(source),
+            Self::BinlogOff
+            | Self::BinlogFormat { .. }
+            | Self::MissingGrants { .. }
+            | Self::ServerIdOfSource { .. }
+            | Self::ServerIdTaken { .. }
+            | Self::ReplicasHidden { .. }
+            | Self::Displaced { .. }
+            | Self::Purged { .. }
+            | Self::PurgedGroups { .. }
+            | Self::GtidModeOff { .. }
+            | Self::OutOfReach { .. }
+            | Self::GtidRefused { .. }
+            | Self::Silent(_)
+            | Self::Ended
+            | Self::Unsettled { .. }
+            | Self::Server { .. } => Class::Refused,
+        }
+    }
+}
+
+fn connection_class(error: &ConnectionError) -> Class {
+    if error.is_configuration() {
+        Class::Configuration
+    } else if error.is_refusal() {
+        Class::Refused
+    } else {
+        Class::Data
+    }
+}
+
+fn nearest(before: u64, after: Option<u64>) -> String {
+    match after {
+        Some(after) => format!("{before} or {after}, the nearest group boundaries"),
+        None => format!("{before}, the nearest group boundary"),
+    }
+}

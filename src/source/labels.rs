@@ -1,0 +1,95 @@
+//! The labels of ENUM and SET columns, out of information_schema's COLUMN_TYPE.
+//!
+//! Both families print `enum('a','b')` with a quote doubled and backslash, newline, carriage return and NUL written as
+//! `\\`, `\n`, `\r` and `\0`, whatever the session's sql_mode says.
+
+/// Returns the labels of `enum(...)` or `set(...)`, unquoted; `None` if it is neither or is not written so.
+pub(super) fn labels(column_type: &str) -> Option<Vec<Box<str>>> {
+    let list = ["enum(", "set("]
+        .iter()
+        .find_map(|prefix| strip_prefix_ignoring_case(column_type, prefix))?;
+    let mut characters = list.chars().peekable();
+    let mut labels = Vec::new();
+    loop {
+        if characters.next()? != '\'' {
+            return None;
+        }
+        let mut label = String::new();
+        loop {
+            match characters.next()? {
+                '\'' if characters.peek() == Some(&'\'') => {
+                    characters.next();
+                    label.push('\'');
+                }
+                '\'' => break,
+                '\\' => label.push(match characters.next()? {
+                    'n' => '\n',
+                    'r' => '\r',
+                    '0' => '\0',
+                    other => other,
+                }),
+                other => label.push(other),
+            }
+        }
+        labels.push(label.into_boxed_str());
+        match characters.next()? {
+            ',' => {}
+            ')' => return Some(labels),
+            _other => return None,
+        }
+    }
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, tail) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(column_type: &str, expected: Option<&[&str]>) {
+        let found = labels(column_type);
+        let found = found
+            .as_ref()
+            .map(|labels| labels.iter().map(AsRef::as_ref).collect::<Vec<&str>>());
+        assert_eq!(found.as_deref(), expected, "{column_type}");
+    }
+
+    #[test]
+    fn labels_are_unquoted() {
+        check("enum('a','b')", Some(&["a", "b"]));
+        check("set('')", Some(&[""]));
+        check(
+            "ENUM('it''s','''','c,d',')')",
+            Some(&["it's", "'", "c,d", ")"]),
+        );
+        check(
+            r"enum('back\\slash','nl\nx','nul\0z','r\r')",
+            Some(&["back\\slash", "nl\nx", "nul\0z", "r\r"]),
+        );
+        check(
+            "enum('ü','%','dq\"') charset latin1",
+            Some(&["ü", "%", "dq\""]),
+        );
+    }
+
+    #[test]
+    fn other_types_and_cut_texts_have_no_labels() {
+        for column_type in [
+            "int(10) unsigned",
+            "",
+            "enum(",
+            "enum()",
+            "enum(a)",
+            "varchar(5)",
+        ] {
+            check(column_type, None);
+        }
+        let whole = "enum('a','b''c')";
+        for length in 0..whole.len() {
+            check(whole.get(..length).unwrap(), None);
+        }
+    }
+}

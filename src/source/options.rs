@@ -1,0 +1,243 @@
+//! The `[source]` section of a connector file.
+//!
+//! Names and defaults are those of `CHANGE REPLICATION SOURCE TO`, without the `SOURCE_` prefix where nothing else has
+//! the name. Secrets from files and the environment are already in place when this is read.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::Start;
+use crate::mysql;
+
+/// Where the source is, how to log in, and where to begin.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    #[serde(default = "port")]
+    pub port: u16,
+    /// Account name.
+    pub user: String,
+    /// Its password, empty for none.
+    #[serde(default)]
+    pub password: SecretString,
+    /// The replica's id among all replicas of the source; drawn once and kept in the state folder when absent.
+    #[serde(default)]
+    pub server_id: Option<NonZeroU32>,
+    /// Encryption.
+    #[serde(default)]
+    pub tls: mysql::TlsOptions,
+    /// Compression of the connection.
+    #[serde(default)]
+    pub compression: mysql::Compression,
+    /// Whether the source's RSA key is fetched and trusted where the password must be sent without TLS.
+    #[serde(default)]
+    pub get_source_public_key: bool,
+    /// A PEM file with the source's RSA key, for the same.
+    #[serde(default)]
+    pub source_public_key_path: Option<std::path::PathBuf>,
+    /// How long making a connection may take.
+    #[serde(
+        default = "connect_timeout",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub connect_timeout: Duration,
+    /// How often an idle source says that it is alive; half of `replica_net_timeout` when absent.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
+    )]
+    pub heartbeat_period: Option<Duration>,
+    /// How long the source may be silent before the connection counts as dead.
+    #[serde(
+        default = "replica_net_timeout",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub replica_net_timeout: Duration,
+    /// The longest wait between two attempts.
+    #[serde(
+        default = "source_connect_retry",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub source_connect_retry: Duration,
+    /// Consecutive failures after which the connector gives up; 0 for never.
+    #[serde(default = "source_retry_count")]
+    pub source_retry_count: u32,
+    /// Where the first run begins; later ones begin at the checkpoint.
+    #[serde(default)]
+    pub start: Start,
+    /// How the source lists this replica; rowtap's UUID is added. `rowtap` when absent.
+    #[serde(default)]
+    pub report_host: Option<String>,
+}
+
+/// The least room that a source gives a replica's host name.
+const REPORT_HOST_BYTES_MAX: usize = 60;
+const UUID_BYTES: usize = 36;
+/// What a source accepts: the least is a millisecond, the most 4,294,967 seconds.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
+const HEARTBEAT_MAX: Duration = Duration::from_secs(4_294_967);
+
+impl Options {
+    /// How often an idle source is to say that it is alive.
+    pub fn heartbeat_period(&self) -> Duration {
+        self.heartbeat_period
+            .unwrap_or(self.replica_net_timeout / 2)
+    }
+
+    /// What the options contradict each other in, each with its fix; empty if nothing.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.host.is_empty() {
+            problems.push("host is empty, name the source".to_owned());
+        }
+        for (name, value) in [
+            ("connect_timeout", self.connect_timeout),
+            ("replica_net_timeout", self.replica_net_timeout),
+            ("source_connect_retry", self.source_connect_retry),
+        ] {
+            if value.is_zero() {
+                problems.push(format!("{name} is 0, give it a length such as \"10s\""));
+            }
+        }
+        let heartbeat = self.heartbeat_period();
+        if heartbeat >= self.replica_net_timeout && !heartbeat.is_zero() {
+            problems.push(format!(
+                "heartbeat_period {heartbeat:?} is not shorter than replica_net_timeout {:?}, halve it",
+                self.replica_net_timeout
+            ));
+        }
+        if !(HEARTBEAT_MIN..=HEARTBEAT_MAX).contains(&heartbeat) {
+            problems.push(format!(
+                "heartbeat_period is {heartbeat:?}, set it between {HEARTBEAT_MIN:?} and {HEARTBEAT_MAX:?}"
+            ));
+        }
+        let host = self.report_host.as_deref().unwrap_or_default();
+        if host.len() > REPORT_HOST_BYTES_MAX - UUID_BYTES - 1 {
+            problems.push(format!(
+                "report_host has {} bytes, shorten it to {}",
+                host.len(),
+                REPORT_HOST_BYTES_MAX - UUID_BYTES - 1
+            ));
+        }
+        problems
+    }
+
+    /// The host name under which the source lists a replica with this UUID.
+    pub(super) fn report_host(&self, uuid: uuid::Uuid) -> String {
+        format!("{}-{uuid}", self.report_host.as_deref().unwrap_or("rowtap"))
+    }
+
+    /// What a connection is made with.
+    pub(super) fn connection(&self) -> mysql::Options {
+        mysql::Options {
+            host: self.host.clone(),
+            port: self.port,
+            user: self.user.clone(),
+            password: self.password.clone(),
+            tls: self.tls.clone(),
+            connect_timeout: self.connect_timeout,
+            read_timeout: self.replica_net_timeout,
+            compression: self.compression,
+            get_source_public_key: self.get_source_public_key,
+            source_public_key_path: self.source_public_key_path.clone(),
+        }
+    }
+}
+
+fn port() -> u16 {
+    3306
+}
+
+fn connect_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+fn replica_net_timeout() -> Duration {
+    Duration::from_secs(60)
+}
+
+fn source_connect_retry() -> Duration {
+    Duration::from_secs(60)
+}
+
+fn source_retry_count() -> u32 {
+    10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Options, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn host_and_user_are_enough() {
+        let options = read(r#"{"host":"db","user":"u"}"#).unwrap();
+        assert_eq!(options.port, 3306);
+        assert_eq!(options.heartbeat_period(), Duration::from_secs(30));
+        assert_eq!(options.start, Start::Latest);
+        assert_eq!(options.problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        let options = read(
+            r#"{"host":"db","user":"u","replica_net_timeout":"2m","heartbeat_period":"1500ms","connect_timeout":"3 seconds"}"#,
+        )
+        .unwrap();
+        assert_eq!(options.replica_net_timeout, Duration::from_secs(120));
+        assert_eq!(options.heartbeat_period(), Duration::from_millis(1500));
+        assert_eq!(options.connect_timeout, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_types_are_refused() {
+        for (json, expected) in [
+            (
+                r#"{"host":"db","user":"u","hots":"x"}"#,
+                "unknown field `hots`",
+            ),
+            (r#"{"host":"db","user":"u","port":"x"}"#, "expected u16"),
+            (r#"{"host":"db","user":"u","server_id":0}"#, "nonzero"),
+            (
+                r#"{"host":"db","user":"u","connect_timeout":"soon"}"#,
+                "soon",
+            ),
+            (r#"{"host":"db"}"#, "missing field `user`"),
+        ] {
+            let error = read(json).unwrap_err().to_string();
+            assert!(error.contains(expected), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_named_with_their_fix() {
+        for (extra, expected) in [
+            (r#""heartbeat_period":"60s""#, "halve it"),
+            (r#""heartbeat_period":"0s""#, "between"),
+            (r#""replica_net_timeout":"0s""#, "give it a length"),
+            (
+                r#""report_host":"a-host-name-that-is-too-long""#,
+                "shorten it to 23",
+            ),
+        ] {
+            let options = read(&format!(r#"{{"host":"db","user":"u",{extra}}}"#)).unwrap();
+            let problems = options.problems().join("; ");
+            assert!(problems.contains(expected), "{extra}: {problems}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_in_no_debug_output() {
+        let options = read(r#"{"host":"db","user":"u","password":"hunter2"}"#).unwrap();
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

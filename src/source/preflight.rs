@@ -1,0 +1,301 @@
+//! What a source must be and have before it is read, checked with one connection and one clear answer.
+//!
+//! Features are looked for by their variables, never guessed from the version.
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::session::{ACCESS_DENIED, Session};
+use super::{Options, SourceError, statements};
+use crate::mysql::{Flavour, command};
+use crate::state::Identity;
+
+/// What the source is and how it is set, as of the check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Its family.
+    pub flavour: Flavour,
+    /// Its version, as it calls itself.
+    pub version: String,
+    /// Its `server_uuid`; MariaDB has none.
+    pub server_uuid: Option<Uuid>,
+    /// Its `server_id`.
+    pub server_id: u32,
+    /// `binlog_row_image`, in upper case: what rows events hold unless a session says otherwise.
+    pub row_image: String,
+    /// `binlog_row_metadata`, in upper case; `None` where the server has no such variable.
+    pub row_metadata: Option<String>,
+    /// `binlog_checksum`, in upper case.
+    pub checksum: String,
+    /// `gtid_mode`, in upper case; MariaDB has none and always writes GTIDs.
+    pub gtid_mode: Option<String>,
+    /// `gtid_purged`: MySQL's GTIDs of which the binlogs are gone.
+    pub gtid_purged: Option<String>,
+    /// Whether table names are kept (0), lowered (1), or kept and compared lowered (2).
+    pub lower_case_table_names: u8,
+    /// Whether the source listed its replicas, so that a clash of server ids would have shown.
+    pub replicas_visible: bool,
+}
+
+impl Facts {
+    /// Whether table maps name their columns.
+    pub fn names_columns(&self) -> bool {
+        self.row_metadata.as_deref() == Some("FULL")
+    }
+
+    /// Whether the source can be read by GTID set.
+    pub fn serves_gtids(&self) -> bool {
+        match self.flavour {
+            Flavour::MySql => self.gtid_mode.as_deref() == Some("ON"),
+            Flavour::MariaDb => true,
+        }
+    }
+}
+
+const VARIABLES: [&str; 12] = [
+    "version",
+    "log_bin",
+    "binlog_format",
+    "server_id",
+    "server_uuid",
+    "binlog_row_image",
+    "binlog_row_metadata",
+    "binlog_checksum",
+    "gtid_mode",
+    "gtid_purged",
+    "lower_case_table_names",
+    "gtid_domain_id",
+];
+
+/// Checks the source and registers as its replica.
+pub(super) async fn check(
+    session: &mut Session,
+    options: &Options,
+    identity: &Identity,
+) -> Result<Facts, SourceError> {
+    let variables = statements::variables(session, &VARIABLES).await?;
+    let mut facts = facts(&variables, session.server().flavour)?;
+    is_configured(&variables)?;
+    let server_id = server_id(options, identity);
+    if server_id == facts.server_id {
+        return Err(SourceError::ServerIdOfSource { server_id });
+    }
+    facts.replicas_visible = grants_and_clash(session, options, identity, facts.flavour).await?;
+    register(session, options, identity).await?;
+    Ok(facts)
+}
+
+/// The `server_id` that this connector uses on its source.
+pub(super) fn server_id(options: &Options, identity: &Identity) -> u32 {
+    options
+        .server_id
+        .map_or(identity.server_id, std::num::NonZeroU32::get)
+}
+
+fn facts(variables: &HashMap<String, String>, flavour: Flavour) -> Result<Facts, SourceError> {
+    let needed = |column: &'static str| {
+        variables.get(column).ok_or_else(|| SourceError::Answer {
+            statement: "SHOW GLOBAL VARIABLES".to_owned(),
+            column,
+        })
+    };
+    let wrong = |column: &'static str| SourceError::Answer {
+        statement: "SHOW GLOBAL VARIABLES".to_owned(),
+        column,
+    };
+    let upper = |name: &str| variables.get(name).map(|value| value.to_ascii_uppercase());
+    Ok(Facts {
+        flavour,
+        version: needed("version")?.clone(),
+        server_uuid: match variables.get("server_uuid") {
+            Some(uuid) if flavour == Flavour::MySql => {
+                Some(uuid.parse().map_err(|_| wrong("server_uuid"))?)
+            }
+            _ => None,
+        },
+        server_id: needed("server_id")?
+            .parse()
+            .map_err(|_| wrong("server_id"))?,
+        row_image: upper("binlog_row_image").unwrap_or_else(|| "FULL".to_owned()),
+        row_metadata: upper("binlog_row_metadata"),
+        checksum: upper("binlog_checksum").unwrap_or_else(|| "NONE".to_owned()),
+        gtid_mode: upper("gtid_mode"),
+        gtid_purged: variables
+            .get("gtid_purged")
+            .map(|set| set.replace('\n', "")),
+        lower_case_table_names: needed("lower_case_table_names")?
+            .parse()
+            .map_err(|_| wrong("lower_case_table_names"))?,
+        replicas_visible: false,
+    })
+}
+
+fn is_configured(variables: &HashMap<String, String>) -> Result<(), SourceError> {
+    let is_on = |value: &String| value.eq_ignore_ascii_case("ON") || value == "1";
+    if !variables.get("log_bin").is_some_and(is_on) {
+        return Err(SourceError::BinlogOff);
+    }
+    match variables.get("binlog_format") {
+        // A server without the variable knows no other format.
+        None => Ok(()),
+        Some(format) if format.eq_ignore_ascii_case("ROW") => Ok(()),
+        Some(format) => Err(SourceError::BinlogFormat {
+            found: format.to_ascii_uppercase(),
+        }),
+    }
+}
+
+/// Tries what a replica does, names everything that is missing at once, and looks for another replica with the same id.
+async fn grants_and_clash(
+    session: &mut Session,
+    options: &Options,
+    identity: &Identity,
+    flavour: Flavour,
+) -> Result<bool, SourceError> {
+    let mut missing = Vec::new();
+    let listed = match statements::replicas(session).await {
+        Ok(listed) => Some(listed),
+        Err(error) if error.server_code() == Some(ACCESS_DENIED) => {
+            // MariaDB lists replicas only to those who may manage them, which a replica's account need not.
+            if flavour == Flavour::MySql {
+                missing.push("REPLICATION SLAVE");
+            }
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    match statements::status(session).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(SourceError::BinlogOff),
+        Err(error) if error.server_code() == Some(ACCESS_DENIED) => {
+            missing.push("REPLICATION CLIENT")
+        }
+        Err(error) => return Err(error),
+    }
+    if flavour == Flavour::MariaDb
+        && !missing.is_empty()
+        && !has_privilege(session, "REPLICATION SLAVE").await?
+    {
+        missing.insert(0, "REPLICATION SLAVE");
+    }
+    if !missing.is_empty() {
+        let account = statements::account(session).await?;
+        return Err(SourceError::MissingGrants {
+            account,
+            grants: missing.join(", "),
+        });
+    }
+    let server_id = server_id(options, identity);
+    let Some(listed) = listed else {
+        if options.server_id.is_some() {
+            let account = statements::account(session).await?;
+            return Err(SourceError::ReplicasHidden { server_id, account });
+        }
+        return Ok(false);
+    };
+    for replica in listed
+        .iter()
+        .filter(|replica| replica.server_id == server_id)
+    {
+        let uuid = identity.server_uuid.to_string();
+        if !replica.uuid.eq_ignore_ascii_case(&uuid) && !replica.host.ends_with(&uuid) {
+            return Err(SourceError::ServerIdTaken {
+                server_id,
+                replica: described(replica),
+            });
+        }
+    }
+    Ok(true)
+}
+
+fn described(replica: &statements::Listed) -> String {
+    match (replica.host.as_str(), replica.uuid.as_str()) {
+        ("", "") => "listed without host or UUID".to_owned(),
+        (host, "") => format!("host {host}"),
+        ("", uuid) => format!("UUID {uuid}"),
+        (host, uuid) => format!("host {host}, UUID {uuid}"),
+    }
+}
+
+async fn has_privilege(session: &mut Session, privilege: &str) -> Result<bool, SourceError> {
+    let answer = session
+        .ask("SELECT PRIVILEGE_TYPE AS privilege FROM information_schema.USER_PRIVILEGES")
+        .await?;
+    Ok(answer
+        .rows()
+        .any(|row| row.text("privilege") == Some(privilege)))
+}
+
+/// Registers as a replica: shows rowtap among the source's replicas, and proves REPLICATION SLAVE.
+async fn register(
+    session: &mut Session,
+    options: &Options,
+    identity: &Identity,
+) -> Result<(), SourceError> {
+    let host = options.report_host(identity.server_uuid);
+    let packet = command::register_replica(server_id(options, identity), &host, 0);
+    match session.command("COM_REGISTER_SLAVE", &packet).await {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.server_code(), Some(ACCESS_DENIED | LOGIN_DENIED)) => {
+            let account = statements::account(session).await?;
+            Err(SourceError::MissingGrants {
+                account,
+                grants: "REPLICATION SLAVE".to_owned(),
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `ER_ACCESS_DENIED_ERROR`, with which some servers refuse a command for want of a privilege.
+const LOGIN_DENIED: u16 = 1045;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> HashMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn only_row_format_with_a_binlog_is_accepted() {
+        assert!(is_configured(&variables(&[("log_bin", "ON"), ("binlog_format", "ROW")])).is_ok());
+        assert!(is_configured(&variables(&[("log_bin", "1")])).is_ok());
+        for format in ["STATEMENT", "MIXED"] {
+            let error = is_configured(&variables(&[("log_bin", "ON"), ("binlog_format", format)]))
+                .unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("binlog_format is {format}, set it to ROW on the source")
+            );
+        }
+        let error = is_configured(&variables(&[("log_bin", "OFF")])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the binary log is off, start the source with log_bin"
+        );
+    }
+
+    #[test]
+    fn what_an_old_server_lacks_is_a_fact_not_an_error() {
+        let found = facts(
+            &variables(&[
+                ("version", "5.7.44"),
+                ("server_id", "7"),
+                ("lower_case_table_names", "0"),
+            ]),
+            Flavour::MySql,
+        )
+        .unwrap();
+        assert_eq!(
+            (found.row_image.as_str(), found.row_metadata.as_deref()),
+            ("FULL", None)
+        );
+        assert!(!found.names_columns() && !found.serves_gtids());
+    }
+}

@@ -1,0 +1,105 @@
+//! The receiver: a dump from a live source, as chunks of events.
+//!
+//! Charges the events' bytes to the budget, and looks into them no further than to know that the file is still the one of
+//! the checkpoint. Knows nothing of groups.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::dump::{Arrived, EventStream};
+use super::{Budget, Chunk, EventSource, SourceError};
+use crate::binlog::{EventKind, Header};
+
+/// A running dump.
+#[derive(Debug)]
+pub struct Live {
+    stream: EventStream,
+    budget: Budget,
+    /// What the dump's first file must be, until it has been seen to be it.
+    expected: Option<ExpectedFile>,
+    /// Received and not yet admitted by the budget; kept here, so that a dropped future loses nothing.
+    waiting: Option<Chunk>,
+}
+
+/// The file in which a dump must begin.
+#[derive(Clone, Debug)]
+pub(super) struct ExpectedFile {
+    pub(super) name: String,
+    /// When its format description says that it was begun, in seconds since 1970.
+    pub(super) begun: u32,
+}
+
+impl Live {
+    pub(super) fn new(stream: EventStream, budget: Budget, expected: Option<ExpectedFile>) -> Self {
+        Self {
+            stream,
+            budget,
+            expected,
+            waiting: None,
+        }
+    }
+
+    async fn receive(&mut self) -> Result<Chunk, SourceError> {
+        let Arrived {
+            buffer,
+            events,
+            drained,
+        } = self.stream.next().await?.ok_or(SourceError::Ended)?;
+        for event in &events {
+            if self.expected.is_none() {
+                break;
+            }
+            self.check_file(
+                buffer
+                    .get(event.start as usize..event.end as usize)
+                    .unwrap_or_default(),
+            )?;
+        }
+        Ok(Chunk {
+            buffer,
+            events,
+            received_us: now_us(),
+            drained,
+        })
+    }
+
+    /// Looks at events up to the first format description: a source that was reset or rebuilt has files of the same
+    /// names, begun at another time.
+    fn check_file(&mut self, event: &[u8]) -> Result<(), SourceError> {
+        let Ok(header) = Header::parse(event) else {
+            // Whoever reads the events says so with the coordinates.
+            return Ok(());
+        };
+        if header.kind != EventKind::FormatDescription {
+            return Ok(());
+        }
+        match self.expected.take() {
+            Some(expected) if expected.begun != header.timestamp => Err(SourceError::Rebuilt {
+                file: expected.name,
+                expected: expected.begun,
+                found: header.timestamp,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl EventSource for Live {
+    async fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+        if self.waiting.is_none() {
+            self.waiting = Some(self.receive().await?);
+        }
+        let bytes = self.waiting.as_ref().map_or(0, |chunk| chunk.buffer.len());
+        let charge = self.budget.take(bytes).await;
+        Ok(self.waiting.take().map(|chunk| Chunk {
+            buffer: charge.over(chunk.buffer),
+            ..chunk
+        }))
+    }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

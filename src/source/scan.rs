@@ -1,0 +1,270 @@
+//! Looks into the source's binlog before a start: whether a position is a group boundary, and which groups stand before.
+//!
+//! Reads over dumps of its own that end at the binlog's end, with server id 0, so that no replica is thrown out.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::dump::{self, Begin, EventStream, Reader};
+use super::session::Session;
+use super::start_option::FIRST_POSITION;
+use super::{Options, SourceError};
+use crate::binlog::{Coordinates, EventKind, Frame, Framer, Gtid, GtidSet};
+use crate::change::{GroupTracker, Place, Seen};
+
+/// What stands before a position.
+#[derive(Debug)]
+pub(super) struct Prefix {
+    /// When the position's file was begun, in seconds since 1970.
+    pub(super) begun: u32,
+    /// MySQL's GTIDs of all groups up to there, those of earlier files included; empty for MariaDB.
+    pub(super) gtid_set: GtidSet,
+}
+
+/// Reads a file from its start and makes sure that a group may begin at `at`.
+pub(super) async fn prefix(options: &Options, at: &Coordinates) -> Result<Prefix, SourceError> {
+    let first = Coordinates::new(Arc::clone(&at.file), FIRST_POSITION);
+    let mut walk = Walk::open(options, Begin::At(&first), None).await?;
+    let mut before = FIRST_POSITION;
+    let mut wrong = None;
+    while let Some(step) = walk.step().await? {
+        if *step.file != *at.file {
+            break;
+        }
+        if before == at.position {
+            // The groups of earlier files are named behind the position of a start at the top of a file.
+            if walk.is_past_header {
+                return Ok(walk.into_prefix());
+            }
+        } else if wrong.is_none() && step.frame.end > at.position {
+            wrong = Some(if step.frame.start == at.position {
+                Wrong::InsideGroup
+            } else {
+                Wrong::InsideEvent
+            });
+        }
+        if !step.is_between || step.frame.artificial {
+            continue;
+        }
+        if let Some(wrong) = wrong {
+            return Err(wrong.error(at, before, Some(step.frame.end)));
+        }
+        if before != at.position {
+            before = step.frame.end;
+        }
+        if before == at.position && walk.is_past_header {
+            return Ok(walk.into_prefix());
+        }
+    }
+    match wrong {
+        Some(wrong) => Err(wrong.error(at, before, None)),
+        None if before == at.position => Ok(walk.into_prefix()),
+        // The file is that long, but its last bytes are not yet for replicas.
+        None => Err(SourceError::Unsettled { at: at.clone() }),
+    }
+}
+
+/// Completes a set of executed GTIDs by those of groups that stand before `end` and were still being committed.
+pub(super) async fn settled(
+    options: &Options,
+    executed: GtidSet,
+    end: &Coordinates,
+) -> Result<Prefix, SourceError> {
+    let mut walk = Walk::open(options, Begin::Behind(&executed), Some(executed.clone())).await?;
+    while let Some(step) = walk.step().await? {
+        if step.reached() >= *end {
+            return Ok(walk.into_prefix());
+        }
+    }
+    Err(SourceError::Unsettled { at: end.clone() })
+}
+
+/// Where the first group begins that is not in a set, or where the binlog ends if there is none; and when that file was
+/// begun.
+pub(super) async fn first_behind(
+    options: &Options,
+    set: &GtidSet,
+) -> Result<(Coordinates, u32), SourceError> {
+    let mut walk = Walk::open(options, Begin::Behind(set), None).await?;
+    let mut reached = Coordinates::new("", FIRST_POSITION);
+    while let Some(step) = walk.step().await? {
+        if matches!(step.place, Place::Opens | Place::Alone) {
+            return Ok((Coordinates::new(step.file, step.frame.start), walk.begun));
+        }
+        reached = step.reached();
+    }
+    Ok((reached, walk.begun))
+}
+
+#[derive(Clone, Copy)]
+enum Wrong {
+    InsideEvent,
+    InsideGroup,
+}
+
+impl Wrong {
+    fn error(self, at: &Coordinates, before: u64, after: Option<u64>) -> SourceError {
+        let at = at.clone();
+        match self {
+            Self::InsideEvent => SourceError::InsideEvent { at, before, after },
+            Self::InsideGroup => SourceError::InsideGroup { at, before, after },
+        }
+    }
+}
+
+/// Events one by one, followed from group to group.
+struct Walk {
+    stream: EventStream,
+    buffer: Bytes,
+    events: std::vec::IntoIter<Range<u32>>,
+    framer: Framer,
+    tracker: GroupTracker,
+    begun: u32,
+    is_past_header: bool,
+    gtid_set: GtidSet,
+    open: Option<Gtid>,
+}
+
+/// One event.
+struct Step {
+    file: Arc<str>,
+    frame: Frame,
+    place: Place,
+    is_between: bool,
+}
+
+impl Step {
+    /// How far the stream has come, heartbeats that stand for skipped groups included.
+    fn reached(&self) -> Coordinates {
+        let position = match self.frame.header.kind {
+            EventKind::Heartbeat => self
+                .frame
+                .end
+                .max(u64::from(self.frame.header.log_position)),
+            _event => self.frame.end,
+        };
+        Coordinates::new(Arc::clone(&self.file), position)
+    }
+}
+
+impl Walk {
+    async fn open(
+        options: &Options,
+        begin: Begin<'_>,
+        known: Option<GtidSet>,
+    ) -> Result<Self, SourceError> {
+        let session = Session::open(options).await?;
+        let flavour = session.server().flavour;
+        let framer = match begin {
+            Begin::At(at) => Framer::new(at.clone()),
+            Begin::Behind(_) => Framer::skipping(),
+        };
+        Ok(Self {
+            stream: dump::start(session, options, begin, Reader::Look).await?,
+            buffer: Bytes::new(),
+            events: Vec::new().into_iter(),
+            framer,
+            tracker: GroupTracker::default(),
+            begun: 0,
+            is_past_header: false,
+            gtid_set: known.unwrap_or_else(|| GtidSet::empty(flavour)),
+            open: None,
+        })
+    }
+
+    /// The next event; `None` at the binlog's end.
+    async fn step(&mut self) -> Result<Option<Step>, SourceError> {
+        loop {
+            if let Some(range) = self.events.next() {
+                let event = self.buffer.slice(range.start as usize..range.end as usize);
+                return self.read(&event).map(Some);
+            }
+            let Some(arrived) = self.stream.next().await? else {
+                return Ok(None);
+            };
+            self.buffer = arrived.buffer;
+            self.events = arrived.events.into_iter();
+        }
+    }
+
+    fn read(&mut self, event: &[u8]) -> Result<Step, SourceError> {
+        let at = self.framer.next().clone();
+        let unreadable =
+            |source: Box<dyn std::error::Error + Send + Sync>| SourceError::Unreadable {
+                at: at.clone(),
+                source,
+            };
+        let frame = self
+            .framer
+            .frame(event)
+            .map_err(|error| unreadable(error.into()))?;
+        if frame.header.kind == EventKind::FormatDescription {
+            self.begun = frame.header.timestamp;
+            self.tracker
+                .expect_gtids(self.framer.format().announces_groups());
+        }
+        // A rotation that opens the stream names the file in which it is.
+        let file = if frame.artificial {
+            Arc::clone(&self.framer.next().file)
+        } else {
+            Arc::clone(&at.file)
+        };
+        let mut place = Place::Outside;
+        if !frame.artificial {
+            let body = event.get(frame.body.clone()).unwrap_or_default();
+            let seen = Seen::of(&frame, body, self.framer.format())
+                .map_err(|trouble| unreadable(trouble.into()))?;
+            place = self
+                .tracker
+                .place(seen.mark())
+                .map_err(|error| unreadable(error.into()))?;
+            self.note(&frame, body, seen, place)
+                .map_err(|error| unreadable(error.into()))?;
+        }
+        Ok(Step {
+            file,
+            is_between: self.tracker.is_between_groups(),
+            frame,
+            place,
+        })
+    }
+
+    /// Keeps the set of groups that are complete.
+    fn note(
+        &mut self,
+        frame: &Frame,
+        body: &[u8],
+        seen: Seen<'_>,
+        place: Place,
+    ) -> Result<(), crate::binlog::BinlogError> {
+        match frame.header.kind {
+            EventKind::PreviousGtids => self.gtid_set.union(&GtidSet::decode(body)?),
+            EventKind::MariaDbGtidList => {}
+            EventKind::FormatDescription => return Ok(()),
+            _event => {}
+        }
+        self.is_past_header = true;
+        if let Seen::Gtid(event) = seen {
+            self.open = event.gtid;
+        }
+        match place {
+            Place::Ends(_) | Place::Alone => {
+                if let Some(gtid) = self.open.take() {
+                    self.gtid_set.add(&gtid);
+                }
+            }
+            Place::Abandons => self.open = None,
+            Place::Outside | Place::Opens | Place::Inside => {}
+        }
+        Ok(())
+    }
+
+    fn into_prefix(self) -> Prefix {
+        Prefix {
+            begun: self.begun,
+            gtid_set: self.gtid_set,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The `start` key: where a connector without a checkpoint begins.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+/// Where the first run begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest file that the source still has.
+    Earliest,
+    /// At the end of the source's binlog as of now.
+    #[default]
+    Latest,
+    /// At coordinates, which must be a group boundary.
+    At {
+        /// Name of the binlog file.
+        file: String,
+        /// Position in it, from 4.
+        position: u64,
+    },
+    /// Behind the groups of a GTID set, in the source's own form.
+    Behind {
+        /// The set's text.
+        gtid_set: String,
+    },
+}
+
+const EXPECTED: &str = "\"earliest\", \"latest\", { file = \"binlog.000001\", position = 4 } or { gtid_set = \"...\" }";
+
+impl<'de> Deserialize<'de> for Start {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StartVisitor)
+    }
+}
+
+struct StartVisitor;
+
+impl<'de> Visitor<'de> for StartVisitor {
+    type Value = Start;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(EXPECTED)
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Start, E> {
+        match word {
+            "earliest" => Ok(Start::Earliest),
+            "latest" => Ok(Start::Latest),
+            other => Err(E::custom(format_args!(
+                "start {other:?} is unknown, expected {EXPECTED}"
+            ))),
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Start, A::Error> {
+        let (mut file, mut position, mut gtid_set) = (None::<String>, None::<u64>, None::<String>);
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "file" => file = Some(map.next_value()?),
+                "position" => position = Some(map.next_value()?),
+                "gtid_set" => gtid_set = Some(map.next_value()?),
+                other => {
+                    return Err(A::Error::custom(format_args!(
+                        "start has an unknown key {other:?}, expected {EXPECTED}"
+                    )));
+                }
+            }
+        }
+        match (file, position, gtid_set) {
+            (Some(file), _, None) if file.is_empty() => Err(A::Error::custom(
+                "start has an empty file, name one of SHOW BINARY LOGS",
+            )),
+            (Some(_), Some(position), None) if position < FIRST_POSITION => {
+                Err(A::Error::custom(format_args!(
+                    "start position {position} is before a file's first event, use {FIRST_POSITION} or more"
+                )))
+            }
+            (Some(file), Some(position), None) => Ok(Start::At { file, position }),
+            (None, None, Some(gtid_set)) => Ok(Start::Behind { gtid_set }),
+            (Some(_), None, None) => Err(A::Error::custom(
+                "start has a file without a position, add position = 4",
+            )),
+            (None, Some(_), None) => Err(A::Error::custom(
+                "start has a position without a file, add file = \"...\"",
+            )),
+            (None, None, None) => Err(A::Error::custom(format_args!(
+                "start is empty, expected {EXPECTED}"
+            ))),
+            (_, _, Some(_)) => Err(A::Error::custom(
+                "start has both coordinates and a gtid_set, keep one of the two",
+            )),
+        }
+    }
+}
+
+/// Where the first event of every binlog file begins, behind the magic number.
+pub(super) const FIRST_POSITION: u64 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str, expected: Result<Start, &str>) {
+        let found = serde_json::from_str::<Start>(json);
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{json}"),
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().contains(expected), "{json}: {error}")
+            }
+            (found, expected) => panic!("{json}: found {found:?}, expected {expected:?}"),
+        }
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        check(r#""earliest""#, Ok(Start::Earliest));
+        check(r#""latest""#, Ok(Start::Latest));
+        check(
+            r#"{"file":"binlog.000004","position":5000000000}"#,
+            Ok(Start::At {
+                file: "binlog.000004".to_owned(),
+                position: 5_000_000_000,
+            }),
+        );
+        check(
+            r#"{"gtid_set":"0-1-5"}"#,
+            Ok(Start::Behind {
+                gtid_set: "0-1-5".to_owned(),
+            }),
+        );
+        check(
+            r#"{"gtid_set":""}"#,
+            Ok(Start::Behind {
+                gtid_set: String::new(),
+            }),
+        );
+    }
+
+    #[test]
+    fn every_mistake_names_its_fix() {
+        check(
+            r#""now""#,
+            Err("start \"now\" is unknown, expected \"earliest\", \"latest\""),
+        );
+        check(r#"{"file":"b.1"}"#, Err("add position = 4"));
+        check(r#"{"position":4}"#, Err("add file"));
+        check(r#"{"file":"b.1","position":3}"#, Err("use 4 or more"));
+        check(r#"{"file":"b.1","position":-3}"#, Err("expected u64"));
+        check(r#"{"file":"","position":4}"#, Err("empty file"));
+        check(
+            r#"{"file":"b.1","position":4,"gtid_set":"0-1-5"}"#,
+            Err("keep one of the two"),
+        );
+        check(r#"{"pos":4}"#, Err("unknown key \"pos\""));
+        check("{}", Err("start is empty"));
+        check("7", Err("invalid type: integer `7`, expected \"earliest\""));
+    }
+}

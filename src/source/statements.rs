@@ -1,0 +1,163 @@
+//! What rowtap asks a source about its binlog, in the forms of both families and of old and new servers.
+
+use std::collections::HashMap;
+
+use super::SourceError;
+use super::session::Session;
+use crate::binlog::Coordinates;
+
+/// The end of the source's binlog.
+#[derive(Clone, Debug)]
+pub(super) struct Status {
+    pub(super) coordinates: Coordinates,
+    /// MySQL's `Executed_Gtid_Set`; it may lack groups that stand before the coordinates but are not yet committed.
+    pub(super) executed_gtid_set: Option<String>,
+}
+
+/// One of the source's binlog files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LogFile {
+    pub(super) name: String,
+    pub(super) size: u64,
+}
+
+/// A replica as the source lists it.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    pub(super) server_id: u32,
+    pub(super) host: String,
+    /// Empty where the source lists none, as MariaDB does not.
+    pub(super) uuid: String,
+}
+
+/// Asks where the binlog ends; `None` where there is no binlog.
+pub(super) async fn status(session: &mut Session) -> Result<Option<Status>, SourceError> {
+    let answer = session
+        .ask_in_forms(&[
+            "SHOW BINARY LOG STATUS",
+            "SHOW BINLOG STATUS",
+            "SHOW MASTER STATUS",
+        ])
+        .await?;
+    let Some(row) = answer.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Status {
+        coordinates: Coordinates::new(row.expect("File")?, row.parse("Position")?),
+        // The server breaks long sets into lines.
+        executed_gtid_set: row
+            .text("Executed_Gtid_Set")
+            .map(|set| set.replace('\n', "")),
+    }))
+}
+
+/// Asks for the binlog files, the oldest first.
+pub(super) async fn log_files(session: &mut Session) -> Result<Vec<LogFile>, SourceError> {
+    let answer = session.ask("SHOW BINARY LOGS").await?;
+    let mut files = Vec::new();
+    for row in answer.rows() {
+        files.push(LogFile {
+            name: row.expect("Log_name")?.to_owned(),
+            size: row.parse("File_size")?,
+        });
+    }
+    if files.is_empty() {
+        return Err(answer.lacks("Log_name"));
+    }
+    Ok(files)
+}
+
+/// Asks which replicas the source knows.
+pub(super) async fn replicas(session: &mut Session) -> Result<Vec<Listed>, SourceError> {
+    let answer = session
+        .ask_in_forms(&["SHOW REPLICAS", "SHOW SLAVE HOSTS"])
+        .await?;
+    answer
+        .rows()
+        .map(|row| {
+            Ok(Listed {
+                server_id: row.parse("Server_Id")?,
+                host: row.text("Host").unwrap_or_default().to_owned(),
+                uuid: row
+                    .text("Replica_UUID")
+                    .or_else(|| row.text("Slave_UUID"))
+                    .unwrap_or_default()
+                    .to_owned(),
+            })
+        })
+        .collect()
+}
+
+/// Asks for global variables; those that the server does not have are absent.
+pub(super) async fn variables(
+    session: &mut Session,
+    names: &[&str],
+) -> Result<HashMap<String, String>, SourceError> {
+    let list = names
+        .iter()
+        .map(|name| format!("'{name}'"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let answer = session
+        .ask(&format!(
+            "SHOW GLOBAL VARIABLES WHERE Variable_name IN ({list})"
+        ))
+        .await?;
+    answer
+        .rows()
+        .map(|row| {
+            Ok((
+                row.expect("Variable_name")?.to_ascii_lowercase(),
+                row.expect("Value")?.to_owned(),
+            ))
+        })
+        .collect()
+}
+
+/// Asks under which account the source knows this connection, quoted as GRANT wants it.
+pub(super) async fn account(session: &mut Session) -> Result<String, SourceError> {
+    let answer = session.ask("SELECT CURRENT_USER() AS account").await?;
+    let row = answer.first().ok_or_else(|| answer.lacks("account"))?;
+    let account = row.expect("account")?;
+    let (user, host) = account.rsplit_once('@').unwrap_or((account, "%"));
+    Ok(format!(
+        "'{}'@'{}'",
+        user.replace('\'', "''"),
+        host.replace('\'', "''")
+    ))
+}
+
+/// Asks one expression.
+pub(super) async fn value(
+    session: &mut Session,
+    expression: &str,
+) -> Result<Option<String>, SourceError> {
+    let answer = session
+        .ask(&format!("SELECT {expression} AS value"))
+        .await?;
+    let row = answer.first().ok_or_else(|| answer.lacks("value"))?;
+    Ok(row.text("value").map(str::to_owned))
+}
+
+/// Text as a literal that means the same under every sql_mode and connection character set.
+pub(super) fn literal(text: &str) -> String {
+    let mut literal = String::with_capacity(12 + 2 * text.len());
+    literal.push_str("_utf8mb4 X'");
+    for byte in text.bytes() {
+        literal.push_str(&format!("{byte:02X}"));
+    }
+    literal.push('\'');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_hold_no_byte_that_sql_could_read() {
+        assert_eq!(literal("a'\\"), "_utf8mb4 X'61275C'");
+        assert_eq!(literal(""), "_utf8mb4 X''");
+        assert_eq!(literal("ü"), "_utf8mb4 X'C3BC'");
+    }
+}
