@@ -15,3 +15,4 @@ mod filters;
 mod servers;
 mod statements;
 mod tidy;
+mod source;

@@ -209,7 +209,7 @@ mod tests {
             (r#"{"host":"db","user":"u","server_id":0}"#, "nonzero"),
             (
                 r#"{"host":"db","user":"u","connect_timeout":"soon"}"#,
-                "soon",
+                "duration format",
             ),
             (r#"{"host":"db"}"#, "missing field `user`"),
         ] {
