@@ -13,6 +13,6 @@ mod support;
 mod connection;
 mod filters;
 mod servers;
+mod source;
 mod statements;
 mod tidy;
-mod source;

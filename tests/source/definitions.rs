@@ -10,7 +10,10 @@ use crate::support::{Flavour, Server};
 fn read(server: &Server, database: &str, table: &str) -> Option<Definition> {
     run(async {
         let mut definitions = Definitions::new(options(server, r#""latest""#));
-        definitions.read(&TableName::new(database, table)).await.unwrap()
+        definitions
+            .read(&TableName::new(database, table))
+            .await
+            .unwrap()
     })
 }
 
@@ -31,21 +34,43 @@ fn a_definition_holds_types_labels_and_the_key_in_its_order() {
         assert_eq!(names, ["n", "k2", "k1", "e", "s", "v", "w", "b", "d"]);
         assert_eq!(found.key, [2, 1]);
         assert_eq!(found.transactional, Some(true));
-        let types: Vec<&str> = found.columns.iter().map(|column| &*column.data_type).collect();
-        assert_eq!(types, ["int", "varchar", "bigint", "enum", "set", "int", "int", "blob", "decimal"]);
-        let charsets: Vec<Option<&str>> = found.columns.iter().map(|column| column.charset.as_deref()).collect();
+        let types: Vec<&str> = found
+            .columns
+            .iter()
+            .map(|column| &*column.data_type)
+            .collect();
+        assert_eq!(
+            types,
+            [
+                "int", "varchar", "bigint", "enum", "set", "int", "int", "blob", "decimal"
+            ]
+        );
+        let charsets: Vec<Option<&str>> = found
+            .columns
+            .iter()
+            .map(|column| column.charset.as_deref())
+            .collect();
         assert_eq!(charsets[1], Some("latin1"));
-        assert_eq!((charsets[0], charsets[3], charsets[7]), (None, Some("utf8mb4"), None));
+        assert_eq!(
+            (charsets[0], charsets[3], charsets[7]),
+            (None, Some("utf8mb4"), None)
+        );
         let unsigned: Vec<bool> = found.columns.iter().map(|column| column.unsigned).collect();
         assert_eq!(unsigned.iter().filter(|unsigned| **unsigned).count(), 1);
         assert!(unsigned[0] && !found.columns[0].nullable && found.columns[4].nullable);
         let labels: Vec<&str> = found.columns[3].labels.iter().map(AsRef::as_ref).collect();
-        assert_eq!(labels, ["x", "it's", "back\\slash", "c,d", "nl\nx", "nul\0z", "ü"]);
+        assert_eq!(
+            labels,
+            ["x", "it's", "back\\slash", "c,d", "nl\nx", "nul\0z", "ü"]
+        );
         let labels: Vec<&str> = found.columns[4].labels.iter().map(AsRef::as_ref).collect();
         assert_eq!(labels, ["1", "o'k"]);
         assert!(found.read_from <= found.read_to);
         let (file, position) = server.coordinates();
-        assert_eq!((&*found.read_to.file, found.read_to.position), (file.as_str(), position));
+        assert_eq!(
+            (&*found.read_to.file, found.read_to.position),
+            (file.as_str(), position)
+        );
     }
 }
 
@@ -59,9 +84,17 @@ fn labels_are_those_the_server_stores() {
         let labels = read(&server, "d", "t").unwrap().columns.remove(0).labels;
         assert_eq!(labels.len(), 14);
         for (number, label) in labels.iter().enumerate() {
-            server.execute(&format!("DELETE FROM d.t; INSERT INTO d.t VALUES ({})", number + 1));
+            server.execute(&format!(
+                "DELETE FROM d.t; INSERT INTO d.t VALUES ({})",
+                number + 1
+            ));
             let hex: String = label.bytes().map(|byte| format!("{byte:02X}")).collect();
-            assert_eq!(server.query_one("SELECT HEX(e) FROM d.t"), Some(hex), "label {}", number + 1);
+            assert_eq!(
+                server.query_one("SELECT HEX(e) FROM d.t"),
+                Some(hex),
+                "label {}",
+                number + 1
+            );
         }
     }
 }
@@ -85,7 +118,9 @@ fn engines_say_whether_they_take_part_in_transactions() {
 fn views_sequences_and_what_is_not_there_have_no_definition() {
     for flavour in Flavour::ALL {
         let server = server(flavour, &[]);
-        server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT); CREATE VIEW d.v AS SELECT * FROM d.t");
+        server.execute(
+            "CREATE DATABASE d; CREATE TABLE d.t (a INT); CREATE VIEW d.v AS SELECT * FROM d.t",
+        );
         if flavour == Flavour::MariaDb1011 {
             server.execute("CREATE SEQUENCE d.s");
             assert_eq!(read(&server, "d", "s"), None);
@@ -113,7 +148,10 @@ fn an_account_without_rights_sees_no_definition() {
 fn a_generated_invisible_key_is_a_column_whatever_the_server_shows() {
     let server = server(
         Flavour::MySql97,
-        &["--sql-generate-invisible-primary-key=ON", "--show-gipk-in-create-table-and-information-schema=OFF"],
+        &[
+            "--sql-generate-invisible-primary-key=ON",
+            "--show-gipk-in-create-table-and-information-schema=OFF",
+        ],
     );
     server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT)");
     let found = read(&server, "d", "t").unwrap();

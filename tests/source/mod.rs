@@ -46,7 +46,10 @@ fn options(server: &Server, start: &str) -> Options {
 }
 
 fn identity(number: u128) -> Identity {
-    Identity { server_uuid: uuid::Uuid::from_u128(number), server_id: 4711 }
+    Identity {
+        server_uuid: uuid::Uuid::from_u128(number),
+        server_id: 4711,
+    }
 }
 
 async fn resolve(options: &Options) -> Result<Resolved, SourceError> {
@@ -66,7 +69,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn run<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// Receives until an event satisfies the test; returns the events so far.
@@ -74,7 +82,11 @@ async fn receive_until(live: &mut Live, mut is_last: impl FnMut(&[u8]) -> bool) 
     let mut events = Vec::new();
     let receiving = async {
         loop {
-            let chunk = live.next().await.unwrap().expect("a live source does not end");
+            let chunk = live
+                .next()
+                .await
+                .unwrap()
+                .expect("a live source does not end");
             for range in &chunk.events {
                 let event = &chunk.buffer[range.start as usize..range.end as usize];
                 events.push(event.to_vec());
@@ -84,7 +96,9 @@ async fn receive_until(live: &mut Live, mut is_last: impl FnMut(&[u8]) -> bool) 
             }
         }
     };
-    tokio::time::timeout(WAIT_MAX, receiving).await.expect("the event arrives");
+    tokio::time::timeout(WAIT_MAX, receiving)
+        .await
+        .expect("the event arrives");
     events
 }
 
@@ -93,5 +107,7 @@ fn kind(event: &[u8]) -> u8 {
 }
 
 fn contains(event: &[u8], text: &str) -> bool {
-    event.windows(text.len()).any(|window| window == text.as_bytes())
+    event
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
 }

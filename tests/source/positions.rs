@@ -29,9 +29,16 @@ fn events(server: &Server, file: &str, size: u64) -> Vec<(u64, bool)> {
             && let Some((_, is_boundary)) = events.last_mut()
         {
             // What opens a group, and what stands between groups.
-            *is_boundary |= ["GTID", "Start: ", "Previous-GTIDs", "Gtid list", "Binlog checkpoint", "Rotate to"]
-                .iter()
-                .any(|kind| line.contains(kind));
+            *is_boundary |= [
+                "GTID",
+                "Start: ",
+                "Previous-GTIDs",
+                "Gtid list",
+                "Binlog checkpoint",
+                "Rotate to",
+            ]
+            .iter()
+            .any(|kind| line.contains(kind));
         }
     }
     events.push((size, true));
@@ -47,8 +54,16 @@ fn expected(events: &[(u64, bool)], position: u64) -> Expected {
 }
 
 fn nearest(events: &[(u64, bool)], position: u64) -> (u64, Option<u64>) {
-    let boundaries = || events.iter().filter(|(_, is_boundary)| *is_boundary).map(|(at, _)| *at);
-    (boundaries().filter(|at| *at < position).max().unwrap(), boundaries().find(|at| *at > position))
+    let boundaries = || {
+        events
+            .iter()
+            .filter(|(_, is_boundary)| *is_boundary)
+            .map(|(at, _)| *at)
+    };
+    (
+        boundaries().filter(|at| *at < position).max().unwrap(),
+        boundaries().find(|at| *at > position),
+    )
 }
 
 async fn check(server: &Server, file: &str, events: &[(u64, bool)], position: u64) {
@@ -68,7 +83,10 @@ async fn check(server: &Server, file: &str, events: &[(u64, bool)], position: u6
             assert_eq!(error.class().exit_code(), 65);
         }
         (Ok(_), expected) => panic!("position {position} was taken, expected {expected:?}"),
-        (Err(error), expected) => panic!("position {position}: {}, expected {expected:?}", chain(&error)),
+        (Err(error), expected) => panic!(
+            "position {position}: {}, expected {expected:?}",
+            chain(&error)
+        ),
     }
 }
 

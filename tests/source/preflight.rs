@@ -17,9 +17,21 @@ fn refused(result: Result<rowtap::source::Resolved, SourceError>, code: u8, part
 #[test]
 fn a_binlog_that_is_off_is_named() {
     let mysql = server(Flavour::MySql97, &["--skip-log-bin"]);
-    run(async { refused(resolve(&options(&mysql, r#""latest""#)).await, 69, &["the binary log is off, start"]) });
+    run(async {
+        refused(
+            resolve(&options(&mysql, r#""latest""#)).await,
+            69,
+            &["the binary log is off, start"],
+        )
+    });
     let mariadb = server(Flavour::MariaDb1011, &["--skip-log-bin"]);
-    run(async { refused(resolve(&options(&mariadb, r#""latest""#)).await, 69, &["the binary log is off, start"]) });
+    run(async {
+        refused(
+            resolve(&options(&mariadb, r#""latest""#)).await,
+            69,
+            &["the binary log is off, start"],
+        )
+    });
 }
 
 #[test]
@@ -29,7 +41,13 @@ fn a_format_other_than_row_is_named() {
         for format in ["STATEMENT", "MIXED"] {
             server.execute(&format!("SET GLOBAL binlog_format = {format}"));
             let expected = format!("binlog_format is {format}, set it to ROW on the source");
-            run(async { refused(resolve(&options(&server, r#""latest""#)).await, 69, &[&expected]) });
+            run(async {
+                refused(
+                    resolve(&options(&server, r#""latest""#)).await,
+                    69,
+                    &[&expected],
+                )
+            });
         }
         server.execute("SET GLOBAL binlog_format = ROW");
         run(async { resolve(&options(&server, r#""latest""#)).await.unwrap() });
@@ -66,7 +84,13 @@ fn missing_grants_are_named_and_granting_them_as_told_helps() {
 fn the_sources_own_server_id_is_refused() {
     for flavour in Flavour::ALL {
         let server = server(flavour, &["--server-id=4711"]);
-        run(async { refused(resolve(&options(&server, r#""latest""#)).await, 69, &["server_id 4711", "choose another"]) });
+        run(async {
+            refused(
+                resolve(&options(&server, r#""latest""#)).await,
+                69,
+                &["server_id 4711", "choose another"],
+            )
+        });
     }
 }
 
@@ -77,10 +101,19 @@ fn another_replica_with_the_same_server_id_is_left_alone() {
         run(async {
             let options = options(&server, r#""latest""#);
             let budget = Budget::new(1 << 20);
-            let other = rowtap::source::resolve(&options, &identity(2), None).await.unwrap();
+            let other = rowtap::source::resolve(&options, &identity(2), None)
+                .await
+                .unwrap();
             let mut other = other.stream(&budget).await.unwrap();
             other.next().await.unwrap().unwrap();
-            refused(resolve(&options).await, 69, &["server_id 4711 belongs to another replica", "choose another"]);
+            refused(
+                resolve(&options).await,
+                69,
+                &[
+                    "server_id 4711 belongs to another replica",
+                    "choose another",
+                ],
+            );
             // The other one still receives what is written now.
             server.execute("CREATE DATABASE still_there");
             super::receive_until(&mut other, |event| super::contains(event, "still_there")).await;
@@ -95,9 +128,19 @@ fn an_own_connection_that_was_left_behind_is_replaced() {
         run(async {
             let options = options(&server, r#""latest""#);
             let budget = Budget::new(1 << 20);
-            let mut old = resolve(&options).await.unwrap().stream(&budget).await.unwrap();
+            let mut old = resolve(&options)
+                .await
+                .unwrap()
+                .stream(&budget)
+                .await
+                .unwrap();
             old.next().await.unwrap().unwrap();
-            let mut new = resolve(&options).await.unwrap().stream(&budget).await.unwrap();
+            let mut new = resolve(&options)
+                .await
+                .unwrap()
+                .stream(&budget)
+                .await
+                .unwrap();
             server.execute("CREATE DATABASE for_the_new_one");
             super::receive_until(&mut new, |event| super::contains(event, "for_the_new_one")).await;
             let error = loop {
@@ -119,27 +162,54 @@ fn mariadb_shows_its_replicas_only_to_some_and_a_chosen_id_needs_that() {
     server.execute("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO replica");
     run(async {
         let fix = "GRANT REPLICATION MASTER ADMIN ON *.* TO 'replica'@'%'";
-        refused(resolve(&options(&server, r#""latest""#)).await, 69, &["leave server_id out", fix]);
+        refused(
+            resolve(&options(&server, r#""latest""#)).await,
+            69,
+            &["leave server_id out", fix],
+        );
         let mut drawn = options(&server, r#""latest""#);
         drawn.server_id = None;
         assert!(!resolve(&drawn).await.unwrap().facts.replicas_visible);
         server.execute(fix);
-        assert!(resolve(&options(&server, r#""latest""#)).await.unwrap().facts.replicas_visible);
+        assert!(
+            resolve(&options(&server, r#""latest""#))
+                .await
+                .unwrap()
+                .facts
+                .replicas_visible
+        );
     });
 }
 
 #[test]
 fn facts_are_what_the_server_says() {
     for flavour in Flavour::ALL {
-        let server = server(flavour, &["--binlog-row-image=MINIMAL", "--binlog-checksum=NONE"]);
-        let facts = run(async { resolve(&options(&server, r#""latest""#)).await.unwrap().facts });
-        assert_eq!(Some(facts.version.clone()), server.query_one("SELECT @@version"));
-        assert_eq!((facts.row_image.as_str(), facts.checksum.as_str()), ("MINIMAL", "NONE"));
+        let server = server(
+            flavour,
+            &["--binlog-row-image=MINIMAL", "--binlog-checksum=NONE"],
+        );
+        let facts = run(async {
+            resolve(&options(&server, r#""latest""#))
+                .await
+                .unwrap()
+                .facts
+        });
+        assert_eq!(
+            Some(facts.version.clone()),
+            server.query_one("SELECT @@version")
+        );
+        assert_eq!(
+            (facts.row_image.as_str(), facts.checksum.as_str()),
+            ("MINIMAL", "NONE")
+        );
         assert!(facts.names_columns() && facts.serves_gtids());
         assert_eq!(facts.server_id, 1);
         match flavour {
             Flavour::MySql97 => {
-                assert_eq!(facts.server_uuid.map(|uuid| uuid.to_string()), server.query_one("SELECT @@server_uuid"));
+                assert_eq!(
+                    facts.server_uuid.map(|uuid| uuid.to_string()),
+                    server.query_one("SELECT @@server_uuid")
+                );
             }
             Flavour::MariaDb1011 => assert_eq!(facts.server_uuid, None),
         }
@@ -148,17 +218,26 @@ fn facts_are_what_the_server_says() {
 
 #[test]
 fn the_replica_shows_among_the_sources_replicas() {
-    for (flavour, statement) in
-        [(Flavour::MySql97, "SHOW REPLICAS"), (Flavour::MariaDb1011, "SHOW SLAVE HOSTS")]
-    {
+    for (flavour, statement) in [
+        (Flavour::MySql97, "SHOW REPLICAS"),
+        (Flavour::MariaDb1011, "SHOW SLAVE HOSTS"),
+    ] {
         let server = server(flavour, &[]);
         run(async {
             let options = options_with(&server, r#","start":"latest","report_host":"shop""#);
-            let _live = resolve(&options).await.unwrap().stream(&Budget::new(1 << 20)).await.unwrap();
+            let _live = resolve(&options)
+                .await
+                .unwrap()
+                .stream(&Budget::new(1 << 20))
+                .await
+                .unwrap();
             let rows = server.query_text(statement);
             let host = "shop-00000000-0000-0000-0000-000000000001";
             assert_eq!(rows.len(), 1, "{rows:?}");
-            assert_eq!((rows[0][0].as_deref(), rows[0][1].as_deref()), (Some("4711"), Some(host)));
+            assert_eq!(
+                (rows[0][0].as_deref(), rows[0][1].as_deref()),
+                (Some("4711"), Some(host))
+            );
         });
     }
 }

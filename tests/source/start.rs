@@ -24,7 +24,9 @@ fn gtid_set(server: &Server) -> GtidSet {
 /// Statements with a name each; the stream is searched for the first of them that it holds.
 fn first_statement(events: &[Vec<u8>]) -> Option<&'static str> {
     let names = ["mark_a", "mark_b", "mark_c", "mark_d"];
-    events.iter().find_map(|event| names.into_iter().find(|name| contains(event, name)))
+    events
+        .iter()
+        .find_map(|event| names.into_iter().find(|name| contains(event, name)))
 }
 
 /// The first statement that a stream from this start holds, up to `mark_d`, and the checkpoint it began with.
@@ -34,7 +36,9 @@ async fn begins_with(server: &Server, start: &str) -> (Option<&'static str>, Che
     server.execute("CREATE DATABASE IF NOT EXISTS mark_d");
     let mut live = resolved.stream(&Budget::new(1 << 20)).await.unwrap();
     let events = receive_until(&mut live, |event| contains(event, "mark_d")).await;
-    let first_real = events.iter().find(|event| GTID_EVENTS.contains(&kind(event)));
+    let first_real = events
+        .iter()
+        .find(|event| GTID_EVENTS.contains(&kind(event)));
     assert!(first_real.is_some(), "a group opens with its GTID");
     (first_statement(&events), checkpoint)
 }
@@ -73,28 +77,43 @@ fn every_form_begins_where_it_says() {
         run(async {
             let (first, checkpoint) = begins_with(&server, r#""latest""#).await;
             assert_eq!(first, Some("mark_d"));
-            assert_eq!(checkpoint.coordinates, Coordinates::new(end.0.as_str(), end.1));
+            assert_eq!(
+                checkpoint.coordinates,
+                Coordinates::new(end.0.as_str(), end.1)
+            );
             assert_eq!(checkpoint.gtid_set, all);
-            assert_eq!(checkpoint.format_description_timestamp, begun(&server, &end.0));
+            assert_eq!(
+                checkpoint.format_description_timestamp,
+                begun(&server, &end.0)
+            );
 
             let (first, checkpoint) = begins_with(&server, r#""earliest""#).await;
             assert_eq!(first, Some("mark_a"));
             let oldest = server.query_text("SHOW BINARY LOGS")[0][0].clone().unwrap();
             assert_eq!(checkpoint.coordinates, Coordinates::new(oldest.as_str(), 4));
-            assert_eq!(checkpoint.format_description_timestamp, begun(&server, &oldest));
+            assert_eq!(
+                checkpoint.format_description_timestamp,
+                begun(&server, &oldest)
+            );
             assert!(oldest <= first_file);
 
             let start = format!(r#"{{"file":"{}","position":{}}}"#, at.0, at.1);
             let (first, checkpoint) = begins_with(&server, &start).await;
             assert_eq!(first, Some("mark_c"));
             assert_eq!(checkpoint.gtid_set, before_c);
-            assert_eq!(checkpoint.format_description_timestamp, begun(&server, &at.0));
+            assert_eq!(
+                checkpoint.format_description_timestamp,
+                begun(&server, &at.0)
+            );
 
             let start = format!(r#"{{"gtid_set":"{before_c}"}}"#);
             let (first, checkpoint) = begins_with(&server, &start).await;
             assert_eq!(first, Some("mark_c"));
             assert_eq!(checkpoint.gtid_set, before_c);
-            assert_eq!(checkpoint.coordinates, Coordinates::new(at.0.as_str(), at.1));
+            assert_eq!(
+                checkpoint.coordinates,
+                Coordinates::new(at.0.as_str(), at.1)
+            );
         });
     }
 }
@@ -110,7 +129,8 @@ fn the_top_of_a_later_file_knows_the_groups_of_earlier_ones() {
         server.execute("CREATE DATABASE mark_b");
         for position in [4, top] {
             let start = format!(r#"{{"file":"{file}","position":{position}}}"#);
-            let checkpoint = run(async { resolve(&options(&server, &start)).await.unwrap().checkpoint });
+            let checkpoint =
+                run(async { resolve(&options(&server, &start)).await.unwrap().checkpoint });
             assert_eq!(checkpoint.gtid_set, before, "{file}:{position}");
         }
     }
@@ -161,11 +181,31 @@ fn wrong_starts_are_refused_with_their_fix() {
             Flavour::MariaDb1011 => "6efee16a-e551-11f1-95b6-02fc00000001:1-4",
         };
         for (start, code, part) in [
-            (format!(r#"{{"file":"{file}","position":{size}}}"#), 69, "has been purged from the source"),
-            (r#"{"file":"binlog.900000","position":4}"#.to_owned(), 78, "the source has no binlog binlog.900000"),
-            (r#"{"file":"other.000001","position":4}"#.to_owned(), 78, "the source has no binlog other.000001"),
-            (format!(r#"{{"file":"{newest}","position":99999999}}"#), 65, "is behind the file's end"),
-            (format!(r#"{{"gtid_set":"{bad_set}"}}"#), 78, "write it as the source prints it"),
+            (
+                format!(r#"{{"file":"{file}","position":{size}}}"#),
+                69,
+                "has been purged from the source",
+            ),
+            (
+                r#"{"file":"binlog.900000","position":4}"#.to_owned(),
+                78,
+                "the source has no binlog binlog.900000",
+            ),
+            (
+                r#"{"file":"other.000001","position":4}"#.to_owned(),
+                78,
+                "the source has no binlog other.000001",
+            ),
+            (
+                format!(r#"{{"file":"{newest}","position":99999999}}"#),
+                65,
+                "is behind the file's end",
+            ),
+            (
+                format!(r#"{{"gtid_set":"{bad_set}"}}"#),
+                78,
+                "write it as the source prints it",
+            ),
         ] {
             let error = run(async { resolve(&options(&server, &start)).await.unwrap_err() });
             let text = chain(&error);
@@ -184,8 +224,14 @@ fn purged_groups_are_missed_and_never_passed_over() {
         server.execute("CREATE DATABASE mark_b");
         purge(&server);
         run(async {
-            let error = resolve(&options(&server, &format!(r#"{{"gtid_set":"{set}"}}"#))).await.unwrap_err();
-            assert!(matches!(error, SourceError::PurgedGroups { .. }), "{}", chain(&error));
+            let error = resolve(&options(&server, &format!(r#"{{"gtid_set":"{set}"}}"#)))
+                .await
+                .unwrap_err();
+            assert!(
+                matches!(error, SourceError::PurgedGroups { .. }),
+                "{}",
+                chain(&error)
+            );
             assert_eq!(error.class().exit_code(), 69);
         });
     }
@@ -193,11 +239,19 @@ fn purged_groups_are_missed_and_never_passed_over() {
 
 #[test]
 fn a_gtid_start_needs_gtids() {
-    let server = server(Flavour::MySql97, &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]);
+    let server = server(
+        Flavour::MySql97,
+        &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"],
+    );
     run(async {
-        let error = resolve(&options(&server, r#"{"gtid_set":""}"#)).await.unwrap_err();
+        let error = resolve(&options(&server, r#"{"gtid_set":""}"#))
+            .await
+            .unwrap_err();
         assert_eq!(error.class().exit_code(), 69);
-        assert!(error.to_string().contains("gtid_mode ON, found OFF"), "{error}");
+        assert!(
+            error.to_string().contains("gtid_mode ON, found OFF"),
+            "{error}"
+        );
         // Without GTIDs the other forms work as before.
         server.execute("CREATE DATABASE mark_a");
         let (first, checkpoint) = begins_with(&server, r#""earliest""#).await;
@@ -219,7 +273,13 @@ fn groups_of_a_set_are_left_out_wherever_they_stand() {
     server.execute("CREATE DATABASE mark_a");
     server.execute("CREATE DATABASE mark_b");
     server.execute("CREATE DATABASE mark_c");
-    let last: u64 = server.gtid_set().rsplit_once('-').unwrap().1.parse().unwrap();
+    let last: u64 = server
+        .gtid_set()
+        .rsplit_once('-')
+        .unwrap()
+        .1
+        .parse()
+        .unwrap();
     let set = format!("{before},{uuid}:{}", last - 1);
     run(async {
         let options = options(&server, &format!(r#"{{"gtid_set":"{set}"}}"#));
@@ -232,20 +292,30 @@ fn groups_of_a_set_are_left_out_wherever_they_stand() {
         assert!(!events.iter().any(|event| contains(event, "mark_b")));
         drop(live);
         // A later run with the same definition goes on by the set too.
-        let again = rowtap::source::resolve(&options, &identity(1), Some(checkpoint)).await.unwrap();
+        let again = rowtap::source::resolve(&options, &identity(1), Some(checkpoint))
+            .await
+            .unwrap();
         assert!(again.skips_groups);
     });
 }
 
 async fn resume(server: &Server, checkpoint: &Checkpoint) -> Result<(), SourceError> {
-    let resolved =
-        rowtap::source::resolve(&options(server, r#""latest""#), &identity(1), Some(checkpoint.clone())).await?;
+    let resolved = rowtap::source::resolve(
+        &options(server, r#""latest""#),
+        &identity(1),
+        Some(checkpoint.clone()),
+    )
+    .await?;
     assert_eq!(resolved.checkpoint, *checkpoint);
     let mut live = resolved.stream(&Budget::new(1 << 20)).await?;
     // The file is known to be the same once its format description has come.
     loop {
         let chunk = live.next().await?.unwrap();
-        if chunk.events.iter().any(|range| kind(&chunk.buffer[range.start as usize..]) == FORMAT_DESCRIPTION) {
+        if chunk
+            .events
+            .iter()
+            .any(|range| kind(&chunk.buffer[range.start as usize..]) == FORMAT_DESCRIPTION)
+        {
             return Ok(());
         }
     }
@@ -256,7 +326,12 @@ fn a_checkpoint_goes_on_only_on_its_own_source() {
     for flavour in Flavour::ALL {
         let server = server(flavour, &[]);
         server.execute("CREATE DATABASE mark_a");
-        let checkpoint = run(async { resolve(&options(&server, r#""latest""#)).await.unwrap().checkpoint });
+        let checkpoint = run(async {
+            resolve(&options(&server, r#""latest""#))
+                .await
+                .unwrap()
+                .checkpoint
+        });
         server.execute("CREATE DATABASE mark_b");
         run(async { resume(&server, &checkpoint).await.unwrap() });
 
@@ -291,21 +366,34 @@ fn a_checkpoint_goes_on_only_on_its_own_source() {
 
 #[test]
 fn a_source_that_was_reset_is_noticed_although_names_and_sizes_fit() {
-    for (flavour, reset) in
-        [(Flavour::MySql97, "RESET BINARY LOGS AND GTIDS"), (Flavour::MariaDb1011, "RESET MASTER")]
-    {
+    for (flavour, reset) in [
+        (Flavour::MySql97, "RESET BINARY LOGS AND GTIDS"),
+        (Flavour::MariaDb1011, "RESET MASTER"),
+    ] {
         let server = server(flavour, &[]);
         server.execute(reset);
-        let checkpoint = run(async { resolve(&options(&server, r#""latest""#)).await.unwrap().checkpoint });
+        let checkpoint = run(async {
+            resolve(&options(&server, r#""latest""#))
+                .await
+                .unwrap()
+                .checkpoint
+        });
         // Another file of that name, begun in another second, and longer than the first.
         crate::support::wait_until("another second has begun", super::WAIT_MAX, || {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+            let now = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .unwrap()
+                .as_secs();
             now > u64::from(checkpoint.format_description_timestamp)
         });
         server.execute(reset);
         server.execute("CREATE DATABASE mark_a");
         assert_eq!(&*checkpoint.coordinates.file, server.coordinates().0);
         let error = run(async { resume(&server, &checkpoint).await.unwrap_err() });
-        assert!(matches!(error, SourceError::Rebuilt { .. }), "{}", chain(&error));
+        assert!(
+            matches!(error, SourceError::Rebuilt { .. }),
+            "{}",
+            chain(&error)
+        );
     }
 }

@@ -6,20 +6,34 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 use rowtap::source::{Budget, Class, EventSource, Live, SourceError};
 
-use super::{WAIT_MAX, chain, contains, kind, options, options_with, receive_until, resolve, run, server};
+use super::{
+    WAIT_MAX, chain, contains, kind, options, options_with, receive_until, resolve, run, server,
+};
 use crate::support::{Flavour, Server};
 
 const HEARTBEAT: u8 = 27;
 
 async fn stream(server: &Server, extra: &str, budget: &Budget) -> Live {
     let options = options_with(server, &format!(r#","start":"latest"{extra}"#));
-    resolve(&options).await.unwrap().stream(budget).await.unwrap()
+    resolve(&options)
+        .await
+        .unwrap()
+        .stream(budget)
+        .await
+        .unwrap()
 }
 
 /// Stops or continues the server's process, as a machine that hangs does.
 fn signal(server: &Server, name: &str) {
-    let pid = std::fs::read_to_string(server.datadir().parent().unwrap().join("server.pid")).unwrap();
-    assert!(Command::new("kill").args([name, pid.trim()]).status().unwrap().success());
+    let pid =
+        std::fs::read_to_string(server.datadir().parent().unwrap().join("server.pid")).unwrap();
+    assert!(
+        Command::new("kill")
+            .args([name, pid.trim()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 async fn failure(live: &mut Live) -> SourceError {
@@ -31,7 +45,9 @@ async fn failure(live: &mut Live) -> SourceError {
             }
         }
     };
-    tokio::time::timeout(WAIT_MAX, failing).await.expect("the stream fails")
+    tokio::time::timeout(WAIT_MAX, failing)
+        .await
+        .expect("the stream fails")
 }
 
 #[test]
@@ -47,10 +63,15 @@ fn heartbeats_keep_an_idle_stream() {
                 let chunk = live.next().await.unwrap().unwrap();
                 assert!(chunk.drained || !chunk.events.is_empty());
                 for range in &chunk.events {
-                    heartbeats += u32::from(kind(&chunk.buffer[range.start as usize..]) == HEARTBEAT);
+                    heartbeats +=
+                        u32::from(kind(&chunk.buffer[range.start as usize..]) == HEARTBEAT);
                 }
             }
-            assert!(heartbeats >= 10, "{heartbeats} heartbeats in {:?}", begun.elapsed());
+            assert!(
+                heartbeats >= 10,
+                "{heartbeats} heartbeats in {:?}",
+                begun.elapsed()
+            );
         });
     }
 }
@@ -70,7 +91,11 @@ fn a_source_that_hangs_is_given_up_after_the_timeout() {
             assert!(matches!(error, SourceError::Silent(_)), "{}", chain(&error));
             assert!(error.is_transient());
             assert_eq!(error.class(), Class::Unreachable);
-            assert!(begun.elapsed() >= Duration::from_millis(1200), "after {:?}", begun.elapsed());
+            assert!(
+                begun.elapsed() >= Duration::from_millis(1200),
+                "after {:?}",
+                begun.elapsed()
+            );
         });
     }
 }
@@ -98,13 +123,22 @@ fn a_killed_or_stopped_source_may_come_back() {
 fn an_event_of_40_mb_arrives_whole() {
     const MEGABYTES: usize = 40;
     for flavour in Flavour::ALL {
-        let server = server(flavour, &["--max-allowed-packet=128M", "--innodb-redo-log-capacity=512M"][..if_mysql(flavour)]);
+        let server = server(
+            flavour,
+            &[
+                "--max-allowed-packet=128M",
+                "--innodb-redo-log-capacity=512M",
+            ][..if_mysql(flavour)],
+        );
         server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b LONGBLOB)");
         run(async {
             // Smaller than the event, which is then admitted alone.
             let budget = Budget::new(8 << 20);
             let mut live = stream(&server, "", &budget).await;
-            server.execute(&format!("INSERT INTO d.t VALUES (1, REPEAT('x', {}))", MEGABYTES << 20));
+            server.execute(&format!(
+                "INSERT INTO d.t VALUES (1, REPEAT('x', {}))",
+                MEGABYTES << 20
+            ));
             let events = receive_until(&mut live, |event| kind(event) == 16).await;
             let largest = events.iter().max_by_key(|event| event.len()).unwrap();
             assert!(largest.len() > MEGABYTES << 20);
@@ -135,7 +169,11 @@ fn the_budget_holds_the_stream_back_and_a_dropped_wait_loses_nothing() {
         let mut live = stream(&server, "", &budget).await;
         let mut client = server.connect();
         for a in 0..ROWS {
-            client.query_drop(format!("INSERT INTO d.t VALUES ({a}, CONCAT('row {a} ', REPEAT('x', 8000)))")).unwrap();
+            client
+                .query_drop(format!(
+                    "INSERT INTO d.t VALUES ({a}, CONCAT('row {a} ', REPEAT('x', 8000)))"
+                ))
+                .unwrap();
         }
         let mut held = Vec::new();
         // Nothing is given back: the stream comes to rest below the budget, also where its wait is given up and resumed.
@@ -143,10 +181,16 @@ fn the_budget_holds_the_stream_back_and_a_dropped_wait_loses_nothing() {
             held.push(chunk.unwrap().unwrap());
         }
         let bytes: usize = held.iter().map(|chunk| chunk.buffer.len()).sum();
-        assert!(bytes <= BUDGET as usize && bytes + budget.bytes_free() == BUDGET as usize, "{bytes} bytes are held");
+        assert!(
+            bytes <= BUDGET as usize && bytes + budget.bytes_free() == BUDGET as usize,
+            "{bytes} bytes are held"
+        );
         let mut events = Vec::new();
         for chunk in held.drain(..) {
-            let ranges = chunk.events.iter().map(|range| range.start as usize..range.end as usize);
+            let ranges = chunk
+                .events
+                .iter()
+                .map(|range| range.start as usize..range.end as usize);
             events.extend(ranges.map(|range| chunk.buffer[range].to_vec()));
         }
         let last = format!("row {} ", ROWS - 1);
@@ -172,16 +216,29 @@ fn row_name(event: &[u8]) -> Option<String> {
 fn a_purge_under_a_running_stream_is_no_jump() {
     // The server keeps the file that is being read, so the stream is only refused when it comes back.
     let server = server(Flavour::MySql97, &[]);
-    let checkpoint = run(async { resolve(&options(&server, r#""latest""#)).await.unwrap().checkpoint });
+    let checkpoint = run(async {
+        resolve(&options(&server, r#""latest""#))
+            .await
+            .unwrap()
+            .checkpoint
+    });
     server.execute("FLUSH BINARY LOGS; FLUSH BINARY LOGS");
     let (newest, _) = server.coordinates();
     server.execute(&format!("PURGE BINARY LOGS TO '{newest}'"));
     let error = run(async {
-        rowtap::source::resolve(&options(&server, r#""earliest""#), &super::identity(1), Some(checkpoint))
-            .await
-            .unwrap_err()
+        rowtap::source::resolve(
+            &options(&server, r#""earliest""#),
+            &super::identity(1),
+            Some(checkpoint),
+        )
+        .await
+        .unwrap_err()
     });
-    assert!(matches!(error, SourceError::Purged { .. }), "{}", chain(&error));
+    assert!(
+        matches!(error, SourceError::Purged { .. }),
+        "{}",
+        chain(&error)
+    );
     assert_eq!(error.class(), Class::Refused);
     assert!(error.to_string().contains(&newest), "{error}");
 }
