@@ -14,9 +14,9 @@
 //! | [`source`] | where events come from | the source server |
 //! | [`encode`] | batches to bytes of an output format | no |
 //! | [`sink`] | where changes go, and what is durable there | Kafka, files |
-//! | `pipeline` | one connector from source to sink, and its one retry loop | tasks and threads |
-//! | `config` | connector files | files, environment |
-//! | `http` | health, metrics and status pages | a loopback socket |
+//! | [`pipeline`] | one connector from source to sink, and its one retry loop | tasks and threads |
+//! | [`config`] | connector files | files, environment |
+//! | [`http`] | health, metrics and status pages | a loopback socket |
 //! | `cli` | one file per command | the terminal |
 //!
 //! [`metrics`] and [`fault`] are leaves: counters that any impure module may use, and planted faults for the tests.
@@ -30,6 +30,7 @@ pub mod filter;
 pub mod http;
 pub mod metrics;
 pub mod mysql;
+pub mod pipeline;
 pub mod row;
 pub mod sink;
 pub mod source;

@@ -332,14 +332,19 @@ impl Statement {
             .map(|object| &object.name)
     }
 
-    /// Judges it by the objects it names: by its tables, kept if any is kept; without tables by its databases; accounts
-    /// and administration as changes of the database `mysql`. Of an unknown statement this says nothing of use.
+    /// Judges it by the objects it names: by its tables, kept if any is kept; without tables by its database; accounts
+    /// and administration as changes of the database `mysql`. Kept if what it acts on is not to be seen in it.
     pub fn verdict(&self, rules: &Rules) -> Verdict {
         if let Some(verdict) = rules.tables(self.tables()) {
             return verdict;
         }
-        let database = self.objects.first().map(|object| &object.name.database);
-        rules.database(database.map_or("mysql", |name| name))
+        if let Some(object) = self.objects.first() {
+            return rules.database(&object.name.database);
+        }
+        match self.kind {
+            StatementKind::Account | StatementKind::Administration => rules.database("mysql"),
+            _ => rules.unnamed(),
+        }
     }
 }
 

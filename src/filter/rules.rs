@@ -147,6 +147,20 @@ impl Rules {
         judgement.verdict
     }
 
+    /// Judges a statement that does not say what it acts on: kept, for nothing says that a rule rejects it.
+    pub fn unnamed(&self) -> Verdict {
+        Verdict {
+            keep: true,
+            published: TableName::new("", ""),
+            rewrite: None,
+            stages: vec![Decision {
+                stage: Stage::Table,
+                pass: true,
+                reason: Reason::NothingNamed,
+            }],
+        }
+    }
+
     /// Renames the database and asks the system stage.
     fn open(&self, database: &str, table: &str) -> Judgement<'_> {
         let rewrite = self

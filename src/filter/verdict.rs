@@ -50,6 +50,8 @@ pub enum Reason {
     NotNamed(Vec<Key>),
     /// It is a system database, and no rule names it literally.
     SystemDatabase,
+    /// The statement names nothing that rules could be asked about.
+    NothingNamed,
 }
 
 /// A rule as written.
@@ -85,7 +87,10 @@ impl Verdict {
     pub fn rule(&self) -> Option<&Rule> {
         match &self.stages.last()?.reason {
             Reason::Matched(rule) => Some(rule),
-            Reason::NoRules | Reason::NotNamed(_) | Reason::SystemDatabase => None,
+            Reason::NoRules
+            | Reason::NotNamed(_)
+            | Reason::SystemDatabase
+            | Reason::NothingNamed => None,
         }
     }
 }
@@ -141,6 +146,7 @@ impl fmt::Display for Reason {
                 Ok(())
             }
             Self::SystemDatabase => f.write_str("a system database that no rule names literally"),
+            Self::NothingNamed => f.write_str("nothing is named"),
         }
     }
 }

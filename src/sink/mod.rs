@@ -1,11 +1,60 @@
 //! Where changes go, and what is durable there.
+//!
+//! | sink | promise |
+//! |---|---|
+//! | [`File`] | once, for a reader of the manifest, whose last valid line is the checkpoint |
+//! | `Kafka` | at least once: after a crash a topic repeats from a group's first row, in order per key |
+//! | [`Stdout`], [`Blackhole`] | none: what was written is the reader's affair |
+
+mod blackhole;
+mod error;
+mod file;
+mod folder;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod manifest;
+mod series;
+mod stdout;
 
 use std::future::Future;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::change::Checkpoint;
 use crate::encode::Encode;
 use crate::row::Table;
+
+pub use blackhole::{Blackhole, Options as BlackholeOptions};
+pub use error::SinkError;
+pub use file::{File, Options as FileOptions};
+#[cfg(feature = "kafka")]
+pub use kafka::{Compression, Kafka, Options as KafkaOptions};
+pub use stdout::{Options as StdoutOptions, Stdout};
+
+/// The `[sink]` section of a connector.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Options {
+    /// A Kafka cluster.
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaOptions),
+    /// A folder of files.
+    File(FileOptions),
+    /// The standard output.
+    Stdout(StdoutOptions),
+    /// Nowhere.
+    Blackhole(BlackholeOptions),
+}
+
+/// What records look like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Debezium's envelope with lossless, readable values.
+    #[default]
+    Json,
+}
 
 /// A place where records are kept.
 ///
@@ -46,14 +95,12 @@ pub type PlanOf<S> = <<S as Sink>::Encoder as Encode>::Plan;
 /// The block type of a sink's encoder.
 pub type BlockOf<S> = <<S as Sink>::Encoder as Encode>::Block;
 
-/// Why a sink failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SinkError {}
-
-impl SinkError {
-    /// Whether the same write may succeed later.
-    pub fn is_transient(&self) -> bool {
-        false
+/// Runs what blocks on a thread where that harms nobody. A dropped future leaves the work running to its end.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
+) -> Result<T, SinkError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
     }
 }

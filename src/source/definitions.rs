@@ -46,13 +46,38 @@ impl Definitions {
                 Err(error) => return Err(error),
             }
         }
-        let mut session = Session::open(&self.options).await?;
-        session.ask("SET NAMES utf8mb4").await?;
-        show_generated_keys(&mut session).await?;
+        let mut session = self.open().await?;
         let definition = read(&mut session, table).await?;
         self.session = Some(session);
         Ok(definition)
     }
+
+    /// Reads how every table is defined now that the account sees, those of the server itself left out.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn read_all(&mut self) -> Result<Known, SourceError> {
+        let mut session = self.open().await?;
+        let known = read_all(&mut session).await?;
+        self.session = Some(session);
+        Ok(known)
+    }
+
+    async fn open(&self) -> Result<Session, SourceError> {
+        let mut session = Session::open(&self.options).await?;
+        session.ask("SET NAMES utf8mb4").await?;
+        show_generated_keys(&mut session).await?;
+        Ok(session)
+    }
+}
+
+/// What [`Definitions::read_all`] found.
+#[derive(Debug)]
+pub struct Known {
+    /// Every table that the account sees, those of the server itself left out.
+    pub tables: HashMap<TableName, Definition>,
+    /// Where the source's binlog ended when all was read.
+    pub end: Coordinates,
 }
 
 /// Generated invisible primary keys are in every row image, yet a server may be set to leave them out of
@@ -72,24 +97,60 @@ async fn show_generated_keys(session: &mut Session) -> Result<(), SourceError> {
 }
 
 async fn read(session: &mut Session, table: &TableName) -> Result<Option<Definition>, SourceError> {
+    let known = read_where(session, &is_table(table)).await?;
+    Ok(known.tables.into_values().next())
+}
+
+async fn read_all(session: &mut Session) -> Result<Known, SourceError> {
+    read_where(
+        session,
+        "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')",
+    )
+    .await
+}
+
+async fn read_where(session: &mut Session, condition: &str) -> Result<Known, SourceError> {
     let read_from = end_of_binlog(session).await?;
-    let Some(engine) = engine(session, table).await? else {
-        return Ok(None);
-    };
-    let columns = columns(session, table).await?;
-    let key = key(session, table, &columns).await?;
-    let transactional = transactional(session, &engine).await?;
-    let read_to = end_of_binlog(session).await?;
-    if columns.is_empty() {
-        return Ok(None);
+    let engines = engines(session).await?;
+    let mut columns = columns(session, condition).await?;
+    let mut keys = keys(session, condition).await?;
+    let mut tables = HashMap::new();
+    for (table, engine) in base_tables(session, condition).await? {
+        let Some(columns) = columns.remove(&table) else {
+            continue;
+        };
+        let places: HashMap<&str, usize> = columns
+            .iter()
+            .enumerate()
+            .map(|(place, column)| (&*column.name, place))
+            .collect();
+        let named = keys.remove(&table).unwrap_or_default();
+        let key = named
+            .iter()
+            .filter_map(|name| places.get(&**name).copied())
+            .collect::<Vec<usize>>();
+        if key.len() != named.len() {
+            // A DDL came between the statements; what was read belongs to no moment.
+            continue;
+        }
+        let transactional = engines.get(&engine.to_ascii_uppercase()).copied();
+        let (read_from, read_to) = (read_from.clone(), read_from.clone());
+        tables.insert(
+            table,
+            Definition {
+                columns,
+                key,
+                transactional,
+                read_from,
+                read_to,
+            },
+        );
     }
-    Ok(Some(Definition {
-        columns,
-        key,
-        transactional,
-        read_from,
-        read_to,
-    }))
+    let end = end_of_binlog(session).await?;
+    for definition in tables.values_mut() {
+        definition.read_to = end.clone();
+    }
+    Ok(Known { tables, end })
 }
 
 async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError> {
@@ -99,94 +160,90 @@ async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError
         .ok_or(SourceError::BinlogOff)
 }
 
-/// The table's engine, empty if it has none; `None` if this is no table.
-async fn engine(session: &mut Session, table: &TableName) -> Result<Option<String>, SourceError> {
+/// The tables that have rows of their own, and their engines.
+async fn base_tables(
+    session: &mut Session,
+    condition: &str,
+) -> Result<Vec<(TableName, String)>, SourceError> {
     let answer = session
         .ask(&format!(
-            "SELECT TABLE_TYPE AS type, ENGINE AS engine FROM information_schema.TABLES WHERE {}",
-            is_table(table)
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_TYPE \
+             IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {condition}"
         ))
         .await?;
-    Ok(answer.first().and_then(|row| match row.text("type") {
-        Some("BASE TABLE" | "SYSTEM VERSIONED") => {
-            Some(row.text("engine").unwrap_or_default().to_owned())
-        }
-        Some(_) | None => None,
-    }))
+    answer
+        .rows()
+        .map(|row| {
+            let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+            Ok((table, row.text("engine").unwrap_or_default().to_owned()))
+        })
+        .collect()
 }
 
 async fn columns(
     session: &mut Session,
-    table: &TableName,
-) -> Result<Vec<ColumnDefinition>, SourceError> {
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<ColumnDefinition>>, SourceError> {
     let answer = session
         .ask(&format!(
-            "SELECT COLUMN_NAME AS name, DATA_TYPE AS data_type, COLUMN_TYPE AS column_type, CHARACTER_SET_NAME AS charset, \
-             IS_NULLABLE AS nullable FROM information_schema.COLUMNS WHERE {} ORDER BY ORDINAL_POSITION",
-            is_table(table)
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, DATA_TYPE AS data_type, COLUMN_TYPE AS \
+             column_type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable FROM information_schema.COLUMNS WHERE \
+             {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
         ))
         .await?;
-    answer
-        .rows()
-        .map(|row| {
-            let column_type = row.expect("column_type")?;
-            Ok(ColumnDefinition {
-                name: row.expect("name")?.into(),
-                data_type: row.expect("data_type")?.to_ascii_lowercase().into(),
-                column_type: column_type.into(),
-                unsigned: is_unsigned(column_type),
-                charset: row.text("charset").map(Into::into),
-                labels: labels(column_type).unwrap_or_default(),
-                nullable: row.expect("nullable")?.eq_ignore_ascii_case("YES"),
-            })
-        })
-        .collect()
+    let mut tables: HashMap<TableName, Vec<ColumnDefinition>> = HashMap::new();
+    for row in answer.rows() {
+        let column_type = row.expect("column_type")?;
+        let column = ColumnDefinition {
+            name: row.expect("name")?.into(),
+            data_type: row.expect("data_type")?.to_ascii_lowercase().into(),
+            column_type: column_type.into(),
+            unsigned: is_unsigned(column_type),
+            charset: row.text("charset").map(Into::into),
+            labels: labels(column_type).unwrap_or_default(),
+            nullable: row.expect("nullable")?.eq_ignore_ascii_case("YES"),
+        };
+        tables
+            .entry(TableName::new(row.expect("db")?, row.expect("tab")?))
+            .or_default()
+            .push(column);
+    }
+    Ok(tables)
 }
 
-/// Indexes of the primary key's columns, in key order.
-async fn key(
+/// The names of the primary keys' columns, in key order.
+async fn keys(
     session: &mut Session,
-    table: &TableName,
-    columns: &[ColumnDefinition],
-) -> Result<Vec<usize>, SourceError> {
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<Box<str>>>, SourceError> {
     let answer = session
         .ask(&format!(
-            "SELECT COLUMN_NAME AS name FROM information_schema.STATISTICS WHERE {} AND INDEX_NAME = 'PRIMARY' ORDER BY \
-             SEQ_IN_INDEX",
-            is_table(table)
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name FROM information_schema.STATISTICS WHERE \
+             {condition} AND INDEX_NAME = 'PRIMARY' ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX"
         ))
         .await?;
-    let places: HashMap<&str, usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(place, column)| (column.name.as_ref(), place))
-        .collect();
-    answer
-        .rows()
-        .map(|row| {
-            let name = row.expect("name")?;
-            places
-                .get(name)
-                .copied()
-                .ok_or_else(|| answer.lacks("column of the primary key"))
-        })
-        .collect()
+    let mut keys: HashMap<TableName, Vec<Box<str>>> = HashMap::new();
+    for row in answer.rows() {
+        let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+        keys.entry(table)
+            .or_default()
+            .push(row.expect("name")?.into());
+    }
+    Ok(keys)
 }
 
-async fn transactional(session: &mut Session, engine: &str) -> Result<Option<bool>, SourceError> {
+/// The engines, in upper case, and whether they take part in transactions.
+async fn engines(session: &mut Session) -> Result<HashMap<String, bool>, SourceError> {
     let answer = session
         .ask(
             "SELECT ENGINE AS engine, TRANSACTIONS AS transactions FROM information_schema.ENGINES",
         )
         .await?;
-    let found = answer
-        .rows()
-        .find(|row| {
-            row.text("engine")
-                .is_some_and(|name| name.eq_ignore_ascii_case(engine))
-        })
-        .and_then(|row| row.text("transactions"));
-    Ok(found.map(|transactions| transactions.eq_ignore_ascii_case("YES")))
+    let engines = answer.rows().filter_map(|row| {
+        let transactional = row.text("transactions")?.eq_ignore_ascii_case("YES");
+        Some((row.text("engine")?.to_ascii_uppercase(), transactional))
+    });
+    Ok(engines.collect())
 }
 
 fn is_table(table: &TableName) -> String {

@@ -25,7 +25,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 pub use budget::{Budget, Charge};
-pub use definitions::Definitions;
+pub use definitions::{Definitions, Known};
 pub use error::{Class, SourceError};
 pub use options::Options;
 pub use preflight::Facts;

@@ -201,6 +201,10 @@ fn verdicts_go_by_the_objects_named() {
         ("CREATE DATABASE a", true),
         ("CREATE DATABASE b", false),
         ("CREATE USER u", false),
+        ("INSTALL PLUGIN p SONAME 'p.so'", false),
+        // What the function writes is not to be seen, so it must not get lost.
+        ("SELECT f()", true),
+        ("CALL p()", true),
         ("INSERT INTO a.t VALUES (1)", true),
         ("INSERT INTO t VALUES (1)", false),
     ] {

@@ -23,10 +23,11 @@ impl Default for Settings {
 }
 
 /// What becomes of a changed key whose update does not hold the whole row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartialKeyChange {
     /// Encoding fails.
+    #[default]
     Fail,
     /// The record under the new key holds what is known, and is marked as partial.
     Mark,

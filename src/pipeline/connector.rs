@@ -1,0 +1,41 @@
+//! What a connector is made of, and how far it is to run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::binlog::{Coordinates, GtidSet};
+use crate::{filter, sink, source};
+
+/// One configured stream.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    /// Its name: the stem of its file.
+    pub name: String,
+    /// Where changes come from.
+    pub source: source::Options,
+    /// Which changes go on.
+    pub filter: filter::Options,
+    /// Where they go.
+    pub sink: sink::Options,
+    /// The folder that holds the connector's own state folder.
+    pub state_dir: PathBuf,
+    /// Bytes that input, encoded blocks and the sink's queue may take together.
+    pub memory_max: u64,
+    /// How often the checkpoint is made durable while changes flow.
+    pub checkpoint_interval: Duration,
+}
+
+/// How far a run goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Until it is stopped.
+    Forever,
+    /// To the source's end as it was when the run began.
+    Once,
+    /// To the first group boundary at or behind these coordinates.
+    UntilCoordinates(Coordinates),
+    /// Until every GTID of the set was seen.
+    UntilGtids(GtidSet),
+    /// To the first group that began at or after this time, in seconds since 1970.
+    UntilTime(u32),
+}

@@ -1,0 +1,188 @@
+//! One run of a connector: from its checkpoint until it is stopped, reaches its goal or fails.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::decode::Decode;
+use super::deliver::{Deliver, Pool};
+use super::{Connector, Mode, PipelineError};
+use crate::binlog::Coordinates;
+use crate::change::{self, Assembler, Checkpoint, Origin, Until};
+use crate::filter::Rules;
+use crate::metrics;
+use crate::sink::Sink;
+use crate::source::{self, Budget, Chunk, Definitions, EventSource as _, Live};
+use crate::state::{Folder, Identity};
+
+/// Chunks that wait between receiver and decoder.
+const CHUNKS_MAX: usize = 16;
+/// Batches that wait between decoder and encoders.
+const BATCHES_MAX: usize = 4;
+/// Bytes of a batch at which it leaves.
+const BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of events without rows at which the checkpoint moves.
+const IDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What all runs of a connector share.
+pub(super) struct Context<'a> {
+    pub(super) connector: &'a Connector,
+    pub(super) mode: &'a Mode,
+    pub(super) folder: &'a Arc<Folder>,
+    pub(super) metrics: &'a Arc<metrics::Connector>,
+    pub(super) pool: &'a Pool,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Context<'_> {
+    /// Streams until the stop token, the goal or a failure.
+    ///
+    /// # Errors
+    /// The first failure of any stage.
+    pub(super) async fn run<S: Sink + 'static>(&self, mut sink: S) -> Result<(), PipelineError> {
+        let from = self.resume_from(&mut sink).await?;
+        let identity = self.identity()?;
+        let mut definitions = Definitions::new(self.connector.source.clone());
+        let known = definitions.read_all().await?;
+        let resolved = source::resolve(&self.connector.source, &identity, from).await?;
+        let start = resolved.checkpoint.clone();
+        let facts = resolved.facts.clone();
+        let rules = Rules::compile(
+            &self.connector.filter,
+            facts.flavour,
+            facts.lower_case_table_names,
+        )?;
+        // The start is settled before the first event, so that a crash does not resolve `latest` anew.
+        sink.commit(&start).await?;
+        self.folder.save(&start)?;
+        self.metrics.committed(&start);
+
+        let settings = change::Settings {
+            origin: Arc::new(Origin {
+                connector: self.connector.name.as_str().into(),
+                flavour: facts.flavour,
+                server_uuid: facts.server_uuid,
+                server_id: facts.server_id,
+            }),
+            server_id: identity.server_id,
+            rules,
+            skips_groups: resolved.skips_groups,
+            until: until(self.mode, &known.end),
+            batch_bytes_max: BATCH_BYTES_MAX,
+            hold_bytes_max: usize::try_from(self.connector.memory_max / 2).unwrap_or(usize::MAX),
+            idle_bytes_max: IDLE_BYTES_MAX,
+        };
+        let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
+        let live = resolved.stream(&budget).await?;
+        self.metrics.streaming();
+        let assembler = Assembler::new(settings, start, change::Definitions::new(known.tables));
+        self.stages(live, assembler, definitions, sink).await
+    }
+
+    async fn stages<S: Sink + 'static>(
+        &self,
+        live: Live,
+        assembler: Assembler,
+        definitions: Definitions,
+        sink: S,
+    ) -> Result<(), PipelineError> {
+        let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
+        let (batch_tx, batch_rx) = mpsc::channel(BATCHES_MAX);
+        let stop = self.stop.child_token();
+        let mut stages = JoinSet::new();
+        stages.spawn(receive(
+            live,
+            chunk_tx,
+            stop.clone(),
+            Arc::clone(self.metrics),
+        ));
+        let decode = Decode {
+            assembler,
+            chunks: chunk_rx,
+            batches: batch_tx,
+            definitions,
+            folder: Arc::clone(self.folder),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        stages.spawn_blocking(move || decode.run(&runtime));
+        let interval = self.connector.checkpoint_interval;
+        let deliver = Deliver::new(
+            sink,
+            Arc::clone(self.folder),
+            Arc::clone(self.metrics),
+            self.pool.clone(),
+            interval,
+        );
+        stages.spawn(deliver.run(batch_rx));
+
+        let mut outcome = Ok(());
+        while let Some(ended) = stages.join_next().await {
+            let ended =
+                ended.unwrap_or_else(|stopped| Err(PipelineError::Panic(stopped.to_string())));
+            if let Err(error) = ended {
+                // A closed neighbour is a consequence; the cause may arrive before or after it.
+                if !matches!(error, PipelineError::Closed) || outcome.is_ok() {
+                    outcome = match outcome {
+                        Err(first) if !matches!(first, PipelineError::Closed) => Err(first),
+                        _consequence => Err(error),
+                    };
+                }
+            }
+            // Whatever ended, the receiver has no reason to go on: its neighbours drain and follow.
+            stop.cancel();
+        }
+        outcome
+    }
+
+    async fn resume_from<S: Sink>(
+        &self,
+        sink: &mut S,
+    ) -> Result<Option<Checkpoint>, PipelineError> {
+        let stored = sink.resume_point().await?;
+        let local = self.folder.checkpoint()?;
+        Ok(stored.or(local))
+    }
+
+    fn identity(&self) -> Result<Identity, PipelineError> {
+        let own = self.folder.identity()?;
+        let server_id = self
+            .connector
+            .source
+            .server_id
+            .map_or(own.server_id, std::num::NonZeroU32::get);
+        Ok(Identity { server_id, ..own })
+    }
+}
+
+/// The receive stage: chunks from the source until it ends, fails or is stopped.
+async fn receive(
+    mut live: Live,
+    chunks: mpsc::Sender<Chunk>,
+    stop: CancellationToken,
+    metrics: Arc<metrics::Connector>,
+) -> Result<(), PipelineError> {
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            chunk = live.next() => chunk?,
+        };
+        let Some(chunk) = chunk else { return Ok(()) };
+        metrics.received(chunk.buffer.len() as u64);
+        if chunks.send(chunk).await.is_err() {
+            return Err(PipelineError::Closed);
+        }
+    }
+}
+
+fn until(mode: &Mode, end: &Coordinates) -> Until {
+    match mode {
+        Mode::Forever => Until::Never,
+        Mode::Once => Until::Coordinates(end.clone()),
+        Mode::UntilCoordinates(coordinates) => Until::Coordinates(coordinates.clone()),
+        Mode::UntilGtids(set) => Until::Gtids(set.clone()),
+        Mode::UntilTime(time) => Until::Time(*time),
+    }
+}

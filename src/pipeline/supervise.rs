@@ -1,0 +1,163 @@
+//! The one retry loop: each connector on its own, a failed run started again from its checkpoint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span, warn};
+
+use super::deliver::Pool;
+use super::run::Context;
+use super::{Connector, Mode, PipelineError};
+use crate::change::{Checkpoint, Ledger};
+use crate::metrics;
+use crate::sink;
+use crate::state::Folder;
+
+/// The first wait after a retry at once has failed too; it doubles up to `source_connect_retry`.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// How a connector ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its name.
+    pub connector: String,
+    /// What it did over all its runs.
+    pub ledger: Ledger,
+    /// Why it ended; `Ok` when it was stopped or reached its goal.
+    pub result: Result<(), PipelineError>,
+}
+
+/// Runs connectors side by side until each has ended; one that fails for good leaves the others running.
+pub async fn run(
+    connectors: Vec<Connector>,
+    mode: Mode,
+    registry: Arc<metrics::Registry>,
+    stop: CancellationToken,
+) -> Vec<Ended> {
+    let pool = Pool::new();
+    let mut tasks = JoinSet::new();
+    for connector in connectors {
+        let (mode, pool, stop) = (mode.clone(), pool.clone(), stop.clone());
+        let metrics = registry.connector(&connector.name);
+        let span = info_span!("connector", name = %connector.name);
+        let task = async move {
+            let result = supervise(&connector, &mode, &metrics, &pool, &stop).await;
+            let result = result.and_then(|()| balanced(&metrics.ledger()));
+            match &result {
+                Ok(()) => metrics.stopped(),
+                Err(error) => metrics.failed(error),
+            }
+            Ended {
+                connector: connector.name,
+                ledger: metrics.ledger(),
+                result,
+            }
+        };
+        tasks.spawn(task.instrument(span));
+    }
+    tasks.join_all().await
+}
+
+/// The last check of a run that ended well: every event is accounted for.
+fn balanced(ledger: &Ledger) -> Result<(), PipelineError> {
+    match ledger.imbalance() {
+        0 => Ok(()),
+        by => Err(PipelineError::Imbalance {
+            by,
+            ledger: *ledger,
+        }),
+    }
+}
+
+async fn supervise(
+    connector: &Connector,
+    mode: &Mode,
+    metrics: &Arc<metrics::Connector>,
+    pool: &Pool,
+    stop: &CancellationToken,
+) -> Result<(), PipelineError> {
+    let folder = Arc::new(Folder::open(&connector.state_dir, &connector.name)?);
+    let context = Context {
+        connector,
+        mode,
+        folder: &folder,
+        metrics,
+        pool,
+        stop,
+    };
+    let mut failures = 0;
+    let mut progress: Option<Checkpoint> = None;
+    loop {
+        let failed = match run_once(&context).await {
+            Ok(()) => return Ok(()),
+            Err(failed) if failed.is_transient() => failed,
+            Err(failed) => return Err(failed),
+        };
+        let reached = folder.checkpoint()?;
+        if reached != progress {
+            failures = 0;
+            progress = reached;
+        }
+        failures += 1;
+        let failures_max = connector.source.source_retry_count;
+        if failures_max != 0 && failures >= failures_max {
+            return Err(PipelineError::GaveUp {
+                failures,
+                last: Box::new(failed),
+            });
+        }
+        let wait = wait_before(failures, connector.source.source_connect_retry);
+        warn!(error = %metrics::one_line(&failed), failures, wait = ?wait, "run failed, starting again from the checkpoint");
+        metrics.retrying(&failed);
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn run_once(context: &Context<'_>) -> Result<(), PipelineError> {
+    let name = &context.connector.name;
+    let ended = match &context.connector.sink {
+        sink::Options::File(options) => context.run(sink::File::new(options.clone())).await,
+        #[cfg(feature = "kafka")]
+        sink::Options::Kafka(options) => {
+            context.run(sink::Kafka::new(options.clone(), name)?).await
+        }
+        sink::Options::Stdout(options) => context.run(sink::Stdout::new(options)).await,
+        sink::Options::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
+    };
+    match ended {
+        Err(error) if error.is_clean_end() => Ok(()),
+        ended => ended,
+    }
+}
+
+/// Nothing before the first retry, then 100 ms, doubling up to `longest`.
+fn wait_before(failures: u32, longest: Duration) -> Duration {
+    match failures.checked_sub(2) {
+        None => Duration::ZERO,
+        Some(doublings) => FIRST_WAIT
+            .saturating_mul(2_u32.saturating_pow(doublings))
+            .min(longest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_retry_comes_at_once_and_later_ones_wait_twice_as_long() {
+        let waits: Vec<u128> = (1..8)
+            .map(|n| wait_before(n, Duration::from_secs(1)).as_millis())
+            .collect();
+        assert_eq!(waits, [0, 100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(
+            wait_before(u32::MAX, Duration::from_secs(60)),
+            Duration::from_secs(60)
+        );
+    }
+}

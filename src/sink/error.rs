@@ -1,0 +1,288 @@
+//! What can go wrong at a target, with the fix as the last clause where a person can do something.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::row::TableName;
+
+/// Why a sink failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SinkError {
+    /// A file or folder of the target cannot be made, read or written.
+    #[error("cannot {action} {}, {}", path.display(), fix(source))]
+    Io {
+        /// What was tried: `create`, `write`.
+        action: &'static str,
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Data was written but the system could not make it durable. What a disk holds after that is unknown until the file
+    /// is read back by a new process, so this run does not try again.
+    #[error("cannot sync {}, check the disk and start again", path.display())]
+    Sync {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process writes to the same folder.
+    #[error("{} is held by another process, give each connector a folder of its own", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A manifest line other than a torn last one does not say what its checksum says it should.
+    #[error("{} line {line} is damaged ({reason}), restore the folder from a copy", path.display())]
+    ManifestLine {
+        /// The manifest.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There are data files, but no manifest that says how much of them counts.
+    #[error("{} is missing though {data_file} is there, restore it or empty the folder", path.display())]
+    ManifestMissing {
+        /// The manifest.
+        path: PathBuf,
+        /// One of the data files.
+        data_file: String,
+    },
+    /// A data file holds less than the manifest says, so somebody else cut or removed it.
+    #[error(
+        "{} holds {found} bytes though {recorded} were recorded, restore the file from a copy or give the connector an \
+         empty folder",
+        path.display()
+    )]
+    DataLost {
+        /// The file.
+        path: PathBuf,
+        /// Its length, 0 for a missing file.
+        found: u64,
+        /// Its length in the manifest.
+        recorded: u64,
+    },
+    /// `write` before the sink has a checkpoint to begin at, or a call after a failed one.
+    #[error("the sink is not open")]
+    NotOpen,
+    /// Whoever read the standard output went away, which is a clean end.
+    #[error("standard output was closed by its reader")]
+    OutputClosed,
+    /// The standard output cannot be written.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// An option whose value cannot be used.
+    #[error("{option} {reason}")]
+    Option {
+        /// The option's name.
+        option: String,
+        /// What is wrong with it, and what would be right.
+        reason: String,
+    },
+    /// No broker answered.
+    #[error(
+        "no answer from Kafka at {servers} within {wait_max:?} ({reason}), check bootstrap_servers and that it runs"
+    )]
+    KafkaUnreachable {
+        /// The bootstrap servers.
+        servers: String,
+        /// How long it was waited for.
+        wait_max: Duration,
+        /// What the client heard last.
+        reason: String,
+    },
+    /// Kafka was reached and does not let this client in.
+    #[error(
+        "Kafka at {servers} refuses the connection ({reason}), check security.protocol, sasl_* and ssl.* of the sink"
+    )]
+    KafkaRefused {
+        /// The bootstrap servers.
+        servers: String,
+        /// What it said.
+        reason: String,
+    },
+    /// Kafka acknowledged nothing for too long.
+    #[error(
+        "Kafka acknowledged none of {in_flight} records within delivery_timeout {wait_max:?} ({reason}), check its brokers"
+    )]
+    KafkaStalled {
+        /// Records that wait for their acknowledgement.
+        in_flight: u64,
+        /// How long it was waited for.
+        wait_max: Duration,
+        /// What the client heard last.
+        reason: String,
+    },
+    /// A record was not taken, though it may be another time.
+    #[error("a record for topic {topic} was not taken ({reason})")]
+    KafkaTransient {
+        /// The topic.
+        topic: String,
+        /// What Kafka said.
+        reason: String,
+    },
+    /// A record was not taken and never will be.
+    #[error("a record for topic {topic} was rejected ({reason}), {fix}")]
+    KafkaRejected {
+        /// The topic.
+        topic: String,
+        /// What Kafka said.
+        reason: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// A record is larger than its topic takes.
+    #[error(
+        "a record of {bytes} bytes with a key of {key_bytes} bytes is too large for topic {topic} ({reason}), raise the \
+         topic's max.message.bytes and the broker's message.max.bytes, or lower batch.size in properties if only whole \
+         batches are too large"
+    )]
+    KafkaTooLarge {
+        /// The topic.
+        topic: String,
+        /// Key and value.
+        bytes: usize,
+        /// The key alone.
+        key_bytes: usize,
+        /// What Kafka said.
+        reason: String,
+    },
+    /// A topic could not be created.
+    #[error("cannot create topic {topic} ({reason}), {fix}")]
+    TopicNotCreated {
+        /// The topic.
+        topic: String,
+        /// What Kafka said.
+        reason: String,
+        /// What to do.
+        fix: &'static str,
+        /// Whether it may work another time.
+        transient: bool,
+    },
+    /// A topic was created but no broker leads it yet.
+    #[error("topic {topic} has no leader after {wait_max:?}, check the brokers")]
+    TopicNotReady {
+        /// The topic.
+        topic: String,
+        /// How long it was waited for.
+        wait_max: Duration,
+    },
+    /// Two tables have one topic, so that a reader could not tell them apart.
+    #[error(
+        "{first} and {second} both go to topic {topic}, filter one of them or rename it with replicate-rewrite-db"
+    )]
+    TopicCollision {
+        /// The topic.
+        topic: String,
+        /// Who has it already: a table, or the DDL statements.
+        first: String,
+        /// Who would get it too.
+        second: TableName,
+    },
+    /// A table's topic would have a name that Kafka does not allow.
+    #[error(
+        "topic {topic} of {table} has {length} characters and Kafka allows 249, choose a shorter prefix"
+    )]
+    TopicTooLong {
+        /// The topic.
+        topic: String,
+        /// The table.
+        table: TableName,
+        /// How long it is.
+        length: usize,
+    },
+}
+
+impl SinkError {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    pub(super) fn sync(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Sync { path, source }
+    }
+
+    /// Whether the same write may succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => is_full(source),
+            Self::KafkaUnreachable { .. }
+            | Self::KafkaStalled { .. }
+            | Self::KafkaTransient { .. }
+            | Self::TopicNotReady { .. } => true,
+            Self::TopicNotCreated { transient, .. } => *transient,
+            Self::Sync { .. }
+            | Self::Locked { .. }
+            | Self::ManifestLine { .. }
+            | Self::ManifestMissing { .. }
+            | Self::DataLost { .. }
+            | Self::NotOpen
+            | Self::OutputClosed
+            | Self::Output(_)
+            | Self::Option { .. }
+            | Self::KafkaRefused { .. }
+            | Self::KafkaRejected { .. }
+            | Self::KafkaTooLarge { .. }
+            | Self::TopicCollision { .. }
+            | Self::TopicTooLong { .. } => false,
+        }
+    }
+
+    /// Whether this is the end that the reader of the output asked for.
+    pub fn is_clean_end(&self) -> bool {
+        matches!(self, Self::OutputClosed)
+    }
+
+    /// The exit code of a run that ends with this error, transient ones left to the retry loop's own.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::OutputClosed => 0,
+            Self::NotOpen => 1,
+            Self::ManifestLine { .. } | Self::ManifestMissing { .. } | Self::DataLost { .. } => 65,
+            Self::KafkaRefused { .. }
+            | Self::KafkaRejected { .. }
+            | Self::KafkaTooLarge { .. }
+            | Self::TopicNotCreated { .. } => 69,
+            Self::Io { .. } | Self::Sync { .. } | Self::Output(_) => 73,
+            Self::KafkaUnreachable { .. }
+            | Self::KafkaStalled { .. }
+            | Self::KafkaTransient { .. }
+            | Self::TopicNotReady { .. } => 75,
+            Self::Locked { .. } => 76,
+            Self::Option { .. } | Self::TopicCollision { .. } | Self::TopicTooLong { .. } => 78,
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+fn fix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "let the user that runs rowtap do so",
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a folder that can be written",
+        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+            "choose another path, there is something else"
+        }
+        _ if is_full(error) => "free space on its disk",
+        _ => "check the disk",
+    }
+}

@@ -1,0 +1,119 @@
+//! JSON Lines files: each change once, for a reader of the manifest.
+//!
+//! The manifest's last valid line is the checkpoint, so data and checkpoint cannot fall apart. `schemas/state.md` tells
+//! readers how to trust it. File work runs off the async runtime: see `folder` for what is done there.
+
+use std::mem;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+use super::folder::Folder;
+use super::series::Rotation;
+use super::{Format, Sink, SinkError, off_the_runtime};
+use crate::change::Checkpoint;
+use crate::encode::{Lines, json};
+use crate::row::Table;
+
+/// The `[sink]` section with `type = "file"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// What the lines look like.
+    #[serde(default)]
+    pub format: Format,
+    /// Where the files go; created if missing, and nobody else's.
+    pub folder: PathBuf,
+    /// A file is closed when it has grown to this size.
+    #[serde(default = "rotate_bytes")]
+    pub rotate_bytes: ByteSize,
+    /// A file is closed when it is this old.
+    #[serde(
+        default = "rotate_interval",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub rotate_interval: Duration,
+}
+
+fn rotate_bytes() -> ByteSize {
+    ByteSize::mib(256)
+}
+
+fn rotate_interval() -> Duration {
+    Duration::from_secs(3600)
+}
+
+/// A folder of JSON Lines files.
+#[derive(Debug)]
+pub struct File {
+    options: Options,
+    /// `None` before `resume_point`, and for good after a failure: what is on the disk is then known only after reopening.
+    folder: Option<Folder>,
+}
+
+impl File {
+    /// Makes a sink; nothing is touched before `resume_point`.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            folder: None,
+        }
+    }
+
+    /// Runs blocking work on the folder, which travels with it and comes back only if all went well.
+    async fn blocking<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Folder) -> Result<T, SinkError> + Send + 'static,
+    ) -> Result<T, SinkError> {
+        let mut folder = self.folder.take().ok_or(SinkError::NotOpen)?;
+        let (folder, done) = off_the_runtime(move || {
+            let done = work(&mut folder)?;
+            Ok((folder, done))
+        })
+        .await?;
+        self.folder = Some(folder);
+        Ok(done)
+    }
+}
+
+impl Sink for File {
+    type Encoder = json::LinesEncoder;
+
+    fn encoder(&self) -> json::LinesEncoder {
+        json::LinesEncoder::new()
+    }
+
+    async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
+        self.folder = None;
+        let path = self.options.folder.clone();
+        let rotation = Rotation {
+            bytes: self.options.rotate_bytes.as_u64(),
+            interval: self.options.rotate_interval,
+        };
+        let folder = off_the_runtime(move || Folder::open(&path, rotation)).await?;
+        let checkpoint = folder.checkpoint().cloned();
+        self.folder = Some(folder);
+        Ok(checkpoint)
+    }
+
+    async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<json::Plan>, SinkError> {
+        Ok(Arc::new(json::Plan::new(Arc::clone(table), "".into())))
+    }
+
+    async fn write(&mut self, block: &mut Lines) -> Result<bool, SinkError> {
+        let lines = mem::take(block);
+        let (lines, is_full) = self
+            .blocking(move |folder| folder.write(&lines).map(|is_full| (lines, is_full)))
+            .await?;
+        *block = lines;
+        Ok(is_full)
+    }
+
+    async fn commit(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {
+        let upto = upto.clone();
+        self.blocking(move |folder| folder.commit(&upto)).await
+    }
+}

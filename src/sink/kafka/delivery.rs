@@ -1,0 +1,156 @@
+//! What the producer hears back: acknowledgements, failures, and what the brokers say when they do not answer.
+//!
+//! The counting unit is the cost of a record in bytes, so that one counter tells both what is settled and how full the
+//! queue is. Runs on librdkafka's polling thread.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::ProducerContext;
+use tokio::sync::Notify;
+use tracing::{debug, info, warn};
+
+/// The first record that was not taken.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) topic: String,
+    pub(super) code: RDKafkaErrorCode,
+    pub(super) bytes: usize,
+    pub(super) key_bytes: usize,
+}
+
+/// What a broker, or the way to it, said last.
+#[derive(Clone, Debug)]
+pub(super) struct Heard {
+    pub(super) code: RDKafkaErrorCode,
+    pub(super) reason: String,
+}
+
+/// Shared by the sink and the producer's polling thread.
+#[derive(Debug, Default)]
+pub(super) struct Context {
+    acknowledged: AtomicU64,
+    /// The sink sleeps until this much is acknowledged.
+    wanted: AtomicU64,
+    progress: Notify,
+    failure: OnceLock<Failure>,
+    heard: Mutex<Option<Heard>>,
+}
+
+/// Why waiting ended before its goal.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// A record failed for good.
+    Failed(Failure),
+    /// Nothing was acknowledged for the whole time.
+    Stalled,
+}
+
+impl Context {
+    /// Costs of all records acknowledged so far.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::Acquire)
+    }
+
+    /// Counts a record as settled.
+    pub(super) fn acknowledge(&self, cost: u64) {
+        let before = self.acknowledged.fetch_add(cost, Ordering::SeqCst);
+        let wanted = self.wanted.load(Ordering::SeqCst);
+        if before < wanted && before.saturating_add(cost) >= wanted {
+            self.progress.notify_one();
+        }
+    }
+
+    /// The first failure, if any.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.failure.get()
+    }
+
+    /// What was heard last, if anything.
+    pub(super) fn heard(&self) -> Option<Heard> {
+        self.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Waits until `goal` is acknowledged.
+    pub(super) async fn reach(&self, goal: u64, stall_max: Duration) -> Result<(), Trouble> {
+        loop {
+            let before = self.acknowledged();
+            // Either the polling thread sees the goal or this thread sees the counter: each writes, then reads the
+            // other's.
+            self.wanted.store(goal, Ordering::SeqCst);
+            if let Some(failure) = self.failure() {
+                return Err(Trouble::Failed(failure.clone()));
+            }
+            if self.acknowledged.load(Ordering::SeqCst) >= goal {
+                return Ok(());
+            }
+            let waited = tokio::time::timeout(stall_max, self.progress.notified()).await;
+            if waited.is_err() && self.acknowledged() == before && self.failure().is_none() {
+                return Err(Trouble::Stalled);
+            }
+        }
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => warn!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Notice => info!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                debug!(target: "librdkafka", facility, "{message}");
+            }
+        }
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error
+            .rdkafka_error_code()
+            .unwrap_or(RDKafkaErrorCode::Unknown);
+        debug!(target: "librdkafka", %code, reason, "error reported");
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        // That all brokers are down says less than why the last one is.
+        if code != RDKafkaErrorCode::AllBrokersDown || heard.is_none() {
+            *heard = Some(Heard {
+                code,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, cost: usize) {
+        match result {
+            Ok(_) => self.acknowledge(u64::try_from(cost).unwrap_or(u64::MAX)),
+            Err((error, message)) => {
+                let code = error
+                    .rdkafka_error_code()
+                    .unwrap_or(RDKafkaErrorCode::Unknown);
+                self.failure.get_or_init(|| Failure {
+                    topic: message.topic().to_owned(),
+                    code,
+                    bytes: message.payload_len() + message.key_len(),
+                    key_bytes: message.key_len(),
+                });
+                self.progress.notify_one();
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The options of a Kafka sink, and the client configuration that they make.
+//!
+//! What the promises rest on (acknowledgements, idempotence, partitioner, time limits) is set here and cannot be changed by
+//! `properties`. Follows librdkafka's CONFIGURATION.md.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::encode::json::PartialKeyChange;
+use crate::sink::{Format, SinkError};
+
+/// Kafka's own limit.
+pub(super) const TOPIC_CHARS_MAX: usize = 249;
+/// librdkafka's own limit of a record; what the broker takes is less and its own affair.
+const RECORD_BYTES_MAX: u32 = 1_000_000_000;
+/// As much as librdkafka allows: the sink counts its queue itself, so that one large record can pass alone.
+const LIBRARY_QUEUE_KBYTES: u32 = 2_147_483_647;
+const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// The `[sink]` section with `type = "kafka"`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// What the records look like.
+    #[serde(default)]
+    pub format: Format,
+    /// Where the cluster is found: `host:port`, several with commas.
+    pub bootstrap_servers: String,
+    /// What topics begin with; the connector's name if left out.
+    pub prefix: Option<String>,
+    /// Partitions of the topics that the sink creates. Never change those of a topic in use: keys would move.
+    #[serde(default = "partitions")]
+    pub partitions: NonZeroU16,
+    /// Replicas of the topics that the sink creates; the broker's default if left out.
+    pub replication_factor: Option<NonZeroU16>,
+    /// Whether a delete is followed by a record with the key and no value, so that compaction forgets the key.
+    #[serde(default = "tombstones")]
+    pub tombstones: bool,
+    /// What to do when a key changes and the image does not hold the whole row.
+    #[serde(default)]
+    pub partial_key_change: PartialKeyChange,
+    /// The topic of DDL statements; the prefix if left out.
+    pub ddl_topic: Option<String>,
+    /// Settings of the topics that the sink creates, such as `retention.ms`.
+    #[serde(default)]
+    pub topic_config: BTreeMap<String, String>,
+    /// How batches are compressed.
+    #[serde(default)]
+    pub compression: Compression,
+    /// Records wait this long for others to share a request with.
+    #[serde(
+        default = "linger",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub linger: Duration,
+    /// Bytes of records that may wait for their acknowledgement; a larger record waits alone.
+    #[serde(default = "queue_bytes")]
+    pub queue_bytes: ByteSize,
+    /// The run ends when nothing was acknowledged for this long.
+    #[serde(
+        default = "delivery_timeout",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub delivery_timeout: Duration,
+    /// The password for SASL.
+    pub sasl_password: Option<SecretString>,
+    /// The password of the client certificate's key or keystore.
+    pub ssl_key_password: Option<SecretString>,
+    /// Properties of librdkafka: `security.protocol`, `sasl.*`, `ssl.*` and others.
+    #[serde(default)]
+    pub properties: BTreeMap<String, String>,
+}
+
+/// How batches are compressed on the way and in the topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// By gzip.
+    Gzip,
+    /// By Snappy.
+    Snappy,
+    /// By LZ4.
+    Lz4,
+    /// By Zstandard.
+    Zstd,
+}
+
+fn partitions() -> NonZeroU16 {
+    NonZeroU16::MIN
+}
+
+fn tombstones() -> bool {
+    true
+}
+
+fn linger() -> Duration {
+    Duration::from_millis(5)
+}
+
+fn queue_bytes() -> ByteSize {
+    ByteSize::mib(8)
+}
+
+fn delivery_timeout() -> Duration {
+    Duration::from_secs(120)
+}
+
+/// Secrets may stand in `properties` too, so that only their names are shown.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("format", &self.format)
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("prefix", &self.prefix)
+            .field("partitions", &self.partitions)
+            .field("replication_factor", &self.replication_factor)
+            .field("tombstones", &self.tombstones)
+            .field("partial_key_change", &self.partial_key_change)
+            .field("ddl_topic", &self.ddl_topic)
+            .field("topic_config", &self.topic_config)
+            .field("compression", &self.compression)
+            .field("linger", &self.linger)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("delivery_timeout", &self.delivery_timeout)
+            .field("properties", &self.properties.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a property may not be set: another option says it, or a promise rests on it.
+fn refusal(property: &str) -> Option<&'static str> {
+    Some(match property {
+        "bootstrap.servers" | "metadata.broker.list" => "is set by bootstrap_servers, use that",
+        "compression.type" | "compression.codec" => "is set by compression, use that",
+        "linger.ms" | "queue.buffering.max.ms" => "is set by linger, use that",
+        "queue.buffering.max.kbytes" | "queue.buffering.max.messages" => {
+            "is set by queue_bytes, use that"
+        }
+        "message.timeout.ms" | "delivery.timeout.ms" => "is set by delivery_timeout, use that",
+        "sasl.password" => "is a secret, use sasl_password or sasl_password_file",
+        "ssl.key.password" | "ssl.keystore.password" => {
+            "is a secret, use ssl_key_password or ssl_key_password_file"
+        }
+        "acks"
+        | "request.required.acks"
+        | "enable.idempotence"
+        | "enable.gapless.guarantee"
+        | "max.in.flight"
+        | "max.in.flight.requests.per.connection"
+        | "retries"
+        | "message.send.max.retries"
+        | "delivery.report.only.error"
+        | "queuing.strategy" => {
+            "would break the promise that no change is lost or reordered, remove it"
+        }
+        "partitioner" | "sticky.partitioning.linger.ms" => {
+            "would send keys to other partitions than other Kafka clients do, remove it"
+        }
+        "transactional.id" | "transaction.timeout.ms" => {
+            "belongs to a transactional producer, which this is not, remove it"
+        }
+        "allow.auto.create.topics" => {
+            "has no effect, topics are created with partitions, remove it"
+        }
+        _ => return None,
+    })
+}
+
+impl Options {
+    /// Finds fault with values that can be judged without Kafka.
+    pub(super) fn validate(&self) -> Result<(), SinkError> {
+        let fault = |option: &str, reason: &str| {
+            Err(SinkError::Option {
+                option: option.to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        if self.bootstrap_servers.trim().is_empty() {
+            return fault("bootstrap_servers", "is empty, expected host:port");
+        }
+        for (option, topic) in [("prefix", &self.prefix), ("ddl_topic", &self.ddl_topic)] {
+            if topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
+                return fault(
+                    option,
+                    "may hold letters, digits, dots, underscores and hyphens, at most 249",
+                );
+            }
+        }
+        for property in self.properties.keys() {
+            if let Some(reason) = refusal(property) {
+                return fault(&format!("properties.\"{property}\""), reason);
+            }
+        }
+        if self.delivery_timeout.is_zero() {
+            return fault("delivery_timeout", "is zero, expected a time such as 2m");
+        }
+        Ok(())
+    }
+
+    /// The configuration of the producer, secrets included.
+    pub(super) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        // The properties come first, so that even one that `refusal` forgot loses.
+        for (property, value) in &self.properties {
+            config.set(property, value);
+        }
+        let compression = match self.compression {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Snappy => "snappy",
+            Compression::Lz4 => "lz4",
+            Compression::Zstd => "zstd",
+        };
+        config
+            .set("bootstrap.servers", &self.bootstrap_servers)
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            // A record that fails for good must not be overtaken by those behind it.
+            .set("enable.gapless.guarantee", "true")
+            // Java's partitioner, so that keys lie where other producers put them.
+            .set("partitioner", "murmur2_random")
+            // Never: a timed-out record would leave a gap. The sink itself watches for progress.
+            .set("message.timeout.ms", "0")
+            .set("compression.type", compression)
+            .set("linger.ms", self.linger.as_millis().to_string())
+            .set(
+                "queue.buffering.max.kbytes",
+                LIBRARY_QUEUE_KBYTES.to_string(),
+            )
+            .set("queue.buffering.max.messages", "0");
+        let defaults = [
+            ("client.id", "rowtap".to_owned()),
+            ("message.max.bytes", RECORD_BYTES_MAX.to_string()),
+            ("socket.keepalive.enable", "true".to_owned()),
+            (
+                "reconnect.backoff.max.ms",
+                RECONNECT_BACKOFF_MAX.as_millis().to_string(),
+            ),
+        ];
+        for (property, value) in defaults {
+            if !self.properties.contains_key(property) {
+                config.set(property, value);
+            }
+        }
+        if let Some(password) = &self.sasl_password {
+            config.set("sasl.password", password.expose_secret());
+        }
+        if let Some(password) = &self.ssl_key_password {
+            let property = if self.properties.contains_key("ssl.keystore.location") {
+                "ssl.keystore.password"
+            } else {
+                "ssl.key.password"
+            };
+            config.set(property, password.expose_secret());
+        }
+        config.set_log_level(
+            if tracing::enabled!(target: "librdkafka", tracing::Level::DEBUG) {
+                RDKafkaLogLevel::Debug
+            } else {
+                RDKafkaLogLevel::Info
+            },
+        );
+        config
+    }
+}
+
+/// Whether Kafka takes it for a topic's name.
+pub(super) fn is_topic(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !matches!(name, "" | "." | "..") && name.len() <= TOPIC_CHARS_MAX && name.chars().all(legal)
+}

@@ -1,0 +1,220 @@
+//! Kafka's error codes as errors of the sink: which pass, which stay, and what to do about them.
+//!
+//! Follows the table of error codes in the Kafka protocol guide; negative ones are librdkafka's own.
+
+use std::time::Duration;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+
+use super::delivery::{Failure, Heard};
+use crate::sink::SinkError;
+
+/// What a code means for whoever sent something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// A cluster in transition, or the way to it.
+    Passes,
+    /// This client is not let in.
+    Refused,
+    /// This record is too large.
+    TooLarge,
+    /// It stays so until a person does this.
+    Stays(&'static str),
+}
+
+#[expect(clippy::too_many_lines, reason = "one flat match")]
+fn meaning(code: Code) -> Meaning {
+    match code {
+        Code::BrokerTransportFailure
+        | Code::AllBrokersDown
+        | Code::Resolve
+        | Code::MessageTimedOut
+        | Code::OperationTimedOut
+        | Code::TimedOutQueue
+        | Code::QueueFull
+        | Code::Retry
+        | Code::WaitCache
+        | Code::BrokerDestroy
+        | Code::DestroyBroker
+        | Code::NodeUpdate
+        | Code::LeaderNotAvailable
+        | Code::NotLeaderForPartition
+        | Code::RequestTimedOut
+        | Code::BrokerNotAvailable
+        | Code::ReplicaNotAvailable
+        | Code::NetworkException
+        | Code::NotController
+        | Code::StaleControllerEpoch
+        | Code::NotEnoughReplicas
+        | Code::NotEnoughReplicasAfterAppend
+        | Code::KafkaStorageError
+        | Code::FencedLeaderEpoch
+        | Code::UnknownLeaderEpoch
+        | Code::StaleBrokerEpoch
+        | Code::PreferredLeaderNotAvailable
+        | Code::EligibleLeadersNotAvailable
+        | Code::ReassignmentInProgress
+        | Code::ThrottlingQuotaExceeded
+        // A producer whose sequence is broken ends; the next run's is a new one.
+        | Code::Fatal
+        | Code::GaplessGuarantee
+        | Code::OutOfOrderSequenceNumber
+        | Code::DuplicateSequenceNumber
+        | Code::UnknownProducerId
+        | Code::InvalidProducerIdMapping
+        | Code::InvalidProducerEpoch => Meaning::Passes,
+        Code::SSL
+        | Code::Authentication
+        | Code::SaslAuthenticationFailed
+        | Code::UnsupportedSASLMechanism
+        | Code::IllegalSASLState
+        | Code::UnacceptableCredential => Meaning::Refused,
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
+            Meaning::TooLarge
+        }
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId => Meaning::Stays(
+            "start again and it is created anew, if it was removed on purpose",
+        ),
+        Code::UnknownPartition => Meaning::Stays("start again, the topic has changed"),
+        Code::TopicAuthorizationFailed => {
+            Meaning::Stays("grant the connector's user WRITE, DESCRIBE and CREATE on the topic")
+        }
+        Code::ClusterAuthorizationFailed => Meaning::Stays(
+            "grant the connector's user CREATE and IDEMPOTENT_WRITE on the cluster, or create the topic beforehand",
+        ),
+        Code::InvalidReplicationFactor => {
+            Meaning::Stays("set replication_factor to at most the number of brokers")
+        }
+        Code::InvalidPartitions => Meaning::Stays("set partitions to what the cluster allows"),
+        Code::InvalidConfig => Meaning::Stays("correct topic_config"),
+        Code::InvalidTopic => {
+            Meaning::Stays("choose another prefix, the name is taken by one that differs in dots only")
+        }
+        Code::PolicyViolation => {
+            Meaning::Stays("set partitions, replication_factor and topic_config as the cluster's policy wants")
+        }
+        Code::InvalidRecord => Meaning::Stays(
+            "a compacted topic takes records with keys only, set its cleanup.policy to delete",
+        ),
+        Code::UnsupportedCompressionType => Meaning::Stays("set another compression"),
+        _ => Meaning::Stays("see what the brokers log"),
+    }
+}
+
+/// Whether the code says that the cluster does not let this client in.
+pub(super) fn is_refusal(code: Code) -> bool {
+    meaning(code) == Meaning::Refused
+}
+
+/// A record that was not taken.
+pub(super) fn of_record(failure: Failure, servers: &str, heard: Option<Heard>) -> SinkError {
+    let Failure {
+        topic,
+        code,
+        bytes,
+        key_bytes,
+    } = failure;
+    let reason = match heard {
+        // What lies behind a dead producer is told beside it.
+        Some(heard) if matches!(code, Code::Fatal) => heard.reason,
+        _ => code.to_string(),
+    };
+    match meaning(code) {
+        Meaning::Passes => SinkError::KafkaTransient { topic, reason },
+        Meaning::Refused => SinkError::KafkaRefused {
+            servers: servers.to_owned(),
+            reason,
+        },
+        Meaning::TooLarge => SinkError::KafkaTooLarge {
+            topic,
+            bytes,
+            key_bytes,
+            reason,
+        },
+        Meaning::Stays(fix) => SinkError::KafkaRejected { topic, reason, fix },
+    }
+}
+
+/// A topic that was not created.
+pub(super) fn of_topic(topic: &str, code: Code) -> SinkError {
+    let fix = match meaning(code) {
+        Meaning::Stays(fix) => fix,
+        Meaning::Passes => "check the brokers",
+        Meaning::Refused => "check security.protocol, sasl_* and ssl.* of the sink",
+        Meaning::TooLarge => "see what the brokers log",
+    };
+    SinkError::TopicNotCreated {
+        topic: topic.to_owned(),
+        reason: code.to_string(),
+        fix,
+        transient: meaning(code) == Meaning::Passes,
+    }
+}
+
+/// Silence from the whole cluster, with what was heard last.
+pub(super) fn of_silence(servers: &str, wait_max: Duration, heard: Option<Heard>) -> SinkError {
+    let servers = servers.to_owned();
+    match heard {
+        Some(heard) if is_refusal(heard.code) => SinkError::KafkaRefused {
+            servers,
+            reason: heard.reason,
+        },
+        heard => SinkError::KafkaUnreachable {
+            servers,
+            wait_max,
+            reason: heard.map_or_else(|| "nothing was heard".to_owned(), |heard| heard.reason),
+        },
+    }
+}
+
+/// A configuration that librdkafka does not take. Values are left out, since some are secret.
+pub(super) fn of_configuration(error: KafkaError) -> SinkError {
+    let (option, reason) = match error {
+        KafkaError::ClientConfig(_, description, property, _) => {
+            (format!("properties.\"{property}\""), description)
+        }
+        KafkaError::ClientCreation(description) => ("properties".to_owned(), description),
+        other => ("properties".to_owned(), other.to_string()),
+    };
+    SinkError::Option {
+        option,
+        reason: format!("is not accepted by librdkafka ({reason}), correct it"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(code: Code) -> SinkError {
+        let failure = Failure {
+            topic: "shop.a.b".to_owned(),
+            code,
+            bytes: 10,
+            key_bytes: 1,
+        };
+        of_record(failure, "kafka:9092", None)
+    }
+
+    #[test]
+    fn a_code_that_nobody_thought_of_is_permanent() {
+        assert!(!record(Code::InvalidTimestamp).is_transient());
+        assert!(!of_topic("t", Code::InvalidRequest).is_transient());
+    }
+
+    #[test]
+    fn a_cluster_in_transition_is_transient() {
+        assert!(record(Code::NotEnoughReplicas).is_transient());
+        assert!(of_topic("t", Code::NotController).is_transient());
+    }
+
+    #[test]
+    fn silence_after_a_refusal_is_a_refusal() {
+        let heard = Heard {
+            code: Code::Authentication,
+            reason: "SASL authentication failed".to_owned(),
+        };
+        let error = of_silence("kafka:9092", Duration::from_secs(1), Some(heard));
+        assert_eq!(error.exit_code(), 69);
+    }
+}
