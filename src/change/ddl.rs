@@ -341,9 +341,11 @@ impl Statement {
         if let Some(object) = self.objects.first() {
             return rules.database(&object.name.database);
         }
-        match self.kind {
-            StatementKind::Account | StatementKind::Administration => rules.database("mysql"),
-            _ => rules.unnamed(),
+        let on_server = [StatementKind::Account, StatementKind::Administration];
+        if on_server.contains(&self.kind) {
+            rules.database("mysql")
+        } else {
+            rules.unnamed()
         }
     }
 }

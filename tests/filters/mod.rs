@@ -4,13 +4,14 @@
 //! Rows only: a replica judges statements by their default database, rowtap by the objects they name. System databases
 //! are rowtap's own rule, see [`judge`].
 
+mod likes;
 mod replica;
 mod traffic;
 
 use std::collections::BTreeSet;
 
 use rowtap::filter::{Options, Rules};
-use rowtap::mysql;
+use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
 use replica::Replica;
@@ -23,17 +24,29 @@ const SAMPLE_SEED: u64 = 20_260_419;
 
 #[test]
 fn mysql_keeps_the_rows_that_a_replica_applies() {
-    compare(Flavour::MySql97, mysql::Flavour::MySql);
+    compare(Flavour::MySql97, &[], SAMPLE);
 }
 
 #[test]
 fn mariadb_keeps_the_rows_that_a_replica_applies() {
-    compare(Flavour::MariaDb1011, mysql::Flavour::MariaDb);
+    compare(Flavour::MariaDb1011, &[], SAMPLE);
 }
 
-fn compare(server: Flavour, flavour: mysql::Flavour) {
-    let source = Server::start(server, &[]);
-    let replica = Replica::of(&source);
+#[test]
+fn mariadb_with_lower_case_names_keeps_the_rows_that_a_replica_applies() {
+    let options = ["--lower-case-table-names=1"];
+    compare(Flavour::MariaDb1011, &options, SAMPLE / 2);
+}
+
+fn compare(server: Flavour, server_options: &[&str], sample: usize) {
+    let flavour = match server {
+        Flavour::MySql97 => Family::MySql,
+        Flavour::MariaDb1011 => Family::MariaDb,
+    };
+    let source = Server::start(server, server_options);
+    let setting = source.query_one("SELECT @@lower_case_table_names");
+    let setting: u8 = setting.unwrap().parse().unwrap();
+    let replica = Replica::of(&source, server_options);
     traffic::create_tables(&source);
     traffic::create_tables(replica.server());
     let begin = source.coordinates();
@@ -41,14 +54,14 @@ fn compare(server: Flavour, flavour: mysql::Flavour) {
     let end = source.coordinates();
     let all = changes(&source, &begin);
 
-    let cases = cases(flavour);
+    let cases = cases(flavour, sample);
     let mut verdicts = BTreeSet::new();
     let mut kept_rows = 0;
     for case in &cases {
         let options = options(case);
         replica.replay(&options, &begin, &end);
         let applied = changes(replica.server(), &replica.beginning());
-        let rules = Rules::compile(&options, flavour, 0).unwrap();
+        let rules = Rules::compile(&options, flavour, setting).unwrap();
         let (judged, expected) = judge(&rules, &all, applied);
         assert_same(case, &judged, &expected);
         kept_rows += judged.len();
@@ -58,7 +71,7 @@ fn compare(server: Flavour, flavour: mysql::Flavour) {
     // Some cases keep nothing, some a part: a comparison that always found nothing, or all, would show here.
     assert!(verdicts.contains(&(false, false)), "{verdicts:?}");
     println!(
-        "{flavour:?}: {} rule sets over {} row changes, {kept_rows} kept as the replica did",
+        "{flavour:?}, lower_case_table_names {setting}: {} rule sets over {} row changes, {kept_rows} kept as the replica did",
         cases.len(),
         all.len(),
     );
@@ -105,26 +118,21 @@ fn assert_same(case: &str, found: &[Change], expected: &[Change]) {
 }
 
 /// The cases of a flavour: all, or a sample that is the same in every run.
-fn cases(flavour: mysql::Flavour) -> Vec<&'static str> {
+fn cases(flavour: Family, sample: usize) -> Vec<&'static str> {
     let mut cases: Vec<&str> = CASES
         .lines()
         .filter(|line| !line.is_empty() && !line.starts_with("//"))
         .filter_map(|line| match (line.strip_prefix("MySQL: "), flavour) {
             (None, _) => Some(line),
-            (Some(case), mysql::Flavour::MySql) => Some(case),
-            (Some(_), mysql::Flavour::MariaDb) => None,
+            (Some(case), Family::MySql) => Some(case),
+            (Some(_), Family::MariaDb) => None,
         })
         .collect();
     assert!(cases.len() >= 60, "{} cases", cases.len());
     if std::env::var_os("ROWTAP_TEST_FULL").is_none() {
-        let mut state = SAMPLE_SEED;
-        cases.sort_by_cached_key(|_| {
-            // A step of the SplitMix64 generator.
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            mixed ^ (mixed >> 27)
-        });
-        cases.truncate(SAMPLE);
+        let mut random = Random(SAMPLE_SEED);
+        cases.sort_by_cached_key(|_| random.next());
+        cases.truncate(sample);
     }
     cases
 }
@@ -146,4 +154,20 @@ fn options(case: &str) -> Options {
         list.push(value.to_owned());
     }
     options
+}
+
+/// The SplitMix64 generator, the same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).unwrap()
+    }
 }

@@ -12,22 +12,20 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Starts one of the source's version.
-    pub fn of(source: &Server) -> Self {
+    /// Starts one of the source's version, with these options besides.
+    pub fn of(source: &Server, options: &[&str]) -> Self {
         let flavour = source.flavour();
-        let server = Server::start(
-            flavour,
-            match flavour {
-                Flavour::MySql97 => &["--server-id=2", "--skip-replica-start"],
-                // Replaying the same transactions is what a strict domain forbids.
-                Flavour::MariaDb1011 => &[
-                    "--server-id=2",
-                    "--skip-slave-start",
-                    "--log-slave-updates",
-                    "--gtid-strict-mode=OFF",
-                ],
-            },
-        );
+        let own: &[&str] = match flavour {
+            Flavour::MySql97 => &["--server-id=2", "--skip-replica-start"],
+            // Replaying the same transactions is what a strict domain forbids.
+            Flavour::MariaDb1011 => &[
+                "--server-id=2",
+                "--skip-slave-start",
+                "--log-slave-updates",
+                "--gtid-strict-mode=OFF",
+            ],
+        };
+        let server = Server::start(flavour, &[own, options].concat());
         let port = source.port();
         server.execute(&match flavour {
             Flavour::MySql97 => format!(

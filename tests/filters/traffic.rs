@@ -41,11 +41,11 @@ pub fn create_tables(server: &Server) {
     let mut connection = server.connect();
     for database in DATABASES {
         connection
-            .query_drop(format!("CREATE DATABASE `{database}`"))
+            .query_drop(format!("CREATE DATABASE IF NOT EXISTS `{database}`"))
             .unwrap();
     }
     for (database, table) in tables() {
-        let sql = format!("CREATE TABLE `{database}`.`{table}` (v INT NOT NULL)");
+        let sql = format!("CREATE TABLE IF NOT EXISTS `{database}`.`{table}` (v INT NOT NULL)");
         connection.query_drop(sql).unwrap();
     }
     let trigger = "CREATE TRIGGER shop.audit AFTER INSERT ON shop.orders FOR EACH ROW \
