@@ -9,7 +9,7 @@ pub enum Fault {
     CheckpointBeforeFlush,
     /// One rows event in many is dropped after it was counted as received.
     EventDropped,
-    /// After a restart the stream begins inside the group at the checkpoint.
+    /// The first group after a start is delivered from its second rows event on.
     GroupResumedInMiddle,
     /// A record counts as acknowledged when it is queued.
     EarlyAck,
@@ -31,6 +31,20 @@ pub fn planted(fault: Fault) -> bool {
         .get_or_init(|| std::env::var("ROWTAP_PLANTED_FAULT").ok())
         .as_deref()
         == Some(&format!("{fault:?}"))
+}
+
+/// Whether `fault` was chosen and this is the first time that the process asks.
+#[cfg(feature = "planted-faults")]
+pub fn planted_once(fault: Fault) -> bool {
+    static ASKED: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+    planted(fault) && !ASKED.swap(true, std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Always `false`: this build holds no planted faults.
+#[cfg(not(feature = "planted-faults"))]
+#[inline]
+pub const fn planted_once(_fault: Fault) -> bool {
+    false
 }
 
 /// Always `false`: this build holds no planted faults.

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::PipelineError;
 use crate::change::{Assembler, Batch, Spilled, Step};
+use crate::metrics;
 use crate::source::{Chunk, Definitions};
 use crate::state::{Folder, Spill};
 
@@ -23,6 +24,7 @@ pub(super) struct Decode {
     pub(super) batches: mpsc::Sender<Batch>,
     pub(super) definitions: Definitions,
     pub(super) folder: Arc<Folder>,
+    pub(super) metrics: Arc<metrics::Connector>,
 }
 
 impl Decode {
@@ -32,11 +34,16 @@ impl Decode {
     /// What the assembler cannot go on from, a definition that the source did not give, a spill file that cannot be kept.
     pub(super) fn run(mut self, runtime: &Handle) -> Result<(), PipelineError> {
         let mut spill = None;
+        let mut drained_us = None;
         loop {
             match self.assembler.poll()? {
                 Step::NeedEvent => {
+                    if let Some(at_us) = drained_us.take() {
+                        self.metrics.caught_up(at_us);
+                    }
                     match runtime.block_on(tokio::time::timeout(IDLE_FLUSH, self.chunks.recv())) {
                         Ok(Some(chunk)) => {
+                            drained_us = chunk.drained.then_some(chunk.received_us);
                             self.assembler.feed(
                                 chunk.buffer,
                                 chunk.events,
@@ -48,6 +55,7 @@ impl Decode {
                         Err(_elapsed) => {
                             if let Some(batch) = self.assembler.flush() {
                                 self.send(batch)?;
+                                drained_us = Some(metrics::now_us());
                             }
                         }
                     }
@@ -66,12 +74,20 @@ impl Decode {
             }
         }
         let last = self.assembler.finish();
-        self.batches
+        let batches = self.batches;
+        batches
             .blocking_send(last)
             .map_err(|_| PipelineError::Closed)
     }
 
     fn send(&self, batch: Batch) -> Result<(), PipelineError> {
+        if let Some(end) = &batch.end {
+            let commit_us = batch
+                .groups
+                .last()
+                .map_or(batch.received_us, |group| group.commit_us);
+            self.metrics.read(end, commit_us);
+        }
         self.batches
             .blocking_send(batch)
             .map_err(|_| PipelineError::Closed)

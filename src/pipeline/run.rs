@@ -78,12 +78,14 @@ impl Context<'_> {
         let live = resolved.stream(&budget).await?;
         self.metrics.streaming();
         let assembler = Assembler::new(settings, start, change::Definitions::new(known.tables));
-        self.stages(live, assembler, definitions, sink).await
+        self.stages(live, budget, assembler, definitions, sink)
+            .await
     }
 
     async fn stages<S: Sink + 'static>(
         &self,
         live: Live,
+        budget: Budget,
         assembler: Assembler,
         definitions: Definitions,
         sink: S,
@@ -94,6 +96,7 @@ impl Context<'_> {
         let mut stages = JoinSet::new();
         stages.spawn(receive(
             live,
+            budget,
             chunk_tx,
             stop.clone(),
             Arc::clone(self.metrics),
@@ -104,6 +107,7 @@ impl Context<'_> {
             batches: batch_tx,
             definitions,
             folder: Arc::clone(self.folder),
+            metrics: Arc::clone(self.metrics),
         };
         let runtime = tokio::runtime::Handle::current();
         stages.spawn_blocking(move || decode.run(&runtime));
@@ -159,6 +163,7 @@ impl Context<'_> {
 /// The receive stage: chunks from the source until it ends, fails or is stopped.
 async fn receive(
     mut live: Live,
+    budget: Budget,
     chunks: mpsc::Sender<Chunk>,
     stop: CancellationToken,
     metrics: Arc<metrics::Connector>,
@@ -171,6 +176,7 @@ async fn receive(
         };
         let Some(chunk) = chunk else { return Ok(()) };
         metrics.received(chunk.buffer.len() as u64);
+        metrics.in_flight(u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64));
         if chunks.send(chunk).await.is_err() {
             return Err(PipelineError::Closed);
         }
