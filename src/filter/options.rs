@@ -10,35 +10,28 @@ use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor, value};
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Options {
     /// Databases to publish; all others are rejected.
-    #[serde(alias = "replicate_do_db", deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many")]
     pub replicate_do_db: Vec<String>,
     /// Databases to reject; not consulted where `replicate-do-db` has rules.
-    #[serde(alias = "replicate_ignore_db", deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many")]
     pub replicate_ignore_db: Vec<String>,
     /// Tables to publish, as `database.table`.
-    #[serde(alias = "replicate_do_table", deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many")]
     pub replicate_do_table: Vec<String>,
     /// Tables to reject, as `database.table`.
-    #[serde(alias = "replicate_ignore_table", deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many")]
     pub replicate_ignore_table: Vec<String>,
     /// Patterns of tables to publish.
-    #[serde(alias = "replicate_wild_do_table", deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many")]
     pub replicate_wild_do_table: Vec<String>,
     /// Patterns of tables to reject.
-    #[serde(
-        alias = "replicate_wild_ignore_table",
-        deserialize_with = "one_or_many"
-    )]
+    #[serde(deserialize_with = "one_or_many")]
     pub replicate_wild_ignore_table: Vec<String>,
     /// Databases to publish under another name, as `from->to`; the first that matches counts.
-    #[serde(alias = "replicate_rewrite_db", deserialize_with = "one_or_many")]
+    #[serde(deserialize_with = "one_or_many")]
     pub replicate_rewrite_db: Vec<String>,
     /// Whether events that carry the connector's own `server_id` are published.
-    #[serde(
-        alias = "same_server_id",
-        alias = "replicate-same-server-id",
-        alias = "replicate_same_server_id"
-    )]
+    #[serde(alias = "replicate-same-server-id")]
     pub same_server_id: bool,
     /// How statements are judged.
     #[serde(alias = "ddl_filter")]

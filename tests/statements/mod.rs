@@ -165,6 +165,8 @@ impl<'a> Case<'a> {
     /// Rows change only in the tables of statements that write rows or empty tables, where no row events tell of them.
     fn check_rows(&self, statements: &[Statement]) -> usize {
         if self.has_row_events {
+            let writes = statements.iter().any(Statement::writes_rows);
+            assert!(!writes, "{} writes rows beside its row events", self.text);
             return 0;
         }
         let changed = self.before.rows_changed(&self.after);
