@@ -13,6 +13,7 @@ mod support;
 mod connection;
 mod filters;
 mod servers;
+mod sinks;
 mod source;
 mod statements;
 mod tidy;
