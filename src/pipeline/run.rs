@@ -44,9 +44,10 @@ impl Context<'_> {
     pub(super) async fn run<S: Sink + 'static>(&self, mut sink: S) -> Result<(), PipelineError> {
         let from = self.resume_from(&mut sink).await?;
         let identity = self.identity()?;
+        let checked = source::check(&self.connector.source, &identity).await?;
         let mut definitions = Definitions::new(self.connector.source.clone());
         let known = definitions.read_all().await?;
-        let resolved = source::resolve(&self.connector.source, &identity, from).await?;
+        let resolved = checked.resolve(from).await?;
         let start = resolved.checkpoint.clone();
         let facts = resolved.facts.clone();
         let rules = Rules::compile(

@@ -134,13 +134,22 @@ async fn prepare(
 
 impl EventStream {
     /// Waits for the next events; `None` at the end of a look. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`SourceError::Silent`] when not a byte arrives for too long; a large event on a slow line may take its time.
     pub(super) async fn next(&mut self) -> Result<Option<Arrived>, SourceError> {
-        let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let received =
-            match tokio::time::timeout_at(since + self.silence_max, self.dump.receive()).await {
-                Ok(received) => received,
-                Err(_elapsed) => return Err(SourceError::Silent(self.silence_max)),
-            };
+        let received = loop {
+            let before = self.dump.received_bytes();
+            let since = *self.waiting_since.get_or_insert_with(Instant::now);
+            let limit = since + self.silence_max;
+            match tokio::time::timeout_at(limit, self.dump.receive()).await {
+                Ok(received) => break received,
+                Err(_elapsed) if self.dump.received_bytes() == before => {
+                    return Err(SourceError::Silent(self.silence_max));
+                }
+                Err(_elapsed) => self.waiting_since = None,
+            }
+        };
         self.waiting_since = None;
         let Some(packets) = received.map_err(ended)? else {
             return Ok(None);

@@ -113,7 +113,7 @@ pub enum SourceError {
     /// The file to go on from is gone from the source.
     #[error(
         "{at} has been purged from the source, which now begins with {first}: changes in between are lost to this \
-         connector, take a new start (remove its state folder) and keep binlogs longer on the source \
+         connector, take a new start (remove the connector's checkpoint) and keep binlogs longer on the source \
          (binlog_expire_logs_seconds)"
     )]
     Purged {
@@ -124,8 +124,7 @@ pub enum SourceError {
     },
     /// Groups that are wanted are gone from the source.
     #[error(
-        "the source has purged groups that this connector has not seen ({detail}), take a new start (remove its state \
-         folder) and keep binlogs longer on the source (binlog_expire_logs_seconds)"
+        "the source has purged groups that this connector has not seen ({detail}), take a new start (remove the connector's checkpoint) and keep binlogs longer on the source (binlog_expire_logs_seconds)"
     )]
     PurgedGroups {
         /// The missing GTIDs, or what the source said.
@@ -208,7 +207,7 @@ pub enum SourceError {
     /// A checkpoint that the protocol cannot name.
     #[error(
         "cannot go on at {at}: a dump by position reaches 4 GiB and gtid_mode is not ON, set it on the source or take a \
-         new start (remove the connector's state folder)"
+         new start (remove the connector's checkpoint)"
     )]
     OutOfReach {
         /// The checkpoint.
@@ -223,7 +222,7 @@ pub enum SourceError {
     /// The checkpoint was made with another source.
     #[error(
         "the checkpoint belongs to source {expected}, but this is {found}: point the connector at its source, or take a \
-         new start (remove its state folder)"
+         new start (remove the connector's checkpoint)"
     )]
     AnotherSource {
         /// As the checkpoint has it.
@@ -234,7 +233,7 @@ pub enum SourceError {
     /// The checkpoint lies behind the end of its file.
     #[error(
         "the checkpoint {at} is behind its file's end at {size}: the source was reset or has lost what it had sent, take \
-         a new start (remove the connector's state folder)"
+         a new start (remove the connector's checkpoint)"
     )]
     Shortened {
         /// The checkpoint.
@@ -245,7 +244,7 @@ pub enum SourceError {
     /// The file has the checkpoint's name but was begun at another time.
     #[error(
         "{file} was begun at {found}, the checkpoint's at {expected} (seconds since 1970): the source was reset or \
-         rebuilt, take a new start (remove the connector's state folder)"
+         rebuilt, take a new start (remove the connector's checkpoint)"
     )]
     Rebuilt {
         /// The file.
@@ -258,7 +257,7 @@ pub enum SourceError {
     /// The source lacks groups that the checkpoint has.
     #[error(
         "the source lacks groups that this connector has delivered ({message}): it has lost or never had them, take a new \
-         start (remove the connector's state folder)"
+         start (remove the connector's checkpoint)"
     )]
     Diverged {
         /// What the source said.

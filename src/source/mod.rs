@@ -1,7 +1,7 @@
 //! Where events come from.
 //!
-//! A live source is opened in two steps, so that the resolved start can be saved before the first event is asked for:
-//! [`resolve`] checks the source and finds where to begin, [`Resolved::stream`] starts the dump. Nothing here tries again:
+//! A live source is opened in steps: [`check`] makes sure that it can be read, [`Checked::resolve`] finds where to begin,
+//! and once that is saved [`Resolved::stream`] starts the dump. Nothing here tries again:
 //! a failure says whether that may help, and the pipeline does it.
 
 mod budget;
@@ -30,7 +30,7 @@ pub use error::{Class, SourceError};
 pub use options::Options;
 pub use preflight::Facts;
 pub use receiver::Live;
-pub use start::{Resolved, resolve};
+pub use start::{Checked, Resolved, check};
 pub use start_option::Start;
 
 /// Binlog events as they arrived.

@@ -11,6 +11,16 @@ use crate::change::Checkpoint;
 use crate::mysql::Flavour;
 use crate::state::Identity;
 
+/// A source that was found fit to be read.
+#[derive(Debug)]
+pub struct Checked {
+    /// What the source is.
+    pub facts: Facts,
+    session: Session,
+    options: Options,
+    server_id: u32,
+}
+
 /// A source that was checked, and where the stream will begin.
 #[derive(Debug)]
 pub struct Resolved {
@@ -27,15 +37,12 @@ pub struct Resolved {
     server_id: u32,
 }
 
-/// Connects, checks the source, and finds where to begin.
+/// Connects and makes sure that the source can be read: that its binlog is on and in rows, that the account may do what a
+/// replica does, and that no other replica has this one's `server_id`. Registers as a replica.
 ///
 /// # Errors
-/// Everything that a person must change before the source can be read, and whatever breaks on the way.
-pub async fn resolve(
-    options: &Options,
-    identity: &Identity,
-    from: Option<Checkpoint>,
-) -> Result<Resolved, SourceError> {
+/// The first thing that a person must change, or whatever breaks on the way.
+pub async fn check(options: &Options, identity: &Identity) -> Result<Checked, SourceError> {
     let problems = options.problems();
     if !problems.is_empty() {
         return Err(SourceError::Options(problems.join("; ")));
@@ -49,25 +56,38 @@ pub async fn resolve(
         ))
         .await?;
     let facts = preflight::check(&mut session, options, identity).await?;
-    let mut start = Starting {
-        session: &mut session,
-        options,
-        facts: &facts,
-    };
-    let checkpoint = match from {
-        Some(checkpoint) => start.resume(checkpoint).await?,
-        None => start.begin().await?,
-    };
-    let skips_groups = is_by_gtid(options, &facts, &checkpoint)?;
-    let server_id = preflight::server_id(options, identity);
-    Ok(Resolved {
-        checkpoint,
+    Ok(Checked {
         facts,
-        skips_groups,
         session,
         options: options.clone(),
-        server_id,
+        server_id: preflight::server_id(options, identity),
     })
+}
+
+impl Checked {
+    /// Finds where to begin: at the checkpoint, which must be one of this source, or where the options' start says.
+    ///
+    /// # Errors
+    /// When there is no way to begin there, or whatever breaks on the way.
+    pub async fn resolve(mut self, from: Option<Checkpoint>) -> Result<Resolved, SourceError> {
+        let mut start = Starting {
+            session: &mut self.session,
+            options: &self.options,
+            facts: &self.facts,
+        };
+        let checkpoint = match from {
+            Some(checkpoint) => start.resume(checkpoint).await?,
+            None => start.begin().await?,
+        };
+        Ok(Resolved {
+            skips_groups: is_by_gtid(&self.options, &self.facts, &checkpoint)?,
+            checkpoint,
+            facts: self.facts,
+            session: self.session,
+            options: self.options,
+            server_id: self.server_id,
+        })
+    }
 }
 
 impl Resolved {

@@ -3,11 +3,13 @@
 mod definitions;
 mod positions;
 mod preflight;
+mod slow_line;
 mod start;
 mod stream;
 
 use std::time::Duration;
 
+use rowtap::change::Checkpoint;
 use rowtap::source::{EventSource, Live, Options, Resolved, SourceError};
 use rowtap::state::Identity;
 
@@ -53,7 +55,19 @@ fn identity(number: u128) -> Identity {
 }
 
 async fn resolve(options: &Options) -> Result<Resolved, SourceError> {
-    rowtap::source::resolve(options, &identity(1), None).await
+    resolve_as(options, 1, None).await
+}
+
+/// Checks and resolves as the replica with this number for a UUID.
+async fn resolve_as(
+    options: &Options,
+    uuid: u128,
+    from: Option<Checkpoint>,
+) -> Result<Resolved, SourceError> {
+    rowtap::source::check(options, &identity(uuid))
+        .await?
+        .resolve(from)
+        .await
 }
 
 /// An error with everything under it, as a person reads it.

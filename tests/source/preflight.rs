@@ -2,7 +2,7 @@
 
 use rowtap::source::{Budget, EventSource, SourceError};
 
-use super::{chain, identity, options, options_with, resolve, run, server};
+use super::{chain, options, options_with, resolve, run, server};
 use crate::support::{Flavour, Server};
 
 fn refused(result: Result<rowtap::source::Resolved, SourceError>, code: u8, parts: &[&str]) {
@@ -101,9 +101,7 @@ fn another_replica_with_the_same_server_id_is_left_alone() {
         run(async {
             let options = options(&server, r#""latest""#);
             let budget = Budget::new(1 << 20);
-            let other = rowtap::source::resolve(&options, &identity(2), None)
-                .await
-                .unwrap();
+            let other = super::resolve_as(&options, 2, None).await.unwrap();
             let mut other = other.stream(&budget).await.unwrap();
             other.next().await.unwrap().unwrap();
             refused(

@@ -4,7 +4,7 @@ use rowtap::binlog::{Coordinates, GtidSet};
 use rowtap::change::Checkpoint;
 use rowtap::source::{Budget, EventSource, SourceError};
 
-use super::{chain, contains, identity, kind, options, receive_until, resolve, run, server};
+use super::{chain, contains, kind, options, receive_until, resolve, run, server};
 use crate::support::{Flavour, Server};
 
 const GTID_EVENTS: [u8; 4] = [33, 34, 42, 162];
@@ -292,7 +292,7 @@ fn groups_of_a_set_are_left_out_wherever_they_stand() {
         assert!(!events.iter().any(|event| contains(event, "mark_b")));
         drop(live);
         // A later run with the same definition goes on by the set too.
-        let again = rowtap::source::resolve(&options, &identity(1), Some(checkpoint))
+        let again = super::resolve_as(&options, 1, Some(checkpoint))
             .await
             .unwrap();
         assert!(again.skips_groups);
@@ -300,12 +300,8 @@ fn groups_of_a_set_are_left_out_wherever_they_stand() {
 }
 
 async fn resume(server: &Server, checkpoint: &Checkpoint) -> Result<(), SourceError> {
-    let resolved = rowtap::source::resolve(
-        &options(server, r#""latest""#),
-        &identity(1),
-        Some(checkpoint.clone()),
-    )
-    .await?;
+    let resolved =
+        super::resolve_as(&options(server, r#""latest""#), 1, Some(checkpoint.clone())).await?;
     assert_eq!(resolved.checkpoint, *checkpoint);
     let mut live = resolved.stream(&Budget::new(1 << 20)).await?;
     // The file is known to be the same once its format description has come.

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 use rowtap::source::{Budget, Class, EventSource, Live, SourceError};
 
+use super::slow_line::SlowLine;
 use super::{
     WAIT_MAX, chain, contains, kind, options, options_with, receive_until, resolve, run, server,
 };
 use crate::support::{Flavour, Server};
 
 const HEARTBEAT: u8 = 27;
+const XID: u8 = 16;
 
 async fn stream(server: &Server, extra: &str, budget: &Budget) -> Live {
     let options = options_with(server, &format!(r#","start":"latest"{extra}"#));
@@ -101,6 +103,43 @@ fn a_source_that_hangs_is_given_up_after_the_timeout() {
 }
 
 #[test]
+fn a_line_that_goes_dead_is_given_up_and_a_slow_one_is_not() {
+    let server = server(Flavour::MySql97, &["--max-allowed-packet=64M"]);
+    server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b LONGBLOB)");
+    run(async {
+        let line = SlowLine::to(server.port()).await;
+        let limits = r#","start":"latest","heartbeat_period":"400ms","replica_net_timeout":"1s""#;
+        let mut options = options_with(&server, limits);
+        options.port = line.port;
+        let budget = Budget::new(1 << 20);
+        let mut live = resolve(&options)
+            .await
+            .unwrap()
+            .stream(&budget)
+            .await
+            .unwrap();
+        live.next().await.unwrap();
+        // One event of 20 MB takes four times the timeout, and no heartbeat fits in.
+        line.set_bytes_a_second(5 << 20);
+        server.execute(&format!(
+            "INSERT INTO d.t VALUES (1, REPEAT('x', {}))",
+            20 << 20
+        ));
+        let begun = Instant::now();
+        receive_until(&mut live, |event| kind(event) == XID).await;
+        assert!(
+            begun.elapsed() > Duration::from_secs(2),
+            "{:?}",
+            begun.elapsed()
+        );
+        line.set_bytes_a_second(0);
+        let error = failure(&mut live).await;
+        assert!(matches!(error, SourceError::Silent(_)), "{}", chain(&error));
+        assert!(error.is_transient());
+    });
+}
+
+#[test]
 fn a_killed_or_stopped_source_may_come_back() {
     for flavour in Flavour::ALL {
         let server = server(flavour, &[]);
@@ -139,7 +178,7 @@ fn an_event_of_40_mb_arrives_whole() {
                 "INSERT INTO d.t VALUES (1, REPEAT('x', {}))",
                 MEGABYTES << 20
             ));
-            let events = receive_until(&mut live, |event| kind(event) == 16).await;
+            let events = receive_until(&mut live, |event| kind(event) == XID).await;
             let largest = events.iter().max_by_key(|event| event.len()).unwrap();
             assert!(largest.len() > MEGABYTES << 20);
             let size = u32::from_le_bytes(largest[9..13].try_into().unwrap());
@@ -160,8 +199,9 @@ fn if_mysql(flavour: Flavour) -> usize {
 
 #[test]
 fn the_budget_holds_the_stream_back_and_a_dropped_wait_loses_nothing() {
-    let server = server(Flavour::MySql97, &[]);
-    server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b TEXT)");
+    // The server would end a connection that takes nothing for a second, were it not told otherwise.
+    let server = server(Flavour::MySql97, &["--net-write-timeout=1"]);
+    server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b MEDIUMTEXT)");
     const ROWS: usize = 400;
     const BUDGET: u32 = 1 << 20;
     run(async {
@@ -171,13 +211,13 @@ fn the_budget_holds_the_stream_back_and_a_dropped_wait_loses_nothing() {
         for a in 0..ROWS {
             client
                 .query_drop(format!(
-                    "INSERT INTO d.t VALUES ({a}, CONCAT('row {a} ', REPEAT('x', 8000)))"
+                    "INSERT INTO d.t VALUES ({a}, CONCAT('row {a} ', REPEAT('x', 60000)))"
                 ))
                 .unwrap();
         }
         let mut held = Vec::new();
         // Nothing is given back: the stream comes to rest below the budget, also where its wait is given up and resumed.
-        while let Ok(chunk) = tokio::time::timeout(Duration::from_millis(500), live.next()).await {
+        while let Ok(chunk) = tokio::time::timeout(Duration::from_secs(3), live.next()).await {
             held.push(chunk.unwrap().unwrap());
         }
         let bytes: usize = held.iter().map(|chunk| chunk.buffer.len()).sum();
@@ -226,13 +266,9 @@ fn a_purge_under_a_running_stream_is_no_jump() {
     let (newest, _) = server.coordinates();
     server.execute(&format!("PURGE BINARY LOGS TO '{newest}'"));
     let error = run(async {
-        rowtap::source::resolve(
-            &options(&server, r#""earliest""#),
-            &super::identity(1),
-            Some(checkpoint),
-        )
-        .await
-        .unwrap_err()
+        super::resolve_as(&options(&server, r#""earliest""#), 1, Some(checkpoint))
+            .await
+            .unwrap_err()
     });
     assert!(
         matches!(error, SourceError::Purged { .. }),

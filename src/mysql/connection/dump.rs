@@ -63,6 +63,11 @@ impl Dump {
         &self.server
     }
 
+    /// Returns how many bytes have come off the network, also of packets that are not yet whole.
+    pub fn received_bytes(&self) -> u64 {
+        self.transport.received_bytes
+    }
+
     /// Waits for the next packets; `None` where a dump that does not wait has reached the end. Cancel-safe.
     ///
     /// About 256 KiB at most come at once, except for a single packet that is larger. It has no time limit: how long

@@ -47,6 +47,8 @@ pub(super) struct Transport {
     pub(super) socket: Socket,
     inflater: Option<Inflater>,
     pub(super) framer: Framer,
+    /// Bytes that came off the socket, to tell a slow peer from a silent one.
+    pub(super) received_bytes: u64,
     /// Packets that arrived together with the one that was asked for.
     waiting: Framed,
     next: usize,
@@ -58,6 +60,7 @@ impl Transport {
             socket,
             inflater: None,
             framer: Framer::new(payload_bytes_max),
+            received_bytes: 0,
             waiting: Framed::default(),
             next: 0,
         }
@@ -134,9 +137,11 @@ impl Transport {
                 Some(inflater) => inflater.input(),
                 None => self.framer.input(),
             };
-            if self.socket.read_buf(input).await? == 0 {
+            let read = self.socket.read_buf(input).await?;
+            if read == 0 {
                 return Err(TransportError::Closed);
             }
+            self.received_bytes += read as u64;
             if self.inflater.is_none() || self.inflate()? {
                 return Ok(());
             }
