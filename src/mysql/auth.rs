@@ -114,7 +114,7 @@ impl AuthenticationError {
 }
 
 /// What to do after a packet of the server.
-#[derive(Debug)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Step {
     /// Send this, then read on.
     Send(Zeroizing<Vec<u8>>),
@@ -278,9 +278,8 @@ impl<'a> Login<'a> {
     /// Sends the password, protected by TLS or by a key that may be trusted.
     fn full(&mut self) -> Result<Step, AuthenticationError> {
         if self.circumstances.is_encrypted {
-            let mut password = Zeroizing::new(self.circumstances.password.as_bytes().to_vec());
-            password.push(0);
-            return Ok(Step::Send(password));
+            let password = self.circumstances.password.as_bytes();
+            return Ok(Step::Send(Zeroizing::new([password, &[0]].concat())));
         }
         if let Some(key) = &self.circumstances.pinned_key {
             return self.encrypt(key);
@@ -353,3 +352,6 @@ impl Context for &Circumstances<'_> {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

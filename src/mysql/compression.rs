@@ -144,3 +144,118 @@ pub(super) fn envelop(packets: &[u8], out: &mut Vec<u8>) -> u8 {
 fn to_usize(bytes: [u8; 4]) -> usize {
     usize::try_from(u32::from_le_bytes(bytes)).expect("a 64-bit platform")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KINDS: [Compression; 2] = [Compression::Zlib, Compression::Zstd];
+
+    fn compressed(kind: Compression, plain: &[u8]) -> Vec<u8> {
+        match kind {
+            Compression::Zstd => zstd::stream::encode_all(plain, 3).unwrap(),
+            Compression::Zlib | Compression::None => {
+                let mut encoder =
+                    flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+                encoder.write_all(plain).unwrap();
+                encoder.finish().unwrap()
+            }
+        }
+    }
+
+    fn envelope(body: &[u8], sequence: u8, plain_length: usize) -> Vec<u8> {
+        let [a, b, c, ..] = body.len().to_le_bytes();
+        let [x, y, z, ..] = plain_length.to_le_bytes();
+        let mut out = vec![a, b, c, sequence, x, y, z];
+        out.extend_from_slice(body);
+        out
+    }
+
+    fn inflate(kind: Compression, bytes: &[u8], piece: usize) -> Result<Vec<u8>, PacketError> {
+        let mut inflater = Inflater::new(kind);
+        let mut out = BytesMut::new();
+        for piece in bytes.chunks(piece) {
+            inflater.input().extend_from_slice(piece);
+            while inflater.inflate(&mut out)? {}
+        }
+        assert!(inflater.is_empty());
+        Ok(out.to_vec())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn envelopes_give_back_what_was_put_in(
+            parts in prop::collection::vec((prop::collection::vec(0..4_u8, 1..3000), any::<bool>()), 0..8),
+            piece in 1..2000_usize,
+        ) {
+            for kind in KINDS {
+                let mut bytes = Vec::new();
+                for (sequence, (part, is_compressed)) in (0..).zip(&parts) {
+                    bytes.extend(if *is_compressed {
+                        envelope(&compressed(kind, part), sequence, part.len())
+                    } else {
+                        envelope(part, sequence, 0)
+                    });
+                }
+                let plain: Vec<u8> = parts.iter().flat_map(|(part, _)| part.clone()).collect();
+                prop_assert_eq!(inflate(kind, &bytes, piece).unwrap(), plain);
+            }
+        }
+    }
+
+    #[test]
+    fn what_rowtap_sends_is_an_envelope_for_every_16_mib() {
+        let packets = vec![7; 2 * ENVELOPE_BYTES_MAX + 5];
+        let mut bytes = Vec::new();
+        assert_eq!(envelop(&packets, &mut bytes), 3);
+        assert!(inflate(Compression::Zlib, &bytes, 1 << 20).unwrap() == packets);
+    }
+
+    #[test]
+    fn a_wrong_length_or_damage_is_an_error() {
+        for kind in KINDS {
+            let plain = vec![7_u8; 5000];
+            let body = compressed(kind, &plain);
+            for wrong in [1, 4999, 5001, 1 << 23] {
+                assert!(
+                    inflate(kind, &envelope(&body, 0, wrong), 9999).is_err(),
+                    "{kind} {wrong}"
+                );
+            }
+            for end in 0..body.len() {
+                let cut = envelope(&body[..end], 0, plain.len());
+                assert!(inflate(kind, &cut, 9999).is_err(), "{kind} {end}");
+            }
+            assert!(inflate(kind, &envelope(b"nonsense", 0, 8), 9999).is_err());
+        }
+    }
+
+    #[test]
+    fn a_bomb_stops_at_the_length_it_announces() {
+        for kind in KINDS {
+            let body = compressed(kind, &vec![0; 8 << 20]);
+            let mut inflater = Inflater::new(kind);
+            inflater
+                .input()
+                .extend_from_slice(&envelope(&body, 0, 1000));
+            let mut out = BytesMut::new();
+            assert!(inflater.inflate(&mut out).is_err());
+            assert!(out.len() <= 1001);
+        }
+    }
+
+    #[test]
+    fn a_lost_envelope_is_an_error() {
+        let bytes = [envelope(b"a", 0, 0), envelope(b"b", 2, 0)].concat();
+        let expected = PacketError::Sequence {
+            expected: 1,
+            found: 2,
+        };
+        assert_eq!(inflate(Compression::Zlib, &bytes, 100), Err(expected));
+    }
+}

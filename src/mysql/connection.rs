@@ -7,6 +7,7 @@ mod dump;
 mod login;
 mod transport;
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,8 +43,8 @@ pub struct Server {
 /// A connection that is logged in.
 ///
 /// A failed call, other than one the server itself answered with an error, leaves it useless, and so does a future
-/// of a call that is dropped half-way: later calls fail with [`ConnectionError::Abandoned`].
-#[derive(Debug)]
+/// of a call that is dropped half-way: later calls fail with [`ConnectionError::Abandoned`]. `Debug` tells whom it
+/// leads to and nothing of what was said.
 pub struct Connection {
     server: Server,
     transport: Transport,
@@ -192,6 +193,15 @@ impl Connection {
             during,
             limit: self.read_timeout,
         }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("address", &self.peer.address)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 

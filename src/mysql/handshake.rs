@@ -188,3 +188,149 @@ pub(super) fn response(
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use mysql_common::io::ParseBuf;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A greeting with these capabilities, laid out as the manual says.
+    fn greeting(version: &str, capabilities: u32, plugin: &str) -> Vec<u8> {
+        let [a, b, c, d] = capabilities.to_le_bytes();
+        let mut out = vec![10];
+        out.extend_from_slice(version.as_bytes());
+        out.push(0);
+        out.extend_from_slice(&77_u32.to_le_bytes());
+        out.extend_from_slice(b"12345678\0");
+        out.extend_from_slice(&[a, b, 255, 2, 0, c, d, 21]);
+        out.extend_from_slice(&[0; 10]);
+        out.extend_from_slice(b"abcdefghijkl\0");
+        out.extend_from_slice(plugin.as_bytes());
+        out.push(0);
+        out
+    }
+
+    fn all_but(missing: CapabilityFlags) -> u32 {
+        (CapabilityFlags::all() - missing).bits()
+    }
+
+    #[test]
+    fn a_greeting_of_mysql() {
+        let bytes = greeting(
+            "9.7.4",
+            all_but(CapabilityFlags::empty()),
+            "caching_sha2_password",
+        );
+        let greeting = Greeting::parse(&bytes).unwrap();
+        assert_eq!(greeting.version, "9.7.4");
+        assert_eq!(greeting.flavour, Flavour::MySql);
+        assert_eq!(greeting.connection_id, 77);
+        assert_eq!(&greeting.nonce, b"12345678abcdefghijkl");
+        assert_eq!(greeting.plugin, "caching_sha2_password");
+        assert!(greeting.offers_tls() && greeting.offers(Compression::Zstd));
+    }
+
+    #[test]
+    fn mariadb_is_known_by_its_prefix_its_name_or_its_capabilities() {
+        let long_password = CapabilityFlags::CLIENT_LONG_PASSWORD;
+        for (version, capabilities, expected) in [
+            (
+                "5.5.5-10.11.14-MariaDB-log",
+                all_but(long_password),
+                "10.11.14-MariaDB-log",
+            ),
+            (
+                "11.8.2-MariaDB",
+                all_but(CapabilityFlags::empty()),
+                "11.8.2-MariaDB",
+            ),
+            ("10.6.1-custom", all_but(long_password), "10.6.1-custom"),
+        ] {
+            let bytes = greeting(version, capabilities, "mysql_native_password");
+            let greeting = Greeting::parse(&bytes).unwrap();
+            assert_eq!(greeting.flavour, Flavour::MariaDb, "{version}");
+            assert_eq!(greeting.version, expected);
+        }
+    }
+
+    #[test]
+    fn every_prefix_of_a_greeting_is_an_error() {
+        let bytes = greeting("9.7.4", all_but(CapabilityFlags::CLIENT_PLUGIN_AUTH), "");
+        let end = bytes.len() - 1;
+        assert!(Greeting::parse(&bytes[..end]).is_ok());
+        for end in 0..end {
+            assert!(Greeting::parse(&bytes[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn a_server_before_4_1_is_an_error() {
+        for missing in [
+            CapabilityFlags::CLIENT_PROTOCOL_41,
+            CapabilityFlags::CLIENT_SECURE_CONNECTION,
+        ] {
+            assert!(Greeting::parse(&greeting("4.0.30", all_but(missing), "")).is_err());
+        }
+    }
+
+    #[test]
+    fn neither_local_files_nor_several_statements_are_ever_offered() {
+        let bytes = greeting(
+            "9.7.4",
+            all_but(CapabilityFlags::empty()),
+            "caching_sha2_password",
+        );
+        let greeting = Greeting::parse(&bytes).unwrap();
+        for compression in [Compression::None, Compression::Zlib, Compression::Zstd] {
+            for tls in [false, true] {
+                let capabilities = greeting.answer(tls, compression);
+                let sent = response(capabilities, "user", &greeting.plugin, &[1; 32]);
+                let sent = u32::from_le_bytes(*sent.first_chunk().unwrap());
+                let never = CapabilityFlags::CLIENT_LOCAL_FILES
+                    | CapabilityFlags::CLIENT_MULTI_STATEMENTS
+                    | CapabilityFlags::CLIENT_MULTI_RESULTS
+                    | CapabilityFlags::CLIENT_DEPRECATE_EOF;
+                assert_eq!(sent & never.bits(), 0);
+                let request = tls_request(capabilities);
+                assert_eq!(request.len(), 32);
+                assert_eq!(
+                    u32::from_le_bytes(*request.first_chunk().unwrap()) & never.bits(),
+                    0
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_holds_user_plugin_scramble_and_level() {
+        let bytes = greeting(
+            "9.7.4",
+            all_but(CapabilityFlags::empty()),
+            "caching_sha2_password",
+        );
+        let greeting = Greeting::parse(&bytes).unwrap();
+        let mut sent = response(
+            greeting.answer(false, Compression::Zstd),
+            "user",
+            "caching_sha2_password",
+            &[9; 32],
+        );
+        assert_eq!(sent.pop(), Some(ZSTD_LEVEL));
+        let read: HandshakeResponse<'_> = ParseBuf(&sent).parse(()).unwrap();
+        assert_eq!(read.user(), b"user");
+        assert_eq!(read.scramble_buf(), [9; 32]);
+        assert_eq!(read.auth_plugin(), Some(&AuthPlugin::CachingSha2Password));
+        assert_eq!(read.connect_attributes().unwrap()["program_name"], "rowtap");
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_greetings_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _either = Greeting::parse(&bytes);
+            bytes.insert(0, 10);
+            let _either = Greeting::parse(&bytes);
+        }
+    }
+}

@@ -4,9 +4,11 @@
 //! but [`Connection`] is pure: bytes in, values out, and the other way round.
 
 mod auth;
+mod certificate;
 pub mod command;
 mod compression;
 mod connection;
+mod der;
 mod error;
 mod fields;
 mod flavour;

@@ -345,3 +345,6 @@ pub(super) fn encode(payload: &[u8], mut sequence: u8, out: &mut Vec<u8>) -> u8 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,9 +10,8 @@ use mysql_common::crypto::rsa::{GetRandom, Pkcs1OaepPadding, PublicKey as Rsa};
 use mysql_common::num_bigint::BigUint;
 use secrecy::zeroize::Zeroize as _;
 
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
+use super::der::{BIT_STRING, INTEGER, SEQUENCE, take};
+
 /// Smaller keys were never made by a server; 2048 is what servers make.
 const MODULUS_BYTES_MIN: usize = 128;
 const MODULUS_BYTES_MAX: usize = 2048;
@@ -106,9 +105,9 @@ fn body<'a>(text: &'a str, label: &str) -> Option<&'a str> {
 
 /// Takes the key out of a SubjectPublicKeyInfo.
 fn unwrap(der: &[u8]) -> Option<&[u8]> {
-    let (info, _) = element(der, SEQUENCE)?;
-    let (_algorithm, rest) = element(info, SEQUENCE)?;
-    let (bits, _) = element(rest, BIT_STRING)?;
+    let (info, _) = take(der, SEQUENCE)?;
+    let (_algorithm, rest) = take(info, SEQUENCE)?;
+    let (bits, _) = take(rest, BIT_STRING)?;
     match bits.split_first() {
         Some((0, key)) => Some(key),
         Some(_) | None => None,
@@ -117,9 +116,9 @@ fn unwrap(der: &[u8]) -> Option<&[u8]> {
 
 /// Reads modulus and exponent, without leading zero bytes.
 fn parse(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (key, _) = element(der, SEQUENCE)?;
-    let (modulus, rest) = element(key, INTEGER)?;
-    let (exponent, _) = element(rest, INTEGER)?;
+    let (key, _) = take(der, SEQUENCE)?;
+    let (modulus, rest) = take(key, INTEGER)?;
+    let (exponent, _) = take(rest, INTEGER)?;
     Some((without_zeros(modulus), without_zeros(exponent)))
 }
 
@@ -128,24 +127,115 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
     bytes.get(zeros..).unwrap_or_default()
 }
 
-/// Takes one DER element of a kind: its content and what follows.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let ([found, length], rest) = der.split_first_chunk::<2>()?;
-    if *found != tag {
-        return None;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key of 2048 bits as a MySQL server writes it to `public_key.pem`.
+    const SERVER_KEY: &str = "-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAiq7ct87hfi2nSVE7IIwW
+fTSZzV4irp0ji3Pih398bHh8dfYEqun8ZnA6xUuSwKCqPB45FzB3JLz3oNiTnMGj
+FBwup5H1woKaloc183jSN+rWJlksB+01+Qf3kJq9VspPyVUCveot9RPJkZ2H6/Hd
+jaN6cAJyCuZxXdpkZnoRefPmMVPzg/qsXuIr3zhb8pjxFJmOqBm1g3vglmfG7Dt1
+a4+isYlEZ+gNO5pkW1ZlzA9wlxpEP8eZpGOPtpXVXdiftDJvy+LZIb0zWX8AQ0jJ
+9iPLUrGrNAvf6W0AER0YsxlAlssxjpcQ1/D1jgxaZcrkiKpAVxcELqVwmpjWmuDE
+AQIDAQAB
+-----END PUBLIC KEY-----
+";
+
+    fn der() -> Vec<u8> {
+        let body: String = body(SERVER_KEY, "PUBLIC KEY")
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        STANDARD.decode(body).unwrap()
     }
-    let (length, rest) = match *length {
-        short @ 0..=0x7f => (usize::from(short), rest),
-        long => {
-            let (digits, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
-            if digits.is_empty() || digits.len() > 4 {
-                return None;
-            }
-            let length = digits
-                .iter()
-                .fold(0, |length, digit| length << 8 | usize::from(*digit));
-            (length, rest)
+
+    fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+        format!(
+            "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+            STANDARD.encode(der)
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn a_servers_key_is_read_in_both_forms() {
+        let key = PublicKey::from_pem(SERVER_KEY.as_bytes()).unwrap();
+        assert_eq!(key.modulus_bytes, 256);
+        let der = der();
+        let bare = PublicKey::from_pem(&pem("RSA PUBLIC KEY", unwrap(&der).unwrap())).unwrap();
+        assert_eq!(bare.rsa.modulus(), key.rsa.modulus());
+        assert_eq!(key.encrypt("secret", &[7; 20]).unwrap().len(), 256);
+    }
+
+    #[test]
+    fn every_prefix_of_a_key_is_an_error() {
+        let der = der();
+        for end in 0..der.len() {
+            assert!(
+                PublicKey::from_pem(&pem("PUBLIC KEY", &der[..end])).is_err(),
+                "{end}"
+            );
         }
-    };
-    rest.split_at_checked(length)
+        let whole = SERVER_KEY.trim_end().len();
+        for end in 0..whole {
+            assert!(
+                PublicKey::from_pem(&SERVER_KEY.as_bytes()[..end]).is_err(),
+                "{end}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_with_any_byte_changed_never_panics() {
+        let der = der();
+        for index in 0..der.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut hostile = der.clone();
+                hostile[index] ^= change;
+                if let Ok(key) = PublicKey::from_pem(&pem("PUBLIC KEY", &hostile)) {
+                    assert!((MODULUS_BYTES_MIN..=MODULUS_BYTES_MAX).contains(&key.modulus_bytes));
+                    // The arithmetic takes its time, so that it is asked only where the lengths changed.
+                    if key.modulus_bytes != 256 {
+                        let encrypted = key.encrypt("x", &[7; 20]).unwrap();
+                        assert_eq!(encrypted.len(), key.modulus_bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_and_strange_numbers_are_refused() {
+        let modulus = |bytes: usize, first: u8, last: u8| {
+            let mut modulus = vec![0xff; bytes];
+            modulus[0] = first;
+            modulus[bytes - 1] = last;
+            modulus
+        };
+        let good = modulus(128, 0xff, 0xff);
+        assert!(PublicKey::checked(&good, &[3]).is_ok());
+        for (modulus, exponent) in [
+            (modulus(127, 0xff, 0xff), &[3][..]),
+            (modulus(2049, 0xff, 0xff), &[3]),
+            (modulus(128, 0x01, 0xff), &[3]),
+            (modulus(128, 0xff, 0xfe), &[3]),
+            (good.clone(), &[1]),
+            (good.clone(), &[2]),
+            (good.clone(), &[]),
+            (good.clone(), &[9; 9]),
+        ] {
+            assert!(PublicKey::checked(&modulus, exponent).is_err());
+        }
+    }
+
+    #[test]
+    fn a_password_that_does_not_fit_is_an_error() {
+        let key = PublicKey::from_pem(SERVER_KEY.as_bytes()).unwrap();
+        let longest = "x".repeat(256 - PADDING_BYTES - 1);
+        assert!(key.encrypt(&longest, &[7; 20]).is_ok());
+        assert!(key.encrypt(&format!("{longest}x"), &[7; 20]).is_err());
+        assert!(key.encrypt("x", &[]).is_err());
+    }
 }

@@ -25,6 +25,8 @@ const EOF_BYTES_MAX: usize = 8;
 const STATUS_MORE_RESULTS: u16 = 0x0008;
 /// Characters of a server's message that are kept.
 const MESSAGE_CHARACTERS_MAX: usize = 512;
+/// Shorter secrets stand in every other sentence by chance.
+const SECRET_BYTES_MIN: usize = 4;
 
 /// An error that a server sent, ready for messages: of bounded length, without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +72,7 @@ impl ServerError {
 
     /// Takes a secret out of the words, should a server have put it there.
     pub(super) fn without(mut self, secret: &str) -> Self {
-        if !secret.is_empty() && self.message.contains(secret) {
+        if secret.len() >= SECRET_BYTES_MIN && self.message.contains(secret) {
             self.message = self.message.replace(secret, "…").into();
         }
         self

@@ -183,3 +183,132 @@ fn column_count(payload: &[u8]) -> Result<u64, Malformed> {
     }
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn column(name: &str) -> Vec<u8> {
+        let mut out = b"\x03def\0\x01t\x01t".to_vec();
+        for name in [name, name] {
+            out.push(u8::try_from(name.len()).unwrap());
+            out.extend_from_slice(name.as_bytes());
+        }
+        out.extend_from_slice(&[12, 45, 0, 255, 255, 0, 0, 253, 0, 0, 0, 0, 0]);
+        out
+    }
+
+    const END: &[u8] = &[0xfe, 0, 0, 2, 0];
+
+    /// `SELECT 'one' AS a, NULL AS B` and another row.
+    fn packets() -> Vec<Vec<u8>> {
+        vec![
+            vec![2],
+            column("a"),
+            column("B"),
+            END.to_vec(),
+            b"\x03one\xfb".to_vec(),
+            b"\0\x01\xff".to_vec(),
+            END.to_vec(),
+        ]
+    }
+
+    fn read(packets: &[Vec<u8>], bytes_max: usize) -> Result<Progress, NoResult> {
+        let mut reader = Reader::new(bytes_max);
+        let mut progress = Progress::Unfinished;
+        for packet in packets {
+            progress = reader.read(packet)?;
+        }
+        Ok(progress)
+    }
+
+    #[test]
+    fn a_result_has_names_rows_and_nulls() {
+        let Ok(Progress::Complete(set)) = read(&packets(), 10_000) else {
+            panic!("the result is complete");
+        };
+        assert_eq!(set.columns, ["a".into(), "B".into()]);
+        assert_eq!((set.text(0, "A"), set.text(0, "b")), (Some("one"), None));
+        assert_eq!((set.text(1, "a"), set.text(1, "b")), (Some(""), None));
+        assert_eq!(set.bytes(1, "b"), Some(&b"\xff"[..]));
+        assert_eq!((set.text(2, "a"), set.text(0, "c")), (None, None));
+    }
+
+    #[test]
+    fn an_ok_is_an_empty_result() {
+        let ok = vec![vec![0, 0, 0, 2, 0, 0, 0]];
+        assert_eq!(
+            read(&ok, 1000),
+            Ok(Progress::Complete(ResultSet::default()))
+        );
+    }
+
+    #[test]
+    fn a_request_for_a_file_is_no_result() {
+        for request in [&b"\xfb/etc/passwd"[..], b"\xfb"] {
+            assert_eq!(read(&[request.to_vec()], 1000), Err(NoResult::LocalInfile));
+        }
+    }
+
+    #[test]
+    fn an_error_may_come_at_any_point() {
+        for end in 0..packets().len() {
+            let mut packets = packets();
+            packets.truncate(end);
+            packets.push(b"\xff\x28\x04#42000no".to_vec());
+            let Err(NoResult::Server(error)) = read(&packets, 10_000) else {
+                panic!("the error is seen after {end} packets");
+            };
+            assert_eq!(error.code, 1064);
+        }
+    }
+
+    #[test]
+    fn a_packet_that_is_cut_or_missing_is_an_error() {
+        for index in 0..packets().len() {
+            for end in 0..packets()[index].len() {
+                let mut packets = packets();
+                packets[index].truncate(end);
+                // A packet of 0xfe alone is an end too, of servers long gone.
+                let is_whole = packets[index] == [0xfe];
+                assert_eq!(read(&packets, 10_000).is_ok(), is_whole, "{index} {end}");
+            }
+            if packets()[index] != END && index < 4 {
+                let mut packets = packets();
+                packets.remove(index);
+                assert!(read(&packets, 10_000).is_err(), "{index}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_behind_the_last_column_are_an_error() {
+        let mut packets = packets();
+        packets[4].push(0);
+        assert!(matches!(
+            read(&packets, 10_000),
+            Err(NoResult::Malformed(_))
+        ));
+    }
+
+    #[test]
+    fn a_result_over_the_limit_is_an_error() {
+        assert_eq!(read(&packets(), 200), Err(NoResult::TooLarge));
+        let many: Vec<u8> = b"\xfc\x01\x10".to_vec();
+        assert!(matches!(read(&[many], 10_000), Err(NoResult::Malformed(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_packets_never_panic(
+            index in 0..7_usize,
+            hostile in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let mut packets = packets();
+            packets[index] = hostile;
+            let _either = read(&packets, 10_000);
+        }
+    }
+}

@@ -2,18 +2,32 @@
 //!
 //! Pure: certificates and keys come as bytes. Signatures of the handshake are verified in every mode, so that even
 //! a certificate nobody checks belongs to whom the connection talks to.
+//!
+//! | mode | chain and time | name |
+//! |---|---|---|
+//! | `preferred`, `required` | not checked | not checked |
+//! | `verify_ca` | checked | not checked |
+//! | `verify_identity` | checked | subjectAltName; without one, the subject's common name |
 
 use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
+};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{
+    CertificateDer, PrivateKeyDer, ServerName, SubjectPublicKeyInfoDer, UnixTime,
+};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
+use super::certificate::Certificate;
 use super::options::TlsMode;
 
 /// Why certificates or keys of the configuration cannot be used.
@@ -45,18 +59,27 @@ pub enum TlsConfigError {
 }
 
 /// What the configuration brings, as bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Material {
-    /// Certificates to trust: `source.tls.ca`, else the system's.
-    pub(super) authorities: Vec<CertificateDer<'static>>,
+    /// Whom to trust.
+    pub(super) authorities: Authorities,
     /// PEM of `source.tls.certificate`.
     pub(super) certificate: Option<Vec<u8>>,
     /// PEM of `source.tls.key`.
     pub(super) key: Option<Vec<u8>>,
 }
 
+/// Certificates that may sign a server's.
+#[derive(Debug)]
+pub(super) enum Authorities {
+    /// PEM of `source.tls.ca`.
+    File(Vec<u8>),
+    /// Those of the system, of which some may be unusable.
+    System(Vec<CertificateDer<'static>>),
+}
+
 /// Reads every certificate of a PEM file.
-pub(super) fn certificates(
+fn certificates(
     name: &'static str,
     pem: &[u8],
 ) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
@@ -96,24 +119,33 @@ pub(super) fn config(mode: TlsMode, material: Material) -> Result<ClientConfig, 
         .map_err(|error| TlsConfigError::ClientPair(Some(error)))
 }
 
-fn check(
-    mode: TlsMode,
-    authorities: Vec<CertificateDer<'static>>,
-) -> Result<Check, TlsConfigError> {
+fn check(mode: TlsMode, authorities: Authorities) -> Result<Check, TlsConfigError> {
+    let mut roots = RootCertStore::empty();
+    let pinned = match authorities {
+        Authorities::File(pem) => {
+            let certificates = certificates("source.tls.ca", &pem)?;
+            for certificate in &certificates {
+                roots
+                    .add(certificate.clone())
+                    .map_err(TlsConfigError::Authority)?;
+            }
+            certificates
+        }
+        Authorities::System(certificates) => {
+            roots.add_parsable_certificates(certificates);
+            Vec::new()
+        }
+    };
     if !mode.verifies() {
         return Ok(Check::Nothing);
-    }
-    let mut roots = RootCertStore::empty();
-    for certificate in authorities {
-        roots.add(certificate).map_err(TlsConfigError::Authority)?;
     }
     if roots.is_empty() {
         return Err(TlsConfigError::NoAuthorities);
     }
-    Ok(if mode == TlsMode::VerifyCa {
-        Check::Authority(roots)
-    } else {
-        Check::AuthorityAndName(roots)
+    Ok(Check::Chain {
+        roots,
+        pinned,
+        checks_name: mode == TlsMode::VerifyIdentity,
     })
 }
 
@@ -121,8 +153,12 @@ fn check(
 #[derive(Debug)]
 enum Check {
     Nothing,
-    Authority(RootCertStore),
-    AuthorityAndName(RootCertStore),
+    Chain {
+        roots: RootCertStore,
+        /// Certificates that are trusted as a server's own.
+        pinned: Vec<CertificateDer<'static>>,
+        checks_name: bool,
+    },
 }
 
 struct Verifier {
@@ -145,21 +181,29 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let (roots, checks_name) = match &self.check {
-            Check::Nothing => return Ok(ServerCertVerified::assertion()),
-            Check::Authority(roots) => (roots, false),
-            Check::AuthorityAndName(roots) => (roots, true),
-        };
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        verify_server_cert_signed_by_trust_anchor(
-            &certificate,
+        let Check::Chain {
             roots,
-            intermediates,
-            now,
-            self.provider.signature_verification_algorithms.all,
-        )?;
-        if checks_name {
-            verify_server_name(&certificate, server_name)?;
+            pinned,
+            checks_name,
+        } = &self.check
+        else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let certificate = Certificate::parse(end_entity)?;
+        if pinned.contains(end_entity) {
+            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            certificate.check_time(now)?;
+        } else {
+            verify_server_cert_signed_by_trust_anchor(
+                &ParsedCertificate::try_from(end_entity)?,
+                roots,
+                intermediates,
+                now,
+                self.provider.signature_verification_algorithms.all,
+            )?;
+        }
+        if *checks_name {
+            verify_name(end_entity, &certificate, server_name)?;
         }
         Ok(ServerCertVerified::assertion())
     }
@@ -170,12 +214,15 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        let supported = &self.provider.signature_verification_algorithms;
+        match self.check {
+            Check::Chain { .. } => {
+                verify_tls12_signature(message, certificate, signature, supported)
+            }
+            Check::Nothing => Certificate::parse(certificate)?
+                .verify_tls12(message, signature, supported)
+                .map(|()| HandshakeSignatureValid::assertion()),
+        }
     }
 
     fn verify_tls13_signature(
@@ -184,17 +231,69 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        let supported = &self.provider.signature_verification_algorithms;
+        match self.check {
+            Check::Chain { .. } => {
+                verify_tls13_signature(message, certificate, signature, supported)
+            }
+            Check::Nothing => {
+                let key = Certificate::parse(certificate)?.public_key_info;
+                let key = SubjectPublicKeyInfoDer::from(key);
+                verify_tls13_signature_with_raw_key(message, &key, signature, supported)
+            }
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+/// Checks that a certificate was made for a host.
+fn verify_name(
+    der: &CertificateDer<'_>,
+    certificate: &Certificate<'_>,
+    host: &ServerName<'_>,
+) -> Result<(), rustls::Error> {
+    let is_in_subject = match host {
+        ServerName::DnsName(name) => {
+            !certificate.has_subject_alt_name() && certificate.common_name_covers(name.as_ref())
+        }
+        _ => false,
+    };
+    if is_in_subject {
+        return Ok(());
+    }
+    verify_server_name(&ParsedCertificate::try_from(der)?, host)
+}
+
+/// Says what is wrong with a certificate and what to do about it.
+pub(super) fn explain(error: &CertificateError) -> (String, &'static str) {
+    match error {
+        CertificateError::UnknownIssuer => (
+            "no trusted authority signed it".to_owned(),
+            "set source.tls.ca to the certificate of the authority that did",
+        ),
+        CertificateError::BadSignature => (
+            "its signature is not that of the authority it names".to_owned(),
+            "set source.tls.ca to the certificate of the authority that signed it",
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
+            "it was made for another host".to_owned(),
+            "set source.host to a name that it holds or source.tls.mode to 'verify_ca'",
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            ("it has expired".to_owned(), "give the server a new one")
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
+            "it is not valid yet".to_owned(),
+            "set the clocks of both machines right",
+        ),
+        other => (
+            other.to_string(),
+            "give the server one of X.509 version 3 that TLS clients accept",
+        ),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The hot path of the receiver: packets leave as ranges of the buffer they were read into, uncopied.
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -12,8 +13,8 @@ use crate::mysql::error::ConnectionError;
 use crate::mysql::packet::Framed;
 use crate::mysql::response::{self, ServerError};
 
-/// Every whole packet that was at hand.
-#[derive(Clone, Debug)]
+/// Every whole packet that was at hand. `Debug` tells sizes, since the bytes are what people store.
+#[derive(Clone)]
 pub struct Packets {
     /// The bytes the payloads lie in. Their memory lives as long as a handle to them; a caller who charges it to a
     /// budget wraps it by `Bytes::from_owner`.
@@ -25,7 +26,6 @@ pub struct Packets {
 }
 
 /// A dump under way.
-#[derive(Debug)]
 pub struct Dump {
     server: Server,
     transport: Transport,
@@ -33,7 +33,6 @@ pub struct Dump {
     state: State,
 }
 
-#[derive(Debug)]
 enum State {
     Running,
     /// The connection failed, behind packets that are still at hand.
@@ -188,6 +187,25 @@ impl Dump {
             Some(Err(malformed)) => Some(self.peer.malformed(malformed)),
             None => Some(self.peer.out_of_turn("an unknown packet", DURING)),
         }
+    }
+}
+
+impl fmt::Debug for Packets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packets")
+            .field("bytes", &self.buffer.len())
+            .field("count", &self.payloads.len())
+            .field("drained", &self.drained)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dump")
+            .field("address", &self.peer.address)
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig};
 use secrecy::ExposeSecret as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -20,7 +20,7 @@ use crate::mysql::options::{Options, TlsMode, TlsOptions};
 use crate::mysql::packet::PACKET_BYTES_MAX;
 use crate::mysql::public_key::PublicKey;
 use crate::mysql::response::{ERR, ServerError};
-use crate::mysql::tls::{self, Material, TlsConfigError};
+use crate::mysql::tls::{self, Authorities, Material};
 
 /// No packet before the login's end is larger.
 const LOGIN_PACKET_BYTES_MAX: usize = 64 << 10;
@@ -202,32 +202,15 @@ fn tls_failure(error: io::Error, options: &Options, peer: &Peer) -> ConnectionEr
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(rustls::Error::InvalidCertificate(reason)) = inner {
+        let (reason, fix) = tls::explain(reason);
         return ConnectionError::Certificate {
             address: peer.address.clone(),
             mode: options.tls.mode,
-            reason: reason.to_string(),
-            fix: certificate_fix(reason),
+            reason,
+            fix,
         };
     }
     peer.lost("setting up TLS", TransportError::Io(error))
-}
-
-fn certificate_fix(reason: &CertificateError) -> &'static str {
-    match reason {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "set source.tls.ca to the certificate of the authority that signed it"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "set source.host to a name that the certificate holds or source.tls.mode to 'verify_ca'"
-        }
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => {
-            "give the server a certificate that is valid today, and both machines the right time"
-        }
-        _ => "give the server a certificate that TLS clients accept",
-    }
 }
 
 async fn log_in(
@@ -298,35 +281,26 @@ async fn tls_config(options: &Options) -> Result<Option<ClientConfig>, Connectio
     let tls = options.tls.clone();
     let address = options.address();
     blocking(move || {
-        let material = material(&tls, &address)?;
-        tls::config(tls.mode, material)
+        tls::config(tls.mode, material(&tls)?)
             .map(Some)
             .map_err(|source| ConnectionError::TlsConfig { address, source })
     })
     .await
 }
 
-fn material(options: &TlsOptions, address: &str) -> Result<Material, ConnectionError> {
+fn material(options: &TlsOptions) -> Result<Material, ConnectionError> {
     let optional = |key, path: &Option<PathBuf>| match path {
         Some(path) => read(key, path).map(Some),
         None => Ok(None),
     };
-    let authorities = match &options.ca {
-        Some(path) => {
-            let name = "source.tls.ca";
-            let pem = read(name, path)?;
-            tls::certificates(name, &pem).map_err(|source: TlsConfigError| {
-                ConnectionError::TlsConfig {
-                    address: address.to_owned(),
-                    source,
-                }
-            })?
-        }
-        None if options.mode.verifies() => rustls_native_certs::load_native_certs().certs,
-        None => Vec::new(),
-    };
     Ok(Material {
-        authorities,
+        authorities: match &options.ca {
+            Some(path) => Authorities::File(read("source.tls.ca", path)?),
+            None if options.mode.verifies() => {
+                Authorities::System(rustls_native_certs::load_native_certs().certs)
+            }
+            None => Authorities::System(Vec::new()),
+        },
         certificate: optional("source.tls.certificate", &options.certificate)?,
         key: optional("source.tls.key", &options.key)?,
     })

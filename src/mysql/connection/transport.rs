@@ -15,7 +15,6 @@ use crate::mysql::options::Compression;
 use crate::mysql::packet::{self, Framed, Framer, PacketError};
 
 /// A socket, plain or under TLS.
-#[derive(Debug)]
 pub(super) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -42,7 +41,6 @@ impl From<io::Error> for TransportError {
 }
 
 /// Packets over a socket.
-#[derive(Debug)]
 pub(super) struct Transport {
     pub(super) socket: Socket,
     inflater: Option<Inflater>,
