@@ -49,8 +49,8 @@ pub enum AuthenticationError {
     },
     /// The account uses a plugin that rowtap does not know.
     #[error(
-        "the account's authentication plugin '{plugin}' is not supported, use an account with caching_sha2_password, \
-         mysql_native_password or ed25519"
+        "the account's authentication plugin '{plugin}' is not supported, check source.user (MySQL makes up a plugin \
+         for users it does not know) or use an account with caching_sha2_password, mysql_native_password or ed25519"
     )]
     Plugin {
         /// The plugin's name.

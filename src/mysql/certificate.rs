@@ -27,6 +27,7 @@ const IA5_STRING: u8 = 0x16;
 pub(super) struct Certificate<'a> {
     /// First and last second of validity, in seconds since 1970.
     validity: (i64, i64),
+    issuer: &'a [u8],
     subject: &'a [u8],
     /// The SubjectPublicKeyInfo, whole.
     pub(super) public_key_info: &'a [u8],
@@ -47,7 +48,7 @@ impl<'a> Certificate<'a> {
         }
         let (_serial, fields) = first(fields)?;
         let (_algorithm, fields) = take(fields, SEQUENCE)?;
-        let (_issuer, fields) = take(fields, SEQUENCE)?;
+        let (issuer, fields) = take(fields, SEQUENCE)?;
         let (validity, fields) = take(fields, SEQUENCE)?;
         let (subject, fields) = take(fields, SEQUENCE)?;
         let (public_key, fields) = first(fields)?;
@@ -56,6 +57,7 @@ impl<'a> Certificate<'a> {
         let mut times = all(validity);
         Some(Self {
             validity: (seconds(times.next()?.whole)?, seconds(times.next()?.whole)?),
+            issuer,
             subject,
             public_key_info: public_key.whole,
             extensions: extensions.map_or(&[], |(content, _)| content),
@@ -72,6 +74,11 @@ impl<'a> Certificate<'a> {
         } else {
             Ok(())
         }
+    }
+
+    /// Whether it names itself as its authority.
+    pub(super) fn is_self_issued(&self) -> bool {
+        self.issuer == self.subject
     }
 
     /// Whether names stand where they should since 1999, so that the subject's do not count.

@@ -63,6 +63,15 @@ pub enum ConnectionError {
         #[source]
         source: io::Error,
     },
+    /// Something answers that does not greet as a MySQL server does.
+    #[error("{address} does not greet as a MySQL server does, check source.host and source.port")]
+    Stranger {
+        /// `host:port`.
+        address: String,
+        /// What is wrong with its greeting.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The server turned the connection away before the login.
     #[error("{address} accepts no connection: {error}, {fix}")]
     TurnedAway {
@@ -250,7 +259,8 @@ impl ConnectionError {
             | Self::Abandoned { .. } => true,
             Self::TurnedAway { error, .. } | Self::Server { error, .. } => is_transient(error),
             Self::Login { source, .. } => source.server_error().is_some_and(is_transient),
-            Self::TlsNotOffered { .. }
+            Self::Stranger { .. }
+            | Self::TlsNotOffered { .. }
             | Self::Certificate { .. }
             | Self::Tls { .. }
             | Self::TlsConfig { .. }
@@ -271,7 +281,8 @@ impl ConnectionError {
             Self::TurnedAway { .. } | Self::Server { .. } | Self::Login { .. } => {
                 !self.is_transient()
             }
-            Self::TlsNotOffered { .. }
+            Self::Stranger { .. }
+            | Self::TlsNotOffered { .. }
             | Self::Certificate { .. }
             | Self::Tls { .. }
             | Self::CompressionNotOffered { .. }

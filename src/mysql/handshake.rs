@@ -59,7 +59,7 @@ impl Greeting {
     pub(super) fn parse(payload: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Fields::new("the server's greeting", payload);
         if fields.u8()? != 10 {
-            return Err(fields.malformed("it is not of protocol version 10, is this a MySQL port?"));
+            return Err(fields.malformed("it is not of protocol version 10"));
         }
         let version = String::from_utf8_lossy(fields.null_terminated()?).into_owned();
         let connection_id = fields.u32()?;

@@ -200,7 +200,14 @@ impl ServerCertVerifier for Verifier {
                 intermediates,
                 now,
                 self.provider.signature_verification_algorithms.all,
-            )?;
+            )
+            .map_err(|error| {
+                if certificate.is_self_issued() {
+                    CertificateError::UnknownIssuer.into()
+                } else {
+                    error
+                }
+            })?;
         }
         if *checks_name {
             verify_name(end_entity, &certificate, server_name)?;
@@ -272,13 +279,10 @@ fn verify_name(
 /// Says what is wrong with a certificate and what to do about it.
 pub(super) fn explain(error: &CertificateError) -> (String, &'static str) {
     match error {
-        CertificateError::UnknownIssuer => (
+        // An authority of the same name but another key makes the second of these.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "no trusted authority signed it".to_owned(),
             "set source.tls.ca to the certificate of the authority that did",
-        ),
-        CertificateError::BadSignature => (
-            "its signature is not that of the authority it names".to_owned(),
-            "set source.tls.ca to the certificate of the authority that signed it",
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
             "it was made for another host".to_owned(),
@@ -290,6 +294,10 @@ pub(super) fn explain(error: &CertificateError) -> (String, &'static str) {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
             "it is not valid yet".to_owned(),
             "set the clocks of both machines right",
+        ),
+        CertificateError::Other(other) => (
+            other.to_string(),
+            "give the server one of X.509 version 3 that TLS clients accept",
         ),
         other => (
             other.to_string(),

@@ -1,95 +1,127 @@
 //! The connection against real servers: logins, TLS, results, dumps; and against hostile bytes.
 
+mod dump;
+mod login;
+mod query;
+mod rogue;
+mod tls;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use rowtap::mysql::{Compression, Connection, Options, TlsMode, TlsOptions, command};
+use rowtap::mysql::{Compression, Connection, ConnectionError, Options, TlsMode, TlsOptions};
 
-use crate::support::{Flavour, Server};
+use crate::support::{Certificates, Flavour, Server};
 
-/// Options for a user of this server, over 127.0.0.1 and without TLS.
-pub fn options(server: &Server, user: &str, password: &str) -> Options {
+/// A password that must never show up in a message.
+const CANARY: &str = "canary-7Qz!x'9";
+
+const TLS_MODES: [TlsMode; 5] = [
+    TlsMode::Disabled,
+    TlsMode::Preferred,
+    TlsMode::Required,
+    TlsMode::VerifyCa,
+    TlsMode::VerifyIdentity,
+];
+
+/// Options for a user at a port of 127.0.0.1, without TLS.
+fn options_at(port: u16, user: &str, password: &str) -> Options {
     Options {
         host: "127.0.0.1".to_owned(),
-        port: server.port(),
+        port,
         user: user.to_owned(),
         password: password.into(),
         tls: TlsOptions {
             mode: TlsMode::Disabled,
             ..TlsOptions::default()
         },
-        connect_timeout: Duration::from_secs(10),
-        read_timeout: Duration::from_secs(30),
+        connect_timeout: Duration::from_secs(20),
+        read_timeout: Duration::from_secs(60),
         compression: Compression::None,
         get_source_public_key: false,
         source_public_key_path: None,
     }
 }
 
-#[tokio::test]
-async fn a_query_returns_names_values_and_nulls() {
-    for flavour in Flavour::ALL {
-        let server = Server::shared(flavour);
-        let mut connection = Connection::connect(&options(server, "root", ""))
-            .await
-            .unwrap();
-        let set = connection
-            .query("SELECT 1 AS a, NULL AS b, 'é' AS c UNION ALL SELECT 2, 'x', ''")
-            .await
-            .unwrap();
-        assert_eq!(set.columns, ["a".into(), "b".into(), "c".into()]);
-        assert_eq!(set.rows.len(), 2);
-        assert_eq!(set.text(0, "A"), Some("1"));
-        assert_eq!(set.text(0, "b"), None);
-        assert_eq!(set.text(0, "c"), Some("é"));
-        assert_eq!(set.text(1, "c"), Some(""));
-        assert_eq!(set.text(2, "c"), None);
-        let version = connection.query("SELECT VERSION() AS v").await.unwrap();
-        assert_eq!(
-            version.text(0, "v"),
-            Some(connection.server().version.as_str())
-        );
-        connection.command(&command::ping()).await.unwrap();
+/// Options for a user of a server, without TLS.
+fn options(server: &Server, user: &str, password: &str) -> Options {
+    options_at(server.port(), user, password)
+}
+
+/// A server whose certificate names 127.0.0.1 and localhost, and the authority's files; for all tests that change
+/// nothing but accounts and databases of their own.
+fn tls_server(flavour: Flavour) -> &'static (Certificates, Server) {
+    static MYSQL: OnceLock<(Certificates, Server)> = OnceLock::new();
+    static MARIADB: OnceLock<(Certificates, Server)> = OnceLock::new();
+    let (cell, options) = match flavour {
+        Flavour::MySql97 => (&MYSQL, &[][..]),
+        Flavour::MariaDb1011 => (&MARIADB, &["--plugin-load-add=auth_ed25519"][..]),
+    };
+    cell.get_or_init(|| {
+        let certificates = Certificates::new();
+        let server = Server::start_with_certificates(flavour, &certificates, options);
+        (certificates, server)
+    })
+}
+
+/// Everything an error says, its causes included; fails if a secret is in it, or in its `Debug`.
+#[track_caller]
+fn chain(error: &ConnectionError) -> String {
+    let mut told = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        told = format!("{told}: {cause}");
+        source = cause.source();
+    }
+    for text in [&told, &format!("{error:?}")] {
+        assert!(!text.contains("canary"), "{text}");
+    }
+    told
+}
+
+/// What an error says, where it is of one kind: to be tried again, a refusal, or wrong configuration.
+#[track_caller]
+fn told(error: &ConnectionError) -> String {
+    let told = chain(error);
+    let kinds = [
+        error.is_transient(),
+        error.is_refusal(),
+        error.is_configuration(),
+    ];
+    assert_eq!(
+        kinds.iter().filter(|is| **is).count(),
+        1,
+        "{told}: {kinds:?}"
+    );
+    told
+}
+
+/// The error of a connection that must not come about.
+#[track_caller]
+fn failed(outcome: Result<Connection, ConnectionError>) -> ConnectionError {
+    match outcome {
+        Ok(connection) => panic!("{connection:?} came about"),
+        Err(error) => error,
     }
 }
 
-#[tokio::test]
-async fn a_dump_that_does_not_wait_ends_behind_the_last_event() {
-    for flavour in Flavour::ALL {
-        let server = Server::shared(flavour);
-        let database = server.unique_database();
-        server.execute(&format!(
-            "CREATE TABLE {database}.t (a INT); INSERT INTO {database}.t VALUES (7)"
-        ));
-        let (file, _) = server.coordinates();
-        let mut connection = Connection::connect(&options(server, "root", ""))
-            .await
-            .unwrap();
-        connection
-            .query("SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum")
-            .await
-            .unwrap();
-        connection
-            .command(&command::register_replica(4711, "rowtap", 0))
-            .await
-            .unwrap();
-        let flags = rowtap::mysql::DumpFlags {
-            non_block: true,
-            annotate_rows: false,
-        };
-        let mut dump = connection
-            .dump(&command::binlog_dump(4711, &file, 4, flags))
-            .await
-            .unwrap();
-        let mut count = 0;
-        while let Some(packets) = dump.receive().await.unwrap() {
-            count += packets.payloads.len();
-            println!(
-                "{flavour:?} {} bytes, {} packets, drained {}",
-                packets.buffer.len(),
-                packets.payloads.len(),
-                packets.drained
-            );
-        }
-        assert!(count > 4, "{count}");
-    }
+/// The single value of a statement's single row.
+async fn value(connection: &mut Connection, sql: &str) -> String {
+    let set = connection.query(sql).await.unwrap();
+    assert_eq!((set.rows.len(), set.columns.len()), (1, 1), "{sql}");
+    set.text(0, &set.columns[0]).unwrap().to_owned()
+}
+
+/// Runs openssl in a folder.
+fn openssl(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("openssl")
+        .current_dir(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments:?}: {errors}");
 }

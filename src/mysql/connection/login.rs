@@ -126,10 +126,11 @@ async fn reach(options: &Options) -> Result<TcpStream, ConnectionError> {
 }
 
 async fn greet(transport: &mut Transport, peer: &Peer) -> Result<Greeting, ConnectionError> {
-    let greeting = transport
-        .receive()
-        .await
-        .map_err(|error| peer.lost("greeting", error))?;
+    let greeting = match transport.receive().await {
+        Ok(greeting) => greeting,
+        Err(TransportError::Packet(error)) => return Err(stranger(peer, error)),
+        Err(error) => return Err(peer.lost("greeting", error)),
+    };
     if greeting.first() == Some(&ERR) {
         let error = ServerError::parse(&greeting).map_err(|e| peer.malformed(e))?;
         return Err(ConnectionError::TurnedAway {
@@ -138,12 +139,22 @@ async fn greet(transport: &mut Transport, peer: &Peer) -> Result<Greeting, Conne
             error: error.without(peer.password.expose_secret()),
         });
     }
-    let greeting = Greeting::parse(&greeting).map_err(|e| peer.malformed(e))?;
+    let greeting = Greeting::parse(&greeting).map_err(|error| stranger(peer, error))?;
     // Bytes behind the greeting are nobody's answer, and must not be taken for one under TLS.
     if !transport.is_idle() {
         return Err(peer.out_of_turn("a packet", "waiting for the login"));
     }
     Ok(greeting)
+}
+
+fn stranger(
+    peer: &Peer,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> ConnectionError {
+    ConnectionError::Stranger {
+        address: peer.address.clone(),
+        source: Box::new(source),
+    }
 }
 
 async fn encrypt(
