@@ -388,3 +388,8 @@ impl Assembler {
         AssembleError::new(self.framer.next().clone(), trouble)
     }
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod writer;

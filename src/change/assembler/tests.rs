@@ -1,0 +1,322 @@
+//! The assembler over made-up events: what is delivered, what is not, and that every event is accounted for.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::{Batch, Definition, Definitions, Item, Ledger, Origin, Trouble};
+use super::writer::Writer;
+use super::*;
+use crate::binlog::GtidSet;
+use crate::filter::{Options, Rules};
+use crate::mysql::Flavour;
+use crate::row::TableName;
+
+const END_OF_TIME: u64 = u64::MAX;
+
+fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> Assembler {
+    let options: Options = serde_json::from_str(rules).unwrap();
+    let origin = Origin {
+        connector: "c".into(),
+        flavour: Flavour::MySql,
+        server_uuid: None,
+        server_id: 1,
+    };
+    let settings = Settings {
+        origin: Arc::new(origin),
+        server_id: 99,
+        rules: Rules::compile(&options, Flavour::MySql, 0).unwrap(),
+        skips_groups: false,
+        until: Until::Never,
+        batch_bytes_max: 64,
+        hold_bytes_max,
+        idle_bytes_max: END_OF_TIME,
+    };
+    let checkpoint = Checkpoint {
+        coordinates: Coordinates::new("b.000001", 4),
+        gtid_set: GtidSet::empty(Flavour::MySql),
+        server_uuid: None,
+        server_id: 1,
+        format_description_timestamp: 0,
+    };
+    let definitions = engines.iter().map(|(table, transactional)| {
+        let at = Coordinates::new("b.000001", 4);
+        let definition = Definition {
+            columns: Vec::new(),
+            key: Vec::new(),
+            transactional: Some(*transactional),
+            read_from: at.clone(),
+            read_to: at,
+        };
+        (TableName::new("d", *table), definition)
+    });
+    Assembler::new(settings, checkpoint, Definitions::new(definitions))
+}
+
+/// What came out: the values of `id` per table, and the end.
+#[derive(Debug, Default)]
+struct Outcome {
+    rows: Vec<(String, i32)>,
+    statements: Vec<String>,
+    ledger: Ledger,
+    batches: usize,
+    spills: usize,
+    end: Option<Checkpoint>,
+}
+
+impl Outcome {
+    fn take(&mut self, batch: &Batch) {
+        self.batches += 1;
+        self.ledger += batch.ledger;
+        self.end = batch.end.clone().or(self.end.take());
+        for item in &batch.items {
+            match item {
+                Item::Rows(rows) => {
+                    let buffer = &batch.buffers[rows.buffer as usize];
+                    let body = &buffer[rows.body.start as usize..rows.body.end as usize];
+                    let table = batch.tables[rows.table as usize].name.to_string();
+                    for row in body.chunks(5) {
+                        self.rows.push((
+                            table.clone(),
+                            i32::from_le_bytes(row[1..].try_into().unwrap()),
+                        ));
+                    }
+                }
+                Item::Ddl(ddl) => self.statements.push(ddl.statement.to_string()),
+            }
+        }
+    }
+}
+
+fn run(mut assembler: Assembler, writer: Writer) -> Result<Outcome, AssembleError> {
+    let mut outcome = Outcome::default();
+    let mut spilled: Vec<(u64, Bytes)> = Vec::new();
+    let mut fed = Some(writer);
+    loop {
+        match assembler.poll()? {
+            Step::NeedEvent => match fed.take() {
+                Some(writer) => assembler.feed(writer.bytes.into(), writer.events, 0, true),
+                None => break,
+            },
+            Step::NeedDefinition { table, .. } => assembler.define(table, None),
+            Step::Batch(batch) => outcome.take(&batch),
+            Step::Spill(more) => {
+                outcome.spills += 1;
+                if more.first {
+                    spilled.clear();
+                }
+                spilled.extend(more.events);
+            }
+            Step::NeedSpilled => {
+                let (start, event) = spilled.remove(0);
+                let whole: Range<u32> = 0..u32::try_from(event.len()).unwrap();
+                assembler.feed_spilled(&event, &[(start, whole)])?;
+            }
+            Step::Reached => break,
+        }
+    }
+    outcome.take(&assembler.finish());
+    assert_eq!(outcome.ledger.imbalance(), 0, "{}", outcome.ledger);
+    Ok(outcome)
+}
+
+fn values(outcome: &Outcome) -> Vec<i32> {
+    outcome.rows.iter().map(|(_, value)| *value).collect()
+}
+
+#[test]
+fn a_transaction_is_delivered_whole_and_moves_the_checkpoint() {
+    let mut writer = Writer::new();
+    writer.transaction(1, &[1, 2, 3]);
+    writer.transaction(2, &[4]);
+    let end = 4 + writer.bytes.len() as u64;
+    let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
+    assert_eq!(values(&outcome), [1, 2, 3, 4]);
+    let checkpoint = outcome.end.unwrap();
+    assert_eq!(checkpoint.coordinates.position, end);
+    assert_eq!(
+        checkpoint.gtid_set.to_string(),
+        "07070707-0707-0707-0707-070707070707:1-2"
+    );
+}
+
+#[test]
+fn a_group_without_its_end_is_held() {
+    let mut writer = Writer::new();
+    writer.transaction(1, &[1]);
+    writer.gtid(2);
+    writer.query("BEGIN");
+    writer.table_map(1, "d", "t", true);
+    writer.insert(1, &[2]);
+    let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
+    assert_eq!(values(&outcome), [1]);
+    assert_eq!(outcome.ledger.held, 4);
+}
+
+#[test]
+fn a_spilled_group_is_delivered_in_order_and_in_pieces() {
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("BEGIN");
+    let expected: Vec<i32> = (0..300).collect();
+    for values in expected.chunks(10) {
+        writer.table_map(1, "d", "t", true);
+        writer.insert(1, values);
+    }
+    writer.xid();
+    let outcome = run(assembler("{}", 500, &[]), writer).unwrap();
+    assert_eq!(values(&outcome), expected);
+    assert!(
+        outcome.spills > 3 && outcome.batches > 3,
+        "{} spills, {} batches",
+        outcome.spills,
+        outcome.batches
+    );
+}
+
+#[test]
+fn a_rollback_undoes_transactional_tables_and_no_others() {
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("BEGIN");
+    for (id, table) in [(1, "t"), (2, "m")] {
+        writer.table_map(id, "d", table, true);
+        writer.insert(id, &[i32::from(id)]);
+    }
+    writer.query("ROLLBACK");
+    let outcome = run(
+        assembler("{}", usize::MAX, &[("t", true), ("m", false)]),
+        writer,
+    )
+    .unwrap();
+    assert_eq!(outcome.rows, [("d.m".to_owned(), 2)]);
+    assert_eq!(outcome.ledger.rolled_back, 1);
+}
+
+#[test]
+fn rollback_to_undoes_what_stands_behind_the_savepoint() {
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("BEGIN");
+    writer.table_map(1, "d", "t", true);
+    writer.insert(1, &[1]);
+    writer.query("SAVEPOINT `s`");
+    writer.table_map(1, "d", "t", true);
+    writer.insert(1, &[2]);
+    writer.query("ROLLBACK TO `s`");
+    writer.table_map(1, "d", "t", true);
+    writer.insert(1, &[3]);
+    writer.xid();
+    let outcome = run(assembler("{}", usize::MAX, &[("t", true)]), writer).unwrap();
+    assert_eq!(values(&outcome), [1, 3]);
+}
+
+#[test]
+fn a_rollback_of_a_table_with_an_unknown_engine_stops() {
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("BEGIN");
+    writer.table_map(1, "d", "t", true);
+    writer.insert(1, &[1]);
+    writer.query("ROLLBACK");
+    let error = run(assembler("{}", usize::MAX, &[]), writer).unwrap_err();
+    assert!(
+        matches!(*error.trouble, Trouble::NoEngine { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_filtered_group_moves_the_checkpoint() {
+    let mut writer = Writer::new();
+    writer.transaction(1, &[1]);
+    let end = 4 + writer.bytes.len() as u64;
+    let outcome = run(
+        assembler(r#"{"replicate-ignore-db": ["d"]}"#, usize::MAX, &[]),
+        writer,
+    )
+    .unwrap();
+    assert_eq!(values(&outcome), [] as [i32; 0]);
+    assert_eq!(outcome.ledger.filtered, 1);
+    assert_eq!(outcome.end.unwrap().coordinates.position, end);
+}
+
+#[test]
+fn what_the_connectors_own_server_id_wrote_is_left_out() {
+    let mut writer = Writer::new();
+    writer.server_id = 99;
+    writer.transaction(1, &[1]);
+    let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
+    assert_eq!(outcome.ledger.filtered, 1);
+    assert_eq!(values(&outcome), [] as [i32; 0]);
+}
+
+#[test]
+fn a_table_map_without_names_stops_where_no_definition_serves() {
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("BEGIN");
+    writer.table_map(1, "d", "t", false);
+    writer.insert(1, &[1]);
+    writer.xid();
+    let error = run(assembler("{}", usize::MAX, &[]), writer).unwrap_err();
+    assert!(
+        matches!(*error.trouble, Trouble::NoDefinition { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn ddl_is_delivered_and_a_change_logged_as_a_statement_stops() {
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("CREATE TABLE t (id INT PRIMARY KEY)");
+    let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
+    assert_eq!(outcome.statements, ["CREATE TABLE t (id INT PRIMARY KEY)"]);
+
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("BEGIN");
+    writer.query("UPDATE t SET id = 2");
+    writer.xid();
+    let error = run(assembler("{}", usize::MAX, &[]), writer).unwrap_err();
+    assert!(
+        matches!(*error.trouble, Trouble::StatementFormat { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_rows_event_without_its_table_map_stops() {
+    let mut writer = Writer::new();
+    writer.gtid(1);
+    writer.query("BEGIN");
+    writer.insert(1, &[1]);
+    writer.xid();
+    let error = run(assembler("{}", usize::MAX, &[]), writer).unwrap_err();
+    assert!(
+        matches!(*error.trouble, Trouble::NoTableMap { table_id: 1 }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn no_damage_to_an_event_makes_it_panic() {
+    let mut writer = Writer::new();
+    writer.transaction(1, &[1, 2]);
+    for at in 0..writer.bytes.len() {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut damaged = writer.bytes.clone();
+            damaged[at] = value;
+            let events = writer.events.clone();
+            let copy = Writer {
+                bytes: damaged,
+                events,
+                ..Writer::new()
+            };
+            // Whatever comes of it, an error or other rows, it comes without a panic.
+            drop(run(assembler("{}", usize::MAX, &[]), copy));
+        }
+    }
+}
