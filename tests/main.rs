@@ -17,3 +17,4 @@ mod sinks;
 mod source;
 mod statements;
 mod tidy;
+mod values;

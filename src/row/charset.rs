@@ -1,8 +1,12 @@
 //! Character sets: from a collation id or a name to a decoder of text to UTF-8.
 //!
-//! The tables of single-byte sets say what the servers say: MySQL 9.7 and MariaDB 10.11 agree on every byte.
+//! Every character that a set has is what MySQL 9.7 and MariaDB 10.11 make of it, which `tests/values` holds it to. For
+//! gbk, cp932 and euckr that is what `encoding_rs` makes of it; for big5, gb2312, gb18030, sjis, ujis and eucjpms it is
+//! not, and rowtap does not read them.
 
 use std::sync::LazyLock;
+
+use encoding_rs::{DecoderResult, Encoding};
 
 use super::RowError;
 
@@ -33,6 +37,12 @@ pub enum Charset {
     Utf16Le,
     /// utf32: 32-bit big-endian.
     Utf32,
+    /// gbk.
+    Gbk,
+    /// cp932, Windows' Shift JIS.
+    Cp932,
+    /// euckr.
+    EucKr,
 }
 
 /// The characters of a single-byte character set.
@@ -94,6 +104,9 @@ impl Charset {
             "utf16" => Some(Self::Utf16),
             "utf16le" => Some(Self::Utf16Le),
             "utf32" => Some(Self::Utf32),
+            "gbk" => Some(Self::Gbk),
+            "cp932" => Some(Self::Cp932),
+            "euckr" => Some(Self::EucKr),
             other => TABLES
                 .iter()
                 .find(|table| table.name == other)
@@ -111,6 +124,9 @@ impl Charset {
             Self::Utf16 => "utf16",
             Self::Utf16Le => "utf16le",
             Self::Utf32 => "utf32",
+            Self::Gbk => "gbk",
+            Self::Cp932 => "cp932",
+            Self::EucKr => "euckr",
         }
     }
 
@@ -150,6 +166,9 @@ impl Charset {
                 }
                 self.expect_end(bytes, rest)?;
             }
+            Self::Gbk => self.decode_multibyte(encoding_rs::GBK, bytes, scratch)?,
+            Self::Cp932 => self.decode_multibyte(encoding_rs::SHIFT_JIS, bytes, scratch)?,
+            Self::EucKr => self.decode_multibyte(encoding_rs::EUC_KR, bytes, scratch)?,
         }
         Ok(scratch)
     }
@@ -173,6 +192,28 @@ impl Charset {
             at += character.len_utf16() * 2;
         }
         self.expect_end(bytes, rest)
+    }
+
+    fn decode_multibyte(
+        self,
+        encoding: &'static Encoding,
+        bytes: &[u8],
+        scratch: &mut String,
+    ) -> Result<(), RowError> {
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        scratch.clear();
+        scratch.reserve(
+            decoder
+                .max_utf8_buffer_length_without_replacement(bytes.len())
+                .unwrap_or(0),
+        );
+        match decoder.decode_to_string_without_replacement(bytes, scratch, true) {
+            (DecoderResult::InputEmpty, _) => Ok(()),
+            (DecoderResult::Malformed(wrong, behind), read) => {
+                Err(self.error(read.saturating_sub(usize::from(wrong) + usize::from(behind))))
+            }
+            (DecoderResult::OutputFull, read) => Err(self.error(read)),
+        }
     }
 
     fn expect_end(self, bytes: &[u8], rest: &[u8]) -> Result<(), RowError> {
@@ -219,6 +260,9 @@ mod tests {
         check("latin1", b"\x80 \x81 \xe9", "\u{20ac} \u{81} \u{e9}");
         check("cp1251", b"\xcf\xf0", "\u{41f}\u{440}");
         check("swe7", b"[a]", "\u{c4}a\u{c5}");
+        check("gbk", b"a\x81\x40", "a\u{4e02}");
+        check("cp932", b"\x81\x5f\xb1", "\u{ff3c}\u{ff71}");
+        check("euckr", b"\xb0\xa1", "\u{ac00}");
         check("ucs2", b"\x00a\x20\xac", "a\u{20ac}");
         check("utf16", b"\x00a\xd8\x3d\xde\x00", "a\u{1f600}");
         check("utf16le", b"a\x00\x3d\xd8\x00\xde", "a\u{1f600}");
@@ -230,6 +274,8 @@ mod tests {
         check_error("utf8mb4", b"ab\xff", 2);
         check_error("ascii", b"a\xc3\xa9", 1);
         check_error("cp1251", b"a\x98", 1);
+        check_error("gbk", b"ab\x81", 2);
+        check_error("euckr", b"a\xb0\x20b", 1);
         check_error("ucs2", b"\x00a\xd8\x3d\xde\x00", 2);
         check_error("ucs2", b"\x00a\x00", 2);
         check_error("utf16", b"\x00a\xd8\x3d\x00a", 2);

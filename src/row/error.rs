@@ -82,12 +82,11 @@ pub enum RowError {
         /// The column's number from 1, or the null bitmap.
         inside: Inside,
     },
-    /// An image without columns: a body of such images has no number of rows.
-    #[error("row image at byte {start} is empty")]
-    EmptyImage {
-        /// Where the image starts in the body.
-        start: usize,
-    },
+    /// Images without columns.
+    #[error(
+        "row images hold no columns, so that their number is unknown, set binlog_row_image=FULL on the source"
+    )]
+    NoColumns,
     /// More rows than a 32-bit count holds.
     #[error("rows event holds more than {} rows", u32::MAX)]
     TooManyRows,

@@ -1,0 +1,116 @@
+//! How a cell's JSON is compared with what the server says of it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// How a column's values show in JSON, and what to ask the server to compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A number with the server's digits.
+    Number,
+    /// A string with the server's text.
+    Text,
+    /// A FLOAT, equal to the server's once it is widened.
+    Float,
+    /// A DOUBLE, bit by bit.
+    Double,
+    /// A string in RFC 3339; the server's text, but for the zero timestamp.
+    Timestamp,
+    /// Base64 of the server's bytes.
+    Binary,
+    /// Base64 of the bytes of MariaDB's UUID.
+    Uuid,
+    /// Base64 of the bytes of MariaDB's INET6.
+    Inet6,
+    /// A document with the server's text, less the spaces between its parts.
+    Json,
+    /// SRID and WKB.
+    Geometry,
+    /// Numbers that give the server's bytes.
+    Vector,
+}
+
+impl Shown {
+    /// The expression that shows the column `name` in a result set.
+    pub fn select(self, name: &str, mysql: bool) -> String {
+        match self {
+            Self::Number => format!("{name} + 0"),
+            Self::Text | Self::Timestamp | Self::Json => {
+                format!("CAST({name} AS CHAR CHARACTER SET utf8mb4)")
+            }
+            Self::Float => format!("{name} + 0e0"),
+            Self::Double => name.to_owned(),
+            Self::Binary | Self::Vector => format!("HEX({name})"),
+            Self::Uuid => format!("UPPER(REPLACE({name}, '-', ''))"),
+            Self::Inet6 => format!("HEX(INET6_ATON({name}))"),
+            Self::Geometry if mysql => format!(
+                "CONCAT(ST_SRID({name}), ':', HEX(ST_AsWKB({name}, 'axis-order=long-lat')))"
+            ),
+            Self::Geometry => format!("CONCAT(ST_SRID({name}), ':', HEX(ST_AsWKB({name})))"),
+        }
+    }
+
+    /// Whether the JSON text of a cell says what the server says.
+    pub fn agrees(self, json: &str, server: Option<&str>) -> bool {
+        let Some(server) = server else {
+            return json == "null";
+        };
+        match self {
+            Self::Number => json == server,
+            Self::Text => string(json) == server,
+            Self::Float => {
+                let shown: f32 = json.parse().expect("a number");
+                server.parse::<f64>().expect("a number") == f64::from(shown)
+            }
+            Self::Double => {
+                let shown: f64 = json.parse().expect("a number");
+                server.parse::<f64>().expect("a number").to_bits() == shown.to_bits()
+            }
+            Self::Timestamp if server.starts_with("0000-00-00 00:00:00") => {
+                string(json) == "0000-00-00 00:00:00"
+            }
+            Self::Timestamp => string(json) == format!("{}Z", server.replace(' ', "T")),
+            Self::Binary | Self::Uuid | Self::Inet6 => hex(&base64(json)) == server,
+            Self::Json => json == without_spaces(server),
+            Self::Geometry => {
+                let members = super::decode::members(json);
+                format!("{}:{}", members["srid"], hex(&base64(&members["wkb"]))) == server
+            }
+            Self::Vector => {
+                let floats: Vec<f32> = serde_json::from_str(json).expect("numbers");
+                let bytes: Vec<u8> = floats
+                    .iter()
+                    .flat_map(|float| float.to_le_bytes())
+                    .collect();
+                hex(&bytes) == server
+            }
+        }
+    }
+}
+
+fn string(json: &str) -> String {
+    serde_json::from_str(json).unwrap_or_else(|error| panic!("{json} is no string: {error}"))
+}
+
+fn base64(json: &str) -> Vec<u8> {
+    STANDARD.decode(string(json)).expect("base64")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// The server's JSON without the space that it writes behind each comma and colon.
+fn without_spaces(json: &str) -> String {
+    let (mut quoted, mut escaped) = (false, false);
+    let outside = |c: &char| {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            _other => {}
+        }
+        quoted || *c != ' '
+    };
+    json.chars().filter(outside).collect()
+}

@@ -1,0 +1,138 @@
+//! Tables and settings out of the ordinary: what is in their images, and what is refused by name.
+
+use super::{Bench, DATABASE, Shown, decode};
+use crate::support::Flavour;
+
+fn generated_and_invisible_columns(flavour: Flavour) {
+    let mut bench = Bench::start(flavour);
+    bench.run(
+        "CREATE TABLE odd (id INT PRIMARY KEY, a INT, b INT AS (a + 1) VIRTUAL, c INT AS (a * 2) STORED, \
+         d INT INVISIBLE DEFAULT 9, e VARCHAR(10)) PARTITION BY HASH (id) PARTITIONS 4",
+    );
+    let shown = |name: &str| {
+        let shown = if name == "e" {
+            Shown::Text
+        } else {
+            Shown::Number
+        };
+        (name.to_owned(), shown)
+    };
+    let columns = ["a", "b", "c", "d", "e"].map(shown).to_vec();
+    bench.tables.insert("odd".to_owned(), columns);
+    bench.run(
+        "INSERT INTO odd (id, a, e) VALUES (1, 10, 'x'), (2, -5, NULL), (3, NULL, 'y'), (4, 7, '')",
+    );
+    let expected = bench.select("odd");
+    bench.run("UPDATE odd SET id = id + 10");
+    bench.run("DELETE FROM odd");
+    for change in bench.changes() {
+        for image in change.before.iter().chain(&change.after) {
+            assert_eq!(image.len(), 6, "{image:?}");
+            let id = (super::id(image) % 10).to_string();
+            bench.compare("odd", image, &expected[&id]);
+        }
+    }
+    assert_eq!(bench.cells, 4 * 4 * 5);
+}
+
+#[test]
+fn mysql_logs_generated_and_invisible_columns_of_partitioned_tables() {
+    generated_and_invisible_columns(Flavour::MySql97);
+}
+
+#[test]
+fn mariadb_logs_generated_and_invisible_columns_of_partitioned_tables() {
+    generated_and_invisible_columns(Flavour::MariaDb1011);
+}
+
+/// Runs statements and checks what is refused of the tables that they change.
+fn check_refused(flavour: Flavour, statements: &[&str], expected: &[(&str, &str)]) {
+    let mut bench = Bench::start(flavour);
+    for statement in statements {
+        bench.run(statement);
+    }
+    let (file, _) = bench.server.coordinates();
+    let refused = decode::refused(&bench.server, &file, DATABASE);
+    let tables: Vec<_> = refused.iter().map(|(table, _)| table.as_str()).collect();
+    assert_eq!(
+        tables,
+        expected.iter().map(|(table, _)| *table).collect::<Vec<_>>()
+    );
+    for ((table, error), (_, part)) in refused.iter().zip(expected) {
+        assert!(error.contains(part), "{table}: {error}");
+    }
+}
+
+#[test]
+fn types_that_rowtap_does_not_read_are_refused_by_name() {
+    check_refused(
+        Flavour::MariaDb1011,
+        &[
+            "CREATE TABLE a (id INT PRIMARY KEY, packed VARCHAR(300) COMPRESSED)",
+            "INSERT INTO a VALUES (1, 'x')",
+            "CREATE TABLE b (packed BLOB COMPRESSED)",
+            "INSERT INTO b VALUES ('x')",
+            "SET GLOBAL mysql56_temporal_format = OFF",
+            "CREATE TABLE c (old_moment TIMESTAMP)",
+            "INSERT INTO c VALUES (NOW())",
+            "CREATE TABLE d (word VARCHAR(9) CHARACTER SET big5)",
+            "INSERT INTO d VALUES ('x')",
+        ],
+        &[
+            ("a", "column packed has type 141 (VARCHAR COMPRESSED)"),
+            ("b", "column packed has type 140 (BLOB COMPRESSED)"),
+            (
+                "c",
+                "column old_moment has type 7 (TIMESTAMP in its old format)",
+            ),
+            ("d", "column word has character set big5"),
+        ],
+    );
+}
+
+#[test]
+fn what_a_table_map_lacks_is_named_and_not_guessed() {
+    let statements = [
+        "CREATE TABLE a (number INT UNSIGNED)",
+        "INSERT INTO a VALUES (1)",
+        "CREATE TABLE b (day DATE, word VARCHAR(9))",
+        "INSERT INTO b VALUES ('2020-01-01', 'x')",
+        "CREATE TABLE c (choice ENUM('a', 'b'))",
+        "INSERT INTO c VALUES ('a')",
+        "CREATE TABLE d (choices SET('a', 'b'))",
+        "INSERT INTO d VALUES ('a')",
+    ];
+    let none = ["SET GLOBAL binlog_row_metadata = NO_LOG"];
+    let labels = [
+        ("c", "the labels of column #1"),
+        ("d", "the labels of column #1"),
+    ];
+    let all = [
+        ("a", "the signedness of column #1"),
+        ("b", "the character set of column #2"),
+    ];
+    check_refused(
+        Flavour::MariaDb1011,
+        &[&none[..], &statements].concat(),
+        &[all, labels].concat(),
+    );
+    let minimal = ["SET GLOBAL binlog_row_metadata = MINIMAL"];
+    check_refused(
+        Flavour::MySql97,
+        &[&minimal[..], &statements].concat(),
+        &labels,
+    );
+}
+
+#[test]
+fn rows_without_a_column_are_refused_since_nothing_counts_them() {
+    check_refused(
+        Flavour::MariaDb1011,
+        &[
+            "SET SESSION binlog_row_image = MINIMAL",
+            "CREATE TABLE a (id INT PRIMARY KEY DEFAULT 7, b INT)",
+            "INSERT INTO a () VALUES ()",
+        ],
+        &[("a", "set binlog_row_image=FULL on the source")],
+    );
+}
