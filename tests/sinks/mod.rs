@@ -4,6 +4,8 @@ mod contract;
 mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod kafka_security;
 mod stdout;
 
 use std::future::Future;
