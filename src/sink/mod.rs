@@ -47,6 +47,20 @@ pub enum Options {
     Blackhole(BlackholeOptions),
 }
 
+/// The checkpoint that a target holds with its data, read without touching the target; `None` where the target keeps
+/// none or nothing was committed.
+///
+/// # Errors
+/// When what is stored cannot be trusted.
+pub fn stored_checkpoint(options: &Options) -> Result<Option<Checkpoint>, SinkError> {
+    match options {
+        Options::File(options) => Ok(manifest::read(&options.folder)?.map(|contents| contents.checkpoint)),
+        #[cfg(feature = "kafka")]
+        Options::Kafka(_) => Ok(None),
+        Options::Stdout(_) | Options::Blackhole(_) => Ok(None),
+    }
+}
+
 /// What records look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
