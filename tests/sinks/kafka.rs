@@ -137,9 +137,9 @@ impl Block {
 }
 
 fn arena(arena: &mut Vec<u8>, text: &str) -> Range<u32> {
-    let start = arena.len() as u32;
+    let start = u32::try_from(arena.len()).unwrap();
     arena.extend(text.bytes());
-    start..arena.len() as u32
+    start..u32::try_from(arena.len()).unwrap()
 }
 
 #[test]
