@@ -1,349 +1,259 @@
-//! What a table map says of each column: types and metadata, and the optional metadata behind them.
+//! Columns as a table map describes them: type, metadata and nullability.
 //!
-//! The optional fields are number, length, value. Which exist hangs on `binlog_row_metadata`:
-//!
-//! | number | field | MINIMAL | FULL |
-//! |---|---|---|---|
-//! | 1 | signedness: a bit a numeric column, highest first | yes | yes |
-//! | 2, 3 | collations of character columns: a default and exceptions, or one each | yes | yes |
-//! | 4 | names | | yes |
-//! | 5, 6 | labels of SET and of ENUM columns | | yes |
-//! | 8, 9 | primary key, without and with prefixes | | yes |
-//! | 10, 11 | collations of ENUM and SET columns | | yes |
-//! | 12 | visibility | | yes |
+//! | type | metadata in the event | [`ColumnMap::metadata`] |
+//! |---|---|---|
+//! | FLOAT 4, DOUBLE 5 | 1: width | width in bytes, 4 or 8 |
+//! | VARCHAR 15, MariaDB's compressed 141 | 2, little-endian | greatest length in bytes |
+//! | BIT 16 | 1: bits above whole bytes, 1: whole bytes | number of bits |
+//! | TIMESTAMP2 17, DATETIME2 18, TIME2 19 | 1 | digits of fraction, 0 to 6 |
+//! | VECTOR 242, JSON 245, BLOB 249 to 252, GEOMETRY 255, MariaDB's compressed 140 | 1 | width of the length, 1 to 4 |
+//! | DECIMAL 246 | 1: precision, 1: scale | precision × 256 + scale |
+//! | ENUM 247, SET 248 | in STRING's: 1: type, 1: width | width in bytes |
+//! | VAR_STRING 253 | 2, little-endian | greatest length in bytes |
+//! | STRING 254 | 1: type and two bits of the length, inverted; 1: the length's other bits | greatest length in bytes |
+//! | typed array 20 | 1: element type, then that type's | the element's, see [`ColumnMap::array`] |
+//! | all others | none | 0 |
 
-use super::reader::Reader;
-use super::{BinlogError, TableMap};
-use crate::mysql::Flavour;
+use super::BinlogError;
+use super::cursor::Cursor;
 
-/// Column type numbers (`enum_field_types`).
+/// Numbers of column types, as `enum_field_types` has them.
 pub mod kind {
-    /// DECIMAL before 5.0.
+    #![expect(missing_docs, reason = "each is named for its type")]
     pub const DECIMAL: u8 = 0;
-    /// TINYINT.
     pub const TINY: u8 = 1;
-    /// SMALLINT.
     pub const SHORT: u8 = 2;
-    /// INT.
     pub const LONG: u8 = 3;
-    /// FLOAT.
     pub const FLOAT: u8 = 4;
-    /// DOUBLE.
     pub const DOUBLE: u8 = 5;
-    /// BIGINT.
+    pub const NULL: u8 = 6;
+    pub const TIMESTAMP: u8 = 7;
     pub const LONGLONG: u8 = 8;
-    /// MEDIUMINT.
     pub const INT24: u8 = 9;
-    /// YEAR.
+    pub const DATE: u8 = 10;
+    pub const TIME: u8 = 11;
+    pub const DATETIME: u8 = 12;
     pub const YEAR: u8 = 13;
-    /// VARCHAR and VARBINARY.
+    pub const NEWDATE: u8 = 14;
     pub const VARCHAR: u8 = 15;
-    /// BIT.
     pub const BIT: u8 = 16;
-    /// TIMESTAMP since 5.6.
     pub const TIMESTAMP2: u8 = 17;
-    /// DATETIME since 5.6.
     pub const DATETIME2: u8 = 18;
-    /// TIME since 5.6.
     pub const TIME2: u8 = 19;
-    /// MariaDB's compressed BLOB and TEXT.
+    pub const TYPED_ARRAY: u8 = 20;
     pub const BLOB_COMPRESSED: u8 = 140;
-    /// MariaDB's compressed VARCHAR and VARBINARY.
     pub const VARCHAR_COMPRESSED: u8 = 141;
-    /// VECTOR.
     pub const VECTOR: u8 = 242;
-    /// JSON.
     pub const JSON: u8 = 245;
-    /// DECIMAL.
     pub const NEWDECIMAL: u8 = 246;
-    /// ENUM.
     pub const ENUM: u8 = 247;
-    /// SET.
     pub const SET: u8 = 248;
-    /// TINYBLOB and TINYTEXT, where a server tells them apart.
     pub const TINY_BLOB: u8 = 249;
-    /// MEDIUMBLOB and MEDIUMTEXT, where a server tells them apart.
     pub const MEDIUM_BLOB: u8 = 250;
-    /// LONGBLOB and LONGTEXT, where a server tells them apart.
     pub const LONG_BLOB: u8 = 251;
-    /// BLOB and TEXT of every size.
     pub const BLOB: u8 = 252;
-    /// VARCHAR in memory.
     pub const VAR_STRING: u8 = 253;
-    /// CHAR and BINARY.
     pub const STRING: u8 = 254;
-    /// GEOMETRY.
     pub const GEOMETRY: u8 = 255;
 }
 
-/// What a table map says of a column.
+/// A column as a table map describes it. What only `binlog_row_metadata` tells is `None` without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnMap {
-    /// The type's number; ENUM and SET under their own, although the wire has them as STRING.
+    /// The type, of [`kind`]; ENUM and SET, which the event holds as STRING, by their own numbers.
     pub kind: u8,
-    /// By type: bytes of CHAR, VARCHAR and their like; bytes of the length before a BLOB; precision and scale of DECIMAL
-    /// as high and low byte; digits of fraction of a time; bytes of ENUM and SET; of BIT
-    /// whole bytes as high and bits beyond them as low byte.
+    /// The type's metadata, see the module's table.
     pub metadata: u16,
+    /// Whether the column is an array of `kind`: the hidden column of a multi-valued index.
+    pub array: bool,
     /// Whether NULL is allowed.
     pub nullable: bool,
-    /// Whether a number is unsigned, where the source says so.
+    /// Whether numbers are unsigned; `None` for other types too.
     pub unsigned: Option<bool>,
-    /// The collation, where the source says so.
+    /// The collation of text, ENUM and SET; 63 is binary.
     pub collation: Option<u32>,
-    /// The name, where the source says so.
+    /// The name.
     pub name: Option<Box<str>>,
-    /// The labels of ENUM and SET, in the column's character set, where the source says so.
+    /// The labels of ENUM and SET, in the column's character set.
     pub labels: Option<Vec<Box<[u8]>>>,
-    /// Whether `SELECT *` shows it, where the source says so.
+    /// Whether `SELECT *` shows the column.
     pub visible: Option<bool>,
+    /// The geometry's subtype.
+    pub geometry_type: Option<u32>,
+    /// The vector's greatest number of dimensions.
+    pub dimensions: Option<u32>,
 }
 
-pub(super) fn columns(map: &TableMap<'_>) -> Result<Vec<ColumnMap>, BinlogError> {
-    let mut metadata = Reader::new(map.metadata, "column metadata");
-    let mut columns = Vec::with_capacity(map.types.len());
-    for (index, wire) in map.types.iter().enumerate() {
-        let (kind, meta) = typed(*wire, &mut metadata)?;
+/// Reads types, metadata and nullability.
+pub(super) fn columns(
+    types: &[u8],
+    metadata: &[u8],
+    nullable: &[u8],
+) -> Result<Vec<ColumnMap>, BinlogError> {
+    let mut metadata = Cursor::new(metadata);
+    let mut columns = Vec::with_capacity(types.len());
+    for (index, wire_kind) in types.iter().enumerate() {
+        let mut reader = Metadata {
+            column: index,
+            cursor: &mut metadata,
+        };
+        let (kind, value, array) = reader.read(*wire_kind)?;
+        let null_bits = nullable.get(index / 8).copied().unwrap_or(0);
         columns.push(ColumnMap {
             kind,
-            metadata: meta,
-            nullable: bit(map.nullable, index),
+            metadata: value,
+            array,
+            nullable: null_bits & (1 << (index % 8)) != 0,
             unsigned: None,
             collation: None,
             name: None,
             labels: None,
             visible: None,
+            geometry_type: None,
+            dimensions: None,
         });
     }
-    let mut optional = Reader::new(map.optional, "optional metadata");
-    while !optional.is_empty() {
-        let number = optional.u8()?;
-        let value = Reader::new(optional.sized()?, "optional metadata");
-        field(number, value, &mut columns, map.flavour)?;
-    }
+    metadata.nothing_left("the metadata of the last column")?;
     Ok(columns)
 }
 
-pub(super) fn key(map: &TableMap<'_>) -> Result<Option<Vec<usize>>, BinlogError> {
-    let mut optional = Reader::new(map.optional, "optional metadata");
-    while !optional.is_empty() {
-        let number = optional.u8()?;
-        let mut value = Reader::new(optional.sized()?, "primary key metadata");
-        if !matches!(number, 8 | 9) {
-            continue;
-        }
-        let mut key = Vec::new();
-        while !value.is_empty() {
-            let column = value.length()?;
-            if column >= map.types.len() {
-                let found = column as u64;
-                return Err(BinlogError::Field {
-                    what: "primary key column",
-                    found,
-                    expected: "a column of the table",
-                });
-            }
-            if number == 9 {
-                value.length_encoded()?;
-            }
-            key.push(column);
-        }
-        return Ok(Some(key));
-    }
-    Ok(None)
+/// Reads one column's metadata.
+struct Metadata<'c, 'a> {
+    column: usize,
+    cursor: &'c mut Cursor<'a>,
 }
 
-/// The true type and metadata of a column.
-fn typed(wire: u8, metadata: &mut Reader<'_>) -> Result<(u8, u16), BinlogError> {
-    Ok(match wire {
-        kind::STRING => {
-            let [high, low] = metadata.u16()?.to_le_bytes();
-            match high {
-                kind::ENUM | kind::SET => (high, u16::from(low)),
-                // Lengths beyond 255 put their two upper bits, inverted, into the type.
-                _char => (
-                    kind::STRING,
-                    u16::from(low) | (u16::from((high & 0x30) ^ 0x30) << 4),
-                ),
+impl Metadata<'_, '_> {
+    fn read(&mut self, wire_kind: u8) -> Result<(u8, u16, bool), BinlogError> {
+        if wire_kind != kind::TYPED_ARRAY {
+            let (kind, value) = self.scalar(wire_kind)?;
+            return Ok((kind, value, false));
+        }
+        match self.cursor.u8("an array's element type")? {
+            kind::TYPED_ARRAY => Err(self.unknown(kind::TYPED_ARRAY)),
+            element => {
+                let (kind, value) = self.scalar(element)?;
+                Ok((kind, value, true))
             }
         }
-        kind::NEWDECIMAL => {
-            let [precision, scale] = metadata.u16()?.to_le_bytes();
-            (wire, u16::from_be_bytes([precision, scale]))
-        }
-        kind::BIT => {
-            let [bits, bytes] = metadata.u16()?.to_le_bytes();
-            (wire, u16::from_be_bytes([bytes, bits]))
-        }
-        kind::VARCHAR | kind::VAR_STRING | kind::VARCHAR_COMPRESSED => (wire, metadata.u16()?),
-        kind::ENUM | kind::SET => {
-            let [_, bytes] = metadata.u16()?.to_le_bytes();
-            (wire, u16::from(bytes))
-        }
-        kind::FLOAT
-        | kind::DOUBLE
-        | kind::TIMESTAMP2
-        | kind::DATETIME2
-        | kind::TIME2
-        | kind::BLOB
-        | kind::TINY_BLOB
-        | kind::MEDIUM_BLOB
-        | kind::LONG_BLOB
-        | kind::BLOB_COMPRESSED
-        | kind::JSON
-        | kind::VECTOR
-        | kind::GEOMETRY => (wire, u16::from(metadata.u8()?)),
-        _without => (wire, 0),
-    })
-}
-
-fn field(
-    number: u8,
-    mut value: Reader<'_>,
-    columns: &mut [ColumnMap],
-    flavour: Flavour,
-) -> Result<(), BinlogError> {
-    let is_text = |column: &ColumnMap| is_character(column.kind, flavour);
-    let is_label = |column: &ColumnMap| matches!(column.kind, kind::ENUM | kind::SET);
-    match number {
-        1 => {
-            for (index, column) in columns
-                .iter_mut()
-                .filter(|column| is_numeric(column.kind))
-                .enumerate()
-            {
-                column.unsigned = Some(bit_from_top(value.rest(), index));
-            }
-        }
-        2 => default_collations(value, columns.iter_mut().filter(|column| is_text(column)))?,
-        3 => collations(value, columns.iter_mut().filter(|column| is_text(column)))?,
-        4 => {
-            for column in columns.iter_mut() {
-                column.name = Some(text(value.sized()?)?);
-            }
-        }
-        5 => labels(
-            value,
-            columns.iter_mut().filter(|column| column.kind == kind::SET),
-        )?,
-        6 => labels(
-            value,
-            columns
-                .iter_mut()
-                .filter(|column| column.kind == kind::ENUM),
-        )?,
-        10 => default_collations(value, columns.iter_mut().filter(|column| is_label(column)))?,
-        11 => collations(value, columns.iter_mut().filter(|column| is_label(column)))?,
-        12 => {
-            for (index, column) in columns.iter_mut().enumerate() {
-                column.visible = Some(bit_from_top(value.rest(), index));
-            }
-        }
-        // Geometry types, keys (read elsewhere), vector dimensions, and fields of servers to come.
-        _not_of_columns => {}
     }
-    Ok(())
-}
 
-fn default_collations<'c>(
-    mut value: Reader<'_>,
-    columns: impl Iterator<Item = &'c mut ColumnMap>,
-) -> Result<(), BinlogError> {
-    let default = collation(value.length_encoded()?)?;
-    let mut exceptions = Vec::new();
-    while !value.is_empty() {
-        exceptions.push((value.length()?, collation(value.length_encoded()?)?));
-    }
-    for (index, column) in columns.enumerate() {
-        let exception = exceptions.iter().find(|(at, _)| *at == index);
-        column.collation = Some(exception.map_or(default, |(_, collation)| *collation));
-    }
-    Ok(())
-}
-
-fn collations<'c>(
-    mut value: Reader<'_>,
-    columns: impl Iterator<Item = &'c mut ColumnMap>,
-) -> Result<(), BinlogError> {
-    for column in columns {
-        column.collation = Some(collation(value.length_encoded()?)?);
-    }
-    Ok(())
-}
-
-fn labels<'c>(
-    mut value: Reader<'_>,
-    columns: impl Iterator<Item = &'c mut ColumnMap>,
-) -> Result<(), BinlogError> {
-    for column in columns {
-        let count = value.length()?;
-        let mut labels = Vec::new();
-        for _ in 0..count {
-            labels.push(value.sized()?.into());
-        }
-        column.labels = Some(labels);
-    }
-    Ok(())
-}
-
-fn collation(id: u64) -> Result<u32, BinlogError> {
-    u32::try_from(id).map_err(|_| BinlogError::Field {
-        what: "collation id",
-        found: id,
-        expected: "32 bits",
-    })
-}
-
-fn text(bytes: &[u8]) -> Result<Box<str>, BinlogError> {
-    std::str::from_utf8(bytes)
-        .map(Into::into)
-        .map_err(|_| BinlogError::Text {
-            what: "column name",
-            found: bytes.escape_ascii().to_string(),
-        })
-}
-
-/// Whether the signedness bits count the type; YEAR is among them.
-fn is_numeric(kind: u8) -> bool {
-    matches!(
-        kind,
-        kind::TINY
+    fn scalar(&mut self, wire_kind: u8) -> Result<(u8, u16), BinlogError> {
+        let value = match wire_kind {
+            kind::TINY
             | kind::SHORT
-            | kind::INT24
             | kind::LONG
+            | kind::NULL
+            | kind::TIMESTAMP
             | kind::LONGLONG
-            | kind::NEWDECIMAL
-            | kind::FLOAT
-            | kind::DOUBLE
+            | kind::INT24
+            | kind::DATE
+            | kind::TIME
+            | kind::DATETIME
             | kind::YEAR
-    )
-}
-
-/// Whether the collation fields count the type; MariaDB counts GEOMETRY too.
-fn is_character(kind: u8, flavour: Flavour) -> bool {
-    match kind {
-        kind::STRING
-        | kind::VAR_STRING
-        | kind::VARCHAR
-        | kind::BLOB
-        | kind::TINY_BLOB
-        | kind::MEDIUM_BLOB
-        | kind::LONG_BLOB
-        | kind::BLOB_COMPRESSED
-        | kind::VARCHAR_COMPRESSED => true,
-        kind::GEOMETRY => flavour == Flavour::MariaDb,
-        _other => false,
+            | kind::NEWDATE => 0,
+            kind::FLOAT => self.byte(wire_kind, 4..=4, "4")?,
+            kind::DOUBLE => self.byte(wire_kind, 8..=8, "8")?,
+            kind::TIMESTAMP2 | kind::DATETIME2 | kind::TIME2 => {
+                self.byte(wire_kind, 0..=6, "0 to 6 digits of fraction")?
+            }
+            kind::VECTOR
+            | kind::JSON
+            | kind::TINY_BLOB
+            | kind::MEDIUM_BLOB
+            | kind::LONG_BLOB
+            | kind::BLOB
+            | kind::BLOB_COMPRESSED
+            | kind::GEOMETRY => self.byte(wire_kind, 1..=4, "a length of 1 to 4 bytes")?,
+            kind::VARCHAR | kind::VARCHAR_COMPRESSED | kind::VAR_STRING => {
+                u16::from_le_bytes(self.pair()?)
+            }
+            kind::BIT => self.bits()?,
+            kind::NEWDECIMAL => self.decimal()?,
+            kind::STRING | kind::ENUM | kind::SET => return self.string(),
+            unknown => return Err(self.unknown(unknown)),
+        };
+        Ok((wire_kind, value))
     }
-}
 
-/// A bit of a map that counts from the lowest.
-fn bit(map: &[u8], index: usize) -> bool {
-    map.get(index / 8)
-        .is_some_and(|byte| byte >> (index % 8) & 1 == 1)
-}
+    fn byte(
+        &mut self,
+        kind: u8,
+        allowed: std::ops::RangeInclusive<u8>,
+        expected: &'static str,
+    ) -> Result<u16, BinlogError> {
+        let byte = self.cursor.u8("a column's metadata")?;
+        if allowed.contains(&byte) {
+            Ok(u16::from(byte))
+        } else {
+            Err(self.wrong(kind, [byte, 0], expected))
+        }
+    }
 
-/// A bit of a map that counts from the highest.
-fn bit_from_top(map: &[u8], index: usize) -> bool {
-    map.get(index / 8)
-        .is_some_and(|byte| byte >> (7 - index % 8) & 1 == 1)
+    fn pair(&mut self) -> Result<[u8; 2], BinlogError> {
+        self.cursor.array("a column's metadata")
+    }
+
+    fn bits(&mut self) -> Result<u16, BinlogError> {
+        let [above, whole] = self.pair()?;
+        let bits = u16::from(whole) * 8 + u16::from(above);
+        if above < 8 && (1..=64).contains(&bits) {
+            Ok(bits)
+        } else {
+            Err(self.wrong(kind::BIT, [above, whole], "1 to 64 bits"))
+        }
+    }
+
+    fn decimal(&mut self) -> Result<u16, BinlogError> {
+        let [precision, scale] = self.pair()?;
+        if (1..=65).contains(&precision) && scale <= precision.min(38) {
+            Ok(u16::from_be_bytes([precision, scale]))
+        } else {
+            let expected = "a precision of 1 to 65, a scale of at most 38 and the precision";
+            Err(self.wrong(kind::NEWDECIMAL, [precision, scale], expected))
+        }
+    }
+
+    /// A CHAR's length may need ten bits: the upper two are stored inverted in bits that every type in question has set.
+    fn string(&mut self) -> Result<(u8, u16), BinlogError> {
+        const LENGTH_BITS: u8 = 0x30;
+        let [first, second] = self.pair()?;
+        let (kind, upper) = if first & LENGTH_BITS == LENGTH_BITS {
+            (first, 0)
+        } else {
+            (
+                first | LENGTH_BITS,
+                u16::from((first & LENGTH_BITS) ^ LENGTH_BITS) << 4,
+            )
+        };
+        let length = upper | u16::from(second);
+        let fits = match kind {
+            kind::STRING => true,
+            kind::ENUM => matches!(length, 1 | 2),
+            kind::SET => matches!(length, 1..=4 | 8),
+            _ => false,
+        };
+        if fits {
+            Ok((kind, length))
+        } else {
+            let expected = "CHAR, or ENUM of 1 or 2 bytes, or SET of 1, 2, 3, 4 or 8";
+            Err(self.wrong(kind::STRING, [first, second], expected))
+        }
+    }
+
+    fn unknown(&self, kind: u8) -> BinlogError {
+        BinlogError::ColumnType {
+            column: self.column,
+            kind,
+        }
+    }
+
+    fn wrong(&self, kind: u8, metadata: [u8; 2], expected: &'static str) -> BinlogError {
+        BinlogError::ColumnMetadata {
+            column: self.column,
+            kind,
+            metadata: u16::from_le_bytes(metadata),
+            expected,
+        }
+    }
 }

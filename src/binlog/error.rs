@@ -1,95 +1,146 @@
-//! Why bytes are not the event they should be. The place is added by whoever holds the coordinates.
+//! Why binlog bytes could not be read.
+//!
+//! The readers of event bodies know neither file nor position, so a [`BinlogError`] carries only what was expected and
+//! what was found. Whoever holds the frame adds the rest with [`BinlogError::at`]; nothing is reported without it.
 
-use super::Coordinates;
+use super::{Coordinates, EventKind};
 
 /// What is wrong with an event's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BinlogError {
-    /// It ends before what it announces.
-    #[error("{what} ends early: {wanted} bytes expected, {left} left")]
+    /// The bytes end before a field does.
+    #[error("{what} needs {needed} bytes, {left} are left")]
     Truncated {
-        /// What was being read.
-        what: &'static str,
-        /// Bytes that should follow.
-        wanted: u64,
-        /// Bytes that do.
-        left: u64,
-    },
-    /// A length that the encoding does not know.
-    #[error("{what} has a length that begins with byte {first}")]
-    Length {
-        /// What was being read.
-        what: &'static str,
-        /// The byte.
-        first: u8,
-    },
-    /// The size in the header is not the size of the event.
-    #[error("the header says {header} bytes, the event has {found}")]
-    Size {
-        /// By the header.
-        header: u32,
-        /// As received.
-        found: u64,
-    },
-    /// The checksum does not fit.
-    #[error("checksum {found:08x} expected, {computed:08x} computed: the event was damaged")]
-    Checksum {
-        /// As written behind the event.
-        found: u32,
-        /// Over the event's bytes.
-        computed: u32,
-    },
-    /// The position in the header contradicts the events before it.
-    #[error("the event ends at {computed} by its size, at {header} by its header")]
-    Position {
-        /// By the header, in 32 bits.
-        header: u32,
-        /// By the events before it.
-        computed: u64,
-    },
-    /// A field has a value that it cannot have.
-    #[error("{what} is {found}, {expected} expected")]
-    Field {
         /// The field.
         what: &'static str,
-        /// Its value.
+        /// Its length.
+        needed: u64,
+        /// How many bytes there were.
+        left: usize,
+    },
+    /// Bytes are left behind the last field.
+    #[error("{left} bytes are left behind {what}")]
+    Trailing {
+        /// The last field.
+        what: &'static str,
+        /// How many bytes there are.
+        left: usize,
+    },
+    /// A field holds a value that it cannot have.
+    #[error("{what} is {found}, expected {expected}")]
+    Value {
+        /// The field.
+        what: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
         found: u64,
-        /// What it should be.
+    },
+    /// A text is not in the encoding that the server uses for it.
+    #[error("{what} is not UTF-8")]
+    NotUtf8 {
+        /// The text.
+        what: &'static str,
+    },
+    /// The header's size is not that of the bytes.
+    #[error("the header says {stated} bytes, the event has {found}")]
+    EventSize {
+        /// By the header.
+        stated: u32,
+        /// In fact.
+        found: usize,
+    },
+    /// The checksum does not fit the bytes.
+    #[error("the stored checksum is {stored:08x}, the bytes give {computed:08x}")]
+    Checksum {
+        /// At the event's end.
+        stored: u32,
+        /// Over its bytes.
+        computed: u32,
+    },
+    /// The end position in the header is not the one counted from the events before.
+    #[error(
+        "the header says that the event ends at {stated}, counted from the events before it ends at {counted}"
+    )]
+    Position {
+        /// By the header, which holds the lower 32 bits.
+        stated: u32,
+        /// By counting.
+        counted: u64,
+    },
+    /// An event came before the one that says how to read it.
+    #[error("no format description event came before it")]
+    NoFormat,
+    /// An event came before the source named the file.
+    #[error("no rotate event came before it that names the file")]
+    NoFile,
+    /// A binlog file name that cannot be one.
+    #[error("binlog file name '{name}' {fault}")]
+    FileName {
+        /// The name, escaped and shortened.
+        name: String,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// The source names another place than the one it was asked for or is at.
+    #[error("the source is at {found}, expected {expected}")]
+    Place {
+        /// Where the stream should be.
+        expected: Coordinates,
+        /// Where the source says that it is.
+        found: Coordinates,
+    },
+    /// A column has a type that rowtap cannot read.
+    #[error("column {column} has the type {kind}, which rowtap does not know")]
+    ColumnType {
+        /// Its index, from 0.
+        column: usize,
+        /// The type's number.
+        kind: u8,
+    },
+    /// A column's metadata contradicts its type.
+    #[error("column {column} of type {kind} has the metadata {metadata:#06x}, expected {expected}")]
+    ColumnMetadata {
+        /// Its index, from 0.
+        column: usize,
+        /// The type's number.
+        kind: u8,
+        /// The metadata, low byte first.
+        metadata: u16,
+        /// What it may be.
         expected: &'static str,
     },
-    /// A file name that cannot be one.
-    #[error("binlog file name {0:?} is not a plain file name")]
-    FileName(String),
-    /// A text that is not UTF-8.
-    #[error("{what} is not UTF-8: {found}")]
-    Text {
-        /// What it is.
-        what: &'static str,
-        /// Its bytes, escaped.
-        found: String,
-    },
-    /// A GTID or GTID set that cannot be read.
-    #[error("GTID set {found:?}: {reason}")]
+    /// A text that is no GTID or no set of them.
+    #[error("'{part}' is not {expected}")]
     Gtid {
-        /// The text, or its part.
-        found: String,
-        /// What is wrong with it.
-        reason: &'static str,
+        /// The part of the text that could not be read.
+        part: Box<str>,
+        /// What it should have been.
+        expected: &'static str,
     },
+    /// The binlog is encrypted, which a file's reader cannot undo.
+    #[error("the binlog is encrypted from here on, read it from the server instead")]
+    Encrypted,
 }
 
 impl BinlogError {
-    /// Names the place of the error.
-    pub fn at(self, at: Coordinates) -> BinlogErrorAt {
-        BinlogErrorAt { at, error: self }
+    /// Adds where the event begins and what it is, if its header could be read.
+    pub fn at(self, at: Coordinates, event: Option<EventKind>) -> BinlogErrorAt {
+        BinlogErrorAt {
+            event: event.map_or_else(|| "event".into(), |kind| format!("{kind} event").into()),
+            at,
+            error: self,
+        }
     }
 }
 
-/// A [`BinlogError`] and where its event begins.
+/// An event that could not be read, with its coordinates.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("event at {at}")]
+#[error("{event} at {at} cannot be read")]
 pub struct BinlogErrorAt {
+    /// The event's kind in words.
+    pub event: Box<str>,
     /// Where the event begins.
     pub at: Coordinates,
     /// What is wrong with it.

@@ -14,7 +14,7 @@
 use std::fmt;
 
 use super::BinlogError;
-use super::reader::Reader;
+use super::cursor::Cursor;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
@@ -64,6 +64,10 @@ kinds! {
     Rotate = 4, "ROTATE";
     /// Context of a statement: an automatic number.
     Intvar = 5, "INTVAR";
+    /// LOAD DATA as a statement: a further block of the file.
+    AppendBlock = 9, "APPEND_BLOCK";
+    /// LOAD DATA as a statement: it failed, the file is not needed.
+    DeleteFile = 11, "DELETE_FILE";
     /// Context of a statement: the seeds of RAND().
     Rand = 13, "RAND";
     /// Context of a statement: a user variable.
@@ -175,17 +179,25 @@ impl Header {
     /// Reads the header at the front of an event.
     ///
     /// # Errors
-    /// When there are fewer bytes than a header has.
+    /// When there are fewer bytes than a header has, or the size in it is smaller than the header.
     pub fn parse(event: &[u8]) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(event, "event header");
-        Ok(Self {
-            timestamp: reader.u32()?,
-            kind: EventKind::from_number(reader.u8()?),
-            server_id: reader.u32()?,
-            event_size: reader.u32()?,
-            log_position: reader.u32()?,
-            flags: reader.u16()?,
-        })
+        let mut cursor = Cursor::new(event);
+        let header = Self {
+            timestamp: cursor.u32("the header's timestamp")?,
+            kind: EventKind::from_number(cursor.u8("the header's event type")?),
+            server_id: cursor.u32("the header's server id")?,
+            event_size: cursor.u32("the header's event size")?,
+            log_position: cursor.u32("the header's end position")?,
+            flags: cursor.u16("the header's flags")?,
+        };
+        if (header.event_size as usize) < Self::LEN {
+            return Err(BinlogError::Value {
+                what: "the header's event size",
+                expected: "at least 19",
+                found: u64::from(header.event_size),
+            });
+        }
+        Ok(header)
     }
 
     /// Whether the server made the event for the stream.
@@ -196,5 +208,47 @@ impl Header {
     /// Whether a reader that does not know the event may pass over it.
     pub fn is_ignorable(&self) -> bool {
         self.flags & FLAG_IGNORABLE != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_becomes_a_kind_and_back() {
+        for number in 0..=u8::MAX {
+            assert_eq!(EventKind::from_number(number).number(), number);
+        }
+        assert_eq!(EventKind::from_number(30).to_string(), "WRITE_ROWS");
+        assert_eq!(EventKind::from_number(200).to_string(), "type 200");
+    }
+
+    #[test]
+    fn a_header_is_read_field_by_field_and_every_prefix_is_an_error() {
+        let bytes = [1, 0, 0, 0, 19, 2, 0, 0, 0, 23, 0, 0, 0, 4, 0, 0, 0, 0xa0, 0];
+        let header = Header::parse(&bytes).unwrap();
+        assert_eq!(
+            header,
+            Header {
+                timestamp: 1,
+                kind: EventKind::TableMap,
+                server_id: 2,
+                event_size: 23,
+                log_position: 4,
+                flags: 0xa0,
+            }
+        );
+        assert!(header.is_artificial() && header.is_ignorable());
+        for length in 0..bytes.len() {
+            assert!(Header::parse(&bytes[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_size_below_the_header_is_refused() {
+        let mut bytes = [0; 19];
+        bytes[9] = 18;
+        assert!(Header::parse(&bytes).is_err());
     }
 }

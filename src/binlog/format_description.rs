@@ -1,111 +1,113 @@
-//! The format description event: what the events behind it look like.
+//! The format description event: how the events of one file are laid out.
 //!
-//! | field | width | meaning |
+//! Follows `Format_description_event` in `libs/mysql/binlog/event/control_events.h`.
+//!
+//! | field | bytes | meaning |
 //! |---|---|---|
 //! | binlog version | 2 | 4 |
-//! | server version | 50 | text, filled with zeros |
-//! | created | 4 | when the server started, if this is its first file; else 0 |
+//! | server version | 50 | text, filled up with zero bytes |
+//! | created | 4 | server start in seconds since 1970, where this is its first file; else 0 |
 //! | header length | 1 | 19 |
-//! | post-header lengths | 1 each | by event number, from 1 |
-//! | checksum algorithm | 1 | 0 none, 1 CRC32; since 5.6 |
-//! | checksum | 4 | of this event, whatever the algorithm |
+//! | post-header lengths | n | a byte an event type, from type 1 |
+//! | checksum algorithm | 1 | 0 none, 1 CRC32; from 5.6.1 and MariaDB 5.3.0 |
+//! | checksum | 4 | always there with the algorithm, although valid only where it is not 0 |
 
-use super::BinlogError;
-use super::reader::Reader;
+use super::cursor::Cursor;
+use super::{BinlogError, EventKind, Header};
 use crate::mysql::Flavour;
 
-/// What a file's events look like.
+/// Bytes of a CRC32.
+pub(super) const CHECKSUM_BYTES: usize = 4;
+
+/// How the events of one file are laid out, and who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatDescription {
     server_version: Box<str>,
-    post_headers: Box<[u8]>,
+    created: u32,
     crc32: bool,
+    post_header_lengths: Box<[u8]>,
 }
 
-const VERSION_BYTES: usize = 50;
-const CHECKSUM_BYTES: usize = 4;
-
 impl Default for FormatDescription {
+    /// The layout of today's servers, without checksums: what holds before the first format description event.
     fn default() -> Self {
         Self {
             server_version: "".into(),
-            post_headers: Box::default(),
+            created: 0,
             crc32: false,
+            post_header_lengths: Box::default(),
         }
     }
 }
 
 impl FormatDescription {
-    /// Reads the event's body; `body` is all bytes behind the header, the checksum's included.
+    const VERSION_BYTES: usize = 50;
+
+    /// Reads the event's content: all that follows the header, checksum included.
     ///
     /// # Errors
-    /// When it is not a format description of version 4.
-    pub fn parse(body: &[u8]) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "format description");
-        let version = reader.u16()?;
+    /// A binlog version other than 4, another header length than 19, an unknown checksum algorithm, or missing bytes.
+    pub fn parse(content: &[u8]) -> Result<Self, BinlogError> {
+        let mut cursor = Cursor::new(content);
+        let version = cursor.u16("the binlog version")?;
         if version != 4 {
-            return Err(BinlogError::Field {
-                what: "binlog version",
-                found: u64::from(version),
+            return Err(BinlogError::Value {
+                what: "the binlog version",
                 expected: "4",
+                found: u64::from(version),
             });
         }
-        let name = reader.take(VERSION_BYTES)?;
-        let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-        let server_version: Box<str> = String::from_utf8_lossy(name).into();
-        let _created = reader.u32()?;
-        let header_length = reader.u8()?;
-        if header_length != 19 {
-            let found = u64::from(header_length);
-            return Err(BinlogError::Field {
-                what: "header length",
-                found,
+        let server_version = cursor.array::<{ Self::VERSION_BYTES }>("the server version")?;
+        let server_version = text_before_zero(&server_version)?;
+        let created = cursor.u32("the time of creation")?;
+        let header_length = cursor.u8("the header length")?;
+        if usize::from(header_length) != Header::LEN {
+            return Err(BinlogError::Value {
+                what: "the header length",
                 expected: "19",
+                found: u64::from(header_length),
             });
         }
-        let rest = reader.rest();
-        if !knows_checksums(&server_version) {
-            return Ok(Self {
-                server_version,
-                post_headers: rest.into(),
-                crc32: false,
-            });
-        }
-        let (lengths, tail) = rest
-            .len()
-            .checked_sub(1 + CHECKSUM_BYTES)
-            .map_or((rest, &[][..]), |at| {
-                rest.split_at_checked(at).unwrap_or((rest, &[]))
-            });
-        let crc32 = match tail.first() {
-            Some(0) => false,
-            Some(1) => true,
-            Some(other) => {
-                let found = u64::from(*other);
-                return Err(BinlogError::Field {
-                    what: "checksum algorithm",
-                    found,
-                    expected: "0 or 1",
-                });
-            }
-            None => {
-                return Err(BinlogError::Truncated {
-                    what: "format description",
-                    wanted: 5,
-                    left: 0,
-                });
-            }
+        let (post_header_lengths, crc32) = if knows_checksums(server_version) {
+            let trailer = 1 + CHECKSUM_BYTES;
+            let lengths = cursor
+                .left()
+                .checked_sub(trailer)
+                .ok_or(BinlogError::Truncated {
+                    what: "the checksum algorithm and the checksum",
+                    needed: trailer as u64,
+                    left: cursor.left(),
+                })?;
+            let lengths = cursor.bytes(lengths, "the post-header lengths")?;
+            (lengths, algorithm(cursor.u8("the checksum algorithm")?)?)
+        } else {
+            (cursor.rest(), false)
         };
         Ok(Self {
-            server_version,
-            post_headers: lengths.into(),
+            server_version: server_version.into(),
+            created,
             crc32,
+            post_header_lengths: post_header_lengths.into(),
         })
     }
 
-    /// The server that wrote the file.
+    /// The server that wrote the file, as it prints its version.
     pub fn server_version(&self) -> &str {
         &self.server_version
+    }
+
+    /// The family of the server that wrote the file.
+    pub fn flavour(&self) -> Flavour {
+        if self.server_version.contains("MariaDB") {
+            Flavour::MariaDb
+        } else {
+            Flavour::MySql
+        }
+    }
+
+    /// When the server started, in seconds since 1970, if this is its first file since; else 0.
+    pub fn created(&self) -> u32 {
+        self.created
     }
 
     /// Whether events end in a CRC32.
@@ -118,43 +120,125 @@ impl FormatDescription {
         if self.crc32 { CHECKSUM_BYTES } else { 0 }
     }
 
-    /// Bytes of the post-header of events with this number; `None` if the server does not know them.
-    pub fn post_header(&self, number: u8) -> Option<u8> {
-        self.post_headers
-            .get(usize::from(number).checked_sub(1)?)
+    /// Whether the event itself ends in four bytes of checksum, which it does even where the algorithm is none.
+    pub(super) fn has_trailer(&self) -> bool {
+        knows_checksums(&self.server_version)
+    }
+
+    /// Bytes of the fixed part of a kind's body; `None` if the server does not know the kind.
+    pub fn post_header(&self, kind: EventKind) -> Option<u8> {
+        self.post_header_lengths
+            .get(usize::from(kind.number()).checked_sub(1)?)
             .copied()
     }
 
     /// Whether the server opens each group with a GTID event, an anonymous one if need be.
     pub fn announces_groups(&self) -> bool {
-        match version(&self.server_version) {
-            (major, _, Flavour::MariaDb) => major >= 10,
-            (major, minor, Flavour::MySql) => (major, minor) >= (5, 7),
+        match self.flavour() {
+            Flavour::MariaDb => version(&self.server_version) >= [10, 0, 0],
+            Flavour::MySql => version(&self.server_version) >= [5, 7, 0],
         }
     }
 }
 
-/// Whether a server of this version writes the checksum algorithm: MySQL since 5.6.1, MariaDB since 5.3.
-fn knows_checksums(server_version: &str) -> bool {
-    match version(server_version) {
-        (major, minor, Flavour::MariaDb) => (major, minor) >= (5, 3),
-        (major, minor, Flavour::MySql) => (major, minor) >= (5, 6),
+fn text_before_zero(bytes: &[u8]) -> Result<&str, BinlogError> {
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    std::str::from_utf8(text).map_err(|_| BinlogError::NotUtf8 {
+        what: "the server version",
+    })
+}
+
+fn algorithm(number: u8) -> Result<bool, BinlogError> {
+    match number {
+        0 => Ok(false),
+        1 => Ok(true),
+        found => Err(BinlogError::Value {
+            what: "the checksum algorithm",
+            expected: "0 (none) or 1 (CRC32)",
+            found: u64::from(found),
+        }),
     }
 }
 
-fn version(text: &str) -> (u32, u32, Flavour) {
-    let flavour = if text.contains("MariaDB") {
-        Flavour::MariaDb
+/// Whether a server of this version writes a checksum algorithm.
+fn knows_checksums(server_version: &str) -> bool {
+    if server_version.contains("MariaDB") {
+        version(server_version) >= [5, 3, 0]
     } else {
-        Flavour::MySql
-    };
-    let text = text.strip_prefix("5.5.5-").unwrap_or(text);
-    let mut numbers = text
-        .split(|c: char| !c.is_ascii_digit())
-        .map(|digits| digits.parse().unwrap_or(0));
-    (
-        numbers.next().unwrap_or(0),
-        numbers.next().unwrap_or(0),
-        flavour,
-    )
+        version(server_version) >= [5, 6, 1]
+    }
+}
+
+/// A version's first three numbers, read as the servers read them: a text in the place of a number counts as 0.
+fn version(server_version: &str) -> [u32; 3] {
+    let mut numbers = [0_u32; 3];
+    for (slot, part) in numbers.iter_mut().zip(server_version.split('.')) {
+        let digits = part
+            .find(|c: char| !c.is_ascii_digit())
+            .map_or(part, |end| part.split_at(end).0);
+        *slot = digits.parse().unwrap_or(0);
+    }
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(version: &str, trailer: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![4, 0];
+        let mut name = version.as_bytes().to_vec();
+        name.resize(50, 0);
+        bytes.extend(name);
+        bytes.extend([9, 0, 0, 0, 19]);
+        bytes.extend([56, 13, 0, 8]);
+        bytes.extend(trailer);
+        bytes
+    }
+
+    #[test]
+    fn the_version_decides_whether_a_checksum_algorithm_follows() {
+        let check = |version: &str, expected: bool| {
+            assert_eq!(knows_checksums(version), expected, "{version}");
+        };
+        check("9.7.0", true);
+        check("8.0.mysql_aurora.3.04.0", true);
+        check("5.6.1-log", true);
+        check("5.6.0", false);
+        check("5.5.62", false);
+        check("5.5.68-MariaDB", true);
+        check("5.2.14-MariaDB", false);
+        check("10.11.14-MariaDB-0+deb12u2-log", true);
+        check("", false);
+    }
+
+    #[test]
+    fn the_content_is_read_and_every_prefix_is_an_error() {
+        let bytes = content("9.7.0", &[1, 0xaa, 0xbb, 0xcc, 0xdd]);
+        let format = FormatDescription::parse(&bytes).unwrap();
+        assert_eq!(format.server_version(), "9.7.0");
+        assert_eq!(format.created(), 9);
+        assert!(format.has_checksums() && format.announces_groups());
+        assert_eq!(format.post_header(EventKind::Query), Some(13));
+        assert_eq!(format.post_header(EventKind::TableMap), None);
+        for length in 0..57 + 5 {
+            assert!(FormatDescription::parse(&bytes[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn an_unknown_algorithm_or_binlog_version_is_refused() {
+        let unknown = content("9.7.0", &[2, 0, 0, 0, 0]);
+        assert!(FormatDescription::parse(&unknown).is_err());
+        let mut old = content("9.7.0", &[1, 0, 0, 0, 0]);
+        old[0] = 3;
+        assert!(FormatDescription::parse(&old).is_err());
+    }
+
+    #[test]
+    fn a_server_before_checksums_has_no_trailer() {
+        let format = FormatDescription::parse(&content("5.5.62", &[])).unwrap();
+        assert!(!format.has_checksums() && !format.has_trailer());
+        assert!(!format.announces_groups());
+    }
 }

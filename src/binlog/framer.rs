@@ -1,58 +1,73 @@
-//! The framer: whole events in, headers and positions out, every checksum verified.
+//! Events one by one: size, checksum, layout, and where each begins and ends.
 //!
-//! Keeps the coordinates of the stream in 64 bits: event headers hold 32, and none inside MariaDB's groups since 11.4.
+//! Positions are counted here, in 64 bits. The end position in a header has 32, wraps in files over 4 GiB, and is 0 in
+//! MariaDB's groups since 11.4; where it is there, it must agree with the count.
+//!
+//! A server sends events that are in no file: a rotate before the stream and before each file, the format description
+//! again when the stream begins inside a file, heartbeats. They move nothing and are not counted as received.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::event::FLAG_IN_USE;
-use super::reader::Reader;
+use super::format_description::CHECKSUM_BYTES;
+use super::place::{self, Heartbeat};
 use super::{BinlogError, Coordinates, EventKind, FormatDescription, Header};
+use crate::mysql::Flavour;
 
-/// Bytes of a file name at most.
-const FILE_NAME_BYTES_MAX: usize = 512;
-/// Where a file's first event begins, behind the magic number.
+/// Position of the first event of a file, behind the magic.
 pub const FIRST_POSITION: u64 = 4;
 
-/// An event that was framed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Its header.
-    pub header: Header,
-    /// Its body: a range of the event's bytes without header and checksum.
-    pub body: Range<usize>,
-    /// Where it begins in its file.
-    pub start: u64,
-    /// Where the next event begins.
-    pub end: u64,
-    /// Whether it is not in the file but made for the stream; it has no place in positions and counts.
-    pub artificial: bool,
-}
-
-/// Frames the events of one stream.
+/// Checks events and keeps the place in the stream.
 #[derive(Clone, Debug)]
 pub struct Framer {
     next: Coordinates,
-    format: FormatDescription,
-    /// Whether a format description was seen.
-    described: bool,
-    /// Whether the source leaves out groups, as it does for a GTID set, so that positions jump between groups.
     skips: bool,
+    format: FormatDescription,
+    stage: Stage,
+}
+
+/// How far the stream is within its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Nothing came yet.
+    Start,
+    /// A rotate named the file, its format description is to come.
+    Announced,
+    /// The format description came, nothing behind it yet.
+    Described,
+    /// Events of the file came.
+    Within,
+}
+
+/// One event: its header, and where in the file and in its bytes it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The header.
+    pub header: Header,
+    /// Which of the event's bytes are the body: header and checksum excluded.
+    pub body: Range<usize>,
+    /// Where the event begins in its file.
+    pub start: u64,
+    /// Where the next event begins, were there no rotate; equal to `start` for an artificial event.
+    pub end: u64,
+    /// Whether the event is in no file and so not in the ledger.
+    pub artificial: bool,
 }
 
 impl Framer {
-    /// Makes a framer for a stream whose first real event begins at `start`.
+    /// Begins at `start`, the place of the next event that is not artificial. An empty file name means that the source
+    /// chooses the file; its first event, an artificial rotate, names it.
     pub fn new(start: Coordinates) -> Self {
         Self {
             next: start,
-            format: FormatDescription::default(),
-            described: false,
             skips: false,
+            format: FormatDescription::default(),
+            stage: Stage::Start,
         }
     }
 
-    /// Makes a framer for a stream that was asked for by GTID set: the source names the file, and leaves out groups that
-    /// are in the set.
+    /// Begins a stream that was asked for by GTID set: the source names the file and leaves out groups that are in the
+    /// set, so that positions jump forward, between groups.
     pub fn skipping() -> Self {
         Self {
             skips: true,
@@ -60,188 +75,282 @@ impl Framer {
         }
     }
 
-    /// Where the next event begins.
+    /// Where the next event begins. After an error, where the refused event begins.
     pub fn next(&self) -> &Coordinates {
         &self.next
     }
 
-    /// What events look like at present.
+    /// The layout of the current file's events.
     pub fn format(&self) -> &FormatDescription {
         &self.format
     }
 
-    /// Takes one whole event: header, body and checksum.
+    /// Checks one whole event, header and checksum included, and moves behind it. A rotate moves to the file that it
+    /// names.
     ///
     /// # Errors
-    /// When its size, checksum or position is not what it should be, or it names an impossible file. The place is
-    /// [`Framer::next`].
+    /// A size, checksum, layout, file name or position that cannot be; the framer is then as before.
     pub fn frame(&mut self, event: &[u8]) -> Result<Frame, BinlogError> {
         let header = Header::parse(event)?;
-        if u64::from(header.event_size) != event.len() as u64 {
-            return Err(BinlogError::Size {
-                header: header.event_size,
-                found: event.len() as u64,
+        if header.event_size as usize != event.len() {
+            return Err(BinlogError::EventSize {
+                stated: header.event_size,
+                found: event.len(),
             });
         }
-        if header.kind == EventKind::FormatDescription {
-            self.format = FormatDescription::parse(event.get(Header::LEN..).unwrap_or_default())?;
-            self.described = true;
+        match header.kind {
+            EventKind::Rotate => self.rotate(header, event),
+            EventKind::FormatDescription => self.format_description(header, event),
+            EventKind::Heartbeat | EventKind::HeartbeatV2 => self.heartbeat(header, event),
+            EventKind::StartEncryption => Err(BinlogError::Encrypted),
+            _ => self.ordinary(header, event),
         }
-        let body = self.verified(&header, event)?;
-        let artificial = is_artificial(&header);
-        let end = if artificial {
-            self.next.position
-        } else {
-            self.behind(&header)?
-        };
-        let start = if artificial {
-            end
-        } else {
-            end - u64::from(header.event_size)
-        };
-        let frame = Frame {
-            header,
-            body,
-            start,
-            end,
-            artificial,
-        };
-        self.next.position = end;
-        if header.kind == EventKind::Rotate {
-            self.rotate(
-                event.get(frame.body.clone()).unwrap_or_default(),
-                artificial,
-            )?;
+    }
+
+    fn ordinary(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {
+        let body = self.checked_body(event)?;
+        if header.is_artificial() {
+            return Ok(self.artificial(header, body));
         }
+        let frame = self.placed(header, body)?;
+        self.next.position = frame.end;
+        self.stage = Stage::Within;
         Ok(frame)
     }
 
-    /// The body's range, once the checksum was found right.
-    fn verified(&self, header: &Header, event: &[u8]) -> Result<Range<usize>, BinlogError> {
-        if !self.described {
-            // The rotation that opens a stream comes before any format description, with a checksum or without.
-            let checked = event.split_last_chunk::<4>().filter(|(covered, checksum)| {
-                covered.len() >= Header::LEN
-                    && crc32fast::hash(covered) == u32::from_le_bytes(**checksum)
-            });
-            return Ok(Header::LEN..checked.map_or(event.len(), |(covered, _)| covered.len()));
+    fn rotate(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {
+        let artificial =
+            header.is_artificial() || (header.timestamp, header.log_position) == (0, 0);
+        if !artificial {
+            let body = self.checked_body(event)?;
+            let frame = self.placed(header, body)?;
+            self.next = place::rotate(event.get(frame.body.clone()).unwrap_or_default())?;
+            self.stage = Stage::Announced;
+            return Ok(frame);
         }
-        if !self.format.has_checksums() {
-            return Ok(Header::LEN..event.len());
+        let body = self.artificial_rotate_body(event)?;
+        let target = place::rotate(event.get(body.clone()).unwrap_or_default())?;
+        if target != self.next {
+            self.may_go_to(&target)?;
+            self.next = target;
+            self.stage = Stage::Announced;
+        } else if self.stage == Stage::Start {
+            self.stage = Stage::Announced;
         }
-        let short = || BinlogError::Truncated {
-            what: "event",
-            wanted: 23,
-            left: event.len() as u64,
-        };
-        let (covered, checksum) = event.split_last_chunk::<4>().ok_or_else(short)?;
-        if covered.len() < Header::LEN {
-            return Err(short());
-        }
-        let found = u32::from_le_bytes(*checksum);
-        let computed = if header.kind == EventKind::FormatDescription {
-            without_in_use_flag(covered)
-        } else {
-            crc32fast::hash(covered)
-        };
-        if found != computed {
-            return Err(BinlogError::Checksum { found, computed });
-        }
-        Ok(Header::LEN..covered.len())
+        Ok(self.artificial(header, body))
     }
 
-    /// The position behind a real event, from its size; the header must agree in its 32 bits where it says anything,
-    /// except where the source left out groups.
-    fn behind(&self, header: &Header) -> Result<u64, BinlogError> {
-        let computed = self.next.position + u64::from(header.event_size);
-        let low = u64::from(header.log_position);
-        if low == 0 || low == computed & u64::from(u32::MAX) {
-            return Ok(computed);
+    /// An artificial rotate to another place is right where the source chooses it, and behind a file that ended without
+    /// a rotate event of its own because the server stopped or died.
+    fn may_go_to(&self, target: &Coordinates) -> Result<(), BinlogError> {
+        let right = match self.stage {
+            Stage::Start => self.skips || self.next.file.is_empty(),
+            Stage::Announced => false,
+            Stage::Described | Stage::Within => {
+                target.file != self.next.file && target.position == FIRST_POSITION
+            }
+        };
+        if right {
+            Ok(())
+        } else {
+            Err(BinlogError::Place {
+                expected: self.next.clone(),
+                found: target.clone(),
+            })
         }
-        if !(self.skips && stands_between_groups(header.kind)) {
-            return Err(BinlogError::Position {
-                header: header.log_position,
-                computed,
+    }
+
+    /// The first artificial rotate comes before any format description, with a checksum if the connection asked for it:
+    /// the bytes tell.
+    fn artificial_rotate_body(&self, event: &[u8]) -> Result<Range<usize>, BinlogError> {
+        match crc32_body(event, 0) {
+            Ok(body) => Ok(body),
+            Err(error) if self.format.has_checksums() => Err(error),
+            Err(_) => Ok(Header::LEN..event.len()),
+        }
+    }
+
+    fn format_description(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {
+        let content = event.get(Header::LEN..).unwrap_or_default();
+        let format = FormatDescription::parse(content)?;
+        let body = match (format.has_checksums(), format.has_trailer()) {
+            (true, _) => crc32_body(event, FLAG_IN_USE)?,
+            (false, true) => Header::LEN..event.len() - CHECKSUM_BYTES,
+            (false, false) => Header::LEN..event.len(),
+        };
+        self.known_file()?;
+        let inside_file = self.next.position != FIRST_POSITION;
+        let frame = if header.log_position == 0 || header.is_artificial() || inside_file {
+            self.artificial(header, body)
+        } else {
+            self.placed_anywhere(header, body)?
+        };
+        self.next.position = frame.end;
+        self.format = format;
+        self.stage = Stage::Described;
+        Ok(frame)
+    }
+
+    fn heartbeat(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {
+        let body = self.checked_body(event)?;
+        let heartbeat = Heartbeat::parse(&header, event.get(body.clone()).unwrap_or_default())?;
+        let (position, reachable) = match heartbeat.position {
+            Some(position) => (position, self.skips && position >= self.next.position),
+            None => (self.widened(header.log_position), false),
+        };
+        let found = Coordinates {
+            file: heartbeat.file,
+            position,
+        };
+        if found.file != self.next.file || !(reachable || self.may_skip_to(position)) {
+            return Err(BinlogError::Place {
+                expected: self.next.clone(),
+                found,
             });
         }
-        let candidate = (computed & !u64::from(u32::MAX)) | low;
-        Ok(if candidate < computed {
-            candidate + (1 << 32)
+        self.next.position = position;
+        Ok(self.artificial(header, body))
+    }
+
+    fn artificial(&self, header: Header, body: Range<usize>) -> Frame {
+        Frame {
+            header,
+            body,
+            start: self.next.position,
+            end: self.next.position,
+            artificial: true,
+        }
+    }
+
+    fn placed(&self, header: Header, body: Range<usize>) -> Result<Frame, BinlogError> {
+        self.known_file()?;
+        if matches!(self.stage, Stage::Start | Stage::Announced) {
+            return Err(BinlogError::NoFormat);
+        }
+        self.placed_anywhere(header, body)
+    }
+
+    fn placed_anywhere(&self, header: Header, body: Range<usize>) -> Result<Frame, BinlogError> {
+        let size = u64::from(header.event_size);
+        let overflow = BinlogError::Value {
+            what: "the position in the file",
+            expected: "less than 2^64",
+            found: self.next.position,
+        };
+        let counted = self.next.position.checked_add(size).ok_or(overflow)?;
+        let start = if header.log_position == 0 || lower_32_bits(counted) == header.log_position {
+            self.next.position
         } else {
-            candidate
+            let start = self.widened(header.log_position.wrapping_sub(header.event_size));
+            if !self.may_skip_to(start) || !stands_between_groups(header.kind) {
+                return Err(BinlogError::Position {
+                    stated: header.log_position,
+                    counted,
+                });
+            }
+            start
+        };
+        Ok(Frame {
+            header,
+            body,
+            start,
+            end: start.saturating_add(size),
+            artificial: false,
         })
     }
 
-    fn rotate(&mut self, body: &[u8], artificial: bool) -> Result<(), BinlogError> {
-        let mut reader = Reader::new(body, "ROTATE event");
-        let position = reader.u64()?;
-        let name = file_name(reader.rest())?;
-        // The server repeats where the stream stands when it begins; only a real one, or another file, moves it.
-        if !artificial || *name != *self.next.file {
-            self.next = Coordinates {
-                file: Arc::from(name),
-                position,
-            };
+    fn known_file(&self) -> Result<(), BinlogError> {
+        if self.next.file.is_empty() {
+            return Err(BinlogError::NoFile);
         }
         Ok(())
     }
+
+    /// The first position from here on that has these lower 32 bits.
+    fn widened(&self, position: u32) -> u64 {
+        let here = self.next.position;
+        here.saturating_add(u64::from(position.wrapping_sub(lower_32_bits(here))))
+    }
+
+    fn may_skip_to(&self, position: u64) -> bool {
+        // A backward position looks like a step of almost 4 GiB.
+        const STEP_MAX: u64 = 1 << 31;
+        // MariaDB decrypts its binlog for a replica and leaves out the event that says so: 36 bytes and a checksum.
+        const START_ENCRYPTION: u64 = 36;
+        match position.checked_sub(self.next.position) {
+            None => false,
+            Some(0) => true,
+            Some(step) if self.skips => step < STEP_MAX,
+            Some(step) => {
+                self.format.flavour() == Flavour::MariaDb
+                    && self.stage == Stage::Described
+                    && step == START_ENCRYPTION + self.format.checksum_bytes() as u64
+            }
+        }
+    }
+
+    fn checked_body(&self, event: &[u8]) -> Result<Range<usize>, BinlogError> {
+        if self.format.has_checksums() {
+            crc32_body(event, 0)
+        } else {
+            Ok(Header::LEN..event.len())
+        }
+    }
 }
 
-/// A file name from the network, if it is a plain one.
-///
-/// # Errors
-/// When it is empty, too long, not UTF-8 or has a path or a control character in it.
-pub fn file_name(bytes: &[u8]) -> Result<&str, BinlogError> {
-    let refused =
-        || BinlogError::FileName(String::from_utf8_lossy(bytes).chars().take(80).collect());
-    let name = std::str::from_utf8(bytes).map_err(|_| refused())?;
-    let plain = !name.is_empty()
-        && name.len() <= FILE_NAME_BYTES_MAX
-        && !matches!(name, "." | "..")
-        && !name
-            .chars()
-            .any(|c| c == '/' || c == '\\' || c.is_control());
-    if plain { Ok(name) } else { Err(refused()) }
-}
-
-/// Heartbeats, the rotation that opens a stream, and a format description repeated for a start in the middle of a file.
-fn is_artificial(header: &Header) -> bool {
-    let made_up = matches!(
-        header.kind,
-        EventKind::Rotate | EventKind::FormatDescription | EventKind::MariaDbGtidList
-    ) && header.log_position == 0;
-    header.is_artificial()
-        || made_up
-        || matches!(header.kind, EventKind::Heartbeat | EventKind::HeartbeatV2)
-}
-
-/// Events at which a source may go on after it left out groups.
+/// Kinds at which a source may go on after it left something out.
 fn stands_between_groups(kind: EventKind) -> bool {
     matches!(
         kind,
         EventKind::Gtid
             | EventKind::AnonymousGtid
             | EventKind::GtidTagged
+            | EventKind::PreviousGtids
             | EventKind::MariaDbGtid
             | EventKind::MariaDbGtidList
-            | EventKind::PreviousGtids
             | EventKind::BinlogCheckpoint
             | EventKind::FormatDescription
             | EventKind::Rotate
             | EventKind::Stop
+            | EventKind::Incident
     )
 }
 
-/// The checksum of a format description, whose in-use flag the server clears in place when it closes the file.
-fn without_in_use_flag(covered: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    if let Some((header, rest)) = covered.split_first_chunk::<{ Header::LEN }>() {
-        let mut header = *header;
-        let [.., low, high] = &mut header;
-        let flags = u16::from_le_bytes([*low, *high]) & !FLAG_IN_USE;
-        [*low, *high] = flags.to_le_bytes();
-        hasher.update(&header);
-        hasher.update(rest);
-    }
-    hasher.finalize()
+fn lower_32_bits(position: u64) -> u32 {
+    let [a, b, c, d, ..] = position.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
+
+/// Verifies the CRC32 at an event's end, which was computed without the flags `uncovered`.
+fn crc32_body(event: &[u8], uncovered: u16) -> Result<Range<usize>, BinlogError> {
+    const FLAGS: usize = Header::LEN - 2;
+    let parts = event.split_last_chunk::<4>().and_then(|(covered, stored)| {
+        let (head, rest) = covered.split_at_checked(FLAGS)?;
+        let (flags, body) = rest.split_first_chunk::<2>()?;
+        Some((covered, head, flags, body, stored))
+    });
+    let Some((covered, head, flags, body, stored)) = parts else {
+        return Err(BinlogError::Truncated {
+            what: "the checksum",
+            needed: 4,
+            left: event.len().saturating_sub(Header::LEN),
+        });
+    };
+    let flags = u16::from_le_bytes(*flags);
+    let mut hasher = crc32fast::Hasher::new();
+    if flags & uncovered == 0 {
+        hasher.update(covered);
+    } else {
+        hasher.update(head);
+        hasher.update(&(flags & !uncovered).to_le_bytes());
+        hasher.update(body);
+    }
+    let (stored, computed) = (u32::from_le_bytes(*stored), hasher.finalize());
+    if stored != computed {
+        return Err(BinlogError::Checksum { stored, computed });
+    }
+    Ok(Header::LEN..Header::LEN + body.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,11 @@
 //! domain; its text is `0-1-100,1-2-7`. Gaps are kept as they are.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use uuid::Uuid;
 
+use super::gtid_text::Tagged;
+use super::intervals;
 use crate::mysql::Flavour;
 
 /// The GTID of one group.
@@ -33,27 +34,21 @@ pub enum Gtid {
     },
 }
 
-impl fmt::Display for Gtid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MySql { uuid, tag, number } if tag.is_empty() => write!(f, "{uuid}:{number}"),
-            Self::MySql { uuid, tag, number } => write!(f, "{uuid}:{tag}:{number}"),
-            Self::MariaDb {
-                domain,
-                server_id,
-                sequence,
-            } => write!(f, "{domain}-{server_id}-{sequence}"),
-        }
-    }
-}
-
 /// Where MySQL GTIDs come from: a server and a tag, empty for none.
 pub type Source = (Uuid, Box<str>);
 /// Numbers seen, `first..=last` each; disjoint, ascending and never adjacent.
-pub type Intervals = Vec<(u64, u64)>;
+pub type Intervals = Vec<Interval>;
+/// An interval of numbers, `first..=last`.
+pub(super) type Interval = (u64, u64);
+
+/// The greatest number that a MySQL GTID may have.
+pub(super) const NUMBER_MAX: u64 = (1 << 63) - 2;
+/// Characters of the longest tag.
+pub(super) const TAG_BYTES_MAX: usize = 32;
 
 /// A set of GTIDs: what a server or rowtap has seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "Tagged", try_from = "Tagged")]
 pub enum GtidSet {
     /// Per source, the intervals seen.
     MySql(BTreeMap<Source, Intervals>),
@@ -90,8 +85,8 @@ impl GtidSet {
     pub fn add(&mut self, gtid: &Gtid) {
         match (self, gtid) {
             (Self::MySql(sources), Gtid::MySql { uuid, tag, number }) => {
-                let intervals = sources.entry((*uuid, tag.clone())).or_default();
-                insert(intervals, *number, *number);
+                let seen = sources.entry((*uuid, tag.clone())).or_default();
+                intervals::add(seen, (*number, *number));
             }
             (
                 Self::MariaDb(domains),
@@ -107,22 +102,14 @@ impl GtidSet {
         }
     }
 
-    /// Adds the numbers `first..=last` of a MySQL source.
-    pub(super) fn add_interval(&mut self, source: Source, first: u64, last: u64) {
-        if let Self::MySql(sources) = self {
-            insert(sources.entry(source).or_default(), first, last);
-        }
-    }
-
     /// Adds every GTID of another set of the same family.
     pub fn union(&mut self, other: &Self) {
         match (self, other) {
             (Self::MySql(mine), Self::MySql(theirs)) => {
-                for (source, intervals) in theirs {
+                for (source, more) in theirs {
                     let known = mine.entry(source.clone()).or_default();
-                    for (first, last) in intervals {
-                        insert(known, *first, *last);
-                    }
+                    known.extend_from_slice(more);
+                    intervals::normalise(known);
                 }
             }
             (Self::MariaDb(mine), Self::MariaDb(theirs)) => {
@@ -137,12 +124,30 @@ impl GtidSet {
         }
     }
 
+    /// Takes away every GTID of another set of the same family; in MariaDB the domains in which it has come as far.
+    pub fn subtract(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::MySql(mine), Self::MySql(theirs)) => {
+                for (source, removed) in theirs {
+                    if let Some(seen) = mine.get_mut(source) {
+                        intervals::subtract(seen, removed);
+                    }
+                }
+                mine.retain(|_, seen| !seen.is_empty());
+            }
+            (Self::MariaDb(mine), Self::MariaDb(theirs)) => mine.retain(|domain, (_, sequence)| {
+                theirs.get(domain).is_none_or(|(_, seen)| seen < sequence)
+            }),
+            (Self::MySql(_), Self::MariaDb(_)) | (Self::MariaDb(_), Self::MySql(_)) => {}
+        }
+    }
+
     /// Whether `gtid` was seen. In a MariaDB set, all sequence numbers up to a domain's last count as seen.
     pub fn contains(&self, gtid: &Gtid) -> bool {
         match (self, gtid) {
             (Self::MySql(sources), Gtid::MySql { uuid, tag, number }) => {
-                let intervals = sources.get(&(*uuid, tag.clone()));
-                intervals.is_some_and(|intervals| covers(intervals, *number, *number))
+                let seen = sources.get(&(*uuid, tag.clone()));
+                seen.is_some_and(|seen| intervals::contains(seen, (*number, *number)))
             }
             (
                 Self::MariaDb(domains),
@@ -161,12 +166,11 @@ impl GtidSet {
     /// Whether every GTID of this set is in `other`.
     pub fn is_subset(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::MySql(mine), Self::MySql(theirs)) => mine.iter().all(|(source, intervals)| {
+            (Self::MySql(mine), Self::MySql(theirs)) => mine.iter().all(|(source, seen)| {
                 let known = theirs.get(source);
                 known.is_some_and(|known| {
-                    intervals
-                        .iter()
-                        .all(|(first, last)| covers(known, *first, *last))
+                    seen.iter()
+                        .all(|interval| intervals::contains(known, *interval))
                 })
             }),
             (Self::MariaDb(mine), Self::MariaDb(theirs)) => {
@@ -177,36 +181,6 @@ impl GtidSet {
             (Self::MySql(_), Self::MariaDb(_)) | (Self::MariaDb(_), Self::MySql(_)) => false,
         }
     }
-}
-
-/// Adds `first..=last`, joining what touches.
-fn insert(intervals: &mut Intervals, first: u64, last: u64) {
-    // The usual case: the number behind the last one.
-    if let Some(end) = intervals.last_mut()
-        && end.1.checked_add(1) == Some(first)
-        && first <= last
-    {
-        end.1 = last;
-        return;
-    }
-    let begin = intervals.partition_point(|(_, end)| end.saturating_add(1) < first);
-    let (mut joined_first, mut joined_last) = (first, last);
-    let mut end = begin;
-    while let Some((known_first, known_last)) = intervals.get(end)
-        && *known_first <= joined_last.saturating_add(1)
-    {
-        joined_first = joined_first.min(*known_first);
-        joined_last = joined_last.max(*known_last);
-        end += 1;
-    }
-    intervals.splice(begin..end, [(joined_first, joined_last)]);
-}
-
-fn covers(intervals: &Intervals, first: u64, last: u64) -> bool {
-    let at = intervals.partition_point(|(_, end)| *end < first);
-    intervals
-        .get(at)
-        .is_some_and(|(known_first, known_last)| *known_first <= first && last <= *known_last)
 }
 
 #[cfg(test)]

@@ -1,133 +1,234 @@
-//! GTID events of both families: they open a group and name it.
+//! MySQL's GTID events: a group begins.
 //!
-//! MySQL, types 33 and 34:
+//! Follows `Gtid_event` in `libs/mysql/binlog/event/control_events.h`. Types 33 and 34:
 //!
-//! | field | width | meaning |
+//! | field | bytes | meaning |
 //! |---|---|---|
-//! | flags | 1 | 1: may hold statements |
-//! | UUID | 16 | zero in an anonymous one |
-//! | number | 8 | zero in an anonymous one |
-//! | type of the next | 1 | 2 |
-//! | last committed, sequence | 8, 8 | for parallel appliers |
-//! | immediate commit | 7 | microseconds; the top bit says that the original commit time follows |
-//! | original commit | 7 | where it differs |
-//! | transaction length, versions | | not read |
+//! | flags | 1 | 1: the group may hold statements |
+//! | uuid | 16 | zero without a GTID |
+//! | number | 8 | |
+//! | logical clock | 1, 8, 8 | 2, last committed, sequence number; from 5.7 |
+//! | immediate commit | 7 | µs since 1970 on this server; top bit: the next field follows; from 8.0.1 |
+//! | original commit | 7 | µs since 1970 on the first server |
+//! | length | length-encoded | of the group's events, this one included; from 8.0.2 |
+//! | server versions, commit ticket | | not read |
 //!
-//! MariaDB, type 162: sequence 8, domain 4, flags 1, then what the flags announce.
+//! Type 42 is a message of MySQL's serialization library: version 2, the message's length (all of it), the number of the
+//! last field that must be understood, then fields of a number and a value.
 
 use uuid::Uuid;
 
-use super::reader::Reader;
-use super::{BinlogError, EventKind, Gtid, Header};
+use super::cursor::Cursor;
+use super::gtid::NUMBER_MAX;
+use super::{BinlogError, EventKind, Gtid, gtid_wire};
 
-/// The bit of the immediate commit time that announces an original one.
-const ORIGINAL_FOLLOWS: u64 = 1 << 55;
-
-/// A MySQL GTID event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The begin of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GtidEvent {
-    /// The GTID; `None` on a source without them.
+    /// The GTID; `None` for an anonymous group.
     pub gtid: Option<Gtid>,
-    /// When this source committed it, in microseconds since 1970; since 8.0.
+    /// Whether the group may hold changes logged as statements.
+    pub may_have_statements: bool,
+    /// The logical clock: the sequence number of the last group that this one depends on; 0 where not known.
+    pub last_committed: u64,
+    /// The logical clock: this group's number in its file; 0 where not known.
+    pub sequence_number: u64,
+    /// When the server that wrote this binlog committed the group, in microseconds since 1970; from 8.0.1.
     pub immediate_commit_us: Option<u64>,
-    /// When the first server committed it.
+    /// When the first server committed the group, in microseconds since 1970; from 8.0.1.
     pub original_commit_us: Option<u64>,
+    /// Length of the group's events in the file, this one included; from 8.0.2.
+    pub transaction_length: Option<u64>,
 }
 
 impl GtidEvent {
-    /// Reads the body of an event of kind `kind`.
+    /// Reads the body of an event of type 33, 34 or 42.
     ///
     /// # Errors
-    /// When it ends early.
+    /// Another type, missing bytes, a number that no GTID has, or a field that must be understood and is not.
     pub fn parse(kind: EventKind, body: &[u8]) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "GTID event");
-        let _flags = reader.u8()?;
-        let uuid = Uuid::from_slice(reader.take(16)?).expect("a UUID has 16 bytes");
-        let number = reader.u64()?;
-        let gtid = (kind == EventKind::Gtid).then(|| Gtid::MySql {
-            uuid,
-            tag: Box::default(),
-            number,
-        });
+        match kind {
+            EventKind::Gtid => Self::untagged(body, true),
+            EventKind::AnonymousGtid => Self::untagged(body, false),
+            EventKind::GtidTagged => Self::tagged(body),
+            other => Err(BinlogError::Value {
+                what: "the type of a GTID event",
+                expected: "33, 34 or 42",
+                found: u64::from(other.number()),
+            }),
+        }
+    }
+
+    fn untagged(body: &[u8], named: bool) -> Result<Self, BinlogError> {
+        const LOGICAL_CLOCK: u8 = 2;
+        const MORE_FOLLOWS: u64 = 1 << 55;
+        let mut cursor = Cursor::new(body);
         let mut event = Self {
-            gtid,
-            immediate_commit_us: None,
-            original_commit_us: None,
+            may_have_statements: cursor.u8("the GTID event's flags")? & 1 != 0,
+            ..Self::default()
         };
-        // MySQL 5.7 ends behind the logical clock, earlier ones before it.
-        if reader.rest().len() >= 17 + 7 {
-            reader.take(17)?;
-            let immediate = reader.u56()?;
-            event.immediate_commit_us = Some(immediate & !ORIGINAL_FOLLOWS);
-            event.original_commit_us = Some(match immediate & ORIGINAL_FOLLOWS {
-                0 => immediate,
-                _follows => reader.u56()?,
-            });
+        let uuid = Uuid::from_bytes(cursor.array("the GTID's uuid")?);
+        let number = cursor.u64("the GTID's number")?;
+        if named {
+            event.gtid = Some(gtid(uuid, Box::default(), number)?);
+        }
+        if cursor.is_empty() || cursor.u8("the logical clock's type")? != LOGICAL_CLOCK {
+            return Ok(event);
+        }
+        event.last_committed = cursor.u64("the last committed group")?;
+        event.sequence_number = cursor.u64("the group's sequence number")?;
+        if cursor.is_empty() {
+            return Ok(event);
+        }
+        let commit = cursor.u56("the immediate commit timestamp")?;
+        event.immediate_commit_us = Some(commit & !MORE_FOLLOWS);
+        event.original_commit_us = Some(match commit & MORE_FOLLOWS {
+            0 => commit,
+            _follows => cursor.u56("the original commit timestamp")?,
+        });
+        if !cursor.is_empty() {
+            event.transaction_length = Some(cursor.length_encoded("the transaction length")?);
         }
         Ok(event)
     }
+
+    fn tagged(body: &[u8]) -> Result<Self, BinlogError> {
+        let mut whole = Cursor::new(body);
+        let version = whole.u8("the message's version")?;
+        if version != 2 {
+            return Err(BinlogError::Value {
+                what: "the message's version",
+                expected: "2",
+                found: u64::from(version),
+            });
+        }
+        let length = whole.variable("the message's length")?;
+        let last_required = whole.variable("the last field that must be understood")?;
+        let read = whole.offset() as u64;
+        let Some(fields) = length.checked_sub(read) else {
+            return Err(BinlogError::Value {
+                what: "the message's length",
+                expected: "at least that of its own head",
+                found: length,
+            });
+        };
+        let mut cursor = Cursor::new(whole.bytes_of(fields, "the message")?);
+        let mut fields = Fields::default();
+        while !cursor.is_empty() {
+            let number = cursor.variable("a field's number")?;
+            if !fields.read(number, &mut cursor)? {
+                if number <= last_required {
+                    return Err(BinlogError::Value {
+                        what: "a field's number that must be understood",
+                        expected: "0 to 11",
+                        found: number,
+                    });
+                }
+                // Fields come in ascending order, so all that are known were read.
+                break;
+            }
+        }
+        fields.event()
+    }
 }
 
-/// The group is one statement.
-const FLAG_STANDALONE: u8 = 1;
-const FLAG_DDL: u8 = 32;
-const FLAG_PREPARED_XA: u8 = 64;
-const FLAG_COMPLETED_XA: u8 = 128;
-
-/// A MariaDB GTID event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MariaDbGtidEvent {
-    /// The GTID.
-    pub gtid: Gtid,
-    /// No BEGIN is meant: the next statement is the whole group.
-    pub standalone: bool,
-    /// The group is a DDL statement.
-    pub ddl: bool,
-    /// The group ends in XA PREPARE.
-    pub prepared_xa: bool,
-    /// The group is XA COMMIT or XA ROLLBACK.
-    pub completed_xa: bool,
+/// The fields of a tagged GTID event, by number.
+#[derive(Default)]
+struct Fields {
+    event: GtidEvent,
+    uuid: Option<Uuid>,
+    number: u64,
+    tag: Box<str>,
 }
 
-impl MariaDbGtidEvent {
-    /// Reads the event's body; the server id stands in its header.
-    ///
-    /// # Errors
-    /// When it ends early.
-    pub fn parse(header: &Header, body: &[u8]) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "GTID event");
-        let sequence = reader.u64()?;
-        let domain = reader.u32()?;
-        let flags = reader.u8()?;
-        Ok(Self {
-            gtid: Gtid::MariaDb {
-                domain,
-                server_id: header.server_id,
-                sequence,
-            },
-            standalone: flags & FLAG_STANDALONE != 0,
-            ddl: flags & FLAG_DDL != 0,
-            prepared_xa: flags & FLAG_PREPARED_XA != 0,
-            completed_xa: flags & FLAG_COMPLETED_XA != 0,
+impl Fields {
+    /// Reads one field's value; `false` if its number is unknown.
+    fn read(&mut self, number: u64, cursor: &mut Cursor<'_>) -> Result<bool, BinlogError> {
+        match number {
+            0 => {
+                let flags = cursor.variable("the GTID event's flags")?;
+                self.event.may_have_statements = flags & 1 != 0;
+            }
+            1 => self.uuid = Some(uuid(cursor)?),
+            2 => self.number = signed(cursor, "the GTID's number")?,
+            3 => self.tag = gtid_wire::tag(cursor)?,
+            4 => self.event.last_committed = signed(cursor, "the last committed group")?,
+            5 => self.event.sequence_number = signed(cursor, "the group's sequence number")?,
+            6 => {
+                let found = cursor.variable("the immediate commit timestamp")?;
+                self.event.immediate_commit_us = Some(found);
+            }
+            7 => {
+                let found = cursor.variable("the original commit timestamp")?;
+                self.event.original_commit_us = Some(found);
+            }
+            8 => {
+                let found = cursor.variable("the transaction length")?;
+                self.event.transaction_length = Some(found);
+            }
+            9 => drop(cursor.variable("the immediate server version")?),
+            10 => drop(cursor.variable("the original server version")?),
+            11 => drop(cursor.variable("the commit group ticket")?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn event(self) -> Result<GtidEvent, BinlogError> {
+        let Some(uuid) = self.uuid else {
+            return Err(BinlogError::Truncated {
+                what: "the GTID's uuid",
+                needed: 16,
+                left: 0,
+            });
+        };
+        Ok(GtidEvent {
+            gtid: Some(gtid(uuid, self.tag, self.number)?),
+            original_commit_us: self
+                .event
+                .original_commit_us
+                .or(self.event.immediate_commit_us),
+            ..self.event
         })
     }
 }
 
-/// An XA PREPARE event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct XaPrepare {
-    /// Whether it is the commit of a transaction in one phase.
-    pub one_phase: bool,
+fn gtid(uuid: Uuid, tag: Box<str>, number: u64) -> Result<Gtid, BinlogError> {
+    if (1..=NUMBER_MAX).contains(&number) {
+        Ok(Gtid::MySql { uuid, tag, number })
+    } else {
+        Err(BinlogError::Value {
+            what: "the GTID's number",
+            expected: "1 to 9223372036854775806",
+            found: number,
+        })
+    }
 }
 
-impl XaPrepare {
-    /// Reads the event's body.
-    ///
-    /// # Errors
-    /// When it ends early.
-    pub fn parse(body: &[u8]) -> Result<Self, BinlogError> {
-        Ok(Self {
-            one_phase: Reader::new(body, "XA_PREPARE event").u8()? != 0,
+/// Reads a uuid, each of whose bytes is a variable-length integer of its own.
+fn uuid(cursor: &mut Cursor<'_>) -> Result<Uuid, BinlogError> {
+    let mut bytes = [0; 16];
+    for byte in &mut bytes {
+        let found = cursor.variable("a byte of the GTID's uuid")?;
+        *byte = u8::try_from(found).map_err(|_| BinlogError::Value {
+            what: "a byte of the GTID's uuid",
+            expected: "at most 255",
+            found,
+        })?;
+    }
+    Ok(Uuid::from_bytes(bytes))
+}
+
+/// Reads a signed integer, whose sign is the lowest bit; negative ones are refused.
+fn signed(cursor: &mut Cursor<'_>, what: &'static str) -> Result<u64, BinlogError> {
+    let found = cursor.variable(what)?;
+    if found & 1 == 0 {
+        Ok(found >> 1)
+    } else {
+        Err(BinlogError::Value {
+            what,
+            expected: "not negative",
+            found,
         })
     }
 }

@@ -1,37 +1,70 @@
-//! GTID sets as text and as bytes: what people write, and what COM_BINLOG_DUMP_GTID and PREVIOUS_GTIDS carry.
+//! GTIDs and sets of them as text: what the servers' variables hold and what a person writes.
 //!
-//! The bytes, untagged: sources 8; each: UUID 16, intervals 8, each interval first 8 and behind-last 8. Tagged: the first
-//! eight bytes have 1 in the lowest and the highest byte and the count between them; each UUID is followed by the tag's
-//! length, doubled, in one byte, and the tag.
+//! MySQL: `uuid:1-5:7:tag:1-3,uuid:…`, white space and line ends anywhere between the parts, letters of either case,
+//! sources repeated at will. MariaDB: `domain-server-sequence,…`, a domain once. What is printed is the servers' canonical
+//! form on one line: sources in order, small letters, no white space.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::reader::Reader;
-use super::{BinlogError, Gtid, GtidSet};
+use super::gtid::{Intervals, NUMBER_MAX, Source, TAG_BYTES_MAX};
+use super::{BinlogError, Gtid, GtidSet, intervals};
 use crate::mysql::Flavour;
 
-/// Characters of a tag.
-const TAG_BYTES_MAX: usize = 32;
-/// The largest number of a GTID.
-const NUMBER_MAX: u64 = i64::MAX.unsigned_abs();
+impl fmt::Display for Gtid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MySql { uuid, tag, number } if tag.is_empty() => write!(f, "{uuid}:{number}"),
+            Self::MySql { uuid, tag, number } => write!(f, "{uuid}:{tag}:{number}"),
+            Self::MariaDb {
+                domain,
+                server_id,
+                sequence,
+            } => write!(f, "{domain}-{server_id}-{sequence}"),
+        }
+    }
+}
+
+impl FromStr for Gtid {
+    type Err = BinlogError;
+
+    /// Reads one GTID of either family.
+    fn from_str(text: &str) -> Result<Self, BinlogError> {
+        let text = text.trim();
+        let Some((uuid, rest)) = text.split_once(':') else {
+            let (domain, server_id, sequence) = mariadb(text)?;
+            return Ok(Self::MariaDb {
+                domain,
+                server_id,
+                sequence,
+            });
+        };
+        let (tag, digits) = match rest.split_once(':') {
+            Some((name, digits)) => (tag(name.trim())?, digits),
+            None => (Box::default(), rest),
+        };
+        Ok(Self::MySql {
+            uuid: self::uuid(uuid.trim())?,
+            tag,
+            number: number(digits.trim())?,
+        })
+    }
+}
 
 impl fmt::Display for GtidSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MySql(sources) => {
-                let mut before: Option<Uuid> = None;
+                let mut before = None;
                 for ((uuid, tag), intervals) in sources {
-                    match before {
-                        Some(last) if last == *uuid => {}
-                        Some(_) => write!(f, ",{uuid}")?,
-                        None => write!(f, "{uuid}")?,
+                    if before != Some(*uuid) {
+                        let comma = if before.is_some() { "," } else { "" };
+                        write!(f, "{comma}{uuid}")?;
+                        before = Some(*uuid);
                     }
-                    before = Some(*uuid);
                     if !tag.is_empty() {
                         write!(f, ":{tag}")?;
                     }
@@ -43,256 +76,158 @@ impl fmt::Display for GtidSet {
                         }
                     }
                 }
-                Ok(())
             }
             Self::MariaDb(domains) => {
-                for (index, (domain, (server_id, sequence))) in domains.iter().enumerate() {
-                    let comma = if index == 0 { "" } else { "," };
+                let mut comma = "";
+                for (domain, (server_id, sequence)) in domains {
                     write!(f, "{comma}{domain}-{server_id}-{sequence}")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl GtidSet {
-    /// Reads a set as the servers of a family write it; white space around its parts is allowed.
-    ///
-    /// # Errors
-    /// The part that is wrong, and why.
-    pub fn parse(flavour: Flavour, text: &str) -> Result<Self, BinlogError> {
-        let mut set = Self::empty(flavour);
-        for part in text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
-            match &mut set {
-                Self::MySql(_) => parse_source(part, &mut set)?,
-                Self::MariaDb(domains) => {
-                    let (domain, position) = parse_domain(part)?;
-                    if domains.insert(domain, position).is_some() {
-                        return Err(refused(part, "names its domain a second time"));
-                    }
+                    comma = ",";
                 }
             }
         }
-        Ok(set)
-    }
-
-    /// The bytes of COM_BINLOG_DUMP_GTID; empty for a MariaDB set, which has no such form.
-    pub fn encode(&self) -> Vec<u8> {
-        let Self::MySql(sources) = self else {
-            return Vec::new();
-        };
-        let count = sources.len() as u64;
-        let tagged = sources.keys().any(|(_, tag)| !tag.is_empty());
-        let mut bytes = Vec::new();
-        let head = if tagged {
-            1 | count << 8 | 1 << 56
-        } else {
-            count
-        };
-        bytes.extend_from_slice(&head.to_le_bytes());
-        for ((uuid, tag), intervals) in sources {
-            bytes.extend_from_slice(uuid.as_bytes());
-            if tagged {
-                bytes.push(u8::try_from(tag.len() * 2).expect("a tag has at most 32 characters"));
-                bytes.extend_from_slice(tag.as_bytes());
-            }
-            bytes.extend_from_slice(&(intervals.len() as u64).to_le_bytes());
-            for (first, last) in intervals {
-                bytes.extend_from_slice(&first.to_le_bytes());
-                bytes.extend_from_slice(&(last + 1).to_le_bytes());
-            }
-        }
-        bytes
-    }
-
-    /// Reads the body of a PREVIOUS_GTIDS event.
-    ///
-    /// # Errors
-    /// When it ends early or has impossible intervals.
-    pub fn decode(body: &[u8]) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "GTID set");
-        let head = reader.u64()?;
-        let tagged = head >> 56 == 1;
-        let count = if tagged {
-            head >> 8 & 0xffff_ffff_ffff
-        } else {
-            head
-        };
-        let mut set = Self::empty(Flavour::MySql);
-        for _ in 0..count {
-            let uuid = Uuid::from_slice(reader.take(16)?).expect("a UUID has 16 bytes");
-            let tag = if tagged {
-                decode_tag(&mut reader)?
-            } else {
-                Box::default()
-            };
-            let intervals = reader.u64()?;
-            for _ in 0..intervals {
-                let (first, behind) = (reader.u64()?, reader.u64()?);
-                if first == 0 || behind <= first || behind > NUMBER_MAX {
-                    return Err(BinlogError::Field {
-                        what: "GTID interval",
-                        found: first,
-                        expected: "1 or more, ascending",
-                    });
-                }
-                set.add_interval((uuid, tag.clone()), first, behind - 1);
-            }
-        }
-        Ok(set)
-    }
-
-    /// Reads the body of a MariaDB GTID_LIST event: the last GTIDs of all files before.
-    ///
-    /// # Errors
-    /// When it ends early.
-    pub fn decode_list(body: &[u8]) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "GTID_LIST event");
-        let count = reader.u32()? & 0x0fff_ffff;
-        let mut domains: BTreeMap<u32, (u32, u64)> = BTreeMap::new();
-        for _ in 0..count {
-            let (domain, server_id, sequence) = (reader.u32()?, reader.u32()?, reader.u64()?);
-            // A domain occurs once per server, its last GTID last.
-            domains.insert(domain, (server_id, sequence));
-        }
-        Ok(Self::MariaDb(domains))
-    }
-}
-
-fn decode_tag(reader: &mut Reader<'_>) -> Result<Box<str>, BinlogError> {
-    let length = usize::from(reader.u8()? / 2);
-    let bytes = reader.take(length)?;
-    let tag = std::str::from_utf8(bytes).unwrap_or_default();
-    if is_tag(tag) || bytes.is_empty() {
-        return Ok(tag.into());
-    }
-    Err(BinlogError::Text {
-        what: "GTID tag",
-        found: bytes.escape_ascii().to_string(),
-    })
-}
-
-fn parse_source(part: &str, set: &mut GtidSet) -> Result<(), BinlogError> {
-    let mut fields = part.split(':').map(str::trim);
-    let uuid = fields.next().unwrap_or_default();
-    let uuid = Uuid::from_str(uuid).map_err(|_| refused(part, "does not begin with a UUID"))?;
-    let mut tag: Box<str> = Box::default();
-    let mut empty = true;
-    for field in fields {
-        if is_tag(&field.to_ascii_lowercase()) {
-            tag = field.to_ascii_lowercase().into();
-            continue;
-        }
-        let (first, last) = field.split_once('-').unwrap_or((field, field));
-        let number = |text: &str| {
-            let number = text.trim().parse::<u64>().ok();
-            number.filter(|number| (1..NUMBER_MAX).contains(number))
-        };
-        let (Some(first), Some(last)) = (number(first), number(last)) else {
-            return Err(refused(
-                part,
-                "has an interval that is not two numbers from 1 on",
-            ));
-        };
-        if last < first {
-            return Err(refused(part, "has an interval that ends before it begins"));
-        }
-        set.add_interval((uuid, tag.clone()), first, last);
-        empty = false;
-    }
-    if empty {
-        Err(refused(part, "has no interval"))
-    } else {
         Ok(())
     }
 }
 
-fn parse_domain(part: &str) -> Result<(u32, (u32, u64)), BinlogError> {
-    let mut fields = part.split('-').map(str::trim);
-    let parsed = (|| {
-        let domain = fields.next()?.parse().ok()?;
-        let server_id = fields.next()?.parse().ok()?;
-        let sequence = fields.next()?.parse().ok()?;
-        fields
-            .next()
-            .is_none()
-            .then_some((domain, (server_id, sequence)))
-    })();
-    parsed.ok_or_else(|| refused(part, "is not domain-server-sequence"))
-}
-
-fn is_tag(text: &str) -> bool {
-    let mut characters = text.chars();
-    text.len() <= TAG_BYTES_MAX
-        && characters
-            .next()
-            .is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-fn refused(found: &str, reason: &'static str) -> BinlogError {
-    BinlogError::Gtid {
-        found: found.chars().take(120).collect(),
-        reason,
+impl GtidSet {
+    /// Reads a set of a family; an empty text is the empty set.
+    ///
+    /// # Errors
+    /// The part that is no source, tag, interval or GTID, a number outside its range, a domain named twice.
+    pub fn parse(flavour: Flavour, text: &str) -> Result<Self, BinlogError> {
+        let mut set = Self::empty(flavour);
+        let parts = text.split(',').map(str::trim);
+        for part in parts.filter(|part| !part.is_empty()) {
+            match &mut set {
+                Self::MySql(sources) => read_source(part, sources)?,
+                Self::MariaDb(domains) => {
+                    let (domain, server_id, sequence) = mariadb(part)?;
+                    if domains.insert(domain, (server_id, sequence)).is_some() {
+                        return Err(refused(part, "the only GTID of its domain"));
+                    }
+                }
+            }
+        }
+        if let Self::MySql(sources) = &mut set {
+            sources.values_mut().for_each(intervals::normalise);
+        }
+        Ok(set)
     }
 }
 
-impl FromStr for Gtid {
-    type Err = BinlogError;
-
-    /// Reads one GTID of either family.
-    fn from_str(text: &str) -> Result<Self, BinlogError> {
-        let one = |set: GtidSet| match set {
-            GtidSet::MySql(sources) => {
-                let ((uuid, tag), intervals) = sources.into_iter().next()?;
-                let (number, last) = intervals.into_iter().next()?;
-                (number == last).then_some(Self::MySql { uuid, tag, number })
+/// Reads `uuid:1-5:7:tag:1-3`, which may be several sources, as their tags differ.
+fn read_source(part: &str, sources: &mut BTreeMap<Source, Intervals>) -> Result<(), BinlogError> {
+    let Some((server, rest)) = part.split_once(':') else {
+        return Err(refused(part, "a source with intervals, uuid:1-5"));
+    };
+    let mut source = (uuid(server.trim())?, Box::default());
+    let mut complete = false;
+    for piece in rest.split(':').map(str::trim) {
+        complete = piece.starts_with(|c: char| c.is_ascii_digit());
+        if complete {
+            let interval = interval(piece)?;
+            match sources.get_mut(&source) {
+                Some(list) => list.push(interval),
+                None => drop(sources.insert(source.clone(), vec![interval])),
             }
-            GtidSet::MariaDb(domains) => {
-                let (domain, (server_id, sequence)) = domains.into_iter().next()?;
-                Some(Self::MariaDb {
-                    domain,
-                    server_id,
-                    sequence,
-                })
-            }
-        };
-        let flavour = if text.contains(':') {
-            Flavour::MySql
         } else {
-            Flavour::MariaDb
-        };
-        one(GtidSet::parse(flavour, text)?).ok_or_else(|| refused(text, "is not a single GTID"))
+            source.1 = tag(piece)?;
+        }
+    }
+    if complete {
+        Ok(())
+    } else {
+        Err(refused(part, "complete, an interval is missing"))
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// A set as it is stored: its text, with the family that tells how to read it.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(super) struct Tagged {
     flavour: Flavour,
     set: String,
 }
 
-impl Serialize for GtidSet {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Written {
-            flavour: self.flavour(),
-            set: self.to_string(),
+impl From<GtidSet> for Tagged {
+    fn from(set: GtidSet) -> Self {
+        Self {
+            flavour: set.flavour(),
+            set: set.to_string(),
         }
-        .serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for GtidSet {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Written::deserialize(deserializer)?;
-        Self::parse(written.flavour, &written.set).map_err(serde::de::Error::custom)
+impl TryFrom<Tagged> for GtidSet {
+    type Error = BinlogError;
+
+    fn try_from(stored: Tagged) -> Result<Self, BinlogError> {
+        Self::parse(stored.flavour, &stored.set)
     }
+}
+
+fn refused(part: &str, expected: &'static str) -> BinlogError {
+    const SHOWN_CHARACTERS_MAX: usize = 80;
+    BinlogError::Gtid {
+        part: part.chars().take(SHOWN_CHARACTERS_MAX).collect(),
+        expected,
+    }
+}
+
+fn uuid(text: &str) -> Result<Uuid, BinlogError> {
+    let error = || refused(text, "a server's uuid of 36 characters");
+    if text.len() != 36 {
+        return Err(error());
+    }
+    Uuid::try_parse(text).map_err(|_| error())
+}
+
+/// Reads a tag: a letter or underscore, then letters, digits and underscores, 32 characters at most.
+pub(super) fn tag(text: &str) -> Result<Box<str>, BinlogError> {
+    let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let goes_on = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if starts && goes_on && text.len() <= TAG_BYTES_MAX {
+        Ok(text.to_ascii_lowercase().into())
+    } else {
+        Err(refused(text, "an interval or a tag"))
+    }
+}
+
+fn interval(text: &str) -> Result<(u64, u64), BinlogError> {
+    let (first, last) = match text.split_once('-') {
+        Some((first, last)) => (number(first.trim())?, number(last.trim())?),
+        None => (number(text)?, number(text)?),
+    };
+    if first > last {
+        return Err(refused(text, "an interval in ascending order"));
+    }
+    Ok((first, last))
+}
+
+fn number(text: &str) -> Result<u64, BinlogError> {
+    digits(text)
+        .filter(|number| (1..=NUMBER_MAX).contains(number))
+        .ok_or_else(|| refused(text, "a number from 1 to 9223372036854775806"))
+}
+
+fn mariadb(text: &str) -> Result<(u32, u32, u64), BinlogError> {
+    let mut parts = text.split('-').map(digits);
+    let read = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(Some(domain)), Some(Some(server_id)), Some(Some(sequence)), None) => {
+            u32::try_from(domain)
+                .ok()
+                .zip(u32::try_from(server_id).ok())
+                .map(|(domain, server_id)| (domain, server_id, sequence))
+        }
+        _ => None,
+    };
+    read.ok_or_else(|| refused(text, "a GTID of the form domain-server-sequence"))
+}
+
+/// Reads digits alone: no sign, which the standard library would take.
+fn digits(text: &str) -> Option<u64> {
+    let only_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits.then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]

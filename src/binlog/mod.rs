@@ -1,10 +1,25 @@
 //! Binlog bytes to events: headers, checksums, event bodies, GTID sets and table maps.
 //!
-//! Pure: takes bytes, returns borrowed views. Row images inside rows events are read by [`crate::row`].
+//! Pure: takes bytes, returns borrowed views. Row images inside rows events are read by [`crate::row`]. No reader panics,
+//! or allocates by a length that the bytes claim and do not hold.
+//!
+//! A [`Framer`] checks the bytes of one event and gives its [`Frame`]; by the frame's kind one of these reads the body:
+//!
+//! | event | reader |
+//! |---|---|
+//! | format description, rotate, heartbeat | the framer itself |
+//! | query | [`Query`], and [`Control`] for statements around transactions |
+//! | GTID, anonymous GTID, tagged GTID | [`GtidEvent`] |
+//! | GTID of MariaDB | [`MariaDbGtidEvent`] |
+//! | previous GTIDs, GTID list | [`GtidSet::decode`], [`GtidSet::decode_list`] |
+//! | table map | [`TableMap`] |
+//! | rows | [`RowsHeader`] |
+//! | XID, XA prepare, incident, rows query, annotate rows | [`xid`], [`XaPrepare`], [`Incident`], [`statement`] |
 
 pub mod column_map;
 mod control;
 mod coordinates;
+mod cursor;
 mod error;
 mod event;
 mod format_description;
@@ -12,10 +27,18 @@ mod framer;
 mod gtid;
 mod gtid_event;
 mod gtid_text;
+mod gtid_wire;
+mod intervals;
+mod mariadb_gtid;
+mod optional_metadata;
+mod place;
 mod query;
-mod reader;
 mod rows;
 mod table_map;
+mod transaction;
+#[cfg(test)]
+mod writer;
+mod xa;
 
 pub use column_map::ColumnMap;
 pub use control::Control;
@@ -23,9 +46,13 @@ pub use coordinates::Coordinates;
 pub use error::{BinlogError, BinlogErrorAt};
 pub use event::{EventKind, Header};
 pub use format_description::FormatDescription;
-pub use framer::{FIRST_POSITION, Frame, Framer, file_name};
+pub use framer::{FIRST_POSITION, Frame, Framer};
 pub use gtid::{Gtid, GtidSet, Intervals, Source};
-pub use gtid_event::{GtidEvent, MariaDbGtidEvent, XaPrepare};
+pub use gtid_event::GtidEvent;
+pub use mariadb_gtid::{AlterPhase, MariaDbGtidEvent};
+pub use place::{Heartbeat, file_name};
 pub use query::Query;
 pub use rows::RowsHeader;
 pub use table_map::TableMap;
+pub use transaction::{Incident, statement, xid};
+pub use xa::{XaId, XaPrepare};

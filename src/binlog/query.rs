@@ -1,100 +1,174 @@
-//! Query events: statements, and what controls a transaction.
+//! The query event: a statement with the session variables it ran under.
 //!
-//! | field | width | meaning |
+//! Follows `Query_event` in `libs/mysql/binlog/event/statement_events.h` and, for the status variables from 128,
+//! `Query_log_event` in MariaDB's `sql/log_event.cc`.
+//!
+//! | field | bytes | meaning |
 //! |---|---|---|
-//! | thread id | 4 | the session on the source |
-//! | execution time | 4 | seconds |
+//! | thread id | 4 | connection on the source |
+//! | execution time | 4 | in seconds |
 //! | database length | 1 | |
 //! | error code | 2 | |
-//! | status length | 2 | |
-//! | status variables | as said | code and value each; an unknown code ends what can be read |
-//! | database | as said | followed by a zero byte |
-//! | statement | the rest | |
+//! | status length | 2 | absent before 5.0 |
+//! | status variables | n | a code and a value each |
+//! | database | n, 1 | and a zero byte |
+//! | statement | the rest | in the session's client character set |
 
-use super::reader::Reader;
-use super::{BinlogError, Control, FormatDescription};
+use super::control::{self, Control};
+use super::cursor::Cursor;
+use super::{BinlogError, EventKind, FormatDescription, XaId};
 
-/// A query event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A statement, borrowed from the event's body.
+///
+/// Of the status variables those that a reader of changes needs. A code that is unknown ends their reading, for its
+/// length is unknown too; what would follow it stays `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query<'a> {
-    /// The session that ran it.
+    /// The connection on the source.
     pub thread_id: u32,
-    /// The error with which it ended, 0 for none.
+    /// How long the statement ran, in seconds.
+    pub execution_seconds: u32,
+    /// What the statement failed with on the source; 0 for success.
     pub error_code: u16,
     /// The default database, empty for none.
     pub database: &'a [u8],
     /// The statement, in the client's character set.
     pub statement: &'a [u8],
-    /// The session's `sql_mode`, if given.
+    /// Code 0: bits of `foreign_key_checks`, `unique_checks`, `autocommit` and the like.
+    pub flags: Option<u32>,
+    /// Code 1: `sql_mode`.
     pub sql_mode: Option<u64>,
-    /// The collation of the client's character set, if given.
+    /// Code 4: the collation that stands for `character_set_client`, that of the statement.
     pub client_collation: Option<u16>,
+    /// Code 5: `time_zone`.
+    pub time_zone: Option<&'a [u8]>,
+    /// Code 13, in MariaDB 128: microseconds to add to the header's timestamp.
+    pub microseconds: Option<u32>,
+    /// Code 17, in MariaDB 129: the storage engine's transaction that made the DDL atomic.
+    pub ddl_xid: Option<u64>,
+    /// Code 130: bits of MariaDB's ALTER in two phases.
+    pub alter_flags: Option<u8>,
+    /// The code that ended the reading.
+    pub unknown_code: Option<u8>,
 }
 
 impl<'a> Query<'a> {
-    /// Reads the event's body.
+    /// Reads a query event's body.
     ///
     /// # Errors
-    /// When it ends early.
-    pub fn parse(body: &'a [u8], _format: &FormatDescription) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "QUERY event");
-        let thread_id = reader.u32()?;
-        let _seconds = reader.u32()?;
-        let database_bytes = usize::from(reader.u8()?);
-        let error_code = reader.u16()?;
-        let status_bytes = usize::from(reader.u16()?);
-        let status = reader.take(status_bytes)?;
-        let database = reader.take(database_bytes)?;
-        let _zero = reader.u8()?;
+    /// A length past the end of the body or of the status variables.
+    pub fn parse(body: &'a [u8], format: &FormatDescription) -> Result<Self, BinlogError> {
+        let mut cursor = Cursor::new(body);
+        let thread_id = cursor.u32("the thread id")?;
+        let execution_seconds = cursor.u32("the execution time")?;
+        let database_length = cursor.u8("the database's length")?;
+        let error_code = cursor.u16("the error code")?;
+        let has_status = format.post_header(EventKind::Query).is_none_or(|n| n >= 13);
+        let status_length = if has_status {
+            cursor.u16("the length of the status variables")?
+        } else {
+            0
+        };
+        let status = cursor.bytes(usize::from(status_length), "the status variables")?;
+        let database = cursor.bytes(usize::from(database_length), "the database")?;
+        cursor.terminator("the database")?;
         let mut query = Self {
             thread_id,
+            execution_seconds,
             error_code,
             database,
-            statement: reader.rest(),
-            sql_mode: None,
-            client_collation: None,
+            statement: cursor.rest(),
+            ..Self::default()
         };
-        // What cannot be read of the status variables is not needed: their length is known.
-        let _unread = query.status(status);
+        let mut status = Cursor::new(status);
+        while !status.is_empty() && query.unknown_code.is_none() {
+            let code = status.u8("a status variable's code")?;
+            query.variable(code, &mut status)?;
+        }
         Ok(query)
     }
 
-    /// What the statement does to the transaction, if that is all it does.
+    /// Recognises a statement that begins or ends a transaction or a part of it.
     pub fn control(&self) -> Option<Control<'a>> {
         Control::of(self.statement)
     }
 
-    fn status(&mut self, status: &[u8]) -> Result<(), BinlogError> {
-        let mut reader = Reader::new(status, "status variables");
-        while !reader.is_empty() {
-            match reader.u8()? {
-                0 => {
-                    reader.u32()?;
-                }
-                1 => self.sql_mode = Some(reader.u64()?),
-                2 => {
-                    reader.short()?;
-                    reader.u8()?;
-                }
-                3 | 16 => {
-                    reader.take(4)?;
-                }
-                4 => {
-                    self.client_collation = Some(reader.u16()?);
-                    reader.take(4)?;
-                }
-                5 | 6 => {
-                    reader.short()?;
-                }
-                7 | 8 | 18 => {
-                    reader.u16()?;
-                }
-                9 => {
-                    reader.u64()?;
-                }
-                _unknown => return Ok(()),
+    /// Reads the id out of an XA statement.
+    pub fn xa_id(&self) -> Option<XaId> {
+        control::xa_id(self.statement)
+    }
+
+    fn variable(&mut self, code: u8, cursor: &mut Cursor<'a>) -> Result<(), BinlogError> {
+        match code {
+            0 => self.flags = Some(cursor.u32("the session's flags")?),
+            1 => self.sql_mode = Some(cursor.u64("sql_mode")?),
+            2 => {
+                cursor.short_bytes("the catalog")?;
+                cursor.terminator("the catalog")?;
             }
+            3 => skip(cursor, 4, "the auto-increment variables")?,
+            4 => {
+                self.client_collation = Some(cursor.u16("character_set_client")?);
+                skip(cursor, 4, "the connection's and the server's collation")?;
+            }
+            5 => self.time_zone = Some(cursor.short_bytes("time_zone")?),
+            6 => skip_short(cursor, "the catalog")?,
+            7 => skip(cursor, 2, "lc_time_names")?,
+            8 => skip(cursor, 2, "collation_database")?,
+            9 => skip(cursor, 8, "the map of updated tables")?,
+            10 => skip(cursor, 4, "the source's event length")?,
+            11 => {
+                skip_short(cursor, "the invoker's user")?;
+                skip_short(cursor, "the invoker's host")?;
+            }
+            12 => updated_databases(cursor)?,
+            13 | 128 => self.microseconds = Some(cursor.u24("the microseconds")?),
+            16 => skip(cursor, 1, "explicit_defaults_for_timestamp")?,
+            17 | 129 => self.ddl_xid = Some(cursor.u64("the DDL's transaction id")?),
+            18 => skip(cursor, 2, "default_collation_for_utf8mb4")?,
+            19 => skip(cursor, 1, "sql_require_primary_key")?,
+            20 => skip(cursor, 1, "default_table_encryption")?,
+            130 => {
+                let flags = cursor.u8("the flags of a two-phase ALTER")?;
+                if flags & ALTER_ENDS != 0 {
+                    skip(cursor, 8, "the sequence number of the ALTER's start")?;
+                }
+                self.alter_flags = Some(flags);
+            }
+            131 => {
+                let count = cursor.u8("the number of collations by character set")?;
+                skip(
+                    cursor,
+                    usize::from(count) * 4,
+                    "the collations by character set",
+                )?;
+            }
+            unknown => self.unknown_code = Some(unknown),
         }
         Ok(())
     }
+}
+
+/// MariaDB's flags of an ALTER's second phase, commit or rollback.
+const ALTER_ENDS: u8 = 4 | 8;
+
+fn skip(cursor: &mut Cursor<'_>, count: usize, what: &'static str) -> Result<(), BinlogError> {
+    cursor.bytes(count, what).map(drop)
+}
+
+fn skip_short(cursor: &mut Cursor<'_>, what: &'static str) -> Result<(), BinlogError> {
+    cursor.short_bytes(what).map(drop)
+}
+
+/// A count and as many names, each with a zero byte behind it; a count of 254 stands for too many, and none follow.
+fn updated_databases(cursor: &mut Cursor<'_>) -> Result<(), BinlogError> {
+    const TOO_MANY: u8 = 254;
+    let count = cursor.u8("the number of updated databases")?;
+    if count == TOO_MANY {
+        return Ok(());
+    }
+    for _ in 0..count {
+        while cursor.u8("an updated database's name")? != 0 {}
+    }
+    Ok(())
 }

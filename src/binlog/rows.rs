@@ -1,108 +1,152 @@
-//! The head of rows events: which table, which columns, where the row images are.
+//! Rows events up to their row images.
 //!
-//! | field | width | meaning |
+//! Follows `Rows_event` in `libs/mysql/binlog/event/rows_event.h`.
+//!
+//! | field | bytes | meaning |
 //! |---|---|---|
-//! | table id | 6 | of a table map before it; 4 with servers before 5.1.4 |
-//! | flags | 2 | 1: ends its statement |
-//! | extra length | 2 | version 2 only: itself and what follows |
-//! | extra data | as said | |
-//! | columns | length-encoded | |
-//! | present | (columns + 7) / 8 | a bit a column |
-//! | present after | the same | updates only |
-//! | images | the rest | |
+//! | table id | 6 | that of the table map before it |
+//! | flags | 2 | see the methods of [`RowsHeader`] |
+//! | extra length | 2 | version 2 only: of the extra information, these two bytes included |
+//! | extra information | n | partition, NDB |
+//! | column count | length-encoded | |
+//! | columns | (count + 7) / 8 | which columns the only or the before image holds |
+//! | columns after | (count + 7) / 8 | updates only: which columns the after image holds |
+//! | row images | the rest | back to back; compressed in MariaDB's types 166 to 171 |
 
 use std::ops::Range;
 
-use super::reader::Reader;
+use super::cursor::Cursor;
 use super::{BinlogError, EventKind};
 
-/// Columns that a table can have; servers stop at 4,096.
-const COLUMNS_MAX: u64 = 65_535;
-/// A rows event that only ends a statement.
-const DUMMY_TABLE_ID: u64 = 0xff_ffff;
-const FLAG_ENDS_STATEMENT: u16 = 1;
-
-/// The head of a rows event; ranges count from the body's first byte.
+/// A rows event without its row images; ranges count into the event's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowsHeader {
-    /// The number of its table map.
+    /// The id of the table map that describes them.
     pub table_id: u64,
-    /// Flags.
+    /// Bits, see the methods.
     pub flags: u16,
+    /// The extra information, empty for none.
+    pub extra: Range<usize>,
     /// How many columns the table has.
     pub column_count: usize,
-    /// The columns present in the only image, or in an update's before image.
+    /// The bitmap of columns in the only image, or in an update's before image: least significant bit first.
     pub columns: Range<usize>,
-    /// The columns present in an update's after image; otherwise the same as `columns`.
+    /// The bitmap of columns in an update's after image; the same as `columns` otherwise.
     pub columns_after: Range<usize>,
-    /// The row images.
+    /// The row images, still compressed if the event's type says so.
     pub body: Range<usize>,
 }
 
 impl RowsHeader {
-    /// Reads the head of a rows event of kind `kind`.
+    const STATEMENT_END: u16 = 0x1;
+    const NO_FOREIGN_KEY_CHECKS: u16 = 0x2;
+    const USES_SQL_FOREIGN_KEYS: u16 = 0x10;
+    /// The table id of a rows event without a table.
+    const DUMMY_TABLE_ID: u64 = 0xff_ffff;
+
+    /// Reads the body of a rows event of any version.
     ///
     /// # Errors
-    /// When it ends early or counts impossible columns.
+    /// Another event type, or a length or count past the end of the body.
     pub fn parse(kind: EventKind, body: &[u8]) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "rows event");
-        let table_id = reader.u48()?;
-        let flags = reader.u16()?;
-        if matches!(
-            kind,
-            EventKind::WriteRows | EventKind::UpdateRows | EventKind::DeleteRows
-        ) {
-            let extra = reader.u16()?;
-            let Some(extra) = extra.checked_sub(2) else {
-                let found = u64::from(extra);
-                return Err(BinlogError::Field {
-                    what: "extra length of a rows event",
-                    found,
-                    expected: "2 or more",
-                });
-            };
-            reader.take(usize::from(extra))?;
+        if !matches!(kind.number(), 23..=25 | 30..=32 | 39 | 166..=171) {
+            return Err(BinlogError::Value {
+                what: "the type of a rows event",
+                expected: "23 to 25, 30 to 32, 39 or 166 to 171",
+                found: u64::from(kind.number()),
+            });
         }
-        let found = reader.length_encoded()?;
-        let column_count = usize::try_from(found)
-            .ok()
-            .filter(|_| found <= COLUMNS_MAX)
-            .ok_or(BinlogError::Field {
-                what: "column count of a rows event",
-                found,
-                expected: "at most 65535",
-            })?;
-        let bitmap = column_count.div_ceil(8);
-        let mut ranged = |count: usize| -> Result<Range<usize>, BinlogError> {
-            let start = body.len() - reader.rest().len();
-            reader.take(count)?;
-            Ok(start..start + count)
-        };
-        let columns = ranged(bitmap)?;
-        let is_update = matches!(kind, EventKind::UpdateRows | EventKind::UpdateRowsV1);
-        let columns_after = if is_update {
-            ranged(bitmap)?
+        let mut cursor = Cursor::new(body);
+        let table_id = cursor.u48("the table id")?;
+        let flags = cursor.u16("the rows event's flags")?;
+        let extra = if is_version_2(kind) {
+            extra(&mut cursor)?
         } else {
-            columns.clone()
+            cursor.offset()..cursor.offset()
         };
-        let images = columns_after.end..body.len();
-        Ok(Self {
+        let mut header = Self {
             table_id,
             flags,
-            column_count,
-            columns,
-            columns_after,
-            body: images,
-        })
+            extra,
+            column_count: 0,
+            columns: 0..0,
+            columns_after: 0..0,
+            body: body.len()..body.len(),
+        };
+        if header.is_dummy() && cursor.is_empty() {
+            return Ok(header);
+        }
+        let count = cursor.length_encoded("the column count")?;
+        header.columns = bitmap(&mut cursor, count)?;
+        header.columns_after = if is_update(kind) {
+            bitmap(&mut cursor, count)?
+        } else {
+            header.columns.clone()
+        };
+        // The bitmap was there, so the count is at most eight times the body's length.
+        header.column_count = usize::try_from(count).unwrap_or(usize::MAX);
+        header.body = cursor.offset()..body.len();
+        Ok(header)
     }
 
-    /// Whether the statement ends here, and its table maps with it.
-    pub fn ends_statement(&self) -> bool {
-        self.flags & FLAG_ENDS_STATEMENT != 0
+    /// Whether the event is the last of its statement: table maps before it end here.
+    pub const fn ends_statement(&self) -> bool {
+        self.flags & Self::STATEMENT_END != 0
     }
 
-    /// Whether the event has no table and only ends a statement.
-    pub fn is_dummy(&self) -> bool {
-        self.table_id == DUMMY_TABLE_ID
+    /// Whether the statement ran with `foreign_key_checks=0`.
+    pub const fn skips_foreign_key_checks(&self) -> bool {
+        self.flags & Self::NO_FOREIGN_KEY_CHECKS != 0
     }
+
+    /// Whether the server logs the rows that foreign keys change (MySQL 9.6 and later).
+    pub const fn uses_sql_foreign_keys(&self) -> bool {
+        self.flags & Self::USES_SQL_FOREIGN_KEYS != 0
+    }
+
+    /// Whether the event belongs to no table and only ends a statement.
+    pub const fn is_dummy(&self) -> bool {
+        self.table_id == Self::DUMMY_TABLE_ID
+    }
+}
+
+fn is_version_2(kind: EventKind) -> bool {
+    matches!(kind.number(), 30..=32 | 39 | 169..=171)
+}
+
+fn is_update(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::UpdateRows
+            | EventKind::UpdateRowsV1
+            | EventKind::PartialUpdateRows
+            | EventKind::UpdateRowsCompressed
+            | EventKind::UpdateRowsCompressedV1
+    )
+}
+
+fn extra(cursor: &mut Cursor<'_>) -> Result<Range<usize>, BinlogError> {
+    let length = cursor.u16("the length of the extra row information")?;
+    let Some(length) = usize::from(length).checked_sub(2) else {
+        return Err(BinlogError::Value {
+            what: "the length of the extra row information",
+            expected: "at least 2",
+            found: u64::from(length),
+        });
+    };
+    skip(cursor, length as u64, "the extra row information")
+}
+
+fn bitmap(cursor: &mut Cursor<'_>, columns: u64) -> Result<Range<usize>, BinlogError> {
+    skip(cursor, columns.div_ceil(8), "the bitmap of columns")
+}
+
+fn skip(
+    cursor: &mut Cursor<'_>,
+    count: u64,
+    what: &'static str,
+) -> Result<Range<usize>, BinlogError> {
+    let start = cursor.offset();
+    cursor.bytes_of(count, what)?;
+    Ok(start..cursor.offset())
 }

@@ -1,69 +1,72 @@
-//! Table map events: the table that rows events refer to, column by column.
+//! The table map event: which table the rows events that follow belong to, and what its columns are.
 //!
-//! | field | width | meaning |
+//! Follows `Table_map_event` in `libs/mysql/binlog/event/rows_event.h`.
+//!
+//! | field | bytes | meaning |
 //! |---|---|---|
-//! | table id | 6 | |
-//! | flags | 2 | |
-//! | database, table | a length byte, the name, a zero byte | |
-//! | columns | length-encoded | |
-//! | types | 1 each | |
-//! | metadata | length-encoded length, 0 to 2 bytes each | by type |
-//! | nullable | (columns + 7) / 8 | a bit a column |
-//! | optional metadata | the rest | see [`super::column_map`] |
+//! | table id | 6 | what rows events refer to |
+//! | flags | 2 | unused |
+//! | database | 1, n, 1 | length, name, zero |
+//! | table | 1, n, 1 | length, name, zero |
+//! | column count | length-encoded | |
+//! | types | count | one byte a column |
+//! | metadata | length-encoded, n | by type, see [`super::column_map`] |
+//! | nullable | (count + 7) / 8 | a bit a column, least significant first |
+//! | optional metadata | the rest | see [`super::optional_metadata`] |
 
 use super::column_map::{self, ColumnMap};
-use super::reader::Reader;
+use super::cursor::Cursor;
+use super::optional_metadata::OptionalMetadata;
 use super::{BinlogError, FormatDescription};
 use crate::mysql::Flavour;
 
-/// Columns that a table can have; servers stop at 4,096.
-const COLUMNS_MAX: usize = 65_535;
+/// The most columns that a table of either family has.
+const COLUMNS_MAX: u64 = 4096;
 
-/// A table map.
+/// A table map, borrowed from the event's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableMap<'a> {
-    /// The number that rows events refer to it by.
+    /// What rows events refer to.
     pub table_id: u64,
     /// The database.
     pub database: &'a [u8],
     /// The table.
     pub table: &'a [u8],
-    pub(super) types: &'a [u8],
-    pub(super) metadata: &'a [u8],
-    pub(super) nullable: &'a [u8],
-    pub(super) optional: &'a [u8],
-    pub(super) flavour: Flavour,
+    /// The columns' types, a byte a column, as the event holds them.
+    pub types: &'a [u8],
+    metadata: &'a [u8],
+    nullable: &'a [u8],
+    optional: &'a [u8],
+    body: &'a [u8],
+    flavour: Flavour,
 }
 
 impl<'a> TableMap<'a> {
-    /// Reads the event's body.
+    /// Reads the table's id and name, and bounds the rest; [`TableMap::columns`] reads that.
     ///
     /// # Errors
-    /// When it ends early or counts impossible columns.
+    /// A length or count past the end of the body, an impossible count of columns.
     pub fn parse(
         body: &'a [u8],
         _format: &FormatDescription,
         flavour: Flavour,
     ) -> Result<Self, BinlogError> {
-        let mut reader = Reader::new(body, "TABLE_MAP event");
-        let table_id = reader.u48()?;
-        let _flags = reader.u16()?;
-        let database = reader.short()?;
-        let _zero = reader.u8()?;
-        let table = reader.short()?;
-        let _zero = reader.u8()?;
-        let count = reader.length()?;
+        let mut cursor = Cursor::new(body);
+        let table_id = cursor.u48("the table id")?;
+        cursor.u16("the table map's flags")?;
+        let database = name(&mut cursor, "the database name")?;
+        let table = name(&mut cursor, "the table name")?;
+        let count = cursor.length_encoded("the column count")?;
         if count > COLUMNS_MAX {
-            let found = count as u64;
-            return Err(BinlogError::Field {
-                what: "column count of a table map",
-                found,
-                expected: "at most 65535",
+            return Err(BinlogError::Value {
+                what: "the column count",
+                expected: "at most 4096",
+                found: count,
             });
         }
-        let types = reader.take(count)?;
-        let metadata = reader.sized()?;
-        let nullable = reader.take(count.div_ceil(8))?;
+        let types = cursor.bytes_of(count, "the column types")?;
+        let metadata = cursor.length_encoded_bytes("the column metadata")?;
+        let nullable = cursor.bytes(types.len().div_ceil(8), "the bitmap of nullable columns")?;
         Ok(Self {
             table_id,
             database,
@@ -71,9 +74,23 @@ impl<'a> TableMap<'a> {
             types,
             metadata,
             nullable,
-            optional: reader.rest(),
+            optional: cursor.rest(),
+            body,
             flavour,
         })
+    }
+
+    /// Reads the table id alone.
+    ///
+    /// # Errors
+    /// A body that is too short.
+    pub fn id_of(body: &[u8]) -> Result<u64, BinlogError> {
+        Cursor::new(body).u48("the table id")
+    }
+
+    /// Whether another table map's body is the same, byte for byte: the same id, name, columns and metadata.
+    pub fn same_bytes(&self, body: &[u8]) -> bool {
+        self.body == body
     }
 
     /// How many columns the table has.
@@ -81,19 +98,33 @@ impl<'a> TableMap<'a> {
         self.types.len()
     }
 
-    /// The columns, with what the optional metadata says of them.
+    /// Reads all that the event says of the columns.
     ///
     /// # Errors
-    /// When metadata ends early or contradicts the types.
+    /// A type that is unknown, metadata that contradicts its type, or optional metadata that contradicts the columns.
     pub fn columns(&self) -> Result<Vec<ColumnMap>, BinlogError> {
-        column_map::columns(self)
+        let mut columns = column_map::columns(self.types, self.metadata, self.nullable)?;
+        self.optional_metadata()?
+            .describe(&mut columns, self.flavour)?;
+        Ok(columns)
     }
 
-    /// Indexes of the primary key's columns, in key order; `None` where there is no key or the metadata does not say.
+    /// Reads the primary key's columns, by index, in key order. `None` where the event names none: the table has no key, or,
+    /// if the columns have no names either, the server does not log it.
     ///
     /// # Errors
-    /// When metadata ends early or names a column that is not there.
+    /// Metadata that does not hold together, or a column that the table does not have.
     pub fn key(&self) -> Result<Option<Vec<usize>>, BinlogError> {
-        column_map::key(self)
+        self.optional_metadata()?.key(self.types.len())
     }
+
+    fn optional_metadata(&self) -> Result<OptionalMetadata<'a>, BinlogError> {
+        OptionalMetadata::parse(self.optional)
+    }
+}
+
+fn name<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], BinlogError> {
+    let bytes = cursor.short_bytes(what)?;
+    cursor.terminator(what)?;
+    Ok(bytes)
 }

@@ -1,0 +1,64 @@
+//! Sets of numbers as lists of intervals `first..=last`: disjoint, ascending, never adjacent.
+
+use super::gtid::Interval;
+
+/// Adds an interval.
+pub(super) fn add(list: &mut Vec<Interval>, (first, last): Interval) {
+    // Streams add at the end.
+    if let Some(end) = list.last_mut()
+        && first == end.1.saturating_add(1)
+    {
+        end.1 = last;
+        return;
+    }
+    // Those from `from` on end no earlier than just before the new one, those from `to` on begin behind it and a gap.
+    let from = list.partition_point(|(_, end)| end.saturating_add(1) < first);
+    let to = list.partition_point(|(begin, _)| *begin <= last.saturating_add(1));
+    let touched = list.get(from..to).unwrap_or_default();
+    let merged = match (touched.first(), touched.last()) {
+        (Some((begin, _)), Some((_, end))) => (first.min(*begin), last.max(*end)),
+        _ => (first, last),
+    };
+    list.splice(from..to.max(from), [merged]);
+}
+
+/// Brings intervals of any order into the list's form.
+pub(super) fn normalise(list: &mut Vec<Interval>) {
+    list.sort_unstable();
+    list.dedup_by(|(first, last), (_, end)| {
+        let touches = *first <= end.saturating_add(1);
+        if touches {
+            *end = (*end).max(*last);
+        }
+        touches
+    });
+}
+
+/// Whether a whole interval is in the list.
+pub(super) fn contains(list: &[Interval], (first, last): Interval) -> bool {
+    let index = list.partition_point(|(_, end)| *end < first);
+    list.get(index)
+        .is_some_and(|(begin, end)| *begin <= first && last <= *end)
+}
+
+/// Takes every interval of another list away.
+pub(super) fn subtract(list: &mut Vec<Interval>, removed: &[Interval]) {
+    let mut left = Vec::with_capacity(list.len());
+    for (first, last) in list.drain(..) {
+        let mut first = first;
+        let index = removed.partition_point(|(_, end)| *end < first);
+        for (begin, end) in removed.get(index..).unwrap_or_default() {
+            if *begin > last || first > last {
+                break;
+            }
+            if first < *begin {
+                left.push((first, begin - 1));
+            }
+            first = end.saturating_add(1);
+        }
+        if first <= last {
+            left.push((first, last));
+        }
+    }
+    *list = left;
+}

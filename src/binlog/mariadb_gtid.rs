@@ -1,0 +1,147 @@
+//! MariaDB's GTID event: a group begins.
+//!
+//! Follows `Gtid_log_event` in MariaDB's `sql/log_event.cc`.
+
+use super::cursor::Cursor;
+use super::xa::{self, XaId};
+use super::{BinlogError, Gtid, Header};
+
+/// The begin of a group. Unless it is standalone, it stands for BEGIN too.
+///
+/// | field | bytes | meaning |
+/// |---|---|---|
+/// | sequence number | 8 | |
+/// | domain | 4 | |
+/// | flags | 1 | 1 standalone, 2 group commit, 4 transactional, 8 parallel, 16 waited, 32 DDL, 64 XA prepared, 128 XA ended |
+/// | commit id | 8 | with flag 2 |
+/// | XA id | 4, 1, 1, n, n | with flags 64 and 128: format, lengths, parts |
+/// | more flags | 1 | 1 engines, 2 ALTER starts, 4 ALTER commits, 8 ALTER rolls back |
+/// | engines | 1 | with the second flag 1 |
+/// | start of the ALTER | 8 | with the second flags 4 and 8: its sequence number |
+/// | zeros | n | up to 19 bytes in all |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MariaDbGtidEvent {
+    /// The GTID; the server is that of the event header.
+    pub gtid: Gtid,
+    /// The group is the next event alone, without BEGIN and COMMIT.
+    pub standalone: bool,
+    /// Every change of the group can be rolled back.
+    pub transactional: bool,
+    /// The group is a DDL statement.
+    pub ddl: bool,
+    /// The group prepares an XA transaction.
+    pub prepared_xa: bool,
+    /// The group commits or rolls back an XA transaction that was prepared before.
+    pub completed_xa: bool,
+    /// The XA transaction that it prepares, commits or rolls back.
+    pub xa_id: Option<XaId>,
+    /// Groups with the same id were committed together.
+    pub commit_id: Option<u64>,
+    /// What the group is of an ALTER in two phases.
+    pub alter: Option<AlterPhase>,
+}
+
+/// A part of an ALTER that is logged in two phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlterPhase {
+    /// It starts.
+    Start,
+    /// It is committed.
+    Commit {
+        /// Sequence number of the group that started it.
+        start: u64,
+    },
+    /// It is rolled back.
+    Rollback {
+        /// Sequence number of the group that started it.
+        start: u64,
+    },
+}
+
+mod flag {
+    pub const STANDALONE: u8 = 1;
+    pub const GROUP_COMMIT: u8 = 2;
+    pub const TRANSACTIONAL: u8 = 4;
+    pub const DDL: u8 = 32;
+    pub const PREPARED_XA: u8 = 64;
+    pub const COMPLETED_XA: u8 = 128;
+}
+
+mod more_flag {
+    pub const ENGINES: u8 = 1;
+    pub const ALTER_START: u8 = 2;
+    pub const ALTER_COMMIT: u8 = 4;
+    pub const ALTER_ROLLBACK: u8 = 8;
+}
+
+impl MariaDbGtidEvent {
+    /// Reads the event's body.
+    ///
+    /// # Errors
+    /// Missing bytes, or an XA id that is too long.
+    pub fn parse(header: &Header, body: &[u8]) -> Result<Self, BinlogError> {
+        let mut cursor = Cursor::new(body);
+        let sequence = cursor.u64("the GTID's sequence number")?;
+        let domain = cursor.u32("the GTID's domain")?;
+        let flags = cursor.u8("the GTID event's flags")?;
+        let has = |flag: u8| flags & flag != 0;
+        let commit_id = if has(flag::GROUP_COMMIT) {
+            Some(cursor.u64("the commit id")?)
+        } else {
+            None
+        };
+        let xa_id = if has(flag::PREPARED_XA | flag::COMPLETED_XA) {
+            Some(xa_id(&mut cursor)?)
+        } else {
+            None
+        };
+        Ok(Self {
+            gtid: Gtid::MariaDb {
+                domain,
+                server_id: header.server_id,
+                sequence,
+            },
+            standalone: has(flag::STANDALONE),
+            transactional: has(flag::TRANSACTIONAL),
+            ddl: has(flag::DDL),
+            prepared_xa: has(flag::PREPARED_XA),
+            completed_xa: has(flag::COMPLETED_XA),
+            xa_id,
+            commit_id,
+            alter: alter(&mut cursor)?,
+        })
+    }
+}
+
+fn xa_id(cursor: &mut Cursor<'_>) -> Result<XaId, BinlogError> {
+    let format = cursor.u32("the XA id's format")?;
+    let global = cursor.u8("the length of the XA id's global part")?;
+    let branch = cursor.u8("the length of the XA id's branch")?;
+    Ok(XaId {
+        format,
+        global: xa::part(cursor, u32::from(global))?,
+        branch: xa::part(cursor, u32::from(branch))?,
+    })
+}
+
+fn alter(cursor: &mut Cursor<'_>) -> Result<Option<AlterPhase>, BinlogError> {
+    if cursor.is_empty() {
+        return Ok(None);
+    }
+    let flags = cursor.u8("the GTID event's further flags")?;
+    if flags & more_flag::ENGINES != 0 {
+        cursor.u8("the number of engines")?;
+    }
+    if flags & more_flag::ALTER_START != 0 {
+        return Ok(Some(AlterPhase::Start));
+    }
+    if flags & (more_flag::ALTER_COMMIT | more_flag::ALTER_ROLLBACK) == 0 {
+        return Ok(None);
+    }
+    let start = cursor.u64("the start of the ALTER")?;
+    Ok(Some(if flags & more_flag::ALTER_COMMIT != 0 {
+        AlterPhase::Commit { start }
+    } else {
+        AlterPhase::Rollback { start }
+    }))
+}

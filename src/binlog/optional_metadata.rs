@@ -1,0 +1,288 @@
+//! The fields behind a table map's fixed part: what `binlog_row_metadata` makes a server log.
+//!
+//! Each field is a type byte, a length-encoded length and a value; a type that is unknown is passed over by its length.
+//!
+//! | type | value |
+//! |---|---|
+//! | 1 signedness | a bit a numeric column, most significant first |
+//! | 2 default charset | the collation of most text columns, then (index among text columns, collation) of the others |
+//! | 3 column charset | a collation a text column |
+//! | 4 column name | a name a column |
+//! | 5 SET labels, 6 ENUM labels | a SET or ENUM column: count, labels |
+//! | 7 geometry type | a number a GEOMETRY column |
+//! | 8 primary key | column indexes |
+//! | 9 primary key with prefixes | (column index, prefix length) |
+//! | 10, 11 | as 2 and 3, of ENUM and SET columns |
+//! | 12 visibility | a bit a column, most significant first |
+//! | 13 dimensions | a number a VECTOR column |
+//!
+//! Numbers, names and labels' lengths are length-encoded. MariaDB counts GEOMETRY among text columns.
+
+use super::BinlogError;
+use super::column_map::{ColumnMap, kind};
+use super::cursor::Cursor;
+use crate::mysql::Flavour;
+
+/// The fields, by type.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OptionalMetadata<'a> {
+    fields: [Option<&'a [u8]>; 14],
+}
+
+const SIGNEDNESS: usize = 1;
+const DEFAULT_CHARSET: usize = 2;
+const COLUMN_CHARSET: usize = 3;
+const COLUMN_NAME: usize = 4;
+const SET_LABELS: usize = 5;
+const ENUM_LABELS: usize = 6;
+const GEOMETRY_TYPE: usize = 7;
+const PRIMARY_KEY: usize = 8;
+const PRIMARY_KEY_WITH_PREFIX: usize = 9;
+const LABELS_DEFAULT_CHARSET: usize = 10;
+const LABELS_COLUMN_CHARSET: usize = 11;
+const VISIBILITY: usize = 12;
+const DIMENSIONS: usize = 13;
+
+impl<'a> OptionalMetadata<'a> {
+    /// Splits the bytes into fields.
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, BinlogError> {
+        let mut cursor = Cursor::new(bytes);
+        let mut fields = [None; 14];
+        while !cursor.is_empty() {
+            let kind = cursor.u8("an optional metadata type")?;
+            let value = cursor.length_encoded_bytes("an optional metadata field")?;
+            match fields.get_mut(usize::from(kind)) {
+                Some(Some(_)) => {
+                    return Err(BinlogError::Value {
+                        what: "an optional metadata type",
+                        expected: "each at most once",
+                        found: u64::from(kind),
+                    });
+                }
+                Some(slot) => *slot = Some(value),
+                None => {}
+            }
+        }
+        Ok(Self { fields })
+    }
+
+    fn field(&self, kind: usize) -> Option<Cursor<'a>> {
+        self.fields.get(kind).copied().flatten().map(Cursor::new)
+    }
+
+    /// Adds to the columns what the fields say of them.
+    pub(super) fn describe(
+        &self,
+        columns: &mut [ColumnMap],
+        flavour: Flavour,
+    ) -> Result<(), BinlogError> {
+        if let Some(bits) = self.field(SIGNEDNESS) {
+            let numbers = columns.iter_mut().filter(|column| is_numeric(column));
+            each_bit(bits, numbers, "the signedness", |column, bit| {
+                column.unsigned = Some(bit);
+            })?;
+        }
+        let is_text = |column: &ColumnMap| is_text(column, flavour);
+        self.collations(columns, [DEFAULT_CHARSET, COLUMN_CHARSET], &is_text)?;
+        let labelled = [LABELS_DEFAULT_CHARSET, LABELS_COLUMN_CHARSET];
+        self.collations(columns, labelled, &has_labels)?;
+        if let Some(names) = self.field(COLUMN_NAME) {
+            each(
+                names,
+                columns.iter_mut(),
+                "the column names",
+                |column, cursor| {
+                    let name = cursor.length_encoded_bytes("a column name")?;
+                    let name = std::str::from_utf8(name).map_err(|_| BinlogError::NotUtf8 {
+                        what: "a column name",
+                    })?;
+                    column.name = Some(name.into());
+                    Ok(())
+                },
+            )?;
+        }
+        self.labels(columns, SET_LABELS, kind::SET)?;
+        self.labels(columns, ENUM_LABELS, kind::ENUM)?;
+        self.numbers(columns, GEOMETRY_TYPE, kind::GEOMETRY, |column, number| {
+            column.geometry_type = Some(number);
+        })?;
+        self.numbers(columns, DIMENSIONS, kind::VECTOR, |column, number| {
+            column.dimensions = Some(number);
+        })?;
+        if let Some(bits) = self.field(VISIBILITY) {
+            each_bit(bits, columns.iter_mut(), "the visibility", |column, bit| {
+                column.visible = Some(bit);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Reads the primary key.
+    pub(super) fn key(&self, column_count: usize) -> Result<Option<Vec<usize>>, BinlogError> {
+        let (mut cursor, with_prefix) =
+            match (self.field(PRIMARY_KEY), self.field(PRIMARY_KEY_WITH_PREFIX)) {
+                (Some(cursor), _) => (cursor, false),
+                (None, Some(cursor)) => (cursor, true),
+                (None, None) => return Ok(None),
+            };
+        let mut key = Vec::new();
+        while !cursor.is_empty() {
+            key.push(index(&mut cursor, column_count)?);
+            if with_prefix {
+                cursor.length_encoded("the prefix length of a key column")?;
+            }
+        }
+        Ok(Some(key))
+    }
+
+    /// Collations come as a default with exceptions, or one a column.
+    fn collations(
+        &self,
+        columns: &mut [ColumnMap],
+        [default, each_column]: [usize; 2],
+        counts: &dyn Fn(&ColumnMap) -> bool,
+    ) -> Result<(), BinlogError> {
+        if let Some(mut cursor) = self.field(default) {
+            let usual = number(&mut cursor, "a default collation")?;
+            let mut texts: Vec<_> = columns.iter_mut().filter(|column| counts(column)).collect();
+            for column in &mut texts {
+                column.collation = Some(usual);
+            }
+            while !cursor.is_empty() {
+                let index = index(&mut cursor, texts.len())?;
+                let collation = number(&mut cursor, "a collation")?;
+                if let Some(column) = texts.get_mut(index) {
+                    column.collation = Some(collation);
+                }
+            }
+        }
+        if let Some(cursor) = self.field(each_column) {
+            let texts = columns.iter_mut().filter(|column| counts(column));
+            each(cursor, texts, "the collations", |column, cursor| {
+                column.collation = Some(number(cursor, "a collation")?);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn labels(&self, columns: &mut [ColumnMap], field: usize, kind: u8) -> Result<(), BinlogError> {
+        let Some(cursor) = self.field(field) else {
+            return Ok(());
+        };
+        let labelled = columns.iter_mut().filter(|column| column.kind == kind);
+        each(cursor, labelled, "the labels", |column, cursor| {
+            let count = number(cursor, "the number of labels")?;
+            let mut labels = Vec::new();
+            for _ in 0..count {
+                labels.push(cursor.length_encoded_bytes("a label")?.into());
+            }
+            column.labels = Some(labels);
+            Ok(())
+        })
+    }
+
+    fn numbers(
+        &self,
+        columns: &mut [ColumnMap],
+        field: usize,
+        kind: u8,
+        set: impl Fn(&mut ColumnMap, u32),
+    ) -> Result<(), BinlogError> {
+        let Some(cursor) = self.field(field) else {
+            return Ok(());
+        };
+        let described = columns.iter_mut().filter(|column| column.kind == kind);
+        each(cursor, described, "a number a column", |column, cursor| {
+            set(column, number(cursor, "a number of a column")?);
+            Ok(())
+        })
+    }
+}
+
+fn is_numeric(column: &ColumnMap) -> bool {
+    !column.array
+        && matches!(
+            column.kind,
+            kind::TINY
+                | kind::SHORT
+                | kind::INT24
+                | kind::LONG
+                | kind::LONGLONG
+                | kind::YEAR
+                | kind::FLOAT
+                | kind::DOUBLE
+                | kind::NEWDECIMAL
+        )
+}
+
+fn is_text(column: &ColumnMap, flavour: Flavour) -> bool {
+    match column.kind {
+        kind::VARCHAR
+        | kind::VARCHAR_COMPRESSED
+        | kind::TINY_BLOB
+        | kind::MEDIUM_BLOB
+        | kind::LONG_BLOB
+        | kind::BLOB
+        | kind::BLOB_COMPRESSED
+        | kind::VAR_STRING
+        | kind::STRING => !column.array,
+        kind::GEOMETRY => flavour == Flavour::MariaDb,
+        _ => false,
+    }
+}
+
+fn has_labels(column: &ColumnMap) -> bool {
+    matches!(column.kind, kind::ENUM | kind::SET)
+}
+
+fn number(cursor: &mut Cursor<'_>, what: &'static str) -> Result<u32, BinlogError> {
+    let found = cursor.length_encoded(what)?;
+    u32::try_from(found).map_err(|_| BinlogError::Value {
+        what,
+        expected: "less than 2^32",
+        found,
+    })
+}
+
+fn index(cursor: &mut Cursor<'_>, count: usize) -> Result<usize, BinlogError> {
+    let found = cursor.length_encoded("a column index")?;
+    usize::try_from(found)
+        .ok()
+        .filter(|index| *index < count)
+        .ok_or(BinlogError::Value {
+            what: "a column index",
+            expected: "less than the number of columns it counts into",
+            found,
+        })
+}
+
+/// Reads one value a column; every byte must be used.
+fn each<'c, 'a>(
+    mut cursor: Cursor<'a>,
+    columns: impl Iterator<Item = &'c mut ColumnMap>,
+    what: &'static str,
+    mut read: impl FnMut(&mut ColumnMap, &mut Cursor<'a>) -> Result<(), BinlogError>,
+) -> Result<(), BinlogError> {
+    for column in columns {
+        read(column, &mut cursor)?;
+    }
+    cursor.nothing_left(what)
+}
+
+/// Reads one bit a column, most significant first; every byte must be used.
+fn each_bit<'c>(
+    mut cursor: Cursor<'_>,
+    columns: impl Iterator<Item = &'c mut ColumnMap>,
+    what: &'static str,
+    set: impl Fn(&mut ColumnMap, bool),
+) -> Result<(), BinlogError> {
+    let mut byte = 0;
+    for (index, column) in columns.enumerate() {
+        if index % 8 == 0 {
+            byte = cursor.u8(what)?;
+        }
+        set(column, byte & (0x80 >> (index % 8)) != 0);
+    }
+    cursor.nothing_left(what)
+}

@@ -1,0 +1,90 @@
+//! XA transactions: their ids, and the event that prepares one.
+
+use std::fmt;
+
+use super::BinlogError;
+use super::cursor::Cursor;
+
+/// The id that a transaction manager gave an XA transaction.
+///
+/// Displayed as the servers write it in statements: `X'6774',X'6271',1`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct XaId {
+    /// The number of the id's format; 1 unless the transaction manager says otherwise.
+    pub format: u32,
+    /// The global part.
+    pub global: Box<[u8]>,
+    /// The branch.
+    pub branch: Box<[u8]>,
+}
+
+impl XaId {
+    /// Longest global part and longest branch.
+    pub const PART_BYTES_MAX: usize = 64;
+}
+
+impl fmt::Display for XaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.global, &self.branch] {
+            f.write_str("X'")?;
+            for byte in part {
+                write!(f, "{byte:02x}")?;
+            }
+            f.write_str("',")?;
+        }
+        write!(f, "{}", self.format)
+    }
+}
+
+/// The end of an XA transaction's group: prepared, or committed in one phase.
+///
+/// | field | bytes |
+/// |---|---|
+/// | one phase | 1 |
+/// | format | 4 |
+/// | length of the global part | 4 |
+/// | length of the branch | 4 |
+/// | global part, branch | n, n |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XaPrepare {
+    /// Whether the event commits the transaction instead of preparing it.
+    pub one_phase: bool,
+    /// The transaction's id.
+    pub id: XaId,
+}
+
+impl XaPrepare {
+    /// Reads the event's body.
+    ///
+    /// # Errors
+    /// A length past the end of the body or above 64.
+    pub fn parse(body: &[u8]) -> Result<Self, BinlogError> {
+        let mut cursor = Cursor::new(body);
+        let one_phase = cursor.u8("the one-phase mark")? != 0;
+        let format = cursor.u32("the XA id's format")?;
+        let global = cursor.u32("the length of the XA id's global part")?;
+        let branch = cursor.u32("the length of the XA id's branch")?;
+        Ok(Self {
+            one_phase,
+            id: XaId {
+                format,
+                global: part(&mut cursor, global)?,
+                branch: part(&mut cursor, branch)?,
+            },
+        })
+    }
+}
+
+/// Reads a part of an XA id of a stated length.
+pub(super) fn part(cursor: &mut Cursor<'_>, length: u32) -> Result<Box<[u8]>, BinlogError> {
+    match usize::try_from(length) {
+        Ok(length) if length <= XaId::PART_BYTES_MAX => {
+            Ok(cursor.bytes(length, "a part of the XA id")?.into())
+        }
+        _ => Err(BinlogError::Value {
+            what: "the length of a part of the XA id",
+            expected: "at most 64",
+            found: u64::from(length),
+        }),
+    }
+}
