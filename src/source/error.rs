@@ -256,7 +256,7 @@ pub enum SourceError {
     },
     /// The source lacks groups that the checkpoint has.
     #[error(
-        "the source lacks groups that this connector has delivered ({message}): it has lost or never had them, take a new \
+        "the source lacks groups that the checkpoint or start has ({message}): it has lost or never had them, take a new \
          start (remove the connector's checkpoint)"
     )]
     Diverged {

@@ -53,7 +53,7 @@ impl Facts {
     }
 }
 
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 11] = [
     "version",
     "log_bin",
     "binlog_format",
@@ -65,7 +65,6 @@ const VARIABLES: [&str; 12] = [
     "gtid_mode",
     "gtid_purged",
     "lower_case_table_names",
-    "gtid_domain_id",
 ];
 
 /// Checks the source and registers as its replica.

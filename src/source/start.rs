@@ -367,6 +367,65 @@ fn purged(at: &Coordinates, files: &[LogFile]) -> SourceError {
 mod tests {
     use super::*;
 
+    fn facts(flavour: Flavour, gtid_mode: Option<&str>) -> Facts {
+        Facts {
+            flavour,
+            version: "9.7.0".to_owned(),
+            server_uuid: None,
+            server_id: 1,
+            row_image: "FULL".to_owned(),
+            row_metadata: None,
+            checksum: "CRC32".to_owned(),
+            gtid_mode: gtid_mode.map(str::to_owned),
+            gtid_purged: None,
+            lower_case_table_names: 0,
+            replicas_visible: true,
+        }
+    }
+
+    fn is_by_gtid_at(
+        start: &str,
+        flavour: Flavour,
+        gtid_mode: Option<&str>,
+        position: u64,
+    ) -> Result<bool, u8> {
+        let json = format!(r#"{{"host":"h","user":"u","start":{start}}}"#);
+        let options: Options = serde_json::from_str(&json).unwrap();
+        let checkpoint = Checkpoint {
+            coordinates: Coordinates::new("binlog.000001", position),
+            gtid_set: GtidSet::empty(flavour),
+            server_uuid: None,
+            server_id: 1,
+            format_description_timestamp: 0,
+        };
+        is_by_gtid(&options, &facts(flavour, gtid_mode), &checkpoint)
+            .map_err(|error| error.class().exit_code())
+    }
+
+    #[test]
+    fn a_dump_is_by_position_unless_only_a_set_can_say_where() {
+        const FAR: u64 = 1 << 32;
+        let (mysql, mariadb) = (Flavour::MySql, Flavour::MariaDb);
+        let behind = r#"{"gtid_set":""}"#;
+        for (start, flavour, gtid_mode, position, expected) in [
+            (r#""latest""#, mysql, Some("ON"), FAR - 1, Ok(false)),
+            (r#""latest""#, mysql, Some("OFF"), FAR - 1, Ok(false)),
+            (r#""latest""#, mysql, Some("ON"), FAR, Ok(true)),
+            (r#""latest""#, mariadb, None, FAR, Ok(true)),
+            (r#""latest""#, mysql, Some("OFF"), FAR, Err(69)),
+            (behind, mysql, Some("ON"), 4, Ok(true)),
+            (behind, mariadb, None, 4, Ok(true)),
+            (behind, mysql, Some("ON_PERMISSIVE"), 4, Err(69)),
+            (behind, mysql, None, 4, Err(69)),
+        ] {
+            let found = is_by_gtid_at(start, flavour, gtid_mode, position);
+            assert_eq!(
+                found, expected,
+                "{start} {flavour:?} {gtid_mode:?} {position}"
+            );
+        }
+    }
+
     #[test]
     fn a_file_was_purged_if_it_is_older_under_the_same_name() {
         let files: Vec<LogFile> = ["binlog.000009", "binlog.000010"]

@@ -179,3 +179,30 @@ fn a_connection_that_broke_in_between_is_replaced() {
         });
     }
 }
+
+#[test]
+fn all_definitions_at_once_are_those_of_each_table() {
+    for flavour in Flavour::ALL {
+        let server = server(flavour, &[]);
+        server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT, b ENUM('x'), PRIMARY KEY (a))");
+        server.execute("CREATE DATABASE e; CREATE TABLE e.t (a INT) ENGINE=MyISAM; CREATE VIEW e.v AS SELECT 1");
+        let known = run(async {
+            Definitions::new(options(&server, r#""latest""#))
+                .read_all()
+                .await
+                .unwrap()
+        });
+        let mut names: Vec<String> = known.tables.keys().map(ToString::to_string).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["d.t", "e.t"]);
+        for (name, definition) in &known.tables {
+            assert_eq!(
+                read(&server, &name.database, &name.table).as_ref(),
+                Some(definition),
+                "{name}"
+            );
+        }
+        let (file, position) = server.coordinates();
+        assert_eq!(known.end, rowtap::binlog::Coordinates::new(file, position));
+    }
+}

@@ -90,17 +90,26 @@ async fn check(server: &Server, file: &str, events: &[(u64, bool)], position: u6
     }
 }
 
-fn every_position(flavour: Flavour) {
-    let server = server(flavour, &[]);
+fn every_position(flavour: Flavour, options: &[&str], may_mix_engines: bool) {
+    let server = server(flavour, options);
     server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b VARCHAR(20))");
     server.execute("FLUSH BINARY LOGS");
     let (file, _) = server.coordinates();
     server.execute("INSERT INTO d.t VALUES (1, 'one')");
     server.execute("BEGIN; UPDATE d.t SET b = 'two'; DELETE FROM d.t; COMMIT");
     server.execute("ALTER TABLE d.t ADD COLUMN c INT");
+    server.execute("CREATE TABLE d.u SELECT 1 AS a");
+    server.execute("CREATE TABLE d.m (a INT) ENGINE=MyISAM; INSERT INTO d.m VALUES (1)");
+    if may_mix_engines {
+        server.execute("BEGIN; INSERT INTO d.u VALUES (1); INSERT INTO d.m VALUES (2); ROLLBACK");
+    }
+    server.execute(
+        "XA START 'x'; INSERT INTO d.u VALUES (2); XA END 'x'; XA PREPARE 'x'; XA COMMIT 'x'",
+    );
     let (_, size) = server.coordinates();
     let events = events(&server, &file, size);
-    assert!(events.len() > 12, "{events:?}");
+    assert!(events.len() > 30, "{events:?}");
+    println!("{size} positions of {} events", events.len());
     let (next, last) = (AtomicU64::new(4), size);
     let shared = Arc::new((server, file, events, next));
     run(async {
@@ -126,10 +135,16 @@ fn every_position(flavour: Flavour) {
 
 #[test]
 fn every_position_of_a_mysql_file_is_judged_right() {
-    every_position(Flavour::MySql97);
+    every_position(Flavour::MySql97, &[], false);
+}
+
+#[test]
+fn every_position_of_a_mysql_file_without_gtids_is_judged_right() {
+    let options = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
+    every_position(Flavour::MySql97, &options, true);
 }
 
 #[test]
 fn every_position_of_a_mariadb_file_is_judged_right() {
-    every_position(Flavour::MariaDb1011);
+    every_position(Flavour::MariaDb1011, &[], true);
 }

@@ -203,7 +203,7 @@ fn the_budget_holds_the_stream_back_and_a_dropped_wait_loses_nothing() {
     let server = server(Flavour::MySql97, &["--net-write-timeout=1"]);
     server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b MEDIUMTEXT)");
     const ROWS: usize = 400;
-    const BUDGET: u32 = 1 << 20;
+    const BUDGET: u32 = 4 << 20;
     run(async {
         let budget = Budget::new(BUDGET);
         let mut live = stream(&server, "", &budget).await;
