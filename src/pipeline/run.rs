@@ -72,7 +72,7 @@ impl Context<'_> {
             skips_groups: resolved.skips_groups,
             until: until(self.mode, &known.end),
             batch_bytes_max: BATCH_BYTES_MAX,
-            hold_bytes_max: usize::try_from(self.connector.memory_max / 2).unwrap_or(usize::MAX),
+            hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),
             idle_bytes_max: IDLE_BYTES_MAX,
         };
         let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
