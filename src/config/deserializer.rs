@@ -15,12 +15,13 @@ use serde::forward_to_deserialize_any;
 use super::document::{Node, Origin, Table, Value, parse_value};
 use super::{ConfigError, secret_file};
 
-/// Reads a tree.
+/// Reads a tree, which stands under the key `at`, empty for the whole file.
 ///
 /// # Errors
 /// `ConfigError::Key` for the first key that is unknown, missing or of another type.
-pub fn read<T: de::DeserializeOwned>(node: &Node) -> Result<T, ConfigError> {
-    T::deserialize(Reader { node }).map_err(|error| error.within(None, &node.origin).finish())
+pub fn read<T: de::DeserializeOwned>(node: &Node, at: &str) -> Result<T, ConfigError> {
+    let at = Some(at).filter(|key| !key.is_empty());
+    T::deserialize(Reader { node }).map_err(|error| error.within(at, &node.origin).finish())
 }
 
 /// An error on its way up from the value to the root; each level adds its key.
@@ -147,6 +148,7 @@ fn plain(expected: &str) -> String {
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a table".to_owned(),
+        "path string" => "a path".to_owned(),
         other if other.starts_with("struct ") => "a table".to_owned(),
         other => other.to_owned(),
     }

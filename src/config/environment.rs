@@ -86,8 +86,8 @@ pub fn shouted(name: &str) -> String {
     name.to_ascii_uppercase().replace('-', "_")
 }
 
-/// Puts a value at a path, in place of what is there. A variable's name has no dashes and no capitals: it also finds
-/// the key that the file spells with dashes.
+/// Puts a value at a path, in place of what is there. A variable's name has no dashes, dots or capitals: it also finds
+/// the key that the file spells with them.
 fn insert(node: &mut Node, path: &[String], new: Node) -> Result<(), ()> {
     let Value::Table(table) = &mut node.value else {
         return Err(());
@@ -98,7 +98,7 @@ fn insert(node: &mut Node, path: &[String], new: Node) -> Result<(), ()> {
     }
     let key = table
         .keys()
-        .find(|key| key.to_ascii_lowercase().replace('-', "_") == *first)
+        .find(|key| key.to_ascii_lowercase().replace(['-', '.'], "_") == *first)
         .unwrap_or(first)
         .clone();
     if rest.is_empty() {

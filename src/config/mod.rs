@@ -3,21 +3,24 @@
 //! One file is one connector; its name is the file's. The order of precedence is that of most tools: a variable beats the
 //! file, the file beats the default. An unknown key is an error, since a misspelt one would otherwise be no rule at all.
 
+mod connector;
 mod deserializer;
 mod document;
 mod environment;
 mod secret_file;
+mod sink;
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
-
+pub use connector::{facts, load};
 pub use document::Origin;
 pub use environment::Variables;
 
 use document::Node;
+
+use crate::sink::Options as SinkOptions;
 
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const NAME_CHARS_MAX: usize = 64;
@@ -92,26 +95,19 @@ pub enum ConfigError {
     },
 }
 
-/// A connector's name and its options.
+/// A connector's name and what its file and the environment say.
 #[derive(Debug)]
-pub struct Named<T> {
-    /// The name.
-    pub name: String,
-    /// The file it was read from.
-    pub path: PathBuf,
-    /// What the file and the environment say.
-    pub options: T,
+struct Named {
+    name: String,
+    document: Node,
 }
 
 /// Reads files and lays the environment over them; `keys` are the keys at the top of a file.
-///
-/// # Errors
-/// The first mistake, with its place.
-pub fn read_all<T: DeserializeOwned>(
+fn read_all(
     paths: &[PathBuf],
     variables: &Variables,
     keys: &[&str],
-) -> Result<Vec<Named<T>>, ConfigError> {
+) -> Result<Vec<Named>, ConfigError> {
     let mut documents: Vec<(String, Node)> = Vec::new();
     for path in paths {
         let name = name(path)?;
@@ -126,23 +122,33 @@ pub fn read_all<T: DeserializeOwned>(
                 second: path.clone(),
             });
         }
-        let mut document = document::parse(path, &text(path)?)?;
-        environment::substitute(&mut document, "", variables)?;
-        documents.push((name, document));
+        documents.push((name, document::parse(path, &text(path)?)?));
     }
+    // First, so that a value that a variable replaces needs none of the variables it names.
     environment::overlay(&mut documents, variables, keys)?;
     documents
         .into_iter()
-        .zip(paths)
-        .map(|((name, mut document), path)| {
+        .map(|(name, mut document)| {
+            environment::substitute(&mut document, "", variables)?;
             secret_file::fill_in(&mut document, "")?;
-            Ok(Named {
-                name,
-                path: path.clone(),
-                options: deserializer::read(&document)?,
-            })
+            Ok(Named { name, document })
         })
         .collect()
+}
+
+/// What a sink's type can be.
+const SINKS: [&str; 4] = ["kafka", "file", "stdout", "blackhole"];
+
+/// Reads the keys of a sink of that type; `None` if there is no such type, or if it was left out of the build.
+fn sink_of(kind: &str, keys: &Node) -> Result<Option<SinkOptions>, ConfigError> {
+    Ok(Some(match kind {
+        #[cfg(feature = "kafka")]
+        "kafka" => SinkOptions::Kafka(deserializer::read(keys, "sink")?),
+        "file" => SinkOptions::File(deserializer::read(keys, "sink")?),
+        "stdout" => SinkOptions::Stdout(deserializer::read(keys, "sink")?),
+        "blackhole" => SinkOptions::Blackhole(deserializer::read(keys, "sink")?),
+        _unknown => return Ok(None),
+    }))
 }
 
 /// The connector's name: the file's without its ending.

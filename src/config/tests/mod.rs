@@ -1,5 +1,9 @@
 //! Connector files as people write them, well and badly.
 
+mod connector;
+#[cfg(feature = "kafka")]
+mod kafka;
+
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::*;
+use crate::pipeline::Connector;
 
 const KEYS: [&str; 3] = ["source", "filter", "state_dir"];
 
@@ -94,18 +99,29 @@ impl Given {
         self.variable("DIR", &name)
     }
 
-    fn read(&self) -> Result<Vec<Named<Options>>, String> {
-        read_all(&self.paths, &self.variables, &KEYS).map_err(|error| {
-            let dir = format!("{}/", self.dir.path().display());
-            error.to_string().replace(&dir, "")
-        })
+    fn read(&self) -> Result<Vec<(String, Options)>, String> {
+        let all = read_all(&self.paths, &self.variables, &KEYS).and_then(|all| {
+            all.into_iter()
+                .map(|named| Ok((named.name, deserializer::read(&named.document, "")?)))
+                .collect()
+        });
+        all.map_err(|error| self.message(&error))
+    }
+
+    fn load(&self) -> Result<Vec<Connector>, String> {
+        load(&self.paths, &self.variables).map_err(|error| self.message(&error))
+    }
+
+    fn message(&self, error: &ConfigError) -> String {
+        let dir = format!("{}/", self.dir.path().display());
+        error.to_string().replace(&dir, "")
     }
 
     #[track_caller]
     fn one(&self) -> Options {
         let mut all = self.read().unwrap();
         assert_eq!(all.len(), 1);
-        all.remove(0).options
+        all.remove(0).1
     }
 
     #[track_caller]
@@ -119,13 +135,12 @@ const SHOP: &str = "state_dir = '/s'\n[source]\nhost = 'db'\nport = 3307\npasswo
 #[test]
 fn a_file_is_read_as_it_stands() {
     let all = given("shop.toml", SHOP).read().unwrap();
-    let shop = &all[0];
-    assert_eq!(shop.name, "shop");
-    assert!(shop.path.ends_with("shop.toml"));
-    assert_eq!(shop.options.state_dir, "/s");
-    assert_eq!(shop.options.source.host, "db");
-    assert_eq!(shop.options.source.port, 3307);
-    assert_eq!(shop.options.source.password.expose_secret(), "0123");
+    let (name, shop) = &all[0];
+    assert_eq!(name, "shop");
+    assert_eq!(shop.state_dir, "/s");
+    assert_eq!(shop.source.host, "db");
+    assert_eq!(shop.source.port, 3307);
+    assert_eq!(shop.source.password.expose_secret(), "0123");
 }
 
 #[test]
@@ -295,8 +310,8 @@ fn with_two_connectors_a_variable_names_its_own() {
         .variable("ROWTAP__ELSEWHERE__SOURCE__HOST", "run by another process")
         .read()
         .unwrap();
-    assert_eq!(all[0].options.source.host, "one");
-    assert_eq!(all[1].options.source.host, "two");
+    assert_eq!(all[0].1.source.host, "one");
+    assert_eq!(all[1].1.source.host, "two");
     let error = both()
         .variable("ROWTAP__SOURCE__HOST", "x")
         .read()
@@ -321,6 +336,14 @@ fn variables_inside_values_are_filled_in() {
     assert_eq!(options.state_dir, "/var/shop/${literal}");
     assert_eq!(options.source.port, 3309);
     assert_eq!(options.source.password.expose_secret(), "${not again}$");
+}
+
+#[test]
+fn a_value_that_is_replaced_needs_none_of_its_variables() {
+    let options = given("shop.toml", "[source]\nhost = 'a'\npassword = '${PW}'\n")
+        .variable("ROWTAP__SOURCE__PASSWORD", "x")
+        .one();
+    assert_eq!(options.source.password.expose_secret(), "x");
 }
 
 #[test]
@@ -407,13 +430,13 @@ fn a_files_name_is_the_connectors_and_must_fit() {
 
 #[test]
 fn a_missing_file_and_a_folder_are_told_apart() {
-    let missing = read_all::<Options>(&["/nowhere/shop.toml".into()], &Variables::new(), &KEYS);
+    let missing = read_all(&["/nowhere/shop.toml".into()], &Variables::new(), &KEYS);
     assert_eq!(
         missing.unwrap_err().to_string(),
         "cannot read connector file /nowhere/shop.toml, give the path of a TOML file"
     );
     let dir = tempfile::tempdir().unwrap();
-    let folder = read_all::<Options>(&[dir.path().to_path_buf()], &Variables::new(), &KEYS);
+    let folder = read_all(&[dir.path().to_path_buf()], &Variables::new(), &KEYS);
     let error = folder.unwrap_err().to_string();
     assert!(
         error.ends_with("it is a folder, name the files in it"),

@@ -1,0 +1,73 @@
+//! Whole connector files.
+
+use super::*;
+
+const CONNECTOR: &str =
+    "[source]\nhost = 'db'\nuser = 'u'\n[sink]\ntype = 'file'\nfolder = 'out'\n";
+
+#[test]
+fn a_connector_needs_little_and_has_defaults() {
+    let all = given("shop.toml", CONNECTOR).load().unwrap();
+    let [shop] = &all[..] else {
+        panic!("{all:?}");
+    };
+    assert_eq!(shop.name, "shop");
+    assert_eq!(shop.source.port, 3306);
+    assert_eq!(shop.memory_max, 48 << 20);
+    assert_eq!(shop.checkpoint_interval.as_secs(), 1);
+    assert!(matches!(&shop.sink, SinkOptions::File(_)));
+}
+
+#[test]
+fn every_section_of_a_connector_is_checked() {
+    for (change, expected) in [
+        (
+            ("type = 'file'", "type = 'fiel'"),
+            "shop.toml:5: sink.type: expected one of kafka, file, stdout, blackhole, found 'fiel'",
+        ),
+        (
+            ("type = 'file'", "type = 5"),
+            "shop.toml:5: sink.type: expected one of kafka, file, stdout, blackhole, as a string",
+        ),
+        (
+            ("type = 'file'\n", ""),
+            "shop.toml:4: sink: key type is missing, expected one of kafka, file, stdout, blackhole",
+        ),
+        (
+            ("folder = 'out'", "folder = 5"),
+            "shop.toml:6: sink.folder: expected a path, found a number",
+        ),
+        (
+            ("folder = 'out'", "path = 'out'"),
+            "shop.toml:6: sink: no such key 'path', expected one of format, folder, rotate_bytes, rotate_interval",
+        ),
+        (
+            ("folder = 'out'", ""),
+            "shop.toml:4: sink: key folder is missing",
+        ),
+        (
+            ("[sink]", "[skin]"),
+            "shop.toml:4: no such key 'skin', expected one of state_dir, memory_max, checkpoint_interval, source, filter, sink",
+        ),
+        (
+            ("[sink]", "[filter]\nreplicate-do-table = ['t']\n[sink]"),
+            "shop.toml:4: filter: replicate-do-table = \"t\" has no dot",
+        ),
+        (
+            ("[source]", "memory_max = '1MiB'\n[source]"),
+            "shop.toml:1: memory_max: expected at least 16.0 MiB",
+        ),
+        (
+            ("[source]", "checkpoint_interval = 5\n[source]"),
+            "shop.toml:1: checkpoint_interval: expected",
+        ),
+        (
+            ("'db'", "''"),
+            "shop.toml:1: source: host is empty, name the source",
+        ),
+    ] {
+        let text = CONNECTOR.replacen(change.0, change.1, 1);
+        let error = given("shop.toml", &text).load().unwrap_err();
+        assert!(error.starts_with(expected), "{error}\n{expected}");
+    }
+}
