@@ -23,6 +23,7 @@
 
 pub mod binlog;
 pub mod change;
+pub mod cli;
 pub mod config;
 pub mod encode;
 pub mod fault;

@@ -4,6 +4,7 @@
 //! `/status` in JSON. Nothing can be changed here, and nothing secret is shown; an address that others can reach is used
 //! only if it was asked for.
 
+mod ask;
 mod limits;
 mod status;
 
@@ -21,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::metrics::{Registry, State};
 
+pub use ask::{AskError, ask};
 use limits::Limited;
 pub use status::{Fields, Page};
 

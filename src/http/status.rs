@@ -46,9 +46,7 @@ impl Fields {
         let mut fields = Self::default();
         fields.add("Connector", &*now.name);
         fields.add("Replica_IO_State", io_state(now));
-        for (name, fact) in facts {
-            fields.add(name, fact.as_str());
-        }
+        fields.facts(facts, false);
         let running = match now.state {
             State::Streaming => ("Yes", "Yes"),
             State::Starting | State::Retrying => ("Connecting", "Yes"),
@@ -56,6 +54,7 @@ impl Fields {
         };
         fields.add("Replica_IO_Running", running.0);
         fields.add("Replica_SQL_Running", running.1);
+        fields.facts(facts, true);
         fields.coordinates("Source_Log_File", "Read_Source_Log_Pos", now.read.as_ref());
         fields.coordinates(
             "Relay_Source_Log_File",
@@ -64,11 +63,7 @@ impl Fields {
         );
         fields.add("Seconds_Behind_Source", now.behind.map(|age| age.as_secs()));
         fields.gtid_sets(now.read.as_ref(), now.durable.as_ref());
-        if let Some(known) = now.durable.as_ref().or(now.read.as_ref()) {
-            fields.add("Source_Server_Id", known.server_id);
-            let uuid = known.server_uuid.map(|uuid| uuid.to_string());
-            fields.add("Source_UUID", uuid);
-        }
+        fields.source(now.durable.as_ref().or(now.read.as_ref()));
         fields.add("Source_TLS_Version", now.tls.as_deref());
         let trouble = now.trouble.as_ref();
         fields.add("Last_Error", trouble.map_or("", |trouble| &trouble.message));
@@ -78,6 +73,47 @@ impl Fields {
         );
         fields.own(now);
         fields
+    }
+
+    /// The fields of a connector that cannot be asked: what its configuration and its checkpoint say. `pid` is the process
+    /// that runs it without serving its status.
+    pub fn at_rest(
+        name: &str,
+        facts: &[(&'static str, String)],
+        checkpoint: Option<&Checkpoint>,
+        pid: Option<u32>,
+    ) -> Self {
+        let mut fields = Self::default();
+        fields.add("Connector", name);
+        fields.add("Replica_IO_State", "");
+        fields.facts(facts, false);
+        let running = if pid.is_some() { "Yes" } else { "No" };
+        fields.add("Replica_IO_Running", running);
+        fields.add("Replica_SQL_Running", running);
+        fields.facts(facts, true);
+        fields.coordinates("Relay_Source_Log_File", "Exec_Source_Log_Pos", checkpoint);
+        fields.add("Seconds_Behind_Source", Value::Null);
+        fields.gtid_sets(None, checkpoint);
+        fields.source(checkpoint);
+        fields.add("State", if pid.is_some() { "running" } else { "stopped" });
+        fields.add("Pid", pid);
+        fields
+    }
+
+    /// What the configuration says: its filters, or all the rest.
+    fn facts(&mut self, facts: &[(&'static str, String)], filters: bool) {
+        for (name, fact) in facts {
+            if name.starts_with("Replicate_") == filters {
+                self.add(name, fact.as_str());
+            }
+        }
+    }
+
+    fn source(&mut self, known: Option<&Checkpoint>) {
+        let Some(known) = known else { return };
+        self.add("Source_Server_Id", known.server_id);
+        let uuid = known.server_uuid.map(|uuid| uuid.to_string());
+        self.add("Source_UUID", uuid);
     }
 
     /// What SHOW REPLICA STATUS has no name for.

@@ -17,3 +17,24 @@ mod supervise;
 pub use connector::{Connector, Mode};
 pub use error::PipelineError;
 pub use supervise::{Ended, run};
+
+use crate::sink;
+use run::Context;
+
+/// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
+async fn run_once(context: &Context<'_>) -> Result<(), PipelineError> {
+    let name = &context.connector.name;
+    let ended = match &context.connector.sink {
+        sink::Options::File(options) => context.run(sink::File::new(options.clone())).await,
+        #[cfg(feature = "kafka")]
+        sink::Options::Kafka(options) => {
+            context.run(sink::Kafka::new(options.clone(), name)?).await
+        }
+        sink::Options::Stdout(options) => context.run(sink::Stdout::new(options)).await,
+        sink::Options::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
+    };
+    match ended {
+        Err(error) if error.is_clean_end() => Ok(()),
+        ended => ended,
+    }
+}

@@ -1,18 +1,18 @@
 //! The one retry loop: each connector on its own, a failed run started again from its checkpoint.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info_span, warn};
+use tracing::{Instrument as _, error, info_span, warn};
 
 use super::deliver::Pool;
 use super::run::Context;
 use super::{Connector, Mode, PipelineError};
 use crate::change::{Checkpoint, Ledger};
 use crate::metrics;
-use crate::sink;
 use crate::state::Folder;
 
 /// The first wait after a retry at once has failed too; it doubles up to `source_connect_retry`.
@@ -38,16 +38,24 @@ pub async fn run(
 ) -> Vec<Ended> {
     let pool = Pool::new();
     let mut tasks = JoinSet::new();
+    let http = registry.http();
+    let alone = connectors.len() == 1;
     for connector in connectors {
         let (mode, pool, stop) = (mode.clone(), pool.clone(), stop.clone());
         let metrics = registry.connector(&connector.name);
         let span = info_span!("connector", name = %connector.name);
         let task = async move {
-            let result = supervise(&connector, &mode, &metrics, &pool, &stop).await;
+            let result = supervise(&connector, &mode, &metrics, &pool, &stop, http).await;
             let result = result.and_then(|()| balanced(&metrics.ledger()));
             match &result {
                 Ok(()) => metrics.stopped(),
-                Err(error) => metrics.failed(error),
+                Err(error) => {
+                    metrics.failed(error);
+                    // Alone, its end is the process's, which tells the reason last.
+                    if !alone {
+                        error!(error = %metrics::one_line(error), "connector failed, the others go on");
+                    }
+                }
             }
             Ended {
                 connector: connector.name,
@@ -77,8 +85,10 @@ async fn supervise(
     metrics: &Arc<metrics::Connector>,
     pool: &Pool,
     stop: &CancellationToken,
+    http: Option<SocketAddr>,
 ) -> Result<(), PipelineError> {
     let folder = Arc::new(Folder::open(&connector.state_dir, &connector.name)?);
+    folder.announce(http)?;
     let context = Context {
         connector,
         mode,
@@ -90,7 +100,7 @@ async fn supervise(
     let mut failures = 0;
     let mut progress: Option<Checkpoint> = None;
     loop {
-        let failed = match run_once(&context).await {
+        let failed = match super::run_once(&context).await {
             Ok(()) => return Ok(()),
             Err(failed) if failed.is_transient() => failed,
             Err(failed) => return Err(failed),
@@ -115,23 +125,6 @@ async fn supervise(
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(wait) => {}
         }
-    }
-}
-
-async fn run_once(context: &Context<'_>) -> Result<(), PipelineError> {
-    let name = &context.connector.name;
-    let ended = match &context.connector.sink {
-        sink::Options::File(options) => context.run(sink::File::new(options.clone())).await,
-        #[cfg(feature = "kafka")]
-        sink::Options::Kafka(options) => {
-            context.run(sink::Kafka::new(options.clone(), name)?).await
-        }
-        sink::Options::Stdout(options) => context.run(sink::Stdout::new(options)).await,
-        sink::Options::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
-    };
-    match ended {
-        Err(error) if error.is_clean_end() => Ok(()),
-        ended => ended,
     }
 }
 

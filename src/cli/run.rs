@@ -1,0 +1,124 @@
+//! `rowtap run`: connectors from start to end, their status pages, and their last words.
+
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use super::{Exit, LogFormat, Until, listen, signals, variables};
+use crate::config::{self, facts};
+use crate::http::{self, HttpError, Listen};
+use crate::metrics::Registry;
+use crate::pipeline::{self, Connector, Ended, Mode};
+
+/// What to run, and how far.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Connector files; a connector's name is its file's.
+    #[arg(value_name = "CONNECTOR.toml", required = true)]
+    paths: Vec<PathBuf>,
+    /// Ends when all that the source holds now is delivered.
+    #[arg(long, conflicts_with = "until")]
+    once: bool,
+    /// Ends there: FILE:POSITION, a GTID set, or a time.
+    #[arg(long, value_name = "WHERE")]
+    until: Option<Until>,
+    /// Where to serve health, metrics and status, or off [default: 127.0.0.1:9633, if it is free]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
+    http: Option<Listen>,
+}
+
+/// Runs until every connector has ended.
+pub fn run(options: &Options, log: LogFormat) -> Exit {
+    let connectors = match config::load(&options.paths, &variables()) {
+        Ok(connectors) => connectors,
+        Err(error) => {
+            log.fail(None, &error);
+            return Exit::Configuration;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("rowtap")
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            log.fail(None, &error);
+            return Exit::Bug;
+        }
+    };
+    let mode = mode(options);
+    let ended = runtime.block_on(stream(connectors, mode, options.http.unwrap_or_default()));
+    // What still runs is a status page or a thread that waits for a client; neither has anything to lose.
+    runtime.shutdown_background();
+    match ended {
+        Ok(ended) => report(&ended, log),
+        Err(error) => {
+            log.fail(None, &error);
+            Exit::Configuration
+        }
+    }
+}
+
+fn mode(options: &Options) -> Mode {
+    match &options.until {
+        None if options.once => Mode::Once,
+        None => Mode::Forever,
+        Some(Until::Coordinates(coordinates)) => Mode::UntilCoordinates(coordinates.clone()),
+        Some(Until::Gtids(set)) => Mode::UntilGtids(set.clone()),
+        Some(Until::Time(seconds)) => Mode::UntilTime(*seconds),
+    }
+}
+
+async fn stream(
+    connectors: Vec<Connector>,
+    mode: Mode,
+    listen: Listen,
+) -> Result<Vec<Ended>, HttpError> {
+    info!(
+        version = super::version(),
+        pid = process::id(),
+        connectors = connectors.len(),
+        "rowtap"
+    );
+    let registry = Arc::new(Registry::new());
+    for connector in &connectors {
+        registry
+            .connector(&connector.name)
+            .describe(facts(connector));
+    }
+    let stop = CancellationToken::new();
+    let mut beside = JoinSet::new();
+    let watching = stop.clone();
+    beside.spawn(async move {
+        if let Err(error) = signals::watch(watching).await {
+            error!(%error, "signals are not handled");
+        }
+    });
+    if let Some(server) = http::bind(listen).await? {
+        registry.serve_at(server.address());
+        beside.spawn(server.serve(Arc::clone(&registry)));
+    }
+    Ok(pipeline::run(connectors, mode, registry, stop).await)
+}
+
+/// Prints every connector's ledger and error; the first error's code is the process's.
+fn report(ended: &[Ended], log: LogFormat) -> Exit {
+    for connector in ended {
+        log.ledger(&connector.connector, &connector.ledger);
+    }
+    let mut exit = Exit::Done;
+    for connector in ended {
+        if let Err(error) = &connector.result {
+            log.fail(Some(&connector.connector), error);
+            if exit == Exit::Done {
+                exit = Exit::of(error.exit_code());
+            }
+        }
+    }
+    exit
+}

@@ -1,0 +1,120 @@
+//! `rowtap status`: how far connectors are, from the process that runs them, else from what they left in their folders.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tracing::warn;
+
+use super::{Exit, LogFormat, variables};
+use crate::config::{self, facts};
+use crate::http::{DEFAULT_ADDRESS, Fields, Page, ask};
+use crate::metrics::one_line;
+use crate::pipeline::Connector;
+use crate::sink;
+use crate::state::{Folder, StateError};
+
+/// What to show, and how.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Connector files; without any, the process that serves its status at --http is asked for all that it runs.
+    #[arg(value_name = "CONNECTOR.toml")]
+    paths: Vec<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+    /// Where the running process serves its status.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_ADDRESS, conflicts_with = "paths")]
+    http: SocketAddr,
+}
+
+/// Prints the status.
+pub fn run(options: &Options, log: LogFormat) -> Exit {
+    let page = if options.paths.is_empty() {
+        match ask(options.http) {
+            Ok(page) => page,
+            Err(error) => {
+                log.fail(None, &error);
+                return Exit::GaveUp;
+            }
+        }
+    } else {
+        match named(options, log) {
+            Ok(page) => page,
+            Err(exit) => return exit,
+        }
+    };
+    match print(&page, options.json) {
+        Ok(()) => Exit::Done,
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            log.fail(None, &error);
+            Exit::CannotWrite
+        }
+    }
+}
+
+fn named(options: &Options, log: LogFormat) -> Result<Page, Exit> {
+    let connectors = config::load(&options.paths, &variables()).map_err(|error| {
+        log.fail(None, &error);
+        Exit::Configuration
+    })?;
+    let mut all = Vec::new();
+    for connector in &connectors {
+        let fields = fields(connector).map_err(|error| {
+            log.fail(Some(&connector.name), &*error);
+            error
+                .downcast_ref::<StateError>()
+                .map_or(Exit::Data, |error| Exit::of(error.exit_code()))
+        })?;
+        all.push(fields);
+    }
+    Ok(Page::new(all))
+}
+
+fn fields(connector: &Connector) -> Result<Fields, Box<dyn std::error::Error + 'static>> {
+    let owner = Folder::owner(&connector.state_dir, &connector.name)?;
+    if let Some(address) = owner.as_ref().and_then(|owner| owner.http) {
+        match ask(address) {
+            Ok(page) => {
+                let mut theirs = page.connectors.into_iter();
+                let wanted = |fields: &Fields| {
+                    fields.value("Connector").and_then(|name| name.as_str())
+                        == Some(&*connector.name)
+                };
+                if let Some(fields) = theirs.find(wanted) {
+                    return Ok(fields);
+                }
+            }
+            Err(error) => warn!(error = one_line(&error), "reading the state folder instead"),
+        }
+    }
+    let stored = sink::stored_checkpoint(&connector.sink)?;
+    let checkpoint = match stored {
+        Some(checkpoint) => Some(checkpoint),
+        None => Folder::peek(&connector.state_dir, &connector.name)?,
+    };
+    let pid = owner.map(|owner| owner.pid);
+    Ok(Fields::at_rest(
+        &connector.name,
+        &facts(connector),
+        checkpoint.as_ref(),
+        pid,
+    ))
+}
+
+fn print(page: &Page, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, page)?;
+        writeln!(out)?;
+    } else {
+        for fields in &page.connectors {
+            let name = fields.value("Connector").and_then(|name| name.as_str());
+            writeln!(out, "{0} {1} {0}", "*".repeat(27), name.unwrap_or_default())?;
+            write!(out, "{fields}")?;
+        }
+    }
+    out.flush()
+}

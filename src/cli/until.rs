@@ -1,0 +1,102 @@
+//! `--until`: coordinates, a GTID set or a time.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use crate::binlog::{Coordinates, GtidSet};
+use crate::mysql::Flavour;
+
+/// Where a run ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// At the first group boundary at or behind these coordinates.
+    Coordinates(Coordinates),
+    /// When every GTID of the set was seen.
+    Gtids(GtidSet),
+    /// Before the first group that began at or after this time, in seconds since 1970.
+    Time(u32),
+}
+
+const EXPECTED: &str = "expected FILE:POSITION, a GTID set, or a time such as '2026-11-20 17:00:00' (of this machine) or \
+                        2026-11-20T17:00:00Z";
+
+impl FromStr for Until {
+    type Err = String;
+
+    /// A date alone is no time: MariaDB's GTIDs look like dates.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(time) = time(text) {
+            return u32::try_from(time)
+                .map(Self::Time)
+                .map_err(|_| format!("{text} is outside of what binlogs can hold, 1970 to 2106"));
+        }
+        for flavour in [Flavour::MySql, Flavour::MariaDb] {
+            match GtidSet::parse(flavour, text) {
+                Ok(set) if !set.is_empty() => return Ok(Self::Gtids(set)),
+                _not_a_set => {}
+            }
+        }
+        match text.rsplit_once(':') {
+            Some((file, position)) if file.contains('.') && !file.contains('/') => position
+                .parse()
+                .map(|position| Self::Coordinates(Coordinates::new(file, position)))
+                .map_err(|_| format!("'{position}' is not a position, {EXPECTED}")),
+            _ => Err(EXPECTED.to_owned()),
+        }
+    }
+}
+
+/// Seconds since 1970.
+fn time(text: &str) -> Option<i64> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at.as_second());
+    }
+    let has_time = text.contains([' ', 'T']);
+    let local = text.parse::<DateTime>().ok().filter(|_| has_time)?;
+    let at = local.to_zoned(TimeZone::system()).ok()?;
+    Some(at.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_told_from_the_others() {
+        let coordinates = Until::Coordinates(Coordinates::new("binlog.000004", 1337));
+        assert_eq!("binlog.000004:1337".parse(), Ok(coordinates));
+        let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+        for (flavour, text) in [
+            (Flavour::MySql, format!("{uuid}:1-5")),
+            (Flavour::MySql, format!("{uuid}:7")),
+            (Flavour::MySql, format!("{uuid}:1-5:tag:3")),
+            (Flavour::MariaDb, "0-1-270".to_owned()),
+            (Flavour::MariaDb, "2026-11-20".to_owned()),
+            (Flavour::MariaDb, "0-1-270,5-9-3".to_owned()),
+        ] {
+            let set = GtidSet::parse(flavour, &text).unwrap();
+            assert_eq!(text.parse(), Ok(Until::Gtids(set)), "{text}");
+        }
+        for text in ["2026-11-20T17:00:00Z", "2026-11-20T19:00:00+02:00"] {
+            assert_eq!(text.parse(), Ok(Until::Time(1_795_194_000)), "{text}");
+        }
+        assert!(matches!("2026-11-20 17:00:00".parse(), Ok(Until::Time(_))));
+    }
+
+    #[test]
+    fn what_is_none_of_them_is_refused() {
+        for text in [
+            "",
+            "now",
+            "binlog.000004",
+            "binlog.000004:x",
+            "1900-01-01T00:00:00Z",
+            "binlog:4",
+        ] {
+            text.parse::<Until>().expect_err(text);
+        }
+    }
+}
