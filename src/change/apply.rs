@@ -146,9 +146,7 @@ impl Assembler {
                 }
                 Settled::Missing(missing) => return Err(missing.into_error(at)),
             }
-            if apply.done < apply.hold.count
-                && self.builder.bytes() >= self.settings.batch_bytes_max
-            {
+            if apply.done < apply.hold.count && self.is_full() {
                 apply.group = None;
                 let piece = self.builder.take(None);
                 return Ok(Some(self.pause(apply, Step::Batch(Box::new(piece)))));

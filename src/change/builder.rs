@@ -18,6 +18,7 @@ pub(super) struct Builder {
     groups: Vec<Group>,
     items: Vec<Item>,
     bytes: usize,
+    pinned_bytes: usize,
     idle_bytes: u64,
     pub(super) ledger: Ledger,
 }
@@ -32,6 +33,7 @@ impl Builder {
             groups: Vec::new(),
             items: Vec::new(),
             bytes: 0,
+            pinned_bytes: 0,
             idle_bytes: 0,
             ledger: Ledger::default(),
         }
@@ -51,6 +53,12 @@ impl Builder {
         self.bytes
     }
 
+    /// Bytes of the chunks that the items stand in, which stay charged until the batch is done: where filters reject most
+    /// of a stream, they are many times those of the items.
+    pub(super) fn pinned_bytes(&self) -> usize {
+        self.pinned_bytes
+    }
+
     /// Bytes of all events since the last batch.
     pub(super) fn idle_bytes(&self) -> u64 {
         self.idle_bytes
@@ -67,6 +75,7 @@ impl Builder {
             .last()
             .is_none_or(|last| last.as_ptr() != buffer.as_ptr())
         {
+            self.pinned_bytes += buffer.len();
             self.buffers.push(buffer.clone());
         }
         index(self.buffers.len(), "buffers")
@@ -104,6 +113,7 @@ impl Builder {
     /// Takes the batch out and begins the next.
     pub(super) fn take(&mut self, end: Option<Checkpoint>) -> Batch {
         self.bytes = 0;
+        self.pinned_bytes = 0;
         self.idle_bytes = 0;
         Batch {
             origin: Arc::clone(&self.origin),

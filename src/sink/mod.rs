@@ -54,7 +54,9 @@ pub enum Options {
 /// When what is stored cannot be trusted.
 pub fn stored_checkpoint(options: &Options) -> Result<Option<Checkpoint>, SinkError> {
     match options {
-        Options::File(options) => Ok(manifest::read(&options.folder)?.map(|contents| contents.checkpoint)),
+        Options::File(options) => {
+            Ok(manifest::read(&options.folder)?.map(|contents| contents.checkpoint))
+        }
         #[cfg(feature = "kafka")]
         Options::Kafka(_) => Ok(None),
         Options::Stdout(_) | Options::Blackhole(_) => Ok(None),

@@ -21,6 +21,9 @@ use crate::binlog::{Control, Coordinates, EventKind, Frame, Framer, GtidSet};
 use crate::filter::Rules;
 use crate::row::TableName;
 
+/// How many times its own size a batch may keep in memory of the chunks around its rows.
+const PINNED_FACTOR: usize = 8;
+
 /// What the assembler needs next, or has made.
 #[derive(Debug)]
 pub enum Step {
@@ -179,9 +182,7 @@ impl Assembler {
                 if let Some(step) = self.apply_group(apply)? {
                     return Ok(step);
                 }
-                if self.builder.bytes() >= self.settings.batch_bytes_max
-                    || self.builder.idle_bytes() >= self.settings.idle_bytes_max
-                {
+                if self.is_full() || self.builder.idle_bytes() >= self.settings.idle_bytes_max {
                     return Ok(Step::Batch(Box::new(self.leave())));
                 }
                 continue;
@@ -260,6 +261,13 @@ impl Assembler {
     /// The boundary behind the last group that was assembled.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint
+    }
+
+    /// Whether the batch in the making is to leave: by its rows, or by the chunks that they keep in memory.
+    pub(super) fn is_full(&self) -> bool {
+        let bytes_max = self.settings.batch_bytes_max;
+        self.builder.bytes() >= bytes_max
+            || self.builder.pinned_bytes() >= bytes_max.saturating_mul(PINNED_FACTOR)
     }
 
     fn leave(&mut self) -> Batch {
