@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::info;
 
 use super::decode::Decode;
 use super::deliver::{Deliver, Pool};
@@ -36,61 +37,98 @@ pub(super) struct Context<'a> {
     pub(super) stop: &'a CancellationToken,
 }
 
+/// What a run works with once its start is settled.
+struct Prepared {
+    live: Live,
+    budget: Budget,
+    assembler: Assembler,
+    definitions: Definitions,
+}
+
 impl Context<'_> {
     /// Streams until the stop token, the goal or a failure.
     ///
     /// # Errors
     /// The first failure of any stage.
     pub(super) async fn run<S: Sink + 'static>(&self, mut sink: S) -> Result<(), PipelineError> {
-        let from = self.resume_from(&mut sink).await?;
+        let prepared = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Ok(()),
+            prepared = self.prepare(&mut sink) => prepared?,
+        };
+        let ended = self.stages(prepared, sink).await;
+        info!(clean = ended.is_ok(), "replication stopped");
+        ended
+    }
+
+    /// Finds out where to begin, settles it, and starts the dump.
+    async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<Prepared, PipelineError> {
+        let from = self.resume_from(sink).await?;
         let identity = self.identity()?;
         let checked = source::check(&self.connector.source, &identity).await?;
         let mut definitions = Definitions::new(self.connector.source.clone());
+        // Before the start is resolved, so that for `latest` they are older than every event.
         let known = definitions.read_all().await?;
         let resolved = checked.resolve(from).await?;
         let start = resolved.checkpoint.clone();
-        let facts = resolved.facts.clone();
-        let rules = Rules::compile(
-            &self.connector.filter,
-            facts.flavour,
-            facts.lower_case_table_names,
-        )?;
+        let settings = self.settings(&resolved, identity.server_id, &known.end)?;
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
         self.folder.save(&start)?;
         self.metrics.committed(&start);
+        let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
+        let live = resolved.stream(&budget).await?;
+        self.metrics.streaming();
+        let (file, position) = (&start.coordinates.file, start.coordinates.position);
+        info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
+        let assembler = Assembler::new(settings, start, change::Definitions::new(known.tables));
+        Ok(Prepared {
+            live,
+            budget,
+            assembler,
+            definitions,
+        })
+    }
 
-        let settings = change::Settings {
+    fn settings(
+        &self,
+        resolved: &source::Resolved,
+        server_id: u32,
+        end: &Coordinates,
+    ) -> Result<change::Settings, PipelineError> {
+        let facts = &resolved.facts;
+        Ok(change::Settings {
             origin: Arc::new(Origin {
                 connector: self.connector.name.as_str().into(),
                 flavour: facts.flavour,
                 server_uuid: facts.server_uuid,
                 server_id: facts.server_id,
             }),
-            server_id: identity.server_id,
-            rules,
+            server_id,
+            rules: Rules::compile(
+                &self.connector.filter,
+                facts.flavour,
+                facts.lower_case_table_names,
+            )?,
             skips_groups: resolved.skips_groups,
-            until: until(self.mode, &known.end),
+            until: until(self.mode, end),
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),
             idle_bytes_max: IDLE_BYTES_MAX,
-        };
-        let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
-        let live = resolved.stream(&budget).await?;
-        self.metrics.streaming();
-        let assembler = Assembler::new(settings, start, change::Definitions::new(known.tables));
-        self.stages(live, budget, assembler, definitions, sink)
-            .await
+        })
     }
 
     async fn stages<S: Sink + 'static>(
         &self,
-        live: Live,
-        budget: Budget,
-        assembler: Assembler,
-        definitions: Definitions,
+        prepared: Prepared,
         sink: S,
     ) -> Result<(), PipelineError> {
+        let Prepared {
+            live,
+            budget,
+            assembler,
+            definitions,
+        } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
         let (batch_tx, batch_rx) = mpsc::channel(BATCHES_MAX);
         let stop = self.stop.child_token();
