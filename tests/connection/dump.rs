@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use rowtap::mysql::{
-    Compression, Connection, Dump, DumpFlags, Options, Packets, TlsMode, TlsOptions, command,
-};
+use rowtap::mysql::{Connection, Dump, DumpFlags, Options, Packets, TlsMode, command};
 
-use super::{chain, options, tls_server};
+use super::{chain, options, tls_server, ways};
 use crate::support::{Flavour, Server};
 
 const EVENT_HEADER_BYTES: usize = 19;
@@ -83,28 +81,6 @@ fn event_bytes_around_a_value(server: &Server) -> usize {
         rest = &rest[size..];
     }
     largest - 100_000
-}
-
-/// Every way to the server: compressions, with TLS and without.
-fn ways(flavour: Flavour, server: &Server) -> Vec<Options> {
-    let compressions: &[Compression] = match flavour {
-        Flavour::MySql97 => &[Compression::None, Compression::Zlib, Compression::Zstd],
-        Flavour::MariaDb1011 => &[Compression::None, Compression::Zlib],
-    };
-    let mut ways = Vec::new();
-    for mode in [TlsMode::Disabled, TlsMode::Preferred] {
-        for compression in compressions {
-            ways.push(Options {
-                compression: *compression,
-                tls: TlsOptions {
-                    mode,
-                    ..TlsOptions::default()
-                },
-                ..options(server, "root", "")
-            });
-        }
-    }
-    ways
 }
 
 #[tokio::test]

@@ -56,9 +56,10 @@ fn options(server: &Server, user: &str, password: &str) -> Options {
 fn tls_server(flavour: Flavour) -> &'static (Certificates, Server) {
     static MYSQL: OnceLock<(Certificates, Server)> = OnceLock::new();
     static MARIADB: OnceLock<(Certificates, Server)> = OnceLock::new();
+    const LARGE: &str = "--max-allowed-packet=64M";
     let (cell, options) = match flavour {
-        Flavour::MySql97 => (&MYSQL, &[][..]),
-        Flavour::MariaDb1011 => (&MARIADB, &["--plugin-load-add=auth_ed25519"][..]),
+        Flavour::MySql97 => (&MYSQL, &[LARGE][..]),
+        Flavour::MariaDb1011 => (&MARIADB, &[LARGE, "--plugin-load-add=auth_ed25519"][..]),
     };
     cell.get_or_init(|| {
         let certificates = Certificates::new();
@@ -124,4 +125,28 @@ fn openssl(folder: &Path, arguments: &[&str]) {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "openssl {arguments:?}: {errors}");
+}
+
+/// Every way to a server: each compression that it knows, and TLS.
+fn ways(flavour: Flavour, server: &Server) -> Vec<Options> {
+    let (none, zlib) = (Compression::None, Compression::Zlib);
+    let mut ways = vec![
+        (TlsMode::Disabled, none),
+        (TlsMode::Disabled, zlib),
+        (TlsMode::Required, none),
+        (TlsMode::Required, zlib),
+    ];
+    if flavour == Flavour::MySql97 {
+        ways.push((TlsMode::Disabled, Compression::Zstd));
+    }
+    ways.into_iter()
+        .map(|(mode, compression)| Options {
+            compression,
+            tls: TlsOptions {
+                mode,
+                ..TlsOptions::default()
+            },
+            ..options(server, "root", "")
+        })
+        .collect()
 }
