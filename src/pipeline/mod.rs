@@ -4,7 +4,7 @@
 //! receive (task) ─chunks► decode (thread) ─batches► deliver (task) ─► encode (pool) ─blocks, in order► sink
 //! ```
 //!
-//! A failure ends the whole run; [`supervise`] starts it again from the checkpoint. Starting and recovering are the same
+//! A failure ends the whole run; `supervise` starts it again from the checkpoint. Starting and recovering are the same
 //! path, and nothing below this module waits and tries again by itself.
 
 mod connector;
