@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Block;
+
 /// Bytes that a block keeps for its next use; a batch that needed more gives the rest back.
 const KEPT_BYTES_MAX: usize = 4 << 20;
 
@@ -26,6 +28,16 @@ impl Records {
         self.records.clear();
         self.topics.clear();
         self.groups.clear();
+    }
+}
+
+impl Block for Records {
+    fn record_count(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    fn byte_count(&self) -> u64 {
+        self.arena.len() as u64
     }
 }
 
@@ -90,6 +102,16 @@ impl Lines {
         self.ddl.clear();
         self.row_count = 0;
         self.ddl_count = 0;
+    }
+}
+
+impl Block for Lines {
+    fn record_count(&self) -> u64 {
+        self.row_count + self.ddl_count
+    }
+
+    fn byte_count(&self) -> u64 {
+        self.bytes.len() as u64
     }
 }
 

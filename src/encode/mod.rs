@@ -18,7 +18,7 @@ pub trait Encode: Send + 'static {
     /// What is fixed per table: topic, key columns, column names as JSON.
     type Plan: Send + Sync + 'static;
     /// The encoded records; reused, so an encoder clears it first.
-    type Block: Default + Send + 'static;
+    type Block: Block;
 
     /// Encodes a whole batch; `plans` runs parallel to `batch.tables`.
     ///
@@ -31,4 +31,13 @@ pub trait Encode: Send + 'static {
         plans: &[Arc<Self::Plan>],
         block: &mut Self::Block,
     ) -> Result<(), EncodeError>;
+}
+
+/// What an encoder fills and a sink takes over.
+pub trait Block: Default + Send + 'static {
+    /// How many records it holds, tombstones and statements included.
+    fn record_count(&self) -> u64;
+
+    /// How many bytes they have.
+    fn byte_count(&self) -> u64;
 }

@@ -1,6 +1,7 @@
 //! The counters of one connector.
 
 use std::error::Error;
+use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
@@ -88,7 +89,7 @@ pub struct Connector {
     records_delivered: AtomicU64,
     checkpoints: AtomicU64,
     runs: AtomicU64,
-    bytes_in_flight: AtomicU64,
+    in_flight: Mutex<Option<Gauge>>,
     state: AtomicU8,
     source_time_us: AtomicI64,
     caught_up_us: AtomicI64,
@@ -97,6 +98,15 @@ pub struct Connector {
     durable: Mutex<Option<Checkpoint>>,
     trouble: Mutex<Option<Trouble>>,
     tls: Mutex<Option<String>>,
+}
+
+/// A number that is asked for when a page shows it.
+struct Gauge(Box<dyn Fn() -> u64 + Send>);
+
+impl fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gauge")
+    }
 }
 
 /// A [`Ledger`] that many threads add to.
@@ -128,7 +138,7 @@ impl Connector {
             records_delivered: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
             runs: AtomicU64::new(0),
-            bytes_in_flight: AtomicU64::new(0),
+            in_flight: Mutex::new(None),
             state: AtomicU8::new(0),
             source_time_us: AtomicI64::new(NEVER),
             caught_up_us: AtomicI64::new(NEVER),
@@ -205,15 +215,10 @@ impl Connector {
         add(&self.bytes_received, bytes);
     }
 
-    /// Adds a block that an encoder finished.
-    pub fn encoded(&self, records: u64, bytes: u64) {
+    /// Adds a block that the target took over; what it took over before a commit is delivered with it.
+    pub fn written(&self, records: u64, bytes: u64) {
         add(&self.records, records);
         add(&self.bytes_encoded, bytes);
-    }
-
-    /// Adds records that the target has acknowledged or made durable.
-    pub fn delivered(&self, records: u64) {
-        add(&self.records_delivered, records);
     }
 
     /// Notes a boundary up to which groups were read, and when the last of them was committed on the source.
@@ -232,12 +237,14 @@ impl Connector {
     pub fn committed(&self, checkpoint: &Checkpoint) {
         *locked(&self.durable) = Some(checkpoint.clone());
         self.saved_us.store(now_us(), Ordering::Relaxed);
+        self.records_delivered
+            .store(value(&self.records), Ordering::Relaxed);
         add(&self.checkpoints, 1);
     }
 
-    /// Sets how many bytes are between the source and the target's acknowledgement.
-    pub fn in_flight(&self, bytes: u64) {
-        self.bytes_in_flight.store(bytes, Ordering::Relaxed);
+    /// Sets how to tell how many bytes are between the source and the target's acknowledgement.
+    pub fn in_flight(&self, bytes: impl Fn() -> u64 + Send + 'static) {
+        *locked(&self.in_flight) = Some(Gauge(Box::new(bytes)));
     }
 
     /// Notes how the connection to the source is encrypted: the TLS version, `None` for plaintext.
@@ -292,7 +299,9 @@ impl Connector {
             records_delivered: value(&self.records_delivered),
             checkpoints: value(&self.checkpoints),
             connections: value(&self.runs),
-            bytes_in_flight: value(&self.bytes_in_flight),
+            bytes_in_flight: locked(&self.in_flight)
+                .as_ref()
+                .map_or(0, |Gauge(bytes)| bytes()),
             behind: self.behind(state, settled, now_us),
             checkpoint_age: since(self.saved_us.load(Ordering::Relaxed), now_us),
             read,

@@ -62,9 +62,12 @@ impl Collector for Page {
             ("encoded", "Bytes of records", Some(Unit::Bytes), |all| {
                 all.bytes_encoded
             }),
-            ("records", "Records that were encoded", None, |all| {
-                all.records
-            }),
+            (
+                "records",
+                "Records that the target took over",
+                None,
+                |all| all.records,
+            ),
             (
                 "delivered",
                 "Records that the target has kept",
@@ -248,9 +251,10 @@ mod tests {
             });
         }
         shop.received(4096);
-        shop.encoded(5, 1000);
-        shop.delivered(4);
-        shop.in_flight(77);
+        shop.written(4, 900);
+        shop.committed(&checkpoint(900));
+        shop.written(1, 100);
+        shop.in_flight(|| 77);
         shop.streaming();
         shop.streaming();
         let lines = lines(&counters);

@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::PipelineError;
 use crate::change::{Batch, Checkpoint, Ledger};
-use crate::encode::{Encode, EncodeError};
+use crate::encode::{Block as _, Encode, EncodeError};
 use crate::fault::{Fault, planted};
 use crate::metrics;
 use crate::row::Table;
@@ -191,7 +191,9 @@ impl<S: Sink + 'static> Deliver<S> {
             result,
         } = encoded;
         result?;
+        let (records, bytes) = (lane.block.record_count(), lane.block.byte_count());
         let wanted = self.sink.write(&mut lane.block).await?;
+        self.metrics.written(records, bytes);
         self.lanes.push(lane);
         self.metrics.settled(&ledger);
         self.inside_group = end.is_none();

@@ -133,9 +133,11 @@ impl Context<'_> {
         let (batch_tx, batch_rx) = mpsc::channel(BATCHES_MAX);
         let stop = self.stop.child_token();
         let mut stages = JoinSet::new();
+        self.metrics.in_flight(move || {
+            u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
+        });
         stages.spawn(receive(
             live,
-            budget,
             chunk_tx,
             stop.clone(),
             Arc::clone(self.metrics),
@@ -202,7 +204,6 @@ impl Context<'_> {
 /// The receive stage: chunks from the source until it ends, fails or is stopped.
 async fn receive(
     mut live: Live,
-    budget: Budget,
     chunks: mpsc::Sender<Chunk>,
     stop: CancellationToken,
     metrics: Arc<metrics::Connector>,
@@ -215,7 +216,6 @@ async fn receive(
         };
         let Some(chunk) = chunk else { return Ok(()) };
         metrics.received(chunk.buffer.len() as u64);
-        metrics.in_flight(u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64));
         if chunks.send(chunk).await.is_err() {
             return Err(PipelineError::Closed);
         }
