@@ -191,6 +191,10 @@ impl Assembler {
                 return Ok(Step::Reached);
             }
             let Some(mut incoming) = self.incoming.take() else {
+                // The source would make the batch wait.
+                if self.drained && self.builder.has_items() {
+                    return Ok(Step::Batch(Box::new(self.leave())));
+                }
                 return Ok(Step::NeedEvent);
             };
             let step = self.take_chunk(&mut incoming)?;
@@ -202,12 +206,6 @@ impl Assembler {
             }
             if let Some(step) = step {
                 return Ok(step);
-            }
-            if used_up && self.apply.is_none() {
-                if self.drained && self.builder.has_items() {
-                    return Ok(Step::Batch(Box::new(self.leave())));
-                }
-                return Ok(Step::NeedEvent);
             }
         }
     }
