@@ -86,6 +86,9 @@ pub enum SinkError {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
+    /// The system has no thread left for the sink.
+    #[error("cannot start a thread, raise the limit of the user that runs rowtap")]
+    Thread(#[source] io::Error),
     /// No broker answered.
     #[error(
         "no answer from Kafka at {servers} within {wait_max:?} ({reason}), check bootstrap_servers and that it runs"
@@ -219,7 +222,8 @@ impl SinkError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io { source, .. } => is_full(source),
-            Self::KafkaUnreachable { .. }
+            Self::Thread(_)
+            | Self::KafkaUnreachable { .. }
             | Self::KafkaStalled { .. }
             | Self::KafkaTransient { .. }
             | Self::TopicNotReady { .. } => true,
@@ -257,7 +261,8 @@ impl SinkError {
             | Self::KafkaTooLarge { .. }
             | Self::TopicNotCreated { .. } => 69,
             Self::Io { .. } | Self::Sync { .. } | Self::Output(_) => 73,
-            Self::KafkaUnreachable { .. }
+            Self::Thread(_)
+            | Self::KafkaUnreachable { .. }
             | Self::KafkaStalled { .. }
             | Self::KafkaTransient { .. }
             | Self::TopicNotReady { .. } => 75,

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -27,6 +27,7 @@ pub(super) struct Failure {
 /// What a broker, or the way to it, said last.
 #[derive(Clone, Debug)]
 pub(super) struct Heard {
+    pub(super) at: Instant,
     pub(super) code: RDKafkaErrorCode,
     pub(super) reason: String,
 }
@@ -48,7 +49,10 @@ pub(super) enum Trouble {
     /// A record failed for good.
     Failed(Failure),
     /// Nothing was acknowledged for the whole time.
-    Stalled,
+    Stalled {
+        /// When waiting began.
+        since: Instant,
+    },
 }
 
 impl Context {
@@ -83,6 +87,7 @@ impl Context {
     pub(super) async fn reach(&self, goal: u64, stall_max: Duration) -> Result<(), Trouble> {
         loop {
             let before = self.acknowledged();
+            let since = Instant::now();
             // Either the polling thread sees the goal or this thread sees the counter: each writes, then reads the
             // other's.
             self.wanted.store(goal, Ordering::SeqCst);
@@ -94,7 +99,7 @@ impl Context {
             }
             let waited = tokio::time::timeout(stall_max, self.progress.notified()).await;
             if waited.is_err() && self.acknowledged() == before && self.failure().is_none() {
-                return Err(Trouble::Stalled);
+                return Err(Trouble::Stalled { since });
             }
         }
     }
@@ -126,6 +131,7 @@ impl ClientContext for Context {
         // That all brokers are down says less than why the last one is.
         if code != RDKafkaErrorCode::AllBrokersDown || heard.is_none() {
             *heard = Some(Heard {
+                at: Instant::now(),
                 code,
                 reason: reason.to_owned(),
             });

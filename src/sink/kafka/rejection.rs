@@ -211,6 +211,7 @@ mod tests {
     #[test]
     fn silence_after_a_refusal_is_a_refusal() {
         let heard = Heard {
+            at: std::time::Instant::now(),
             code: Code::Authentication,
             reason: "SASL authentication failed".to_owned(),
         };
