@@ -22,6 +22,8 @@ pub(super) const TOPIC_CHARS_MAX: usize = 249;
 const RECORD_BYTES_MAX: u32 = 1_000_000_000;
 /// As much as librdkafka allows: the sink counts its queue itself, so that one large record can pass alone.
 const LIBRARY_QUEUE_KBYTES: u32 = 2_147_483_647;
+/// Large enough for throughput; the copies in flight, five a broker, are this large each.
+const BATCH_BYTES: u32 = 256 << 10;
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
 
 /// The `[sink]` section with `type = "kafka"`.
@@ -241,6 +243,7 @@ impl Options {
         let defaults = [
             ("client.id", "rowtap".to_owned()),
             ("message.max.bytes", RECORD_BYTES_MAX.to_string()),
+            ("batch.size", BATCH_BYTES.to_string()),
             ("socket.keepalive.enable", "true".to_owned()),
             (
                 "reconnect.backoff.max.ms",
