@@ -4,6 +4,7 @@
 //! it passes its rules and whichever database that part is moved to. A value is used by one table only.
 
 use mysql::prelude::Queryable;
+use rowtap::filter::Rules;
 
 use crate::support::{Flavour, Server};
 
@@ -12,6 +13,11 @@ const DATABASES: [&str; 16] = [
     "copy", "foo", "foo1", "tmp_1",
 ];
 const TABLES: [&str; 6] = ["t", "T", "orders", "tmp_1", "b.c", "c"];
+/// Databases that come and go: rules may name them too.
+const PASSING_DATABASES: [&str; 9] = [
+    "nowhere", "shop9", "foo9", "a_b", "axb", "copy9", "tmp_2", "ét9", "x.y",
+];
+const CREATE_DATABASE: &str = "CREATE DATABASE IF NOT EXISTS ";
 /// Values of a table begin at its number times this.
 const VALUES_PER_TABLE: usize = 100;
 
@@ -122,8 +128,10 @@ fn definitions(run: &mut impl FnMut(&str), flavour: Flavour) {
         run("ALTER TABLE orders COMMENT = 'from within'");
         run("DROP TABLE IF EXISTS made");
     }
-    run("CREATE DATABASE IF NOT EXISTS made");
-    run("DROP DATABASE IF EXISTS made");
+    for database in PASSING_DATABASES {
+        run(&format!("{CREATE_DATABASE}`{database}`"));
+        run(&format!("DROP DATABASE IF EXISTS `{database}`"));
+    }
     if flavour == Flavour::MariaDb1011 {
         run(
             "SET STATEMENT max_statement_time = 60 FOR ALTER TABLE shop.t COMMENT = 'with a setting'",
@@ -137,6 +145,35 @@ pub fn assert_empty(server: &Server) {
         let count = server.query_one(&format!("SELECT COUNT(*) FROM `{database}`.`{table}`"));
         assert_eq!(count.as_deref(), Some("0"), "rows in {database}.{table}");
     }
+}
+
+/// The databases of [`PASSING_DATABASES`] whose statements are in a server's binary log.
+pub fn databases_passed(server: &Server, (file, position): &(String, u64)) -> Vec<&'static str> {
+    let events = server.query_text(&format!("SHOW BINLOG EVENTS IN '{file}' FROM {position}"));
+    let created: Vec<String> = events
+        .into_iter()
+        .filter_map(|event| event.into_iter().nth(5).flatten())
+        .filter_map(|info| {
+            Some(
+                info.strip_prefix(CREATE_DATABASE)?
+                    .split('`')
+                    .nth(1)?
+                    .to_owned(),
+            )
+        })
+        .collect();
+    let passed = PASSING_DATABASES.into_iter();
+    passed
+        .filter(|name| created.iter().any(|made| made == name))
+        .collect()
+}
+
+/// The databases of [`PASSING_DATABASES`] whose statements these rules keep.
+pub fn databases_kept(rules: &Rules) -> Vec<&'static str> {
+    let databases = PASSING_DATABASES.into_iter();
+    databases
+        .filter(|database| rules.database(database).keep)
+        .collect()
 }
 
 /// The row changes in a server's binary log from this position of this file on, decoded by the server's own program.
