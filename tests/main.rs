@@ -12,6 +12,7 @@ mod support;
 
 mod connection;
 mod filters;
+mod recorded;
 mod servers;
 mod sinks;
 mod source;

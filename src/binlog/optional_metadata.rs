@@ -16,7 +16,7 @@
 //! | 12 visibility | a bit a column, most significant first |
 //! | 13 dimensions | a number a VECTOR column |
 //!
-//! Numbers, names and labels' lengths are length-encoded. MariaDB counts GEOMETRY among text columns.
+//! Numbers, names and labels' lengths are length-encoded. Among text columns MariaDB counts GEOMETRY, MySQL counts VECTOR.
 
 use super::BinlogError;
 use super::column_map::{ColumnMap, kind};
@@ -228,6 +228,7 @@ fn is_text(column: &ColumnMap, flavour: Flavour) -> bool {
         | kind::VAR_STRING
         | kind::STRING => !column.array,
         kind::GEOMETRY => flavour == Flavour::MariaDb,
+        kind::VECTOR => flavour == Flavour::MySql,
         _ => false,
     }
 }

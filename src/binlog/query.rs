@@ -128,6 +128,8 @@ impl<'a> Query<'a> {
             18 => skip(cursor, 2, "default_collation_for_utf8mb4")?,
             19 => skip(cursor, 1, "sql_require_primary_key")?,
             20 => skip(cursor, 1, "default_table_encryption")?,
+            // Seen with MySQL 9.7, on statements that change rows.
+            21 => skip(cursor, 1, "the status variable 21")?,
             130 => {
                 let flags = cursor.u8("the flags of a two-phase ALTER")?;
                 if flags & ALTER_ENDS != 0 {

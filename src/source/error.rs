@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::files::FileError;
 use crate::binlog::{BinlogError, Coordinates};
 use crate::mysql::ConnectionError;
 
@@ -34,6 +35,9 @@ impl Class {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
+    /// A binlog file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The connection could not be made, or broke.
     #[error("no connection to the source")]
     Connection(#[from] ConnectionError),
@@ -315,6 +319,8 @@ impl SourceError {
             | Self::Diverged { .. }
             | Self::Broken { .. } => Class::Data,
             Self::Connection(source) | Self::Statement { source, .. } => connection_class(source),
+            Self::File(FileError::Io { .. }) => Class::Refused,
+            Self::File(_) => Class::Data,
             Self::BinlogOff
             | Self::BinlogFormat { .. }
             | Self::MissingGrants { .. }
