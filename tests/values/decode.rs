@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use rowtap::encode::{Encode, Lines};
 use rowtap::mysql;
 use rowtap::row::{Column, ColumnFacts, ColumnType, RowError, Table, TableName, count_rows};
 
-use crate::support::{Flavour, Server};
+use crate::support::Flavour;
 
 /// The cells of an image by their column's name, each as the JSON text that a record holds.
 pub type Image = HashMap<String, String>;
@@ -21,27 +22,29 @@ pub type Image = HashMap<String, String>;
 #[derive(Debug)]
 pub struct Change {
     pub table: String,
+    /// The members `before` and `after` as the record has them.
+    pub text: String,
     pub before: Option<Image>,
     pub after: Option<Image>,
 }
 
 /// Every row change of a database in a binlog file, in order; nothing of it may be refused.
-pub fn changes(server: &Server, file: &str, database: &str) -> Vec<Change> {
-    let (changes, refused) = decode(server, file, database);
+pub fn changes(path: &Path, flavour: Flavour, database: &str) -> Vec<Change> {
+    let (changes, refused) = decode(path, flavour, database);
     assert_eq!(refused, Vec::new());
     changes
 }
 
 /// What is refused of a database in a binlog file: the table and why.
-pub fn refused(server: &Server, file: &str, database: &str) -> Vec<(String, String)> {
-    decode(server, file, database).1
+pub fn refused(path: &Path, flavour: Flavour, database: &str) -> Vec<(String, String)> {
+    decode(path, flavour, database).1
 }
 
-fn decode(server: &Server, file: &str, database: &str) -> (Vec<Change>, Vec<(String, String)>) {
-    let bytes = Bytes::from(fs::read(server.binlog_path(file)).expect("a binlog file"));
+fn decode(path: &Path, flavour: Flavour, database: &str) -> (Vec<Change>, Vec<(String, String)>) {
+    let bytes = Bytes::from(fs::read(path).expect("a binlog file"));
     let mut decoder = Decoder {
-        framer: Framer::new(Coordinates::new(file, 4)),
-        flavour: match server.flavour() {
+        framer: Framer::new(Coordinates::new("recorded.000001", 4)),
+        flavour: match flavour {
             Flavour::MySql97 => mysql::Flavour::MySql,
             Flavour::MariaDb1011 => mysql::Flavour::MariaDb,
         },
@@ -149,6 +152,7 @@ impl Decoder<'_> {
                 (shown != "null").then(|| members(shown))
             };
             self.changes.push(Change {
+                text: format!("{} -> {}", event["before"], event["after"]),
                 table: table.name.table.to_string(),
                 before: image("before"),
                 after: image("after"),

@@ -3,6 +3,7 @@
 mod cases;
 mod charsets;
 mod decode;
+mod golden;
 mod shown;
 mod tables;
 mod words;
@@ -120,7 +121,11 @@ impl Bench {
     fn changes(&mut self) -> Vec<Change> {
         let (file, _) = self.server.coordinates();
         self.run("FLUSH BINARY LOGS");
-        decode::changes(&self.server, &file, DATABASE)
+        decode::changes(
+            &self.server.binlog_path(&file),
+            self.server.flavour(),
+            DATABASE,
+        )
     }
 
     /// Compares the cells that an image holds with what the server shows, and counts them.

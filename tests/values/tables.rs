@@ -52,7 +52,7 @@ fn check_refused(flavour: Flavour, statements: &[&str], expected: &[(&str, &str)
         bench.run(statement);
     }
     let (file, _) = bench.server.coordinates();
-    let refused = decode::refused(&bench.server, &file, DATABASE);
+    let refused = decode::refused(&bench.server.binlog_path(&file), flavour, DATABASE);
     let tables: Vec<_> = refused.iter().map(|(table, _)| table.as_str()).collect();
     assert_eq!(
         tables,

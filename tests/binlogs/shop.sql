@@ -1,0 +1,25 @@
+-- What tests/binlogs/shop-*.binlog were recorded from.
+CREATE DATABASE shop CHARACTER SET utf8mb4;
+USE shop;
+SET SESSION sql_mode = '', time_zone = '+00:00';
+CREATE TABLE customers (id INT UNSIGNED PRIMARY KEY, name VARCHAR(60), born DATE, note TEXT CHARACTER SET latin1);
+CREATE TABLE orders (number BIGINT PRIMARY KEY, customer INT UNSIGNED, total DECIMAL(10,2), placed DATETIME(3), paid TIMESTAMP(6) NULL, state ENUM('new', 'sent', 'done'), flags SET('gift', 'fast', 'fragile'));
+CREATE TABLE parts (maker CHAR(3), part SMALLINT, weight FLOAT, size DOUBLE, code BINARY(6), picture BLOB, bits BIT(12), since YEAR, duration TIME(2), PRIMARY KEY (maker, part));
+CREATE TABLE visits (page VARCHAR(20), place POINT, small TINYINT, middle MEDIUMINT);
+-- MySql97 CREATE TABLE settings (id INT PRIMARY KEY, value JSON, meaning VECTOR(2));
+-- MariaDb1011 CREATE TABLE settings (id UUID PRIMARY KEY, value JSON, address INET6);
+INSERT INTO customers VALUES (1, 'Zoë "Z" O''Hara\\', '1980-02-29', 'crème brûlée'), (4294967295, NULL, '0000-00-00', NULL), (7, '', '2015-00-21', '');
+INSERT INTO orders VALUES (-9223372036854775808, 1, -0.05, '2024-02-29 23:59:59.999', '2024-02-29 23:59:59.000001', 'sent', 'gift,fragile');
+INSERT INTO orders VALUES (1, 7, 99999999.99, '0000-00-00 00:00:00', '0000-00-00 00:00:00', 'lost', ''), (2, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO parts VALUES ('ab', -32768, 0.1, 1e300, x'4200', x'00ff', b'101', 0, '-00:00:00.01'), ('ü', 5, 16777217, -0.1, x'', x'', b'111111111111', 2155, '838:59:59');
+INSERT INTO visits VALUES ('start', ST_GeomFromText('POINT(1.5 -2)'), -128, -8388608), ('start', NULL, 127, 8388607), ('start', NULL, 127, 8388607);
+-- MySql97 INSERT INTO settings VALUES (1, '{"b": [1, 2.50, true, null], "a": {"deep": "\\u00e9"}}', STRING_TO_VECTOR('[1,-0.5]')), (2, JSON_ARRAY(CAST(1.10 AS DECIMAL(5,2)), DATE'2024-01-01', x'cafe'), NULL);
+-- MariaDb1011 INSERT INTO settings VALUES ('123e4567-e89b-12d3-a456-426614174000', '{"b": [1,  2]}', '2001:db8::1'), ('00000000-0000-0000-0000-000000000001', '[]', NULL);
+UPDATE customers SET name = 'Zoe', note = NULL WHERE id = 1;
+UPDATE orders SET number = 3 WHERE number = 2;
+SET SESSION binlog_row_image = MINIMAL;
+UPDATE parts SET weight = 2.5 WHERE maker = 'ab';
+UPDATE visits SET page = 'end' WHERE small = 127;
+DELETE FROM customers WHERE id = 7;
+SET SESSION binlog_row_image = FULL;
+DELETE FROM visits;
