@@ -119,9 +119,6 @@ pub enum BinlogError {
         /// What it should have been.
         expected: &'static str,
     },
-    /// The binlog is encrypted, which a file's reader cannot undo.
-    #[error("the binlog is encrypted from here on, read it from the server instead")]
-    Encrypted,
 }
 
 impl BinlogError {

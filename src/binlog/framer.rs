@@ -12,7 +12,6 @@ use super::event::FLAG_IN_USE;
 use super::format_description::CHECKSUM_BYTES;
 use super::place::{self, Heartbeat};
 use super::{BinlogError, Coordinates, EventKind, FormatDescription, Header};
-use crate::mysql::Flavour;
 
 /// Position of the first event of a file, behind the magic.
 pub const FIRST_POSITION: u64 = 4;
@@ -33,10 +32,8 @@ enum Stage {
     Start,
     /// A rotate named the file, its format description is to come.
     Announced,
-    /// The format description came, nothing behind it yet.
+    /// The format description came.
     Described,
-    /// Events of the file came.
-    Within,
 }
 
 /// One event: its header, and where in the file and in its bytes it lies.
@@ -102,7 +99,6 @@ impl Framer {
             EventKind::Rotate => self.rotate(header, event),
             EventKind::FormatDescription => self.format_description(header, event),
             EventKind::Heartbeat | EventKind::HeartbeatV2 => self.heartbeat(header, event),
-            EventKind::StartEncryption => Err(BinlogError::Encrypted),
             _ => self.ordinary(header, event),
         }
     }
@@ -114,7 +110,6 @@ impl Framer {
         }
         let frame = self.placed(header, body)?;
         self.next.position = frame.end;
-        self.stage = Stage::Within;
         Ok(frame)
     }
 
@@ -146,9 +141,7 @@ impl Framer {
         let right = match self.stage {
             Stage::Start => self.skips || self.next.file.is_empty(),
             Stage::Announced => false,
-            Stage::Described | Stage::Within => {
-                target.file != self.next.file && target.position == FIRST_POSITION
-            }
+            Stage::Described => target.file != self.next.file && target.position == FIRST_POSITION,
         };
         if right {
             Ok(())
@@ -224,7 +217,7 @@ impl Framer {
 
     fn placed(&self, header: Header, body: Range<usize>) -> Result<Frame, BinlogError> {
         self.known_file()?;
-        if matches!(self.stage, Stage::Start | Stage::Announced) {
+        if self.stage != Stage::Described {
             return Err(BinlogError::NoFormat);
         }
         self.placed_anywhere(header, body)
@@ -275,17 +268,10 @@ impl Framer {
     fn may_skip_to(&self, position: u64) -> bool {
         // A backward position looks like a step of almost 4 GiB.
         const STEP_MAX: u64 = 1 << 31;
-        // MariaDB decrypts its binlog for a replica and leaves out the event that says so: 36 bytes and a checksum.
-        const START_ENCRYPTION: u64 = 36;
         match position.checked_sub(self.next.position) {
             None => false,
             Some(0) => true,
-            Some(step) if self.skips => step < STEP_MAX,
-            Some(step) => {
-                self.format.flavour() == Flavour::MariaDb
-                    && self.stage == Stage::Described
-                    && step == START_ENCRYPTION + self.format.checksum_bytes() as u64
-            }
+            Some(step) => self.skips && step < STEP_MAX,
         }
     }
 

@@ -110,7 +110,10 @@ impl GtidSet {
             let server_id = cursor.u32("a GTID's server")?;
             domains.insert(domain, (server_id, cursor.u64("a GTID's sequence number")?));
         }
-        cursor.nothing_left("the GTID list")?;
+        // An empty list is filled up by two zeros.
+        if count > 0 {
+            cursor.nothing_left("the GTID list")?;
+        }
         Ok(Self::MariaDb(domains))
     }
 }

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::{Budget, Chunk, EventSource, SourceError};
-use crate::binlog::{Coordinates, FIRST_POSITION, Header};
+use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
 
 const MAGIC: [u8; 4] = *b"\xfebin";
 const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";
@@ -49,7 +49,7 @@ pub enum FileError {
         /// Its first bytes, in hexadecimal.
         found: String,
     },
-    /// The server encrypted the file.
+    /// The server encrypted the file: MySQL all of it, MariaDB what stands behind its second event.
     #[error("{path} is encrypted, read it from the server instead")]
     Encrypted {
         /// The file.
@@ -236,7 +236,7 @@ impl Splitter {
     fn one_event(&mut self, input: &mut File) -> Result<Option<Chunk>, FileError> {
         let mut bytes = Vec::new();
         let at_end = self.read(input, &mut bytes, Header::LEN)?;
-        let Some(size) = self.size_of(&bytes, self.position)? else {
+        let Some(size) = self.size_of(&bytes)? else {
             return self.end(&bytes, at_end);
         };
         let at_end = self.read(input, &mut bytes, size)?;
@@ -246,7 +246,7 @@ impl Splitter {
     fn chunk_of(&mut self, input: &mut File) -> Result<Option<Chunk>, FileError> {
         let mut bytes = std::mem::take(&mut self.carried);
         let mut at_end = self.read(input, &mut bytes, CHUNK_BYTES)?;
-        if let Some(size) = self.size_of(&bytes, self.position)?
+        if let Some(size) = self.size_of(&bytes)?
             && size > bytes.len()
         {
             at_end = self.read(input, &mut bytes, size)?;
@@ -265,18 +265,20 @@ impl Splitter {
         Ok(bytes.len() < count)
     }
 
-    /// The size of the event at the front of `bytes`, if its header is there.
-    fn size_of(&self, bytes: &[u8], position: u64) -> Result<Option<usize>, FileError> {
-        let Some((_, rest)) = bytes.split_at_checked(9) else {
+    /// The size of the event at the front of `bytes`, if enough of its header is there.
+    fn size_of(&self, bytes: &[u8]) -> Result<Option<usize>, FileError> {
+        let Some([_, _, _, _, kind, _, _, _, _, size @ ..]) = bytes.first_chunk::<13>() else {
             return Ok(None);
         };
-        let Some((size, _)) = rest.split_first_chunk::<4>() else {
-            return Ok(None);
-        };
+        if EventKind::from_number(*kind) == EventKind::StartEncryption {
+            return Err(FileError::Encrypted {
+                path: self.path.clone(),
+            });
+        }
         let found = u32::from_le_bytes(*size);
         if (found as usize) < Header::LEN || found > self.event_bytes_max {
             return Err(FileError::EventSize {
-                at: Coordinates::new(Arc::clone(&self.name), position),
+                at: self.here(),
                 found,
                 max: self.event_bytes_max,
             });
@@ -290,7 +292,7 @@ impl Splitter {
         let mut begin = 0;
         loop {
             let rest = bytes.get(begin..).unwrap_or_default();
-            let size = match self.size_of(rest, self.position) {
+            let size = match self.size_of(rest) {
                 // What stands before it goes out first; the next read meets it again.
                 Err(_) if begin > 0 => None,
                 size => size?,
@@ -326,12 +328,16 @@ impl Splitter {
         if bytes.is_empty() {
             return Ok(None);
         }
-        let expected = self.size_of(bytes, self.position)?.unwrap_or(Header::LEN);
+        let expected = self.size_of(bytes)?.unwrap_or(Header::LEN);
         Err(FileError::Torn {
-            at: Coordinates::new(Arc::clone(&self.name), self.position),
+            at: self.here(),
             expected: expected as u64,
             found: bytes.len() as u64,
         })
+    }
+
+    fn here(&self) -> Coordinates {
+        Coordinates::new(Arc::clone(&self.name), self.position)
     }
 
     fn io(&self, source: io::Error) -> FileError {

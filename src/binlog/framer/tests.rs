@@ -182,19 +182,6 @@ fn events_without_a_position_are_counted() {
 }
 
 #[test]
-fn the_decrypted_stream_of_mariadb_lacks_one_event_behind_the_format_description() {
-    let (mut framer, mut position) = described(MARIADB, 1);
-    position += 40;
-    let list = Event::new(EventKind::MariaDbGtidList, [0; 4]);
-    let frame = framer.frame(&list.clone().at(&mut position)).unwrap();
-    assert_eq!(frame.end, position);
-    position += 40;
-    refused(&mut framer, &list.at(&mut position));
-    let (mut framer, position) = described(MYSQL, 1);
-    refused(&mut framer, &xid().at(&mut (position + 40)));
-}
-
-#[test]
 fn a_source_that_skips_may_jump_forward_between_groups_only() {
     let begin = || {
         let mut framer = Framer::skipping();
@@ -250,13 +237,6 @@ fn nothing_is_read_before_the_format_description_and_the_name_of_the_file() {
     let mut framer = Framer::skipping();
     let format = Event::format(MYSQL, 1).at(&mut 4);
     assert_eq!(refused(&mut framer, &format), BinlogError::NoFile);
-}
-
-#[test]
-fn an_encrypted_file_is_refused() {
-    let (mut framer, mut position) = described(MARIADB, 1);
-    let event = Event::new(EventKind::StartEncryption, [1; 17]).at(&mut position);
-    assert_eq!(refused(&mut framer, &event), BinlogError::Encrypted);
 }
 
 #[test]
