@@ -217,7 +217,8 @@ async fn receive(
         let Some(chunk) = chunk else { return Ok(()) };
         metrics.received(chunk.buffer.len() as u64);
         if chunks.send(chunk).await.is_err() {
-            return Err(PipelineError::Closed);
+            // The decoder has reached its goal, or says itself why it ended.
+            return Ok(());
         }
     }
 }
