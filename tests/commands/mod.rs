@@ -1,0 +1,10 @@
+//! The program as a person meets it: its exit codes and last words, its signals, and its status.
+//!
+//! Threatens whoever relies on an exit code, and whoever has to find out from one line what to mend.
+
+mod endings;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod process;
+mod refusals;
+mod status;
