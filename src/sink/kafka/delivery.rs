@@ -108,6 +108,10 @@ impl Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
+            // That the guarantee against gaps is experimental is known, and nobody can act on it.
+            RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("gapless") => {
+                debug!(target: "librdkafka", facility, "{message}");
+            }
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
