@@ -257,3 +257,77 @@ impl Metadata<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(types: &[u8], metadata: &[u8]) -> Result<ColumnMap, BinlogError> {
+        columns(types, metadata, &[1]).map(|mut columns| columns.remove(0))
+    }
+
+    #[test]
+    fn metadata_is_unpacked_by_type() {
+        let check = |wire: u8, metadata: &[u8], kind: u8, expected: u16| {
+            let column = one(&[wire], metadata).unwrap();
+            assert_eq!((column.kind, column.metadata), (kind, expected));
+            assert!(column.nullable && !column.array);
+            for length in 0..metadata.len() {
+                assert!(one(&[wire], &metadata[..length]).is_err());
+            }
+            assert!(one(&[wire], &[metadata, &[0]].concat()).is_err());
+        };
+        check(kind::LONG, &[], kind::LONG, 0);
+        check(kind::VARCHAR, &[0x2c, 0x01], kind::VARCHAR, 300);
+        check(kind::BIT, &[5, 1], kind::BIT, 13);
+        check(kind::BIT, &[0, 8], kind::BIT, 64);
+        check(kind::NEWDECIMAL, &[65, 30], kind::NEWDECIMAL, 65 << 8 | 30);
+        check(kind::STRING, &[254, 80], kind::STRING, 80);
+        check(kind::STRING, &[0xce, 0xfc], kind::STRING, 1020);
+        check(kind::STRING, &[247, 2], kind::ENUM, 2);
+        check(kind::STRING, &[248, 8], kind::SET, 8);
+        check(kind::BLOB, &[4], kind::BLOB, 4);
+        check(kind::TIME2, &[6], kind::TIME2, 6);
+    }
+
+    #[test]
+    fn metadata_that_a_type_cannot_have_is_refused() {
+        let check = |wire: u8, metadata: &[u8]| {
+            let error = one(&[wire], metadata).unwrap_err();
+            let is_metadata = matches!(error, BinlogError::ColumnMetadata { column: 0, .. });
+            assert!(is_metadata, "{error}");
+        };
+        check(kind::FLOAT, &[8]);
+        check(kind::DOUBLE, &[4]);
+        check(kind::BIT, &[0, 0]);
+        check(kind::BIT, &[1, 8]);
+        check(kind::BIT, &[8, 1]);
+        check(kind::NEWDECIMAL, &[5, 6]);
+        check(kind::NEWDECIMAL, &[66, 0]);
+        check(kind::NEWDECIMAL, &[0, 0]);
+        check(kind::TIMESTAMP2, &[7]);
+        check(kind::JSON, &[0]);
+        check(kind::BLOB, &[5]);
+        check(kind::STRING, &[247, 3]);
+        check(kind::STRING, &[248, 5]);
+        check(kind::STRING, &[15, 5]);
+    }
+
+    #[test]
+    fn a_type_that_is_unknown_is_refused_by_its_number() {
+        let error = columns(&[kind::LONG, 200], &[], &[0]).unwrap_err();
+        let expected = BinlogError::ColumnType {
+            column: 1,
+            kind: 200,
+        };
+        assert_eq!(error, expected);
+        assert!(one(&[kind::TYPED_ARRAY], &[kind::TYPED_ARRAY]).is_err());
+    }
+
+    #[test]
+    fn an_array_has_the_metadata_of_its_elements() {
+        let column = one(&[kind::TYPED_ARRAY], &[kind::VARCHAR, 7, 0]).unwrap();
+        assert_eq!((column.kind, column.metadata), (kind::VARCHAR, 7));
+        assert!(column.array);
+    }
+}

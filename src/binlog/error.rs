@@ -1,9 +1,10 @@
 //! Why binlog bytes could not be read.
 //!
-//! The readers of event bodies know neither file nor position, so a [`BinlogError`] carries only what was expected and
-//! what was found. Whoever holds the frame adds the rest with [`BinlogError::at`]; nothing is reported without it.
+//! The readers of event bodies know neither file nor position, so a [`BinlogError`] says only what was expected and what was
+//! found. Whoever holds the framer adds the rest as the error's cause: after an error [`super::Framer::next`] is where the
+//! refused event begins.
 
-use super::{Coordinates, EventKind};
+use super::Coordinates;
 
 /// What is wrong with an event's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -119,28 +120,4 @@ pub enum BinlogError {
         /// What it should have been.
         expected: &'static str,
     },
-}
-
-impl BinlogError {
-    /// Adds where the event begins and what it is, if its header could be read.
-    pub fn at(self, at: Coordinates, event: Option<EventKind>) -> BinlogErrorAt {
-        BinlogErrorAt {
-            event: event.map_or_else(|| "event".into(), |kind| format!("{kind} event").into()),
-            at,
-            error: self,
-        }
-    }
-}
-
-/// An event that could not be read, with its coordinates.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{event} at {at} cannot be read")]
-pub struct BinlogErrorAt {
-    /// The event's kind in words.
-    pub event: Box<str>,
-    /// Where the event begins.
-    pub at: Coordinates,
-    /// What is wrong with it.
-    #[source]
-    pub error: BinlogError,
 }

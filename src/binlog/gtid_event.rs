@@ -232,3 +232,112 @@ fn signed(cursor: &mut Cursor<'_>, what: &'static str) -> Result<u64, BinlogErro
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UUID: Uuid = Uuid::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
+
+    /// The body of 5.6, with every layout that came later as a longer one.
+    fn body() -> Vec<u8> {
+        let mut body = vec![1];
+        body.extend(UUID.as_bytes());
+        body.extend(7_u64.to_le_bytes());
+        body.push(2);
+        body.extend(3_u64.to_le_bytes());
+        body.extend(4_u64.to_le_bytes());
+        let microseconds = 1_700_000_000_000_000_u64;
+        body.extend(&(microseconds | 1 << 55).to_le_bytes()[..7]);
+        body.extend(&(microseconds - 5).to_le_bytes()[..7]);
+        body.extend([252, 0, 1]);
+        body.extend([0; 12]);
+        body
+    }
+
+    #[test]
+    fn every_layout_since_5_6_is_read() {
+        let body = body();
+        let event = |length| GtidEvent::parse(EventKind::Gtid, &body[..length]);
+        let oldest = event(25).unwrap();
+        let gtid = Gtid::MySql {
+            uuid: UUID,
+            tag: Box::default(),
+            number: 7,
+        };
+        assert_eq!(oldest.gtid, Some(gtid));
+        assert!(oldest.may_have_statements);
+        assert_eq!(oldest.immediate_commit_us, None);
+        let clock = event(42).unwrap();
+        assert_eq!((clock.last_committed, clock.sequence_number), (3, 4));
+        let newest = event(body.len()).unwrap();
+        assert_eq!(newest.immediate_commit_us, Some(1_700_000_000_000_000));
+        assert_eq!(newest.original_commit_us, Some(1_699_999_999_999_995));
+        assert_eq!(newest.transaction_length, Some(256));
+        for length in (0..25).chain(26..42).chain(43..56) {
+            assert!(event(length).is_err(), "{length}");
+        }
+        let anonymous = GtidEvent::parse(EventKind::AnonymousGtid, &body).unwrap();
+        assert_eq!(anonymous.gtid, None);
+    }
+
+    #[test]
+    fn a_number_that_no_gtid_has_is_refused() {
+        for number in [0, NUMBER_MAX + 1] {
+            let mut body = body();
+            body[17..25].copy_from_slice(&number.to_le_bytes());
+            assert!(GtidEvent::parse(EventKind::Gtid, &body).is_err());
+        }
+    }
+
+    /// A tagged event's message with `more` behind its fields.
+    fn tagged(last_required: u8, more: &[u8]) -> Vec<u8> {
+        let mut fields = vec![0, 2, 2];
+        for byte in UUID.as_bytes() {
+            fields.push(byte << 1);
+        }
+        fields.extend([4, 14 << 1, 6, 3 << 1]);
+        fields.extend(b"tag");
+        fields.extend(more);
+        let length = u8::try_from(3 + fields.len()).unwrap();
+        [&[2, length << 1, last_required << 1][..], &fields].concat()
+    }
+
+    #[test]
+    fn a_tagged_event_is_read_field_by_field_and_every_prefix_is_an_error() {
+        let body = tagged(11, &[12, 10 << 1, 16, 0b01, 0b10]);
+        let event = GtidEvent::parse(EventKind::GtidTagged, &body).unwrap();
+        assert_eq!(event.gtid.unwrap().to_string(), format!("{UUID}:tag:7"));
+        assert!(event.may_have_statements);
+        assert_eq!(event.immediate_commit_us, Some(10));
+        assert_eq!(event.original_commit_us, Some(10));
+        assert_eq!(event.transaction_length, Some(128));
+        for length in 0..body.len() {
+            assert!(GtidEvent::parse(EventKind::GtidTagged, &body[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_field_of_later_servers_is_passed_over_unless_it_must_be_understood() {
+        let later = [12 << 1, 1, 2, 3];
+        let parse =
+            |last_required| GtidEvent::parse(EventKind::GtidTagged, &tagged(last_required, &later));
+        assert!(parse(11).is_ok());
+        assert!(parse(12).is_err());
+    }
+
+    #[test]
+    fn a_message_that_contradicts_itself_is_refused() {
+        let check = |body: &[u8]| assert!(GtidEvent::parse(EventKind::GtidTagged, body).is_err());
+        check(&[3, 6, 0]);
+        check(&[2, 2, 0]);
+        check(&[2, 200, 0, 0, 2]);
+        check(&[2, 6, 0]);
+        check(&tagged(11, &[4, 1]));
+        check(&tagged(11, &[6, 2 << 1, b'1', b'a']));
+        check(&tagged(
+            11,
+            &[6, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        ));
+    }
+}

@@ -62,3 +62,68 @@ pub(super) fn subtract(list: &mut Vec<Interval>, removed: &[Interval]) {
     }
     *list = left;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::binlog::gtid::NUMBER_MAX;
+
+    fn interval() -> impl Strategy<Value = Interval> {
+        (1_u64..50, 0_u64..8).prop_map(|(first, more)| (first, first + more))
+    }
+
+    fn numbers(intervals: &[Interval]) -> BTreeSet<u64> {
+        intervals
+            .iter()
+            .flat_map(|(first, last)| *first..=*last)
+            .collect()
+    }
+
+    fn list(intervals: &[Interval]) -> Vec<Interval> {
+        let mut list = intervals.to_vec();
+        normalise(&mut list);
+        list
+    }
+
+    fn is_normal(list: &[Interval]) -> bool {
+        list.iter().all(|(first, last)| first <= last)
+            && list.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0)
+    }
+
+    proptest! {
+        #[test]
+        fn lists_agree_with_sets_of_numbers(
+            a in prop::collection::vec(interval(), 0..12),
+            b in prop::collection::vec(interval(), 0..12),
+        ) {
+            let mut added = Vec::new();
+            for interval in &a {
+                add(&mut added, *interval);
+                prop_assert!(is_normal(&added), "{:?}", added);
+            }
+            prop_assert_eq!(&added, &list(&a));
+            prop_assert_eq!(numbers(&added), numbers(&a));
+            for (first, last) in &b {
+                let all = (*first..=*last).all(|number| numbers(&a).contains(&number));
+                prop_assert_eq!(contains(&added, (*first, *last)), all);
+            }
+            subtract(&mut added, &list(&b));
+            prop_assert!(is_normal(&added), "{:?}", added);
+            let expected: BTreeSet<u64> = numbers(&a).difference(&numbers(&b)).copied().collect();
+            prop_assert_eq!(numbers(&added), expected);
+        }
+    }
+
+    #[test]
+    fn the_greatest_number_overflows_nothing() {
+        let mut list = vec![(1, NUMBER_MAX)];
+        add(&mut list, (NUMBER_MAX, NUMBER_MAX));
+        assert_eq!(list, [(1, NUMBER_MAX)]);
+        subtract(&mut list, &[(5, NUMBER_MAX)]);
+        assert_eq!(list, [(1, 4)]);
+    }
+}

@@ -145,3 +145,66 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Option<AlterPhase>, BinlogError> {
         AlterPhase::Rollback { start }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binlog::EventKind;
+
+    fn parse(flags: u8, more: &[u8]) -> Result<MariaDbGtidEvent, BinlogError> {
+        let header = Header {
+            timestamp: 0,
+            kind: EventKind::MariaDbGtid,
+            server_id: 3,
+            event_size: 0,
+            log_position: 0,
+            flags: 0,
+        };
+        let mut body = vec![9, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, flags];
+        body.extend(more);
+        MariaDbGtidEvent::parse(&header, &body)
+    }
+
+    #[test]
+    fn the_flags_say_what_follows() {
+        let plain = parse(flag::TRANSACTIONAL, &[0; 6]).unwrap();
+        assert_eq!(plain.gtid.to_string(), "5-3-9");
+        assert!(plain.transactional && !plain.standalone && !plain.ddl);
+        assert_eq!(
+            (plain.commit_id, plain.alter, plain.xa_id),
+            (None, None, None)
+        );
+        let group = parse(flag::GROUP_COMMIT, &[4, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(group.commit_id, Some(4));
+        let ddl = parse(flag::STANDALONE | flag::DDL, &[0; 6]).unwrap();
+        assert!(ddl.standalone && ddl.ddl);
+    }
+
+    #[test]
+    fn an_xa_id_is_read_and_every_cut_of_it_is_an_error() {
+        let more = [7, 0, 0, 0, 2, 1, b'a', b'b', b'c', 0];
+        let event = parse(flag::PREPARED_XA, &more).unwrap();
+        assert!(event.prepared_xa && !event.completed_xa);
+        assert_eq!(event.xa_id.unwrap().to_string(), "X'6162',X'63',7");
+        for length in 0..9 {
+            assert!(parse(flag::COMPLETED_XA, &more[..length]).is_err());
+        }
+        assert!(parse(flag::COMPLETED_XA, &[7, 0, 0, 0, 65, 0]).is_err());
+    }
+
+    #[test]
+    fn the_phases_of_an_alter_are_told_apart() {
+        let start = [8, 0, 0, 0, 0, 0, 0, 0];
+        let check = |flags: u8, more: &[u8], expected: AlterPhase| {
+            let event = parse(flag::STANDALONE, &[&[flags][..], more].concat()).unwrap();
+            assert_eq!(event.alter, Some(expected));
+        };
+        check(2, &[], AlterPhase::Start);
+        check(4, &start, AlterPhase::Commit { start: 8 });
+        check(8, &start, AlterPhase::Rollback { start: 8 });
+        let with_engines = [&[2][..], &start].concat();
+        check(1 | 4, &with_engines, AlterPhase::Commit { start: 8 });
+        assert!(parse(0, &[4, 1]).is_err());
+        assert!(parse(0, &[1]).is_err());
+    }
+}

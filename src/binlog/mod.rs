@@ -43,7 +43,7 @@ mod xa;
 pub use column_map::ColumnMap;
 pub use control::Control;
 pub use coordinates::Coordinates;
-pub use error::{BinlogError, BinlogErrorAt};
+pub use error::BinlogError;
 pub use event::{EventKind, Header};
 pub use format_description::FormatDescription;
 pub use framer::{FIRST_POSITION, Frame, Framer};

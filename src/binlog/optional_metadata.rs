@@ -287,3 +287,106 @@ fn each_bit<'c>(
     }
     cursor.nothing_left(what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::column_map::columns;
+    use super::*;
+
+    /// INT, YEAR, VARCHAR, GEOMETRY, VECTOR, ENUM, SET, BLOB.
+    fn table() -> Vec<ColumnMap> {
+        let types = [3, 13, 15, 255, 242, 254, 254, 252];
+        let metadata = [10, 0, 4, 4, 247, 1, 248, 1, 2];
+        columns(&types, &metadata, &[0]).unwrap()
+    }
+
+    fn described(bytes: &[u8], flavour: Flavour) -> Result<Vec<ColumnMap>, BinlogError> {
+        let mut columns = table();
+        OptionalMetadata::parse(bytes)?.describe(&mut columns, flavour)?;
+        Ok(columns)
+    }
+
+    #[test]
+    fn numbers_count_year_and_text_counts_what_the_family_counts() {
+        let signs = described(&[1, 1, 0b0100_0000], Flavour::MySql).unwrap();
+        let signs: Vec<_> = signs.iter().map(|column| column.unsigned).collect();
+        assert_eq!(signs[..3], [Some(false), Some(true), None]);
+        let collations = |flavour| -> Vec<_> {
+            let columns = described(&[3, 5, 8, 63, 252, 3, 1], flavour).unwrap();
+            columns.iter().map(|column| column.collation).collect()
+        };
+        let of_mysql = collations(Flavour::MySql);
+        assert_eq!(of_mysql[2..5], [Some(8), None, Some(63)]);
+        assert_eq!(of_mysql[7], Some(259));
+        let of_mariadb = collations(Flavour::MariaDb);
+        assert_eq!(of_mariadb[2..5], [Some(8), Some(63), None]);
+    }
+
+    #[test]
+    fn a_default_collation_has_exceptions_by_index_among_text_columns() {
+        let columns = described(&[2, 3, 45, 2, 63], Flavour::MySql).unwrap();
+        assert_eq!(columns[2].collation, Some(45));
+        assert_eq!(columns[7].collation, Some(63));
+        assert!(described(&[2, 3, 45, 3, 63], Flavour::MySql).is_err());
+        let labels = described(&[10, 3, 45, 1, 8], Flavour::MySql).unwrap();
+        assert_eq!(
+            (labels[5].collation, labels[6].collation),
+            (Some(45), Some(8))
+        );
+    }
+
+    #[test]
+    fn labels_and_numbers_belong_to_the_columns_of_their_type() {
+        let fields = [
+            &[6, 5, 2, 1, b'a', 1, b'b'][..],
+            &[5, 3, 1, 1, b'c'],
+            &[7, 1, 4],
+            &[13, 1, 3],
+            &[12, 1, 0xfe],
+        ]
+        .concat();
+        let columns = described(&fields, Flavour::MySql).unwrap();
+        let label = |text: &[u8]| -> Box<[u8]> { text.into() };
+        assert_eq!(columns[5].labels, Some(vec![label(b"a"), label(b"b")]));
+        assert_eq!(columns[6].labels, Some(vec![label(b"c")]));
+        assert_eq!(columns[3].geometry_type, Some(4));
+        assert_eq!(columns[4].dimensions, Some(3));
+        assert_eq!(columns[7].visible, Some(false));
+        for length in 1..fields.len() {
+            let is_between_fields = [7, 12, 15, 18].contains(&length);
+            let read = described(&fields[..length], Flavour::MySql);
+            assert_eq!(read.is_ok(), is_between_fields, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_later_servers_is_passed_over_by_its_length() {
+        let columns = described(&[99, 3, 1, 2, 3, 1, 1, 0x80], Flavour::MySql).unwrap();
+        assert_eq!(columns[0].unsigned, Some(true));
+        assert!(described(&[99, 4, 1, 2, 3], Flavour::MySql).is_err());
+    }
+
+    #[test]
+    fn a_field_that_does_not_fit_the_columns_is_refused() {
+        let check = |bytes: &[u8]| assert!(described(bytes, Flavour::MySql).is_err(), "{bytes:?}");
+        check(&[1, 2, 0, 0]);
+        check(&[1, 0]);
+        check(&[3, 2, 8, 63]);
+        check(&[4, 2, 1, b'a']);
+        check(&[
+            4, 16, 1, 0xff, 1, b'a', 1, b'a', 1, b'a', 1, b'a', 1, b'a', 1, b'a', 1, b'a',
+        ]);
+        check(&[6, 9, 254, 0, 0, 0, 0, 0, 0, 0, 16]);
+        check(&[1, 1, 0, 1, 1, 0]);
+    }
+
+    #[test]
+    fn the_key_is_read_in_its_order_with_prefixes_or_without() {
+        let key = |bytes: &[u8]| OptionalMetadata::parse(bytes).unwrap().key(8);
+        assert_eq!(key(&[8, 2, 7, 0]), Ok(Some(vec![7, 0])));
+        assert_eq!(key(&[9, 4, 7, 10, 0, 0]), Ok(Some(vec![7, 0])));
+        assert_eq!(key(&[]), Ok(None));
+        assert!(key(&[8, 1, 8]).is_err());
+        assert!(key(&[9, 1, 7]).is_err());
+    }
+}

@@ -174,3 +174,91 @@ fn updated_databases(cursor: &mut Cursor<'_>) -> Result<(), BinlogError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(status: &[u8]) -> Vec<u8> {
+        let mut body = vec![9, 0, 0, 0, 2, 0, 0, 0, 4, 0x12, 0x04];
+        body.extend(u16::try_from(status.len()).unwrap().to_le_bytes());
+        body.extend(status);
+        body.extend(b"shop\0COMMIT");
+        body
+    }
+
+    fn parse(body: &[u8]) -> Result<Query<'_>, BinlogError> {
+        Query::parse(body, &FormatDescription::default())
+    }
+
+    #[test]
+    fn every_status_variable_of_mysql_is_passed() {
+        let status = [
+            &[0, 1, 0, 0, 0][..],
+            &[1, 2, 0, 0, 0, 0, 0, 0, 0],
+            &[6, 3, b's', b't', b'd'],
+            &[3, 1, 0, 1, 0],
+            &[4, 45, 0, 255, 0, 8, 0],
+            &[5, 2, b'U', b'T'],
+            &[7, 1, 0],
+            &[8, 1, 0],
+            &[9, 1, 0, 0, 0, 0, 0, 0, 0],
+            &[10, 1, 0, 0, 0],
+            &[11, 1, b'u', 2, b'h', b'h'],
+            &[12, 2, b'a', 0, b'b', b'c', 0],
+            &[13, 1, 2, 3],
+            &[16, 1],
+            &[17, 5, 0, 0, 0, 0, 0, 0, 0],
+            &[18, 255, 0],
+            &[19, 1, 20, 1, 21, 0],
+        ]
+        .concat();
+        let body = body(&status);
+        let query = parse(&body).unwrap();
+        assert_eq!((query.thread_id, query.execution_seconds), (9, 2));
+        assert_eq!((query.error_code, query.database), (0x412, &b"shop"[..]));
+        assert_eq!(query.statement, b"COMMIT");
+        assert_eq!(query.control(), Some(Control::Commit));
+        assert_eq!((query.flags, query.sql_mode), (Some(1), Some(2)));
+        assert_eq!(query.client_collation, Some(45));
+        assert_eq!(query.time_zone, Some(&b"UT"[..]));
+        assert_eq!(query.microseconds, Some(0x0003_0201));
+        assert_eq!((query.ddl_xid, query.unknown_code), (Some(5), None));
+        for length in 0..body.len() - b"COMMIT".len() {
+            assert!(parse(&body[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn every_status_variable_of_mariadb_is_passed() {
+        let status = [
+            &[128, 7, 0, 0][..],
+            &[129, 6, 0, 0, 0, 0, 0, 0, 0],
+            &[130, 4, 1, 0, 0, 0, 0, 0, 0, 0],
+            &[131, 2, 1, 0, 2, 0, 3, 0, 4, 0],
+            &[1, 8, 0, 0, 0, 0, 0, 0, 0],
+        ]
+        .concat();
+        let body = body(&status);
+        let query = parse(&body).unwrap();
+        assert_eq!((query.microseconds, query.ddl_xid), (Some(7), Some(6)));
+        assert_eq!((query.alter_flags, query.sql_mode), (Some(4), Some(8)));
+    }
+
+    #[test]
+    fn an_unknown_code_ends_the_variables_and_not_the_event() {
+        let body = body(&[0, 1, 0, 0, 0, 99, 1, 2, 3]);
+        let query = parse(&body).unwrap();
+        assert_eq!((query.flags, query.unknown_code), (Some(1), Some(99)));
+        assert_eq!(query.statement, b"COMMIT");
+    }
+
+    #[test]
+    fn a_variable_that_outgrows_the_block_is_an_error() {
+        for status in [&[1, 0][..], &[5, 9, b'x'], &[12, 1, b'a'], &[131, 200]] {
+            assert!(parse(&body(status)).is_err(), "{status:?}");
+        }
+        let too_many_databases = [12, 254, 0, 1, 0, 0, 0];
+        assert_eq!(parse(&body(&too_many_databases)).unwrap().flags, Some(1));
+    }
+}

@@ -150,3 +150,62 @@ fn skip(
     cursor.bytes_of(count, what)?;
     Ok(start..cursor.offset())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: [u8; 8] = [7, 0, 0, 0, 0, 1, 0x13, 0];
+
+    #[test]
+    fn an_update_of_version_2_with_extra_information_is_split() {
+        let mut body = HEAD.to_vec();
+        body.extend([5, 0, 1, 2, 3]);
+        body.extend([9, 0xff, 1, 0x0f, 0]);
+        body.extend([0xaa; 6]);
+        let rows = RowsHeader::parse(EventKind::UpdateRows, &body).unwrap();
+        assert_eq!(rows.table_id, 7 | 1 << 40);
+        assert!(rows.ends_statement() && rows.skips_foreign_key_checks());
+        assert!(rows.uses_sql_foreign_keys() && !rows.is_dummy());
+        assert_eq!(rows.extra, 10..13);
+        assert_eq!(rows.column_count, 9);
+        assert_eq!((rows.columns, rows.columns_after), (14..16, 16..18));
+        assert_eq!(rows.body, 18..24);
+        for length in 0..18 {
+            let cut = RowsHeader::parse(EventKind::UpdateRows, &body[..length]);
+            assert!(cut.is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn version_1_has_no_extra_information_and_one_bitmap() {
+        let body = [&HEAD[..], &[2, 3], &[9, 9]].concat();
+        let rows = RowsHeader::parse(EventKind::DeleteRowsV1, &body).unwrap();
+        assert_eq!(rows.extra, 8..8);
+        assert_eq!((rows.columns, rows.columns_after), (9..10, 9..10));
+        assert_eq!(rows.body, 10..12);
+    }
+
+    #[test]
+    fn an_extra_length_that_lies_is_refused() {
+        for length in [0, 1, 200] {
+            let body = [&HEAD[..], &[length, 0, 0], &[1, 1]].concat();
+            assert!(RowsHeader::parse(EventKind::WriteRows, &body).is_err());
+        }
+    }
+
+    #[test]
+    fn an_event_without_a_table_only_ends_its_statement() {
+        let dummy = [0xff, 0xff, 0xff, 0, 0, 0, 1, 0];
+        for body in [&dummy[..], &[&dummy[..], &[1, 0]].concat()] {
+            let rows = RowsHeader::parse(EventKind::WriteRowsV1, body).unwrap();
+            assert!(rows.is_dummy() && rows.ends_statement());
+            assert!(rows.body.is_empty());
+        }
+    }
+
+    #[test]
+    fn another_event_is_no_rows_event() {
+        assert!(RowsHeader::parse(EventKind::Query, &[0; 40]).is_err());
+    }
+}

@@ -128,3 +128,62 @@ fn name<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Bin
     cursor.terminator(what)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body() -> Vec<u8> {
+        let mut body = vec![7, 0, 0, 0, 0, 0, 1, 0];
+        body.extend([4]);
+        body.extend(b"shop\0");
+        body.extend([1]);
+        body.extend(b"t\0");
+        body.extend([2, 3, 15, 2, 10, 0, 0b10]);
+        body.extend([4, 4, 1, b'a', 1, b'b', 8, 1, 1]);
+        body
+    }
+
+    fn parse(body: &[u8]) -> Result<TableMap<'_>, BinlogError> {
+        TableMap::parse(body, &FormatDescription::default(), Flavour::MySql)
+    }
+
+    #[test]
+    fn a_table_map_is_read_and_every_cut_of_its_fixed_part_is_an_error() {
+        let body = body();
+        let map = parse(&body).unwrap();
+        assert_eq!((map.table_id, TableMap::id_of(&body)), (7, Ok(7)));
+        assert_eq!((map.database, map.table), (&b"shop"[..], &b"t"[..]));
+        let columns = map.columns().unwrap();
+        assert_eq!(columns[1].name.as_deref(), Some("b"));
+        assert_eq!((columns[0].nullable, columns[1].nullable), (false, true));
+        assert_eq!(map.key(), Ok(Some(vec![1])));
+        for length in 0..body.len() - 9 {
+            assert!(parse(&body[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_bytes_are_the_same_table_map() {
+        let (body, mut other) = (body(), body());
+        assert!(parse(&body).unwrap().same_bytes(&other));
+        other[0] = 8;
+        assert!(!parse(&body).unwrap().same_bytes(&other));
+    }
+
+    #[test]
+    fn names_end_in_a_zero_and_columns_have_a_limit() {
+        let mut unended = body();
+        unended[13] = b'x';
+        assert!(parse(&unended).is_err());
+        let mut null_count = body();
+        null_count[17] = 0xfb;
+        assert!(parse(&null_count).is_err());
+        let mut wide = body()[..17].to_vec();
+        wide.extend([252, 1, 16]);
+        wide.extend(vec![3; 4097]);
+        wide.push(0);
+        wide.extend(vec![0; 513]);
+        assert!(parse(&wide).is_err());
+    }
+}

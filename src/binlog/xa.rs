@@ -88,3 +88,26 @@ pub(super) fn part(cursor: &mut Cursor<'_>, length: u32) -> Result<Box<[u8]>, Bi
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_xa_prepare_is_read_and_every_prefix_is_an_error() {
+        let body = [1, 7, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, b'a', b'b', b'c'];
+        let event = XaPrepare::parse(&body).unwrap();
+        assert!(event.one_phase);
+        assert_eq!(event.id.to_string(), "X'6162',X'63',7");
+        for length in 0..body.len() {
+            assert!(XaPrepare::parse(&body[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_part_over_64_bytes_is_refused() {
+        let mut body = vec![0, 1, 0, 0, 0, 65, 0, 0, 0, 0, 0, 0, 0];
+        body.extend([b'a'; 65]);
+        assert!(XaPrepare::parse(&body).is_err());
+    }
+}

@@ -248,9 +248,20 @@ fn the_end_of_64_bits_is_an_error() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_framed_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-        let (mut framer, _) = described(MYSQL, 0);
-        let _result = framer.frame(&bytes);
+    fn any_event_is_framed_or_refused(
+        kind in any::<u8>(),
+        body in prop::collection::vec(any::<u8>(), 0..80),
+        (flags, log_position, skips) in any::<(u16, u32, bool)>(),
+    ) {
+        let (mut framer, position) = described(MYSQL, 0);
+        framer.skips = skips;
+        let mut event = Event::new(EventKind::from_number(kind), body).without_checksum();
+        event = event.flags(flags).ending_at(u64::from(log_position));
+        match framer.frame(&event.bytes()) {
+            Ok(frame) if frame.artificial => prop_assert_eq!(frame.start, frame.end),
+            Ok(frame) => prop_assert_eq!(frame.end - frame.start, event.size() as u64),
+            Err(_) => prop_assert_eq!(framer.next(), &Coordinates::new(FILE, position)),
+        }
     }
 
     #[test]
