@@ -17,7 +17,7 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{Producer, ThreadedProducer};
 
-use self::delivery::{Context, Failure, Trouble};
+use self::delivery::{Context, Failure, Trouble, is_consequence};
 use self::queue::{Queue, Stop};
 use self::topics::Topics;
 use super::{Sink, SinkError, off_the_runtime};
@@ -81,12 +81,11 @@ impl Kafka {
     }
 
     fn failed(&self, failure: Failure) -> SinkError {
-        let context = self
-            .queue
-            .as_ref()
-            .map(|queue| queue.client().client().context());
-        let heard = context.and_then(|context| context.heard());
-        rejection::of_record(failure, &self.options.bootstrap_servers, heard)
+        let fatal = match &self.queue {
+            Some(queue) if is_consequence(failure.code) => queue.client().client().fatal_error(),
+            Some(_) | None => None,
+        };
+        rejection::of_record(failure, &self.options.bootstrap_servers, fatal)
     }
 
     fn stalled(&self, client: &Client, since: Instant) -> SinkError {
@@ -158,7 +157,17 @@ impl Sink for Kafka {
                     from = next;
                     self.settle(self.options.queue_bytes.as_u64() / 2).await?;
                 }
-                Stop::Failed(failure) => return Err(self.failed(failure)),
+                Stop::Failed(failure) => {
+                    if is_consequence(failure.code) {
+                        // What it follows from is told by the record that stopped the producer.
+                        self.settle(0).await?;
+                    }
+                    return Err(self.failed(failure));
+                }
+                Stop::Dead => {
+                    self.settle(0).await?;
+                    return Err(SinkError::NotOpen);
+                }
             }
         }
         Ok(false)

@@ -94,30 +94,22 @@ fn file_sink(path: &Path, options: &str) -> sink::File {
     sink::File::new(options)
 }
 
-/// What a reader finds that trusts the manifest: its own reading of `schemas/state.md`, not rowtap's.
+/// What a reader finds that trusts the manifest, by the program that `schemas/state.md` gives to readers.
 fn committed(folder: &Path, prefix: &str, key: &str) -> Vec<u64> {
-    let script = r#"
-import json, sys, zlib
-folder, prefix, key = sys.argv[1:]
-files = {}
-for line in open(f"{folder}/manifest.jsonl", "rb").read().split(b"\n"):
-    at = line.rfind(b',"crc32":')
-    try:
-        assert at > 0 and zlib.crc32(line[:at]) == json.loads(line)["crc32"]
-    except Exception:
-        break
-    for entry in json.loads(line)["files"]:
-        files[entry["file"]] = entry
-for name in sorted(files):
-    if name.startswith(prefix):
-        data = open(f"{folder}/{name}", "rb").read()[: files[name]["bytes"]]
-        lines = data.splitlines()
-        assert len(lines) == files[name]["rows"], (name, len(lines), files[name])
-        for line in lines:
-            print(json.loads(line)[key])
-"#;
+    let text = include_str!("../../schemas/state.md");
+    let (_, text) = text.split_once("```python\n").unwrap();
+    let (reader, _) = text.split_once("```").unwrap();
+    let script = format!(
+        "{reader}\n\
+         import sys\n\
+         folder, prefix, key = sys.argv[1:]\n\
+         for name, count in sorted(committed(folder).items()):\n    \
+             if name.startswith(prefix):\n        \
+                 for line in open(f'{{folder}}/{{name}}', 'rb').read(count).splitlines():\n            \
+                     print(json.loads(line)[key])\n"
+    );
     let output = Command::new("python3")
-        .args(["-c", script])
+        .args(["-c", &script])
         .args([folder.to_str().unwrap(), prefix, key])
         .output()
         .expect("python3 is installed");
@@ -144,6 +136,8 @@ fn ddl_has_files_of_its_own() {
     assert_eq!(committed(&folder.path(), "ddl-", "ddl"), [0, 100]);
     let changes = fs::read_to_string(folder.file("changes-00000001.jsonl")).unwrap();
     assert!(!changes.contains("ddl"));
+    let manifest = fs::read_to_string(folder.file("manifest.jsonl")).unwrap();
+    assert!(manifest.contains("\"rows\":200}"), "{manifest}");
 }
 
 #[test]

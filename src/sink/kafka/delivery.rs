@@ -15,7 +15,10 @@ use rdkafka::producer::ProducerContext;
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-/// The first record that was not taken.
+/// How long the failure that others follow from may be on its way.
+const FAILURE_MAX: Duration = Duration::from_secs(5);
+
+/// A record that was not taken.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) topic: String,
@@ -40,6 +43,8 @@ pub(super) struct Context {
     wanted: AtomicU64,
     progress: Notify,
     failure: OnceLock<Failure>,
+    /// A record that failed only because another one did, whose own failure may be told later.
+    consequence: OnceLock<Failure>,
     heard: Mutex<Option<Heard>>,
 }
 
@@ -70,9 +75,25 @@ impl Context {
         }
     }
 
-    /// The first failure, if any.
-    pub(super) fn failure(&self) -> Option<&Failure> {
-        self.failure.get()
+    /// Whether the producer takes no more records.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.failure.get().is_some() || self.consequence.get().is_some()
+    }
+
+    /// The failure that stopped the producer, or as close to it as is known after a while.
+    async fn failure(&self) -> Failure {
+        let told = async {
+            loop {
+                match self.failure.get() {
+                    Some(failure) => return failure.clone(),
+                    None => self.progress.notified().await,
+                }
+            }
+        };
+        let told = tokio::time::timeout(FAILURE_MAX, told).await;
+        told.ok()
+            .or_else(|| self.consequence.get().cloned())
+            .expect("a producer that is stopped was stopped by a record")
     }
 
     /// What was heard last, if anything.
@@ -91,14 +112,14 @@ impl Context {
             // Either the polling thread sees the goal or this thread sees the counter: each writes, then reads the
             // other's.
             self.wanted.store(goal, Ordering::SeqCst);
-            if let Some(failure) = self.failure() {
-                return Err(Trouble::Failed(failure.clone()));
+            if self.is_stopped() {
+                return Err(Trouble::Failed(self.failure().await));
             }
             if self.acknowledged.load(Ordering::SeqCst) >= goal {
                 return Ok(());
             }
             let waited = tokio::time::timeout(stall_max, self.progress.notified()).await;
-            if waited.is_err() && self.acknowledged() == before && self.failure().is_none() {
+            if waited.is_err() && self.acknowledged() == before && !self.is_stopped() {
                 return Err(Trouble::Stalled { since });
             }
         }
@@ -153,7 +174,12 @@ impl ProducerContext for Context {
                 let code = error
                     .rdkafka_error_code()
                     .unwrap_or(RDKafkaErrorCode::Unknown);
-                self.failure.get_or_init(|| Failure {
+                let slot = if is_consequence(code) {
+                    &self.consequence
+                } else {
+                    &self.failure
+                };
+                slot.get_or_init(|| Failure {
                     topic: message.topic().to_owned(),
                     code,
                     bytes: message.payload_len() + message.key_len(),
@@ -163,4 +189,12 @@ impl ProducerContext for Context {
             }
         }
     }
+}
+
+/// Whether the code says no more than that the producer was stopped before.
+pub(super) fn is_consequence(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
+    )
 }

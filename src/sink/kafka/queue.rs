@@ -44,8 +44,10 @@ pub(super) enum Stop {
     Done,
     /// It is full; this record is the next.
     Full { next: usize },
-    /// A record was not taken.
+    /// This record was not taken.
     Failed(Failure),
+    /// An earlier record failed and the producer takes no other.
+    Dead,
 }
 
 struct Job {
@@ -162,8 +164,8 @@ impl Filler {
     fn fill(&self, block: &Records, from: usize, enqueued: &mut u64) -> Stop {
         let context = self.client.client().context();
         for (next, record) in block.records.iter().enumerate().skip(from) {
-            if let Some(failure) = context.failure() {
-                return Stop::Failed(failure.clone());
+            if context.is_stopped() {
+                return Stop::Dead;
             }
             let key = record.key.as_ref().map(|key| slice(block, key));
             let value = record.value.as_ref().map(|value| slice(block, value));
@@ -192,12 +194,12 @@ impl Filler {
                 }
                 Err(error) => {
                     let code = error.rdkafka_error_code();
-                    return Stop::Failed(context.failure().cloned().unwrap_or(Failure {
+                    return Stop::Failed(Failure {
                         topic: topic.to_owned(),
                         code: code.unwrap_or(RDKafkaErrorCode::Unknown),
                         bytes,
                         key_bytes: key.map_or(0, <[u8]>::len),
-                    }));
+                    });
                 }
             }
             if fault::planted(Fault::EarlyAck) {

@@ -57,7 +57,6 @@ fn meaning(code: Code) -> Meaning {
         | Code::ThrottlingQuotaExceeded
         // A producer whose sequence is broken ends; the next run's is a new one.
         | Code::Fatal
-        | Code::GaplessGuarantee
         | Code::OutOfOrderSequenceNumber
         | Code::DuplicateSequenceNumber
         | Code::UnknownProducerId
@@ -96,6 +95,7 @@ fn meaning(code: Code) -> Meaning {
         Code::InvalidRecord => Meaning::Stays(
             "a compacted topic takes records with keys only, set its cleanup.policy to delete",
         ),
+        Code::GaplessGuarantee => Meaning::Stays("correct what the broker says of the record"),
         Code::UnsupportedCompressionType => Meaning::Stays("set another compression"),
         _ => Meaning::Stays("see what the brokers log"),
     }
@@ -106,19 +106,19 @@ pub(super) fn is_refusal(code: Code) -> bool {
     meaning(code) == Meaning::Refused
 }
 
-/// A record that was not taken.
-pub(super) fn of_record(failure: Failure, servers: &str, heard: Option<Heard>) -> SinkError {
+/// A record that was not taken; `fatal` is what stopped the producer, where it is stopped.
+pub(super) fn of_record(
+    failure: Failure,
+    servers: &str,
+    fatal: Option<(Code, String)>,
+) -> SinkError {
+    let (code, reason) = fatal.unwrap_or_else(|| (failure.code, failure.code.to_string()));
     let Failure {
         topic,
-        code,
         bytes,
         key_bytes,
+        code: _,
     } = failure;
-    let reason = match heard {
-        // What lies behind a dead producer is told beside it.
-        Some(heard) if matches!(code, Code::Fatal) => heard.reason,
-        _ => code.to_string(),
-    };
     match meaning(code) {
         Meaning::Passes => SinkError::KafkaTransient { topic, reason },
         Meaning::Refused => SinkError::KafkaRefused {
@@ -200,6 +200,26 @@ mod tests {
     fn a_code_that_nobody_thought_of_is_permanent() {
         assert!(!record(Code::InvalidTimestamp).is_transient());
         assert!(!of_topic("t", Code::InvalidRequest).is_transient());
+    }
+
+    #[test]
+    fn what_stopped_the_producer_counts_not_that_it_stopped() {
+        let failure = |code| Failure {
+            topic: "shop.a.b".to_owned(),
+            code,
+            bytes: 10,
+            key_bytes: 1,
+        };
+        for (code, is_transient) in [
+            (Code::GaplessGuarantee, false),
+            (Code::ClusterAuthorizationFailed, false),
+            (Code::OutOfOrderSequenceNumber, true),
+        ] {
+            let fatal = Some((code, "told".to_owned()));
+            let error = of_record(failure(Code::Fatal), "kafka:9092", fatal);
+            assert_eq!(error.is_transient(), is_transient, "{error}");
+            assert!(error.to_string().contains("told"), "{error}");
+        }
     }
 
     #[test]
