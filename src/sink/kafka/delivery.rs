@@ -128,6 +128,10 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // That a property which rowtap itself sets is experimental is nothing to act on.
+        if facility == "CONFWARN" && message.contains("enable.gapless.guarantee") {
+            return;
+        }
         match level {
             // That the guarantee against gaps is experimental is known, and nobody can act on it.
             RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("gapless") => {
