@@ -2,9 +2,16 @@
 //!
 //! Threatens whoever relies on an exit code, and whoever has to find out from one line what to mend.
 
+mod documents;
 mod endings;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod process;
 mod refusals;
 mod status;
+
+/// The sink that a build may lack.
+#[cfg(feature = "kafka")]
+const KAFKA: Option<&str> = Some("kafka");
+#[cfg(not(feature = "kafka"))]
+const KAFKA: Option<&str> = None;
