@@ -412,6 +412,9 @@ impl Assembler {
         if !in_doubt || planted(Fault::RolledBackGroupDelivered) {
             return Some(false);
         }
+        if apply.hold.transactional {
+            return Some(true);
+        }
         self.definitions
             .serving(&kept.source, &apply.end)?
             .transactional

@@ -47,6 +47,8 @@ pub struct Spilled {
 #[derive(Debug)]
 pub(super) struct Hold {
     pub(super) group: Group,
+    /// The source says that every row of the group can be rolled back.
+    pub(super) transactional: bool,
     pub(super) events: VecDeque<Held>,
     /// The chunks that `events` stand in; one handle each, however many events.
     pub(super) buffers: Vec<Bytes>,
@@ -60,9 +62,10 @@ pub(super) struct Hold {
 }
 
 impl Hold {
-    pub(super) fn new(group: Group) -> Self {
+    pub(super) fn new(group: Group, transactional: bool) -> Self {
         Self {
             group,
+            transactional,
             events: VecDeque::new(),
             buffers: Vec::new(),
             bytes: 0,
@@ -149,12 +152,13 @@ mod tests {
     use crate::binlog::Coordinates;
 
     fn hold() -> Hold {
-        Hold::new(Group {
+        let group = Group {
             gtid: None,
             begin: Coordinates::new("b.000001", 4),
             server_id: 1,
             commit_us: 0,
-        })
+        };
+        Hold::new(group, false)
     }
 
     #[test]

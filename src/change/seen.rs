@@ -63,6 +63,12 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// Whether this event says that every row of the group that it opens can be rolled back. MariaDB logs rows of tables
+    /// that cannot in groups of their own, without the flag.
+    pub(super) fn is_transactional(&self) -> bool {
+        matches!(self, Self::MariaDbGtid(event) if event.transactional)
+    }
+
     /// The group that this event opens.
     pub(super) fn group(&self, begin: Coordinates, frame: &Frame) -> Group {
         let seconds_us = i64::from(frame.header.timestamp) * 1_000_000;

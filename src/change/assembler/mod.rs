@@ -305,7 +305,7 @@ impl Assembler {
             }
             Place::Opens | Place::Alone if self.is_late(&frame) => self.passed = true,
             Place::Opens | Place::Alone => {
-                let mut hold = Hold::new(seen.group(at, &frame));
+                let mut hold = Hold::new(seen.group(at, &frame), seen.is_transactional());
                 hold.push(buffer, range, frame);
                 self.hold = Some(hold);
                 if place == Place::Alone {

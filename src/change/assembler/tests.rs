@@ -195,6 +195,20 @@ fn a_rollback_undoes_transactional_tables_and_no_others() {
 }
 
 #[test]
+fn a_rollback_asks_for_no_engine_where_the_source_says_that_all_can_be_rolled_back() {
+    for (flags, rolled_back) in [(4, Some(1)), (0, None)] {
+        let mut writer = Writer::new();
+        writer.mariadb_gtid(1, flags);
+        writer.table_map(1, "d", "t", true);
+        writer.insert(1, &[1]);
+        writer.query("ROLLBACK");
+        let outcome = run(assembler("{}", usize::MAX, &[]), writer).ok();
+        let found = outcome.map(|outcome| outcome.ledger.rolled_back);
+        assert_eq!(found, rolled_back, "flags {flags}");
+    }
+}
+
+#[test]
 fn rollback_to_undoes_what_stands_behind_the_savepoint() {
     let mut writer = Writer::new();
     writer.gtid(1);

@@ -25,7 +25,9 @@ impl Writer {
         body.extend(version);
         body.extend([0; 4]);
         body.push(19);
-        body.extend([0; 42]);
+        let mut post_header_lengths = [0; 42];
+        post_header_lengths[usize::from(EventKind::Query.number()) - 1] = 13;
+        body.extend(post_header_lengths);
         body.push(0);
         body.extend([0; 4]);
         writer.event(EventKind::FormatDescription, &body);
@@ -52,6 +54,15 @@ impl Writer {
         body.extend(number.to_le_bytes());
         body.extend([2; 17]);
         self.event(EventKind::Gtid, &body);
+    }
+
+    /// A MariaDB GTID event, which stands for BEGIN too; 4 among its flags says that all can be rolled back.
+    pub(super) fn mariadb_gtid(&mut self, number: u64, flags: u8) {
+        let mut body = number.to_le_bytes().to_vec();
+        body.extend([0; 4]);
+        body.push(flags);
+        body.extend([0; 6]);
+        self.event(EventKind::MariaDbGtid, &body);
     }
 
     pub(super) fn query(&mut self, statement: &str) {
