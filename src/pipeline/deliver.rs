@@ -97,7 +97,7 @@ impl<S: Sink + 'static> Deliver<S> {
         }
     }
 
-    /// Runs until the batches end, then commits what was written.
+    /// Runs until the batches end, then commits what was written up to a group boundary.
     ///
     /// # Errors
     /// The first failure of the encoder, the sink or the state folder; nothing behind it is committed.
@@ -118,7 +118,11 @@ impl<S: Sink + 'static> Deliver<S> {
                 () = tokio::time::sleep_until(commit_at), if self.may_commit() => self.commit().await?,
             }
         }
-        self.commit().await
+        // A stage before this one may have failed inside a group of which pieces were written.
+        if self.may_commit() {
+            self.commit().await?;
+        }
+        Ok(())
     }
 
     /// When what is pending is due: soon when the stream rests, at the interval while it flows.

@@ -4,6 +4,7 @@
 
 mod documents;
 mod endings;
+mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod process;
