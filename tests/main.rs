@@ -10,6 +10,7 @@
 #[allow(dead_code, reason = "a suite takes of the support what it needs")]
 mod support;
 
+mod checker;
 mod commands;
 mod connection;
 mod filters;

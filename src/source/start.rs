@@ -380,7 +380,6 @@ mod tests {
             gtid_purged: None,
             lower_case_table_names: 0,
             replicas_visible: true,
-            tls: None,
         }
     }
 

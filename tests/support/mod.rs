@@ -3,6 +3,8 @@
 //! Nothing here plays a server's part: a server that is not in the cache fails the test that asks for it.
 
 mod certificates;
+#[cfg(feature = "kafka")]
+pub mod checker;
 mod deadline;
 #[cfg(feature = "kafka")]
 mod kafka;

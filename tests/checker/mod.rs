@@ -1,0 +1,19 @@
+//! What rowtap puts out is what the source holds: under load, with definitions that change, over crashes and restarts.
+//!
+//! The default run samples what the long one does, for which `ROWTAP_TEST_FULL=1` asks: at least 100,000 row changes, 20
+//! kills and two restarts of the source.
+
+#[cfg(feature = "kafka")]
+mod crashes;
+#[cfg(all(feature = "kafka", feature = "planted-faults"))]
+mod planted;
+#[cfg(feature = "kafka")]
+mod streams;
+#[cfg(not(feature = "planted-faults"))]
+mod unplanted;
+
+/// Whether the long run is wanted.
+#[cfg(feature = "kafka")]
+fn is_full() -> bool {
+    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
+}

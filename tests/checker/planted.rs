@@ -1,0 +1,141 @@
+//! Every planted fault is caught, under a seed that passes without it.
+//!
+//! Only in a build with the feature `planted-faults`; see `src/fault.rs`.
+
+use std::sync::OnceLock;
+
+use crate::support::checker::{Check, Findings, Scenario, Sink, Workload};
+use crate::support::{Flavour, Kafka};
+
+/// What is run with a fault and without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// Files and no crash, with groups that are rolled back.
+    Files,
+    /// Files, and rowtap is killed.
+    KilledFiles,
+    /// Topics and no crash.
+    Topics,
+    /// Topics, and rowtap is killed while the broker is away.
+    TopicsInOutage,
+}
+
+/// Each fault with a shape that shows it and the check that must see it; others may.
+const FAULTS: [(&str, Shape, Check); 11] = [
+    ("EventDropped", Shape::Files, Check::Transactions),
+    ("RowsReversed", Shape::Files, Check::Order),
+    ("RowsReversed", Shape::Topics, Check::Order),
+    (
+        "RolledBackGroupDelivered",
+        Shape::Files,
+        Check::Transactions,
+    ),
+    ("FilteredGroupNotCounted", Shape::Files, Check::Ledger),
+    ("KeyChangeHalved", Shape::Files, Check::KeyChain),
+    ("KeyChangeHalved", Shape::Topics, Check::KeyChange),
+    (
+        "GroupResumedInMiddle",
+        Shape::KilledFiles,
+        Check::Transactions,
+    ),
+    (
+        "CheckpointBeforeFlush",
+        Shape::TopicsInOutage,
+        Check::Sequences,
+    ),
+    ("EarlyAck", Shape::TopicsInOutage, Check::Sequences),
+    ("EventDropped", Shape::Topics, Check::Transactions),
+];
+
+impl Shape {
+    fn run(self, fault: Option<&str>) -> Findings {
+        let name = fault.unwrap_or("none");
+        let kafka = match self {
+            Self::Files | Self::KilledFiles => None,
+            Self::Topics | Self::TopicsInOutage => Some(broker()),
+        };
+        let prefix = format!("{self:?}-{name}");
+        let (changes, kills, outages) = match self {
+            Self::Files | Self::Topics => (1_500, 0, 0),
+            Self::KilledFiles => (1_500, 3, 0),
+            Self::TopicsInOutage => (2_000, 2, 2),
+        };
+        let scenario = Scenario {
+            flavour: Flavour::MariaDb1011,
+            sink: kafka.map_or(Sink::Files, |kafka| Sink::Topics {
+                kafka,
+                prefix: &prefix,
+            }),
+            workload: Workload {
+                seed: 300,
+                changes,
+                big_rows: 300,
+                ddl_rounds: 0,
+                mixed_engines: true,
+                ..Workload::default()
+            },
+            kills,
+            restarts: 0,
+            outages,
+            fault,
+        };
+        scenario.run()
+    }
+}
+
+/// A broker that other tests do not meet, since it goes away.
+fn broker() -> &'static Kafka {
+    static BROKER: OnceLock<Kafka> = OnceLock::new();
+    BROKER.get_or_init(Kafka::start)
+}
+
+/// Runs a shape without a fault, then with each of its faults.
+#[track_caller]
+fn check(shape: Shape) {
+    shape.run(None).assert_clean();
+    for (fault, _, check) in FAULTS.into_iter().filter(|(_, of, _)| *of == shape) {
+        let failed = shape.run(Some(fault)).failed();
+        println!("{fault} with {shape:?} was caught by {failed:?}");
+        assert!(
+            failed.contains(&check),
+            "{fault} was caught by {failed:?}, not by {check:?}"
+        );
+    }
+}
+
+#[test]
+fn faults_are_caught_in_files() {
+    check(Shape::Files);
+}
+
+#[test]
+fn faults_are_caught_in_files_after_kills() {
+    check(Shape::KilledFiles);
+}
+
+#[test]
+fn faults_are_caught_in_topics_also_when_the_broker_was_away() {
+    // One after the other: they share a broker.
+    check(Shape::Topics);
+    check(Shape::TopicsInOutage);
+}
+
+#[test]
+fn every_fault_is_planted() {
+    let source = include_str!("../../src/fault.rs");
+    let (_, faults) = source
+        .split_once("pub enum Fault {")
+        .expect("the faults are an enum");
+    let (faults, _) = faults.split_once('}').expect("the enum ends");
+    let faults: Vec<&str> = faults
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .map(|line| line.trim_end_matches(','))
+        .collect();
+    assert!(faults.len() >= 6, "only {faults:?}");
+    for fault in faults {
+        let planted = FAULTS.iter().any(|(name, ..)| *name == fault);
+        assert!(planted, "{fault} is planted by no test");
+    }
+}

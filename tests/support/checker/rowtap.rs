@@ -1,0 +1,229 @@
+//! rowtap as a process: its connector file, its runs, what it says of itself, and how it ends.
+//!
+//! Each run's log is kept. A run that is still alive when its value goes is killed.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::json::Json;
+use crate::support::wait_until;
+
+/// How long a run may take to end after it was told to, or to begin streaming.
+const END_MAX: Duration = Duration::from_secs(120);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// A connector: its file and its state folder, in a temporary folder.
+pub struct Connector {
+    folder: TempDir,
+    runs: Cell<u32>,
+    fault: Option<String>,
+}
+
+/// A run of the binary.
+pub struct Run {
+    child: Child,
+    log: PathBuf,
+    state: PathBuf,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What it wrote to standard error.
+    pub log: String,
+}
+
+impl Connector {
+    /// Writes the file `checked.toml`. `sections` makes all of it but the key of the state folder, and is given a folder
+    /// for what else the connector needs.
+    #[track_caller]
+    pub fn new(sections: impl FnOnce(&Path) -> String) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("rowtap-run-")
+            .tempdir()
+            .expect("a temporary folder");
+        let state = folder.path().join("state");
+        let text = format!(
+            "state_dir = '{}'\n{}",
+            state.display(),
+            sections(folder.path())
+        );
+        fs::write(folder.path().join("checked.toml"), text)
+            .expect("the temporary folder takes a file");
+        Self {
+            folder,
+            runs: Cell::new(0),
+            fault: None,
+        }
+    }
+
+    /// Plants a fault in every run from now on: the binary must have been built for it.
+    pub fn plant(&mut self, fault: Option<&str>) {
+        self.fault = fault.map(str::to_owned);
+    }
+
+    /// The folder that `sections` was given.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The checkpoint as it is now; empty before the first.
+    pub fn checkpoint(&self) -> Vec<u8> {
+        fs::read(self.state().join("relay-log.info")).unwrap_or_default()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state/checked")
+    }
+
+    /// Starts `rowtap run` on the connector, with its pages on a free port.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        let number = self.runs.get() + 1;
+        self.runs.set(number);
+        let log = self.folder.path().join(format!("run-{number}.log"));
+        let stderr = File::create(&log).expect("the temporary folder takes a file");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rowtap"));
+        command
+            .args(["--log-format", "text", "run", "--http", "127.0.0.1:0"])
+            .args(arguments)
+            .arg(self.folder.path().join("checked.toml"))
+            .env_remove("ROWTAP_PLANTED_FAULT")
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr);
+        if let Some(fault) = &self.fault {
+            command.env("ROWTAP_PLANTED_FAULT", fault);
+        }
+        Run {
+            child: command.spawn().expect("the binary starts"),
+            log,
+            state: self.state(),
+        }
+    }
+
+    /// Runs until everything that the source holds now is delivered.
+    #[track_caller]
+    pub fn run_once(&self, wait_max: Duration) -> Ended {
+        self.run(&["--once"]).wait(wait_max)
+    }
+}
+
+impl Run {
+    /// The connector's fields on the status page; `None` while there is no such page.
+    pub fn status(&self) -> Option<Json> {
+        let page = Json::parse(self.page("/status")?.split_once("\r\n\r\n")?.1).ok()?;
+        match page.get("connectors")? {
+            Json::List(connectors) => connectors.first().cloned(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::Object(_) => None,
+        }
+    }
+
+    /// A field of the status page that is a number.
+    pub fn count(&self, field: &str) -> u64 {
+        let status = self.status();
+        status
+            .and_then(|status| status.get(field)?.number())
+            .unwrap_or_default()
+    }
+
+    /// Waits until it streams.
+    #[track_caller]
+    pub fn wait_until_ready(&mut self) {
+        let what = format!("rowtap streams: {}", self.log());
+        wait_until(&what, END_MAX, || {
+            assert!(
+                !self.has_ended(),
+                "rowtap ended before it streamed:\n{}",
+                self.log()
+            );
+            self.page("/readyz")
+                .is_some_and(|page| page.starts_with("HTTP/1.1 200"))
+        });
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child
+            .try_wait()
+            .expect("a child can be waited for")
+            .is_some()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Ends it by SIGKILL.
+    #[track_caller]
+    pub fn kill(mut self) -> Ended {
+        self.child.kill().expect("a child can be killed");
+        self.wait(END_MAX)
+    }
+
+    /// Asks it by SIGTERM to stop, and waits until it has.
+    #[track_caller]
+    pub fn stop(self) -> Ended {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(told.expect("kill starts").success(), "no process {pid}");
+        self.wait(END_MAX)
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub fn wait(mut self, wait_max: Duration) -> Ended {
+        let mut status = None;
+        wait_until("rowtap ends", wait_max, || {
+            status = self.child.try_wait().expect("a child can be waited for");
+            status.is_some()
+        });
+        Ended {
+            status: status.expect("it has ended"),
+            log: self.log(),
+        }
+    }
+
+    /// An answer of its status pages, whose address is in the lock file.
+    fn page(&self, path: &str) -> Option<String> {
+        let lock = fs::read_to_string(self.state.join("lock")).ok()?;
+        let is_own = lock
+            .lines()
+            .any(|line| line == format!("pid={}", self.child.id()));
+        let address = lock.lines().find_map(|line| line.strip_prefix("http="))?;
+        if !is_own {
+            return None;
+        }
+        let mut stream = TcpStream::connect_timeout(&address.parse().ok()?, ANSWER_MAX).ok()?;
+        stream.set_read_timeout(Some(ANSWER_MAX)).ok()?;
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )
+        .ok()?;
+        stream.shutdown(Shutdown::Write).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
