@@ -283,7 +283,8 @@ fn failure(error: &mysql::Error, sql: &str) -> Failure {
     match error {
         mysql::Error::MySqlError(refused) => match refused.code {
             // Deadlock, lock wait timeout, changed definition; and a key that another client took meanwhile.
-            1213 | 1205 | 1412 | 1062 => Failure::Undone,
+            // MariaDB says 1467 when it could not lock the counter of an AUTO_INCREMENT column.
+            1213 | 1205 | 1412 | 1062 | 1467 => Failure::Undone,
             // Shutdown in progress, connection killed, query interrupted, server going away.
             1053 | 1077 | 1079 | 1317 | 1927 | 3169 | 4031 => Failure::Lost(text()),
             _other => Failure::Fatal(text()),
