@@ -23,20 +23,27 @@ pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
 }
 
 /// Whether bytes are ASCII that a JSON string holds as it is.
-///
-/// Eight bytes at a time: `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero where `x` is `c`.
-/// A borrow may run on into the next byte, so that a `true` is certain and a `false` is not.
 #[inline]
 pub fn is_plain(bytes: &[u8]) -> bool {
     let (chunks, rest) = bytes.as_chunks::<8>();
     let odd = chunks.iter().fold(0, |odd, chunk| {
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (EVERY * 0x22);
-        let backslash = word ^ (EVERY * 0x5c);
-        let low = word.wrapping_sub(EVERY * 0x20);
-        odd | word | low | quote.wrapping_sub(EVERY) | backslash.wrapping_sub(EVERY)
+        odd | word | odd_bits(word)
     });
     odd & TOP == 0 && rest.iter().all(|byte| is_plain_byte(*byte))
+}
+
+/// Of eight bytes, the top bit of each that a JSON string must escape.
+///
+/// `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero, below one, where `x` is `c`. A borrow may
+/// run on into the next byte and the top bit of a byte from 0x80 on says nothing, so that no bit is certain, but a word
+/// without one is.
+#[inline]
+fn odd_bits(word: u64) -> u64 {
+    let low = word.wrapping_sub(EVERY * 0x20);
+    let quote = (word ^ (EVERY * 0x22)).wrapping_sub(EVERY);
+    let backslash = (word ^ (EVERY * 0x5c)).wrapping_sub(EVERY);
+    low | quote | backslash
 }
 
 #[inline]
@@ -46,7 +53,7 @@ fn is_plain_byte(byte: u8) -> bool {
 
 fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+    while let Some(at) = position_of_escape(rest) {
         let (plain, odd) = rest.split_at_checked(at).unwrap_or((rest, &[]));
         out.extend_from_slice(plain);
         let Some((byte, behind)) = odd.split_first() else {
@@ -56,6 +63,21 @@ fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {
         rest = behind;
     }
     out.extend_from_slice(rest);
+}
+
+/// Where the first byte is that needs an escape.
+fn position_of_escape(bytes: &[u8]) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<8>();
+    // Bytes from 0x80 on are above all that needs an escape, so their top bits are left out.
+    let clean = chunks.iter().take_while(|chunk| {
+        let word = u64::from_le_bytes(**chunk);
+        (odd_bits(word) & !word & TOP) == 0
+    });
+    let start = 8 * clean.count();
+    let rest = bytes.get(start..).unwrap_or_default();
+    rest.iter()
+        .position(|byte| needs_escape(*byte))
+        .map(|at| start + at)
 }
 
 fn needs_escape(byte: u8) -> bool {

@@ -76,11 +76,15 @@ impl Date {
 
     /// Appends `YYYY-MM-DD`.
     pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.text());
+    }
+
+    fn text(&self) -> [u8; 10] {
         let [a, b] = two(self.year / 100);
         let [c, d] = two(self.year % 100);
         let [e, f] = two(self.month);
         let [g, h] = two(self.day);
-        out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
+        [a, b, c, d, b'-', e, f, b'-', g, h]
     }
 }
 
@@ -132,13 +136,19 @@ impl Time {
             out.push(b'-');
         }
         if self.hours > 99 {
-            out.push(digit(self.hours / 100));
+            let [_, hundreds] = two(self.hours / 100);
+            out.push(hundreds);
         }
         let [a, b] = two(self.hours % 100);
         let [c, d] = two(self.minutes);
         let [e, f] = two(self.seconds);
         out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
-        write_fraction(self.micros, self.fsp, out);
+        let fraction = fraction(self.micros);
+        out.extend_from_slice(
+            fraction
+                .get(..fraction_length(self.fsp))
+                .unwrap_or(&fraction),
+        );
     }
 }
 
@@ -199,12 +209,16 @@ impl DateTime {
 
     /// Appends the text with another byte between date and time.
     pub(super) fn write_with(&self, between: u8, out: &mut Vec<u8>) {
-        self.date.write(out);
-        let [a, b] = two(self.hour);
-        let [c, d] = two(self.minute);
-        let [e, f] = two(self.second);
-        out.extend_from_slice(&[between, a, b, b':', c, d, b':', e, f]);
-        write_fraction(self.micros, self.fsp, out);
+        let [y1, y2, y3, y4, _, m1, m2, _, d1, d2] = self.date.text();
+        let [h1, h2] = two(self.hour);
+        let [n1, n2] = two(self.minute);
+        let [s1, s2] = two(self.second);
+        let [dot, f1, f2, f3, f4, f5, f6] = fraction(self.micros);
+        let text = [
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, between, h1, h2, b':', n1, n2, b':', s1,
+            s2, dot, f1, f2, f3, f4, f5, f6,
+        ];
+        out.extend_from_slice(text.get(..19 + fraction_length(self.fsp)).unwrap_or(&text));
     }
 }
 
@@ -252,26 +266,39 @@ pub(super) fn narrow<T: TryFrom<u64> + Default>(value: impl Into<u64>) -> T {
     T::try_from(value.into()).unwrap_or_default()
 }
 
-/// The last digit of a number.
-fn digit(value: u16) -> u8 {
-    b'0' + narrow::<u8>(value % 10)
-}
-
 /// The last two digits of a number.
-fn two(value: impl Into<u16>) -> [u8; 2] {
-    let value = value.into();
-    [digit(value / 10), digit(value)]
+fn two(value: impl Into<u32>) -> [u8; 2] {
+    /// `00` to `99`.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "computed while compiling, where a panic is an error"
+    )]
+    const PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[b'0'; 2]; 100];
+        let mut value = 0u8;
+        while value < 100 {
+            pairs[value as usize] = [b'0' + value / 10, b'0' + value % 10];
+            value += 1;
+        }
+        pairs
+    };
+    PAIRS
+        .get(value.into() as usize % 100)
+        .copied()
+        .unwrap_or_default()
 }
 
-fn write_fraction(micros: u32, fsp: u8, out: &mut Vec<u8>) {
-    if fsp == 0 {
-        return;
-    }
-    let [a, b] = two(narrow::<u16>(micros / 10_000));
-    let [c, d] = two(narrow::<u16>(micros / 100 % 100));
-    let [e, f] = two(narrow::<u16>(micros % 100));
-    let text = [b'.', a, b, c, d, e, f];
-    out.extend(text.iter().take(1 + usize::from(fsp)));
+/// A point and six digits.
+fn fraction(micros: u32) -> [u8; 7] {
+    let [a, b] = two(micros / 10_000);
+    let [c, d] = two(micros / 100);
+    let [e, f] = two(micros);
+    [b'.', a, b, c, d, e, f]
+}
+
+/// How much of a point and six digits shows.
+fn fraction_length(fsp: u8) -> usize {
+    if fsp == 0 { 0 } else { 1 + usize::from(fsp) }
 }
 
 #[cfg(test)]
