@@ -23,12 +23,13 @@ use run::Context;
 
 /// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
 async fn run_once(context: &Context<'_>) -> Result<(), PipelineError> {
-    let name = &context.connector.name;
     let ended = match &context.connector.sink {
         sink::Options::File(options) => context.run(sink::File::new(options.clone())).await,
         #[cfg(feature = "kafka")]
         sink::Options::Kafka(options) => {
-            context.run(sink::Kafka::new(options.clone(), name)?).await
+            context
+                .run(sink::Kafka::new(options.clone(), &context.connector.name)?)
+                .await
         }
         sink::Options::Stdout(options) => context.run(sink::Stdout::new(options)).await,
         sink::Options::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,

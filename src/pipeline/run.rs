@@ -71,6 +71,7 @@ impl Context<'_> {
         let known = definitions.read_all().await?;
         let resolved = checked.resolve(from).await?;
         let start = resolved.checkpoint.clone();
+        let tls = resolved.facts.tls.clone();
         let settings = self.settings(&resolved, identity.server_id, &known.end)?;
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
@@ -78,6 +79,7 @@ impl Context<'_> {
         self.metrics.committed(&start);
         let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
         let live = resolved.stream(&budget).await?;
+        self.metrics.connected(tls.as_deref());
         self.metrics.streaming();
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");

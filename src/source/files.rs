@@ -97,6 +97,7 @@ pub enum FileError {
 /// it is of no more use.
 #[derive(Debug)]
 pub struct BinlogFile {
+    path: PathBuf,
     budget: Budget,
     /// The reader, while it does not read.
     idle: Option<Box<Splitter>>,
@@ -116,7 +117,7 @@ impl BinlogFile {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let splitter = Splitter {
             name: Arc::from(&*name),
-            path,
+            path: path.clone(),
             start: position,
             event_bytes_max,
             input: None,
@@ -124,6 +125,7 @@ impl BinlogFile {
             position: 0,
         };
         Self {
+            path,
             budget,
             idle: Some(Box::new(splitter)),
             busy: JoinSet::new(),
@@ -138,12 +140,14 @@ impl BinlogFile {
                 (splitter, chunk)
             });
         }
-        let finished = self
-            .busy
-            .join_next()
-            .await
-            .expect("the reader is either idle or busy");
-        let (splitter, chunk) = finished.expect("reading neither panics nor is cancelled");
+        let lost = |why: String| FileError::Io {
+            path: self.path.clone(),
+            source: io::Error::other(why),
+        };
+        let (splitter, chunk) = match self.busy.join_next().await {
+            Some(finished) => finished.map_err(|error| lost(error.to_string()))?,
+            None => return Err(lost("an earlier read was cancelled".to_owned())),
+        };
         self.idle = Some(splitter);
         chunk
     }

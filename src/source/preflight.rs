@@ -36,6 +36,8 @@ pub struct Facts {
     pub lower_case_table_names: u8,
     /// Whether the source listed its replicas, so that a clash of server ids would have shown.
     pub replicas_visible: bool,
+    /// The TLS version of the connection that checked it; `None` for plaintext.
+    pub tls: Option<String>,
 }
 
 impl Facts {
@@ -75,6 +77,7 @@ pub(super) async fn check(
 ) -> Result<Facts, SourceError> {
     let variables = statements::variables(session, &VARIABLES).await?;
     let mut facts = facts(&variables, session.server().flavour)?;
+    facts.tls.clone_from(&session.server().tls);
     is_configured(&variables)?;
     let server_id = server_id(options, identity);
     if server_id == facts.server_id {
@@ -127,6 +130,7 @@ fn facts(variables: &HashMap<String, String>, flavour: Flavour) -> Result<Facts,
             .parse()
             .map_err(|_| wrong("lower_case_table_names"))?,
         replicas_visible: false,
+        tls: None,
     })
 }
 

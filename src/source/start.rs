@@ -380,6 +380,7 @@ mod tests {
             gtid_purged: None,
             lower_case_table_names: 0,
             replicas_visible: true,
+            tls: None,
         }
     }
 
