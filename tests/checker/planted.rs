@@ -71,8 +71,8 @@ impl Shape {
                 changes,
                 big_rows: 300,
                 ddl_rounds: 0,
-                // After a crash, the engines at groups that were rolled back before it are not known, which stops rowtap.
-                mixed_engines: kills == 0,
+                // Behind a start that lags, the engines at groups that were rolled back are not known, which stops rowtap.
+                mixed_engines: self == Self::Files,
                 ..Workload::default()
             },
             kills,
