@@ -417,6 +417,7 @@ impl Assembler {
         }
         self.definitions
             .serving(&kept.source, &apply.end)?
+            .table
             .transactional
     }
 

@@ -62,13 +62,13 @@ impl Definitions {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn definition(from: u64, to: u64) -> Definition {
         Definition {
-            columns: Vec::new(),
-            key: Vec::new(),
-            transactional: Some(true),
+            table: Arc::default(),
             read_from: Coordinates::new("b.000001", from),
             read_to: Coordinates::new("b.000001", to),
         }

@@ -12,7 +12,9 @@ mod definition;
 mod definitions;
 mod groups;
 mod hold;
+mod labels;
 mod ledger;
+pub mod schema;
 mod seen;
 mod statement;
 mod tables;
@@ -21,7 +23,9 @@ mod trouble;
 pub use assembler::{Assembler, Settings, Step, Until};
 pub use batch::{Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind};
 pub use checkpoint::Checkpoint;
-pub use definition::{ColumnDefinition, Definition};
+pub use definition::{
+    ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
+};
 pub use definitions::Definitions;
 pub use groups::{GroupError, GroupTracker, Mark, Outcome, Place};
 pub use hold::Spilled;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ColumnDefinition;
 use super::definitions::Definitions;
 use super::trouble::{AssembleError, Trouble};
-use super::{ColumnDefinition, Definition};
 use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
@@ -152,7 +152,9 @@ fn define(
     let definition = if named {
         None
     } else {
-        definitions.serving(source, end)
+        definitions
+            .serving(source, end)
+            .map(|definition| &*definition.table)
     };
     if !named && definition.is_none() {
         return Err(Missing::Definition(source.clone()));
@@ -171,7 +173,7 @@ fn define(
         read.push(column_of(index, column, believed, source)?);
     }
     let key = match definition {
-        Some(Definition { key, .. }) => key.clone(),
+        Some(definition) => definition.key.clone(),
         None => map
             .key()
             .map_err(|error| Missing::Error(Trouble::from(error)))?
@@ -194,13 +196,14 @@ fn column_of(
     let believed_charset = || {
         believed.map(|believed| CharsetName::Name(believed.charset.as_deref().unwrap_or("binary")))
     };
-    let believed_labels = || believed.map(|believed| Labels::Text(&believed.labels));
+    let labels = believed.map(ColumnDefinition::labels);
+    let believed_labels = || labels.as_deref().map(Labels::Text);
     let facts = ColumnFacts {
         index,
         name: Some(&name),
         kind: map.kind,
         metadata: map.metadata,
-        unsigned: map.unsigned.or(believed.map(|believed| believed.unsigned)),
+        unsigned: map.unsigned.or(believed.map(ColumnDefinition::unsigned)),
         charset: map
             .collation
             .map(CharsetName::Collation)

@@ -4,12 +4,14 @@
 //! for the assembler to judge whether anything happened to the table in between or since.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::labels::labels;
 use super::session::Session;
 use super::{Options, SourceError, statements};
 use crate::binlog::Coordinates;
-use crate::change::{ColumnDefinition, Definition};
+use crate::change::{
+    ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
+};
 use crate::row::TableName;
 
 /// Reads definitions over a connection of its own, opened when first needed.
@@ -115,7 +117,7 @@ async fn read_where(session: &mut Session, condition: &str) -> Result<Known, Sou
     let mut columns = columns(session, condition).await?;
     let mut keys = keys(session, condition).await?;
     let mut tables = HashMap::new();
-    for (table, engine) in base_tables(session, condition).await? {
+    for (table, engine, charset) in base_tables(session, condition).await? {
         let Some(columns) = columns.remove(&table) else {
             continue;
         };
@@ -138,9 +140,13 @@ async fn read_where(session: &mut Session, condition: &str) -> Result<Known, Sou
         tables.insert(
             table,
             Definition {
-                columns,
-                key,
-                transactional,
+                table: Arc::new(TableDefinition {
+                    columns,
+                    key,
+                    engine: Some(engine.into()),
+                    transactional,
+                    charset,
+                }),
                 read_from,
                 read_to,
             },
@@ -160,22 +166,24 @@ async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError
         .ok_or(SourceError::BinlogOff)
 }
 
-/// The tables that have rows of their own, and their engines.
+/// The tables that have rows of their own, their engines and their default character sets.
 async fn base_tables(
     session: &mut Session,
     condition: &str,
-) -> Result<Vec<(TableName, String)>, SourceError> {
+) -> Result<Vec<(TableName, String, Option<Box<str>>)>, SourceError> {
     let answer = session
         .ask(&format!(
-            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, ENGINE AS engine FROM information_schema.TABLES WHERE TABLE_TYPE \
-             IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {condition}"
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, ENGINE AS engine, TABLE_COLLATION AS \
+             collation FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {condition}"
         ))
         .await?;
     answer
         .rows()
         .map(|row| {
             let table = TableName::new(row.expect("db")?, row.expect("tab")?);
-            Ok((table, row.text("engine").unwrap_or_default().to_owned()))
+            let charset = row.text("collation").map(charset_of_collation);
+            let engine = row.text("engine").unwrap_or_default().to_owned();
+            Ok((table, engine, charset.map(Into::into)))
         })
         .collect()
 }
@@ -186,22 +194,21 @@ async fn columns(
 ) -> Result<HashMap<TableName, Vec<ColumnDefinition>>, SourceError> {
     let answer = session
         .ask(&format!(
-            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, DATA_TYPE AS data_type, COLUMN_TYPE AS \
-             column_type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable FROM information_schema.COLUMNS WHERE \
-             {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, COLUMN_TYPE AS column_type, \
+             CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable, EXTRA AS extra FROM \
+             information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
         ))
         .await?;
     let mut tables: HashMap<TableName, Vec<ColumnDefinition>> = HashMap::new();
     for row in answer.rows() {
-        let column_type = row.expect("column_type")?;
+        let extra = row.text("extra").unwrap_or_default().to_ascii_uppercase();
         let column = ColumnDefinition {
             name: row.expect("name")?.into(),
-            data_type: row.expect("data_type")?.to_ascii_lowercase().into(),
-            column_type: column_type.into(),
-            unsigned: is_unsigned(column_type),
+            column_type: row.expect("column_type")?.into(),
             charset: row.text("charset").map(Into::into),
-            labels: labels(column_type).unwrap_or_default(),
             nullable: row.expect("nullable")?.eq_ignore_ascii_case("YES"),
+            generated: generated(&extra),
+            invisible: extra.contains("INVISIBLE"),
         };
         tables
             .entry(TableName::new(row.expect("db")?, row.expect("tab")?))
@@ -254,29 +261,13 @@ fn is_table(table: &TableName) -> String {
     )
 }
 
-/// Whether a COLUMN_TYPE has the word behind its type; labels of an ENUM may hold it too.
-fn is_unsigned(column_type: &str) -> bool {
-    labels(column_type).is_none()
-        && column_type
-            .split_ascii_whitespace()
-            .skip(1)
-            .any(|word| word == "unsigned")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unsigned_is_read_from_the_type_not_from_labels() {
-        for (column_type, expected) in [
-            ("int(10) unsigned", true),
-            ("bigint unsigned zerofill", true),
-            ("int", false),
-            ("enum('an unsigned label')", false),
-            ("set('x unsigned y','z')", false),
-        ] {
-            assert_eq!(is_unsigned(column_type), expected, "{column_type}");
-        }
+/// What EXTRA says of a column's values.
+fn generated(extra: &str) -> Option<Generated> {
+    if extra.contains("STORED GENERATED") {
+        Some(Generated::Stored)
+    } else {
+        extra
+            .contains("VIRTUAL GENERATED")
+            .then_some(Generated::Virtual)
     }
 }

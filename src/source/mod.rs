@@ -9,7 +9,6 @@ mod definitions;
 mod dump;
 mod error;
 mod files;
-mod labels;
 mod options;
 mod preflight;
 mod receiver;

@@ -1,6 +1,6 @@
 //! Definitions as information_schema tells them, beside what the server itself says of the same table.
 
-use rowtap::change::Definition;
+use rowtap::change::{ColumnDefinition, Definition};
 use rowtap::row::TableName;
 use rowtap::source::Definitions;
 
@@ -29,7 +29,8 @@ fn a_definition_holds_types_labels_and_the_key_in_its_order() {
                 s SET('1','o''k'), v INT AS (n + 1) VIRTUAL, w INT AS (n + 2) STORED, b BLOB, d DECIMAL(10,2) NOT NULL,
                 PRIMARY KEY (k1, k2)) DEFAULT CHARACTER SET utf8mb4",
         );
-        let found = read(&server, "a`b'c", "t\\\\x").unwrap();
+        let read = read(&server, "a`b'c", "t\\\\x").unwrap();
+        let found = &read.table;
         let names: Vec<&str> = found.columns.iter().map(|column| &*column.name).collect();
         assert_eq!(names, ["n", "k2", "k1", "e", "s", "v", "w", "b", "d"]);
         assert_eq!(found.key, [2, 1]);
@@ -37,7 +38,7 @@ fn a_definition_holds_types_labels_and_the_key_in_its_order() {
         let types: Vec<&str> = found
             .columns
             .iter()
-            .map(|column| &*column.data_type)
+            .map(|column| column.data_type())
             .collect();
         assert_eq!(
             types,
@@ -55,20 +56,26 @@ fn a_definition_holds_types_labels_and_the_key_in_its_order() {
             (charsets[0], charsets[3], charsets[7]),
             (None, Some("utf8mb4"), None)
         );
-        let unsigned: Vec<bool> = found.columns.iter().map(|column| column.unsigned).collect();
+        let unsigned: Vec<bool> = found
+            .columns
+            .iter()
+            .map(ColumnDefinition::unsigned)
+            .collect();
         assert_eq!(unsigned.iter().filter(|unsigned| **unsigned).count(), 1);
         assert!(unsigned[0] && !found.columns[0].nullable && found.columns[4].nullable);
-        let labels: Vec<&str> = found.columns[3].labels.iter().map(AsRef::as_ref).collect();
+        let labels = found.columns[3].labels();
+        let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
         assert_eq!(
             labels,
             ["x", "it's", "back\\slash", "c,d", "nl\nx", "nul\0z", "ü"]
         );
-        let labels: Vec<&str> = found.columns[4].labels.iter().map(AsRef::as_ref).collect();
+        let labels = found.columns[4].labels();
+        let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
         assert_eq!(labels, ["1", "o'k"]);
-        assert!(found.read_from <= found.read_to);
+        assert!(read.read_from <= read.read_to);
         let (file, position) = server.coordinates();
         assert_eq!(
-            (&*found.read_to.file, found.read_to.position),
+            (&*read.read_to.file, read.read_to.position),
             (file.as_str(), position)
         );
     }
@@ -81,7 +88,7 @@ fn labels_are_those_the_server_stores() {
         let server = server(flavour, &[]);
         server.execute("CREATE DATABASE d");
         server.execute(r"CREATE TABLE d.t (e ENUM('\\','\\\\','''','\'\'','\n','\\n','\r','\0','\\0','\t','\Z','\b','%','\%') COLLATE utf8mb4_bin)");
-        let labels = read(&server, "d", "t").unwrap().columns.remove(0).labels;
+        let labels = read(&server, "d", "t").unwrap().table.columns[0].labels();
         assert_eq!(labels.len(), 14);
         for (number, label) in labels.iter().enumerate() {
             server.execute(&format!(
@@ -106,7 +113,7 @@ fn engines_say_whether_they_take_part_in_transactions() {
         server.execute("CREATE DATABASE d");
         for (engine, expected) in [("InnoDB", true), ("MyISAM", false), ("MEMORY", false)] {
             server.execute(&format!("CREATE TABLE d.t (a INT) ENGINE={engine}"));
-            let found = read(&server, "d", "t").unwrap();
+            let found = read(&server, "d", "t").unwrap().table;
             assert_eq!(found.transactional, Some(expected), "{engine}");
             assert_eq!(found.key, Vec::<usize>::new());
             server.execute("DROP TABLE d.t");
@@ -154,7 +161,7 @@ fn a_generated_invisible_key_is_a_column_whatever_the_server_shows() {
         ],
     );
     server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT)");
-    let found = read(&server, "d", "t").unwrap();
+    let found = read(&server, "d", "t").unwrap().table;
     let names: Vec<&str> = found.columns.iter().map(|column| &*column.name).collect();
     assert_eq!(names, ["my_row_id", "a"]);
     assert_eq!(found.key, [0]);

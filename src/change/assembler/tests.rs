@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::{Batch, Definition, Definitions, Item, Ledger, Origin, Trouble};
+use super::super::{
+    Batch, Definition, Definitions, Item, Ledger, Origin, TableDefinition, Trouble,
+};
 use super::writer::Writer;
 use super::*;
 use crate::binlog::GtidSet;
@@ -42,10 +44,12 @@ fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> As
     };
     let definitions = engines.iter().map(|(table, transactional)| {
         let at = Coordinates::new("b.000001", 4);
-        let definition = Definition {
-            columns: Vec::new(),
-            key: Vec::new(),
+        let table_definition = TableDefinition {
             transactional: Some(*transactional),
+            ..TableDefinition::default()
+        };
+        let definition = Definition {
+            table: Arc::new(table_definition),
             read_from: at.clone(),
             read_to: at,
         };

@@ -1,4 +1,4 @@
-//! The labels of ENUM and SET columns, out of information_schema's COLUMN_TYPE.
+//! The labels of ENUM and SET columns, in and out of COLUMN_TYPE as information_schema has it.
 //!
 //! Both families print `enum('a','b')` with a quote doubled and backslash, newline, carriage return and NUL written as
 //! `\\`, `\n`, `\r` and `\0`, whatever the session's sql_mode says.
