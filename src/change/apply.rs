@@ -16,7 +16,7 @@ use super::trouble::{AssembleError, Trouble};
 use super::{Ddl, Rows, RowsKind};
 use crate::binlog::{Coordinates, EventKind, Frame, Header, Query, RowsHeader};
 use crate::fault::{Fault, planted, planted_once};
-use crate::row;
+use crate::row::{self, TableName};
 
 /// A closed group and how far its events were read.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ enum Next {
 enum Settled {
     Done,
     Missing(Missing),
+    /// The table's engine decides, and is not known.
+    Engine(TableName),
 }
 
 impl Apply {
@@ -137,14 +139,24 @@ impl Assembler {
                 Settled::Missing(Missing::Definition(table))
                     if self.refused.as_ref() != Some(&table) =>
                 {
+                    let believed = self.definitions.unchanged(&table).cloned().map(Box::new);
                     let step = Step::NeedDefinition {
                         table,
                         at: apply.end.clone(),
+                        believed,
                     };
                     apply.hold.events.push_front(held);
                     return Ok(Some(self.pause(apply, step)));
                 }
                 Settled::Missing(missing) => return Err(missing.into_error(at)),
+                Settled::Engine(table) if self.engine_refused.as_ref() != Some(&table) => {
+                    let at = apply.end.clone();
+                    apply.hold.events.push_front(held);
+                    return Ok(Some(self.pause(apply, Step::NeedEngine { table, at })));
+                }
+                Settled::Engine(table) => {
+                    return Err(AssembleError::new(at, Trouble::NoEngine { table }));
+                }
             }
             if apply.done < apply.hold.count && self.is_full() {
                 apply.group = None;
@@ -164,6 +176,7 @@ impl Assembler {
     fn settle_group(&mut self, apply: &Apply) {
         self.builder.ledger.received += apply.hold.count;
         self.refused = None;
+        self.engine_refused = None;
         self.tables.end_statement();
         self.checkpoint.coordinates = apply.end.clone();
         if let Some(gtid) = &apply.hold.group.gtid {
@@ -266,12 +279,7 @@ impl Assembler {
                 });
             }
             Some(false) => self.emit_rows(apply, held, buffer, kind, &header, &kept)?,
-            None if self.refused.as_ref() == Some(&kept.source) => {
-                return Err(Trouble::NoEngine {
-                    table: kept.source.clone(),
-                });
-            }
-            None => return Ok(Settled::Missing(Missing::Definition(kept.source.clone()))),
+            None => return Ok(Settled::Engine(kept.source.clone())),
         }
         self.end_statement_if(header.ends_statement());
         Ok(Settled::Done)
@@ -372,6 +380,7 @@ impl Assembler {
         let context = ddl::Context::new(flavour, version, query.sql_mode.unwrap_or_default());
         let statement = ddl::scan(text, database, context);
         self.note_definitions(apply, held, &statement);
+        self.engines.note(&statement, text);
         let own = self.is_own(held.frame.header.server_id);
         match judge(&statement, self.tables.rules(), database, own)? {
             Judged::Filtered => self.builder.ledger.filtered += 1,
@@ -416,9 +425,9 @@ impl Assembler {
             return Some(true);
         }
         self.definitions
-            .serving(&kept.source, &apply.end)?
-            .table
-            .transactional
+            .serving(&kept.source, &apply.end)
+            .and_then(|definition| definition.table.transactional)
+            .or_else(|| self.engines.of(&kept.source))
     }
 
     fn group_of(&mut self, apply: &mut Apply) -> Result<u32, Trouble> {

@@ -47,6 +47,12 @@ impl Definitions {
     /// A definition read up to `end` serves the group: no DDL on a table can stand between the group's rows and its end,
     /// since the group locks the table's metadata. A DDL behind the first coordinate of the reading rules it out.
     pub fn serving(&self, table: &TableName, end: &Coordinates) -> Option<&Definition> {
+        self.unchanged(table)
+            .filter(|definition| definition.read_to <= *end)
+    }
+
+    /// A definition of the table that was read since the last DDL on it was seen, wherever it was read.
+    pub fn unchanged(&self, table: &TableName) -> Option<&Definition> {
         let definition = self.read.get(table)?;
         let changes = [
             self.changed.get(table),
@@ -56,7 +62,7 @@ impl Definitions {
             .into_iter()
             .flatten()
             .any(|at| *at >= definition.read_from);
-        (!changed && definition.read_to <= *end).then_some(definition)
+        (!changed).then_some(definition)
     }
 }
 

@@ -10,6 +10,7 @@ mod checkpoint;
 pub mod ddl;
 mod definition;
 mod definitions;
+mod engines;
 mod groups;
 mod hold;
 mod labels;
@@ -27,6 +28,7 @@ pub use definition::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
 };
 pub use definitions::Definitions;
+pub use engines::EngineChange;
 pub use groups::{GroupError, GroupTracker, Mark, Outcome, Place};
 pub use hold::Spilled;
 pub use ledger::Ledger;

@@ -60,9 +60,20 @@ impl Decode {
                         }
                     }
                 }
-                Step::NeedDefinition { table, .. } => {
-                    let definition = runtime.block_on(self.definitions.read(&table))?;
+                Step::NeedDefinition {
+                    table,
+                    at,
+                    believed,
+                } => {
+                    let serving =
+                        self.definitions
+                            .serve(&table, &at, believed.map(|believed| *believed));
+                    let definition = runtime.block_on(serving)?;
                     self.assembler.define(table, definition);
+                }
+                Step::NeedEngine { table, at } => {
+                    let transactional = runtime.block_on(self.definitions.engine(&table, &at))?;
+                    self.assembler.define_engine(table, transactional);
                 }
                 Step::Batch(batch) => self.send(*batch)?,
                 Step::Spill(spilled) => keep(&mut spill, &self.folder, &spilled)?,

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::history::History;
 use super::session::Session;
 use super::{Options, SourceError, statements};
 use crate::binlog::Coordinates;
@@ -19,6 +20,7 @@ use crate::row::TableName;
 pub struct Definitions {
     options: Options,
     session: Option<Session>,
+    history: History,
 }
 
 impl Definitions {
@@ -27,7 +29,73 @@ impl Definitions {
         Self {
             options,
             session: None,
+            history: History::default(),
         }
+    }
+
+    /// Finds how a table was defined for a group that ends at `at`: as `believed` or else as it is defined now, if no DDL
+    /// on it stands between `at` and the reading. Where one does, the definition says so by its coordinates.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn serve(
+        &mut self,
+        table: &TableName,
+        at: &Coordinates,
+        believed: Option<Definition>,
+    ) -> Result<Option<Definition>, SourceError> {
+        if let Some(mut definition) = believed
+            && self.proves(table, at, &mut definition).await?
+        {
+            return Ok(Some(definition));
+        }
+        let Some(mut definition) = self.read(table).await? else {
+            return Ok(None);
+        };
+        self.proves(table, at, &mut definition).await?;
+        Ok(Some(definition))
+    }
+
+    /// Finds whether a table's engine was transactional in a group that ends at `at`: as it is now, if no statement that
+    /// could give the table another engine stands between; `None` where one does, or where there is no such table.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn engine(
+        &mut self,
+        table: &TableName,
+        at: &Coordinates,
+    ) -> Result<Option<bool>, SourceError> {
+        let Some(definition) = self.read(table).await? else {
+            return Ok(None);
+        };
+        if definition.read_to > *at {
+            let stretch = at.clone()..definition.read_to.clone();
+            self.history.cover(&self.options, stretch).await?;
+        }
+        let proven = self.history.keeps_engine_since(table, at);
+        Ok(definition.table.transactional.filter(|_| proven))
+    }
+
+    /// Whether a definition holds for a group that ends at `at`; if so, its coordinates then tell.
+    async fn proves(
+        &mut self,
+        table: &TableName,
+        at: &Coordinates,
+        definition: &mut Definition,
+    ) -> Result<bool, SourceError> {
+        if definition.read_to <= *at {
+            // It is for the stream to say what came since.
+            return Ok(true);
+        }
+        let stretch = at.clone()..definition.read_to.clone();
+        self.history.cover(&self.options, stretch).await?;
+        let proven = self.history.is_unchanged_since(table, at);
+        if proven {
+            definition.read_from = at.clone();
+            definition.read_to = at.clone();
+        }
+        Ok(proven)
     }
 
     /// Reads how a table is defined now, with the source's coordinates before and after; `None` if there is no such table

@@ -9,6 +9,7 @@ mod definitions;
 mod dump;
 mod error;
 mod files;
+mod history;
 mod options;
 mod preflight;
 mod receiver;

@@ -71,8 +71,7 @@ impl Shape {
                 changes,
                 big_rows: 300,
                 ddl_rounds: 0,
-                // Behind a start that lags, the engines at groups that were rolled back are not known, which stops rowtap.
-                mixed_engines: self == Self::Files,
+                mixed_engines: true,
                 ..Workload::default()
             },
             kills,

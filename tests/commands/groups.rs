@@ -24,7 +24,7 @@ fn prepare(flavour: Flavour) -> Server {
 }
 
 /// The ids that a reader of the manifest sees in the changes of `a.t`.
-fn committed(folder: &Folder) -> Vec<i64> {
+pub fn committed(folder: &Folder) -> Vec<i64> {
     let manifest = std::fs::read_to_string(folder.path("changes/manifest.jsonl")).unwrap();
     let mut lengths = std::collections::BTreeMap::new();
     for line in manifest.lines() {

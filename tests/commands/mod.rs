@@ -2,6 +2,7 @@
 //!
 //! Threatens whoever relies on an exit code, and whoever has to find out from one line what to mend.
 
+mod definitions;
 mod documents;
 mod endings;
 mod groups;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::apply::Apply;
 use super::builder::Builder;
 use super::definitions::Definitions;
+use super::engines::Engines;
 use super::groups::{GroupTracker, Outcome, Place};
 use super::hold::{Hold, Spilled};
 use super::seen::Seen;
@@ -34,6 +35,16 @@ pub enum Step {
         /// The table's name on the source.
         table: TableName,
         /// The end of the group in whose rows it occurs.
+        at: Coordinates,
+        /// A definition that was read ahead of there: it serves if no DDL on the table stands in between.
+        believed: Option<Box<Definition>>,
+    },
+    /// It must know whether this table's engine was transactional in a group that ends at these coordinates; answer with
+    /// [`Assembler::define_engine`].
+    NeedEngine {
+        /// The table's name on the source.
+        table: TableName,
+        /// The end of the group that was rolled back.
         at: Coordinates,
     },
     /// A batch is ready.
@@ -95,6 +106,8 @@ pub struct Assembler {
     pub(super) tables: Tables,
     pub(super) definitions: Definitions,
     pub(super) refused: Option<TableName>,
+    pub(super) engines: Engines,
+    pub(super) engine_refused: Option<TableName>,
     pub(super) builder: Builder,
     pub(super) checkpoint: Checkpoint,
 }
@@ -124,6 +137,8 @@ impl Assembler {
             tables: Tables::new(flavour, settings.rules.clone()),
             definitions,
             refused: None,
+            engines: Engines::default(),
+            engine_refused: None,
             builder: Builder::new(Arc::clone(&settings.origin)),
             checkpoint,
             settings,
@@ -153,6 +168,14 @@ impl Assembler {
         if let Some(definition) = definition {
             self.definitions.offer(table, definition);
         }
+    }
+
+    /// Takes the answer to [`Step::NeedEngine`]; `None` if it cannot be told for that place.
+    pub fn define_engine(&mut self, table: TableName, transactional: Option<bool>) {
+        if let Some(transactional) = transactional {
+            self.engines.take(&table, transactional);
+        }
+        self.engine_refused = Some(table);
     }
 
     /// Takes spilled events back, each with the position at which it begins.

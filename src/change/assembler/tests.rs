@@ -104,6 +104,7 @@ fn run(mut assembler: Assembler, writer: Writer) -> Result<Outcome, AssembleErro
                 None => break,
             },
             Step::NeedDefinition { table, .. } => assembler.define(table, None),
+            Step::NeedEngine { table, .. } => assembler.define_engine(table, None),
             Step::Batch(batch) => outcome.take(&batch),
             Step::Spill(more) => {
                 outcome.spills += 1;

@@ -1,0 +1,55 @@
+//! Streams of servers that put no names into their binlog: definitions come from the source, where that is safe.
+
+use super::groups::committed;
+use super::process::{Folder, account};
+use crate::support::{Flavour, Server};
+
+const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
+
+/// A server with its family's default, and a stream that begins behind the table's definition.
+fn lagging(flavour: Flavour) -> (Server, Folder) {
+    let default = match flavour {
+        Flavour::MySql97 => "--binlog-row-metadata=MINIMAL",
+        Flavour::MariaDb1011 => "--binlog-row-metadata=NO_LOG",
+    };
+    let server = Server::start(flavour, &[default]);
+    account(&server, "u");
+    server.execute(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, name TEXT); \
+         CREATE TABLE a.other (n INT)",
+    );
+    let (file, position) = server.coordinates();
+    let start = format!("start = {{ file = '{file}', position = {position} }}");
+    let folder = Folder::streaming(&server, "u").replacing("start = 'latest'", &start);
+    (server, folder)
+}
+
+#[test]
+fn a_definition_read_later_serves_where_no_ddl_on_the_table_stands_in_between() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
+        let (server, folder) = lagging(flavour);
+        server.execute("USE a; INSERT INTO t VALUES (4000000000, 'one')");
+        server.execute("FLUSH BINARY LOGS");
+        server.execute("USE a; ALTER TABLE other ADD m INT; INSERT INTO t (name) VALUES ('two')");
+        folder.succeeds(&ONCE);
+        assert_eq!(committed(&folder), [4_000_000_000, 4_000_000_001]);
+        server.execute("USE a; INSERT INTO t (name) VALUES ('three')");
+        folder.succeeds(&ONCE);
+        assert_eq!(committed(&folder).last(), Some(&4_000_000_002));
+    }
+}
+
+#[test]
+fn a_ddl_on_the_table_in_between_stops_the_stream_before_its_rows() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
+        let (server, folder) = lagging(flavour);
+        server.execute("USE a; INSERT INTO t (name) VALUES ('one')");
+        // The table map stays the same, and yet the names have changed.
+        server.execute("USE a; ALTER TABLE t CHANGE name title TEXT");
+        server.execute("USE a; INSERT INTO t (title) VALUES ('two')");
+        for _ in 0..2 {
+            folder.fails(65, &["a.t", "SET PERSIST binlog_row_metadata=FULL"]);
+            assert_eq!(committed(&folder), Vec::<i64>::new());
+        }
+    }
+}
