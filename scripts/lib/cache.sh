@@ -13,6 +13,9 @@ stamp_value() { sed -n "s/^$2=//p" "$ROWTAP_CACHE/$1/stamp" 2>/dev/null || true;
 cache_env() {
     printf '%s=%q\n' ROWTAP_CACHE "$ROWTAP_CACHE" \
         ROWTAP_MYSQL_9_7 "$ROWTAP_CACHE/mysql-9.7" \
+        ROWTAP_MYSQL_8_0 "$ROWTAP_CACHE/mysql-8.0" \
+        ROWTAP_MYSQL_5_7 "$ROWTAP_CACHE/mysql-5.7" \
+        ROWTAP_MARIADB_11_8 "$ROWTAP_CACHE/mariadb-11.8" \
         ROWTAP_MARIADB_10_11 "$ROWTAP_CACHE/mariadb-10.11" \
         ROWTAP_KAFKA_4_3 "$ROWTAP_CACHE/kafka-4.3"
 }

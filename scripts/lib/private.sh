@@ -46,8 +46,10 @@ start_private_at() {
 
 is_up() {
     case $1 in
-        mysql-9.7) "$ROWTAP_CACHE/$1/bin/mysqladmin" --user=root --socket="$2/server.sock" ping >/dev/null 2>&1 ;;
-        mariadb-10.11) "$ROWTAP_CACHE/$1/bin/mariadb-admin" --user=root --socket="$2/server.sock" ping >/dev/null 2>&1 ;;
+        # These come without programs of their own.
+        mysql-8.0 | mysql-5.7) grep -q 'ready for connections' "$2/server.log" ;;
+        mysql-9.7) "$ROWTAP_CACHE/mysql-9.7/bin/mysqladmin" --user=root --socket="$2/server.sock" ping >/dev/null 2>&1 ;;
+        mariadb-*) "$ROWTAP_CACHE/$1/bin/mariadb-admin" --user=root --socket="$2/server.sock" ping >/dev/null 2>&1 ;;
         kafka-4.3) grep -q 'Kafka Server started' "$2/server.log" ;;
     esac
 }

@@ -1,5 +1,7 @@
 //! Streams of servers that put no names into their binlog: definitions come from the source, where that is safe.
 
+use rowtap::mysql::Flavour as Family;
+
 use super::groups::committed;
 use super::process::{Folder, account};
 use crate::support::{Flavour, Server};
@@ -8,9 +10,9 @@ const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
 /// A server with its family's default, and a stream that begins behind the table's definition.
 fn lagging(flavour: Flavour) -> (Server, Folder) {
-    let default = match flavour {
-        Flavour::MySql97 => "--binlog-row-metadata=MINIMAL",
-        Flavour::MariaDb1011 => "--binlog-row-metadata=NO_LOG",
+    let default = match flavour.family() {
+        Family::MySql => "--binlog-row-metadata=MINIMAL",
+        Family::MariaDb => "--binlog-row-metadata=NO_LOG",
     };
     let server = Server::start(flavour, &[default]);
     account(&server, "u");

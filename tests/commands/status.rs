@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use rowtap::mysql::Flavour as Family;
+
 use super::process::{Folder, account, page};
 use crate::support::{Flavour, Server};
 
@@ -38,9 +40,9 @@ fn the_status_of_a_running_and_of_a_stopped_connector_is_the_servers() {
             field(&text, "Exec_Source_Log_Pos") == Some(&position)
         });
         let gtids = server.gtid_set();
-        let set = match flavour {
-            Flavour::MySql97 => "Executed_Gtid_Set",
-            Flavour::MariaDb1011 => "Gtid_Slave_Pos",
+        let set = match flavour.family() {
+            Family::MySql => "Executed_Gtid_Set",
+            Family::MariaDb => "Gtid_Slave_Pos",
         };
         for (name, expected) in [
             ("Connector", "shop"),

@@ -12,6 +12,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use rowtap::mysql::Flavour as Family;
 use rowtap::mysql::{Compression, Connection, ConnectionError, Options, TlsMode, TlsOptions};
 
 use crate::support::{Certificates, Flavour, Server};
@@ -57,9 +58,9 @@ fn tls_server(flavour: Flavour) -> &'static (Certificates, Server) {
     static MYSQL: OnceLock<(Certificates, Server)> = OnceLock::new();
     static MARIADB: OnceLock<(Certificates, Server)> = OnceLock::new();
     const LARGE: &str = "--max-allowed-packet=64M";
-    let (cell, options) = match flavour {
-        Flavour::MySql97 => (&MYSQL, &[LARGE][..]),
-        Flavour::MariaDb1011 => (&MARIADB, &[LARGE, "--plugin-load-add=auth_ed25519"][..]),
+    let (cell, options) = match flavour.family() {
+        Family::MySql => (&MYSQL, &[LARGE][..]),
+        Family::MariaDb => (&MARIADB, &[LARGE, "--plugin-load-add=auth_ed25519"][..]),
     };
     cell.get_or_init(|| {
         let certificates = Certificates::new();
@@ -136,7 +137,7 @@ fn ways(flavour: Flavour, server: &Server) -> Vec<Options> {
         (TlsMode::Required, none),
         (TlsMode::Required, zlib),
     ];
-    if flavour == Flavour::MySql97 {
+    if flavour.family() == Family::MySql {
         ways.push((TlsMode::Disabled, Compression::Zstd));
     }
     ways.into_iter()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rowtap::mysql::Flavour as Family;
 use rowtap::mysql::{Compression, Connection, Options, command};
 
 use super::{CANARY, failed, options, tls_server, told, value, ways};
@@ -70,13 +71,13 @@ async fn several_statements_in_one_query_are_refused_by_the_server() {
 async fn a_file_is_never_sent_even_if_the_server_would_take_it() {
     for flavour in Flavour::ALL {
         let started;
-        let server = match flavour {
-            Flavour::MySql97 => {
+        let server = match flavour.family() {
+            Family::MySql => {
                 started = Server::start(flavour, &["--local-infile=1"]);
                 &started
             }
             // It is on by default.
-            Flavour::MariaDb1011 => Server::shared(flavour),
+            Family::MariaDb => Server::shared(flavour),
         };
         let database = server.unique_database();
         server.execute(&format!("CREATE TABLE {database}.t (line TEXT)"));
@@ -109,9 +110,9 @@ async fn results_of_20_mb_arrive_whole_under_every_compression_and_tls() {
                 Some(if is_on { "ON" } else { "OFF" })
             );
             connection.query("USE mysql").await.unwrap();
-            let limit = match flavour {
-                Flavour::MySql97 => "SET SESSION cte_max_recursion_depth = 1000000",
-                Flavour::MariaDb1011 => "SET SESSION max_recursive_iterations = 1000000",
+            let limit = match flavour.family() {
+                Family::MySql => "SET SESSION cte_max_recursion_depth = 1000000",
+                Family::MariaDb => "SET SESSION max_recursive_iterations = 1000000",
             };
             connection.query(limit).await.unwrap();
             let rows = connection

@@ -41,10 +41,7 @@ fn mariadb_with_lower_case_names_keeps_the_rows_that_a_replica_applies() {
 }
 
 fn compare(server: Flavour, server_options: &[&str], sample: usize) {
-    let flavour = match server {
-        Flavour::MySql97 => Family::MySql,
-        Flavour::MariaDb1011 => Family::MariaDb,
-    };
+    let flavour = server.family();
     let source = Server::start(server, server_options);
     let setting = source.query_one("SELECT @@lower_case_table_names");
     let setting: u8 = setting.unwrap().parse().unwrap();

@@ -1,8 +1,9 @@
 //! A real replica that applies one range of its source's binary log again and again, under other rules each time.
 
 use rowtap::filter::Options;
+use rowtap::mysql::Flavour as Family;
 
-use crate::support::{Flavour, Server};
+use crate::support::Server;
 
 const APPLY_SECONDS_MAX: u32 = 120;
 
@@ -15,10 +16,10 @@ impl Replica {
     /// Starts one of the source's version, with these options besides.
     pub fn of(source: &Server, options: &[&str]) -> Self {
         let flavour = source.flavour();
-        let own: &[&str] = match flavour {
-            Flavour::MySql97 => &["--server-id=2", "--skip-replica-start"],
+        let own: &[&str] = match flavour.family() {
+            Family::MySql => &["--server-id=2", "--skip-replica-start"],
             // Replaying the same transactions is what a strict domain forbids.
-            Flavour::MariaDb1011 => &[
+            Family::MariaDb => &[
                 "--server-id=2",
                 "--skip-slave-start",
                 "--log-slave-updates",
@@ -27,12 +28,12 @@ impl Replica {
         };
         let server = Server::start(flavour, &[own, options].concat());
         let port = source.port();
-        server.execute(&match flavour {
-            Flavour::MySql97 => format!(
+        server.execute(&match flavour.family() {
+            Family::MySql => format!(
                 "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={port}, SOURCE_USER='root', \
                  SOURCE_CONNECT_RETRY=1, GET_SOURCE_PUBLIC_KEY=1"
             ),
-            Flavour::MariaDb1011 => format!(
+            Family::MariaDb => format!(
                 "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={port}, MASTER_USER='root', \
                  MASTER_CONNECT_RETRY=1, MASTER_USE_GTID=no"
             ),
@@ -53,7 +54,7 @@ impl Replica {
     /// Empties its binary log and applies the source's from `begin` to `end` under these rules.
     pub fn replay(&self, options: &Options, begin: &(String, u64), end: &(String, u64)) {
         let (file, position) = begin;
-        let mysql = self.server.flavour() == Flavour::MySql97;
+        let mysql = self.server.flavour().family() == Family::MySql;
         let mut connection = self.server.connect();
         let mut run = |sql: &str| {
             let result = mysql::prelude::Queryable::query_drop(&mut connection, sql);
@@ -82,9 +83,9 @@ impl Replica {
     }
 
     fn wait_for(&self, (file, position): &(String, u64)) {
-        let (wait, status) = match self.server.flavour() {
-            Flavour::MySql97 => ("SOURCE_POS_WAIT", "SHOW REPLICA STATUS"),
-            Flavour::MariaDb1011 => ("MASTER_POS_WAIT", "SHOW SLAVE STATUS"),
+        let (wait, status) = match self.server.flavour().family() {
+            Family::MySql => ("SOURCE_POS_WAIT", "SHOW REPLICA STATUS"),
+            Family::MariaDb => ("MASTER_POS_WAIT", "SHOW SLAVE STATUS"),
         };
         let reached = self.server.query_one(&format!(
             "SELECT {wait}('{file}', {position}, {APPLY_SECONDS_MAX})"

@@ -5,6 +5,7 @@
 
 use mysql::prelude::Queryable;
 use rowtap::filter::Rules;
+use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
 
@@ -132,7 +133,7 @@ fn definitions(run: &mut impl FnMut(&str), flavour: Flavour) {
         run(&format!("{CREATE_DATABASE}`{database}`"));
         run(&format!("DROP DATABASE IF EXISTS `{database}`"));
     }
-    if flavour == Flavour::MariaDb1011 {
+    if flavour.family() == Family::MariaDb {
         run(
             "SET STATEMENT max_statement_time = 60 FOR ALTER TABLE shop.t COMMENT = 'with a setting'",
         );

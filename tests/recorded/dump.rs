@@ -99,7 +99,7 @@ async fn in_dump(server: &Server, begin: Begin<'_>) -> Vec<Placed> {
         source_public_key_path: None,
     };
     let mut connection = Connection::connect(&options).await.unwrap();
-    let is_mariadb = server.flavour() == Flavour::MariaDb1011;
+    let is_mariadb = server.flavour().family() == Family::MariaDb;
     let flags = DumpFlags {
         non_block: true,
         annotate_rows: is_mariadb,
@@ -180,10 +180,7 @@ async fn a_dump_behind_a_gtid_set_has_the_other_groups_at_their_places() {
             .map(|event| (event.at.clone(), event))
             .collect();
         let gtids: Vec<_> = files.iter().filter_map(opened).collect();
-        let family = match server.flavour() {
-            Flavour::MySql97 => Family::MySql,
-            Flavour::MariaDb1011 => Family::MariaDb,
-        };
+        let family = server.flavour().family();
         let mut seen = GtidSet::empty(family);
         let mut dumps = 0;
         for (index, gtid) in gtids.iter().enumerate() {

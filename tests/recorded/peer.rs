@@ -10,6 +10,8 @@ use rowtap::binlog::{
 use rowtap::mysql::Flavour;
 use uuid::Uuid;
 
+use rowtap::mysql::Flavour as Family;
+
 use super::{Event, RECORDINGS, events};
 use crate::support;
 
@@ -155,14 +157,14 @@ fn rows(kind: EventKind, body: &[u8], peer: &RowsEventData<'_>) {
 /// The GTIDs of a listing, in order.
 fn listed(flavour: support::Flavour, text: &str) -> Vec<String> {
     let lines = text.lines();
-    match flavour {
-        support::Flavour::MySql97 => lines
+    match flavour.family() {
+        Family::MySql => lines
             .filter_map(|line| line.strip_prefix("SET @@SESSION.GTID_NEXT= '"))
             .filter_map(|line| line.split('\'').next())
             .filter(|gtid| !gtid.starts_with("AUTOMATIC"))
             .map(str::to_owned)
             .collect(),
-        support::Flavour::MariaDb1011 => lines
+        Family::MariaDb => lines
             .filter_map(|line| line.split_once("\tGTID ")?.1.split(' ').next())
             .map(str::to_owned)
             .collect(),

@@ -10,6 +10,7 @@ mod stream;
 use std::time::Duration;
 
 use rowtap::change::Checkpoint;
+use rowtap::mysql::Flavour as Family;
 use rowtap::source::{EventSource, Live, Options, Resolved, SourceError};
 use rowtap::state::Identity;
 
@@ -22,7 +23,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 fn create_replica_account(server: &Server) {
     server.execute("CREATE USER replica IDENTIFIED BY 'secret'");
     server.execute("GRANT REPLICATION SLAVE, REPLICATION CLIENT, SELECT ON *.* TO replica");
-    if server.flavour() == Flavour::MariaDb1011 {
+    if server.flavour().family() == Family::MariaDb {
         server.execute("GRANT REPLICATION MASTER ADMIN ON *.* TO replica");
     }
 }

@@ -1,5 +1,6 @@
 //! What a source must be before it is read: each thing that is wrong is one message with its fix, and one exit code.
 
+use rowtap::mysql::Flavour as Family;
 use rowtap::source::{Budget, EventSource, SourceError};
 
 use super::{chain, options, options_with, resolve, run, server};
@@ -61,7 +62,7 @@ fn missing_grants_are_named_and_granting_them_as_told_helps() {
         server.execute("CREATE USER replica IDENTIFIED BY 'secret'");
         for granted in ["", "REPLICATION SLAVE", "REPLICATION CLIENT"] {
             server.execute("REVOKE ALL PRIVILEGES, GRANT OPTION FROM replica");
-            if flavour == Flavour::MariaDb1011 {
+            if flavour.family() == Family::MariaDb {
                 server.execute("GRANT REPLICATION MASTER ADMIN ON *.* TO replica");
             }
             let missing = match granted {
@@ -202,14 +203,14 @@ fn facts_are_what_the_server_says() {
         );
         assert!(facts.names_columns() && facts.serves_gtids());
         assert_eq!(facts.server_id, 1);
-        match flavour {
-            Flavour::MySql97 => {
+        match flavour.family() {
+            Family::MySql => {
                 assert_eq!(
                     facts.server_uuid.map(|uuid| uuid.to_string()),
                     server.query_one("SELECT @@server_uuid")
                 );
             }
-            Flavour::MariaDb1011 => assert_eq!(facts.server_uuid, None),
+            Family::MariaDb => assert_eq!(facts.server_uuid, None),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use rowtap::binlog::{Coordinates, GtidSet};
 use rowtap::change::Checkpoint;
+use rowtap::mysql::Flavour as Family;
 use rowtap::source::{Budget, EventSource, SourceError};
 
 use super::{chain, contains, kind, options, receive_until, resolve, run, server};
@@ -10,15 +11,8 @@ use crate::support::{Flavour, Server};
 const GTID_EVENTS: [u8; 4] = [33, 34, 42, 162];
 const FORMAT_DESCRIPTION: u8 = 15;
 
-fn family(flavour: Flavour) -> rowtap::mysql::Flavour {
-    match flavour {
-        Flavour::MySql97 => rowtap::mysql::Flavour::MySql,
-        Flavour::MariaDb1011 => rowtap::mysql::Flavour::MariaDb,
-    }
-}
-
 fn gtid_set(server: &Server) -> GtidSet {
-    GtidSet::parse(family(server.flavour()), &server.gtid_set()).unwrap()
+    GtidSet::parse(server.flavour().family(), &server.gtid_set()).unwrap()
 }
 
 /// Statements with a name each; the stream is searched for the first of them that it holds.
@@ -176,9 +170,9 @@ fn wrong_starts_are_refused_with_their_fix() {
         let server = server(flavour, &[]);
         let (file, size) = server.coordinates();
         let newest = purge(&server);
-        let bad_set = match flavour {
-            Flavour::MySql97 => "0-1-5",
-            Flavour::MariaDb1011 => "6efee16a-e551-11f1-95b6-02fc00000001:1-4",
+        let bad_set = match flavour.family() {
+            Family::MySql => "0-1-5",
+            Family::MariaDb => "6efee16a-e551-11f1-95b6-02fc00000001:1-4",
         };
         for (start, code, part) in [
             (
@@ -332,9 +326,9 @@ fn a_checkpoint_goes_on_only_on_its_own_source() {
         run(async { resume(&server, &checkpoint).await.unwrap() });
 
         let mut elsewhere = checkpoint.clone();
-        match flavour {
-            Flavour::MySql97 => elsewhere.server_uuid = Some(uuid::Uuid::from_u128(9)),
-            Flavour::MariaDb1011 => elsewhere.server_id = 9,
+        match flavour.family() {
+            Family::MySql => elsewhere.server_uuid = Some(uuid::Uuid::from_u128(9)),
+            Family::MariaDb => elsewhere.server_id = 9,
         }
         let mut purged = checkpoint.clone();
         purged.coordinates = Coordinates::new("binlog.000000", 4);

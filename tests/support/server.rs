@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder, Value};
+use rowtap::mysql::Flavour as Family;
 
 use super::private::Private;
 use super::{Certificates, cache, wait_until};
@@ -17,29 +18,69 @@ use super::{Certificates, cache, wait_until};
 pub enum Flavour {
     /// MySQL 9.7.
     MySql97,
+    /// MySQL 8.0.15.
+    MySql80,
+    /// MySQL 5.7.22: no TLS that is still spoken, no `binlog_row_metadata`, no `caching_sha2_password`.
+    MySql57,
+    /// MariaDB 11.8.
+    MariaDb118,
     /// MariaDB 10.11.
     MariaDb1011,
 }
 
 impl Flavour {
-    /// Every flavour, for tests that hold for all.
+    /// The newest of each family as Debian carries them, for tests that hold for all.
     pub const ALL: [Self; 2] = [Self::MySql97, Self::MariaDb1011];
+
+    /// Every server, for the tests in which versions matter.
+    pub const EVERY: [Self; 5] = [
+        Self::MySql97,
+        Self::MySql80,
+        Self::MySql57,
+        Self::MariaDb118,
+        Self::MariaDb1011,
+    ];
 
     /// The folder's name in the cache.
     pub fn name(self) -> &'static str {
         match self {
             Self::MySql97 => "mysql-9.7",
+            Self::MySql80 => "mysql-8.0",
+            Self::MySql57 => "mysql-5.7",
+            Self::MariaDb118 => "mariadb-11.8",
             Self::MariaDb1011 => "mariadb-10.11",
         }
     }
 
-    /// One of the flavour's own programs, from the cache.
-    fn program(self, mysql: &str, mariadb: &str) -> PathBuf {
-        cache().join(self.name()).join("bin").join(match self {
-            Self::MySql97 => mysql,
-            Self::MariaDb1011 => mariadb,
-        })
+    /// What it belongs to.
+    pub fn family(self) -> Family {
+        match self {
+            Self::MySql97 | Self::MySql80 | Self::MySql57 => Family::MySql,
+            Self::MariaDb118 | Self::MariaDb1011 => Family::MariaDb,
+        }
     }
+
+    /// A client program that speaks to it: its own, or that of the nearest version that has one.
+    fn client(self) -> PathBuf {
+        match self {
+            Self::MySql97 | Self::MySql80 => program("mysql-9.7", "mysql"),
+            // MySQL 9.7's client has no mysql_native_password any more, MariaDB's has.
+            Self::MySql57 | Self::MariaDb1011 => program("mariadb-10.11", "mariadb"),
+            Self::MariaDb118 => program("mariadb-11.8", "mariadb"),
+        }
+    }
+
+    /// A mysqlbinlog that reads its files.
+    fn binlog_reader(self) -> PathBuf {
+        match self {
+            Self::MySql97 | Self::MySql80 | Self::MySql57 => program("mysql-9.7", "mysqlbinlog"),
+            Self::MariaDb118 | Self::MariaDb1011 => program(self.name(), "mariadb-binlog"),
+        }
+    }
+}
+
+fn program(server: &str, name: &str) -> PathBuf {
+    cache().join(server).join("bin").join(name)
 }
 
 /// A server with binary log, row format, full row metadata and GTIDs, which ends when this value does, or the process.
@@ -85,13 +126,9 @@ impl Server {
     /// The one server of this flavour that tests of this process share, each in databases of its own. Not for tests
     /// that restart it, change its globals or compare its whole stream.
     pub fn shared(flavour: Flavour) -> &'static Self {
-        static MYSQL: OnceLock<Server> = OnceLock::new();
-        static MARIADB: OnceLock<Server> = OnceLock::new();
-        let shared = match flavour {
-            Flavour::MySql97 => &MYSQL,
-            Flavour::MariaDb1011 => &MARIADB,
-        };
-        shared.get_or_init(|| Self::start(flavour, &[]))
+        static SHARED: [OnceLock<Server>; 5] = [const { OnceLock::new() }; 5];
+        let place = Flavour::EVERY.iter().position(|&one| one == flavour);
+        SHARED[place.expect("every flavour is in EVERY")].get_or_init(|| Self::start(flavour, &[]))
     }
 
     /// What it is.
@@ -185,7 +222,8 @@ impl Server {
     pub fn coordinates(&self) -> (String, u64) {
         let rows = self.query_text(match self.flavour {
             Flavour::MySql97 => "SHOW BINARY LOG STATUS",
-            Flavour::MariaDb1011 => "SHOW BINLOG STATUS",
+            Flavour::MySql80 | Flavour::MySql57 => "SHOW MASTER STATUS",
+            Flavour::MariaDb118 | Flavour::MariaDb1011 => "SHOW BINLOG STATUS",
         });
         let mut row = rows
             .into_iter()
@@ -201,9 +239,9 @@ impl Server {
     /// Every GTID in the binary log, as the server writes the set.
     #[track_caller]
     pub fn gtid_set(&self) -> String {
-        self.query_one(match self.flavour {
-            Flavour::MySql97 => "SELECT REPLACE(@@GLOBAL.gtid_executed, '\\n', '')",
-            Flavour::MariaDb1011 => "SELECT @@GLOBAL.gtid_binlog_pos",
+        self.query_one(match self.flavour.family() {
+            Family::MySql => "SELECT REPLACE(@@GLOBAL.gtid_executed, '\\n', '')",
+            Family::MariaDb => "SELECT @@GLOBAL.gtid_binlog_pos",
         })
         .expect("a GTID set is not NULL")
     }
@@ -254,21 +292,20 @@ impl Server {
         });
     }
 
-    /// What the flavour's command-line client prints for these statements, tab between columns, root's.
+    /// What a command-line client of the flavour prints for these statements, tab between columns, root's.
     #[track_caller]
     pub fn client(&self, arguments: &[&str], sql: &str) -> String {
-        let program = self.flavour.program("mysql", "mariadb");
         let socket = format!("--socket={}", self.socket().display());
-        run(Command::new(program)
+        run(Command::new(self.flavour.client())
             .args(["--user=root", &socket, "--batch"])
             .args(arguments)
             .args(["-e", sql]))
     }
 
-    /// What the flavour's mysqlbinlog prints; name binlog files by `binlog_path`.
+    /// What a mysqlbinlog of the flavour prints; name binlog files by `binlog_path`.
     #[track_caller]
     pub fn mysqlbinlog<S: AsRef<std::ffi::OsStr>>(&self, arguments: &[S]) -> String {
-        run(Command::new(self.flavour.program("mysqlbinlog", "mariadb-binlog")).args(arguments))
+        run(Command::new(self.flavour.binlog_reader()).args(arguments))
     }
 }
 

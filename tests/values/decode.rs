@@ -44,10 +44,7 @@ fn decode(path: &Path, flavour: Flavour, database: &str) -> (Vec<Change>, Vec<(S
     let bytes = Bytes::from(fs::read(path).expect("a binlog file"));
     let mut decoder = Decoder {
         framer: Framer::new(Coordinates::new("recorded.000001", 4)),
-        flavour: match flavour {
-            Flavour::MySql97 => mysql::Flavour::MySql,
-            Flavour::MariaDb1011 => mysql::Flavour::MariaDb,
-        },
+        flavour: flavour.family(),
         database,
         tables: HashMap::new(),
         encoder: LinesEncoder::new(),

@@ -16,6 +16,8 @@ use mysql::prelude::Queryable;
 use self::cases::{Case, Random};
 use self::decode::{Change, Image};
 use self::shown::Shown;
+use rowtap::mysql::Flavour as Family;
+
 use crate::support::{Flavour, Server};
 
 const DATABASE: &str = "cells";
@@ -57,7 +59,7 @@ impl Bench {
     }
 
     fn mysql(&self) -> bool {
-        self.server.flavour() == Flavour::MySql97
+        self.server.flavour().family() == Family::MySql
     }
 
     #[track_caller]

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use rowtap::mysql::Flavour as Family;
+
 use super::crash::Moment;
 use super::findings::{Check, Findings};
 use super::output::Output;
@@ -117,12 +119,12 @@ impl Scenario<'_> {
     }
 
     fn source_options(&self) -> &'static [&'static str] {
-        match self.flavour {
+        match self.flavour.family() {
             // Tables that ROLLBACK does not undo cannot be written beside others under GTIDs.
-            Flavour::MySql97 if self.workload.mixed_engines => {
+            Family::MySql if self.workload.mixed_engines => {
                 &["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]
             }
-            Flavour::MySql97 | Flavour::MariaDb1011 => &[],
+            Family::MySql | Family::MariaDb => &[],
         }
     }
 

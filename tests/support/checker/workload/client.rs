@@ -1,10 +1,11 @@
 //! What one client does: transactions of a few statements, some rolled back, some with savepoints, seldom a big one.
 
+use rowtap::mysql::Flavour as Family;
+
 use super::super::random::Random;
 use super::Tally;
 use super::session::{End, Failure, Session};
 use super::statements;
-use crate::support::Flavour;
 
 /// Of a client's transactions, one in so many is big.
 const BIG_EVERY: u64 = 1_500;
@@ -76,7 +77,7 @@ fn mixed(session: &mut Session, random: &mut Random) -> Result<End, Failure> {
     // A temporary table made inside makes MariaDB log the transaction with its ROLLBACK; otherwise nothing is logged.
     // The log does not say then that all of it can be rolled back, so that no definition may change meanwhile.
     let workload = session.workload();
-    let is_logged = session.flavour() == Flavour::MariaDb1011
+    let is_logged = session.flavour().family() == Family::MariaDb
         && workload.mixed_engines
         && workload.ddl_rounds == 0;
     if is_logged && random.chance(1, 2) {

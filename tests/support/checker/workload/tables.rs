@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use rowtap::mysql::Flavour as Family;
+
 use super::Workload;
 use super::session::{End, Failure, Session};
 use crate::support::Flavour;
@@ -27,9 +29,9 @@ pub fn total() -> i128 {
 
 /// The statements that make database and tables.
 pub fn definitions(workload: &Workload, flavour: Flavour) -> Vec<String> {
-    let document = match flavour {
-        Flavour::MySql97 => "JSON",
-        Flavour::MariaDb1011 => "LONGTEXT",
+    let document = match flavour.family() {
+        Family::MySql => "JSON",
+        Family::MariaDb => "LONGTEXT",
     };
     let mut statements = vec![
         format!("CREATE DATABASE {} CHARACTER SET utf8mb4", workload.database),

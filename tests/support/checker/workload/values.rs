@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use rowtap::mysql::Flavour as Family;
+
 use super::super::random::Random;
 use crate::support::Flavour;
 
@@ -202,7 +204,7 @@ pub fn timestamp(random: &mut Random) -> String {
 pub fn document(random: &mut Random, flavour: Flavour) -> String {
     let mut json = String::new();
     write_document(random, 0, &mut json);
-    if flavour == Flavour::MariaDb1011 && random.chance(1, 4) {
+    if flavour.family() == Family::MariaDb && random.chance(1, 4) {
         json = text(random, 2_000);
     }
     quoted(&json)
