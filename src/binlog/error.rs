@@ -92,6 +92,24 @@ pub enum BinlogError {
         /// Where the source says that it is.
         found: Coordinates,
     },
+    /// Compressed bytes cannot be unpacked.
+    #[error("{what} cannot be unpacked: {reason}")]
+    Compression {
+        /// What is compressed.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Compressed bytes unpack to another length than was stated.
+    #[error("{what} states a length of {stated} bytes and unpacks to {}", unpacked(*found))]
+    UnpackedSize {
+        /// What is compressed.
+        what: &'static str,
+        /// The stated length.
+        stated: u64,
+        /// The length in fact; `None` for more than stated.
+        found: Option<u64>,
+    },
     /// A column has a type that rowtap cannot read.
     #[error("column {column} has the type {kind}, which rowtap does not know")]
     ColumnType {
@@ -120,4 +138,8 @@ pub enum BinlogError {
         /// What it should have been.
         expected: &'static str,
     },
+}
+
+fn unpacked(found: Option<u64>) -> String {
+    found.map_or_else(|| "more".to_owned(), |found| found.to_string())
 }

@@ -14,9 +14,12 @@
 //! | previous GTIDs, GTID list | [`GtidSet::decode`], [`GtidSet::decode_list`] |
 //! | table map | [`TableMap`] |
 //! | rows | [`RowsHeader`] |
+//! | transaction payload | [`Payload`], and [`PayloadReader`] for the events in it |
+//! | MariaDB's compressed query and rows | [`compressed`], to what they are when unpacked |
 //! | XID, XA prepare, incident, rows query, annotate rows | [`xid`], [`XaPrepare`], [`Incident`], [`statement`] |
 
 pub mod column_map;
+pub mod compressed;
 mod control;
 mod coordinates;
 mod cursor;
@@ -31,11 +34,13 @@ mod gtid_wire;
 mod intervals;
 mod mariadb_gtid;
 mod optional_metadata;
+mod payload;
 mod place;
 mod query;
 mod rows;
 mod table_map;
 mod transaction;
+mod unpack;
 #[cfg(test)]
 mod writer;
 mod xa;
@@ -50,6 +55,7 @@ pub use framer::{FIRST_POSITION, Frame, Framer};
 pub use gtid::{Gtid, GtidSet, Intervals, Source};
 pub use gtid_event::GtidEvent;
 pub use mariadb_gtid::{AlterPhase, MariaDbGtidEvent};
+pub use payload::{Inner, Payload, PayloadReader};
 pub use place::{Heartbeat, file_name};
 pub use query::Query;
 pub use rows::RowsHeader;

@@ -10,11 +10,14 @@ use super::assembler::{Assembler, Step};
 use super::ddl::{self, Statement};
 use super::groups::Outcome;
 use super::hold::{Held, Hold};
+use super::payload::{Opened, Pulled};
 use super::statement::{Judged, judge};
 use super::tables::{Kept, Missing, Target};
 use super::trouble::{AssembleError, Trouble};
 use super::{Ddl, Rows, RowsKind};
-use crate::binlog::{Coordinates, EventKind, Frame, Header, Query, RowsHeader};
+use crate::binlog::{
+    Coordinates, EventKind, FormatDescription, Frame, Header, Query, RowsHeader, compressed,
+};
 use crate::fault::{Fault, planted, planted_once};
 use crate::row::{self, TableName};
 
@@ -33,6 +36,12 @@ pub(super) struct Apply {
     sequence: u64,
     /// The group's index in the batch in the making; `None` until it has an item there.
     group: Option<u32>,
+    /// The compressed transaction whose events are being read.
+    payload: Option<Opened>,
+    /// Events read from compressed transactions.
+    inner: u64,
+    /// An event that had to wait for a definition.
+    again: Option<(Held, Bytes)>,
 }
 
 /// What comes next in a closed group.
@@ -61,6 +70,9 @@ impl Apply {
             done: 0,
             sequence: 0,
             group: None,
+            payload: None,
+            inner: 0,
+            again: None,
         };
         if apply.hold.spilled > 0 {
             apply.tail = (
@@ -71,7 +83,27 @@ impl Apply {
         apply
     }
 
-    fn next(&mut self) -> Next {
+    /// The next event, those inside a compressed transaction one by one.
+    fn next(&mut self, format: &FormatDescription) -> Result<Next, AssembleError> {
+        if let Some((held, buffer)) = self.again.take() {
+            return Ok(Next::Event(held, buffer));
+        }
+        if let Some(mut payload) = self.payload.take() {
+            let at = Coordinates::new(Arc::clone(&self.end.file), payload.start());
+            let pulled = payload.next(format);
+            match pulled.map_err(|trouble| AssembleError::new(at, trouble))? {
+                Pulled::Event(held, block) => {
+                    self.payload = Some(payload);
+                    self.inner += 1;
+                    return Ok(Next::Event(held, block));
+                }
+                Pulled::End => self.done += 1,
+            }
+        }
+        Ok(self.next_in_file())
+    }
+
+    fn next_in_file(&mut self) -> Next {
         if let Some(held) = self.hold.events.pop_front() {
             let buffer = self
                 .hold
@@ -88,7 +120,7 @@ impl Apply {
             return Next::End;
         }
         (self.hold.events, self.hold.buffers) = std::mem::take(&mut self.tail);
-        self.next()
+        self.next_in_file()
     }
 
     /// Puts spilled events back before those that stayed in memory.
@@ -126,15 +158,18 @@ impl Assembler {
     /// next call in the latter case.
     pub(super) fn apply_group(&mut self, mut apply: Apply) -> Result<Option<Step>, AssembleError> {
         loop {
-            let (held, buffer) = match apply.next() {
+            let (held, buffer) = match apply.next(self.framer.format())? {
                 Next::Event(held, buffer) => (held, buffer),
                 Next::Spilled => return Ok(Some(self.pause(apply, Step::NeedSpilled))),
                 Next::End => break,
             };
             let ordinal = apply.done;
-            let settled = self.settle(&mut apply, ordinal, &held, &buffer);
             let at = Coordinates::new(Arc::clone(&apply.end.file), held.frame.start);
-            match settled.map_err(|trouble| AssembleError::new(at.clone(), trouble))? {
+            let placed = |trouble| AssembleError::new(at.clone(), trouble);
+            let (held, buffer) = self.unpacked(held, buffer).map_err(placed)?;
+            let settled = self.settle(&mut apply, ordinal, &held, &buffer);
+            match settled.map_err(placed)? {
+                Settled::Done if apply.payload.is_some() => {}
                 Settled::Done => apply.done += 1,
                 Settled::Missing(Missing::Definition(table))
                     if self.refused.as_ref() != Some(&table) =>
@@ -145,13 +180,13 @@ impl Assembler {
                         at: apply.end.clone(),
                         believed,
                     };
-                    apply.hold.events.push_front(held);
+                    apply.again = Some((held, buffer));
                     return Ok(Some(self.pause(apply, step)));
                 }
                 Settled::Missing(missing) => return Err(missing.into_error(at)),
                 Settled::Engine(table) if self.engine_refused.as_ref() != Some(&table) => {
                     let at = apply.end.clone();
-                    apply.hold.events.push_front(held);
+                    apply.again = Some((held, buffer));
                     return Ok(Some(self.pause(apply, Step::NeedEngine { table, at })));
                 }
                 Settled::Engine(table) => {
@@ -168,13 +203,37 @@ impl Assembler {
         Ok(None)
     }
 
+    /// Unpacks one of MariaDB's compressed events; any other stays as it is.
+    fn unpacked(&self, held: Held, buffer: Bytes) -> Result<(Held, Bytes), Trouble> {
+        let Some(kind) = compressed::plain_kind(held.frame.header.kind) else {
+            return Ok((held, buffer));
+        };
+        let body = held.body();
+        let packed = buffer
+            .get(body.start as usize..body.end as usize)
+            .unwrap_or_default();
+        let plain = compressed::plain_body(held.frame.header.kind, packed, self.framer.format())?;
+        let mut frame = held.frame;
+        frame.header.kind = kind;
+        frame.body = 0..plain.len();
+        let range = 0..u32::try_from(plain.len()).unwrap_or(u32::MAX);
+        Ok((
+            Held {
+                range,
+                frame,
+                ..held
+            },
+            plain.into(),
+        ))
+    }
+
     fn pause(&mut self, apply: Apply, step: Step) -> Step {
         self.apply = Some(apply);
         step
     }
 
     fn settle_group(&mut self, apply: &Apply) {
-        self.builder.ledger.received += apply.hold.count;
+        self.builder.ledger.received += apply.hold.count + apply.inner;
         self.refused = None;
         self.engine_refused = None;
         self.tables.end_statement();
@@ -217,6 +276,12 @@ impl Assembler {
                 return self.settle_rows(apply, ordinal, held, buffer, RowsKind::Delete);
             }
             EventKind::Query => self.settle_query(apply, held, bytes)?,
+            EventKind::TransactionPayload => {
+                let body = buffer.slice(body.start as usize..body.end as usize);
+                let bytes = body.len() as u64;
+                apply.payload = Some(Opened::new(held.frame.start, body, bytes)?);
+                self.builder.ledger.control += 1;
+            }
             EventKind::Gtid
             | EventKind::AnonymousGtid
             | EventKind::GtidTagged
@@ -228,10 +293,7 @@ impl Assembler {
             | EventKind::Intvar
             | EventKind::Rand
             | EventKind::UserVar => self.builder.ledger.control += 1,
-            kind if held.frame.header.is_ignorable() => {
-                debug_assert!(kind != EventKind::TransactionPayload);
-                self.builder.ledger.skipped += 1;
-            }
+            _ if held.frame.header.is_ignorable() => self.builder.ledger.skipped += 1,
             kind => return Err(Trouble::Unsupported { kind }),
         }
         Ok(Settled::Done)

@@ -2,6 +2,9 @@
 //!
 //! `received = emitted + filtered + skipped + ddl + control + rolled_back + held`. Each class is counted where it is
 //! decided, `received` where the event is framed; none is computed as a remainder, so that the equation can fail.
+//!
+//! An event inside a compressed transaction counts as any other, and the event that it came in counts once more, as
+//! control: with compression a group has one event more than without.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -9,7 +12,7 @@ use std::ops::AddAssign;
 /// Counts of binlog events by what became of them, and of the rows in the emitted ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Ledger {
-    /// Events that were framed, artificial ones left out.
+    /// Events that were framed, artificial ones left out, and those inside compressed transactions.
     pub received: u64,
     /// Rows events whose rows went to the sink.
     pub emitted: u64,

@@ -15,6 +15,7 @@ mod groups;
 mod hold;
 mod labels;
 mod ledger;
+mod payload;
 pub mod schema;
 mod seen;
 mod statement;

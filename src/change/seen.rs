@@ -5,7 +5,7 @@ use super::groups::Mark;
 use super::trouble::Trouble;
 use crate::binlog::{
     Control, Coordinates, EventKind, FormatDescription, Frame, GtidEvent, MariaDbGtidEvent, Query,
-    XaPrepare,
+    XaPrepare, compressed,
 };
 
 /// An event as groups see it.
@@ -27,8 +27,13 @@ pub enum Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// Looks at an event.
-    pub fn of(frame: &Frame, body: &'a [u8], format: &FormatDescription) -> Result<Self, Trouble> {
+    /// Looks at an event; `scratch` takes what must be unpacked for that.
+    pub fn of(
+        frame: &Frame,
+        body: &'a [u8],
+        format: &FormatDescription,
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Self, Trouble> {
         Ok(match frame.header.kind {
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => {
                 Self::Gtid(GtidEvent::parse(frame.header.kind, body)?)
@@ -37,6 +42,10 @@ impl<'a> Seen<'a> {
                 Self::MariaDbGtid(MariaDbGtidEvent::parse(&frame.header, body)?)
             }
             EventKind::Query => Self::Query(Query::parse(body, format)?.control()),
+            EventKind::QueryCompressed => {
+                *scratch = compressed::short_statement(Query::parse(body, format)?.statement)?;
+                Self::Query(Control::of(scratch))
+            }
             EventKind::XaPrepare => Self::XaPrepare {
                 one_phase: XaPrepare::parse(body)?.one_phase,
             },

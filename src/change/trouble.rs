@@ -118,6 +118,15 @@ pub enum Trouble {
         /// Its kind.
         kind: EventKind,
     },
+    /// An event that cannot stand inside a compressed transaction.
+    #[error("{kind} event inside a compressed transaction, where it cannot stand")]
+    InPayload {
+        /// Its kind.
+        kind: EventKind,
+    },
+    /// A compressed transaction without its commit.
+    #[error("the compressed transaction ends before its commit")]
+    PayloadOpen,
     /// A prepared XA transaction.
     #[error(
         "a prepared XA transaction changes {table}; this version does not hold XA transactions until they are decided"

@@ -214,7 +214,8 @@ impl Walk {
         let mut place = Place::Outside;
         if !frame.artificial {
             let body = event.get(frame.body.clone()).unwrap_or_default();
-            let seen = Seen::of(&frame, body, self.framer.format())
+            let mut scratch = Vec::new();
+            let seen = Seen::of(&frame, body, self.framer.format(), &mut scratch)
                 .map_err(|trouble| unreadable(trouble.into()))?;
             place = self
                 .tracker

@@ -5,6 +5,7 @@
 mod definitions;
 mod documents;
 mod endings;
+mod events;
 mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;

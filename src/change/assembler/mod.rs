@@ -314,7 +314,8 @@ impl Assembler {
         }
         let at = Coordinates::new(Arc::clone(&self.framer.next().file), frame.start);
         let body = event.get(frame.body.clone()).unwrap_or_default();
-        let seen = Seen::of(&frame, body, self.framer.format())
+        let mut scratch = Vec::new();
+        let seen = Seen::of(&frame, body, self.framer.format(), &mut scratch)
             .map_err(|trouble| AssembleError::new(at.clone(), trouble))?;
         let place = self
             .tracker

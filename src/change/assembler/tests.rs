@@ -1,5 +1,7 @@
 //! The assembler over made-up events: what is delivered, what is not, and that every event is accounted for.
 
+mod packed;
+
 use std::ops::Range;
 use std::sync::Arc;
 

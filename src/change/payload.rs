@@ -1,0 +1,117 @@
+//! The events of a compressed transaction, as the group that holds it reads them.
+//!
+//! They are in no file: each gets the place of the event that they came in. That event ends its group, so that what is
+//! inside must be one whole transaction, and one that stands.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::groups::{GroupTracker, Outcome, Place};
+use super::hold::Held;
+use super::seen::Seen;
+use super::trouble::Trouble;
+use crate::binlog::{
+    BinlogError, Control, EventKind, FormatDescription, Frame, Header, Inner, Payload,
+    PayloadReader,
+};
+
+/// A payload that is being read.
+#[derive(Debug)]
+pub(super) struct Opened {
+    reader: PayloadReader,
+    tracker: GroupTracker,
+    /// The event that ends the transaction was read.
+    ended: bool,
+    /// Where the payload event begins.
+    start: u64,
+}
+
+/// What a payload has next.
+pub(super) enum Pulled {
+    Event(Held, Bytes),
+    End,
+}
+
+impl Opened {
+    /// Begins to read the payload event whose body is `body`; its first bytes do where the rest is fed later.
+    pub(super) fn new(start: u64, body: Bytes, body_bytes: u64) -> Result<Self, Trouble> {
+        Ok(Self {
+            reader: Payload::parse(&body)?.read(body, body_bytes)?,
+            tracker: GroupTracker::default(),
+            ended: false,
+            start,
+        })
+    }
+
+    /// Where the payload event begins.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    pub(super) fn next(&mut self, format: &FormatDescription) -> Result<Pulled, Trouble> {
+        let (block, range) = match self.reader.next()? {
+            Inner::Event(block, range) => (block, range),
+            Inner::End if self.ended => return Ok(Pulled::End),
+            Inner::End | Inner::Lacks => return Err(Trouble::PayloadOpen),
+        };
+        let frame = self.frame(&block, &range)?;
+        let held = Held {
+            buffer: 0,
+            range,
+            frame,
+        };
+        let body = held.body();
+        let bytes = block
+            .get(body.start as usize..body.end as usize)
+            .unwrap_or_default();
+        self.place(&held.frame, bytes, format)?;
+        Ok(Pulled::Event(held, block))
+    }
+
+    fn frame(&self, block: &Bytes, range: &Range<u32>) -> Result<Frame, BinlogError> {
+        let event = block
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default();
+        Ok(Frame {
+            header: Header::parse(event)?,
+            body: Header::LEN..event.len(),
+            start: self.start,
+            end: self.start,
+            artificial: false,
+        })
+    }
+
+    /// Checks that the event stands where it may.
+    fn place(
+        &mut self,
+        frame: &Frame,
+        body: &[u8],
+        format: &FormatDescription,
+    ) -> Result<(), Trouble> {
+        let kind = frame.header.kind;
+        let refused = Err(Trouble::InPayload { kind });
+        let mut scratch = Vec::new();
+        let seen = Seen::of(frame, body, format, &mut scratch)?;
+        match seen {
+            Seen::Gtid(_) | Seen::MariaDbGtid(_) => return refused,
+            // Its rows would have gone on by now. Servers do not compress what they may have to roll back in part.
+            Seen::Query(Some(Control::Rollback | Control::RollbackTo(_))) => return refused,
+            Seen::Other(EventKind::TransactionPayload) => return refused,
+            Seen::Query(_) | Seen::XaPrepare { .. } | Seen::Other(_) if self.ended => {
+                return refused;
+            }
+            Seen::Query(_) | Seen::XaPrepare { .. } | Seen::Other(_) => {}
+        }
+        match self.tracker.place(seen.mark())? {
+            Place::Opens | Place::Inside => Ok(()),
+            Place::Ends(Outcome::Committed) | Place::Alone => {
+                self.ended = true;
+                Ok(())
+            }
+            Place::Ends(Outcome::RolledBack | Outcome::Prepared)
+            | Place::Outside
+            | Place::Abandons => refused,
+        }
+    }
+}
