@@ -158,7 +158,7 @@ impl PayloadReader {
     ///
     /// # Errors
     /// Bytes that cannot be unpacked or are no events, a length that was not the stated one.
-    pub fn next(&mut self) -> Result<Inner, BinlogError> {
+    pub fn pull(&mut self) -> Result<Inner, BinlogError> {
         loop {
             if let Some(range) = self.events.next() {
                 return Ok(Inner::Event(self.block.clone(), range));

@@ -50,7 +50,7 @@ impl Opened {
     }
 
     pub(super) fn next(&mut self, format: &FormatDescription) -> Result<Pulled, Trouble> {
-        let (block, range) = match self.reader.next()? {
+        let (block, range) = match self.reader.pull()? {
             Inner::Event(block, range) => (block, range),
             Inner::End if self.ended => return Ok(Pulled::End),
             Inner::End | Inner::Lacks => return Err(Trouble::PayloadOpen),
