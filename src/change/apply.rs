@@ -14,12 +14,12 @@ use super::payload::{Opened, Pulled};
 use super::statement::{Judged, judge};
 use super::tables::{Kept, Missing, Target};
 use super::trouble::{AssembleError, Trouble};
-use super::{Ddl, Rows, RowsKind};
+use super::{Ddl, RowsKind};
 use crate::binlog::{
     Coordinates, EventKind, FormatDescription, Frame, Header, Query, RowsHeader, compressed,
 };
-use crate::fault::{Fault, planted, planted_once};
-use crate::row::{self, TableName};
+use crate::fault::{Fault, planted};
+use crate::row::TableName;
 
 /// A closed group and how far its events were read.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(super) struct Apply {
     /// Events read so far, spilled ones included.
     done: u64,
     /// The next change's sequence in the group.
-    sequence: u64,
+    pub(super) sequence: u64,
     /// The group's index in the batch in the making; `None` until it has an item there.
     group: Option<u32>,
     /// The compressed transaction whose events are being read.
@@ -347,72 +347,6 @@ impl Assembler {
         Ok(Settled::Done)
     }
 
-    fn emit_rows(
-        &mut self,
-        apply: &mut Apply,
-        held: &Held,
-        buffer: &Bytes,
-        kind: RowsKind,
-        header: &RowsHeader,
-        kept: &Kept,
-    ) -> Result<(), Trouble> {
-        let origin = held.body();
-        let absolute = |range: &Range<usize>| -> Result<Range<u32>, Trouble> {
-            let shift = |offset: usize| {
-                u32::try_from(offset)
-                    .ok()
-                    .and_then(|offset| offset.checked_add(origin.start))
-                    .ok_or(Trouble::TooMany {
-                        what: "bytes",
-                        max: u64::from(u32::MAX),
-                    })
-            };
-            Ok(shift(range.start)?..shift(range.end)?)
-        };
-        let (columns, columns_after) =
-            (absolute(&header.columns)?, absolute(&header.columns_after)?);
-        let body = absolute(&header.body)?;
-        let part = |range: &Range<u32>| {
-            buffer
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default()
-        };
-        let after = (kind == RowsKind::Update).then(|| part(&columns_after));
-        let row_count =
-            row::count_rows(&kept.table, part(&columns), after, part(&body)).map_err(|error| {
-                Trouble::Rows {
-                    table: kept.source.clone(),
-                    error,
-                }
-            })?;
-        self.builder.ledger.emitted += 1;
-        self.builder.ledger.rows += u64::from(row_count);
-        let first_row = apply.sequence;
-        apply.sequence += u64::from(row_count);
-        if planted_once(Fault::GroupResumedInMiddle) {
-            return Ok(());
-        }
-        if planted(Fault::EventDropped) && first_row % 7 == 3 {
-            return Ok(());
-        }
-        let rows = Rows {
-            table: self.builder.table(&kept.table)?,
-            group: self.group_of(apply)?,
-            buffer: self.builder.buffer(buffer)?,
-            kind,
-            columns,
-            columns_after,
-            body,
-            position: held.frame.start,
-            timestamp: held.frame.header.timestamp,
-            server_id: held.frame.header.server_id,
-            first_row,
-            row_count,
-        };
-        self.builder.rows(rows);
-        Ok(())
-    }
-
     fn settle_query(
         &mut self,
         apply: &mut Apply,
@@ -492,7 +426,7 @@ impl Assembler {
             .or_else(|| self.engines.of(&kept.source))
     }
 
-    fn group_of(&mut self, apply: &mut Apply) -> Result<u32, Trouble> {
+    pub(super) fn group_of(&mut self, apply: &mut Apply) -> Result<u32, Trouble> {
         if let Some(group) = apply.group {
             return Ok(group);
         }

@@ -16,6 +16,7 @@ mod hold;
 mod labels;
 mod ledger;
 mod payload;
+mod rows;
 pub mod schema;
 mod seen;
 mod statement;
