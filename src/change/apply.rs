@@ -234,6 +234,7 @@ impl Assembler {
 
     fn settle_group(&mut self, apply: &Apply) {
         self.builder.ledger.received += apply.hold.count + apply.inner;
+        self.builder.group_ends();
         self.refused = None;
         self.engine_refused = None;
         self.tables.end_statement();

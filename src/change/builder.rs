@@ -20,6 +20,8 @@ pub(super) struct Builder {
     bytes: usize,
     pinned_bytes: usize,
     idle_bytes: u64,
+    /// How many of the items belong to groups that were read to their end.
+    whole: usize,
     pub(super) ledger: Ledger,
 }
 
@@ -35,8 +37,19 @@ impl Builder {
             bytes: 0,
             pinned_bytes: 0,
             idle_bytes: 0,
+            whole: 0,
             ledger: Ledger::default(),
         }
+    }
+
+    /// Notes that the group of the last items was read to its end.
+    pub(super) fn group_ends(&mut self) {
+        self.whole = self.items.len();
+    }
+
+    /// Takes the items of a group out that was not read to its end.
+    pub(super) fn drop_unfinished(&mut self) {
+        self.items.truncate(self.whole);
     }
 
     pub(super) fn received(&mut self, received_us: i64) {
@@ -115,6 +128,7 @@ impl Builder {
         self.bytes = 0;
         self.pinned_bytes = 0;
         self.idle_bytes = 0;
+        self.whole = 0;
         Batch {
             origin: Arc::clone(&self.origin),
             received_us: self.received_us,

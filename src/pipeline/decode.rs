@@ -1,15 +1,13 @@
 //! The decode stage: a thread that drives the assembler and answers what it asks for.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::PipelineError;
-use crate::change::{Assembler, Batch, Spilled, Step};
+use super::{PipelineError, Spilling};
+use crate::change::{Assembler, Batch, Step};
 use crate::metrics;
 use crate::source::{Chunk, Definitions};
 use crate::state::{Folder, Spill};
@@ -33,7 +31,8 @@ impl Decode {
     /// # Errors
     /// What the assembler cannot go on from, a definition that the source did not give, a spill file that cannot be kept.
     pub(super) fn run(mut self, runtime: &Handle) -> Result<(), PipelineError> {
-        let mut spill = None;
+        let folder = Arc::clone(&self.folder);
+        let mut spilling = Spilling::new(move || Spill::create(&folder));
         let mut drained_us = None;
         loop {
             match self.assembler.poll()? {
@@ -76,9 +75,9 @@ impl Decode {
                     self.assembler.define_engine(table, transactional);
                 }
                 Step::Batch(batch) => self.send(*batch)?,
-                Step::Spill(spilled) => keep(&mut spill, &self.folder, &spilled)?,
+                Step::Spill(spilled) => spilling.keep(&spilled)?,
                 Step::NeedSpilled => {
-                    let (buffer, events) = give_back(&mut spill)?;
+                    let (buffer, events) = spilling.give_back()?;
                     self.assembler.feed_spilled(&buffer, &events)?;
                 }
                 Step::Reached => break,
@@ -102,71 +101,5 @@ impl Decode {
         self.batches
             .blocking_send(batch)
             .map_err(|_| PipelineError::Closed)
-    }
-}
-
-/// Bytes of spilled events that come back at a time; a larger event comes alone.
-const SPILLED_BYTES_MAX: usize = 256 * 1024;
-
-/// A spill file and how far it was read. Each event is preceded by its position and its length, eight bytes each,
-/// little-endian.
-struct Spilling {
-    file: Spill,
-    read: u64,
-}
-
-fn keep(
-    spilling: &mut Option<Spilling>,
-    folder: &Folder,
-    spilled: &Spilled,
-) -> Result<(), PipelineError> {
-    if spilled.first {
-        *spilling = None;
-    }
-    let spilling = match spilling {
-        Some(spilling) => spilling,
-        None => spilling.insert(Spilling {
-            file: Spill::create(folder)?,
-            read: 0,
-        }),
-    };
-    for (start, event) in &spilled.events {
-        spilling.file.append(&start.to_le_bytes())?;
-        spilling.file.append(&(event.len() as u64).to_le_bytes())?;
-        spilling.file.append(event)?;
-    }
-    Ok(())
-}
-
-type Returned = (Bytes, Vec<(u64, Range<u32>)>);
-
-fn give_back(spilling: &mut Option<Spilling>) -> Result<Returned, PipelineError> {
-    let spilling = spilling
-        .as_mut()
-        .expect("spilled events are asked for only after some were kept");
-    let mut bytes = Vec::new();
-    let mut events = Vec::new();
-    while spilling.read < spilling.file.len() && bytes.len() < SPILLED_BYTES_MAX {
-        let start = spilling.number()?;
-        let length = usize::try_from(spilling.number()?).unwrap_or(usize::MAX);
-        let begin = bytes.len();
-        bytes.resize(begin + length, 0);
-        let event = bytes.get_mut(begin..).unwrap_or_default();
-        spilling.file.read_exact_at(spilling.read, event)?;
-        spilling.read += length as u64;
-        let offset = |at: usize| {
-            u32::try_from(at).expect("an event is at most 1 GiB, and one alone may pass the limit")
-        };
-        events.push((start, offset(begin)..offset(begin + length)));
-    }
-    Ok((bytes.into(), events))
-}
-
-impl Spilling {
-    fn number(&mut self) -> Result<u64, PipelineError> {
-        let mut bytes = [0; 8];
-        self.file.read_exact_at(self.read, &mut bytes)?;
-        self.read += 8;
-        Ok(u64::from_le_bytes(bytes))
     }
 }

@@ -12,10 +12,12 @@ mod decode;
 mod deliver;
 mod error;
 mod run;
+mod spilling;
 mod supervise;
 
 pub use connector::{Connector, Mode};
 pub use error::PipelineError;
+pub use spilling::{Returned, Spilling};
 pub use supervise::{Ended, run};
 
 use crate::sink;

@@ -28,7 +28,7 @@ use bytes::Bytes;
 pub use budget::{Budget, Charge};
 pub use definitions::{Definitions, Known};
 pub use error::{Class, SourceError};
-pub use files::{BinlogFile, EVENT_BYTES_MAX, FileError};
+pub use files::{BinlogFile, EVENT_BYTES_MAX, Extent, FileError, Part, Place, Series};
 pub use options::Options;
 pub use preflight::Facts;
 pub use receiver::Live;

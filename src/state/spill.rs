@@ -32,7 +32,15 @@ impl Spill {
     /// # Errors
     /// `StateError::Io` where it cannot be created.
     pub fn create(folder: &Folder) -> Result<Self, StateError> {
-        let path = folder.path().join(format!("{}.{ENDING}", Uuid::new_v4()));
+        Self::create_in(folder.path())
+    }
+
+    /// Makes an empty spill file in any folder, such as the system's for temporary files.
+    ///
+    /// # Errors
+    /// `StateError::Io` where it cannot be created.
+    pub fn create_in(folder: &Path) -> Result<Self, StateError> {
+        let path = folder.join(format!("{}.{ENDING}", Uuid::new_v4()));
         let file = OpenOptions::new()
             .read(true)
             .write(true)

@@ -274,6 +274,13 @@ impl Assembler {
         self.leave()
     }
 
+    /// What was assembled before `poll` failed: the groups that were read to their end, for a reader that wants them
+    /// whatever stands behind. Their ledger does not balance.
+    pub fn salvage(mut self) -> Batch {
+        self.builder.drop_unfinished();
+        self.leave()
+    }
+
     /// Whether no group is open.
     pub fn is_between_groups(&self) -> bool {
         self.tracker.is_between_groups() && self.apply.is_none()

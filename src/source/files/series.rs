@@ -1,0 +1,275 @@
+//! Several binlogs, one behind the other, each from its format description on.
+//!
+//! A file whose name ends in `.index` is a server's list of its binlogs or relay logs and stands for the files in it. The
+//! last file may be one that a server still writes: then its end is no end, and the file that the server goes on in
+//! follows.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::FileError;
+use super::input::Place;
+use super::splitter::{Splitter, Stop};
+use crate::source::Chunk;
+
+/// Which part of a series is read. A position counts in the first file or in the last one, a time in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Where to begin in the first file: at this position, which must be where an event begins.
+    pub start: u64,
+    /// Passes over the events before the first one of this time or later, in seconds since 1970.
+    pub start_time: Option<u32>,
+    /// Ends before the first event of the last file that begins at this position or behind it.
+    pub stop: Option<u64>,
+    /// Ends before the first event of this time or later, in seconds since 1970.
+    pub stop_time: Option<u32>,
+}
+
+/// What a series holds next.
+#[derive(Debug)]
+pub enum Part {
+    /// A file begins.
+    Begin {
+        /// Where it is.
+        place: Place,
+        /// The name that coordinates give it.
+        name: Arc<str>,
+        /// Its first event, alone.
+        description: Chunk,
+    },
+    /// Events of the file that began last.
+    Events {
+        /// Where the first of them begins.
+        position: u64,
+        /// The events.
+        chunk: Chunk,
+    },
+    /// A file that is followed has nothing more at this moment.
+    Idle,
+}
+
+/// Reads binlogs one behind the other. After an error it is of no more use.
+#[derive(Debug)]
+pub struct Series {
+    places: VecDeque<Place>,
+    extent: Extent,
+    event_bytes_max: u32,
+    follow: bool,
+    current: Option<Splitter>,
+    /// The file that the server goes on in was seen, so that the present one no longer grows.
+    is_complete: bool,
+}
+
+impl Series {
+    /// Prepares to read these places in order; each is opened when its turn comes, index files at once. Events of more
+    /// than `event_bytes_max` bytes are refused. With `follow` the last file is read as a server writes it.
+    ///
+    /// # Errors
+    /// An index file that cannot be read or names nothing.
+    pub fn new(
+        places: Vec<Place>,
+        extent: Extent,
+        event_bytes_max: u32,
+        follow: bool,
+    ) -> Result<Self, FileError> {
+        let mut listed = VecDeque::new();
+        for place in places {
+            match place {
+                Place::Path(path) if path.extension().is_some_and(|ending| ending == "index") => {
+                    listed.extend(read_index(&path)?.into_iter().map(Place::Path));
+                }
+                place => listed.push_back(place),
+            }
+        }
+        Ok(Self {
+            places: listed,
+            extent,
+            event_bytes_max,
+            follow,
+            current: None,
+            is_complete: false,
+        })
+    }
+
+    /// The next part; `None` at the end. Blocks on the disk, or on the standard input.
+    ///
+    /// # Errors
+    /// What is wrong with a file, told when what stands before it was returned.
+    pub fn next(&mut self) -> Result<Option<Part>, FileError> {
+        loop {
+            let Some(mut splitter) = self.current.take() else {
+                let Some(place) = self.places.pop_front() else {
+                    return Ok(None);
+                };
+                match self.begin(place)? {
+                    Some(part) => return Ok(Some(part)),
+                    None => continue,
+                }
+            };
+            let piece = match splitter.next() {
+                Ok(piece) => piece,
+                Err(FileError::Torn { .. }) if self.is_followed() && !self.is_complete => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(piece) = piece {
+                self.current = Some(splitter);
+                return Ok(Some(Part::Events {
+                    position: piece.position,
+                    chunk: piece.chunk,
+                }));
+            }
+            match splitter.stopped() {
+                Some(Stop::Time) => self.places.clear(),
+                Some(Stop::Position) => {}
+                None if self.is_followed() => {
+                    if !self.follow_on(splitter) {
+                        return Ok(Some(Part::Idle));
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn begin(&mut self, place: Place) -> Result<Option<Part>, FileError> {
+        let extent = Extent {
+            stop: self.extent.stop.filter(|_| self.places.is_empty()),
+            ..self.extent
+        };
+        let mut splitter = Splitter::new(place, extent, self.event_bytes_max);
+        let first = match splitter.next() {
+            Ok(first) => first,
+            // A file that a server has just made may not yet hold its first event.
+            Err(FileError::Torn { .. } | FileError::Magic { .. })
+                if self.is_followed() && is_young(splitter.place()) =>
+            {
+                self.places.push_front(splitter.place().clone());
+                return Ok(Some(Part::Idle));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(first) = first else {
+            if splitter.stopped() == Some(Stop::Time) {
+                self.places.clear();
+            }
+            return Ok(None);
+        };
+        self.extent.start = 0;
+        let (place, name) = (splitter.place().clone(), Arc::clone(splitter.name()));
+        self.current = Some(splitter);
+        Ok(Some(Part::Begin {
+            place,
+            name,
+            description: first.chunk,
+        }))
+    }
+
+    fn is_followed(&self) -> bool {
+        self.follow && self.places.is_empty()
+    }
+
+    /// Goes on at the end of a file that is followed; `false` if there is nothing more yet.
+    fn follow_on(&mut self, splitter: Splitter) -> bool {
+        let next = match splitter.place() {
+            Place::Path(path) => successor(path).filter(|path| path.exists()),
+            Place::Stdin => return true,
+        };
+        match next {
+            // What the server wrote before it began the next file is read first.
+            Some(_) if !self.is_complete => {
+                self.is_complete = true;
+                self.current = Some(splitter);
+                true
+            }
+            Some(next) => {
+                self.is_complete = false;
+                self.places.push_back(Place::Path(next));
+                true
+            }
+            None => {
+                self.current = Some(splitter);
+                false
+            }
+        }
+    }
+}
+
+/// Whether a file is too short for its first event.
+fn is_young(place: &Place) -> bool {
+    const FIRST_EVENT_BYTES_MAX: u64 = 512;
+    fs::metadata(place.path()).is_ok_and(|file| file.len() < FIRST_EVENT_BYTES_MAX)
+}
+
+/// The name of the file that a server goes on in: the next number behind the last dot, with as many digits at least.
+fn successor(path: &Path) -> Option<PathBuf> {
+    let (stem, digits) = path.file_name()?.to_str()?.rsplit_once('.')?;
+    let next = digits.parse::<u64>().ok()?.checked_add(1)?;
+    Some(path.with_file_name(format!("{stem}.{next:0width$}", width = digits.len())))
+}
+
+/// The files that an index file names. A name without a folder, or in one that is not here, is looked for beside the index
+/// file: servers write names relative to their data folder, and backups are moved.
+fn read_index(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let io = |source| FileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let text = fs::read_to_string(path).map_err(io)?;
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let file = |line: &str| {
+        let named = Path::new(line);
+        let relative = folder.join(named);
+        let beside = named.file_name().map(|name| folder.join(name));
+        if relative.exists() {
+            return relative;
+        }
+        beside.filter(|path| path.exists()).unwrap_or(relative)
+    };
+    let files: Vec<PathBuf> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(file)
+        .collect();
+    if files.is_empty() {
+        return Err(FileError::EmptyIndex {
+            path: path.to_owned(),
+        });
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_file_has_the_next_number() {
+        for (path, next) in [
+            ("binlog.000001", Some("binlog.000002")),
+            ("d/a.b.000099", Some("d/a.b.000100")),
+            ("binlog.999999", Some("binlog.1000000")),
+            ("binlog", None),
+            ("binlog.gz", None),
+        ] {
+            assert_eq!(successor(Path::new(path)), next.map(PathBuf::from), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_index_names_files_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = folder.path().join("binlog.index");
+        for name in ["binlog.000001", "binlog.000002"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        fs::write(&index, "./binlog.000001\n/nonexistent/binlog.000002\n\n./gone.000003\n").unwrap();
+        let files = read_index(&index).unwrap();
+        let expected = ["./binlog.000001", "binlog.000002", "./gone.000003"];
+        assert_eq!(files, expected.map(|name| folder.path().join(name)));
+        fs::write(&index, "\n").unwrap();
+        assert!(matches!(read_index(&index), Err(FileError::EmptyIndex { .. })));
+    }
+}

@@ -1,0 +1,335 @@
+//! One binlog, split into events.
+//!
+//! | part of a file | bytes |
+//! |---|---|
+//! | magic | 4: `fe`, `bin`; an encrypted file of MySQL has `fd`, `bin` |
+//! | events | one behind the other, the first a format description |
+//!
+//! The first event comes alone and always, wherever the reading begins: the others need it.
+
+use std::io::{self, Read as _};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use super::input::{Input, Place};
+use super::{Extent, FileError};
+use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
+use crate::source::Chunk;
+
+const MAGIC: [u8; 4] = *b"\xfebin";
+const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";
+/// Bytes that are read at once; an event that is larger is read whole.
+const CHUNK_BYTES: usize = 256 << 10;
+
+/// Events of one file, and where the first of them begins.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) position: u64,
+    pub(super) chunk: Chunk,
+}
+
+/// Reads a binlog event by event.
+#[derive(Debug)]
+pub(super) struct Splitter {
+    place: Place,
+    name: Arc<str>,
+    extent: Extent,
+    event_bytes_max: u32,
+    input: Option<Input>,
+    /// Bytes that were read and begin an event which is not whole.
+    carried: Vec<u8>,
+    /// Where those bytes, and the next event, begin.
+    position: u64,
+    /// Why nothing more is read, although there may be more.
+    stopped: Option<Stop>,
+}
+
+/// What ended the reading before the file's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The position to stop at.
+    Position,
+    /// An event at or after the time to stop at.
+    Time,
+}
+
+/// What an event's header says of the reading.
+enum Wanted {
+    Yes,
+    /// It is a format description, which the others need.
+    Always,
+    /// It stands before the time to start at.
+    NotYet,
+    Stop(Stop),
+}
+
+impl Splitter {
+    pub(super) fn new(place: Place, extent: Extent, event_bytes_max: u32) -> Self {
+        Self {
+            name: place.name(),
+            place,
+            extent,
+            event_bytes_max,
+            input: None,
+            carried: Vec::new(),
+            position: 0,
+            stopped: None,
+        }
+    }
+
+    /// The name that coordinates give the file.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn stopped(&self) -> Option<Stop> {
+        self.stopped
+    }
+
+    /// The next events; `None` at the file's end. What is wrong behind whole events is told when these were returned.
+    ///
+    /// At the end, and after [`FileError::Torn`], the file may have grown when this is asked again.
+    pub(super) fn next(&mut self) -> Result<Option<Piece>, FileError> {
+        if self.stopped.is_some() {
+            return Ok(None);
+        }
+        let Some(mut input) = self.input.take() else {
+            return self.open();
+        };
+        let piece = self.piece_of(&mut input);
+        self.input = Some(input);
+        piece
+    }
+
+    fn open(&mut self) -> Result<Option<Piece>, FileError> {
+        let (mut input, magic) = Input::open(&self.place).map_err(|error| self.io(error))?;
+        self.check_magic(&magic)?;
+        self.position = FIRST_POSITION;
+        let first = self.first_event(&mut input)?;
+        if self.extent.start > self.position {
+            let start = self.extent.start;
+            let found = input
+                .go_to(self.position, start)
+                .map_err(|error| self.read_error(&input, error))?;
+            found.map_err(|size| FileError::BehindEnd {
+                at: Coordinates::new(Arc::clone(&self.name), start),
+                size,
+            })?;
+            self.position = start;
+        }
+        self.input = Some(input);
+        Ok(first)
+    }
+
+    fn check_magic(&self, found: &[u8]) -> Result<(), FileError> {
+        if found == MAGIC {
+            return Ok(());
+        }
+        let path = self.place.path().to_owned();
+        if found == MAGIC_OF_ENCRYPTED {
+            return Err(FileError::Encrypted { path });
+        }
+        let found = match found {
+            [] => "nothing".to_owned(),
+            bytes => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        Err(FileError::Magic { path, found })
+    }
+
+    fn first_event(&mut self, input: &mut Input) -> Result<Option<Piece>, FileError> {
+        let mut bytes = Vec::new();
+        let at_end = self.read(input, &mut bytes, Header::LEN)?;
+        let Some(size) = self.size_of(&bytes)? else {
+            return self.end(bytes, at_end);
+        };
+        let at_end = self.read(input, &mut bytes, size)?;
+        self.split(bytes, at_end)
+    }
+
+    fn piece_of(&mut self, input: &mut Input) -> Result<Option<Piece>, FileError> {
+        loop {
+            let before = self.position;
+            let mut bytes = std::mem::take(&mut self.carried);
+            let mut at_end = self.read(input, &mut bytes, CHUNK_BYTES)?;
+            if let Some(size) = self.size_of(&bytes)?
+                && size > bytes.len()
+            {
+                at_end = self.read(input, &mut bytes, size)?;
+            }
+            let piece = self.split(bytes, at_end)?;
+            // Events before the time to start at are passed over, a read at a time.
+            if piece.is_some() || self.stopped.is_some() || self.position == before {
+                return Ok(piece);
+            }
+        }
+    }
+
+    /// Reads until there are `count` bytes, and returns whether the file ended.
+    fn read(
+        &self,
+        input: &mut Input,
+        bytes: &mut Vec<u8>,
+        count: usize,
+    ) -> Result<bool, FileError> {
+        let missing = count.saturating_sub(bytes.len());
+        // The count may be a size that a damaged header claims: room is made for what is really there.
+        let there = input.left(self.position.saturating_add(bytes.len() as u64));
+        let room = there.map_or(CHUNK_BYTES, |there| usize::try_from(there).unwrap_or(usize::MAX));
+        bytes.reserve_exact(missing.min(room).saturating_add(1));
+        input
+            .take(missing as u64)
+            .read_to_end(bytes)
+            .map_err(|error| self.read_error(input, error))?;
+        Ok(bytes.len() < count)
+    }
+
+    /// The size of the event at the front of `bytes`, if enough of its header is there.
+    fn size_of(&self, bytes: &[u8]) -> Result<Option<usize>, FileError> {
+        let Some([_, _, _, _, kind, _, _, _, _, size @ ..]) = bytes.first_chunk::<13>() else {
+            return Ok(None);
+        };
+        if EventKind::from_number(*kind) == EventKind::StartEncryption {
+            return Err(FileError::Encrypted {
+                path: self.place.path().to_owned(),
+            });
+        }
+        let found = u32::from_le_bytes(*size);
+        if (found as usize) < Header::LEN || found > self.event_bytes_max {
+            return Err(FileError::EventSize {
+                at: self.here(),
+                found,
+                max: self.event_bytes_max,
+            });
+        }
+        Ok(Some(found as usize))
+    }
+
+    /// Whether the event at the front of `bytes`, which is whole, is to be read.
+    fn wanted(&self, bytes: &[u8]) -> Wanted {
+        let Some([a, b, c, d, kind]) = bytes.first_chunk() else {
+            return Wanted::Yes;
+        };
+        let timestamp = u32::from_le_bytes([*a, *b, *c, *d]);
+        let describes = EventKind::from_number(*kind) == EventKind::FormatDescription;
+        if !describes && self.extent.start_time.is_some_and(|start| timestamp < start) {
+            return Wanted::NotYet;
+        }
+        if self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
+            return Wanted::Stop(Stop::Time);
+        }
+        if self.extent.stop.is_some_and(|stop| self.position >= stop) {
+            return Wanted::Stop(Stop::Position);
+        }
+        if describes { Wanted::Always } else { Wanted::Yes }
+    }
+
+    /// Makes a piece of the whole events in `bytes` and carries the rest over.
+    fn split(&mut self, mut bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, FileError> {
+        let mut events = Vec::new();
+        let mut begin = 0;
+        let mut position = self.position;
+        loop {
+            let rest = bytes.get(begin..).unwrap_or_default();
+            let size = match self.size_of(rest) {
+                // What stands before it goes out first; the next read meets it again.
+                Err(_) if begin > 0 => None,
+                size => size?,
+            };
+            let Some(size) = size.filter(|size| *size <= rest.len()) else {
+                break;
+            };
+            let range = u32::try_from(begin)
+                .ok()
+                .zip(u32::try_from(begin + size).ok());
+            let Some((from, to)) = range else {
+                break;
+            };
+            match self.wanted(rest) {
+                Wanted::Always => events.push(from..to),
+                Wanted::Yes => {
+                    // From the first event that is wanted on, all are: times go up and down in a binlog.
+                    self.extent.start_time = None;
+                    events.push(from..to);
+                }
+                Wanted::NotYet => position = self.position + size as u64,
+                Wanted::Stop(stop) => {
+                    self.stopped = Some(stop);
+                    break;
+                }
+            }
+            begin += size;
+            self.position += size as u64;
+        }
+        if events.is_empty() {
+            if self.stopped.is_some() {
+                return Ok(None);
+            }
+            if begin > 0 {
+                self.carried = bytes.split_off(begin);
+                return Ok(None);
+            }
+            return self.end(bytes, at_end);
+        }
+        self.carried = bytes.split_off(begin);
+        Ok(Some(Piece {
+            position,
+            chunk: Chunk {
+                buffer: Bytes::from(bytes),
+                events,
+                received_us: now_us(),
+                drained: at_end && self.carried.is_empty(),
+            },
+        }))
+    }
+
+    /// The file's end, which is right only between events.
+    fn end(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, FileError> {
+        debug_assert!(at_end, "a whole event is read before the end");
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let expected = self.size_of(&bytes)?.unwrap_or(Header::LEN);
+        let found = bytes.len() as u64;
+        self.carried = bytes;
+        Err(FileError::Torn {
+            at: self.here(),
+            expected: expected as u64,
+            found,
+        })
+    }
+
+    fn here(&self) -> Coordinates {
+        Coordinates::new(Arc::clone(&self.name), self.position)
+    }
+
+    fn read_error(&self, input: &Input, source: io::Error) -> FileError {
+        if input.is_compressed() {
+            return FileError::Compressed {
+                path: self.place.path().to_owned(),
+                at: self.here(),
+                source,
+            };
+        }
+        self.io(source)
+    }
+
+    fn io(&self, source: io::Error) -> FileError {
+        FileError::Io {
+            path: self.place.path().to_owned(),
+            source,
+        }
+    }
+}
+
+fn now_us() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
