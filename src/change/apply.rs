@@ -34,6 +34,8 @@ pub(super) struct Apply {
     done: u64,
     /// The next change's sequence in the group.
     pub(super) sequence: u64,
+    /// Whether the group is one that the reader chose.
+    chosen: bool,
     /// The group's index in the batch in the making; `None` until it has an item there.
     group: Option<u32>,
     /// The compressed transaction whose events are being read.
@@ -61,7 +63,7 @@ enum Settled {
 }
 
 impl Apply {
-    pub(super) fn new(hold: Hold, outcome: Outcome, end: Coordinates) -> Self {
+    pub(super) fn new(hold: Hold, outcome: Outcome, end: Coordinates, chosen: bool) -> Self {
         let mut apply = Self {
             hold,
             tail: (VecDeque::new(), Vec::new()),
@@ -69,6 +71,7 @@ impl Apply {
             end,
             done: 0,
             sequence: 0,
+            chosen,
             group: None,
             payload: None,
             inner: 0,
@@ -257,6 +260,7 @@ impl Assembler {
             .unwrap_or_default();
         let kind = held.frame.header.kind;
         match kind {
+            EventKind::TableMap if !apply.chosen => self.builder.ledger.control += 1,
             EventKind::TableMap => {
                 let format = self.framer.format();
                 match self
@@ -316,6 +320,10 @@ impl Assembler {
         if header.is_dummy() {
             self.builder.ledger.control += 1;
             self.tables.end_statement();
+            return Ok(Settled::Done);
+        }
+        if !apply.chosen {
+            self.builder.ledger.filtered += 1;
             return Ok(Settled::Done);
         }
         let target = self
@@ -379,6 +387,10 @@ impl Assembler {
         self.note_definitions(apply, held, &statement);
         self.engines.note(&statement, text);
         let own = self.is_own(held.frame.header.server_id);
+        if !apply.chosen {
+            self.builder.ledger.filtered += 1;
+            return Ok(());
+        }
         match judge(&statement, self.tables.rules(), database, own)? {
             Judged::Filtered => self.builder.ledger.filtered += 1,
             Judged::Skipped => self.builder.ledger.skipped += 1,

@@ -7,6 +7,7 @@ mod assembler;
 mod batch;
 mod builder;
 mod checkpoint;
+mod choice;
 pub mod ddl;
 mod definition;
 mod definitions;
@@ -26,6 +27,7 @@ mod trouble;
 pub use assembler::{Assembler, Settings, Step, Until};
 pub use batch::{Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind};
 pub use checkpoint::Checkpoint;
+pub use choice::Choice;
 pub use definition::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
 };

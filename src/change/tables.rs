@@ -3,7 +3,7 @@
 //! A table map is judged and resolved once; the same bytes seen again are recognised without parsing, which keeps the
 //! filters and the resolution off the path of small transactions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::ColumnDefinition;
 use super::definitions::Definitions;
 use super::trouble::{AssembleError, Trouble};
+use crate::binlog::column_map::kind;
 use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
@@ -51,6 +52,8 @@ pub(super) struct Tables {
     generation: u64,
     flavour: Flavour,
     rules: Rules,
+    /// Tables that are read without a definition.
+    numbered: HashSet<TableName>,
 }
 
 impl Tables {
@@ -60,7 +63,13 @@ impl Tables {
             generation: 1,
             flavour,
             rules,
+            numbered: HashSet::new(),
         }
+    }
+
+    /// Reads a table by its table maps alone from now on.
+    pub(super) fn number_columns(&mut self, table: TableName) {
+        self.numbered.insert(table);
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -96,7 +105,9 @@ impl Tables {
         let source = TableName::new(text(map.database)?, text(map.table)?);
         let verdict = self.rules.table(&source.database, &source.table);
         let target = if verdict.keep {
-            let table = define(&map, verdict.published.clone(), &source, definitions, end)?;
+            let numbered = self.numbered.contains(&source);
+            let published = verdict.published.clone();
+            let table = define(&map, published, &source, definitions, end, numbered)?;
             Target::Kept(Arc::new(Kept {
                 table: Arc::new(table),
                 source,
@@ -143,6 +154,7 @@ fn define(
     source: &TableName,
     definitions: &Definitions,
     end: &Coordinates,
+    numbered: bool,
 ) -> Result<Table, Missing> {
     let columns = map
         .columns()
@@ -156,7 +168,7 @@ fn define(
             .serving(source, end)
             .map(|definition| &*definition.table)
     };
-    if !named && definition.is_none() {
+    if !named && definition.is_none() && !numbered {
         return Err(Missing::Definition(source.clone()));
     }
     if let Some(definition) = definition
@@ -170,7 +182,11 @@ fn define(
     }
     for (index, column) in columns.iter().enumerate() {
         let believed = definition.and_then(|definition| definition.columns.get(index));
-        read.push(column_of(index, column, believed, source)?);
+        read.push(if numbered && definition.is_none() {
+            numbered_column(index, column, source)?
+        } else {
+            column_of(index, column, believed, source)?
+        });
     }
     let key = match definition {
         Some(definition) => definition.key.clone(),
@@ -230,6 +246,53 @@ fn column_of(
             error,
         })),
     }
+}
+
+/// A column of which only its table map is known. What that does not tell is read as [`super::Assembler::number_columns`]
+/// promises.
+fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<Column, Missing> {
+    let name: Box<str> = match map.name.as_deref() {
+        Some(name) => name.into(),
+        None => format!("@{}", index + 1).into(),
+    };
+    let is_label = matches!(map.kind, kind::ENUM | kind::SET) && map.labels.is_none();
+    let facts = ColumnFacts {
+        index,
+        name: Some(&name),
+        kind: map.kind,
+        metadata: map.metadata,
+        unsigned: Some(map.unsigned.unwrap_or(false)),
+        charset: Some(
+            map.collation
+                .map_or(CharsetName::Name("utf8mb4"), CharsetName::Collation),
+        ),
+        labels: map
+            .labels
+            .as_deref()
+            .map(Labels::Encoded)
+            .or(is_label.then_some(Labels::Text(&[]))),
+    };
+    let read = ColumnType::resolve(&facts).map_err(|error| {
+        Missing::Error(Trouble::Column {
+            table: table.clone(),
+            column: name.clone(),
+            error,
+        })
+    })?;
+    let kind = match read {
+        ColumnType::Enum { width, .. } | ColumnType::Set { width, .. } if is_label => {
+            ColumnType::Integer {
+                width,
+                unsigned: true,
+            }
+        }
+        kind => kind,
+    };
+    Ok(Column {
+        name,
+        kind,
+        nullable: map.nullable,
+    })
 }
 
 impl Missing {

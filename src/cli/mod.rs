@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod decode;
 mod exit;
 mod log;
 mod run;
@@ -37,6 +38,8 @@ struct Arguments {
 enum Command {
     /// Streams connectors until stopped.
     Run(run::Options),
+    /// Decodes binlog files to standard output, without a server.
+    Decode(Box<decode::Options>),
     /// Shows how far connectors are, under the field names of SHOW REPLICA STATUS.
     Status(status::Options),
 }
@@ -53,6 +56,7 @@ pub fn main() -> Exit {
     };
     match arguments.command {
         Command::Run(options) => run::run(&options, log),
+        Command::Decode(options) => decode::run(&options, log),
         Command::Status(options) => status::run(&options, log),
     }
 }

@@ -17,7 +17,7 @@ use super::hold::{Hold, Spilled};
 use super::seen::Seen;
 use super::tables::Tables;
 use super::trouble::{AssembleError, Trouble};
-use super::{Batch, Checkpoint, Definition, Origin};
+use super::{Batch, Checkpoint, Choice, Definition, Origin};
 use crate::binlog::{Control, Coordinates, EventKind, Frame, Framer, GtidSet};
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -110,6 +110,7 @@ pub struct Assembler {
     pub(super) engine_refused: Option<TableName>,
     pub(super) builder: Builder,
     pub(super) checkpoint: Checkpoint,
+    pub(super) choice: Choice,
 }
 
 #[derive(Debug)]
@@ -141,8 +142,15 @@ impl Assembler {
             engine_refused: None,
             builder: Builder::new(Arc::clone(&settings.origin)),
             checkpoint,
+            choice: Choice::default(),
             settings,
         }
+    }
+
+    /// Publishes only the groups of a choice; the others count as filtered.
+    pub fn choosing(mut self, choice: Choice) -> Self {
+        self.choice = choice;
+        self
     }
 
     /// Takes the next events; only after `poll` returned [`Step::NeedEvent`].
@@ -176,6 +184,13 @@ impl Assembler {
             self.engines.take(&table, transactional);
         }
         self.engine_refused = Some(table);
+    }
+
+    /// Goes on without the definition that [`Step::NeedDefinition`] asked for: the table's columns are then called `@1`,
+    /// `@2`, … and are read as far as their table map tells. An integer whose sign is not known is signed, text whose
+    /// character set is not known is UTF-8, an ENUM is its number, a SET its bits.
+    pub fn number_columns(&mut self, table: TableName) {
+        self.tables.number_columns(table);
     }
 
     /// Takes spilled events back, each with the position at which it begins.
@@ -386,7 +401,9 @@ impl Assembler {
 
     fn close(&mut self, outcome: Outcome) {
         if let Some(hold) = self.hold.take() {
-            self.apply = Some(Apply::new(hold, outcome, self.framer.next().clone()));
+            let chosen = self.choice.takes(hold.group.gtid.as_ref());
+            let end = self.framer.next().clone();
+            self.apply = Some(Apply::new(hold, outcome, end, chosen));
         }
     }
 

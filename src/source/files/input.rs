@@ -92,13 +92,22 @@ impl Input {
         let first = front(&mut bytes)?;
         let (gzip, zstd) = (first.starts_with(&GZIP), first.starts_with(&ZSTD));
         let (mut bytes, compressed): (Box<dyn Read + Send>, bool) = if gzip {
-            (Box::new(MultiGzDecoder::new(Cursor::new(first).chain(bytes))), true)
+            (
+                Box::new(MultiGzDecoder::new(Cursor::new(first).chain(bytes))),
+                true,
+            )
         } else if zstd {
             let mut decoder = zstd::Decoder::new(Cursor::new(first).chain(bytes))?;
             decoder.window_log_max(WINDOW_LOG_MAX)?;
             (Box::new(decoder), true)
         } else {
-            return Ok((Self::Stream { bytes, compressed: false }, first));
+            return Ok((
+                Self::Stream {
+                    bytes,
+                    compressed: false,
+                },
+                first,
+            ));
         };
         let first = front(&mut bytes)?;
         Ok((Self::Stream { bytes, compressed }, first))
@@ -106,7 +115,13 @@ impl Input {
 
     /// Whether the bytes come out of a decompressor, so that what is wrong with them is wrong with the data.
     pub(super) fn is_compressed(&self) -> bool {
-        matches!(self, Self::Stream { compressed: true, .. })
+        matches!(
+            self,
+            Self::Stream {
+                compressed: true,
+                ..
+            }
+        )
     }
 
     /// Goes to a position, counted from the magic, that is not before the present one at `from`; returns whether it is

@@ -254,7 +254,11 @@ mod tests {
             ("binlog", None),
             ("binlog.gz", None),
         ] {
-            assert_eq!(successor(Path::new(path)), next.map(PathBuf::from), "{path}");
+            assert_eq!(
+                successor(Path::new(path)),
+                next.map(PathBuf::from),
+                "{path}"
+            );
         }
     }
 
@@ -265,11 +269,18 @@ mod tests {
         for name in ["binlog.000001", "binlog.000002"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        fs::write(&index, "./binlog.000001\n/nonexistent/binlog.000002\n\n./gone.000003\n").unwrap();
+        fs::write(
+            &index,
+            "./binlog.000001\n/nonexistent/binlog.000002\n\n./gone.000003\n",
+        )
+        .unwrap();
         let files = read_index(&index).unwrap();
         let expected = ["./binlog.000001", "binlog.000002", "./gone.000003"];
         assert_eq!(files, expected.map(|name| folder.path().join(name)));
         fs::write(&index, "\n").unwrap();
-        assert!(matches!(read_index(&index), Err(FileError::EmptyIndex { .. })));
+        assert!(matches!(
+            read_index(&index),
+            Err(FileError::EmptyIndex { .. })
+        ));
     }
 }

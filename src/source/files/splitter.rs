@@ -180,7 +180,9 @@ impl Splitter {
         let missing = count.saturating_sub(bytes.len());
         // The count may be a size that a damaged header claims: room is made for what is really there.
         let there = input.left(self.position.saturating_add(bytes.len() as u64));
-        let room = there.map_or(CHUNK_BYTES, |there| usize::try_from(there).unwrap_or(usize::MAX));
+        let room = there.map_or(CHUNK_BYTES, |there| {
+            usize::try_from(there).unwrap_or(usize::MAX)
+        });
         bytes.reserve_exact(missing.min(room).saturating_add(1));
         input
             .take(missing as u64)
@@ -217,7 +219,12 @@ impl Splitter {
         };
         let timestamp = u32::from_le_bytes([*a, *b, *c, *d]);
         let describes = EventKind::from_number(*kind) == EventKind::FormatDescription;
-        if !describes && self.extent.start_time.is_some_and(|start| timestamp < start) {
+        if !describes
+            && self
+                .extent
+                .start_time
+                .is_some_and(|start| timestamp < start)
+        {
             return Wanted::NotYet;
         }
         if self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
@@ -226,7 +233,11 @@ impl Splitter {
         if self.extent.stop.is_some_and(|stop| self.position >= stop) {
             return Wanted::Stop(Stop::Position);
         }
-        if describes { Wanted::Always } else { Wanted::Yes }
+        if describes {
+            Wanted::Always
+        } else {
+            Wanted::Yes
+        }
     }
 
     /// Makes a piece of the whole events in `bytes` and carries the rest over.

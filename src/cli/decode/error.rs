@@ -1,0 +1,82 @@
+//! What ends a decoding early, and the exit code of it.
+
+use std::io;
+
+use crate::change::AssembleError;
+use crate::cli::Exit;
+use crate::encode::EncodeError;
+use crate::filter::FilterError;
+use crate::source::{FileError, SourceError};
+use crate::state::StateError;
+
+/// Why a decoding ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Arguments that contradict each other or the files.
+    #[error("{0}")]
+    Usage(String),
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Its events.
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    /// A filter rule.
+    #[error("filter")]
+    Filter(#[from] FilterError),
+    /// A value.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The server of `--definitions`.
+    #[error("definitions")]
+    Definitions(#[source] SourceError),
+    /// The connector file of `--definitions`.
+    #[error("definitions")]
+    Connector(#[source] Box<crate::config::ConfigError>),
+    /// A temporary file.
+    #[error(
+        "a group is too large for memory, and cannot be kept on disk, set TMPDIR to a folder with room"
+    )]
+    Spill(#[from] StateError),
+    /// The standard output.
+    #[error("cannot write to the standard output")]
+    Output(#[source] io::Error),
+    /// Its reader went away.
+    #[error("the reader of the standard output went away")]
+    OutputClosed,
+    /// A neighbouring thread ended first; its own error is the one that counts.
+    #[error("a neighbouring thread ended")]
+    Closed,
+    /// The ledger does not add up.
+    #[error("the ledger does not balance by {by} events, which is a bug in rowtap: {ledger}")]
+    Imbalance {
+        /// Received events less those accounted for.
+        by: i128,
+        /// The ledger.
+        ledger: crate::change::Ledger,
+    },
+    /// What the system has no more of.
+    #[error("cannot start")]
+    System(#[source] io::Error),
+}
+
+impl DecodeError {
+    /// Whether this is how a decoding may well end: who read it has enough.
+    pub fn is_clean_end(&self) -> bool {
+        matches!(self, Self::OutputClosed)
+    }
+
+    /// How the process ends.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Filter(_) => Exit::Usage,
+            Self::File(FileError::Io { .. }) => Exit::Refused,
+            Self::File(_) | Self::Assemble(_) | Self::Encode(_) => Exit::Data,
+            Self::Definitions(error) => Exit::of(error.class().exit_code()),
+            Self::Connector(_) => Exit::Configuration,
+            Self::Spill(_) | Self::Output(_) => Exit::CannotWrite,
+            Self::OutputClosed => Exit::Done,
+            Self::Closed | Self::Imbalance { .. } | Self::System(_) => Exit::Bug,
+        }
+    }
+}

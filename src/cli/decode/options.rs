@@ -1,0 +1,97 @@
+//! The arguments of `rowtap decode`, which mean what they mean to `mysqlbinlog`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::settings::{gtid_set, seconds};
+use crate::binlog::GtidSet;
+
+/// What to decode, which part of it, and how.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Binlog or relay log files, plain or compressed by gzip or zstd; a server's .index file stands for the files in it, -
+    /// for the standard input.
+    #[arg(value_name = "BINLOG", required = true)]
+    pub files: Vec<PathBuf>,
+    /// What comes out.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub format: Format,
+    /// Begins at this position of the first file.
+    #[arg(long, short = 'j', value_name = "POSITION", default_value_t = 4, value_parser = clap::value_parser!(u64).range(4..))]
+    pub start_position: u64,
+    /// Ends at this position of the last file; a transaction that reaches beyond it is left out.
+    #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(4..))]
+    pub stop_position: Option<u64>,
+    /// Begins with the first event of this time or later, such as '2026-11-20 17:00:00' (of this machine) or
+    /// 2026-11-20T17:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub start_datetime: Option<u32>,
+    /// Ends before the first event of this time or later.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub stop_datetime: Option<u32>,
+    /// Takes only the transactions whose GTIDs are in this set.
+    #[arg(long, value_name = "GTID_SET", value_parser = gtid_set)]
+    pub include_gtids: Option<GtidSet>,
+    /// Leaves out the transactions whose GTIDs are in this set.
+    #[arg(long, value_name = "GTID_SET", value_parser = gtid_set)]
+    pub exclude_gtids: Option<GtidSet>,
+    /// Takes only this database, by the name that --rewrite-db gives it.
+    #[arg(
+        long,
+        short = 'd',
+        value_name = "DATABASE",
+        conflicts_with = "replicate_do_db"
+    )]
+    pub database: Option<String>,
+    /// The replication filters.
+    #[command(flatten)]
+    pub rules: Rules,
+    /// Where tables' definitions come from, if the binlog does not hold column names: a connector file, whose source is
+    /// asked how the tables are defined now.
+    #[arg(long, value_name = "CONNECTOR.toml")]
+    pub definitions: Option<PathBuf>,
+    /// Goes on at the end of the last file as its server writes it, until stopped.
+    #[arg(long, conflicts_with_all = ["summary", "verify", "stop_position"])]
+    pub follow: bool,
+    /// Prints what became of the events, and the row changes of each table, instead of the changes.
+    #[arg(long)]
+    pub summary: bool,
+    /// Checks every event and checksum, and prints the result only.
+    #[arg(long, conflicts_with = "summary")]
+    pub verify: bool,
+}
+
+/// What comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A JSON object a change, as in files of `rowtap run`.
+    Json,
+}
+
+/// The rules of `[filter]`, under the same names.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Filters")]
+pub struct Rules {
+    /// Takes only these databases.
+    #[arg(long, value_name = "DATABASE")]
+    pub replicate_do_db: Vec<String>,
+    /// Leaves these databases out.
+    #[arg(long, value_name = "DATABASE")]
+    pub replicate_ignore_db: Vec<String>,
+    /// Takes these tables.
+    #[arg(long, value_name = "DATABASE.TABLE")]
+    pub replicate_do_table: Vec<String>,
+    /// Leaves these tables out.
+    #[arg(long, value_name = "DATABASE.TABLE")]
+    pub replicate_ignore_table: Vec<String>,
+    /// Takes tables that match the pattern.
+    #[arg(long, value_name = "PATTERN")]
+    pub replicate_wild_do_table: Vec<String>,
+    /// Leaves tables out that match the pattern.
+    #[arg(long, value_name = "PATTERN")]
+    pub replicate_wild_ignore_table: Vec<String>,
+    /// Gives a database another name before the other rules are asked.
+    #[arg(long, visible_alias = "rewrite-db", value_name = "FROM->TO")]
+    pub replicate_rewrite_db: Vec<String>,
+}

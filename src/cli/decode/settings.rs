@@ -1,0 +1,139 @@
+//! Arguments as the decoding needs them.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+use super::error::DecodeError;
+use super::options::Options;
+use crate::binlog::GtidSet;
+use crate::change::Choice;
+use crate::filter;
+use crate::mysql::Flavour;
+use crate::source::{EVENT_BYTES_MAX, Extent, Place, Series};
+
+/// What a decoding works with.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) series: Series,
+    pub(super) choice: Choice,
+    pub(super) filter: filter::Options,
+    pub(super) definitions: Option<PathBuf>,
+    pub(super) follow: bool,
+}
+
+impl Settings {
+    /// Takes the arguments; index files are read here.
+    pub(super) fn new(options: &Options) -> Result<Self, DecodeError> {
+        let place = |path: &PathBuf| match path.as_path() {
+            path if path == Path::new("-") => Place::Stdin,
+            path => Place::Path(path.to_owned()),
+        };
+        let places: Vec<Place> = options.files.iter().map(place).collect();
+        let inputs = places.iter().filter(|place| **place == Place::Stdin);
+        match inputs.count() {
+            0 => {}
+            1 if !options.follow => {}
+            1 => {
+                let why = "--follow takes a file, not -, whose end is the end";
+                return Err(DecodeError::Usage(why.to_owned()));
+            }
+            _more => {
+                let why = "- stands for the standard input and can be read once only";
+                return Err(DecodeError::Usage(why.to_owned()));
+            }
+        }
+        let extent = Extent {
+            start: options.start_position,
+            start_time: options.start_datetime,
+            stop: options.stop_position,
+            stop_time: options.stop_datetime,
+        };
+        Ok(Self {
+            series: Series::new(places, extent, EVENT_BYTES_MAX, options.follow)?,
+            choice: Choice {
+                include: options.include_gtids.iter().cloned().collect(),
+                exclude: options.exclude_gtids.iter().cloned().collect(),
+            },
+            filter: filter(options),
+            definitions: options.definitions.clone(),
+            follow: options.follow,
+        })
+    }
+}
+
+fn filter(options: &Options) -> filter::Options {
+    let rules = &options.rules;
+    let mut do_db = rules.replicate_do_db.clone();
+    do_db.extend(options.database.clone());
+    filter::Options {
+        replicate_do_db: do_db,
+        replicate_ignore_db: rules.replicate_ignore_db.clone(),
+        replicate_do_table: rules.replicate_do_table.clone(),
+        replicate_ignore_table: rules.replicate_ignore_table.clone(),
+        replicate_wild_do_table: rules.replicate_wild_do_table.clone(),
+        replicate_wild_ignore_table: rules.replicate_wild_ignore_table.clone(),
+        replicate_rewrite_db: rules.replicate_rewrite_db.clone(),
+        // A file is nobody's replica: no event in it is its own.
+        same_server_id: true,
+        ..filter::Options::default()
+    }
+}
+
+/// `--start-datetime` and `--stop-datetime`: seconds since 1970.
+pub(super) fn seconds(text: &str) -> Result<u32, String> {
+    const EXPECTED: &str =
+        "expected a time such as '2026-11-20 17:00:00' (of this machine) or 2026-11-20T17:00:00Z";
+    let local = || {
+        let local = text.parse::<DateTime>().ok()?;
+        Some(local.to_zoned(TimeZone::system()).ok()?.timestamp())
+    };
+    let at = text.parse::<Timestamp>().ok().or_else(local);
+    let seconds = at.ok_or(EXPECTED)?.as_second();
+    u32::try_from(seconds)
+        .map_err(|_| format!("{text} is outside of what binlogs can hold, 1970 to 2106"))
+}
+
+/// `--include-gtids` and `--exclude-gtids`: a set of either family.
+pub(super) fn gtid_set(text: &str) -> Result<GtidSet, String> {
+    const EXPECTED: &str = "expected a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5 or \
+                            0-1-270, that of MariaDB being everything up to its numbers";
+    let parse = |flavour| GtidSet::parse(flavour, text).ok();
+    let found = parse(Flavour::MySql).or_else(|| parse(Flavour::MariaDb));
+    found
+        .filter(|set| !set.is_empty())
+        .ok_or(EXPECTED.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_of_the_machine_unless_they_name_a_zone() {
+        assert_eq!(seconds("2026-11-20T17:00:00Z"), Ok(1_795_194_000));
+        assert_eq!(seconds("2026-11-20 17:00:00+01:00"), Ok(1_795_190_400));
+        for local in ["2026-11-20 17:00:00", "2026-11-20T17:00:00", "2026-11-20"] {
+            seconds(local).expect(local);
+        }
+        for wrong in ["", "yesterday", "17:00", "1900-01-01T00:00:00Z"] {
+            seconds(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn sets_of_both_families_are_read() {
+        let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+        for text in [
+            format!("{uuid}:1-5,{uuid}:tag:7"),
+            "0-1-270,5-9-3".to_owned(),
+        ] {
+            gtid_set(&text).expect(&text);
+        }
+        for wrong in ["", "1-5", uuid] {
+            gtid_set(wrong).expect_err(wrong);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `--summary` and `--verify`: what became of the events, and the row changes of each table.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::assemble::Files;
+use crate::change::{Batch, Item, Ledger, RowsKind};
+use crate::row::TableName;
+
+/// Counts of a decoding.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    ledger: Ledger,
+    tables: BTreeMap<TableName, Counts>,
+}
+
+/// Row changes of a table.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    inserts: u64,
+    updates: u64,
+    deletes: u64,
+}
+
+impl Summary {
+    /// Counts a batch.
+    pub(super) fn add(&mut self, batch: &Batch) {
+        self.ledger += batch.ledger;
+        for item in &batch.items {
+            let Item::Rows(rows) = item else { continue };
+            let Some(table) = batch.tables.get(rows.table as usize) else {
+                continue;
+            };
+            let counts = match self.tables.get_mut(&table.name) {
+                Some(counts) => counts,
+                None => self.tables.entry(table.name.clone()).or_default(),
+            };
+            let count = match rows.kind {
+                RowsKind::Write => &mut counts.inserts,
+                RowsKind::Update => &mut counts.updates,
+                RowsKind::Delete => &mut counts.deletes,
+            };
+            *count += u64::from(rows.row_count);
+        }
+    }
+
+    /// The ledger and a line a table, names and counts with tabs between.
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("{}\n", self.ledger);
+        if !self.tables.is_empty() {
+            text.push_str("table\tinserts\tupdates\tdeletes\n");
+        }
+        for (table, counts) in &self.tables {
+            let Counts {
+                inserts,
+                updates,
+                deletes,
+            } = counts;
+            // Names may hold anything; an escaped one is still one field of one line.
+            let name = table.to_string();
+            writeln!(
+                text,
+                "{}\t{inserts}\t{updates}\t{deletes}",
+                name.escape_debug()
+            )
+            .expect("a String takes everything");
+        }
+        text
+    }
+
+    /// The result of a check that found nothing wrong.
+    pub(super) fn verified(&self, files: &Files) -> String {
+        let checked = if files.without_checksums == 0 {
+            "all with checksums".to_owned()
+        } else {
+            format!("{} of them without checksums", files.without_checksums)
+        };
+        format!(
+            "{} files, {checked}: {} events, {} rows, nothing wrong\n",
+            files.count, self.ledger.received, self.ledger.rows
+        )
+    }
+}
