@@ -13,6 +13,7 @@ mod support;
 mod checker;
 mod commands;
 mod connection;
+mod decode;
 mod filters;
 mod recorded;
 mod servers;

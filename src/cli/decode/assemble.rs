@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
+use super::definitions::Known;
 use super::error::DecodeError;
 use super::lanes::Take;
 use super::settings::Settings;
@@ -46,18 +47,19 @@ pub(super) fn assemble(settings: Settings, take: Take<'_>) -> Result<Files, Deco
         mut series,
         choice,
         filter,
-        definitions: _,
-        follow: _,
+        known,
+        stop,
     } = settings;
     let mut decoder = Decoder {
         choice,
         filter,
+        known,
         spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
         warned: BTreeSet::new(),
         files: Files::default(),
         file: None,
     };
-    loop {
+    while !stop.is_cancelled() {
         let part = match series.next() {
             Ok(part) => part,
             Err(error) => {
@@ -87,6 +89,7 @@ pub(super) fn assemble(settings: Settings, take: Take<'_>) -> Result<Files, Deco
 struct Decoder {
     choice: Choice,
     filter: filter::Options,
+    known: Known,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
@@ -195,13 +198,21 @@ impl Decoder {
             };
             match step {
                 Step::NeedEvent => return Ok(assembler),
-                Step::NeedDefinition { table, .. } => {
-                    self.warn(&table, Assumed::Numbered);
-                    assembler.number_columns(table);
+                Step::NeedDefinition { table, at, .. } => {
+                    match self.known.definition(&table, &at) {
+                        Some(definition) => assembler.define(table, Some(definition)),
+                        None => {
+                            self.warn(&table, Assumed::Numbered);
+                            assembler.number_columns(table);
+                        }
+                    }
                 }
                 Step::NeedEngine { table, .. } => {
-                    self.warn(&table, Assumed::Transactional);
-                    assembler.define_engine(table, Some(true));
+                    let transactional = self.known.engine(&table).unwrap_or_else(|| {
+                        self.warn(&table, Assumed::Transactional);
+                        true
+                    });
+                    assembler.define_engine(table, Some(transactional));
                 }
                 Step::Batch(batch) => take(*batch)?,
                 Step::Spill(spilled) => self.spilling.keep(&spilled)?,

@@ -8,6 +8,7 @@
 //! file needs no other, so each has an assembler of its own.
 
 mod assemble;
+mod definitions;
 mod error;
 mod lanes;
 mod options;
@@ -15,18 +16,27 @@ mod output;
 mod settings;
 mod summary;
 
+use std::thread;
+
+use tracing::error;
+
 pub use options::Options;
 
 use error::DecodeError;
 use settings::Settings;
 use summary::Summary;
 
-use super::{Exit, LogFormat};
+use super::{Exit, LogFormat, signals};
 use crate::encode::json;
 
 /// Decodes to the end, or to the first mistake.
 pub fn run(options: &Options, log: LogFormat) -> Exit {
-    let ended = Settings::new(options).and_then(|settings| decode(options, settings));
+    let ended = Settings::new(options).and_then(|settings| {
+        if options.follow {
+            stop_on_signals(&settings)?;
+        }
+        decode(options, settings)
+    });
     match ended {
         Ok(()) => Exit::Done,
         Err(error) if error.is_clean_end() => Exit::Done,
@@ -35,6 +45,24 @@ pub fn run(options: &Options, log: LogFormat) -> Exit {
             error.exit()
         }
     }
+}
+
+/// A reader of finished files ends at a signal like any other program; one that follows ends well.
+fn stop_on_signals(settings: &Settings) -> Result<(), DecodeError> {
+    let stop = settings.stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(DecodeError::System)?;
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            if let Err(error) = runtime.block_on(signals::watch(stop)) {
+                error!(%error, "signals are not handled");
+            }
+        })
+        .map_err(DecodeError::System)?;
+    Ok(())
 }
 
 fn decode(options: &Options, settings: Settings) -> Result<(), DecodeError> {

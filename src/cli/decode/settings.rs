@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use tokio_util::sync::CancellationToken;
 
+use super::definitions::Known;
 use super::error::DecodeError;
 use super::options::Options;
 use crate::binlog::GtidSet;
@@ -20,8 +22,9 @@ pub(super) struct Settings {
     pub(super) series: Series,
     pub(super) choice: Choice,
     pub(super) filter: filter::Options,
-    pub(super) definitions: Option<PathBuf>,
-    pub(super) follow: bool,
+    pub(super) known: Known,
+    /// Ends the reading of a file that is followed.
+    pub(super) stop: CancellationToken,
 }
 
 impl Settings {
@@ -58,8 +61,11 @@ impl Settings {
                 exclude: options.exclude_gtids.iter().cloned().collect(),
             },
             filter: filter(options),
-            definitions: options.definitions.clone(),
-            follow: options.follow,
+            known: match &options.definitions {
+                Some(connector) => Known::read(connector)?,
+                None => Known::default(),
+            },
+            stop: CancellationToken::new(),
         })
     }
 }

@@ -58,6 +58,20 @@ impl Place {
     }
 }
 
+/// Why a place cannot be opened.
+pub(super) enum OpenError {
+    /// The system refuses.
+    Io(io::Error),
+    /// Its first bytes do not decompress.
+    Compressed(io::Error),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// A binlog's bytes, from the first of its magic on.
 pub(super) enum Input {
     /// A file that holds them as they are.
@@ -71,7 +85,7 @@ pub(super) enum Input {
 
 impl Input {
     /// Opens a place and returns its first four bytes, or as many as there are; reading goes on behind them.
-    pub(super) fn open(place: &Place) -> io::Result<(Self, Vec<u8>)> {
+    pub(super) fn open(place: &Place) -> Result<(Self, Vec<u8>), OpenError> {
         let path = match place {
             Place::Path(path) => path,
             Place::Stdin => return Self::sniff(Box::new(io::stdin())),
@@ -88,7 +102,7 @@ impl Input {
         Ok((Self::Plain(file), first))
     }
 
-    fn sniff(mut bytes: Box<dyn Read + Send>) -> io::Result<(Self, Vec<u8>)> {
+    fn sniff(mut bytes: Box<dyn Read + Send>) -> Result<(Self, Vec<u8>), OpenError> {
         let first = front(&mut bytes)?;
         let (gzip, zstd) = (first.starts_with(&GZIP), first.starts_with(&ZSTD));
         let (mut bytes, compressed): (Box<dyn Read + Send>, bool) = if gzip {
@@ -109,7 +123,7 @@ impl Input {
                 first,
             ));
         };
-        let first = front(&mut bytes)?;
+        let first = front(&mut bytes).map_err(OpenError::Compressed)?;
         Ok((Self::Stream { bytes, compressed }, first))
     }
 

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::input::{Input, Place};
+use super::input::{Input, OpenError, Place};
 use super::{Extent, FileError};
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
 use crate::source::Chunk;
@@ -108,7 +108,10 @@ impl Splitter {
     }
 
     fn open(&mut self) -> Result<Option<Piece>, FileError> {
-        let (mut input, magic) = Input::open(&self.place).map_err(|error| self.io(error))?;
+        let (mut input, magic) = Input::open(&self.place).map_err(|error| match error {
+            OpenError::Io(error) => self.io(error),
+            OpenError::Compressed(error) => self.compressed(error),
+        })?;
         self.check_magic(&magic)?;
         self.position = FIRST_POSITION;
         let first = self.first_event(&mut input)?;
@@ -321,13 +324,17 @@ impl Splitter {
 
     fn read_error(&self, input: &Input, source: io::Error) -> FileError {
         if input.is_compressed() {
-            return FileError::Compressed {
-                path: self.place.path().to_owned(),
-                at: self.here(),
-                source,
-            };
+            return self.compressed(source);
         }
         self.io(source)
+    }
+
+    fn compressed(&self, source: io::Error) -> FileError {
+        FileError::Compressed {
+            path: self.place.path().to_owned(),
+            at: self.here(),
+            source,
+        }
     }
 
     fn io(&self, source: io::Error) -> FileError {

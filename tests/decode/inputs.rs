@@ -1,0 +1,145 @@
+//! Where binlogs come from: several files, an index, the standard input, compressed ones, one that grows.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::{WHOLE, command, decode_from, decoded, fails, recording};
+use crate::support::wait_until;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Lines without the time of reading, and with the file's name made one.
+fn timeless(lines: &str, name: &str) -> Vec<String> {
+    let cut = |line: &str| {
+        line.rsplit_once(",\"ts_ms\":")
+            .unwrap()
+            .0
+            .replace(name, "binlog")
+    };
+    lines.lines().map(cut).collect()
+}
+
+#[test]
+fn compressed_files_and_the_standard_input_read_as_the_plain_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, _) in WHOLE {
+        let path = recording(name);
+        let bytes = fs::read(&path).unwrap();
+        let plain = timeless(
+            &decoded(&[path.to_str().unwrap()]),
+            &format!("{name}.binlog"),
+        );
+        let (front, back) = bytes.split_at(bytes.len() / 2);
+        let files = [
+            ("binlog.000001.gz", [gzip(front), gzip(back)].concat()),
+            ("binlog.000001.zst", zstd::encode_all(&*bytes, 3).unwrap()),
+        ];
+        for (file, content) in files {
+            let path = folder.path().join(file);
+            fs::write(&path, content).unwrap();
+            let found = decoded(&[path.to_str().unwrap()]);
+            assert_eq!(timeless(&found, "binlog.000001"), plain, "{file}");
+            let input = decode_from(&["-"], &path);
+            assert_eq!(input.code, Some(0), "{}", input.stderr);
+            assert_eq!(timeless(&input.stdout, "stdin"), plain, "{file}");
+        }
+        let input = decode_from(&["-"], &path);
+        assert_eq!(timeless(&input.stdout, "stdin"), plain);
+    }
+}
+
+#[test]
+fn an_index_stands_for_its_files_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut expected = Vec::new();
+    for (index, (name, _)) in WHOLE.iter().enumerate() {
+        let file = folder.path().join(format!("binlog.00000{}", index + 1));
+        fs::copy(recording(name), &file).unwrap();
+        expected.extend(timeless(&decoded(&[file.to_str().unwrap()]), ""));
+    }
+    let index = folder.path().join("binlog.index");
+    fs::write(&index, "./binlog.000001\n./binlog.000002\n").unwrap();
+    assert_eq!(timeless(&decoded(&[index.to_str().unwrap()]), ""), expected);
+    let summary = decoded(&["--verify", index.to_str().unwrap()]);
+    assert!(
+        summary.starts_with("2 files, all with checksums: "),
+        "{summary}"
+    );
+}
+
+#[test]
+fn a_file_that_grows_is_followed_into_the_next() {
+    let (name, _) = WHOLE[0];
+    let bytes = fs::read(recording(name)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (
+        folder.path().join("binlog.000009"),
+        folder.path().join("binlog.000010"),
+    );
+    let out = folder.path().join("out");
+    fs::write(&first, &bytes[..bytes.len() / 3]).unwrap();
+    let mut child = command(&["--follow", first.to_str().unwrap()])
+        .stdout(fs::File::create(&out).unwrap())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .unwrap();
+    let lines = || fs::read_to_string(&out).unwrap().lines().count();
+    let all = decoded(&[recording(name).to_str().unwrap()])
+        .lines()
+        .count();
+    let mut reached = |count: usize| {
+        wait_until("lines are written", Duration::from_secs(30), || {
+            lines() >= count
+        });
+    };
+    reached(1);
+    let append = |path: &Path, bytes: &[u8]| {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap();
+        file.write_all(bytes).unwrap();
+    };
+    append(&first, &bytes[bytes.len() / 3..]);
+    reached(all);
+    append(&second, &bytes[..50]);
+    append(&second, &bytes[50..]);
+    reached(2 * all);
+    assert!(child.try_wait().unwrap().is_none(), "it goes on at the end");
+    let pid = child.id().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-s", "TERM", &pid])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    assert!(child.wait().unwrap().success(), "a signal is a clean end");
+    assert_eq!(lines(), 2 * all);
+}
+
+#[test]
+fn arguments_that_cannot_be_meant_are_refused() {
+    fails(&["-", "-"], 2, &["standard input"]);
+    fails(&["--follow", "-"], 2, &["--follow takes a file"]);
+    fails(&[], 2, &[]);
+    fails(&["--include-gtids=1-5", "x"], 2, &[]);
+    fails(&["--start-datetime=yesterday", "x"], 2, &[]);
+    fails(
+        &[
+            "--replicate-do-table=nodot",
+            recording(WHOLE[0].0).to_str().unwrap(),
+        ],
+        2,
+        &["nodot"],
+    );
+}
