@@ -142,7 +142,7 @@ impl BinlogFile {
     async fn read(&mut self) -> Result<Option<Chunk>, FileError> {
         if let Some(mut splitter) = self.idle.take() {
             self.busy.spawn_blocking(move || {
-                let piece = splitter.next();
+                let piece = splitter.read();
                 (splitter, piece)
             });
         }

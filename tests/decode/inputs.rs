@@ -97,7 +97,7 @@ fn a_file_that_grows_is_followed_into_the_next() {
     let all = decoded(&[recording(name).to_str().unwrap()])
         .lines()
         .count();
-    let mut reached = |count: usize| {
+    let reached = |count: usize| {
         wait_until("lines are written", Duration::from_secs(30), || {
             lines() >= count
         });

@@ -60,7 +60,7 @@ pub(super) fn assemble(settings: Settings, take: Take<'_>) -> Result<Files, Deco
         file: None,
     };
     while !stop.is_cancelled() {
-        let part = match series.next() {
+        let part = match series.read() {
             Ok(part) => part,
             Err(error) => {
                 decoder.end(take)?;

@@ -97,7 +97,7 @@ impl Series {
     ///
     /// # Errors
     /// What is wrong with a file, told when what stands before it was returned.
-    pub fn next(&mut self) -> Result<Option<Part>, FileError> {
+    pub fn read(&mut self) -> Result<Option<Part>, FileError> {
         loop {
             let Some(mut splitter) = self.current.take() else {
                 let Some(place) = self.places.pop_front() else {
@@ -108,7 +108,7 @@ impl Series {
                     None => continue,
                 }
             };
-            let piece = match splitter.next() {
+            let piece = match splitter.read() {
                 Ok(piece) => piece,
                 Err(FileError::Torn { .. }) if self.is_followed() && !self.is_complete => None,
                 Err(error) => return Err(error),
@@ -120,15 +120,12 @@ impl Series {
                     chunk: piece.chunk,
                 }));
             }
-            match splitter.stopped() {
-                Some(Stop::Time) => self.places.clear(),
-                Some(Stop::Position) => {}
-                None if self.is_followed() => {
-                    if !self.follow_on(splitter) {
-                        return Ok(Some(Part::Idle));
-                    }
-                }
-                None => {}
+            let is_followed = splitter.stopped().is_none() && self.is_followed();
+            if splitter.stopped() == Some(Stop::Time) {
+                self.places.clear();
+            }
+            if is_followed && !self.follow_on(splitter) {
+                return Ok(Some(Part::Idle));
             }
         }
     }
@@ -139,7 +136,7 @@ impl Series {
             ..self.extent
         };
         let mut splitter = Splitter::new(place, extent, self.event_bytes_max);
-        let first = match splitter.next() {
+        let first = match splitter.read() {
             Ok(first) => first,
             // A file that a server has just made may not yet hold its first event.
             Err(FileError::Torn { .. } | FileError::Magic { .. })

@@ -18,7 +18,7 @@ use super::{Extent, FileError};
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
 use crate::source::Chunk;
 
-const MAGIC: [u8; 4] = *b"\xfebin";
+pub(super) const MAGIC: [u8; 4] = *b"\xfebin";
 const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";
 /// Bytes that are read at once; an event that is larger is read whole.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -95,7 +95,7 @@ impl Splitter {
     /// The next events; `None` at the file's end. What is wrong behind whole events is told when these were returned.
     ///
     /// At the end, and after [`FileError::Torn`], the file may have grown when this is asked again.
-    pub(super) fn next(&mut self) -> Result<Option<Piece>, FileError> {
+    pub(super) fn read(&mut self) -> Result<Option<Piece>, FileError> {
         if self.stopped.is_some() {
             return Ok(None);
         }
@@ -147,11 +147,11 @@ impl Splitter {
 
     fn first_event(&mut self, input: &mut Input) -> Result<Option<Piece>, FileError> {
         let mut bytes = Vec::new();
-        let at_end = self.read(input, &mut bytes, Header::LEN)?;
+        let at_end = self.fill(input, &mut bytes, Header::LEN)?;
         let Some(size) = self.size_of(&bytes)? else {
             return self.end(bytes, at_end);
         };
-        let at_end = self.read(input, &mut bytes, size)?;
+        let at_end = self.fill(input, &mut bytes, size)?;
         self.split(bytes, at_end)
     }
 
@@ -159,11 +159,11 @@ impl Splitter {
         loop {
             let before = self.position;
             let mut bytes = std::mem::take(&mut self.carried);
-            let mut at_end = self.read(input, &mut bytes, CHUNK_BYTES)?;
+            let mut at_end = self.fill(input, &mut bytes, CHUNK_BYTES)?;
             if let Some(size) = self.size_of(&bytes)?
                 && size > bytes.len()
             {
-                at_end = self.read(input, &mut bytes, size)?;
+                at_end = self.fill(input, &mut bytes, size)?;
             }
             let piece = self.split(bytes, at_end)?;
             // Events before the time to start at are passed over, a read at a time.
@@ -174,7 +174,7 @@ impl Splitter {
     }
 
     /// Reads until there are `count` bytes, and returns whether the file ended.
-    fn read(
+    fn fill(
         &self,
         input: &mut Input,
         bytes: &mut Vec<u8>,

@@ -1,5 +1,8 @@
 //! Files made here, byte by byte; recorded ones are read by the integration tests.
 
+use bytes::Bytes;
+
+use super::splitter::MAGIC;
 use super::*;
 
 /// An event of `size` bytes, of which only the size means anything.
