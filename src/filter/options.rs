@@ -91,11 +91,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Options, String> {
-        config::Config::builder()
-            .add_source(config::File::from_str(text, config::FileFormat::Toml))
-            .build()
-            .and_then(config::Config::try_deserialize)
-            .map_err(|error| error.to_string())
+        toml::from_str(text).map_err(|error| error.to_string())
     }
 
     #[test]
