@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::refusal::refusal;
 use super::session::Session;
-use super::{Options, SourceError};
+use super::{Options, SourceError, preflight, statements};
 use crate::binlog::{Coordinates, GtidSet};
 use crate::mysql::{Dump, DumpFlags, Flavour, command};
 
@@ -25,12 +25,14 @@ pub(super) enum Begin<'a> {
 }
 
 /// For whom a dump is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Reader {
     /// A replica, which waits for more at the end and shows among the source's replicas.
     Replica {
         /// Its id.
         server_id: u32,
+        /// What the source lists as its host.
+        host: String,
     },
     /// A look at what is there, which ends at the end and throws nobody out.
     Look,
@@ -40,6 +42,8 @@ pub(super) enum Reader {
 #[derive(Debug)]
 pub(super) struct EventStream {
     dump: Dump,
+    /// Under which the source knows the reader.
+    account: String,
     silence_max: Duration,
     waiting_since: Option<Instant>,
 }
@@ -65,8 +69,8 @@ pub(super) async fn start(
 ) -> Result<EventStream, SourceError> {
     let flavour = session.server().flavour;
     prepare(&mut session, options, flavour).await?;
-    let (server_id, non_block) = match reader {
-        Reader::Replica { server_id } => (server_id, false),
+    let (server_id, non_block) = match &reader {
+        Reader::Replica { server_id, .. } => (*server_id, false),
         Reader::Look => (0, true),
     };
     // To MySQL the bit means heartbeats of another form, which nothing here needs.
@@ -93,9 +97,15 @@ pub(super) async fn start(
             command::binlog_dump(server_id, "", 4, flags)
         }
     };
+    let account = statements::account(&mut session).await?;
+    if let Reader::Replica { server_id, host } = &reader {
+        let registered = preflight::register(&mut session, *server_id, host).await;
+        registered.map_err(|error| preflight::denied(error, &account))?;
+    }
     let dump = session.into_connection().dump(&packet).await?;
     Ok(EventStream {
         dump,
+        account,
         silence_max: options.replica_net_timeout,
         waiting_since: None,
     })
@@ -151,7 +161,7 @@ impl EventStream {
             }
         };
         self.waiting_since = None;
-        let Some(packets) = received.map_err(ended)? else {
+        let Some(packets) = received.map_err(|error| ended(error, &self.account))? else {
             return Ok(None);
         };
         let events = packets
@@ -167,9 +177,9 @@ impl EventStream {
     }
 }
 
-fn ended(error: crate::mysql::ConnectionError) -> SourceError {
+fn ended(error: crate::mysql::ConnectionError, account: &str) -> SourceError {
     let meaning = error
         .server_error()
         .and_then(|said| refusal(said.code, &said.message));
-    meaning.unwrap_or(SourceError::Connection(error))
+    meaning.unwrap_or_else(|| preflight::denied(SourceError::Connection(error), account))
 }

@@ -69,7 +69,7 @@ const VARIABLES: [&str; 11] = [
     "lower_case_table_names",
 ];
 
-/// Checks the source and registers as its replica.
+/// Checks the source.
 pub(super) async fn check(
     session: &mut Session,
     options: &Options,
@@ -84,7 +84,6 @@ pub(super) async fn check(
         return Err(SourceError::ServerIdOfSource { server_id });
     }
     facts.replicas_visible = grants_and_clash(session, options, identity, facts.flavour).await?;
-    register(session, options, identity).await?;
     Ok(facts)
 }
 
@@ -231,23 +230,26 @@ async fn has_privilege(session: &mut Session, privilege: &str) -> Result<bool, S
 }
 
 /// Registers as a replica: shows rowtap among the source's replicas, and proves REPLICATION SLAVE.
-async fn register(
+///
+/// A dump must follow at once. MySQL 5.7 and 8.0.15 strike a replica off their list when its dump ends, and not when its
+/// connection ends without one: listing the replicas then reads memory that was freed, and can bring the server down.
+pub(super) async fn register(
     session: &mut Session,
-    options: &Options,
-    identity: &Identity,
+    server_id: u32,
+    host: &str,
 ) -> Result<(), SourceError> {
-    let host = options.report_host(identity.server_uuid);
-    let packet = command::register_replica(server_id(options, identity), &host, 0);
-    match session.command("COM_REGISTER_SLAVE", &packet).await {
-        Ok(()) => Ok(()),
-        Err(error) if matches!(error.server_code(), Some(ACCESS_DENIED | LOGIN_DENIED)) => {
-            let account = statements::account(session).await?;
-            Err(SourceError::MissingGrants {
-                account,
-                grants: "REPLICATION SLAVE".to_owned(),
-            })
-        }
-        Err(error) => Err(error),
+    let packet = command::register_replica(server_id, host, 0);
+    session.command("COM_REGISTER_SLAVE", &packet).await
+}
+
+/// What a refused registration or dump says to a person. MariaDB 11 lets an account register that may not dump.
+pub(super) fn denied(error: SourceError, account: &str) -> SourceError {
+    match error.server_code() {
+        Some(ACCESS_DENIED | LOGIN_DENIED) => SourceError::MissingGrants {
+            account: account.to_owned(),
+            grants: "REPLICATION SLAVE".to_owned(),
+        },
+        Some(_) | None => error,
     }
 }
 

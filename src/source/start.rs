@@ -18,7 +18,7 @@ pub struct Checked {
     pub facts: Facts,
     session: Session,
     options: Options,
-    server_id: u32,
+    replica: Reader,
 }
 
 /// A source that was checked, and where the stream will begin.
@@ -34,11 +34,11 @@ pub struct Resolved {
     pub skips_groups: bool,
     session: Session,
     options: Options,
-    server_id: u32,
+    replica: Reader,
 }
 
 /// Connects and makes sure that the source can be read: that its binlog is on and in rows, that the account may do what a
-/// replica does, and that no other replica has this one's `server_id`. Registers as a replica.
+/// replica does, and that no other replica has this one's `server_id`.
 ///
 /// # Errors
 /// The first thing that a person must change, or whatever breaks on the way.
@@ -60,7 +60,10 @@ pub async fn check(options: &Options, identity: &Identity) -> Result<Checked, So
         facts,
         session,
         options: options.clone(),
-        server_id: preflight::server_id(options, identity),
+        replica: Reader::Replica {
+            server_id: preflight::server_id(options, identity),
+            host: options.report_host(identity.server_uuid),
+        },
     })
 }
 
@@ -85,16 +88,16 @@ impl Checked {
             facts: self.facts,
             session: self.session,
             options: self.options,
-            server_id: self.server_id,
+            replica: self.replica,
         })
     }
 }
 
 impl Resolved {
-    /// Starts the dump. What the source has against it arrives with the first chunk.
+    /// Registers as a replica and starts the dump. What the source has against it arrives with the first chunk.
     ///
     /// # Errors
-    /// When the connection breaks.
+    /// When the account may not do what a replica does, or the connection breaks.
     pub async fn stream(self, budget: &Budget) -> Result<Live, SourceError> {
         let checkpoint = &self.checkpoint;
         let begin = if self.skips_groups {
@@ -107,10 +110,7 @@ impl Resolved {
             name: checkpoint.coordinates.file.to_string(),
             begun,
         });
-        let reader = Reader::Replica {
-            server_id: self.server_id,
-        };
-        let stream = dump::start(self.session, &self.options, begin, reader).await?;
+        let stream = dump::start(self.session, &self.options, begin, self.replica).await?;
         Ok(Live::new(stream, budget.clone(), expected))
     }
 }

@@ -1,12 +1,27 @@
 //! What a source must be before it is read: each thing that is wrong is one message with its fix, and one exit code.
 
 use rowtap::mysql::Flavour as Family;
-use rowtap::source::{Budget, EventSource, SourceError};
+use rowtap::source::{Budget, EventSource, Live, SourceError};
 
 use super::{chain, options, options_with, resolve, run, server};
 use crate::support::{Flavour, Server};
 
-fn refused(result: Result<rowtap::source::Resolved, SourceError>, code: u8, parts: &[&str]) {
+async fn streamed(server: &Server) -> Result<Live, SourceError> {
+    let resolved = resolve(&options(server, r#""latest""#)).await?;
+    resolved.stream(&Budget::new(1 << 20)).await
+}
+
+/// The statement that lists the source's replicas.
+fn listing(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MySql97 => "SHOW REPLICAS",
+        Flavour::MySql80 | Flavour::MySql57 | Flavour::MariaDb118 | Flavour::MariaDb1011 => {
+            "SHOW SLAVE HOSTS"
+        }
+    }
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, SourceError>, code: u8, parts: &[&str]) {
     let error = result.expect_err("the source is refused");
     let text = chain(&error);
     for part in parts {
@@ -37,7 +52,7 @@ fn a_binlog_that_is_off_is_named() {
 
 #[test]
 fn a_format_other_than_row_is_named() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &[]);
         for format in ["STATEMENT", "MIXED"] {
             server.execute(&format!("SET GLOBAL binlog_format = {format}"));
@@ -57,7 +72,7 @@ fn a_format_other_than_row_is_named() {
 
 #[test]
 fn missing_grants_are_named_and_granting_them_as_told_helps() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = Server::start(flavour, &[]);
         server.execute("CREATE USER replica IDENTIFIED BY 'secret'");
         for granted in ["", "REPLICATION SLAVE", "REPLICATION CLIENT"] {
@@ -74,16 +89,16 @@ fn missing_grants_are_named_and_granting_them_as_told_helps() {
                 server.execute(&format!("GRANT {granted} ON *.* TO replica"));
             }
             let fix = format!("GRANT {missing} ON *.* TO 'replica'@'%'");
-            run(async { refused(resolve(&options(&server, r#""latest""#)).await, 69, &[&fix]) });
+            run(async { refused(streamed(&server).await, 69, &[&fix]) });
             server.execute(&fix);
-            run(async { resolve(&options(&server, r#""latest""#)).await.unwrap() });
+            run(async { streamed(&server).await.unwrap() });
         }
     }
 }
 
 #[test]
 fn the_sources_own_server_id_is_refused() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &["--server-id=4711"]);
         run(async {
             refused(
@@ -97,7 +112,7 @@ fn the_sources_own_server_id_is_refused() {
 
 #[test]
 fn another_replica_with_the_same_server_id_is_left_alone() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &[]);
         run(async {
             let options = options(&server, r#""latest""#);
@@ -122,7 +137,7 @@ fn another_replica_with_the_same_server_id_is_left_alone() {
 
 #[test]
 fn an_own_connection_that_was_left_behind_is_replaced() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &[]);
         run(async {
             let options = options(&server, r#""latest""#);
@@ -182,7 +197,7 @@ fn mariadb_shows_its_replicas_only_to_some_and_a_chosen_id_needs_that() {
 
 #[test]
 fn facts_are_what_the_server_says() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(
             flavour,
             &["--binlog-row-image=MINIMAL", "--binlog-checksum=NONE"],
@@ -201,7 +216,8 @@ fn facts_are_what_the_server_says() {
             (facts.row_image.as_str(), facts.checksum.as_str()),
             ("MINIMAL", "NONE")
         );
-        assert!(facts.names_columns() && facts.serves_gtids());
+        assert_eq!(facts.names_columns(), flavour != Flavour::MySql57);
+        assert!(facts.serves_gtids());
         assert_eq!(facts.server_id, 1);
         match flavour.family() {
             Family::MySql => {
@@ -217,10 +233,7 @@ fn facts_are_what_the_server_says() {
 
 #[test]
 fn the_replica_shows_among_the_sources_replicas() {
-    for (flavour, statement) in [
-        (Flavour::MySql97, "SHOW REPLICAS"),
-        (Flavour::MariaDb1011, "SHOW SLAVE HOSTS"),
-    ] {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &[]);
         run(async {
             let options = options_with(&server, r#","start":"latest","report_host":"shop""#);
@@ -230,7 +243,7 @@ fn the_replica_shows_among_the_sources_replicas() {
                 .stream(&Budget::new(1 << 20))
                 .await
                 .unwrap();
-            let rows = server.query_text(statement);
+            let rows = server.query_text(listing(flavour));
             let host = "shop-00000000-0000-0000-0000-000000000001";
             assert_eq!(rows.len(), 1, "{rows:?}");
             assert_eq!(
@@ -238,6 +251,17 @@ fn the_replica_shows_among_the_sources_replicas() {
                 (Some("4711"), Some(host))
             );
         });
+    }
+}
+
+#[test]
+fn a_check_that_no_dump_follows_leaves_nothing_on_the_source() {
+    for flavour in Flavour::EVERY {
+        let server = server(flavour, &[]);
+        for _ in 0..5 {
+            run(async { drop(resolve(&options(&server, r#""latest""#)).await.unwrap()) });
+            assert_eq!(server.query_text(listing(flavour)).len(), 0);
+        }
     }
 }
 

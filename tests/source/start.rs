@@ -57,7 +57,7 @@ fn purge(server: &Server) -> String {
 
 #[test]
 fn every_form_begins_where_it_says() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &[]);
         let (first_file, _) = server.coordinates();
         server.execute("CREATE DATABASE mark_a");
@@ -166,7 +166,7 @@ fn the_end_under_traffic_has_exactly_the_gtids_before_it() {
 
 #[test]
 fn wrong_starts_are_refused_with_their_fix() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &[]);
         let (file, size) = server.coordinates();
         let newest = purge(&server);
@@ -313,7 +313,7 @@ async fn resume(server: &Server, checkpoint: &Checkpoint) -> Result<(), SourceEr
 
 #[test]
 fn a_checkpoint_goes_on_only_on_its_own_source() {
-    for flavour in Flavour::ALL {
+    for flavour in Flavour::EVERY {
         let server = server(flavour, &[]);
         server.execute("CREATE DATABASE mark_a");
         let checkpoint = run(async {
