@@ -122,8 +122,8 @@ pub enum ConnectionError {
     },
     /// TLS could not be agreed on.
     #[error(
-        "no TLS connection to {address}: {reason}, see that the server knows TLS 1.2 or 1.3 and, where it asks for one, \
-         accepts source.tls.certificate"
+        "no TLS connection to {address}: {reason}, see that the server knows TLS 1.3, or TLS 1.2 with ECDHE, and, where it \
+         asks for one, accepts source.tls.certificate, or go without by source.tls.mode = 'disabled'"
     )]
     Tls {
         /// `host:port`.

@@ -68,3 +68,32 @@ fn mariadb_to_kafka_is_what_the_source_holds() {
     let (kafka, prefix) = (Kafka::shared(), "streamed-mariadb");
     check(Flavour::MariaDb1011, Sink::Topics { kafka, prefix }, 104);
 }
+
+/// The rest of the servers, whose definitions stay as they are.
+#[track_caller]
+fn check_version(flavour: Flavour, seed: u64) {
+    let workload = Workload {
+        seed,
+        changes: if is_full() { 20_000 } else { 2_000 },
+        big_rows: 200,
+        ddl_rounds: 0,
+        mixed_engines: flavour != Flavour::MySql57,
+        ..Workload::default()
+    };
+    stream(flavour, Sink::Files, workload);
+}
+
+#[test]
+fn mysql_8_0_to_files_is_what_the_source_holds() {
+    check_version(Flavour::MySql80, 105);
+}
+
+#[test]
+fn mysql_5_7_to_files_is_what_the_source_holds() {
+    check_version(Flavour::MySql57, 106);
+}
+
+#[test]
+fn mariadb_11_8_to_files_is_what_the_source_holds() {
+    check_version(Flavour::MariaDb118, 107);
+}

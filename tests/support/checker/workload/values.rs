@@ -203,14 +203,14 @@ pub fn timestamp(random: &mut Random) -> String {
 /// A document, which MariaDB keeps as text.
 pub fn document(random: &mut Random, flavour: Flavour) -> String {
     let mut json = String::new();
-    write_document(random, 0, &mut json);
+    write_document(random, flavour, 0, &mut json);
     if flavour.family() == Family::MariaDb && random.chance(1, 4) {
         json = text(random, 2_000);
     }
     quoted(&json)
 }
 
-fn write_document(random: &mut Random, depth: u64, json: &mut String) {
+fn write_document(random: &mut Random, flavour: Flavour, depth: u64, json: &mut String) {
     let count = random.below(5);
     match random.below(if depth < 4 { 8 } else { 6 }) {
         // The document `null` cannot be told from NULL where documents are embedded.
@@ -218,13 +218,17 @@ fn write_document(random: &mut Random, depth: u64, json: &mut String) {
         0 | 1 => json.push_str(if random.chance(1, 2) { "true" } else { "false" }),
         2 => json.push_str(&long(random)),
         3 => json.push_str(&random.number().to_string()),
+        // Of most others, 5.7 reads one that lies beside it.
+        4 if flavour == Flavour::MySql57 => {
+            write!(json, "{}.5", random.below(1 << 20)).expect("a string takes everything");
+        }
         4 => json.push_str(&double(random)),
         5 => json.push_str(&json_text(&text(random, 60))),
         6 => {
             json.push('[');
             for index in 0..count {
                 json.push_str(if index > 0 { "," } else { "" });
-                write_document(random, depth + 1, json);
+                write_document(random, flavour, depth + 1, json);
             }
             json.push(']');
         }
@@ -238,7 +242,7 @@ fn write_document(random: &mut Random, depth: u64, json: &mut String) {
                     json_text(&format!("{index}{}", text(random, 8)))
                 )
                 .expect("a string takes everything");
-                write_document(random, depth + 1, json);
+                write_document(random, flavour, depth + 1, json);
             }
             json.push('}');
         }
