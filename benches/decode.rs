@@ -19,7 +19,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use rowtap::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
-use rowtap::change::{Assembler, Batch, Checkpoint, Definitions, Origin, Settings, Step, Until};
+use rowtap::change::{
+    Assembler, Batch, Checkpoint, Definitions, OnStatement, Origin, Settings, Step, Until,
+};
 use rowtap::encode::Encode;
 use rowtap::encode::json::{self, LinesEncoder, Plan, RecordsEncoder};
 use rowtap::filter::{Options, Rules};
@@ -148,6 +150,7 @@ impl Recording {
             server_id: 2,
             rules: Rules::compile(&Options::default(), self.flavour, 0).expect("no rules"),
             skips_groups: false,
+            on_statement: OnStatement::Fail,
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::MAX,

@@ -14,6 +14,7 @@
 //! | previous GTIDs, GTID list | [`GtidSet::decode`], [`GtidSet::decode_list`] |
 //! | table map | [`TableMap`] |
 //! | rows | [`RowsHeader`] |
+//! | LOAD DATA's statement | [`load::query_body`], then [`Query`] |
 //! | transaction payload | [`Payload`], and [`PayloadReader`] for the events in it |
 //! | MariaDB's compressed query and rows | [`compressed`], to what they are when unpacked |
 //! | XID, XA prepare, incident, rows query, annotate rows | [`xid`], [`XaPrepare`], [`Incident`], [`statement`] |
@@ -32,6 +33,7 @@ mod gtid_event;
 mod gtid_text;
 mod gtid_wire;
 mod intervals;
+pub mod load;
 mod mariadb_gtid;
 mod optional_metadata;
 mod payload;

@@ -11,12 +11,12 @@ use super::ddl::{self, Statement};
 use super::groups::Outcome;
 use super::hold::{Held, Hold};
 use super::payload::{Opened, Pulled};
-use super::statement::{Judged, judge};
+use super::statement::{Judged, OnStatement, judge};
 use super::tables::{Kept, Missing, Target};
 use super::trouble::{AssembleError, Trouble};
 use super::{Ddl, RowsKind};
 use crate::binlog::{
-    Coordinates, EventKind, FormatDescription, Frame, Header, Query, RowsHeader, compressed,
+    Coordinates, EventKind, FormatDescription, Frame, Header, Query, RowsHeader, compressed, load,
 };
 use crate::fault::{Fault, planted};
 use crate::row::TableName;
@@ -96,6 +96,7 @@ impl Apply {
             let pulled = payload.next(format);
             match pulled.map_err(|trouble| AssembleError::new(at, trouble))? {
                 Pulled::Event(held, block) => {
+                    self.outcome = payload.outcome;
                     self.payload = Some(payload);
                     self.inner += 1;
                     return Ok(Next::Event(held, block));
@@ -280,7 +281,10 @@ impl Assembler {
             EventKind::DeleteRows | EventKind::DeleteRowsV1 => {
                 return self.settle_rows(apply, ordinal, held, buffer, RowsKind::Delete);
             }
-            EventKind::Query => self.settle_query(apply, held, bytes)?,
+            EventKind::Query => self.settle_statement(apply, held, bytes)?,
+            EventKind::ExecuteLoadQuery => {
+                self.settle_statement(apply, held, &load::query_body(bytes)?)?;
+            }
             EventKind::TransactionPayload => {
                 let body = buffer.slice(body.start as usize..body.end as usize);
                 let bytes = body.len() as u64;
@@ -297,7 +301,12 @@ impl Assembler {
             | EventKind::AnnotateRows
             | EventKind::Intvar
             | EventKind::Rand
-            | EventKind::UserVar => self.builder.ledger.control += 1,
+            | EventKind::UserVar
+            | EventKind::BeginLoadQuery
+            | EventKind::AppendBlock
+            | EventKind::DeleteFile
+            | EventKind::TransactionContext
+            | EventKind::ViewChange => self.builder.ledger.control += 1,
             _ if held.frame.header.is_ignorable() => self.builder.ledger.skipped += 1,
             kind => return Err(Trouble::Unsupported { kind }),
         }
@@ -356,6 +365,25 @@ impl Assembler {
         Ok(Settled::Done)
     }
 
+    /// Settles a statement; one that changes rows by the policy for such.
+    fn settle_statement(
+        &mut self,
+        apply: &mut Apply,
+        held: &Held,
+        body: &[u8],
+    ) -> Result<(), Trouble> {
+        match self.settle_query(apply, held, body) {
+            Err(Trouble::StatementFormat { .. })
+                if self.settings.on_statement == OnStatement::Warn =>
+            {
+                self.builder.ledger.skipped += 1;
+                self.builder.ledger.statements += 1;
+                Ok(())
+            }
+            settled => settled,
+        }
+    }
+
     fn settle_query(
         &mut self,
         apply: &mut Apply,
@@ -391,7 +419,9 @@ impl Assembler {
             self.builder.ledger.filtered += 1;
             return Ok(());
         }
-        match judge(&statement, self.tables.rules(), database, own)? {
+        // Inside BEGIN it is a person's, and may reach other tables by foreign keys.
+        let empties = apply.hold.is_statement() && ddl::empties_table(text, context);
+        match judge(&statement, self.tables.rules(), database, own, empties)? {
             Judged::Filtered => self.builder.ledger.filtered += 1,
             Judged::Skipped => self.builder.ledger.skipped += 1,
             Judged::Publish { database, tables } => {

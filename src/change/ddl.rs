@@ -7,9 +7,12 @@
 //! Statements" (MySQL) and "SQL Statements & Structure" (MariaDB) show them.
 
 mod define;
+mod emptied;
 mod lexer;
 mod scanner;
 mod write;
+
+pub use emptied::empties_table;
 
 use crate::filter::{Rules, Verdict};
 use crate::mysql::Flavour;

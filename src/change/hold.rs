@@ -126,6 +126,11 @@ impl Hold {
         self.undone.iter().any(|range| range.contains(&ordinal))
     }
 
+    /// Whether the group is a single statement, behind a GTID event at most, with no BEGIN and COMMIT around it.
+    pub(super) fn is_statement(&self) -> bool {
+        self.count <= 2
+    }
+
     /// Hands out everything held in memory.
     pub(super) fn spill(&mut self) -> Spilled {
         let first = self.spilled == 0;

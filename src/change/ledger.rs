@@ -18,8 +18,11 @@ pub struct Ledger {
     pub emitted: u64,
     /// Rows events and statements that a filter rejected.
     pub filtered: u64,
-    /// Events passed over for a stated reason: marked ignorable by the server, or a statement on a system database.
+    /// Events passed over for a stated reason: marked ignorable by the server, a statement that changes nothing that is
+    /// published or is on a system database, or one of `statements`.
     pub skipped: u64,
+    /// Those of the skipped that are changes logged as statements: their rows are not in the binlog.
+    pub statements: u64,
     /// DDL statements that went to the sink.
     pub ddl: u64,
     /// Events that carry no change: format description, rotate, GTID, BEGIN, table map, XID and their like.
@@ -54,6 +57,7 @@ impl AddAssign for Ledger {
         self.emitted += other.emitted;
         self.filtered += other.filtered;
         self.skipped += other.skipped;
+        self.statements += other.statements;
         self.ddl += other.ddl;
         self.control += other.control;
         self.rolled_back += other.rolled_back;
@@ -76,7 +80,11 @@ impl fmt::Display for Ledger {
             self.rolled_back,
             self.held,
             self.rows
-        )
+        )?;
+        match self.statements {
+            0 => Ok(()),
+            count => write!(f, "; skipped statements that change rows {count}"),
+        }
     }
 }
 

@@ -37,4 +37,5 @@ pub use groups::{GroupError, GroupTracker, Mark, Outcome, Place};
 pub use hold::Spilled;
 pub use ledger::Ledger;
 pub use seen::Seen;
+pub use statement::OnStatement;
 pub use trouble::{AssembleError, Trouble};

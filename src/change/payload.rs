@@ -13,7 +13,7 @@ use super::seen::Seen;
 use super::trouble::Trouble;
 use crate::binlog::{
     BinlogError, Control, EventKind, FormatDescription, Frame, Header, Inner, Payload,
-    PayloadReader,
+    PayloadReader, Query, XaPrepare,
 };
 
 /// A payload that is being read.
@@ -25,6 +25,10 @@ pub(super) struct Opened {
     ended: bool,
     /// Where the payload event begins.
     start: u64,
+    /// The payload from its begin, until its first event was seen.
+    unread: Option<Bytes>,
+    /// How the transaction ends.
+    pub(super) outcome: Outcome,
 }
 
 /// What a payload has next.
@@ -37,10 +41,12 @@ impl Opened {
     /// Begins to read the payload event whose body is `body`; its first bytes do where the rest is fed later.
     pub(super) fn new(start: u64, body: Bytes, body_bytes: u64) -> Result<Self, Trouble> {
         Ok(Self {
-            reader: Payload::parse(&body)?.read(body, body_bytes)?,
+            reader: Payload::parse(&body)?.read(body.clone(), body_bytes)?,
             tracker: GroupTracker::default(),
             ended: false,
             start,
+            unread: Some(body),
+            outcome: Outcome::Committed,
         })
     }
 
@@ -66,6 +72,12 @@ impl Opened {
             .get(body.start as usize..body.end as usize)
             .unwrap_or_default();
         self.place(&held.frame, bytes, format)?;
+        if let Some(body) = self.unread.take()
+            && held.frame.header.kind == EventKind::Query
+            && Query::parse(bytes, format)?.control() == Some(Control::XaStart)
+        {
+            self.outcome = outcome_of_xa(&body)?;
+        }
         Ok(Pulled::Event(held, block))
     }
 
@@ -105,13 +117,31 @@ impl Opened {
         }
         match self.tracker.place(seen.mark())? {
             Place::Opens | Place::Inside => Ok(()),
-            Place::Ends(Outcome::Committed) | Place::Alone => {
+            Place::Ends(outcome) if outcome == self.outcome => {
                 self.ended = true;
                 Ok(())
             }
-            Place::Ends(Outcome::RolledBack | Outcome::Prepared)
-            | Place::Outside
-            | Place::Abandons => refused,
+            Place::Alone => {
+                self.ended = true;
+                Ok(())
+            }
+            Place::Ends(_) | Place::Outside | Place::Abandons => refused,
         }
     }
+}
+
+/// Reads ahead how an XA transaction ends, before its first row goes on: only its last event tells.
+fn outcome_of_xa(body: &Bytes) -> Result<Outcome, Trouble> {
+    let mut reader = Payload::parse(body)?.read(body.clone(), body.len() as u64)?;
+    let mut outcome = Outcome::Committed;
+    while let Inner::Event(block, range) = reader.pull()? {
+        let event = block
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default();
+        let prepares = Header::parse(event)?.kind == EventKind::XaPrepare;
+        if prepares && !XaPrepare::parse(event.get(Header::LEN..).unwrap_or_default())?.one_phase {
+            outcome = Outcome::Prepared;
+        }
+    }
+    Ok(outcome)
 }

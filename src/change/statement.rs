@@ -24,12 +24,25 @@ pub(super) enum Judged {
     },
 }
 
-/// Judges a statement that is a change of its own: filters first, then what it is.
+/// What to do about a change that was logged as a statement, so that its rows are not in the binlog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStatement {
+    /// Stop.
+    #[default]
+    Fail,
+    /// Pass over it and count it.
+    Warn,
+}
+
+/// Judges a statement that is a change of its own: filters first, then what it is. `empties` says that it does what
+/// TRUNCATE does.
 pub(super) fn judge(
     statement: &Statement,
     rules: &Rules,
     default_database: &str,
     own: bool,
+    empties: bool,
 ) -> Result<Judged, Trouble> {
     match statement.effect() {
         Effect::Nothing | Effect::Transaction => return Ok(Judged::Skipped),
@@ -54,7 +67,10 @@ pub(super) fn judge(
             Judged::Filtered
         });
     }
-    if statement.writes_rows() {
+    if statement.writes_rows() && !empties {
+        if is_on_system_database(statement) {
+            return Ok(Judged::Skipped);
+        }
         let names: Vec<String> = statement.tables().map(ToString::to_string).collect();
         let objects = if names.is_empty() {
             format!("{:?}", statement.kind)
@@ -74,8 +90,10 @@ pub(super) fn judge(
 
 /// Whether all that the statement names belongs to the server itself, as accounts do.
 fn is_on_system_database(statement: &Statement) -> bool {
-    statement
-        .objects
-        .iter()
-        .all(|object| SYSTEM_DATABASES.contains(&&*object.name.database))
+    let names_some = !statement.objects.is_empty() || !statement.writes_rows();
+    names_some
+        && statement
+            .objects
+            .iter()
+            .all(|object| SYSTEM_DATABASES.contains(&&*object.name.database))
 }

@@ -97,7 +97,7 @@ pub enum Trouble {
     /// A change was logged as a statement, so its rows are not in the binlog.
     #[error(
         "a change of {objects} was logged as a statement, its rows are not in the binlog; set binlog_format to ROW on \
-         the source, for every session"
+         the source, for every session, or pass over such changes with on_statement = \"warn\""
     )]
     StatementFormat {
         /// The tables, or the statement's first words where they cannot be told.

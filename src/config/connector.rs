@@ -9,6 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::document::{Node, Value};
 use super::{ConfigError, Named, Origin, deserializer, read_all, sink};
+use crate::change::OnStatement;
 use crate::config::Variables;
 use crate::filter::{self, Rules};
 use crate::metrics::one_line;
@@ -17,10 +18,11 @@ use crate::pipeline::Connector;
 use crate::source;
 
 /// The keys at the top of a connector file.
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "state_dir",
     "memory_max",
     "checkpoint_interval",
+    "on_statement",
     "source",
     "filter",
     "sink",
@@ -40,6 +42,8 @@ struct File {
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
     )]
     checkpoint_interval: Duration,
+    #[serde(default)]
+    on_statement: OnStatement,
     source: source::Options,
     #[serde(default)]
     filter: filter::Options,
@@ -98,6 +102,7 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
         state_dir: file.state_dir,
         memory_max: file.memory_max.as_u64(),
         checkpoint_interval: file.checkpoint_interval,
+        on_statement: file.on_statement,
     })
 }
 

@@ -49,7 +49,13 @@ impl Collector for Page {
             None,
             self.events(),
         )?;
-        let plain: [(_, _, _, Count<Snapshot>); 7] = [
+        let plain: [(_, _, _, Count<Snapshot>); 8] = [
+            (
+                "skipped_statements",
+                "Changes logged as statements that were passed over",
+                None,
+                |all| all.ledger.statements,
+            ),
             ("rows", "Rows of emitted events", None, |all| {
                 all.ledger.rows
             }),
@@ -243,6 +249,7 @@ mod tests {
                 emitted: 1,
                 filtered: 2,
                 skipped: 1,
+                statements: 0,
                 ddl: 1,
                 control: 3,
                 rolled_back: 1,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::binlog::{Coordinates, GtidSet};
+use crate::change::OnStatement;
 use crate::{filter, sink, source};
 
 /// One configured stream.
@@ -21,6 +22,8 @@ pub struct Connector {
     pub state_dir: PathBuf,
     /// Bytes that input, encoded blocks and the sink's queue may take together.
     pub memory_max: u64,
+    /// What to do about changes that were logged as statements.
+    pub on_statement: OnStatement,
     /// How often the checkpoint is made durable while changes flow.
     pub checkpoint_interval: Duration,
 }

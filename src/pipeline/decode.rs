@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tracing::warn;
 
 use super::{PipelineError, Spilling};
 use crate::change::{Assembler, Batch, Step};
@@ -91,6 +92,15 @@ impl Decode {
     }
 
     fn send(&self, batch: Batch) -> Result<(), PipelineError> {
+        let statements = batch.ledger.statements;
+        if statements > 0 {
+            let before = batch.end.as_ref().map(|end| end.coordinates.to_string());
+            warn!(
+                statements,
+                before,
+                "changes were logged as statements and passed over, their rows are not in the binlog"
+            );
+        }
         if let Some(end) = &batch.end {
             let commit_us = batch
                 .groups

@@ -113,6 +113,7 @@ impl Context<'_> {
                 facts.lower_case_table_names,
             )?,
             skips_groups: resolved.skips_groups,
+            on_statement: self.connector.on_statement,
             until: until(self.mode, end),
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),

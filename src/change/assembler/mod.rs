@@ -15,6 +15,7 @@ use super::engines::Engines;
 use super::groups::{GroupTracker, Outcome, Place};
 use super::hold::{Hold, Spilled};
 use super::seen::Seen;
+use super::statement::OnStatement;
 use super::tables::Tables;
 use super::trouble::{AssembleError, Trouble};
 use super::{Batch, Checkpoint, Choice, Definition, Origin};
@@ -81,6 +82,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Whether the source was asked by GTID set, so that it names the file and leaves out groups.
     pub skips_groups: bool,
+    /// What to do about changes that were logged as statements.
+    pub on_statement: OnStatement,
     /// Where to stop.
     pub until: Until,
     /// Bytes of a batch at which it leaves.

@@ -1,6 +1,7 @@
 //! The assembler over made-up events: what is delivered, what is not, and that every event is accounted for.
 
 mod packed;
+mod statements;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> As
         server_id: 99,
         rules: Rules::compile(&options, Flavour::MySql, 0).unwrap(),
         skips_groups: false,
+        on_statement: OnStatement::Fail,
         until: Until::Never,
         batch_bytes_max: 64,
         hold_bytes_max,

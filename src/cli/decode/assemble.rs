@@ -166,6 +166,7 @@ impl Decoder {
             server_id: 0,
             rules: Rules::compile(&self.filter, flavour, 0)?,
             skips_groups: false,
+            on_statement: change::OnStatement::Fail,
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: HOLD_BYTES_MAX,

@@ -245,3 +245,38 @@ fn a_packed_part_that_lies_is_refused() {
         check(&good[..length], "");
     }
 }
+
+#[test]
+fn an_xa_transaction_in_a_payload_is_delivered_where_it_is_committed_in_one_phase() {
+    for one_phase in [true, false] {
+        let events = inner(|writer| {
+            writer.query("XA START X'7832',X'',1");
+            writer.table_map(1, "d", "t", true);
+            writer.insert(1, &[1]);
+            writer.query("XA END X'7832',X'',1");
+            let prepare = [
+                u8::from(one_phase),
+                1,
+                0,
+                0,
+                0,
+                1,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                b'x',
+            ];
+            writer.event(EventKind::XaPrepare, &prepare);
+        });
+        let payload = Payload::zstd(&events);
+        if one_phase {
+            assert_eq!(super::values(&outcome(&payload).unwrap()), [1, -1]);
+        } else {
+            refused(&payload, "prepared XA transaction changes d.t");
+        }
+    }
+}
