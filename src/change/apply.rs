@@ -419,8 +419,10 @@ impl Assembler {
             self.builder.ledger.filtered += 1;
             return Ok(());
         }
-        // Inside BEGIN it is a person's, and may reach other tables by foreign keys.
-        let empties = apply.hold.is_statement() && ddl::empties_table(text, context);
+        // A table that can be rolled back may reach others by foreign keys.
+        let empties = apply.outcome == Outcome::Committed
+            && apply.hold.is_statement()
+            && ddl::empties_table(text, context);
         match judge(&statement, self.tables.rules(), database, own, empties)? {
             Judged::Filtered => self.builder.ledger.filtered += 1,
             Judged::Skipped => self.builder.ledger.skipped += 1,

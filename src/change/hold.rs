@@ -9,7 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::Group;
-use crate::binlog::Frame;
+use crate::binlog::{EventKind, Frame};
 
 /// An event of the open group.
 #[derive(Debug)]
@@ -126,9 +126,12 @@ impl Hold {
         self.undone.iter().any(|range| range.contains(&ordinal))
     }
 
-    /// Whether the group is a single statement, behind a GTID event at most, with no BEGIN and COMMIT around it.
+    /// Whether the group's statement in hand is its only one, on a table that cannot be rolled back: at most BEGIN and COMMIT
+    /// stand around it, and no XID follows.
     pub(super) fn is_statement(&self) -> bool {
-        self.count <= 2
+        const EVENTS_MAX: u64 = 4;
+        let last = self.events.back().map(|held| held.frame.header.kind);
+        self.count <= EVENTS_MAX && last.is_none_or(|kind| kind == EventKind::Query)
     }
 
     /// Hands out everything held in memory.

@@ -140,6 +140,15 @@ impl Folder {
 
     /// Every line of the changes that arrived.
     pub fn changes(&self) -> Vec<serde_json::Value> {
+        self.lines("changes-")
+    }
+
+    /// Every line of the DDL that arrived.
+    pub fn ddl(&self) -> Vec<serde_json::Value> {
+        self.lines("ddl-")
+    }
+
+    fn lines(&self, prefix: &str) -> Vec<serde_json::Value> {
         let mut files: Vec<PathBuf> = fs::read_dir(self.path("changes"))
             .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
             .unwrap_or_default();
@@ -147,7 +156,7 @@ impl Folder {
             path.file_name()
                 .unwrap()
                 .to_string_lossy()
-                .starts_with("changes-")
+                .starts_with(prefix)
         });
         files.sort();
         let text: String = files

@@ -84,10 +84,17 @@ fn statements_on_databases_of_the_server_never_stop() {
 
 #[test]
 fn a_delete_by_which_a_server_empties_a_memory_table_is_a_truncate() {
-    let mut writer = Writer::new();
-    writer.gtid(1);
-    writer.query("DELETE FROM `d`.`m`");
-    let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
-    assert_eq!(outcome.statements, ["DELETE FROM `d`.`m`"]);
-    assert_eq!(outcome.ledger.ddl, 1);
+    for statements in [
+        &["DELETE FROM `d`.`m`"][..],
+        &["BEGIN", "DELETE FROM `d`.`m`", "COMMIT"],
+    ] {
+        let mut writer = Writer::new();
+        writer.gtid(1);
+        for statement in statements {
+            writer.query(statement);
+        }
+        let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
+        assert_eq!(outcome.statements, ["DELETE FROM `d`.`m`"]);
+        assert_eq!(outcome.ledger.ddl, 1);
+    }
 }
