@@ -40,6 +40,10 @@ pub struct Query<'a> {
     pub sql_mode: Option<u64>,
     /// Code 4: the collation that stands for `character_set_client`, that of the statement.
     pub client_collation: Option<u16>,
+    /// Code 4: the session's `collation_server`.
+    pub server_collation: Option<u16>,
+    /// Code 16, MySQL's: `explicit_defaults_for_timestamp`. MariaDB has it among the flags.
+    pub explicit_defaults_for_timestamp: Option<bool>,
     /// Code 5: `time_zone`.
     pub time_zone: Option<&'a [u8]>,
     /// Code 13, in MariaDB 128: microseconds to add to the header's timestamp.
@@ -109,7 +113,8 @@ impl<'a> Query<'a> {
             3 => skip(cursor, 4, "the auto-increment variables")?,
             4 => {
                 self.client_collation = Some(cursor.u16("character_set_client")?);
-                skip(cursor, 4, "the connection's and the server's collation")?;
+                skip(cursor, 2, "the connection's collation")?;
+                self.server_collation = Some(cursor.u16("the server's collation")?);
             }
             5 => self.time_zone = Some(cursor.short_bytes("time_zone")?),
             6 => skip_short(cursor, "the catalog")?,
@@ -123,7 +128,10 @@ impl<'a> Query<'a> {
             }
             12 => updated_databases(cursor)?,
             13 | 128 => self.microseconds = Some(cursor.u24("the microseconds")?),
-            16 => skip(cursor, 1, "explicit_defaults_for_timestamp")?,
+            16 => {
+                let set = cursor.u8("explicit_defaults_for_timestamp")?;
+                self.explicit_defaults_for_timestamp = Some(set != 0);
+            }
             17 | 129 => self.ddl_xid = Some(cursor.u64("the DDL's transaction id")?),
             18 => skip(cursor, 2, "default_collation_for_utf8mb4")?,
             19 => skip(cursor, 1, "sql_require_primary_key")?,
@@ -221,6 +229,8 @@ mod tests {
         assert_eq!(query.control(), Some(Control::Commit));
         assert_eq!((query.flags, query.sql_mode), (Some(1), Some(2)));
         assert_eq!(query.client_collation, Some(45));
+        assert_eq!(query.server_collation, Some(8));
+        assert_eq!(query.explicit_defaults_for_timestamp, Some(true));
         assert_eq!(query.time_zone, Some(&b"UT"[..]));
         assert_eq!(query.microseconds, Some(0x0003_0201));
         assert_eq!((query.ddl_xid, query.unknown_code), (Some(5), None));

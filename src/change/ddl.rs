@@ -1,15 +1,21 @@
-//! What a statement of the binlog does, as far as that shows in its first clauses: which objects it names and whether it
-//! may change their definitions or their rows.
+//! What a statement of the binlog does: which objects it names, whether it may change their definitions or their rows, and
+//! what becomes of the columns and the primary key of a table that it defines.
 //!
-//! It is no SQL parser: bodies, expressions and column lists are passed over by bracket depth. It reads statements that a
+//! It is no SQL parser: bodies and expressions are passed over by bracket depth. It reads statements that a
 //! server has executed already, so it does not look for mistakes; what it cannot follow is [`StatementKind::Unknown`],
-//! never a guess. Lexing and clauses follow the servers' `sql_lex.cc` and `sql_yacc.yy`, as the manual's chapters "SQL
+//! or [`meaning::Meaning::Unfollowed`], never a guess. Lexing and clauses follow the servers' `sql_lex.cc` and `sql_yacc.yy`, as the manual's chapters "SQL
 //! Statements" (MySQL) and "SQL Statements & Structure" (MariaDB) show them.
 
+mod alter;
+mod columns;
 mod define;
 mod emptied;
 mod lexer;
+pub mod meaning;
+mod options;
 mod scanner;
+mod texts;
+mod types;
 mod write;
 
 pub use emptied::empties_table;
@@ -36,6 +42,8 @@ pub struct Statement {
     pub kind: StatementKind,
     /// The objects it names, in the order of the text.
     pub objects: Vec<Object>,
+    /// What it does to definitions.
+    pub meaning: meaning::Meaning,
 }
 
 /// An object that a statement names.

@@ -70,6 +70,10 @@ pub enum Generated {
     Stored,
     /// When a row is read.
     Virtual,
+    /// When the row began to hold, of a MariaDB table with system versioning. Kept in the table.
+    RowStart,
+    /// When the row ceased to hold, of such a table. Kept in the table.
+    RowEnd,
 }
 
 impl ColumnDefinition {

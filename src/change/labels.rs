@@ -40,6 +40,27 @@ pub(super) fn labels(column_type: &str) -> Option<Vec<Box<str>>> {
     }
 }
 
+/// Writes a COLUMN_TYPE of these labels, as the servers print it.
+pub(super) fn printed<'a>(name: &str, labels: impl Iterator<Item = &'a str>) -> String {
+    let mut text = format!("{name}(");
+    for (index, label) in labels.enumerate() {
+        text.push_str(if index == 0 { "'" } else { ",'" });
+        for letter in label.chars() {
+            match letter {
+                '\'' => text.push_str("''"),
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                '\0' => text.push_str("\\0"),
+                other => text.push(other),
+            }
+        }
+        text.push('\'');
+    }
+    text.push(')');
+    text
+}
+
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let (head, tail) = text.split_at_checked(prefix.len())?;
     head.eq_ignore_ascii_case(prefix).then_some(tail)
@@ -73,6 +94,13 @@ mod tests {
             "enum('ü','%','dq\"') charset latin1",
             Some(&["ü", "%", "dq\""]),
         );
+    }
+
+    #[test]
+    fn labels_that_are_printed_are_read_back() {
+        let labels = ["", "it's", "back\\slash", "nl\n", "nul\0", "r\r", "ü"];
+        let printed = printed("set", labels.into_iter());
+        check(&printed, Some(&labels));
     }
 
     #[test]

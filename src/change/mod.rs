@@ -6,6 +6,7 @@ mod apply;
 mod assembler;
 mod batch;
 mod builder;
+mod charset;
 mod checkpoint;
 mod choice;
 pub mod ddl;

@@ -6,14 +6,21 @@
 //!
 //! Coordinates are not kept here: a caller applies the statements of the binlog in its order, and knows where it is.
 
-use std::collections::HashMap;
+mod alter;
+mod create;
+mod follow;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::TableDefinition;
 use super::ddl::{Context, Statement};
-use crate::row::TableName;
+use crate::binlog::Query;
+use crate::mysql::Flavour;
+use crate::row::{TableName, name_of_collation};
+use follow::Follow;
 
 /// What is known of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +70,9 @@ pub enum Change {
         database: Box<str>,
         /// The character set's name.
         charset: Option<Box<str>>,
+        /// Whether it was made here, so that all its tables are known.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        whole: bool,
     },
     /// There is no such database any more; its tables are gone, each with a change of its own before this one.
     DatabaseGone {
@@ -82,8 +92,45 @@ pub struct Facts<'a> {
     pub server_charset: Option<&'a str>,
     /// The source's `default_storage_engine`.
     pub default_engine: Option<&'a str>,
-    /// The session's `explicit_defaults_for_timestamp`.
+    /// The session's `explicit_defaults_for_timestamp`; without it, the default of the source's version.
     pub explicit_defaults_for_timestamp: Option<bool>,
+    /// Whether `utf8` means `utf8mb4`: on MariaDB without `UTF8_IS_UTF8MB3` in its `old_mode`.
+    pub utf8_is_utf8mb4: bool,
+}
+
+/// The flag of MariaDB's query events for `explicit_defaults_for_timestamp`.
+const MARIADB_EXPLICIT_DEFAULTS: u32 = 1 << 24;
+
+impl<'a> Facts<'a> {
+    /// What a query event tells.
+    pub fn of(query: &Query<'_>, context: Context) -> Self {
+        let explicit_defaults = match context.flavour {
+            Flavour::MySql => query.explicit_defaults_for_timestamp,
+            Flavour::MariaDb => query
+                .flags
+                .map(|flags| flags & MARIADB_EXPLICIT_DEFAULTS != 0),
+        };
+        let server_charset = query
+            .server_collation
+            .and_then(|collation| name_of_collation(u32::from(collation)));
+        Self {
+            context,
+            thread_id: query.thread_id,
+            server_charset,
+            default_engine: None,
+            explicit_defaults_for_timestamp: explicit_defaults,
+            utf8_is_utf8mb4: false,
+        }
+    }
+
+    /// The same with the source's `default_storage_engine`.
+    #[must_use]
+    pub fn with_default_engine(self, default_engine: Option<&'a str>) -> Self {
+        Self {
+            default_engine,
+            ..self
+        }
+    }
 }
 
 /// The definitions of a source's tables and databases at one moment of its binlog.
@@ -94,7 +141,15 @@ pub struct Schemas {
     /// Whether a table that is not here is known not to exist.
     complete: bool,
     tables: HashMap<TableName, State>,
-    databases: HashMap<Box<str>, Option<Box<str>>>,
+    databases: HashMap<Box<str>, Database>,
+    /// Temporary tables by their connection; they hide base tables of the same name from it.
+    temporary: HashSet<(u32, TableName)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Database {
+    charset: Option<Box<str>>,
+    whole: bool,
 }
 
 impl Schemas {
@@ -119,8 +174,14 @@ impl Schemas {
 
     /// Takes a database's default character set from elsewhere.
     pub fn put_database(&mut self, database: &str, charset: Option<&str>) {
-        let database = self.fold_text(database);
-        self.databases.insert(database, charset.map(Into::into));
+        let whole = self.complete;
+        self.set_database(database, charset, whole);
+    }
+
+    fn set_database(&mut self, database: &str, charset: Option<&str>, whole: bool) {
+        let name = self.fold_text(database);
+        let charset = charset.map(Into::into);
+        self.databases.insert(name, Database { charset, whole });
     }
 
     /// What is known of a table; `None` if it was never heard of, or is gone.
@@ -134,7 +195,13 @@ impl Schemas {
     /// A database's default character set, if it is known.
     pub fn database(&self, database: &str) -> Option<&str> {
         let database = self.fold_text(database);
-        self.databases.get(&database)?.as_deref()
+        self.databases.get(&database)?.charset.as_deref()
+    }
+
+    /// Whether a table of this database that is not here does not exist.
+    fn knows_all_of(&self, database: &str) -> bool {
+        let made_here = self.databases.get(database);
+        self.complete || made_here.is_some_and(|database| database.whole)
     }
 
     /// Every table, in no order.
@@ -145,14 +212,15 @@ impl Schemas {
     /// The changes that make the same of [`Self::new`], sorted by name: a snapshot for a journal.
     pub fn changes(&self) -> Vec<Change> {
         let mut databases: Vec<_> = self.databases.iter().collect();
-        databases.sort_unstable();
+        databases.sort_unstable_by_key(|(name, _)| *name);
         let mut tables: Vec<_> = self.tables.iter().collect();
         tables.sort_unstable_by_key(|(table, _)| *table);
         let databases = databases
             .into_iter()
-            .map(|(database, charset)| Change::Database {
-                database: database.clone(),
-                charset: charset.clone(),
+            .map(|(name, database)| Change::Database {
+                database: name.clone(),
+                charset: database.charset.clone(),
+                whole: database.whole,
             });
         let tables = tables
             .into_iter()
@@ -179,9 +247,11 @@ impl Schemas {
                     *state = State::Stale(reason.clone());
                 }
             }
-            Change::Database { database, charset } => {
-                self.put_database(database, charset.as_deref());
-            }
+            Change::Database {
+                database,
+                charset,
+                whole,
+            } => self.set_database(database, charset.as_deref(), *whole),
             Change::DatabaseGone { database } => {
                 let database = self.fold_text(database);
                 self.databases.remove(&database);
@@ -191,18 +261,19 @@ impl Schemas {
 
     /// Applies a statement that the source executed; returns what it changed, already recorded here. Statements that
     /// define nothing change nothing.
-    pub fn apply(&mut self, statement: &Statement, _facts: &Facts<'_>) -> Vec<Change> {
-        let changes: Vec<Change> = statement
-            .redefined_tables()
-            .map(|table| Change::Stale {
-                table: self.fold(table),
-                reason: "statements are not followed yet".into(),
-            })
-            .collect();
-        for change in &changes {
-            self.record(change);
-        }
-        changes
+    pub fn apply(&mut self, statement: &Statement, facts: &Facts<'_>) -> Vec<Change> {
+        let mut follow = Follow {
+            schemas: self,
+            facts,
+            changes: Vec::new(),
+        };
+        follow.statement(statement);
+        follow.changes
+    }
+
+    /// Forgets temporary tables: the source was started anew.
+    pub fn forget_temporary(&mut self) {
+        self.temporary.clear();
     }
 
     /// A name as it compares on the source.

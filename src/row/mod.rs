@@ -18,7 +18,7 @@ mod temporal;
 mod timestamp;
 mod value;
 
-pub use charset::Charset;
+pub use charset::{Charset, name_of_collation};
 pub use column_type::ColumnType;
 pub use decimal::Decimal;
 pub use error::{Inside, RowError};

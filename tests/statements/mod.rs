@@ -1,6 +1,8 @@
 //! The statement scanner against real servers: each statement is executed, read back from the server's own binary log, and
 //! what the scanner says of it is held against what information_schema and CHECKSUM TABLE say has changed.
 
+mod catalogue;
+mod followed;
 mod snapshot;
 
 use mysql::Conn;

@@ -6,9 +6,7 @@ use super::{Action, Class, Role, StatementKind};
 use crate::row::TableName;
 
 /// Words between the verb and the kind of object that change nothing here.
-const MODIFIERS: [&str; 15] = [
-    "OR",
-    "REPLACE",
+const MODIFIERS: [&str; 13] = [
     "ONLINE",
     "OFFLINE",
     "IGNORE",
@@ -31,6 +29,7 @@ impl Scanner<'_> {
         if self.database_noun(&noun) {
             self.if_exists()?;
             self.database()?;
+            self.note_body();
             return Ok(StatementKind::CreateDatabase);
         }
         match noun.as_str() {
@@ -134,6 +133,7 @@ impl Scanner<'_> {
     fn create_table(&mut self, temporary: bool) -> Result<StatementKind, Lost> {
         self.if_exists()?;
         self.object(Class::Table, Role::Target)?;
+        self.note_body();
         let bracketed = self.eat_bracket_then("LIKE")?;
         let like = bracketed || self.eat("LIKE")?;
         if like {
@@ -179,7 +179,7 @@ impl Scanner<'_> {
                     let query = ["VALUES", "TABLE"];
                     selects |= may_be_query && query.iter().any(|q| word.eq_ignore_ascii_case(q));
                 }
-                Token::Quoted(_) | Token::Text | Token::Symbol(_) => {}
+                Token::Quoted(_) | Token::Text(_) | Token::Symbol(_) => {}
             }
         }
         match depth {
@@ -192,6 +192,7 @@ impl Scanner<'_> {
         self.if_exists()?;
         self.object(Class::Table, Role::Target)?;
         self.wait()?;
+        self.note_body();
         let mut action_begins = true;
         loop {
             if action_begins {
@@ -210,7 +211,7 @@ impl Scanner<'_> {
                 Some(Token::Word(word)) if word.eq_ignore_ascii_case("RENAME") => {
                     self.rename_action()?
                 }
-                Some(Token::Word(_) | Token::Quoted(_) | Token::Text | Token::Symbol(_)) => {}
+                Some(Token::Word(_) | Token::Quoted(_) | Token::Text(_) | Token::Symbol(_)) => {}
             }
         }
     }
@@ -259,9 +260,12 @@ impl Scanner<'_> {
 
     fn index(&mut self, kind: StatementKind) -> Result<StatementKind, Lost> {
         self.if_exists()?;
-        self.identifier()?;
+        if self.identifier()?.eq_ignore_ascii_case("PRIMARY") {
+            self.note_key_dropped();
+        }
         self.skip_to(&["ON"])?;
         self.object(Class::Table, Role::Target)?;
+        self.note_body();
         Ok(kind)
     }
 
@@ -285,6 +289,7 @@ impl Scanner<'_> {
         } else {
             self.database()?;
         }
+        self.note_body();
         Ok(StatementKind::AlterDatabase)
     }
 
@@ -320,6 +325,8 @@ impl Scanner<'_> {
                 self.user()?;
             } else if self.eat_words(&["SQL", "SECURITY"])? {
                 self.word()?;
+            } else if self.eat_words(&["OR", "REPLACE"])? {
+                self.note_replaces();
             } else if self.spatial_index()? || self.eat_any(&MODIFIERS)? {
             } else {
                 return Ok(temporary);
@@ -341,7 +348,12 @@ impl Scanner<'_> {
 
     /// Passes over an account's name: `a`@`b`, a@b.c, 'a'@'b', CURRENT_USER().
     fn user(&mut self) -> Result<(), Lost> {
-        let part = |token| matches!(token, Some(Token::Word(_) | Token::Quoted(_) | Token::Text));
+        let part = |token| {
+            matches!(
+                token,
+                Some(Token::Word(_) | Token::Quoted(_) | Token::Text(_))
+            )
+        };
         if !part(self.next()?) {
             return Err(Lost);
         }

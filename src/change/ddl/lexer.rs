@@ -29,8 +29,8 @@ pub(super) enum Token<'a> {
     Word(&'a str),
     /// A quoted identifier, unquoted.
     Quoted(Cow<'a, str>),
-    /// A string.
-    Text,
+    /// A string as it stands, its quotes included; [`text_value`] reads it.
+    Text(&'a str),
     /// Any other character.
     Symbol(char),
 }
@@ -175,7 +175,8 @@ impl<'a> Lexer<'a> {
     }
 
     fn string(&mut self, quote: char) -> Result<Token<'a>, Unterminated> {
-        let escapes = !self.mode(NO_BACKSLASH_ESCAPES);
+        let escapes = self.escapes();
+        let whole = self.rest;
         self.take(1);
         loop {
             let end = self
@@ -191,9 +192,20 @@ impl<'a> Lexer<'a> {
             } else if self.rest.starts_with(quote) {
                 self.take(1);
             } else {
-                return Ok(Token::Text);
+                let length = whole.len() - self.rest.len();
+                return Ok(Token::Text(whole.get(..length).unwrap_or(whole)));
             }
         }
+    }
+
+    /// Whether a backslash escapes in strings.
+    pub(super) fn escapes(&self) -> bool {
+        !self.mode(NO_BACKSLASH_ESCAPES)
+    }
+
+    /// What is left of the statement.
+    pub(super) fn rest(&self) -> &'a str {
+        self.rest
     }
 
     fn take(&mut self, length: usize) -> &'a str {
@@ -212,6 +224,39 @@ impl<'a> Lexer<'a> {
     fn is_mariadb(&self) -> bool {
         self.context.flavour == Flavour::MariaDb
     }
+}
+
+/// Reads a string of the statement: what stands between its quotes, escapes resolved.
+pub(super) fn text_value(raw: &str, escapes: bool) -> String {
+    let Some(quote) = raw.chars().next() else {
+        return String::new();
+    };
+    let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    let mut letters = inner.chars();
+    let mut value = String::with_capacity(inner.len());
+    while let Some(letter) = letters.next() {
+        if letter == quote {
+            // Doubled, or the string would have ended.
+            letters.next();
+            value.push(quote);
+        } else if letter == '\\' && escapes {
+            match letters.next() {
+                Some('0') => value.push('\0'),
+                Some('b') => value.push('\x08'),
+                Some('n') => value.push('\n'),
+                Some('r') => value.push('\r'),
+                Some('t') => value.push('\t'),
+                Some('Z') => value.push('\x1a'),
+                // Kept for LIKE, which reads the backslash itself.
+                Some(wildcard @ ('%' | '_')) => value.extend(['\\', wildcard]),
+                Some(other) => value.push(other),
+                None => {}
+            }
+        } else {
+            value.push(letter);
+        }
+    }
+    value
 }
 
 fn is_word(letter: char) -> bool {
@@ -254,7 +299,7 @@ mod tests {
             match lexer.next() {
                 Ok(Some(Token::Word(word))) => shown.push(word.to_owned()),
                 Ok(Some(Token::Quoted(name))) => shown.push(format!("<{name}>")),
-                Ok(Some(Token::Text)) => shown.push("''".to_owned()),
+                Ok(Some(Token::Text(_))) => shown.push("''".to_owned()),
                 Ok(Some(Token::Symbol(symbol))) => shown.push(symbol.to_string()),
                 Ok(None) => break,
                 Err(Unterminated) => {
@@ -303,6 +348,22 @@ mod tests {
             for flavour in [Flavour::MySql, Flavour::MariaDb] {
                 assert_eq!(tokens(text, context(flavour, 0)), expected, "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn strings_are_read_as_servers_do() {
+        for (raw, escapes, expected) in [
+            (r"'a''b'", true, "a'b"),
+            (r#"'a"b'"#, true, r#"a"b"#),
+            (r#""a""b'""#, true, r#"a"b'"#),
+            (r"'\0\n\r\t\b\Z\\\''", true, "\0\n\r\t\x08\x1a\\'"),
+            (r"'\%\_\x'", true, r"\%\_x"),
+            (r"'a\n'", false, r"a\n"),
+            ("''", true, ""),
+            ("'é'", true, "é"),
+        ] {
+            assert_eq!(text_value(raw, escapes), expected, "{raw}");
         }
     }
 

@@ -1,11 +1,12 @@
 //! A cursor over tokens, names, and the first words of a statement.
 
 use super::lexer::{Lexer, Token, Unterminated};
+use super::meaning::{AlterTable, CreateTable, Meaning, Spec};
 use super::{Class, Context, Object, Role, Statement, StatementKind, Transaction};
-use crate::mysql::Flavour;
 use crate::row::TableName;
 
 const PREFIX_CHARACTERS_MAX: usize = 80;
+const REASON_CHARACTERS_MAX: usize = 60;
 
 /// The statement cannot be followed further.
 #[derive(Debug)]
@@ -21,19 +22,32 @@ impl From<Unterminated> for Lost {
 pub(super) struct Scanner<'a> {
     lexer: Lexer<'a>,
     default_database: &'a str,
-    flavour: Flavour,
+    context: Context,
     objects: Vec<Object>,
+    /// Where the part begins that says what becomes of definitions.
+    body: Option<Lexer<'a>>,
+    /// `IF EXISTS` or `IF NOT EXISTS`
+    conditional: bool,
+    /// `CREATE OR REPLACE`
+    replaces: bool,
+    /// `DROP INDEX` of the primary key.
+    drops_key: bool,
 }
 
 pub(super) fn scan(statement: &str, default_database: &str, context: Context) -> Statement {
     let mut scanner = Scanner {
         lexer: Lexer::new(statement, context),
         default_database,
-        flavour: context.flavour,
+        context,
         objects: Vec::new(),
+        body: None,
+        conditional: false,
+        replaces: false,
+        drops_key: false,
     };
     match scanner.statement() {
         Ok(kind) => Statement {
+            meaning: scanner.meaning(&kind),
             kind,
             objects: scanner.objects,
         },
@@ -42,6 +56,7 @@ pub(super) fn scan(statement: &str, default_database: &str, context: Context) ->
                 prefix: statement.chars().take(PREFIX_CHARACTERS_MAX).collect(),
             },
             objects: Vec::new(),
+            meaning: Meaning::Plain,
         },
     }
 }
@@ -55,7 +70,7 @@ impl<'a> Scanner<'a> {
             None | Some(Token::Symbol(';')) => return Ok(StatementKind::Empty),
             Some(Token::Symbol('(')) => return Ok(StatementKind::Evaluate),
             Some(Token::Word(word)) => word.to_ascii_uppercase(),
-            Some(Token::Quoted(_) | Token::Text | Token::Symbol(_)) => return Err(Lost),
+            Some(Token::Quoted(_) | Token::Text(_) | Token::Symbol(_)) => return Err(Lost),
         };
         match word.as_str() {
             "CREATE" => self.create(),
@@ -80,6 +95,72 @@ impl<'a> Scanner<'a> {
             }
             other => self.transaction(other),
         }
+    }
+
+    /// Reads again what follows the table's or database's name, this time for what it does to definitions.
+    fn meaning(&mut self, kind: &StatementKind) -> Meaning {
+        let Some(body) = self.body else {
+            return Meaning::Plain;
+        };
+        self.lexer = body;
+        self.read_meaning(kind).unwrap_or_else(|Lost| {
+            let rest = self.lexer.rest();
+            let shown: String = rest.chars().take(REASON_CHARACTERS_MAX).collect();
+            Meaning::Unfollowed {
+                reason: format!("not understood up to {shown:?}").into(),
+            }
+        })
+    }
+
+    fn read_meaning(&mut self, kind: &StatementKind) -> Result<Meaning, Lost> {
+        Ok(match kind {
+            StatementKind::CreateTable { select: true, .. } => Meaning::Unfollowed {
+                reason: "filled by a query".into(),
+            },
+            StatementKind::CreateTable { like, .. } => {
+                let mut table = CreateTable {
+                    if_not_exists: self.conditional,
+                    ..CreateTable::default()
+                };
+                if !like {
+                    self.symbol('(')?;
+                    table.elements = self.elements()?;
+                    self.table_options(&mut table.options)?;
+                }
+                Meaning::CreateTable(Box::new(table))
+            }
+            StatementKind::AlterTable => Meaning::AlterTable(Box::new(self.specifications()?)),
+            StatementKind::CreateIndex => Meaning::AlterTable(Box::default()),
+            StatementKind::DropIndex => {
+                let specs = match self.drops_key {
+                    true => vec![Spec::DropKey],
+                    false => Vec::new(),
+                };
+                Meaning::AlterTable(Box::new(AlterTable {
+                    specs,
+                    ..AlterTable::default()
+                }))
+            }
+            StatementKind::CreateDatabase | StatementKind::AlterDatabase => Meaning::Database {
+                charset: self.database_options()?,
+                if_not_exists: self.conditional,
+                or_replace: self.replaces,
+            },
+            _ => Meaning::Plain,
+        })
+    }
+
+    /// Notes that what says more about definitions begins here.
+    pub(super) fn note_body(&mut self) {
+        self.body = Some(self.lexer);
+    }
+
+    pub(super) fn note_replaces(&mut self) {
+        self.replaces = true;
+    }
+
+    pub(super) fn note_key_dropped(&mut self) {
+        self.drops_key = true;
     }
 
     fn set(&mut self) -> Result<StatementKind, Lost> {
@@ -182,7 +263,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn word(&mut self) -> Result<&'a str, Lost> {
         match self.next()? {
             Some(Token::Word(word)) => Ok(word),
-            Some(Token::Quoted(_) | Token::Text | Token::Symbol(_)) | None => Err(Lost),
+            Some(Token::Quoted(_) | Token::Text(_) | Token::Symbol(_)) | None => Err(Lost),
         }
     }
 
@@ -197,7 +278,7 @@ impl<'a> Scanner<'a> {
                         return Ok(word);
                     }
                 }
-                Token::Quoted(_) | Token::Text | Token::Symbol(_) => {}
+                Token::Quoted(_) | Token::Text(_) | Token::Symbol(_) => {}
             }
         }
     }
@@ -209,7 +290,7 @@ impl<'a> Scanner<'a> {
             match self.next()?.ok_or(Lost)? {
                 Token::Symbol('(') => depth += 1,
                 Token::Symbol(')') => depth -= 1,
-                Token::Word(_) | Token::Quoted(_) | Token::Text | Token::Symbol(_) => {}
+                Token::Word(_) | Token::Quoted(_) | Token::Text(_) | Token::Symbol(_) => {}
             }
         }
         Ok(())
@@ -230,13 +311,13 @@ impl<'a> Scanner<'a> {
         match self.next()? {
             Some(Token::Word(word)) => Ok(word.to_owned()),
             Some(Token::Quoted(name)) => Ok(name.into_owned()),
-            Some(Token::Text | Token::Symbol(_)) | None => Err(Lost),
+            Some(Token::Text(_) | Token::Symbol(_)) | None => Err(Lost),
         }
     }
 
     /// Reads `name`, `database.name` or MariaDB's `.name`, and fills in the default database.
     pub(super) fn name(&mut self) -> Result<TableName, Lost> {
-        if self.flavour == Flavour::MariaDb && self.eat_symbol('.')? {
+        if self.is_mariadb() && self.eat_symbol('.')? {
             return Ok(TableName::new(self.default_database, self.identifier()?));
         }
         let first = self.identifier()?;
@@ -267,10 +348,13 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn if_exists(&mut self) -> Result<(), Lost> {
-        if !self.eat_words(&["IF", "EXISTS"])? {
-            self.eat_words(&["IF", "NOT", "EXISTS"])?;
-        }
+        self.conditional =
+            self.eat_words(&["IF", "EXISTS"])? || self.eat_words(&["IF", "NOT", "EXISTS"])?;
         Ok(())
+    }
+
+    pub(super) fn context(&self) -> Context {
+        self.context
     }
 
     /// Passes over MariaDB's `WAIT n` and `NOWAIT`.

@@ -168,7 +168,7 @@ impl Scanner<'_> {
                 None if depth == 0 => return Ok(list),
                 Some(Token::Symbol(';')) if depth == 0 => return Ok(list),
                 None => return Err(Lost),
-                Some(Token::Quoted(_) | Token::Text | Token::Symbol(_)) => {}
+                Some(Token::Quoted(_) | Token::Text(_) | Token::Symbol(_)) => {}
             }
             self.next()?;
         }
@@ -200,7 +200,7 @@ impl Scanner<'_> {
         let is_alias = match self.peek()? {
             Some(Token::Quoted(_)) => true,
             Some(Token::Word(word)) => !AFTER_TABLE.iter().any(|w| word.eq_ignore_ascii_case(w)),
-            Some(Token::Text | Token::Symbol(_)) | None => false,
+            Some(Token::Text(_) | Token::Symbol(_)) | None => false,
         };
         is_alias.then(|| self.identifier()).transpose()
     }
@@ -210,7 +210,7 @@ impl Scanner<'_> {
             Some(Token::Word(word)) => ["SELECT", "WITH", "VALUES", "TABLE"]
                 .iter()
                 .any(|verb| word.eq_ignore_ascii_case(verb)),
-            Some(Token::Quoted(_) | Token::Text | Token::Symbol(_)) | None => false,
+            Some(Token::Quoted(_) | Token::Text(_) | Token::Symbol(_)) | None => false,
         })
     }
 }

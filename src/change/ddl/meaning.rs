@@ -1,0 +1,282 @@
+//! What a statement does to definitions, as far as its text alone says: what a name without a character set or a column
+//! without a place means is for `schema` to fill in.
+
+use crate::row::TableName;
+
+/// What a statement does to definitions. The tables are among the statement's objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Meaning {
+    /// Nothing beyond what kind and objects say.
+    #[default]
+    Plain,
+    /// `CREATE TABLE`
+    CreateTable(Box<CreateTable>),
+    /// `ALTER TABLE` and `DROP INDEX`.
+    AlterTable(Box<AlterTable>),
+    /// `CREATE DATABASE` and `ALTER DATABASE`: its default character set, if the statement names one.
+    Database {
+        /// As named.
+        charset: CharsetName,
+        /// A database that exists is left as it is.
+        if_not_exists: bool,
+        /// A database that exists is dropped first.
+        or_replace: bool,
+    },
+    /// It may change definitions in a way that was not followed.
+    Unfollowed {
+        /// Where the text was not understood any more.
+        reason: Box<str>,
+    },
+}
+
+/// A character set as a statement names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CharsetName {
+    /// Not at all: what surrounds it decides.
+    #[default]
+    Unnamed,
+    /// `CHARACTER SET DEFAULT`: what surrounds the table or database decides.
+    Default,
+    /// By its name, in lower case.
+    Named(Box<str>),
+}
+
+/// `CREATE TABLE`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreateTable {
+    /// A table that exists is left as it is.
+    pub if_not_exists: bool,
+    /// Its columns and keys; none with `LIKE`.
+    pub elements: Elements,
+    /// What stands behind them.
+    pub options: Options,
+}
+
+/// What stands in the brackets of `CREATE TABLE`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elements {
+    /// The columns in their order.
+    pub columns: Vec<Column>,
+    /// The primary key, where it is an element of its own.
+    pub key: Option<Key>,
+    /// MariaDB's periods of application time.
+    pub periods: Vec<Period>,
+}
+
+/// The columns of a primary key, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    /// Their names.
+    pub columns: Vec<Box<str>>,
+    /// The period that ends the key (`WITHOUT OVERLAPS`).
+    pub period: Option<Box<str>>,
+}
+
+/// `PERIOD FOR name (start, end)`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Its name; `system_time` in whatever case for the one of system versioning.
+    pub name: Box<str>,
+    /// The column that begins it.
+    pub start: Box<str>,
+    /// The column that ends it.
+    pub end: Box<str>,
+}
+
+/// What stands behind the brackets of `CREATE TABLE`, and among the specifications of `ALTER TABLE`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The engine.
+    pub engine: Option<Box<str>>,
+    /// The engine stands in partitions only.
+    pub engine_in_partitions: bool,
+    /// The default character set.
+    pub charset: CharsetName,
+    /// `WITH SYSTEM VERSIONING`
+    pub versioned: bool,
+}
+
+/// A column as a statement defines it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its type.
+    pub kind: Kind,
+    /// Its character set.
+    pub charset: CharsetName,
+    /// `NULL` or `NOT NULL`, if either is said.
+    pub nullable: Option<bool>,
+    /// How its values are computed.
+    pub generated: Option<Generation>,
+    /// `INVISIBLE`
+    pub invisible: bool,
+    /// `PRIMARY KEY`
+    pub primary: bool,
+    /// MariaDB's `COMPRESSED`
+    pub compressed: bool,
+    /// MariaDB's `WITH SYSTEM VERSIONING`, which makes the table a versioned one.
+    pub versioned: bool,
+}
+
+/// How a column's values are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Generation {
+    /// Kept in the table.
+    Stored,
+    /// Computed when read.
+    Virtual,
+    /// When the row began to hold, of a versioned table.
+    RowStart,
+    /// When the row ceased to hold, of a versioned table.
+    RowEnd,
+}
+
+/// A column's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One without a character set, as information_schema prints it.
+    Plain(Box<str>),
+    /// `TIMESTAMP`, which may be NOT NULL by default.
+    Timestamp {
+        /// As information_schema prints it.
+        printed: Box<str>,
+    },
+    /// `CHAR(n)`
+    Char {
+        /// Characters.
+        length: u32,
+    },
+    /// `VARCHAR(n)`
+    VarChar {
+        /// Characters.
+        length: u32,
+    },
+    /// `TEXT` of a named size.
+    Text {
+        /// `tiny`, nothing, `medium` or `long`.
+        size: Size,
+    },
+    /// `TEXT(n)`, whose size depends on the character set.
+    TextOf {
+        /// Characters.
+        length: u64,
+    },
+    /// `ENUM`
+    Enum {
+        /// Its labels, trailing blanks included.
+        labels: Vec<Box<str>>,
+    },
+    /// `SET`
+    Set {
+        /// Its labels, trailing blanks included.
+        labels: Vec<Box<str>>,
+    },
+    /// MariaDB's `JSON`, which is text.
+    JsonText,
+}
+
+/// The sizes of `TEXT` and `BLOB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Up to 255 bytes.
+    Tiny,
+    /// Up to 65,535 bytes.
+    Plain,
+    /// Up to 16,777,215 bytes.
+    Medium,
+    /// Up to 4,294,967,295 bytes.
+    Long,
+}
+
+/// `ALTER TABLE`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlterTable {
+    /// What it does to columns and keys, in the order of the text.
+    pub specs: Vec<Spec>,
+    /// The table options among its specifications.
+    pub options: Options,
+    /// The table's new name.
+    pub rename: Option<TableName>,
+    /// The table that a partition became.
+    pub split_off: Option<TableName>,
+    /// The table that became a partition.
+    pub taken_in: Option<TableName>,
+}
+
+/// One specification of `ALTER TABLE`, as far as it is about columns or the primary key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spec {
+    /// `ADD COLUMN`
+    Add {
+        /// The column.
+        column: Column,
+        /// Where.
+        place: Place,
+        /// One that exists is left as it is.
+        if_not_exists: bool,
+    },
+    /// `CHANGE` and `MODIFY`
+    Change {
+        /// The name so far.
+        old: Box<str>,
+        /// What it becomes.
+        column: Column,
+        /// Where, if it moves.
+        place: Place,
+        /// One that does not exist is passed over.
+        if_exists: bool,
+    },
+    /// `RENAME COLUMN`
+    Rename {
+        /// The name so far.
+        old: Box<str>,
+        /// The name to come.
+        new: Box<str>,
+        /// One that does not exist is passed over.
+        if_exists: bool,
+    },
+    /// `DROP COLUMN`
+    Drop {
+        /// The column.
+        column: Box<str>,
+        /// One that does not exist is passed over.
+        if_exists: bool,
+    },
+    /// `ALTER COLUMN … SET VISIBLE` or `INVISIBLE`
+    Visible {
+        /// The column.
+        column: Box<str>,
+        /// Which.
+        visible: bool,
+    },
+    /// `ADD PRIMARY KEY`
+    AddKey {
+        /// Its columns.
+        key: Key,
+        /// A key that exists stays.
+        if_not_exists: bool,
+    },
+    /// `DROP PRIMARY KEY`
+    DropKey,
+    /// `CONVERT TO CHARACTER SET`
+    Convert(CharsetName),
+    /// `ADD PERIOD FOR`
+    AddPeriod(Period),
+    /// `ADD SYSTEM VERSIONING`
+    AddVersioning,
+    /// `DROP SYSTEM VERSIONING`
+    DropVersioning,
+}
+
+/// Where a column goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// It stays, or as a new one goes to the end.
+    #[default]
+    Unnamed,
+    /// `FIRST`
+    First,
+    /// `AFTER`
+    After(Box<str>),
+}

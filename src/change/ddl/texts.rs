@@ -1,0 +1,86 @@
+//! What only text has: the labels of ENUM and SET, and the words that name a character set.
+
+use super::lexer::{Token, text_value};
+use super::meaning::CharsetName;
+use super::scanner::{Lost, Scanner};
+
+impl Scanner<'_> {
+    pub(super) fn labels(&mut self) -> Result<Vec<Box<str>>, Lost> {
+        let escapes = self.bookmark().escapes();
+        let mut labels = Vec::new();
+        self.symbol('(')?;
+        loop {
+            match self.next()? {
+                Some(Token::Text(raw)) => labels.push(text_value(raw, escapes).into()),
+                Some(Token::Word(_) | Token::Quoted(_) | Token::Symbol(_)) | None => {
+                    return Err(Lost);
+                }
+            }
+            if !self.eat_symbol(',')? {
+                break;
+            }
+        }
+        self.symbol(')')?;
+        Ok(labels)
+    }
+
+    /// The words of a character set that may follow a type. `COLLATE` is an attribute and not among them.
+    pub(super) fn charset_attributes(&mut self) -> Result<CharsetName, Lost> {
+        let mut charset = CharsetName::Unnamed;
+        loop {
+            charset = if self.eat("ASCII")? {
+                CharsetName::Named("latin1".into())
+            } else if self.eat("UNICODE")? {
+                CharsetName::Named("ucs2".into())
+            } else if self.eat("BYTE")? {
+                CharsetName::Named("binary".into())
+            } else if self.charset_words()? {
+                self.charset_name()?
+            } else if !self.eat("BINARY")? {
+                // BINARY alone asks for the set's binary collation.
+                return Ok(charset);
+            } else {
+                continue;
+            };
+        }
+    }
+
+    /// Takes `CHARACTER SET`, `CHAR SET` or `CHARSET`.
+    pub(super) fn charset_words(&mut self) -> Result<bool, Lost> {
+        Ok(self.eat("CHARSET")?
+            || self.eat_words(&["CHARACTER", "SET"])?
+            || self.eat_words(&["CHAR", "SET"])?)
+    }
+
+    /// Reads a character set's name: a word, an identifier or a string.
+    pub(super) fn charset_name(&mut self) -> Result<CharsetName, Lost> {
+        Ok(match self.name_or_text()? {
+            (name, true) if name == "default" => CharsetName::Default,
+            (name, _) => CharsetName::Named(name.into()),
+        })
+    }
+
+    /// Reads a collation's name for the character set that it belongs to.
+    pub(super) fn collation_name(&mut self) -> Result<CharsetName, Lost> {
+        let (name, word) = self.name_or_text()?;
+        if word && name == "default" {
+            return Ok(CharsetName::Default);
+        }
+        // MariaDB's short names fit every set of Unicode.
+        if name.starts_with("uca1400_") {
+            return Ok(CharsetName::Unnamed);
+        }
+        let charset = name.split_once('_').map_or(&*name, |(charset, _)| charset);
+        Ok(CharsetName::Named(charset.into()))
+    }
+
+    fn name_or_text(&mut self) -> Result<(String, bool), Lost> {
+        let escapes = self.bookmark().escapes();
+        Ok(match self.next()? {
+            Some(Token::Word(word)) => (word.to_ascii_lowercase(), true),
+            Some(Token::Quoted(name)) => (name.to_ascii_lowercase(), false),
+            Some(Token::Text(raw)) => (text_value(raw, escapes).to_ascii_lowercase(), false),
+            Some(Token::Symbol(_)) | None => return Err(Lost),
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! Definitions that are followed by statements alone, against the server that executed them: after each statement, what
+//! is believed of every table is held against information_schema.
+
+use std::path::PathBuf;
+
+use mysql::Conn;
+use mysql::prelude::Queryable;
+use rowtap::binlog::{Coordinates, EventKind, Framer, Query};
+use rowtap::change::ddl::{self, Context};
+use rowtap::change::schema::{Change, Facts, Schemas};
+use rowtap::mysql::Flavour as Family;
+
+use super::catalogue::Catalogue;
+use crate::support::{Flavour, Server};
+
+/// `server  statement`, parted by a tab.
+const CASES: &str = include_str!("followed.tsv");
+
+/// Without ROWTAP_TEST_FULL every table is compared after each of so many statements, and after those not followed.
+const COMPARED_EACH: usize = 8;
+
+/// At least so many of a hundred statements have to be followed.
+const FOLLOWED_MIN: usize = 95;
+
+#[test]
+fn mysql_definitions_are_followed_by_statements_alone() {
+    let counts = run(Flavour::MySql97, &[]);
+    assert!(
+        counts.statements >= 270 && counts.refused.is_empty(),
+        "{counts:#?}"
+    );
+}
+
+#[test]
+fn mariadb_definitions_are_followed_by_statements_alone() {
+    let counts = run(Flavour::MariaDb1011, &[]);
+    assert!(
+        counts.statements >= 300 && counts.refused.is_empty(),
+        "{counts:#?}"
+    );
+}
+
+#[test]
+fn names_are_followed_in_whatever_case_where_servers_fold_it() {
+    let counts = run(Flavour::MariaDb1011, &["--lower-case-table-names=1"]);
+    assert!(counts.statements >= 300, "{counts:#?}");
+}
+
+/// What became of the statements.
+#[derive(Debug, Default)]
+struct Counts {
+    statements: usize,
+    /// Statements that left a table stale, and why.
+    stale: Vec<String>,
+    /// Statements that the server did not execute.
+    refused: Vec<String>,
+}
+
+fn run(flavour: Flavour, options: &[&str]) -> Counts {
+    let server = Server::start(flavour, options);
+    let mut followed = Followed::new(&server);
+    // Apart from the session whose variables the statements set.
+    let mut observer = server.connect();
+    let mut counts = Counts::default();
+    let full = std::env::var_os("ROWTAP_TEST_FULL").is_some();
+    let lines = || CASES.lines().filter(|line| !line.starts_with("//"));
+    let last = lines().next_back().unwrap_or_default();
+    for line in lines() {
+        let (whose, text) = line.split_once('\t').expect("a server and a statement");
+        if !followed.is_for(whose) {
+            continue;
+        }
+        let text = text.replace("{line}", "\n").replace("{tab}", "\t");
+        if let Err(error) = followed.connection.query_drop(&text) {
+            counts.refused.push(format!("{text}: {error}"));
+            continue;
+        }
+        let changes = followed.follow();
+        let sets = text.starts_with("SET ") && !text.starts_with("SET STATEMENT");
+        if !sets && !text.starts_with("USE ") {
+            counts.statements += 1;
+        }
+        let stale = changes
+            .iter()
+            .any(|change| matches!(change, Change::Stale { .. }));
+        let last = line == last;
+        if !(full || stale || last || counts.statements.is_multiple_of(COMPARED_EACH)) {
+            continue;
+        }
+        let catalogue = Catalogue::read(&mut observer);
+        let differences = catalogue.differences(&followed.schemas);
+        assert!(
+            differences.is_empty(),
+            "{flavour:?}: after {text}\n  {}",
+            differences.join("\n  ")
+        );
+        for change in &changes {
+            if let Change::Stale { table, reason } = change {
+                counts.stale.push(format!("{text}: {table}: {reason}"));
+            }
+        }
+        catalogue.heal(&mut followed.schemas);
+    }
+    println!(
+        "{flavour:?} {options:?}: {} statements, {} stale, {} refused, 0 wrong\n  {}",
+        counts.statements,
+        counts.stale.len(),
+        counts.refused.len(),
+        counts.stale.join("\n  ")
+    );
+    let followed = counts.statements - counts.stale.len();
+    assert!(
+        followed * 100 >= counts.statements * FOLLOWED_MIN,
+        "{counts:#?}"
+    );
+    counts
+}
+
+/// A server, its binlog as far as it was read, and what is believed of its tables.
+pub struct Followed {
+    pub connection: Conn,
+    pub schemas: Schemas,
+    default_engine: String,
+    family: Family,
+    version: String,
+    binlog: PathBuf,
+    offset: usize,
+    framer: Framer,
+}
+
+impl Followed {
+    /// Begins on a server that has no tables of anyone's yet.
+    pub fn new(server: &Server) -> Self {
+        let mut connection = server.connect();
+        let mut variable = |name: &str| -> String {
+            let found = connection.query_first(format!("SELECT @@{name}"));
+            found.unwrap().unwrap()
+        };
+        let version = variable("version");
+        let folding = variable("lower_case_table_names");
+        let default_engine = variable("default_storage_engine");
+        let (file, _) = server.coordinates();
+        let mut schemas = Schemas::new(folding.parse().unwrap());
+        schemas.assume_complete();
+        let mut followed = Self {
+            schemas,
+            default_engine,
+            family: match version.contains("MariaDB") {
+                true => Family::MariaDb,
+                false => Family::MySql,
+            },
+            version,
+            binlog: server.binlog_path(&file),
+            offset: 4,
+            framer: Framer::new(Coordinates::new(file, 4)),
+            connection,
+        };
+        followed.follow();
+        followed
+    }
+
+    /// Whether a case is for this server.
+    fn is_for(&self, whose: &str) -> bool {
+        let major: u32 = self.version.split('.').next().unwrap().parse().unwrap();
+        let (family, since) = whose.split_once('-').unwrap_or((whose, "0"));
+        let since: u32 = since.parse().unwrap();
+        let family = match family {
+            "both" => true,
+            "mysql" => self.family == Family::MySql,
+            "mariadb" => self.family == Family::MariaDb,
+            other => panic!("{other} is no server"),
+        };
+        family && major >= since
+    }
+
+    /// Applies the statements that the binlog has got since; returns what they changed.
+    pub fn follow(&mut self) -> Vec<Change> {
+        let bytes = std::fs::read(&self.binlog).unwrap();
+        let mut changes = Vec::new();
+        while let Some(length) = bytes.get(self.offset + 9..self.offset + 13) {
+            let length = u32::from_le_bytes(length.try_into().unwrap()) as usize;
+            let Some(event) = bytes.get(self.offset..self.offset + length) else {
+                break;
+            };
+            self.offset += length;
+            let frame = self.framer.frame(event).unwrap();
+            if frame.header.kind == EventKind::Query {
+                let query = Query::parse(&event[frame.body.clone()], self.framer.format()).unwrap();
+                changes.extend(self.schemas.apply_query(
+                    &query,
+                    self.family,
+                    &self.version,
+                    &self.default_engine,
+                ));
+            }
+        }
+        changes
+    }
+}
+
+/// Applies a query event as a stream does.
+trait ApplyQuery {
+    fn apply_query(
+        &mut self,
+        query: &Query<'_>,
+        family: Family,
+        version: &str,
+        default_engine: &str,
+    ) -> Vec<Change>;
+}
+
+impl ApplyQuery for Schemas {
+    fn apply_query(
+        &mut self,
+        query: &Query<'_>,
+        family: Family,
+        version: &str,
+        default_engine: &str,
+    ) -> Vec<Change> {
+        let context = Context::new(family, version, query.sql_mode.unwrap_or(0));
+        let text = std::str::from_utf8(query.statement).unwrap();
+        let database = std::str::from_utf8(query.database).unwrap();
+        let statement = ddl::scan(text, database, context);
+        let facts = Facts::of(query, context).with_default_engine(Some(default_engine));
+        self.apply(&statement, &facts)
+    }
+}
