@@ -7,6 +7,7 @@
 //! Statements" (MySQL) and "SQL Statements & Structure" (MariaDB) show them.
 
 mod alter;
+mod column_types;
 mod columns;
 mod define;
 mod emptied;
@@ -15,7 +16,6 @@ pub mod meaning;
 mod options;
 mod scanner;
 mod texts;
-mod types;
 mod write;
 
 pub use emptied::empties_table;

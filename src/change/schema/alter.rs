@@ -269,7 +269,17 @@ impl Work<'_> {
                     };
                     create::set_key(definition, &key, &[])?;
                 }
-                _ => {}
+                Spec::Add { .. }
+                | Spec::Change { .. }
+                | Spec::AddKey { .. }
+                | Spec::Rename { .. }
+                | Spec::Drop { .. }
+                | Spec::Visible { .. }
+                | Spec::DropKey
+                | Spec::Convert(_)
+                | Spec::AddPeriod(_)
+                | Spec::AddVersioning
+                | Spec::DropVersioning => {}
             }
         }
         Ok(())
