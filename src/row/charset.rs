@@ -1,14 +1,11 @@
 //! Character sets: from a collation id or a name to a decoder of text to UTF-8.
 //!
-//! Every character that a set has is what MySQL 9.7 and MariaDB 10.11 make of it, which `tests/values` holds it to. For
-//! gbk, cp932 and euckr that is what `encoding_rs` makes of it; for big5, gb2312, gb18030, sjis, ujis and eucjpms it is
-//! not, and rowtap does not read them.
+//! Every character that a set has is what MySQL and MariaDB make of it, which `tests/values` holds it to, code by code.
 
 use std::sync::LazyLock;
 
-use encoding_rs::{DecoderResult, Encoding};
-
 use super::RowError;
+use super::multi_byte::MultiByte;
 
 /// Charset, tab, ids and ranges of ids of its collations in both families.
 const COLLATIONS: &str = include_str!("collations.tsv");
@@ -37,18 +34,15 @@ pub enum Charset {
     Utf16Le,
     /// utf32: 32-bit big-endian.
     Utf32,
-    /// gbk.
-    Gbk,
-    /// cp932, Windows' Shift JIS.
-    Cp932,
-    /// euckr.
-    EucKr,
+    /// big5, cp932, eucjpms, euckr, gb18030, gb2312, gbk, sjis and ujis.
+    MultiByte(&'static MultiByte),
 }
 
 /// The characters of a single-byte character set.
 pub struct SingleByte {
     name: &'static str,
     characters: [Option<char>; 256],
+    holds_ascii: bool,
 }
 
 impl std::fmt::Debug for SingleByte {
@@ -78,7 +72,11 @@ fn parse_table(line: &'static str) -> Option<SingleByte> {
         let code = u32::from_str_radix(std::str::from_utf8(unit).ok()?, 16).ok()?;
         *slot = char::from_u32(code).filter(|_| code != 0);
     }
-    Some(SingleByte { name, characters })
+    Some(SingleByte {
+        name,
+        characters,
+        holds_ascii: first >= 0x80,
+    })
 }
 
 /// The name of the character set that a collation belongs to; `None` for an id that no known server has.
@@ -104,13 +102,12 @@ impl Charset {
             "utf16" => Some(Self::Utf16),
             "utf16le" => Some(Self::Utf16Le),
             "utf32" => Some(Self::Utf32),
-            "gbk" => Some(Self::Gbk),
-            "cp932" => Some(Self::Cp932),
-            "euckr" => Some(Self::EucKr),
-            other => TABLES
-                .iter()
-                .find(|table| table.name == other)
-                .map(Self::SingleByte),
+            other => {
+                let single = TABLES.iter().find(|table| table.name == other);
+                single
+                    .map(Self::SingleByte)
+                    .or_else(|| MultiByte::from_name(other).map(Self::MultiByte))
+            }
         }
     }
 
@@ -124,9 +121,7 @@ impl Charset {
             Self::Utf16 => "utf16",
             Self::Utf16Le => "utf16le",
             Self::Utf32 => "utf32",
-            Self::Gbk => "gbk",
-            Self::Cp932 => "cp932",
-            Self::EucKr => "euckr",
+            Self::MultiByte(set) => set.name,
         }
     }
 
@@ -135,92 +130,77 @@ impl Charset {
     /// # Errors
     /// Bytes that are no text in the character set.
     pub fn decode<'a>(self, bytes: &'a [u8], scratch: &'a mut String) -> Result<&'a str, RowError> {
+        if self == Self::Utf8 || self.holds_ascii() && bytes.is_ascii() {
+            return std::str::from_utf8(bytes).map_err(|error| self.error(error.valid_up_to()));
+        }
+        scratch.clear();
+        match self.append(bytes, scratch) {
+            Ok(()) => Ok(scratch),
+            Err(at) => Err(self.error(at)),
+        }
+    }
+
+    /// Text as UTF-8 with U+FFFD for what is no text in the character set, written over `scratch`; gives how many there
+    /// are.
+    pub fn decode_replacing(self, bytes: &[u8], scratch: &mut String) -> u64 {
+        scratch.clear();
+        let (mut rest, mut replaced) = (bytes, 0);
+        while let Err(at) = self.append(rest, scratch) {
+            let wrong = rest.get(at..).unwrap_or_default();
+            scratch.push(char::REPLACEMENT_CHARACTER);
+            replaced += 1;
+            rest = wrong.get(self.wrong_length(wrong)..).unwrap_or_default();
+        }
+        replaced
+    }
+
+    /// Whether bytes below 0x80 are ASCII.
+    fn holds_ascii(self) -> bool {
         match self {
-            Self::Utf8 => {
-                return std::str::from_utf8(bytes).map_err(|error| self.error(error.valid_up_to()));
-            }
+            Self::Utf8 | Self::Ascii | Self::MultiByte(_) => true,
+            Self::SingleByte(table) => table.holds_ascii,
+            Self::Ucs2 | Self::Utf16 | Self::Utf16Le | Self::Utf32 => false,
+        }
+    }
+
+    /// Appends text up to the first bytes that are none; `Err` is where they are.
+    fn append(self, bytes: &[u8], out: &mut String) -> Result<(), usize> {
+        match self {
+            Self::Utf8 => append_utf8(bytes, out),
             Self::Ascii => {
-                return match bytes.iter().position(|byte| !byte.is_ascii()) {
-                    None => {
-                        std::str::from_utf8(bytes).map_err(|error| self.error(error.valid_up_to()))
-                    }
-                    Some(at) => Err(self.error(at)),
-                };
+                let length = bytes.iter().take_while(|byte| byte.is_ascii()).count();
+                append_utf8(bytes.get(..length).unwrap_or_default(), out)?;
+                if length < bytes.len() {
+                    return Err(length);
+                }
+                Ok(())
             }
             Self::SingleByte(table) => {
-                scratch.clear();
                 for (at, byte) in bytes.iter().enumerate() {
                     let found = table.characters.get(usize::from(*byte)).copied().flatten();
-                    scratch.push(found.ok_or_else(|| self.error(at))?);
+                    out.push(found.ok_or(at)?);
                 }
+                Ok(())
             }
-            Self::Ucs2 => self.decode_units(bytes, u16::from_be_bytes, false, scratch)?,
-            Self::Utf16 => self.decode_units(bytes, u16::from_be_bytes, true, scratch)?,
-            Self::Utf16Le => self.decode_units(bytes, u16::from_le_bytes, true, scratch)?,
-            Self::Utf32 => {
-                scratch.clear();
-                let (quads, rest) = bytes.as_chunks::<4>();
-                for (index, quad) in quads.iter().enumerate() {
-                    let found = char::from_u32(u32::from_be_bytes(*quad));
-                    scratch.push(found.ok_or_else(|| self.error(index * 4))?);
-                }
-                self.expect_end(bytes, rest)?;
-            }
-            Self::Gbk => self.decode_multibyte(encoding_rs::GBK, bytes, scratch)?,
-            Self::Cp932 => self.decode_multibyte(encoding_rs::SHIFT_JIS, bytes, scratch)?,
-            Self::EucKr => self.decode_multibyte(encoding_rs::EUC_KR, bytes, scratch)?,
-        }
-        Ok(scratch)
-    }
-
-    fn decode_units(
-        self,
-        bytes: &[u8],
-        unit: fn([u8; 2]) -> u16,
-        surrogates: bool,
-        scratch: &mut String,
-    ) -> Result<(), RowError> {
-        scratch.clear();
-        let (pairs, rest) = bytes.as_chunks::<2>();
-        let mut at = 0;
-        for found in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
-            let character = found.map_err(|_| self.error(at))?;
-            if !surrogates && character.len_utf16() == 2 {
-                return Err(self.error(at));
-            }
-            scratch.push(character);
-            at += character.len_utf16() * 2;
-        }
-        self.expect_end(bytes, rest)
-    }
-
-    fn decode_multibyte(
-        self,
-        encoding: &'static Encoding,
-        bytes: &[u8],
-        scratch: &mut String,
-    ) -> Result<(), RowError> {
-        let mut decoder = encoding.new_decoder_without_bom_handling();
-        scratch.clear();
-        scratch.reserve(
-            decoder
-                .max_utf8_buffer_length_without_replacement(bytes.len())
-                .unwrap_or(0),
-        );
-        match decoder.decode_to_string_without_replacement(bytes, scratch, true) {
-            (DecoderResult::InputEmpty, _) => Ok(()),
-            (DecoderResult::Malformed(wrong, behind), read) => {
-                Err(self.error(read.saturating_sub(usize::from(wrong) + usize::from(behind))))
-            }
-            (DecoderResult::OutputFull, read) => Err(self.error(read)),
+            Self::Ucs2 => append_units(bytes, u16::from_be_bytes, false, out),
+            Self::Utf16 => append_units(bytes, u16::from_be_bytes, true, out),
+            Self::Utf16Le => append_units(bytes, u16::from_le_bytes, true, out),
+            Self::Utf32 => append_utf32(bytes, out),
+            Self::MultiByte(set) => set.append(bytes, out),
         }
     }
 
-    fn expect_end(self, bytes: &[u8], rest: &[u8]) -> Result<(), RowError> {
-        if rest.is_empty() {
-            Ok(())
-        } else {
-            Err(self.error(bytes.len() - rest.len()))
+    /// How many bytes to pass over where no character begins.
+    fn wrong_length(self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Utf8 => match std::str::from_utf8(bytes) {
+                Ok(_) => 1,
+                Err(error) => error.error_len().unwrap_or(bytes.len()),
+            },
+            Self::Ascii | Self::SingleByte(_) => 1,
+            Self::Ucs2 | Self::Utf16 | Self::Utf16Le => 2,
+            Self::Utf32 => 4,
+            Self::MultiByte(set) => set.wrong_length(bytes),
         }
     }
 
@@ -229,6 +209,56 @@ impl Charset {
             charset: self.name(),
             at,
         }
+    }
+}
+
+fn append_utf8(bytes: &[u8], out: &mut String) -> Result<(), usize> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => {
+            out.push_str(text);
+            Ok(())
+        }
+        Err(error) => {
+            let text = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            out.push_str(std::str::from_utf8(text).unwrap_or_default());
+            Err(error.valid_up_to())
+        }
+    }
+}
+
+fn append_units(
+    bytes: &[u8],
+    unit: fn([u8; 2]) -> u16,
+    surrogates: bool,
+    out: &mut String,
+) -> Result<(), usize> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let mut at = 0;
+    for found in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        let character = found.map_err(|_| at)?;
+        if !surrogates && character.len_utf16() == 2 {
+            return Err(at);
+        }
+        out.push(character);
+        at += character.len_utf16() * 2;
+    }
+    nothing_left(bytes, rest)
+}
+
+fn append_utf32(bytes: &[u8], out: &mut String) -> Result<(), usize> {
+    let (quads, rest) = bytes.as_chunks::<4>();
+    for (index, quad) in quads.iter().enumerate() {
+        let found = char::from_u32(u32::from_be_bytes(*quad));
+        out.push(found.ok_or(index * 4)?);
+    }
+    nothing_left(bytes, rest)
+}
+
+fn nothing_left(bytes: &[u8], rest: &[u8]) -> Result<(), usize> {
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(bytes.len() - rest.len())
     }
 }
 
@@ -285,6 +315,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_is_replaced_and_counted() {
+        for (charset, bytes, expected, count) in [
+            ("utf8mb4", &b"a\xffb\xe2\x82"[..], "a\u{fffd}b\u{fffd}", 2),
+            ("ascii", b"a\xc3\xa9", "a\u{fffd}\u{fffd}", 2),
+            ("cp1251", b"a\x98b", "a\u{fffd}b", 1),
+            (
+                "gbk",
+                b"\x81\x40\x81 \xff\xffz",
+                "\u{4e02}\u{fffd} \u{fffd}z",
+                2,
+            ),
+            ("utf16", b"\xd8\x3d\x00a\x00", "\u{fffd}a\u{fffd}", 2),
+            ("utf32", b"\x00\x11\x00\x00\x00\x00\x00a", "\u{fffd}a", 1),
+        ] {
+            let charset = Charset::from_name(charset).expect("a known character set");
+            let mut text = String::from("old");
+            assert_eq!(charset.decode_replacing(bytes, &mut text), count);
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
     fn every_table_parses_whole() {
         assert_eq!(TABLES.len(), SINGLE_BYTE.lines().count());
         for line in SINGLE_BYTE.lines() {
@@ -326,9 +378,19 @@ mod tests {
 
         #[test]
         fn any_bytes_decode_or_are_refused_without_a_panic(bytes in any::<Vec<u8>>()) {
-            for charset in ["utf8mb4", "ascii", "latin1", "hebrew", "ucs2", "utf16", "utf16le", "utf32"] {
-                let charset = Charset::from_name(charset).expect("a known character set");
-                let _ = charset.decode(&bytes, &mut String::new());
+            for line in COLLATIONS.lines() {
+                let name = line.split('\t').next().expect("a name");
+                let Some(charset) = Charset::from_name(name) else {
+                    assert_eq!(name, BINARY);
+                    continue;
+                };
+                let (mut strict, mut replacing) = (String::new(), String::new());
+                let strict = charset.decode(&bytes, &mut strict);
+                match (strict, charset.decode_replacing(&bytes, &mut replacing)) {
+                    (Ok(text), 0) => assert_eq!(text, replacing),
+                    (Err(RowError::Text { at, .. }), 1..) => assert!(at < bytes.len()),
+                    other => panic!("{name}: {other:?}"),
+                }
             }
         }
     }

@@ -12,6 +12,7 @@ mod image;
 mod jsonb;
 #[cfg(test)]
 mod jsonb_document;
+mod multi_byte;
 mod resolve;
 mod table;
 mod temporal;

@@ -4,11 +4,11 @@ use super::{Bench, Shown};
 use crate::support::Flavour;
 
 /// Sets whose characters are single bytes or pairs of bytes.
-const FROM_BYTES: [&str; 31] = [
+const FROM_BYTES: [&str; 36] = [
     "ascii", "latin1", "latin2", "latin5", "latin7", "cp1250", "cp1251", "cp1256", "cp1257",
     "cp850", "cp852", "cp866", "greek", "hebrew", "koi8r", "koi8u", "dec8", "hp8", "swe7",
     "keybcs2", "macce", "macroman", "tis620", "armscii8", "geostd8", "gbk", "cp932", "euckr",
-    "ucs2", "utf16", "utf16le",
+    "ucs2", "utf16", "utf16le", "big5", "gb2312", "sjis", "ujis", "eucjpms",
 ];
 
 /// Sets of Unicode's whole range.

@@ -2,6 +2,7 @@
 
 mod cases;
 mod charsets;
+mod codes;
 mod decode;
 mod golden;
 mod shown;
