@@ -130,10 +130,11 @@ impl<'a> Asked<'a> {
         if matches!(charset, "ujis" | "eucjpms") {
             codes.extend(self.pairs(charset, "x'8F', "));
         }
-        match charset {
-            "utf32" => codes.extend(self.pairs(charset, "x'0000', ")),
-            "gb18030" => codes.extend(self.quads(step)),
-            _ => {}
+        if charset == "utf32" {
+            codes.extend(self.pairs(charset, "x'0000', "));
+        }
+        if charset == "gb18030" {
+            codes.extend(self.quads(step));
         }
         codes
     }
