@@ -6,6 +6,7 @@
 mod durable;
 mod folder;
 mod identity;
+pub mod journal;
 pub mod relay_log_info;
 mod spill;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use folder::{Folder, Owner};
 pub use identity::Identity;
+pub use journal::Journal;
 pub use relay_log_info::RelayLogInfoError;
 pub use spill::{Spill, SpillReader};
 
@@ -65,6 +67,20 @@ pub enum StateError {
         #[source]
         error: RelayLogInfoError,
     },
+    /// A line of the journal of definitions is damaged.
+    #[error(
+        "{} line {line} is damaged: {reason}, restore the file from a copy, or remove the folder's definitions-*.jsonl so \
+         that definitions are read from the source again",
+        path.display()
+    )]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file that says who this replica is cannot be understood.
     #[error(
         "{} line {line}: expected {expected}, found '{found}', restore the file, or remove it so that the source sees a new replica",
@@ -88,7 +104,10 @@ impl StateError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Locked { .. } => 76,
-            Self::Checkpoint { .. } | Self::Identity { .. } | Self::Unwritable { .. } => 65,
+            Self::Checkpoint { .. }
+            | Self::Identity { .. }
+            | Self::Journal { .. }
+            | Self::Unwritable { .. } => 65,
             Self::Io { .. } => 73,
         }
     }

@@ -1,0 +1,107 @@
+//! One line of the journal: a JSON object that ends with the checksum of what stands before it.
+//!
+//! `{…,"crc32":N}`, where N is the CRC-32 (IEEE) of the line's bytes before `,"crc32":`.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::binlog::Coordinates;
+
+const CRC_FIELD: &[u8] = b",\"crc32\":";
+/// The most digits of a checksum and the closing brace.
+const CRC_TAIL_MAX: usize = 11;
+const AT_FIELD: &[u8] = b"{\"at\":";
+
+/// Appends a value, which must serialise as an object with a member at least, as a line.
+pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
+    let start = out.len();
+    serde_json::to_writer(&mut *out, value).expect("the journal's values have string keys only");
+    let closing = out.pop();
+    debug_assert_eq!(closing, Some(b'}'));
+    let crc32 = crc32fast::hash(out.get(start..).unwrap_or_default());
+    out.extend_from_slice(CRC_FIELD);
+    out.extend_from_slice(itoa::Buffer::new().format(crc32).as_bytes());
+    out.extend_from_slice(b"}\n");
+}
+
+/// Reads a line, its line feed left out.
+///
+/// # Errors
+/// What is wrong with it, as a fragment.
+pub(super) fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    let search_from = line.len().saturating_sub(CRC_FIELD.len() + CRC_TAIL_MAX);
+    let tail = line.get(search_from..).unwrap_or_default();
+    let found = tail
+        .windows(CRC_FIELD.len())
+        .rposition(|window| window == CRC_FIELD)
+        .ok_or("it has no checksum")?;
+    let (body, rest) = line
+        .split_at_checked(search_from + found)
+        .ok_or("it has no checksum")?;
+    let crc32: u32 = rest
+        .strip_prefix(CRC_FIELD)
+        .and_then(|rest| rest.strip_suffix(b"}"))
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .and_then(|digits| digits.parse().ok())
+        .ok_or("its checksum is no number")?;
+    let computed = crc32fast::hash(body);
+    if computed != crc32 {
+        return Err(format!("its checksum is {computed}, expected {crc32}"));
+    }
+    serde_json::from_slice(line).map_err(|error| error.to_string())
+}
+
+/// The coordinates that a cut line begins with, if it reaches that far.
+pub(super) fn place_of_torn(line: &[u8]) -> Option<Coordinates> {
+    let rest = line.strip_prefix(AT_FIELD)?;
+    let end = rest.iter().position(|byte| *byte == b'}')?;
+    serde_json::from_slice(rest.get(..=end)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct Sample {
+        at: Coordinates,
+        text: String,
+    }
+
+    fn sample() -> Sample {
+        Sample {
+            at: Coordinates::new("b.000007", 99),
+            text: "é, \"crc32\":1}".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_line_is_read_back_and_no_other_bit_pattern_passes_for_it() {
+        let mut line = Vec::new();
+        write(&sample(), &mut line);
+        assert_eq!(line.pop(), Some(b'\n'));
+        assert_eq!(read::<Sample>(&line), Ok(sample()));
+        for index in 0..line.len() {
+            for bit in 0..8 {
+                let mut damaged = line.clone();
+                damaged[index] ^= 1 << bit;
+                assert!(read::<Sample>(&damaged).is_err(), "byte {index}, bit {bit}");
+            }
+            assert!(read::<Sample>(&line[..index]).is_err(), "cut at {index}");
+        }
+    }
+
+    #[test]
+    fn a_cut_line_tells_its_place_as_soon_as_it_holds_it() {
+        let mut line = Vec::new();
+        write(&sample(), &mut line);
+        let told: Vec<usize> = (0..line.len())
+            .filter(|length| place_of_torn(&line[..*length]).is_some())
+            .collect();
+        assert_eq!(
+            told.first(),
+            Some(&r#"{"at":{"file":"b.000007","position":99}"#.len())
+        );
+        assert_eq!(place_of_torn(&line), Some(sample().at));
+    }
+}

@@ -1,0 +1,338 @@
+//! The journal of definitions: how each table was defined at each place of the source's binlog.
+//!
+//! Append-only text in the connector's folder, in segments `definitions-<number>.jsonl`. A segment begins with all that
+//! was known at one place and goes on with what became known since; when it has outgrown what it began with, the next one
+//! begins, and the oldest go. So the journal also serves a checkpoint that is older than its newest line.
+//!
+//! Contract: revisions are durable before a checkpoint behind them is saved. A stream that resumes at a checkpoint finds
+//! the definitions as they were there; revisions behind it are cut off, since the stream passes their statements again.
+
+mod line;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Folder, StateError, durable};
+use crate::binlog::Coordinates;
+use crate::change::schema::Schemas;
+use crate::change::{Checkpoint, Revision};
+use segment::{Contents, Header, VERSION};
+
+const PREFIX: &str = "definitions-";
+const SUFFIX: &str = ".jsonl";
+/// Segments kept, the one that is written included.
+const SEGMENTS_MAX: usize = 4;
+/// A segment goes on for at least so many bytes behind the state that it began with.
+const GROWTH_BYTES_MIN: u64 = 1 << 20;
+
+/// The journal of a connector that runs.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+    file: File,
+    path: PathBuf,
+    /// The numbers of the segments, the one that is written last.
+    segments: VecDeque<u64>,
+    header: Header,
+    /// What is known behind the last revision.
+    schemas: Schemas,
+    snapshot_bytes: u64,
+    bytes: u64,
+    growth_bytes_min: u64,
+    scratch: Vec<u8>,
+}
+
+/// A journal that serves a checkpoint.
+#[derive(Debug)]
+pub struct Opened {
+    /// The journal, to go on from there.
+    pub journal: Journal,
+    /// What was known there.
+    pub schemas: Schemas,
+    /// What was read from the source for places behind it; the stream may need it again when it gets there.
+    pub ahead: Vec<Revision>,
+}
+
+/// The definitions at one place, as the journal has them.
+#[derive(Debug)]
+pub struct Past {
+    /// From where on they hold: behind the revision that came last.
+    pub since: Coordinates,
+    /// The definitions.
+    pub schemas: Schemas,
+}
+
+impl Journal {
+    /// Opens the journal for a stream that resumes at a checkpoint; `None` if there is none that reaches back to it, or
+    /// it is another source's.
+    ///
+    /// # Errors
+    /// `StateError::Journal` where a line is damaged that is not a torn last one, `StateError::Io`.
+    pub fn open(folder: &Folder, from: &Checkpoint) -> Result<Option<Opened>, StateError> {
+        let folder = folder.path();
+        let mut numbers: VecDeque<u64> = numbers(folder)?.into();
+        let mut later = Vec::new();
+        while let Some(number) = numbers.pop_back() {
+            let header = segment::header(&path_of(folder, number))?;
+            if !header.is_of(from) {
+                return Ok(None);
+            }
+            if header.at > from.coordinates {
+                later.push(number);
+                continue;
+            }
+            numbers.push_back(number);
+            let contents = segment::read(&path_of(folder, number), Some(&from.coordinates))?;
+            for number in later {
+                remove(&path_of(folder, number))?;
+            }
+            return Self::resume(folder, numbers, contents).map(Some);
+        }
+        Ok(None)
+    }
+
+    /// Begins anew at a checkpoint with what is known there; earlier segments go.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the folder cannot be written.
+    pub fn begin(
+        folder: &Folder,
+        at: &Checkpoint,
+        lower_case_table_names: u8,
+        schemas: &Schemas,
+    ) -> Result<Self, StateError> {
+        let folder = folder.path();
+        let earlier = numbers(folder)?;
+        let number = earlier.last().map_or(1, |last| last + 1);
+        let header = Header {
+            at: at.coordinates.clone(),
+            journal: VERSION,
+            server_uuid: at.server_uuid,
+            server_id: at.server_id,
+            lower_case_table_names,
+            tables: 0,
+        };
+        let journal =
+            Self::write_segment(folder, number, VecDeque::new(), header, schemas.clone())?;
+        for number in earlier {
+            remove(&path_of(folder, number))?;
+        }
+        Ok(journal)
+    }
+
+    /// Adds revisions, in stream order; they are durable on return.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be written; a torn line is cut off at the next start.
+    pub fn append(&mut self, revisions: &[Revision]) -> Result<(), StateError> {
+        let Some(last) = revisions.last() else {
+            return Ok(());
+        };
+        self.scratch.clear();
+        for revision in revisions {
+            line::write(revision, &mut self.scratch);
+            for change in &revision.changes {
+                self.schemas.record(change);
+            }
+        }
+        self.file
+            .write_all(&self.scratch)
+            .map_err(StateError::io("write", &self.path))?;
+        self.file
+            .sync_data()
+            .map_err(StateError::io("sync", &self.path))?;
+        self.bytes += self.scratch.len() as u64;
+        let grown = self.bytes.saturating_sub(self.snapshot_bytes);
+        if grown > self.growth_bytes_min.max(self.snapshot_bytes) {
+            self.rotate(last.at.clone())?;
+        }
+        self.scratch.shrink_to(64 * 1024);
+        Ok(())
+    }
+
+    /// Reads, without locking the folder, what a connector knew at a place; at the end of its journal if none is given.
+    /// `None` if there is no journal, or it does not reach back so far.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn peek(
+        state_dir: &Path,
+        connector: &str,
+        at: Option<&Coordinates>,
+    ) -> Result<Option<Past>, StateError> {
+        let folder = state_dir.join(connector);
+        for number in numbers(&folder)?.into_iter().rev() {
+            let path = path_of(&folder, number);
+            let header = match segment::header(&path) {
+                Ok(header) => header,
+                // The running connector has just let go of it.
+                Err(StateError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if at.is_some_and(|at| header.at > *at) {
+                continue;
+            }
+            let contents = segment::read(&path, at)?;
+            let since = contents.last.map_or(header.at, |last| last.at);
+            let schemas = contents.schemas;
+            return Ok(Some(Past { since, schemas }));
+        }
+        Ok(None)
+    }
+
+    fn resume(
+        folder: &Path,
+        segments: VecDeque<u64>,
+        contents: Contents,
+    ) -> Result<Opened, StateError> {
+        let number = segments.back().copied().unwrap_or_default();
+        let path = path_of(folder, number);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .map_err(StateError::io("open", &path))?;
+        // A last line may lack its line feed only: then the file grows by it.
+        let length = file
+            .metadata()
+            .map_err(StateError::io("read", &path))?
+            .len();
+        if length != contents.bytes {
+            file.set_len(contents.bytes)
+                .and_then(|()| file.seek(SeekFrom::Start(contents.bytes.saturating_sub(1))))
+                .and_then(|_| file.write_all(b"\n"))
+                .and_then(|()| file.sync_all())
+                .map_err(StateError::io("cut", &path))?;
+        }
+        file.seek(SeekFrom::End(0))
+            .map_err(StateError::io("read", &path))?;
+        let Contents {
+            header,
+            schemas,
+            ahead,
+            snapshot_bytes,
+            bytes,
+            ..
+        } = contents;
+        let journal = Self {
+            folder: folder.to_owned(),
+            file,
+            path,
+            segments,
+            header,
+            schemas: schemas.clone(),
+            snapshot_bytes,
+            bytes,
+            growth_bytes_min: GROWTH_BYTES_MIN,
+            scratch: Vec::new(),
+        };
+        let ahead = ahead
+            .into_iter()
+            .filter(|revision| revision.statement.is_none())
+            .collect();
+        Ok(Opened {
+            journal,
+            schemas,
+            ahead,
+        })
+    }
+
+    fn rotate(&mut self, at: Coordinates) -> Result<(), StateError> {
+        let number = self.segments.back().map_or(1, |last| last + 1);
+        let header = Header {
+            at,
+            ..self.header.clone()
+        };
+        let schemas = std::mem::take(&mut self.schemas);
+        let segments = std::mem::take(&mut self.segments);
+        let growth_bytes_min = self.growth_bytes_min;
+        *self = Self::write_segment(&self.folder, number, segments, header, schemas)?;
+        self.growth_bytes_min = growth_bytes_min;
+        while self.segments.len() > SEGMENTS_MAX {
+            if let Some(oldest) = self.segments.pop_front() {
+                remove(&path_of(&self.folder, oldest))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_segment(
+        folder: &Path,
+        number: u64,
+        mut segments: VecDeque<u64>,
+        mut header: Header,
+        schemas: Schemas,
+    ) -> Result<Self, StateError> {
+        let changes = schemas.changes();
+        header.tables = changes.len();
+        let mut text = Vec::new();
+        line::write(&header, &mut text);
+        for change in changes {
+            let revision = Revision {
+                at: header.at.clone(),
+                gtid: None,
+                statement: None,
+                changes: vec![change],
+            };
+            line::write(&revision, &mut text);
+        }
+        let path = path_of(folder, number);
+        durable::replace(folder, &name_of(number), &text)?;
+        let file = OpenOptions::new()
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(StateError::io("open", &path))?;
+        segments.push_back(number);
+        Ok(Self {
+            folder: folder.to_owned(),
+            file,
+            path,
+            segments,
+            header,
+            schemas,
+            snapshot_bytes: text.len() as u64,
+            bytes: text.len() as u64,
+            growth_bytes_min: GROWTH_BYTES_MIN,
+            scratch: Vec::new(),
+        })
+    }
+}
+
+fn name_of(number: u64) -> String {
+    format!("{PREFIX}{number:08}{SUFFIX}")
+}
+
+fn path_of(folder: &Path, number: u64) -> PathBuf {
+    folder.join(name_of(number))
+}
+
+fn remove(path: &Path) -> Result<(), StateError> {
+    fs::remove_file(path).map_err(StateError::io("remove", path))
+}
+
+/// The numbers of a folder's segments, in order; none if there is no such folder.
+fn numbers(folder: &Path) -> Result<Vec<u64>, StateError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(StateError::io("list", folder)(error)),
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(StateError::io("list", folder))?.file_name();
+        let digits = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));
+        numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}

@@ -1,0 +1,293 @@
+//! The journal against a list of all revisions: whatever was appended, cut or flipped, a place has its state or an error.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::binlog::GtidSet;
+use crate::change::schema::{Change, State};
+use crate::change::{ColumnDefinition, TableDefinition};
+use crate::mysql::Flavour;
+use crate::row::TableName;
+
+fn at(position: u64) -> Coordinates {
+    Coordinates::new("b.000001", position)
+}
+
+fn checkpoint(position: u64) -> Checkpoint {
+    Checkpoint {
+        coordinates: at(position),
+        gtid_set: GtidSet::empty(Flavour::MySql),
+        server_uuid: None,
+        server_id: 1,
+        format_description_timestamp: 7,
+    }
+}
+
+fn defined(table: u8, shape: u8) -> Change {
+    let columns = (0..=shape % 5).map(|index| ColumnDefinition {
+        name: format!("c{index}_{shape}").into(),
+        column_type: "int unsigned".into(),
+        ..ColumnDefinition::default()
+    });
+    Change::Defined {
+        table: TableName::new("d", format!("t{table}")),
+        definition: Arc::new(TableDefinition {
+            columns: columns.collect(),
+            key: vec![0],
+            ..TableDefinition::default()
+        }),
+    }
+}
+
+fn change(kind: u8, table: u8, shape: u8) -> Change {
+    let name = TableName::new("d", format!("t{table}"));
+    match kind {
+        0 => Change::Gone { table: name },
+        1 => Change::Stale {
+            table: name,
+            reason: "é \"why\"\n".into(),
+        },
+        2 => Change::Database {
+            database: format!("d{shape}").into(),
+            charset: (shape % 2 == 0).then(|| "latin1".into()),
+        },
+        _ => defined(table, shape),
+    }
+}
+
+fn revision(position: u64, statement: Option<&str>, changes: Vec<Change>) -> Revision {
+    Revision {
+        at: at(position),
+        gtid: Some("0-1-7".into()),
+        statement: statement.map(Into::into),
+        changes,
+    }
+}
+
+/// What the revisions up to a place make of nothing.
+fn model(revisions: &[Revision], upto: u64) -> Vec<Change> {
+    let mut schemas = Schemas::new(0);
+    let upto = at(upto);
+    for revision in revisions.iter().filter(|revision| revision.at <= upto) {
+        for change in &revision.changes {
+            schemas.record(change);
+        }
+    }
+    schemas.changes()
+}
+
+fn begin(growth_bytes_min: u64) -> (tempfile::TempDir, Folder, Journal) {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path(), "shop").unwrap();
+    let mut journal = Journal::begin(&folder, &checkpoint(4), 0, &Schemas::new(0)).unwrap();
+    journal.growth_bytes_min = growth_bytes_min;
+    (dir, folder, journal)
+}
+
+fn newest(folder: &Folder) -> PathBuf {
+    let last = *numbers(folder.path()).unwrap().last().unwrap();
+    path_of(folder.path(), last)
+}
+
+/// Any number of revisions at growing places, each with what it changes.
+fn revisions() -> impl Strategy<Value = Vec<Revision>> {
+    let one = (0u8..6, 0u8..6, any::<u8>());
+    let changes = prop::collection::vec(one, 1..4);
+    prop::collection::vec((1u64..3, any::<bool>(), changes), 1..40).prop_map(|steps| {
+        let mut position = 4;
+        let mut made = Vec::new();
+        for (step, read, changes) in steps {
+            position += step;
+            let changes = changes
+                .into_iter()
+                .map(|(k, t, s)| change(k, t, s))
+                .collect();
+            made.push(revision(position, (!read).then_some("ALTER …"), changes));
+        }
+        made
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn every_place_since_the_oldest_segment_has_the_state_that_was_there(
+        revisions in revisions(),
+        cuts in prop::collection::vec(1usize..6, 1..20),
+        growth in prop::sample::select(vec![200_u64, 1_000, 1 << 20]),
+        upto in 4u64..90,
+    ) {
+        let (_dir, folder, mut journal) = begin(growth);
+        let mut rest = &revisions[..];
+        for cut in cuts.iter().cycle() {
+            let (now, later) = rest.split_at(rest.len().min(*cut));
+            journal.append(now).unwrap();
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+        drop(journal);
+        prop_assert!(numbers(folder.path()).unwrap().len() <= SEGMENTS_MAX);
+        let end = revisions.last().unwrap().at.position;
+        match Journal::open(&folder, &checkpoint(upto)).unwrap() {
+            Some(opened) => {
+                prop_assert_eq!(opened.schemas.changes(), model(&revisions, upto));
+                prop_assert_eq!(opened.journal.schemas.changes(), model(&revisions, upto));
+                prop_assert!(opened.ahead.iter().all(|ahead| ahead.statement.is_none()));
+                // What stood behind it is cut off, and the stream adds it again.
+                let again: Vec<Revision> =
+                    revisions.iter().filter(|revision| revision.at > at(upto)).cloned().collect();
+                let mut journal = opened.journal;
+                journal.append(&again).unwrap();
+                let opened = Journal::open(&folder, &checkpoint(end)).unwrap().unwrap();
+                prop_assert_eq!(opened.schemas.changes(), model(&revisions, end));
+            }
+            None => prop_assert!(growth < 1 << 20, "nothing was let go of"),
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_an_error_or_changes_nothing(
+        revisions in revisions(), place in any::<prop::sample::Index>(), bit in 0u8..8
+    ) {
+        let (_dir, folder, mut journal) = begin(1 << 20);
+        journal.append(&revisions).unwrap();
+        drop(journal);
+        let path = newest(&folder);
+        let mut bytes = fs::read(&path).unwrap();
+        let place = place.index(bytes.len());
+        bytes[place] ^= 1 << bit;
+        fs::write(&path, &bytes).unwrap();
+        let end = revisions.last().unwrap().at.position;
+        match Journal::open(&folder, &checkpoint(end)) {
+            Ok(opened) => {
+                // Only the last line feed is not covered by a checksum, and then the line before it must be whole.
+                prop_assert_eq!(opened.unwrap().schemas.changes(), model(&revisions, end));
+            }
+            Err(error) => {
+                prop_assert_eq!(error.exit_code(), 65);
+                prop_assert!(error.to_string().contains("definitions-00000001.jsonl line "), "{}", error);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_is_cut_anywhere_loses_what_was_never_saved_behind_and_nothing_else() {
+    let revisions: Vec<Revision> = (0..4)
+        .map(|index| {
+            revision(
+                10 + u64::from(index),
+                Some("ALTER …"),
+                vec![defined(index, index)],
+            )
+        })
+        .collect();
+    let (_dir, folder, mut journal) = begin(1 << 20);
+    journal.append(&revisions[..3]).unwrap();
+    let path = newest(&folder);
+    let saved = fs::metadata(&path).unwrap().len();
+    journal.append(&revisions[3..]).unwrap();
+    drop(journal);
+    let whole = fs::read(&path).unwrap();
+    let header = whole.iter().position(|byte| *byte == b'\n').unwrap();
+    for length in 0..whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        // The checkpoint stands behind the third revision, before the last one.
+        let opened = Journal::open(&folder, &checkpoint(12));
+        if length as u64 >= saved - 1 {
+            let mut opened = opened.unwrap().unwrap();
+            assert_eq!(
+                opened.schemas.changes(),
+                model(&revisions, 12),
+                "cut at {length}"
+            );
+            opened.journal.append(&revisions[3..]).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), whole, "cut at {length}");
+        } else if length < header {
+            assert!(opened.is_err(), "cut at {length}");
+        } else if let Ok(opened) = opened {
+            // Lines that are gone whole, or cut before they tell their place, do not show here.
+            let opened = opened.unwrap();
+            let lines = whole[..length]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count();
+            let kept = opened.schemas.tables().count();
+            assert!(
+                kept + 1 == lines || kept == lines,
+                "cut at {length}: {kept} of {lines}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_damaged_line_names_file_line_and_fix() {
+    let (_dir, folder, mut journal) = begin(1 << 20);
+    journal
+        .append(&[revision(10, None, vec![defined(1, 1)])])
+        .unwrap();
+    journal
+        .append(&[revision(11, None, vec![defined(2, 1)])])
+        .unwrap();
+    drop(journal);
+    let path = newest(&folder);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("c0_1", "c0_2", 1)).unwrap();
+    let error = Journal::open(&folder, &checkpoint(99)).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("definitions-00000001.jsonl line 2 is damaged: its checksum is "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("definitions are read from the source again"),
+        "{text}"
+    );
+}
+
+#[test]
+fn another_sources_journal_is_not_used_and_a_new_one_takes_its_place() {
+    let (_dir, folder, mut journal) = begin(1 << 20);
+    journal
+        .append(&[revision(10, None, vec![defined(1, 1)])])
+        .unwrap();
+    drop(journal);
+    let other = Checkpoint {
+        server_id: 2,
+        ..checkpoint(99)
+    };
+    assert!(Journal::open(&folder, &other).unwrap().is_none());
+    Journal::begin(&folder, &other, 0, &Schemas::new(0)).unwrap();
+    assert_eq!(numbers(folder.path()).unwrap(), [2]);
+    let opened = Journal::open(&folder, &other).unwrap().unwrap();
+    assert_eq!(opened.schemas.tables().count(), 0);
+}
+
+#[test]
+fn what_was_read_behind_the_checkpoint_is_handed_back() {
+    let (dir, folder, mut journal) = begin(1 << 20);
+    let read = revision(20, None, vec![defined(1, 1)]);
+    let all = [
+        revision(10, Some("CREATE …"), vec![defined(1, 0)]),
+        read.clone(),
+        revision(30, Some("ALTER …"), vec![defined(1, 2)]),
+    ];
+    journal.append(&all).unwrap();
+    drop(journal);
+    let past = Journal::peek(dir.path(), "shop", Some(&at(25)))
+        .unwrap()
+        .unwrap();
+    assert_eq!(past.since, at(20));
+    assert_eq!(past.schemas.changes(), model(&all, 25));
+    let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
+    assert_eq!(opened.ahead, [read]);
+    let state = opened.schemas.get(&TableName::new("d", "t1")).unwrap();
+    assert!(matches!(state, State::Known(definition) if definition.columns.len() == 1));
+    assert!(Journal::peek(dir.path(), "none", None).unwrap().is_none());
+}
