@@ -102,6 +102,12 @@ impl<'a> Query<'a> {
         control::xa_id(self.statement)
     }
 
+    /// Whether it is a phase of a two-phase ALTER other than its commit: nothing is changed by it.
+    pub fn is_phase_without_effect(&self) -> bool {
+        self.alter_flags
+            .is_some_and(|flags| flags & ALTER_WITHOUT_EFFECT != 0)
+    }
+
     fn variable(&mut self, code: u8, cursor: &mut Cursor<'a>) -> Result<(), BinlogError> {
         match code {
             0 => self.flags = Some(cursor.u32("the session's flags")?),
@@ -161,6 +167,8 @@ impl<'a> Query<'a> {
 
 /// MariaDB's flags of an ALTER's second phase, commit or rollback.
 const ALTER_ENDS: u8 = 4 | 8;
+/// MariaDB's flags of what changes nothing yet, or nothing at all: an ALTER that starts, or is rolled back.
+const ALTER_WITHOUT_EFFECT: u8 = 2 | 8;
 
 fn skip(cursor: &mut Cursor<'_>, count: usize, what: &'static str) -> Result<(), BinlogError> {
     cursor.bytes(count, what).map(drop)
@@ -253,6 +261,14 @@ mod tests {
         let query = parse(&body).unwrap();
         assert_eq!((query.microseconds, query.ddl_xid), (Some(7), Some(6)));
         assert_eq!((query.alter_flags, query.sql_mode), (Some(4), Some(8)));
+        assert!(!query.is_phase_without_effect());
+        for (status, expected) in [
+            (&[130, 2][..], true),
+            (&[130, 8, 1, 0, 0, 0, 0, 0, 0, 0], true),
+        ] {
+            let body = super::tests::body(status);
+            assert_eq!(parse(&body).unwrap().is_phase_without_effect(), expected);
+        }
     }
 
     #[test]

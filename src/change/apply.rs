@@ -6,36 +6,38 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::RowsKind;
 use super::assembler::{Assembler, Step};
-use super::ddl::{self, Statement};
 use super::groups::Outcome;
 use super::hold::{Held, Hold};
 use super::payload::{Opened, Pulled};
-use super::statement::{Judged, OnStatement, judge};
+use super::statement::OnStatement;
 use super::tables::{Kept, Missing, Target};
 use super::trouble::{AssembleError, Trouble};
-use super::{Ddl, RowsKind};
 use crate::binlog::{
-    Coordinates, EventKind, FormatDescription, Frame, Header, Query, RowsHeader, compressed, load,
+    Coordinates, EventKind, FormatDescription, Frame, Header, RowsHeader, compressed, load,
 };
 use crate::fault::{Fault, planted};
 use crate::row::TableName;
 
+/// Why there is no belief about a table of which nothing was heard.
+const UNSEEN: &str = "no statement of the binlog defined it, and the source does not prove its definition for that place";
+
 /// A closed group and how far its events were read.
 #[derive(Debug)]
 pub(super) struct Apply {
-    hold: Hold,
+    pub(super) hold: Hold,
     /// The events that were never spilled, aside until those that were have been read.
     tail: (VecDeque<Held>, Vec<Bytes>),
-    outcome: Outcome,
+    pub(super) outcome: Outcome,
     /// Behind the group's last event.
-    end: Coordinates,
+    pub(super) end: Coordinates,
     /// Events read so far, spilled ones included.
     done: u64,
     /// The next change's sequence in the group.
     pub(super) sequence: u64,
     /// Whether the group is one that the reader chose.
-    chosen: bool,
+    pub(super) chosen: bool,
     /// The group's index in the batch in the making; `None` until it has an item there.
     group: Option<u32>,
     /// The compressed transaction whose events are being read.
@@ -175,19 +177,11 @@ impl Assembler {
             match settled.map_err(placed)? {
                 Settled::Done if apply.payload.is_some() => {}
                 Settled::Done => apply.done += 1,
-                Settled::Missing(Missing::Definition(table))
-                    if self.refused.as_ref() != Some(&table) =>
-                {
-                    let believed = self.definitions.unchanged(&table).cloned().map(Box::new);
-                    let step = Step::NeedDefinition {
-                        table,
-                        at: apply.end.clone(),
-                        believed,
-                    };
+                Settled::Missing(missing) => {
+                    let step = self.ask(missing, at, &apply.end)?;
                     apply.again = Some((held, buffer));
                     return Ok(Some(self.pause(apply, step)));
                 }
-                Settled::Missing(missing) => return Err(missing.into_error(at)),
                 Settled::Engine(table) if self.engine_refused.as_ref() != Some(&table) => {
                     let at = apply.end.clone();
                     apply.again = Some((held, buffer));
@@ -231,6 +225,48 @@ impl Assembler {
         ))
     }
 
+    /// Asks for the definition that a table map lacks, once a group; what cannot be asked for is an error.
+    fn ask(
+        &mut self,
+        missing: Missing,
+        at: Coordinates,
+        end: &Coordinates,
+    ) -> Result<Step, AssembleError> {
+        let (table, disagreement) = match missing {
+            Missing::Definition(table) => (table, None),
+            Missing::Disagreement(table, disagreement) => (table, Some(disagreement)),
+            Missing::Error(trouble) => return Err(AssembleError::new(at, trouble)),
+        };
+        if self.refused.as_ref() == Some(&table) {
+            let trouble = match disagreement {
+                Some(disagreement) => Trouble::Disagreement {
+                    table,
+                    disagreement,
+                },
+                None => Trouble::NoDefinition {
+                    reason: self.definitions.doubt(&table).unwrap_or(UNSEEN).into(),
+                    connector: self.settings.origin.connector.clone(),
+                    end: end.clone(),
+                    table,
+                },
+            };
+            return Err(AssembleError::new(at, trouble));
+        }
+        if let Some(disagreement) = disagreement {
+            self.definitions
+                .distrust(&table, &disagreement.to_string(), end);
+        }
+        let believed = match self.definitions.proven_before(&table, end) {
+            Some(proven) => Some(proven),
+            None => self.definitions.unchanged(&table).cloned(),
+        };
+        Ok(Step::NeedDefinition {
+            table,
+            at: end.clone(),
+            believed: believed.map(Box::new),
+        })
+    }
+
     fn pause(&mut self, apply: Apply, step: Step) -> Step {
         self.apply = Some(apply);
         step
@@ -266,7 +302,7 @@ impl Assembler {
                 let format = self.framer.format();
                 match self
                     .tables
-                    .map(bytes, format, &self.definitions, &apply.end)
+                    .map(bytes, format, &mut self.definitions, &apply.end)
                 {
                     Ok(()) => self.builder.ledger.control += 1,
                     Err(missing) => return Ok(Settled::Missing(missing)),
@@ -384,80 +420,8 @@ impl Assembler {
         }
     }
 
-    fn settle_query(
-        &mut self,
-        apply: &mut Apply,
-        held: &Held,
-        bytes: &[u8],
-    ) -> Result<(), Trouble> {
-        let query = Query::parse(bytes, self.framer.format())?;
-        if query.control().is_some() {
-            self.builder.ledger.control += 1;
-            return Ok(());
-        }
-        let words = |text: &[u8]| {
-            text.iter()
-                .copied()
-                .take(60)
-                .collect::<Vec<u8>>()
-                .escape_ascii()
-                .to_string()
-        };
-        let text = std::str::from_utf8(query.statement).map_err(|_| Trouble::UnknownStatement {
-            words: words(query.statement),
-        })?;
-        let database = std::str::from_utf8(query.database)
-            .map_err(|_| Trouble::Name(words(query.database)))?;
-        let version = self.framer.format().server_version();
-        let flavour = self.settings.origin.flavour;
-        let context = ddl::Context::new(flavour, version, query.sql_mode.unwrap_or_default());
-        let statement = ddl::scan(text, database, context);
-        self.note_definitions(apply, held, &statement);
-        self.engines.note(&statement, text);
-        let own = self.is_own(held.frame.header.server_id);
-        if !apply.chosen {
-            self.builder.ledger.filtered += 1;
-            return Ok(());
-        }
-        // A table that can be rolled back may reach others by foreign keys.
-        let empties = apply.outcome == Outcome::Committed
-            && apply.hold.is_statement()
-            && ddl::empties_table(text, context);
-        match judge(&statement, self.tables.rules(), database, own, empties)? {
-            Judged::Filtered => self.builder.ledger.filtered += 1,
-            Judged::Skipped => self.builder.ledger.skipped += 1,
-            Judged::Publish { database, tables } => {
-                let ddl = Ddl {
-                    group: self.group_of(apply)?,
-                    sequence: apply.sequence,
-                    database,
-                    tables,
-                    statement: text.into(),
-                    timestamp: held.frame.header.timestamp,
-                    position: held.frame.start,
-                };
-                apply.sequence += 1;
-                self.builder.ledger.ddl += 1;
-                self.builder.ddl(ddl);
-            }
-        }
-        Ok(())
-    }
-
-    fn note_definitions(&mut self, apply: &Apply, held: &Held, statement: &Statement) {
-        let at = Coordinates::new(Arc::clone(&apply.end.file), held.frame.start);
-        for table in statement.redefined_tables() {
-            self.definitions.table_changed(table.clone(), at.clone());
-            self.tables.clear();
-        }
-        if let Some(database) = statement.dropped_database() {
-            self.definitions.database_changed(database.into(), at);
-            self.tables.clear();
-        }
-    }
-
     /// Whether the rows of an event are undone; `None` if that hangs on an engine that is not known.
-    fn is_undone(&self, apply: &Apply, ordinal: u64, kept: &Kept) -> Option<bool> {
+    fn is_undone(&mut self, apply: &Apply, ordinal: u64, kept: &Kept) -> Option<bool> {
         let in_doubt = apply.outcome == Outcome::RolledBack || apply.hold.is_undone(ordinal);
         if !in_doubt || planted(Fault::RolledBackGroupDelivered) {
             return Some(false);
@@ -467,7 +431,7 @@ impl Assembler {
         }
         self.definitions
             .serving(&kept.source, &apply.end)
-            .and_then(|definition| definition.table.transactional)
+            .and_then(|definition| definition.transactional)
             .or_else(|| self.engines.of(&kept.source))
     }
 
@@ -480,7 +444,7 @@ impl Assembler {
         Ok(group)
     }
 
-    fn is_own(&self, server_id: u32) -> bool {
+    pub(super) fn is_own(&self, server_id: u32) -> bool {
         server_id == self.settings.server_id && !self.tables.rules().same_server_id()
     }
 

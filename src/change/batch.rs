@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Checkpoint, Ledger};
+use super::{Checkpoint, Ledger, Revision, TableDefinition};
 use crate::binlog::{Coordinates, Gtid};
 use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
@@ -33,6 +33,8 @@ pub struct Batch {
     pub end: Option<Checkpoint>,
     /// What the events behind this batch were, for the connector's ledger.
     pub ledger: Ledger,
+    /// What became known of definitions up to the boundary, to be made durable before it is.
+    pub revisions: Vec<Revision>,
 }
 
 /// The source as every record names it.
@@ -125,10 +127,36 @@ pub struct Ddl {
     pub database: Box<str>,
     /// The tables that the statement names, as published; empty for statements on databases only.
     pub tables: Vec<TableName>,
+    /// What it made of each table that it redefined, as published.
+    pub changes: Vec<TableChange>,
     /// The statement, in UTF-8.
     pub statement: Box<str>,
     /// The event's time on the source, in seconds since 1970.
     pub timestamp: u32,
     /// Where the query event begins.
     pub position: u64,
+}
+
+/// What a DDL statement made of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableChange {
+    /// What was done.
+    pub kind: TableChangeKind,
+    /// The table, as published.
+    pub table: TableName,
+    /// Its name before, where it was renamed, as published.
+    pub previous: Option<TableName>,
+    /// How it is defined now; `None` where that was not followed, and for a dropped table.
+    pub definition: Option<Arc<TableDefinition>>,
+}
+
+/// What was done to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableChangeKind {
+    /// It is new.
+    Create,
+    /// It has another definition or name.
+    Alter,
+    /// It is gone.
+    Drop,
 }

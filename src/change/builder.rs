@@ -138,6 +138,7 @@ impl Builder {
             items: std::mem::take(&mut self.items),
             end,
             ledger: std::mem::take(&mut self.ledger),
+            revisions: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: the assembler asks for what it lacks ([`Step::NeedDefinition`]) instead of reaching for it.
 
+mod agreement;
 mod apply;
 mod assembler;
 mod batch;
@@ -13,21 +14,25 @@ pub mod ddl;
 mod definition;
 mod definitions;
 mod engines;
+mod executed;
 mod groups;
 mod hold;
 mod labels;
 mod ledger;
 mod payload;
-mod rows;
 mod revision;
+mod rows;
 pub mod schema;
 mod seen;
 mod statement;
 mod tables;
 mod trouble;
 
+pub use agreement::Disagreement;
 pub use assembler::{Assembler, Settings, Step, Until};
-pub use batch::{Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind};
+pub use batch::{
+    Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind, TableChange, TableChangeKind,
+};
 pub use checkpoint::Checkpoint;
 pub use choice::Choice;
 pub use definition::{

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ColumnDefinition;
+use super::agreement::disagreement;
 use super::definitions::Definitions;
-use super::trouble::{AssembleError, Trouble};
+use super::trouble::Trouble;
+use super::{ColumnDefinition, Disagreement};
 use crate::binlog::column_map::kind;
 use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
@@ -91,7 +92,7 @@ impl Tables {
         &mut self,
         body: &[u8],
         format: &FormatDescription,
-        definitions: &Definitions,
+        definitions: &mut Definitions,
         end: &Coordinates,
     ) -> Result<(), Missing> {
         let map = TableMap::parse(body, format, self.flavour)
@@ -139,6 +140,8 @@ impl Tables {
 pub(super) enum Missing {
     /// It carries no names, and no definition serves it.
     Definition(TableName),
+    /// It contradicts the definition that is believed.
+    Disagreement(TableName, Disagreement),
     /// It cannot be read at all.
     Error(Trouble),
 }
@@ -152,34 +155,36 @@ fn define(
     map: &TableMap<'_>,
     published: TableName,
     source: &TableName,
-    definitions: &Definitions,
+    definitions: &mut Definitions,
     end: &Coordinates,
     numbered: bool,
 ) -> Result<Table, Missing> {
     let columns = map
         .columns()
         .map_err(|error| Missing::Error(Trouble::from(error)))?;
-    let mut read = Vec::with_capacity(columns.len());
     let named = columns.iter().all(|column| column.name.is_some());
+    if named {
+        // The table map tells all; a belief that it contradicts must not live on.
+        if let Some(believed) = definitions.serving(source, end)
+            && let Some(disagreement) = disagreement(&columns, believed)
+        {
+            definitions.distrust(source, &disagreement.to_string(), end);
+        }
+    }
     let definition = if named {
         None
     } else {
-        definitions
-            .serving(source, end)
-            .map(|definition| &*definition.table)
+        definitions.serving(source, end).map(|known| &**known)
     };
     if !named && definition.is_none() && !numbered {
         return Err(Missing::Definition(source.clone()));
     }
     if let Some(definition) = definition
-        && definition.columns.len() != columns.len()
+        && let Some(disagreement) = disagreement(&columns, definition)
     {
-        return Err(Missing::Error(Trouble::Shape {
-            table: source.clone(),
-            believed: definition.columns.len(),
-            found: columns.len(),
-        }));
+        return Err(Missing::Disagreement(source.clone(), disagreement));
     }
+    let mut read = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
         let believed = definition.and_then(|definition| definition.columns.get(index));
         read.push(if numbered && definition.is_none() {
@@ -293,15 +298,4 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
         kind,
         nullable: map.nullable,
     })
-}
-
-impl Missing {
-    /// The error to stop with when the source had no definition to offer.
-    pub(super) fn into_error(self, at: Coordinates) -> AssembleError {
-        let trouble = match self {
-            Self::Definition(table) => Trouble::NoDefinition { table },
-            Self::Error(trouble) => trouble,
-        };
-        AssembleError::new(at, trouble)
-    }
 }

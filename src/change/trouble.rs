@@ -3,6 +3,7 @@
 use crate::binlog::{BinlogError, Coordinates, EventKind};
 use crate::row::{RowError, TableName};
 
+use super::Disagreement;
 use super::groups::GroupError;
 
 /// What stopped the assembler, and where. Never transient: the same bytes would stop it again.
@@ -64,26 +65,31 @@ pub enum Trouble {
     },
     /// A table map without names, and nothing to take them from.
     #[error(
-        "the names of {table}'s columns are not in the binlog, and its definition at that place is not known for certain; \
-         run `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the source and \
-         start from a position behind it"
+        "the names of {table}'s columns are not in the binlog, and its definition is not known for certain there: {reason}; \
+         tell it by `rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`, or run \
+         `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the source and start \
+         from a position behind it"
     )]
     NoDefinition {
         /// The table.
         table: TableName,
+        /// Why it is not known.
+        reason: Box<str>,
+        /// The connector.
+        connector: Box<str>,
+        /// Where the group ends that needs it.
+        end: Coordinates,
     },
-    /// The source's definition has another shape than the table map.
+    /// A definition that was proven for its place, and the table map says otherwise.
     #[error(
-        "{table} has {found} columns in the binlog and {believed} on the source; run `SET PERSIST \
-         binlog_row_metadata=FULL` on the source and start from a position behind it"
+        "the definition of {table} does not fit its table map: {disagreement}; run `SET PERSIST \
+         binlog_row_metadata=FULL` on the source and start from a position behind it, and report this"
     )]
-    Shape {
+    Disagreement {
         /// The table.
         table: TableName,
-        /// Columns by the source's definition.
-        believed: usize,
-        /// Columns by the table map.
-        found: usize,
+        /// What was believed, and what was found.
+        disagreement: Disagreement,
     },
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(

@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::PipelineError;
-use crate::change::{Batch, Checkpoint, Ledger};
+use crate::change::{Batch, Checkpoint, Ledger, Revision};
 use crate::encode::{Block as _, Encode, EncodeError};
 use crate::fault::{Fault, planted};
 use crate::metrics;
 use crate::row::Table;
 use crate::sink::{BlockOf, PlanOf, Sink};
-use crate::state::Folder;
+use crate::state::{Folder, Journal};
 
 /// Plans kept at most; beyond it they are made anew.
 const PLANS_MAX: usize = 65_536;
@@ -49,6 +49,7 @@ struct Encoded<S: Sink> {
     lane: Lane<S>,
     end: Option<Checkpoint>,
     ledger: Ledger,
+    revisions: Vec<Revision>,
     result: Result<(), EncodeError>,
 }
 
@@ -56,6 +57,9 @@ struct Encoded<S: Sink> {
 pub(super) struct Deliver<S: Sink> {
     sink: S,
     folder: Arc<Folder>,
+    journal: Journal,
+    /// Revisions that the journal has yet to hold before a boundary behind them is committed.
+    revisions: Vec<Revision>,
     metrics: Arc<metrics::Connector>,
     pool: Pool,
     interval: Duration,
@@ -72,7 +76,7 @@ pub(super) struct Deliver<S: Sink> {
 impl<S: Sink + 'static> Deliver<S> {
     pub(super) fn new(
         sink: S,
-        folder: Arc<Folder>,
+        (folder, journal): (Arc<Folder>, Journal),
         metrics: Arc<metrics::Connector>,
         pool: Pool,
         interval: Duration,
@@ -85,6 +89,8 @@ impl<S: Sink + 'static> Deliver<S> {
         Self {
             sink,
             folder,
+            journal,
+            revisions: Vec::new(),
             metrics,
             pool,
             interval,
@@ -156,6 +162,7 @@ impl<S: Sink + 'static> Deliver<S> {
                     lane,
                     end: batch.end,
                     ledger: batch.ledger,
+                    revisions: batch.revisions,
                     result,
                 }
             };
@@ -192,9 +199,11 @@ impl<S: Sink + 'static> Deliver<S> {
             mut lane,
             end,
             ledger,
+            revisions,
             result,
         } = encoded;
         result?;
+        self.revisions.extend(revisions);
         let (records, bytes) = (lane.block.record_count(), lane.block.byte_count());
         let wanted = self.sink.write(&mut lane.block).await?;
         self.metrics.written(records, bytes);
@@ -223,6 +232,9 @@ impl<S: Sink + 'static> Deliver<S> {
         if planted(Fault::CheckpointBeforeFlush) {
             self.folder.save(&upto)?;
         }
+        // Before any checkpoint behind them, the sink's own included.
+        self.journal.append(&self.revisions)?;
+        self.revisions.clear();
         self.sink.commit(&upto).await?;
         self.folder.save(&upto)?;
         self.metrics.committed(&upto);

@@ -7,6 +7,7 @@
 //! A failure ends the whole run; `supervise` starts it again from the checkpoint. Starting and recovering are the same
 //! path, and nothing below this module waits and tries again by itself.
 
+mod beliefs;
 mod connector;
 mod decode;
 mod deliver;

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::beliefs;
 use super::decode::Decode;
 use super::deliver::{Deliver, Pool};
 use super::{Connector, Mode, PipelineError};
@@ -16,7 +17,7 @@ use crate::filter::Rules;
 use crate::metrics;
 use crate::sink::Sink;
 use crate::source::{self, Budget, Chunk, Definitions, EventSource as _, Live};
-use crate::state::{Folder, Identity};
+use crate::state::{Folder, Identity, Journal};
 
 /// Chunks that wait between receiver and decoder.
 const CHUNKS_MAX: usize = 16;
@@ -43,6 +44,7 @@ struct Prepared {
     budget: Budget,
     assembler: Assembler,
     definitions: Definitions,
+    journal: Journal,
 }
 
 impl Context<'_> {
@@ -67,12 +69,14 @@ impl Context<'_> {
         let identity = self.identity()?;
         let checked = source::check(&self.connector.source, &identity).await?;
         let mut definitions = Definitions::new(self.connector.source.clone());
-        // Before the start is resolved, so that for `latest` they are older than every event.
-        let known = definitions.read_all().await?;
+        let found = beliefs::find(self.folder, from.as_ref(), &mut definitions).await?;
         let resolved = checked.resolve(from).await?;
         let start = resolved.checkpoint.clone();
         let tls = resolved.facts.tls.clone();
-        let settings = self.settings(&resolved, identity.server_id, &known.end)?;
+        let settings = self.settings(&resolved, identity.server_id, &found.end)?;
+        let lower_case = resolved.facts.lower_case_table_names;
+        let (journal, known) =
+            beliefs::settle(found, self.folder, &start, lower_case, &mut definitions).await?;
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
         self.folder.save(&start)?;
@@ -83,12 +87,13 @@ impl Context<'_> {
         self.metrics.streaming();
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
-        let assembler = Assembler::new(settings, start, change::Definitions::new(known.tables));
+        let assembler = Assembler::new(settings, start, known);
         Ok(Prepared {
             live,
             budget,
             assembler,
             definitions,
+            journal,
         })
     }
 
@@ -131,6 +136,7 @@ impl Context<'_> {
             budget,
             assembler,
             definitions,
+            journal,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
         let (batch_tx, batch_rx) = mpsc::channel(BATCHES_MAX);
@@ -158,7 +164,7 @@ impl Context<'_> {
         let interval = self.connector.checkpoint_interval;
         let deliver = Deliver::new(
             sink,
-            Arc::clone(self.folder),
+            (Arc::clone(self.folder), journal),
             Arc::clone(self.metrics),
             self.pool.clone(),
             interval,

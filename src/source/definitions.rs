@@ -133,6 +133,54 @@ impl Definitions {
         Ok(known)
     }
 
+    /// Where the source's binlog ends now.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn end(&mut self) -> Result<Coordinates, SourceError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => self.open().await?,
+        };
+        let end = end_of_binlog(&mut session).await?;
+        self.session = Some(session);
+        Ok(end)
+    }
+
+    /// Carries what was read over to `at`, where the stream begins, if that is not before the reading: what a DDL may have
+    /// changed since the reading began is dropped, the rest holds there.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn carry_over(
+        &mut self,
+        mut known: Known,
+        at: &Coordinates,
+    ) -> Result<Known, SourceError> {
+        let until = known.end.clone().max(at.clone());
+        if known.begin > *at || at.file.is_empty() {
+            return Ok(known);
+        }
+        if known.begin < until {
+            let stretch = known.begin.clone()..until;
+            self.history.cover(&self.options, stretch).await?;
+            let history = &self.history;
+            known
+                .tables
+                .retain(|table, _| history.is_unchanged_since(table, &known.begin));
+            known
+                .databases
+                .retain(|database, _| history.keeps_default_since(database, &known.begin));
+        }
+        for definition in known.tables.values_mut() {
+            definition.read_from = at.clone();
+            definition.read_to = at.clone();
+        }
+        known.begin = at.clone();
+        known.end = at.clone();
+        Ok(known)
+    }
+
     async fn open(&self) -> Result<Session, SourceError> {
         let mut session = Session::open(&self.options).await?;
         session.ask("SET NAMES utf8mb4").await?;
@@ -146,6 +194,10 @@ impl Definitions {
 pub struct Known {
     /// Every table that the account sees, those of the server itself left out.
     pub tables: HashMap<TableName, Definition>,
+    /// The default character set of every database that the account sees.
+    pub databases: HashMap<Box<str>, Box<str>>,
+    /// Where the source's binlog ended before anything was read.
+    pub begin: Coordinates,
     /// Where the source's binlog ended when all was read.
     pub end: Coordinates,
 }
@@ -172,11 +224,18 @@ async fn read(session: &mut Session, table: &TableName) -> Result<Option<Definit
 }
 
 async fn read_all(session: &mut Session) -> Result<Known, SourceError> {
-    read_where(
+    let begin = end_of_binlog(session).await?;
+    let databases = databases(session).await?;
+    let known = read_where(
         session,
         "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')",
     )
-    .await
+    .await?;
+    Ok(Known {
+        databases,
+        begin,
+        ..known
+    })
 }
 
 async fn read_where(session: &mut Session, condition: &str) -> Result<Known, SourceError> {
@@ -224,7 +283,25 @@ async fn read_where(session: &mut Session, condition: &str) -> Result<Known, Sou
     for definition in tables.values_mut() {
         definition.read_to = end.clone();
     }
-    Ok(Known { tables, end })
+    Ok(Known {
+        tables,
+        databases: HashMap::new(),
+        begin: read_from,
+        end,
+    })
+}
+
+/// The databases' default character sets.
+async fn databases(session: &mut Session) -> Result<HashMap<Box<str>, Box<str>>, SourceError> {
+    let answer = session
+        .ask(
+            "SELECT SCHEMA_NAME AS db, DEFAULT_CHARACTER_SET_NAME AS charset FROM information_schema.SCHEMATA",
+        )
+        .await?;
+    answer
+        .rows()
+        .map(|row| Ok((row.expect("db")?.into(), row.expect("charset")?.into())))
+        .collect()
 }
 
 async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError> {

@@ -17,7 +17,7 @@ use super::start_option::FIRST_POSITION;
 use super::{Options, SourceError};
 use crate::binlog::{Coordinates, EventKind, Framer, Query};
 use crate::change::EngineChange;
-use crate::change::ddl::{self, Effect, Statement};
+use crate::change::ddl::{self, Effect, Statement, StatementKind};
 use crate::mysql::Flavour;
 use crate::row::TableName;
 
@@ -34,6 +34,8 @@ pub(super) struct History {
 struct Changes {
     tables: HashMap<TableName, Coordinates>,
     databases: HashMap<Box<str>, Coordinates>,
+    /// Databases that were made, dropped, or given another default character set.
+    defaults: HashMap<Box<str>, Coordinates>,
     /// A statement that could not be followed may have changed any table.
     all: Option<Coordinates>,
     /// Of the changed tables, those that may have got another engine.
@@ -80,6 +82,15 @@ impl History {
     /// Whether no DDL at or behind `from` may have given the table another engine, as far as was read.
     pub(super) fn keeps_engine_since(&self, table: &TableName, from: &Coordinates) -> bool {
         self.is_since(&self.changes.engines, table, from)
+    }
+
+    /// Whether no statement at or behind `from` may have given the database another default, as far as was read.
+    pub(super) fn keeps_default_since(&self, database: &str, from: &Coordinates) -> bool {
+        let last = [
+            self.changes.defaults.get(&*database.to_lowercase()),
+            self.changes.all.as_ref(),
+        ];
+        last.into_iter().flatten().all(|at| at < from)
     }
 
     fn is_since(
@@ -181,6 +192,16 @@ impl Changes {
         }
         if statement.effect() == Effect::Unknown {
             self.all = Some(at.clone());
+        }
+        let defines_database = matches!(
+            statement.kind,
+            StatementKind::CreateDatabase
+                | StatementKind::AlterDatabase
+                | StatementKind::DropDatabase
+        );
+        if let Some(object) = statement.objects.first().filter(|_| defines_database) {
+            let database = object.name.database.to_lowercase().into();
+            self.defaults.insert(database, at.clone());
         }
         for table in statement.redefined_tables() {
             self.tables.insert(folded(table), at.clone());

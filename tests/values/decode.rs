@@ -177,6 +177,7 @@ impl Decoder<'_> {
             items: vec![Item::Rows(rows)],
             end: None,
             ledger: Ledger::default(),
+            revisions: Vec::new(),
         }
     }
 }

@@ -175,10 +175,10 @@ impl Assembler {
 
     /// Takes the answer to [`Step::NeedDefinition`]; `None` if the source has no such table.
     pub fn define(&mut self, table: TableName, definition: Option<Definition>) {
-        self.refused = Some(table.clone());
         if let Some(definition) = definition {
-            self.definitions.offer(table, definition);
+            self.definitions.offer(&table, definition);
         }
+        self.refused = Some(table);
     }
 
     /// Takes the answer to [`Step::NeedEngine`]; `None` if it cannot be told for that place.
@@ -317,7 +317,9 @@ impl Assembler {
     }
 
     fn leave(&mut self) -> Batch {
-        self.builder.take(Some(self.checkpoint.clone()))
+        let mut batch = self.builder.take(Some(self.checkpoint.clone()));
+        batch.revisions = self.definitions.take_revisions();
+        batch
     }
 
     fn take(
@@ -354,6 +356,7 @@ impl Assembler {
             }
             Place::Opens | Place::Alone if self.is_late(&frame) => self.passed = true,
             Place::Opens | Place::Alone => {
+                self.note_gap(&at);
                 let mut hold = Hold::new(seen.group(at, &frame), seen.is_transactional());
                 hold.push(buffer, range, frame);
                 self.hold = Some(hold);
@@ -371,6 +374,16 @@ impl Assembler {
             }
         }
         Ok(None)
+    }
+
+    /// Where the source left groups out, statements among them were not followed.
+    fn note_gap(&mut self, at: &Coordinates) {
+        let reached = &self.checkpoint.coordinates;
+        if self.settings.skips_groups && !reached.file.is_empty() && at != reached {
+            let reason = "groups before it were left out of the stream";
+            self.definitions.distrust_all(reason, at);
+            self.tables.clear();
+        }
     }
 
     fn hold_event(&mut self, buffer: &Bytes, range: Range<u32>, frame: Frame, seen: &Seen<'_>) {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::super::{
-    Batch, Definition, Definitions, Item, Ledger, Origin, TableDefinition, Trouble,
+    Batch, ColumnDefinition, Definition, Definitions, Item, Ledger, Origin, TableDefinition,
+    Trouble,
 };
 use super::writer::Writer;
 use super::*;
@@ -49,6 +50,11 @@ fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> As
     let definitions = engines.iter().map(|(table, transactional)| {
         let at = Coordinates::new("b.000001", 4);
         let table_definition = TableDefinition {
+            columns: vec![ColumnDefinition {
+                name: "id".into(),
+                column_type: "int".into(),
+                ..ColumnDefinition::default()
+            }],
             transactional: Some(*transactional),
             ..TableDefinition::default()
         };

@@ -5,6 +5,7 @@
 use super::super::EncodeError;
 use super::plan::Plan;
 use super::rows::{Change, Event, Image, group};
+use super::table_changes;
 use super::value::{Scratch, write_integer, write_value};
 use crate::change::{Batch, Ddl, Group};
 use crate::mysql::Flavour;
@@ -220,7 +221,7 @@ impl Writer {
         }
         out.extend_from_slice(b"},\"databaseName\":");
         write_string(&ddl.database, out);
-        out.extend_from_slice(b",\"ddl\":");
+        out.extend_from_slice(b",\"schemaName\":null,\"ddl\":");
         write_string(&ddl.statement, out);
         out.extend_from_slice(b",\"tables\":[");
         for (index, table) in ddl.tables.iter().enumerate() {
@@ -230,7 +231,8 @@ impl Writer {
             write_string(&table.table, out);
             out.push(b'}');
         }
-        out.push(b']');
+        out.extend_from_slice(b"],\"tableChanges\":");
+        table_changes::write(&ddl.changes, out);
         out.extend_from_slice(&self.received);
         Ok(())
     }

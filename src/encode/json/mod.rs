@@ -11,6 +11,7 @@ mod records;
 mod rows;
 #[cfg(test)]
 mod sample;
+mod table_changes;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -117,5 +117,6 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[Image<'_>]) ->
         items: vec![Item::Rows(rows)],
         end: None,
         ledger: Ledger::default(),
+        revisions: Vec::new(),
     }
 }

@@ -1,0 +1,201 @@
+//! A statement that the source executed, met in a group: what it does to definitions, and whether it goes on.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::apply::Apply;
+use super::assembler::Assembler;
+use super::ddl::{self, Class, Role, Statement, StatementKind};
+use super::definitions::Followed;
+use super::groups::Outcome;
+use super::hold::Held;
+use super::schema::{Change, Facts};
+use super::statement::{Judged, judge};
+use super::trouble::Trouble;
+use super::{Ddl, TableChange, TableChangeKind, TableDefinition};
+use crate::binlog::{Coordinates, Query};
+use crate::filter::Rules;
+use crate::row::{Charset, TableName, name_of_collation};
+
+/// Characters of a statement that an error shows.
+const SHOWN_BYTES_MAX: usize = 60;
+
+impl Assembler {
+    pub(super) fn settle_query(
+        &mut self,
+        apply: &mut Apply,
+        held: &Held,
+        bytes: &[u8],
+    ) -> Result<(), Trouble> {
+        let query = Query::parse(bytes, self.framer.format())?;
+        if query.control().is_some() || query.is_phase_without_effect() {
+            self.builder.ledger.control += 1;
+            return Ok(());
+        }
+        let text = text_of(&query)?;
+        let database = std::str::from_utf8(query.database)
+            .map_err(|_| Trouble::Name(shown(query.database)))?;
+        let version = self.framer.format().server_version();
+        let flavour = self.settings.origin.flavour;
+        let context = ddl::Context::new(flavour, version, query.sql_mode.unwrap_or_default());
+        let statement = ddl::scan(&text, database, context);
+        let changes = self.follow(apply, held, &statement, &text, &query, context);
+        self.engines.note(&statement, &text);
+        if !apply.chosen {
+            self.builder.ledger.filtered += 1;
+            return Ok(());
+        }
+        let own = self.is_own(held.frame.header.server_id);
+        // A table that can be rolled back may reach others by foreign keys.
+        let empties = apply.outcome == Outcome::Committed
+            && apply.hold.is_statement()
+            && ddl::empties_table(&text, context);
+        match judge(&statement, self.tables.rules(), database, own, empties)? {
+            Judged::Filtered => self.builder.ledger.filtered += 1,
+            Judged::Skipped => self.builder.ledger.skipped += 1,
+            Judged::Publish { database, tables } => {
+                let ddl = Ddl {
+                    group: self.group_of(apply)?,
+                    sequence: apply.sequence,
+                    database,
+                    tables,
+                    changes: published(&statement, &changes, self.tables.rules()),
+                    statement: text.into(),
+                    timestamp: held.frame.header.timestamp,
+                    position: held.frame.start,
+                };
+                apply.sequence += 1;
+                self.builder.ledger.ddl += 1;
+                self.builder.ddl(ddl);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the statement into the beliefs, whatever the filters say of it.
+    fn follow(
+        &mut self,
+        apply: &Apply,
+        held: &Held,
+        statement: &Statement,
+        text: &str,
+        query: &Query<'_>,
+        context: ddl::Context,
+    ) -> Vec<Change> {
+        let changes = self.definitions.follow(&Followed {
+            statement,
+            text,
+            // A session may have another default engine than the server, and the binlog does not tell.
+            facts: Facts::of(query, context),
+            error_code: query.error_code,
+            at: Coordinates::new(Arc::clone(&apply.end.file), held.frame.start),
+            end: &apply.end,
+            gtid: apply
+                .hold
+                .group
+                .gtid
+                .as_ref()
+                .map(|gtid| gtid.to_string().into()),
+        });
+        let redefines =
+            statement.redefined_tables().next().is_some() || statement.dropped_database().is_some();
+        if redefines || !changes.is_empty() {
+            self.tables.clear();
+        }
+        changes
+    }
+}
+
+/// The statement in UTF-8, from the session's character set.
+fn text_of<'a>(query: &Query<'a>) -> Result<Cow<'a, str>, Trouble> {
+    let unknown = || Trouble::UnknownStatement {
+        words: shown(query.statement),
+    };
+    let charset = query
+        .client_collation
+        .filter(|_| !query.statement.is_ascii())
+        .and_then(|collation| Charset::from_name(name_of_collation(u32::from(collation))?));
+    match charset {
+        None | Some(Charset::Utf8 | Charset::Ascii) => std::str::from_utf8(query.statement)
+            .map(Cow::Borrowed)
+            .map_err(|_| unknown()),
+        Some(charset) => {
+            let mut scratch = String::new();
+            let text = charset
+                .decode(query.statement, &mut scratch)
+                .map_err(|_| unknown())?;
+            Ok(Cow::Owned(text.to_owned()))
+        }
+    }
+}
+
+fn shown(text: &[u8]) -> String {
+    let end = text.len().min(SHOWN_BYTES_MAX);
+    text.get(..end)
+        .unwrap_or_default()
+        .escape_ascii()
+        .to_string()
+}
+
+/// What the statement made of each table that the filters keep, as published.
+fn published(statement: &Statement, changes: &[Change], rules: &Rules) -> Vec<TableChange> {
+    let origins = origins(statement);
+    let creates = matches!(statement.kind, StatementKind::CreateTable { .. });
+    let made = |table: &TableName, definition: Option<&Arc<TableDefinition>>| TableChange {
+        kind: match creates {
+            true => TableChangeKind::Create,
+            false => TableChangeKind::Alter,
+        },
+        table: table.clone(),
+        previous: origins.get(table).cloned(),
+        definition: definition.cloned(),
+    };
+    let is_moved = |table: &TableName| origins.values().any(|origin| origin == table);
+    let changes = changes.iter().filter_map(|change| match change {
+        Change::Defined { table, definition } => Some(made(table, Some(definition))),
+        Change::Stale { table, .. } if is_moved(table) => None,
+        Change::Stale { table, .. } => Some(made(table, None)),
+        Change::Gone { table } if is_moved(table) => None,
+        Change::Gone { table } => Some(TableChange {
+            kind: TableChangeKind::Drop,
+            table: table.clone(),
+            previous: None,
+            definition: None,
+        }),
+        Change::AllStale { .. } | Change::Database { .. } | Change::DatabaseGone { .. } => None,
+    });
+    let renamed = |table: &TableName| rules.table(&table.database, &table.table).published;
+    changes
+        .filter(|change| {
+            let TableName { database, table } = &change.table;
+            rules.table(database, table).keep
+        })
+        .map(|change| TableChange {
+            table: renamed(&change.table),
+            previous: change.previous.as_ref().map(renamed),
+            ..change
+        })
+        .collect()
+}
+
+/// The name that each renamed table had before the statement, by the name that it has behind it.
+fn origins(statement: &Statement) -> HashMap<TableName, TableName> {
+    let tables = statement
+        .objects
+        .iter()
+        .filter(|object| object.class == Class::Table);
+    let mut origins: HashMap<TableName, TableName> = HashMap::new();
+    let mut old = None;
+    for object in tables {
+        match (object.role, old.take()) {
+            (Role::RenamedTo, Some(old)) => {
+                let origin = origins.remove(old).unwrap_or_else(|| old.clone());
+                origins.insert(object.name.clone(), origin);
+            }
+            (Role::Target, _) => old = Some(&object.name),
+            (Role::RenamedTo | Role::Like | Role::TriggerOn, _) => {}
+        }
+    }
+    origins
+}

@@ -1,0 +1,223 @@
+//! What a DDL statement made of tables, as a member of its message: `tableChanges` in the shape of Debezium's schema
+//! change events.
+//!
+//! What rowtap does not follow of a column (defaults, comments, AUTO_INCREMENT) is left out, not made up.
+
+use serde::Serialize;
+
+use crate::change::{ColumnDefinition, TableChange, TableChangeKind, TableDefinition};
+use crate::row::TableName;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Change {
+    r#type: &'static str,
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_id: Option<String>,
+    table: Option<Table>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Table {
+    default_charset_name: Option<Box<str>>,
+    primary_key_column_names: Vec<Box<str>>,
+    columns: Vec<Column>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Column {
+    name: Box<str>,
+    jdbc_type: i32,
+    native_type: Option<i32>,
+    type_name: String,
+    type_expression: String,
+    charset_name: Option<Box<str>>,
+    length: Option<u32>,
+    scale: Option<u32>,
+    position: usize,
+    optional: bool,
+    generated: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    enum_values: Vec<Box<str>>,
+}
+
+/// Appends the changes as an array.
+pub(super) fn write(changes: &[TableChange], out: &mut Vec<u8>) {
+    let changes: Vec<Change> = changes.iter().map(Change::of).collect();
+    serde_json::to_writer(out, &changes).expect("the changes have string keys only");
+}
+
+impl Change {
+    fn of(change: &TableChange) -> Self {
+        Self {
+            r#type: match change.kind {
+                TableChangeKind::Create => "CREATE",
+                TableChangeKind::Alter => "ALTER",
+                TableChangeKind::Drop => "DROP",
+            },
+            id: id(&change.table),
+            previous_id: change.previous.as_ref().map(id),
+            table: change.definition.as_deref().map(Table::of),
+        }
+    }
+}
+
+impl Table {
+    fn of(definition: &TableDefinition) -> Self {
+        let name = |index: &usize| Some(definition.columns.get(*index)?.name.clone());
+        let columns = definition.columns.iter().enumerate();
+        Self {
+            default_charset_name: definition.charset.clone(),
+            primary_key_column_names: definition.key.iter().filter_map(name).collect(),
+            columns: columns
+                .map(|(index, column)| Column::of(index + 1, column))
+                .collect(),
+        }
+    }
+}
+
+impl Column {
+    fn of(position: usize, column: &ColumnDefinition) -> Self {
+        let data_type = column.data_type();
+        let is_listed = matches!(data_type, "enum" | "set");
+        let type_expression = if column.unsigned() {
+            format!("{} UNSIGNED", data_type.to_uppercase())
+        } else {
+            data_type.to_uppercase()
+        };
+        let mut sizes = column
+            .column_type
+            .split_once('(')
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .filter(|_| !is_listed)
+            .map_or("", |(sizes, _)| sizes)
+            .split(',')
+            .map_while(|size| size.trim().parse().ok());
+        Self {
+            name: column.name.clone(),
+            jdbc_type: jdbc_type(data_type),
+            native_type: None,
+            type_name: type_expression.clone(),
+            type_expression,
+            charset_name: column.charset.clone(),
+            length: if is_listed { Some(1) } else { sizes.next() },
+            scale: sizes.next(),
+            position,
+            optional: column.nullable,
+            generated: column.generated.is_some(),
+            enum_values: column.labels(),
+        }
+    }
+}
+
+fn id(table: &TableName) -> String {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    format!("{}.{}", quoted(&table.database), quoted(&table.table))
+}
+
+/// The constant of `java.sql.Types` for a data type; OTHER where there is none.
+fn jdbc_type(data_type: &str) -> i32 {
+    match data_type {
+        "bit" => -7,
+        "bigint" => -5,
+        "varbinary" => -3,
+        "binary" => -2,
+        "char" | "enum" | "set" => 1,
+        "decimal" => 3,
+        "mediumint" | "int" | "year" => 4,
+        "tinyint" | "smallint" => 5,
+        "float" => 6,
+        "double" => 8,
+        "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => 12,
+        "date" => 91,
+        "time" => 92,
+        "datetime" => 93,
+        "tinyblob" | "blob" | "mediumblob" | "longblob" => 2004,
+        "timestamp" => 2014,
+        _other => 1111,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn column(name: &str, column_type: &str) -> ColumnDefinition {
+        ColumnDefinition {
+            name: name.into(),
+            column_type: column_type.into(),
+            ..ColumnDefinition::default()
+        }
+    }
+
+    #[test]
+    fn a_change_tells_the_tables_columns_key_and_old_name() {
+        let definition = TableDefinition {
+            columns: vec![
+                column("id", "bigint(20) unsigned"),
+                column("price", "decimal(10,2)"),
+                ColumnDefinition {
+                    nullable: true,
+                    charset: Some("latin1".into()),
+                    ..column("size", "enum('s','it''s(1)')")
+                },
+            ],
+            key: vec![0],
+            charset: Some("utf8mb4".into()),
+            ..TableDefinition::default()
+        };
+        let changes = [
+            TableChange {
+                kind: TableChangeKind::Alter,
+                table: TableName::new("d", "new\"er"),
+                previous: Some(TableName::new("d", "old")),
+                definition: Some(Arc::new(definition)),
+            },
+            TableChange {
+                kind: TableChangeKind::Drop,
+                table: TableName::new("d", "gone"),
+                previous: None,
+                definition: None,
+            },
+        ];
+        let mut out = Vec::new();
+        write(&changes, &mut out);
+        let found: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(
+            found,
+            json!([
+                {
+                    "type": "ALTER", "id": "\"d\".\"new\"\"er\"", "previousId": "\"d\".\"old\"",
+                    "table": {
+                        "defaultCharsetName": "utf8mb4", "primaryKeyColumnNames": ["id"],
+                        "columns": [
+                            {
+                                "name": "id", "jdbcType": -5, "nativeType": null, "typeName": "BIGINT UNSIGNED",
+                                "typeExpression": "BIGINT UNSIGNED", "charsetName": null, "length": 20, "scale": null,
+                                "position": 1, "optional": false, "generated": false,
+                            },
+                            {
+                                "name": "price", "jdbcType": 3, "nativeType": null, "typeName": "DECIMAL",
+                                "typeExpression": "DECIMAL", "charsetName": null, "length": 10, "scale": 2,
+                                "position": 2, "optional": false, "generated": false,
+                            },
+                            {
+                                "name": "size", "jdbcType": 1, "nativeType": null, "typeName": "ENUM",
+                                "typeExpression": "ENUM", "charsetName": "latin1", "length": 1, "scale": null,
+                                "position": 3, "optional": true, "generated": false, "enumValues": ["s", "it's(1)"],
+                            },
+                        ],
+                    },
+                },
+                { "type": "DROP", "id": "\"d\".\"gone\"", "table": null },
+            ])
+        );
+    }
+}
