@@ -226,6 +226,15 @@ pub enum Effect {
 }
 
 impl Context {
+    /// Makes a context of the newest server of a family, with the sql_mode that it has by default.
+    pub fn newest(flavour: Flavour) -> Self {
+        Self {
+            flavour,
+            version: 999_999,
+            sql_mode: 0,
+        }
+    }
+
     /// Makes a context of a server's version as it calls itself: `9.7.4`, `10.11.19-MariaDB-log`,
     /// `5.5.5-10.11.19-MariaDB`. What is no number counts as 0.
     pub fn new(flavour: Flavour, server_version: &str, sql_mode: u64) -> Self {

@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod decode;
+mod definitions;
 mod exit;
 mod log;
 mod run;
@@ -42,6 +43,8 @@ enum Command {
     Decode(Box<decode::Options>),
     /// Shows how far connectors are, under the field names of SHOW REPLICA STATUS.
     Status(status::Options),
+    /// Shows how tables are defined at a place of the binlog, as the connector knows them.
+    Definitions(definitions::Options),
 }
 
 /// Runs the command that the process was started with.
@@ -58,6 +61,7 @@ pub fn main() -> Exit {
         Command::Run(options) => run::run(&options, log),
         Command::Decode(options) => decode::run(&options, log),
         Command::Status(options) => status::run(&options, log),
+        Command::Definitions(options) => definitions::run(&options, log),
     }
 }
 

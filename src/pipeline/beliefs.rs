@@ -36,7 +36,10 @@ pub(super) async fn find(
                 Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
             }
         }
-        None => None,
+        None => {
+            Journal::forget_told(folder)?;
+            None
+        }
     };
     let read = match journal {
         Some(_) => None,

@@ -15,7 +15,7 @@ use super::dump::{self, Begin, Reader};
 use super::session::Session;
 use super::start_option::FIRST_POSITION;
 use super::{Options, SourceError};
-use crate::binlog::{Coordinates, EventKind, Framer, Query};
+use crate::binlog::{Coordinates, EventKind, Framer, Query, compressed};
 use crate::change::EngineChange;
 use crate::change::ddl::{self, Effect, Statement, StatementKind};
 use crate::mysql::Flavour;
@@ -162,11 +162,23 @@ impl Changes {
         };
         let frame = framer.frame(event).map_err(unreadable)?;
         let at = Coordinates::new(Arc::clone(&before.file), frame.start);
-        if frame.header.kind == EventKind::Query && at >= stretch.start && at < stretch.end {
+        if at >= stretch.start && at < stretch.end {
             let body = event.get(frame.body.clone()).unwrap_or_default();
-            let query = Query::parse(body, framer.format()).map_err(unreadable)?;
-            if query.control().is_none() {
-                self.query(&query, framer.format().server_version(), flavour, &at);
+            let unpacked;
+            let body = match frame.header.kind {
+                EventKind::Query => Some(body),
+                EventKind::QueryCompressed => {
+                    unpacked = compressed::plain_body(frame.header.kind, body, framer.format())
+                        .map_err(unreadable)?;
+                    Some(&*unpacked)
+                }
+                _other => None,
+            };
+            if let Some(body) = body {
+                let query = Query::parse(body, framer.format()).map_err(unreadable)?;
+                if query.control().is_none() {
+                    self.query(&query, framer.format().server_version(), flavour, &at);
+                }
             }
         }
         Ok(!frame.artificial && *framer.next() >= stretch.end)

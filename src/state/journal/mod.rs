@@ -11,6 +11,7 @@ mod line;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -55,7 +56,8 @@ pub struct Opened {
     pub journal: Journal,
     /// What was known there.
     pub schemas: Schemas,
-    /// What was read from the source for places behind it; the stream may need it again when it gets there.
+    /// What was read from the source, or told by a person, for places behind it; the stream may need it when it gets
+    /// there.
     pub ahead: Vec<Revision>,
 }
 
@@ -188,6 +190,33 @@ impl Journal {
         Ok(None)
     }
 
+    /// Where the journal begins; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn oldest(state_dir: &Path, connector: &str) -> Result<Option<Coordinates>, StateError> {
+        let folder = state_dir.join(connector);
+        let oldest = numbers(&folder)?.first().copied();
+        let header = oldest.map(|number| segment::header(&path_of(&folder, number)));
+        Ok(header.transpose()?.map(|header| header.at))
+    }
+
+    /// Keeps a definition that a person told, for a group that the stream has yet to reach.
+    ///
+    /// # Errors
+    /// `StateError::Journal` where those told before are damaged, `StateError::Io`.
+    pub fn tell(folder: &Folder, revision: &Revision) -> Result<(), StateError> {
+        told::add(folder.path(), revision)
+    }
+
+    /// Forgets what was told: the stream begins elsewhere.
+    ///
+    /// # Errors
+    /// `StateError::Io` where it cannot be removed.
+    pub fn forget_told(folder: &Folder) -> Result<(), StateError> {
+        told::remove(folder.path())
+    }
+
     fn resume(
         folder: &Path,
         segments: VecDeque<u64>,
@@ -233,10 +262,11 @@ impl Journal {
             growth_bytes_min: GROWTH_BYTES_MIN,
             scratch: Vec::new(),
         };
-        let ahead = ahead
+        let mut ahead: Vec<Revision> = ahead
             .into_iter()
             .filter(|revision| revision.statement.is_none())
             .collect();
+        ahead.extend(told::read(folder)?);
         Ok(Opened {
             journal,
             schemas,

@@ -51,7 +51,7 @@ fn change(kind: u8, table: u8, shape: u8) -> Change {
         },
         2 => Change::Database {
             database: format!("d{shape}").into(),
-            charset: (shape % 2 == 0).then(|| "latin1".into()),
+            charset: shape.is_multiple_of(2).then(|| "latin1".into()),
         },
         _ => defined(table, shape),
     }
@@ -290,4 +290,30 @@ fn what_was_read_behind_the_checkpoint_is_handed_back() {
     let state = opened.schemas.get(&TableName::new("d", "t1")).unwrap();
     assert!(matches!(state, State::Known(definition) if definition.columns.len() == 1));
     assert!(Journal::peek(dir.path(), "none", None).unwrap().is_none());
+}
+
+#[test]
+fn what_a_person_told_is_handed_back_until_it_is_forgotten() {
+    let (_dir, folder, journal) = begin(1 << 20);
+    drop(journal);
+    let told: Vec<Revision> = [20, 30]
+        .map(|position| revision(position, None, vec![defined(1, 1)]))
+        .into();
+    for revision in &told {
+        Journal::tell(&folder, revision).unwrap();
+    }
+    let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
+    assert_eq!(opened.ahead, told);
+    let path = folder.path().join("told-definitions.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 1]).unwrap();
+    let error = Journal::open(&folder, &checkpoint(10)).unwrap_err();
+    assert!(
+        error.to_string().contains("told-definitions.jsonl line 2"),
+        "{error}"
+    );
+    Journal::forget_told(&folder).unwrap();
+    Journal::forget_told(&folder).unwrap();
+    let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
+    assert_eq!(opened.ahead, []);
 }

@@ -1,0 +1,337 @@
+//! `rowtap definitions`: how tables are defined at a place of the source's binlog, as the connector's journal has it; and
+//! the way to tell it a definition that it cannot find out.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Exit, LogFormat, variables};
+use crate::binlog::Coordinates;
+use crate::change::ddl::{self, Context};
+use crate::change::schema::{Change, Facts, Schemas, State};
+use crate::change::{Revision, TableDefinition};
+use crate::config;
+use crate::pipeline::Connector;
+use crate::row::TableName;
+use crate::state::{Folder, Journal, StateError};
+
+/// What to show, or to tell.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The connector's file.
+    #[arg(value_name = "CONNECTOR.toml")]
+    path: PathBuf,
+    /// Shows the definitions as they were there; without it, as they are where the journal ends.
+    #[arg(long, value_name = "FILE:POSITION", value_parser = coordinates)]
+    at: Option<Coordinates>,
+    /// Shows this table only.
+    #[arg(long, value_name = "DATABASE.TABLE", value_parser = table_name)]
+    table: Option<TableName>,
+    /// Prints JSON.
+    #[arg(long, conflicts_with = "define")]
+    json: bool,
+    /// Tells the definition that the table has in the group that ends at --at, where rowtap stopped for want of it: the
+    /// statement as SHOW CREATE TABLE printed it then. The connector must be stopped.
+    #[arg(
+        long,
+        value_name = "CREATE TABLE …",
+        requires = "at",
+        requires = "table"
+    )]
+    define: Option<String>,
+}
+
+/// Why definitions cannot be shown or told.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("state folder")]
+    State(#[from] StateError),
+    #[error(
+        "the connector {connector} has no journal of definitions in {}, run it first",
+        state_dir.display()
+    )]
+    NoJournal {
+        connector: String,
+        state_dir: PathBuf,
+    },
+    #[error(
+        "the journal of definitions of {connector} does not reach back to {at}, take a place behind {oldest}"
+    )]
+    TooOld {
+        connector: String,
+        at: Coordinates,
+        oldest: Coordinates,
+    },
+    #[error("nothing is known of {table} there, give a table that the source had at that place")]
+    NoTable { table: TableName },
+    #[error(
+        "the statement does not define {table}: {reason}, give the whole CREATE TABLE as SHOW CREATE TABLE prints it"
+    )]
+    NotDefined { table: TableName, reason: String },
+    #[error("standard output")]
+    Output(#[from] io::Error),
+}
+
+impl Refusal {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::State(error) => Exit::of(error.exit_code()),
+            Self::NoJournal { .. } | Self::TooOld { .. } | Self::NoTable { .. } => Exit::Data,
+            Self::NotDefined { .. } => Exit::Usage,
+            // Whoever reads has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+            Self::Output(_) => Exit::CannotWrite,
+        }
+    }
+}
+
+/// Prints the definitions, or takes one.
+pub fn run(options: &Options, log: LogFormat) -> Exit {
+    let connectors = match config::load(std::slice::from_ref(&options.path), &variables()) {
+        Ok(connectors) => connectors,
+        Err(error) => {
+            log.fail(None, &error);
+            return Exit::Configuration;
+        }
+    };
+    for connector in &connectors {
+        let done = match (&options.define, &options.table, &options.at) {
+            (Some(statement), Some(table), Some(at)) => tell(connector, statement, table, at),
+            (_, _, _) => show(connector, options),
+        };
+        if let Err(refusal) = done {
+            let exit = refusal.exit();
+            if exit != Exit::Done {
+                log.fail(Some(&connector.name), &refusal);
+            }
+            return exit;
+        }
+    }
+    Exit::Done
+}
+
+/// A page of definitions, as `--json` prints it.
+#[derive(Serialize)]
+struct Page<'a> {
+    connector: &'a str,
+    /// Behind the statement or reading that came last.
+    since: &'a Coordinates,
+    databases: Vec<Database<'a>>,
+    tables: Vec<Table<'a>>,
+}
+
+#[derive(Serialize)]
+struct Database<'a> {
+    database: &'a str,
+    charset: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Table<'a> {
+    #[serde(flatten)]
+    name: &'a TableName,
+    #[serde(flatten)]
+    known: Known<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Known<'a> {
+    Definition(&'a TableDefinition),
+    /// Why it is not known.
+    Stale(&'a str),
+}
+
+fn show(connector: &Connector, options: &Options) -> Result<(), Refusal> {
+    let (state_dir, name) = (&connector.state_dir, &connector.name);
+    let Some(past) = Journal::peek(state_dir, name, options.at.as_ref())? else {
+        return Err(match (Journal::oldest(state_dir, name)?, &options.at) {
+            (Some(oldest), Some(at)) => Refusal::TooOld {
+                connector: name.clone(),
+                at: at.clone(),
+                oldest,
+            },
+            (_, _) => Refusal::NoJournal {
+                connector: name.clone(),
+                state_dir: state_dir.clone(),
+            },
+        });
+    };
+    let changes = past.schemas.changes();
+    let wanted = |table: &TableName| options.table.as_ref().is_none_or(|wanted| wanted == table);
+    let databases = changes.iter().filter_map(|change| match change {
+        Change::Database { database, charset } if options.table.is_none() => Some(Database {
+            database,
+            charset: charset.as_deref(),
+        }),
+        _other => None,
+    });
+    let tables = changes.iter().filter_map(|change| match change {
+        Change::Defined { table, definition } if wanted(table) => Some(Table {
+            name: table,
+            known: Known::Definition(definition),
+        }),
+        Change::Stale { table, reason } if wanted(table) => Some(Table {
+            name: table,
+            known: Known::Stale(reason),
+        }),
+        _other => None,
+    });
+    let page = Page {
+        connector: name,
+        since: &past.since,
+        databases: databases.collect(),
+        tables: tables.collect(),
+    };
+    if let (Some(table), true) = (&options.table, page.tables.is_empty()) {
+        return Err(Refusal::NoTable {
+            table: table.clone(),
+        });
+    }
+    let mut out = io::stdout().lock();
+    if options.json {
+        serde_json::to_writer_pretty(&mut out, &page).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        print(&page, &mut out, io::stdout().is_terminal())?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+fn print(page: &Page<'_>, out: &mut impl io::Write, bold: bool) -> io::Result<()> {
+    let (on, off) = if bold {
+        ("\x1b[1m", "\x1b[0m")
+    } else {
+        ("", "")
+    };
+    writeln!(out, "{} since {}", page.connector, page.since)?;
+    for table in &page.tables {
+        let name = table.name;
+        match &table.known {
+            Known::Stale(reason) => writeln!(out, "\n{on}{name}{off}  not known: {reason}")?,
+            Known::Definition(definition) => {
+                let engine = definition.engine.as_deref().unwrap_or("engine not known");
+                let charset = definition.charset.as_deref().unwrap_or("charset not known");
+                writeln!(out, "\n{on}{name}{off}  {engine}, {charset}")?;
+                print_columns(definition, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn print_columns(definition: &TableDefinition, out: &mut impl io::Write) -> io::Result<()> {
+    let columns = &definition.columns;
+    let width = |text: fn(&crate::change::ColumnDefinition) -> &str| {
+        let widths = columns.iter().map(|column| text(column).chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let names = width(|column| &column.name);
+    let types = width(|column| &column.column_type).min(60);
+    for (index, column) in columns.iter().enumerate() {
+        let mut remarks = Vec::new();
+        if let Some(place) = definition.key.iter().position(|key| *key == index) {
+            remarks.push(format!("key {}", place + 1));
+        }
+        if !column.nullable {
+            remarks.push("not null".to_owned());
+        }
+        remarks.extend(column.charset.as_deref().map(str::to_owned));
+        if column.generated.is_some() {
+            remarks.push("generated".to_owned());
+        }
+        if column.invisible {
+            remarks.push("invisible".to_owned());
+        }
+        let (name, kind) = (&column.name, &column.column_type);
+        let remarks = remarks.join(", ");
+        let line = format!("  {name:names$}  {kind:types$}  {remarks}");
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// Takes a definition for the group that ends at `at`.
+fn tell(
+    connector: &Connector,
+    statement: &str,
+    table: &TableName,
+    at: &Coordinates,
+) -> Result<(), Refusal> {
+    let folder = Folder::open(&connector.state_dir, &connector.name)?;
+    let flavour = match folder.checkpoint()? {
+        Some(checkpoint) => checkpoint.gtid_set.flavour(),
+        None => {
+            return Err(Refusal::NoJournal {
+                connector: connector.name.clone(),
+                state_dir: connector.state_dir.clone(),
+            });
+        }
+    };
+    let definition = defined(statement, table, Context::newest(flavour))?;
+    let revision = Revision {
+        at: at.clone(),
+        gtid: None,
+        statement: None,
+        changes: vec![Change::Defined {
+            table: table.clone(),
+            definition,
+        }],
+    };
+    Journal::tell(&folder, &revision)?;
+    writeln!(
+        io::stdout().lock(),
+        "{table} is defined so in the group that ends at {at}; start the connector again"
+    )?;
+    Ok(())
+}
+
+/// What a CREATE TABLE makes of a table.
+fn defined(
+    statement: &str,
+    table: &TableName,
+    context: Context,
+) -> Result<std::sync::Arc<TableDefinition>, Refusal> {
+    let not_defined = |reason: &str| Refusal::NotDefined {
+        table: table.clone(),
+        reason: reason.to_owned(),
+    };
+    let scanned = ddl::scan(statement, &table.database, context);
+    if !matches!(scanned.kind, ddl::StatementKind::CreateTable { .. }) {
+        return Err(not_defined("it is no CREATE TABLE"));
+    }
+    let mut schemas = Schemas::new(0);
+    schemas.apply(
+        &scanned,
+        &Facts {
+            context,
+            thread_id: 0,
+            server_charset: None,
+            default_engine: None,
+            explicit_defaults_for_timestamp: Some(true),
+        },
+    );
+    match schemas.get(table) {
+        Some(State::Known(definition)) => Ok(std::sync::Arc::clone(definition)),
+        Some(State::Stale(reason)) => Err(not_defined(reason)),
+        None => Err(not_defined("it names another table")),
+    }
+}
+
+fn coordinates(text: &str) -> Result<Coordinates, String> {
+    text.rsplit_once(':')
+        .filter(|(file, _)| file.contains('.') && !file.contains('/'))
+        .and_then(|(file, position)| Some(Coordinates::new(file, position.parse().ok()?)))
+        .ok_or_else(|| "expected FILE:POSITION such as binlog.000004:1337".to_owned())
+}
+
+fn table_name(text: &str) -> Result<TableName, String> {
+    match text.split_once('.') {
+        Some((database, table)) if !database.is_empty() && !table.is_empty() => {
+            Ok(TableName::new(database, table))
+        }
+        _ => Err("expected DATABASE.TABLE".to_owned()),
+    }
+}

@@ -1,0 +1,54 @@
+//! Definitions that a person told, for groups in which rowtap could not find them out.
+//!
+//! A file of its own beside the segments, a revision a line, replaced as a whole.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::super::{StateError, durable};
+use super::line;
+use crate::change::Revision;
+
+const NAME: &str = "told-definitions.jsonl";
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// What was told, in the order in which it was.
+pub(super) fn read(folder: &Path) -> Result<Vec<Revision>, StateError> {
+    let path = folder.join(NAME);
+    let bytes = durable::read(&path, FILE_BYTES_MAX)?.unwrap_or_default();
+    let lines = bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\n").ok_or("it has no end"));
+    let mut told = Vec::new();
+    for (index, text) in lines.enumerate() {
+        let damaged = |reason: String| StateError::Journal {
+            path: path.clone(),
+            line: index + 1,
+            reason,
+        };
+        let text = text.map_err(|reason| damaged(reason.to_owned()))?;
+        told.push(line::read(text).map_err(damaged)?);
+    }
+    Ok(told)
+}
+
+/// Adds one, durably.
+pub(super) fn add(folder: &Path, revision: &Revision) -> Result<(), StateError> {
+    let mut text = Vec::new();
+    for told in read(folder)?.iter().chain([revision]) {
+        line::write(told, &mut text);
+    }
+    durable::replace(folder, NAME, &text)
+}
+
+/// Forgets all.
+pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
+    let path = folder.join(NAME);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(StateError::io("remove", &path)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
