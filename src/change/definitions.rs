@@ -198,6 +198,22 @@ impl Definitions {
     /// Gives up every belief: statements may have been left out of the stream.
     pub(super) fn distrust_all(&mut self, reason: &str, at: &Coordinates) {
         self.read.clear();
+        let databases: Vec<Change> = self
+            .believed
+            .changes()
+            .into_iter()
+            .filter_map(|change| match change {
+                Change::Database { database, .. } => Some(Change::Database {
+                    database,
+                    charset: None,
+                    whole: false,
+                }),
+                _of_a_table => None,
+            })
+            .collect();
+        for change in databases {
+            self.record(change, at);
+        }
         let reason = reason.into();
         self.record(Change::AllStale { reason }, at);
     }

@@ -161,7 +161,9 @@ fn show(connector: &Connector, options: &Options) -> Result<(), Refusal> {
     let changes = past.schemas.changes();
     let wanted = |table: &TableName| options.table.as_ref().is_none_or(|wanted| wanted == table);
     let databases = changes.iter().filter_map(|change| match change {
-        Change::Database { database, charset } if options.table.is_none() => Some(Database {
+        Change::Database {
+            database, charset, ..
+        } if options.table.is_none() => Some(Database {
             database,
             charset: charset.as_deref(),
         }),
@@ -311,6 +313,7 @@ fn defined(
             server_charset: None,
             default_engine: None,
             explicit_defaults_for_timestamp: Some(true),
+            utf8_is_utf8mb4: false,
         },
     );
     match schemas.get(table) {

@@ -52,6 +52,7 @@ fn change(kind: u8, table: u8, shape: u8) -> Change {
         2 => Change::Database {
             database: format!("d{shape}").into(),
             charset: shape.is_multiple_of(2).then(|| "latin1".into()),
+            whole: false,
         },
         _ => defined(table, shape),
     }
