@@ -387,6 +387,11 @@ impl Assembler {
                 return Ok(Settled::Done);
             }
         };
+        if apply.hold.transactional && kept.is_proven_first() {
+            // The source says that all of the group can be rolled back.
+            self.definitions
+                .learn_engine(&kept.source, true, &apply.end);
+        }
         match self.is_undone(apply, ordinal, &kept) {
             Some(true) => self.builder.ledger.rolled_back += 1,
             Some(false) if apply.outcome == Outcome::Prepared => {

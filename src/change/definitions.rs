@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ddl::Statement;
+use super::ddl::{Statement, StatementKind};
 use super::schema::{Change, Facts, Schemas, State};
 use super::{Definition, Revision, TableDefinition};
 use crate::binlog::Coordinates;
@@ -157,10 +157,11 @@ impl Definitions {
             let database = database.to_lowercase().into();
             self.databases_changed.insert(database, followed.at.clone());
         }
-        let changes = match followed.error_code {
+        let mut changes = match followed.error_code {
             0 => self.believed.apply(statement, &followed.facts),
             code => self.distrust_tables(statement, code),
         };
+        self.complete_engine(followed, &mut changes);
         if !changes.is_empty() {
             self.revisions.push(Revision::of_statement(
                 followed.end.clone(),
@@ -170,6 +171,46 @@ impl Definitions {
             ));
         }
         changes
+    }
+
+    /// Completes a belief by what was found out of the table's engine in a group that ends at `end`.
+    pub(super) fn learn_engine(
+        &mut self,
+        table: &TableName,
+        transactional: bool,
+        end: &Coordinates,
+    ) {
+        let Some(State::Known(believed)) = self.believed.get(table) else {
+            return;
+        };
+        if believed.transactional.is_none() {
+            let definition = TableDefinition {
+                transactional: Some(transactional),
+                ..TableDefinition::clone(believed)
+            };
+            let change = Change::Defined {
+                table: table.clone(),
+                definition: Arc::new(definition),
+            };
+            self.record(change, end);
+        }
+    }
+
+    /// What MySQL 8.0 and later tell of a new table's engine: the statement carries the engine's transaction only where
+    /// the engine has transactions.
+    fn complete_engine(&mut self, followed: &Followed<'_>, changes: &mut [Change]) {
+        let creates = matches!(followed.statement.kind, StatementKind::CreateTable { .. });
+        if !creates || !followed.in_engine_transaction {
+            return;
+        }
+        for change in changes {
+            if let Change::Defined { definition, .. } = change
+                && definition.transactional.is_none()
+            {
+                Arc::make_mut(definition).transactional = Some(true);
+                self.believed.record(change);
+            }
+        }
     }
 
     /// A statement that failed on the source in its middle may have done a part of its work.
@@ -241,6 +282,8 @@ pub(super) struct Followed<'a> {
     pub(super) facts: Facts<'a>,
     /// What it failed with on the source; 0 for success.
     pub(super) error_code: u16,
+    /// Whether a storage engine's transaction makes it atomic.
+    pub(super) in_engine_transaction: bool,
     /// Where it begins.
     pub(super) at: Coordinates,
     /// Where its group ends.
@@ -284,6 +327,7 @@ mod tests {
                 utf8_is_utf8mb4: false,
             },
             error_code,
+            in_engine_transaction: false,
             at: at(position),
             end: &at(position + 1),
             gtid: None,

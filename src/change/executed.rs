@@ -16,6 +16,7 @@ use super::trouble::Trouble;
 use super::{Ddl, TableChange, TableChangeKind, TableDefinition};
 use crate::binlog::{Coordinates, Query};
 use crate::filter::Rules;
+use crate::mysql::Flavour;
 use crate::row::{Charset, TableName, name_of_collation};
 
 /// Characters of a statement that an error shows.
@@ -89,6 +90,7 @@ impl Assembler {
             // A session may have another default engine than the server, and the binlog does not tell.
             facts: Facts::of(query, context),
             error_code: query.error_code,
+            in_engine_transaction: context.flavour == Flavour::MySql && query.ddl_xid.is_some(),
             at: Coordinates::new(Arc::clone(&apply.end.file), held.frame.start),
             end: &apply.end,
             gtid: apply

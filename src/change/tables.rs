@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -37,6 +38,14 @@ pub(super) struct Kept {
     pub(super) table: Arc<Table>,
     /// Its name on the source.
     pub(super) source: TableName,
+    is_proven: AtomicBool,
+}
+
+impl Kept {
+    /// Whether its engine is proven for the first time since the table map was taken.
+    pub(super) fn is_proven_first(&self) -> bool {
+        !self.is_proven.swap(true, Ordering::Relaxed)
+    }
 }
 
 #[derive(Debug)]
@@ -112,6 +121,7 @@ impl Tables {
             Target::Kept(Arc::new(Kept {
                 table: Arc::new(table),
                 source,
+                is_proven: AtomicBool::new(false),
             }))
         } else {
             Target::Rejected

@@ -185,6 +185,10 @@ impl Assembler {
     pub fn define_engine(&mut self, table: TableName, transactional: Option<bool>) {
         if let Some(transactional) = transactional {
             self.engines.take(&table, transactional);
+            if let Some(apply) = &self.apply {
+                self.definitions
+                    .learn_engine(&table, transactional, &apply.end);
+            }
         }
         self.engine_refused = Some(table);
     }
