@@ -18,9 +18,7 @@ fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
             seed,
             changes,
             big_rows: if is_full() { 2_000 } else { 300 },
-            // Behind a start that lags, rowtap does not follow an engine through the renames of the workload, and MariaDB
-            // logs what it rolled back of every table.
-            mixed_engines: flavour == Flavour::MySql97,
+            mixed_engines: true,
             ..Workload::default()
         },
         kills,
