@@ -3,6 +3,7 @@
 //! Only in a build with the feature `planted-faults`; see `src/fault.rs`.
 
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use crate::support::checker::{Check, Findings, Scenario, Sink, Workload};
 use crate::support::{Flavour, Kafka};
@@ -58,7 +59,7 @@ impl Shape {
         let (changes, kills, outages) = match self {
             Self::Files | Self::Topics => (1_500, 0, 0),
             Self::KilledFiles => (1_500, 3, 0),
-            Self::TopicsInOutage => (2_000, 2, 2),
+            Self::TopicsInOutage => (1_500, 1, 1),
         };
         let scenario = Scenario {
             flavour: Flavour::MariaDb1011,
@@ -92,6 +93,7 @@ fn broker() -> &'static Kafka {
 /// Runs a shape without a fault, then with each of its faults.
 #[track_caller]
 fn check(shape: Shape) {
+    let begun = Instant::now();
     shape.run(None).assert_clean();
     for (fault, _, check) in FAULTS.into_iter().filter(|(_, of, _)| *of == shape) {
         let failed = shape.run(Some(fault)).failed();
@@ -101,6 +103,7 @@ fn check(shape: Shape) {
             "{fault} was caught by {failed:?}, not by {check:?}"
         );
     }
+    println!("{shape:?} took {:.1?}", begun.elapsed());
 }
 
 #[test]
@@ -117,10 +120,7 @@ fn faults_are_caught_in_files_after_kills() {
 fn faults_are_caught_in_topics_also_when_the_broker_was_away() {
     // One after the other: they share a broker.
     check(Shape::Topics);
-    // Broker outages take minutes, which only the long run has.
-    if super::is_full() {
-        check(Shape::TopicsInOutage);
-    }
+    check(Shape::TopicsInOutage);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rowtap::state::relay_log_info;
 use tempfile::TempDir;
 
 use super::json::Json;
@@ -79,6 +80,17 @@ impl Connector {
     /// The checkpoint as it is now; empty before the first.
     pub fn checkpoint(&self) -> Vec<u8> {
         fs::read(self.state().join("relay-log.info")).unwrap_or_default()
+    }
+
+    /// The file and the position of the checkpoint as it is now; before all others while there is none.
+    pub fn saved(&self) -> (String, u64) {
+        relay_log_info::decode(&self.checkpoint()).map_or_else(
+            |_none_yet| (String::new(), 0),
+            |checkpoint| {
+                let at = checkpoint.coordinates;
+                (at.file.to_string(), at.position)
+            },
+        )
     }
 
     fn state(&self) -> PathBuf {

@@ -207,20 +207,27 @@ impl Stage<'_> {
         clients.finish()
     }
 
-    /// Kills rowtap while nothing that it sends arrives, after it had the time to save a checkpoint that it must not save.
+    /// Kills rowtap while nothing that it sends arrives, after it had the time to save a checkpoint that it must not save:
+    /// one behind the changes that the broker was there for.
     fn kill_in_outage(&self, clients: &Running, mut run: Run) {
         let Sink::Topics { kafka, .. } = self.scenario.sink else {
             panic!("files are never away");
         };
         run.wait_until_ready();
+        // Every topic is there, and all that is on its way arrives: what comes later waits for nothing but the broker.
+        wait_until("the clients wait", OUTAGE_MAX, || clients.are_waiting());
+        let settled = self.source.coordinates();
+        wait_until("rowtap has delivered that", OUTAGE_MAX, || {
+            self.connector.saved() >= settled
+        });
         kafka.kill();
-        let (received, checkpoint) = (run.count("Bytes_Received"), self.connector.checkpoint());
+        let (lost, received) = (self.source.coordinates(), run.count("Bytes_Received"));
         clients.allow(clients.changes() + OUTAGE_CHANGES);
         wait_until("rowtap has received more", OUTAGE_MAX, || {
             run.count("Bytes_Received") > received + OUTAGE_CHANGES * CHANGE_BYTES_MIN
         });
         let deadline = Instant::now() + TO_SAVE;
-        while self.connector.checkpoint() == checkpoint && Instant::now() < deadline {
+        while self.connector.saved() <= lost && Instant::now() < deadline {
             std::thread::sleep(BETWEEN_LOOKS);
         }
         run.kill();

@@ -86,6 +86,8 @@ struct Shared {
     changes: AtomicU64,
     /// Row changes after which clients wait.
     allowed: AtomicU64,
+    /// Row changes after which clients stop.
+    goal: AtomicU64,
     stopped: AtomicBool,
 }
 
@@ -124,12 +126,13 @@ impl Workload {
         running.started(self, u64::MAX)
     }
 
-    /// Starts the clients, who wait after `allowed` row changes until more are allowed.
+    /// Starts the clients, who wait after `allowed` row changes until more are allowed, and do not stop before `finish`.
     pub fn start_paced(&self, server: &Server, allowed: u64) -> Running {
         let running = Running {
             shared: Arc::new(self.shared(server)),
             threads: Vec::new(),
         };
+        running.shared.goal.store(u64::MAX, Ordering::Relaxed);
         running.started(self, allowed)
     }
 
@@ -140,6 +143,7 @@ impl Workload {
             flavour: server.flavour(),
             changes: AtomicU64::new(0),
             allowed: AtomicU64::new(u64::MAX),
+            goal: AtomicU64::new(self.changes),
             stopped: AtomicBool::new(false),
         }
     }
@@ -168,6 +172,11 @@ impl Running {
         self.shared.changes.load(Ordering::Relaxed)
     }
 
+    /// Whether the clients have done what they were allowed; transactions that were begun may still come.
+    pub fn are_waiting(&self) -> bool {
+        self.changes() >= self.shared.allowed.load(Ordering::Relaxed)
+    }
+
     /// Lets the clients go on to this many row changes.
     pub fn allow(&self, changes: u64) {
         self.shared.allowed.store(changes, Ordering::Relaxed);
@@ -176,6 +185,8 @@ impl Running {
     /// Waits for the clients' end.
     #[track_caller]
     pub fn finish(mut self) -> Tally {
+        let goal = self.shared.workload.changes;
+        self.shared.goal.store(goal, Ordering::Relaxed);
         self.allow(u64::MAX);
         let mut all = Tally::default();
         for thread in std::mem::take(&mut self.threads) {

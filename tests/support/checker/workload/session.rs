@@ -88,7 +88,7 @@ impl Session {
         loop {
             let changes = self.changes();
             if self.shared.stopped.load(Ordering::Relaxed)
-                || changes >= self.shared.workload.changes
+                || changes >= self.shared.goal.load(Ordering::Relaxed)
             {
                 return false;
             }
