@@ -222,6 +222,11 @@ fn write_document(random: &mut Random, flavour: Flavour, depth: u64, json: &mut 
         4 if flavour == Flavour::MySql57 => {
             write!(json, "{}.5", random.below(1 << 20)).expect("a string takes everything");
         }
+        // 8.0.15 misreads the last bit of some that lie far from one, also of those that it printed itself.
+        4 if flavour == Flavour::MySql80 => {
+            let digits = random.below(1 << 49);
+            write!(json, "{digits}e-{}", random.below(22)).expect("a string takes everything");
+        }
         4 => json.push_str(&double(random)),
         5 => json.push_str(&json_text(&text(random, 60))),
         6 => {
