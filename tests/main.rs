@@ -15,6 +15,7 @@ mod commands;
 mod connection;
 mod decode;
 mod filters;
+mod hostile;
 mod recorded;
 mod servers;
 mod sinks;

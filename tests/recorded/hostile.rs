@@ -3,68 +3,10 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use rowtap::binlog::{
-    BinlogError, EventKind, FormatDescription, GtidEvent, GtidSet, Header, Heartbeat, Incident,
-    MariaDbGtidEvent, Query, RowsHeader, TableMap, XaPrepare, statement, xid,
-};
+use rowtap::binlog::{EventKind, FormatDescription, GtidSet, Query, RowsHeader, TableMap};
 
 use super::{Event, RECORDINGS, events};
-
-/// Reads a body to the last byte, as far as a reader for its kind exists.
-fn read(header: &Header, body: &[u8], format: &FormatDescription) -> Result<(), BinlogError> {
-    match header.kind {
-        EventKind::Query => {
-            let query = Query::parse(body, format)?;
-            let _control = (query.control(), query.xa_id());
-        }
-        EventKind::TableMap => {
-            let map = TableMap::parse(body, format, format.flavour())?;
-            let columns = map.columns()?;
-            assert_eq!(columns.len(), map.column_count());
-            for index in map.key()?.unwrap_or_default() {
-                assert!(index < columns.len());
-            }
-        }
-        EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => {
-            GtidEvent::parse(header.kind, body)?;
-        }
-        EventKind::MariaDbGtid => {
-            MariaDbGtidEvent::parse(header, body)?;
-        }
-        EventKind::PreviousGtids => {
-            GtidSet::decode(body)?;
-        }
-        EventKind::MariaDbGtidList => {
-            GtidSet::decode_list(body)?;
-        }
-        EventKind::XaPrepare => {
-            XaPrepare::parse(body)?;
-        }
-        EventKind::Xid => {
-            xid(body)?;
-        }
-        EventKind::Incident => {
-            Incident::parse(body)?;
-        }
-        EventKind::Heartbeat | EventKind::HeartbeatV2 => {
-            Heartbeat::parse(header, body)?;
-        }
-        EventKind::RowsQuery | EventKind::AnnotateRows => {
-            statement(header.kind, body)?;
-        }
-        EventKind::FormatDescription => {
-            FormatDescription::parse(body)?;
-        }
-        rows if matches!(rows.number(), 23..=25 | 30..=32 | 39 | 166..=171) => {
-            let rows = RowsHeader::parse(rows, body)?;
-            for range in [rows.extra, rows.columns, rows.columns_after, rows.body] {
-                assert!(body.get(range).is_some());
-            }
-        }
-        _other => {}
-    }
-    Ok(())
-}
+use crate::hostile::read;
 
 /// How many prefixes of a body, the whole one included, may be read without an error.
 fn readable_prefixes(event: &Event, format: &FormatDescription) -> usize {

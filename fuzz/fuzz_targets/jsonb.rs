@@ -1,0 +1,5 @@
+//! Gives the fuzzer's bytes to `targets::jsonb`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rowtap_fuzz::targets::jsonb(data));
