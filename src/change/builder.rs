@@ -47,9 +47,10 @@ impl Builder {
         self.whole = self.items.len();
     }
 
-    /// Takes the items of a group out that was not read to its end.
-    pub(super) fn drop_unfinished(&mut self) {
+    /// Takes the items of a group out that was not read to its end; returns whether any are left.
+    pub(super) fn drop_unfinished(&mut self) -> bool {
         self.items.truncate(self.whole);
+        self.has_items()
     }
 
     pub(super) fn received(&mut self, received_us: i64) {

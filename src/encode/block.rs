@@ -115,6 +115,39 @@ impl Block for Lines {
     }
 }
 
+/// SQL statements, each of which ends in a line feed.
+#[derive(Debug, Default)]
+pub struct Statements {
+    /// All statements.
+    pub bytes: Vec<u8>,
+    /// How many changes they make.
+    pub count: u64,
+    /// Whether the first of them belongs to a transaction that began in an earlier block.
+    pub continues: bool,
+    /// Whether the transaction of the last one may go on in the next block.
+    pub goes_on: bool,
+}
+
+impl Statements {
+    /// Empties the block for its next use.
+    pub fn clear(&mut self) {
+        clear(&mut self.bytes);
+        self.count = 0;
+        self.continues = false;
+        self.goes_on = false;
+    }
+}
+
+impl Block for Statements {
+    fn record_count(&self) -> u64 {
+        self.count
+    }
+
+    fn byte_count(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
 fn clear(bytes: &mut Vec<u8>) {
     bytes.clear();
     bytes.shrink_to(KEPT_BYTES_MAX);

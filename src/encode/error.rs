@@ -62,6 +62,16 @@ pub enum EncodeError {
         /// Where.
         place: Box<Place>,
     },
+    /// A row image that does not hold the whole row, where its change is to be undone.
+    #[error(
+        "row of {place} lacks column {column}, so that its change cannot be undone; it takes binlog_row_image=FULL"
+    )]
+    NotFull {
+        /// The first column that is missing.
+        column: Box<str>,
+        /// Where.
+        place: Box<Place>,
+    },
     /// A body that does not hold the rows that were counted in it: a bug.
     #[error("rows event at {at} has {left} bytes left after its {rows} rows")]
     RowCount {

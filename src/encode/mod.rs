@@ -5,8 +5,10 @@
 mod block;
 mod error;
 pub mod json;
+mod rows;
+pub mod sql;
 
-pub use block::{Identity, Lines, OtherKey, Record, Records};
+pub use block::{Identity, Lines, OtherKey, Record, Records, Statements};
 pub use error::{EncodeError, Place};
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 mod hostile;
 mod inputs;
 mod ranges;
+mod script;
 
 use std::collections::BTreeMap;
 use std::fs::File;

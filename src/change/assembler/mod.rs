@@ -297,10 +297,9 @@ impl Assembler {
     }
 
     /// What was assembled before `poll` failed: the groups that were read to their end, for a reader that wants them
-    /// whatever stands behind. Their ledger does not balance.
-    pub fn salvage(mut self) -> Batch {
-        self.builder.drop_unfinished();
-        self.leave()
+    /// whatever stands behind; `None` if there are none. The ledger does not balance.
+    pub fn salvage(mut self) -> Option<Batch> {
+        self.builder.drop_unfinished().then(|| self.leave())
     }
 
     /// Whether no group is open.

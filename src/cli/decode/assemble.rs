@@ -271,7 +271,7 @@ impl Decoder {
 
 /// Hands out the whole groups before a mistake.
 fn salvage(assembler: Assembler, error: AssembleError, take: Take<'_>) -> DecodeError {
-    match take(assembler.salvage()) {
+    match assembler.salvage().map_or(Ok(()), take) {
         Ok(()) => error.into(),
         Err(output) => output,
     }

@@ -13,6 +13,7 @@ mod error;
 mod lanes;
 mod options;
 mod output;
+mod script;
 mod settings;
 mod summary;
 
@@ -23,6 +24,7 @@ use tracing::error;
 pub use options::Options;
 
 use error::DecodeError;
+use options::Format;
 use settings::Settings;
 use summary::Summary;
 
@@ -81,10 +83,14 @@ fn decode(options: &Options, settings: Settings) -> Result<(), DecodeError> {
         }
         return Ok(());
     }
-    lanes::run(
-        json::LinesEncoder::new,
-        |table| json::Plan::new(table, "".into()),
-        |block| output::print(&block.bytes),
-        |take| assemble::assemble(settings, take).map(drop),
-    )
+    match options.format {
+        _either if options.flashback => script::undo(settings),
+        Format::Sql => script::redo(settings),
+        Format::Json => lanes::run(
+            json::LinesEncoder::new,
+            |table| json::Plan::new(table, "".into()),
+            |block| output::print(&block.bytes),
+            |take| assemble::assemble(settings, take).map(drop),
+        ),
+    }
 }

@@ -17,6 +17,9 @@ pub struct Options {
     /// What comes out.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub format: Format,
+    /// Prints the SQL statements that take the changes back, the last change first; needs binlog_row_image=FULL.
+    #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
+    pub flashback: bool,
     /// Begins at this position of the first file.
     #[arg(long, short = 'j', value_name = "POSITION", default_value_t = 4, value_parser = clap::value_parser!(u64).range(4..))]
     pub start_position: u64,
@@ -67,6 +70,8 @@ pub struct Options {
 pub enum Format {
     /// A JSON object a change, as in files of `rowtap run`.
     Json,
+    /// Statements that make the changes again.
+    Sql,
 }
 
 /// The rules of `[filter]`, under the same names.

@@ -3,8 +3,8 @@
 //! What is the same for all rows of a group and table is written once and copied; what is the same for a batch too.
 
 use super::super::EncodeError;
+use super::super::rows::{Change, Event, Image, group};
 use super::plan::Plan;
-use super::rows::{Change, Event, Image, group};
 use super::table_changes;
 use super::value::{Scratch, write_integer, write_value};
 use crate::change::{Batch, Ddl, Group};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::super::rows::{Cells, Change, Event};
 use super::super::{Encode, EncodeError, Lines};
 use super::event::Writer;
 use super::plan::Plan;
-use super::rows::{Cells, Change, Event};
 use crate::change::{Batch, Item, Rows};
 use crate::fault::{Fault, planted};
 

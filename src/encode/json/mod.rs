@@ -8,7 +8,6 @@ mod event;
 mod lines;
 mod plan;
 mod records;
-mod rows;
 #[cfg(test)]
 mod sample;
 mod table_changes;

@@ -9,10 +9,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::super::rows::{Cells, Change, Event, Image};
 use super::super::{Encode, EncodeError, Identity, OtherKey, Record, Records};
 use super::event::Writer;
 use super::plan::{PartialKeyChange, Plan, Settings};
-use super::rows::{Cells, Change, Event, Image};
 use super::value::write_integer;
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl, Item, Rows};

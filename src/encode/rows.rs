@@ -1,6 +1,6 @@
 //! Rows events as images: walks a rows event's body row by row, whatever is made of the rows.
 
-use super::super::{EncodeError, Place};
+use super::{EncodeError, Place};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Group, Rows, RowsKind};
 use crate::row::{Cell, RowError, Shape, Table};

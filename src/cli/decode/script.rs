@@ -1,0 +1,90 @@
+//! `--format sql` and `--flashback`: blocks of statements to one script.
+//!
+//! A transaction may stand in several blocks, and only the last of them, which may be empty, tells that it is whole.
+//! What undoes changes comes in reverse order, so it waits in a temporary file until everything was read; after a mistake
+//! nothing of it is printed, for half of it would leave the tables in a state that they never had.
+
+use super::error::DecodeError;
+use super::output::print;
+use super::settings::Settings;
+use super::{assemble, lanes};
+use crate::encode::Statements;
+use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder};
+use crate::state::Spill;
+
+/// Prints the statements that make the changes again, in order.
+pub(super) fn redo(settings: Settings) -> Result<(), DecodeError> {
+    print(HEAD.as_bytes())?;
+    let mut is_open = false;
+    let done = encode(Direction::Redo, settings, |block| {
+        if is_open && !block.continues {
+            print(b"COMMIT;\n")?;
+            is_open = false;
+        }
+        print(&block.bytes)?;
+        if !block.bytes.is_empty() {
+            is_open = block.goes_on;
+        }
+        Ok(())
+    });
+    if is_open {
+        let end: &[u8] = if done.is_ok() {
+            b"COMMIT;\n"
+        } else {
+            b"ROLLBACK;\n"
+        };
+        print(end)?;
+    }
+    done
+}
+
+/// A block in the temporary file.
+struct Kept {
+    offset: u64,
+    length: usize,
+    continues: bool,
+    goes_on: bool,
+}
+
+/// Prints the statements that take the changes back, the last change first.
+pub(super) fn undo(settings: Settings) -> Result<(), DecodeError> {
+    let mut spool = Spill::create_in(&std::env::temp_dir())?;
+    let mut kept = Vec::new();
+    encode(Direction::Undo, settings, |block| {
+        if !block.bytes.is_empty() {
+            kept.push(Kept {
+                offset: spool.append(&block.bytes)?,
+                length: block.bytes.len(),
+                continues: block.continues,
+                goes_on: block.goes_on,
+            });
+        }
+        Ok(())
+    })?;
+    print(HEAD.as_bytes())?;
+    let mut is_open = false;
+    let mut bytes = Vec::new();
+    for block in kept.iter().rev() {
+        if block.goes_on && !is_open {
+            print(b"BEGIN;\n")?;
+        }
+        bytes.resize(block.length, 0);
+        spool.read_exact_at(block.offset, &mut bytes)?;
+        print(&bytes)?;
+        is_open = block.continues;
+    }
+    Ok(())
+}
+
+fn encode(
+    direction: Direction,
+    settings: Settings,
+    take_block: impl FnMut(&Statements) -> Result<(), DecodeError> + Send,
+) -> Result<(), DecodeError> {
+    lanes::run(
+        || SqlEncoder::new(direction),
+        Plan::new,
+        take_block,
+        |take| assemble::assemble(settings, take).map(drop),
+    )
+}

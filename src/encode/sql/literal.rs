@@ -1,0 +1,211 @@
+//! Values as SQL literals, and comparisons with them.
+//!
+//! | type | literal |
+//! |---|---|
+//! | integers, BIT, YEAR, DECIMAL | digits |
+//! | FLOAT, DOUBLE | digits with an exponent, so that it is read as a double |
+//! | times | as MySQL prints them, TIMESTAMP in UTC |
+//! | text | quoted UTF-8; what is not text in its character set as that set's bytes in hexadecimal |
+//! | ENUM, SET | labels; the error value of an ENUM as 0 |
+//! | JSON | its text |
+//! | binary, GEOMETRY, VECTOR | hexadecimal; a geometry as the server stores it, SRID first |
+
+use crate::row::{Binary, ColumnType, RowError, Text, Value};
+
+/// Writes literals; owns what that takes.
+#[derive(Default)]
+pub(super) struct Literals {
+    text: String,
+    bytes: Vec<u8>,
+    /// An ENUM's error value was written, which a strict session refuses.
+    pub(super) met_enum_error: bool,
+}
+
+/// What a literal is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// To be stored in the column.
+    Assign,
+    /// To be compared with it.
+    Compare,
+}
+
+impl Literals {
+    /// Appends a value.
+    pub(super) fn write(
+        &mut self,
+        kind: &ColumnType,
+        value: Value<'_>,
+        bytes: &[u8],
+        purpose: Use,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        match value {
+            Value::Signed(value) => write_integer(value, out),
+            Value::Unsigned(value) | Value::Bit(value) => write_integer(value, out),
+            Value::Year(value) => write_integer(value, out),
+            Value::Float(value) if purpose == Use::Assign => write_float(value, out),
+            // A server compares a FLOAT as the double that it exactly is.
+            Value::Float(value) => write_float(f64::from(value), out),
+            Value::Double(value) => write_float(value, out),
+            Value::Decimal(value) => return value.write(out),
+            Value::Date(value) => quoted(out, |out| value.write(out)),
+            Value::Time(value) => quoted(out, |out| value.write(out)),
+            Value::DateTime(value) => quoted(out, |out| value.write(out)),
+            Value::Timestamp(value) => quoted(out, |out| value.to_utc().write(out)),
+            Value::Text(value) => self.write_text(value, out),
+            Value::Binary(value) => self.write_binary(value, out),
+            Value::Enum(_) if bytes.iter().all(|byte| *byte == 0) => {
+                self.met_enum_error = true;
+                out.push(b'0');
+            }
+            Value::Enum(label) => write_quoted(label, out),
+            Value::Set(set) => {
+                self.text.clear();
+                for (index, label) in set.iter().enumerate() {
+                    if index > 0 {
+                        self.text.push(',');
+                    }
+                    self.text.push_str(label);
+                }
+                write_quoted(&self.text, out);
+            }
+            Value::Json(document) => {
+                self.bytes.clear();
+                document.write(&mut self.bytes)?;
+                let text = String::from_utf8_lossy(&self.bytes);
+                write_quoted(&text, out);
+            }
+            Value::Geometry { .. } | Value::Vector(_) => write_hex(bytes, out),
+        }
+        debug_assert!(!matches!(kind, ColumnType::Json { .. }) || matches!(value, Value::Json(_)));
+        Ok(())
+    }
+
+    /// Appends a comparison of a column with its value that is true of no other value, whatever the column's collation.
+    pub(super) fn write_equal(
+        &mut self,
+        name: &[u8],
+        kind: &ColumnType,
+        value: Value<'_>,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        match value {
+            Value::Text(Text { bytes, .. }) => {
+                in_hex(name, out);
+                write_digits(bytes, out);
+                out.push(b'\'');
+            }
+            Value::Geometry { .. } | Value::Vector(_) => {
+                in_hex(name, out);
+                write_digits(bytes, out);
+                out.push(b'\'');
+            }
+            Value::Json(_) => {
+                out.extend_from_slice(name);
+                out.extend_from_slice(b" = CAST(");
+                self.write(kind, value, bytes, Use::Compare, out)?;
+                out.extend_from_slice(b" AS JSON)");
+            }
+            other => {
+                out.extend_from_slice(name);
+                out.extend_from_slice(b" = ");
+                self.write(kind, other, bytes, Use::Compare, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_text(&mut self, text: Text<'_>, out: &mut Vec<u8>) {
+        match text.decode(&mut self.text) {
+            Ok(text) => write_quoted(text, out),
+            Err(_) => {
+                out.push(b'_');
+                out.extend_from_slice(text.charset.name().as_bytes());
+                out.push(b' ');
+                write_hex(text.bytes, out);
+            }
+        }
+    }
+
+    fn write_binary(&mut self, value: Binary<'_>, out: &mut Vec<u8>) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(value.bytes);
+        self.bytes
+            .resize(value.bytes.len() + usize::from(value.zeros), 0);
+        write_hex(&self.bytes, out);
+    }
+}
+
+/// Appends a quoted name.
+pub(super) fn write_name(name: &str, out: &mut Vec<u8>) {
+    out.push(b'`');
+    for byte in name.bytes() {
+        if byte == b'`' {
+            out.push(b'`');
+        }
+        out.push(byte);
+    }
+    out.push(b'`');
+}
+
+/// Begins a comparison of a column's stored bytes with digits that follow.
+fn in_hex(name: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"HEX(");
+    out.extend_from_slice(name);
+    out.extend_from_slice(b") = '");
+}
+
+fn write_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    out.extend_from_slice(text.as_bytes());
+    // Without one it would be a DECIMAL, which has no negative zero.
+    if !text.contains(['e', 'E']) {
+        out.extend_from_slice(b"e0");
+    }
+}
+
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'\'');
+    write(out);
+    out.push(b'\'');
+}
+
+fn write_quoted(text: &str, out: &mut Vec<u8>) {
+    out.push(b'\'');
+    for byte in text.bytes() {
+        let escaped = match byte {
+            0 => b'0',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            0x1a => b'Z',
+            b'\'' | b'\\' => byte,
+            plain => {
+                out.push(plain);
+                continue;
+            }
+        };
+        out.extend_from_slice(&[b'\\', escaped]);
+    }
+    out.push(b'\'');
+}
+
+fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"x'");
+    write_digits(bytes, out);
+    out.push(b'\'');
+}
+
+fn write_digits(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: [u8; 16] = *b"0123456789ABCDEF";
+    let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
+    for byte in bytes {
+        out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+}

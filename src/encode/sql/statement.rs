@@ -1,0 +1,266 @@
+//! A row change as a statement.
+
+use super::super::EncodeError;
+use super::super::rows::{Change, Event, Image};
+use super::Plan;
+use super::literal::{Literals, Use};
+use crate::row::{Cell, read};
+
+/// Whether changes are made again, or taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Made again, in order.
+    Redo,
+    /// Taken back, in reverse order.
+    Undo,
+}
+
+/// Writes statements, one after another.
+pub(super) struct Writer {
+    direction: Direction,
+    literals: Literals,
+}
+
+/// The error value of an ENUM has no label; a server takes its number where it is not strict.
+const BEFORE_ENUM_ERROR: &[u8] = b"SET @rowtap_sql_mode = @@SESSION.sql_mode, \
+    SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n";
+const BEHIND_ENUM_ERROR: &[u8] = b"SET SESSION sql_mode = @rowtap_sql_mode;\n";
+
+impl Writer {
+    pub(super) fn new(direction: Direction) -> Self {
+        Self {
+            direction,
+            literals: Literals::default(),
+        }
+    }
+
+    /// Appends the statement of a row change; nothing for an update that changed nothing.
+    pub(super) fn write(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        change: Change<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        self.literals.met_enum_error = false;
+        match (change, self.direction) {
+            (Change::Create { after }, Direction::Redo) => self.insert(event, plan, after, out)?,
+            (Change::Create { after }, Direction::Undo) => self.delete(event, plan, after, out)?,
+            (Change::Delete { before }, Direction::Redo) => {
+                self.delete(event, plan, before, out)?
+            }
+            (Change::Delete { before }, Direction::Undo) => {
+                is_full(event, before)?;
+                self.insert(event, plan, before, out)?;
+            }
+            (Change::Update { before, after }, Direction::Redo) => {
+                self.update(event, plan, before, after, out)?;
+            }
+            (Change::Update { before, after }, Direction::Undo) => {
+                is_full(event, before)?;
+                is_full(event, after)?;
+                self.update(event, plan, after, before, out)?;
+            }
+        }
+        if self.literals.met_enum_error {
+            out.splice(start..start, BEFORE_ENUM_ERROR.iter().copied());
+            out.extend_from_slice(BEHIND_ENUM_ERROR);
+        }
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        out.extend_from_slice(b"INSERT INTO ");
+        out.extend_from_slice(&plan.name);
+        out.push(b'(');
+        let present = |(_, cell): &(usize, &Cell)| !matches!(cell, Cell::Absent);
+        for (count, (index, _)) in image.cells.iter().enumerate().filter(present).enumerate() {
+            comma(count, out);
+            out.extend_from_slice(name(plan, index));
+        }
+        out.extend_from_slice(b") VALUES (");
+        for (count, (index, cell)) in image.cells.iter().enumerate().filter(present).enumerate() {
+            comma(count, out);
+            self.value(event, index, *cell, image, out)?;
+        }
+        out.extend_from_slice(b");\n");
+        Ok(())
+    }
+
+    fn delete(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        out.extend_from_slice(b"DELETE FROM ");
+        out.extend_from_slice(&plan.name);
+        self.row_of(event, plan, image, out)
+    }
+
+    fn update(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        from: Image<'_>,
+        to: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        out.extend_from_slice(b"UPDATE ");
+        out.extend_from_slice(&plan.name);
+        out.extend_from_slice(b" SET ");
+        let mut count = 0;
+        for (index, cell) in to.cells.iter().enumerate() {
+            if *cell == Cell::Absent || is_same(from, to, index) {
+                continue;
+            }
+            comma(count, out);
+            out.extend_from_slice(name(plan, index));
+            out.extend_from_slice(b" = ");
+            self.value(event, index, *cell, to, out)?;
+            count += 1;
+        }
+        if count == 0 {
+            out.truncate(start);
+            return Ok(());
+        }
+        self.row_of(event, plan, from, out)
+    }
+
+    /// Appends the condition that finds the row of an image, and the end of the statement.
+    fn row_of(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        out.extend_from_slice(b" WHERE ");
+        let key = &event.table.key;
+        if !key.is_empty() && key.iter().all(|index| image.value(*index).is_some()) {
+            for (count, index) in key.iter().enumerate() {
+                and(count, out);
+                out.extend_from_slice(name(plan, *index));
+                out.extend_from_slice(b" = ");
+                let cell = image.cells.get(*index).copied().unwrap_or(Cell::Null);
+                self.value(event, *index, cell, image, out)?;
+            }
+            out.extend_from_slice(b";\n");
+            return Ok(());
+        }
+        let mut count = 0;
+        for (index, cell) in image.cells.iter().enumerate() {
+            if *cell == Cell::Absent {
+                continue;
+            }
+            and(count, out);
+            count += 1;
+            if *cell == Cell::Null {
+                out.extend_from_slice(name(plan, index));
+                out.extend_from_slice(b" IS NULL");
+                continue;
+            }
+            self.equal(event, plan, index, image, out)?;
+        }
+        if count == 0 {
+            return Err(EncodeError::NotFull {
+                column: event.column(0),
+                place: event.place(),
+            });
+        }
+        out.extend_from_slice(b" LIMIT 1;\n");
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        event: &Event<'_>,
+        index: usize,
+        cell: Cell,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (Some(bytes), Some(column)) = (image.value(index), event.table.columns.get(index))
+        else {
+            debug_assert!(
+                cell == Cell::Null,
+                "an absent column has no place in a statement"
+            );
+            out.extend_from_slice(b"NULL");
+            return Ok(());
+        };
+        read(&column.kind, bytes)
+            .and_then(|value| {
+                self.literals
+                    .write(&column.kind, value, bytes, Use::Assign, out)
+            })
+            .map_err(|source| event.value_error(index, source))
+    }
+
+    /// Appends a comparison that is true of exactly the image's value.
+    fn equal(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        index: usize,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (Some(bytes), Some(column)) = (image.value(index), event.table.columns.get(index))
+        else {
+            return Ok(());
+        };
+        read(&column.kind, bytes)
+            .and_then(|value| {
+                let column_name = name(plan, index);
+                self.literals
+                    .write_equal(column_name, &column.kind, value, bytes, out)
+            })
+            .map_err(|source| event.value_error(index, source))
+    }
+}
+
+fn name(plan: &Plan, index: usize) -> &[u8] {
+    plan.columns.get(index).map_or(b"", |name| name)
+}
+
+fn comma(count: usize, out: &mut Vec<u8>) {
+    if count > 0 {
+        out.extend_from_slice(b", ");
+    }
+}
+
+fn and(count: usize, out: &mut Vec<u8>) {
+    if count > 0 {
+        out.extend_from_slice(b" AND ");
+    }
+}
+
+fn is_same(from: Image<'_>, to: Image<'_>, index: usize) -> bool {
+    match (from.cells.get(index), to.cells.get(index)) {
+        (Some(Cell::Null), Some(Cell::Null)) => true,
+        (Some(Cell::Value { .. }), Some(Cell::Value { .. })) => {
+            from.value(index) == to.value(index)
+        }
+        _ => false,
+    }
+}
+
+fn is_full(event: &Event<'_>, image: Image<'_>) -> Result<(), EncodeError> {
+    match image.cells.iter().position(|cell| *cell == Cell::Absent) {
+        None => Ok(()),
+        Some(index) => Err(EncodeError::NotFull {
+            column: event.column(index),
+            place: event.place(),
+        }),
+    }
+}
