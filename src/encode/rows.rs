@@ -24,6 +24,19 @@ impl<'a> Image<'a> {
     }
 }
 
+impl Image<'_> {
+    /// Whether the column at `index` is the same in another image.
+    #[inline]
+    pub(super) fn is_same(&self, other: Image<'_>, index: usize) -> bool {
+        match (self.cells.get(index), other.cells.get(index)) {
+            (Some(Cell::Value { start, end }), Some(Cell::Value { start: a, end: z })) => {
+                self.body.get(*start..*end) == other.body.get(*a..*z)
+            }
+            (one, another) => one == another,
+        }
+    }
+}
+
 /// What happened to a row.
 #[derive(Clone, Copy)]
 pub(super) enum Change<'a> {

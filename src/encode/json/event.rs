@@ -2,14 +2,16 @@
 //!
 //! What is the same for all rows of a group and table is written once and copied; what is the same for a batch too.
 
+use std::ops::Range;
+
 use super::super::EncodeError;
 use super::super::rows::{Change, Event, Image, group};
-use super::plan::Plan;
+use super::plan::{Name, Plan};
 use super::table_changes;
 use super::value::{Scratch, write_integer, write_value};
 use crate::change::{Batch, Ddl, Group};
 use crate::mysql::Flavour;
-use crate::row::{Cell, read, write_string};
+use crate::row::{Cell, Column, read, write_string};
 
 /// Writes events of one batch after another; owns every buffer that this takes.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(super) struct Writer {
     middle: Vec<u8>,
     /// The group and table that `head` and `middle` belong to.
     current: Option<(u32, u32)>,
+    /// Of the image written last: where each column's member ends.
+    ends: Vec<usize>,
 }
 
 impl Writer {
@@ -113,9 +117,10 @@ impl Writer {
                 b"},\"op\":\"c\""
             }
             Change::Update { before, after } => {
+                let start = out.len();
                 self.write_image(event, plan, before, out)?;
                 out.extend_from_slice(b",\"after\":");
-                self.write_image(event, plan, after, out)?;
+                self.write_after(event, plan, (before, start), after, out)?;
                 b"},\"op\":\"u\""
             }
             Change::Delete { before } => {
@@ -146,30 +151,75 @@ impl Writer {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let start = out.len();
-        let columns = event
-            .table
-            .columns
-            .iter()
-            .zip(plan.names())
-            .zip(image.cells);
-        for (index, ((column, name), cell)) in columns.enumerate() {
-            let (from, to) = match *cell {
-                Cell::Absent => continue,
-                Cell::Null => {
-                    out.extend_from_slice(name);
-                    out.extend_from_slice(b"null");
-                    continue;
-                }
-                Cell::Value { start, end } => (start, end),
-            };
-            out.extend_from_slice(name);
-            let bytes = image.body.get(from..to).unwrap_or_default();
-            read(&column.kind, bytes)
-                .and_then(|value| write_value(value, &mut self.scratch, out))
-                .map_err(|source| event.value_error(index, source))?;
+        self.ends.clear();
+        let columns = event.table.columns.iter().zip(plan.names());
+        for (index, ((column, name), cell)) in columns.zip(image.cells).enumerate() {
+            self.write_member(event, index, column, name, *cell, image, out)?;
+            self.ends.push(out.len());
         }
         close_object(start, out);
         Ok(())
+    }
+
+    /// Appends the image after an update, whose image before begins at `before_start` and was written last: what did not
+    /// change is copied from there, and much does not.
+    fn write_after(
+        &mut self,
+        event: &Event<'_>,
+        plan: &Plan,
+        (before, before_start): (Image<'_>, usize),
+        after: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        // Where the members since the last change begin.
+        let mut same_from = before_start;
+        let mut same_to = before_start;
+        let columns = event.table.columns.iter().zip(plan.names());
+        for (index, ((column, name), cell)) in columns.zip(after.cells).enumerate() {
+            let end = self.ends.get(index).copied().unwrap_or(same_to);
+            if before.is_same(after, index) {
+                same_to = end;
+                continue;
+            }
+            copy_members(same_from..same_to, out);
+            (same_from, same_to) = (end, end);
+            self.write_member(event, index, column, name, *cell, after, out)?;
+        }
+        copy_members(same_from..same_to, out);
+        close_object(start, out);
+        Ok(())
+    }
+
+    #[inline]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the loops over columns hold anyway"
+    )]
+    fn write_member(
+        &mut self,
+        event: &Event<'_>,
+        index: usize,
+        column: &Column,
+        name: &Name,
+        cell: Cell,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (from, to) = match cell {
+            Cell::Absent => return Ok(()),
+            Cell::Null => {
+                name.write(out);
+                out.extend_from_slice(b"null");
+                return Ok(());
+            }
+            Cell::Value { start, end } => (start, end),
+        };
+        name.write(out);
+        let bytes = image.body.get(from..to).unwrap_or_default();
+        read(&column.kind, bytes)
+            .and_then(|value| write_value(value, &mut self.scratch, out))
+            .map_err(|source| event.value_error(index, source))
     }
 
     /// Appends the members of the key columns as an object; each is taken from the first image that holds it.
@@ -193,7 +243,7 @@ impl Writer {
                     place: event.place(),
                 });
             };
-            out.extend_from_slice(name);
+            name.write(out);
             read(&column.kind, bytes)
                 .and_then(|value| write_value(value, &mut self.scratch, out))
                 .map_err(|source| event.value_error(*index, source))?;
@@ -235,6 +285,18 @@ impl Writer {
         table_changes::write(&ddl.changes, out);
         out.extend_from_slice(&self.received);
         Ok(())
+    }
+}
+
+/// Appends members that were written before, each with a comma in front, which the first of an object has lost.
+fn copy_members(range: Range<usize>, out: &mut Vec<u8>) {
+    if range.is_empty() {
+        return;
+    }
+    let start = out.len();
+    out.extend_from_within(range);
+    if let Some(first) = out.get_mut(start) {
+        *first = b',';
     }
 }
 

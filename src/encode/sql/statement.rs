@@ -120,7 +120,7 @@ impl Writer {
         out.extend_from_slice(b" SET ");
         let mut count = 0;
         for (index, cell) in to.cells.iter().enumerate() {
-            if *cell == Cell::Absent || is_same(from, to, index) {
+            if *cell == Cell::Absent || from.is_same(to, index) {
                 continue;
             }
             comma(count, out);
@@ -242,16 +242,6 @@ fn comma(count: usize, out: &mut Vec<u8>) {
 fn and(count: usize, out: &mut Vec<u8>) {
     if count > 0 {
         out.extend_from_slice(b" AND ");
-    }
-}
-
-fn is_same(from: Image<'_>, to: Image<'_>, index: usize) -> bool {
-    match (from.cells.get(index), to.cells.get(index)) {
-        (Some(Cell::Null), Some(Cell::Null)) => true,
-        (Some(Cell::Value { .. }), Some(Cell::Value { .. })) => {
-            from.value(index) == to.value(index)
-        }
-        _ => false,
     }
 }
 
