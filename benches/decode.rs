@@ -154,6 +154,7 @@ impl Recording {
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::MAX,
+            event_bytes_max: 32 << 20,
             idle_bytes_max: 64 << 20,
         }
     }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::event::FLAG_IN_USE;
 use super::format_description::CHECKSUM_BYTES;
 use super::place::{self, Heartbeat};
-use super::{BinlogError, Coordinates, EventKind, FormatDescription, Header};
+use super::{BinlogError, Checksum, Coordinates, EventKind, FormatDescription, Header};
 
 /// Position of the first event of a file, behind the magic.
 pub const FIRST_POSITION: u64 = 4;
@@ -101,6 +101,20 @@ impl Framer {
             EventKind::Heartbeat | EventKind::HeartbeatV2 => self.heartbeat(header, event),
             _ => self.ordinary(header, event),
         }
+    }
+
+    /// Checks the header of an event of which only the first bytes are here, and moves behind the event. Its checksum is to
+    /// be computed by the caller, if there is one.
+    ///
+    /// # Errors
+    /// A layout or position that cannot be; the framer is then as before.
+    pub fn begin(&mut self, header: Header) -> Result<(Frame, Option<Checksum>), BinlogError> {
+        let size = header.event_size as usize;
+        let end = size.saturating_sub(self.format.checksum_bytes());
+        let frame = self.placed(header, Header::LEN..end.max(Header::LEN))?;
+        self.next.position = frame.end;
+        let checksum = self.format.has_checksums().then(Checksum::new);
+        Ok((frame, checksum))
     }
 
     fn ordinary(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {

@@ -19,6 +19,7 @@
 //! | MariaDB's compressed query and rows | [`compressed`], to what they are when unpacked |
 //! | XID, XA prepare, incident, rows query, annotate rows | [`xid`], [`XaPrepare`], [`Incident`], [`statement`] |
 
+mod checksum;
 pub mod column_map;
 pub mod compressed;
 mod control;
@@ -47,6 +48,7 @@ mod unpack;
 mod writer;
 mod xa;
 
+pub use checksum::Checksum;
 pub use column_map::ColumnMap;
 pub use control::Control;
 pub use coordinates::Coordinates;

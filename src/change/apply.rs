@@ -1,60 +1,25 @@
 //! A group whose end is known: its events, in order, become items of batches.
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::RowsKind;
 use super::assembler::{Assembler, Step};
+use super::closed::{Apply, Next};
 use super::groups::Outcome;
-use super::hold::{Held, Hold};
-use super::payload::{Opened, Pulled};
+use super::hold::Held;
+use super::large::Large;
+use super::payload::Opened;
 use super::statement::OnStatement;
 use super::tables::{Kept, Missing, Target};
 use super::trouble::{AssembleError, Trouble};
-use crate::binlog::{
-    Coordinates, EventKind, FormatDescription, Frame, Header, RowsHeader, compressed, load,
-};
+use crate::binlog::{Coordinates, EventKind, RowsHeader, compressed, load};
 use crate::fault::{Fault, planted};
 use crate::row::TableName;
 
 /// Why there is no belief about a table of which nothing was heard.
 const UNSEEN: &str = "no statement of the binlog defined it, and the source does not prove its definition for that place";
-
-/// A closed group and how far its events were read.
-#[derive(Debug)]
-pub(super) struct Apply {
-    pub(super) hold: Hold,
-    /// The events that were never spilled, aside until those that were have been read.
-    tail: (VecDeque<Held>, Vec<Bytes>),
-    pub(super) outcome: Outcome,
-    /// Behind the group's last event.
-    pub(super) end: Coordinates,
-    /// Events read so far, spilled ones included.
-    done: u64,
-    /// The next change's sequence in the group.
-    pub(super) sequence: u64,
-    /// Whether the group is one that the reader chose.
-    pub(super) chosen: bool,
-    /// The group's index in the batch in the making; `None` until it has an item there.
-    group: Option<u32>,
-    /// The compressed transaction whose events are being read.
-    payload: Option<Opened>,
-    /// Events read from compressed transactions.
-    inner: u64,
-    /// An event that had to wait for a definition.
-    again: Option<(Held, Bytes)>,
-}
-
-/// What comes next in a closed group.
-enum Next {
-    Event(Held, Bytes),
-    /// The next events are in the spill file.
-    Spilled,
-    End,
-}
 
 /// What became of one event.
 enum Settled {
@@ -64,101 +29,6 @@ enum Settled {
     Engine(TableName),
 }
 
-impl Apply {
-    pub(super) fn new(hold: Hold, outcome: Outcome, end: Coordinates, chosen: bool) -> Self {
-        let mut apply = Self {
-            hold,
-            tail: (VecDeque::new(), Vec::new()),
-            outcome,
-            end,
-            done: 0,
-            sequence: 0,
-            chosen,
-            group: None,
-            payload: None,
-            inner: 0,
-            again: None,
-        };
-        if apply.hold.spilled > 0 {
-            apply.tail = (
-                std::mem::take(&mut apply.hold.events),
-                std::mem::take(&mut apply.hold.buffers),
-            );
-        }
-        apply
-    }
-
-    /// The next event, those inside a compressed transaction one by one.
-    fn next(&mut self, format: &FormatDescription) -> Result<Next, AssembleError> {
-        if let Some((held, buffer)) = self.again.take() {
-            return Ok(Next::Event(held, buffer));
-        }
-        if let Some(mut payload) = self.payload.take() {
-            let at = Coordinates::new(Arc::clone(&self.end.file), payload.start());
-            let pulled = payload.next(format);
-            match pulled.map_err(|trouble| AssembleError::new(at, trouble))? {
-                Pulled::Event(held, block) => {
-                    self.outcome = payload.outcome;
-                    self.payload = Some(payload);
-                    self.inner += 1;
-                    return Ok(Next::Event(held, block));
-                }
-                Pulled::End => self.done += 1,
-            }
-        }
-        Ok(self.next_in_file())
-    }
-
-    fn next_in_file(&mut self) -> Next {
-        if let Some(held) = self.hold.events.pop_front() {
-            let buffer = self
-                .hold
-                .buffers
-                .get(held.buffer)
-                .expect("a held event names one of the hold's buffers");
-            let buffer = buffer.clone();
-            return Next::Event(held, buffer);
-        }
-        if self.done < self.hold.spilled {
-            return Next::Spilled;
-        }
-        if self.tail.0.is_empty() {
-            return Next::End;
-        }
-        (self.hold.events, self.hold.buffers) = std::mem::take(&mut self.tail);
-        self.next_in_file()
-    }
-
-    /// Puts spilled events back before those that stayed in memory.
-    pub(super) fn take_spilled(
-        &mut self,
-        buffer: &Bytes,
-        events: &[(u64, Range<u32>)],
-        checksum_bytes: usize,
-    ) -> Result<(), AssembleError> {
-        self.hold.buffers.clear();
-        for (start, range) in events {
-            let at = || Coordinates::new(Arc::clone(&self.end.file), *start);
-            let event = buffer
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default();
-            let damaged = |_| AssembleError::new(at(), Trouble::Spill);
-            let header = Header::parse(event).map_err(damaged)?;
-            let body = Header::LEN..event.len().saturating_sub(checksum_bytes).max(Header::LEN);
-            let end = start + event.len() as u64;
-            let frame = Frame {
-                header,
-                body,
-                start: *start,
-                end,
-                artificial: false,
-            };
-            self.hold.restore(buffer, range.clone(), frame);
-        }
-        Ok(())
-    }
-}
-
 impl Assembler {
     /// Reads on in a closed group until it is used up (`None`) or something is needed or made; the group is kept for the
     /// next call in the latter case.
@@ -166,6 +36,10 @@ impl Assembler {
         loop {
             let (held, buffer) = match apply.next(self.framer.format())? {
                 Next::Event(held, buffer) => (held, buffer),
+                Next::Rows => match self.stream_rows(&mut apply)? {
+                    Some(step) => return Ok(Some(self.pause(apply, step))),
+                    None => continue,
+                },
                 Next::Spilled => return Ok(Some(self.pause(apply, Step::NeedSpilled))),
                 Next::End => break,
             };
@@ -175,8 +49,11 @@ impl Assembler {
             let (held, buffer) = self.unpacked(held, buffer).map_err(placed)?;
             let settled = self.settle(&mut apply, ordinal, &held, &buffer);
             match settled.map_err(placed)? {
-                Settled::Done if apply.payload.is_some() => {}
-                Settled::Done => apply.done += 1,
+                Settled::Done if apply.goes_on() => {}
+                Settled::Done => {
+                    apply.large = None;
+                    apply.done += 1;
+                }
                 Settled::Missing(missing) => {
                     let step = self.ask(missing, at, &apply.end)?;
                     apply.again = Some((held, buffer));
@@ -199,6 +76,24 @@ impl Assembler {
         }
         self.settle_group(&apply);
         Ok(None)
+    }
+
+    /// Reads on in the rows of a large event.
+    fn stream_rows(&mut self, apply: &mut Apply) -> Result<Option<Step>, AssembleError> {
+        let start = apply.large.as_ref().map_or(0, Large::start);
+        let at = Coordinates::new(Arc::clone(&apply.end.file), start);
+        let is_over = self
+            .emit_whole_rows(apply)
+            .map_err(|trouble| AssembleError::new(at, trouble))?;
+        if is_over {
+            apply.large = None;
+            apply.done += 1;
+        }
+        if apply.done < apply.hold.count && self.is_full() {
+            apply.group = None;
+            return Ok(Some(Step::Batch(Box::new(self.builder.take(None)))));
+        }
+        Ok((!is_over).then_some(Step::NeedSpilled))
     }
 
     /// Unpacks one of MariaDB's compressed events; any other stays as it is.
@@ -323,7 +218,8 @@ impl Assembler {
             }
             EventKind::TransactionPayload => {
                 let body = buffer.slice(body.start as usize..body.end as usize);
-                let bytes = body.len() as u64;
+                let missing = apply.large.as_ref().map_or(0, Large::missing);
+                let bytes = body.len() as u64 + missing;
                 apply.payload = Some(Opened::new(held.frame.start, body, bytes)?);
                 self.builder.ledger.control += 1;
             }
@@ -398,6 +294,12 @@ impl Assembler {
                 return Err(Trouble::Xa {
                     table: kept.source.clone(),
                 });
+            }
+            Some(false) if apply.is_large() => {
+                self.builder.ledger.emitted += 1;
+                if let Some(large) = &mut apply.large {
+                    large.stream(held, buffer, kind, &header, &kept);
+                }
             }
             Some(false) => self.emit_rows(apply, held, buffer, kind, &header, &kept)?,
             None => return Ok(Settled::Engine(kept.source.clone())),

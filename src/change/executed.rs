@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::apply::Apply;
 use super::assembler::Assembler;
+use super::closed::Apply;
 use super::ddl::{self, Class, Role, Statement, StatementKind};
 use super::definitions::Followed;
 use super::groups::Outcome;

@@ -41,6 +41,17 @@ pub struct Spilled {
     pub first: bool,
     /// Each event with the position at which it begins in the binlog.
     pub events: Vec<(u64, Bytes)>,
+    /// A piece of a large event, behind those.
+    pub part: Option<SpilledPart>,
+}
+
+/// A piece of a large event.
+#[derive(Debug)]
+pub struct SpilledPart {
+    /// For the first piece, where the event begins in the binlog and how many bytes it has in all.
+    pub begin: Option<(u64, u32)>,
+    /// The piece.
+    pub bytes: Bytes,
 }
 
 /// The events of one group so far.
@@ -150,7 +161,11 @@ impl Hold {
         let events: Vec<(u64, Bytes)> = self.events.drain(..).map(slice).collect();
         self.spilled += events.len() as u64;
         self.bytes = 0;
-        Spilled { first, events }
+        Spilled {
+            first,
+            events,
+            part: None,
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Opened {
     start: u64,
     /// The payload from its begin, until its first event was seen.
     unread: Option<Bytes>,
+    /// Length of the payload event's body.
+    body_bytes: u64,
     /// How the transaction ends.
     pub(super) outcome: Outcome,
 }
@@ -34,6 +36,8 @@ pub(super) struct Opened {
 /// What a payload has next.
 pub(super) enum Pulled {
     Event(Held, Bytes),
+    /// More of its bytes are to be fed.
+    Lacks,
     End,
 }
 
@@ -46,8 +50,14 @@ impl Opened {
             ended: false,
             start,
             unread: Some(body),
+            body_bytes,
             outcome: Outcome::Committed,
         })
+    }
+
+    /// Takes more of the payload's bytes; only after [`Pulled::Lacks`].
+    pub(super) fn feed(&mut self, bytes: Bytes) -> Result<(), Trouble> {
+        Ok(self.reader.feed(bytes)?)
     }
 
     /// Where the payload event begins.
@@ -58,8 +68,9 @@ impl Opened {
     pub(super) fn next(&mut self, format: &FormatDescription) -> Result<Pulled, Trouble> {
         let (block, range) = match self.reader.pull()? {
             Inner::Event(block, range) => (block, range),
+            Inner::Lacks => return Ok(Pulled::Lacks),
             Inner::End if self.ended => return Ok(Pulled::End),
-            Inner::End | Inner::Lacks => return Err(Trouble::PayloadOpen),
+            Inner::End => return Err(Trouble::PayloadOpen),
         };
         let frame = self.frame(&block, &range)?;
         let held = Held {
@@ -76,7 +87,7 @@ impl Opened {
             && held.frame.header.kind == EventKind::Query
             && Query::parse(bytes, format)?.control() == Some(Control::XaStart)
         {
-            self.outcome = outcome_of_xa(&body)?;
+            self.outcome = outcome_of_xa(&body, self.body_bytes)?;
         }
         Ok(Pulled::Event(held, block))
     }
@@ -131,8 +142,11 @@ impl Opened {
 }
 
 /// Reads ahead how an XA transaction ends, before its first row goes on: only its last event tells.
-fn outcome_of_xa(body: &Bytes) -> Result<Outcome, Trouble> {
-    let mut reader = Payload::parse(body)?.read(body.clone(), body.len() as u64)?;
+fn outcome_of_xa(body: &Bytes, body_bytes: u64) -> Result<Outcome, Trouble> {
+    if body_bytes > body.len() as u64 {
+        return Err(Trouble::LargeXa);
+    }
+    let mut reader = Payload::parse(body)?.read(body.clone(), body_bytes)?;
     let mut outcome = Outcome::Committed;
     while let Inner::Event(block, range) = reader.pull()? {
         let event = block

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::apply::Apply;
 use super::assembler::Assembler;
+use super::closed::Apply;
 use super::hold::Held;
 use super::tables::Kept;
 use super::trouble::Trouble;

@@ -130,9 +130,23 @@ pub enum Trouble {
         /// Its kind.
         kind: EventKind,
     },
+    /// A large compressed XA transaction.
+    #[error(
+        "a compressed XA transaction of more bytes than event_memory_max, which is not read ahead to its end; raise \
+         event_memory_max"
+    )]
+    LargeXa,
     /// A compressed transaction without its commit.
     #[error("the compressed transaction ends before its commit")]
     PayloadOpen,
+    /// An event of a kind that is never large.
+    #[error(
+        "{kind} event of more bytes than event_memory_max, expected only rows and statements to be so large"
+    )]
+    Large {
+        /// Its kind.
+        kind: EventKind,
+    },
     /// A prepared XA transaction.
     #[error(
         "a prepared XA transaction changes {table}; this version does not hold XA transactions until they are decided"

@@ -18,9 +18,10 @@ use crate::pipeline::Connector;
 use crate::source;
 
 /// The keys at the top of a connector file.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "state_dir",
     "memory_max",
+    "event_memory_max",
     "checkpoint_interval",
     "on_statement",
     "source",
@@ -29,6 +30,8 @@ const KEYS: [&str; 7] = [
 ];
 /// Below this the largest packets and librdkafka's own queue leave no room to work in.
 const MEMORY_MIN: ByteSize = ByteSize::mib(16);
+/// Smaller events are not worth a file.
+const EVENT_MEMORY_MIN: ByteSize = ByteSize::mib(1);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,8 @@ struct File {
     state_dir: PathBuf,
     #[serde(default = "memory_max")]
     memory_max: ByteSize,
+    #[serde(default = "event_memory_max")]
+    event_memory_max: ByteSize,
     #[serde(
         default = "checkpoint_interval",
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
@@ -58,6 +63,10 @@ fn state_dir() -> PathBuf {
 
 fn memory_max() -> ByteSize {
     ByteSize::mib(48)
+}
+
+fn event_memory_max() -> ByteSize {
+    ByteSize::mib(32)
 }
 
 fn checkpoint_interval() -> Duration {
@@ -94,6 +103,10 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
         let message = format!("expected at least {MEMORY_MIN}");
         return Err(fault("memory_max", message));
     }
+    if file.event_memory_max < EVENT_MEMORY_MIN {
+        let message = format!("expected at least {EVENT_MEMORY_MIN}");
+        return Err(fault("event_memory_max", message));
+    }
     Ok(Connector {
         name,
         source: file.source,
@@ -101,6 +114,7 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
         sink: sink::read(&document)?,
         state_dir: file.state_dir,
         memory_max: file.memory_max.as_u64(),
+        event_memory_max: file.event_memory_max.as_u64(),
         checkpoint_interval: file.checkpoint_interval,
         on_statement: file.on_statement,
     })

@@ -27,7 +27,7 @@ pub use error::ConnectionError;
 pub use fields::Malformed;
 pub use flavour::Flavour;
 pub use options::{Compression, Options, TlsMode, TlsOptions};
-pub use packet::PacketError;
+pub use packet::{PacketError, Portion};
 pub use public_key::PublicKeyError;
 pub use response::ServerError;
 pub use result_set::ResultSet;

@@ -9,7 +9,8 @@
 //! | payload | length | |
 //!
 //! Framing copies nothing: whole packets leave as ranges of one shared buffer. Only a payload of 0xffffff bytes or
-//! more, which the protocol cuts into pieces, is put together in a buffer of its own.
+//! more, which the protocol cuts into pieces, is put together in a buffer of its own; on request, one that outgrows a limit
+//! leaves piece by piece instead.
 
 use std::ops::Range;
 
@@ -24,6 +25,9 @@ pub(super) const READ_BYTES: usize = 256 * 1024;
 const SPARE_BYTES_MIN: usize = 64 * 1024;
 /// The largest payload there is: an event of 1 GiB, the limit of both servers, and what stands around it.
 pub(super) const PACKET_BYTES_MAX: usize = (1 << 30) + (64 << 10);
+
+/// Bytes that a piece of a large payload has at least, unless it is the last.
+const PIECE_BYTES_MIN: usize = 1 << 20;
 
 /// Why bytes are not packets of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,9 +62,33 @@ pub enum PacketError {
     },
 }
 
+/// What a buffer holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Portion {
+    /// Whole payloads.
+    #[default]
+    Whole,
+    /// The first bytes of a large payload.
+    First,
+    /// More bytes of it.
+    Next {
+        /// No more follow.
+        is_last: bool,
+    },
+}
+
+impl Portion {
+    /// Whether the payload goes on in the next buffer.
+    pub fn goes_on(self) -> bool {
+        !matches!(self, Self::Whole | Self::Next { is_last: true })
+    }
+}
+
 /// Whole packets: one shared buffer and where each payload lies in it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Framed {
+    /// Whether these are whole payloads or a piece of one.
+    pub(super) part: Portion,
     /// The bytes, headers included.
     pub(super) buffer: Bytes,
     /// Each payload, without its header.
@@ -90,6 +118,8 @@ pub(super) struct Framer {
     checks_sequence: bool,
     /// Limit for one payload.
     pub(super) payload_bytes_max: usize,
+    /// Bytes of a payload beyond which it leaves piece by piece.
+    pub(super) whole_bytes_max: usize,
 }
 
 /// A payload that comes in pieces.
@@ -100,6 +130,8 @@ struct Large {
     missing: Option<usize>,
     is_last: bool,
     is_whole: bool,
+    /// Bytes that left already.
+    left: usize,
 }
 
 impl Framer {
@@ -113,6 +145,7 @@ impl Framer {
             sequence: 0,
             checks_sequence: true,
             payload_bytes_max,
+            whole_bytes_max: usize::MAX,
         }
     }
 
@@ -138,7 +171,7 @@ impl Framer {
 
     /// Whether reading on would make the buffer larger than it starts, although packets can leave it.
     pub(super) fn is_full(&self) -> bool {
-        self.large.as_ref().is_some_and(|large| large.is_whole)
+        self.has_piece()
             || self.framed > 0 && self.buffer.capacity() - self.buffer.len() < SPARE_BYTES_MIN
     }
 
@@ -179,7 +212,15 @@ impl Framer {
 
     /// Whether [`Framer::take`] has something to give.
     pub(super) fn is_ready(&self) -> bool {
-        self.framed > 0 || self.large.as_ref().is_some_and(|large| large.is_whole)
+        self.framed > 0 || self.has_piece()
+    }
+
+    /// Whether a large payload is whole, or a piece of it is to leave.
+    fn has_piece(&self) -> bool {
+        self.large.as_ref().is_some_and(|large| {
+            let is_beyond = large.left > 0 || large.payload.len() > self.whole_bytes_max;
+            large.is_whole || is_beyond && large.payload.len() >= PIECE_BYTES_MIN
+        })
     }
 
     /// Takes the packets that [`Framer::frame`] found, all that lie in one buffer.
@@ -187,12 +228,26 @@ impl Framer {
         if self.framed > 0 {
             return Some(self.hand_out());
         }
-        let payload = self.large.take_if(|large| large.is_whole)?.payload;
+        if !self.has_piece() {
+            return None;
+        }
+        let large = self.large.as_mut()?;
+        let payload = std::mem::take(&mut large.payload);
+        let part = match (large.left, large.is_whole) {
+            (0, true) => Portion::Whole,
+            (0, false) => Portion::First,
+            (_, is_last) => Portion::Next { is_last },
+        };
+        large.left += payload.len();
+        if large.is_whole {
+            self.large = None;
+        }
         let payloads = vec![Range {
             start: 0,
             end: to_u32(payload.len()),
         }];
         Some(Framed {
+            part,
             buffer: Bytes::from(payload),
             payloads,
         })
@@ -241,7 +296,11 @@ impl Framer {
             fresh.extend_from_slice(&self.buffer);
             self.buffer = fresh;
         }
-        Framed { buffer, payloads }
+        Framed {
+            part: Portion::Whole,
+            buffer,
+            payloads,
+        }
     }
 
     /// Moves what has arrived of a payload that comes in pieces.
@@ -251,7 +310,7 @@ impl Framer {
                 let Some((length, sequence)) = header(&self.buffer) else {
                     break;
                 };
-                let total = large.payload.len() + length;
+                let total = large.left + large.payload.len() + length;
                 if total > self.payload_bytes_max {
                     return Err(self.too_large(total));
                 }
@@ -301,6 +360,7 @@ impl Large {
             missing: Some(missing),
             is_last: false,
             is_whole: false,
+            left: 0,
         }
     }
 

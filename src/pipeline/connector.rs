@@ -24,6 +24,8 @@ pub struct Connector {
     pub memory_max: u64,
     /// What to do about changes that were logged as statements.
     pub on_statement: OnStatement,
+    /// Bytes of an event beyond which it goes to the state folder and is read from there piece by piece.
+    pub event_memory_max: u64,
     /// How often the checkpoint is made durable while changes flow.
     pub checkpoint_interval: Duration,
 }

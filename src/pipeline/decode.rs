@@ -44,9 +44,10 @@ impl Decode {
                     match runtime.block_on(tokio::time::timeout(IDLE_FLUSH, self.chunks.recv())) {
                         Ok(Some(chunk)) => {
                             drained_us = chunk.drained.then_some(chunk.received_us);
-                            self.assembler.feed(
+                            self.assembler.feed_part(
                                 chunk.buffer,
                                 chunk.events,
+                                chunk.part,
                                 chunk.received_us,
                                 chunk.drained,
                             );

@@ -82,7 +82,11 @@ impl Context<'_> {
         self.folder.save(&start)?;
         self.metrics.committed(&start);
         let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
-        let live = resolved.stream(&budget).await?;
+        let event_bytes_max = self.connector.event_memory_max;
+        let live = resolved
+            .stream(&budget)
+            .await?
+            .cutting_beyond(usize::try_from(event_bytes_max).unwrap_or(usize::MAX));
         self.metrics.connected(tls.as_deref());
         self.metrics.streaming();
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
@@ -122,6 +126,7 @@ impl Context<'_> {
             until: until(self.mode, end),
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),
+            event_bytes_max: self.connector.event_memory_max,
             idle_bytes_max: IDLE_BYTES_MAX,
         })
     }

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use crate::change::Spilled;
 use crate::state::{Spill, StateError};
 
-/// Bytes of spilled events that come back at a time; a larger event comes alone.
+/// Bytes of spilled events that come back at a time, unless one is larger.
 const SPILLED_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a large event that come back at a time.
+const PIECE_BYTES: u64 = 1 << 20;
 
 /// Spilled events and the positions at which they begin.
 pub type Returned = (Bytes, Vec<(u64, Range<u32>)>);
@@ -21,6 +23,8 @@ pub struct Spilling {
     create: Box<dyn FnMut() -> Result<Spill, StateError> + Send>,
     file: Option<Spill>,
     read: u64,
+    /// Bytes that are left of the event that was given back last.
+    missing: u64,
 }
 
 impl Spilling {
@@ -30,6 +34,7 @@ impl Spilling {
             create: Box::new(create),
             file: None,
             read: 0,
+            missing: 0,
         }
     }
 
@@ -41,6 +46,7 @@ impl Spilling {
         if spilled.first {
             self.file = None;
             self.read = 0;
+            self.missing = 0;
         }
         let file = match &mut self.file {
             Some(file) => file,
@@ -51,10 +57,18 @@ impl Spilling {
             file.append(&(event.len() as u64).to_le_bytes())?;
             file.append(event)?;
         }
+        if let Some(part) = &spilled.part {
+            if let Some((start, size)) = part.begin {
+                file.append(&start.to_le_bytes())?;
+                file.append(&u64::from(size).to_le_bytes())?;
+            }
+            file.append(&part.bytes)?;
+        }
         Ok(())
     }
 
-    /// Gives the next events back; only after some were kept.
+    /// Gives the next events back; only after some were kept. The last may be the first bytes of a large one; then more of it
+    /// comes alone, without events.
     ///
     /// # Errors
     /// A file that cannot be read.
@@ -65,19 +79,21 @@ impl Spilling {
             .expect("spilled events are asked for only after some were kept");
         let mut bytes = Vec::new();
         let mut events = Vec::new();
-        while self.read < file.len() && bytes.len() < SPILLED_BYTES_MAX {
+        if self.missing > 0 {
+            let count = self.missing.min(PIECE_BYTES);
+            read(file, &mut self.read, count, &mut bytes)?;
+            self.missing -= count;
+            return Ok((bytes.into(), events));
+        }
+        while self.missing == 0 && self.read < file.len() && bytes.len() < SPILLED_BYTES_MAX {
             let start = number(file, &mut self.read)?;
-            let length = usize::try_from(number(file, &mut self.read)?).unwrap_or(usize::MAX);
+            let length = number(file, &mut self.read)?;
             let begin = bytes.len();
-            bytes.resize(begin + length, 0);
-            let event = bytes.get_mut(begin..).unwrap_or_default();
-            file.read_exact_at(self.read, event)?;
-            self.read += length as u64;
-            let offset = |at: usize| {
-                u32::try_from(at)
-                    .expect("an event is at most 1 GiB, and one alone may pass the limit")
-            };
-            events.push((start, offset(begin)..offset(begin + length)));
+            let count = length.min(PIECE_BYTES);
+            read(file, &mut self.read, count, &mut bytes)?;
+            self.missing = length - count;
+            let offset = |at: usize| u32::try_from(at).expect("two pieces at most stand in it");
+            events.push((start, offset(begin)..offset(bytes.len())));
         }
         Ok((bytes.into(), events))
     }
@@ -97,4 +113,13 @@ fn number(file: &mut Spill, read: &mut u64) -> Result<u64, StateError> {
     file.read_exact_at(*read, &mut bytes)?;
     *read += 8;
     Ok(u64::from_le_bytes(bytes))
+}
+
+fn read(file: &mut Spill, at: &mut u64, count: u64, to: &mut Vec<u8>) -> Result<(), StateError> {
+    let begin = to.len();
+    let count = usize::try_from(count).expect("at most a piece is read at a time");
+    to.resize(begin + count, 0);
+    file.read_exact_at(*at, to.get_mut(begin..).unwrap_or_default())?;
+    *at += count as u64;
+    Ok(())
 }

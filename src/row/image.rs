@@ -215,6 +215,38 @@ pub fn count_rows(
     Ok(rows)
 }
 
+/// Counts the whole rows at the front of a body whose end is still to come, and their bytes; see [`count_rows`].
+///
+/// # Errors
+/// As for [`count_rows`], but for a body that ends inside a row.
+pub fn whole_rows(
+    table: &Table,
+    first: &[u8],
+    second: Option<&[u8]>,
+    body: &[u8],
+) -> Result<(u32, usize), RowError> {
+    let first = Shape::new(table, first)?;
+    let second = second.map(|bitmap| Shape::new(table, bitmap)).transpose()?;
+    if first.is_empty() && second.as_ref().is_none_or(Shape::is_empty) {
+        return Err(RowError::NoColumns);
+    }
+    let (mut rows, mut whole) = (0u32, 0);
+    while whole < body.len() {
+        let mut at = whole;
+        let skipped = first.skip(body, &mut at);
+        let skipped = skipped.and_then(|()| match &second {
+            Some(second) => second.skip(body, &mut at),
+            None => Ok(()),
+        });
+        if skipped.is_err() {
+            break;
+        }
+        rows = rows.checked_add(1).ok_or(RowError::TooManyRows)?;
+        whole = at;
+    }
+    Ok((rows, whole))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{any, prop, proptest};

@@ -24,7 +24,7 @@ pub use column_type::ColumnType;
 pub use decimal::Decimal;
 pub use error::{Inside, RowError};
 pub use escape::{is_plain, write_escaped, write_string};
-pub use image::{Cell, Shape, count_rows};
+pub use image::{Cell, Shape, count_rows, whole_rows};
 pub use jsonb::Json;
 pub use resolve::{CharsetName, ColumnFacts, Labels};
 pub use table::{Column, Table, TableName};

@@ -13,7 +13,7 @@ use super::refusal::refusal;
 use super::session::Session;
 use super::{Options, SourceError, preflight, statements};
 use crate::binlog::{Coordinates, GtidSet};
-use crate::mysql::{Dump, DumpFlags, Flavour, command};
+use crate::mysql::{Dump, DumpFlags, Flavour, Portion, command};
 
 /// Where a dump begins.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,7 @@ pub(super) struct EventStream {
 pub(super) struct Arrived {
     pub(super) buffer: Bytes,
     pub(super) events: Vec<Range<u32>>,
+    pub(super) part: Portion,
     pub(super) drained: bool,
 }
 
@@ -143,6 +144,11 @@ async fn prepare(
 }
 
 impl EventStream {
+    /// Gives events of more than so many bytes piece by piece.
+    pub(super) fn cut_beyond(&mut self, bytes: usize) {
+        self.dump.cut_beyond(bytes);
+    }
+
     /// Waits for the next events; `None` at the end of a look. Cancel-safe.
     ///
     /// # Errors
@@ -164,14 +170,19 @@ impl EventStream {
         let Some(packets) = received.map_err(|error| ended(error, &self.account))? else {
             return Ok(None);
         };
+        let status_bytes = match packets.part {
+            Portion::Whole | Portion::First => STATUS_BYTES,
+            Portion::Next { .. } => 0,
+        };
         let events = packets
             .payloads
             .into_iter()
-            .map(|payload| payload.start + STATUS_BYTES..payload.end)
+            .map(|payload| payload.start + status_bytes..payload.end)
             .collect();
         Ok(Some(Arrived {
             buffer: packets.buffer,
             events,
+            part: packets.part,
             drained: packets.drained,
         }))
     }

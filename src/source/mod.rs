@@ -25,6 +25,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::mysql::Portion;
+
 pub use budget::{Budget, Charge};
 pub use definitions::{Definitions, Known};
 pub use error::{Class, SourceError};
@@ -42,6 +44,8 @@ pub struct Chunk {
     pub buffer: Bytes,
     /// Each whole event in the buffer, header and checksum included, in stream order.
     pub events: Vec<Range<u32>>,
+    /// Whether the events are whole, or the only one is a piece of a large one.
+    pub part: Portion,
     /// When the chunk was complete, in microseconds since 1970.
     pub received_us: i64,
     /// Whether the source had nothing more at that moment, so that what is assembled should leave.

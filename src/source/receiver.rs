@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::dump::{Arrived, EventStream};
 use super::{Budget, Chunk, EventSource, SourceError};
 use crate::binlog::{EventKind, Header};
+use crate::mysql::Portion;
 
 /// A running dump.
 #[derive(Debug)]
@@ -38,14 +39,22 @@ impl Live {
         }
     }
 
+    /// Gives events of more than so many bytes piece by piece, as they arrive.
+    #[must_use]
+    pub fn cutting_beyond(mut self, bytes: usize) -> Self {
+        self.stream.cut_beyond(bytes);
+        self
+    }
+
     async fn receive(&mut self) -> Result<Chunk, SourceError> {
         let Arrived {
             buffer,
             events,
+            part,
             drained,
         } = self.stream.next().await?.ok_or(SourceError::Ended)?;
         for event in &events {
-            if self.expected.is_none() {
+            if self.expected.is_none() || part != Portion::Whole {
                 break;
             }
             self.check_file(
@@ -57,6 +66,7 @@ impl Live {
         Ok(Chunk {
             buffer,
             events,
+            part,
             received_us: now_us(),
             drained,
         })

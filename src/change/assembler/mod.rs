@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::apply::Apply;
+use self::arriving::Arriving;
 use super::builder::Builder;
+use super::closed::Apply;
 use super::definitions::Definitions;
 use super::engines::Engines;
 use super::groups::{GroupTracker, Outcome, Place};
@@ -21,6 +22,7 @@ use super::trouble::{AssembleError, Trouble};
 use super::{Batch, Checkpoint, Choice, Definition, Origin};
 use crate::binlog::{Control, Coordinates, EventKind, Frame, Framer, GtidSet};
 use crate::filter::Rules;
+use crate::mysql::Portion;
 use crate::row::TableName;
 
 /// How many times its own size a batch may keep in memory of the chunks around its rows.
@@ -90,6 +92,8 @@ pub struct Settings {
     pub batch_bytes_max: usize,
     /// Bytes of an open group at which it is spilled.
     pub hold_bytes_max: usize,
+    /// Bytes of an event beyond which it is read piece by piece.
+    pub event_bytes_max: u64,
     /// Bytes of events without a row at which an empty batch leaves, so that the checkpoint moves.
     pub idle_bytes_max: u64,
 }
@@ -101,6 +105,7 @@ pub struct Assembler {
     pub(super) framer: Framer,
     tracker: GroupTracker,
     incoming: Option<Incoming>,
+    arriving: Option<Arriving>,
     drained: bool,
     /// A group began at or after the time to stop at.
     passed: bool,
@@ -121,6 +126,7 @@ struct Incoming {
     buffer: Bytes,
     events: std::vec::IntoIter<Range<u32>>,
     drained: bool,
+    part: Portion,
 }
 
 impl Assembler {
@@ -134,6 +140,7 @@ impl Assembler {
             },
             tracker: GroupTracker::default(),
             incoming: None,
+            arriving: None,
             drained: false,
             passed: false,
             hold: None,
@@ -164,12 +171,25 @@ impl Assembler {
         received_us: i64,
         drained: bool,
     ) {
+        self.feed_part(buffer, events, Portion::Whole, received_us, drained);
+    }
+
+    /// Takes the next events, or a piece of a large one; only after `poll` returned [`Step::NeedEvent`].
+    pub fn feed_part(
+        &mut self,
+        buffer: Bytes,
+        events: Vec<Range<u32>>,
+        part: Portion,
+        received_us: i64,
+        drained: bool,
+    ) {
         self.builder.received(received_us);
         self.drained = false;
         self.incoming = Some(Incoming {
             buffer,
             events: events.into_iter(),
             drained,
+            part,
         });
     }
 
@@ -200,7 +220,8 @@ impl Assembler {
         self.tables.number_columns(table);
     }
 
-    /// Takes spilled events back, each with the position at which it begins.
+    /// Takes spilled events back, each with the position at which it begins. The last may be the first bytes of a large one;
+    /// then those that follow come alone, without events.
     ///
     /// # Errors
     /// When they are not the events that were handed out.
@@ -214,7 +235,7 @@ impl Assembler {
             .apply
             .as_mut()
             .expect("spilled events are asked for by a group that is being applied");
-        apply.take_spilled(buffer, events, checksum)
+        apply.take_spilled(buffer, events, checksum, self.settings.event_bytes_max)
     }
 
     /// Does work until something is needed or made.
@@ -258,6 +279,10 @@ impl Assembler {
     /// Takes events until one ends a group or must be answered.
     fn take_chunk(&mut self, incoming: &mut Incoming) -> Result<Option<Step>, AssembleError> {
         for range in incoming.events.by_ref() {
+            if incoming.part != Portion::Whole {
+                let (start, end) = (range.start as usize, range.end as usize);
+                return self.take_part(incoming.buffer.slice(start..end), incoming.part);
+            }
             let event = incoming
                 .buffer
                 .get(range.start as usize..range.end as usize)
@@ -462,6 +487,7 @@ impl Assembler {
     }
 }
 
+mod arriving;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

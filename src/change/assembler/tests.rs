@@ -1,8 +1,10 @@
 //! The assembler over made-up events: what is delivered, what is not, and that every event is accounted for.
 
+mod large;
 mod packed;
 mod statements;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use super::writer::Writer;
 use super::*;
 use crate::binlog::GtidSet;
 use crate::filter::{Options, Rules};
-use crate::mysql::Flavour;
+use crate::mysql::{Flavour, Portion};
 use crate::row::TableName;
 
 const END_OF_TIME: u64 = u64::MAX;
@@ -38,6 +40,7 @@ fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> As
         until: Until::Never,
         batch_bytes_max: 64,
         hold_bytes_max,
+        event_bytes_max: 2000,
         idle_bytes_max: END_OF_TIME,
     };
     let checkpoint = Checkpoint {
@@ -103,14 +106,28 @@ impl Outcome {
     }
 }
 
-fn run(mut assembler: Assembler, writer: Writer) -> Result<Outcome, AssembleError> {
+fn run(assembler: Assembler, writer: Writer) -> Result<Outcome, AssembleError> {
+    run_cutting(assembler, &writer, usize::MAX)
+}
+
+/// Runs with events of more than `whole_bytes_max` bytes arriving in pieces of 700, and leaving the spill file in pieces of
+/// 500.
+fn run_cutting(
+    mut assembler: Assembler,
+    writer: &Writer,
+    whole_bytes_max: usize,
+) -> Result<Outcome, AssembleError> {
+    let bytes = Bytes::copy_from_slice(&writer.bytes);
     let mut outcome = Outcome::default();
-    let mut spilled: Vec<(u64, Bytes)> = Vec::new();
-    let mut fed = Some(writer);
+    let mut spilled: VecDeque<(u64, usize, Vec<u8>)> = VecDeque::new();
+    let mut missing: Vec<u8> = Vec::new();
+    let mut fed = arrivals(writer, whole_bytes_max);
     loop {
         match assembler.poll()? {
-            Step::NeedEvent => match fed.take() {
-                Some(writer) => assembler.feed(writer.bytes.into(), writer.events, 0, true),
+            Step::NeedEvent => match fed.pop_front() {
+                Some((events, part)) => {
+                    assembler.feed_part(bytes.clone(), events, part, 0, fed.is_empty());
+                }
                 None => break,
             },
             Step::NeedDefinition { table, .. } => assembler.define(table, None),
@@ -121,12 +138,27 @@ fn run(mut assembler: Assembler, writer: Writer) -> Result<Outcome, AssembleErro
                 if more.first {
                     spilled.clear();
                 }
-                spilled.extend(more.events);
+                let whole = more.events.iter();
+                spilled.extend(whole.map(|(start, event)| (*start, event.len(), event.to_vec())));
+                if let Some(part) = more.part {
+                    if let Some((start, size)) = part.begin {
+                        spilled.push_back((start, size as usize, Vec::new()));
+                    }
+                    spilled.back_mut().unwrap().2.extend(part.bytes);
+                }
+            }
+            Step::NeedSpilled if !missing.is_empty() => {
+                let piece: Vec<u8> = missing.drain(..missing.len().min(500)).collect();
+                assembler.feed_spilled(&piece.into(), &[])?;
             }
             Step::NeedSpilled => {
-                let (start, event) = spilled.remove(0);
+                let (start, size, mut event) = spilled.pop_front().unwrap();
+                assert_eq!(event.len(), size);
+                if size > whole_bytes_max {
+                    missing = event.split_off(500);
+                }
                 let whole: Range<u32> = 0..u32::try_from(event.len()).unwrap();
-                assembler.feed_spilled(&event, &[(start, whole)])?;
+                assembler.feed_spilled(&event.into(), &[(start, whole)])?;
             }
             Step::Reached => break,
         }
@@ -134,6 +166,31 @@ fn run(mut assembler: Assembler, writer: Writer) -> Result<Outcome, AssembleErro
     outcome.take(&assembler.finish());
     assert_eq!(outcome.ledger.imbalance(), 0, "{}", outcome.ledger);
     Ok(outcome)
+}
+
+/// The events as they arrive: large ones in pieces.
+fn arrivals(writer: &Writer, whole_bytes_max: usize) -> VecDeque<(Vec<Range<u32>>, Portion)> {
+    let mut arrivals: VecDeque<(Vec<Range<u32>>, Portion)> = VecDeque::new();
+    for event in &writer.events {
+        if event.len() <= whole_bytes_max {
+            match arrivals.back_mut() {
+                Some((events, Portion::Whole)) => events.push(event.clone()),
+                _none_or_pieces => arrivals.push_back((vec![event.clone()], Portion::Whole)),
+            }
+            continue;
+        }
+        for start in event.clone().step_by(700) {
+            let end = event.end.min(start + 700);
+            let part = match start == event.start {
+                true => Portion::First,
+                false => Portion::Next {
+                    is_last: end == event.end,
+                },
+            };
+            arrivals.push_back((std::iter::once(start..end).collect(), part));
+        }
+    }
+    arrivals
 }
 
 fn values(outcome: &Outcome) -> Vec<i32> {

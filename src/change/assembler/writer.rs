@@ -8,16 +8,37 @@ pub(super) struct Writer {
     pub(super) events: Vec<std::ops::Range<u32>>,
     pub(super) position: u32,
     pub(super) server_id: u32,
+    /// Whether events have checksums.
+    pub(super) checked: bool,
 }
 
 impl Writer {
     /// Begins a file with its format description.
     pub(super) fn new() -> Self {
+        Self::begin(false)
+    }
+
+    /// Begins a file whose events have checksums.
+    pub(super) fn checked() -> Self {
+        Self::begin(true)
+    }
+
+    /// The same events once more.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            bytes: self.bytes.clone(),
+            events: self.events.clone(),
+            ..*self
+        }
+    }
+
+    fn begin(checked: bool) -> Self {
         let mut writer = Self {
             bytes: Vec::new(),
             events: Vec::new(),
             position: 4,
             server_id: 1,
+            checked,
         };
         let mut body = 4u16.to_le_bytes().to_vec();
         let mut version = b"9.7.4".to_vec();
@@ -28,14 +49,17 @@ impl Writer {
         let mut post_header_lengths = [0; 42];
         post_header_lengths[usize::from(EventKind::Query.number()) - 1] = 13;
         body.extend(post_header_lengths);
-        body.push(0);
-        body.extend([0; 4]);
+        body.push(u8::from(checked));
+        if !checked {
+            body.extend([0; 4]);
+        }
         writer.event(EventKind::FormatDescription, &body);
         writer
     }
 
     pub(super) fn event(&mut self, kind: EventKind, body: &[u8]) {
-        let size = u32::try_from(19 + body.len()).unwrap();
+        let checksum = if self.checked { 4 } else { 0 };
+        let size = u32::try_from(19 + body.len() + checksum).unwrap();
         self.position += size;
         let begin = u32::try_from(self.bytes.len()).unwrap();
         self.bytes.extend(1_700_000_000u32.to_le_bytes());
@@ -45,6 +69,11 @@ impl Writer {
         self.bytes.extend(self.position.to_le_bytes());
         self.bytes.extend([0; 2]);
         self.bytes.extend(body);
+        if self.checked {
+            let event = self.bytes.get(begin as usize..).unwrap();
+            let checksum = crc32fast::hash(event).to_le_bytes();
+            self.bytes.extend(checksum);
+        }
         self.events.push(begin..begin + size);
     }
 

@@ -24,6 +24,8 @@ use crate::state::Spill;
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an open group at which it is spilled.
 const HOLD_BYTES_MAX: usize = 16 << 20;
+/// Bytes of an event beyond which it is read piece by piece.
+const EVENT_MEMORY_BYTES: u64 = 32 << 20;
 /// Bytes of events without rows at which an empty batch leaves.
 const IDLE_BYTES_MAX: u64 = 64 << 20;
 /// How long the end of a file that is followed is left alone.
@@ -170,6 +172,7 @@ impl Decoder {
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: HOLD_BYTES_MAX,
+            event_bytes_max: EVENT_MEMORY_BYTES,
             idle_bytes_max: IDLE_BYTES_MAX,
         };
         let checkpoint = Checkpoint {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::transport::{Transport, TransportError};
 use super::{Peer, Server};
 use crate::mysql::error::ConnectionError;
-use crate::mysql::packet::Framed;
+use crate::mysql::packet::{Framed, Portion};
 use crate::mysql::response::{self, ServerError};
 
 /// Every whole packet that was at hand. `Debug` tells sizes, since the bytes are what people store.
@@ -21,6 +21,8 @@ pub struct Packets {
     pub buffer: Bytes,
     /// Each payload in the order they came: the status byte 0, then the event.
     pub payloads: Vec<Range<u32>>,
+    /// Whether the payloads are whole, or the only one is a piece of a larger one.
+    pub part: Portion,
     /// Whether no further whole packet had arrived at that moment.
     pub drained: bool,
 }
@@ -60,6 +62,11 @@ impl Dump {
     /// Returns what the server told about itself and the connection.
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Hands out payloads of more than so many bytes piece by piece, as they arrive.
+    pub fn cut_beyond(&mut self, bytes: usize) {
+        self.transport.framer.whole_bytes_max = bytes;
     }
 
     /// Returns how many bytes have come off the network, also of packets that are not yet whole.
@@ -154,11 +161,13 @@ impl Dump {
 
     /// Separates events from what ends the dump.
     async fn sort_out(&mut self, mut framed: Framed) -> Option<Packets> {
+        let is_rest = matches!(framed.part, Portion::Next { .. });
         let is_event = |payload: &Range<u32>| {
             to_usize(payload.start).and_then(|start| framed.buffer.get(start))
                 == Some(&response::OK)
         };
-        if let Some(index) = framed.payloads.iter().position(|p| !is_event(p)) {
+        let end = framed.payloads.iter().position(|p| !is_event(p));
+        if let Some(index) = end.filter(|_| !is_rest) {
             let end = framed.payloads.get(index).map(|p| framed.slice(p));
             self.state = State::Ended(self.end(&end.unwrap_or_default()));
             framed.payloads.truncate(index);
@@ -166,8 +175,11 @@ impl Dump {
                 return None;
             }
         }
-        let drained = !matches!(self.state, State::Ended(_)) && !self.has_more().await;
+        let drained = !framed.part.goes_on()
+            && !matches!(self.state, State::Ended(_))
+            && !self.has_more().await;
         Some(Packets {
+            part: framed.part,
             buffer: framed.buffer,
             payloads: framed.payloads,
             drained,

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use super::input::{Input, OpenError, Place};
 use super::{Extent, FileError};
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
+use crate::mysql::Portion;
 use crate::source::Chunk;
 
 pub(super) const MAGIC: [u8; 4] = *b"\xfebin";
@@ -296,6 +297,7 @@ impl Splitter {
             chunk: Chunk {
                 buffer: Bytes::from(bytes),
                 events,
+                part: Portion::Whole,
                 received_us: now_us(),
                 drained: at_end && self.carried.is_empty(),
             },

@@ -40,6 +40,11 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// The body of a payload event as a server makes it.
+pub(super) fn payload(events: &[u8]) -> Vec<u8> {
+    Payload::zstd(events).body()
+}
+
 /// The events of a transaction without its GTID.
 fn inner(build: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new();
@@ -48,7 +53,7 @@ fn inner(build: impl FnOnce(&mut Writer)) -> Vec<u8> {
     writer.bytes.split_off(begin)
 }
 
-fn transaction(values: &[i32]) -> Vec<u8> {
+pub(super) fn transaction(values: &[i32]) -> Vec<u8> {
     inner(|writer| {
         writer.query("BEGIN");
         for values in values.chunks(20) {

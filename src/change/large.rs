@@ -1,0 +1,250 @@
+//! A large event, read from the spill file of its group piece by piece.
+//!
+//! Its checksum was verified before it got there. Of a rows event the rows go on as they become whole, so that only a row is
+//! ever whole in memory; a compressed transaction is unpacked as its bytes come; a statement behind rows is passed over.
+//! Any other event is put together first.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::assembler::Assembler;
+use super::closed::Apply;
+use super::hold::Held;
+use super::tables::Kept;
+use super::trouble::Trouble;
+use super::{Rows, RowsKind};
+use crate::binlog::{EventKind, Frame, Header, RowsHeader};
+use crate::row;
+
+/// What is left of an event whose first bytes were read.
+#[derive(Debug)]
+pub(super) struct Large {
+    /// Where the event begins.
+    start: u64,
+    /// Bytes of the body that are still in the spill file.
+    missing: u64,
+    way: Way,
+}
+
+/// What is done with the bytes that come.
+#[derive(Debug)]
+enum Way {
+    /// They are dropped, or feed the payload that is open.
+    Pass,
+    /// They are put together.
+    Gather { frame: Frame, event: Vec<u8> },
+    /// They are rows.
+    Rows(Box<Stream>),
+}
+
+/// The rows of an event as they become whole.
+#[derive(Debug)]
+struct Stream {
+    kind: RowsKind,
+    kept: Arc<Kept>,
+    frame: Frame,
+    /// The bitmaps, and behind them rows.
+    bytes: Vec<u8>,
+    bitmap_bytes: usize,
+    after_bytes: usize,
+}
+
+impl Large {
+    /// Begins with the first bytes of an event of which `body_bytes` are the body; events of more than `whole_bytes_max`
+    /// bytes that can be read in pieces are not put together.
+    pub(super) fn new(frame: &Frame, first: &[u8], body_bytes: u64, whole_bytes_max: u64) -> Self {
+        let here = first.len().saturating_sub(Header::LEN) as u64;
+        let missing = body_bytes.saturating_sub(here);
+        let kind = frame.header.kind;
+        let in_pieces = match kind {
+            EventKind::RowsQuery
+            | EventKind::AnnotateRows
+            | EventKind::BeginLoadQuery
+            | EventKind::AppendBlock
+            | EventKind::TransactionPayload => true,
+            EventKind::WriteRows
+            | EventKind::WriteRowsV1
+            | EventKind::UpdateRows
+            | EventKind::UpdateRowsV1
+            | EventKind::DeleteRows
+            | EventKind::DeleteRowsV1 => u64::from(frame.header.event_size) > whole_bytes_max,
+            _other => false,
+        };
+        let way = match in_pieces {
+            true => Way::Pass,
+            false => Way::Gather {
+                frame: frame.clone(),
+                event: first.to_vec(),
+            },
+        };
+        Self {
+            start: frame.start,
+            missing,
+            way,
+        }
+    }
+
+    /// Whether the event is put together before anything looks at it.
+    pub(super) fn is_gathered(&self) -> bool {
+        matches!(self.way, Way::Gather { .. })
+    }
+
+    /// Whether rows are being read from it.
+    pub(super) fn has_rows(&self) -> bool {
+        matches!(self.way, Way::Rows(_))
+    }
+
+    /// Where the event begins in the binlog.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// Bytes of the body that are still to come.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// Whether all of it was read.
+    pub(super) fn is_read(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// Cuts the bytes of the body off the front of what came from the spill file, and takes them.
+    pub(super) fn take(&mut self, bytes: Bytes) -> Bytes {
+        let count = usize::try_from(self.missing).map_or(bytes.len(), |left| left.min(bytes.len()));
+        self.missing -= count as u64;
+        let body = bytes.slice(..count);
+        match &mut self.way {
+            Way::Pass => {}
+            Way::Gather { event, .. } => append(event, &body, self.missing),
+            Way::Rows(stream) => append(&mut stream.bytes, &body, self.missing),
+        }
+        body
+    }
+
+    /// The event that was put together.
+    pub(super) fn gathered(self) -> Option<(Held, Bytes)> {
+        let Way::Gather { mut frame, event } = self.way else {
+            return None;
+        };
+        frame.body = Header::LEN..event.len();
+        let range = 0..u32::try_from(event.len()).unwrap_or(u32::MAX);
+        let held = Held {
+            buffer: 0,
+            range,
+            frame,
+        };
+        Some((held, event.into()))
+    }
+
+    /// Begins to read rows, of which the first bytes are in `buffer`.
+    pub(super) fn stream(
+        &mut self,
+        held: &Held,
+        buffer: &Bytes,
+        kind: RowsKind,
+        header: &RowsHeader,
+        kept: &Arc<Kept>,
+    ) {
+        let origin = held.body();
+        let body = buffer
+            .get(origin.start as usize..origin.end as usize)
+            .unwrap_or_default();
+        let part = |range: &std::ops::Range<usize>| body.get(range.clone()).unwrap_or_default();
+        let (before, after) = (part(&header.columns), part(&header.columns_after));
+        self.way = Way::Rows(Box::new(Stream {
+            kind,
+            kept: Arc::clone(kept),
+            frame: held.frame.clone(),
+            bitmap_bytes: before.len(),
+            after_bytes: after.len(),
+            bytes: [before, after, part(&header.body)].concat(),
+        }));
+    }
+}
+
+/// Appends with room for half as much again, and never for more than is to come.
+fn append(to: &mut Vec<u8>, bytes: &[u8], to_come: u64) {
+    if to.capacity() - to.len() < bytes.len() {
+        let half = bytes.len().max(to.len() / 2);
+        let all = usize::try_from(to_come).map_or(half, |to_come| to_come + bytes.len());
+        to.reserve_exact(half.min(all));
+    }
+    to.extend_from_slice(bytes);
+}
+
+impl Assembler {
+    /// Puts the rows that are whole into the batch; `true` when the event has no more of them.
+    pub(super) fn emit_whole_rows(&mut self, apply: &mut Apply) -> Result<bool, Trouble> {
+        let Some(Large { missing, way, .. }) = apply.large.as_mut() else {
+            return Ok(true);
+        };
+        let Way::Rows(stream) = way else {
+            return Ok(true);
+        };
+        let is_last = *missing == 0;
+        let Some((buffer, row_count)) = stream.cut(is_last)? else {
+            return Ok(is_last);
+        };
+        let bytes = |at: usize| {
+            u32::try_from(at).map_err(|_| Trouble::TooMany {
+                what: "bytes",
+                max: u64::from(u32::MAX),
+            })
+        };
+        let (before, behind) = (
+            bytes(stream.bitmap_bytes)?,
+            bytes(stream.bitmap_bytes + stream.after_bytes)?,
+        );
+        let mut rows = Rows {
+            table: self.builder.table(&stream.kept.table)?,
+            group: 0,
+            buffer: self.builder.buffer(&buffer)?,
+            kind: stream.kind,
+            columns: 0..before,
+            columns_after: before..behind,
+            body: behind..bytes(buffer.len())?,
+            position: stream.frame.start,
+            timestamp: stream.frame.header.timestamp,
+            server_id: stream.frame.header.server_id,
+            first_row: apply.sequence,
+            row_count,
+        };
+        rows.group = self.group_of(apply)?;
+        apply.sequence += u64::from(row_count);
+        self.builder.ledger.rows += u64::from(row_count);
+        self.builder.rows(rows);
+        Ok(is_last)
+    }
+}
+
+impl Stream {
+    /// Cuts whole rows off, with the bitmaps in front; at the event's end nothing may be left.
+    fn cut(&mut self, is_last: bool) -> Result<Option<(Bytes, u32)>, Trouble> {
+        let head = self.bitmap_bytes + self.after_bytes;
+        let (bitmaps, rows) = self.bytes.split_at_checked(head).unwrap_or_default();
+        let (before, after) = bitmaps
+            .split_at_checked(self.bitmap_bytes)
+            .unwrap_or_default();
+        let after = (self.kind == RowsKind::Update).then_some(after);
+        let table = &self.kept.table;
+        let counted = if is_last {
+            row::count_rows(table, before, after, rows).map(|count| (count, rows.len()))
+        } else {
+            row::whole_rows(table, before, after, rows)
+        };
+        let (count, bytes) = counted.map_err(|error| Trouble::Rows {
+            table: self.kept.source.clone(),
+            error,
+        })?;
+        if count == 0 {
+            return Ok(None);
+        }
+        let mut next = bitmaps.to_vec();
+        next.extend_from_slice(rows.get(bytes..).unwrap_or_default());
+        let mut cut = std::mem::replace(&mut self.bytes, next);
+        cut.truncate(head + bytes);
+        Ok(Some((cut.into(), count)))
+    }
+}
