@@ -50,10 +50,7 @@ impl Assembler {
             let settled = self.settle(&mut apply, ordinal, &held, &buffer);
             match settled.map_err(placed)? {
                 Settled::Done if apply.goes_on() => {}
-                Settled::Done => {
-                    apply.large = None;
-                    apply.done += 1;
-                }
+                Settled::Done => apply.settled(&held),
                 Settled::Missing(missing) => {
                     let step = self.ask(missing, at, &apply.end)?;
                     apply.again = Some((held, buffer));
@@ -218,7 +215,7 @@ impl Assembler {
             }
             EventKind::TransactionPayload => {
                 let body = buffer.slice(body.start as usize..body.end as usize);
-                let missing = apply.large.as_ref().map_or(0, Large::missing);
+                let missing = apply.rest_of(held).map_or(0, |large| large.missing());
                 let bytes = body.len() as u64 + missing;
                 apply.payload = Some(Opened::new(held.frame.start, body, bytes)?);
                 self.builder.ledger.control += 1;
@@ -295,13 +292,13 @@ impl Assembler {
                     table: kept.source.clone(),
                 });
             }
-            Some(false) if apply.is_large() => {
-                self.builder.ledger.emitted += 1;
-                if let Some(large) = &mut apply.large {
+            Some(false) => match apply.rest_of(held) {
+                Some(large) => {
+                    self.builder.ledger.emitted += 1;
                     large.stream(held, buffer, kind, &header, &kept);
                 }
-            }
-            Some(false) => self.emit_rows(apply, held, buffer, kind, &header, &kept)?,
+                None => self.emit_rows(apply, held, buffer, kind, &header, &kept)?,
+            },
             None => return Ok(Settled::Engine(kept.source.clone())),
         }
         self.end_statement_if(header.ends_statement());

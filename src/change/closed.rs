@@ -188,9 +188,20 @@ impl Apply {
         Ok(())
     }
 
-    /// Whether only the first bytes of the event in hand are here.
-    pub(super) fn is_large(&self) -> bool {
-        self.payload.is_none() && self.large.is_some()
+    /// What is left of the event, if only its first bytes are here.
+    pub(super) fn rest_of(&mut self, held: &Held) -> Option<&mut Large> {
+        let start = held.frame.start;
+        self.large
+            .as_mut()
+            .filter(|large| self.payload.is_none() && large.start() == start)
+    }
+
+    /// Counts an event that is settled; what is left of it is passed over.
+    pub(super) fn settled(&mut self, held: &Held) {
+        if self.rest_of(held).is_some() {
+            self.large = None;
+        }
+        self.done += 1;
     }
 
     /// Whether the event in hand has more than what was settled.

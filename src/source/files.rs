@@ -139,6 +139,15 @@ impl BinlogFile {
         }
     }
 
+    /// Gives events of more than so many bytes in pieces; to be called before the first read.
+    #[must_use]
+    pub fn cutting_beyond(mut self, bytes: usize) -> Self {
+        if let Some(splitter) = &mut self.idle {
+            splitter.cut_beyond(bytes);
+        }
+        self
+    }
+
     async fn read(&mut self) -> Result<Option<Chunk>, FileError> {
         if let Some(mut splitter) = self.idle.take() {
             self.busy.spawn_blocking(move || {

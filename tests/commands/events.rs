@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::process::{Folder, account};
 use crate::support::{Flavour, Server};
 
-const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
+pub(super) const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
 /// A server with an account and a folder whose stream begins here.
-fn prepare(flavour: Flavour, options: &[&str]) -> (Server, Folder) {
+pub(super) fn prepare(flavour: Flavour, options: &[&str]) -> (Server, Folder) {
     let server = Server::start(flavour, options);
     account(&server, "u");
     let (file, position) = server.coordinates();
@@ -237,38 +237,4 @@ fn partitions_tags_and_foreign_keys_are_read_as_they_are_written() {
     );
     let gtid = changes.last().unwrap()["source"]["gtid"].as_str().unwrap();
     assert!(gtid.contains(":mark:3"), "{gtid}");
-}
-
-#[test]
-fn events_larger_than_the_memory_for_one_arrive_whole() {
-    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
-        let (server, folder) = prepare(flavour, &["--max-allowed-packet=256M"]);
-        let folder = folder.replacing("state_dir", "event_memory_max = '1MiB'\nstate_dir");
-        let compression = match flavour {
-            Flavour::MySql97 => "SET SESSION binlog_transaction_compression = ON;",
-            _other => "",
-        };
-        // A row of three packets; rows that compression makes little of, in one transaction; a small one behind them.
-        server.execute(&format!(
-            "CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY, body LONGTEXT CHARACTER SET latin1);
-             INSERT INTO a.t VALUES (1, REPEAT('0123456789', 4000000));
-             {compression} BEGIN; INSERT INTO a.t VALUES (2, ''), (3, '');
-             UPDATE a.t SET body = REPEAT(SHA2(id, 512), 200000) WHERE id > 1; COMMIT;
-             INSERT INTO a.t VALUES (4, 'small')"
-        ));
-        folder.succeeds(&ONCE);
-        let rows = rows(&folder.changes(), "a");
-        assert_eq!(rows.len(), 6, "{flavour:?}");
-        for (_, _, after) in &rows[..1] {
-            let body = after["body"].as_str().unwrap();
-            assert!(body.len() == 40_000_000 && body.ends_with("0123456789"));
-        }
-        for (_, before, after) in &rows[3..5] {
-            assert_eq!(before["body"], "");
-            let expected =
-                server.query_one(&format!("SELECT body FROM a.t WHERE id = {}", after["id"]));
-            assert_eq!(after["body"].as_str(), expected.as_deref());
-        }
-        assert_eq!(rows[5].2["body"], "small");
-    }
 }

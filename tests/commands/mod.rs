@@ -9,6 +9,7 @@ mod events;
 mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod large;
 mod process;
 mod refusals;
 mod status;

@@ -58,6 +58,7 @@ impl Stream {
             until: Until::Never,
             batch_bytes_max: 1 << 12,
             hold_bytes_max: 1 << 14,
+            event_bytes_max: 1 << 8,
             idle_bytes_max: 1 << 14,
         };
         let checkpoint = Checkpoint {

@@ -152,13 +152,21 @@ fn run_cutting(
                 assembler.feed_spilled(&piece.into(), &[])?;
             }
             Step::NeedSpilled => {
-                let (start, size, mut event) = spilled.pop_front().unwrap();
-                assert_eq!(event.len(), size);
-                if size > whole_bytes_max {
-                    missing = event.split_off(500);
+                // Events come back together; one that is large ends them.
+                let (mut buffer, mut events) = (Vec::new(), Vec::new());
+                while events.len() < 4 && missing.is_empty() {
+                    let Some((start, size, mut event)) = spilled.pop_front() else {
+                        break;
+                    };
+                    assert_eq!(event.len(), size);
+                    if size > whole_bytes_max {
+                        missing = event.split_off(500);
+                    }
+                    let begin = u32::try_from(buffer.len()).unwrap();
+                    buffer.append(&mut event);
+                    events.push((start, begin..u32::try_from(buffer.len()).unwrap()));
                 }
-                let whole: Range<u32> = 0..u32::try_from(event.len()).unwrap();
-                assembler.feed_spilled(&event.into(), &[(start, whole)])?;
+                assembler.feed_spilled(&buffer.into(), &events)?;
             }
             Step::Reached => break,
         }

@@ -12,7 +12,7 @@ use super::lanes::Take;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{
-    self, AssembleError, Assembler, Checkpoint, Choice, Definitions, Origin, Step, Until,
+    self, AssembleError, Assembler, Batch, Checkpoint, Choice, Definitions, Origin, Step, Until,
 };
 use crate::filter::{self, Rules};
 use crate::pipeline::Spilling;
@@ -24,8 +24,6 @@ use crate::state::Spill;
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an open group at which it is spilled.
 const HOLD_BYTES_MAX: usize = 16 << 20;
-/// Bytes of an event beyond which it is read piece by piece.
-const EVENT_MEMORY_BYTES: u64 = 32 << 20;
 /// Bytes of events without rows at which an empty batch leaves.
 const IDLE_BYTES_MAX: u64 = 64 << 20;
 /// How long the end of a file that is followed is left alone.
@@ -50,12 +48,16 @@ pub(super) fn assemble(settings: Settings, take: Take<'_>) -> Result<Files, Deco
         choice,
         filter,
         known,
+        on_statement,
+        event_bytes_max,
         stop,
     } = settings;
     let mut decoder = Decoder {
         choice,
         filter,
         known,
+        on_statement,
+        event_bytes_max,
         spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
         warned: BTreeSet::new(),
         files: Files::default(),
@@ -92,6 +94,8 @@ struct Decoder {
     choice: Choice,
     filter: filter::Options,
     known: Known,
+    on_statement: change::OnStatement,
+    event_bytes_max: u64,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
@@ -168,11 +172,11 @@ impl Decoder {
             server_id: 0,
             rules: Rules::compile(&self.filter, flavour, 0)?,
             skips_groups: false,
-            on_statement: change::OnStatement::Fail,
+            on_statement: self.on_statement,
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: HOLD_BYTES_MAX,
-            event_bytes_max: EVENT_MEMORY_BYTES,
+            event_bytes_max: self.event_bytes_max,
             idle_bytes_max: IDLE_BYTES_MAX,
         };
         let checkpoint = Checkpoint {
@@ -194,7 +198,13 @@ impl Decoder {
         chunk: Chunk,
         take: Take<'_>,
     ) -> Result<Box<Assembler>, DecodeError> {
-        assembler.feed(chunk.buffer, chunk.events, chunk.received_us, chunk.drained);
+        assembler.feed_part(
+            chunk.buffer,
+            chunk.events,
+            chunk.part,
+            chunk.received_us,
+            chunk.drained,
+        );
         loop {
             let step = match assembler.poll() {
                 Ok(step) => step,
@@ -218,7 +228,7 @@ impl Decoder {
                     });
                     assembler.define_engine(table, Some(transactional));
                 }
-                Step::Batch(batch) => take(*batch)?,
+                Step::Batch(batch) => hand_out(*batch, take)?,
                 Step::Spill(spilled) => self.spilling.keep(&spilled)?,
                 Step::NeedSpilled => {
                     let (buffer, events) = self.spilling.give_back()?;
@@ -252,7 +262,10 @@ impl Decoder {
 
     fn flush(&mut self, take: Take<'_>) -> Result<(), DecodeError> {
         match &mut self.file {
-            Some(File::Open(assembler)) => assembler.flush().map_or(Ok(()), take),
+            Some(File::Open(assembler)) => match assembler.flush() {
+                Some(batch) => hand_out(batch, take),
+                None => Ok(()),
+            },
             Some(File::Begun { .. }) | None => Ok(()),
         }
     }
@@ -268,13 +281,30 @@ impl Decoder {
             let at = &assembler.checkpoint().coordinates;
             warn!(%at, "the last transaction of the file has no end there and is left out");
         }
-        take(assembler.finish())
+        hand_out(assembler.finish(), take)
     }
+}
+
+/// Hands out a batch, and tells of what it leaves out.
+fn hand_out(batch: Batch, take: Take<'_>) -> Result<(), DecodeError> {
+    let statements = batch.ledger.statements;
+    if statements > 0 {
+        let before = batch.end.as_ref().map(|end| end.coordinates.to_string());
+        warn!(
+            statements,
+            before,
+            "changes were logged as statements and passed over, their rows are not in the binlog"
+        );
+    }
+    take(batch)
 }
 
 /// Hands out the whole groups before a mistake.
 fn salvage(assembler: Assembler, error: AssembleError, take: Take<'_>) -> DecodeError {
-    match assembler.salvage().map_or(Ok(()), take) {
+    match assembler
+        .salvage()
+        .map_or(Ok(()), |batch| hand_out(batch, take))
+    {
         Ok(()) => error.into(),
         Err(output) => output,
     }

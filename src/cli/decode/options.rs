@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::ValueEnum;
 
-use super::settings::{gtid_set, seconds};
+use super::settings::{gtid_set, on_statement, seconds};
 use crate::binlog::GtidSet;
+use crate::change::OnStatement;
 
 /// What to decode, which part of it, and how.
 #[derive(Debug, clap::Args)]
@@ -54,6 +56,14 @@ pub struct Options {
     /// asked how the tables are defined now.
     #[arg(long, value_name = "CONNECTOR.toml")]
     pub definitions: Option<PathBuf>,
+    /// What to do about changes that were logged as statements, so that their rows are not in the binlog: fail, or warn and
+    /// count them.
+    #[arg(long, value_name = "fail|warn", default_value = "fail", value_parser = on_statement)]
+    pub on_statement: OnStatement,
+    /// The size of an event beyond which its checksum is verified first and it is then read piece by piece, from a file in
+    /// the folder for temporary files.
+    #[arg(long, value_name = "BYTES", default_value = "32MiB")]
+    pub event_memory_max: ByteSize,
     /// Goes on at the end of the last file as its server writes it, until stopped.
     #[arg(long, conflicts_with_all = ["summary", "verify", "stop_position"])]
     pub follow: bool,

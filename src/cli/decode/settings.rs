@@ -11,7 +11,7 @@ use super::definitions::Known;
 use super::error::DecodeError;
 use super::options::Options;
 use crate::binlog::GtidSet;
-use crate::change::Choice;
+use crate::change::{Choice, OnStatement};
 use crate::filter;
 use crate::mysql::Flavour;
 use crate::source::{EVENT_BYTES_MAX, Extent, Place, Series};
@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) choice: Choice,
     pub(super) filter: filter::Options,
     pub(super) known: Known,
+    pub(super) on_statement: OnStatement,
+    pub(super) event_bytes_max: u64,
     /// Ends the reading of a file that is followed.
     pub(super) stop: CancellationToken,
 }
@@ -54,8 +56,12 @@ impl Settings {
             stop: options.stop_position,
             stop_time: options.stop_datetime,
         };
+        let event_bytes_max = options.event_memory_max.as_u64();
+        let series = Series::new(places, extent, EVENT_BYTES_MAX, options.follow)?;
         Ok(Self {
-            series: Series::new(places, extent, EVENT_BYTES_MAX, options.follow)?,
+            series: series.cutting_beyond(usize::try_from(event_bytes_max).unwrap_or(usize::MAX)),
+            on_statement: options.on_statement,
+            event_bytes_max,
             choice: Choice {
                 include: options.include_gtids.iter().cloned().collect(),
                 exclude: options.exclude_gtids.iter().cloned().collect(),
@@ -67,6 +73,15 @@ impl Settings {
             },
             stop: CancellationToken::new(),
         })
+    }
+}
+
+/// Reads `--on-statement`.
+pub(super) fn on_statement(text: &str) -> Result<OnStatement, String> {
+    match text {
+        "fail" => Ok(OnStatement::Fail),
+        "warn" => Ok(OnStatement::Warn),
+        other => Err(format!("expected fail or warn, found {other}")),
     }
 }
 

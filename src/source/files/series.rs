@@ -56,6 +56,7 @@ pub struct Series {
     places: VecDeque<Place>,
     extent: Extent,
     event_bytes_max: u32,
+    whole_bytes_max: usize,
     follow: bool,
     current: Option<Splitter>,
     /// The file that the server goes on in was seen, so that the present one no longer grows.
@@ -87,10 +88,18 @@ impl Series {
             places: listed,
             extent,
             event_bytes_max,
+            whole_bytes_max: usize::MAX,
             follow,
             current: None,
             is_complete: false,
         })
+    }
+
+    /// Gives events of more than so many bytes in pieces, each in a part of its own.
+    #[must_use]
+    pub fn cutting_beyond(mut self, bytes: usize) -> Self {
+        self.whole_bytes_max = bytes;
+        self
     }
 
     /// The next part; `None` at the end. Blocks on the disk, or on the standard input.
@@ -136,6 +145,7 @@ impl Series {
             ..self.extent
         };
         let mut splitter = Splitter::new(place, extent, self.event_bytes_max);
+        splitter.cut_beyond(self.whole_bytes_max);
         let first = match splitter.read() {
             Ok(first) => first,
             // A file that a server has just made may not yet hold its first event.

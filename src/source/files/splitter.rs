@@ -5,7 +5,8 @@
 //! | magic | 4: `fe`, `bin`; an encrypted file of MySQL has `fd`, `bin` |
 //! | events | one behind the other, the first a format description |
 //!
-//! The first event comes alone and always, wherever the reading begins: the others need it.
+//! The first event comes alone and always, wherever the reading begins: the others need it. An event that is larger than
+//! what is read of one at a time comes in pieces.
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
@@ -21,8 +22,10 @@ use crate::source::Chunk;
 
 pub(super) const MAGIC: [u8; 4] = *b"\xfebin";
 const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";
-/// Bytes that are read at once; an event that is larger is read whole.
+/// Bytes that are read at once; an event that is larger is read whole, or in pieces.
 const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes of a piece of a large event.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Events of one file, and where the first of them begins.
 #[derive(Debug)]
@@ -38,11 +41,15 @@ pub(super) struct Splitter {
     name: Arc<str>,
     extent: Extent,
     event_bytes_max: u32,
+    /// Bytes of an event beyond which it comes in pieces.
+    whole_bytes_max: usize,
     input: Option<Input>,
     /// Bytes that were read and begin an event which is not whole.
     carried: Vec<u8>,
     /// Where those bytes, and the next event, begin.
     position: u64,
+    /// The event at that position, while its pieces are read.
+    large: Option<Large>,
     /// Why nothing more is read, although there may be more.
     stopped: Option<Stop>,
 }
@@ -54,6 +61,16 @@ pub(super) enum Stop {
     Position,
     /// An event at or after the time to stop at.
     Time,
+}
+
+/// An event that comes in pieces.
+#[derive(Debug)]
+struct Large {
+    bytes: usize,
+    /// Bytes of it that left.
+    passed: usize,
+    /// Whether it stands before the time to start at, so that its pieces are dropped.
+    is_dropped: bool,
 }
 
 /// What an event's header says of the reading.
@@ -73,11 +90,18 @@ impl Splitter {
             place,
             extent,
             event_bytes_max,
+            whole_bytes_max: usize::MAX,
             input: None,
             carried: Vec::new(),
             position: 0,
+            large: None,
             stopped: None,
         }
+    }
+
+    /// Gives events of more than so many bytes in pieces.
+    pub(super) fn cut_beyond(&mut self, bytes: usize) {
+        self.whole_bytes_max = bytes;
     }
 
     /// The name that coordinates give the file.
@@ -103,7 +127,10 @@ impl Splitter {
         let Some(mut input) = self.input.take() else {
             return self.open();
         };
-        let piece = self.piece_of(&mut input);
+        let piece = match self.large.take() {
+            Some(large) => self.next_of(large, &mut input),
+            None => self.piece_of(&mut input),
+        };
         self.input = Some(input);
         piece
     }
@@ -152,6 +179,13 @@ impl Splitter {
         let Some(size) = self.size_of(&bytes)? else {
             return self.end(bytes, at_end);
         };
+        if size > self.whole_bytes_max {
+            return Err(FileError::EventSize {
+                at: self.here(),
+                found: u32::try_from(size).unwrap_or(u32::MAX),
+                max: u32::try_from(self.whole_bytes_max).unwrap_or(u32::MAX),
+            });
+        }
         let at_end = self.fill(input, &mut bytes, size)?;
         self.split(bytes, at_end)
     }
@@ -164,6 +198,9 @@ impl Splitter {
             if let Some(size) = self.size_of(&bytes)?
                 && size > bytes.len()
             {
+                if size > self.whole_bytes_max {
+                    return self.begin_large(size, bytes, input);
+                }
                 at_end = self.fill(input, &mut bytes, size)?;
             }
             let piece = self.split(bytes, at_end)?;
@@ -174,6 +211,84 @@ impl Splitter {
         }
     }
 
+    fn begin_large(
+        &mut self,
+        size: usize,
+        bytes: Vec<u8>,
+        input: &mut Input,
+    ) -> Result<Option<Piece>, FileError> {
+        let wanted = self.wanted(&bytes);
+        self.carried = bytes;
+        if let Wanted::Stop(stop) = wanted {
+            self.stopped = Some(stop);
+            return Ok(None);
+        }
+        let is_dropped = matches!(wanted, Wanted::NotYet);
+        if !is_dropped {
+            self.extent.start_time = None;
+        }
+        let large = Large {
+            bytes: size,
+            passed: 0,
+            is_dropped,
+        };
+        self.next_of(large, input)
+    }
+
+    /// The next piece of a large event, or what stands behind one that is dropped.
+    fn next_of(&mut self, large: Large, input: &mut Input) -> Result<Option<Piece>, FileError> {
+        let mut large = large;
+        loop {
+            let count = PIECE_BYTES.min(large.bytes - large.passed);
+            let mut bytes = std::mem::take(&mut self.carried);
+            // What was read to find the event may be more than a piece of it.
+            let at_end = self.fill_behind(input, &mut bytes, count, large.passed)?;
+            if at_end {
+                let error = FileError::Torn {
+                    at: self.here(),
+                    expected: large.bytes as u64,
+                    found: (large.passed + bytes.len()) as u64,
+                };
+                self.carried = bytes;
+                self.large = Some(large);
+                return Err(error);
+            }
+            self.carried = bytes.split_off(count);
+            let position = self.position;
+            let is_first = large.passed == 0;
+            large.passed += count;
+            let is_last = large.passed == large.bytes;
+            let is_dropped = large.is_dropped;
+            if is_last {
+                self.position += large.bytes as u64;
+            }
+            if is_dropped {
+                if is_last {
+                    return self.piece_of(input);
+                }
+                continue;
+            }
+            if !is_last {
+                self.large = Some(large);
+            }
+            let end = u32::try_from(count).unwrap_or(u32::MAX);
+            return Ok(Some(Piece {
+                position,
+                chunk: Chunk {
+                    buffer: Bytes::from(bytes),
+                    events: std::iter::once(0..end).collect(),
+                    part: if is_first {
+                        Portion::First
+                    } else {
+                        Portion::Next { is_last }
+                    },
+                    received_us: now_us(),
+                    drained: false,
+                },
+            }));
+        }
+    }
+
     /// Reads until there are `count` bytes, and returns whether the file ended.
     fn fill(
         &self,
@@ -181,9 +296,21 @@ impl Splitter {
         bytes: &mut Vec<u8>,
         count: usize,
     ) -> Result<bool, FileError> {
+        self.fill_behind(input, bytes, count, 0)
+    }
+
+    /// As [`Splitter::fill`], where `passed` bytes of the present event have left.
+    fn fill_behind(
+        &self,
+        input: &mut Input,
+        bytes: &mut Vec<u8>,
+        count: usize,
+        passed: usize,
+    ) -> Result<bool, FileError> {
         let missing = count.saturating_sub(bytes.len());
         // The count may be a size that a damaged header claims: room is made for what is really there.
-        let there = input.left(self.position.saturating_add(bytes.len() as u64));
+        let here = self.position.saturating_add(passed as u64);
+        let there = input.left(here.saturating_add(bytes.len() as u64));
         let room = there.map_or(CHUNK_BYTES, |there| {
             usize::try_from(there).unwrap_or(usize::MAX)
         });

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::splitter::MAGIC;
 use super::*;
+use crate::mysql::Portion;
 
 /// An event of `size` bytes, of which only the size means anything.
 fn event(size: usize) -> Vec<u8> {
@@ -145,4 +146,102 @@ async fn what_is_no_binlog_is_refused_as_what_it_is() {
     let missing = std::path::Path::new("/nonexistent/binlog.000001");
     let (_, error) = read(missing, 4).await;
     assert!(matches!(error, Some(FileError::Io { .. })), "{error:?}");
+}
+
+/// The events of a file with those beyond a limit put together from their pieces, and how many pieces there were.
+async fn read_cut(path: &std::path::Path, beyond: usize) -> (Vec<Vec<u8>>, u32, Option<FileError>) {
+    let source = BinlogFile::new(path.to_owned(), 4, 8 << 20, Budget::new(8 << 20));
+    let mut source = source.cutting_beyond(beyond);
+    let (mut events, mut pieces) = (Vec::<Vec<u8>>::new(), 0);
+    loop {
+        let chunk = match source.next().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return (events, pieces, None),
+            Err(SourceError::File(error)) => return (events, pieces, Some(error)),
+            Err(other) => panic!("{other}"),
+        };
+        let parts = chunk.events.iter();
+        let mut parts: Vec<Vec<u8>> = parts
+            .map(|range| chunk.buffer[range.start as usize..range.end as usize].to_vec())
+            .collect();
+        pieces += u32::from(chunk.part != Portion::Whole);
+        if let Portion::Next { .. } = chunk.part {
+            events.last_mut().unwrap().append(&mut parts[0]);
+        } else {
+            events.append(&mut parts);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_beyond_the_limit_comes_in_pieces_and_loses_nothing() {
+    let large = (3 << 20) + 5;
+    let events: Vec<Vec<u8>> = [100, large, 19, 1 << 20, (1 << 20) + 1, 200 << 10]
+        .into_iter()
+        .map(|size| {
+            let mut event = event(size);
+            (19..size).for_each(|at| event[at] = at.to_le_bytes()[0] ^ at.to_le_bytes()[1]);
+            event
+        })
+        .collect();
+    let whole = file(&[&MAGIC, &events.concat()]);
+    let (read, pieces, error) = read_cut(whole.path(), 1 << 20).await;
+    assert!(error.is_none(), "{error:?}");
+    assert!(read == events && pieces == 6, "{pieces}");
+    // Cut in its third piece.
+    let cut = [MAGIC.to_vec(), events.concat()].concat();
+    let cut = file(&[&cut[..104 + (2 << 20) + 7]]);
+    match read_cut(cut.path(), 1 << 20).await {
+        (
+            _,
+            2,
+            Some(FileError::Torn {
+                at,
+                expected,
+                found,
+            }),
+        ) => {
+            let expected_at = (104, large as u64, (2 << 20) + 7);
+            assert_eq!((at.position, expected, found), expected_at);
+        }
+        other => panic!("{:?}", (other.1, other.2)),
+    }
+    // The first event is needed whole, and no server makes it large.
+    let (_, _, error) = read_cut(whole.path(), 99).await;
+    assert!(matches!(
+        error,
+        Some(FileError::EventSize {
+            found: 100,
+            max: 99,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_large_event_before_the_time_to_start_at_is_passed_over() {
+    let at = |time: u8, size: usize| {
+        let mut event = event(size);
+        event[..4].copy_from_slice(&u32::from(time).to_le_bytes());
+        event
+    };
+    let mut description = at(1, 100);
+    description[4] = 15;
+    let last = at(9, 30);
+    let file = file(&[&MAGIC, &description, &at(5, 3 << 20), &at(8, 40), &last]);
+    let extent = Extent {
+        start_time: Some(9),
+        ..Extent::default()
+    };
+    let mut splitter = Splitter::new(Place::Path(file.path().to_owned()), extent, 8 << 20);
+    splitter.cut_beyond(1 << 20);
+    assert_eq!(splitter.read().unwrap().unwrap().position, 4);
+    let piece = splitter.read().unwrap().unwrap();
+    assert_eq!(piece.position, 4 + 100 + (3 << 20) + 40);
+    let range = &piece.chunk.events[0];
+    assert_eq!(
+        piece.chunk.buffer[range.start as usize..range.end as usize],
+        last
+    );
+    assert!(splitter.read().unwrap().is_none());
 }
