@@ -45,14 +45,15 @@ impl Assembler {
             };
             let ordinal = apply.done;
             let at = Coordinates::new(Arc::clone(&apply.end.file), held.frame.start);
-            let placed = |trouble| AssembleError::new(at.clone(), trouble);
+            let kind = held.frame.header.kind;
+            let placed = |trouble| AssembleError::new(at.clone(), kind, trouble);
             let (held, buffer) = self.unpacked(held, buffer).map_err(placed)?;
             let settled = self.settle(&mut apply, ordinal, &held, &buffer);
             match settled.map_err(placed)? {
                 Settled::Done if apply.goes_on() => {}
                 Settled::Done => apply.settled(&held),
                 Settled::Missing(missing) => {
-                    let step = self.ask(missing, at, &apply.end)?;
+                    let step = self.ask(missing, (at, kind), &apply.end)?;
                     apply.again = Some((held, buffer));
                     return Ok(Some(self.pause(apply, step)));
                 }
@@ -62,7 +63,7 @@ impl Assembler {
                     return Ok(Some(self.pause(apply, Step::NeedEngine { table, at })));
                 }
                 Settled::Engine(table) => {
-                    return Err(AssembleError::new(at, Trouble::NoEngine { table }));
+                    return Err(AssembleError::new(at, kind, Trouble::NoEngine { table }));
                 }
             }
             if apply.done < apply.hold.count && self.is_full() {
@@ -79,9 +80,10 @@ impl Assembler {
     fn stream_rows(&mut self, apply: &mut Apply) -> Result<Option<Step>, AssembleError> {
         let start = apply.large.as_ref().map_or(0, Large::start);
         let at = Coordinates::new(Arc::clone(&apply.end.file), start);
+        let kind = apply.large.as_ref().map(Large::kind);
         let is_over = self
             .emit_whole_rows(apply)
-            .map_err(|trouble| AssembleError::new(at, trouble))?;
+            .map_err(|trouble| AssembleError::new(at, kind, trouble))?;
         if is_over {
             apply.large = None;
             apply.done += 1;
@@ -121,13 +123,13 @@ impl Assembler {
     fn ask(
         &mut self,
         missing: Missing,
-        at: Coordinates,
+        (at, kind): (Coordinates, EventKind),
         end: &Coordinates,
     ) -> Result<Step, AssembleError> {
         let (table, disagreement) = match missing {
             Missing::Definition(table) => (table, None),
             Missing::Disagreement(table, disagreement) => (table, Some(disagreement)),
-            Missing::Error(trouble) => return Err(AssembleError::new(at, trouble)),
+            Missing::Error(trouble) => return Err(AssembleError::new(at, kind, trouble)),
         };
         if self.refused.as_ref() == Some(&table) {
             let trouble = match disagreement {
@@ -142,7 +144,7 @@ impl Assembler {
                     table,
                 },
             };
-            return Err(AssembleError::new(at, trouble));
+            return Err(AssembleError::new(at, kind, trouble));
         }
         if let Some(disagreement) = disagreement {
             self.definitions

@@ -11,7 +11,7 @@ use super::hold::{Held, Hold};
 use super::large::Large;
 use super::payload::{Opened, Pulled};
 use super::trouble::{AssembleError, Trouble};
-use crate::binlog::{Coordinates, FormatDescription, Frame, Header};
+use crate::binlog::{Coordinates, EventKind, FormatDescription, Frame, Header};
 
 /// A closed group and how far its events were read.
 #[derive(Debug)]
@@ -83,7 +83,9 @@ impl Apply {
         if let Some(mut payload) = self.payload.take() {
             let at = Coordinates::new(Arc::clone(&self.end.file), payload.start());
             let pulled = payload.next(format);
-            match pulled.map_err(|trouble| AssembleError::new(at, trouble))? {
+            match pulled
+                .map_err(|trouble| AssembleError::new(at, EventKind::TransactionPayload, trouble))?
+            {
                 Pulled::Event(held, block) => {
                     self.outcome = payload.outcome;
                     self.payload = Some(payload);
@@ -141,7 +143,7 @@ impl Apply {
             let event = buffer
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default();
-            let damaged = |_| AssembleError::new(at(), Trouble::Spill);
+            let damaged = |_| AssembleError::new(at(), None, Trouble::Spill);
             let header = Header::parse(event).map_err(damaged)?;
             let size = header.event_size as usize;
             let body_end = size.saturating_sub(checksum_bytes).max(Header::LEN);
@@ -178,9 +180,9 @@ impl Apply {
         let body = large.take(bytes.clone());
         if let Some(payload) = &mut self.payload {
             let at = Coordinates::new(Arc::clone(&self.end.file), payload.start());
-            payload
-                .feed(body)
-                .map_err(|trouble| AssembleError::new(at, trouble))?;
+            payload.feed(body).map_err(|trouble| {
+                AssembleError::new(at, EventKind::TransactionPayload, trouble)
+            })?;
         }
         if large.is_read() && !large.has_rows() {
             self.again = self.large.take().and_then(Large::gathered);

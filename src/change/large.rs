@@ -22,6 +22,7 @@ use crate::row;
 pub(super) struct Large {
     /// Where the event begins.
     start: u64,
+    kind: EventKind,
     /// Bytes of the body that are still in the spill file.
     missing: u64,
     way: Way,
@@ -80,6 +81,7 @@ impl Large {
         };
         Self {
             start: frame.start,
+            kind,
             missing,
             way,
         }
@@ -98,6 +100,11 @@ impl Large {
     /// Where the event begins in the binlog.
     pub(super) fn start(&self) -> u64 {
         self.start
+    }
+
+    /// The event's kind.
+    pub(super) fn kind(&self) -> EventKind {
+        self.kind
     }
 
     /// Bytes of the body that are still to come.

@@ -5,7 +5,7 @@ use super::groups::Mark;
 use super::trouble::Trouble;
 use crate::binlog::{
     Control, Coordinates, EventKind, FormatDescription, Frame, GtidEvent, MariaDbGtidEvent, Query,
-    XaPrepare, compressed,
+    XaPrepare, compressed, xid,
 };
 
 /// An event as groups see it.
@@ -49,6 +49,10 @@ impl<'a> Seen<'a> {
             EventKind::XaPrepare => Self::XaPrepare {
                 one_phase: XaPrepare::parse(body)?.one_phase,
             },
+            EventKind::Xid => {
+                xid(body)?;
+                Self::Other(EventKind::Xid)
+            }
             kind => Self::Other(kind),
         })
     }

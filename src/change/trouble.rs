@@ -8,23 +8,34 @@ use super::groups::GroupError;
 
 /// What stopped the assembler, and where. Never transient: the same bytes would stop it again.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot go on at {at}")]
+#[error("cannot go on at {at}{}", named(*kind))]
 pub struct AssembleError {
     /// Where the event that stopped it begins.
     pub at: Coordinates,
+    /// What the event says that it is; `None` if it ends before it says so.
+    pub kind: Option<EventKind>,
     /// What is wrong with it.
     #[source]
     pub trouble: Box<Trouble>,
 }
 
 impl AssembleError {
-    /// Names the place of a trouble.
-    pub(super) fn new(at: Coordinates, trouble: impl Into<Trouble>) -> Self {
+    /// Names the place of a trouble, and the kind of the event.
+    pub(super) fn new(
+        at: Coordinates,
+        kind: impl Into<Option<EventKind>>,
+        trouble: impl Into<Trouble>,
+    ) -> Self {
         Self {
             at,
+            kind: kind.into(),
             trouble: Box::new(trouble.into()),
         }
     }
+}
+
+fn named(kind: Option<EventKind>) -> String {
+    kind.map_or_else(String::new, |kind| format!(", {kind} event"))
 }
 
 /// What is wrong with an event.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use tokio::task::JoinSet;
 
 use super::{Budget, Chunk, EventSource, SourceError};
-use crate::binlog::Coordinates;
+use crate::binlog::{Coordinates, EventKind};
 use splitter::{Piece, Splitter};
 
 pub use input::Place;
@@ -76,12 +76,14 @@ pub enum FileError {
     },
     /// No event can have that size.
     #[error(
-        "the event at {at} says that it has {found} bytes, expected 19 to {max}; the place is inside an event, or the \
-         file is damaged there"
+        "the event at {at} ({kind}) says that it has {found} bytes, expected 19 to {max}; the place is inside an event, or \
+         the file is damaged there"
     )]
     EventSize {
         /// Where the event begins.
         at: Coordinates,
+        /// What it says that it is.
+        kind: EventKind,
         /// The size in its header.
         found: u32,
         /// The largest size that is read.
@@ -89,12 +91,15 @@ pub enum FileError {
     },
     /// The file ends within an event.
     #[error(
-        "the file ends inside the event at {at}, {found} of its {expected} bytes are there; it was cut off, or its server \
-         still writes it"
+        "the file ends inside the event at {at}{}, {found} of its {expected} bytes are there; it was cut off, or its server \
+         still writes it",
+        kind.map_or_else(String::new, |kind| format!(" ({kind})"))
     )]
     Torn {
         /// Where the event begins.
         at: Coordinates,
+        /// What it says that it is; `None` if it ends before it says so.
+        kind: Option<EventKind>,
         /// How many bytes the event should have; 19 if not even its header is whole.
         expected: u64,
         /// How many there are.

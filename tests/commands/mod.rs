@@ -10,7 +10,7 @@ mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod large;
-mod process;
+pub mod process;
 mod refusals;
 mod status;
 

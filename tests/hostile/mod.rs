@@ -3,9 +3,14 @@
 //! Recorded bytes are damaged and handed to the readers of `targets.rs`, with the same seed in every run. `fuzz/` gives
 //! the same readers to a fuzzer, which looks further. Threatens whoever reads a binlog that somebody else wrote.
 
+mod crafted;
+mod damaged;
+mod names;
+mod refused;
 mod seeds;
 mod shapes;
 mod stream;
+mod streamed;
 mod targets;
 
 use std::time::{Duration, Instant};

@@ -134,11 +134,15 @@ fn recorded(bytes: &[u8]) -> (Vec<(u8, Vec<u8>)>, FormatDescription) {
 }
 
 /// What stands around rows: the file's first event, the begin of a group, its end.
-struct Frame {
+#[derive(Clone)]
+pub struct Frame {
     format: FormatDescription,
-    description: Vec<u8>,
-    begin: Vec<(u8, Vec<u8>)>,
-    end: (u8, Vec<u8>),
+    /// The whole event.
+    pub description: Vec<u8>,
+    /// Kinds and bodies.
+    pub begin: Vec<(u8, Vec<u8>)>,
+    /// Kind and body.
+    pub end: (u8, Vec<u8>),
 }
 
 fn frames() -> &'static [Frame; 2] {
@@ -171,6 +175,12 @@ fn frames() -> &'static [Frame; 2] {
 /// The format descriptions of both families.
 pub fn formats() -> [FormatDescription; 2] {
     [0, 1].map(|family: usize| frames()[family].format.clone())
+}
+
+/// What stands around rows in this family's files.
+pub fn frame(flavour: Flavour) -> Frame {
+    let of = RECORDED.iter().position(|(family, _)| *family == flavour);
+    frames()[of.expect("both families are recorded")].clone()
 }
 
 /// A stream of whole events: a file's begin and one group, whose table map and rows the choices make.

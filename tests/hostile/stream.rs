@@ -23,12 +23,22 @@ const HEADER_BYTES: usize = 19;
 
 /// Why a stream ended; what it says was formatted, which must not fail either.
 #[derive(Debug)]
-pub struct Refused;
+pub struct Refused(
+    /// The error and its causes.
+    pub String,
+);
 
 impl Refused {
     fn new(error: &dyn std::error::Error) -> Self {
-        assert!(!error.to_string().is_empty());
-        Self
+        let mut text = error.to_string();
+        assert!(!text.is_empty());
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self(text)
     }
 }
 
@@ -133,7 +143,10 @@ impl Stream {
 }
 
 /// Reads bytes as the file of a connector or of the command line is read.
-pub fn as_file(data: &[u8]) {
+///
+/// # Errors
+/// Why it could not be read to its end.
+pub fn as_file(data: &[u8]) -> Result<(), Refused> {
     thread_local! {
         static FILE: RefCell<tempfile::NamedTempFile> =
             RefCell::new(tempfile::NamedTempFile::new().expect("a temporary file"));
@@ -146,10 +159,10 @@ pub fn as_file(data: &[u8]) {
         };
         let place = Place::Path(file.path().to_owned());
         let series = Series::new(vec![place], extent, EVENT_BYTES_MAX, false);
-        let _told = series
+        series
             .map_err(|error| Refused::new(&error))
-            .and_then(|series| through(series, flavour(data)));
-    });
+            .and_then(|series| through(series, flavour(data)))
+    })
 }
 
 fn through(mut series: Series, flavour: Flavour) -> Result<(), Refused> {

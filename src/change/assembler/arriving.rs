@@ -43,9 +43,10 @@ impl Assembler {
             },
         };
         let at = Coordinates::new(Arc::clone(&self.framer.next().file), arriving.frame.start);
+        let kind = arriving.frame.header.kind;
         arriving
             .take(&bytes, part)
-            .map_err(|error| AssembleError::new(at, error))?;
+            .map_err(|error| AssembleError::new(at, kind, error))?;
         let hold = self
             .hold
             .as_mut()
@@ -66,23 +67,26 @@ impl Assembler {
 
     /// Looks at the first piece, which holds the header. Nothing is known of its body yet.
     fn arrives(&mut self, bytes: &[u8]) -> Result<Option<Arriving>, AssembleError> {
-        let header = Header::parse(bytes).map_err(|error| self.trouble(error.into()))?;
+        let header = Header::parse(bytes).map_err(|error| self.unframed(bytes, error))?;
         let kind = header.kind;
         let mark = match kind {
             // What controls a transaction is short.
             EventKind::Query | EventKind::QueryCompressed => Mark::Query(None),
             kind if may_be_large(kind) => Mark::Other(kind),
-            kind => return Err(self.trouble(Trouble::Large { kind })),
+            kind => {
+                let at = self.framer.next().clone();
+                return Err(AssembleError::new(at, kind, Trouble::Large { kind }));
+            }
         };
         let (frame, checksum) = self
             .framer
             .begin(header)
-            .map_err(|error| self.trouble(error.into()))?;
+            .map_err(|error| self.unframed(bytes, error))?;
         let at = Coordinates::new(Arc::clone(&self.framer.next().file), frame.start);
         let place = self
             .tracker
             .place(mark)
-            .map_err(|error| AssembleError::new(at.clone(), error))?;
+            .map_err(|error| AssembleError::new(at.clone(), kind, error))?;
         match place {
             Place::Inside | Place::Ends(_) => {}
             Place::Opens | Place::Alone if self.is_late(&frame) => {
@@ -90,7 +94,7 @@ impl Assembler {
                 return Ok(None);
             }
             Place::Opens | Place::Alone | Place::Outside | Place::Abandons => {
-                return Err(AssembleError::new(at, Trouble::Large { kind }));
+                return Err(AssembleError::new(at, kind, Trouble::Large { kind }));
             }
         }
         Ok(Some(Arriving {

@@ -20,7 +20,7 @@ use super::statement::OnStatement;
 use super::tables::Tables;
 use super::trouble::{AssembleError, Trouble};
 use super::{Batch, Checkpoint, Choice, Definition, Origin};
-use crate::binlog::{Control, Coordinates, EventKind, Frame, Framer, GtidSet};
+use crate::binlog::{BinlogError, Control, Coordinates, EventKind, Frame, Framer, GtidSet, Header};
 use crate::filter::Rules;
 use crate::mysql::Portion;
 use crate::row::TableName;
@@ -359,7 +359,7 @@ impl Assembler {
         let frame = self
             .framer
             .frame(event)
-            .map_err(|error| self.trouble(error.into()))?;
+            .map_err(|error| self.unframed(event, error))?;
         self.builder.saw(event.len() as u64);
         if frame.header.kind == EventKind::FormatDescription {
             self.format_changed(&frame);
@@ -369,13 +369,14 @@ impl Assembler {
         }
         let at = Coordinates::new(Arc::clone(&self.framer.next().file), frame.start);
         let body = event.get(frame.body.clone()).unwrap_or_default();
+        let kind = frame.header.kind;
         let mut scratch = Vec::new();
         let seen = Seen::of(&frame, body, self.framer.format(), &mut scratch)
-            .map_err(|trouble| AssembleError::new(at.clone(), trouble))?;
+            .map_err(|trouble| AssembleError::new(at.clone(), kind, trouble))?;
         let place = self
             .tracker
             .place(seen.mark())
-            .map_err(|error| AssembleError::new(at.clone(), error))?;
+            .map_err(|error| AssembleError::new(at.clone(), kind, error))?;
         match place {
             Place::Outside => self.between(&frame, at)?,
             Place::Abandons => {
@@ -461,17 +462,13 @@ impl Assembler {
     /// An event between groups: it settles at once.
     fn between(&mut self, frame: &Frame, at: Coordinates) -> Result<(), AssembleError> {
         self.builder.ledger.received += 1;
-        match frame.header.kind {
+        let kind = frame.header.kind;
+        match kind {
             EventKind::Incident => {
-                return Err(AssembleError::new(at, Trouble::Incident));
+                return Err(AssembleError::new(at, kind, Trouble::Incident));
             }
             EventKind::Unknown(_) if !frame.header.is_ignorable() => {
-                return Err(AssembleError::new(
-                    at,
-                    Trouble::Unsupported {
-                        kind: frame.header.kind,
-                    },
-                ));
+                return Err(AssembleError::new(at, kind, Trouble::Unsupported { kind }));
             }
             EventKind::Unknown(_) | EventKind::Ignorable => self.builder.ledger.skipped += 1,
             _known => self.builder.ledger.control += 1,
@@ -482,8 +479,9 @@ impl Assembler {
         Ok(())
     }
 
-    fn trouble(&self, trouble: Trouble) -> AssembleError {
-        AssembleError::new(self.framer.next().clone(), trouble)
+    fn unframed(&self, event: &[u8], error: BinlogError) -> AssembleError {
+        let kind = Header::parse(event).ok().map(|header| header.kind);
+        AssembleError::new(self.framer.next().clone(), kind, error)
     }
 }
 

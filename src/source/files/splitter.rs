@@ -66,6 +66,7 @@ pub(super) enum Stop {
 /// An event that comes in pieces.
 #[derive(Debug)]
 struct Large {
+    kind: EventKind,
     bytes: usize,
     /// Bytes of it that left.
     passed: usize,
@@ -182,6 +183,7 @@ impl Splitter {
         if size > self.whole_bytes_max {
             return Err(FileError::EventSize {
                 at: self.here(),
+                kind: kind_of(&bytes),
                 found: u32::try_from(size).unwrap_or(u32::MAX),
                 max: u32::try_from(self.whole_bytes_max).unwrap_or(u32::MAX),
             });
@@ -218,6 +220,7 @@ impl Splitter {
         input: &mut Input,
     ) -> Result<Option<Piece>, FileError> {
         let wanted = self.wanted(&bytes);
+        let kind = kind_of(&bytes);
         self.carried = bytes;
         if let Wanted::Stop(stop) = wanted {
             self.stopped = Some(stop);
@@ -228,6 +231,7 @@ impl Splitter {
             self.extent.start_time = None;
         }
         let large = Large {
+            kind,
             bytes: size,
             passed: 0,
             is_dropped,
@@ -246,6 +250,7 @@ impl Splitter {
             if at_end {
                 let error = FileError::Torn {
                     at: self.here(),
+                    kind: Some(large.kind),
                     expected: large.bytes as u64,
                     found: (large.passed + bytes.len()) as u64,
                 };
@@ -327,7 +332,8 @@ impl Splitter {
         let Some([_, _, _, _, kind, _, _, _, _, size @ ..]) = bytes.first_chunk::<13>() else {
             return Ok(None);
         };
-        if EventKind::from_number(*kind) == EventKind::StartEncryption {
+        let kind = EventKind::from_number(*kind);
+        if kind == EventKind::StartEncryption {
             return Err(FileError::Encrypted {
                 path: self.place.path().to_owned(),
             });
@@ -336,6 +342,7 @@ impl Splitter {
         if (found as usize) < Header::LEN || found > self.event_bytes_max {
             return Err(FileError::EventSize {
                 at: self.here(),
+                kind,
                 found,
                 max: self.event_bytes_max,
             });
@@ -438,10 +445,12 @@ impl Splitter {
             return Ok(None);
         }
         let expected = self.size_of(&bytes)?.unwrap_or(Header::LEN);
+        let kind = bytes.get(4).copied().map(EventKind::from_number);
         let found = bytes.len() as u64;
         self.carried = bytes;
         Err(FileError::Torn {
             at: self.here(),
+            kind,
             expected: expected as u64,
             found,
         })
@@ -479,4 +488,9 @@ fn now_us() -> i64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// What the event at the front of `bytes` says that it is.
+fn kind_of(bytes: &[u8]) -> EventKind {
+    EventKind::from_number(bytes.get(4).copied().unwrap_or_default())
 }

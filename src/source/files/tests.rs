@@ -106,10 +106,12 @@ async fn every_cut_of_a_file_is_told_with_its_place() {
             Some(FileError::Magic { .. }) => assert!(length < 4, "{length}"),
             Some(FileError::Torn {
                 at,
+                kind,
                 expected,
                 found,
             }) => {
                 assert_eq!(at.position, position, "{length}");
+                assert_eq!(kind.is_some(), length as u64 - position > 4, "{length}");
                 assert_eq!(found, length as u64 - position);
                 assert!(found < expected, "{length}");
             }
@@ -134,13 +136,13 @@ async fn what_is_no_binlog_is_refused_as_what_it_is() {
     check(
         &[&MAGIC, &short, &[0; 40]],
         4,
-        ":34 says that it has 0 bytes",
+        ":34 (type 0) says that it has 0 bytes",
     )
     .await;
     check(
         &[&MAGIC, &[0xff; 40]],
         4,
-        ":4 says that it has 4294967295 bytes",
+        ":4 (type 255) says that it has 4294967295 bytes",
     )
     .await;
     let missing = std::path::Path::new("/nonexistent/binlog.000001");
@@ -197,6 +199,7 @@ async fn an_event_beyond_the_limit_comes_in_pieces_and_loses_nothing() {
             2,
             Some(FileError::Torn {
                 at,
+                kind: Some(_),
                 expected,
                 found,
             }),
