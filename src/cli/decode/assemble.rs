@@ -12,7 +12,7 @@ use super::lanes::Take;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{
-    self, AssembleError, Assembler, Batch, Checkpoint, Choice, Definitions, Origin, Step, Until,
+    self, AssembleError, Assembler, Batch, Checkpoint, Choice, Origin, Step, Until,
 };
 use crate::filter::{self, Rules};
 use crate::pipeline::Spilling;
@@ -186,7 +186,8 @@ impl Decoder {
             server_id,
             format_description_timestamp: 0,
         };
-        let assembler = Assembler::new(settings, checkpoint, Definitions::default());
+        let definitions = self.known.at(&checkpoint.coordinates)?;
+        let assembler = Assembler::new(settings, checkpoint, definitions);
         let assembler = Box::new(assembler.choosing(self.choice.clone()));
         self.drive(assembler, description, take)
     }
@@ -213,7 +214,7 @@ impl Decoder {
             match step {
                 Step::NeedEvent => return Ok(assembler),
                 Step::NeedDefinition { table, at, .. } => {
-                    match self.known.definition(&table, &at) {
+                    match self.known.definition(&table, &at)? {
                         Some(definition) => assembler.define(table, Some(definition)),
                         None => {
                             self.warn(&table, Assumed::Numbered);
@@ -222,7 +223,7 @@ impl Decoder {
                     }
                 }
                 Step::NeedEngine { table, .. } => {
-                    let transactional = self.known.engine(&table).unwrap_or_else(|| {
+                    let transactional = self.known.engine(&table)?.unwrap_or_else(|| {
                         self.warn(&table, Assumed::Transactional);
                         true
                     });

@@ -1,7 +1,10 @@
 //! `--definitions`: what is known of tables beyond their table maps.
+//!
+//! A connector's journal knows how its tables were defined at any place since the connector began, so it is asked first;
+//! its server knows only how they are defined now.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
 
@@ -9,57 +12,160 @@ use tracing::warn;
 
 use super::error::DecodeError;
 use crate::binlog::Coordinates;
-use crate::change::{Definition, TableDefinition};
+use crate::change::{Definition, Definitions, TableDefinition};
 use crate::cli::variables;
 use crate::config;
+use crate::metrics::one_line;
 use crate::row::TableName;
 use crate::source;
+use crate::state::Journal;
 
-/// Tables' definitions, of which nothing says for which part of a binlog they hold.
+/// Tables' definitions by place, and others of which nothing says for which part of a binlog they hold.
 #[derive(Debug, Default)]
 pub(super) struct Known {
+    journals: Vec<Place>,
+    /// Servers that were not asked yet.
+    servers: Vec<source::Options>,
     tables: HashMap<TableName, Arc<TableDefinition>>,
 }
 
+/// Where a connector's journal is.
+#[derive(Debug)]
+struct Place {
+    state_dir: PathBuf,
+    connector: String,
+}
+
 impl Known {
-    /// Asks the source of a connector file how its tables are defined now.
-    pub(super) fn read(connector: &Path) -> Result<Self, DecodeError> {
-        let path = connector.to_owned();
+    /// Takes a connector's state folder, or the connector's file. A server is asked at once where there is no journal,
+    /// else when the journal does not know.
+    pub(super) fn open(path: &Path) -> Result<Self, DecodeError> {
+        let mut known = Self::default();
+        if path.is_dir() {
+            let place = Place::of_folder(path);
+            let place = place.filter(|place| place.oldest().is_ok_and(|oldest| oldest.is_some()));
+            let missing = || DecodeError::NoJournal {
+                folder: path.to_owned(),
+            };
+            known.journals.push(place.ok_or_else(missing)?);
+            return Ok(known);
+        }
+        let path = path.to_owned();
         let connectors = config::load(slice::from_ref(&path), &variables())
             .map_err(|error| DecodeError::Connector(Box::new(error)))?;
+        for connector in connectors {
+            let place = Place {
+                state_dir: connector.state_dir,
+                connector: connector.name,
+            };
+            known.servers.push(connector.source);
+            if place.oldest()?.is_some() {
+                known.journals.push(place);
+            }
+        }
+        if known.journals.is_empty() {
+            known.ask()?;
+        }
+        Ok(known)
+    }
+
+    /// What a journal knows at a place where a reading begins.
+    pub(super) fn at(&self, at: &Coordinates) -> Result<Definitions, DecodeError> {
+        for place in &self.journals {
+            let past = Journal::peek(&place.state_dir, &place.connector, Some(at))
+                .map_err(DecodeError::State)?;
+            // Relay logs, and the binlogs of another server, have places of their own.
+            let past = past.filter(|past| past.since.file.is_empty() || is_series(&past.since, at));
+            match past {
+                Some(past) => {
+                    return Ok(Definitions::default().believing(past.schemas, Vec::new()));
+                }
+                None => warn!(
+                    %at,
+                    connector = place.connector,
+                    "the connector's journal of definitions does not reach back to there, or tells of other files"
+                ),
+            }
+        }
+        Ok(Definitions::default())
+    }
+
+    /// The definition of a table, said to hold for the group that ends at `at`.
+    pub(super) fn definition(
+        &mut self,
+        table: &TableName,
+        at: &Coordinates,
+    ) -> Result<Option<Definition>, DecodeError> {
+        self.ask_unless_known(table)?;
+        Ok(self.tables.get(table).map(|known| Definition {
+            table: Arc::clone(known),
+            read_from: at.clone(),
+            read_to: at.clone(),
+        }))
+    }
+
+    /// Whether a table's engine is transactional, if that is known.
+    pub(super) fn engine(&mut self, table: &TableName) -> Result<Option<bool>, DecodeError> {
+        self.ask_unless_known(table)?;
+        Ok(self
+            .tables
+            .get(table)
+            .and_then(|definition| definition.transactional))
+    }
+
+    fn ask_unless_known(&mut self, table: &TableName) -> Result<(), DecodeError> {
+        if self.tables.contains_key(table) || self.servers.is_empty() {
+            return Ok(());
+        }
+        match self.ask() {
+            // What the journal knows does not depend on a server that may be long gone.
+            Err(DecodeError::Definitions(error)) if !self.journals.is_empty() => {
+                warn!(%table, error = one_line(&error), "the journal does not know the table, and its source cannot be asked");
+                Ok(())
+            }
+            asked => asked,
+        }
+    }
+
+    /// Asks every server how its tables are defined now.
+    fn ask(&mut self) -> Result<(), DecodeError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(DecodeError::System)?;
-        let mut tables = HashMap::new();
-        for connector in connectors {
-            let mut definitions = source::Definitions::new(connector.source);
+        for server in std::mem::take(&mut self.servers) {
             let known = runtime
-                .block_on(definitions.read_all())
+                .block_on(source::Definitions::new(server).read_all())
                 .map_err(DecodeError::Definitions)?;
             let read = known.tables.into_iter();
-            tables.extend(read.map(|(name, definition)| (name, definition.table)));
+            self.tables
+                .extend(read.map(|(name, definition)| (name, definition.table)));
         }
         warn!(
-            tables = tables.len(),
+            tables = self.tables.len(),
             "tables without column names in the binlog are read as the server defines them now, which is wrong for what was \
              written before they were changed"
         );
-        Ok(Self { tables })
+        Ok(())
     }
+}
 
-    /// The definition of a table, said to hold for the group that ends at `at`.
-    pub(super) fn definition(&self, table: &TableName, at: &Coordinates) -> Option<Definition> {
-        let known = self.tables.get(table)?;
-        Some(Definition {
-            table: Arc::clone(known),
-            read_from: at.clone(),
-            read_to: at.clone(),
+impl Place {
+    fn of_folder(folder: &Path) -> Option<Self> {
+        let folder = std::path::absolute(folder).ok()?;
+        Some(Self {
+            state_dir: folder.parent()?.to_owned(),
+            connector: folder.file_name()?.to_str()?.to_owned(),
         })
     }
 
-    /// Whether a table's engine is transactional, if that is known.
-    pub(super) fn engine(&self, table: &TableName) -> Option<bool> {
-        self.tables.get(table)?.transactional
+    fn oldest(&self) -> Result<Option<Coordinates>, DecodeError> {
+        Journal::oldest(&self.state_dir, &self.connector).map_err(DecodeError::State)
     }
+}
+
+/// Whether two places are in files of one name but for the number.
+fn is_series(one: &Coordinates, other: &Coordinates) -> bool {
+    let stem = |at: &Coordinates| at.file.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+    stem(one) == stem(other)
 }

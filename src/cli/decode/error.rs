@@ -1,6 +1,7 @@
 //! What ends a decoding early, and the exit code of it.
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::change::AssembleError;
 use crate::cli::Exit;
@@ -33,6 +34,18 @@ pub enum DecodeError {
     /// The connector file of `--definitions`.
     #[error("definitions")]
     Connector(#[source] Box<crate::config::ConfigError>),
+    /// The folder of `--definitions` is not one of a connector that has run.
+    #[error(
+        "{} holds no journal of definitions, give the state folder of a connector that has run, or its file",
+        folder.display()
+    )]
+    NoJournal {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The journal of `--definitions`.
+    #[error("definitions")]
+    State(#[source] StateError),
     /// A temporary file.
     #[error(
         "a group is too large for memory, and cannot be kept on disk, set TMPDIR to a folder with room"
@@ -74,6 +87,8 @@ impl DecodeError {
             Self::File(_) | Self::Assemble(_) | Self::Encode(_) => Exit::Data,
             Self::Definitions(error) => Exit::of(error.class().exit_code()),
             Self::Connector(_) => Exit::Configuration,
+            Self::NoJournal { .. } => Exit::Data,
+            Self::State(error) => Exit::of(error.exit_code()),
             Self::Spill(_) | Self::Output(_) => Exit::CannotWrite,
             Self::OutputClosed => Exit::Done,
             Self::Closed | Self::Imbalance { .. } | Self::System(_) => Exit::Bug,

@@ -52,9 +52,9 @@ pub struct Options {
     /// The replication filters.
     #[command(flatten)]
     pub rules: Rules,
-    /// Where tables' definitions come from, if the binlog does not hold column names: a connector file, whose source is
-    /// asked how the tables are defined now.
-    #[arg(long, value_name = "CONNECTOR.toml")]
+    /// Where tables' definitions come from, if the binlog does not hold column names: a connector's state folder, or its
+    /// file; with the file, its source is asked how the tables are defined now where the state folder does not know.
+    #[arg(long, value_name = "CONNECTOR.toml|FOLDER")]
     pub definitions: Option<PathBuf>,
     /// What to do about changes that were logged as statements, so that their rows are not in the binlog: fail, or warn and
     /// count them.

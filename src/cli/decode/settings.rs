@@ -68,7 +68,7 @@ impl Settings {
             },
             filter: filter(options),
             known: match &options.definitions {
-                Some(connector) => Known::read(connector)?,
+                Some(path) => Known::open(path)?,
                 None => Known::default(),
             },
             stop: CancellationToken::new(),
