@@ -2,9 +2,11 @@
 //!
 //! Threatens whoever restores from binlogs: a row too few or too many, or a mistake in a file that goes unsaid.
 
+mod definitions;
 mod hostile;
 mod inputs;
 mod ranges;
+mod recordings;
 mod script;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::support::{Flavour, cache};
 
-/// Recordings that are decoded to their end.
+/// Recordings without a statement that stops a decoding.
 const WHOLE: [(&str, Flavour); 2] = [
     ("shop-mysql-9.7", Flavour::MySql97),
     ("shop-mariadb-10.11", Flavour::MariaDb1011),

@@ -19,19 +19,6 @@ fn compare(flavour: crate::support::Flavour, options: &[&str], path: &str) -> us
 }
 
 #[test]
-fn a_whole_file_has_the_row_changes_that_mysqlbinlog_lists() {
-    for (name, flavour) in WHOLE {
-        let path = recording(name).display().to_string();
-        assert!(compare(flavour, &[], &path) > 3, "{name}");
-        let lines = decoded(&[&path]).lines().count() as u64;
-        let summary = decoded(&["--summary", &path]);
-        let statements = summary.split(" ddl ").nth(1).unwrap();
-        let ddl: u64 = statements.split(' ').next().unwrap().parse().unwrap();
-        assert_eq!(lines, summary_rows(&summary).values().sum::<u64>() + ddl);
-    }
-}
-
-#[test]
 fn positions_take_what_mysqlbinlog_takes() {
     for (name, flavour) in WHOLE {
         let path = recording(name).display().to_string();

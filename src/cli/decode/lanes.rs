@@ -1,4 +1,4 @@
-//! Batches to blocks on a few threads, printed in the order in which they came.
+//! Batches to blocks on a few threads, printed in the order in which they came; on one processor, on one thread.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,17 +40,50 @@ pub(super) fn run<E: Encode>(
     print: impl FnMut(&E::Block) -> Result<(), DecodeError> + Send,
     produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
-    let lanes = thread::available_parallelism().map_or(1, usize::from);
+    let plans = Plans {
+        make: plan,
+        known: Vec::new(),
+    };
+    let ledger = match thread::available_parallelism().map_or(1, usize::from) {
+        1 => in_turn(encoder(), plans, print, produce),
+        lanes => side_by_side(lanes, &encoder, plans, print, produce),
+    }?;
+    match ledger.imbalance() {
+        0 => Ok(()),
+        by => Err(DecodeError::Imbalance { by, ledger }),
+    }
+}
+
+/// Does all of it on this thread: on one processor, others would only take turns with it.
+fn in_turn<E: Encode>(
+    mut encoder: E,
+    mut plans: Plans<E, impl FnMut(Arc<Table>) -> E::Plan>,
+    mut print: impl FnMut(&E::Block) -> Result<(), DecodeError>,
+    produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
+) -> Result<Ledger, DecodeError> {
+    let mut ledger = Ledger::default();
+    let mut block = E::Block::default();
+    produce(&mut |batch| {
+        ledger += batch.ledger;
+        encoder.encode(&batch, &plans.of(&batch), &mut block)?;
+        print(&block)
+    })?;
+    Ok(ledger)
+}
+
+fn side_by_side<E: Encode>(
+    lanes: usize,
+    encoder: &(impl Fn() -> E + Sync),
+    mut plans: Plans<E, impl FnMut(Arc<Table>) -> E::Plan>,
+    print: impl FnMut(&E::Block) -> Result<(), DecodeError> + Send,
+    produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
+) -> Result<Ledger, DecodeError> {
     let (jobs, waiting) = sync_channel::<Job<E>>(lanes);
     let (order, ordered) = sync_channel(2 * lanes);
     let waiting = Mutex::new(waiting);
     let spare = Spare(Mutex::new(Vec::new()));
-    let mut plans = Plans::<E, _> {
-        make: plan,
-        known: Vec::new(),
-    };
     let mut ledger = Ledger::default();
-    let (waiting, spare, encoder) = (&waiting, &spare, &encoder);
+    let (waiting, spare) = (&waiting, &spare);
     let (produced, printed) = thread::scope(|scope| {
         for _ in 0..lanes {
             scope.spawn(move || encode(encoder(), waiting, spare));
@@ -71,10 +104,7 @@ pub(super) fn run<E: Encode>(
     // What is printed comes before what is read.
     printed?;
     produced?;
-    match ledger.imbalance() {
-        0 => Ok(()),
-        by => Err(DecodeError::Imbalance { by, ledger }),
-    }
+    Ok(ledger)
 }
 
 fn encode<E: Encode>(mut encoder: E, waiting: &Mutex<Receiver<Job<E>>>, spare: &Spare<E::Block>) {
