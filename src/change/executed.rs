@@ -10,7 +10,7 @@ use super::ddl::{self, Class, Role, Statement, StatementKind};
 use super::definitions::Followed;
 use super::groups::Outcome;
 use super::hold::Held;
-use super::schema::{Change, Facts};
+use super::schema::{Change, Facts, Schemas};
 use super::statement::{Judged, judge};
 use super::trouble::Trouble;
 use super::{Ddl, TableChange, TableChangeKind, TableDefinition};
@@ -61,7 +61,12 @@ impl Assembler {
                     sequence: apply.sequence,
                     database,
                     tables,
-                    changes: published(&statement, &changes, self.tables.rules()),
+                    changes: published(
+                        &statement,
+                        &changes,
+                        self.definitions.believed(),
+                        self.tables.rules(),
+                    ),
                     statement: text.into(),
                     timestamp: held.frame.header.timestamp,
                     position: held.frame.start,
@@ -141,8 +146,13 @@ fn shown(text: &[u8]) -> String {
 }
 
 /// What the statement made of each table that the filters keep, as published.
-fn published(statement: &Statement, changes: &[Change], rules: &Rules) -> Vec<TableChange> {
-    let origins = origins(statement);
+fn published(
+    statement: &Statement,
+    changes: &[Change],
+    schemas: &Schemas,
+    rules: &Rules,
+) -> Vec<TableChange> {
+    let origins = origins(statement, schemas);
     let creates = matches!(statement.kind, StatementKind::CreateTable { .. });
     let made = |table: &TableName, definition: Option<&Arc<TableDefinition>>| TableChange {
         kind: match creates {
@@ -154,7 +164,7 @@ fn published(statement: &Statement, changes: &[Change], rules: &Rules) -> Vec<Ta
         definition: definition.cloned(),
     };
     let is_moved = |table: &TableName| origins.values().any(|origin| origin == table);
-    let changes = changes.iter().filter_map(|change| match change {
+    let changes = last_of_each(changes).filter_map(|change| match change {
         Change::Defined { table, definition } => Some(made(table, Some(definition))),
         Change::Stale { table, .. } if is_moved(table) => None,
         Change::Stale { table, .. } => Some(made(table, None)),
@@ -181,21 +191,53 @@ fn published(statement: &Statement, changes: &[Change], rules: &Rules) -> Vec<Ta
         .collect()
 }
 
-/// The name that each renamed table had before the statement, by the name that it has behind it.
-fn origins(statement: &Statement) -> HashMap<TableName, TableName> {
+/// What is left of the changes behind the statement: of each table the last, and nothing of a name that a table had only
+/// between two renames.
+fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {
+    let mut ends: HashMap<&TableName, (&Change, usize)> = HashMap::new();
+    for (index, change) in changes.iter().enumerate() {
+        if let Some(table) = table_of(change) {
+            ends.entry(table).or_insert((change, index)).1 = index;
+        }
+    }
+    changes
+        .iter()
+        .enumerate()
+        .filter(move |(index, change)| {
+            let Some((first, last)) = table_of(change).and_then(|table| ends.get(table)) else {
+                return false;
+            };
+            let was_there = matches!(first, Change::Gone { .. });
+            *last == *index && (was_there || !matches!(change, Change::Gone { .. }))
+        })
+        .map(|(_, change)| change)
+}
+
+fn table_of(change: &Change) -> Option<&TableName> {
+    match change {
+        Change::Defined { table, .. } | Change::Stale { table, .. } | Change::Gone { table } => {
+            Some(table)
+        }
+        Change::AllStale { .. } | Change::Database { .. } | Change::DatabaseGone { .. } => None,
+    }
+}
+
+/// The name that each renamed table had before the statement, by the name that it has behind it; as names compare on the
+/// source.
+fn origins(statement: &Statement, schemas: &Schemas) -> HashMap<TableName, TableName> {
     let tables = statement
         .objects
         .iter()
         .filter(|object| object.class == Class::Table);
     let mut origins: HashMap<TableName, TableName> = HashMap::new();
-    let mut old = None;
+    let mut old: Option<TableName> = None;
     for object in tables {
         match (object.role, old.take()) {
             (Role::RenamedTo, Some(old)) => {
-                let origin = origins.remove(old).unwrap_or_else(|| old.clone());
-                origins.insert(object.name.clone(), origin);
+                let origin = origins.remove(&old).unwrap_or(old);
+                origins.insert(schemas.fold(&object.name), origin);
             }
-            (Role::Target, _) => old = Some(&object.name),
+            (Role::Target, _) => old = Some(schemas.fold(&object.name)),
             (Role::RenamedTo | Role::Like | Role::TriggerOn, _) => {}
         }
     }

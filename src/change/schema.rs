@@ -277,7 +277,7 @@ impl Schemas {
     }
 
     /// A name as it compares on the source.
-    fn fold(&self, table: &TableName) -> TableName {
+    pub(super) fn fold(&self, table: &TableName) -> TableName {
         TableName::new(
             self.fold_text(&table.database),
             self.fold_text(&table.table),

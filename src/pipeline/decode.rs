@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{PipelineError, Spilling};
 use crate::change::{Assembler, Batch, Step};
@@ -70,6 +70,8 @@ impl Decode {
                         self.definitions
                             .serve(&table, &at, believed.map(|believed| *believed));
                     let definition = runtime.block_on(serving)?;
+                    let found = definition.is_some();
+                    info!(%table, %at, found, "asked the source for a definition");
                     self.assembler.define(table, definition);
                 }
                 Step::NeedEngine { table, at } => {

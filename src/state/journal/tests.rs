@@ -318,3 +318,43 @@ fn what_a_person_told_is_handed_back_until_it_is_forgotten() {
     let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
     assert_eq!(opened.ahead, []);
 }
+
+#[test]
+fn a_long_journal_keeps_its_last_part_and_opens_from_there() {
+    // The whole of it is what the long run has time for.
+    let is_full = std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1");
+    let statements: u64 = if is_full { 100_000 } else { 10_000 };
+    let (_dir, folder, mut journal) = begin(GROWTH_BYTES_MIN);
+    for first in (0..statements).step_by(1000) {
+        let revisions: Vec<Revision> = (first..first + 1000)
+            .map(|number| {
+                let table = u8::try_from(number % 251).unwrap();
+                let changes = vec![defined(table, table)];
+                revision(
+                    10 + number,
+                    Some("ALTER TABLE t ADD COLUMN c INT UNSIGNED"),
+                    changes,
+                )
+            })
+            .collect();
+        journal.append(&revisions).unwrap();
+    }
+    drop(journal);
+    let bytes: u64 = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    let begun = std::time::Instant::now();
+    let opened = Journal::open(&folder, &checkpoint(10 + statements)).unwrap();
+    let schemas = opened.unwrap().schemas;
+    println!(
+        "{statements} statements: {bytes} bytes kept, opened in {:.1?}",
+        begun.elapsed()
+    );
+    assert_eq!(schemas.tables().count(), 251);
+    let segments = u64::try_from(SEGMENTS_MAX).unwrap();
+    assert!(
+        bytes < segments * 2 * GROWTH_BYTES_MIN,
+        "{bytes} bytes are kept"
+    );
+}
