@@ -14,6 +14,7 @@ mod checker;
 mod commands;
 mod connection;
 mod decode;
+mod definitions;
 mod filters;
 mod hostile;
 mod recorded;

@@ -11,22 +11,24 @@
 //! | `rebuild` | the output applied to an empty server, and that compared with the source |
 
 mod crash;
-mod files;
+pub mod files;
 mod findings;
 mod json;
 mod output;
 mod random;
-mod rebuild;
+pub mod rebuild;
 mod rowtap;
 mod scenario;
-mod stream;
+pub mod stream;
 mod topics;
 mod verify;
 mod workload;
 
 #[allow(unused_imports, reason = "a suite takes of the checker what it needs")]
 pub use {
+    crash::Moment,
     findings::{Check, Findings},
+    random::Random,
     rowtap::{Connector, Ended, Run},
     scenario::{Scenario, Sink},
     workload::{Tally, Workload},

@@ -3,7 +3,8 @@
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
-use super::super::output::TableName;
+use super::super::json::Json;
+use super::super::output::{Row, TableName};
 
 /// A table's columns.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Column {
     pub kind: Kind,
     /// Whether it is part of the primary key.
     pub is_key: bool,
+    /// Whether the server computes its values.
+    is_generated: bool,
 }
 
 /// How a column's values are written.
@@ -44,9 +47,9 @@ pub enum Kind {
 impl Schema {
     /// Reads the table's columns.
     pub fn read(conn: &mut Conn, table: &TableName) -> Result<Self, String> {
-        let rows: Vec<(String, String, Option<u64>, String)> = conn
+        let rows: Vec<(String, String, Option<u64>, String, String)> = conn
             .query(format!(
-                "SELECT column_name, data_type, character_octet_length, column_key FROM information_schema.columns \
+                "SELECT column_name, data_type, character_octet_length, column_key, extra FROM information_schema.columns \
                  WHERE table_schema = '{}' AND table_name = '{}' ORDER BY ordinal_position",
                 table.database, table.table
             ))
@@ -56,13 +59,16 @@ impl Schema {
         }
         let columns: Result<Vec<Column>, String> = rows
             .into_iter()
-            .map(|(name, data_type, length, key)| {
+            .map(|(name, data_type, length, key, extra)| {
                 Ok(Column {
                     kind: kind(&data_type, length).ok_or_else(|| {
                         format!("{table}.{name} is a {data_type}, which nobody can write")
                     })?,
                     name: name.into(),
                     is_key: key == "PRI",
+                    is_generated: ["VIRTUAL ", "STORED "]
+                        .iter()
+                        .any(|kind| extra.to_uppercase().contains(kind)),
                 })
             })
             .collect();
@@ -73,6 +79,18 @@ impl Schema {
     pub fn column(&self, name: &str) -> Result<&Column, String> {
         let found = self.columns.iter().find(|column| *column.name == *name);
         found.ok_or_else(|| format!("there is no column {name}"))
+    }
+
+    /// The values of a row that a statement may write.
+    pub fn written<'a>(
+        &'a self,
+        row: &'a Row,
+    ) -> Result<impl Iterator<Item = &'a (Box<str>, Json)>, String> {
+        for (name, _) in &row.0 {
+            self.column(name)?;
+        }
+        let is_generated = |name: &str| self.column(name).is_ok_and(|column| column.is_generated);
+        Ok(row.0.iter().filter(move |(name, _)| !is_generated(name)))
     }
 
     /// The columns of the primary key.

@@ -75,7 +75,7 @@ impl Run {
             }
             Change::Update { before, after } => {
                 self.sql.push_str(&format!("UPDATE {} SET ", self.quoted()));
-                for (index, (name, value)) in after.0.iter().enumerate() {
+                for (index, (name, value)) in schema.written(after)?.enumerate() {
                     let column = schema.column(name)?;
                     self.sql.push_str(if index > 0 { ", " } else { "" });
                     self.sql.push_str(&format!("`{name}` = "));
@@ -95,7 +95,10 @@ impl Run {
 
     fn insert(&mut self, schema: &Schema, row: &Row, is_first: bool) -> Result<(), String> {
         if is_first {
-            let names: Vec<String> = row.0.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let names: Vec<String> = schema
+                .written(row)?
+                .map(|(name, _)| format!("`{name}`"))
+                .collect();
             self.sql = format!(
                 "INSERT INTO {} ({}) VALUES ",
                 self.quoted(),
@@ -104,7 +107,7 @@ impl Run {
         } else {
             self.sql.push_str(", ");
         }
-        for (index, (name, value)) in row.0.iter().enumerate() {
+        for (index, (name, value)) in schema.written(row)?.enumerate() {
             self.sql.push_str(if index > 0 { ", " } else { "(" });
             literal::write(schema.column(name)?.kind, value, &mut self.sql)?;
         }
@@ -150,7 +153,9 @@ impl Run {
             literal::write(column.kind, value, &mut text)?;
             self.sql.push_str(if index > 0 { " AND " } else { "" });
             let condition = match column.kind {
-                Kind::Text => format!("CAST(`{name}` AS BINARY) <=> CAST({text} AS BINARY)"),
+                Kind::Text => format!(
+                    "CAST(CONVERT(`{name}` USING utf8mb4) AS BINARY) <=> CAST({text} AS BINARY)"
+                ),
                 Kind::Document if *value != Json::Null => {
                     format!("`{name}` <=> CAST({text} AS JSON)")
                 }

@@ -1,0 +1,153 @@
+//! What stands in the way of a definition: each is healed, or stops the stream with a word that tells how to go on.
+
+use mysql::prelude::Queryable;
+
+use super::stopped::{
+    connector, default_metadata, define, fails, from_here, rows, succeeds, wanted,
+};
+use crate::support::{Flavour, Server};
+
+#[track_caller]
+fn each(sample: Flavour, check: fn(&Server)) {
+    let flavours = if super::is_full() {
+        &Flavour::EVERY[..]
+    } else {
+        &[sample]
+    };
+    for flavour in flavours {
+        let server = Server::start(*flavour, default_metadata(*flavour));
+        server.execute("CREATE DATABASE shop");
+        check(&server);
+    }
+}
+
+#[test]
+fn a_table_made_anew_while_rowtap_was_down_is_followed() {
+    each(Flavour::MySql97, |server| {
+        let connector = connector(server, "root", "'latest'");
+        succeeds(&connector);
+        server.execute("CREATE TABLE shop.t (a INT, b INT UNSIGNED)");
+        succeeds(&connector);
+        server.execute("INSERT INTO shop.t VALUES (1, 4000000000)");
+        server.execute(
+            "DROP TABLE shop.t; CREATE TABLE shop.t (b INT UNSIGNED, c INT); \
+             INSERT INTO shop.t VALUES (4000000000, -1)",
+        );
+        server.execute("RENAME TABLE shop.t TO shop.u; CREATE TABLE shop.t LIKE shop.u");
+        server.execute("ALTER TABLE shop.t CHANGE b c INT UNSIGNED, CHANGE c b INT");
+        server.execute("INSERT INTO shop.t VALUES (4000000001, -2)");
+        succeeds(&connector);
+        assert_eq!(
+            rows(&connector, "t"),
+            [
+                r#"{"a":1,"b":4000000000}"#,
+                r#"{"b":4000000000,"c":-1}"#,
+                r#"{"b":-2,"c":4000000001}"#
+            ]
+        );
+    });
+}
+
+#[test]
+fn what_took_a_tables_name_is_not_taken_for_its_definition_and_the_printed_command_settles_it() {
+    each(Flavour::MariaDb1011, |server| {
+        server.execute("CREATE TABLE shop.t (a INT, b INT UNSIGNED)");
+        let definition = "CREATE TABLE `t` (`a` int, `b` int unsigned)";
+        let connector = connector(server, "root", &from_here(server));
+        server.execute("INSERT INTO shop.t VALUES (1, 4000000000)");
+        server.execute("DROP TABLE shop.t; CREATE VIEW shop.t AS SELECT 1 AS a, 2 AS b");
+        let ended = fails(
+            &connector,
+            &["shop.t", "SET PERSIST binlog_row_metadata=FULL"],
+        );
+        let (table, at) = wanted(&ended.log).expect("a command");
+        define(&connector, &table, &at, definition);
+        succeeds(&connector);
+        server.execute(
+            "DROP VIEW shop.t; CREATE TABLE shop.t (c INT); INSERT INTO shop.t VALUES (3)",
+        );
+        succeeds(&connector);
+        assert_eq!(
+            rows(&connector, "t"),
+            [r#"{"a":1,"b":4000000000}"#, r#"{"c":3}"#]
+        );
+    });
+}
+
+#[test]
+fn a_temporary_table_of_a_tables_name_changes_nothing() {
+    each(Flavour::MySql97, |server| {
+        server.execute("CREATE TABLE shop.t (a INT)");
+        let connector = connector(server, "root", "'latest'");
+        succeeds(&connector);
+        server.execute(
+            "CREATE TEMPORARY TABLE shop.t (b INT, c INT); ALTER TABLE shop.t DROP c; INSERT INTO shop.t VALUES (1)",
+        );
+        server.execute("INSERT INTO shop.t VALUES (2)");
+        succeeds(&connector);
+        assert_eq!(rows(&connector, "t"), [r#"{"a":2}"#]);
+    });
+}
+
+#[test]
+fn an_account_that_may_not_read_a_table_needs_not_where_the_binlog_defines_it() {
+    each(Flavour::MariaDb1011, |server| {
+        server.execute("CREATE TABLE shop.t (a INT); CREATE USER blind@'%'");
+        server.execute("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO blind@'%'");
+        let connector = connector(server, "blind", &from_here(server));
+        server.execute("CREATE TABLE shop.known (b INT); INSERT INTO shop.known VALUES (1)");
+        succeeds(&connector);
+        assert_eq!(rows(&connector, "known"), [r#"{"b":1}"#]);
+        server.execute("INSERT INTO shop.t VALUES (2)");
+        let ended = fails(&connector, &["shop.t", "--define"]);
+        let (table, at) = wanted(&ended.log).expect("a command");
+        define(&connector, &table, &at, "CREATE TABLE t (a INT)");
+        succeeds(&connector);
+        server.execute("ALTER TABLE shop.t ADD c INT FIRST; INSERT INTO shop.t VALUES (3, 4)");
+        succeeds(&connector);
+        assert_eq!(rows(&connector, "t"), [r#"{"a":2}"#, r#"{"a":4,"c":3}"#]);
+    });
+}
+
+#[test]
+fn a_damaged_journal_names_its_line_and_is_made_anew_once_it_is_removed() {
+    each(Flavour::MySql97, |server| {
+        server.execute("CREATE TABLE shop.t (a INT)");
+        let connector = connector(server, "root", "'latest'");
+        succeeds(&connector);
+        server.execute("INSERT INTO shop.t VALUES (1); ALTER TABLE shop.t CHANGE a b INT");
+        succeeds(&connector);
+        let journal = connector
+            .folder()
+            .join("state/checked/definitions-00000001.jsonl");
+        let mut bytes = std::fs::read(&journal).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&journal, bytes).unwrap();
+        server.execute("INSERT INTO shop.t VALUES (2)");
+        fails(&connector, &["definitions-00000001.jsonl", "line"]);
+        std::fs::remove_file(&journal).unwrap();
+        succeeds(&connector);
+        assert_eq!(rows(&connector, "t"), [r#"{"a":1}"#, r#"{"b":2}"#]);
+    });
+}
+
+#[test]
+fn a_statement_in_the_sessions_character_set_is_followed() {
+    each(Flavour::MariaDb1011, |server| {
+        server.execute("CREATE TABLE shop.t (a INT)");
+        let connector = connector(server, "root", "'latest'");
+        succeeds(&connector);
+        let mut conn = server.connect();
+        // The server takes the two bytes of the letter for two letters.
+        for statement in [
+            "SET character_set_client = latin1",
+            "ALTER TABLE shop.t ADD `ä` INT",
+            "INSERT INTO shop.t VALUES (1, 2)",
+        ] {
+            conn.query_drop(statement).unwrap();
+        }
+        succeeds(&connector);
+        assert_eq!(rows(&connector, "t"), [r#"{"a":1,"Ã¤":2}"#]);
+    });
+}

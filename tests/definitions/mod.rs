@@ -1,0 +1,16 @@
+//! Definitions that change at random, on servers that put no names into their binlog: every name and value that comes out
+//! is held against the source, and so is what each statement is said to have made of its tables.
+
+mod broken;
+mod catalogue;
+mod changes;
+mod folded;
+mod random;
+mod statements;
+mod stopped;
+mod traffic;
+
+/// Whether the long run is wanted.
+fn is_full() -> bool {
+    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
+}

@@ -1,0 +1,103 @@
+//! A connector that stops for want of a definition, and the command that it prints against it.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::checker::{Connector, Ended};
+use crate::support::{Flavour, Server};
+
+const OUTPUT: &str = "output";
+const ONCE_MAX: Duration = Duration::from_secs(300);
+
+/// What a server writes into its binlog by default.
+pub fn default_metadata(flavour: Flavour) -> &'static [&'static str] {
+    match flavour {
+        Flavour::MySql57 => &[],
+        Flavour::MySql80 | Flavour::MySql97 => &["--binlog-row-metadata=MINIMAL"],
+        Flavour::MariaDb1011 | Flavour::MariaDb118 => &["--binlog-row-metadata=NO_LOG"],
+    }
+}
+
+/// A connector to files; `start` as in its file.
+#[track_caller]
+pub fn connector(server: &Server, user: &str, start: &str) -> Connector {
+    let port = server.port();
+    // This build knows no key exchange that is still spoken.
+    let tls = match server.flavour() {
+        Flavour::MySql80 => "tls = { mode = 'disabled' }\n",
+        Flavour::MySql57 | Flavour::MySql97 | Flavour::MariaDb1011 | Flavour::MariaDb118 => "",
+    };
+    Connector::new(|folder: &Path| {
+        format!(
+            "checkpoint_interval = '100ms'\n\
+             [source]\nhost = '127.0.0.1'\nport = {port}\nuser = '{user}'\nstart = {start}\n\
+             source_retry_count = 0\nsource_connect_retry = '1s'\n{tls}\
+             [sink]\ntype = 'file'\nfolder = '{}'\nrotate_bytes = '2MB'\n",
+            folder.join(OUTPUT).display()
+        )
+    })
+}
+
+/// A start at the place that the server writes to next.
+#[track_caller]
+pub fn from_here(server: &Server) -> String {
+    let (file, position) = server.coordinates();
+    format!("{{ file = '{file}', position = {position} }}")
+}
+
+/// Runs to the source's end.
+#[track_caller]
+pub fn once(connector: &Connector) -> Ended {
+    connector.run_once(ONCE_MAX)
+}
+
+/// Runs to the source's end, which has to be reached.
+#[track_caller]
+pub fn succeeds(connector: &Connector) {
+    let ended = once(connector);
+    assert!(ended.status.success(), "{}", ended.log);
+}
+
+/// Runs, which has to fail for want of trust in its data, with a last word that holds all of these.
+#[track_caller]
+pub fn fails(connector: &Connector, fragments: &[&str]) -> Ended {
+    let ended = once(connector);
+    assert_eq!(ended.status.code(), Some(65), "{}", ended.log);
+    let word = ended.log.lines().last().unwrap_or_default();
+    for fragment in fragments {
+        assert!(word.contains(fragment), "'{fragment}' is not in: {word}");
+    }
+    ended
+}
+
+/// The row images behind each change of a table, as JSON.
+#[track_caller]
+pub fn rows(connector: &Connector, table: &str) -> Vec<String> {
+    let changes = super::changes::lines(&connector.folder().join(OUTPUT), "changes-");
+    let of_table = changes
+        .iter()
+        .filter(|change| change["source"]["table"] == table);
+    of_table.map(|change| change["after"].to_string()).collect()
+}
+
+/// The table and the place that a stopped connector wants a definition for, from the command that it prints.
+pub fn wanted(log: &str) -> Option<(String, String)> {
+    let (_, command) = log.rsplit_once("`rowtap definitions checked.toml --table ")?;
+    let (table, rest) = command.split_once(" --at ")?;
+    let (at, _) = rest.split_once(" --define ")?;
+    Some((table.to_owned(), at.to_owned()))
+}
+
+/// Runs the printed command with a definition in its place.
+#[track_caller]
+pub fn define(connector: &Connector, table: &str, at: &str, definition: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_rowtap"))
+        .args(["definitions", "checked.toml", "--table", table])
+        .args(["--at", at, "--define", definition])
+        .current_dir(connector.folder())
+        .output()
+        .expect("the binary starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+}
