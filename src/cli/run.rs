@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::{Exit, LogFormat, Until, listen, signals, variables};
 use crate::config::{self, facts};
@@ -87,6 +87,9 @@ async fn stream(
     );
     let registry = Arc::new(Registry::new());
     for connector in &connectors {
+        for doubt in connector.filter.doubts() {
+            warn!(connector = connector.name, "{doubt}");
+        }
         registry
             .connector(&connector.name)
             .describe(facts(connector));

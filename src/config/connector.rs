@@ -97,8 +97,11 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
         return Err(fault("source", problems.join("; ")));
     }
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
-    Rules::compile(&file.filter, Flavour::MySql, 0)
-        .map_err(|error| fault("filter", one_line(&error)))?;
+    Rules::compile(&file.filter, Flavour::MySql, 0).map_err(|error| ConfigError::Key {
+        place: origin(member(&document, "filter"), error.key()),
+        key: "filter".to_owned(),
+        message: one_line(&error),
+    })?;
     if file.memory_max < MEMORY_MIN {
         let message = format!("expected at least {MEMORY_MIN}");
         return Err(fault("memory_max", message));
@@ -122,6 +125,11 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
 
 /// Where a key of the file stands, or the file if it has no such key.
 pub fn origin(document: &Node, key: &str) -> Origin {
+    member(document, key).origin.clone()
+}
+
+/// A key's value, or the document if it has no such key.
+fn member<'a>(document: &'a Node, key: &str) -> &'a Node {
     let found = match &document.value {
         Value::Table(table) => table.get(key),
         Value::Text(_)
@@ -132,7 +140,7 @@ pub fn origin(document: &Node, key: &str) -> Origin {
         | Value::Date
         | Value::List(_) => None,
     };
-    found.unwrap_or(document).origin.clone()
+    found.unwrap_or(document)
 }
 
 /// What a connector's configuration says, under the field names of SHOW REPLICA STATUS.

@@ -12,12 +12,14 @@
 //!
 //! Statements are judged by the objects they name, not by the default database. Nothing here reads rows or holds state.
 
+mod doubts;
 mod fold;
 mod options;
 mod rules;
 mod verdict;
 mod wildcard;
 
+pub use doubts::Doubt;
 pub use options::{Case, DdlFilter, Options};
 pub use rules::{FilterError, Rules};
 pub use verdict::{Decision, Key, Reason, Rule, Stage, Verdict};

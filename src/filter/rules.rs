@@ -59,6 +59,17 @@ pub enum FilterError {
     AsMysqldNotAvailable,
 }
 
+impl FilterError {
+    /// The key of the section under which the mistake is.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::NoDot { key, .. } | Self::EmptyName { key, .. } => key.as_str(),
+            Self::NoArrow { .. } => Key::RewriteDb.as_str(),
+            Self::AsMysqldNotAvailable => "ddl-filter",
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Rewrite {
     rule: Rule,

@@ -1,0 +1,100 @@
+//! Rules that are right by the letter and hardly mean what they say. They stay in force, as on a server.
+
+use std::fmt;
+
+use super::{Key, Options};
+
+/// A rule to look at again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// Where it is written.
+    pub key: Key,
+    /// The rule.
+    pub rule: Box<str>,
+    /// What it means, and what to write for what is likely meant.
+    pub why: &'static str,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = \"{}\" {}", self.key, self.rule, self.why)
+    }
+}
+
+impl Options {
+    /// The rules that hardly mean what they say.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let lists = [
+            (Key::DoDb, &self.replicate_do_db),
+            (Key::IgnoreDb, &self.replicate_ignore_db),
+            (Key::DoTable, &self.replicate_do_table),
+            (Key::IgnoreTable, &self.replicate_ignore_table),
+            (Key::WildDoTable, &self.replicate_wild_do_table),
+            (Key::WildIgnoreTable, &self.replicate_wild_ignore_table),
+            (Key::RewriteDb, &self.replicate_rewrite_db),
+        ];
+        let rules = lists
+            .into_iter()
+            .flat_map(|(key, rules)| rules.iter().map(move |rule| (key, rule)));
+        rules
+            .filter_map(|(key, rule)| {
+                why(key, rule).map(|why| Doubt {
+                    key,
+                    rule: rule.as_str().into(),
+                    why,
+                })
+            })
+            .collect()
+    }
+}
+
+fn why(key: Key, rule: &str) -> Option<&'static str> {
+    let of_databases = matches!(key, Key::DoDb | Key::IgnoreDb);
+    let is_exact = of_databases || matches!(key, Key::DoTable | Key::IgnoreTable);
+    if rule.contains('`') {
+        Some("names what has backticks in its name, write names without quotes")
+    } else if rule.contains(',') {
+        Some("is one name with a comma in it, write an array of rules for several")
+    } else if is_exact && rule.contains('%') {
+        Some("has no wildcard but a percent sign, use a replicate-wild-* rule for a pattern")
+    } else if of_databases && rule.contains('.') {
+        Some("names a database with a dot in it, use a rule on tables for a table")
+    } else if rule.trim() != rule {
+        Some("begins or ends with a space, which no name does, write it without")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_that_hardly_mean_what_they_say_are_told() {
+        let options: Options = toml::from_str(
+            r#"
+            replicate-do-db = ["shop", "a,b", "shop.orders", "shop%", "my_shop"]
+            replicate-do-table = ["`a`.`t`", "shop.%", "shop.order_items"]
+            replicate-wild-do-table = ["shop.%", "shop.t ", "a.x,b.x"]
+            replicate-rewrite-db = ["a->b", "a,c->b"]
+            "#,
+        )
+        .unwrap();
+        let told: Vec<String> = options.doubts().iter().map(Doubt::to_string).collect();
+        let starts = [
+            r#"replicate-do-db = "a,b" is one name with a comma"#,
+            r#"replicate-do-db = "shop.orders" names a database with a dot"#,
+            r#"replicate-do-db = "shop%" has no wildcard"#,
+            r#"replicate-do-table = "`a`.`t`" names what has backticks"#,
+            r#"replicate-do-table = "shop.%" has no wildcard"#,
+            r#"replicate-wild-do-table = "shop.t " begins or ends with a space"#,
+            r#"replicate-wild-do-table = "a.x,b.x" is one name with a comma"#,
+            r#"replicate-rewrite-db = "a,c->b" is one name with a comma"#,
+        ];
+        assert_eq!(told.len(), starts.len(), "{told:?}");
+        for (told, start) in told.iter().zip(starts) {
+            assert!(told.starts_with(start), "{told}");
+        }
+    }
+}
