@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::RowsKind;
 use super::assembler::{Assembler, Step};
 use super::closed::{Apply, Next};
+use super::fragments;
 use super::groups::Outcome;
 use super::hold::Held;
 use super::large::Large;
@@ -47,6 +48,12 @@ impl Assembler {
             let at = Coordinates::new(Arc::clone(&apply.end.file), held.frame.start);
             let kind = held.frame.header.kind;
             let placed = |trouble| AssembleError::new(at.clone(), kind, trouble);
+            let Some((held, buffer)) = self
+                .put_together(&mut apply, held, buffer)
+                .map_err(placed)?
+            else {
+                continue;
+            };
             let (held, buffer) = self.unpacked(held, buffer).map_err(placed)?;
             let settled = self.settle(&mut apply, ordinal, &held, &buffer);
             match settled.map_err(placed)? {
@@ -93,6 +100,28 @@ impl Assembler {
             return Ok(Some(Step::Batch(Box::new(self.builder.take(None)))));
         }
         Ok((!is_over).then_some(Step::NeedSpilled))
+    }
+
+    /// Puts an event that was logged in pieces together; any other stays as it is. `None` until the last piece.
+    fn put_together(
+        &mut self,
+        apply: &mut Apply,
+        held: Held,
+        buffer: Bytes,
+    ) -> Result<Option<(Held, Bytes)>, Trouble> {
+        if !fragments::is_piece(&held) {
+            return match &apply.fragments {
+                Some(fragments) => Err(fragments.broken()),
+                None => Ok(Some((held, buffer))),
+            };
+        }
+        let checksum_bytes = self.framer.format().checksum_bytes();
+        let joined = fragments::join(&mut apply.fragments, &held, &buffer, checksum_bytes)?;
+        if joined.is_none() {
+            self.builder.ledger.control += 1;
+            apply.settled(&held);
+        }
+        Ok(joined)
     }
 
     /// Unpacks one of MariaDB's compressed events; any other stays as it is.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::fragments::Fragments;
 use super::groups::Outcome;
 use super::hold::{Held, Hold};
 use super::large::Large;
@@ -38,6 +39,8 @@ pub(super) struct Apply {
     pub(super) again: Option<(Held, Bytes)>,
     /// The event that comes back from the spill file piece by piece.
     pub(super) large: Option<Large>,
+    /// The pieces of a rows event so far.
+    pub(super) fragments: Option<Fragments>,
 }
 
 /// What comes next in a closed group.
@@ -65,6 +68,7 @@ impl Apply {
             inner: 0,
             again: None,
             large: None,
+            fragments: None,
         };
         if apply.hold.spilled > 0 {
             apply.tail = (

@@ -16,6 +16,7 @@ mod definition;
 mod definitions;
 mod engines;
 mod executed;
+mod fragments;
 mod groups;
 mod hold;
 mod labels;

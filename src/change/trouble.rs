@@ -150,6 +150,16 @@ pub enum Trouble {
     /// A compressed transaction without its commit.
     #[error("the compressed transaction ends before its commit")]
     PayloadOpen,
+    /// A rows event in pieces that are not all there, or not in order.
+    #[error(
+        "a rows event in {expected} pieces is broken behind the first {found}; the place is inside it, or the file is damaged"
+    )]
+    Fragments {
+        /// Pieces that were in order.
+        found: u32,
+        /// How many there are.
+        expected: u32,
+    },
     /// An event of a kind that is never large.
     #[error(
         "{kind} event of more bytes than event_memory_max, expected only rows and statements to be so large"

@@ -66,6 +66,14 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// A binlog that InnoDB keeps (MariaDB 12.3 and later): pages, not events back to back.
+    #[error(
+        "{path} is a binlog of InnoDB (binlog_storage_engine=innodb), whose files are not read; stream from the server instead"
+    )]
+    Innodb {
+        /// The file.
+        path: PathBuf,
+    },
     /// The start is not in the file.
     #[error("{at} is behind the end of the file at {size}, start at 4 or at the begin of an event")]
     BehindEnd {

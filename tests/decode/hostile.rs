@@ -29,6 +29,14 @@ fn what_is_no_binlog_is_refused_with_its_name() {
         65,
         &["secret is encrypted"],
     );
+    fails(
+        &[&write("binlog-000000.ibb", b"\xfe\xfe\x0d\x01....")],
+        65,
+        &[
+            "binlog-000000.ibb is a binlog of InnoDB",
+            "stream from the server",
+        ],
+    );
     fails(&[&write("short", b"\xfeb")], 65, &["short is no binlog"]);
     fails(&[&write("bare", b"\xfebin\x00\x01")], 65, &["bare:4"]);
     fails(

@@ -2,7 +2,7 @@
 //!
 //! | part of a file | bytes |
 //! |---|---|
-//! | magic | 4: `fe`, `bin`; an encrypted file of MySQL has `fd`, `bin` |
+//! | magic | 4: `fe`, `bin`; an encrypted file of MySQL has `fd`, `bin`, InnoDB's binlogs `fe`, `fe`, `0d`, `01` |
 //! | events | one behind the other, the first a format description |
 //!
 //! The first event comes alone and always, wherever the reading begins: the others need it. An event that is larger than
@@ -22,6 +22,7 @@ use crate::source::Chunk;
 
 pub(super) const MAGIC: [u8; 4] = *b"\xfebin";
 const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";
+const MAGIC_OF_INNODB: [u8; 4] = [0xfe, 0xfe, 0x0d, 0x01];
 /// Bytes that are read at once; an event that is larger is read whole, or in pieces.
 const CHUNK_BYTES: usize = 256 << 10;
 /// Bytes of a piece of a large event.
@@ -166,6 +167,9 @@ impl Splitter {
         let path = self.place.path().to_owned();
         if found == MAGIC_OF_ENCRYPTED {
             return Err(FileError::Encrypted { path });
+        }
+        if found == MAGIC_OF_INNODB {
+            return Err(FileError::Innodb { path });
         }
         let found = match found {
             [] => "nothing".to_owned(),
