@@ -3,6 +3,7 @@
 //! Threatens whoever restores from binlogs: a row too few or too many, or a mistake in a file that goes unsaid.
 
 mod definitions;
+mod far;
 mod hostile;
 mod inputs;
 mod ranges;
