@@ -16,6 +16,7 @@ mod connection;
 mod decode;
 mod definitions;
 mod filters;
+mod historic;
 mod hostile;
 mod recorded;
 mod servers;

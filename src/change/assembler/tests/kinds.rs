@@ -124,8 +124,8 @@ fn the_context_of_a_statement_is_accounted_for() {
     writer.event(EventKind::Rand, &[3; 16]);
     writer.event(EventKind::UserVar, b"\x01\0\0\0u\x01");
     writer.query("INSERT INTO d.s VALUES (@u, RAND())");
-    writer.event(EventKind::BeginLoadQuery, b"\x01\0\0\01,2\n");
-    writer.event(EventKind::AppendBlock, b"\x01\0\0\03,4\n");
+    writer.event(EventKind::BeginLoadQuery, b"\x01\x00\x00\x001,2\n");
+    writer.event(EventKind::AppendBlock, b"\x01\x00\x00\x003,4\n");
     writer.event(EventKind::DeleteFile, b"\x01\0\0\0");
     writer.xid();
     let rules = r#"{"replicate-ignore-table": ["d.s"]}"#;
