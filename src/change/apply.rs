@@ -237,6 +237,9 @@ impl Assembler {
             EventKind::UpdateRows | EventKind::UpdateRowsV1 => {
                 return self.settle_rows(apply, ordinal, held, buffer, RowsKind::Update);
             }
+            EventKind::PartialUpdateRows => {
+                return self.settle_rows(apply, ordinal, held, buffer, RowsKind::PartialUpdate);
+            }
             EventKind::DeleteRows | EventKind::DeleteRowsV1 => {
                 return self.settle_rows(apply, ordinal, held, buffer, RowsKind::Delete);
             }

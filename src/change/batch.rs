@@ -80,6 +80,8 @@ pub enum RowsKind {
     Write,
     /// Two images a row: before, after.
     Update,
+    /// As an update; JSON columns after it may hold changes of the document before it.
+    PartialUpdate,
     /// One image a row: before.
     Delete,
 }

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use super::assembler::Assembler;
 use super::closed::Apply;
 use super::hold::Held;
+use super::rows::images;
 use super::tables::Kept;
 use super::trouble::Trouble;
 use super::{Rows, RowsKind};
 use crate::binlog::{EventKind, Frame, Header, RowsHeader};
-use crate::row;
 
 /// What is left of an event whose first bytes were read.
 #[derive(Debug)]
@@ -68,6 +68,7 @@ impl Large {
             | EventKind::WriteRowsV1
             | EventKind::UpdateRows
             | EventKind::UpdateRowsV1
+            | EventKind::PartialUpdateRows
             | EventKind::DeleteRows
             | EventKind::DeleteRowsV1 => u64::from(frame.header.event_size) > whole_bytes_max,
             _other => false,
@@ -234,13 +235,11 @@ impl Stream {
         let (before, after) = bitmaps
             .split_at_checked(self.bitmap_bytes)
             .unwrap_or_default();
-        let after = (self.kind == RowsKind::Update).then_some(after);
-        let table = &self.kept.table;
-        let counted = if is_last {
-            row::count_rows(table, before, after, rows).map(|count| (count, rows.len()))
-        } else {
-            row::whole_rows(table, before, after, rows)
-        };
+        let images = images(self.kind, &self.kept.table, before, after);
+        let counted = images.and_then(|images| match is_last {
+            true => images.count(rows).map(|count| (count, rows.len())),
+            false => images.count_whole(rows),
+        });
         let (count, bytes) = counted.map_err(|error| Trouble::Rows {
             table: self.kept.source.clone(),
             error,

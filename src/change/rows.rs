@@ -45,13 +45,12 @@ impl Assembler {
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default()
         };
-        let after = (kind == RowsKind::Update).then(|| part(&columns_after));
-        let row_count =
-            row::count_rows(&kept.table, part(&columns), after, part(&body)).map_err(|error| {
-                Trouble::Rows {
-                    table: kept.source.clone(),
-                    error,
-                }
+        let images = images(kind, &kept.table, part(&columns), part(&columns_after));
+        let row_count = images
+            .and_then(|images| images.count(part(&body)))
+            .map_err(|error| Trouble::Rows {
+                table: kept.source.clone(),
+                error,
             })?;
         self.builder.ledger.emitted += 1;
         self.builder.ledger.rows += u64::from(row_count);
@@ -79,5 +78,19 @@ impl Assembler {
         };
         self.builder.rows(rows);
         Ok(())
+    }
+}
+
+/// The images of a row in an event of a kind, by its bitmaps of present columns.
+pub(super) fn images<'a>(
+    kind: RowsKind,
+    table: &'a row::Table,
+    columns: &'a [u8],
+    columns_after: &'a [u8],
+) -> Result<row::Images<'a>, row::RowError> {
+    match kind {
+        RowsKind::Write | RowsKind::Delete => row::Images::one(table, columns),
+        RowsKind::Update => row::Images::update(table, columns, columns_after),
+        RowsKind::PartialUpdate => row::Images::partial_update(table, columns, columns_after),
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Image<'a> {
     pub(super) body: &'a [u8],
     /// A cell a column.
     pub(super) cells: &'a [Cell],
+    /// The cells of the image that changes of JSON documents apply to, in the same body.
+    pub(super) base: &'a [Cell],
 }
 
 impl<'a> Image<'a> {
@@ -19,7 +21,15 @@ impl<'a> Image<'a> {
     pub(super) fn value(&self, index: usize) -> Option<&'a [u8]> {
         match self.cells.get(index)? {
             Cell::Value { start, end } => self.body.get(*start..*end),
-            Cell::Null | Cell::Absent => None,
+            Cell::Null | Cell::Absent | Cell::Changes { .. } => None,
+        }
+    }
+
+    /// The document that changes of the column at `index` apply to.
+    pub(super) fn document_before(&self, index: usize) -> Option<&'a [u8]> {
+        match self.base.get(index)? {
+            Cell::Value { start, end } => self.body.get(*start..*end),
+            Cell::Null | Cell::Absent | Cell::Changes { .. } => None,
         }
     }
 }
@@ -112,7 +122,13 @@ impl<'a> Event<'a> {
         let columns = self.bytes(&self.rows.columns)?;
         let columns_after = self.bytes(&self.rows.columns_after)?;
         let first = Shape::new(self.table, columns).map_err(|source| self.image(source))?;
-        let second = Shape::new(self.table, columns_after).map_err(|source| self.image(source))?;
+        let second = match self.rows.kind {
+            RowsKind::PartialUpdate => Shape::partial(self.table, columns_after),
+            RowsKind::Write | RowsKind::Update | RowsKind::Delete => {
+                Shape::new(self.table, columns_after)
+            }
+        };
+        let second = second.map_err(|source| self.image(source))?;
         let mut at = 0;
         for index in 0..self.rows.row_count {
             let walk = |shape: &Shape<'_>, at: &mut usize, cells: &mut Vec<Cell>| {
@@ -127,20 +143,23 @@ impl<'a> Event<'a> {
                         after: Image {
                             body,
                             cells: &cells.after,
+                            base: &[],
                         },
                     }
                 }
-                RowsKind::Update => {
+                RowsKind::Update | RowsKind::PartialUpdate => {
                     walk(&first, &mut at, &mut cells.before)?;
                     walk(&second, &mut at, &mut cells.after)?;
                     Change::Update {
                         before: Image {
                             body,
                             cells: &cells.before,
+                            base: &[],
                         },
                         after: Image {
                             body,
                             cells: &cells.after,
+                            base: &cells.before,
                         },
                     }
                 }
@@ -150,6 +169,7 @@ impl<'a> Event<'a> {
                         before: Image {
                             body,
                             cells: &cells.before,
+                            base: &[],
                         },
                     }
                 }
@@ -174,7 +194,7 @@ impl<'a> Event<'a> {
             .iter()
             .any(|index| match after.cells.get(*index) {
                 None | Some(Cell::Absent) => false,
-                Some(Cell::Null | Cell::Value { .. }) => {
+                Some(Cell::Null | Cell::Value { .. } | Cell::Changes { .. }) => {
                     before.value(*index) != after.value(*index)
                 }
             })

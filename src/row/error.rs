@@ -87,6 +87,12 @@ pub enum RowError {
         "row images hold no columns, so that their number is unknown, set binlog_row_image=FULL on the source"
     )]
     NoColumns,
+    /// Value options of a partial update that no known server writes.
+    #[error("partial update has value options {found:#x}, expected 0 or 1")]
+    ValueOptions {
+        /// The options.
+        found: u64,
+    },
     /// More rows than a 32-bit count holds.
     #[error("rows event holds more than {} rows", u32::MAX)]
     TooManyRows,
@@ -146,6 +152,8 @@ impl RowError {
 /// The part of a row image in which a body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inside {
+    /// The value options of a partial update, or the bitmap of JSON columns that hold changes.
+    ValueOptions,
     /// The bitmap of NULL columns.
     NullBitmap,
     /// A column, by its index.
@@ -155,6 +163,7 @@ pub enum Inside {
 impl std::fmt::Display for Inside {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::ValueOptions => f.write_str("its value options"),
             Self::NullBitmap => f.write_str("its null bitmap"),
             Self::Column(index) => write!(f, "column {}", index + 1),
         }

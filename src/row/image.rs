@@ -5,11 +5,19 @@
 //! | null bitmap | (present columns + 7) / 8 | a bit a present column, least significant first |
 //! | values | | of the columns that are present and not NULL, in the table's order |
 //!
+//! The image after an update of type PARTIAL_UPDATE_ROWS has more before its null bitmap:
+//!
+//! | field | bytes | meaning |
+//! |---|---|---|
+//! | value options | length-encoded | 1: JSON columns may hold changes |
+//! | partial bitmap | (JSON columns of the table + 7) / 8 | with that option only: whose value is changes |
+//!
 //! Follows "Rows_event" in `libs/mysql/binlog/event/rows_event.h` (MySQL). Values are read by [`super::value`].
 
 use super::error::Inside;
+use super::json_diff::length_encoded;
 use super::table::Span;
-use super::{RowError, Table};
+use super::{ColumnType, RowError, Table};
 
 /// A column of a row image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +33,13 @@ pub enum Cell {
         /// The byte behind it.
         end: usize,
     },
+    /// Changes of a JSON document: their range in the body.
+    Changes {
+        /// The first byte.
+        start: usize,
+        /// The byte behind them.
+        end: usize,
+    },
 }
 
 /// The shape that all images of one kind have in a rows event: the table, and which of its columns are present.
@@ -34,6 +49,8 @@ pub struct Shape<'a> {
     /// `None` where every column is present.
     present: Option<&'a [u8]>,
     null_bytes: usize,
+    /// Whether images begin with value options.
+    partial: bool,
 }
 
 impl<'a> Shape<'a> {
@@ -56,6 +73,19 @@ impl<'a> Shape<'a> {
             table,
             present: (count < columns).then_some(present),
             null_bytes: count.div_ceil(8),
+            partial: false,
+        })
+    }
+
+    /// The shape of the images after updates that may hold changes of JSON documents in place of them.
+    ///
+    /// # Errors
+    /// A bitmap whose length is not that of the table.
+    pub fn partial(table: &'a Table, present: &'a [u8]) -> Result<Self, RowError> {
+        let shape = Self::new(table, present)?;
+        Ok(Self {
+            partial: true,
+            ..shape
         })
     }
 
@@ -98,6 +128,9 @@ impl<'a> Shape<'a> {
         at: &mut usize,
         mut cell: impl FnMut(Cell),
     ) -> Result<(), RowError> {
+        if self.partial {
+            return self.visit_partial(body, at, cell);
+        }
         let start = *at;
         let cut = |inside| RowError::Cut {
             start,
@@ -156,6 +189,68 @@ impl<'a> Shape<'a> {
         *at = position;
         Ok(())
     }
+
+    #[cold]
+    fn visit_partial(
+        &self,
+        body: &[u8],
+        at: &mut usize,
+        mut cell: impl FnMut(Cell),
+    ) -> Result<(), RowError> {
+        let start = *at;
+        let cut = |inside| RowError::Cut {
+            start,
+            end: body.len(),
+            inside,
+        };
+        let columns = &self.table.columns;
+        let is_json = |index: usize| {
+            columns
+                .get(index)
+                .is_some_and(|column| matches!(column.kind, ColumnType::Json { .. }))
+        };
+        let image = body.get(start..).unwrap_or_default();
+        let (options, image) = length_encoded(image).ok_or_else(|| cut(Inside::ValueOptions))?;
+        let partial_bytes = match options {
+            0 => 0,
+            1 => (0..columns.len())
+                .filter(|index| is_json(*index))
+                .count()
+                .div_ceil(8),
+            _ => return Err(RowError::ValueOptions { found: options }),
+        };
+        let (partial, image) = image
+            .split_at_checked(partial_bytes)
+            .ok_or_else(|| cut(Inside::ValueOptions))?;
+        let (nulls, rest) = image
+            .split_at_checked(self.null_bytes)
+            .ok_or_else(|| cut(Inside::NullBitmap))?;
+        let mut position = body.len() - rest.len();
+        let (mut seen, mut json) = (0, 0);
+        for (index, span) in self.table.spans().iter().enumerate() {
+            // The bitmap has a bit for each JSON column of the table, in the image or not.
+            let holds_changes = is_json(index) && bit(partial, json);
+            json += usize::from(is_json(index));
+            if !self.present.is_none_or(|present| bit(present, index)) {
+                cell(Cell::Absent);
+                continue;
+            }
+            if bit(nulls, seen) {
+                cell(Cell::Null);
+            } else {
+                let (start, end) =
+                    value_at(body, position, *span).ok_or_else(|| cut(Inside::Column(index)))?;
+                position = end;
+                cell(match holds_changes {
+                    true => Cell::Changes { start, end },
+                    false => Cell::Value { start, end },
+                });
+            }
+            seen += 1;
+        }
+        *at = position;
+        Ok(())
+    }
 }
 
 #[inline]
@@ -185,74 +280,24 @@ fn value_at(body: &[u8], position: usize, span: Span) -> Option<(usize, usize)> 
     (end <= body.len()).then_some((start, end))
 }
 
-/// Counts the rows of a rows event's body, checking every bound: `first` is the bitmap of present columns of the only
-/// image, or of the image before an update, whose other image has the bitmap `second`.
-///
-/// # Errors
-/// A bitmap that does not fit the table, a body that ends inside a row, or images without columns, whose number nothing
-/// says.
-pub fn count_rows(
-    table: &Table,
-    first: &[u8],
-    second: Option<&[u8]>,
-    body: &[u8],
-) -> Result<u32, RowError> {
-    let first = Shape::new(table, first)?;
-    let second = second.map(|bitmap| Shape::new(table, bitmap)).transpose()?;
-    // Rows without columns take no bytes, so that nothing says how many there are. MariaDB writes such inserts.
-    if first.is_empty() && second.is_none_or(|second| second.is_empty()) {
-        return Err(RowError::NoColumns);
-    }
-    let mut rows = 0u32;
-    let mut at = 0;
-    while at < body.len() {
-        first.skip(body, &mut at)?;
-        if let Some(second) = &second {
-            second.skip(body, &mut at)?;
-        }
-        rows = rows.checked_add(1).ok_or(RowError::TooManyRows)?;
-    }
-    Ok(rows)
-}
-
-/// Counts the whole rows at the front of a body whose end is still to come, and their bytes; see [`count_rows`].
-///
-/// # Errors
-/// As for [`count_rows`], but for a body that ends inside a row.
-pub fn whole_rows(
-    table: &Table,
-    first: &[u8],
-    second: Option<&[u8]>,
-    body: &[u8],
-) -> Result<(u32, usize), RowError> {
-    let first = Shape::new(table, first)?;
-    let second = second.map(|bitmap| Shape::new(table, bitmap)).transpose()?;
-    if first.is_empty() && second.as_ref().is_none_or(Shape::is_empty) {
-        return Err(RowError::NoColumns);
-    }
-    let (mut rows, mut whole) = (0u32, 0);
-    while whole < body.len() {
-        let mut at = whole;
-        let skipped = first.skip(body, &mut at);
-        let skipped = skipped.and_then(|()| match &second {
-            Some(second) => second.skip(body, &mut at),
-            None => Ok(()),
-        });
-        if skipped.is_err() {
-            break;
-        }
-        rows = rows.checked_add(1).ok_or(RowError::TooManyRows)?;
-        whole = at;
-    }
-    Ok((rows, whole))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{any, prop, proptest};
 
     use super::*;
-    use crate::row::{Charset, Column, ColumnType, TableName};
+    use crate::row::{Charset, Column, ColumnType, Images, TableName};
+
+    fn count_rows(
+        table: &Table,
+        first: &[u8],
+        second: Option<&[u8]>,
+        body: &[u8],
+    ) -> Result<u32, RowError> {
+        match second {
+            None => Images::one(table, first)?.count(body),
+            Some(second) => Images::update(table, first, second)?.count(body),
+        }
+    }
 
     fn table(kinds: &[ColumnType]) -> Table {
         let columns = kinds.iter().enumerate().map(|(index, kind)| Column {

@@ -20,7 +20,7 @@ use super::escape::write_string;
 use super::{Date, DateTime, Decimal, RowError, Time};
 
 /// How deep the server lets documents nest.
-const DEPTH_MAX: u8 = 100;
+pub(super) const DEPTH_MAX: u8 = 100;
 
 /// Bytes of an opaque value that the server puts on one line of base64.
 const BASE64_LINE: usize = 57;
@@ -64,19 +64,19 @@ impl Json<'_> {
 
 /// Where a container begins, and the width of its counts and offsets.
 #[derive(Clone, Copy)]
-struct Container {
-    start: usize,
-    wide: bool,
-    depth: u8,
+pub(super) struct Container {
+    pub(super) start: usize,
+    pub(super) wide: bool,
+    pub(super) depth: u8,
 }
 
 impl Container {
-    fn width(self) -> usize {
+    pub(super) fn width(self) -> usize {
         if self.wide { 4 } else { 2 }
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     document: &'a [u8],
     /// Bytes that may still be read. Every byte of a document is read once, so that one whose parts overlap, and whose
     /// text could be vastly longer than itself, runs out.
@@ -84,13 +84,23 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    /// Reads a document, at most so many bytes of it.
+    pub(super) fn new(document: &'a [u8], budget: usize) -> Self {
+        Self { document, budget }
+    }
+
+    /// How many bytes may still be read.
+    pub(super) fn budget(&self) -> usize {
+        self.budget
+    }
+
     fn write_document(&mut self, out: &mut Vec<u8>) -> Result<(), RowError> {
         let [kind] = self.take(0)?;
         self.write_value(kind, 1, 0, out)
     }
 
     /// Writes the value at `at`.
-    fn write_value(
+    pub(super) fn write_value(
         &mut self,
         kind: u8,
         at: usize,
@@ -154,11 +164,7 @@ impl<'a> Reader<'a> {
             if index > 0 {
                 out.push(b',');
             }
-            let at = keys + index * key_entry;
-            let offset = self.number(at, object.wide)?;
-            let length = u16::from_le_bytes(self.take(at + object.width())?);
-            let start = object.start.saturating_add(offset);
-            let key = self.slice(start, usize::from(length))?;
+            let (key, start) = self.key(object, keys + index * key_entry)?;
             self.write_text(key, start, out)?;
             out.push(b':');
             self.write_entry(object, values, index, out)?;
@@ -182,7 +188,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a container's count, and checks its size and depth.
-    fn header(&mut self, container: Container) -> Result<usize, RowError> {
+    pub(super) fn header(&mut self, container: Container) -> Result<usize, RowError> {
         if container.depth > DEPTH_MAX {
             return Err(error("more than 100 levels", container.start));
         }
@@ -194,7 +200,7 @@ impl<'a> Reader<'a> {
         Ok(count)
     }
 
-    /// Writes the value of an entry: from the entry itself where it fits, else from its offset.
+    /// Writes the value of an entry.
     fn write_entry(
         &mut self,
         container: Container,
@@ -202,16 +208,38 @@ impl<'a> Reader<'a> {
         index: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), RowError> {
+        let (kind, start) = self.entry(container, entries, index)?;
+        self.write_value(kind, start, container.depth, out)
+    }
+
+    /// The type of an entry's value, and where it is: in the entry itself where it fits.
+    pub(super) fn entry(
+        &mut self,
+        container: Container,
+        entries: usize,
+        index: usize,
+    ) -> Result<(u8, usize), RowError> {
         let at = entries.saturating_add(index.saturating_mul(1 + container.width()));
         let [kind] = self.take(at)?;
         let inlined =
             matches!(kind, 0x04..=0x06) || (container.wide && matches!(kind, 0x07 | 0x08));
         if inlined {
-            return self.write_value(kind, at + 1, container.depth, out);
+            return Ok((kind, at + 1));
         }
         let offset = self.number(at + 1, container.wide)?;
-        let start = container.start.saturating_add(offset);
-        self.write_value(kind, start, container.depth, out)
+        Ok((kind, container.start.saturating_add(offset)))
+    }
+
+    /// A key by its entry, and where it is.
+    pub(super) fn key(
+        &mut self,
+        object: Container,
+        at: usize,
+    ) -> Result<(&'a [u8], usize), RowError> {
+        let offset = self.number(at, object.wide)?;
+        let length = u16::from_le_bytes(self.take(at + object.width())?);
+        let start = object.start.saturating_add(offset);
+        Ok((self.slice(start, usize::from(length))?, start))
     }
 
     fn write_text(&self, text: &[u8], at: usize, out: &mut Vec<u8>) -> Result<(), RowError> {
@@ -302,7 +330,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn error(what: &'static str, at: usize) -> RowError {
+pub(super) fn error(what: &'static str, at: usize) -> RowError {
     RowError::Json { what, at }
 }
 

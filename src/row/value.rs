@@ -4,7 +4,7 @@
 //! character set, decimals and JSON in their binary form.
 
 use super::error::RowError;
-use super::{Charset, ColumnType, Date, DateTime, Decimal, Json, Time, Timestamp};
+use super::{Charset, ColumnType, Date, DateTime, Decimal, Json, Patched, Time, Timestamp};
 
 /// A value that is not NULL.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +41,8 @@ pub enum Value<'a> {
     Set(Set<'a>),
     /// A JSON document.
     Json(Json<'a>),
+    /// A JSON document that an update changed in parts.
+    Patched(Patched<'a>),
     /// A geometry.
     Geometry {
         /// Its spatial reference system.

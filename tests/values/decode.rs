@@ -11,7 +11,7 @@ use rowtap::change::{Batch, Group, Item, Ledger, Origin, Rows, RowsKind};
 use rowtap::encode::json::{LinesEncoder, Plan};
 use rowtap::encode::{Encode, Lines};
 use rowtap::mysql;
-use rowtap::row::{Column, ColumnFacts, ColumnType, RowError, Table, TableName, count_rows};
+use rowtap::row::{Column, ColumnFacts, ColumnType, Images, RowError, Table, TableName};
 
 use crate::support::Flavour;
 
@@ -26,6 +26,8 @@ pub struct Change {
     pub text: String,
     pub before: Option<Image>,
     pub after: Option<Image>,
+    /// Changes of JSON documents that the record does not hold, by their column's name.
+    pub json_changes: Image,
 }
 
 /// Every row change of a database in a binlog file, in order; nothing of it may be refused.
@@ -78,6 +80,7 @@ impl Decoder<'_> {
             EventKind::TableMap => return self.table_map(&body),
             EventKind::WriteRows | EventKind::WriteRowsV1 => RowsKind::Write,
             EventKind::UpdateRows | EventKind::UpdateRowsV1 => RowsKind::Update,
+            EventKind::PartialUpdateRows => RowsKind::PartialUpdate,
             EventKind::DeleteRows | EventKind::DeleteRowsV1 => RowsKind::Delete,
             _ => return,
         };
@@ -105,10 +108,16 @@ impl Decoder<'_> {
     }
 
     fn rows(&mut self, table: &Arc<Table>, kind: RowsKind, rows: &RowsHeader, body: Bytes) {
-        let second = (kind == RowsKind::Update).then(|| &body[rows.columns_after.clone()]);
+        let after = &body[rows.columns_after.clone()];
         let present = &body[rows.columns.clone()];
         let images = &body[rows.body.clone()];
-        let row_count = match count_rows(table, present, second, images) {
+        let shape = match kind {
+            RowsKind::PartialUpdate => Images::partial_update(table, present, after),
+            RowsKind::Update => Images::update(table, present, after),
+            RowsKind::Write | RowsKind::Delete => Images::one(table, present),
+        };
+        let counted = shape.and_then(|shape| shape.count(images));
+        let row_count = match counted {
             Ok(row_count) => row_count,
             Err(error) => {
                 let name = table.name.table.to_string();
@@ -153,6 +162,10 @@ impl Decoder<'_> {
                 table: table.name.table.to_string(),
                 before: image("before"),
                 after: image("after"),
+                json_changes: event
+                    .get("json_changes")
+                    .map(|changes| members(changes))
+                    .unwrap_or_default(),
             });
         }
     }

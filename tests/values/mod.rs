@@ -5,6 +5,7 @@ mod charsets;
 mod codes;
 mod decode;
 mod golden;
+mod partial_json;
 mod shown;
 mod tables;
 mod words;

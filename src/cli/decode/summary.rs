@@ -37,7 +37,7 @@ impl Summary {
             };
             let count = match rows.kind {
                 RowsKind::Write => &mut counts.inserts,
-                RowsKind::Update => &mut counts.updates,
+                RowsKind::Update | RowsKind::PartialUpdate => &mut counts.updates,
                 RowsKind::Delete => &mut counts.deletes,
             };
             *count += u64::from(rows.row_count);

@@ -11,7 +11,7 @@ use super::table_changes;
 use super::value::{Scratch, write_integer, write_value};
 use crate::change::{Batch, Ddl, Group};
 use crate::mysql::Flavour;
-use crate::row::{Cell, Column, read, write_string};
+use crate::row::{Cell, Changes, Column, Patched, RowError, Value, read, write_string};
 
 /// Writes events of one batch after another; owns every buffer that this takes.
 #[derive(Default)]
@@ -25,6 +25,8 @@ pub(super) struct Writer {
     head: Vec<u8>,
     /// Of the group last written: from behind the sequence to the total order.
     middle: Vec<u8>,
+    /// Of the row being written: a member a column, with a comma before it, whose changes have no document to apply to.
+    changes: Vec<u8>,
     /// The group and table that `head` and `middle` belong to.
     current: Option<(u32, u32)>,
     /// Of the image written last: where each column's member ends.
@@ -36,6 +38,7 @@ impl Writer {
     pub(super) fn begin(&mut self, batch: &Batch) {
         let origin = &*batch.origin;
         self.current = None;
+        self.changes.clear();
         self.source.clear();
         self.source.extend_from_slice(b"\"source\":{\"version\":\"");
         self.source
@@ -131,6 +134,12 @@ impl Writer {
         };
         self.write_place(sequence, out);
         out.extend_from_slice(op);
+        if !self.changes.is_empty() {
+            out.extend_from_slice(b",\"json_changes\":");
+            let start = out.len();
+            out.append(&mut self.changes);
+            close_object(start, out);
+        }
         out.extend_from_slice(&self.received);
         Ok(())
     }
@@ -214,12 +223,40 @@ impl Writer {
                 return Ok(());
             }
             Cell::Value { start, end } => (start, end),
+            Cell::Changes { start, end } => {
+                let changes = Changes(image.body.get(start..end).unwrap_or_default());
+                return self
+                    .write_changes(name, image.document_before(index), changes, out)
+                    .map_err(|source| event.value_error(index, source));
+            }
         };
         name.write(out);
         let bytes = image.body.get(from..to).unwrap_or_default();
         read(&column.kind, bytes)
             .and_then(|value| write_value(value, &mut self.scratch, out))
             .map_err(|source| event.value_error(index, source))
+    }
+
+    /// Appends the document with its changes, or keeps these for the end of the event where nothing holds the document.
+    #[cold]
+    fn write_changes(
+        &mut self,
+        name: &Name,
+        base: Option<&[u8]>,
+        changes: Changes<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        match base {
+            Some(base) => {
+                name.write(out);
+                let document = Value::Patched(Patched { base, changes });
+                write_value(document, &mut self.scratch, out)
+            }
+            None => {
+                name.write(&mut self.changes);
+                changes.write(&mut self.changes)
+            }
+        }
     }
 
     /// Appends the members of the key columns as an object; each is taken from the first image that holds it.

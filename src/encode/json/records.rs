@@ -117,10 +117,13 @@ impl RecordsEncoder {
                 .zip(before.cells)
                 .map(|(after, before)| match after {
                     Cell::Absent => *before,
-                    Cell::Null | Cell::Value { .. } => *after,
+                    Cell::Null | Cell::Value { .. } | Cell::Changes { .. } => *after,
                 }),
         );
-        let missing = whole.iter().position(|cell| *cell == Cell::Absent);
+        let missing = (0..whole.len()).find(|index| match whole.get(*index) {
+            Some(Cell::Changes { .. }) => before.value(*index).is_none(),
+            cell => cell == Some(&Cell::Absent),
+        });
         let result = match (missing, self.settings.partial_key_change) {
             (Some(index), PartialKeyChange::Fail) => Err(EncodeError::PartialKeyChange {
                 column: target.event.column(index),
@@ -130,6 +133,7 @@ impl RecordsEncoder {
                 let after = Image {
                     body: after.body,
                     cells: &whole,
+                    base: before.cells,
                 };
                 self.push_key_change(target, (old, new), before, after, block)
             }

@@ -56,6 +56,7 @@ pub(super) fn write_value(
             }
         }),
         Value::Json(document) => return document.write(out),
+        Value::Patched(document) => return document.write(out),
         Value::Geometry { srid, wkb } => {
             out.extend_from_slice(b"{\"srid\":");
             write_integer(srid, out);

@@ -76,9 +76,18 @@ impl Literals {
                 let text = String::from_utf8_lossy(&self.bytes);
                 write_quoted(&text, out);
             }
+            Value::Patched(document) => {
+                self.bytes.clear();
+                document.write(&mut self.bytes)?;
+                let text = String::from_utf8_lossy(&self.bytes);
+                write_quoted(&text, out);
+            }
             Value::Geometry { .. } | Value::Vector(_) => write_hex(bytes, out),
         }
-        debug_assert!(!matches!(kind, ColumnType::Json { .. }) || matches!(value, Value::Json(_)));
+        debug_assert!(
+            !matches!(kind, ColumnType::Json { .. })
+                || matches!(value, Value::Json(_) | Value::Patched(_))
+        );
         Ok(())
     }
 
@@ -102,7 +111,7 @@ impl Literals {
                 write_digits(bytes, out);
                 out.push(b'\'');
             }
-            Value::Json(_) => {
+            Value::Json(_) | Value::Patched(_) => {
                 out.extend_from_slice(name);
                 out.extend_from_slice(b" = CAST(");
                 self.write(kind, value, bytes, Use::Compare, out)?;

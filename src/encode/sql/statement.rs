@@ -4,7 +4,7 @@ use super::super::EncodeError;
 use super::super::rows::{Change, Event, Image};
 use super::Plan;
 use super::literal::{Literals, Use};
-use crate::row::{Cell, read};
+use crate::row::{Cell, Changes, ColumnType, Patched, Value, read};
 
 /// Whether changes are made again, or taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,8 +189,7 @@ impl Writer {
         image: Image<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let (Some(bytes), Some(column)) = (image.value(index), event.table.columns.get(index))
-        else {
+        let Some((kind, value, bytes)) = value_of(event, index, image)? else {
             debug_assert!(
                 cell == Cell::Null,
                 "an absent column has no place in a statement"
@@ -198,11 +197,8 @@ impl Writer {
             out.extend_from_slice(b"NULL");
             return Ok(());
         };
-        read(&column.kind, bytes)
-            .and_then(|value| {
-                self.literals
-                    .write(&column.kind, value, bytes, Use::Assign, out)
-            })
+        self.literals
+            .write(kind, value, bytes, Use::Assign, out)
             .map_err(|source| event.value_error(index, source))
     }
 
@@ -215,18 +211,50 @@ impl Writer {
         image: Image<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let (Some(bytes), Some(column)) = (image.value(index), event.table.columns.get(index))
-        else {
+        let Some((kind, value, bytes)) = value_of(event, index, image)? else {
             return Ok(());
         };
-        read(&column.kind, bytes)
-            .and_then(|value| {
-                let column_name = name(plan, index);
-                self.literals
-                    .write_equal(column_name, &column.kind, value, bytes, out)
-            })
+        self.literals
+            .write_equal(name(plan, index), kind, value, bytes, out)
             .map_err(|source| event.value_error(index, source))
     }
+}
+
+/// A column's type and value, and the bytes of that.
+type Stored<'a> = (&'a ColumnType, Value<'a>, &'a [u8]);
+
+/// What a column holds, unless it is NULL or absent. A document that was changed in parts is whole where the row before
+/// holds it.
+fn value_of<'a>(
+    event: &Event<'a>,
+    index: usize,
+    image: Image<'a>,
+) -> Result<Option<Stored<'a>>, EncodeError> {
+    let (Some(column), Some(cell)) = (event.table.columns.get(index), image.cells.get(index))
+    else {
+        return Ok(None);
+    };
+    let (start, end) = match *cell {
+        Cell::Null | Cell::Absent => return Ok(None),
+        Cell::Value { start, end } | Cell::Changes { start, end } => (start, end),
+    };
+    let bytes = image.body.get(start..end).unwrap_or_default();
+    let value = match cell {
+        Cell::Changes { .. } => {
+            let Some(base) = image.document_before(index) else {
+                return Err(EncodeError::NotFull {
+                    column: event.column(index),
+                    place: event.place(),
+                });
+            };
+            let changes = Changes(bytes);
+            Value::Patched(Patched { base, changes })
+        }
+        Cell::Null | Cell::Absent | Cell::Value { .. } => {
+            read(&column.kind, bytes).map_err(|source| event.value_error(index, source))?
+        }
+    };
+    Ok(Some((&column.kind, value, bytes)))
 }
 
 fn name(plan: &Plan, index: usize) -> &[u8] {

@@ -1,0 +1,51 @@
+//! The parts of a binary JSON object or array, for those that change it. Not for its text: see `jsonb`.
+
+use super::RowError;
+use super::jsonb::{Container, Reader};
+
+/// A value's type and where it begins.
+pub(super) type Part = (u8, usize);
+
+/// A key and its value.
+pub(super) type Member<'a> = (&'a [u8], Part);
+
+impl<'a> Reader<'a> {
+    /// The members of the object at `start`: key, then type and place of the value.
+    pub(super) fn members(
+        &mut self,
+        start: usize,
+        wide: bool,
+    ) -> Result<Vec<Member<'a>>, RowError> {
+        let object = Container {
+            start,
+            wide,
+            depth: 0,
+        };
+        let count = self.header(object)?;
+        let keys = start + 2 * object.width();
+        let key_entry = object.width() + 2;
+        let values = keys.saturating_add(count.saturating_mul(key_entry));
+        let mut members = Vec::new();
+        for index in 0..count {
+            let key = self.key(object, keys + index * key_entry)?.0;
+            members.push((key, self.entry(object, values, index)?));
+        }
+        Ok(members)
+    }
+
+    /// The items of the array at `start`: type and place.
+    pub(super) fn items(&mut self, start: usize, wide: bool) -> Result<Vec<Part>, RowError> {
+        let array = Container {
+            start,
+            wide,
+            depth: 0,
+        };
+        let count = self.header(array)?;
+        let values = start + 2 * array.width();
+        let mut items = Vec::new();
+        for index in 0..count {
+            items.push(self.entry(array, values, index)?);
+        }
+        Ok(items)
+    }
+}
