@@ -22,6 +22,8 @@ pub(super) struct Builder {
     idle_bytes: u64,
     /// How many of the items belong to groups that were read to their end.
     whole: usize,
+    /// The ledger behind the last of those groups.
+    whole_ledger: Ledger,
     pub(super) ledger: Ledger,
 }
 
@@ -38,6 +40,7 @@ impl Builder {
             pinned_bytes: 0,
             idle_bytes: 0,
             whole: 0,
+            whole_ledger: Ledger::default(),
             ledger: Ledger::default(),
         }
     }
@@ -45,11 +48,13 @@ impl Builder {
     /// Notes that the group of the last items was read to its end.
     pub(super) fn group_ends(&mut self) {
         self.whole = self.items.len();
+        self.whole_ledger = self.ledger;
     }
 
-    /// Takes the items of a group out that was not read to its end; returns whether any are left.
+    /// Takes the items and counts of a group out that was not read to its end; returns whether any items are left.
     pub(super) fn drop_unfinished(&mut self) -> bool {
         self.items.truncate(self.whole);
+        self.ledger = self.whole_ledger;
         self.has_items()
     }
 
@@ -130,6 +135,7 @@ impl Builder {
         self.pinned_bytes = 0;
         self.idle_bytes = 0;
         self.whole = 0;
+        self.whole_ledger = Ledger::default();
         Batch {
             origin: Arc::clone(&self.origin),
             received_us: self.received_us,

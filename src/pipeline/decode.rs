@@ -27,11 +27,26 @@ pub(super) struct Decode {
 }
 
 impl Decode {
-    /// Runs until the chunks end or the goal is reached; blocks, so it wants a thread of its own.
+    /// Runs until the chunks end or the goal is reached; blocks, so it wants a thread of its own. The groups before a
+    /// mistake are delivered.
     ///
     /// # Errors
     /// What the assembler cannot go on from, a definition that the source did not give, a spill file that cannot be kept.
     pub(super) fn run(mut self, runtime: &Handle) -> Result<(), PipelineError> {
+        let ended = self.drive(runtime);
+        let last = match &ended {
+            Ok(()) => Some(self.assembler.finish()),
+            Err(_) => self.assembler.salvage(),
+        };
+        if let Some(last) = last {
+            warn_of(&last);
+            let sent = self.batches.blocking_send(last);
+            return ended.and(sent.map_err(|_| PipelineError::Closed));
+        }
+        ended
+    }
+
+    fn drive(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
         let folder = Arc::clone(&self.folder);
         let mut spilling = Spilling::new(move || Spill::create(&folder));
         let mut drained_us = None;
@@ -52,7 +67,7 @@ impl Decode {
                                 chunk.drained,
                             );
                         }
-                        Ok(None) => break,
+                        Ok(None) => return Ok(()),
                         Err(_elapsed) => {
                             if let Some(batch) = self.assembler.flush() {
                                 self.send(batch)?;
@@ -84,15 +99,9 @@ impl Decode {
                     let (buffer, events) = spilling.give_back()?;
                     self.assembler.feed_spilled(&buffer, &events)?;
                 }
-                Step::Reached => break,
+                Step::Reached => return Ok(()),
             }
         }
-        let last = self.assembler.finish();
-        warn_of(&last);
-        let batches = self.batches;
-        batches
-            .blocking_send(last)
-            .map_err(|_| PipelineError::Closed)
     }
 
     fn send(&self, batch: Batch) -> Result<(), PipelineError> {

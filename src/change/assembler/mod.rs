@@ -322,7 +322,7 @@ impl Assembler {
     }
 
     /// What was assembled before `poll` failed: the groups that were read to their end, for a reader that wants them
-    /// whatever stands behind; `None` if there are none. The ledger does not balance.
+    /// whatever stands behind; `None` if there are none. Its ledger has what those groups hold.
     pub fn salvage(mut self) -> Option<Batch> {
         self.builder.drop_unfinished().then(|| self.leave())
     }
