@@ -15,6 +15,9 @@ const NO_ENGINE_SUBSTITUTION: u64 = 0x4000_0000;
 const EXPLICIT_DEFAULTS_MYSQL: u32 = 80_002;
 const EXPLICIT_DEFAULTS_MARIADB: u32 = 101_000;
 
+/// Before this version labels ended at a zero byte, and those of bytes had a character set.
+const MYSQL_8: u32 = 80_000;
+
 const CHAR_MAX: u32 = 255;
 const VARCHAR_BYTES_MAX: u64 = 65_535;
 
@@ -101,8 +104,8 @@ pub(super) fn column(
     let (mut column_type, charset) = match &column.kind {
         Kind::Plain(printed) | Kind::Timestamp { printed } => (printed.to_string(), None),
         Kind::JsonText => ("longtext".to_owned(), Some("utf8mb4")),
-        Kind::Enum { labels } => labelled("enum", labels, charset()?, facts),
-        Kind::Set { labels } => labelled("set", labels, charset()?, facts),
+        Kind::Enum { labels } => labelled("enum", labels, charset()?, facts)?,
+        Kind::Set { labels } => labelled("set", labels, charset()?, facts)?,
         Kind::Char { .. } | Kind::VarChar { .. } | Kind::Text { .. } | Kind::TextOf { .. } => {
             text(&column.kind, charset()?)
                 .ok_or_else(|| format!("column {} is longer than it may be", column.name))?
@@ -145,15 +148,22 @@ fn labelled(
     labels: &[Box<str>],
     charset: Known,
     facts: &Facts<'_>,
-) -> (String, Option<&'static str>) {
+) -> Result<(String, Option<&'static str>), Reason> {
+    let mysql = facts.context.flavour == Flavour::MySql;
+    let before_8 = facts.context.version < MYSQL_8;
+    let has_nul = labels.iter().any(|label| label.contains('\0'));
+    if has_nul && mysql && before_8 {
+        return Err("a label holds a zero byte, which this version cuts off".into());
+    }
     let binary = charset.name == "binary";
     let labels = labels.iter().map(|label| match binary {
         true => &**label,
         false => label.trim_end_matches(' '),
     });
-    // MySQL names no character set for labels of bytes.
-    let named = !(binary && facts.context.flavour == Flavour::MySql);
-    (labels::printed(name, labels), named.then_some(charset.name))
+    // MySQL 8 names no character set for labels of bytes.
+    let named = !(binary && mysql) || before_8;
+    let printed = labels::printed(name, labels);
+    Ok((printed, named.then_some(charset.name)))
 }
 
 /// A type with a character set as information_schema prints it; in the set `binary` it is a type of bytes.
