@@ -16,12 +16,14 @@ mod doubts;
 mod fold;
 mod options;
 mod rules;
+mod shadow;
 mod verdict;
 mod wildcard;
 
 pub use doubts::Doubt;
-pub use options::{Case, DdlFilter, Options};
+pub use options::{Case, DdlFilter, Options, ShadowTables};
 pub use rules::{FilterError, Rules};
+pub use shadow::is_shadow_table;
 pub use verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
 
 #[cfg(test)]

@@ -38,6 +38,20 @@ pub struct Options {
     pub ddl_filter: DdlFilter,
     /// When two names are the same.
     pub case: Case,
+    /// What becomes of the tables that tools for changing tables work with.
+    #[serde(alias = "shadow_tables")]
+    pub shadow_tables: ShadowTables,
+}
+
+/// What becomes of the shadow tables of gh-ost and pt-online-schema-change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShadowTables {
+    /// Their rows and the statements on them alone are rejected, unless `replicate-do-table` names them.
+    #[default]
+    Drop,
+    /// They are tables as all others.
+    Keep,
 }
 
 /// How statements are judged.
@@ -104,6 +118,7 @@ mod tests {
             replicate-same-server-id = true
             ddl-filter = "as_mysqld"
             case = "insensitive"
+            shadow-tables = "keep"
             "#,
         )
         .unwrap();
@@ -113,6 +128,7 @@ mod tests {
         assert!(options.same_server_id);
         assert_eq!(options.ddl_filter, DdlFilter::AsMysqld);
         assert_eq!(options.case, Case::Insensitive);
+        assert_eq!(options.shadow_tables, ShadowTables::Keep);
         assert_eq!(parse("").unwrap(), Options::default());
     }
 

@@ -1,7 +1,8 @@
 //! The rules compiled, and the evaluation.
 
 use super::fold::Fold;
-use super::options::{Case, DdlFilter, Options};
+use super::options::{Case, DdlFilter, Options, ShadowTables};
+use super::shadow::is_shadow_table;
 use super::verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
 use super::wildcard::{self, Pattern};
 use crate::mysql::Flavour;
@@ -25,6 +26,7 @@ pub struct Rules {
     /// The databases that do rules name literally.
     named: Vec<Box<str>>,
     same_server_id: bool,
+    drops_shadow_tables: bool,
 }
 
 /// What is wrong with a rule.
@@ -110,6 +112,7 @@ impl Rules {
             ),
             named: Vec::new(),
             same_server_id: options.same_server_id,
+            drops_shadow_tables: options.shadow_tables == ShadowTables::Drop,
         };
         rules.named = rules.literally_named();
         Ok(rules)
@@ -123,6 +126,7 @@ impl Rules {
     /// Judges the rows of a table by the name in its table map. Allocates; called once per new table map.
     pub fn table(&self, database: &str, table: &str) -> Verdict {
         let mut judgement = self.open(database, table);
+        judgement.shadow_tables();
         if judgement.database_rules() {
             judgement.table_rules();
         }
@@ -224,6 +228,20 @@ struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
+    fn shadow_tables(&mut self) {
+        let rules = self.rules;
+        let published = &self.verdict.published;
+        if !self.verdict.keep || !rules.drops_shadow_tables || !is_shadow_table(&published.table) {
+            return;
+        }
+        let name = published.to_string();
+        let named = |rule: &Rule| rules.table_fold.same(&rule.text, &name);
+        if !rules.do_table.iter().any(named) {
+            let rule = rule(Key::ShadowTables, "drop");
+            self.decide(Stage::Shadow, false, Reason::Matched(rule));
+        }
+    }
+
     /// The database stage. Returns whether the stages after it are to be asked.
     fn database_rules(&mut self) -> bool {
         if !self.verdict.keep {
@@ -430,7 +448,7 @@ fn wild_hint(key: Key, rule: &str) -> String {
         Key::IgnoreTable => {
             format!(", or use replicate-wild-ignore-table = \"{rule}.%\" for a whole database")
         }
-        Key::DoDb | Key::IgnoreDb | Key::RewriteDb => String::new(),
+        Key::DoDb | Key::IgnoreDb | Key::RewriteDb | Key::ShadowTables => String::new(),
     }
 }
 
@@ -440,5 +458,6 @@ fn empty_hint(key: Key) -> &'static str {
         Key::DoTable | Key::IgnoreTable => "write it as \"database.table\"",
         Key::WildDoTable | Key::WildIgnoreTable => "write % for any name",
         Key::RewriteDb => "write it as \"from->to\"",
+        Key::ShadowTables => "write \"drop\" or \"keep\"",
     }
 }

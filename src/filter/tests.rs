@@ -316,6 +316,48 @@ fn a_statement_is_kept_if_any_table_is() {
 }
 
 #[test]
+fn shadow_tables_are_left_out_unless_an_exact_rule_names_them() {
+    let shadows = [
+        "a/_t_gho",
+        "a/_t_ghc",
+        "a/_t_del",
+        "a/_t_new",
+        "a/_t_old",
+        "a/__t_old",
+    ];
+    check("", &["a/t", "a/t_old", "a/_old"], &shadows);
+    check("do-db=a; wild-do-table=a.%", &["a/t"], &shadows);
+    check("do-table=a._t_old", &["a/_t_old"], &["a/_t_new", "a/t"]);
+    check(
+        "rewrite-db=a->b; do-table=b._t_old",
+        &["a/_t_old"],
+        &["a/_t_new"],
+    );
+    let keep = |text: &str| Options {
+        shadow_tables: ShadowTables::Keep,
+        ..options(text)
+    };
+    let rules = Rules::compile(&keep("ignore-table=a._t_del"), MySql, 0).unwrap();
+    check_one(&rules, "keep", &["a/_t_gho", "a/_t_old"], &["a/_t_del"]);
+}
+
+#[test]
+fn a_statement_on_shadow_tables_alone_is_left_out() {
+    let rules = rules("", MySql, 0);
+    let keeps = |names: &[&str]| {
+        let names: Vec<TableName> = names
+            .iter()
+            .map(|name| TableName::new("a", *name))
+            .collect();
+        rules.tables(&names).unwrap().keep
+    };
+    assert!(!keeps(&["_t_gho"]));
+    assert!(!keeps(&["_t_del", "_t_old"]));
+    // The cut-over gives the real table its new definition.
+    assert!(keeps(&["t", "_t_del", "_t_gho", "t"]));
+}
+
+#[test]
 fn a_verdict_explains_itself() {
     for (text, name, expected) in [
         (
@@ -355,13 +397,20 @@ fn a_verdict_explains_itself() {
             "mysql/user",
             "rejected: a system database that no rule names literally (system stage)",
         ),
+        (
+            "do-db=a",
+            "a/_t_gho",
+            "rejected by shadow-tables=drop (shadow table stage)",
+        ),
     ] {
         let (database, table) = name.split_once('/').unwrap();
         let verdict = rules(text, MySql, 0).table(database, table);
         assert_eq!(verdict.to_string(), expected);
         assert_eq!(
             verdict.rule().is_some(),
-            expected.contains(" by replicate-wild") || expected.contains("by replicate-ignore")
+            expected.contains(" by replicate-wild")
+                || expected.contains("by replicate-ignore")
+                || expected.contains("by shadow-tables")
         );
     }
 }

@@ -33,6 +33,8 @@ pub struct Decision {
 pub enum Stage {
     /// System databases need to be named.
     System,
+    /// `shadow-tables`
+    Shadow,
     /// `replicate-do-db` and `replicate-ignore-db`.
     Database,
     /// The rules on tables; for statements on databases, the wildcard rules seen as rules on `database.`.
@@ -80,6 +82,8 @@ pub enum Key {
     WildIgnoreTable,
     /// `replicate-rewrite-db`
     RewriteDb,
+    /// `shadow-tables`
+    ShadowTables,
 }
 
 impl Verdict {
@@ -106,6 +110,7 @@ impl Key {
             Self::WildDoTable => "replicate-wild-do-table",
             Self::WildIgnoreTable => "replicate-wild-ignore-table",
             Self::RewriteDb => "replicate-rewrite-db",
+            Self::ShadowTables => "shadow-tables",
         }
     }
 }
@@ -126,6 +131,7 @@ impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::System => "system stage",
+            Self::Shadow => "shadow table stage",
             Self::Database => "database stage",
             Self::Table => "table stage",
         })

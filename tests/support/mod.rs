@@ -6,14 +6,18 @@ mod certificates;
 #[cfg(feature = "kafka")]
 pub mod checker;
 mod deadline;
+mod definer;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod private;
+mod random;
 mod server;
 
 pub use certificates::Certificates;
 pub use deadline::wait_until;
+pub use definer::Definer;
 #[cfg(feature = "kafka")]
 pub use kafka::Kafka;
 pub use private::cache;
+pub use random::Random;
 pub use server::{Flavour, Server};

@@ -99,6 +99,8 @@ fn filter(options: &Options) -> filter::Options {
         replicate_rewrite_db: rules.replicate_rewrite_db.clone(),
         // A file is nobody's replica: no event in it is its own.
         same_server_id: true,
+        // What it says of a file is whole.
+        shadow_tables: filter::ShadowTables::Keep,
         ..filter::Options::default()
     }
 }

@@ -15,7 +15,6 @@ pub mod files;
 mod findings;
 mod json;
 mod output;
-mod random;
 pub mod rebuild;
 mod rowtap;
 mod scenario;
@@ -23,6 +22,8 @@ pub mod stream;
 mod topics;
 mod verify;
 mod workload;
+
+use super::random;
 
 #[allow(unused_imports, reason = "a suite takes of the checker what it needs")]
 pub use {
