@@ -9,6 +9,8 @@
 mod alter;
 mod create;
 mod follow;
+#[cfg(test)]
+mod hostile;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -12,6 +12,7 @@ mod kafka;
 mod large;
 pub mod process;
 mod refusals;
+mod shadow;
 mod status;
 
 /// The sink that a build may lack.

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod followed;
+mod long;
 mod snapshot;
 
 use mysql::Conn;
