@@ -132,6 +132,19 @@ impl FormatDescription {
             .copied()
     }
 
+    /// Whether the signedness in table maps has a bit for YEAR columns. `None` where that is not known: MySQL 8.0.20 wrote
+    /// none, 8.0.29 writes one.
+    pub fn signs_years(&self) -> Option<bool> {
+        let version = version(&self.server_version);
+        if self.flavour() == Flavour::MariaDb || self.server_version.is_empty() {
+            Some(true)
+        } else if version <= [8, 0, 20] {
+            Some(false)
+        } else {
+            (version >= [8, 0, 29]).then_some(true)
+        }
+    }
+
     /// Whether the server opens each group with a GTID event, an anonymous one if need be.
     pub fn announces_groups(&self) -> bool {
         match self.flavour() {
@@ -194,6 +207,22 @@ mod tests {
         bytes.extend([56, 13, 0, 8]);
         bytes.extend(trailer);
         bytes
+    }
+
+    #[test]
+    fn the_version_decides_whether_years_have_a_sign() {
+        for (version, signed) in [
+            ("8.0.15", Some(false)),
+            ("8.0.20-11", Some(false)),
+            ("8.0.23", None),
+            ("8.0.29", Some(true)),
+            ("9.7.0", Some(true)),
+            ("10.11.19-MariaDB-log", Some(true)),
+        ] {
+            let bytes = content(version, &[1, 0, 0, 0, 0]);
+            let format = FormatDescription::parse(&bytes).unwrap();
+            assert_eq!(format.signs_years(), signed, "{version}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //!
 //! | type | value |
 //! |---|---|
-//! | 1 signedness | a bit a numeric column, most significant first |
+//! | 1 signedness | a bit a numeric column, YEAR among them in later versions of MySQL, most significant first |
 //! | 2 default charset | the collation of most text columns, then (index among text columns, collation) of the others |
 //! | 3 column charset | a collation a text column |
 //! | 4 column name | a name a column |
@@ -70,17 +70,48 @@ impl<'a> OptionalMetadata<'a> {
         self.fields.get(kind).copied().flatten().map(Cursor::new)
     }
 
+    fn signs(&self, columns: &mut [ColumnMap], of_years: bool) -> Result<(), BinlogError> {
+        let Some(bits) = self.field(SIGNEDNESS) else {
+            return Ok(());
+        };
+        let signed =
+            |column: &&mut ColumnMap| is_numeric(column) && (of_years || column.kind != kind::YEAR);
+        let numbers = columns.iter_mut().filter(signed);
+        each_bit(bits, numbers, "the signedness", |column, bit| {
+            column.unsigned = Some(bit);
+        })
+    }
+
+    /// The signs on which the readings with and without a bit for YEAR columns agree, unless only one is possible.
+    fn undoubted_signs(&self, columns: &mut [ColumnMap]) -> Result<(), BinlogError> {
+        let mut others = columns.to_vec();
+        let without = self.signs(&mut others, false);
+        let with = self.signs(columns, true);
+        match (with, without) {
+            (Err(error), Err(_)) => return Err(error),
+            (Ok(()), Err(_)) => {}
+            (Err(_), Ok(())) => columns.clone_from_slice(&others),
+            (Ok(()), Ok(())) => {
+                for (column, other) in columns.iter_mut().zip(&others) {
+                    if column.unsigned != other.unsigned {
+                        column.unsigned = None;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Adds to the columns what the fields say of them.
     pub(super) fn describe(
         &self,
         columns: &mut [ColumnMap],
         flavour: Flavour,
+        signs_years: Option<bool>,
     ) -> Result<(), BinlogError> {
-        if let Some(bits) = self.field(SIGNEDNESS) {
-            let numbers = columns.iter_mut().filter(|column| is_numeric(column));
-            each_bit(bits, numbers, "the signedness", |column, bit| {
-                column.unsigned = Some(bit);
-            })?;
+        match signs_years {
+            Some(signs_years) => self.signs(columns, signs_years)?,
+            None => self.undoubted_signs(columns)?,
         }
         let is_text = |column: &ColumnMap| is_text(column, flavour);
         self.collations(columns, [DEFAULT_CHARSET, COLUMN_CHARSET], &is_text)?;
@@ -302,8 +333,33 @@ mod tests {
 
     fn described(bytes: &[u8], flavour: Flavour) -> Result<Vec<ColumnMap>, BinlogError> {
         let mut columns = table();
-        OptionalMetadata::parse(bytes)?.describe(&mut columns, flavour)?;
+        OptionalMetadata::parse(bytes)?.describe(&mut columns, flavour, Some(true))?;
         Ok(columns)
+    }
+
+    #[test]
+    fn a_sign_behind_a_year_is_known_where_it_is_known_whether_years_have_one() {
+        // INT, YEAR, INT.
+        let signs = |bits: u8, signs_years| -> Vec<_> {
+            let mut columns = columns(&[3, 13, 3], &[], &[0]).unwrap();
+            let metadata = [1, 1, bits];
+            let metadata = OptionalMetadata::parse(&metadata).unwrap();
+            metadata
+                .describe(&mut columns, Flavour::MySql, signs_years)
+                .unwrap();
+            columns.iter().map(|column| column.unsigned).collect()
+        };
+        let (no, yes) = (Some(false), Some(true));
+        assert_eq!(signs(0b0010_0000, yes), [no, no, yes]);
+        assert_eq!(signs(0b0100_0000, no), [no, None, yes]);
+        assert_eq!(signs(0b0100_0000, None), [no, None, None]);
+        assert_eq!(signs(0b1000_0000, None), [yes, None, no]);
+        // Seven numbers and two years fit into one byte only without a bit for the years.
+        let types = [&[3; 7][..], &[13; 2]].concat();
+        let mut wide = columns(&types, &[], &[0, 0]).unwrap();
+        let metadata = OptionalMetadata::parse(&[1, 1, 0b0000_0010]).unwrap();
+        metadata.describe(&mut wide, Flavour::MySql, None).unwrap();
+        assert_eq!(wide[6].unsigned, yes);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct TableMap<'a> {
     optional: &'a [u8],
     body: &'a [u8],
     flavour: Flavour,
+    /// As [`FormatDescription::signs_years`] says.
+    signs_years: Option<bool>,
 }
 
 impl<'a> TableMap<'a> {
@@ -48,7 +50,7 @@ impl<'a> TableMap<'a> {
     /// A length or count past the end of the body, an impossible count of columns.
     pub fn parse(
         body: &'a [u8],
-        _format: &FormatDescription,
+        format: &FormatDescription,
         flavour: Flavour,
     ) -> Result<Self, BinlogError> {
         let mut cursor = Cursor::new(body);
@@ -77,6 +79,7 @@ impl<'a> TableMap<'a> {
             optional: cursor.rest(),
             body,
             flavour,
+            signs_years: format.signs_years(),
         })
     }
 
@@ -105,7 +108,7 @@ impl<'a> TableMap<'a> {
     pub fn columns(&self) -> Result<Vec<ColumnMap>, BinlogError> {
         let mut columns = column_map::columns(self.types, self.metadata, self.nullable)?;
         self.optional_metadata()?
-            .describe(&mut columns, self.flavour)?;
+            .describe(&mut columns, self.flavour, self.signs_years)?;
         Ok(columns)
     }
 

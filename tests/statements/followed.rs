@@ -347,14 +347,6 @@ impl Followed {
         let Some(State::Known(believed)) = self.schemas.get(&table) else {
             return;
         };
-        // A YEAR is a number to row events, and MySQL 8.0 leaves it out where it tells the signs of numbers.
-        let has_year = believed
-            .columns
-            .iter()
-            .any(|column| column.data_type() == "year");
-        if has_year && self.version.starts_with("8.0.") {
-            return;
-        }
         let columns = map.columns().unwrap();
         assert_eq!(columns.len(), believed.columns.len(), "{table}");
         self.table_maps += 1;
