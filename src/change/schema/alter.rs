@@ -378,8 +378,12 @@ fn kind_of(column_type: &str, from: Known, to: Known) -> Option<Option<Kind>> {
     let (name, length) = column_type.split_once('(').unwrap_or((column_type, ""));
     let length = || length.strip_suffix(')')?.parse().ok();
     match name {
-        // MySQL mangles the labels where characters have more bytes than one at least.
-        "enum" | "set" if !is_wide(from) && !is_wide(to) && to.name != "binary" => Some(None),
+        // The servers mangle some labels: beyond ASCII, or where characters have more bytes than one at least.
+        "enum" | "set"
+            if column_type.is_ascii() && !is_wide(from) && !is_wide(to) && to.name != "binary" =>
+        {
+            Some(None)
+        }
         "char" => Some(Some(Kind::Char { length: length()? })),
         "varchar" => Some(Some(Kind::VarChar { length: length()? })),
         "tinytext" => text(Size::Tiny),
