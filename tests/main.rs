@@ -14,6 +14,7 @@ mod checker;
 mod commands;
 mod connection;
 mod decode;
+#[cfg(feature = "kafka")]
 mod definitions;
 mod filters;
 mod historic;

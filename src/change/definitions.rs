@@ -56,6 +56,11 @@ impl Definitions {
         self.read.insert(folded(table), definition);
     }
 
+    /// The source was started anew, which ends every connection with its temporary tables.
+    pub(super) fn source_started(&mut self) {
+        self.believed.forget_temporary();
+    }
+
     /// What is believed of every table.
     pub fn believed(&self) -> &Schemas {
         &self.believed
@@ -362,6 +367,33 @@ mod tests {
         check((100, 120), Some(150), 200, false);
         check((100, 120), Some(100), 200, false);
         check((100, 120), Some(90), 200, true);
+    }
+
+    #[test]
+    fn a_temporary_table_hides_a_table_until_the_source_is_started_anew() {
+        let mut definitions = Definitions::default();
+        let columns = |definitions: &Definitions| -> Vec<Box<str>> {
+            match definitions.believed().get(&TableName::new("d", "t")) {
+                Some(State::Known(table)) => {
+                    let names = table.columns.iter().map(|column| column.name.clone());
+                    names.collect()
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        follow(
+            &mut definitions,
+            "CREATE DATABASE d CHARACTER SET utf8mb4",
+            5,
+            0,
+        );
+        follow(&mut definitions, "CREATE TABLE t (a INT)", 10, 0);
+        follow(&mut definitions, "CREATE TEMPORARY TABLE t (b INT)", 20, 0);
+        follow(&mut definitions, "ALTER TABLE t ADD c INT", 30, 0);
+        assert_eq!(columns(&definitions), ["a".into()]);
+        definitions.source_started();
+        follow(&mut definitions, "ALTER TABLE t ADD c INT", 40, 0);
+        assert_eq!(columns(&definitions), ["a".into(), "c".into()]);
     }
 
     #[test]

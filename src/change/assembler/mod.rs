@@ -367,6 +367,10 @@ impl Assembler {
         if frame.artificial {
             return Ok(None);
         }
+        if frame.header.kind == EventKind::FormatDescription && self.framer.format().created() != 0
+        {
+            self.definitions.source_started();
+        }
         let at = Coordinates::new(Arc::clone(&self.framer.next().file), frame.start);
         let body = event.get(frame.body.clone()).unwrap_or_default();
         let kind = frame.header.kind;
