@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
+use rowtap::mysql::Flavour as Family;
+
 use super::shown::Shown;
-use super::words;
+use super::{documents, is_full, words};
+use crate::support::Flavour;
 
 /// A column type, how it shows, and its values.
 #[derive(Clone, Debug)]
@@ -51,7 +54,9 @@ impl Case {
 }
 
 /// Random values of each case.
-pub const RANDOM_VALUES: usize = 20;
+pub fn random_values() -> usize {
+    if is_full() { 200 } else { 20 }
+}
 
 pub fn case(
     definition: impl Into<String>,
@@ -71,24 +76,46 @@ pub fn literals<const N: usize>(values: [&str; N]) -> Vec<String> {
     values.map(str::to_owned).to_vec()
 }
 
-/// Every case of a family.
-pub fn all(mysql: bool) -> Vec<Case> {
+/// Every type of a server.
+pub fn all(flavour: Flavour) -> Vec<Case> {
     let random = &mut Random(0x0120_2020);
     let mut cases = integers(random);
     cases.extend(bits(random));
-    cases.extend(decimals(random, mysql));
+    cases.extend(decimals(random, flavour));
     cases.extend(floats(random));
-    cases.extend(temporals(random));
+    cases.extend(temporals(random, flavour));
     cases.extend(words::texts(random));
     cases.extend(words::binaries(random));
-    cases.extend(words::labels(random));
-    cases.extend(geometries(mysql));
-    cases.extend(if mysql {
-        only_mysql(random)
-    } else {
-        only_mariadb()
+    cases.extend(words::labels(random, flavour));
+    cases.extend(documents::geometries(random, flavour));
+    cases.extend(match flavour.family() {
+        Family::MySql => documents::only_mysql(random, flavour),
+        Family::MariaDb => documents::only_mariadb(random, flavour),
     });
     cases
+}
+
+/// Values that a page does not hold.
+pub fn large() -> Vec<Case> {
+    let ascii = literals(["REPEAT('a', 65535)", "REPEAT('b', 65536)", "''"]);
+    vec![
+        case("LONGTEXT CHARACTER SET ascii", Shown::Text, ascii),
+        case(
+            "VARCHAR(16000) CHARACTER SET utf8mb4",
+            Shown::Text,
+            literals(["REPEAT('x', 16000)", "REPEAT('\u{1f600}', 16000)", "'x'"]),
+        ),
+        case(
+            "BLOB",
+            Shown::Binary,
+            literals(["REPEAT(x'c3', 65535)", "x''"]),
+        ),
+        case(
+            "LONGBLOB",
+            Shown::Binary,
+            literals(["REPEAT(x'c3', 5000000)", "REPEAT(x'00', 70000)"]),
+        ),
+    ]
 }
 
 fn integers(random: &mut Random) -> Vec<Case> {
@@ -103,7 +130,7 @@ fn integers(random: &mut Random) -> Vec<Case> {
         let top = 1i128 << (bits - 1);
         let mut signed = vec![-top, -top + 1, -1, 0, 1, top - 1];
         let mut unsigned = vec![0, 1, top - 1, top, 2 * top - 1];
-        for _ in 0..RANDOM_VALUES {
+        for _ in 0..random_values() {
             let value = i128::from(random.next()) & (2 * top - 1);
             signed.push(value - top);
             unsigned.push(value);
@@ -131,22 +158,23 @@ fn integers(random: &mut Random) -> Vec<Case> {
 }
 
 fn bits(random: &mut Random) -> Vec<Case> {
-    let widths = [1u32, 2, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64];
-    widths
+    let sampled = [1, 2, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 48, 63, 64];
+    (1u32..=64)
+        .filter(|bits| is_full() || sampled.contains(bits))
         .map(|bits| {
             let all = u64::MAX >> (64 - bits);
-            let some = (0..RANDOM_VALUES).map(|_| random.next() & all);
+            let some = (0..random_values()).map(|_| random.next() & all);
             let values = [0, 1, all, all >> 1].into_iter().chain(some);
             case(
                 format!("BIT({bits})"),
                 Shown::Number,
-                values.map(|value| value.to_string()).collect::<Vec<_>>(),
+                values.map(|value| value.to_string()),
             )
         })
-        .to_vec()
+        .collect()
 }
 
-fn decimals(random: &mut Random, mysql: bool) -> Vec<Case> {
+fn decimals(random: &mut Random, flavour: Flavour) -> Vec<Case> {
     let mut shapes = vec![
         (1, 0),
         (1, 1),
@@ -167,7 +195,7 @@ fn decimals(random: &mut Random, mysql: bool) -> Vec<Case> {
         (65, 0),
         (65, 30),
     ];
-    if !mysql {
+    if flavour.family() == Family::MariaDb {
         shapes.push((65, 38));
     }
     let mut cases = Vec::new();
@@ -191,7 +219,7 @@ fn decimals(random: &mut Random, mysql: bool) -> Vec<Case> {
             most,
             least,
         ];
-        for _ in 0..RANDOM_VALUES {
+        for _ in 0..random_values() {
             let kept = 1 + random.below(precision);
             let value = number(&format!(
                 "{}{}",
@@ -247,7 +275,7 @@ fn floats(random: &mut Random) -> Vec<Case> {
         "1e-310",
         "0.00001",
     ]);
-    for _ in 0..RANDOM_VALUES {
+    for _ in 0..random_values() {
         let bits = random.next();
         let value = f64::from_bits(bits);
         double.extend(value.is_finite().then(|| format!("{value:e}")));
@@ -263,10 +291,25 @@ fn floats(random: &mut Random) -> Vec<Case> {
         ),
         case("DOUBLE", Shown::Double, double),
         case("DOUBLE UNSIGNED", Shown::Double, literals(["0", "1e300"])),
+        case(
+            "DOUBLE(20,4)",
+            Shown::Double,
+            literals(["0", "-9999999999999999.5", "0.0001", "12345.6789"]),
+        ),
+        case(
+            "FLOAT UNSIGNED",
+            Shown::Float,
+            literals(["0", "3.4028234e38"]),
+        ),
     ]
 }
 
-fn temporals(random: &mut Random) -> Vec<Case> {
+fn temporals(random: &mut Random, flavour: Flavour) -> Vec<Case> {
+    // The last that a TIMESTAMP holds: 32 bits with a sign, or without.
+    let (last_but_one, last, years) = match flavour {
+        Flavour::MariaDb118 => ("2106-02-07 06:28:14", "2106-02-07 06:28:15", (1971, 2105)),
+        _ => ("2038-01-19 03:14:06", "2038-01-19 03:14:07", (1971, 2036)),
+    };
     let mut cases = vec![case(
         "DATE",
         Shown::Text,
@@ -306,10 +349,10 @@ fn temporals(random: &mut Random) -> Vec<Case> {
                 "0000-00-00 00:00:00",
                 "1970-01-01 00:00:01",
                 "2024-02-29 12:00:00",
-                "2038-01-19 03:14:06",
-                "2038-01-19 03:14:07",
+                last_but_one,
+                last,
             ],
-            (1971, 2036),
+            years,
             random,
         );
         cases.push(case(
@@ -339,7 +382,7 @@ fn times(fsp: usize, random: &mut Random) -> Vec<String> {
         values.push(format!("'{sign}00:00:00{least}'"));
         values.push(format!("'{sign}01:02:03{all}'"));
         values.push(format!("'{sign}255:59:59{all}'"));
-        for _ in 0..RANDOM_VALUES / 2 {
+        for _ in 0..random_values() / 2 {
             let (hour, clock) = (random.below(838), clock(fsp, random));
             values.push(format!("'{sign}{hour:02}:{clock}'"));
         }
@@ -363,126 +406,11 @@ fn moments(
     let mut values: Vec<_> = whole.iter().map(|whole| format!("'{whole}'")).collect();
     let all = fraction("999999", fsp);
     values.extend(whole[1..4].iter().map(|whole| format!("'{whole}{all}'")));
-    for _ in 0..RANDOM_VALUES {
+    for _ in 0..random_values() {
         let year = years.0 + random.below(years.1 - years.0 + 1);
         let (month, day) = (1 + random.below(12), 1 + random.below(28));
         let (hour, clock) = (random.below(24), clock(fsp, random));
         values.push(format!("'{year:04}-{month:02}-{day:02} {hour:02}:{clock}'"));
     }
     values
-}
-
-fn geometries(mysql: bool) -> Vec<Case> {
-    let shapes = [
-        "POINT(1 2)",
-        "LINESTRING(0 0, 1.5 -2.5, 3 4)",
-        "POLYGON((0 0, 10 0, 10 10, 0 10, 0 0), (2 2, 3 2, 3 3, 2 2))",
-        "MULTIPOINT(1 1, 2 2)",
-        "GEOMETRYCOLLECTION(POINT(1 1), LINESTRING(0 0, 1 1))",
-    ];
-    let plain = shapes.map(|shape| format!("ST_GeomFromText('{shape}')"));
-    let earth = shapes.map(|shape| format!("ST_GeomFromText('{shape}', 4326)"));
-    let mut cases = vec![
-        case(
-            "GEOMETRY",
-            Shown::Geometry,
-            plain.iter().chain(&earth).cloned(),
-        ),
-        case(
-            "POINT",
-            Shown::Geometry,
-            [plain[0].clone(), earth[0].clone()],
-        ),
-    ];
-    if mysql {
-        cases.push(case("POLYGON SRID 0", Shown::Geometry, [plain[2].clone()]));
-    }
-    cases
-}
-
-fn only_mysql(random: &mut Random) -> Vec<Case> {
-    let mut documents = literals([
-        "'null'",
-        "'true'",
-        "'[]'",
-        "'{}'",
-        "'\"\"'",
-        "'0'",
-        "'-1'",
-        "'32767'",
-        "'32768'",
-        "'65535'",
-        "'65536'",
-        "'-2147483648'",
-        "'4294967295'",
-        "'9223372036854775807'",
-        "'18446744073709551615'",
-        "'1.5'",
-        "'1e300'",
-        r#"'{"b": 1, "a": 2, "aa": [1, [2, {"c": null}]], "": "empty"}'"#,
-        r#"'["\\u0000\\u001f\\"\\\\ / é 中 😀"]'"#,
-        "JSON_ARRAY(1e0, 1e14, 1e15, 123456789012345678e0, 1e-5, 1e-14, 15e-16, 1e-16, -0e0, 0.1e0, 5e-324, 1.7976931348623157e308)",
-        "JSON_ARRAY(CAST(1.10 AS DECIMAL(5,2)), CAST(-0.5 AS DECIMAL(5,2)), CAST(0 AS DECIMAL(65,30)), 99999999999999999999)",
-        "JSON_OBJECT('d', DATE'2015-01-15', 't', CAST('-838:59:59' AS TIME), 'u', CAST('-00:00:00.000001' AS TIME(6)), 'dt', CAST('2015-01-15 23:24:25.12' AS DATETIME(3)), 'ts', TIMESTAMP'2020-01-01 00:00:00.5')",
-        "JSON_ARRAY(CAST(x'cafe' AS BINARY), CAST(x'' AS BINARY), b'101', CAST(REPEAT('a', 57) AS BINARY), CAST(REPEAT('b', 58) AS BINARY), CAST(REPEAT('c', 300) AS BINARY))",
-        "JSON_OBJECT('g', ST_GeomFromText('POINT(1 2)'))",
-        "JSON_ARRAY(REPEAT('a', 127), REPEAT('b', 128), REPEAT('c', 16383), REPEAT('d', 16384))",
-        "JSON_OBJECT('big', REPEAT('x', 70000), 'i', 1, 'j', 70000, 'k', 4294967295, 'l', TRUE, 'm', JSON_ARRAY(1, 2))",
-    ]);
-    documents.push(format!("'{}{}'", "[".repeat(100), "]".repeat(100)));
-    for _ in 0..RANDOM_VALUES {
-        let double = f64::from_bits(random.next());
-        let double = if double.is_finite() { double } else { 0.5 };
-        let whole = random.next();
-        documents.push(format!(
-            "JSON_OBJECT('k{}', {double:e}, 'n', {whole}, 'm', -{})",
-            random.below(9),
-            whole >> 1
-        ));
-        let scaled = format!("{}e-{}", random.below(1_000_000_000), random.below(20));
-        documents.push(format!("JSON_ARRAY({scaled}, '{}')", random.digits(9)));
-    }
-    let vectors = ["[1,2,3]", "[0.1,-0.5,3.4028234e38]", "[1e-30,16777217,-0]"];
-    vec![
-        case("JSON", Shown::Json, documents),
-        case(
-            "VECTOR(3)",
-            Shown::Vector,
-            vectors.map(|vector| format!("STRING_TO_VECTOR('{vector}')")),
-        ),
-    ]
-}
-
-fn only_mariadb() -> Vec<Case> {
-    vec![
-        case(
-            "JSON",
-            Shown::Text,
-            literals([r#"'{"b": 1,  "a": [true]}'"#, "'[]'"]),
-        ),
-        case(
-            "UUID",
-            Shown::Uuid,
-            literals([
-                "'123e4567-e89b-12d3-a456-426614174000'",
-                "'00000000-0000-0000-0000-000000000000'",
-                "'ffffffff-ffff-ffff-ffff-ffffffffff00'",
-            ]),
-        ),
-        case(
-            "INET6",
-            Shown::Inet6,
-            literals([
-                "'::'",
-                "'2001:db8::ff00:42:8329'",
-                "'::ffff:192.0.2.0'",
-                "'ff00::'",
-            ]),
-        ),
-        case(
-            "INET4",
-            Shown::Inet6,
-            literals(["'0.0.0.0'", "'192.0.2.0'", "'255.255.255.255'"]),
-        ),
-    ]
 }

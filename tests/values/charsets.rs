@@ -1,117 +1,104 @@
-//! Every character of every character set, against the server's own conversion.
+//! Text in every character set, for the cases: each single byte, and some characters of every block.
 
-use super::{Bench, Shown};
-use crate::support::Flavour;
+use std::fmt::Write;
 
-/// Sets whose characters are single bytes or pairs of bytes.
-const FROM_BYTES: [&str; 36] = [
-    "ascii", "latin1", "latin2", "latin5", "latin7", "cp1250", "cp1251", "cp1256", "cp1257",
-    "cp850", "cp852", "cp866", "greek", "hebrew", "koi8r", "koi8u", "dec8", "hp8", "swe7",
-    "keybcs2", "macce", "macroman", "tis620", "armscii8", "geostd8", "gbk", "cp932", "euckr",
-    "ucs2", "utf16", "utf16le", "big5", "gb2312", "sjis", "ujis", "eucjpms",
+use rowtap::mysql::Flavour as Family;
+
+use super::cases::{Case, case};
+use super::codes::{Asked, MULTI, SINGLE};
+use super::is_full;
+use super::shown::Shown;
+use crate::support::Server;
+
+/// Characters in a value.
+const CHARACTERS: usize = 64;
+
+/// A way to write a character in bytes.
+type Writing = fn(char, &mut Vec<u8>);
+
+/// Sets of Unicode: how a character is written, and the last that there is.
+const UNICODE: [(&str, Writing, char); 6] = [
+    ("utf8mb3", utf8, '\u{ffff}'),
+    ("utf8mb4", utf8, char::MAX),
+    ("ucs2", utf16, '\u{ffff}'),
+    ("utf16", utf16, char::MAX),
+    ("utf16le", utf16le, char::MAX),
+    ("utf32", utf32, char::MAX),
 ];
 
-/// Sets of Unicode's whole range.
-const UNICODE: [&str; 5] = ["utf8mb3", "utf8mb4", "utf16", "utf16le", "utf32"];
-
-/// What a set has no character for becomes a question mark or U+FFFD; MariaDB's ucs2 holds surrogates, which are none.
-const KNOWN: &str = "HEX(u) NOT LIKE '%3F%' AND HEX(u) NOT LIKE '%EFBFBD%' AND HEX(u) NOT REGEXP '^ED[AB]' AND CHAR_LENGTH(u) = 1";
-
-fn every_character(flavour: Flavour) {
-    let mut bench = Bench::start(flavour);
-    let depth = if bench.mysql() {
-        "cte_max_recursion_depth"
-    } else {
-        "max_recursive_iterations"
-    };
-    bench.run(&format!(
-        "SET SESSION {depth} = 70000, group_concat_max_len = 1000000"
-    ));
-    bench.run("CREATE TABLE bytes (id INT PRIMARY KEY, b VARBINARY(4))");
-    bench.run(
-        "INSERT INTO bytes WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 65791) \
-         SELECT i, IF(i < 256, UNHEX(LPAD(HEX(i), 2, '0')), UNHEX(LPAD(HEX(i - 256), 4, '0'))) FROM n",
-    );
-    for charset in FROM_BYTES {
-        fill(
-            &mut bench,
-            &format!("bytes_{charset}"),
-            charset,
-            &format!(
-                "SELECT id, b AS s, HEX(CONVERT(b USING {charset})) AS h, \
-                 CONVERT(CONVERT(b USING {charset}) USING utf8mb4) AS u FROM bytes"
-            ),
-            match charset {
-                "ucs2" | "utf16" | "utf16le" => "h = HEX(s) AND id > 255",
-                _ => "h = HEX(s)",
-            },
-        );
-    }
-    for charset in UNICODE {
-        // Each unit of UTF-16 alone, and behind a high surrogate where the set reaches that far.
-        let units = "SELECT id, CONVERT(b USING utf16) AS t FROM bytes WHERE id > 255";
-        let pairs = "SELECT id, CONVERT(CONCAT(x'D83D', b) USING utf16) AS t FROM bytes \
-                     WHERE HEX(b) BETWEEN 'DC00' AND 'DFFF' AND id > 255";
-        let both = match charset {
-            "utf8mb3" => units.to_owned(),
-            _ => format!("{units} UNION ALL {pairs}"),
-        };
-        fill(
-            &mut bench,
-            &format!("unicode_{charset}"),
-            charset,
-            &format!(
-                "SELECT id, CAST(CONVERT(t USING {charset}) AS BINARY) AS s, CONVERT(t USING utf8mb4) AS u FROM ({both}) AS a"
-            ),
-            "TRUE",
-        );
-    }
-    compare(&mut bench);
+fn utf8(character: char, bytes: &mut Vec<u8>) {
+    bytes.extend(character.encode_utf8(&mut [0; 4]).bytes());
 }
 
-/// Makes a table with a row for 256 characters, of those that `characters` selects: `s` is the character's
-/// bytes, `u` the character in utf8mb4.
-fn fill(bench: &mut Bench, table: &str, charset: &str, characters: &str, condition: &str) {
-    let definition = format!("LONGTEXT CHARACTER SET {charset}");
-    bench.create(table, &[("c".to_owned(), definition, Shown::Text)]);
-    bench.run(&format!(
-        "INSERT INTO {table} SELECT id DIV 256, GROUP_CONCAT(s ORDER BY id SEPARATOR '') \
-         FROM ({characters}) AS t WHERE {KNOWN} AND {condition} GROUP BY id DIV 256"
-    ));
+fn utf16(character: char, bytes: &mut Vec<u8>) {
+    let mut units = [0; 2];
+    let units = character.encode_utf16(&mut units).iter();
+    bytes.extend(units.flat_map(|unit| unit.to_be_bytes()));
 }
 
-fn compare(bench: &mut Bench) {
-    let mut tables: Vec<_> = bench.tables.keys().cloned().collect();
-    tables.sort();
-    let changes = bench.changes();
-    let mut characters = 0;
-    for table in &tables {
-        let expected = bench.select(table);
-        let mut rows = 0;
-        for change in changes.iter().filter(|change| change.table == *table) {
-            let image = change.after.as_ref().expect("an insert");
-            bench.compare(table, image, &expected[&image["id"]]);
-            rows += 1;
+fn utf16le(character: char, bytes: &mut Vec<u8>) {
+    let mut units = [0; 2];
+    let units = character.encode_utf16(&mut units).iter();
+    bytes.extend(units.flat_map(|unit| unit.to_le_bytes()));
+}
+
+fn utf32(character: char, bytes: &mut Vec<u8>) {
+    bytes.extend(u32::from(character).to_be_bytes());
+}
+
+/// A case a character set of the server.
+pub fn cases(server: &Server) -> Vec<Case> {
+    let asked = Asked::new(server);
+    let mut cases = Vec::new();
+    let (pairs, quads) = if is_full() { (4, 101) } else { (32, 2003) };
+    let mut of_bytes: Vec<_> = SINGLE.iter().copied().collect();
+    of_bytes.retain(|name| *name != "utf8mb3");
+    of_bytes.extend(MULTI.map(|(name, _)| name));
+    for name in of_bytes {
+        if name == "gb18030" && server.flavour().family() == Family::MariaDb {
+            continue;
         }
-        assert_eq!(rows, expected.len(), "{table}");
-        let texts = expected.values().flatten().flatten();
-        let count: usize = texts.map(|text| text.chars().count()).sum();
-        assert!(count > 90, "{table} holds {count} characters");
-        characters += count;
+        let known = asked.all(name, pairs, quads);
+        let known: Vec<_> = known
+            .into_iter()
+            .filter_map(|(code, character)| character.map(|_| code))
+            .collect();
+        let (alone, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|code| code.len() == 2);
+        assert!(alone.len() > 100, "{name} has {} bytes", alone.len());
+        cases.push(case_of(name, alone, &others));
     }
-    let flavour = bench.server.flavour();
-    println!(
-        "{flavour:?}: {characters} characters of {} sets equal to the server's",
-        tables.len()
-    );
+    cases.extend(UNICODE.map(|(name, write, last)| unicode(name, write, last)));
+    cases
 }
 
-#[test]
-fn every_character_of_every_character_set_reads_as_mysql_converts_it() {
-    every_character(Flavour::MySql97);
+/// Every character of the first block alone, and of each block of 256 so many.
+fn unicode(name: &str, write: Writing, last: char) -> Case {
+    let hex = |character| {
+        let mut bytes = Vec::new();
+        write(character, &mut bytes);
+        bytes.iter().fold(String::new(), |mut hex, byte| {
+            write!(hex, "{byte:02X}").expect("a string");
+            hex
+        })
+    };
+    let step = if is_full() { 4 } else { 64 };
+    let sampled = |character: &char| {
+        let code = u32::from(*character);
+        let step = if code > 0xffff { 128 } else { step };
+        code >= 256 && (code + (code >> 8)) % step == 0
+    };
+    let first = ('\0'..'\u{100}').map(hex).collect();
+    let others: Vec<_> = ('\0'..=last).filter(sampled).map(hex).collect();
+    case_of(name, first, &others)
 }
 
-#[test]
-fn every_character_of_every_character_set_reads_as_mariadb_converts_it() {
-    every_character(Flavour::MariaDb1011);
+/// Each code alone, and the others so many a value.
+fn case_of(charset: &str, alone: Vec<String>, others: &[String]) -> Case {
+    let together = others.chunks(CHARACTERS).map(|codes| codes.concat());
+    let values = alone.into_iter().chain(together);
+    case(
+        format!("VARCHAR({}) CHARACTER SET {charset}", CHARACTERS + 16),
+        Shown::Text,
+        values.map(|code| format!("x'{code}'")),
+    )
 }

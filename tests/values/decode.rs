@@ -1,6 +1,6 @@
 //! A server's binlog files, through framer, table map, row images and the JSON encoder, to the text of each cell.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +60,19 @@ fn decode(path: &Path, flavour: Flavour, database: &str) -> (Vec<Change>, Vec<(S
         at += size;
     }
     (decoder.changes, decoder.refused)
+}
+
+/// The kinds of the events in a file.
+pub fn kinds(path: &Path) -> HashSet<EventKind> {
+    let bytes = fs::read(path).expect("a binlog file");
+    let mut kinds = HashSet::new();
+    let mut at = 4;
+    while at < bytes.len() {
+        let header = Header::parse(&bytes[at..]).expect("an event");
+        kinds.insert(header.kind);
+        at += header.event_size as usize;
+    }
+    kinds
 }
 
 struct Decoder<'a> {
@@ -212,23 +225,34 @@ fn columns(map: &TableMap<'_>) -> Result<Vec<Column>, RowError> {
 
 /// The members of a JSON object with the text of each value, so that no parser touches its digits.
 pub fn members(object: &str) -> Image {
+    let mut members = Image::new();
+    for (name, value) in in_order(object) {
+        let name = serde_json::from_str(&format!("\"{name}\"")).expect("a string");
+        let earlier = members.insert(name, value.to_owned());
+        assert!(earlier.is_none(), "a member twice");
+    }
+    members
+}
+
+/// The same in the object's order, names as they stand between their quotes.
+pub fn in_order(object: &str) -> impl Iterator<Item = (&str, &str)> {
     let inside = object
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));
     let mut rest = inside.expect("an object");
-    let mut members = Image::new();
-    while !rest.is_empty() {
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
         let (name, behind) = rest.split_at(end_of_value(rest));
         let behind = behind.strip_prefix(':').expect("a colon");
         let (value, behind) = behind.split_at(end_of_value(behind));
-        let name = serde_json::from_str(name).expect("a string");
-        assert!(
-            members.insert(name, value.to_owned()).is_none(),
-            "a member twice"
-        );
         rest = behind.strip_prefix(',').unwrap_or(behind);
-    }
-    members
+        let name = name
+            .strip_prefix('"')
+            .and_then(|name| name.strip_suffix('"'));
+        Some((name.expect("a name"), value))
+    })
 }
 
 /// Where the value that `text` begins with ends: at a comma, colon or closing bracket outside it.

@@ -3,7 +3,7 @@
 use mysql::prelude::Queryable;
 
 use super::cases::Random;
-use super::{Bench, Shown, id};
+use super::{Bench, Shown, id, is_full};
 use crate::support::Flavour;
 
 const BASE: &str = r#"{"a": 1, "b": [1, [2, 3], {"c": "x"}], "key with \"quotes\"": {"deep": {"er": [0]}}, "é": true, "pad": "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789", "list": [10, 20, 30, 40]}"#;
@@ -95,8 +95,7 @@ fn check_changes(
 }
 
 fn partial_updates(flavour: Flavour) {
-    let full = std::env::var_os("ROWTAP_TEST_FULL").is_some();
-    let (rows, rounds) = if full { (60, 12) } else { (20, 4) };
+    let (rows, rounds) = if is_full() { (60, 12) } else { (20, 4) };
     let mut bench = Bench::start(flavour);
     let column =
         |name: &str, definition: &str, shown| (name.to_owned(), definition.to_owned(), shown);

@@ -3,6 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::support::Flavour;
+
 /// How a column's values show in JSON, and what to ask the server to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
@@ -18,12 +20,17 @@ pub enum Shown {
     Timestamp,
     /// Base64 of the server's bytes.
     Binary,
-    /// Base64 of the bytes of MariaDB's UUID.
+    /// MariaDB's UUID: base64 of its bytes.
     Uuid,
-    /// Base64 of the bytes of MariaDB's INET6.
+    /// MariaDB's INET6: base64 of its bytes.
     Inet6,
+    /// MariaDB's INET4: base64 of its bytes.
+    Inet4,
     /// A document with the server's text, less the spaces between its parts.
     Json,
+    /// The same, but MySQL 5.7 writes whole DOUBLEs without the `.0` that tells them from integers, and ends the lines of
+    /// base64 without an escape.
+    OldJson,
     /// SRID and WKB.
     Geometry,
     /// Numbers that give the server's bytes.
@@ -32,18 +39,19 @@ pub enum Shown {
 
 impl Shown {
     /// The expression that shows the column `name` in a result set.
-    pub fn select(self, name: &str, mysql: bool) -> String {
+    pub fn select(self, name: &str, flavour: Flavour) -> String {
         match self {
             Self::Number => format!("{name} + 0"),
-            Self::Text | Self::Timestamp | Self::Json => {
+            Self::Text | Self::Timestamp | Self::Json | Self::OldJson => {
                 format!("CAST({name} AS CHAR CHARACTER SET utf8mb4)")
             }
             Self::Float => format!("{name} + 0e0"),
             Self::Double => name.to_owned(),
             Self::Binary | Self::Vector => format!("HEX({name})"),
             Self::Uuid => format!("UPPER(REPLACE({name}, '-', ''))"),
-            Self::Inet6 => format!("HEX(INET6_ATON({name}))"),
-            Self::Geometry if mysql => format!(
+            Self::Inet6 | Self::Inet4 => format!("HEX(INET6_ATON({name}))"),
+            // Versions that know of axes would turn them to the order of the reference system.
+            Self::Geometry if matches!(flavour, Flavour::MySql80 | Flavour::MySql97) => format!(
                 "CONCAT(ST_SRID({name}), ':', HEX(ST_AsWKB({name}, 'axis-order=long-lat')))"
             ),
             Self::Geometry => format!("CONCAT(ST_SRID({name}), ':', HEX(ST_AsWKB({name})))"),
@@ -70,8 +78,11 @@ impl Shown {
                 string(json) == "0000-00-00 00:00:00"
             }
             Self::Timestamp => string(json) == format!("{}Z", server.replace(' ', "T")),
-            Self::Binary | Self::Uuid | Self::Inet6 => hex(&base64(json)) == server,
+            Self::Binary | Self::Uuid | Self::Inet6 | Self::Inet4 => hex(&base64(json)) == server,
             Self::Json => json == without_spaces(server),
+            Self::OldJson => {
+                without_point_zero(json) == without_spaces(&server.replace('\n', "\\n"))
+            }
             Self::Geometry => {
                 let members = super::decode::members(json);
                 format!("{}:{}", members["srid"], hex(&base64(&members["wkb"]))) == server
@@ -113,4 +124,20 @@ fn without_spaces(json: &str) -> String {
         quoted || *c != ' '
     };
     json.chars().filter(outside).collect()
+}
+
+/// JSON with whole DOUBLEs as MySQL 5.7 writes them.
+fn without_point_zero(json: &str) -> String {
+    let (mut text, mut quoted, mut escaped) = (String::new(), false, false);
+    for c in json.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ',' | ']' | '}' if !quoted && text.ends_with(".0") => text.truncate(text.len() - 2),
+            _other => {}
+        }
+        text.push(c);
+    }
+    text
 }

@@ -1,0 +1,201 @@
+//! The tables of the matrix: every type beside others of its kind, and tables out of the ordinary.
+
+use super::super::cases::{self, Case, Random};
+use super::super::charsets;
+use super::super::shown::Shown;
+use crate::support::{Flavour, Server};
+
+/// Where the rows come from, written without a binlog; and where the changes are.
+pub const SOURCE: &str = "source";
+pub const CHANGED: &str = "cells";
+
+const COLUMNS_MAX: usize = 40;
+
+/// A table, the same in both databases.
+#[derive(Debug)]
+pub struct Table {
+    pub name: String,
+    /// In the table's order, which is that of its images.
+    pub columns: Vec<Column>,
+    /// What stands between the parentheses of CREATE TABLE.
+    pub definition: String,
+    /// Behind them.
+    pub options: &'static str,
+    /// The row images' key: the primary key, or else a unique one without NULL; empty for a table without either.
+    pub key: Vec<usize>,
+    /// What each row of [`SOURCE`] gets, from id 1 on: a literal a column that is assigned, but for `id`.
+    pub rows: Vec<Vec<String>>,
+    /// Whether only some combinations have it.
+    pub rare: bool,
+}
+
+/// A column.
+#[derive(Debug)]
+pub struct Column {
+    pub name: String,
+    pub shown: Shown,
+    /// Whether NOBLOB images leave it out.
+    pub blob: bool,
+    /// The columns that the server computes it from; empty for one that is assigned.
+    pub from: Vec<usize>,
+    /// Whether it does so when a row is read.
+    pub is_virtual: bool,
+}
+
+impl Column {
+    fn new(name: &str, shown: Shown) -> Self {
+        Self {
+            name: name.to_owned(),
+            shown,
+            blob: false,
+            from: Vec::new(),
+            is_virtual: false,
+        }
+    }
+
+    fn from(self, from: &[usize]) -> Self {
+        let from = from.to_vec();
+        Self { from, ..self }
+    }
+}
+
+impl Table {
+    /// The place of a column.
+    pub fn place(&self, name: &str) -> usize {
+        let place = self.columns.iter().position(|column| column.name == name);
+        place.expect("a column of the table")
+    }
+
+    /// The places of the columns that statements assign, `id` first.
+    pub fn assigned(&self) -> Vec<usize> {
+        let places = 0..self.columns.len();
+        places
+            .filter(|at| self.columns[*at].from.is_empty())
+            .collect()
+    }
+}
+
+/// All tables for a server.
+pub fn all(server: &Server) -> Vec<Table> {
+    let flavour = server.flavour();
+    let random = &mut Random(0x7ab1e);
+    let (texts, others): (Vec<Case>, Vec<Case>) = cases::all(flavour)
+        .into_iter()
+        .partition(|case| case.definition.contains("CHAR"));
+    let mut tables = Vec::new();
+    let mut number = 0;
+    // Texts apart: together with the others a row would be longer than the server lets it be.
+    for cases in [others, texts, charsets::cases(server)] {
+        for cases in cases.chunks(COLUMNS_MAX) {
+            tables.push(of_cases(format!("t{number}"), number, cases, random));
+            number += 1;
+        }
+    }
+    let large = of_cases("large".to_owned(), 0, &cases::large(), random);
+    tables.push(Table {
+        rare: true,
+        ..large
+    });
+    tables.push(computed(flavour));
+    let parted = computed(flavour);
+    tables.push(Table {
+        name: "parted".to_owned(),
+        options: "PARTITION BY HASH (id) PARTITIONS 4",
+        ..parted
+    });
+    tables
+}
+
+/// A table with a column a case, and as many rows as the case with most values has.
+fn of_cases(name: String, number: usize, cases: &[Case], random: &mut Random) -> Table {
+    let count = cases.iter().map(|case| case.values.len()).max();
+    let value = |case: &Case, row: usize, random: &mut Random| match case.values.get(row) {
+        Some(value) => value.clone(),
+        None => case.any(random),
+    };
+    let rows = (0..count.expect("a case"))
+        .map(|row| {
+            let values = cases.iter().map(|case| value(case, row, random));
+            std::iter::once(row.to_string()).chain(values).collect()
+        })
+        .collect();
+    let mut columns = vec![
+        Column::new("id", Shown::Number),
+        Column::new("n", Shown::Number),
+    ];
+    let mut definitions = vec!["id INT NOT NULL".to_owned(), "n INT NULL".to_owned()];
+    for (index, case) in cases.iter().enumerate() {
+        let name = format!("c{index}");
+        let definition = &case.definition;
+        definitions.push(format!("{name} {definition} NULL"));
+        let kind = definition.split([' ', '(']).next().unwrap_or_default();
+        columns.push(Column {
+            // MariaDB's JSON is LONGTEXT.
+            blob: kind.ends_with("TEXT")
+                || kind.ends_with("BLOB")
+                || kind == "JSON" && case.shown == Shown::Text,
+            ..Column::new(&name, case.shown)
+        });
+    }
+    let (key, index) = match number % 3 {
+        0 => (vec![0], "PRIMARY KEY (id)"),
+        1 => (Vec::new(), "KEY (id)"),
+        _ => (vec![0], "UNIQUE KEY (id)"),
+    };
+    definitions.push(index.to_owned());
+    Table {
+        name,
+        columns,
+        definition: definitions.join(", "),
+        options: "",
+        key,
+        rows,
+        rare: false,
+    }
+}
+
+/// Columns that the server computes, and one that `SELECT *` leaves out where the server knows such.
+fn computed(flavour: Flavour) -> Table {
+    let hidden = match flavour {
+        Flavour::MySql57 | Flavour::MySql80 => "",
+        Flavour::MySql97 | Flavour::MariaDb118 | Flavour::MariaDb1011 => "INVISIBLE",
+    };
+    let rows = (0..30).map(|row| {
+        let number = if row % 7 == 0 {
+            "NULL".to_owned()
+        } else {
+            (row * 1000 - 9999).to_string()
+        };
+        vec![
+            row.to_string(),
+            number,
+            (row * 3).to_string(),
+            format!("'word {row}'"),
+        ]
+    });
+    Table {
+        name: "computed".to_owned(),
+        columns: vec![
+            Column::new("id", Shown::Number),
+            Column::new("n", Shown::Number),
+            Column::new("a", Shown::Number),
+            Column {
+                is_virtual: true,
+                ..Column::new("more", Shown::Number).from(&[2])
+            },
+            Column::new("kept", Shown::Text).from(&[2]),
+            Column::new("hidden", Shown::Number),
+            Column::new("word", Shown::Text),
+            Column::new("letters", Shown::Number).from(&[6]),
+        ],
+        definition: format!(
+            "id INT PRIMARY KEY, n INT, a INT, more INT AS (a + 1) VIRTUAL, \
+             kept VARCHAR(20) CHARACTER SET utf8mb4 AS (CONCAT('s', a)) STORED, hidden INT {hidden}, word VARCHAR(10), \
+             letters INT AS (CHAR_LENGTH(word)) STORED"
+        ),
+        options: "",
+        key: vec![0],
+        rows: rows.collect(),
+        rare: false,
+    }
+}
