@@ -51,7 +51,7 @@ pub fn cases(server: &Server) -> Vec<Case> {
     let asked = Asked::new(server);
     let mut cases = Vec::new();
     let (pairs, quads) = if is_full() { (4, 101) } else { (32, 2003) };
-    let mut of_bytes: Vec<_> = SINGLE.iter().copied().collect();
+    let mut of_bytes: Vec<_> = SINGLE.to_vec();
     of_bytes.retain(|name| *name != "utf8mb3");
     of_bytes.extend(MULTI.map(|(name, _)| name));
     for name in of_bytes {

@@ -17,7 +17,7 @@ pub fn geometries(random: &mut Random, flavour: Flavour) -> Vec<Case> {
     let some: Vec<_> = (0..random_values())
         .map(|_| {
             let mut number = || f64::from(u32::try_from(random.next() >> 33).expect("31 bits"));
-            let (x, y, z) = (number() / 1e7, number() / 1e9, number() / 1e5 * -1.0);
+            let (x, y, z) = (number() / 1e7, number() / 1e9, -number() / 1e5);
             format!("ST_GeomFromText('LINESTRING({x} {y}, {z} {x})')")
         })
         .collect();

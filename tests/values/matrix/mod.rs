@@ -223,7 +223,7 @@ impl Matrix {
         let tables = std::mem::take(&mut self.tables);
         let mut expected = HashMap::new();
         for (table, rows) in &tables {
-            if !table.rare || number % RARE == 0 {
+            if !table.rare || number.is_multiple_of(RARE) {
                 let change = self.change(setting, table, rows);
                 expected.insert(table.name.as_str(), change);
             }
