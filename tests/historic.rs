@@ -5,13 +5,13 @@
 //!
 //! | mistake | tests |
 //! |---|---|
-//! | a negative MEDIUMINT becomes a large number, an unsigned integer a negative one | `mediumint_is_what_was_stored`, `integers_of_every_width_keep_their_sign`, `every_type_reads_as_mysql_shows_it` |
+//! | a negative MEDIUMINT becomes a large number, an unsigned integer a negative one | `mediumint_is_what_was_stored`, `integers_of_every_width_keep_their_sign`, `mysql_9_7_under_every_setting` |
 //! | YEAR 0000 becomes 1900 | `bits_are_big_endian_and_years_begin_at_zero` |
-//! | the fraction of a negative TIME underflows, the sign of one near zero is lost, hours over 255 wrap | `negative_times_borrow_from_their_fraction`, `times_print_what_was_packed`, `every_type_reads_as_mariadb_shows_it` |
+//! | the fraction of a negative TIME underflows, the sign of one near zero is lost, hours over 255 wrap | `negative_times_borrow_from_their_fraction`, `times_print_what_was_packed`, `mariadb_11_8_under_every_setting` |
 //! | a fraction of few digits is taken for microseconds | `timestamps_print_what_a_calendar_says`, `datetimes_print_what_a_peer_reads` |
 //! | zero and partial dates, and dates before 1970, are made into others | `dates_keep_their_zeros`, `a_datetime_may_be_zero_or_partial_and_never_out_of_range` |
 //! | a TIMESTAMP is told in the time zone of the machine, or ends in 2038 | `timestamps_are_moments_in_utc_to_2106` |
-//! | the highest bit of BIT(64), SET(64) or BIGINT UNSIGNED is a sign | `every_type_reads_as_mysql_shows_it`, `integers_of_every_width_keep_their_sign` |
+//! | the highest bit of BIT(64), SET(64) or BIGINT UNSIGNED is a sign | `mysql_9_7_under_every_setting`, `integers_of_every_width_keep_their_sign` |
 //! | the two bytes of BIT's metadata, or those of ENUM and SET, are swapped | `metadata_is_unpacked_by_type`, `types_take_their_widths_from_the_metadata` |
 //! | ENUM's error value and numbers without a label end the reader | `labels_go_by_number_and_an_unknown_number_is_an_error` |
 //! | DECIMAL loses its sign, a leading zero or its scale; a scale above the precision ends the process | `known_bytes_give_known_digits`, `digits_come_back_and_a_peer_agrees`, `metadata_that_a_type_cannot_have_is_refused` |
@@ -23,7 +23,7 @@
 //! | a geometry or a column type that is unknown ends the process | `types_that_rowtap_does_not_read_are_refused_by_name`, `a_type_that_is_unknown_is_refused_by_its_number` |
 //! | invisible, generated and hidden columns shift the others | `mysql_logs_generated_and_invisible_columns_of_partitioned_tables`, `mariadb_logs_generated_and_invisible_columns_of_partitioned_tables` |
 //! | signs are counted over all columns instead of the numbers, YEAR among them or not | `numbers_count_year_and_text_counts_what_the_family_counts`, `table_maps_say_of_columns_what_information_schema_says` |
-//! | metadata of absent columns is not passed over, so that a minimal image takes its neighbour's | `wide_rows_of_mysql_read_whole_under_every_row_image`, `wide_rows_of_mariadb_read_whole_under_every_row_image` |
+//! | metadata of absent columns is not passed over, so that a minimal image takes its neighbour's | `mysql_9_7_under_every_setting`, `mariadb_10_11_under_every_setting` |
 //! | a field of a table map is read past its length, or a new one ends the reader | `a_field_that_does_not_fit_the_columns_is_refused`, `a_field_of_later_servers_is_passed_over_by_its_length` |
 //! | the exceptions from the default collation are counted over other columns than text | `a_default_collation_has_exceptions_by_index_among_text_columns` |
 //! | labels are given to the next ENUM instead of their own | `labels_and_numbers_belong_to_the_columns_of_their_type` |
