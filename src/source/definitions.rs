@@ -243,17 +243,35 @@ async fn read_where(session: &mut Session, condition: &str) -> Result<Known, Sou
     let engines = engines(session).await?;
     let mut columns = columns(session, condition).await?;
     let mut keys = keys(session, condition).await?;
+    let base = base_tables(session, condition).await?;
+    let mut ends = match base.iter().any(|table| table.is_versioned) {
+        true => row_columns(session, condition).await?,
+        false => HashMap::new(),
+    };
     let mut tables = HashMap::new();
-    for (table, engine, charset) in base_tables(session, condition).await? {
-        let Some(columns) = columns.remove(&table) else {
+    for Base {
+        table,
+        engine,
+        charset,
+        is_versioned,
+    } in base
+    {
+        let Some(mut columns) = columns.remove(&table) else {
             continue;
         };
+        let mut hidden = Vec::new();
+        if is_versioned {
+            hidden = tell_row_columns(&mut columns, ends.remove(&table));
+        }
         let places: HashMap<&str, usize> = columns
             .iter()
             .enumerate()
             .map(|(place, column)| (&*column.name, place))
             .collect();
-        let named = keys.remove(&table).unwrap_or_default();
+        let mut named = keys.remove(&table).unwrap_or_default();
+        if !named.is_empty() {
+            named.extend(hidden);
+        }
         let key = named
             .iter()
             .filter_map(|name| places.get(&**name).copied())
@@ -311,14 +329,19 @@ async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError
         .ok_or(SourceError::BinlogOff)
 }
 
-/// The tables that have rows of their own, their engines and their default character sets.
-async fn base_tables(
-    session: &mut Session,
-    condition: &str,
-) -> Result<Vec<(TableName, String, Option<Box<str>>)>, SourceError> {
+/// A table that has rows of its own.
+struct Base {
+    table: TableName,
+    engine: String,
+    charset: Option<Box<str>>,
+    /// Whether it keeps what its rows were, as tables of MariaDB may.
+    is_versioned: bool,
+}
+
+async fn base_tables(session: &mut Session, condition: &str) -> Result<Vec<Base>, SourceError> {
     let answer = session
         .ask(&format!(
-            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, ENGINE AS engine, TABLE_COLLATION AS \
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type, ENGINE AS engine, TABLE_COLLATION AS \
              collation FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {condition}"
         ))
         .await?;
@@ -327,10 +350,69 @@ async fn base_tables(
         .map(|row| {
             let table = TableName::new(row.expect("db")?, row.expect("tab")?);
             let charset = row.text("collation").map(charset_of_collation);
-            let engine = row.text("engine").unwrap_or_default().to_owned();
-            Ok((table, engine, charset.map(Into::into)))
+            Ok(Base {
+                table,
+                engine: row.text("engine").unwrap_or_default().to_owned(),
+                charset: charset.map(Into::into),
+                is_versioned: row.text("type") == Some("SYSTEM VERSIONED"),
+            })
         })
         .collect()
+}
+
+/// The columns that say since when and until when rows of versioned tables hold, where they are not hidden.
+async fn row_columns(
+    session: &mut Session,
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<(Box<str>, Generated)>>, SourceError> {
+    let answer = session
+        .ask(&format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, GENERATION_EXPRESSION AS expression FROM \
+             information_schema.COLUMNS WHERE {condition} AND GENERATION_EXPRESSION IN ('ROW START', 'ROW END')"
+        ))
+        .await?;
+    let mut found: HashMap<TableName, Vec<_>> = HashMap::new();
+    for row in answer.rows() {
+        let generated = match row.expect("expression")? {
+            "ROW START" => Generated::RowStart,
+            _ => Generated::RowEnd,
+        };
+        found
+            .entry(TableName::new(row.expect("db")?, row.expect("tab")?))
+            .or_default()
+            .push((row.expect("name")?.into(), generated));
+    }
+    Ok(found)
+}
+
+/// Says of a versioned table's columns which tell since when and until when rows hold. A table that names none has two
+/// that information_schema hides and row images hold; the last ends its primary key too, and is returned.
+fn tell_row_columns(
+    columns: &mut Vec<ColumnDefinition>,
+    named: Option<Vec<(Box<str>, Generated)>>,
+) -> Vec<Box<str>> {
+    if let Some(named) = named {
+        for (name, generated) in named {
+            let mut columns = columns.iter_mut();
+            if let Some(column) = columns.find(|column| column.name == name) {
+                column.generated = Some(generated);
+            }
+        }
+        return Vec::new();
+    }
+    for (name, generated) in [
+        ("row_start", Generated::RowStart),
+        ("row_end", Generated::RowEnd),
+    ] {
+        columns.push(ColumnDefinition {
+            name: name.into(),
+            column_type: "timestamp(6)".into(),
+            generated: Some(generated),
+            invisible: true,
+            ..ColumnDefinition::default()
+        });
+    }
+    vec!["row_end".into()]
 }
 
 async fn columns(

@@ -24,10 +24,6 @@ pub struct Change {
     pub table: String,
     /// The members `before` and `after` as the record has them.
     pub text: String,
-    pub before: Option<Image>,
-    pub after: Option<Image>,
-    /// Changes of JSON documents that the record does not hold, by their column's name.
-    pub json_changes: Image,
 }
 
 /// Every row change of a database in a binlog file, in order; nothing of it may be refused.
@@ -163,22 +159,10 @@ impl Decoder<'_> {
         let text = String::from_utf8(block.bytes).expect("JSON is UTF-8");
         assert_eq!(text.lines().count(), row_count as usize);
         for line in text.lines() {
-            let whole: serde_json::Value = serde_json::from_str(line).expect("JSON");
             let event = members(line);
-            let image = |name: &str| {
-                let shown = event[name].as_str();
-                assert_eq!(whole[name].is_null(), shown == "null");
-                (shown != "null").then(|| members(shown))
-            };
             self.changes.push(Change {
                 text: format!("{} -> {}", event["before"], event["after"]),
                 table: table.name.table.to_string(),
-                before: image("before"),
-                after: image("after"),
-                json_changes: event
-                    .get("json_changes")
-                    .map(|changes| members(changes))
-                    .unwrap_or_default(),
             });
         }
     }

@@ -1,49 +1,7 @@
-//! Tables and settings out of the ordinary: what is in their images, and what is refused by name.
+//! Tables and settings that rowtap does not read: what is refused by name.
 
-use super::{Bench, DATABASE, Shown, decode};
+use super::{Bench, DATABASE, decode};
 use crate::support::Flavour;
-
-fn generated_and_invisible_columns(flavour: Flavour) {
-    let mut bench = Bench::start(flavour);
-    bench.run(
-        "CREATE TABLE odd (id INT PRIMARY KEY, a INT, b INT AS (a + 1) VIRTUAL, c INT AS (a * 2) STORED, \
-         d INT INVISIBLE DEFAULT 9, e VARCHAR(10)) PARTITION BY HASH (id) PARTITIONS 4",
-    );
-    let shown = |name: &str| {
-        let shown = if name == "e" {
-            Shown::Text
-        } else {
-            Shown::Number
-        };
-        (name.to_owned(), shown)
-    };
-    let columns = ["a", "b", "c", "d", "e"].map(shown).to_vec();
-    bench.tables.insert("odd".to_owned(), columns);
-    bench.run(
-        "INSERT INTO odd (id, a, e) VALUES (1, 10, 'x'), (2, -5, NULL), (3, NULL, 'y'), (4, 7, '')",
-    );
-    let expected = bench.select("odd");
-    bench.run("UPDATE odd SET id = id + 10");
-    bench.run("DELETE FROM odd");
-    for change in bench.changes() {
-        for image in change.before.iter().chain(&change.after) {
-            assert_eq!(image.len(), 6, "{image:?}");
-            let id = (super::id(image) % 10).to_string();
-            bench.compare("odd", image, &expected[&id]);
-        }
-    }
-    assert_eq!(bench.cells, 4 * 4 * 5);
-}
-
-#[test]
-fn mysql_logs_generated_and_invisible_columns_of_partitioned_tables() {
-    generated_and_invisible_columns(Flavour::MySql97);
-}
-
-#[test]
-fn mariadb_logs_generated_and_invisible_columns_of_partitioned_tables() {
-    generated_and_invisible_columns(Flavour::MariaDb1011);
-}
 
 /// Runs statements and checks what is refused of the tables that they change.
 fn check_refused(flavour: Flavour, statements: &[&str], expected: &[(&str, &str)]) {

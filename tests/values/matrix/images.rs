@@ -4,7 +4,7 @@
 use rowtap::mysql::Flavour as Family;
 
 use super::settings::Setting;
-use super::tables::{Column, Table};
+use super::tables::{Changes, Column, Table};
 use crate::support::Flavour;
 
 /// A flag a column: whether an image has it.
@@ -29,8 +29,9 @@ impl Rules<'_> {
     }
 
     /// Whether updates and deletes do without a column that is computed.
-    fn is_passed_over(&self, column: &Column) -> bool {
-        !column.from.is_empty() && self.flavour == Flavour::MariaDb118
+    fn is_passed_over(&self, table: &Table, column: &Column) -> bool {
+        let is_computed = !column.from.is_empty() && table.changes != Changes::Versioned;
+        is_computed && self.flavour == Flavour::MariaDb118
     }
 
     /// The image before an update or delete: all; for MINIMAL the key, and for NOBLOB what is no blob. Rows of a table
@@ -38,7 +39,7 @@ impl Rules<'_> {
     pub fn before(&self, table: &Table) -> Present {
         Self::each(table, |place, column| {
             let is_key = table.key.contains(&place);
-            if self.is_passed_over(column) {
+            if self.is_passed_over(table, column) {
                 return false;
             }
             match self.setting.image {
@@ -59,7 +60,7 @@ impl Rules<'_> {
                 false => from.iter().any(|from| assigned.contains(from)),
             };
             let is_written = assigned.contains(&place) || is_computed;
-            if self.is_passed_over(column) {
+            if self.is_passed_over(table, column) {
                 return false;
             }
             self.is_in(table, column, is_written)
@@ -75,8 +76,9 @@ impl Rules<'_> {
     }
 
     fn is_in(&self, table: &Table, column: &Column, is_written: bool) -> bool {
-        // MariaDB's rows of a table without a key are whole behind a change too.
-        let is_whole = self.is_mariadb() && table.key.is_empty();
+        // MariaDB's rows of a table without a key are whole behind a change too, and those of one with versions.
+        let is_whole =
+            table.changes == Changes::Versioned || self.is_mariadb() && table.key.is_empty();
         match self.setting.image {
             "MINIMAL" if self.is_mariadb() && column.is_virtual => false,
             "MINIMAL" | "FULL_NODUP" => is_written || is_whole,

@@ -1,8 +1,11 @@
 //! The tables of the matrix: every type beside others of its kind, and tables out of the ordinary.
 
+use rowtap::mysql::Flavour as Family;
+
 use super::super::cases::{self, Case, Random};
 use super::super::charsets;
 use super::super::shown::Shown;
+use super::super::{is_full, partial_json};
 use crate::support::{Flavour, Server};
 
 /// Where the rows come from, written without a binlog; and where the changes are.
@@ -15,6 +18,8 @@ const COLUMNS_MAX: usize = 40;
 #[derive(Debug)]
 pub struct Table {
     pub name: String,
+    /// The column that tells the rows apart.
+    pub id: &'static str,
     /// In the table's order, which is that of its images.
     pub columns: Vec<Column>,
     /// What stands between the parentheses of CREATE TABLE.
@@ -27,6 +32,24 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// Whether only some combinations have it.
     pub rare: bool,
+    /// Whether only combinations that name columns have it: a table map of MySQL 8.0.15 has the hidden columns of indexes,
+    /// which no definition tells of.
+    pub named: bool,
+    /// What is done to its rows.
+    pub changes: Changes,
+    /// What the session is set to while it is made.
+    pub variable: Option<&'static str>,
+}
+
+/// How the rows of a table are changed, between being inserted and deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changes {
+    /// Each row gets values of the next one.
+    Copied,
+    /// Parts of documents are changed.
+    Documents,
+    /// As copied, in a table that keeps what its rows were.
+    Versioned,
 }
 
 /// A column.
@@ -60,13 +83,39 @@ impl Column {
 }
 
 impl Table {
+    /// One without columns, with the settings that most have.
+    fn plain() -> Self {
+        Self {
+            name: String::new(),
+            id: "id",
+            columns: Vec::new(),
+            definition: String::new(),
+            options: "",
+            key: vec![0],
+            rows: Vec::new(),
+            rare: false,
+            named: false,
+            changes: Changes::Copied,
+            variable: None,
+        }
+    }
+
     /// The place of a column.
     pub fn place(&self, name: &str) -> usize {
         let place = self.columns.iter().position(|column| column.name == name);
         place.expect("a column of the table")
     }
 
-    /// The places of the columns that statements assign, `id` first.
+    /// The names of the columns at these places, as a list.
+    pub fn names(&self, places: &[usize]) -> String {
+        let names: Vec<_> = places
+            .iter()
+            .map(|at| self.columns[*at].name.as_str())
+            .collect();
+        names.join(", ")
+    }
+
+    /// The places of the columns that statements assign.
     pub fn assigned(&self) -> Vec<usize> {
         let places = 0..self.columns.len();
         places
@@ -96,13 +145,7 @@ pub fn all(server: &Server) -> Vec<Table> {
         rare: true,
         ..large
     });
-    tables.push(computed(flavour));
-    let parted = computed(flavour);
-    tables.push(Table {
-        name: "parted".to_owned(),
-        options: "PARTITION BY HASH (id) PARTITIONS 4",
-        ..parted
-    });
+    tables.extend(odd(flavour));
     tables
 }
 
@@ -147,10 +190,9 @@ fn of_cases(name: String, number: usize, cases: &[Case], random: &mut Random) ->
         name,
         columns,
         definition: definitions.join(", "),
-        options: "",
         key,
         rows,
-        rare: false,
+        ..Table::plain()
     }
 }
 
@@ -193,9 +235,135 @@ fn computed(flavour: Flavour) -> Table {
              kept VARCHAR(20) CHARACTER SET utf8mb4 AS (CONCAT('s', a)) STORED, hidden INT {hidden}, word VARCHAR(10), \
              letters INT AS (CHAR_LENGTH(word)) STORED"
         ),
-        options: "",
-        key: vec![0],
         rows: rows.collect(),
-        rare: false,
+        ..Table::plain()
+    }
+}
+
+/// Tables out of the ordinary.
+fn odd(flavour: Flavour) -> Vec<Table> {
+    let parted = Table {
+        name: "parted".to_owned(),
+        options: "PARTITION BY HASH (id) PARTITIONS 4",
+        ..computed(flavour)
+    };
+    let mut tables = vec![computed(flavour), parted];
+    if flavour.family() == Family::MariaDb {
+        tables.extend([versioned(true), versioned(false)]);
+        return tables;
+    }
+    tables.push(documents());
+    if flavour != Flavour::MySql57 {
+        tables.push(Table {
+            named: flavour == Flavour::MySql80,
+            ..indexed()
+        });
+    }
+    if flavour == Flavour::MySql97 {
+        let indexed = indexed();
+        tables.push(Table {
+            name: "arrays".to_owned(),
+            definition: "id INT PRIMARY KEY, n INT, j JSON, w VARCHAR(20), \
+                         INDEX numbers ((CAST(j->'$.a' AS UNSIGNED ARRAY)))"
+                .to_owned(),
+            ..indexed
+        });
+        tables.push(keyed());
+    }
+    tables
+}
+
+/// Documents for updates of their parts, and another column that NOBLOB images leave out.
+fn documents() -> Table {
+    let base = format!("'{}'", partial_json::BASE.replace('\\', "\\\\"));
+    let row = |row: usize| {
+        let text = format!("'text {row}'");
+        vec![row.to_string(), base.clone(), text, base.clone()]
+    };
+    Table {
+        name: "documents".to_owned(),
+        columns: vec![
+            Column::new("id", Shown::Number),
+            Column::new("n", Shown::Number),
+            Column::new("x", Shown::Json),
+            Column {
+                blob: true,
+                ..Column::new("t", Shown::Text)
+            },
+            Column::new("y", Shown::Json),
+        ],
+        definition: "id INT PRIMARY KEY, n INT, x JSON, t LONGTEXT, y JSON".to_owned(),
+        rows: (0..if is_full() { 60 } else { 20 }).map(row).collect(),
+        changes: Changes::Documents,
+        ..Table::plain()
+    }
+}
+
+/// A column that the server made for an index of an expression, and that nothing shows.
+fn indexed() -> Table {
+    let rows = (0..10).map(|row| {
+        let document = format!("'{{\"a\": [{row}, {}]}}'", row * 1000);
+        vec![row.to_string(), document, format!("'word {row}'")]
+    });
+    Table {
+        name: "indexed".to_owned(),
+        columns: vec![
+            Column::new("id", Shown::Number),
+            Column::new("n", Shown::Number),
+            Column::new("j", Shown::Json),
+            Column::new("w", Shown::Text),
+        ],
+        definition: "id INT PRIMARY KEY, n INT, j JSON, w VARCHAR(20), INDEX upper ((UPPER(w)))"
+            .to_owned(),
+        rows: rows.collect(),
+        ..Table::plain()
+    }
+}
+
+/// A primary key that the server made.
+fn keyed() -> Table {
+    let rows = (0..10).map(|row| vec![row.to_string(), format!("'word {row}'")]);
+    Table {
+        name: "keyed".to_owned(),
+        id: "my_row_id",
+        columns: vec![
+            Column::new("my_row_id", Shown::Number),
+            Column::new("n", Shown::Number),
+            Column::new("w", Shown::Text),
+        ],
+        definition: "n INT, w VARCHAR(20)".to_owned(),
+        rows: rows.collect(),
+        variable: Some("sql_generate_invisible_primary_key"),
+        ..Table::plain()
+    }
+}
+
+/// A table that keeps what its rows were; the columns that say when are its own or hidden ones.
+fn versioned(is_explicit: bool) -> Table {
+    let rows = (0..10).map(|row| vec![row.to_string(), format!("'word {row}'")]);
+    let moment = |name| Column::new(name, Shown::Timestamp).from(&[0]);
+    let (name, moments) = match is_explicit {
+        true => (
+            "versioned",
+            ", row_start TIMESTAMP(6) GENERATED ALWAYS AS ROW START, row_end TIMESTAMP(6) GENERATED ALWAYS AS ROW END, \
+             PERIOD FOR SYSTEM_TIME (row_start, row_end)",
+        ),
+        false => ("historic", ""),
+    };
+    Table {
+        name: name.to_owned(),
+        columns: vec![
+            Column::new("id", Shown::Number),
+            Column::new("n", Shown::Number),
+            Column::new("w", Shown::Text),
+            moment("row_start"),
+            moment("row_end"),
+        ],
+        definition: format!("id INT PRIMARY KEY, n INT, w VARCHAR(20){moments}"),
+        options: "WITH SYSTEM VERSIONING",
+        key: vec![0, 4],
+        rows: rows.collect(),
+        changes: Changes::Versioned,
+        ..Table::plain()
     }
 }
