@@ -9,6 +9,7 @@ mod compare;
 mod images;
 mod output;
 mod settings;
+mod stream;
 mod tables;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use self::changes::Row;
 use self::compare::Wrong;
 use self::output::Line;
 use self::settings::Setting;
+use self::stream::Stream;
 use self::tables::{CHANGED, SOURCE, Table};
 use super::cases::Random;
 use super::{Bench, decode, is_full};
@@ -39,6 +41,8 @@ struct Matrix {
     definitions: Folder,
     /// With what the rows of [`SOURCE`] show, by their ids from 1 on.
     tables: Vec<(Table, Vec<Rc<Row>>)>,
+    /// What a connector has to make of the combinations so far.
+    stream: Option<Stream>,
     random: Random,
     wrong: Wrong,
 }
@@ -47,14 +51,7 @@ impl Matrix {
     fn start(flavour: Flavour) -> Self {
         let mut bench = Bench::start(flavour);
         account(&bench.server, "u");
-        let mut definitions = Folder::streaming(&bench.server, "u");
-        if matches!(flavour, Flavour::MySql80 | Flavour::MySql57) {
-            // They speak none that is still spoken.
-            definitions = definitions.replacing(
-                "start = 'latest'",
-                "start = 'latest'\nget_source_public_key = true\ntls.mode = 'disabled'",
-            );
-        }
+        let definitions = stream::connector(&bench.server);
         for statement in [
             "SET SESSION innodb_strict_mode = OFF",
             "SET SESSION sql_log_bin = 0",
@@ -65,6 +62,7 @@ impl Matrix {
         let mut matrix = Self {
             tables: Vec::new(),
             definitions,
+            stream: None,
             random: Random(0x3a71),
             wrong: Wrong::default(),
             bench,
@@ -137,6 +135,9 @@ impl Matrix {
             let Some(line) = Line::parse(line) else {
                 return;
             };
+            if let Some(stream) = &mut self.stream {
+                stream.expect(&line);
+            }
             let expected = expected.get_mut(line.table).expect("a table of the matrix");
             cells += compare::line(&mut self.bench, &mut self.wrong, setting, expected, &line);
         });
@@ -148,6 +149,16 @@ impl Matrix {
         drop(expected);
         self.tables = tables;
         cells
+    }
+
+    fn end_stream(&mut self) {
+        if let Some(stream) = self.stream.take() {
+            let changes = stream.check();
+            let flavour = self.bench.server.flavour();
+            println!(
+                "{flavour:?}: {changes} changes of the sampled combinations are the same in a stream"
+            );
+        }
     }
 }
 
@@ -181,12 +192,17 @@ fn matrix(flavour: Flavour) {
     if !is_full() {
         settings.truncate(sampled);
     }
+    matrix.stream = Some(Stream::begin(&matrix.bench.server));
     let mut sum = 0;
     for (number, setting) in settings.iter().enumerate() {
+        if number == sampled {
+            matrix.end_stream();
+        }
         let cells = matrix.combination(number, setting);
         println!("{flavour:?}, {setting}: {cells} cells");
         sum += cells;
     }
+    matrix.end_stream();
     matrix.wrong.check(&format!("{flavour:?}"));
     let mut total = TOTAL
         .lock()
