@@ -113,7 +113,7 @@ pub fn large() -> Vec<Case> {
         case(
             "LONGBLOB",
             Shown::Binary,
-            literals(["REPEAT(x'c3', 5000000)", "REPEAT(x'00', 70000)"]),
+            literals(["REPEAT(x'c3', 300000)", "REPEAT(x'00', 70000)"]),
         ),
     ]
 }
