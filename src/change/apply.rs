@@ -12,11 +12,13 @@ use super::groups::Outcome;
 use super::hold::Held;
 use super::large::Large;
 use super::payload::Opened;
+use super::schema::Schemas;
 use super::statement::OnStatement;
 use super::tables::{Kept, Missing, Target};
-use super::trouble::{AssembleError, Trouble};
+use super::trouble::{AssembleError, Others, Trouble};
 use crate::binlog::{Coordinates, EventKind, RowsHeader, compressed, load};
 use crate::fault::{Fault, planted};
+use crate::filter::Rules;
 use crate::row::TableName;
 
 /// Why there is no belief about a table of which nothing was heard.
@@ -31,6 +33,21 @@ enum Settled {
 }
 
 impl Assembler {
+    /// The filters.
+    pub fn rules(&self) -> &Rules {
+        self.tables.rules()
+    }
+
+    /// Takes what following the statements from further back has told of the group in hand, before the answer to
+    /// [`Step::NeedDefinition`]; and the tables whose definition is missing from there on, each with the end of the group
+    /// that has its rows first.
+    pub fn adopt(&mut self, found: &Schemas, lacking: Vec<(TableName, Coordinates)>) {
+        if let Some(apply) = &self.apply {
+            self.definitions.adopt(found, &apply.end);
+        }
+        self.lacking = lacking;
+    }
+
     /// Reads on in a closed group until it is used up (`None`) or something is needed or made; the group is kept for the
     /// next call in the latter case.
     pub(super) fn apply_group(&mut self, mut apply: Apply) -> Result<Option<Step>, AssembleError> {
@@ -169,6 +186,7 @@ impl Assembler {
                 None => Trouble::NoDefinition {
                     reason: self.definitions.doubt(&table).unwrap_or(UNSEEN).into(),
                     connector: self.settings.origin.connector.clone(),
+                    others: Others(std::mem::take(&mut self.lacking)),
                     end: end.clone(),
                     table,
                 },

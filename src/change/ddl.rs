@@ -336,6 +336,15 @@ impl Statement {
             .map(|object| &object.name)
     }
 
+    /// Whether it makes, changes or drops a database.
+    pub fn defines_database(&self) -> bool {
+        use StatementKind as Kind;
+        matches!(
+            self.kind,
+            Kind::CreateDatabase | Kind::AlterDatabase | Kind::DropDatabase
+        )
+    }
+
     /// The database that it drops with all its tables.
     pub fn dropped_database(&self) -> Option<&str> {
         let drops = self.kind == StatementKind::DropDatabase;

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::ddl::{Statement, StatementKind};
+use super::ddl::{Effect, Statement, StatementKind};
 use super::schema::{Change, Facts, Schemas, State};
 use super::{Definition, Revision, TableDefinition};
 use crate::binlog::Coordinates;
@@ -26,6 +26,10 @@ pub struct Definitions {
     proven: Vec<Revision>,
     changed: HashMap<TableName, Coordinates>,
     databases_changed: HashMap<Box<str>, Coordinates>,
+    /// Where the last statement stands that may have changed any table.
+    all_changed: Option<Coordinates>,
+    /// A belief turned out wrong, so that others got in the same way may be.
+    was_wrong: bool,
     revisions: Vec<Revision>,
 }
 
@@ -112,6 +116,7 @@ impl Definitions {
         let changes = [
             self.changed.get(&table),
             self.databases_changed.get(&table.database),
+            self.all_changed.as_ref(),
         ];
         let changed = changes
             .into_iter()
@@ -153,7 +158,7 @@ impl Definitions {
     }
 
     /// Follows a statement that begins at `at` in a group that ends at `end`; returns what it changed.
-    pub(super) fn follow(&mut self, followed: &Followed<'_>) -> Vec<Change> {
+    pub(super) fn follow(&mut self, followed: &Executed<'_>) -> Vec<Change> {
         let statement = followed.statement;
         for table in statement.redefined_tables() {
             self.changed.insert(folded(table), followed.at.clone());
@@ -162,9 +167,10 @@ impl Definitions {
             let database = database.to_lowercase().into();
             self.databases_changed.insert(database, followed.at.clone());
         }
-        let mut changes = match followed.error_code {
-            0 => self.believed.apply(statement, &followed.facts),
-            code => self.distrust_tables(statement, code),
+        let mut changes = match (followed.doubt, followed.error_code) {
+            (Some(doubt), _) => self.distrust_doubtful(followed, doubt),
+            (None, 0) => self.believed.apply(statement, &followed.facts),
+            (None, code) => self.distrust_tables(statement, code),
         };
         self.complete_engine(followed, &mut changes);
         if !changes.is_empty() {
@@ -203,7 +209,7 @@ impl Definitions {
 
     /// What MySQL 8.0 and later tell of a new table's engine: the statement carries the engine's transaction only where
     /// the engine has transactions.
-    fn complete_engine(&mut self, followed: &Followed<'_>, changes: &mut [Change]) {
+    fn complete_engine(&mut self, followed: &Executed<'_>, changes: &mut [Change]) {
         let creates = matches!(followed.statement.kind, StatementKind::CreateTable { .. });
         if !creates || !followed.in_engine_transaction {
             return;
@@ -216,6 +222,23 @@ impl Definitions {
                 self.believed.record(change);
             }
         }
+    }
+
+    /// A statement of which not all could be read may define any table, unless it is of a kind that defines none.
+    fn distrust_doubtful(&mut self, followed: &Executed<'_>, doubt: &str) -> Vec<Change> {
+        let statement = followed.statement;
+        let defines = statement.redefined_tables().next().is_some()
+            || statement.defines_database()
+            || statement.effect() == Effect::Unknown;
+        if !defines {
+            return Vec::new();
+        }
+        self.all_changed = Some(followed.at.clone());
+        let changes = self.loss_of_all(doubt);
+        for change in &changes {
+            self.believed.record(change);
+        }
+        changes
     }
 
     /// A statement that failed on the source in its middle may have done a part of its work.
@@ -236,6 +259,7 @@ impl Definitions {
     /// Gives up a belief, and whatever was read of the table.
     pub(super) fn distrust(&mut self, table: &TableName, reason: &str, end: &Coordinates) {
         self.read.remove(&folded(table));
+        self.was_wrong = true;
         let table = table.clone();
         let reason = reason.into();
         self.record(Change::Stale { table, reason }, end);
@@ -244,24 +268,25 @@ impl Definitions {
     /// Gives up every belief: statements may have been left out of the stream.
     pub(super) fn distrust_all(&mut self, reason: &str, at: &Coordinates) {
         self.read.clear();
-        let databases: Vec<Change> = self
-            .believed
-            .changes()
-            .into_iter()
-            .filter_map(|change| match change {
-                Change::Database { database, .. } => Some(Change::Database {
-                    database,
-                    charset: None,
-                    whole: false,
-                }),
-                _of_a_table => None,
-            })
-            .collect();
-        for change in databases {
+        self.all_changed = Some(at.clone());
+        for change in self.loss_of_all(reason) {
             self.record(change, at);
         }
+    }
+
+    /// What is left of the beliefs where any may be wrong.
+    fn loss_of_all(&self, reason: &str) -> Vec<Change> {
+        let known = self.believed.changes().into_iter();
+        let databases = known.filter_map(|change| match change {
+            Change::Database { database, .. } => Some(Change::Database {
+                database,
+                charset: None,
+                whole: false,
+            }),
+            _of_a_table => None,
+        });
         let reason = reason.into();
-        self.record(Change::AllStale { reason }, at);
+        databases.chain([Change::AllStale { reason }]).collect()
     }
 
     fn record(&mut self, change: Change, at: &Coordinates) {
@@ -274,6 +299,49 @@ impl Definitions {
         });
     }
 
+    /// Goes on with a table as one that is known, though nobody has told its definition yet.
+    pub(super) fn await_told(&mut self, table: &TableName, reason: &str) {
+        self.believed.record(&Change::Stale {
+            table: table.clone(),
+            reason: reason.into(),
+        });
+    }
+
+    /// Takes what following from further back has told of the place where a group ends, where it tells more. Nothing is
+    /// taken once a belief has turned out wrong.
+    pub(super) fn adopt(&mut self, found: &Schemas, end: &Coordinates) {
+        if self.was_wrong {
+            return;
+        }
+        let mut taken = Vec::new();
+        for change in found.changes() {
+            let tells_more = match &change {
+                Change::Defined { table, .. } => {
+                    !matches!(self.believed.get(table), Some(State::Known(_)))
+                }
+                Change::Stale { table, .. } => self.believed.get(table).is_none(),
+                Change::Database {
+                    database, charset, ..
+                } => charset.is_some() && self.believed.database(database).is_none(),
+                Change::Gone { .. } | Change::AllStale { .. } | Change::DatabaseGone { .. } => {
+                    false
+                }
+            };
+            if tells_more {
+                self.believed.record(&change);
+                taken.push(change);
+            }
+        }
+        if !taken.is_empty() {
+            self.revisions.push(Revision {
+                at: end.clone(),
+                gtid: None,
+                statement: None,
+                changes: taken,
+            });
+        }
+    }
+
     /// Hands out what the journal has not been told.
     pub(super) fn take_revisions(&mut self) -> Vec<Revision> {
         std::mem::take(&mut self.revisions)
@@ -281,9 +349,11 @@ impl Definitions {
 }
 
 /// A statement and where it stands.
-pub(super) struct Followed<'a> {
+pub(super) struct Executed<'a> {
     pub(super) statement: &'a Statement,
     pub(super) text: &'a str,
+    /// Why the text is not all that was sent; `None` if it is.
+    pub(super) doubt: Option<&'a str>,
     pub(super) facts: Facts<'a>,
     /// What it failed with on the source; 0 for success.
     pub(super) error_code: u16,
@@ -301,160 +371,4 @@ fn folded(table: &TableName) -> TableName {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::ddl::{self, Context};
-    use crate::mysql::Flavour;
-
-    fn at(position: u64) -> Coordinates {
-        Coordinates::new("b.000001", position)
-    }
-
-    fn definition(from: u64, to: u64) -> Definition {
-        Definition {
-            table: Arc::default(),
-            read_from: at(from),
-            read_to: at(to),
-        }
-    }
-
-    fn follow(definitions: &mut Definitions, text: &str, position: u64, error_code: u16) {
-        let context = Context::new(Flavour::MySql, "9.7.0", 0);
-        definitions.follow(&Followed {
-            statement: &ddl::scan(text, "d", context),
-            text,
-            facts: Facts {
-                context,
-                thread_id: 1,
-                server_charset: None,
-                default_engine: None,
-                explicit_defaults_for_timestamp: Some(true),
-                utf8_is_utf8mb4: false,
-            },
-            error_code,
-            in_engine_transaction: false,
-            at: at(position),
-            end: &at(position + 1),
-            gtid: None,
-        });
-    }
-
-    fn check(read: (u64, u64), ddl: Option<u64>, end: u64, serves: bool) {
-        let table = TableName::new("d", "t");
-        let mut definitions = Definitions::new([(table.clone(), definition(read.0, read.1))]);
-        if let Some(position) = ddl {
-            // One that the schema cannot follow, since it has not heard of the table.
-            follow(&mut definitions, "ALTER TABLE T ADD c INT", position, 0);
-        }
-        assert_eq!(
-            definitions.serving(&table, &at(end)).is_some(),
-            serves,
-            "read {read:?}, DDL {ddl:?}, group ends {end}"
-        );
-    }
-
-    #[test]
-    fn a_definition_serves_groups_that_end_at_or_after_its_reading() {
-        check((100, 100), None, 100, true);
-        check((100, 100), None, 900, true);
-        check((100, 120), None, 110, false);
-        check((100, 100), None, 90, false);
-    }
-
-    #[test]
-    fn a_ddl_since_the_reading_began_rules_it_out() {
-        check((100, 120), Some(110), 200, false);
-        check((100, 120), Some(150), 200, false);
-        check((100, 120), Some(100), 200, false);
-        check((100, 120), Some(90), 200, true);
-    }
-
-    #[test]
-    fn a_temporary_table_hides_a_table_until_the_source_is_started_anew() {
-        let mut definitions = Definitions::default();
-        let columns = |definitions: &Definitions| -> Vec<Box<str>> {
-            match definitions.believed().get(&TableName::new("d", "t")) {
-                Some(State::Known(table)) => {
-                    let names = table.columns.iter().map(|column| column.name.clone());
-                    names.collect()
-                }
-                other => panic!("{other:?}"),
-            }
-        };
-        follow(
-            &mut definitions,
-            "CREATE DATABASE d CHARACTER SET utf8mb4",
-            5,
-            0,
-        );
-        follow(&mut definitions, "CREATE TABLE t (a INT)", 10, 0);
-        follow(&mut definitions, "CREATE TEMPORARY TABLE t (b INT)", 20, 0);
-        follow(&mut definitions, "ALTER TABLE t ADD c INT", 30, 0);
-        assert_eq!(columns(&definitions), ["a".into()]);
-        definitions.source_started();
-        follow(&mut definitions, "ALTER TABLE t ADD c INT", 40, 0);
-        assert_eq!(columns(&definitions), ["a".into(), "c".into()]);
-    }
-
-    #[test]
-    fn what_serves_once_is_believed_and_journaled_at_the_groups_end() {
-        let table = TableName::new("d", "t");
-        let mut definitions = Definitions::new([(table.clone(), definition(10, 20))]);
-        assert!(definitions.serving(&table, &at(30)).is_some());
-        assert!(definitions.serving(&table, &at(40)).is_some());
-        let revisions = definitions.take_revisions();
-        assert_eq!(revisions.len(), 1);
-        assert_eq!(
-            (&revisions[0].at, &revisions[0].statement),
-            (&at(30), &None)
-        );
-        assert!(definitions.take_revisions().is_empty());
-    }
-
-    #[test]
-    fn a_belief_that_is_given_up_says_why_and_does_not_come_back_by_itself() {
-        let table = TableName::new("d", "t");
-        let mut definitions = Definitions::new([(table.clone(), definition(10, 20))]);
-        definitions.serving(&table, &at(30));
-        definitions.distrust(&table, "it is odd", &at(40));
-        assert!(definitions.serving(&table, &at(50)).is_none());
-        assert_eq!(definitions.doubt(&table), Some("it is odd"));
-        definitions.offer(&table, definition(50, 50));
-        assert!(definitions.serving(&table, &at(50)).is_some());
-        definitions.distrust_all("a gap", &at(60));
-        assert_eq!(definitions.doubt(&table), Some("a gap"));
-    }
-
-    #[test]
-    fn a_statement_that_failed_in_its_middle_is_not_followed() {
-        let table = TableName::new("d", "t");
-        let mut definitions = Definitions::new([(table.clone(), definition(10, 20))]);
-        definitions.serving(&table, &at(30));
-        follow(&mut definitions, "DROP TABLE t, u", 40, 1051);
-        assert!(definitions.serving(&table, &at(50)).is_none());
-        assert_eq!(
-            definitions.doubt(&table),
-            Some("a statement on it failed with error 1051")
-        );
-    }
-
-    #[test]
-    fn what_was_proven_before_a_crash_serves_the_same_group_again() {
-        let table = TableName::new("d", "t");
-        let proven = Revision {
-            at: at(50),
-            gtid: None,
-            statement: None,
-            changes: vec![Change::Defined {
-                table: table.clone(),
-                definition: Arc::default(),
-            }],
-        };
-        let definitions = Definitions::default().believing(Schemas::new(0), vec![proven]);
-        assert_eq!(
-            definitions.proven_before(&table, &at(50)),
-            Some(definition(50, 50))
-        );
-        assert_eq!(definitions.proven_before(&table, &at(51)), None);
-    }
-}
+mod tests;

@@ -1,26 +1,21 @@
 //! A statement that the source executed, met in a group: what it does to definitions, and whether it goes on.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::assembler::Assembler;
 use super::closed::Apply;
 use super::ddl::{self, Class, Role, Statement, StatementKind};
-use super::definitions::Followed;
+use super::followed::{Followed, Place, follow};
 use super::groups::Outcome;
 use super::hold::Held;
-use super::schema::{Change, Facts, Schemas};
+use super::schema::{Change, Schemas};
 use super::statement::{Judged, judge};
 use super::trouble::Trouble;
 use super::{Ddl, TableChange, TableChangeKind, TableDefinition};
 use crate::binlog::{Coordinates, Query};
 use crate::filter::Rules;
-use crate::mysql::Flavour;
-use crate::row::{Charset, TableName, name_of_collation};
-
-/// Characters of a statement that an error shows.
-const SHOWN_BYTES_MAX: usize = 60;
+use crate::row::TableName;
 
 impl Assembler {
     pub(super) fn settle_query(
@@ -34,14 +29,24 @@ impl Assembler {
             self.builder.ledger.control += 1;
             return Ok(());
         }
-        let text = text_of(&query)?;
-        let database = std::str::from_utf8(query.database)
-            .map_err(|_| Trouble::Name(shown(query.database)))?;
-        let version = self.framer.format().server_version();
-        let flavour = self.settings.origin.flavour;
-        let context = ddl::Context::new(flavour, version, query.sql_mode.unwrap_or_default());
-        let statement = ddl::scan(&text, database, context);
-        let changes = self.follow(apply, held, &statement, &text, &query, context);
+        let place = Place {
+            at: Coordinates::new(Arc::clone(&apply.end.file), held.frame.start),
+            end: &apply.end,
+            gtid: apply.hold.group.gtid.as_ref(),
+        };
+        let source = (self.settings.origin.flavour, self.framer.format());
+        let Followed {
+            statement,
+            text,
+            database,
+            context,
+            changes,
+        } = follow(&mut self.definitions, &query, source, &place)?;
+        let redefines =
+            statement.redefined_tables().next().is_some() || statement.dropped_database().is_some();
+        if redefines || !changes.is_empty() {
+            self.tables.clear();
+        }
         self.engines.note(&statement, &text);
         if !apply.chosen {
             self.builder.ledger.filtered += 1;
@@ -78,71 +83,6 @@ impl Assembler {
         }
         Ok(())
     }
-
-    /// Takes the statement into the beliefs, whatever the filters say of it.
-    fn follow(
-        &mut self,
-        apply: &Apply,
-        held: &Held,
-        statement: &Statement,
-        text: &str,
-        query: &Query<'_>,
-        context: ddl::Context,
-    ) -> Vec<Change> {
-        let changes = self.definitions.follow(&Followed {
-            statement,
-            text,
-            // A session may have another default engine than the server, and the binlog does not tell.
-            facts: Facts::of(query, context),
-            error_code: query.error_code,
-            in_engine_transaction: context.flavour == Flavour::MySql && query.ddl_xid.is_some(),
-            at: Coordinates::new(Arc::clone(&apply.end.file), held.frame.start),
-            end: &apply.end,
-            gtid: apply
-                .hold
-                .group
-                .gtid
-                .as_ref()
-                .map(|gtid| gtid.to_string().into()),
-        });
-        let redefines =
-            statement.redefined_tables().next().is_some() || statement.dropped_database().is_some();
-        if redefines || !changes.is_empty() {
-            self.tables.clear();
-        }
-        changes
-    }
-}
-
-/// The statement in UTF-8, from the session's character set.
-fn text_of<'a>(query: &Query<'a>) -> Result<Cow<'a, str>, Trouble> {
-    let unknown = || Trouble::UnknownStatement {
-        words: shown(query.statement),
-    };
-    let charset = query
-        .client_collation
-        .filter(|_| !query.statement.is_ascii())
-        .and_then(|collation| Charset::from_name(name_of_collation(u32::from(collation))?));
-    match charset {
-        None | Some(Charset::Utf8 | Charset::Ascii) => std::str::from_utf8(query.statement)
-            .map(Cow::Borrowed)
-            .map_err(|_| unknown()),
-        Some(charset) => {
-            let mut scratch = String::new();
-            let text = charset
-                .decode(query.statement, &mut scratch)
-                .map_err(|_| unknown())?;
-            Ok(Cow::Owned(text.to_owned()))
-        }
-    }
-}
-
-fn shown(text: &[u8]) -> String {
-    let end = text.len().min(SHOWN_BYTES_MAX);
-    text.get(..end)
-        .unwrap_or_default()
-        .escape_ascii()
-        .to_string()
 }
 
 /// What the statement made of each table that the filters keep, as published.

@@ -27,6 +27,16 @@ pub enum Mark<'a> {
     Other(EventKind),
 }
 
+impl Mark<'_> {
+    /// The mark of an event of which the body is not at hand, since it is large: what controls a transaction is short.
+    pub fn of_large(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Query | EventKind::QueryCompressed => Self::Query(None),
+            kind => Self::Other(kind),
+        }
+    }
+}
+
 /// How a group ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {

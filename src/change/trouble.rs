@@ -38,6 +38,37 @@ fn named(kind: Option<EventKind>) -> String {
     kind.map_or_else(String::new, |kind| format!(", {kind} event"))
 }
 
+/// Tables whose definition is missing, each with the end of the group that has its rows first.
+#[derive(Debug, Default)]
+pub struct Others(pub(super) Vec<(TableName, Coordinates)>);
+
+/// Tables of which a message tells at most.
+const OTHERS_MAX: usize = 30;
+
+impl Others {
+    fn commands(&self, connector: &str, stopped: &TableName) -> String {
+        let others: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(table, _)| table != stopped)
+            .collect();
+        let mut text = String::new();
+        for (index, (table, end)) in others.iter().take(OTHERS_MAX).enumerate() {
+            text += match index {
+                0 => "; tell what it will miss behind that too: ",
+                _ => ", ",
+            };
+            text += &format!(
+                "`rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`"
+            );
+        }
+        if others.len() > OTHERS_MAX {
+            text += &format!(" and {} more", others.len() - OTHERS_MAX);
+        }
+        text
+    }
+}
+
 /// What is wrong with an event.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -77,9 +108,9 @@ pub enum Trouble {
     /// A table map without names, and nothing to take them from.
     #[error(
         "the names of {table}'s columns are not in the binlog, and its definition is not known for certain there: {reason}; \
-         tell it by `rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`, or run \
+         tell it by `rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`{}, or run \
          `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the source and start \
-         from a position behind it"
+         from a position behind it", others.commands(connector, table)
     )]
     NoDefinition {
         /// The table.
@@ -90,6 +121,8 @@ pub enum Trouble {
         connector: Box<str>,
         /// Where the group ends that needs it.
         end: Coordinates,
+        /// The tables that the stream will stop at for the same, unless their definitions are told too.
+        others: Others,
     },
     /// A definition that was proven for its place, and the table map says otherwise.
     #[error(

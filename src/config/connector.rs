@@ -112,7 +112,10 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
     }
     Ok(Connector {
         name,
-        source: file.source,
+        source: source::Options {
+            event_bytes_max: file.event_memory_max.as_u64(),
+            ..file.source
+        },
         filter: file.filter,
         sink: sink::read(&document)?,
         state_dir: file.state_dir,

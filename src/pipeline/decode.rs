@@ -8,9 +8,11 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::{PipelineError, Spilling};
-use crate::change::{Assembler, Batch, Step};
+use crate::binlog::Coordinates;
+use crate::change::{Assembler, Batch, Definition, Step};
 use crate::metrics;
-use crate::source::{Chunk, Definitions};
+use crate::row::TableName;
+use crate::source::{Chunk, Definitions, Replayed};
 use crate::state::{Folder, Spill};
 
 /// How long a stream without rows keeps its progress to itself.
@@ -81,13 +83,8 @@ impl Decode {
                     at,
                     believed,
                 } => {
-                    let serving =
-                        self.definitions
-                            .serve(&table, &at, believed.map(|believed| *believed));
-                    let definition = runtime.block_on(serving)?;
-                    let found = definition.is_some();
-                    info!(%table, %at, found, "asked the source for a definition");
-                    self.assembler.define(table, definition);
+                    let believed = believed.map(|believed| *believed);
+                    runtime.block_on(self.define(table, &at, believed))?;
                 }
                 Step::NeedEngine { table, at } => {
                     let transactional = runtime.block_on(self.definitions.engine(&table, &at))?;
@@ -102,6 +99,28 @@ impl Decode {
                 Step::Reached => return Ok(()),
             }
         }
+    }
+
+    /// Answers with what the source proves for a group that ends at `at`, or else with what its retained files tell.
+    async fn define(
+        &mut self,
+        table: TableName,
+        at: &Coordinates,
+        believed: Option<Definition>,
+    ) -> Result<(), PipelineError> {
+        let definition = self.definitions.serve(&table, at, believed).await?;
+        let found = definition.is_some();
+        info!(%table, %at, found, "asked the source for a definition");
+        let is_proven = definition.as_ref().is_some_and(|it| it.read_to <= *at);
+        if !is_proven {
+            let rules = self.assembler.rules();
+            let replayed = self.definitions.replay(&table, at, rules).await?;
+            if let Some(Replayed { schemas, lacking }) = replayed {
+                self.assembler.adopt(&schemas, lacking);
+            }
+        }
+        self.assembler.define(table, definition);
+        Ok(())
     }
 
     fn send(&self, batch: Batch) -> Result<(), PipelineError> {

@@ -18,9 +18,9 @@ use crate::row::TableName;
 /// Reads definitions over a connection of its own, opened when first needed.
 #[derive(Debug)]
 pub struct Definitions {
-    options: Options,
+    pub(super) options: Options,
     session: Option<Session>,
-    history: History,
+    pub(super) history: History,
 }
 
 impl Definitions {
@@ -181,7 +181,7 @@ impl Definitions {
         Ok(known)
     }
 
-    async fn open(&self) -> Result<Session, SourceError> {
+    pub(super) async fn open(&self) -> Result<Session, SourceError> {
         let mut session = Session::open(&self.options).await?;
         session.ask("SET NAMES utf8mb4").await?;
         show_generated_keys(&mut session).await?;

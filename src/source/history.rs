@@ -6,19 +6,15 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use tracing::info;
 
-use super::dump::{self, Begin, Reader};
-use super::session::Session;
-use super::start_option::FIRST_POSITION;
+use super::dump::Begin;
+use super::look::{Look, Looked, unreadable};
 use super::{Options, SourceError};
 use crate::binlog::{Coordinates, EventKind, Framer, Query, compressed};
-use crate::change::EngineChange;
-use crate::change::ddl::{self, Effect, Statement, StatementKind};
-use crate::mysql::Flavour;
+use crate::change::ddl::{Effect, Statement};
+use crate::change::{self, EngineChange};
 use crate::row::TableName;
 
 /// What is known of the DDL in one stretch of the binlog.
@@ -115,26 +111,16 @@ impl Changes {
         options: &Options,
         stretch: &Range<Coordinates>,
     ) -> Result<(), SourceError> {
-        let session = Session::open(options).await?;
-        let flavour = session.server().flavour;
-        // A position of 4 GiB or more cannot be asked for; the file's beginning can.
-        let start = match u32::try_from(stretch.start.position) {
-            Ok(_) => stretch.start.clone(),
-            Err(_) => Coordinates::new(Arc::clone(&stretch.start.file), FIRST_POSITION),
-        };
-        let mut framer = Framer::new(start.clone());
-        let mut stream = dump::start(session, options, Begin::At(&start), Reader::Look).await?;
-        while let Some(arrived) = stream.next().await? {
-            for range in arrived.events {
-                let event = arrived
-                    .buffer
-                    .slice(range.start as usize..range.end as usize);
-                if self.note(&mut framer, &event, flavour, stretch)? {
-                    return Ok(());
-                }
+        let mut look = Look::open(options, Begin::At(&stretch.start)).await?;
+        while let Some(event) = look.next().await? {
+            if event.at >= stretch.start && event.at < stretch.end {
+                self.note(&look, &event)?;
+            }
+            if !event.frame.artificial && *look.framer().next() >= stretch.end {
+                return Ok(());
             }
         }
-        Self::is_whole(&framer, stretch)
+        Self::is_whole(look.framer(), stretch)
     }
 
     /// The source ends a look at the last event that replicas may have; what it has counted beyond may come in a moment.
@@ -147,54 +133,33 @@ impl Changes {
         })
     }
 
-    /// Takes an event; `true` when the stretch's end is reached.
-    fn note(
-        &mut self,
-        framer: &mut Framer,
-        event: &Bytes,
-        flavour: Flavour,
-        stretch: &Range<Coordinates>,
-    ) -> Result<bool, SourceError> {
-        let before = framer.next().clone();
-        let unreadable = |error: crate::binlog::BinlogError| SourceError::Unreadable {
-            at: before.clone(),
-            source: error.into(),
+    fn note(&mut self, look: &Look, event: &Looked) -> Result<(), SourceError> {
+        let format = look.framer().format();
+        let unpacked;
+        let body = match (event.frame.header.kind, &event.body) {
+            (EventKind::Query, Some(body)) => &**body,
+            (EventKind::QueryCompressed, Some(body)) => {
+                unpacked = compressed::plain_body(event.frame.header.kind, body, format)
+                    .map_err(|error| unreadable(&event.at, error))?;
+                &*unpacked
+            }
+            // It is too large to be looked at.
+            (EventKind::Query | EventKind::QueryCompressed, None) => {
+                self.all = Some(event.at.clone());
+                return Ok(());
+            }
+            _other => return Ok(()),
         };
-        let frame = framer.frame(event).map_err(unreadable)?;
-        let at = Coordinates::new(Arc::clone(&before.file), frame.start);
-        if at >= stretch.start && at < stretch.end {
-            let body = event.get(frame.body.clone()).unwrap_or_default();
-            let unpacked;
-            let body = match frame.header.kind {
-                EventKind::Query => Some(body),
-                EventKind::QueryCompressed => {
-                    unpacked = compressed::plain_body(frame.header.kind, body, framer.format())
-                        .map_err(unreadable)?;
-                    Some(&*unpacked)
+        let query = Query::parse(body, format).map_err(|error| unreadable(&event.at, error))?;
+        if query.control().is_none() {
+            match change::scan(&query, look.flavour(), format) {
+                Ok((statement, read)) if read.doubt.is_none() => {
+                    self.statement(&statement, &read.text, &event.at);
                 }
-                _other => None,
-            };
-            if let Some(body) = body {
-                let query = Query::parse(body, framer.format()).map_err(unreadable)?;
-                if query.control().is_none() {
-                    self.query(&query, framer.format().server_version(), flavour, &at);
-                }
+                Ok(_) | Err(_) => self.all = Some(event.at.clone()),
             }
         }
-        Ok(!frame.artificial && *framer.next() >= stretch.end)
-    }
-
-    fn query(&mut self, query: &Query<'_>, version: &str, flavour: Flavour, at: &Coordinates) {
-        let texts = (
-            std::str::from_utf8(query.statement),
-            std::str::from_utf8(query.database),
-        );
-        let (Ok(statement), Ok(database)) = texts else {
-            self.all = Some(at.clone());
-            return;
-        };
-        let context = ddl::Context::new(flavour, version, query.sql_mode.unwrap_or_default());
-        self.statement(&ddl::scan(statement, database, context), statement, at);
+        Ok(())
     }
 
     fn statement(&mut self, statement: &Statement, text: &str, at: &Coordinates) {
@@ -205,13 +170,8 @@ impl Changes {
         if statement.effect() == Effect::Unknown {
             self.all = Some(at.clone());
         }
-        let defines_database = matches!(
-            statement.kind,
-            StatementKind::CreateDatabase
-                | StatementKind::AlterDatabase
-                | StatementKind::DropDatabase
-        );
-        if let Some(object) = statement.objects.first().filter(|_| defines_database) {
+        let database = statement.objects.first();
+        if let Some(object) = database.filter(|_| statement.defines_database()) {
             let database = object.name.database.to_lowercase().into();
             self.defaults.insert(database, at.clone());
         }
@@ -232,6 +192,8 @@ fn folded(table: &TableName) -> TableName {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::change::ddl;
+    use crate::mysql::Flavour;
 
     fn at(position: u64) -> Coordinates {
         Coordinates::new("b.000001", position)

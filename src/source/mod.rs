@@ -10,10 +10,12 @@ mod dump;
 mod error;
 mod files;
 mod history;
+mod look;
 mod options;
 mod preflight;
 mod receiver;
 mod refusal;
+mod replay;
 mod scan;
 mod session;
 mod start;
@@ -34,6 +36,7 @@ pub use files::{BinlogFile, EVENT_BYTES_MAX, Extent, FileError, Part, Place, Ser
 pub use options::Options;
 pub use preflight::Facts;
 pub use receiver::Live;
+pub use replay::Replayed;
 pub use start::{Checked, Resolved, check};
 pub use start_option::Start;
 

@@ -74,6 +74,9 @@ pub struct Options {
     /// How the source lists this replica; rowtap's UUID is added. `rowtap` when absent.
     #[serde(default)]
     pub report_host: Option<String>,
+    /// Bytes of an event beyond which it is not kept whole in memory: the connector's `event_memory_max`.
+    #[serde(skip, default = "event_bytes_max")]
+    pub event_bytes_max: u64,
 }
 
 /// The least room that a source gives a replica's host name.
@@ -164,6 +167,10 @@ fn replica_net_timeout() -> Duration {
 
 fn source_connect_retry() -> Duration {
     Duration::from_secs(60)
+}
+
+fn event_bytes_max() -> u64 {
+    32 << 20
 }
 
 fn source_retry_count() -> u32 {

@@ -2,17 +2,14 @@
 //!
 //! Reads over dumps of its own that end at the binlog's end, with server id 0, so that no replica is thrown out.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::dump::{self, Begin, EventStream, Reader};
-use super::session::Session;
+use super::dump::Begin;
+use super::look::{Look, Looked, unreadable};
 use super::start_option::FIRST_POSITION;
 use super::{Options, SourceError};
-use crate::binlog::{Coordinates, EventKind, Frame, Framer, Gtid, GtidSet};
-use crate::change::{GroupTracker, Place, Seen};
+use crate::binlog::{Coordinates, EventKind, Frame, Gtid, GtidSet};
+use crate::change::{GroupTracker, Mark, Place, Seen};
 
 /// What stands before a position.
 #[derive(Debug)]
@@ -116,10 +113,7 @@ impl Wrong {
 
 /// Events one by one, followed from group to group.
 struct Walk {
-    stream: EventStream,
-    buffer: Bytes,
-    events: std::vec::IntoIter<Range<u32>>,
-    framer: Framer,
+    look: Look,
     tracker: GroupTracker,
     begun: u32,
     is_past_header: bool,
@@ -155,74 +149,55 @@ impl Walk {
         begin: Begin<'_>,
         known: Option<GtidSet>,
     ) -> Result<Self, SourceError> {
-        let session = Session::open(options).await?;
-        let flavour = session.server().flavour;
-        let framer = match begin {
-            Begin::At(at) => Framer::new(at.clone()),
-            Begin::Behind(_) => Framer::skipping(),
-        };
+        let look = Look::open(options, begin).await?;
         Ok(Self {
-            stream: dump::start(session, options, begin, Reader::Look).await?,
-            buffer: Bytes::new(),
-            events: Vec::new().into_iter(),
-            framer,
+            gtid_set: known.unwrap_or_else(|| GtidSet::empty(look.flavour())),
+            look,
             tracker: GroupTracker::default(),
             begun: 0,
             is_past_header: false,
-            gtid_set: known.unwrap_or_else(|| GtidSet::empty(flavour)),
             open: None,
         })
     }
 
     /// The next event; `None` at the binlog's end.
     async fn step(&mut self) -> Result<Option<Step>, SourceError> {
-        loop {
-            if let Some(range) = self.events.next() {
-                let event = self.buffer.slice(range.start as usize..range.end as usize);
-                return self.read(&event).map(Some);
-            }
-            let Some(arrived) = self.stream.next().await? else {
-                return Ok(None);
-            };
-            self.buffer = arrived.buffer;
-            self.events = arrived.events.into_iter();
-        }
+        let Some(event) = self.look.next().await? else {
+            return Ok(None);
+        };
+        self.read(event).map(Some)
     }
 
-    fn read(&mut self, event: &[u8]) -> Result<Step, SourceError> {
-        let at = self.framer.next().clone();
-        let unreadable =
-            |source: Box<dyn std::error::Error + Send + Sync>| SourceError::Unreadable {
-                at: at.clone(),
-                source,
-            };
-        let frame = self
-            .framer
-            .frame(event)
-            .map_err(|error| unreadable(error.into()))?;
+    fn read(&mut self, event: Looked) -> Result<Step, SourceError> {
+        let Looked { frame, at, body } = event;
+        let format = self.look.framer().format();
         if frame.header.kind == EventKind::FormatDescription {
             self.begun = frame.header.timestamp;
-            self.tracker
-                .expect_gtids(self.framer.format().announces_groups());
+            self.tracker.expect_gtids(format.announces_groups());
         }
         // A rotation that opens the stream names the file in which it is.
         let file = if frame.artificial {
-            Arc::clone(&self.framer.next().file)
+            Arc::clone(&self.look.framer().next().file)
         } else {
             Arc::clone(&at.file)
         };
         let mut place = Place::Outside;
         if !frame.artificial {
-            let body = event.get(frame.body.clone()).unwrap_or_default();
+            let body = body.as_deref();
             let mut scratch = Vec::new();
-            let seen = Seen::of(&frame, body, self.framer.format(), &mut scratch)
-                .map_err(|trouble| unreadable(trouble.into()))?;
+            let seen = body
+                .map(|body| Seen::of(&frame, body, format, &mut scratch))
+                .transpose()
+                .map_err(|trouble| unreadable(&at, trouble))?;
+            let mark = seen
+                .as_ref()
+                .map_or(Mark::of_large(frame.header.kind), Seen::mark);
             place = self
                 .tracker
-                .place(seen.mark())
-                .map_err(|error| unreadable(error.into()))?;
-            self.note(&frame, body, seen, place)
-                .map_err(|error| unreadable(error.into()))?;
+                .place(mark)
+                .map_err(|error| unreadable(&at, error))?;
+            self.note(&frame, body.unwrap_or_default(), seen, place)
+                .map_err(|error| unreadable(&at, error))?;
         }
         Ok(Step {
             file,
@@ -237,7 +212,7 @@ impl Walk {
         &mut self,
         frame: &Frame,
         body: &[u8],
-        seen: Seen<'_>,
+        seen: Option<Seen<'_>>,
         place: Place,
     ) -> Result<(), crate::binlog::BinlogError> {
         match frame.header.kind {
@@ -247,7 +222,7 @@ impl Walk {
             _event => {}
         }
         self.is_past_header = true;
-        if let Seen::Gtid(event) = seen {
+        if let Some(Seen::Gtid(event)) = seen {
             self.open = event.gtid;
         }
         match place {

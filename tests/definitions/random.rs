@@ -1,5 +1,5 @@
 //! Random statements on definitions between the rows: rowtap from the first file, from `latest`, over times in which it is
-//! down, and killed at random.
+//! down, and killed at random; and from a place in the middle when all is over, with and without the files before it.
 //!
 //! The default run samples; `ROWTAP_TEST_FULL=1` asks for 200 statements on every server, with its default metadata and
 //! with all of it.
@@ -94,6 +94,7 @@ impl Case {
         traffic.rest();
         first.killed(&traffic, part(2), self.kills, &mut random);
         // From here on without what came before.
+        server.execute("FLUSH BINARY LOGS");
         let since = server.coordinates();
         let mut behind = Tapped::new(&server, &stopped::from_here(&server));
         let mut run = latest.connector.run(&[]);
@@ -115,8 +116,12 @@ impl Case {
         }
         let mut findings = Findings::default();
         let groups = first.groups(&mut findings);
-        behind.cured(&Definitions::read(&first, &after));
-        for tapped in [&latest, &behind] {
+        let definitions = Definitions::read(&first, &after);
+        behind.cured(&definitions);
+        server.execute(&format!("PURGE BINARY LOGS TO '{}'", since.0));
+        let mut purged = Tapped::new(&server, "'earliest'");
+        purged.cured(&definitions);
+        for tapped in [&latest, &behind, &purged] {
             compare_rest(
                 &groups,
                 &tapped.groups(&mut findings),
@@ -126,7 +131,7 @@ impl Case {
         }
         let mut told = Vec::new();
         let tables = catalogue::read(&mut server.connect());
-        for tapped in [&first, &latest, &behind] {
+        for tapped in [&first, &latest, &behind, &purged] {
             let folder = tapped.connector.folder();
             let messages = changes::check_messages(&folder.join(OUTPUT), &after, &mut findings);
             let file = folder.join("checked.toml");
@@ -137,19 +142,34 @@ impl Case {
                 tapped.heals, tapped.stops
             ));
         }
-        for stop in first.stops.iter().chain(&latest.stops) {
-            findings.complain(Check::Run, stop.clone());
+        for tapped in [&first, &latest, &behind] {
+            for stop in &tapped.stops {
+                findings.complain(Check::Run, stop.clone());
+            }
+        }
+        let stops_max = usize::try_from(self.statements / 50)
+            .unwrap_or_default()
+            .max(1);
+        if purged.stops.len() > stops_max {
+            let text = format!(
+                "{} stops, expected at most {stops_max}: {:?}",
+                purged.stops.len(),
+                purged.stops
+            );
+            findings.complain(Check::Run, text);
         }
         self.rebuild(&server, &groups, &mut findings);
         println!(
             "{self:?}: {} statements on definitions and {} on rows in {:.1?}; {findings}  from the first file: {}\n  from \
-             latest: {}\n  from that place when all was over: {}",
+             latest: {}\n  from that place when all was over: {}\n  and once \
+             the files before it were gone: {}",
             counts.0,
             counts.1,
             begun.elapsed(),
             told[0],
             told[1],
-            told[2]
+            told[2],
+            told[3]
         );
         findings
     }
@@ -193,10 +213,16 @@ impl Tapped {
             if ended.status.success() {
                 return;
             }
-            let (table, at) = stopped::wanted(&ended.log)
-                .unwrap_or_else(|| panic!("it stopped and told no cure: {}", ended.log));
-            let definition = definitions.of(&table, &at);
-            stopped::define(&self.connector, &table, &at, definition);
+            let wanted = stopped::wanted_all(&ended.log);
+            assert!(
+                !wanted.is_empty(),
+                "it stopped and told no cure: {}",
+                ended.log
+            );
+            for (table, at) in wanted {
+                let definition = definitions.of(&table, &at);
+                stopped::define(&self.connector, &table, &at, definition);
+            }
         }
     }
 

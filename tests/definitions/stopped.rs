@@ -81,12 +81,24 @@ pub fn rows(connector: &Connector, table: &str) -> Vec<String> {
     of_table.map(|change| change["after"].to_string()).collect()
 }
 
-/// The table and the place that a stopped connector wants a definition for, from the command that it prints.
+/// The tables and the places that a stopped connector wants definitions for, from the commands that it prints; the first is
+/// what it stopped at.
+pub fn wanted_all(log: &str) -> Vec<(String, String)> {
+    let word = log.lines().last().unwrap_or_default();
+    let commands = word
+        .split("`rowtap definitions checked.toml --table ")
+        .skip(1);
+    let wanted = commands.filter_map(|command| {
+        let (table, rest) = command.split_once(" --at ")?;
+        let (at, _) = rest.split_once(" --define ")?;
+        Some((table.to_owned(), at.to_owned()))
+    });
+    wanted.collect()
+}
+
+/// The table and the place that a stopped connector wants a definition for first.
 pub fn wanted(log: &str) -> Option<(String, String)> {
-    let (_, command) = log.rsplit_once("`rowtap definitions checked.toml --table ")?;
-    let (table, rest) = command.split_once(" --at ")?;
-    let (at, _) = rest.split_once(" --define ")?;
-    Some((table.to_owned(), at.to_owned()))
+    wanted_all(log).into_iter().next()
 }
 
 /// Runs the printed command with a definition in its place.

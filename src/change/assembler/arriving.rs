@@ -69,15 +69,10 @@ impl Assembler {
     fn arrives(&mut self, bytes: &[u8]) -> Result<Option<Arriving>, AssembleError> {
         let header = Header::parse(bytes).map_err(|error| self.unframed(bytes, error))?;
         let kind = header.kind;
-        let mark = match kind {
-            // What controls a transaction is short.
-            EventKind::Query | EventKind::QueryCompressed => Mark::Query(None),
-            kind if may_be_large(kind) => Mark::Other(kind),
-            kind => {
-                let at = self.framer.next().clone();
-                return Err(AssembleError::new(at, kind, Trouble::Large { kind }));
-            }
-        };
+        if !may_be_large(kind) {
+            let at = self.framer.next().clone();
+            return Err(AssembleError::new(at, kind, Trouble::Large { kind }));
+        }
         let (frame, checksum) = self
             .framer
             .begin(header)
@@ -85,7 +80,7 @@ impl Assembler {
         let at = Coordinates::new(Arc::clone(&self.framer.next().file), frame.start);
         let place = self
             .tracker
-            .place(mark)
+            .place(Mark::of_large(kind))
             .map_err(|error| AssembleError::new(at.clone(), kind, error))?;
         match place {
             Place::Inside | Place::Ends(_) => {}

@@ -1,0 +1,203 @@
+//! Follows the statements of a stream ahead of its reading: what they make of definitions, and which tables' rows then come
+//! without a definition that could be proven.
+//!
+//! Rows are not read. What cannot be read of the statements is a doubt about every table, as it is for the assembler.
+
+use super::definitions::Definitions;
+use super::followed::{Place, follow};
+use super::groups::{GroupTracker, Mark, Place as Standing};
+use super::schema::{Schemas, State};
+use super::seen::Seen;
+use super::trouble::{AssembleError, Trouble};
+use crate::binlog::{Coordinates, EventKind, Frame, Framer, Query, TableMap, compressed};
+use crate::filter::Rules;
+use crate::mysql::Flavour;
+use crate::row::TableName;
+
+/// Marks a table that a person has yet to tell of; what is made of it is followed once that is done.
+const AWAITED: &str = "its definition has yet to be told";
+/// Tables that are named at most.
+const LACKING_MAX: usize = 1000;
+
+/// Definitions at the place to which a stream was followed.
+#[derive(Debug)]
+pub struct Follower {
+    flavour: Flavour,
+    definitions: Definitions,
+    tracker: GroupTracker,
+    watch: Option<Watch>,
+}
+
+/// Looks for tables whose definition will be missing.
+#[derive(Debug)]
+struct Watch {
+    rules: Rules,
+    /// Of the group that is open.
+    open: Vec<TableName>,
+    lacking: Vec<(TableName, Coordinates)>,
+}
+
+impl Follower {
+    /// Begins between groups, with what is known there.
+    pub fn new(flavour: Flavour, believed: Schemas) -> Self {
+        Self {
+            flavour,
+            definitions: Definitions::default().believing(believed, Vec::new()),
+            tracker: GroupTracker::default(),
+            watch: None,
+        }
+    }
+
+    /// What is known at the place that was reached.
+    pub fn believed(&self) -> &Schemas {
+        self.definitions.believed()
+    }
+
+    /// From now on also notes which tables that the rules keep have rows without a definition. Of one of them it is known.
+    pub fn watch(&mut self, rules: Rules, table: TableName, end: Coordinates) {
+        let mut watch = Watch {
+            rules,
+            open: Vec::new(),
+            lacking: Vec::new(),
+        };
+        watch.open.push(table);
+        watch.close(&end, &mut self.definitions);
+        self.watch = Some(watch);
+    }
+
+    /// The tables whose definition was missing, each with the end of the first group that has rows of it.
+    pub fn lacking(self) -> Vec<(TableName, Coordinates)> {
+        self.watch.map(|watch| watch.lacking).unwrap_or_default()
+    }
+
+    /// Takes the next event of the stream; `body` is `None` for one that is too large to be whole in memory.
+    ///
+    /// # Errors
+    /// An event that cannot be read or cannot stand where it does.
+    pub fn take(
+        &mut self,
+        framer: &Framer,
+        frame: &Frame,
+        body: Option<&[u8]>,
+    ) -> Result<(), AssembleError> {
+        let kind = frame.header.kind;
+        let format = framer.format();
+        if kind == EventKind::FormatDescription {
+            self.tracker.expect_gtids(format.announces_groups());
+        }
+        if frame.artificial {
+            return Ok(());
+        }
+        if kind == EventKind::FormatDescription && format.created() != 0 {
+            self.definitions.source_started();
+        }
+        let at = Coordinates::new(framer.next().file.clone(), frame.start);
+        self.read(framer, frame, body, &at)
+            .map_err(|trouble| AssembleError::new(at, kind, trouble))
+    }
+
+    fn read(
+        &mut self,
+        framer: &Framer,
+        frame: &Frame,
+        body: Option<&[u8]>,
+        at: &Coordinates,
+    ) -> Result<(), Trouble> {
+        let kind = frame.header.kind;
+        let mut scratch = Vec::new();
+        let standing = match body {
+            Some(body) => {
+                let seen = Seen::of(frame, body, framer.format(), &mut scratch)?;
+                self.tracker.place(seen.mark())?
+            }
+            None => self.tracker.place(Mark::of_large(kind))?,
+        };
+        match (kind, body) {
+            (EventKind::Query, Some(body)) => self.query(framer, body, at)?,
+            (EventKind::QueryCompressed, Some(body)) => {
+                let plain = compressed::plain_body(kind, body, framer.format())?;
+                self.query(framer, &plain, at)?;
+            }
+            (EventKind::Query | EventKind::QueryCompressed, None) => {
+                self.doubt("a statement is larger than event_memory_max", at);
+            }
+            (EventKind::Incident, _) => self.doubt("the source reports lost events", at),
+            (EventKind::Unknown(_), _) if !frame.header.is_ignorable() => {
+                self.doubt("an event is of a kind that rowtap does not know", at);
+            }
+            (EventKind::TableMap, Some(body)) => self.table_map(framer, body)?,
+            _rows_and_context => {}
+        }
+        if matches!(standing, Standing::Ends(_) | Standing::Alone)
+            && let Some(watch) = &mut self.watch
+        {
+            watch.close(framer.next(), &mut self.definitions);
+        }
+        // Nobody asks what changed where.
+        self.definitions.take_revisions();
+        Ok(())
+    }
+
+    fn query(&mut self, framer: &Framer, body: &[u8], at: &Coordinates) -> Result<(), Trouble> {
+        let query = Query::parse(body, framer.format())?;
+        if query.control().is_some() || query.is_phase_without_effect() {
+            return Ok(());
+        }
+        let place = Place {
+            at: at.clone(),
+            end: framer.next(),
+            gtid: None,
+        };
+        let source = (self.flavour, framer.format());
+        if follow(&mut self.definitions, &query, source, &place).is_err() {
+            self.doubt("a statement could not be read", at);
+        }
+        Ok(())
+    }
+
+    fn doubt(&mut self, reason: &str, at: &Coordinates) {
+        self.definitions.distrust_all(reason, at);
+    }
+
+    fn table_map(&mut self, framer: &Framer, body: &[u8]) -> Result<(), Trouble> {
+        let Some(watch) = &mut self.watch else {
+            return Ok(());
+        };
+        let map = TableMap::parse(body, framer.format(), self.flavour)?;
+        let names = (
+            std::str::from_utf8(map.database),
+            std::str::from_utf8(map.table),
+        );
+        let (Ok(database), Ok(table)) = names else {
+            return Ok(());
+        };
+        if !watch.rules.table(database, table).keep {
+            return Ok(());
+        }
+        let table = TableName::new(database, table);
+        let is_lacking = match self.definitions.believed().get(&table) {
+            Some(State::Known(_)) => false,
+            Some(State::Stale(reason)) => !reason.contains(AWAITED),
+            None => true,
+        };
+        let tells_names = || -> Result<bool, Trouble> {
+            Ok(map.columns()?.iter().all(|column| column.name.is_some()))
+        };
+        if is_lacking && !watch.open.contains(&table) && !tells_names()? {
+            watch.open.push(table);
+        }
+        Ok(())
+    }
+}
+
+impl Watch {
+    /// The group ends.
+    fn close(&mut self, end: &Coordinates, definitions: &mut Definitions) {
+        for table in self.open.drain(..) {
+            definitions.await_told(&table, AWAITED);
+            if self.lacking.len() < LACKING_MAX {
+                self.lacking.push((table, end.clone()));
+            }
+        }
+    }
+}

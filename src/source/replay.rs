@@ -1,0 +1,135 @@
+//! What the statements of all retained files tell of definitions at a place, where neither the stream nor a reading does.
+//!
+//! A stream that begins in the past has not passed the statements before it. They are followed here from the oldest file on:
+//! from every table that no statement of the retained files touches, as it is defined now, and from nothing else. Where that
+//! tells no definition either, a person has to; then the rest of the files is read too, so that all can be told at once.
+
+use tracing::{info, warn};
+
+use super::definitions::{Definitions, Known};
+use super::dump::Begin;
+use super::look::{Look, unreadable};
+use super::start_option::FIRST_POSITION;
+use super::{Class, SourceError, statements};
+use crate::binlog::Coordinates;
+use crate::change::Follower;
+use crate::change::schema::{Schemas, State};
+use crate::filter::Rules;
+use crate::row::TableName;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Replayed {
+    /// What is known at the place that was asked for.
+    pub schemas: Schemas,
+    /// Where the table's definition is not among that: the tables of which rows stand there and behind it that no definition
+    /// is known for, each with the end of its first such group.
+    pub lacking: Vec<(TableName, Coordinates)>,
+}
+
+impl Definitions {
+    /// Follows the statements of all retained files up to a group that ends at `at` and has rows of `table`; `None` where the
+    /// files do not reach back to it, or cannot be read.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn replay(
+        &mut self,
+        table: &TableName,
+        at: &Coordinates,
+        rules: &Rules,
+    ) -> Result<Option<Replayed>, SourceError> {
+        match self.follow(table, at, rules).await {
+            Err(error) if error.class() == Class::Data => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the statements of the retained files could not be followed"
+                );
+                Ok(None)
+            }
+            followed => followed,
+        }
+    }
+
+    async fn follow(
+        &mut self,
+        table: &TableName,
+        at: &Coordinates,
+        rules: &Rules,
+    ) -> Result<Option<Replayed>, SourceError> {
+        let mut session = self.open().await?;
+        let files = statements::log_files(&mut session).await?;
+        let folding = statements::variables(&mut session, &["lower_case_table_names"]).await?;
+        drop(session);
+        let oldest = match files.first() {
+            Some(first) if files.iter().any(|file| *file.name == *at.file) => {
+                Coordinates::new(first.name.as_str(), FIRST_POSITION)
+            }
+            Some(_) | None => return Ok(None),
+        };
+        let known = self.read_all().await?;
+        if known.end <= *at {
+            return Ok(None);
+        }
+        info!(from = %oldest, to = %at, %table, "following the statements of all retained files");
+        self.history
+            .cover(&self.options, oldest.clone()..known.end.clone())
+            .await?;
+        let folding = folding
+            .get("lower_case_table_names")
+            .and_then(|value| value.parse().ok());
+        let believed = self.untouched_since(&known, &oldest, folding.unwrap_or_default());
+        let mut look = Look::open(&self.options, Begin::At(&oldest)).await?;
+        let mut follower = Follower::new(look.flavour(), believed);
+        go_on(&mut look, &mut follower, at).await?;
+        let schemas = follower.believed().clone();
+        if let Some(State::Known(_)) = schemas.get(table) {
+            let lacking = Vec::new();
+            return Ok(Some(Replayed { schemas, lacking }));
+        }
+        follower.watch(rules.clone(), table.clone(), at.clone());
+        go_on(&mut look, &mut follower, &known.end).await?;
+        let is_served = |(other, end): &(TableName, Coordinates)| {
+            other != table
+                && known.tables.contains_key(other)
+                && self.history.is_unchanged_since(other, end)
+        };
+        let mut lacking = follower.lacking();
+        lacking.retain(|missing| !is_served(missing));
+        Ok(Some(Replayed { schemas, lacking }))
+    }
+
+    /// What has not changed since a place, as it was read behind it.
+    fn untouched_since(&self, known: &Known, place: &Coordinates, folding: u8) -> Schemas {
+        let mut schemas = Schemas::new(folding);
+        for (table, definition) in &known.tables {
+            if self.history.is_unchanged_since(table, place) {
+                schemas.put(table, definition.table.clone());
+            }
+        }
+        for (database, charset) in &known.databases {
+            if self.history.keeps_default_since(database, place) {
+                schemas.put_database(database, Some(charset));
+            }
+        }
+        schemas
+    }
+}
+
+/// Follows up to a place; the source must have all that stands before it.
+async fn go_on(
+    look: &mut Look,
+    follower: &mut Follower,
+    until: &Coordinates,
+) -> Result<(), SourceError> {
+    while *look.framer().next() < *until {
+        let Some(event) = look.next().await? else {
+            return Err(SourceError::Unsettled { at: until.clone() });
+        };
+        let body = event.body.as_deref();
+        follower
+            .take(look.framer(), &event.frame, body)
+            .map_err(|error| unreadable(&event.at, error))?;
+    }
+    Ok(())
+}
