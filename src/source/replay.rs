@@ -68,7 +68,7 @@ impl Definitions {
             Some(_) | None => return Ok(None),
         };
         let known = self.read_all().await?;
-        if known.end <= *at {
+        if known.end < *at {
             return Ok(None);
         }
         info!(from = %oldest, to = %at, %table, "following the statements of all retained files");

@@ -8,7 +8,7 @@ use crate::support::{Flavour, Server};
 
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
-/// A server with its family's default, and a stream that begins behind the table's definition.
+/// A server with its family's default, and a stream that begins behind the table's definition, which is in no file any more.
 fn lagging(flavour: Flavour) -> (Server, Folder) {
     let default = match flavour.family() {
         Family::MySql => "--binlog-row-metadata=MINIMAL",
@@ -20,7 +20,9 @@ fn lagging(flavour: Flavour) -> (Server, Folder) {
         "CREATE DATABASE a; CREATE TABLE a.t (id INT UNSIGNED PRIMARY KEY AUTO_INCREMENT, name TEXT); \
          CREATE TABLE a.other (n INT)",
     );
+    server.execute("FLUSH BINARY LOGS");
     let (file, position) = server.coordinates();
+    server.execute(&format!("PURGE BINARY LOGS TO '{file}'"));
     let start = format!("start = {{ file = '{file}', position = {position} }}");
     let folder = Folder::streaming(&server, "u").replacing("start = 'latest'", &start);
     (server, folder)

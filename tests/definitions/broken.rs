@@ -3,7 +3,8 @@
 use mysql::prelude::Queryable;
 
 use super::stopped::{
-    connector, default_metadata, define, fails, from_here, rows, succeeds, wanted,
+    connector, connector_with, default_metadata, define, fails, from_here, from_here_on, rows,
+    succeeds, wanted,
 };
 use crate::support::{Flavour, Server};
 
@@ -53,7 +54,7 @@ fn what_took_a_tables_name_is_not_taken_for_its_definition_and_the_printed_comma
     each(Flavour::MariaDb1011, |server| {
         server.execute("CREATE TABLE shop.t (a INT, b INT UNSIGNED)");
         let definition = "CREATE TABLE `t` (`a` int, `b` int unsigned)";
-        let connector = connector(server, "root", &from_here(server));
+        let connector = connector(server, "root", &from_here_on(server));
         server.execute("INSERT INTO shop.t VALUES (1, 4000000000)");
         server.execute("DROP TABLE shop.t; CREATE VIEW shop.t AS SELECT 1 AS a, 2 AS b");
         let ended = fails(
@@ -94,7 +95,7 @@ fn an_account_that_may_not_read_a_table_needs_not_where_the_binlog_defines_it() 
     each(Flavour::MariaDb1011, |server| {
         server.execute("CREATE TABLE shop.t (a INT); CREATE USER blind@'%'");
         server.execute("GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO blind@'%'");
-        let connector = connector(server, "blind", &from_here(server));
+        let connector = connector(server, "blind", &from_here_on(server));
         server.execute("CREATE TABLE shop.known (b INT); INSERT INTO shop.known VALUES (1)");
         succeeds(&connector);
         assert_eq!(rows(&connector, "known"), [r#"{"b":1}"#]);
@@ -149,5 +150,99 @@ fn a_statement_in_the_sessions_character_set_is_followed() {
         }
         succeeds(&connector);
         assert_eq!(rows(&connector, "t"), [r#"{"a":1,"Ã¤":2}"#]);
+    });
+}
+
+#[test]
+fn a_statement_with_bytes_that_are_no_text_is_healed_or_stops_the_stream() {
+    each(Flavour::MySql97, |server| {
+        server.execute("CREATE TABLE shop.t (a INT)");
+        let connector = connector(server, "root", "'latest'");
+        succeeds(&connector);
+        let mut conn = server.connect();
+        let mut run = |statements: &[&str]| {
+            for statement in statements {
+                conn.query_drop(statement).unwrap();
+            }
+        };
+        // The second of the letter's two bytes begins no character of this set.
+        run(&[
+            "SET character_set_client = sjis",
+            "ALTER TABLE shop.t /* \u{80} */ ADD b INT",
+            "INSERT INTO shop.t VALUES (1, 2)",
+        ]);
+        succeeds(&connector);
+        run(&[
+            "ALTER TABLE shop.t /* \u{80} */ CHANGE b c INT, CHANGE a b INT",
+            "INSERT INTO shop.t VALUES (3, 4)",
+            "ALTER TABLE shop.t CHANGE b x INT",
+        ]);
+        let ended = fails(
+            &connector,
+            &["shop.t", "no text in its session's character set"],
+        );
+        let (table, at) = wanted(&ended.log).expect("a command");
+        define(&connector, &table, &at, "CREATE TABLE t (b INT, c INT)");
+        succeeds(&connector);
+        run(&["INSERT INTO shop.t VALUES (5, 6)"]);
+        succeeds(&connector);
+        assert_eq!(
+            rows(&connector, "t"),
+            [r#"{"a":1,"b":2}"#, r#"{"b":3,"c":4}"#, r#"{"c":6,"x":5}"#]
+        );
+    });
+}
+
+#[test]
+fn statements_before_a_start_in_the_past_tell_the_definition_there() {
+    each(Flavour::MariaDb1011, |server| {
+        let mut conn = server.connect();
+        for statement in [
+            "SET character_set_client = latin1",
+            "CREATE TABLE shop.`ä` (a INT, b INT UNSIGNED)",
+        ] {
+            conn.query_drop(statement).unwrap();
+        }
+        let connector = connector(server, "root", &from_here(server));
+        for statement in [
+            "INSERT INTO shop.`ä` VALUES (1, 4000000000)",
+            "ALTER TABLE shop.`ä` CHANGE a b INT, CHANGE b a INT UNSIGNED",
+            "INSERT INTO shop.`ä` VALUES (2, 4000000001)",
+            "DROP TABLE shop.`ä`",
+        ] {
+            conn.query_drop(statement).unwrap();
+        }
+        succeeds(&connector);
+        assert_eq!(
+            rows(&connector, "Ã¤"),
+            [r#"{"a":1,"b":4000000000}"#, r#"{"a":4000000001,"b":2}"#]
+        );
+    });
+}
+
+#[test]
+fn a_statement_larger_than_event_memory_max_is_followed_where_the_stream_passes_it() {
+    each(Flavour::MariaDb1011, |server| {
+        server.execute("CREATE TABLE shop.t (a INT, b INT UNSIGNED)");
+        let connector = connector_with(
+            server,
+            "root",
+            &from_here(server),
+            "event_memory_max = '1MiB'",
+        );
+        let mut conn = server.connect();
+        let long = "x".repeat(3 << 20);
+        for statement in [
+            "INSERT INTO shop.t VALUES (1, 4000000000)".to_owned(),
+            format!("ALTER TABLE shop.t /* {long} */ CHANGE a b INT, CHANGE b a INT UNSIGNED"),
+            "INSERT INTO shop.t VALUES (2, 4000000001)".to_owned(),
+        ] {
+            conn.query_drop(statement).unwrap();
+        }
+        succeeds(&connector);
+        assert_eq!(
+            rows(&connector, "t"),
+            [r#"{"a":1,"b":4000000000}"#, r#"{"a":4000000001,"b":2}"#]
+        );
     });
 }

@@ -1,7 +1,7 @@
 //! Names in whatever letter case, on servers that fold them.
 
 use super::changes;
-use super::stopped::{connector, default_metadata, fails, from_here, rows, succeeds};
+use super::stopped::{connector, default_metadata, fails, from_here_on, rows, succeeds};
 use crate::support::{Flavour, Server};
 
 #[track_caller]
@@ -59,7 +59,7 @@ fn statements_in_another_letter_case_are_followed() {
 #[test]
 fn a_statement_in_another_letter_case_rules_out_a_later_reading() {
     each(|server| {
-        let connector = connector(server, "root", &from_here(server));
+        let connector = connector(server, "root", &from_here_on(server));
         server.execute("INSERT INTO shop.item VALUES (1, 'a')");
         server.execute("ALTER TABLE SHOP.ITEM CHANGE Name Title TEXT");
         fails(&connector, &["shop.item", "--define"]);

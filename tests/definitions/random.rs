@@ -77,6 +77,8 @@ struct Tapped {
     connector: Connector,
     heals: usize,
     stops: Vec<String>,
+    /// Definitions that its printed commands were given.
+    told: usize,
 }
 
 impl Case {
@@ -129,40 +131,22 @@ impl Case {
                 &mut findings,
             );
         }
-        let mut told = Vec::new();
-        let tables = catalogue::read(&mut server.connect());
-        for tapped in [&first, &latest, &behind, &purged] {
-            let folder = tapped.connector.folder();
-            let messages = changes::check_messages(&folder.join(OUTPUT), &after, &mut findings);
-            let file = folder.join("checked.toml");
-            let tables = changes::check_journal(&file, &tables, &mut findings);
-            let reasons = changes::reasons(&folder.join("state/checked"));
-            told.push(format!(
-                "{messages:?}, {tables} tables in the journal, {} heals, stops {:?}, not followed {reasons:?}",
-                tapped.heals, tapped.stops
-            ));
-        }
+        let streams = [&first, &latest, &behind, &purged];
+        let told = check_told(&streams, &server, &after, &mut findings);
         for tapped in [&first, &latest, &behind] {
             for stop in &tapped.stops {
                 findings.complain(Check::Run, stop.clone());
             }
         }
-        let stops_max = usize::try_from(self.statements / 50)
-            .unwrap_or_default()
-            .max(1);
+        let stops_max = usize::try_from(self.statements / 50).unwrap().max(1);
         if purged.stops.len() > stops_max {
-            let text = format!(
-                "{} stops, expected at most {stops_max}: {:?}",
-                purged.stops.len(),
-                purged.stops
-            );
+            let text = format!("more than {stops_max} stops: {:?}", purged.stops);
             findings.complain(Check::Run, text);
         }
         self.rebuild(&server, &groups, &mut findings);
         println!(
             "{self:?}: {} statements on definitions and {} on rows in {:.1?}; {findings}  from the first file: {}\n  from \
-             latest: {}\n  from that place when all was over: {}\n  and once \
-             the files before it were gone: {}",
+             latest: {}\n  from a place in the middle when all was over: {}\n  and once the files before it were gone: {}",
             counts.0,
             counts.1,
             begun.elapsed(),
@@ -202,6 +186,7 @@ impl Tapped {
             connector: stopped::connector(server, "root", start),
             heals: 0,
             stops: Vec::new(),
+            told: 0,
         }
     }
 
@@ -222,6 +207,7 @@ impl Tapped {
             for (table, at) in wanted {
                 let definition = definitions.of(&table, &at);
                 stopped::define(&self.connector, &table, &at, definition);
+                self.told += 1;
             }
         }
     }
@@ -274,6 +260,32 @@ impl Tapped {
             }
         }
     }
+}
+
+/// Holds what each stream said of tables against the server; returns it in words.
+fn check_told(
+    streams: &[&Tapped],
+    server: &Server,
+    after: &BTreeMap<u64, Catalogue>,
+    findings: &mut Findings,
+) -> Vec<String> {
+    let tables = catalogue::read(&mut server.connect());
+    let told = streams.iter().map(|tapped| {
+        let folder = tapped.connector.folder();
+        let messages = changes::check_messages(&folder.join(OUTPUT), after, findings);
+        let file = folder.join("checked.toml");
+        let tables = changes::check_journal(&file, &tables, findings);
+        let reasons = changes::reasons(&folder.join("state/checked"));
+        format!(
+            "{messages:?}, {tables} tables in the journal, {} heals, {} stops {:?}, {} definitions told, not followed \
+             {reasons:?}",
+            tapped.heals,
+            tapped.stops.len(),
+            tapped.stops,
+            tapped.told
+        )
+    });
+    told.collect()
 }
 
 /// How tables were defined at any place.

@@ -22,6 +22,12 @@ pub fn default_metadata(flavour: Flavour) -> &'static [&'static str] {
 /// A connector to files; `start` as in its file.
 #[track_caller]
 pub fn connector(server: &Server, user: &str, start: &str) -> Connector {
+    connector_with(server, user, start, "")
+}
+
+/// The same with more in front of its sections.
+#[track_caller]
+pub fn connector_with(server: &Server, user: &str, start: &str, top: &str) -> Connector {
     let port = server.port();
     // This build knows no key exchange that is still spoken.
     let tls = match server.flavour() {
@@ -30,7 +36,7 @@ pub fn connector(server: &Server, user: &str, start: &str) -> Connector {
     };
     Connector::new(|folder: &Path| {
         format!(
-            "checkpoint_interval = '100ms'\n\
+            "checkpoint_interval = '100ms'\n{top}\n\
              [source]\nhost = '127.0.0.1'\nport = {port}\nuser = '{user}'\nstart = {start}\n\
              source_retry_count = 0\nsource_connect_retry = '1s'\n{tls}\
              [sink]\ntype = 'file'\nfolder = '{}'\nrotate_bytes = '2MB'\n",
@@ -44,6 +50,15 @@ pub fn connector(server: &Server, user: &str, start: &str) -> Connector {
 pub fn from_here(server: &Server) -> String {
     let (file, position) = server.coordinates();
     format!("{{ file = '{file}', position = {position} }}")
+}
+
+/// A start at the place that the server writes to next, on a server that keeps no file from before it.
+#[track_caller]
+pub fn from_here_on(server: &Server) -> String {
+    server.execute("FLUSH BINARY LOGS");
+    let (file, _) = server.coordinates();
+    server.execute(&format!("PURGE BINARY LOGS TO '{file}'"));
+    from_here(server)
 }
 
 /// Runs to the source's end.
