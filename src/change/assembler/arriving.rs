@@ -131,6 +131,6 @@ impl Arriving {
 fn may_be_large(kind: EventKind) -> bool {
     matches!(
         kind.number(),
-        9 | 17 | 23..=25 | 29..=32 | 39 | 40 | 160 | 166..=172
+        2 | 9 | 17 | 23..=25 | 29..=32 | 39 | 40 | 160 | 165..=172
     )
 }
