@@ -94,11 +94,11 @@ impl Matrix {
         }
     }
 
-    /// Some of the columns that statements assign, but for the id and `n`.
+    /// Some of the columns that statements assign, but for the key and `n`.
     fn some(&mut self, table: &Table) -> Vec<usize> {
         let mut all = table.assigned();
         all.retain(|at| ![table.id, "n"].contains(&table.columns[*at].name.as_str()));
-        all.retain(|_| self.random.below(2) == 0);
+        all.retain(|at| !table.key.contains(at) && self.random.below(2) == 0);
         all
     }
 

@@ -28,7 +28,8 @@ pub struct Table {
     pub options: &'static str,
     /// The row images' key: the primary key, or else a unique one without NULL; empty for a table without either.
     pub key: Vec<usize>,
-    /// What each row of [`SOURCE`] gets, from id 1 on: a literal a column that is assigned, but for `id`.
+    /// What each row of [`SOURCE`] gets, from id 1 on: a literal a column that is assigned, but for the first, which gets
+    /// the row's number.
     pub rows: Vec<Vec<String>>,
     /// Whether only some combinations have it.
     pub rare: bool,
@@ -247,7 +248,7 @@ fn odd(flavour: Flavour) -> Vec<Table> {
         options: "PARTITION BY HASH (id) PARTITIONS 4",
         ..computed(flavour)
     };
-    let mut tables = vec![computed(flavour), parted];
+    let mut tables = vec![computed(flavour), parted, composite()];
     if flavour.family() == Family::MariaDb {
         tables.extend([versioned(true), versioned(false)]);
         return tables;
@@ -271,6 +272,28 @@ fn odd(flavour: Flavour) -> Vec<Table> {
         tables.push(keyed());
     }
     tables
+}
+
+/// A key of two columns that are neither first nor in its order.
+fn composite() -> Table {
+    let rows = (0..10).map(|row| {
+        let (word, name) = (format!("'word {row}'"), format!("'name {}'", row % 3));
+        vec![word, name, (row + 1).to_string()]
+    });
+    Table {
+        name: "composite".to_owned(),
+        columns: vec![
+            Column::new("n", Shown::Number),
+            Column::new("w", Shown::Text),
+            Column::new("name", Shown::Text),
+            Column::new("id", Shown::Number),
+        ],
+        definition: "n INT, w VARCHAR(20), name CHAR(20) NOT NULL DEFAULT 'none', id INT, PRIMARY KEY (id, name)"
+            .to_owned(),
+        key: vec![2, 3],
+        rows: rows.collect(),
+        ..Table::plain()
+    }
 }
 
 /// Documents for updates of their parts, and another column that NOBLOB images leave out.
