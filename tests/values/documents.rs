@@ -33,7 +33,19 @@ pub fn geometries(random: &mut Random, flavour: Flavour) -> Vec<Case> {
             [plain[0].clone(), earth[0].clone()],
         ),
         case("LINESTRING", Shown::Geometry, some.iter().cloned()),
+        case("MULTIPOINT", Shown::Geometry, [plain[3].clone()]),
+        case("GEOMETRYCOLLECTION", Shown::Geometry, [plain[4].clone()]),
     ];
+    for (kind, shape) in [
+        ("MULTILINESTRING", "((0 0, 1 1), (2 2, 3 3, 4 5))"),
+        (
+            "MULTIPOLYGON",
+            "(((0 0, 1 0, 1 1, 0 0)), ((5 5, 6 5, 6 6, 5 5)))",
+        ),
+    ] {
+        let value = format!("ST_GeomFromText('{kind}{shape}')");
+        cases.push(case(kind, Shown::Geometry, [value]));
+    }
     if matches!(flavour, Flavour::MySql80 | Flavour::MySql97) {
         cases.push(case("POLYGON SRID 0", Shown::Geometry, [plain[2].clone()]));
     }
@@ -79,8 +91,7 @@ pub fn only_mysql(random: &mut Random, flavour: Flavour) -> Vec<Case> {
             random.below(9),
             whole >> 1
         ));
-        let scaled = format!("{}e-{}", random.below(1_000_000_000), random.below(20));
-        documents.push(format!("JSON_ARRAY({scaled}, '{}')", random.digits(9)));
+        documents.push(format!("JSON_ARRAY({})", document(random, 3)));
     }
     let shown = match flavour {
         Flavour::MySql57 => Shown::OldJson,
@@ -91,6 +102,53 @@ pub fn only_mysql(random: &mut Random, flavour: Flavour) -> Vec<Case> {
         cases.extend(vectors(random, "STRING_TO_VECTOR", Shown::Vector));
     }
     cases
+}
+
+/// An expression that gives a value inside a document, with others inside it down to a depth.
+fn document(random: &mut Random, depth: usize) -> String {
+    let mut string = || {
+        const CHARACTERS: [&str; 9] = [
+            "a",
+            "Z",
+            " ",
+            "\"",
+            r"\\",
+            r"\n",
+            "\u{e9}",
+            "\u{4e2d}",
+            "\u{1f600}",
+        ];
+        let letters = (0..random.below(12)).map(|_| CHARACTERS[random.below(9)]);
+        format!("'{}'", letters.collect::<String>())
+    };
+    let (first, second) = (string(), string());
+    match random.below(if depth == 0 { 10 } else { 13 }) {
+        0 => "NULL".to_owned(),
+        1 => "TRUE".to_owned(),
+        2 => "FALSE".to_owned(),
+        3 => (random.next() >> random.below(64)).to_string(),
+        4 => format!("-{}", random.next() >> (1 + random.below(63))),
+        5 => format!("{}e-{}", random.below(1_000_000_000), random.below(20)),
+        6 => {
+            let (whole, digits) = (random.below(20), random.below(20));
+            format!("{}.{}", random.digits(1 + whole), random.digits(1 + digits))
+        }
+        7 => format!("CAST({} AS BINARY)", random.bytes(9)),
+        8 => {
+            let (hour, second) = (random.below(24), random.below(60));
+            format!(
+                "TIMESTAMP'2021-03-04 {hour:02}:05:{second:02}.{}'",
+                random.digits(6)
+            )
+        }
+        9 => first,
+        10 => format!("JSON_ARRAY({}, {first})", document(random, depth - 1)),
+        _ => format!(
+            "JSON_OBJECT({first}, {}, {second}, {})",
+            document(random, depth - 1),
+            document(random, depth - 1)
+        ),
+    }
 }
 
 /// Vectors as the function that is named makes them of text.
