@@ -82,6 +82,9 @@ pub struct ColumnMap {
     pub geometry_type: Option<u32>,
     /// The vector's greatest number of dimensions.
     pub dimensions: Option<u32>,
+    /// Digits of fraction of TIME, DATETIME and TIMESTAMP; `None` for other types, and for those of MariaDB in their old
+    /// forms.
+    pub fraction: Option<u8>,
 }
 
 /// Reads types, metadata and nullability.
@@ -111,6 +114,10 @@ pub(super) fn columns(
             visible: None,
             geometry_type: None,
             dimensions: None,
+            fraction: match kind {
+                kind::TIME2 | kind::DATETIME2 | kind::TIMESTAMP2 => u8::try_from(value).ok(),
+                _other => None,
+            },
         });
     }
     metadata.nothing_left("the metadata of the last column")?;

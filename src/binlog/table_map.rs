@@ -14,7 +14,7 @@
 //! | nullable | (count + 7) / 8 | a bit a column, least significant first |
 //! | optional metadata | the rest | see [`super::optional_metadata`] |
 
-use super::column_map::{self, ColumnMap};
+use super::column_map::{self, ColumnMap, kind};
 use super::cursor::Cursor;
 use super::optional_metadata::OptionalMetadata;
 use super::{BinlogError, FormatDescription};
@@ -91,6 +91,11 @@ impl<'a> TableMap<'a> {
         Cursor::new(body).u48("the table id")
     }
 
+    /// Whose table map it is.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
     /// Whether another table map's body is the same, byte for byte: the same id, name, columns and metadata.
     pub fn same_bytes(&self, body: &[u8]) -> bool {
         self.body == body
@@ -109,6 +114,13 @@ impl<'a> TableMap<'a> {
         let mut columns = column_map::columns(self.types, self.metadata, self.nullable)?;
         self.optional_metadata()?
             .describe(&mut columns, self.flavour, self.signs_years)?;
+        if self.flavour == Flavour::MySql {
+            for column in &mut columns {
+                let is_old = matches!(column.kind, kind::TIME | kind::DATETIME | kind::TIMESTAMP);
+                // MySQL had no fractions before it had types that hold them.
+                column.fraction = column.fraction.or(is_old.then_some(0));
+            }
+        }
         Ok(columns)
     }
 

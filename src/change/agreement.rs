@@ -192,6 +192,7 @@ mod tests {
             visible: None,
             geometry_type: None,
             dimensions: None,
+            fraction: None,
         }
     }
 

@@ -98,6 +98,18 @@ impl ColumnDefinition {
                 .any(|word| word == "unsigned")
     }
 
+    /// Digits of fraction of TIME, DATETIME and TIMESTAMP, none being 0; `None` of other types.
+    pub fn fraction(&self) -> Option<u8> {
+        if !matches!(self.data_type(), "time" | "datetime" | "timestamp") {
+            return None;
+        }
+        let inside = self.column_type.split_once('(');
+        let Some((digits, _)) = inside.and_then(|(_, rest)| rest.split_once(')')) else {
+            return Some(0);
+        };
+        digits.trim().parse().ok()
+    }
+
     /// The labels of ENUM and SET, unquoted; none for other types. Allocates.
     pub fn labels(&self) -> Vec<Box<str>> {
         labels(&self.column_type).unwrap_or_default()

@@ -17,7 +17,10 @@ use crate::binlog::column_map::kind;
 use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
-use crate::row::{CharsetName, Column, ColumnFacts, ColumnType, Labels, Table, TableName};
+use crate::row::{
+    CharsetName, Column, ColumnFacts, ColumnType, Labels, Special, Table, TableName,
+    name_of_collation,
+};
 
 /// Table maps kept at most; beyond it the cache starts anew.
 const MAPS_MAX: usize = 65_536;
@@ -181,12 +184,16 @@ fn define(
             definitions.distrust(source, &disagreement.to_string(), end);
         }
     }
-    let definition = if named {
+    let is_whole = named
+        && !columns
+            .iter()
+            .any(|column| hides_its_type(column, map.flavour()));
+    let definition = if is_whole {
         None
     } else {
         definitions.serving(source, end).map(|known| &**known)
     };
-    if !named && definition.is_none() && !numbered {
+    if !is_whole && definition.is_none() && !numbered {
         return Err(Missing::Definition(source.clone()));
     }
     if let Some(definition) = definition
@@ -204,13 +211,29 @@ fn define(
         });
     }
     let key = match definition {
-        Some(definition) => definition.key.clone(),
-        None => map
+        Some(definition) if !named => definition.key.clone(),
+        _ => map
             .key()
             .map_err(|error| Missing::Error(Trouble::from(error)))?
             .unwrap_or_default(),
     };
     Ok(Table::new(published, read, key))
+}
+
+/// Whether a column's values cannot be read, or shown as what they are, by what a table map with names tells: MariaDB's
+/// INET4, INET6 and UUID look like BINARY there, and its old forms of times do not tell their digits of fraction.
+fn hides_its_type(column: &ColumnMap, flavour: Flavour) -> bool {
+    match column.kind {
+        kind::STRING => {
+            flavour == Flavour::MariaDb && is_bytes(column) && matches!(column.metadata, 4 | 16)
+        }
+        kind::TIME | kind::DATETIME | kind::TIMESTAMP => column.fraction.is_none(),
+        _ => false,
+    }
+}
+
+fn is_bytes(column: &ColumnMap) -> bool {
+    column.collation.and_then(name_of_collation) == Some("binary")
 }
 
 fn column_of(
@@ -244,6 +267,10 @@ fn column_of(
             .as_deref()
             .map(Labels::Encoded)
             .or_else(believed_labels),
+        fraction: map
+            .fraction
+            .or(believed.and_then(ColumnDefinition::fraction)),
+        special: believed.and_then(|believed| Special::from_data_type(believed.data_type())),
     };
     let nullable = map.nullable;
     match ColumnType::resolve(&facts) {
@@ -286,6 +313,8 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
             .as_deref()
             .map(Labels::Encoded)
             .or(is_label.then_some(Labels::Text(&[]))),
+        fraction: map.fraction,
+        special: None,
     };
     let read = ColumnType::resolve(&facts).map_err(|error| {
         Missing::Error(Trouble::Column {

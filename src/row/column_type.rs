@@ -15,6 +15,7 @@ use super::Charset;
 /// | `Year` | 1, years since 1900, 0 for 0000 |
 /// | `Date` | 3, little-endian: day 5 bits, month 4, year 15 |
 /// | `Time`, `DateTime`, `Timestamp` | 3, 5 or 4 big-endian, then `(fsp + 1) / 2` of fraction |
+/// | `OldTime`, `OldDateTime`, `OldTimestamp` | see [`super::old_temporal`] |
 /// | `Text`, `Binary` and what is stored like them | a little-endian length of `prefix` bytes, then the value |
 /// | `Enum` | 1 or 2, little-endian, the label's number from 1 |
 /// | `Set` | 1 to 8, little-endian, a bit a label |
@@ -62,6 +63,21 @@ pub enum ColumnType {
         /// Digits of fraction, 0 to 6.
         fsp: u8,
     },
+    /// TIME(fsp) as before MySQL 5.6.
+    OldTime {
+        /// Digits of fraction, 0 to 6.
+        fsp: u8,
+    },
+    /// DATETIME(fsp) as before MySQL 5.6.
+    OldDateTime {
+        /// Digits of fraction, 0 to 6.
+        fsp: u8,
+    },
+    /// TIMESTAMP(fsp) as before MySQL 5.6.
+    OldTimestamp {
+        /// Digits of fraction, 0 to 6.
+        fsp: u8,
+    },
     /// CHAR, VARCHAR and the TEXT types.
     Text {
         /// Bytes of the length before the value, 1 to 4.
@@ -76,6 +92,19 @@ pub enum ColumnType {
         /// BINARY(n): the server cuts trailing zero bytes in the image, and they are put back up to this length.
         padded: Option<u16>,
     },
+    /// MariaDB's VARCHAR, VARBINARY, TEXT and BLOB types with COMPRESSED.
+    Packed {
+        /// Bytes of the length before the packed value, 1 to 4.
+        prefix: u8,
+        /// The column's character set; `None` for bytes.
+        charset: Option<Charset>,
+    },
+    /// MariaDB's INET4, as BINARY(4).
+    Inet4,
+    /// MariaDB's INET6, as BINARY(16).
+    Inet6,
+    /// MariaDB's UUID, as BINARY(16).
+    Uuid,
     /// ENUM.
     Enum {
         /// 1 or 2.

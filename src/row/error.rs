@@ -7,14 +7,14 @@
 #[non_exhaustive]
 pub enum RowError {
     /// The table map lacks something that reading the column needs; a definition can supply it.
-    #[error(
-        "the {what} of column {column} is not in the table map, set binlog_row_metadata=FULL on the source"
-    )]
+    #[error("the {what} of column {column} is not in the table map, {cure}")]
     Missing {
         /// The column's name, or `#` and its number from 1.
         column: Box<str>,
-        /// What is missing: `signedness`, `character set` or `labels`.
+        /// What is missing: `signedness`, `character set`, `labels` or the digits of a fraction.
         what: &'static str,
+        /// What a person can do.
+        cure: &'static str,
     },
     /// A type that rowtap does not read.
     #[error("column {column} has type {kind} ({name}), which rowtap does not read, {cure}")]

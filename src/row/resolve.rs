@@ -38,6 +38,41 @@ pub struct ColumnFacts<'a> {
     pub charset: Option<CharsetName<'a>>,
     /// The labels of ENUM and SET.
     pub labels: Option<Labels<'a>>,
+    /// Digits of fraction of TIME, DATETIME and TIMESTAMP in their old forms, whose metadata do not hold them.
+    pub fraction: Option<u8>,
+    /// What a definition calls a column that its table map calls BINARY.
+    pub special: Option<Special>,
+}
+
+/// A type of MariaDB's whose table maps say BINARY(4) or BINARY(16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Special {
+    /// INET4.
+    Inet4,
+    /// INET6.
+    Inet6,
+    /// UUID.
+    Uuid,
+}
+
+impl Special {
+    /// The type of a name as information_schema's DATA_TYPE has it.
+    pub fn from_data_type(data_type: &str) -> Option<Self> {
+        match data_type {
+            "inet4" => Some(Self::Inet4),
+            "inet6" => Some(Self::Inet6),
+            "uuid" => Some(Self::Uuid),
+            _ => None,
+        }
+    }
+
+    fn kind(self) -> (ColumnType, u16) {
+        match self {
+            Self::Inet4 => (ColumnType::Inet4, 4),
+            Self::Inet6 => (ColumnType::Inet6, 16),
+            Self::Uuid => (ColumnType::Uuid, 16),
+        }
+    }
 }
 
 /// A character set as a table map or a definition names it.
@@ -60,10 +95,7 @@ pub enum Labels<'a> {
 
 /// Type numbers that table maps hold and that need no metadata, or that rowtap does not read.
 mod more {
-    pub const OLD_TIMESTAMP: u8 = 7;
     pub const DATE: u8 = 10;
-    pub const OLD_TIME: u8 = 11;
-    pub const OLD_DATETIME: u8 = 12;
     pub const NEWDATE: u8 = 14;
 }
 
@@ -96,12 +128,23 @@ impl ColumnType {
             kind::TIMESTAMP2 => Ok(Self::Timestamp {
                 fsp: facts.small(0, 6)?,
             }),
+            kind::TIME => Ok(Self::OldTime {
+                fsp: facts.fraction()?,
+            }),
+            kind::DATETIME => Ok(Self::OldDateTime {
+                fsp: facts.fraction()?,
+            }),
+            kind::TIMESTAMP => Ok(Self::OldTimestamp {
+                fsp: facts.fraction()?,
+            }),
             kind::NEWDECIMAL => facts.decimal(),
             kind::BIT => facts.bit(),
             kind::ENUM => facts.enumeration(),
             kind::SET => facts.set(),
             kind::STRING | kind::VARCHAR | kind::VAR_STRING => facts.string(),
             kind::BLOB | kind::TINY_BLOB | kind::MEDIUM_BLOB | kind::LONG_BLOB => facts.blob(),
+            kind::VARCHAR_COMPRESSED => facts.packed(facts.string_prefix()),
+            kind::BLOB_COMPRESSED => facts.packed(facts.small(1, 4)?),
             kind::JSON => Ok(Self::Json {
                 prefix: facts.small(1, 4)?,
             }),
@@ -128,6 +171,18 @@ impl<'a> ColumnFacts<'a> {
             unsigned: column.unsigned,
             charset: column.collation.map(CharsetName::Collation),
             labels: column.labels.as_deref().map(Labels::Encoded),
+            fraction: column.fraction,
+            special: None,
+        }
+    }
+
+    fn fraction(&self) -> Result<u8, RowError> {
+        let digits = self
+            .fraction
+            .ok_or_else(|| self.missing("number of digits behind the seconds"))?;
+        match digits {
+            0..=6 => Ok(digits),
+            _more => Err(self.bad_metadata()),
         }
     }
 
@@ -170,9 +225,30 @@ impl<'a> ColumnFacts<'a> {
     }
 
     fn string(&self) -> Result<ColumnType, RowError> {
-        let prefix = if self.metadata > 255 { 2 } else { 1 };
+        if let Some(special) = self.special
+            && self.kind == kind::STRING
+        {
+            let (kind, length) = special.kind();
+            return match self.metadata == length {
+                true => Ok(kind),
+                false => Err(self.bad_metadata()),
+            };
+        }
+        let prefix = self.string_prefix();
         let padded = (self.kind == kind::STRING).then_some(self.metadata);
         self.text_or_binary(prefix, padded)
+    }
+
+    fn string_prefix(&self) -> u8 {
+        if self.metadata > 255 { 2 } else { 1 }
+    }
+
+    fn packed(&self, prefix: u8) -> Result<ColumnType, RowError> {
+        let charset = match self.charset_name()? {
+            BINARY => None,
+            _ => Some(self.charset()?),
+        };
+        Ok(ColumnType::Packed { prefix, charset })
     }
 
     fn blob(&self) -> Result<ColumnType, RowError> {
@@ -247,6 +323,10 @@ impl<'a> ColumnFacts<'a> {
         RowError::Missing {
             column: self.column(),
             what,
+            cure: match self.kind {
+                kind::TIME | kind::DATETIME | kind::TIMESTAMP => "a definition tells it",
+                _ => "set binlog_row_metadata=FULL on the source",
+            },
         }
     }
 
@@ -268,11 +348,6 @@ impl<'a> ColumnFacts<'a> {
     fn unsupported(&self) -> RowError {
         let (name, cure) = match self.kind {
             kind::DECIMAL => ("DECIMAL as before MySQL 5.0", REBUILD),
-            more::OLD_TIMESTAMP => ("TIMESTAMP in its old format", REBUILD),
-            more::OLD_TIME => ("TIME in its old format", REBUILD),
-            more::OLD_DATETIME => ("DATETIME in its old format", REBUILD),
-            kind::BLOB_COMPRESSED => ("BLOB COMPRESSED", LEAVE_OUT),
-            kind::VARCHAR_COMPRESSED => ("VARCHAR COMPRESSED", LEAVE_OUT),
             _ => ("unknown", LEAVE_OUT),
         };
         RowError::UnsupportedType {
@@ -299,6 +374,8 @@ mod tests {
             unsigned: Some(true),
             charset: Some(CharsetName::Collation(45)),
             labels: Some(Labels::Text(&[])),
+            fraction: Some(0),
+            special: None,
         }
     }
 
@@ -400,11 +477,18 @@ mod tests {
             (kind::BLOB, 2, "character set of column c"),
             (kind::ENUM, 1, "labels of column c"),
             (kind::SET, 8, "labels of column c"),
+            (
+                kind::TIME,
+                0,
+                "number of digits behind the seconds of column c",
+            ),
+            (kind::BLOB_COMPRESSED, 2, "character set of column c"),
         ] {
             let bare = ColumnFacts {
                 unsigned: None,
                 charset: None,
                 labels: None,
+                fraction: None,
                 ..facts(kind, metadata)
             };
             let error = ColumnType::resolve(&bare).expect_err("an error");
@@ -416,10 +500,9 @@ mod tests {
     #[test]
     fn what_rowtap_does_not_read_is_refused_by_name() {
         check_error(
-            facts(7, 0),
-            "column c has type 7 (TIMESTAMP in its old format)",
+            facts(0, 0),
+            "column c has type 0 (DECIMAL as before MySQL 5.0)",
         );
-        check_error(facts(141, 300), "type 141 (VARCHAR COMPRESSED)");
         check_error(
             ColumnFacts {
                 name: None,

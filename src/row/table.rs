@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::old_temporal;
+
 /// A table's qualified name.
 #[derive(
     Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
@@ -91,7 +93,12 @@ impl Span {
             Kind::Time { fsp } => Self::Fixed(3 + fsp.div_ceil(2)),
             Kind::DateTime { fsp } => Self::Fixed(5 + fsp.div_ceil(2)),
             Kind::Timestamp { fsp } => Self::Fixed(4 + fsp.div_ceil(2)),
+            Kind::OldTime { fsp } => Self::Fixed(old_temporal::time_width(*fsp)),
+            Kind::OldDateTime { fsp } => Self::Fixed(old_temporal::datetime_width(*fsp)),
+            Kind::OldTimestamp { fsp } => Self::Fixed(4 + fsp.div_ceil(2)),
+            Kind::Inet4 | Kind::Inet6 | Kind::Uuid => Self::Prefixed(1),
             Kind::Text { prefix, .. }
+            | Kind::Packed { prefix, .. }
             | Kind::Binary { prefix, .. }
             | Kind::Json { prefix }
             | Kind::Geometry { prefix }

@@ -50,6 +50,16 @@ pub struct DateTime {
     pub fsp: u8,
 }
 
+/// The numbers of a date and time, of any size.
+pub(super) struct Calendar {
+    pub(super) year: u64,
+    pub(super) month: u64,
+    pub(super) day: u64,
+    pub(super) hour: u64,
+    pub(super) minute: u64,
+    pub(super) second: u64,
+}
+
 impl Date {
     /// Reads the three bytes of a DATE: day 5 bits, month 4, year 15, little-endian.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, RowError> {
@@ -117,8 +127,7 @@ impl Time {
     fn of(negative: bool, whole: u64, micros: u32, fsp: u8) -> Result<Self, RowError> {
         let (hours, minutes, seconds) = (whole >> 12, whole >> 6 & 63, whole & 63);
         if hours > 838 || minutes > 59 || seconds > 59 {
-            let what = "hours, minutes or seconds out of range";
-            return Err(RowError::Invalid { kind: "TIME", what });
+            return Err(invalid_time());
         }
         Ok(Self {
             negative,
@@ -177,15 +186,23 @@ impl DateTime {
 
     /// Takes apart year times 13 plus month, day (5 bits), hour (5), minute (6) and second (6).
     fn of(whole: u64, micros: u32, fsp: u8) -> Result<Self, RowError> {
-        let months = narrow::<u32>(whole >> 22);
-        let date = Date::of(
-            "DATETIME",
-            months / 13,
-            months % 13,
-            narrow(whole >> 17 & 31),
-        )?;
-        let (hour, minute, second) = (whole >> 12 & 31, whole >> 6 & 63, whole & 63);
-        if hour > 23 || minute > 59 || second > 59 {
+        let parts = Calendar {
+            year: (whole >> 22) / 13,
+            month: (whole >> 22) % 13,
+            day: whole >> 17 & 31,
+            hour: whole >> 12 & 31,
+            minute: whole >> 6 & 63,
+            second: whole & 63,
+        };
+        Self::of_calendar(&parts, micros, fsp)
+    }
+
+    /// Makes a date and time of numbers that may be out of range.
+    pub(super) fn of_calendar(parts: &Calendar, micros: u32, fsp: u8) -> Result<Self, RowError> {
+        let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let (year, month, day) = (parts.year, parts.month, parts.day);
+        let date = Date::of("DATETIME", number(year), number(month), number(day))?;
+        if parts.hour > 23 || parts.minute > 59 || parts.second > 59 {
             let what = "an hour, minute or second out of range";
             return Err(RowError::Invalid {
                 kind: "DATETIME",
@@ -194,9 +211,9 @@ impl DateTime {
         }
         Ok(Self {
             date,
-            hour: narrow(hour),
-            minute: narrow(minute),
-            second: narrow(second),
+            hour: narrow(parts.hour),
+            minute: narrow(parts.minute),
+            second: narrow(parts.second),
             micros,
             fsp,
         })
@@ -231,12 +248,27 @@ pub(super) fn whole_and_fraction(bytes: &[u8], whole: u8, fraction: u8) -> Optio
     Some((big_endian(first, whole)?, big_endian(rest, fraction)?))
 }
 
-fn big_endian(bytes: &[u8], width: u8) -> Option<u64> {
+/// The number that so many bytes are, which is all there is, the highest first.
+pub(super) fn big_endian(bytes: &[u8], width: u8) -> Option<u64> {
     (bytes.len() == usize::from(width)).then(|| {
         bytes
             .iter()
             .fold(0, |value, byte| value << 8 | u64::from(*byte))
     })
+}
+
+/// The same, the lowest first.
+pub(super) fn little_endian(bytes: &[u8], width: u8) -> Option<u64> {
+    (bytes.len() == usize::from(width)).then(|| {
+        let bytes = bytes.iter().rev();
+        bytes.fold(0, |value, byte| value << 8 | u64::from(*byte))
+    })
+}
+
+/// The error of a TIME whose numbers are out of range.
+pub(super) fn invalid_time() -> RowError {
+    let what = "hours, minutes or seconds out of range";
+    RowError::Invalid { kind: "TIME", what }
 }
 
 /// Microseconds of a fraction that is stored in hundredths (1 byte), ten-thousandths (2) or millionths (3).

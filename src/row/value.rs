@@ -4,7 +4,8 @@
 //! character set, decimals and JSON in their binary form.
 
 use super::error::RowError;
-use super::{Charset, ColumnType, Date, DateTime, Decimal, Json, Patched, Time, Timestamp};
+use super::network::padded;
+use super::{Charset, ColumnType, Date, DateTime, Decimal, Json, Packed, Patched, Time, Timestamp};
 
 /// A value that is not NULL.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,6 +36,14 @@ pub enum Value<'a> {
     Text(Text<'a>),
     /// BINARY, VARBINARY or BLOB.
     Binary(Binary<'a>),
+    /// A value of a COMPRESSED column, which is unpacked when a format asks for it.
+    Packed(Packed<'a>),
+    /// An INET4.
+    Inet4([u8; 4]),
+    /// An INET6.
+    Inet6([u8; 16]),
+    /// A UUID.
+    Uuid([u8; 16]),
     /// An ENUM's label; empty for the error value 0.
     Enum(&'a str),
     /// A SET.
@@ -127,11 +136,21 @@ pub fn read<'a>(kind: &'a ColumnType, bytes: &'a [u8]) -> Result<Value<'a>, RowE
         ColumnType::Time { fsp } => Time::read(bytes, *fsp).map(Value::Time),
         ColumnType::DateTime { fsp } => DateTime::read(bytes, *fsp).map(Value::DateTime),
         ColumnType::Timestamp { fsp } => Timestamp::read(bytes, *fsp).map(Value::Timestamp),
+        ColumnType::OldTime { fsp } => Time::read_old(bytes, *fsp).map(Value::Time),
+        ColumnType::OldDateTime { fsp } => DateTime::read_old(bytes, *fsp).map(Value::DateTime),
+        ColumnType::OldTimestamp { fsp } => Timestamp::read_old(bytes, *fsp).map(Value::Timestamp),
         ColumnType::Text { charset, .. } => Ok(Value::Text(Text {
             bytes,
             charset: *charset,
         })),
         ColumnType::Binary { padded, .. } => binary(bytes, *padded),
+        ColumnType::Packed { charset, .. } => Ok(Value::Packed(Packed {
+            bytes,
+            charset: *charset,
+        })),
+        ColumnType::Inet4 => padded("INET4", bytes).map(Value::Inet4),
+        ColumnType::Inet6 => padded("INET6", bytes).map(Value::Inet6),
+        ColumnType::Uuid => padded("UUID", bytes).map(Value::Uuid),
         ColumnType::Enum { width, labels } => label(bytes, *width, labels),
         ColumnType::Set { width, labels } => set(bytes, *width, labels),
         ColumnType::Json { .. } => Ok(Value::Json(Json::Binary(bytes))),
@@ -403,6 +422,9 @@ mod tests {
             ColumnType::Time { fsp: 3 },
             ColumnType::DateTime { fsp: 6 },
             ColumnType::Timestamp { fsp: 0 },
+            ColumnType::OldTime { fsp: 4 },
+            ColumnType::OldDateTime { fsp: 1 },
+            ColumnType::OldTimestamp { fsp: 0 },
             ColumnType::Enum {
                 width: 2,
                 labels: labels.clone(),
@@ -423,7 +445,9 @@ mod tests {
             for kind in every_kind() {
                 let _ = read(&kind, &bytes);
             }
-            let _ = read(&ColumnType::Vector { prefix: 4 }, &bytes);
+            for kind in [ColumnType::Vector { prefix: 4 }, ColumnType::Inet4, ColumnType::Inet6, ColumnType::Uuid] {
+                let _ = read(&kind, &bytes);
+            }
         }
 
         #[test]

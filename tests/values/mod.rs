@@ -6,6 +6,7 @@ mod codes;
 mod decode;
 mod documents;
 mod golden;
+mod mariadb;
 mod matrix;
 mod partial_json;
 mod shown;

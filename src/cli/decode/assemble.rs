@@ -250,8 +250,9 @@ impl Decoder {
         match assumed {
             Assumed::Numbered => warn!(
                 %table,
-                "the binlog holds no column names: columns are called @1, @2, …, integers without a sign in the binlog are \
-                 signed, ENUM and SET are numbers; give --definitions, or set binlog_row_metadata=FULL on the source"
+                "the binlog does not tell all of the table: unnamed columns are called @1, @2, …, integers without a \
+                 sign in the binlog are signed, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; give \
+                 --definitions, or set binlog_row_metadata=FULL on the source"
             ),
             Assumed::Transactional => warn!(
                 %table,

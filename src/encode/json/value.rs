@@ -8,6 +8,7 @@
 //! | DATE, TIME, DATETIME | string as MySQL prints it, fraction and zeros kept |
 //! | TIMESTAMP | string, RFC 3339 in UTC; `0000-00-00 00:00:00` for the zero timestamp |
 //! | CHAR, VARCHAR, TEXT, ENUM | string |
+//! | UUID, INET4, INET6 | string as MariaDB prints it |
 //! | SET | string, its labels with commas between |
 //! | BINARY, VARBINARY, BLOB | string, base64 |
 //! | JSON | the document itself |
@@ -17,13 +18,17 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::row::{Binary, Charset, RowError, Text, Value, is_plain, write_escaped, write_string};
+use crate::row::{
+    Binary, Charset, Packed, RowError, Text, Unpacking, Value, is_plain, write_escaped,
+    write_inet4, write_inet6, write_string, write_uuid,
+};
 
 /// Buffers for values that cannot be written straight from the image.
 #[derive(Default)]
 pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
+    unpacking: Unpacking,
 }
 
 /// Appends a value.
@@ -46,6 +51,10 @@ pub(super) fn write_value(
         Value::Timestamp(value) => write_quoted(out, |out| value.write(out)),
         Value::Text(value) => return write_text(value, scratch, out),
         Value::Binary(value) => write_binary(value, scratch, out),
+        Value::Packed(value) => return write_packed(value, scratch, out),
+        Value::Inet4(value) => write_quoted(out, |out| write_inet4(value, out)),
+        Value::Inet6(value) => write_quoted(out, |out| write_inet6(value, out)),
+        Value::Uuid(value) => write_quoted(out, |out| write_uuid(value, out)),
         Value::Enum(label) => write_string(label, out),
         Value::Set(set) => write_quoted(out, |out| {
             for (index, label) in set.iter().enumerate() {
@@ -103,6 +112,22 @@ fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Resul
         out.push(b'"');
     } else {
         write_string(text.decode(&mut scratch.text)?, out);
+    }
+    Ok(())
+}
+
+fn write_packed(
+    value: Packed<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(), RowError> {
+    let Scratch {
+        text, unpacking, ..
+    } = scratch;
+    let bytes = value.unpack(unpacking)?;
+    match value.charset {
+        Some(charset) => write_string(charset.decode(bytes, text)?, out),
+        None => write_base64(bytes, out),
     }
     Ok(())
 }

@@ -8,15 +8,20 @@
 //! | text | quoted UTF-8; what is not text in its character set as that set's bytes in hexadecimal |
 //! | ENUM, SET | labels; the error value of an ENUM as 0 |
 //! | JSON | its text |
+//! | UUID, INET4, INET6 | quoted, as MariaDB prints them |
 //! | binary, GEOMETRY, VECTOR | hexadecimal; a geometry as the server stores it, SRID first |
 
-use crate::row::{Binary, ColumnType, RowError, Text, Value};
+use crate::row::{
+    Binary, Charset, ColumnType, RowError, Text, Unpacking, Value, write_inet4, write_inet6,
+    write_uuid,
+};
 
 /// Writes literals; owns what that takes.
 #[derive(Default)]
 pub(super) struct Literals {
     text: String,
     bytes: Vec<u8>,
+    unpacking: Unpacking,
     /// An ENUM's error value was written, which a strict session refuses.
     pub(super) met_enum_error: bool,
 }
@@ -53,7 +58,17 @@ impl Literals {
             Value::Time(value) => quoted(out, |out| value.write(out)),
             Value::DateTime(value) => quoted(out, |out| value.write(out)),
             Value::Timestamp(value) => quoted(out, |out| value.to_utc().write(out)),
-            Value::Text(value) => self.write_text(value, out),
+            Value::Text(value) => write_text(value.bytes, value.charset, &mut self.text, out),
+            Value::Packed(value) => {
+                let bytes = value.unpack(&mut self.unpacking)?;
+                match value.charset {
+                    Some(charset) => write_text(bytes, charset, &mut self.text, out),
+                    None => write_hex(bytes, out),
+                }
+            }
+            Value::Inet4(value) => quoted(out, |out| write_inet4(value, out)),
+            Value::Inet6(value) => quoted(out, |out| write_inet6(value, out)),
+            Value::Uuid(value) => quoted(out, |out| write_uuid(value, out)),
             Value::Binary(value) => self.write_binary(value, out),
             Value::Enum(_) if bytes.iter().all(|byte| *byte == 0) => {
                 self.met_enum_error = true;
@@ -106,6 +121,11 @@ impl Literals {
                 write_digits(bytes, out);
                 out.push(b'\'');
             }
+            Value::Packed(value) => {
+                in_hex(name, out);
+                write_digits(value.unpack(&mut self.unpacking)?, out);
+                out.push(b'\'');
+            }
             Value::Geometry { .. } | Value::Vector(_) => {
                 in_hex(name, out);
                 write_digits(bytes, out);
@@ -126,24 +146,24 @@ impl Literals {
         Ok(())
     }
 
-    fn write_text(&mut self, text: Text<'_>, out: &mut Vec<u8>) {
-        match text.decode(&mut self.text) {
-            Ok(text) => write_quoted(text, out),
-            Err(_) => {
-                out.push(b'_');
-                out.extend_from_slice(text.charset.name().as_bytes());
-                out.push(b' ');
-                write_hex(text.bytes, out);
-            }
-        }
-    }
-
     fn write_binary(&mut self, value: Binary<'_>, out: &mut Vec<u8>) {
         self.bytes.clear();
         self.bytes.extend_from_slice(value.bytes);
         self.bytes
             .resize(value.bytes.len() + usize::from(value.zeros), 0);
         write_hex(&self.bytes, out);
+    }
+}
+
+fn write_text(bytes: &[u8], charset: Charset, scratch: &mut String, out: &mut Vec<u8>) {
+    match charset.decode(bytes, scratch) {
+        Ok(text) => write_quoted(text, out),
+        Err(_) => {
+            out.push(b'_');
+            out.extend_from_slice(charset.name().as_bytes());
+            out.push(b' ');
+            write_hex(bytes, out);
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 mod changes;
 mod compare;
 mod images;
-mod output;
+pub mod output;
 mod settings;
 mod stream;
 mod tables;
@@ -129,7 +129,10 @@ impl Matrix {
         let path = self.bench.server.binlog_path(&file);
         is_so_written(&path, setting, family);
         let definitions = self.definitions.path("shop.toml");
-        let definitions = (setting.metadata != Some("FULL")).then_some(definitions.as_path());
+        // MariaDB's full metadata do not tell UUID from BINARY.
+        let is_whole = setting.metadata == Some("FULL")
+            && self.bench.server.flavour().family() == Family::MySql;
+        let definitions = (!is_whole).then_some(definitions.as_path());
         let mut cells = 0;
         output::decode(&path, definitions, |line| {
             let Some(line) = Line::parse(line) else {
