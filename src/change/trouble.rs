@@ -108,8 +108,7 @@ pub enum Trouble {
     /// A table map without names, and nothing to take them from.
     #[error(
         "the names of {table}'s columns, or all of their types, are not in the binlog, and its definition is not known for \
-         certain there: {reason}; \
-         tell it by `rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`{}, or run \
+         certain there: {reason}; tell it by `rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`{}, or run \
          `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the source and start \
          from a position behind it", others.commands(connector, table)
     )]

@@ -1,74 +1,125 @@
 //! What of MariaDB's values a table map alone does not tell: old forms of times, INET4, INET6 and UUID; and COMPRESSED
 //! columns. `rowtap decode` with the server's definitions against what the server shows.
 
+use std::collections::HashMap;
+
+use mysql::prelude::Queryable;
+
 use super::cases::{Case, Random, case, literals, random_values};
 use super::decode::members;
 use super::matrix::output::{self, Line};
 use super::shown::Shown;
-use super::{Bench, documents, id};
+use super::{Bench, documents};
 use crate::commands::process::{Folder, account};
 use crate::support::Flavour;
 
 const NEWEST: [Flavour; 2] = [Flavour::MariaDb1011, Flavour::MariaDb118];
 
-impl Bench {
+/// A server with an account that may ask for definitions, and the columns of its tables.
+struct Tables {
+    bench: Bench,
+    columns: HashMap<String, Vec<Shown>>,
+}
+
+impl Tables {
+    fn start(flavour: Flavour) -> Self {
+        let bench = Bench::start(flavour);
+        account(&bench.server, "u");
+        Self {
+            bench,
+            columns: HashMap::new(),
+        }
+    }
+
+    fn run(&mut self, statement: &str) {
+        self.bench.run(statement);
+    }
+
     /// A table of these cases, each value in a row.
     fn fill(&mut self, table: &str, cases: &[Case]) {
-        let columns: Vec<_> = cases
+        let definitions: Vec<_> = cases
             .iter()
             .enumerate()
-            .map(|(index, case)| (format!("c{index}"), case.definition.clone(), case.shown))
+            .map(|(index, case)| format!("c{index} {} NULL", case.definition))
             .collect();
-        self.create(table, &columns);
+        self.run(&format!(
+            "CREATE TABLE {table} (id INT PRIMARY KEY, {})",
+            definitions.join(", ")
+        ));
         let count = cases.iter().map(|case| case.values.len()).max();
         let random = &mut Random(0x01d);
-        let rows: Vec<Vec<String>> = (0..count.expect("a case"))
-            .map(|row| {
-                let value = |case: &Case, random: &mut Random| match case.values.get(row) {
+        for row in 0..count.expect("a case") {
+            let values: Vec<_> = cases
+                .iter()
+                .map(|case| match case.values.get(row) {
                     Some(value) => value.clone(),
                     None => case.any(random),
-                };
-                cases.iter().map(|case| value(case, random)).collect()
-            })
+                })
+                .collect();
+            let values = values.join(", ");
+            self.run(&format!("INSERT INTO {table} VALUES ({row}, {values})"));
+        }
+        let columns = cases.iter().map(|case| case.shown).collect();
+        self.columns.insert(table.to_owned(), columns);
+    }
+
+    /// What the server shows of a table, by id.
+    fn select(&mut self, table: &str) -> HashMap<String, Vec<Option<String>>> {
+        let flavour = self.bench.server.flavour();
+        let columns: Vec<_> = self.columns[table]
+            .iter()
+            .enumerate()
+            .map(|(index, shown)| shown.select(&format!("c{index}"), flavour))
             .collect();
-        self.insert(table, &rows);
+        let statement = format!("SELECT id, {} FROM {table}", columns.join(", "));
+        let rows: Vec<mysql::Row> = self.bench.session.query(&statement).expect(&statement);
+        let text = |value| match value {
+            mysql::Value::NULL => None,
+            mysql::Value::Bytes(bytes) => Some(String::from_utf8(bytes).expect("text")),
+            other => panic!("{other:?} in a text result"),
+        };
+        rows.into_iter()
+            .map(|row| {
+                let mut values = row.unwrap().into_iter().map(text);
+                (values.next().flatten().expect("an id"), values.collect())
+            })
+            .collect()
     }
 
     /// Compares every row of the tables with what `rowtap decode` says of their inserts and deletes; gives the number of
     /// cells.
     fn compare_with_definitions(&mut self, tables: &[&str]) -> usize {
-        let (file, _) = self.server.coordinates();
-        let mut expected = Vec::new();
+        let (file, _) = self.bench.server.coordinates();
+        let mut expected = HashMap::new();
         for table in tables {
-            expected.push(self.select(table));
+            expected.insert(*table, self.select(table));
             self.run(&format!("DELETE FROM {table}"));
         }
         self.run("FLUSH BINARY LOGS");
-        let definitions = Folder::streaming(&self.server, "u");
-        let path = self.server.binlog_path(&file);
-        let mut images = Vec::new();
+        let definitions = Folder::streaming(&self.bench.server, "u");
+        let path = self.bench.server.binlog_path(&file);
+        let (mut images, mut cells) = (0, 0);
         output::decode(&path, Some(&definitions.path("shop.toml")), |line| {
-            if let Some(line) = Line::parse(line) {
-                let place = tables.iter().position(|table| *table == line.table);
-                let image = line.before.or(line.after).expect("an image");
-                images.push((place.expect("one of the tables"), members(image)));
+            let Some(line) = Line::parse(line) else {
+                return;
+            };
+            images += 1;
+            let image = members(line.before.or(line.after).expect("an image"));
+            let row = &expected[line.table][&image["id"]];
+            for (index, (shown, server)) in self.columns[line.table].iter().zip(row).enumerate() {
+                let json = &image[&format!("c{index}")];
+                assert!(
+                    shown.agrees(json, server.as_deref()),
+                    "{}.c{index} as {shown:?}: record {json:.400}, server {server:.400?}",
+                    line.table,
+                );
+                cells += 1;
             }
         });
-        let rows: usize = expected.iter().map(|rows| 2 * rows.len()).sum();
-        assert_eq!(images.len(), rows);
-        let before = self.cells;
-        for (place, image) in &images {
-            let row = &expected[*place][&id(image).to_string()];
-            self.compare(tables[*place], image, row);
-        }
-        self.cells - before
+        let rows: usize = expected.values().map(HashMap::len).sum();
+        assert_eq!(images, 2 * rows);
+        cells
     }
-}
-
-fn start(flavour: Flavour) -> Bench {
-    let bench = Bench::start(flavour);
-    account(&bench.server, "u");
-    bench
 }
 
 /// Values of a type of time with so many digits behind the seconds.
@@ -146,8 +197,8 @@ fn times(kind: &str, fsp: u8, random: &mut Random) -> Case {
 #[test]
 fn times_in_their_old_forms_are_what_the_server_shows() {
     for flavour in NEWEST {
-        let mut bench = start(flavour);
-        bench.run("SET GLOBAL mysql56_temporal_format = OFF");
+        let mut tables = Tables::start(flavour);
+        tables.run("SET GLOBAL mysql56_temporal_format = OFF");
         let random = &mut Random(0x56);
         let kinds = ["TIME", "DATETIME", "TIMESTAMP"];
         let cases: Vec<_> = kinds
@@ -158,19 +209,19 @@ fn times_in_their_old_forms_are_what_the_server_shows() {
                     .collect::<Vec<_>>()
             })
             .collect();
-        bench.run("SET GLOBAL binlog_row_metadata = FULL");
-        bench.fill("old_full", &cases);
+        tables.run("SET GLOBAL binlog_row_metadata = FULL");
+        tables.fill("old_full", &cases);
         // The server says so of old ones where new ones are its custom.
-        bench.run("SET GLOBAL mysql56_temporal_format = ON");
+        tables.run("SET GLOBAL mysql56_temporal_format = ON");
         let old = "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'cells' AND COLUMN_TYPE LIKE '%5.3%'";
-        assert_eq!(bench.server.query_one(old).as_deref(), Some("21"));
-        bench.run("SET GLOBAL mysql56_temporal_format = OFF");
-        bench.run("SET GLOBAL binlog_row_metadata = NO_LOG");
-        bench.run("CREATE TABLE old_bare LIKE old_full");
-        bench.run("INSERT INTO old_bare SELECT * FROM old_full");
-        let columns = bench.tables["old_full"].clone();
-        bench.tables.insert("old_bare".to_owned(), columns);
-        let cells = bench.compare_with_definitions(&["old_full", "old_bare"]);
+        assert_eq!(tables.bench.server.query_one(old).as_deref(), Some("21"));
+        tables.run("SET GLOBAL mysql56_temporal_format = OFF");
+        tables.run("SET GLOBAL binlog_row_metadata = NO_LOG");
+        tables.run("CREATE TABLE old_bare LIKE old_full");
+        tables.run("INSERT INTO old_bare SELECT * FROM old_full");
+        let columns = tables.columns["old_full"].clone();
+        tables.columns.insert("old_bare".to_owned(), columns);
+        let cells = tables.compare_with_definitions(&["old_full", "old_bare"]);
         println!("{flavour:?}: {cells} cells of old times");
         assert!(cells > 3 * 7 * 2 * 2 * 30, "{cells}");
     }
@@ -239,7 +290,7 @@ fn packed(random: &mut Random) -> Vec<Case> {
 #[test]
 fn compressed_columns_are_what_the_server_shows() {
     for flavour in NEWEST {
-        let mut bench = start(flavour);
+        let mut tables = Tables::start(flavour);
         let random = &mut Random(0xc0);
         let mut cells = 0;
         for (metadata, wrap, level) in [("FULL", "OFF", 6), ("NO_LOG", "ON", 1), ("FULL", "ON", 0)]
@@ -251,14 +302,14 @@ fn compressed_columns_are_what_the_server_shows() {
                 // Lower than any value but the empty one.
                 "SET SESSION column_compression_threshold = 1".to_owned(),
             ] {
-                bench.run(&statement);
+                tables.run(&statement);
             }
             let table = format!("packed_{}_{level}", wrap.to_lowercase());
-            bench.fill(&table, &packed(random));
+            tables.fill(&table, &packed(random));
             let large = format!("large_{level}");
             let values = literals(["REPEAT('large ', 2000000)", "''"]);
-            bench.fill(&large, &[case("LONGTEXT COMPRESSED", Shown::Text, values)]);
-            cells += bench.compare_with_definitions(&[&table, &large]);
+            tables.fill(&large, &[case("LONGTEXT COMPRESSED", Shown::Text, values)]);
+            cells += tables.compare_with_definitions(&[&table, &large]);
         }
         println!("{flavour:?}: {cells} cells of compressed columns");
         assert!(cells > 3 * 2 * 20 * 20, "{cells}");
@@ -268,7 +319,7 @@ fn compressed_columns_are_what_the_server_shows() {
 #[test]
 fn addresses_and_uuids_are_text_where_a_definition_tells_of_them() {
     for flavour in NEWEST {
-        let mut bench = start(flavour);
+        let mut tables = Tables::start(flavour);
         let random = &mut Random(0xadd);
         let mut cases = documents::only_mariadb(random, flavour);
         cases.retain(|case| case.definition.starts_with("INET") || case.definition == "UUID");
@@ -280,10 +331,10 @@ fn addresses_and_uuids_are_text_where_a_definition_tells_of_them() {
         assert_eq!(cases.len(), 4);
         let mut cells = 0;
         for metadata in ["FULL", "NO_LOG"] {
-            bench.run(&format!("SET GLOBAL binlog_row_metadata = {metadata}"));
+            tables.run(&format!("SET GLOBAL binlog_row_metadata = {metadata}"));
             let table = format!("addresses_{}", metadata.to_lowercase());
-            bench.fill(&table, &cases);
-            cells += bench.compare_with_definitions(&[&table]);
+            tables.fill(&table, &cases);
+            cells += tables.compare_with_definitions(&[&table]);
         }
         println!("{flavour:?}: {cells} cells of addresses and UUIDs");
         assert!(cells > 2 * 2 * 4 * 20, "{cells}");
