@@ -9,13 +9,40 @@ pub struct Choice {
     pub include: Vec<GtidSet>,
     /// Groups in one of these are left out, whatever else says.
     pub exclude: Vec<GtidSet>,
+    /// By the server on which they were first executed.
+    pub servers: Ids,
+    /// By MariaDB's replication domain; a group without one is in none.
+    pub domains: Ids,
+}
+
+/// A choice of numbers; takes all if it names none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// If there are any, only these are taken.
+    pub include: Vec<u32>,
+    /// These are left out, whatever else says.
+    pub exclude: Vec<u32>,
 }
 
 impl Choice {
-    /// Whether a group is taken; one without a GTID is in no set.
-    pub fn takes(&self, gtid: Option<&Gtid>) -> bool {
+    /// Whether a group is taken that was first executed on that server; one without a GTID is in no set.
+    pub fn takes(&self, gtid: Option<&Gtid>, server_id: u32) -> bool {
         let is_in =
             |sets: &[GtidSet]| gtid.is_some_and(|gtid| sets.iter().any(|set| set.contains(gtid)));
+        let domain = match gtid {
+            Some(Gtid::MariaDb { domain, .. }) => Some(*domain),
+            Some(Gtid::MySql { .. }) | None => None,
+        };
+        (self.include.is_empty() || is_in(&self.include))
+            && !is_in(&self.exclude)
+            && self.servers.takes(Some(server_id))
+            && self.domains.takes(domain)
+    }
+}
+
+impl Ids {
+    fn takes(&self, id: Option<u32>) -> bool {
+        let is_in = |ids: &[u32]| id.is_some_and(|id| ids.contains(&id));
         (self.include.is_empty() || is_in(&self.include)) && !is_in(&self.exclude)
     }
 }
@@ -35,15 +62,46 @@ mod tests {
         let choice = Choice {
             include: set("1-9"),
             exclude: set("5"),
+            ..Choice::default()
         };
-        let taken: Vec<u32> = (1..12).filter(|n| choice.takes(Some(&gtid(*n)))).collect();
+        let taken: Vec<u32> = (1..12)
+            .filter(|n| choice.takes(Some(&gtid(*n)), 1))
+            .collect();
         assert_eq!(taken, [1, 2, 3, 4, 6, 7, 8, 9]);
-        assert!(!choice.takes(None));
+        assert!(!choice.takes(None, 1));
         let all_but = Choice {
             exclude: set("5"),
             ..Choice::default()
         };
-        assert!(all_but.takes(None) && all_but.takes(Some(&gtid(50))));
-        assert!(!all_but.takes(Some(&gtid(5))));
+        assert!(all_but.takes(None, 1) && all_but.takes(Some(&gtid(50)), 1));
+        assert!(!all_but.takes(Some(&gtid(5)), 1));
+    }
+
+    #[test]
+    fn servers_and_domains_are_chosen_by_their_numbers() {
+        let ids = |include: &[u32], exclude: &[u32]| Ids {
+            include: include.to_vec(),
+            exclude: exclude.to_vec(),
+        };
+        let gtid = Gtid::MariaDb {
+            domain: 7,
+            server_id: 3,
+            sequence: 1,
+        };
+        for (servers, domains, expected, without_gtid) in [
+            (ids(&[3], &[]), ids(&[], &[]), true, true),
+            (ids(&[4, 3], &[]), ids(&[7], &[]), true, false),
+            (ids(&[4], &[]), ids(&[7], &[]), false, false),
+            (ids(&[], &[3]), ids(&[], &[]), false, false),
+            (ids(&[], &[]), ids(&[], &[7]), false, true),
+        ] {
+            let choice = Choice {
+                servers,
+                domains,
+                ..Choice::default()
+            };
+            assert_eq!(choice.takes(Some(&gtid), 3), expected, "{choice:?}");
+            assert_eq!(choice.takes(None, 3), without_gtid, "{choice:?}");
+        }
     }
 }

@@ -40,7 +40,7 @@ pub use batch::{
     Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind, TableChange, TableChangeKind,
 };
 pub use checkpoint::Checkpoint;
-pub use choice::Choice;
+pub use choice::{Choice, Ids};
 pub use definition::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
 };

@@ -214,9 +214,10 @@ fn print(page: &Page<'_>, out: &mut impl io::Write, bold: bool) -> io::Result<()
         match &table.known {
             Known::Stale(reason) => writeln!(out, "\n{on}{name}{off}  not known: {reason}")?,
             Known::Definition(definition) => {
-                let engine = definition.engine.as_deref().unwrap_or("engine not known");
-                let charset = definition.charset.as_deref().unwrap_or("charset not known");
-                writeln!(out, "\n{on}{name}{off}  {engine}, {charset}")?;
+                let known = [&definition.engine, &definition.charset];
+                let known: Vec<&str> = known.into_iter().flatten().map(|word| &**word).collect();
+                let line = format!("{on}{name}{off}  {}", known.join(", "));
+                writeln!(out, "\n{}", line.trim_end())?;
                 print_columns(definition, out)?;
             }
         }

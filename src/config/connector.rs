@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::document::{Node, Value};
-use super::{ConfigError, Named, Origin, deserializer, read_all, sink};
+use super::{ConfigError, Named, Origin, deserializer, read_all, sink, source};
 use crate::change::OnStatement;
 use crate::config::Variables;
 use crate::filter::{self, Rules};
 use crate::metrics::one_line;
 use crate::mysql::Flavour;
 use crate::pipeline::Connector;
-use crate::source;
+use crate::source::{Configured, Options};
 
 /// The keys at the top of a connector file.
 const KEYS: [&str; 8] = [
@@ -49,7 +49,9 @@ struct File {
     checkpoint_interval: Duration,
     #[serde(default)]
     on_statement: OnStatement,
-    source: source::Options,
+    /// Read by [`source::read`], which tells servers from files.
+    #[serde(rename = "source")]
+    _source: IgnoredAny,
     #[serde(default)]
     filter: filter::Options,
     /// Read by [`sink::read`], which knows what each type takes.
@@ -92,7 +94,8 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
         key: section.to_owned(),
         message,
     };
-    let problems = file.source.problems();
+    let source = source::read(&document)?;
+    let problems = source.problems();
     if !problems.is_empty() {
         return Err(fault("source", problems.join("; ")));
     }
@@ -112,10 +115,7 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
     }
     Ok(Connector {
         name,
-        source: source::Options {
-            event_bytes_max: file.event_memory_max.as_u64(),
-            ..file.source
-        },
+        source: source.with_event_bytes_max(file.event_memory_max.as_u64()),
         filter: file.filter,
         sink: sink::read(&document)?,
         state_dir: file.state_dir,
@@ -132,7 +132,7 @@ pub fn origin(document: &Node, key: &str) -> Origin {
 }
 
 /// A key's value, or the document if it has no such key.
-fn member<'a>(document: &'a Node, key: &str) -> &'a Node {
+pub fn member<'a>(document: &'a Node, key: &str) -> &'a Node {
     let found = match &document.value {
         Value::Table(table) => table.get(key),
         Value::Text(_)
@@ -148,17 +148,15 @@ fn member<'a>(document: &'a Node, key: &str) -> &'a Node {
 
 /// What a connector's configuration says, under the field names of SHOW REPLICA STATUS.
 pub fn facts(connector: &Connector) -> Vec<(&'static str, String)> {
-    let (source, filter) = (&connector.source, &connector.filter);
-    let mut facts = vec![
-        ("Source_Host", source.host.clone()),
-        ("Source_User", source.user.clone()),
-        ("Source_Port", source.port.to_string()),
-        (
-            "Connect_Retry",
-            source.source_connect_retry.as_secs().to_string(),
-        ),
-        ("Source_Retry_Count", source.source_retry_count.to_string()),
-    ];
+    let mut facts = match &connector.source {
+        Configured::Server(server) => server_facts(server),
+        Configured::Files(files) => {
+            let named = files.index.iter().chain(&files.files);
+            let named: Vec<String> = named.map(|path| path.display().to_string()).collect();
+            vec![("Source_Files", named.join(","))]
+        }
+    };
+    let filter = &connector.filter;
     for (name, rules) in [
         ("Replicate_Do_DB", &filter.replicate_do_db),
         ("Replicate_Ignore_DB", &filter.replicate_ignore_db),
@@ -174,4 +172,15 @@ pub fn facts(connector: &Connector) -> Vec<(&'static str, String)> {
         facts.push((name, rules.join(",")));
     }
     facts
+}
+
+fn server_facts(server: &Options) -> Vec<(&'static str, String)> {
+    let retry = server.source_connect_retry.as_secs();
+    vec![
+        ("Source_Host", server.host.clone()),
+        ("Source_User", server.user.clone()),
+        ("Source_Port", server.port.to_string()),
+        ("Connect_Retry", retry.to_string()),
+        ("Source_Retry_Count", server.source_retry_count.to_string()),
+    ]
 }

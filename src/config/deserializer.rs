@@ -99,20 +99,32 @@ impl de::Error for Error {
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
         Self {
             found: Some(format!("'{found}'")),
-            ..Self::new(format!("expected one of {}", expected.join(", ")))
+            ..Self::new(format!("expected one of {}", each(expected)))
         }
     }
 
     fn unknown_field(found: &str, expected: &'static [&'static str]) -> Self {
         Self::new(format!(
             "no such key '{found}', expected one of {}",
-            expected.join(", ")
+            each(expected)
         ))
     }
 
     fn missing_field(field: &'static str) -> Self {
         Self::new(format!("key {field} is missing"))
     }
+}
+
+/// Names once each: a key that may be spelled with underscores too is listed with dashes only.
+fn each(names: &[&'static str]) -> String {
+    let mut listed: Vec<&str> = Vec::new();
+    for name in names {
+        let is_other_spelling = names.contains(&&*name.replace('_', "-")) && name.contains('_');
+        if !is_other_spelling && !listed.contains(name) {
+            listed.push(name);
+        }
+    }
+    listed.join(", ")
 }
 
 fn kind(found: Unexpected<'_>) -> &'static str {

@@ -9,6 +9,7 @@ mod document;
 mod environment;
 mod secret_file;
 mod sink;
+mod source;
 
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::binlog::Coordinates;
+use crate::change::RowsKind;
 use crate::row::{RowError, TableName};
 
 /// A rows event of a table.
@@ -10,13 +11,21 @@ use crate::row::{RowError, TableName};
 pub struct Place {
     /// The table.
     pub table: TableName,
+    /// What it does to rows.
+    pub kind: RowsKind,
     /// Where the rows event begins.
     pub at: Coordinates,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in the rows event at {}", self.table, self.at)
+        let kind = match self.kind {
+            RowsKind::Write => "WRITE_ROWS",
+            RowsKind::Update => "UPDATE_ROWS",
+            RowsKind::PartialUpdate => "PARTIAL_UPDATE_ROWS",
+            RowsKind::Delete => "DELETE_ROWS",
+        };
+        write!(f, "{} in the {kind} event at {}", self.table, self.at)
     }
 }
 

@@ -108,6 +108,7 @@ impl<'a> Event<'a> {
     pub(super) fn place(&self) -> Box<Place> {
         Box::new(Place {
             table: self.table.name.clone(),
+            kind: self.rows.kind,
             at: self.at(),
         })
     }

@@ -1,13 +1,14 @@
 //! What a run knows of the tables where it begins: from the journal where one reaches back to its checkpoint, else from the
 //! source.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::PipelineError;
 use crate::binlog::Coordinates;
 use crate::change::schema::Schemas;
 use crate::change::{self, Checkpoint};
-use crate::source::{Definitions, Known};
+use crate::source::{Answers, DefinedBy, Definitions, Known, SourceError};
 use crate::state::journal::Opened;
 use crate::state::{Folder, Journal};
 
@@ -15,8 +16,10 @@ use crate::state::{Folder, Journal};
 pub(super) struct Found {
     journal: Option<Opened>,
     read: Option<Known>,
-    /// Where the source's binlog ended then.
-    pub(super) end: Coordinates,
+    /// What another connector's journal has for where the run begins.
+    past: Option<Schemas>,
+    /// Where the source's binlog ended then; `None` if it was not asked.
+    pub(super) end: Option<Coordinates>,
 }
 
 /// Opens the journal for a run that resumes, else reads every definition.
@@ -27,20 +30,7 @@ pub(super) async fn find(
     from: Option<&Checkpoint>,
     definitions: &mut Definitions,
 ) -> Result<Found, PipelineError> {
-    let journal = match from {
-        Some(checkpoint) => {
-            let (folder, checkpoint) = (Arc::clone(folder), checkpoint.clone());
-            let opening = move || Journal::open(&folder, &checkpoint);
-            match tokio::task::spawn_blocking(opening).await {
-                Ok(opened) => opened?,
-                Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-            }
-        }
-        None => {
-            Journal::forget_told(folder)?;
-            None
-        }
-    };
+    let journal = open(folder, from).await?;
     let read = match journal {
         Some(_) => None,
         None => Some(definitions.read_all().await?),
@@ -49,7 +39,99 @@ pub(super) async fn find(
         Some(known) => known.end.clone(),
         None => definitions.end().await?,
     };
-    Ok(Found { journal, read, end })
+    Ok(Found {
+        journal,
+        read,
+        past: None,
+        end: Some(end),
+    })
+}
+
+/// As [`find`], for binlog files, of which nothing may have to be asked.
+pub(super) async fn find_beside_files(
+    folder: &Arc<Folder>,
+    from: Option<&Checkpoint>,
+    start: &Checkpoint,
+    defined_by: Option<&DefinedBy>,
+    answers: &mut Answers,
+) -> Result<Found, PipelineError> {
+    let journal = open(folder, from).await?;
+    let (mut read, mut past) = (None, None);
+    match (answers, defined_by) {
+        (Answers::Server(definitions), _) if journal.is_none() => {
+            read = Some(definitions.read_all().await?);
+        }
+        (Answers::Nobody, Some(DefinedBy::Journal(path))) if journal.is_none() => {
+            past = Some(recall(path, start)?);
+        }
+        (Answers::Server(_) | Answers::Nobody, _) => {}
+    }
+    Ok(Found {
+        journal,
+        read,
+        past,
+        end: None,
+    })
+}
+
+/// Opens the connector's journal, if it resumes and there is one that reaches back.
+async fn open(
+    folder: &Arc<Folder>,
+    from: Option<&Checkpoint>,
+) -> Result<Option<Opened>, PipelineError> {
+    match from {
+        Some(checkpoint) => {
+            let (folder, checkpoint) = (Arc::clone(folder), checkpoint.clone());
+            let opening = move || Journal::open(&folder, &checkpoint);
+            match tokio::task::spawn_blocking(opening).await {
+                Ok(opened) => Ok(opened?),
+                Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+            }
+        }
+        None => {
+            Journal::forget_told(folder)?;
+            Ok(None)
+        }
+    }
+}
+
+/// What another connector's journal has for where a run begins: it must have come at least as far, for what was changed
+/// behind its end it does not tell.
+fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
+    let at = &start.coordinates;
+    let not = |why: String| {
+        let message = format!(
+            "definitions: the journal in {} {why}, start where it reaches, or name a connector that has read this part of \
+             the binlog",
+            path.display()
+        );
+        PipelineError::from(SourceError::Options(message))
+    };
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let named = absolute.parent().zip(absolute.file_name());
+    let Some((state_dir, name)) = named.and_then(|(dir, name)| Some((dir, name.to_str()?))) else {
+        return Err(not("is not one".to_owned()));
+    };
+    let Some(reached) = Folder::peek(state_dir, name)? else {
+        return Err(not("has no checkpoint beside it".to_owned()));
+    };
+    let stem = |at: &Coordinates| at.file.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+    let is_same = reached.server_id == start.server_id
+        && reached.gtid_set.flavour() == start.gtid_set.flavour()
+        && stem(&reached.coordinates) == stem(at);
+    if !is_same {
+        return Err(not(format!(
+            "is of another server, server_id {}",
+            reached.server_id
+        )));
+    }
+    if reached.coordinates < *at {
+        return Err(not(format!("ends at {}, before {at}", reached.coordinates)));
+    }
+    match Journal::peek(state_dir, name, Some(at))? {
+        Some(past) => Ok(past.schemas),
+        None => Err(not(format!("does not reach back to {at}"))),
+    }
 }
 
 /// Makes it what is believed where the run begins, and has the journal begin there if there is none.
@@ -58,15 +140,17 @@ pub(super) async fn settle(
     folder: &Arc<Folder>,
     start: &Checkpoint,
     lower_case_table_names: u8,
-    definitions: &mut Definitions,
+    answers: &mut Answers,
 ) -> Result<(Journal, change::Definitions), PipelineError> {
     if let Some(opened) = found.journal {
         let beliefs = change::Definitions::default().believing(opened.schemas, opened.ahead);
         return Ok((opened.journal, beliefs));
     }
-    let mut schemas = Schemas::new(lower_case_table_names);
+    let mut schemas = found
+        .past
+        .unwrap_or_else(|| Schemas::new(lower_case_table_names));
     let mut read = Vec::new();
-    if let Some(known) = found.read {
+    if let (Some(known), Answers::Server(definitions)) = (found.read, answers) {
         let known = definitions.carry_over(known, &start.coordinates).await?;
         if known.end == start.coordinates {
             for (table, definition) in known.tables {

@@ -13,7 +13,7 @@ pub struct Connector {
     /// Its name: the stem of its file.
     pub name: String,
     /// Where changes come from.
-    pub source: source::Options,
+    pub source: source::Configured,
     /// Which changes go on.
     pub filter: filter::Options,
     /// Where they go.

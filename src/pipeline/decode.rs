@@ -12,7 +12,7 @@ use crate::binlog::Coordinates;
 use crate::change::{Assembler, Batch, Definition, Step};
 use crate::metrics;
 use crate::row::TableName;
-use crate::source::{Chunk, Definitions, Replayed};
+use crate::source::{Answers, Chunk, Replayed};
 use crate::state::{Folder, Spill};
 
 /// How long a stream without rows keeps its progress to itself.
@@ -23,7 +23,7 @@ pub(super) struct Decode {
     pub(super) assembler: Assembler,
     pub(super) chunks: mpsc::Receiver<Chunk>,
     pub(super) batches: mpsc::Sender<Batch>,
-    pub(super) definitions: Definitions,
+    pub(super) answers: Answers,
     pub(super) folder: Arc<Folder>,
     pub(super) metrics: Arc<metrics::Connector>,
 }
@@ -87,7 +87,7 @@ impl Decode {
                     runtime.block_on(self.define(table, &at, believed))?;
                 }
                 Step::NeedEngine { table, at } => {
-                    let transactional = runtime.block_on(self.definitions.engine(&table, &at))?;
+                    let transactional = runtime.block_on(self.answers.engine(&table, &at))?;
                     self.assembler.define_engine(table, transactional);
                 }
                 Step::Batch(batch) => self.send(*batch)?,
@@ -108,13 +108,13 @@ impl Decode {
         at: &Coordinates,
         believed: Option<Definition>,
     ) -> Result<(), PipelineError> {
-        let definition = self.definitions.serve(&table, at, believed).await?;
+        let definition = self.answers.serve(&table, at, believed).await?;
         let found = definition.is_some();
         info!(%table, %at, found, "asked the source for a definition");
         let is_proven = definition.as_ref().is_some_and(|it| it.read_to <= *at);
         if !is_proven {
             let rules = self.assembler.rules();
-            let replayed = self.definitions.replay(&table, at, rules).await?;
+            let replayed = self.answers.replay(&table, at, rules).await?;
             if let Some(Replayed { schemas, lacking }) = replayed {
                 self.assembler.adopt(&schemas, lacking);
             }

@@ -12,6 +12,7 @@ mod connector;
 mod decode;
 mod deliver;
 mod error;
+mod opening;
 mod run;
 mod spilling;
 mod supervise;

@@ -7,16 +7,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::beliefs;
 use super::decode::Decode;
 use super::deliver::{Deliver, Pool};
+use super::opening::{self, Opened, Stream};
 use super::{Connector, Mode, PipelineError};
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
 use crate::metrics;
 use crate::sink::Sink;
-use crate::source::{self, Budget, Chunk, Definitions, EventSource as _, Live};
+use crate::source::{Answers, Budget, Chunk, Configured, EventSource as _};
 use crate::state::{Folder, Identity, Journal};
 
 /// Chunks that wait between receiver and decoder.
@@ -40,10 +40,10 @@ pub(super) struct Context<'a> {
 
 /// What a run works with once its start is settled.
 struct Prepared {
-    live: Live,
+    stream: Stream,
     budget: Budget,
     assembler: Assembler,
-    definitions: Definitions,
+    answers: Answers,
     journal: Journal,
 }
 
@@ -63,67 +63,62 @@ impl Context<'_> {
         ended
     }
 
-    /// Finds out where to begin, settles it, and starts the dump.
+    /// Finds out where to begin, settles it, and begins to read.
     async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<Prepared, PipelineError> {
         let from = self.resume_from(sink).await?;
         let identity = self.identity()?;
-        let checked = source::check(&self.connector.source, &identity).await?;
-        let mut definitions = Definitions::new(self.connector.source.clone());
-        let found = beliefs::find(self.folder, from.as_ref(), &mut definitions).await?;
-        let resolved = checked.resolve(from).await?;
-        let start = resolved.checkpoint.clone();
-        let tls = resolved.facts.tls.clone();
-        let settings = self.settings(&resolved, identity.server_id, &found.end)?;
-        let lower_case = resolved.facts.lower_case_table_names;
-        let (journal, known) =
-            beliefs::settle(found, self.folder, &start, lower_case, &mut definitions).await?;
+        let opened = match &self.connector.source {
+            Configured::Server(server) => {
+                opening::server(server, &identity, self.folder, from).await?
+            }
+            Configured::Files(files) => opening::files(files, self.folder, from).await?,
+        };
+        let start = opened.start.clone();
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
         self.folder.save(&start)?;
         self.metrics.committed(&start);
         let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
-        let event_bytes_max = self.connector.event_memory_max;
-        let live = resolved
-            .stream(&budget)
-            .await?
-            .cutting_beyond(usize::try_from(event_bytes_max).unwrap_or(usize::MAX));
+        let settings = self.settings(&opened, identity.server_id)?;
+        let tls = opened.tls.clone();
+        let whole_bytes_max =
+            usize::try_from(self.connector.event_memory_max).unwrap_or(usize::MAX);
+        let follow = *self.mode != Mode::Once;
+        let stream = opened
+            .begin
+            .stream(&budget, whole_bytes_max, follow)
+            .await?;
         self.metrics.connected(tls.as_deref());
         self.metrics.streaming();
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
-        let assembler = Assembler::new(settings, start, known);
+        let assembler = Assembler::new(settings, start, opened.known).choosing(opened.choice);
         Ok(Prepared {
-            live,
+            stream,
             budget,
             assembler,
-            definitions,
-            journal,
+            answers: opened.answers,
+            journal: opened.journal,
         })
     }
 
-    fn settings(
-        &self,
-        resolved: &source::Resolved,
-        server_id: u32,
-        end: &Coordinates,
-    ) -> Result<change::Settings, PipelineError> {
-        let facts = &resolved.facts;
+    fn settings(&self, opened: &Opened, server_id: u32) -> Result<change::Settings, PipelineError> {
         Ok(change::Settings {
             origin: Arc::new(Origin {
                 connector: self.connector.name.as_str().into(),
-                flavour: facts.flavour,
-                server_uuid: facts.server_uuid,
-                server_id: facts.server_id,
+                flavour: opened.flavour,
+                server_uuid: opened.server_uuid,
+                server_id: opened.server_id,
             }),
             server_id,
             rules: Rules::compile(
                 &self.connector.filter,
-                facts.flavour,
-                facts.lower_case_table_names,
+                opened.flavour,
+                opened.lower_case_table_names,
             )?,
-            skips_groups: resolved.skips_groups,
+            skips_groups: opened.skips_groups,
             on_statement: self.connector.on_statement,
-            until: until(self.mode, end),
+            until: until(self.mode, opened.end.as_ref()),
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),
             event_bytes_max: self.connector.event_memory_max,
@@ -137,10 +132,10 @@ impl Context<'_> {
         sink: S,
     ) -> Result<(), PipelineError> {
         let Prepared {
-            live,
+            stream,
             budget,
             assembler,
-            definitions,
+            answers,
             journal,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
@@ -151,7 +146,7 @@ impl Context<'_> {
             u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
         });
         stages.spawn(receive(
-            live,
+            stream,
             chunk_tx,
             stop.clone(),
             Arc::clone(self.metrics),
@@ -160,7 +155,7 @@ impl Context<'_> {
             assembler,
             chunks: chunk_rx,
             batches: batch_tx,
-            definitions,
+            answers,
             folder: Arc::clone(self.folder),
             metrics: Arc::clone(self.metrics),
         };
@@ -206,18 +201,18 @@ impl Context<'_> {
 
     fn identity(&self) -> Result<Identity, PipelineError> {
         let own = self.folder.identity()?;
-        let server_id = self
-            .connector
-            .source
-            .server_id
-            .map_or(own.server_id, std::num::NonZeroU32::get);
+        let configured = match &self.connector.source {
+            Configured::Server(server) => server.server_id,
+            Configured::Files(_) => None,
+        };
+        let server_id = configured.map_or(own.server_id, std::num::NonZeroU32::get);
         Ok(Identity { server_id, ..own })
     }
 }
 
 /// The receive stage: chunks from the source until it ends, fails or is stopped.
 async fn receive(
-    mut live: Live,
+    mut stream: Stream,
     chunks: mpsc::Sender<Chunk>,
     stop: CancellationToken,
     metrics: Arc<metrics::Connector>,
@@ -226,7 +221,7 @@ async fn receive(
         let chunk = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            chunk = live.next() => chunk?,
+            chunk = stream.next() => chunk?,
         };
         let Some(chunk) = chunk else { return Ok(()) };
         metrics.received(chunk.buffer.len() as u64);
@@ -237,10 +232,11 @@ async fn receive(
     }
 }
 
-fn until(mode: &Mode, end: &Coordinates) -> Until {
+fn until(mode: &Mode, end: Option<&Coordinates>) -> Until {
     match mode {
         Mode::Forever => Until::Never,
-        Mode::Once => Until::Coordinates(end.clone()),
+        // Files have an end of their own.
+        Mode::Once => end.map_or(Until::Never, |end| Until::Coordinates(end.clone())),
         Mode::UntilCoordinates(coordinates) => Until::Coordinates(coordinates.clone()),
         Mode::UntilGtids(set) => Until::Gtids(set.clone()),
         Mode::UntilTime(time) => Until::Time(*time),

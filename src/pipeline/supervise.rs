@@ -111,14 +111,14 @@ async fn supervise(
             progress = reached;
         }
         failures += 1;
-        let failures_max = connector.source.source_retry_count;
+        let (failures_max, longest_wait) = connector.source.retries();
         if failures_max != 0 && failures >= failures_max {
             return Err(PipelineError::GaveUp {
                 failures,
                 last: Box::new(failed),
             });
         }
-        let wait = wait_before(failures, connector.source.source_connect_retry);
+        let wait = wait_before(failures, longest_wait);
         warn!(error = %metrics::one_line(&failed), failures, wait = ?wait, "run failed, starting again from the checkpoint");
         metrics.retrying(&failed);
         tokio::select! {

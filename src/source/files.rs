@@ -4,8 +4,12 @@
 //! Both look into events no further than their headers; what they say is the framer's to check.
 
 mod input;
+mod joined;
+mod listing;
 mod series;
 mod splitter;
+mod stream;
+mod walk;
 
 use std::io;
 use std::path::PathBuf;
@@ -16,8 +20,13 @@ use super::{Budget, Chunk, EventSource, SourceError};
 use crate::binlog::{Coordinates, EventKind};
 use splitter::{Piece, Splitter};
 
+pub(super) use joined::Joined;
+pub(super) use listing::{Described, Listing, describe, size};
+pub(super) use walk::Walk;
+
 pub use input::Place;
 pub use series::{Extent, Part, Series};
+pub use stream::FileStream;
 
 /// The largest event that a server writes.
 pub const EVENT_BYTES_MAX: u32 = 1 << 30;
@@ -71,6 +80,70 @@ pub enum FileError {
         "{path} is a binlog of InnoDB (binlog_storage_engine=innodb), whose files are not read; stream from the server instead"
     )]
     Innodb {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that was followed is no longer under its name, and no next one is there.
+    #[error(
+        "{path} is gone, which was read to {at}, and no next file is there: its server was reset, or the file was moved"
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+        /// Up to where it was read.
+        at: Coordinates,
+    },
+    /// Another file has taken the name of the one that was followed.
+    #[error(
+        "{path} is another file than the one that was read to {at}: its server was reset, or the file was replaced"
+    )]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+        /// Up to where the first one was read.
+        at: Coordinates,
+    },
+    /// A file that was followed has become shorter than what was read of it.
+    #[error(
+        "{path} has shrunk to {size} bytes, but was read to {at}: it was cut off or written anew"
+    )]
+    Shrunk {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+        /// Up to where it was read.
+        at: Coordinates,
+    },
+    /// A relay log where a binlog is needed.
+    #[error(
+        "{path} is a relay log, whose places are those of another server's binlog, give binlogs (`rowtap decode` reads both)"
+    )]
+    RelayLog {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is missing between two of them.
+    #[error(
+        "{expected} is missing behind {after}, found {found}, give every file in the order of their numbers"
+    )]
+    Gap {
+        /// The file before it.
+        after: String,
+        /// The file that should follow.
+        expected: String,
+        /// The file that does.
+        found: String,
+    },
+    /// Neither a file nor a link to one.
+    #[error("{path} is no regular file, name the binlog files")]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The first event is not the one that describes the others.
+    #[error("{path} does not begin with a format description, it is damaged or no binlog")]
+    NoDescription {
         /// The file.
         path: PathBuf,
     },

@@ -1,13 +1,17 @@
 //! Where events come from.
 //!
 //! A live source is opened in steps: [`check`] makes sure that it can be read, [`Checked::resolve`] finds where to begin,
-//! and once that is saved [`Resolved::stream`] starts the dump. Nothing here tries again:
-//! a failure says whether that may help, and the pipeline does it.
+//! and once that is saved [`Resolved::stream`] starts the dump. Binlog files are an [`Archive`] that does the same in two
+//! steps. Nothing here tries again: a failure says whether that may help, and the pipeline does it.
 
+mod answers;
+mod archive;
 mod budget;
+mod defined_by;
 mod definitions;
 mod dump;
 mod error;
+mod file_options;
 mod files;
 mod history;
 mod look;
@@ -29,10 +33,14 @@ use bytes::Bytes;
 
 use crate::mysql::Portion;
 
+pub use answers::Answers;
+pub use archive::Archive;
 pub use budget::{Budget, Charge};
+pub use defined_by::writer_of;
 pub use definitions::{Definitions, Known};
 pub use error::{Class, SourceError};
-pub use files::{BinlogFile, EVENT_BYTES_MAX, Extent, FileError, Part, Place, Series};
+pub use file_options::{Configured, DefinedBy, FileOptions};
+pub use files::{BinlogFile, EVENT_BYTES_MAX, Extent, FileError, FileStream, Part, Place, Series};
 pub use options::Options;
 pub use preflight::Facts;
 pub use receiver::Live;

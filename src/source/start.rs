@@ -1,5 +1,6 @@
 //! Where a stream begins: the first time as the connector's `start` says, later at its checkpoint.
 
+use super::archive::source_name;
 use super::dump::{self, Begin, Reader};
 use super::receiver::{ExpectedFile, Live};
 use super::session::Session;
@@ -244,10 +245,6 @@ impl Starting<'_> {
     }
 
     fn is_same_source(&self, checkpoint: &Checkpoint) -> Result<(), SourceError> {
-        let name = |uuid: Option<uuid::Uuid>, server_id: u32| match uuid {
-            Some(uuid) => uuid.to_string(),
-            None => format!("server_id {server_id}"),
-        };
         let facts = self.facts;
         let same_family = checkpoint.gtid_set.flavour() == facts.flavour;
         let same_server = match facts.server_uuid {
@@ -258,8 +255,8 @@ impl Starting<'_> {
             return Ok(());
         }
         Err(SourceError::AnotherSource {
-            expected: name(checkpoint.server_uuid, checkpoint.server_id),
-            found: name(facts.server_uuid, facts.server_id),
+            expected: source_name(checkpoint.server_uuid, checkpoint.server_id),
+            found: source_name(facts.server_uuid, facts.server_id),
         })
     }
 

@@ -6,6 +6,7 @@ mod definitions;
 mod documents;
 mod endings;
 mod events;
+mod files;
 mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;

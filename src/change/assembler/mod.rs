@@ -452,7 +452,8 @@ impl Assembler {
 
     fn close(&mut self, outcome: Outcome) {
         if let Some(hold) = self.hold.take() {
-            let chosen = self.choice.takes(hold.group.gtid.as_ref());
+            let group = &hold.group;
+            let chosen = self.choice.takes(group.gtid.as_ref(), group.server_id);
             let end = self.framer.next().clone();
             self.apply = Some(Apply::new(hold, outcome, end, chosen));
         }
@@ -481,6 +482,10 @@ impl Assembler {
         }
         if self.apply.is_none() && self.hold.is_none() {
             self.checkpoint.coordinates = self.framer.next().clone();
+            if kind == EventKind::Rotate {
+                // When the next file is begun is not known yet.
+                self.checkpoint.format_description_timestamp = 0;
+            }
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::cli::variables;
 use crate::config;
 use crate::metrics::one_line;
 use crate::row::TableName;
-use crate::source;
+use crate::source::{self, Configured, DefinedBy};
 use crate::state::Journal;
 
 /// Tables' definitions by place, and others of which nothing says for which part of a binlog they hold.
@@ -58,7 +58,7 @@ impl Known {
                 state_dir: connector.state_dir,
                 connector: connector.name,
             };
-            known.servers.push(connector.source);
+            known.servers.extend(server_of(connector.source));
             if place.oldest()?.is_some() {
                 known.journals.push(place);
             }
@@ -161,6 +161,17 @@ impl Place {
 
     fn oldest(&self) -> Result<Option<Coordinates>, DecodeError> {
         Journal::oldest(&self.state_dir, &self.connector).map_err(DecodeError::State)
+    }
+}
+
+/// The server that a connector may ask for definitions.
+fn server_of(source: Configured) -> Option<source::Options> {
+    match source {
+        Configured::Server(server) => Some(server),
+        Configured::Files(files) => match files.definitions? {
+            DefinedBy::Server(server) => Some(*server),
+            DefinedBy::Journal(_) => None,
+        },
     }
 }
 

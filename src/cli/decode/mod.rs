@@ -19,7 +19,7 @@ mod summary;
 
 use std::thread;
 
-use tracing::error;
+use tracing::{error, warn};
 
 pub use options::Options;
 
@@ -34,6 +34,9 @@ use crate::encode::json;
 /// Decodes to the end, or to the first mistake.
 pub fn run(options: &Options, log: LogFormat) -> Exit {
     let ended = Settings::new(options).and_then(|settings| {
+        for doubt in settings.filter.doubts() {
+            warn!("{doubt}");
+        }
         if options.follow {
             stop_on_signals(&settings)?;
         }

@@ -28,6 +28,9 @@ pub struct Options {
     /// Ends at this position of the last file; a transaction that reaches beyond it is left out.
     #[arg(long, value_name = "POSITION", value_parser = clap::value_parser!(u64).range(4..))]
     pub stop_position: Option<u64>,
+    /// Passes over so many events of the first file.
+    #[arg(long, short = 'o', value_name = "COUNT", default_value_t = 0)]
+    pub offset: u64,
     /// Begins with the first event of this time or later, such as '2026-11-20 17:00:00' (of this machine) or
     /// 2026-11-20T17:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
@@ -41,6 +44,33 @@ pub struct Options {
     /// Leaves out the transactions whose GTIDs are in this set.
     #[arg(long, value_name = "GTID_SET", value_parser = gtid_set)]
     pub exclude_gtids: Option<GtidSet>,
+    /// Takes only the transactions that were first executed on these servers, by their server_id.
+    #[arg(
+        long,
+        visible_alias = "do-server-ids",
+        value_name = "ID,…",
+        value_delimiter = ','
+    )]
+    pub server_id: Vec<u32>,
+    /// Leaves out the transactions that were first executed on these servers.
+    #[arg(
+        long,
+        value_name = "ID,…",
+        value_delimiter = ',',
+        conflicts_with = "server_id"
+    )]
+    pub ignore_server_ids: Vec<u32>,
+    /// Takes only the transactions of these replication domains (MariaDB).
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub do_domain_ids: Vec<u32>,
+    /// Leaves out the transactions of these replication domains (MariaDB).
+    #[arg(
+        long,
+        value_name = "ID,…",
+        value_delimiter = ',',
+        conflicts_with = "do_domain_ids"
+    )]
+    pub ignore_domain_ids: Vec<u32>,
     /// Takes only this database, by the name that --rewrite-db gives it.
     #[arg(
         long,

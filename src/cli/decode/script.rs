@@ -14,9 +14,13 @@ use crate::state::Spill;
 
 /// Prints the statements that make the changes again, in order.
 pub(super) fn redo(settings: Settings) -> Result<(), DecodeError> {
-    print(HEAD.as_bytes())?;
+    // Nothing is printed where nothing can be read.
+    let mut has_head = false;
     let mut is_open = false;
     let done = encode(Direction::Redo, settings, |block| {
+        if !std::mem::replace(&mut has_head, true) {
+            print(HEAD.as_bytes())?;
+        }
         if is_open && !block.continues {
             print(b"COMMIT;\n")?;
             is_open = false;

@@ -11,7 +11,7 @@ use super::definitions::Known;
 use super::error::DecodeError;
 use super::options::Options;
 use crate::binlog::GtidSet;
-use crate::change::{Choice, OnStatement};
+use crate::change::{Choice, Ids, OnStatement};
 use crate::filter;
 use crate::mysql::Flavour;
 use crate::source::{EVENT_BYTES_MAX, Extent, Place, Series};
@@ -52,6 +52,7 @@ impl Settings {
         }
         let extent = Extent {
             start: options.start_position,
+            offset: options.offset,
             start_time: options.start_datetime,
             stop: options.stop_position,
             stop_time: options.stop_datetime,
@@ -65,6 +66,14 @@ impl Settings {
             choice: Choice {
                 include: options.include_gtids.iter().cloned().collect(),
                 exclude: options.exclude_gtids.iter().cloned().collect(),
+                servers: Ids {
+                    include: options.server_id.clone(),
+                    exclude: options.ignore_server_ids.clone(),
+                },
+                domains: Ids {
+                    include: options.do_domain_ids.clone(),
+                    exclude: options.ignore_domain_ids.clone(),
+                },
             },
             filter: filter(options),
             known: match &options.definitions {

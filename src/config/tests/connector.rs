@@ -1,6 +1,7 @@
 //! Whole connector files.
 
 use super::*;
+use crate::source::Configured;
 
 const CONNECTOR: &str =
     "[source]\nhost = 'db'\nuser = 'u'\n[sink]\ntype = 'file'\nfolder = 'out'\n";
@@ -12,7 +13,7 @@ fn a_connector_needs_little_and_has_defaults() {
         panic!("{all:?}");
     };
     assert_eq!(shop.name, "shop");
-    assert_eq!(shop.source.port, 3306);
+    assert!(matches!(&shop.source, Configured::Server(server) if server.port == 3306));
     assert_eq!(shop.memory_max, 48 << 20);
     assert_eq!(shop.checkpoint_interval.as_secs(), 1);
     assert!(matches!(&shop.sink, SinkOptions::File(_)));

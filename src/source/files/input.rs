@@ -18,7 +18,7 @@ use flate2::read::MultiGzDecoder;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Endings that a compressed file's name has beyond that of the binlog in it.
-const ENDINGS: [&str; 4] = ["gz", "zst", "zstd", "gzip"];
+pub(super) const ENDINGS: [&str; 4] = ["gz", "zst", "zstd", "gzip"];
 /// The largest window that a zstd frame may ask for, as a power of two: what the `zstd` program takes by default.
 const WINDOW_LOG_MAX: u32 = 27;
 
@@ -158,6 +158,14 @@ impl Input {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// The open file, if it is one that holds the bytes as they are.
+    pub(super) fn file(&self) -> Option<&File> {
+        match self {
+            Self::Plain(file) => Some(file),
+            Self::Stream { .. } => None,
+        }
     }
 
     /// How many bytes are left, where that can be told.

@@ -6,19 +6,26 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::FileError;
-use super::input::Place;
+use super::input::{ENDINGS, Place};
+use super::joined::flags;
 use super::splitter::{Splitter, Stop};
 use crate::source::Chunk;
+
+/// The flag of a first event whose server has not closed the file.
+const IN_USE: u16 = 1;
 
 /// Which part of a series is read. A position counts in the first file or in the last one, a time in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// Where to begin in the first file: at this position, which must be where an event begins.
     pub start: u64,
+    /// Passes over so many events of the first file, counted from its first one.
+    pub offset: u64,
     /// Passes over the events before the first one of this time or later, in seconds since 1970.
     pub start_time: Option<u32>,
     /// Ends before the first event of the last file that begins at this position or behind it.
@@ -50,6 +57,17 @@ pub enum Part {
     Idle,
 }
 
+/// What the end of the last file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tail {
+    /// The end, and right only between events.
+    End,
+    /// The end, wherever the server that still writes the file has come to.
+    Written,
+    /// No end: the server goes on there, or in the next file.
+    Followed,
+}
+
 /// Reads binlogs one behind the other. After an error it is of no more use.
 #[derive(Debug)]
 pub struct Series {
@@ -57,7 +75,11 @@ pub struct Series {
     extent: Extent,
     event_bytes_max: u32,
     whole_bytes_max: usize,
-    follow: bool,
+    tail: Tail,
+    /// The first file may not be there yet.
+    awaits: bool,
+    /// The server that writes the present file has not closed it.
+    is_in_use: bool,
     current: Option<Splitter>,
     /// The file that the server goes on in was seen, so that the present one no longer grows.
     is_complete: bool,
@@ -84,15 +106,46 @@ impl Series {
                 place => listed.push_back(place),
             }
         }
-        Ok(Self {
-            places: listed,
+        let series = Self::of(listed, extent, event_bytes_max);
+        Ok(if follow { series.following() } else { series })
+    }
+
+    /// As [`Series::new`] without `follow`, for places none of which is an index file.
+    pub(super) fn of(places: VecDeque<Place>, extent: Extent, event_bytes_max: u32) -> Self {
+        Self {
+            places,
             extent,
             event_bytes_max,
             whole_bytes_max: usize::MAX,
-            follow,
+            tail: Tail::End,
+            awaits: false,
+            is_in_use: false,
             current: None,
             is_complete: false,
-        })
+        }
+    }
+
+    /// Reads the last file as a server writes it.
+    #[must_use]
+    pub(in crate::source) fn following(mut self) -> Self {
+        self.tail = Tail::Followed;
+        self
+    }
+
+    /// Ends where the server that still writes the last file has come to, were it within an event. A last file that was
+    /// closed and then cut off remains an error.
+    #[must_use]
+    pub(in crate::source) fn ending_where_written(mut self) -> Self {
+        self.tail = Tail::Written;
+        self
+    }
+
+    /// Waits for the one file that is followed, if it is not there yet.
+    #[must_use]
+    pub(in crate::source) fn awaiting(mut self, path: PathBuf) -> Self {
+        self.places = VecDeque::from([Place::Path(path)]);
+        self.awaits = true;
+        self.following()
     }
 
     /// Gives events of more than so many bytes in pieces, each in a part of its own.
@@ -120,6 +173,7 @@ impl Series {
             let piece = match splitter.read() {
                 Ok(piece) => piece,
                 Err(FileError::Torn { .. }) if self.is_followed() && !self.is_complete => None,
+                Err(FileError::Torn { .. }) if self.ends_anywhere() && self.is_in_use => None,
                 Err(error) => return Err(error),
             };
             if let Some(piece) = piece {
@@ -133,7 +187,7 @@ impl Series {
             if splitter.stopped() == Some(Stop::Time) {
                 self.places.clear();
             }
-            if is_followed && !self.follow_on(splitter) {
+            if is_followed && !self.follow_on(splitter)? {
                 return Ok(Some(Part::Idle));
             }
         }
@@ -148,6 +202,17 @@ impl Series {
         splitter.cut_beyond(self.whole_bytes_max);
         let first = match splitter.read() {
             Ok(first) => first,
+            Err(FileError::Io { source, .. })
+                if self.awaits && source.kind() == io::ErrorKind::NotFound =>
+            {
+                self.places.push_front(splitter.place().clone());
+                return Ok(Some(Part::Idle));
+            }
+            Err(FileError::Torn { .. } | FileError::Magic { .. })
+                if self.ends_anywhere() && is_young(splitter.place()) =>
+            {
+                return Ok(None);
+            }
             // A file that a server has just made may not yet hold its first event.
             Err(FileError::Torn { .. } | FileError::Magic { .. })
                 if self.is_followed() && is_young(splitter.place()) =>
@@ -164,6 +229,9 @@ impl Series {
             return Ok(None);
         };
         self.extent.start = 0;
+        self.extent.offset = 0;
+        self.awaits = false;
+        self.is_in_use = flags(&first.chunk.buffer) & IN_USE != 0;
         let (place, name) = (splitter.place().clone(), Arc::clone(splitter.name()));
         self.current = Some(splitter);
         Ok(Some(Part::Begin {
@@ -174,32 +242,31 @@ impl Series {
     }
 
     fn is_followed(&self) -> bool {
-        self.follow && self.places.is_empty()
+        self.tail == Tail::Followed && self.places.is_empty()
+    }
+
+    fn ends_anywhere(&self) -> bool {
+        self.tail == Tail::Written && self.places.is_empty()
     }
 
     /// Goes on at the end of a file that is followed; `false` if there is nothing more yet.
-    fn follow_on(&mut self, splitter: Splitter) -> bool {
-        let next = match splitter.place() {
-            Place::Path(path) => successor(path).filter(|path| path.exists()),
-            Place::Stdin => return true,
+    fn follow_on(&mut self, splitter: Splitter) -> Result<bool, FileError> {
+        let Place::Path(path) = splitter.place() else {
+            return Ok(true);
         };
-        match next {
-            // What the server wrote before it began the next file is read first.
-            Some(_) if !self.is_complete => {
-                self.is_complete = true;
-                self.current = Some(splitter);
-                true
-            }
-            Some(next) => {
-                self.is_complete = false;
-                self.places.push_back(Place::Path(next));
-                true
-            }
-            None => {
-                self.current = Some(splitter);
-                false
-            }
+        let Some(next) = successors(path).into_iter().find(|path| path.exists()) else {
+            splitter.is_still_there()?;
+            self.current = Some(splitter);
+            return Ok(false);
+        };
+        // What the server wrote before it began the next file is read first.
+        if !std::mem::replace(&mut self.is_complete, true) {
+            self.current = Some(splitter);
+            return Ok(true);
         }
+        self.is_complete = false;
+        self.places.push_back(Place::Path(next));
+        Ok(true)
     }
 }
 
@@ -209,16 +276,26 @@ fn is_young(place: &Place) -> bool {
     fs::metadata(place.path()).is_ok_and(|file| file.len() < FIRST_EVENT_BYTES_MAX)
 }
 
-/// The name of the file that a server goes on in: the next number behind the last dot, with as many digits at least.
-fn successor(path: &Path) -> Option<PathBuf> {
-    let (stem, digits) = path.file_name()?.to_str()?.rsplit_once('.')?;
+/// Where the file may be that a server goes on in: as it wrote it, or compressed since.
+fn successors(path: &Path) -> Vec<PathBuf> {
+    let Some(next) = successor(path) else {
+        return Vec::new();
+    };
+    let compressed = ENDINGS.map(|ending| next.with_added_extension(ending));
+    [vec![next], compressed.to_vec()].concat()
+}
+
+/// The file that a server goes on in: the next number behind the last dot, with as many digits at least.
+pub(super) fn successor(path: &Path) -> Option<PathBuf> {
+    let name = Place::Path(path.to_owned()).name();
+    let (stem, digits) = name.rsplit_once('.')?;
     let next = digits.parse::<u64>().ok()?.checked_add(1)?;
     Some(path.with_file_name(format!("{stem}.{next:0width$}", width = digits.len())))
 }
 
 /// The files that an index file names. A name without a folder, or in one that is not here, is looked for beside the index
 /// file: servers write names relative to their data folder, and backups are moved.
-fn read_index(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+pub(super) fn read_index(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let io = |source| FileError::Io {
         path: path.to_owned(),
         source,
@@ -260,6 +337,7 @@ mod tests {
             ("binlog.999999", Some("binlog.1000000")),
             ("binlog", None),
             ("binlog.gz", None),
+            ("binlog.000007.gz", Some("binlog.000008")),
         ] {
             assert_eq!(
                 successor(Path::new(path)),

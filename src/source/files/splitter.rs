@@ -8,7 +8,9 @@
 //! The first event comes alone and always, wherever the reading begins: the others need it. An event that is larger than
 //! what is read of one at a time comes in pieces.
 
-use std::io::{self, Read as _};
+mod watch;
+
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -49,6 +51,8 @@ pub(super) struct Splitter {
     carried: Vec<u8>,
     /// Where those bytes, and the next event, begin.
     position: u64,
+    /// Events that were read.
+    passed: u64,
     /// The event at that position, while its pieces are read.
     large: Option<Large>,
     /// Why nothing more is read, although there may be more.
@@ -96,6 +100,7 @@ impl Splitter {
             input: None,
             carried: Vec::new(),
             position: 0,
+            passed: 0,
             large: None,
             stopped: None,
         }
@@ -270,6 +275,7 @@ impl Splitter {
             let is_dropped = large.is_dropped;
             if is_last {
                 self.position += large.bytes as u64;
+                self.passed += 1;
             }
             if is_dropped {
                 if is_last {
@@ -361,12 +367,8 @@ impl Splitter {
         };
         let timestamp = u32::from_le_bytes([*a, *b, *c, *d]);
         let describes = EventKind::from_number(*kind) == EventKind::FormatDescription;
-        if !describes
-            && self
-                .extent
-                .start_time
-                .is_some_and(|start| timestamp < start)
-        {
+        let start_time = self.extent.start_time.unwrap_or_default();
+        if !describes && (self.passed < self.extent.offset || timestamp < start_time) {
             return Wanted::NotYet;
         }
         if self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
@@ -418,6 +420,7 @@ impl Splitter {
             }
             begin += size;
             self.position += size as u64;
+            self.passed += 1;
         }
         if events.is_empty() {
             if self.stopped.is_some() {
@@ -462,28 +465,6 @@ impl Splitter {
 
     fn here(&self) -> Coordinates {
         Coordinates::new(Arc::clone(&self.name), self.position)
-    }
-
-    fn read_error(&self, input: &Input, source: io::Error) -> FileError {
-        if input.is_compressed() {
-            return self.compressed(source);
-        }
-        self.io(source)
-    }
-
-    fn compressed(&self, source: io::Error) -> FileError {
-        FileError::Compressed {
-            path: self.place.path().to_owned(),
-            at: self.here(),
-            source,
-        }
-    }
-
-    fn io(&self, source: io::Error) -> FileError {
-        FileError::Io {
-            path: self.place.path().to_owned(),
-            source,
-        }
     }
 }
 

@@ -95,7 +95,7 @@ fn row(
 }
 
 /// Values that are read when their change is written, which knows the column, and of rows events only.
-const OF_A_COLUMN: &str = "column c of shop.t in the rows event";
+const OF_A_COLUMN: &str = "column c of shop.t in the WRITE_ROWS event";
 
 /// Values that do not end or that their types do not have.
 pub fn values() -> Vec<Case> {

@@ -1,0 +1,34 @@
+//! The `[source]` section: a server, or binlog files where it names some.
+
+use super::connector::member;
+use super::document::{Node, Value};
+use super::{ConfigError, deserializer};
+use crate::source::Configured;
+
+/// The keys that make it files.
+const OF_FILES: [&str; 2] = ["files", "index"];
+
+/// Reads the section of a connector file.
+///
+/// # Errors
+/// A mistake in its keys, or keys of both kinds.
+pub fn read(document: &Node) -> Result<Configured, ConfigError> {
+    let section = member(document, "source");
+    let Value::Table(keys) = &section.value else {
+        return deserializer::read(section, "source").map(Configured::Server);
+    };
+    let Some(files) = OF_FILES.iter().find(|key| keys.contains_key(**key)) else {
+        return deserializer::read(section, "source").map(Configured::Server);
+    };
+    if let Some(host) = keys.get("host") {
+        return Err(ConfigError::Key {
+            place: host.origin.clone(),
+            key: "source.host".to_owned(),
+            message: format!(
+                "a source is a server or files, remove host or {files}; a server that only tells definitions goes into \
+                 [source.definitions]"
+            ),
+        });
+    }
+    deserializer::read(section, "source").map(Configured::Files)
+}

@@ -1,0 +1,154 @@
+//! A run's source, opened: what it is, where the run begins, what is known of the tables there, and the events.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{PipelineError, beliefs};
+use crate::binlog::Coordinates;
+use crate::change::{Checkpoint, Choice, Definitions as Beliefs};
+use crate::mysql::Flavour;
+use crate::source::{
+    self, Answers, Archive, Budget, Chunk, DefinedBy, Definitions, EventSource, FileOptions,
+    FileStream, Live, Options, Resolved, SourceError,
+};
+use crate::state::{Folder, Identity, Journal};
+
+/// A source that is ready to be read.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) begin: Begin,
+    /// Where the run begins.
+    pub(super) start: Checkpoint,
+    pub(super) flavour: Flavour,
+    pub(super) server_uuid: Option<Uuid>,
+    pub(super) server_id: u32,
+    pub(super) lower_case_table_names: u8,
+    /// Whether the source leaves groups out.
+    pub(super) skips_groups: bool,
+    /// Which groups are published.
+    pub(super) choice: Choice,
+    /// Where the source's binlog ended; `None` where its events end by themselves.
+    pub(super) end: Option<Coordinates>,
+    pub(super) tls: Option<String>,
+    pub(super) answers: Answers,
+    pub(super) journal: Journal,
+    pub(super) known: Beliefs,
+}
+
+/// What the events come from.
+#[derive(Debug)]
+pub(super) enum Begin {
+    Server(Box<Resolved>),
+    Files(Box<Archive>),
+}
+
+/// The events.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Server(Box<Live>),
+    Files(Box<FileStream>),
+}
+
+impl Begin {
+    /// Begins to read. Events of more than `whole_bytes_max` bytes come in pieces; files are read on and on if they are to be
+    /// followed.
+    pub(super) async fn stream(
+        self,
+        budget: &Budget,
+        whole_bytes_max: usize,
+        follow: bool,
+    ) -> Result<Stream, SourceError> {
+        Ok(match self {
+            Self::Server(resolved) => {
+                let live = resolved.stream(budget).await?;
+                Stream::Server(Box::new(live.cutting_beyond(whole_bytes_max)))
+            }
+            Self::Files(archive) => {
+                Stream::Files(Box::new(archive.stream(budget, whole_bytes_max, follow)?))
+            }
+        })
+    }
+}
+
+impl EventSource for Stream {
+    async fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+        match self {
+            Self::Server(live) => live.next().await,
+            Self::Files(files) => files.next().await,
+        }
+    }
+}
+
+/// Opens a server.
+pub(super) async fn server(
+    options: &Options,
+    identity: &Identity,
+    folder: &Arc<Folder>,
+    from: Option<Checkpoint>,
+) -> Result<Opened, PipelineError> {
+    let checked = source::check(options, identity).await?;
+    let mut definitions = Definitions::new(options.clone());
+    let found = beliefs::find(folder, from.as_ref(), &mut definitions).await?;
+    let resolved = checked.resolve(from).await?;
+    let start = resolved.checkpoint.clone();
+    let lower_case_table_names = resolved.facts.lower_case_table_names;
+    let end = found.end.clone();
+    let mut answers = Answers::Server(Box::new(definitions));
+    let settled =
+        beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
+    let facts = &resolved.facts;
+    Ok(Opened {
+        flavour: facts.flavour,
+        server_uuid: facts.server_uuid,
+        server_id: facts.server_id,
+        lower_case_table_names,
+        skips_groups: resolved.skips_groups,
+        choice: Choice::default(),
+        end,
+        tls: facts.tls.clone(),
+        begin: Begin::Server(Box::new(resolved)),
+        start,
+        answers,
+        journal: settled.0,
+        known: settled.1,
+    })
+}
+
+/// Opens binlog files.
+pub(super) async fn files(
+    options: &FileOptions,
+    folder: &Arc<Folder>,
+    from: Option<Checkpoint>,
+) -> Result<Opened, PipelineError> {
+    let archive = Archive::open(options, from.clone()).await?;
+    let start = archive.checkpoint.clone();
+    let mut lower_case_table_names = 0;
+    let mut answers = match &options.definitions {
+        Some(DefinedBy::Server(server)) => {
+            lower_case_table_names = source::writer_of(server, archive.server_id).await?;
+            Answers::Server(Box::new(Definitions::new((**server).clone())))
+        }
+        Some(DefinedBy::Journal(_)) | None => Answers::Nobody,
+    };
+    let defined_by = options.definitions.as_ref();
+    let found =
+        beliefs::find_beside_files(folder, from.as_ref(), &start, defined_by, &mut answers).await?;
+    let settled =
+        beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
+    Ok(Opened {
+        flavour: archive.flavour,
+        server_uuid: None,
+        server_id: archive.server_id,
+        lower_case_table_names,
+        skips_groups: false,
+        choice: archive.choice.clone(),
+        end: None,
+        tls: None,
+        begin: Begin::Files(Box::new(archive)),
+        start,
+        answers,
+        journal: settled.0,
+        known: settled.1,
+    })
+}

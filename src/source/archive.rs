@@ -1,0 +1,336 @@
+//! Binlog files as a connector's source: whose they are, where the stream begins, and the stream.
+//!
+//! Files name their server by its `server_id` only, so checkpoints of files carry a UUID of their own: neither a server nor
+//! another server's files go on from them. That the files are still those of the checkpoint, the time tells at which the
+//! present one was begun.
+
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::files::{Described, FileStream, Joined, Listing, Walk, describe, size};
+use super::start_option::FIRST_POSITION;
+use super::{Budget, FileOptions, SourceError, Start};
+use crate::binlog::{Coordinates, GtidSet};
+use crate::change::{Checkpoint, Choice};
+use crate::mysql::Flavour;
+
+/// The `server_uuid` in checkpoints of files, which no server has.
+const FILES: Uuid = Uuid::from_u128(0x726f_7774_6170_8000_8000_0062_696e_6c6f);
+
+/// Files that were found fit to be read.
+#[derive(Debug)]
+pub struct Archive {
+    /// The family of the server that wrote them.
+    pub flavour: Flavour,
+    /// Its `server_id`, as the file in which the stream begins has it.
+    pub server_id: u32,
+    /// Where the stream begins: the given checkpoint, or the one that the start resolves to. To be saved before the first
+    /// event is read.
+    pub checkpoint: Checkpoint,
+    /// The groups to leave out, wherever they stand: those of a start by GTID set.
+    pub choice: Choice,
+    listing: Listing,
+}
+
+/// How a source is called in messages.
+pub(super) fn source_name(uuid: Option<Uuid>, server_id: u32) -> String {
+    match uuid {
+        Some(FILES) => format!("the binlog files of server_id {server_id}"),
+        Some(uuid) => uuid.to_string(),
+        None => format!("server_id {server_id}"),
+    }
+}
+
+impl Archive {
+    /// Looks at the files and finds where to begin: at the checkpoint, which must be one of these files, or where the
+    /// options' start says.
+    ///
+    /// # Errors
+    /// What is wrong with a file, or when there is no way to begin there.
+    pub async fn open(
+        options: &FileOptions,
+        from: Option<Checkpoint>,
+    ) -> Result<Self, SourceError> {
+        let options = options.clone();
+        let opening = move || Self::look(&options, from);
+        match tokio::task::spawn_blocking(opening).await {
+            Ok(opened) => opened,
+            Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
+        }
+    }
+
+    fn look(options: &FileOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
+        let listing = Listing::new(&options.files, options.index.as_deref())?;
+        let excluded = |flavour| match &options.start {
+            Start::Behind { gtid_set } => parse(flavour, gtid_set).map(|set| vec![set]),
+            Start::Earliest | Start::Latest | Start::At { .. } => Ok(Vec::new()),
+        };
+        let (checkpoint, described) = match from {
+            Some(checkpoint) => {
+                let described = resume(&listing, &checkpoint)?;
+                (checkpoint, described)
+            }
+            None => begin(&listing, &options.start)?,
+        };
+        Ok(Self {
+            flavour: described.flavour,
+            server_id: described.server_id,
+            choice: Choice {
+                exclude: excluded(described.flavour)?,
+                ..Choice::default()
+            },
+            checkpoint,
+            listing,
+        })
+    }
+
+    /// Begins to read: to the end of the files as they are now, or with `follow` on and on as their server writes them.
+    /// Events of more than `whole_bytes_max` bytes come in pieces.
+    ///
+    /// # Errors
+    /// None as of now; what is wrong with a file comes with its events.
+    pub fn stream(
+        self,
+        budget: &Budget,
+        whole_bytes_max: usize,
+        follow: bool,
+    ) -> Result<FileStream, SourceError> {
+        let from = &self.checkpoint.coordinates;
+        let series = self.listing.series(from)?;
+        let awaited = match self.listing.path(&from.file) {
+            Some(_) => None,
+            None => self.listing.awaited(&from.file),
+        };
+        let series = match (follow, awaited) {
+            (false, _) => series.ending_where_written(),
+            (true, None) => series.following(),
+            (true, Some(path)) => series.awaiting(path),
+        };
+        let joined = Joined::new(series.cutting_beyond(whole_bytes_max));
+        let path = PathBuf::from(&*from.file);
+        Ok(FileStream::new(joined, path, budget.clone()))
+    }
+}
+
+/// Makes sure that the checkpoint is one of these files.
+fn resume(listing: &Listing, checkpoint: &Checkpoint) -> Result<Described, SourceError> {
+    let at = &checkpoint.coordinates;
+    let path = match listing.path(&at.file) {
+        Some(path) => path,
+        // The server said that it goes on there, and has yet to begin.
+        None if at.position == FIRST_POSITION && listing.awaited(&at.file).is_some() => {
+            path_of(listing, &listing.last())?
+        }
+        None if is_before(listing, at) => {
+            return Err(SourceError::Purged {
+                at: at.clone(),
+                first: listing.first().to_string(),
+            });
+        }
+        None => {
+            return Err(SourceError::Diverged {
+                message: format!(
+                    "there is no {}, the newest file is {}",
+                    at.file,
+                    listing.last()
+                ),
+            });
+        }
+    };
+    let described = describe(path)?;
+    let same = checkpoint.server_uuid == Some(FILES)
+        && checkpoint.server_id == described.server_id
+        && checkpoint.gtid_set.flavour() == described.flavour;
+    if !same {
+        return Err(SourceError::AnotherSource {
+            expected: source_name(checkpoint.server_uuid, checkpoint.server_id),
+            found: source_name(Some(FILES), described.server_id),
+        });
+    }
+    let begun = checkpoint.format_description_timestamp;
+    if begun != 0 && begun != described.begun && listing.path(&at.file).is_some() {
+        return Err(SourceError::Rebuilt {
+            file: at.file.to_string(),
+            expected: begun,
+            found: described.begun,
+        });
+    }
+    match size(path)? {
+        Some(size) if listing.path(&at.file).is_some() && size < at.position => {
+            Err(SourceError::Shortened {
+                at: at.clone(),
+                size,
+            })
+        }
+        Some(_) | None => Ok(described),
+    }
+}
+
+/// Whether coordinates lie in a file that stood before the first one that is there.
+fn is_before(listing: &Listing, at: &Coordinates) -> bool {
+    let stem = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
+    let first = listing.first();
+    stem(&at.file) == stem(&first) && *at < Coordinates::new(first, 0)
+}
+
+fn path_of<'a>(listing: &'a Listing, file: &str) -> Result<&'a Path, SourceError> {
+    listing.path(file).ok_or_else(|| SourceError::UnknownFile {
+        file: file.to_owned(),
+        first: listing.first().to_string(),
+        last: listing.last().to_string(),
+    })
+}
+
+fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), SourceError> {
+    let top = |file| Coordinates::new(file, FIRST_POSITION);
+    let (at, set) = match start {
+        Start::Earliest => {
+            let at = top(listing.first());
+            let described = describe(path_of(listing, &at.file)?)?;
+            let set = prefix(listing, &at, described.flavour)?;
+            (at, set)
+        }
+        Start::At { file, position } => {
+            let path = path_of(listing, file)?;
+            let at = Coordinates::new(file.as_str(), *position);
+            if let Some(size) = size(path)?.filter(|size| *size < at.position) {
+                return Err(SourceError::BehindEnd { at, size });
+            }
+            let set = prefix(listing, &at, describe(path)?.flavour)?;
+            (at, set)
+        }
+        Start::Latest => {
+            let from = top(listing.last());
+            let mut walk = walk_of(listing, &from)?;
+            while walk.step()?.is_some() {}
+            (walk.boundary, walk.gtid_set)
+        }
+        Start::Behind { gtid_set } => {
+            let from = top(listing.first());
+            let flavour = describe(path_of(listing, &from.file)?)?.flavour;
+            let set = parse(flavour, gtid_set)?;
+            (first_behind(listing, from, &set)?, set)
+        }
+    };
+    // A last file that ends with a rotation is settled up to the begin of the next, which may not be there yet.
+    let file = listing.path(&at.file).or(listing.path(&listing.last()));
+    let described = describe(file.map_or_else(|| path_of(listing, &at.file), Ok)?)?;
+    let checkpoint = Checkpoint {
+        format_description_timestamp: match listing.path(&at.file) {
+            Some(_) => described.begun,
+            None => 0,
+        },
+        coordinates: at,
+        gtid_set: set,
+        server_uuid: Some(FILES),
+        server_id: described.server_id,
+    };
+    Ok((checkpoint, described))
+}
+
+fn walk_of(listing: &Listing, from: &Coordinates) -> Result<Walk, SourceError> {
+    let flavour = describe(path_of(listing, &from.file)?)?.flavour;
+    let series = listing.series(from)?.ending_where_written();
+    Ok(Walk::new(Joined::new(series), from.clone(), flavour))
+}
+
+/// Makes sure that a group may begin at a position, and returns the GTIDs of all groups before it.
+fn prefix(listing: &Listing, at: &Coordinates, flavour: Flavour) -> Result<GtidSet, SourceError> {
+    let from = Coordinates::new(at.file.clone(), FIRST_POSITION);
+    let series = listing.series_of_one(&from)?.ending_where_written();
+    let mut walk = Walk::new(Joined::new(series), from, flavour);
+    let mut before = FIRST_POSITION;
+    let mut is_inside_event = None;
+    loop {
+        // The groups of earlier files are named behind the position of a start at the top of a file.
+        let is_reached = before == at.position;
+        let set = is_reached.then(|| walk.gtid_set.clone());
+        let Some(step) = walk.step()? else {
+            break;
+        };
+        match set {
+            Some(set) if step.opens.is_some() => return Ok(set),
+            Some(_) => continue,
+            None => {}
+        }
+        if step.end > at.position && is_inside_event.is_none() {
+            is_inside_event = Some(step.at.position < at.position);
+        }
+        match is_inside_event {
+            Some(is_inside_event) if step.is_between => {
+                return Err(wrong(at, is_inside_event, before, Some(step.end)));
+            }
+            None if step.is_between => before = step.end,
+            Some(_) | None => {}
+        }
+    }
+    match is_inside_event {
+        None if before == at.position => Ok(walk.gtid_set),
+        found => Err(wrong(at, found.unwrap_or(true), before, None)),
+    }
+}
+
+fn wrong(at: &Coordinates, is_inside_event: bool, before: u64, after: Option<u64>) -> SourceError {
+    let at = at.clone();
+    if is_inside_event {
+        SourceError::InsideEvent { at, before, after }
+    } else {
+        SourceError::InsideGroup { at, before, after }
+    }
+}
+
+/// Where the first group begins that is not in the set, or where the files end if there is none.
+fn first_behind(
+    listing: &Listing,
+    from: Coordinates,
+    set: &GtidSet,
+) -> Result<Coordinates, SourceError> {
+    let mut walk = walk_of(listing, &from)?;
+    let mut earlier = Some(GtidSet::empty(set.flavour()));
+    while let Some(step) = walk.step()? {
+        let Some(gtid) = step.opens else {
+            if let Some(earlier) = &mut earlier {
+                earlier.clone_from(&walk.gtid_set);
+            }
+            continue;
+        };
+        if let Some(earlier) = earlier.take() {
+            holds_all(&earlier, set)?;
+        }
+        match gtid {
+            None => {
+                return Err(SourceError::GtidModeOff {
+                    found: format!("a group without a GTID at {}", step.at),
+                });
+            }
+            Some(gtid) if !set.contains(&gtid) => return Ok(step.at),
+            Some(_) => {}
+        }
+    }
+    holds_all(&earlier.unwrap_or_else(|| set.clone()), set)?;
+    Ok(walk.boundary)
+}
+
+/// Makes sure that no group of earlier files is wanted.
+fn holds_all(earlier: &GtidSet, set: &GtidSet) -> Result<(), SourceError> {
+    if earlier.is_subset(set) {
+        return Ok(());
+    }
+    let mut missing = earlier.clone();
+    missing.subtract(set);
+    Err(SourceError::PurgedGroups {
+        detail: missing.to_string(),
+    })
+}
+
+fn parse(flavour: Flavour, text: &str) -> Result<GtidSet, SourceError> {
+    GtidSet::parse(flavour, text).map_err(|source| SourceError::GtidSet {
+        text: text.to_owned(),
+        flavour: match flavour {
+            Flavour::MySql => "MySQL",
+            Flavour::MariaDb => "MariaDB",
+        },
+        source,
+    })
+}

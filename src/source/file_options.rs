@@ -1,0 +1,183 @@
+//! The `[source]` section of a connector that reads binlog files.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+
+use super::{Options, Start};
+
+/// Where a connector's changes come from.
+#[derive(Clone, Debug)]
+pub enum Configured {
+    /// A server that sends them.
+    Server(Options),
+    /// Files that a server wrote.
+    Files(FileOptions),
+}
+
+/// Which files are read, from where on, and who knows the columns' names that they lack.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileOptions {
+    /// The files, in the order in which the server wrote them, none left out.
+    #[serde(default)]
+    pub files: Vec<PathBuf>,
+    /// The server's list of its files, instead of naming them.
+    #[serde(default)]
+    pub index: Option<PathBuf>,
+    /// Where the first run begins; later ones begin at the checkpoint.
+    #[serde(default = "start")]
+    pub start: Start,
+    /// Where the definitions of tables come from where the files do not hold them.
+    #[serde(default)]
+    pub definitions: Option<DefinedBy>,
+}
+
+/// Who knows how tables are defined.
+#[derive(Clone, Debug)]
+pub enum DefinedBy {
+    /// The server that wrote the files; it is asked for definitions only.
+    Server(Box<Options>),
+    /// The state folder of a connector that has read the server's binlog up to where this one begins.
+    Journal(PathBuf),
+}
+
+impl Configured {
+    /// What the options contradict each other in, each with its fix; empty if nothing.
+    pub fn problems(&self) -> Vec<String> {
+        match self {
+            Self::Server(options) => options.problems(),
+            Self::Files(options) => options.problems(),
+        }
+    }
+
+    /// Keeps no event of more bytes whole in memory where a server is looked into.
+    #[must_use]
+    pub fn with_event_bytes_max(mut self, bytes: u64) -> Self {
+        let server = match &mut self {
+            Self::Server(server) => Some(server),
+            Self::Files(FileOptions {
+                definitions: Some(DefinedBy::Server(server)),
+                ..
+            }) => Some(&mut **server),
+            Self::Files(_) => None,
+        };
+        if let Some(server) = server {
+            server.event_bytes_max = bytes;
+        }
+        self
+    }
+
+    /// Consecutive failures after which the connector gives up, and the longest wait between two attempts.
+    pub fn retries(&self) -> (u32, Duration) {
+        let of = |server: &Options| (server.source_retry_count, server.source_connect_retry);
+        match self {
+            Self::Server(server) => of(server),
+            Self::Files(FileOptions {
+                definitions: Some(DefinedBy::Server(server)),
+                ..
+            }) => of(server),
+            // Nothing about a file gets better by itself.
+            Self::Files(_) => (1, Duration::ZERO),
+        }
+    }
+}
+
+impl FileOptions {
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        match (&self.index, self.files.is_empty()) {
+            (Some(_), true) | (None, false) => {}
+            (Some(_), false) => {
+                problems.push("both files and index are given, keep one of the two".to_owned());
+            }
+            (None, true) => problems.push("files is empty, name the binlog files".to_owned()),
+        }
+        if let Some(DefinedBy::Server(server)) = &self.definitions {
+            let of_server = server.problems().into_iter();
+            problems.extend(of_server.map(|problem| format!("definitions: {problem}")));
+        }
+        problems
+    }
+}
+
+fn start() -> Start {
+    Start::Earliest
+}
+
+impl<'de> Deserialize<'de> for DefinedBy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DefinedByVisitor)
+    }
+}
+
+struct DefinedByVisitor;
+
+impl<'de> Visitor<'de> for DefinedByVisitor {
+    type Value = DefinedBy;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the state folder of a connector, or a table with a server's host and user")
+    }
+
+    fn visit_str<E: Error>(self, folder: &str) -> Result<DefinedBy, E> {
+        Ok(DefinedBy::Journal(folder.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DefinedBy, A::Error> {
+        let server = Options::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(DefinedBy::Server(Box::new(server)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<FileOptions, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn files_or_an_index_are_enough() {
+        let options = read(r#"{"files":["a.000001","a.000002"]}"#).unwrap();
+        assert_eq!(options.start, Start::Earliest);
+        assert_eq!(options.problems(), Vec::<String>::new());
+        let options = read(r#"{"index":"a.index","start":"latest"}"#).unwrap();
+        assert_eq!(options.start, Start::Latest);
+        assert_eq!(options.problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn contradictions_are_named_with_their_fix() {
+        for (json, expected) in [
+            ("{}", "name the binlog files"),
+            (r#"{"files":["a"],"index":"b"}"#, "keep one of the two"),
+            (
+                r#"{"files":["a"],"definitions":{"host":"","user":"u"}}"#,
+                "definitions: host is empty",
+            ),
+        ] {
+            let problems = read(json).unwrap().problems().join("; ");
+            assert!(problems.contains(expected), "{json}: {problems}");
+        }
+        let error = read(r#"{"files":["a"],"host":"db"}"#).unwrap_err();
+        assert!(
+            error.to_string().contains("unknown field `host`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn definitions_come_from_a_folder_or_a_server() {
+        let of = |json: &str| read(json).unwrap().definitions;
+        let folder = of(r#"{"files":["a"],"definitions":"state/shop"}"#);
+        assert!(matches!(folder, Some(DefinedBy::Journal(folder)) if folder.ends_with("shop")));
+        let server = of(r#"{"files":["a"],"definitions":{"host":"db","user":"u"}}"#);
+        assert!(matches!(server, Some(DefinedBy::Server(server)) if server.host == "db"));
+    }
+}

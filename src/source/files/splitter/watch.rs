@@ -1,0 +1,68 @@
+//! What may happen to a file while it is read.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+
+use super::Splitter;
+use crate::source::files::FileError;
+use crate::source::files::input::Input;
+
+impl Splitter {
+    /// Makes sure that a file whose end was reached is the one under its name, and no shorter than it was.
+    pub(in crate::source::files) fn is_still_there(&self) -> Result<(), FileError> {
+        let path = self.place.path().to_owned();
+        let Some(file) = self.input.as_ref().and_then(Input::file) else {
+            return Ok(());
+        };
+        let named = match fs::metadata(&path) {
+            Ok(named) => named,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(FileError::Gone {
+                    path,
+                    at: self.here(),
+                });
+            }
+            Err(error) => return Err(self.io(error)),
+        };
+        let open = file.metadata().map_err(|error| self.io(error))?;
+        if (named.dev(), named.ino()) != (open.dev(), open.ino()) {
+            return Err(FileError::Replaced {
+                path,
+                at: self.here(),
+            });
+        }
+        let passed = self.large.as_ref().map_or(0, |large| large.passed);
+        let read = self.position + (passed + self.carried.len()) as u64;
+        if open.len() < read {
+            return Err(FileError::Shrunk {
+                path,
+                size: open.len(),
+                at: self.here(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_error(&self, input: &Input, source: io::Error) -> FileError {
+        if input.is_compressed() {
+            return self.compressed(source);
+        }
+        self.io(source)
+    }
+
+    pub(super) fn compressed(&self, source: io::Error) -> FileError {
+        FileError::Compressed {
+            path: self.place.path().to_owned(),
+            at: self.here(),
+            source,
+        }
+    }
+
+    pub(super) fn io(&self, source: io::Error) -> FileError {
+        FileError::Io {
+            path: self.place.path().to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Binlog files as the source of a connector: read on a thread that may block, followed as a replica follows its source.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::FileError;
+use super::joined::{Joined, Joint};
+use crate::mysql::Portion;
+use crate::source::{Budget, Chunk, EventSource, SourceError};
+
+/// How long the end of a file that is followed is left alone.
+const FOLLOW_WAIT: Duration = Duration::from_millis(100);
+/// How often an idle source says that it is.
+const IDLE_PERIOD: Duration = Duration::from_secs(1);
+
+/// Files that are being read, one behind the other. After an error it is of no more use.
+#[derive(Debug)]
+pub struct FileStream {
+    /// For messages.
+    path: PathBuf,
+    budget: Budget,
+    /// The reader, while it does not read.
+    idle: Option<Box<Joined>>,
+    /// The reader, while it reads; here and not in a future, so that a dropped one loses nothing.
+    busy: JoinSet<Finished>,
+    /// Read and not yet admitted by the budget.
+    waiting: Option<Chunk>,
+    /// When the end was told, if nothing came since.
+    told: Option<Instant>,
+}
+
+/// A reader that has read, and what it read.
+type Finished = (Box<Joined>, Result<Option<Joint>, FileError>);
+
+impl FileStream {
+    pub(in crate::source) fn new(joined: Joined, path: PathBuf, budget: Budget) -> Self {
+        Self {
+            path,
+            budget,
+            idle: Some(Box::new(joined)),
+            busy: JoinSet::new(),
+            waiting: None,
+            told: None,
+        }
+    }
+
+    async fn read(&mut self) -> Result<Option<Joint>, FileError> {
+        if let Some(mut joined) = self.idle.take() {
+            self.busy.spawn_blocking(move || {
+                let joint = joined.read();
+                (joined, joint)
+            });
+        }
+        let lost = |why: String| FileError::Io {
+            path: self.path.clone(),
+            source: io::Error::other(why),
+        };
+        let (joined, joint) = match self.busy.join_next().await {
+            Some(finished) => finished.map_err(|error| lost(error.to_string()))?,
+            None => return Err(lost("an earlier read was cancelled".to_owned())),
+        };
+        self.idle = Some(joined);
+        joint
+    }
+}
+
+impl EventSource for FileStream {
+    async fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+        while self.waiting.is_none() {
+            match self.read().await? {
+                None => return Ok(None),
+                Some(Joint::Chunk(chunk)) => {
+                    self.told = None;
+                    self.waiting = Some(chunk);
+                }
+                Some(Joint::Idle) => {
+                    if self.told.is_none_or(|told| told.elapsed() >= IDLE_PERIOD) {
+                        self.told = Some(Instant::now());
+                        return Ok(Some(nothing()));
+                    }
+                    tokio::time::sleep(FOLLOW_WAIT).await;
+                }
+            }
+        }
+        let bytes = self.waiting.as_ref().map_or(0, |chunk| chunk.buffer.len());
+        let charge = self.budget.take(bytes).await;
+        Ok(self.waiting.take().map(|chunk| Chunk {
+            buffer: charge.over(chunk.buffer),
+            ..chunk
+        }))
+    }
+}
+
+/// Says that all was read that is there.
+fn nothing() -> Chunk {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Chunk {
+        buffer: Bytes::new(),
+        events: Vec::new(),
+        part: Portion::Whole,
+        received_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        drained: true,
+    }
+}
