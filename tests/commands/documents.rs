@@ -42,7 +42,10 @@ fn the_readmes_own_commands_work_on_a_real_server() {
         .lines()
         .map(|line| line.split('#').next().unwrap().trim());
     let mut ran = Vec::new();
-    for command in commands.filter(|command| command.starts_with("rowtap ")) {
+    let of_connectors = commands
+        .filter(|command| command.starts_with("rowtap "))
+        .filter(|command| !command.starts_with("rowtap decode"));
+    for command in of_connectors {
         let mut arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
         if arguments == ["run", "shop.toml"] {
             // The same, but for its end: what comes after a first run is delivered by the second.
@@ -76,6 +79,48 @@ fn the_readmes_own_commands_work_on_a_real_server() {
 }
 
 #[test]
+fn the_readmes_own_commands_work_on_a_real_binlog() {
+    let server = Server::start(Flavour::MySql97, &["--binlog-row-metadata=FULL"]);
+    server.execute(
+        "CREATE DATABASE shop; CREATE TABLE shop.orders (id INT PRIMARY KEY); INSERT INTO shop.orders VALUES (7), (8)",
+    );
+    let (file, _) = server.coordinates();
+    let folder = Folder::new("");
+    fs::copy(server.binlog_path(&file), folder.path("binlog.000001")).unwrap();
+    let mut ran = 0;
+    for command in blocks(&document("README.md"), "sh").concat().lines() {
+        let (command, promised) = command.split_once('#').unwrap_or((command, ""));
+        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        if arguments.first() != Some(&"decode") {
+            continue;
+        }
+        let stdout = if arguments.contains(&"--follow") {
+            let mut running = folder.start(&arguments);
+            running.until("changes came", |running| {
+                running.stdout().contains("\"id\":8")
+            });
+            running.signal("TERM");
+            running.end().stdout
+        } else {
+            folder.succeeds(&arguments).stdout
+        };
+        let expected = match promised {
+            _ if promised.contains("JSON Lines") || promised.contains("on and on") => {
+                "\"after\":{\"id\":7}"
+            }
+            _ if promised.contains("row changes of each") => "shop.orders\t2\t0\t0",
+            _ if promised.contains("every event and checksum") => "checksum",
+            _ if promised.contains("make the changes again") => "INSERT INTO `shop`.`orders`",
+            _ if promised.contains("take them back") => "DELETE FROM `shop`.`orders`",
+            _ => panic!("{command}: nothing is known of '{promised}'"),
+        };
+        assert!(stdout.contains(expected), "{command}: {stdout}");
+        ran += 1;
+    }
+    assert_eq!(ran, 6);
+}
+
+#[test]
 fn every_connector_file_loads() {
     let connectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("connectors");
     let mut count = 0;
@@ -94,7 +139,10 @@ fn every_connector_file_loads() {
     assert!(count >= 3, "{count}");
     let readme = document("README.md");
     for block in &blocks(&readme, "toml")[1..] {
-        let folder = Folder::new(&format!("[source]\nhost = 'a'\nuser = 'u'\n{block}"));
+        let folder = match block.contains("[source]") {
+            true => Folder::new(block),
+            false => Folder::new(&format!("[source]\nhost = 'a'\nuser = 'u'\n{block}")),
+        };
         let loaded = rowtap::config::load(
             &[folder.path("shop.toml")],
             &rowtap::config::Variables::new(),

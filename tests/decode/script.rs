@@ -102,7 +102,7 @@ fn content(server: &Server, database: &str) -> Vec<String> {
 
 /// Gives a script to the flavour's client on its standard input, as a person would; all of it has to succeed.
 #[track_caller]
-fn apply(server: &Server, script: &str) {
+pub fn apply(server: &Server, script: &str) {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), script).unwrap();
     let bin = cache().join(server.flavour().name()).join("bin");

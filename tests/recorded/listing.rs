@@ -5,6 +5,7 @@ use std::path::Path;
 use rowtap::binlog::EventKind;
 
 use super::{Event, FILE, RECORDINGS, Recording, events};
+use crate::support::Flavour;
 
 /// What `mysqlbinlog` lists of an event.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,6 +128,36 @@ async fn recorded_binlogs_are_listed_as_mysqlbinlog_lists_them() {
         compare(recording.name, &events, &text);
         assert_eq!(&*framer.next().file, "binlog.000002", "{}", recording.name);
         assert_eq!(framer.next().position, 4);
+    }
+}
+
+/// Recordings of another suite, which have no listing of their own kept beside them.
+const SHOPS: [(&str, Flavour); 2] = [
+    ("shop-mysql-9.7", Flavour::MySql97),
+    ("shop-mariadb-10.11", Flavour::MariaDb1011),
+];
+
+#[tokio::test]
+async fn every_other_recording_is_listed_as_its_own_tool_lists_it() {
+    let recorded = std::fs::read_dir(super::folder("binlogs")).unwrap();
+    let recorded = recorded.map(|entry| entry.unwrap().path());
+    let mut others: Vec<std::path::PathBuf> = recorded
+        .filter(|path| path.extension().is_some_and(|ending| ending == "binlog"))
+        .filter(|path| RECORDINGS.iter().all(|known| known.binlog_path() != *path))
+        .collect();
+    others.sort();
+    let shops = SHOPS.map(|(name, _)| super::folder("binlogs").join(format!("{name}.binlog")));
+    let mut expected = shops.to_vec();
+    expected.sort();
+    assert_eq!(others, expected, "a recording that nothing lists");
+    for (path, (name, flavour)) in shops.iter().zip(SHOPS) {
+        let server = crate::support::Server::shared(flavour);
+        let arguments = ["-vv", "--base64-output=decode-rows", path.to_str().unwrap()];
+        let text = server.mysqlbinlog(&arguments);
+        assert!(text.contains("# at 4\n"), "{name}: {text}");
+        let (events, _) = events(path).await;
+        assert!(events.len() > 30, "{name}");
+        compare(name, &events, &text);
     }
 }
 

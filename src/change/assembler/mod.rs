@@ -452,8 +452,9 @@ impl Assembler {
 
     fn close(&mut self, outcome: Outcome) {
         if let Some(hold) = self.hold.take() {
-            let group = &hold.group;
-            let chosen = self.choice.takes(group.gtid.as_ref(), group.server_id);
+            let chosen = self
+                .choice
+                .takes(hold.group.gtid.as_ref(), hold.group.server_id);
             let end = self.framer.next().clone();
             self.apply = Some(Apply::new(hold, outcome, end, chosen));
         }
