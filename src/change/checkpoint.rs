@@ -4,7 +4,7 @@
 
 use uuid::Uuid;
 
-use crate::binlog::{Coordinates, GtidSet};
+use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 
 /// A group boundary: everything before it is settled.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -20,4 +20,14 @@ pub struct Checkpoint {
     /// When the source began the file, from the file's format description event: a source that was reset writes the same
     /// names again at another time. 0 while unknown.
     pub format_description_timestamp: u32,
+}
+
+impl Checkpoint {
+    /// Moves on between groups. When a file is begun is not known at its top: a source names the next one before it begins.
+    pub(super) fn reach(&mut self, at: &Coordinates) {
+        self.coordinates = at.clone();
+        if at.position == FIRST_POSITION {
+            self.format_description_timestamp = 0;
+        }
+    }
 }

@@ -15,10 +15,10 @@ const OF_FILES: [&str; 2] = ["files", "index"];
 pub fn read(document: &Node) -> Result<Configured, ConfigError> {
     let section = member(document, "source");
     let Value::Table(keys) = &section.value else {
-        return deserializer::read(section, "source").map(Configured::Server);
+        return server(section);
     };
     let Some(files) = OF_FILES.iter().find(|key| keys.contains_key(**key)) else {
-        return deserializer::read(section, "source").map(Configured::Server);
+        return server(section);
     };
     if let Some(host) = keys.get("host") {
         return Err(ConfigError::Key {
@@ -31,4 +31,9 @@ pub fn read(document: &Node) -> Result<Configured, ConfigError> {
         });
     }
     deserializer::read(section, "source").map(Configured::Files)
+}
+
+fn server(section: &Node) -> Result<Configured, ConfigError> {
+    let server = deserializer::read(section, "source")?;
+    Ok(Configured::Server(Box::new(server)))
 }

@@ -14,7 +14,7 @@ use super::{Options, Start};
 #[derive(Clone, Debug)]
 pub enum Configured {
     /// A server that sends them.
-    Server(Options),
+    Server(Box<Options>),
     /// Files that a server wrote.
     Files(FileOptions),
 }
@@ -59,7 +59,7 @@ impl Configured {
     #[must_use]
     pub fn with_event_bytes_max(mut self, bytes: u64) -> Self {
         let server = match &mut self {
-            Self::Server(server) => Some(server),
+            Self::Server(server) => Some(&mut **server),
             Self::Files(FileOptions {
                 definitions: Some(DefinedBy::Server(server)),
                 ..

@@ -6,7 +6,6 @@ mod definitions;
 mod far;
 mod hostile;
 mod inputs;
-mod partial_json;
 mod ranges;
 mod recordings;
 mod script;

@@ -482,11 +482,7 @@ impl Assembler {
             _known => self.builder.ledger.control += 1,
         }
         if self.apply.is_none() && self.hold.is_none() {
-            self.checkpoint.coordinates = self.framer.next().clone();
-            if kind == EventKind::Rotate {
-                // When the next file is begun is not known yet.
-                self.checkpoint.format_description_timestamp = 0;
-            }
+            self.checkpoint.reach(self.framer.next());
         }
         Ok(())
     }

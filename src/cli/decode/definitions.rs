@@ -167,7 +167,7 @@ impl Place {
 /// The server that a connector may ask for definitions.
 fn server_of(source: Configured) -> Option<source::Options> {
     match source {
-        Configured::Server(server) => Some(server),
+        Configured::Server(server) => Some(*server),
         Configured::Files(files) => match files.definitions? {
             DefinedBy::Server(server) => Some(*server),
             DefinedBy::Journal(_) => None,
