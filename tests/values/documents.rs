@@ -219,9 +219,9 @@ pub fn only_mariadb(random: &mut Random, flavour: Flavour) -> Vec<Case> {
             Shown::Text,
             literals([r#"'{"b": 1,  "a": [true]}'"#, "'[]'"]),
         ),
-        case("UUID", Shown::Text, uuids),
-        case("INET6", Shown::Text, sixes),
-        case("INET4", Shown::Text, fours),
+        case("UUID", Shown::Address, uuids),
+        case("INET6", Shown::Address, sixes),
+        case("INET4", Shown::Address, fours),
     ];
     if flavour == Flavour::MariaDb118 {
         cases.extend(vectors(random, "VEC_FromText", Shown::Binary));

@@ -228,7 +228,7 @@ fn times_in_their_old_forms_are_what_the_server_shows() {
 }
 
 /// Columns that are packed, with values that are shorter and longer packed than not.
-fn packed(random: &mut Random) -> Vec<Case> {
+pub fn packed(random: &mut Random) -> Vec<Case> {
     let mut words = literals([
         "''",
         "'x'",

@@ -1,5 +1,7 @@
 //! How a cell's JSON is compared with what the server says of it.
 
+use std::net::IpAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -20,6 +22,8 @@ pub enum Shown {
     Timestamp,
     /// Base64 of the server's bytes.
     Binary,
+    /// MariaDB's INET4, INET6 and UUID: the server's text; base64 of their bytes where nothing tells them from BINARY.
+    Address,
     /// A document with the server's text, less the spaces between its parts.
     Json,
     /// The same, but MySQL 5.7 writes whole DOUBLEs without the `.0` that tells them from integers, and ends the lines of
@@ -36,7 +40,7 @@ impl Shown {
     pub fn select(self, name: &str, flavour: Flavour) -> String {
         match self {
             Self::Number => format!("{name} + 0"),
-            Self::Text | Self::Timestamp | Self::Json | Self::OldJson => {
+            Self::Text | Self::Address | Self::Timestamp | Self::Json | Self::OldJson => {
                 format!("CAST({name} AS CHAR CHARACTER SET utf8mb4)")
             }
             Self::Float => format!("{name} + 0e0"),
@@ -57,7 +61,7 @@ impl Shown {
         };
         match self {
             Self::Number => json == server,
-            Self::Text => string(json) == server,
+            Self::Text | Self::Address => string(json) == server,
             Self::Float => {
                 let shown: f32 = json.parse().expect("a number");
                 server.parse::<f64>().expect("a number") == f64::from(shown)
@@ -87,6 +91,30 @@ impl Shown {
                     .collect();
                 hex(&bytes) == server
             }
+        }
+    }
+
+    /// The same where only a table map tells of the column.
+    pub fn agrees_untold(self, json: &str, server: Option<&str>) -> bool {
+        match (self, server) {
+            (Self::Address, Some(server)) => base64(json) == address(server),
+            _ => self.agrees(json, server),
+        }
+    }
+}
+
+/// The bytes of an address or UUID.
+fn address(text: &str) -> Vec<u8> {
+    let number = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    match text.parse() {
+        Ok(ip) => number(ip),
+        Err(_) => {
+            let digits = text.replace('-', "");
+            let uuid = u128::from_str_radix(&digits, 16).expect("a UUID");
+            uuid.to_be_bytes().to_vec()
         }
     }
 }

@@ -24,12 +24,14 @@ pub type Row = Vec<Option<String>>;
 pub type Image = (Rc<Present>, Rc<Row>);
 
 /// A change that is to come.
+#[derive(Clone)]
 pub struct Step {
     pub before: Option<Image>,
     pub after: Option<Image>,
 }
 
 /// What a combination's file has to say of a table.
+#[derive(Clone)]
 pub struct Expected<'a> {
     pub table: &'a Table,
     /// By id, in order.

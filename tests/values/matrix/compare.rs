@@ -45,6 +45,7 @@ pub fn line(
     setting: &Setting,
     expected: &mut Expected<'_>,
     line: &Line<'_>,
+    is_told: bool,
 ) -> usize {
     let table = expected.table;
     let images = line.before.iter().chain(&line.after);
@@ -67,7 +68,7 @@ pub fn line(
         let which = format!("{side} {kind} of {id}, {setting}");
         match (image, wanted) {
             (Some(image), Some(wanted)) => {
-                count += cells_of(wrong, &which, table, image, wanted, without);
+                count += cells_of(wrong, &which, table, image, wanted, without, is_told);
             }
             (None, None) => {}
             (found, _) => wrong.note(table, "", &which, &format!("{found:?} for an image")),
@@ -97,6 +98,7 @@ fn cells_of(
     image: &str,
     (present, row): &Image,
     without: &[(&str, &str)],
+    is_told: bool,
 ) -> usize {
     let mut cells = in_order(image);
     let mut count = 0;
@@ -110,7 +112,11 @@ fn cells_of(
         match cells.next() {
             Some((name, json)) if name == column.name => {
                 count += 1;
-                if !column.shown.agrees(json, server.as_deref()) {
+                let agrees = match is_told {
+                    true => column.shown.agrees(json, server.as_deref()),
+                    false => column.shown.agrees_untold(json, server.as_deref()),
+                };
+                if !agrees {
                     let server = server.as_deref().map(short);
                     let what = format!("{} where the server has {server:?}", short(json));
                     wrong.note(table, name, which, &what);

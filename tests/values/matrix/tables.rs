@@ -5,7 +5,7 @@ use rowtap::mysql::Flavour as Family;
 use super::super::cases::{self, Case, Random};
 use super::super::charsets;
 use super::super::shown::Shown;
-use super::super::{is_full, partial_json};
+use super::super::{is_full, mariadb, partial_json};
 use crate::support::{Flavour, Server};
 
 /// Where the rows come from, written without a binlog; and where the changes are.
@@ -250,7 +250,9 @@ fn odd(flavour: Flavour) -> Vec<Table> {
     };
     let mut tables = vec![computed(flavour), parted, composite()];
     if flavour.family() == Family::MariaDb {
-        tables.extend([versioned(true), versioned(false)]);
+        let random = &mut Random(0xc0);
+        let packed = of_cases("packed".to_owned(), 0, &mariadb::packed(random), random);
+        tables.extend([packed, versioned(true), versioned(false)]);
         return tables;
     }
     tables.push(documents());
