@@ -20,7 +20,7 @@
 //! | CHAR of more than 255 bytes hides the upper bits of its length in its type | `types_take_their_widths_from_the_metadata`, `metadata_is_unpacked_by_type` |
 //! | BLOB lengths of one to four bytes are read as one width | `types_take_their_widths_from_the_metadata`, `a_value_that_is_cut_is_an_error` |
 //! | a last row of NULLs is lost, a byte behind the last row ends the process | `rows_are_counted_and_a_cut_row_is_an_error`, `null_bits_count_present_columns_only`, `images_written_by_the_rule_are_walked_to_their_end` |
-//! | a geometry or a column type that is unknown ends the process | `types_that_rowtap_does_not_read_are_refused_by_name`, `a_type_that_is_unknown_is_refused_by_its_number` |
+//! | a geometry or a column type that is unknown ends the process | `mysql_9_7_under_every_setting`, `a_type_that_is_unknown_is_refused_by_its_number` |
 //! | invisible, generated and hidden columns shift the others | `mysql_9_7_under_every_setting`, `mariadb_11_8_under_every_setting` |
 //! | signs are counted over all columns instead of the numbers, YEAR among them or not | `numbers_count_year_and_text_counts_what_the_family_counts`, `table_maps_say_of_columns_what_information_schema_says` |
 //! | metadata of absent columns is not passed over, so that a minimal image takes its neighbour's | `mysql_9_7_under_every_setting`, `mariadb_10_11_under_every_setting` |
