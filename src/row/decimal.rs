@@ -10,6 +10,7 @@
 //! `strings/decimal.cc` (MySQL).
 
 use super::RowError;
+use super::digits::{write_integer, write_padded};
 
 /// Bytes of a group of 0 to 9 digits.
 const GROUP_BYTES: [u8; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
@@ -27,9 +28,6 @@ const POWERS: [u32; 10] = [
     100_000_000,
     1_000_000_000,
 ];
-
-/// The most bytes that a value takes: DECIMAL(65, 30).
-const BYTES_MAX: usize = 32;
 
 /// A number with a fixed count of digits behind the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,85 +79,89 @@ impl Decimal<'_> {
 
 fn write_binary(bytes: &[u8], precision: u8, scale: u8, out: &mut Vec<u8>) -> Result<(), RowError> {
     let expected = usize::from(width(precision, scale));
-    let mut plain = [0u8; BYTES_MAX];
-    let (Some(slots), true) = (plain.get_mut(..expected), bytes.len() == expected) else {
+    if bytes.len() != expected {
         return Err(RowError::Length {
             kind: "DECIMAL",
             found: bytes.len(),
             expected,
         });
-    };
+    }
     let negative = bytes.first().is_some_and(|byte| byte & 0x80 == 0);
-    let flip = if negative { 0xff } else { 0 };
-    for (slot, byte) in slots.iter_mut().zip(bytes) {
-        *slot = byte ^ flip;
-    }
-    if let Some(first) = slots.first_mut() {
-        *first ^= 0x80;
-    }
     if negative {
         out.push(b'-');
     }
-    let mut groups = Groups { bytes: slots };
+    let mut groups = Groups {
+        bytes,
+        flip: if negative { u32::MAX } else { 0 },
+        sign: true,
+    };
     let whole = precision.saturating_sub(scale);
     let mut started = false;
-    for digits in std::iter::once(whole % 9).chain((0..whole / 9).map(|_| 9)) {
+    let mut digits = whole % 9;
+    for _ in 0..=whole / 9 {
         let value = groups.take(digits)?;
         if started {
             write_padded(value, digits, out);
         } else if value != 0 {
             started = true;
-            out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            write_integer(value, out);
         }
+        digits = 9;
     }
     if !started {
         out.push(b'0');
     }
     if scale > 0 {
         out.push(b'.');
-        for digits in (0..scale / 9).map(|_| 9).chain(std::iter::once(scale % 9)) {
-            let value = groups.take(digits)?;
-            write_padded(value, digits, out);
+        for _ in 0..scale / 9 {
+            write_padded(groups.take(9)?, 9, out);
         }
+        write_padded(groups.take(scale % 9)?, scale % 9, out);
     }
     Ok(())
 }
 
-/// What is left of a value's groups, with the sign undone.
+/// What is left of a value's groups.
 struct Groups<'a> {
     bytes: &'a [u8],
+    /// Which bits are flipped: all of a negative number's.
+    flip: u32,
+    /// Whether the bit of the sign is still to come.
+    sign: bool,
 }
 
 impl Groups<'_> {
+    /// The group of so many digits, which none has without bytes.
     fn take(&mut self, digits: u8) -> Result<u32, RowError> {
-        let index = usize::from(digits);
-        let bytes = GROUP_BYTES.get(index).copied().unwrap_or(0);
+        let (Some(count), Some(limit)) = (
+            GROUP_BYTES.get(usize::from(digits)),
+            POWERS.get(usize::from(digits)),
+        ) else {
+            return Ok(0);
+        };
         let (group, rest) = self
             .bytes
-            .split_at_checked(usize::from(bytes))
+            .split_at_checked(usize::from(*count))
             .unwrap_or_default();
         self.bytes = rest;
-        let value = group
-            .iter()
-            .fold(0u32, |value, byte| value << 8 | u32::from(*byte));
-        match POWERS.get(index) {
-            Some(limit) if value < *limit => Ok(value),
-            _ => Err(RowError::Invalid {
+        let (stored, mask, sign) = match *group {
+            [a] => (u32::from(a), 0xff, 0x80),
+            [a, b] => (u32::from_be_bytes([0, 0, a, b]), 0xffff, 0x8000),
+            [a, b, c] => (u32::from_be_bytes([0, a, b, c]), 0xff_ffff, 0x80_0000),
+            [a, b, c, d] => (u32::from_be_bytes([a, b, c, d]), u32::MAX, 0x8000_0000),
+            _ => return Ok(0),
+        };
+        let sign = if self.sign { sign } else { 0 };
+        self.sign = false;
+        let value = stored ^ (self.flip & mask) ^ sign;
+        if value < *limit {
+            Ok(value)
+        } else {
+            Err(RowError::Invalid {
                 kind: "DECIMAL",
                 what: "a group with too many digits",
-            }),
+            })
         }
-    }
-}
-
-fn write_padded(value: u32, digits: u8, out: &mut Vec<u8>) {
-    let mut buffer = itoa::Buffer::new();
-    let text = buffer.format(value);
-    // A group of no digits holds zero and prints nothing.
-    if digits > 0 {
-        let zeros = usize::from(digits).saturating_sub(text.len());
-        out.extend(std::iter::repeat_n(b'0', zeros));
-        out.extend_from_slice(text.as_bytes());
     }
 }
 

@@ -33,6 +33,15 @@ pub fn is_plain(bytes: &[u8]) -> bool {
     odd & TOP == 0 && rest.iter().all(|byte| is_plain_byte(*byte))
 }
 
+/// The same of the first `length` bytes. That the others are looked at too makes it a few instructions.
+#[inline]
+pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
+    let odd = bytes.iter().enumerate().fold(false, |odd, (index, byte)| {
+        odd | ((index < length) & !is_plain_byte(*byte))
+    });
+    !odd
+}
+
 /// Of eight bytes, the top bit of each that a JSON string must escape.
 ///
 /// `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero, below one, where `x` is `c`. A borrow may
@@ -48,7 +57,7 @@ fn odd_bits(word: u64) -> u64 {
 
 #[inline]
 fn is_plain_byte(byte: u8) -> bool {
-    byte.wrapping_sub(0x20) < 0x60 && byte != b'"' && byte != b'\\'
+    (byte.wrapping_sub(0x20) < 0x60) & (byte != b'"') & (byte != b'\\')
 }
 
 fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {

@@ -15,6 +15,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::digits::write_integer;
 use super::double::write_double;
 use super::escape::write_string;
 use super::{Date, DateTime, Decimal, RowError, Time};
@@ -342,10 +343,6 @@ fn write_literal(literal: u8, at: usize, out: &mut Vec<u8>) -> Result<(), RowErr
         _ => return Err(error("an unknown literal", at)),
     });
     Ok(())
-}
-
-fn write_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {

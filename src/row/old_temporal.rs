@@ -9,9 +9,8 @@
 //! A unit is the last digit of the fraction. Table maps do not tell how many digits there are: MySQL never had any, of
 //! MariaDB a definition tells. Follows `Field_time_hires` and its relatives in `sql/field.cc` (MariaDB).
 
-use super::temporal::{
-    Calendar, big_endian, invalid_time, length, little_endian, narrow, whole_and_fraction,
-};
+use super::numbers::{big_endian, length, little_endian, narrow, whole_and_fraction};
+use super::temporal::{Calendar, invalid_time};
 use super::{DateTime, RowError, Time, Timestamp};
 
 /// What TIME begins at: one second more than the longest.
@@ -164,7 +163,9 @@ mod tests {
     }
 
     fn timestamp(bytes: &[u8], fsp: u8) -> Result<String, RowError> {
-        Timestamp::read_old(bytes, fsp).map(|timestamp| text(|out| timestamp.write(out)))
+        Timestamp::read_old(bytes, fsp).map(|timestamp| {
+            text(|out| timestamp.write(&mut super::super::LastDay::default(), out))
+        })
     }
 
     fn check(found: Result<String, RowError>, expected: &str) {

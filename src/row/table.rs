@@ -43,26 +43,62 @@ pub struct Table {
     pub key: Vec<usize>,
     /// Per column, how many bytes its values take.
     spans: Vec<Span>,
+    /// The same of rows without a NULL.
+    strides: Vec<Stride>,
 }
 
 impl Table {
     /// Makes a table; `key` holds indexes into `columns`, in key order.
     pub fn new(name: TableName, columns: Vec<Column>, key: Vec<usize>) -> Self {
-        let spans = columns
+        let spans: Vec<_> = columns
             .iter()
             .map(|column| Span::of(&column.kind))
             .collect();
+        let strides = Stride::of(&spans);
         Self {
             name,
             columns,
             key,
             spans,
+            strides,
         }
+    }
+
+    /// How many bytes the values of a row without a NULL take.
+    pub(super) fn strides(&self) -> &[Stride] {
+        &self.strides
     }
 
     /// How many bytes the values of each column take.
     pub(super) fn spans(&self) -> &[Span] {
         &self.spans
+    }
+}
+
+/// Columns side by side: some of fixed width, and then one with a length before its value, except for the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stride {
+    /// Bytes of the columns of fixed width.
+    pub(super) fixed: usize,
+    /// Bytes of the length; 0 behind the last column.
+    pub(super) prefix: u8,
+}
+
+impl Stride {
+    fn of(spans: &[Span]) -> Vec<Self> {
+        let mut strides = Vec::new();
+        let mut fixed = 0;
+        for span in spans {
+            match *span {
+                Span::Fixed(width) => fixed += usize::from(width),
+                Span::Prefixed(prefix) => {
+                    strides.push(Self { fixed, prefix });
+                    fixed = 0;
+                }
+            }
+        }
+        strides.push(Self { fixed, prefix: 0 });
+        strides
     }
 }
 

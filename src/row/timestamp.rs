@@ -2,7 +2,8 @@
 //!
 //! Follows `mysys/my_time.cc` (MySQL); MariaDB since 11.5 uses the whole unsigned range of the seconds.
 
-use super::temporal::{length, micros, narrow, whole_and_fraction};
+use super::numbers::{length, narrow, whole_and_fraction};
+use super::temporal::micros;
 use super::{Date, DateTime, RowError};
 
 /// A moment, or the zero timestamp.
@@ -18,6 +19,7 @@ pub struct Timestamp {
 
 impl Timestamp {
     /// Reads a TIMESTAMP(fsp): 4 bytes big-endian of seconds since 1970 in UTC, then the fraction.
+    #[inline]
     pub(super) fn read(bytes: &[u8], fsp: u8) -> Result<Self, RowError> {
         let fraction_bytes = fsp.div_ceil(2);
         let (seconds, fraction) = whole_and_fraction(bytes, 4, fraction_bytes)
@@ -37,6 +39,11 @@ impl Timestamp {
 
     /// The date and time in UTC; of the zero timestamp, the zero date.
     pub fn to_utc(&self) -> DateTime {
+        self.utc(&mut LastDay::default())
+    }
+
+    /// The same, where the timestamp before was often of the same day.
+    fn utc(self, last: &mut LastDay) -> DateTime {
         let of_day = self.seconds % 86_400;
         let date = if self.is_zero() {
             Date {
@@ -45,7 +52,7 @@ impl Timestamp {
                 day: 0,
             }
         } else {
-            date_of_day(self.seconds / 86_400)
+            last.date(self.seconds / 86_400)
         };
         DateTime {
             date,
@@ -58,13 +65,44 @@ impl Timestamp {
     }
 
     /// Appends `YYYY-MM-DDTHH:MM:SS[.fraction]Z` (RFC 3339), or `0000-00-00 00:00:00` of the zero timestamp.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    #[inline]
+    pub fn write(&self, last: &mut LastDay, out: &mut Vec<u8>) {
         if self.is_zero() {
             out.extend_from_slice(b"0000-00-00 00:00:00");
         } else {
-            self.to_utc().write_with(b'T', out);
+            self.utc(last).write_with(b'T', out);
             out.push(b'Z');
         }
+    }
+}
+
+/// The date of the day that was met last: timestamps of one day come in runs.
+#[derive(Clone, Copy, Debug)]
+pub struct LastDay {
+    /// Counted from 1970-01-01.
+    day: u32,
+    date: Date,
+}
+
+impl Default for LastDay {
+    fn default() -> Self {
+        Self {
+            day: 0,
+            date: date_of_day(0),
+        }
+    }
+}
+
+impl LastDay {
+    #[inline]
+    fn date(&mut self, day: u32) -> Date {
+        if day != self.day {
+            *self = Self {
+                day,
+                date: date_of_day(day),
+            };
+        }
+        self.date
     }
 }
 
@@ -100,7 +138,7 @@ mod tests {
     fn timestamp(bytes: &[u8], fsp: u8) -> Result<String, RowError> {
         Timestamp::read(bytes, fsp).map(|timestamp| {
             let mut out = Vec::new();
-            timestamp.write(&mut out);
+            timestamp.write(&mut LastDay::default(), &mut out);
             String::from_utf8(out).expect("digits")
         })
     }

@@ -119,7 +119,7 @@ impl<'a> Set<'a> {
 ///
 /// # Errors
 /// Bytes that no value of the type has.
-#[inline]
+#[inline(always)]
 pub fn read<'a>(kind: &'a ColumnType, bytes: &'a [u8]) -> Result<Value<'a>, RowError> {
     match kind {
         ColumnType::Integer { width, unsigned } => integer(bytes, *width, *unsigned),
@@ -184,8 +184,12 @@ fn little_endian(kind: &'static str, bytes: &[u8], width: u8) -> Result<u64, Row
     }
 }
 
+/// Reads an integer of so many bytes, little-endian.
+///
+/// # Errors
+/// Another number of bytes.
 #[inline]
-fn integer(bytes: &[u8], width: u8, unsigned: bool) -> Result<Value<'_>, RowError> {
+pub fn integer(bytes: &[u8], width: u8, unsigned: bool) -> Result<Value<'_>, RowError> {
     let value = little_endian("integer", bytes, width)?;
     if unsigned {
         return Ok(Value::Unsigned(value));
@@ -195,6 +199,7 @@ fn integer(bytes: &[u8], width: u8, unsigned: bool) -> Result<Value<'_>, RowErro
     Ok(Value::Signed((value << unused).cast_signed() >> unused))
 }
 
+#[inline]
 fn float(bytes: &[u8]) -> Result<Value<'_>, RowError> {
     let bytes = bytes.try_into().map_err(|_| length("FLOAT", bytes, 4))?;
     Ok(Value::Float(finite(
@@ -204,6 +209,7 @@ fn float(bytes: &[u8]) -> Result<Value<'_>, RowError> {
     )?))
 }
 
+#[inline]
 fn double(bytes: &[u8]) -> Result<Value<'_>, RowError> {
     let bytes = bytes.try_into().map_err(|_| length("DOUBLE", bytes, 8))?;
     Ok(Value::Double(finite(
@@ -224,6 +230,7 @@ fn finite<T: Copy>(value: T, kind: &'static str, is_finite: fn(T) -> bool) -> Re
     }
 }
 
+#[inline]
 fn bit(bytes: &[u8], bits: u8) -> Result<Value<'_>, RowError> {
     let width = bits.div_ceil(8);
     if bytes.len() != usize::from(width) {
@@ -241,6 +248,7 @@ fn bit(bytes: &[u8], bits: u8) -> Result<Value<'_>, RowError> {
     Ok(Value::Bit(value))
 }
 
+#[inline]
 fn year(bytes: &[u8]) -> Result<Value<'_>, RowError> {
     match *bytes {
         [0] => Ok(Value::Year(0)),
@@ -249,6 +257,7 @@ fn year(bytes: &[u8]) -> Result<Value<'_>, RowError> {
     }
 }
 
+#[inline]
 fn binary(bytes: &[u8], padded: Option<u16>) -> Result<Value<'_>, RowError> {
     let zeros = match padded {
         None => 0,
@@ -264,6 +273,7 @@ fn binary(bytes: &[u8], padded: Option<u16>) -> Result<Value<'_>, RowError> {
     Ok(Value::Binary(Binary { bytes, zeros }))
 }
 
+#[inline]
 fn label<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a>, RowError> {
     let number = little_endian("ENUM", bytes, width)?;
     let Some(index) = number.checked_sub(1) else {
@@ -280,6 +290,7 @@ fn label<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a
         })
 }
 
+#[inline]
 fn set<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a>, RowError> {
     let bits = little_endian("SET", bytes, width)?;
     let highest = 64 - bits.leading_zeros() as usize;

@@ -8,10 +8,12 @@ use super::super::EncodeError;
 use super::super::rows::{Change, Event, Image, group};
 use super::plan::{Name, Plan};
 use super::table_changes;
-use super::value::{Scratch, write_integer, write_value};
+use super::value::{Scratch, write_cell, write_value};
 use crate::change::{Batch, Ddl, Group};
 use crate::mysql::Flavour;
-use crate::row::{Cell, Changes, Column, Patched, RowError, Value, read, write_string};
+use crate::row::{
+    Cell, Changes, Column, Patched, RowError, Value, read, write_integer, write_string,
+};
 
 /// Writes events of one batch after another; owns every buffer that this takes.
 #[derive(Default)]
@@ -116,18 +118,18 @@ impl Writer {
         let op: &[u8] = match change {
             Change::Create { after } => {
                 out.extend_from_slice(b"null,\"after\":");
-                self.write_image(event, plan, after, out)?;
+                self.write_image::<false>(event, plan, after, out)?;
                 b"},\"op\":\"c\""
             }
             Change::Update { before, after } => {
                 let start = out.len();
-                self.write_image(event, plan, before, out)?;
+                self.write_image::<true>(event, plan, before, out)?;
                 out.extend_from_slice(b",\"after\":");
                 self.write_after(event, plan, (before, start), after, out)?;
                 b"},\"op\":\"u\""
             }
             Change::Delete { before } => {
-                self.write_image(event, plan, before, out)?;
+                self.write_image::<false>(event, plan, before, out)?;
                 out.extend_from_slice(b",\"after\":null");
                 b"},\"op\":\"d\""
             }
@@ -152,7 +154,8 @@ impl Writer {
         write_integer(sequence.saturating_add(1), out);
     }
 
-    fn write_image(
+    /// Appends an image, and keeps where its members end for the image after it, if there is one.
+    fn write_image<const UPDATE: bool>(
         &mut self,
         event: &Event<'_>,
         plan: &Plan,
@@ -164,7 +167,9 @@ impl Writer {
         let columns = event.table.columns.iter().zip(plan.names());
         for (index, ((column, name), cell)) in columns.zip(image.cells).enumerate() {
             self.write_member(event, index, column, name, *cell, image, out)?;
-            self.ends.push(out.len());
+            if UPDATE {
+                self.ends.push(out.len());
+            }
         }
         close_object(start, out);
         Ok(())
@@ -200,7 +205,7 @@ impl Writer {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     #[expect(
         clippy::too_many_arguments,
         reason = "what the loops over columns hold anyway"
@@ -218,7 +223,7 @@ impl Writer {
         let (from, to) = match cell {
             Cell::Absent => return Ok(()),
             Cell::Null => {
-                name.write(out);
+                name.write_bare(out);
                 out.extend_from_slice(b"null");
                 return Ok(());
             }
@@ -231,9 +236,7 @@ impl Writer {
             }
         };
         name.write(out);
-        let bytes = image.body.get(from..to).unwrap_or_default();
-        read(&column.kind, bytes)
-            .and_then(|value| write_value(value, &mut self.scratch, out))
+        write_cell(&column.kind, image.body, from..to, &mut self.scratch, out)
             .map_err(|source| event.value_error(index, source))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::value::is_quoted;
 use crate::row::{Table, write_string};
 
 /// How a log's records are made.
@@ -40,7 +41,7 @@ pub struct Plan {
     pub table: Arc<Table>,
     /// The topic or file that its records go to.
     pub topic: Arc<str>,
-    /// Per column, its name as JSON between a comma and a colon.
+    /// Per column, its name as JSON between a comma and a colon, and the quote that its values begin with.
     names: Vec<Name>,
     /// The members of `source` that name the table, each with a comma behind it.
     place: Box<[u8]>,
@@ -53,7 +54,11 @@ impl Plan {
             let mut name = vec![b','];
             write_string(&column.name, &mut name);
             name.push(b':');
-            Name::new(name)
+            let bare = name.len();
+            if is_quoted(&column.kind) {
+                name.push(b'"');
+            }
+            Name::new(name, bare)
         });
         let mut place = b"\"db\":".to_vec();
         write_string(&table.name.database, &mut place);
@@ -68,7 +73,7 @@ impl Plan {
         }
     }
 
-    /// Per column, its name as JSON between a comma and a colon.
+    /// Per column, its name as JSON between a comma and a colon, and the quote that its values begin with.
     pub(super) fn names(&self) -> &[Name] {
         &self.names
     }
@@ -79,7 +84,7 @@ impl Plan {
     }
 }
 
-/// A name as JSON between a comma and a colon.
+/// A name as JSON between a comma and a colon, and the quote that the column's values begin with, if they do.
 ///
 /// A short one is written with the zeros behind it, which are taken off again: a copy of a fixed size takes two
 /// instructions, and names are half of what is copied.
@@ -87,6 +92,8 @@ impl Plan {
 pub(super) struct Name {
     padded: [u8; Self::SHORT],
     length: usize,
+    /// Its length without the quote.
+    bare: usize,
     /// The name, if it is longer than that.
     long: Box<[u8]>,
 }
@@ -94,7 +101,7 @@ pub(super) struct Name {
 impl Name {
     const SHORT: usize = 32;
 
-    fn new(name: Vec<u8>) -> Self {
+    fn new(name: Vec<u8>, bare: usize) -> Self {
         let mut padded = [0; Self::SHORT];
         match padded.get_mut(..name.len()) {
             Some(short) => {
@@ -102,25 +109,41 @@ impl Name {
                 Self {
                     padded,
                     length: name.len(),
+                    bare,
                     long: Box::default(),
                 }
             }
             None => Self {
                 padded,
                 length: name.len(),
+                bare,
                 long: name.into(),
             },
         }
     }
 
-    /// Appends it.
+    /// Appends it before a value.
     #[inline]
     pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.write_padded(out);
+        out.truncate(start + self.length);
+    }
+
+    /// Appends it without the quote, before a null.
+    #[inline]
+    pub(super) fn write_bare(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.write_padded(out);
+        out.truncate(start + self.bare);
+    }
+
+    #[inline]
+    fn write_padded(&self, out: &mut Vec<u8>) {
         if self.length > Self::SHORT {
-            return out.extend_from_slice(&self.long);
+            out.extend_from_slice(&self.long);
+        } else {
+            out.extend_from_slice(&self.padded);
         }
-        let end = out.len() + self.length;
-        out.extend_from_slice(&self.padded);
-        out.truncate(end);
     }
 }

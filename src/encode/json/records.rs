@@ -13,11 +13,10 @@ use super::super::rows::{Cells, Change, Event, Image};
 use super::super::{Encode, EncodeError, Identity, OtherKey, Record, Records};
 use super::event::Writer;
 use super::plan::{PartialKeyChange, Plan, Settings};
-use super::value::write_integer;
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl, Item, Rows};
 use crate::fault::{Fault, planted};
-use crate::row::{Cell, write_string};
+use crate::row::{Cell, write_integer, write_string};
 
 /// Writes batches as records with keys.
 pub struct RecordsEncoder {

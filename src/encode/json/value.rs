@@ -15,12 +15,15 @@
 //! | GEOMETRY | `{"srid": integer, "wkb": base64}` |
 //! | VECTOR | array of numbers |
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::row::{
-    Binary, Charset, Packed, RowError, Text, Unpacking, Value, is_plain, write_escaped,
-    write_inet4, write_inet6, write_string, write_uuid,
+    Binary, Charset, ColumnType, LastDay, Packed, RowError, Text, Unpacking, Value, integer,
+    is_plain, is_plain_start, read, write_escaped, write_inet4, write_inet6, write_integer,
+    write_uuid,
 };
 
 /// Buffers for values that cannot be written straight from the image.
@@ -29,10 +32,93 @@ pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
     unpacking: Unpacking,
+    last_day: LastDay,
 }
 
-/// Appends a value.
+/// Bytes of text that are copied whole, whatever the text's length is: a copy of a fixed size takes two instructions.
+const SHORT_TEXT: usize = 32;
+
+/// Whether values of a type are strings, whose opening quote is written with the column's name.
+pub(super) fn is_quoted(kind: &ColumnType) -> bool {
+    match kind {
+        ColumnType::Decimal { .. }
+        | ColumnType::Date
+        | ColumnType::Time { .. }
+        | ColumnType::DateTime { .. }
+        | ColumnType::Timestamp { .. }
+        | ColumnType::OldTime { .. }
+        | ColumnType::OldDateTime { .. }
+        | ColumnType::OldTimestamp { .. }
+        | ColumnType::Packed { .. }
+        | ColumnType::Inet4
+        | ColumnType::Inet6
+        | ColumnType::Uuid
+        | ColumnType::Text { .. }
+        | ColumnType::Binary { .. }
+        | ColumnType::Enum { .. }
+        | ColumnType::Set { .. } => true,
+        ColumnType::Integer { .. }
+        | ColumnType::Float
+        | ColumnType::Double
+        | ColumnType::Bit { .. }
+        | ColumnType::Year
+        | ColumnType::Json { .. }
+        | ColumnType::Geometry { .. }
+        | ColumnType::Vector { .. } => false,
+    }
+}
+
+/// Appends the value at a range of an image's body; a string without its opening quote.
+#[inline(always)]
+pub(super) fn write_cell(
+    kind: &ColumnType,
+    body: &[u8],
+    range: Range<usize>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(), RowError> {
+    let bytes = body.get(range.clone()).unwrap_or_default();
+    match kind {
+        ColumnType::Integer { width, unsigned } => {
+            write_value(integer(bytes, *width, *unsigned)?, scratch, out)
+        }
+        ColumnType::Text { charset, .. } => {
+            let short = body.get(range.start..).and_then(<[u8]>::first_chunk);
+            match short {
+                Some(short) if write_short_text(short, bytes.len(), *charset, out) => Ok(()),
+                _ => {
+                    let charset = *charset;
+                    write_text(Text { bytes, charset }, scratch, out)
+                }
+            }
+        }
+        other => write_value(read(other, bytes)?, scratch, out),
+    }
+}
+
+/// Appends text that a JSON string holds as it is, and of which `window` is the start or all; or nothing.
 #[inline]
+fn write_short_text(
+    window: &[u8; SHORT_TEXT],
+    length: usize,
+    charset: Charset,
+    out: &mut Vec<u8>,
+) -> bool {
+    if length > SHORT_TEXT
+        || !matches!(charset, Charset::Utf8 | Charset::Ascii)
+        || !is_plain_start(window, length)
+    {
+        return false;
+    }
+    let end = out.len() + length;
+    out.extend_from_slice(window);
+    out.truncate(end);
+    out.push(b'"');
+    true
+}
+
+/// Appends a value; a string without its opening quote.
+#[inline(always)]
 pub(super) fn write_value(
     value: Value<'_>,
     scratch: &mut Scratch,
@@ -44,19 +130,22 @@ pub(super) fn write_value(
         Value::Year(value) => write_integer(value, out),
         Value::Float(value) => write_float(value, out),
         Value::Double(value) => write_float(value, out),
-        Value::Decimal(value) => return quoted(out, |out| value.write(out)),
-        Value::Date(value) => write_quoted(out, |out| value.write(out)),
-        Value::Time(value) => write_quoted(out, |out| value.write(out)),
-        Value::DateTime(value) => write_quoted(out, |out| value.write(out)),
-        Value::Timestamp(value) => write_quoted(out, |out| value.write(out)),
+        Value::Decimal(value) => {
+            value.write(out)?;
+            out.push(b'"');
+        }
+        Value::Date(value) => write_closed(out, |out| value.write(out)),
+        Value::Time(value) => write_closed(out, |out| value.write(out)),
+        Value::DateTime(value) => write_closed(out, |out| value.write(out)),
+        Value::Timestamp(value) => write_closed(out, |out| value.write(&mut scratch.last_day, out)),
         Value::Text(value) => return write_text(value, scratch, out),
         Value::Binary(value) => write_binary(value, scratch, out),
         Value::Packed(value) => return write_packed(value, scratch, out),
-        Value::Inet4(value) => write_quoted(out, |out| write_inet4(value, out)),
-        Value::Inet6(value) => write_quoted(out, |out| write_inet6(value, out)),
-        Value::Uuid(value) => write_quoted(out, |out| write_uuid(value, out)),
-        Value::Enum(label) => write_string(label, out),
-        Value::Set(set) => write_quoted(out, |out| {
+        Value::Inet4(value) => write_closed(out, |out| write_inet4(value, out)),
+        Value::Inet6(value) => write_closed(out, |out| write_inet6(value, out)),
+        Value::Uuid(value) => write_closed(out, |out| write_uuid(value, out)),
+        Value::Enum(label) => write_closed(out, |out| write_escaped(label, out)),
+        Value::Set(set) => write_closed(out, |out| {
             for (index, label) in set.iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
@@ -69,7 +158,7 @@ pub(super) fn write_value(
         Value::Geometry { srid, wkb } => {
             out.extend_from_slice(b"{\"srid\":");
             write_integer(srid, out);
-            out.extend_from_slice(b",\"wkb\":");
+            out.extend_from_slice(b",\"wkb\":\"");
             write_base64(wkb, out);
             out.push(b'}');
         }
@@ -78,41 +167,25 @@ pub(super) fn write_value(
     Ok(())
 }
 
-/// Appends an integer.
-#[inline]
-pub(super) fn write_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-}
-
 fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {
     out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
 }
 
-fn write_quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    out.push(b'"');
+/// Appends a string with its closing quote.
+#[inline]
+fn write_closed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     write(out);
     out.push(b'"');
-}
-
-fn quoted(
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), RowError>,
-) -> Result<(), RowError> {
-    out.push(b'"');
-    write(out)?;
-    out.push(b'"');
-    Ok(())
 }
 
 #[inline]
 fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), RowError> {
     if matches!(text.charset, Charset::Utf8 | Charset::Ascii) && is_plain(text.bytes) {
-        out.push(b'"');
         out.extend_from_slice(text.bytes);
-        out.push(b'"');
     } else {
-        write_string(text.decode(&mut scratch.text)?, out);
+        write_escaped(text.decode(&mut scratch.text)?, out);
     }
+    out.push(b'"');
     Ok(())
 }
 
@@ -126,7 +199,10 @@ fn write_packed(
     } = scratch;
     let bytes = value.unpack(unpacking)?;
     match value.charset {
-        Some(charset) => write_string(charset.decode(bytes, text)?, out),
+        Some(charset) => {
+            let text = charset.decode(bytes, text)?;
+            write_closed(out, |out| write_escaped(text, out));
+        }
         None => write_base64(bytes, out),
     }
     Ok(())
@@ -148,7 +224,6 @@ fn write_binary(value: Binary<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) {
 const SHORT_BYTES_MAX: usize = 48;
 
 fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
     if bytes.len() <= SHORT_BYTES_MAX {
         write_short_base64(bytes, out);
         return out.push(b'"');

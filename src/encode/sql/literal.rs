@@ -13,7 +13,7 @@
 
 use crate::row::{
     Binary, Charset, ColumnType, RowError, Text, Unpacking, Value, write_inet4, write_inet6,
-    write_uuid,
+    write_integer, write_uuid,
 };
 
 /// Writes literals; owns what that takes.
@@ -184,10 +184,6 @@ fn in_hex(name: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"HEX(");
     out.extend_from_slice(name);
     out.extend_from_slice(b") = '");
-}
-
-fn write_integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {
