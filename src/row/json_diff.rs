@@ -10,10 +10,10 @@
 
 use std::borrow::Cow;
 
-use super::RowError;
 use super::escape::write_string;
 use super::json_path::{Leg, Position, legs};
 use super::jsonb::{DEPTH_MAX, Reader, error};
+use super::{Json, RowError};
 
 /// A document and its changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,11 +103,38 @@ impl Changes<'_> {
             write_string(change.path, out);
             if change.operation != Operation::Remove {
                 out.extend_from_slice(b",\"value\":");
-                super::Json::Binary(change.value).write(out)?;
+                Json::Binary(change.value).write(out)?;
             }
             out.push(b'}');
         }
         out.push(b']');
+        Ok(())
+    }
+}
+
+impl<'a> Changes<'a> {
+    /// Hands out each change, in order: the server's function that makes it of a document, its path, and its value unless it
+    /// removes.
+    ///
+    /// # Errors
+    /// Bytes that are no changes, and what `take` fails with.
+    pub fn each(
+        &self,
+        mut take: impl FnMut(&'static str, &'a str, Option<Json<'a>>) -> Result<(), RowError>,
+    ) -> Result<(), RowError> {
+        let mut rest = self.0;
+        while let Some(change) = Change::next(&mut rest)? {
+            let value = Json::Binary(change.value);
+            let path = change.path;
+            match change.operation {
+                Operation::Replace => take("JSON_REPLACE", path, Some(value))?,
+                Operation::Insert if path.ends_with(']') => {
+                    take("JSON_ARRAY_INSERT", path, Some(value))?;
+                }
+                Operation::Insert => take("JSON_INSERT", path, Some(value))?,
+                Operation::Remove => take("JSON_REMOVE", path, None)?,
+            }
+        }
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ mod definitions;
 mod far;
 mod hostile;
 mod inputs;
+mod partial_json;
 mod ranges;
 mod recordings;
 mod script;

@@ -12,8 +12,8 @@
 //! | binary, GEOMETRY, VECTOR | hexadecimal; a geometry as the server stores it, SRID first |
 
 use crate::row::{
-    Binary, Charset, ColumnType, RowError, Text, Unpacking, Value, write_inet4, write_inet6,
-    write_integer, write_uuid,
+    Binary, Changes, Charset, ColumnType, RowError, Text, Unpacking, Value, write_inet4,
+    write_inet6, write_integer, write_uuid,
 };
 
 /// Writes literals; owns what that takes.
@@ -103,6 +103,37 @@ impl Literals {
             !matches!(kind, ColumnType::Json { .. })
                 || matches!(value, Value::Json(_) | Value::Patched(_))
         );
+        Ok(())
+    }
+
+    /// Appends what makes of a column's document the one with these changes.
+    pub(super) fn write_changed(
+        &mut self,
+        name: &[u8],
+        changes: Changes<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        let (mut functions, mut behind) = (Vec::new(), Vec::new());
+        changes.each(|function, path, value| {
+            functions.push(function);
+            behind.extend_from_slice(b", ");
+            write_quoted(path, &mut behind);
+            if let Some(value) = value {
+                self.bytes.clear();
+                value.write(&mut self.bytes)?;
+                behind.extend_from_slice(b", CAST(");
+                write_quoted(&String::from_utf8_lossy(&self.bytes), &mut behind);
+                behind.extend_from_slice(b" AS JSON)");
+            }
+            behind.push(b')');
+            Ok(())
+        })?;
+        for function in functions.iter().rev() {
+            out.extend_from_slice(function.as_bytes());
+            out.push(b'(');
+        }
+        out.extend_from_slice(name);
+        out.extend_from_slice(&behind);
         Ok(())
     }
 

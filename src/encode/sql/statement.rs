@@ -126,8 +126,16 @@ impl Writer {
             comma(count, out);
             out.extend_from_slice(name(plan, index));
             out.extend_from_slice(b" = ");
-            self.value(event, index, *cell, to, out)?;
             count += 1;
+            match *cell {
+                Cell::Changes { start, end } if to.document_before(index).is_none() => {
+                    let changes = Changes(to.body.get(start..end).unwrap_or_default());
+                    self.literals
+                        .write_changed(name(plan, index), changes, out)
+                        .map_err(|source| event.value_error(index, source))?;
+                }
+                cell => self.value(event, index, cell, to, out)?,
+            }
         }
         if count == 0 {
             out.truncate(start);

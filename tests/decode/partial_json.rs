@@ -1,0 +1,125 @@
+//! SQL of JSON documents that were changed in parts, given to a real server and compared with what it held.
+
+use super::script::apply;
+use super::{decoded, fails, listing};
+use crate::support::{Flavour, Server};
+
+const TABLES: [&str; 2] = ["keyed", "bare"];
+const DOCUMENT: &str = r#"{"a": 1, "b": [1, [2, 3], {"c": "x"}], "it''s \\"quoted\\"": {"deep": [0]}, "é": true, "pad": "01234567890123456789012345678901234567890123456789012345678901234567890123456789", "list": [10, 20, 30, 40]}"#;
+
+/// Each changes documents so that the server logs what changed and not the whole.
+const CHANGES: [&str; 14] = [
+    "JSON_SET(doc, '$.a', 2)",
+    "JSON_REPLACE(doc, '$.b[1][0]', 'it''s \\\\ \\\"text\\\"', '$.list[3]', NULL)",
+    "JSON_REMOVE(doc, '$.b[0]')",
+    "JSON_REMOVE(doc, '$.\"it''s \\\\\"quoted\\\\\"\".deep')",
+    "JSON_SET(doc, '$.\"it''s \\\\\"quoted\\\\\"\".new', CAST('[1, {\"k\": [null, true]}]' AS JSON))",
+    "JSON_SET(doc, '$.é', 'ü')",
+    "JSON_SET(doc, '$.list[1]', -70000, '$.list[2]', 18446744073709551615)",
+    "JSON_SET(doc, '$.a', 1e100)",
+    "JSON_SET(doc, '$.a', CAST(1.50 AS DECIMAL(9,2)))",
+    "JSON_SET(doc, '$.a', TIMESTAMP'2020-01-02 03:04:05.5')",
+    "JSON_SET(doc, '$.a', DATE'2020-01-02', '$.added', TIME'-12:34:56')",
+    "JSON_SET(doc, '$.a', CAST(x'c0ffee' AS BINARY))",
+    "JSON_REMOVE(JSON_SET(doc, '$.a', 'end'), '$.list[0]')",
+    "JSON_SET(doc, '$.other', JSON_OBJECT('x', JSON_ARRAY()))",
+];
+
+fn server(image: &str) -> Server {
+    let server = Server::start(
+        Flavour::MySql97,
+        &[
+            "--binlog-row-metadata=FULL",
+            "--binlog-row-value-options=PARTIAL_JSON",
+            &format!("--binlog-row-image={image}"),
+        ],
+    );
+    for database in ["shop", "copy"] {
+        server.client(
+            &["--default-character-set=utf8mb4"],
+            &format!(
+                "CREATE DATABASE {database} CHARACTER SET utf8mb4; USE {database};
+                 CREATE TABLE keyed (id INT PRIMARY KEY, doc JSON, second JSON);
+                 CREATE TABLE bare (id INT, doc JSON, second JSON);
+                 INSERT INTO keyed VALUES (1, '{DOCUMENT}', '{DOCUMENT}'), (2, '{DOCUMENT}', NULL), (3, NULL, '[]');
+                 INSERT INTO bare SELECT * FROM keyed;"
+            ),
+        );
+    }
+    server.execute("FLUSH BINARY LOGS");
+    server
+}
+
+/// All rows, as the server shows them, with the types of what is in the documents.
+fn content(server: &Server, database: &str) -> Vec<Vec<Option<String>>> {
+    let of = |table: &&str| {
+        server.query_text(&format!(
+            "SELECT id, CAST(doc AS CHAR), CAST(second AS CHAR), JSON_TYPE(doc->'$.a'), JSON_TYPE(doc->'$.added'), \
+             JSON_TYPE(doc->'$.list[1]') FROM {database}.{table} ORDER BY id"
+        ))
+    };
+    TABLES.iter().flat_map(of).collect()
+}
+
+/// Makes the changes and returns the file that holds them.
+fn change(server: &Server, tables: &[&str]) -> String {
+    let (file, _) = server.coordinates();
+    let mut sql = String::from("USE shop; ");
+    for table in tables {
+        for change in CHANGES {
+            let second = change.replace("doc", "second");
+            sql.push_str(&format!(
+                "UPDATE {table} SET doc = {change} WHERE id < 3; UPDATE {table} SET second = {second}, doc = {change} WHERE id = 1;\n"
+            ));
+        }
+        sql.push_str(&format!("UPDATE {table} SET doc = '7' WHERE id = 3;\n"));
+    }
+    server.client(&["--default-character-set=utf8mb4"], &sql);
+    server.execute("FLUSH BINARY LOGS");
+    let path = server.binlog_path(&file).display().to_string();
+    let listing = listing(server.flavour(), &[&path]);
+    let partial = listing.matches("Update_rows_partial").count();
+    assert!(partial > CHANGES.len(), "{partial} events hold parts");
+    path
+}
+
+#[test]
+fn documents_changed_in_parts_are_redone_and_undone() {
+    let server = server("FULL");
+    let former = content(&server, "shop");
+    assert_eq!(content(&server, "copy"), former);
+    let path = change(&server, &TABLES);
+    let latter = content(&server, "shop");
+    assert_ne!(latter, former);
+    let redo = decoded(&[
+        "--format=sql",
+        "--rewrite-db=shop->copy",
+        "--database=copy",
+        &path,
+    ]);
+    apply(&server, &redo);
+    assert_eq!(content(&server, "copy"), latter, "the copy followed");
+    let undo = decoded(&["--flashback", "--database=shop", &path]);
+    apply(&server, &undo);
+    assert_eq!(content(&server, "shop"), former, "the original went back");
+}
+
+#[test]
+fn changes_of_documents_that_the_binlog_does_not_hold_are_redone_as_such_and_not_undone() {
+    let server = server("MINIMAL");
+    let path = change(&server, &["keyed"]);
+    let redo = decoded(&[
+        "--format=sql",
+        "--rewrite-db=shop->copy",
+        "--database=copy",
+        &path,
+    ]);
+    assert!(redo.contains("JSON_REPLACE("), "{redo}");
+    apply(&server, &redo);
+    assert_eq!(content(&server, "copy"), content(&server, "shop"));
+    fails(
+        &["--flashback", "--database=shop", &path],
+        65,
+        &["cannot be undone", "binlog_row_image=FULL"],
+    );
+}
