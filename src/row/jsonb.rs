@@ -310,7 +310,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn take<const N: usize>(&mut self, at: usize) -> Result<[u8; N], RowError> {
+    pub(super) fn take<const N: usize>(&mut self, at: usize) -> Result<[u8; N], RowError> {
         match self.slice(at, N)?.first_chunk() {
             Some(bytes) => Ok(*bytes),
             None => Err(error("a part beyond its end", at)),

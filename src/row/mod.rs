@@ -12,6 +12,7 @@ mod escape;
 mod image;
 mod images;
 mod json_diff;
+mod json_opaque;
 mod json_path;
 mod jsonb;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use escape::{is_plain, is_plain_start, write_escaped, write_string};
 pub use image::{Cell, Shape};
 pub use images::Images;
 pub use json_diff::{Changes, Patched};
+pub use json_opaque::Opaque;
 pub use jsonb::Json;
 pub use network::{write_inet4, write_inet6, write_uuid};
 pub use packed::{Packed, Unpacking};

@@ -34,6 +34,7 @@ fn server(image: &str) -> Server {
             &format!("--binlog-row-image={image}"),
         ],
     );
+    let count = CHANGES.len();
     for database in ["shop", "copy"] {
         server.client(
             &["--default-character-set=utf8mb4"],
@@ -41,7 +42,11 @@ fn server(image: &str) -> Server {
                 "CREATE DATABASE {database} CHARACTER SET utf8mb4; USE {database};
                  CREATE TABLE keyed (id INT PRIMARY KEY, doc JSON, second JSON);
                  CREATE TABLE bare (id INT, doc JSON, second JSON);
-                 INSERT INTO keyed VALUES (1, '{DOCUMENT}', '{DOCUMENT}'), (2, '{DOCUMENT}', NULL), (3, NULL, '[]');
+                 INSERT INTO keyed WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+                     SELECT i, '{DOCUMENT}', NULL FROM n;
+                 UPDATE keyed SET second = JSON_SET(doc, '$.a', 2.50, '$.b[1]', TIMESTAMP'2001-02-03 04:05:06.78',
+                     '$.\"it''s \\\\\"quoted\\\\\"\"', TIME'23:59:59', '$.\u{e9}', DATE'1999-12-31') WHERE id % 2;
+                 INSERT INTO keyed VALUES (100, NULL, '[]'), (101, CAST(0.10 AS JSON), CAST(DATE'2020-02-02' AS JSON));
                  INSERT INTO bare SELECT * FROM keyed;"
             ),
         );
@@ -50,29 +55,48 @@ fn server(image: &str) -> Server {
     server
 }
 
-/// All rows, as the server shows them, with the types of what is in the documents.
+/// All rows, as the server shows them, with the types of what is in the documents; bytes are strings in SQL.
 fn content(server: &Server, database: &str) -> Vec<Vec<Option<String>>> {
+    let kind = |expression: &str| {
+        format!("IF(JSON_TYPE({expression}) = 'BLOB', 'STRING', JSON_TYPE({expression}))")
+    };
+    let kinds = [
+        "doc",
+        "second",
+        "doc->'$.a'",
+        "second->'$.a'",
+        "second->'$.b[1]'",
+        "doc->'$.added'",
+        "doc->'$.list[1]'",
+    ]
+    .map(kind)
+    .join(", ");
     let of = |table: &&str| {
         server.query_text(&format!(
-            "SELECT id, CAST(doc AS CHAR), CAST(second AS CHAR), JSON_TYPE(doc->'$.a'), JSON_TYPE(doc->'$.added'), \
-             JSON_TYPE(doc->'$.list[1]') FROM {database}.{table} ORDER BY id"
+            "SELECT id, CAST(doc AS CHAR), CAST(second AS CHAR), {kinds} FROM {database}.{table} ORDER BY id"
         ))
     };
     TABLES.iter().flat_map(of).collect()
 }
 
-/// Makes the changes and returns the file that holds them.
+/// Makes the changes, each of a row of its own and some of another again, and returns the file that holds them.
 fn change(server: &Server, tables: &[&str]) -> String {
     let (file, _) = server.coordinates();
     let mut sql = String::from("USE shop; ");
     for table in tables {
-        for change in CHANGES {
+        for (number, change) in CHANGES.iter().enumerate() {
+            let (id, next) = (number + 1, number + 2);
             let second = change.replace("doc", "second");
             sql.push_str(&format!(
-                "UPDATE {table} SET doc = {change} WHERE id < 3; UPDATE {table} SET second = {second}, doc = {change} WHERE id = 1;\n"
+                "UPDATE {table} SET doc = {change} WHERE id = {id};\n\
+                 UPDATE {table} SET second = {second}, doc = {change} WHERE id = {next} AND id % 3 = 0;\n\
+                 UPDATE {table} SET second = {second} WHERE id = {id};\n"
             ));
         }
-        sql.push_str(&format!("UPDATE {table} SET doc = '7' WHERE id = 3;\n"));
+        sql.push_str(&format!(
+            "UPDATE {table} SET doc = '7' WHERE id = 100; UPDATE {table} SET doc = second, second = doc WHERE id = 101;\n\
+             INSERT INTO {table} SELECT id + 200, doc, second FROM {table} WHERE id < 5; DELETE FROM {table} WHERE id = 13;\n"
+        ));
     }
     server.client(&["--default-character-set=utf8mb4"], &sql);
     server.execute("FLUSH BINARY LOGS");

@@ -7,13 +7,13 @@
 //! | times | as MySQL prints them, TIMESTAMP in UTC |
 //! | text | quoted UTF-8; what is not text in its character set as that set's bytes in hexadecimal |
 //! | ENUM, SET | labels; the error value of an ENUM as 0 |
-//! | JSON | its text |
+//! | JSON | its text; decimals, dates and times in it are put there by JSON_SET |
 //! | UUID, INET4, INET6 | quoted, as MariaDB prints them |
 //! | binary, GEOMETRY, VECTOR | hexadecimal; a geometry as the server stores it, SRID first |
 
 use crate::row::{
-    Binary, Changes, Charset, ColumnType, RowError, Text, Unpacking, Value, write_inet4,
-    write_inet6, write_integer, write_uuid,
+    Binary, Changes, Charset, ColumnType, Json, Opaque, RowError, Text, Unpacking, Value,
+    write_inet4, write_inet6, write_integer, write_uuid,
 };
 
 /// Writes literals; owns what that takes.
@@ -85,12 +85,7 @@ impl Literals {
                 }
                 write_quoted(&self.text, out);
             }
-            Value::Json(document) => {
-                self.bytes.clear();
-                document.write(&mut self.bytes)?;
-                let text = String::from_utf8_lossy(&self.bytes);
-                write_quoted(&text, out);
-            }
+            Value::Json(document) => self.write_document(document, out)?,
             Value::Patched(document) => {
                 self.bytes.clear();
                 document.write(&mut self.bytes)?;
@@ -103,6 +98,36 @@ impl Literals {
             !matches!(kind, ColumnType::Json { .. })
                 || matches!(value, Value::Json(_) | Value::Patched(_))
         );
+        Ok(())
+    }
+
+    /// Appends a document: its text, and in it as what they are the values that text does not tell from others.
+    fn write_document(&mut self, document: Json<'_>, out: &mut Vec<u8>) -> Result<(), RowError> {
+        let mut behind = Vec::new();
+        document.opaques(&mut |path, opaque, text| {
+            behind.extend_from_slice(b", ");
+            write_quoted(path, &mut behind);
+            behind.extend_from_slice(b", CAST(");
+            write_quoted(text, &mut behind);
+            let scale = text.rsplit_once('.').map_or(0, |(_, digits)| digits.len());
+            let kind = match opaque {
+                Opaque::Decimal => format!(" AS DECIMAL(65,{scale}))"),
+                Opaque::Date => " AS DATE)".to_owned(),
+                Opaque::Time => " AS TIME(6))".to_owned(),
+                Opaque::DateTime => " AS DATETIME(6))".to_owned(),
+            };
+            behind.extend_from_slice(kind.as_bytes());
+        })?;
+        if !behind.is_empty() {
+            out.extend_from_slice(b"JSON_SET(");
+        }
+        self.bytes.clear();
+        document.write(&mut self.bytes)?;
+        write_quoted(&String::from_utf8_lossy(&self.bytes), out);
+        if !behind.is_empty() {
+            out.extend_from_slice(&behind);
+            out.push(b')');
+        }
         Ok(())
     }
 
@@ -119,10 +144,8 @@ impl Literals {
             behind.extend_from_slice(b", ");
             write_quoted(path, &mut behind);
             if let Some(value) = value {
-                self.bytes.clear();
-                value.write(&mut self.bytes)?;
                 behind.extend_from_slice(b", CAST(");
-                write_quoted(&String::from_utf8_lossy(&self.bytes), &mut behind);
+                self.write_document(value, &mut behind)?;
                 behind.extend_from_slice(b" AS JSON)");
             }
             behind.push(b')');
@@ -162,10 +185,18 @@ impl Literals {
                 write_digits(bytes, out);
                 out.push(b'\'');
             }
+            // Text that is parsed again has strings in the place of dates, so the column is parsed again too.
             Value::Json(_) | Value::Patched(_) => {
+                out.extend_from_slice(b"CAST(CAST(");
                 out.extend_from_slice(name);
-                out.extend_from_slice(b" = CAST(");
-                self.write(kind, value, bytes, Use::Compare, out)?;
+                out.extend_from_slice(b" AS CHAR CHARACTER SET utf8mb4) AS JSON) = CAST(");
+                self.bytes.clear();
+                match value {
+                    Value::Json(document) => document.write(&mut self.bytes)?,
+                    Value::Patched(document) => document.write(&mut self.bytes)?,
+                    _other => {}
+                }
+                write_quoted(&String::from_utf8_lossy(&self.bytes), out);
                 out.extend_from_slice(b" AS JSON)");
             }
             other => {

@@ -128,7 +128,7 @@ impl Writer {
             out.extend_from_slice(b" = ");
             count += 1;
             match *cell {
-                Cell::Changes { start, end } if to.document_before(index).is_none() => {
+                Cell::Changes { start, end } => {
                     let changes = Changes(to.body.get(start..end).unwrap_or_default());
                     self.literals
                         .write_changed(name(plan, index), changes, out)
