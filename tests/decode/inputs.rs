@@ -9,7 +9,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::{WHOLE, command, decode_from, decoded, fails, recording};
+use super::{WHOLE, command, decode, decode_from, decoded, fails, recording};
 use crate::support::wait_until;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -141,5 +141,51 @@ fn arguments_that_cannot_be_meant_are_refused() {
         ],
         2,
         &["nodot"],
+    );
+}
+
+#[test]
+fn nothing_is_printed_where_nothing_can_be_read() {
+    for format in ["--format=sql", "--format=json", "--flashback"] {
+        let printed = fails(
+            &[format, "no-such.000001"],
+            69,
+            &["cannot read no-such.000001"],
+        );
+        assert_eq!(printed, "", "{format}");
+    }
+    let empty = decoded(&[
+        "--format=sql",
+        "--database=none",
+        recording(WHOLE[0].0).to_str().unwrap(),
+    ]);
+    assert!(
+        empty.contains("SET "),
+        "a script without changes is a script: {empty}"
+    );
+}
+
+#[test]
+fn rules_that_hardly_mean_what_they_say_are_told() {
+    let path = recording(WHOLE[0].0).display().to_string();
+    for (rule, expected) in [
+        (
+            "--replicate-do-db=shop,other",
+            "replicate-do-db = \"shop,other\"",
+        ),
+        ("--database=shop%", "replicate-do-db = \"shop%\""),
+        (
+            "--replicate-ignore-table=shop.t%",
+            "replicate-ignore-table = \"shop.t%\"",
+        ),
+    ] {
+        let ended = decode(&[rule, &path]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{rule}: {}", ended.stderr);
+    }
+    assert!(
+        !decode(&["--database=shop", &path])
+            .stderr
+            .contains("replicate")
     );
 }

@@ -72,3 +72,35 @@ fn every_section_of_a_connector_is_checked() {
         assert!(error.starts_with(expected), "{error}\n{expected}");
     }
 }
+
+#[test]
+fn a_key_with_two_spellings_is_listed_once() {
+    let text = CONNECTOR.replacen("[sink]", "[filter]\nno_such = 1\n[sink]", 1);
+    let error = given("shop.toml", &text).load().unwrap_err();
+    let (_, keys) = error.split_once("expected one of ").unwrap();
+    let keys: Vec<&str> = keys.split(", ").collect();
+    assert!(
+        keys.contains(&"ddl-filter") && keys.contains(&"shadow-tables"),
+        "{error}"
+    );
+    assert!(keys.iter().all(|key| !key.contains('_')), "{error}");
+}
+
+#[test]
+fn a_source_of_files_is_read_with_its_mistakes() {
+    let of = |keys: &str| CONNECTOR.replacen("host = 'db'\nuser = 'u'", keys, 1);
+    let text =
+        of("files = ['b.000001']\n[source.definitions]\nhost = 'db'\nuser = 'u'\nport = 'x'");
+    let error = given("shop.toml", &text).load().unwrap_err();
+    assert!(
+        error.starts_with("shop.toml:6: source.definitions.port: expected a number"),
+        "{error}"
+    );
+    let all = given(
+        "shop.toml",
+        &of("index = 'b.index'\ndefinitions = 'state/shop'"),
+    )
+    .load()
+    .unwrap();
+    assert!(matches!(&all[0].source, Configured::Files(files) if files.definitions.is_some()));
+}
