@@ -27,7 +27,7 @@ fn index(server: &Server) -> PathBuf {
 }
 
 /// A connector from a server's index file.
-fn beside(server: &Server, start: &str) -> Folder {
+pub fn beside(server: &Server, start: &str) -> Folder {
     connector(&format!(
         "index = '{}'\nstart = {start}",
         index(server).display()
@@ -60,7 +60,7 @@ fn records(folder: &Folder) -> Vec<Value> {
     records
 }
 
-fn stripped(record: &mut Value) {
+pub fn stripped(record: &mut Value) {
     let fields = record.as_object_mut().unwrap();
     for field in ["ts_ms", "ts_us", "ts_ns"] {
         fields.remove(field);
@@ -70,7 +70,7 @@ fn stripped(record: &mut Value) {
 }
 
 /// Three files: two tables, a change of one of them, transactions, one that is rolled back.
-fn traffic(server: &Server) {
+pub fn traffic(server: &Server) {
     account(server, "u");
     server.execute(
         "CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY, name VARCHAR(20)); \
@@ -438,45 +438,5 @@ fn a_file_that_changes_under_its_reader_stops_it() {
         let ended = running.end();
         assert_eq!(ended.code, Some(65), "{what}: {}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{what}: {}", ended.stderr);
-    }
-}
-
-#[cfg(feature = "kafka")]
-#[test]
-fn files_go_to_kafka_as_their_server_does() {
-    use rdkafka::Message as _;
-
-    use crate::support::Kafka;
-
-    let server = Server::start(Flavour::MySql97, &[]);
-    traffic(&server);
-    let kafka = Kafka::shared();
-    let sink = |folder: Folder, prefix: &str| {
-        let bootstrap = kafka.bootstrap();
-        let to = format!("type = 'kafka'\nbootstrap_servers = '{bootstrap}'\nprefix = '{prefix}'");
-        folder.replacing("type = 'file'\nfolder = '{dir}/changes'", &to)
-    };
-    let live = Folder::streaming(&server, "u").replacing("'latest'", "'earliest'");
-    sink(live, "files_live").succeeds(&ONCE);
-    let found = sink(beside(&server, "'earliest'"), "files_read");
-    found.succeeds(&ONCE);
-    found.succeeds(&ONCE);
-    let records = |prefix: &str, table: &str| -> Vec<_> {
-        let records = kafka.records(&format!("{prefix}.a.{table}"));
-        let value = |bytes: &[u8]| {
-            let mut value: Value = serde_json::from_slice(bytes).unwrap();
-            stripped(&mut value);
-            value
-        };
-        let record = |record: &rdkafka::message::OwnedMessage| {
-            let key: Option<Value> = record.key().map(|key| serde_json::from_slice(key).unwrap());
-            (key, record.payload().map(value))
-        };
-        records.iter().map(record).collect()
-    };
-    for table in ["t", "u"] {
-        let expected = records("files_live", table);
-        assert!(expected.len() > 1, "{table}: {expected:?}");
-        assert_eq!(records("files_read", table), expected, "{table}");
     }
 }
