@@ -3,6 +3,7 @@
 //! `tests/binlogs/NAME.sql` made `NAME.binlog`, and `tests/golden/NAME.txt` is what the server's `mysqlbinlog -vv` prints
 //! of it. `UPDATE_GOLDEN=1` records both anew.
 
+mod archive;
 mod dump;
 mod gtids;
 mod hostile;
