@@ -25,7 +25,7 @@ pub struct Follower {
     flavour: Flavour,
     definitions: Definitions,
     tracker: GroupTracker,
-    watch: Option<Watch>,
+    watch: Watch,
 }
 
 /// Looks for tables whose definition will be missing.
@@ -34,17 +34,26 @@ struct Watch {
     rules: Rules,
     /// Of the group that is open.
     open: Vec<TableName>,
+    /// Of the group that was closed last.
+    last: Vec<TableName>,
+    is_active: bool,
     lacking: Vec<(TableName, Coordinates)>,
 }
 
 impl Follower {
-    /// Begins between groups, with what is known there.
-    pub fn new(flavour: Flavour, believed: Schemas) -> Self {
+    /// Begins between groups, with what is known there and the filters of the stream.
+    pub fn new(flavour: Flavour, believed: Schemas, rules: Rules) -> Self {
         Self {
             flavour,
             definitions: Definitions::default().believing(believed, Vec::new()),
             tracker: GroupTracker::default(),
-            watch: None,
+            watch: Watch {
+                rules,
+                open: Vec::new(),
+                last: Vec::new(),
+                is_active: false,
+                lacking: Vec::new(),
+            },
         }
     }
 
@@ -53,21 +62,22 @@ impl Follower {
         self.definitions.believed()
     }
 
-    /// From now on also notes which tables that the rules keep have rows without a definition. Of one of them it is known.
-    pub fn watch(&mut self, rules: Rules, table: TableName, end: Coordinates) {
-        let mut watch = Watch {
-            rules,
-            open: Vec::new(),
-            lacking: Vec::new(),
-        };
-        watch.open.push(table);
-        watch.close(&end, &mut self.definitions);
-        self.watch = Some(watch);
+    /// Notes which tables have rows without a definition, from the group on that ended at `end`. Of one of its tables it is
+    /// known.
+    pub fn watch(&mut self, table: &TableName, end: &Coordinates) {
+        let watch = &mut self.watch;
+        watch.is_active = true;
+        watch.open.push(table.clone());
+        let others = std::mem::take(&mut watch.last);
+        watch
+            .open
+            .extend(others.into_iter().filter(|other| other != table));
+        watch.close(end, &mut self.definitions);
     }
 
     /// The tables whose definition was missing, each with the end of the first group that has rows of it.
     pub fn lacking(self) -> Vec<(TableName, Coordinates)> {
-        self.watch.map(|watch| watch.lacking).unwrap_or_default()
+        self.watch.lacking
     }
 
     /// Takes the next event of the stream; `body` is `None` for one that is too large to be whole in memory.
@@ -128,10 +138,8 @@ impl Follower {
             (EventKind::TableMap, Some(body)) => self.table_map(framer, body)?,
             _rows_and_context => {}
         }
-        if matches!(standing, Standing::Ends(_) | Standing::Alone)
-            && let Some(watch) = &mut self.watch
-        {
-            watch.close(framer.next(), &mut self.definitions);
+        if matches!(standing, Standing::Ends(_) | Standing::Alone) {
+            self.watch.close(framer.next(), &mut self.definitions);
         }
         // Nobody asks what changed where.
         self.definitions.take_revisions();
@@ -160,9 +168,7 @@ impl Follower {
     }
 
     fn table_map(&mut self, framer: &Framer, body: &[u8]) -> Result<(), Trouble> {
-        let Some(watch) = &mut self.watch else {
-            return Ok(());
-        };
+        let watch = &mut self.watch;
         let map = TableMap::parse(body, framer.format(), self.flavour)?;
         let names = (
             std::str::from_utf8(map.database),
@@ -193,6 +199,10 @@ impl Follower {
 impl Watch {
     /// The group ends.
     fn close(&mut self, end: &Coordinates, definitions: &mut Definitions) {
+        if !self.is_active {
+            self.last = std::mem::take(&mut self.open);
+            return;
+        }
         for table in self.open.drain(..) {
             definitions.await_told(&table, AWAITED);
             if self.lacking.len() < LACKING_MAX {

@@ -102,6 +102,36 @@ impl Connection {
         }
     }
 
+    /// Runs a statement and hands its rows out while they arrive, at most so many at once; the last part may have none.
+    ///
+    /// # Errors
+    /// As [`Connection::query`]; parts may have been handed out before.
+    pub async fn query_in_parts(
+        &mut self,
+        sql: &str,
+        rows_max: usize,
+        mut take: impl FnMut(ResultSet),
+    ) -> Result<(), ConnectionError> {
+        self.begin(&command::query(sql)).await?;
+        let mut reader = Reader::new(RESULT_BYTES_MAX);
+        loop {
+            let payload = self.receive("answering a query").await?;
+            match reader.read(&payload) {
+                Ok(Progress::Unfinished) => {
+                    if let Some(part) = reader.part(rows_max) {
+                        take(part);
+                    }
+                }
+                Ok(Progress::Complete(set)) => {
+                    self.is_in_command = false;
+                    take(set);
+                    return Ok(());
+                }
+                Err(no_result) => return Err(self.no_result(no_result)),
+            }
+        }
+    }
+
     /// Sends a command that is answered by OK.
     ///
     /// # Errors

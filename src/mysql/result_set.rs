@@ -1,6 +1,6 @@
-//! Result sets of the text protocol, kept whole.
+//! Result sets of the text protocol, kept whole or handed out in parts.
 //!
-//! Follows "COM_QUERY Response" of the client/server protocol manual. For the few small questions rowtap asks a
+//! Follows "COM_QUERY Response" of the client/server protocol manual. For the questions rowtap asks a
 //! server; not for reading tables.
 
 use super::fields::{Fields, Malformed};
@@ -105,6 +105,7 @@ pub(super) struct Reader {
     set: ResultSet,
     /// Memory that the limit leaves.
     bytes_left: usize,
+    bytes_max: usize,
 }
 
 #[derive(Debug)]
@@ -122,6 +123,7 @@ impl Reader {
             due: Due::Answer,
             set: ResultSet::default(),
             bytes_left: bytes_max,
+            bytes_max,
         }
     }
 
@@ -167,6 +169,18 @@ impl Reader {
             },
         }
         Ok(Progress::Unfinished)
+    }
+
+    /// The rows so far, once there are that many; the limit is then for those that follow.
+    pub(super) fn part(&mut self, rows_max: usize) -> Option<ResultSet> {
+        if self.set.rows.len() < rows_max {
+            return None;
+        }
+        self.bytes_left = self.bytes_max;
+        Some(ResultSet {
+            columns: self.set.columns.clone(),
+            rows: std::mem::take(&mut self.set.rows),
+        })
     }
 
     fn complete(&mut self) -> Progress {

@@ -7,6 +7,7 @@
 mod answers;
 mod archive;
 mod budget;
+mod catalogue;
 mod defined_by;
 mod definitions;
 mod dump;

@@ -80,14 +80,14 @@ impl Definitions {
             .and_then(|value| value.parse().ok());
         let believed = self.untouched_since(&known, &oldest, folding.unwrap_or_default());
         let mut look = Look::open(&self.options, Begin::At(&oldest)).await?;
-        let mut follower = Follower::new(look.flavour(), believed);
+        let mut follower = Follower::new(look.flavour(), believed, rules.clone());
         go_on(&mut look, &mut follower, at).await?;
         let schemas = follower.believed().clone();
         if let Some(State::Known(_)) = schemas.get(table) {
             let lacking = Vec::new();
             return Ok(Some(Replayed { schemas, lacking }));
         }
-        follower.watch(rules.clone(), table.clone(), at.clone());
+        follower.watch(table, at);
         go_on(&mut look, &mut follower, &known.end).await?;
         let is_served = |(other, end): &(TableName, Coordinates)| {
             other != table

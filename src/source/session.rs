@@ -29,6 +29,8 @@ pub(super) struct AnswerRow<'a> {
 const UNKNOWN_FORM: u16 = 1064;
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`: the account lacks a privilege.
 pub(super) const ACCESS_DENIED: u16 = 1227;
+/// Rows of a long answer that are in memory at once.
+const PART_ROWS_MAX: usize = 2000;
 const STATEMENT_CHARACTERS_MAX: usize = 60;
 
 impl Session {
@@ -72,6 +74,34 @@ impl Session {
                 source,
             }),
         }
+    }
+
+    /// Asks for rows that may be many, and hands them on while they arrive.
+    ///
+    /// # Errors
+    /// As [`Session::ask`], and what `take` returned first.
+    pub(super) async fn ask_in_parts(
+        &mut self,
+        statement: &str,
+        mut take: impl FnMut(AnswerRow<'_>) -> Result<(), SourceError> + Send,
+    ) -> Result<(), SourceError> {
+        let mut taken = Ok(());
+        let parts = self
+            .connection
+            .query_in_parts(statement, PART_ROWS_MAX, |result| {
+                let answer = Answer {
+                    statement: shortened(statement),
+                    result,
+                };
+                if taken.is_ok() {
+                    taken = answer.rows().try_for_each(&mut take);
+                }
+            });
+        parts.await.map_err(|source| SourceError::Statement {
+            statement: shortened(statement),
+            source,
+        })?;
+        taken
     }
 
     /// Asks the same thing in the forms that different servers know, the newest first.

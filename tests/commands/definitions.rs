@@ -4,6 +4,7 @@ use rowtap::mysql::Flavour as Family;
 
 use super::groups::committed;
 use super::process::{Folder, account};
+use crate::definitions::stopped::purge;
 use crate::support::{Flavour, Server};
 
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
@@ -22,7 +23,7 @@ fn lagging(flavour: Flavour) -> (Server, Folder) {
     );
     server.execute("FLUSH BINARY LOGS");
     let (file, position) = server.coordinates();
-    server.execute(&format!("PURGE BINARY LOGS TO '{file}'"));
+    purge(&server, &file);
     let start = format!("start = {{ file = '{file}', position = {position} }}");
     let folder = Folder::streaming(&server, "u").replacing("start = 'latest'", &start);
     (server, folder)

@@ -7,7 +7,7 @@ mod changes;
 mod folded;
 mod random;
 mod statements;
-mod stopped;
+pub mod stopped;
 mod traffic;
 
 /// Whether the long run is wanted.

@@ -120,7 +120,7 @@ impl Case {
         let groups = first.groups(&mut findings);
         let definitions = Definitions::read(&first, &after);
         behind.cured(&definitions);
-        server.execute(&format!("PURGE BINARY LOGS TO '{}'", since.0));
+        stopped::purge(&server, &since.0);
         let mut purged = Tapped::new(&server, "'earliest'");
         purged.cured(&definitions);
         for tapped in [&latest, &behind, &purged] {

@@ -65,7 +65,7 @@ fn names_are_followed_in_whatever_case_where_servers_fold_it() {
 }
 
 /// Whether the long run is asked for.
-fn full() -> bool {
+pub fn full() -> bool {
     std::env::var_os("ROWTAP_TEST_FULL").is_some()
 }
 
@@ -166,19 +166,17 @@ fn run(flavour: Flavour, options: &[&str]) -> Counts {
     let mut observer = server.connect();
     let mut counts = Counts::default();
     let full = full();
-    let lines = || CASES.lines().filter(|line| !line.starts_with("//"));
     let last = lines().next_back().unwrap_or_default();
     for line in lines() {
-        let (whose, text) = line.split_once('\t').expect("a server and a statement");
-        let (whose, charset) = whose.split_once('@').unwrap_or((whose, "utf8mb4"));
-        let (whose, fails) = match whose.strip_suffix('!') {
-            Some(whose) => (whose, true),
-            None => (whose, false),
-        };
+        let Case {
+            whose,
+            charset,
+            fails,
+            text,
+        } = Case::read(line);
         if !followed.is_for(whose) {
             continue;
         }
-        let text = text.replace("{line}", "\n").replace("{tab}", "\t");
         match followed.execute(&text, charset) {
             Ok(()) => assert!(!fails, "{flavour:?}: {text} was to fail"),
             Err(mysql::Error::MySqlError(_)) if fails => {}
@@ -227,6 +225,39 @@ fn run(flavour: Flavour, options: &[&str]) -> Counts {
         "{counts:#?}"
     );
     counts
+}
+
+/// The lines of the cases.
+pub fn lines() -> impl DoubleEndedIterator<Item = &'static str> {
+    CASES.lines().filter(|line| !line.starts_with("//"))
+}
+
+/// A statement, and the servers that it is for.
+pub struct Case {
+    pub whose: &'static str,
+    /// The session's character set.
+    pub charset: &'static str,
+    /// Whether the server refuses it in its middle.
+    fails: bool,
+    pub text: String,
+}
+
+impl Case {
+    /// Reads a line.
+    pub fn read(line: &'static str) -> Self {
+        let (whose, text) = line.split_once('\t').expect("a server and a statement");
+        let (whose, charset) = whose.split_once('@').unwrap_or((whose, "utf8mb4"));
+        let (whose, fails) = match whose.strip_suffix('!') {
+            Some(whose) => (whose, true),
+            None => (whose, false),
+        };
+        Self {
+            whose,
+            charset,
+            fails,
+            text: text.replace("{line}", "\n").replace("{tab}", "\t"),
+        }
+    }
 }
 
 /// A server, its binlog as far as it was read, and what is believed of its tables.
@@ -279,7 +310,7 @@ impl Followed {
     }
 
     /// Whether a case is for this server.
-    fn is_for(&self, whose: &str) -> bool {
+    pub fn is_for(&self, whose: &str) -> bool {
         let major: u32 = self.version.split('.').next().unwrap().parse().unwrap();
         let (family, since) = whose.split_once('-').unwrap_or((whose, "0"));
         let since: u32 = since.parse().unwrap();
@@ -293,7 +324,7 @@ impl Followed {
     }
 
     /// Sends a statement in a character set.
-    fn execute(&mut self, text: &str, charset: &str) -> Result<(), mysql::Error> {
+    pub fn execute(&mut self, text: &str, charset: &str) -> Result<(), mysql::Error> {
         if charset == "utf8mb4" {
             return self.connection.query_drop(text);
         }

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod followed;
+mod healed;
 mod long;
 mod snapshot;
 

@@ -50,15 +50,77 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(statement: &'a str, context: Context) -> Self {
-        Self {
+        let mut lexer = Self {
             rest: statement,
             context,
             in_executed_comment: false,
+        };
+        lexer.settle();
+        lexer
+    }
+
+    /// Moves to where the next token begins, so that looking at it again and again does not read what stands before it
+    /// again and again. A comment without an end stays, and is found by whoever reads on.
+    fn settle(&mut self) {
+        let mut ahead = *self;
+        let is_whole = ahead.skip_blanks_and_comments().is_ok();
+        #[cfg(test)]
+        work::note(self.rest.len(), ahead.rest.len(), is_whole);
+        if is_whole {
+            *self = ahead;
         }
     }
 
     /// Returns the next token, or `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Unterminated> {
+        #[cfg(test)]
+        let before = self.rest.len();
+        let token = self.token();
+        #[cfg(test)]
+        work::note(before, self.rest.len(), token.is_ok());
+        let token = token?;
+        self.settle();
+        Ok(token)
+    }
+
+    /// Takes the next token if it is this unquoted word; reads no more of another than that takes.
+    pub(super) fn eat_word(&mut self, word: &str) -> Result<bool, Unterminated> {
+        if self.is_before_comment() {
+            let mut ahead = *self;
+            ahead.next()?;
+        }
+        let (Some(found), Some(rest)) = (self.rest.get(..word.len()), self.rest.get(word.len()..))
+        else {
+            return Ok(false);
+        };
+        if !found.eq_ignore_ascii_case(word) || rest.starts_with(is_word) {
+            return Ok(false);
+        }
+        self.rest = rest;
+        self.settle();
+        Ok(true)
+    }
+
+    /// Takes the next token if it is this symbol; reads no more of another than that takes.
+    pub(super) fn eat_symbol(&mut self, symbol: char) -> Result<bool, Unterminated> {
+        if self.is_before_comment() {
+            let mut ahead = *self;
+            ahead.next()?;
+        }
+        let Some(rest) = self.rest.strip_prefix(symbol) else {
+            return Ok(false);
+        };
+        self.rest = rest;
+        self.settle();
+        Ok(true)
+    }
+
+    /// Whether a comment may stand here that has no end.
+    fn is_before_comment(&self) -> bool {
+        self.rest.starts_with("/*") || self.rest.is_empty() && self.in_executed_comment
+    }
+
+    fn token(&mut self) -> Result<Option<Token<'a>>, Unterminated> {
         self.skip_blanks_and_comments()?;
         let Some(first) = self.rest.chars().next() else {
             return match self.in_executed_comment {
@@ -123,7 +185,8 @@ impl<'a> Lexer<'a> {
         let mut rest = content;
         loop {
             let end = rest.find("*/").ok_or(Unterminated)?;
-            match rest.find("/*").filter(|inner| *inner < end) {
+            // One that begins with the slash of the end does not count.
+            match rest.get(..end + 1).and_then(|before| before.find("/*")) {
                 Some(inner) => rest = after_comment(rest.get(inner + 2..).ok_or(Unterminated)?)?,
                 None => {
                     self.rest = rest.get(end + 2..).ok_or(Unterminated)?;
@@ -273,6 +336,27 @@ fn starts_dash_comment(text: &str) -> bool {
 fn after_comment(content: &str) -> Result<&str, Unterminated> {
     let (_, rest) = content.split_once("*/").ok_or(Unterminated)?;
     Ok(rest)
+}
+
+/// How much text was read, for the tests.
+#[cfg(test)]
+pub(super) mod work {
+    use std::cell::Cell;
+
+    thread_local! {
+        static BYTES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Takes the text that was left before and behind a step; one that found no end has read all of it.
+    pub(super) fn note(before: usize, behind: usize, found_end: bool) {
+        let read = if found_end { before - behind } else { before };
+        BYTES.set(BYTES.get() + read + 1);
+    }
+
+    /// The bytes read on this thread since it was asked last.
+    pub(in crate::change::ddl) fn take() -> usize {
+        BYTES.replace(0)
+    }
 }
 
 #[cfg(test)]

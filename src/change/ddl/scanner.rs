@@ -229,9 +229,8 @@ impl<'a> Scanner<'a> {
     pub(super) fn eat_words(&mut self, words: &[&str]) -> Result<bool, Lost> {
         let mut ahead = self.lexer;
         for word in words {
-            match ahead.next()? {
-                Some(Token::Word(found)) if found.eq_ignore_ascii_case(word) => {}
-                _ => return Ok(false),
+            if !ahead.eat_word(word)? {
+                return Ok(false);
             }
         }
         self.lexer = ahead;
@@ -249,11 +248,7 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn eat_symbol(&mut self, symbol: char) -> Result<bool, Lost> {
-        let found = self.peek()? == Some(Token::Symbol(symbol));
-        if found {
-            self.next()?;
-        }
-        Ok(found)
+        Ok(self.lexer.eat_symbol(symbol)?)
     }
 
     pub(super) fn expect(&mut self, word: &str) -> Result<(), Lost> {

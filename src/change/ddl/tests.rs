@@ -285,3 +285,59 @@ proptest! {
         }
     }
 }
+
+/// What may be repeated without an end, and what stands before and behind it.
+const LONG: [(&str, &str, &str); 22] = [
+    ("CREATE TABLE t (a INT DEFAULT ", "(1)+", "1)"),
+    ("CREATE TABLE t (a INT DEFAULT ", "(", ""),
+    ("CREATE TABLE t (a INT COMMENT '", "''\\'", "')"),
+    ("CREATE TABLE t (a INT COMMENT '", "x", ""),
+    ("CREATE TABLE t (a ENUM(", "'ab',", "'z'))"),
+    ("CREATE TABLE t (", "a INT, ", "b INT) ENGINE=InnoDB"),
+    ("CREATE TABLE t (a INT) ", "COMMENT='x' ", ""),
+    (
+        "CREATE TABLE t (a INT) PARTITION BY RANGE (a) (",
+        "PARTITION p VALUES LESS THAN (5),",
+        ")",
+    ),
+    ("CREATE TABLE `", "``", "` (a INT)"),
+    ("CREATE ", "OR REPLACE ", "VIEW v AS SELECT 1"),
+    ("ALTER TABLE t ", "/* x */", " ADD a INT"),
+    ("ALTER TABLE t /* ", "x", " */ ADD a INT, ENGINE=InnoDB"),
+    ("ALTER TABLE t /*!999999 ", "/**/", " */ ADD a INT"),
+    ("ALTER TABLE t ", "/*!999999 x */", " ADD a INT"),
+    ("ALTER TABLE t ", "/*!50503 x */", ""),
+    ("ALTER TABLE t ", "ADD INDEX (a), ", "FORCE"),
+    ("ALTER TABLE t ", "COMMENT 'x' ", "ENGINE=InnoDB"),
+    ("", "/*!50503 ", ""),
+    ("", "-- \n", "DROP TABLE t"),
+    ("", "SET STATEMENT a = 1 FOR ", ""),
+    ("WITH ", "a AS (SELECT 1), ", ""),
+    ("RENAME TABLE ", "t TO w, w TO t, ", "t TO u"),
+];
+
+#[test]
+fn a_statement_is_read_in_proportion_to_its_length() {
+    const READ_MAX: usize = 24;
+    for flavour in [Flavour::MySql, Flavour::MariaDb] {
+        let read = |text: &str| {
+            super::lexer::work::take();
+            scan(text, "d", Context::newest(flavour));
+            super::lexer::work::take()
+        };
+        for (before, repeated, behind) in LONG {
+            for bytes in [4_000, 64_000] {
+                let text = format!(
+                    "{before}{}{behind}",
+                    repeated.repeat(bytes / repeated.len())
+                );
+                let read = read(&text);
+                assert!(
+                    read <= text.len() * READ_MAX,
+                    "{read} bytes were read of {}: {before}{repeated}…",
+                    text.len()
+                );
+            }
+        }
+    }
+}

@@ -10,6 +10,9 @@ use crate::change::charset::{self, Known};
 use crate::change::ddl::meaning::{AlterTable, CharsetName, Key, Kind, Period, Place, Size, Spec};
 use crate::change::{ColumnDefinition, Generated, TableDefinition};
 
+/// Each column can be dropped, renamed, changed and shown at most.
+const SPECS_MAX: usize = 4 * create::COLUMNS_MAX;
+
 /// A column in the making, and where it was before.
 struct Slot {
     column: ColumnDefinition,
@@ -32,6 +35,9 @@ pub(super) fn table(
     database: Option<&str>,
     facts: &Facts<'_>,
 ) -> Result<TableDefinition, Reason> {
+    if alter.specs.len() > SPECS_MAX {
+        return Err("more is changed at once than a table can have".into());
+    }
     let convert = alter.specs.iter().rev().find_map(|spec| match spec {
         Spec::Convert(named) => Some(named),
         _ => None,

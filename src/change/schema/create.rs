@@ -18,6 +18,9 @@ const EXPLICIT_DEFAULTS_MARIADB: u32 = 101_000;
 /// Before this version labels ended at a zero byte, and those of bytes had a character set.
 const MYSQL_8: u32 = 80_000;
 
+/// The most columns that a table of either family has.
+pub(super) const COLUMNS_MAX: usize = 4096;
+
 const CHAR_MAX: u32 = 255;
 const VARCHAR_BYTES_MAX: u64 = 65_535;
 
@@ -42,6 +45,9 @@ pub(super) fn table(
     };
     definition.transactional = definition.engine.as_deref().and_then(transactional);
     let elements = &create.elements;
+    if elements.columns.len() > COLUMNS_MAX {
+        return Err("it has more columns than a table can have".into());
+    }
     for column in &elements.columns {
         definition
             .columns

@@ -1,0 +1,317 @@
+//! Tables as information_schema tells them, read between two coordinates of the source.
+//!
+//! Rows are taken while they arrive, so that many tables take little more memory than their definitions.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::definitions::Known;
+use super::session::Session;
+use super::{SourceError, statements};
+use crate::binlog::Coordinates;
+use crate::change::{
+    ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
+};
+use crate::row::TableName;
+
+/// Reads the tables that a condition on TABLE_SCHEMA and TABLE_NAME names.
+pub(super) async fn read_where(
+    session: &mut Session,
+    condition: &str,
+) -> Result<Known, SourceError> {
+    let read_from = end_of_binlog(session).await?;
+    let engines = engines(session).await?;
+    let mut columns = columns(session, condition).await?;
+    let mut keys = keys(session, condition).await?;
+    let base = base_tables(session, condition).await?;
+    let mut ends = match base.iter().any(|table| table.is_versioned) {
+        true => row_columns(session, condition).await?,
+        false => HashMap::new(),
+    };
+    let mut tables = HashMap::new();
+    for Base {
+        table,
+        engine,
+        charset,
+        is_versioned,
+    } in base
+    {
+        let Some(mut columns) = columns.remove(&table) else {
+            continue;
+        };
+        let mut hidden = Vec::new();
+        if is_versioned {
+            hidden = tell_row_columns(&mut columns, ends.remove(&table));
+        }
+        let places: HashMap<&str, usize> = columns
+            .iter()
+            .enumerate()
+            .map(|(place, column)| (&*column.name, place))
+            .collect();
+        let mut named = keys.remove(&table).unwrap_or_default();
+        if !named.is_empty() {
+            named.extend(hidden);
+        }
+        let key = named
+            .iter()
+            .filter_map(|name| places.get(&**name).copied())
+            .collect::<Vec<usize>>();
+        if key.len() != named.len() {
+            // A DDL came between the statements; what was read belongs to no moment.
+            continue;
+        }
+        let transactional = engines.get(&engine.to_ascii_uppercase()).copied();
+        let (read_from, read_to) = (read_from.clone(), read_from.clone());
+        tables.insert(
+            table,
+            Definition {
+                table: Arc::new(TableDefinition {
+                    columns,
+                    key,
+                    engine: Some(engine.into()),
+                    transactional,
+                    charset,
+                }),
+                read_from,
+                read_to,
+            },
+        );
+    }
+    let end = end_of_binlog(session).await?;
+    for definition in tables.values_mut() {
+        definition.read_to = end.clone();
+    }
+    Ok(Known {
+        tables,
+        databases: HashMap::new(),
+        begin: read_from,
+        end,
+    })
+}
+
+/// The databases' default character sets.
+pub(super) async fn databases(
+    session: &mut Session,
+) -> Result<HashMap<Box<str>, Box<str>>, SourceError> {
+    let answer = session
+        .ask(
+            "SELECT SCHEMA_NAME AS db, DEFAULT_CHARACTER_SET_NAME AS charset FROM information_schema.SCHEMATA",
+        )
+        .await?;
+    answer
+        .rows()
+        .map(|row| Ok((row.expect("db")?.into(), row.expect("charset")?.into())))
+        .collect()
+}
+
+/// Where the source's binlog ends now.
+pub(super) async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError> {
+    statements::status(session)
+        .await?
+        .map(|status| status.coordinates)
+        .ok_or(SourceError::BinlogOff)
+}
+
+/// A table that has rows of its own.
+struct Base {
+    table: TableName,
+    engine: String,
+    charset: Option<Box<str>>,
+    /// Whether it keeps what its rows were, as tables of MariaDB may.
+    is_versioned: bool,
+}
+
+async fn base_tables(session: &mut Session, condition: &str) -> Result<Vec<Base>, SourceError> {
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type, ENGINE AS engine, TABLE_COLLATION AS \
+         collation FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {condition}"
+    );
+    let mut tables = Vec::new();
+    session
+        .ask_in_parts(&statement, |row| {
+            let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+            let charset = row.text("collation").map(charset_of_collation);
+            tables.push(Base {
+                table,
+                engine: row.text("engine").unwrap_or_default().to_owned(),
+                charset: charset.map(Into::into),
+                is_versioned: row.text("type") == Some("SYSTEM VERSIONED"),
+            });
+            Ok(())
+        })
+        .await?;
+    Ok(tables)
+}
+
+/// The columns that say since when and until when rows of versioned tables hold, where they are not hidden.
+async fn row_columns(
+    session: &mut Session,
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<(Box<str>, Generated)>>, SourceError> {
+    let answer = session
+        .ask(&format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, GENERATION_EXPRESSION AS expression FROM \
+             information_schema.COLUMNS WHERE {condition} AND GENERATION_EXPRESSION IN ('ROW START', 'ROW END')"
+        ))
+        .await?;
+    let mut found: HashMap<TableName, Vec<_>> = HashMap::new();
+    for row in answer.rows() {
+        let generated = match row.expect("expression")? {
+            "ROW START" => Generated::RowStart,
+            _ => Generated::RowEnd,
+        };
+        found
+            .entry(TableName::new(row.expect("db")?, row.expect("tab")?))
+            .or_default()
+            .push((row.expect("name")?.into(), generated));
+    }
+    Ok(found)
+}
+
+/// Says of a versioned table's columns which tell since when and until when rows hold. A table that names none has two
+/// that information_schema hides and row images hold; the last ends its primary key too, and is returned.
+fn tell_row_columns(
+    columns: &mut Vec<ColumnDefinition>,
+    named: Option<Vec<(Box<str>, Generated)>>,
+) -> Vec<Box<str>> {
+    if let Some(named) = named {
+        for (name, generated) in named {
+            let mut columns = columns.iter_mut();
+            if let Some(column) = columns.find(|column| column.name == name) {
+                column.generated = Some(generated);
+            }
+        }
+        return Vec::new();
+    }
+    for (name, generated) in [
+        ("row_start", Generated::RowStart),
+        ("row_end", Generated::RowEnd),
+    ] {
+        columns.push(ColumnDefinition {
+            name: name.into(),
+            column_type: "timestamp(6)".into(),
+            generated: Some(generated),
+            invisible: true,
+            ..ColumnDefinition::default()
+        });
+    }
+    vec!["row_end".into()]
+}
+
+async fn columns(
+    session: &mut Session,
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<ColumnDefinition>>, SourceError> {
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, COLUMN_TYPE AS column_type, \
+         CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable, EXTRA AS extra FROM \
+         information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+    );
+    let mut tables = Grouped::default();
+    session
+        .ask_in_parts(&statement, |row| {
+            let extra = row.text("extra").unwrap_or_default().to_ascii_uppercase();
+            let column = ColumnDefinition {
+                name: row.expect("name")?.into(),
+                column_type: row.expect("column_type")?.into(),
+                charset: row.text("charset").map(Into::into),
+                nullable: row.expect("nullable")?.eq_ignore_ascii_case("YES"),
+                generated: generated(&extra),
+                invisible: extra.contains("INVISIBLE"),
+            };
+            tables.push(row.expect("db")?, row.expect("tab")?, column);
+            Ok(())
+        })
+        .await?;
+    Ok(tables.end())
+}
+
+/// The names of the primary keys' columns, in key order.
+async fn keys(
+    session: &mut Session,
+    condition: &str,
+) -> Result<HashMap<TableName, Vec<Box<str>>>, SourceError> {
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name FROM information_schema.STATISTICS WHERE \
+         {condition} AND INDEX_NAME = 'PRIMARY' ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX"
+    );
+    let mut keys = Grouped::default();
+    session
+        .ask_in_parts(&statement, |row| {
+            keys.push(
+                row.expect("db")?,
+                row.expect("tab")?,
+                Box::from(row.expect("name")?),
+            );
+            Ok(())
+        })
+        .await?;
+    Ok(keys.end())
+}
+
+/// What belongs to tables, as rows tell it that come table by table.
+struct Grouped<T> {
+    tables: HashMap<TableName, Vec<T>>,
+    open: Option<(TableName, Vec<T>)>,
+}
+
+impl<T> Default for Grouped<T> {
+    fn default() -> Self {
+        Self {
+            tables: HashMap::new(),
+            open: None,
+        }
+    }
+}
+
+impl<T> Grouped<T> {
+    fn push(&mut self, database: &str, table: &str, item: T) {
+        if let Some((open, items)) = &mut self.open
+            && *open.database == *database
+            && *open.table == *table
+        {
+            items.push(item);
+            return;
+        }
+        self.close();
+        self.open = Some((TableName::new(database, table), vec![item]));
+    }
+
+    /// A server may sort names that differ in case only as if they were one, and mix their rows.
+    fn close(&mut self) {
+        if let Some((table, mut items)) = self.open.take() {
+            items.shrink_to_fit();
+            self.tables.entry(table).or_default().append(&mut items);
+        }
+    }
+
+    fn end(mut self) -> HashMap<TableName, Vec<T>> {
+        self.close();
+        self.tables
+    }
+}
+
+/// The engines, in upper case, and whether they take part in transactions.
+async fn engines(session: &mut Session) -> Result<HashMap<String, bool>, SourceError> {
+    let answer = session
+        .ask(
+            "SELECT ENGINE AS engine, TRANSACTIONS AS transactions FROM information_schema.ENGINES",
+        )
+        .await?;
+    let engines = answer.rows().filter_map(|row| {
+        let transactional = row.text("transactions")?.eq_ignore_ascii_case("YES");
+        Some((row.text("engine")?.to_ascii_uppercase(), transactional))
+    });
+    Ok(engines.collect())
+}
+
+/// What EXTRA says of a column's values.
+fn generated(extra: &str) -> Option<Generated> {
+    if extra.contains("STORED GENERATED") {
+        Some(Generated::Stored)
+    } else {
+        extra
+            .contains("VIRTUAL GENERATED")
+            .then_some(Generated::Virtual)
+    }
+}
