@@ -168,20 +168,21 @@ impl Input {
         }
     }
 
+    /// Appends up to `count` bytes; fewer at the end.
+    ///
+    /// A file is read without the zeros that other readers ask for first.
+    pub(super) fn append(&mut self, count: u64, to: &mut Vec<u8>) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.take(count).read_to_end(to),
+            Self::Stream { bytes, .. } => bytes.take(count).read_to_end(to),
+        }
+    }
+
     /// How many bytes are left, where that can be told.
     pub(super) fn left(&self, position: u64) -> Option<u64> {
         match self {
             Self::Plain(file) => Some(file.metadata().ok()?.len().saturating_sub(position)),
             Self::Stream { .. } => None,
-        }
-    }
-}
-
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(file) => file.read(buffer),
-            Self::Stream { bytes, .. } => bytes.read(buffer),
         }
     }
 }

@@ -10,7 +10,6 @@
 
 mod watch;
 
-use std::io::Read as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -331,8 +330,7 @@ impl Splitter {
         });
         bytes.reserve_exact(missing.min(room).saturating_add(1));
         input
-            .take(missing as u64)
-            .read_to_end(bytes)
+            .append(missing as u64, bytes)
             .map_err(|error| self.read_error(input, error))?;
         Ok(bytes.len() < count)
     }
