@@ -11,6 +11,7 @@ use super::document::{Node, Value};
 use super::{ConfigError, Named, Origin, deserializer, read_all, sink, source};
 use crate::change::OnStatement;
 use crate::config::Variables;
+use crate::encode::InvalidText;
 use crate::filter::{self, Rules};
 use crate::metrics::one_line;
 use crate::mysql::Flavour;
@@ -18,12 +19,13 @@ use crate::pipeline::Connector;
 use crate::source::{Configured, Options};
 
 /// The keys at the top of a connector file.
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "state_dir",
     "memory_max",
     "event_memory_max",
     "checkpoint_interval",
     "on_statement",
+    "invalid_text",
     "source",
     "filter",
     "sink",
@@ -49,6 +51,8 @@ struct File {
     checkpoint_interval: Duration,
     #[serde(default)]
     on_statement: OnStatement,
+    #[serde(default)]
+    invalid_text: InvalidText,
     /// Read by [`source::read`], which tells servers from files.
     #[serde(rename = "source")]
     _source: IgnoredAny,
@@ -123,6 +127,7 @@ fn connector(named: Named) -> Result<Connector, ConfigError> {
         event_memory_max: file.event_memory_max.as_u64(),
         checkpoint_interval: file.checkpoint_interval,
         on_statement: file.on_statement,
+        invalid_text: file.invalid_text,
     })
 }
 

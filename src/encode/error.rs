@@ -53,6 +53,19 @@ pub enum EncodeError {
         #[source]
         source: RowError,
     },
+    /// A value whose bytes are no text in its column's character set.
+    #[error("cannot read column {column} of {place} as text, {cure}")]
+    InvalidText {
+        /// The column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<Place>,
+        /// What a person can do.
+        cure: &'static str,
+        /// Which character set, and where in the value.
+        #[source]
+        source: RowError,
+    },
     /// A row image without a part of the primary key.
     #[error("row of {place} lacks key column {column}, set binlog_row_image=FULL on the source")]
     KeyMissing {

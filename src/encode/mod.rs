@@ -4,12 +4,14 @@
 
 mod block;
 mod error;
+mod invalid_text;
 pub mod json;
 mod rows;
 pub mod sql;
 
 pub use block::{Identity, Lines, OtherKey, Record, Records, Statements};
 pub use error::{EncodeError, Place};
+pub use invalid_text::InvalidText;
 
 use std::sync::Arc;
 
@@ -33,6 +35,14 @@ pub trait Encode: Send + 'static {
         plans: &[Arc<Self::Plan>],
         block: &mut Self::Block,
     ) -> Result<(), EncodeError>;
+
+    /// Sets what becomes of bytes that are no text from now on. A format that holds any bytes has no use for it.
+    fn treat_invalid_text(&mut self, _policy: InvalidText) {}
+
+    /// How many values that were no text were encoded all the same since the last call.
+    fn take_invalid_count(&mut self) -> u64 {
+        0
+    }
 }
 
 /// What an encoder fills and a sink takes over.

@@ -87,6 +87,7 @@ pub struct Connector {
     bytes_encoded: AtomicU64,
     records: AtomicU64,
     records_delivered: AtomicU64,
+    invalid_text: AtomicU64,
     checkpoints: AtomicU64,
     runs: AtomicU64,
     in_flight: Mutex<Option<Gauge>>,
@@ -137,6 +138,7 @@ impl Connector {
             bytes_encoded: AtomicU64::new(0),
             records: AtomicU64::new(0),
             records_delivered: AtomicU64::new(0),
+            invalid_text: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
             runs: AtomicU64::new(0),
             in_flight: Mutex::new(None),
@@ -225,6 +227,11 @@ impl Connector {
         add(&self.bytes_encoded, bytes);
     }
 
+    /// Adds values that were no text in their character set and went on all the same.
+    pub fn invalid_text(&self, values: u64) {
+        add(&self.invalid_text, values);
+    }
+
     /// Notes a boundary up to which groups were read, and when the last of them was committed on the source.
     pub fn read(&self, boundary: &Checkpoint, commit_us: i64) {
         *locked(&self.read) = Some(boundary.clone());
@@ -301,6 +308,7 @@ impl Connector {
             bytes_encoded: value(&self.bytes_encoded),
             records: value(&self.records),
             records_delivered: value(&self.records_delivered),
+            invalid_text: value(&self.invalid_text),
             checkpoints: value(&self.checkpoints),
             connections: value(&self.runs),
             bytes_in_flight: locked(&self.in_flight)
@@ -345,6 +353,8 @@ pub struct Snapshot {
     pub bytes_encoded: u64,
     pub records: u64,
     pub records_delivered: u64,
+    /// Values that were no text in their character set and went on all the same.
+    pub invalid_text: u64,
     pub checkpoints: u64,
     pub connections: u64,
     pub bytes_in_flight: u64,

@@ -49,7 +49,7 @@ impl Collector for Page {
             None,
             self.events(),
         )?;
-        let plain: [(_, _, _, Count<Snapshot>); 8] = [
+        let plain: [(_, _, _, Count<Snapshot>); 9] = [
             (
                 "skipped_statements",
                 "Changes logged as statements that were passed over",
@@ -79,6 +79,12 @@ impl Collector for Page {
                 "Records that the target has kept",
                 None,
                 |all| all.records_delivered,
+            ),
+            (
+                "invalid_text",
+                "Values that were no text in their character set and went on all the same",
+                None,
+                |all| all.invalid_text,
             ),
             ("checkpoints", "Checkpoints made durable", None, |all| {
                 all.checkpoints
@@ -261,6 +267,7 @@ mod tests {
         shop.written(4, 900);
         shop.committed(&checkpoint(900));
         shop.written(1, 100);
+        shop.invalid_text(3);
         shop.in_flight(|| 77);
         shop.streaming();
         shop.streaming();
@@ -285,6 +292,7 @@ mod tests {
             "rowtap_received_bytes_total{connector=\"shop\"} 4096",
             "rowtap_encoded_bytes_total{connector=\"shop\"} 1000",
             "rowtap_records_total{connector=\"shop\"} 5",
+            "rowtap_invalid_text_total{connector=\"shop\"} 3",
             "rowtap_delivered_total{connector=\"shop\"} 4",
             "rowtap_in_flight_bytes{connector=\"shop\"} 77",
             "rowtap_reconnects_total{connector=\"shop\"} 1",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::binlog::{Coordinates, GtidSet};
 use crate::change::OnStatement;
+use crate::encode::InvalidText;
 use crate::{filter, sink, source};
 
 /// One configured stream.
@@ -24,6 +25,8 @@ pub struct Connector {
     pub memory_max: u64,
     /// What to do about changes that were logged as statements.
     pub on_statement: OnStatement,
+    /// What becomes of bytes that are no text in their column's character set.
+    pub invalid_text: InvalidText,
     /// Bytes of an event beyond which it goes to the state folder and is read from there piece by piece.
     pub event_memory_max: u64,
     /// How often the checkpoint is made durable while changes flow.

@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::PipelineError;
 use crate::change::{Batch, Checkpoint, Ledger, Revision};
-use crate::encode::{Block as _, Encode, EncodeError};
+use crate::encode::{Block as _, Encode, EncodeError, InvalidText};
 use crate::fault::{Fault, planted};
 use crate::metrics;
 use crate::row::Table;
@@ -80,10 +80,15 @@ impl<S: Sink + 'static> Deliver<S> {
         metrics: Arc<metrics::Connector>,
         pool: Pool,
         interval: Duration,
+        invalid_text: InvalidText,
     ) -> Self {
-        let lane = |sink: &S| Lane {
-            encoder: sink.encoder(),
-            block: BlockOf::<S>::default(),
+        let lane = |sink: &S| {
+            let mut encoder = sink.encoder();
+            encoder.treat_invalid_text(invalid_text);
+            Lane {
+                encoder,
+                block: BlockOf::<S>::default(),
+            }
         };
         let lanes = (0..=pool.size).map(|_| lane(&sink)).collect();
         Self {
@@ -207,6 +212,7 @@ impl<S: Sink + 'static> Deliver<S> {
         let (records, bytes) = (lane.block.record_count(), lane.block.byte_count());
         let wanted = self.sink.write(&mut lane.block).await?;
         self.metrics.written(records, bytes);
+        self.metrics.invalid_text(lane.encoder.take_invalid_count());
         self.lanes.push(lane);
         self.metrics.settled(&ledger);
         self.inside_group = end.is_none();

@@ -168,6 +168,7 @@ impl Context<'_> {
             Arc::clone(self.metrics),
             self.pool.clone(),
             interval,
+            self.connector.invalid_text,
         );
         stages.spawn(deliver.run(batch_rx));
 

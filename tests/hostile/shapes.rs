@@ -23,7 +23,7 @@ const GTIDS: [u8; 4] = [33, 34, 42, 162];
 const TABLE_ID: [u8; 6] = [9, 0, 0, 0, 0, 0];
 
 /// Types with the metadata that goes with them, and how long a value is: so many bytes, or behind so many bytes of length.
-const COLUMNS: [(u8, &[u8], Length); 36] = [
+const COLUMNS: [(u8, &[u8], Length); 39] = [
     (1, &[], Length::Fixed(1)),
     (2, &[], Length::Fixed(2)),
     (3, &[], Length::Fixed(4)),
@@ -46,6 +46,9 @@ const COLUMNS: [(u8, &[u8], Length); 36] = [
     (18, &[6], Length::Fixed(8)),
     (19, &[2], Length::Fixed(4)),
     (19, &[5], Length::Fixed(6)),
+    (140, &[2], Length::Prefixed(2)),
+    (140, &[4], Length::Prefixed(4)),
+    (141, &[200, 0], Length::Prefixed(1)),
     (242, &[4], Length::Prefixed(4)),
     (245, &[4], Length::Prefixed(4)),
     (245, &[2], Length::Prefixed(2)),

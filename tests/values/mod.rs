@@ -6,6 +6,7 @@ mod codes;
 mod decode;
 mod documents;
 mod golden;
+mod mapping;
 mod mariadb;
 mod matrix;
 mod partial_json;

@@ -1,8 +1,11 @@
 //! Batches to blocks on a few threads, printed in the order in which they came; on one processor, on one thread.
 
+use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+
+use tracing::warn;
 
 use super::error::DecodeError;
 use crate::change::{Batch, Ledger};
@@ -44,10 +47,16 @@ pub(super) fn run<E: Encode>(
         make: plan,
         known: Vec::new(),
     };
-    let ledger = match thread::available_parallelism().map_or(1, usize::from) {
+    let (ledger, invalid) = match thread::available_parallelism().map_or(1, usize::from) {
         1 => in_turn(encoder(), plans, print, produce),
         lanes => side_by_side(lanes, &encoder, plans, print, produce),
     }?;
+    if invalid > 0 {
+        warn!(
+            values = invalid,
+            "values were no text in their character set and are replaced in part or printed as base64"
+        );
+    }
     match ledger.imbalance() {
         0 => Ok(()),
         by => Err(DecodeError::Imbalance { by, ledger }),
@@ -60,7 +69,7 @@ fn in_turn<E: Encode>(
     mut plans: Plans<E, impl FnMut(Arc<Table>) -> E::Plan>,
     mut print: impl FnMut(&E::Block) -> Result<(), DecodeError>,
     produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
-) -> Result<Ledger, DecodeError> {
+) -> Result<(Ledger, u64), DecodeError> {
     let mut ledger = Ledger::default();
     let mut block = E::Block::default();
     produce(&mut |batch| {
@@ -68,7 +77,7 @@ fn in_turn<E: Encode>(
         encoder.encode(&batch, &plans.of(&batch), &mut block)?;
         print(&block)
     })?;
-    Ok(ledger)
+    Ok((ledger, encoder.take_invalid_count()))
 }
 
 fn side_by_side<E: Encode>(
@@ -77,17 +86,17 @@ fn side_by_side<E: Encode>(
     mut plans: Plans<E, impl FnMut(Arc<Table>) -> E::Plan>,
     print: impl FnMut(&E::Block) -> Result<(), DecodeError> + Send,
     produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
-) -> Result<Ledger, DecodeError> {
+) -> Result<(Ledger, u64), DecodeError> {
     let (jobs, waiting) = sync_channel::<Job<E>>(lanes);
     let (order, ordered) = sync_channel(2 * lanes);
     let waiting = Mutex::new(waiting);
     let spare = Spare(Mutex::new(Vec::new()));
     let mut ledger = Ledger::default();
     let (waiting, spare) = (&waiting, &spare);
-    let (produced, printed) = thread::scope(|scope| {
-        for _ in 0..lanes {
-            scope.spawn(move || encode(encoder(), waiting, spare));
-        }
+    let (produced, printed, invalid) = thread::scope(|scope| {
+        let encoders: Vec<_> = (0..lanes)
+            .map(|_| scope.spawn(move || encode(encoder(), waiting, spare)))
+            .collect();
         let printer = scope.spawn(move || write(&ordered, spare, print));
         let produced = produce(&mut |batch| {
             ledger += batch.ledger;
@@ -98,23 +107,33 @@ fn side_by_side<E: Encode>(
             jobs.send(job).map_err(|_| DecodeError::Closed)
         });
         drop((order, jobs));
-        (produced, printer.join())
+        let printed = printer.join();
+        let invalid: u64 = encoders
+            .into_iter()
+            .map(|encoder| encoder.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            .sum();
+        (produced, printed, invalid)
     });
-    let printed = printed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let printed = printed.unwrap_or_else(|panic| resume_unwind(panic));
     // What is printed comes before what is read.
     printed?;
     produced?;
-    Ok(ledger)
+    Ok((ledger, invalid))
 }
 
-fn encode<E: Encode>(mut encoder: E, waiting: &Mutex<Receiver<Job<E>>>, spare: &Spare<E::Block>) {
+/// Encodes until there are no more jobs; gives how many values were no text.
+fn encode<E: Encode>(
+    mut encoder: E,
+    waiting: &Mutex<Receiver<Job<E>>>,
+    spare: &Spare<E::Block>,
+) -> u64 {
     loop {
         let next = waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .recv();
         let Ok(Job { batch, plans, done }) = next else {
-            return;
+            return encoder.take_invalid_count();
         };
         let mut block = spare.take();
         let result = encoder.encode(&batch, &plans, &mut block);

@@ -29,7 +29,7 @@ use settings::Settings;
 use summary::Summary;
 
 use super::{Exit, LogFormat, signals};
-use crate::encode::json;
+use crate::encode::{Encode, json};
 
 /// Decodes to the end, or to the first mistake.
 pub fn run(options: &Options, log: LogFormat) -> Exit {
@@ -90,7 +90,11 @@ fn decode(options: &Options, settings: Settings) -> Result<(), DecodeError> {
         _either if options.flashback => script::undo(settings),
         Format::Sql => script::redo(settings),
         Format::Json => lanes::run(
-            json::LinesEncoder::new,
+            || {
+                let mut encoder = json::LinesEncoder::new();
+                encoder.treat_invalid_text(options.invalid_text);
+                encoder
+            },
             |table| json::Plan::new(table, "".into()),
             |block| output::print(&block.bytes),
             |take| assemble::assemble(settings, take).map(drop),

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::ValueEnum;
 
-use super::settings::{gtid_set, on_statement, seconds};
+use super::settings::{gtid_set, invalid_text, on_statement, seconds};
 use crate::binlog::GtidSet;
 use crate::change::OnStatement;
+use crate::encode::InvalidText;
 
 /// What to decode, which part of it, and how.
 #[derive(Debug, clap::Args)]
@@ -90,6 +91,10 @@ pub struct Options {
     /// count them.
     #[arg(long, value_name = "fail|warn", default_value = "fail", value_parser = on_statement)]
     pub on_statement: OnStatement,
+    /// What to do about bytes that are no text in their column's character set: fail, replace them by U+FFFD (not in key
+    /// columns), or print the value as {"base64": "…"}. Statements hold such bytes as they are.
+    #[arg(long, value_name = "fail|replace|base64", default_value = "fail", value_parser = invalid_text)]
+    pub invalid_text: InvalidText,
     /// The size of an event beyond which its checksum is verified first and it is then read piece by piece, from a file in
     /// the folder for temporary files.
     #[arg(long, value_name = "BYTES", default_value = "32MiB")]

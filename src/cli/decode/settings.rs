@@ -12,6 +12,7 @@ use super::error::DecodeError;
 use super::options::Options;
 use crate::binlog::GtidSet;
 use crate::change::{Choice, Ids, OnStatement};
+use crate::encode::InvalidText;
 use crate::filter;
 use crate::mysql::Flavour;
 use crate::source::{EVENT_BYTES_MAX, Extent, Place, Series};
@@ -82,6 +83,16 @@ impl Settings {
             },
             stop: CancellationToken::new(),
         })
+    }
+}
+
+/// Reads `--invalid-text`.
+pub(super) fn invalid_text(text: &str) -> Result<InvalidText, String> {
+    match text {
+        "fail" => Ok(InvalidText::Fail),
+        "replace" => Ok(InvalidText::Replace),
+        "base64" => Ok(InvalidText::Base64),
+        other => Err(format!("expected fail, replace or base64, found {other}")),
     }
 }
 

@@ -48,7 +48,7 @@ fn every_section_of_a_connector_is_checked() {
         ),
         (
             ("[sink]", "[skin]"),
-            "shop.toml:4: no such key 'skin', expected one of state_dir, memory_max, event_memory_max, checkpoint_interval, on_statement, source, filter, sink",
+            "shop.toml:4: no such key 'skin', expected one of state_dir, memory_max, event_memory_max, checkpoint_interval, on_statement, invalid_text, source, filter, sink",
         ),
         (
             ("[sink]", "[filter]\nreplicate-do-table = ['t']\n[sink]"),

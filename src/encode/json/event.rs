@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use super::super::EncodeError;
 use super::super::rows::{Change, Event, Image, group};
+use super::super::{EncodeError, InvalidText};
 use super::plan::{Name, Plan};
 use super::table_changes;
-use super::value::{Scratch, write_cell, write_value};
+use super::value::{Scratch, write_cell, write_invalid_text, write_value};
 use crate::change::{Batch, Ddl, Group};
 use crate::mysql::Flavour;
 use crate::row::{
@@ -36,6 +36,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    /// Sets what becomes of bytes that are no text.
+    pub(super) fn treat_invalid_text(&mut self, policy: InvalidText) {
+        self.scratch.invalid_text = policy;
+    }
+
+    /// How many such values were written since the last call.
+    pub(super) fn take_invalid_count(&mut self) -> u64 {
+        std::mem::take(&mut self.scratch.invalid_count)
+    }
+
     /// Begins a batch.
     pub(super) fn begin(&mut self, batch: &Batch) {
         let origin = &*batch.origin;
@@ -236,8 +246,40 @@ impl Writer {
             }
         };
         name.write(out);
-        write_cell(&column.kind, image.body, from..to, &mut self.scratch, out)
-            .map_err(|source| event.value_error(index, source))
+        match write_cell(&column.kind, image.body, from..to, &mut self.scratch, out) {
+            Ok(()) => Ok(()),
+            Err(source) => {
+                let bytes = image.body.get(from..to).unwrap_or_default();
+                self.write_invalid(event, index, bytes, source, out)
+            }
+        }
+    }
+
+    /// Appends a value that is no text in its character set behind its name and a quote, where the policy lets it go on.
+    #[cold]
+    fn write_invalid(
+        &mut self,
+        event: &Event<'_>,
+        index: usize,
+        bytes: &[u8],
+        source: RowError,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (RowError::Text { .. }, Some(column)) = (&source, event.table.columns.get(index))
+        else {
+            return Err(event.value_error(index, source));
+        };
+        let is_key = event.table.key.contains(&index);
+        match write_invalid_text(&column.kind, bytes, is_key, &mut self.scratch, out) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(EncodeError::InvalidText {
+                column: column.name.clone(),
+                place: event.place(),
+                cure: InvalidText::cure(is_key),
+                source,
+            }),
+            Err(source) => Err(event.value_error(index, source)),
+        }
     }
 
     /// Appends the document with its changes, or keeps these for the end of the event where nothing holds the document.
@@ -284,9 +326,11 @@ impl Writer {
                 });
             };
             name.write(out);
-            read(&column.kind, bytes)
+            if let Err(source) = read(&column.kind, bytes)
                 .and_then(|value| write_value(value, &mut self.scratch, out))
-                .map_err(|source| event.value_error(*index, source))?;
+            {
+                self.write_invalid(event, *index, bytes, source, out)?;
+            }
         }
         close_object(start, out);
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::rows::{Cells, Change, Event};
-use super::super::{Encode, EncodeError, Lines};
+use super::super::{Encode, EncodeError, InvalidText, Lines};
 use super::event::Writer;
 use super::plan::Plan;
 use crate::change::{Batch, Item, Rows};
@@ -88,6 +88,14 @@ impl Encode for LinesEncoder {
             }
         }
         Ok(())
+    }
+
+    fn treat_invalid_text(&mut self, policy: InvalidText) {
+        self.writer.treat_invalid_text(policy);
+    }
+
+    fn take_invalid_count(&mut self) -> u64 {
+        self.writer.take_invalid_count()
     }
 }
 

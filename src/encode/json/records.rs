@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::rows::{Cells, Change, Event, Image};
-use super::super::{Encode, EncodeError, Identity, OtherKey, Record, Records};
+use super::super::{Encode, EncodeError, Identity, InvalidText, OtherKey, Record, Records};
 use super::event::Writer;
 use super::plan::{PartialKeyChange, Plan, Settings};
 use crate::binlog::Coordinates;
@@ -296,6 +296,14 @@ impl Encode for RecordsEncoder {
             }
         }
         Ok(())
+    }
+
+    fn treat_invalid_text(&mut self, policy: InvalidText) {
+        self.writer.treat_invalid_text(policy);
+    }
+
+    fn take_invalid_count(&mut self) -> u64 {
+        self.writer.take_invalid_count()
     }
 }
 

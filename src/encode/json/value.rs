@@ -7,7 +7,7 @@
 //! | DECIMAL | string of its digits |
 //! | DATE, TIME, DATETIME | string as MySQL prints it, fraction and zeros kept |
 //! | TIMESTAMP | string, RFC 3339 in UTC; `0000-00-00 00:00:00` for the zero timestamp |
-//! | CHAR, VARCHAR, TEXT, ENUM | string |
+//! | CHAR, VARCHAR, TEXT, ENUM | string; what is no text by choice `{"base64": string}` |
 //! | UUID, INET4, INET6 | string as MariaDB prints it |
 //! | SET | string, its labels with commas between |
 //! | BINARY, VARBINARY, BLOB | string, base64 |
@@ -20,6 +20,7 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::InvalidText;
 use crate::row::{
     Binary, Charset, ColumnType, LastDay, Packed, RowError, Text, Unpacking, Value, integer,
     is_plain, is_plain_start, read, write_escaped, write_inet4, write_inet6, write_integer,
@@ -33,6 +34,10 @@ pub(super) struct Scratch {
     bytes: Vec<u8>,
     unpacking: Unpacking,
     last_day: LastDay,
+    /// What becomes of text that is none.
+    pub(super) invalid_text: InvalidText,
+    /// Values of such text since this was last asked for.
+    pub(super) invalid_count: u64,
 }
 
 /// Bytes of text that are copied whole, whatever the text's length is: a copy of a fixed size takes two instructions.
@@ -206,6 +211,48 @@ fn write_packed(
         None => write_base64(bytes, out),
     }
     Ok(())
+}
+
+/// Appends text that is none, behind the quote of a string, as the policy says; `false` if it says that encoding fails.
+///
+/// # Errors
+/// A value that is no text column's, or that cannot be unpacked.
+#[cold]
+pub(super) fn write_invalid_text(
+    kind: &ColumnType,
+    bytes: &[u8],
+    is_key: bool,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<bool, RowError> {
+    let Scratch {
+        text, unpacking, ..
+    } = scratch;
+    let packed;
+    let (bytes, charset) = match read(kind, bytes)? {
+        Value::Text(value) => (value.bytes, Some(value.charset)),
+        Value::Packed(value) => {
+            packed = value;
+            (packed.unpack(unpacking)?, packed.charset)
+        }
+        _other => return Ok(false),
+    };
+    match (scratch.invalid_text, charset) {
+        (InvalidText::Replace, Some(charset)) if !is_key => {
+            charset.decode_replacing(bytes, text);
+            write_closed(out, |out| write_escaped(text, out));
+        }
+        (InvalidText::Base64, _) => {
+            // The quote before a string.
+            out.pop();
+            out.extend_from_slice(b"{\"base64\":\"");
+            write_base64(bytes, out);
+            out.push(b'}');
+        }
+        (InvalidText::Fail | InvalidText::Replace, _) => return Ok(false),
+    }
+    scratch.invalid_count += 1;
+    Ok(true)
 }
 
 fn write_binary(value: Binary<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) {
