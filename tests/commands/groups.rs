@@ -61,14 +61,14 @@ fn a_group_that_cannot_be_read_to_its_end_leaves_nothing_behind() {
     let server = prepare(Flavour::MariaDb1011);
     let (file, position) = server.coordinates();
     server.execute("USE a; INSERT INTO t (name) VALUES ('before')");
-    server.execute("USE a; CREATE TABLE c (v VARCHAR(9) CHARACTER SET cp1251)");
+    server.execute("USE a; CREATE TABLE c (id INT PRIMARY KEY DEFAULT 7)");
     server.execute(&format!(
-        "USE a; BEGIN; {MANY}; INSERT INTO c VALUES (x'98'); COMMIT"
+        "USE a; SET SESSION binlog_row_image = MINIMAL; BEGIN; {MANY}; INSERT INTO c () VALUES (); COMMIT"
     ));
     let start = format!("start = {{ file = '{file}', position = {position} }}");
     let folder = Folder::streaming(&server, "u").replacing("start = 'latest'", &start);
     for _ in 0..2 {
-        folder.fails(65, &["column v of a.c"]);
+        folder.fails(65, &["rows of a.c"]);
         assert_eq!(committed(&folder), [1]);
     }
 }
