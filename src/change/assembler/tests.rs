@@ -1,5 +1,6 @@
 //! The assembler over made-up events: what is delivered, what is not, and that every event is accounted for.
 
+mod followed;
 mod kinds;
 mod large;
 mod packed;
