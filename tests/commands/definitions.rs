@@ -1,11 +1,12 @@
 //! Streams of servers that put no names into their binlog: definitions come from the source, where that is safe.
 
+use std::time::Duration;
+
 use rowtap::mysql::Flavour as Family;
 
 use super::groups::committed;
 use super::process::{Folder, account};
-use crate::definitions::stopped::purge;
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Server, wait_until};
 
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
@@ -23,7 +24,11 @@ fn lagging(flavour: Flavour) -> (Server, Folder) {
     );
     server.execute("FLUSH BINARY LOGS");
     let (file, position) = server.coordinates();
-    purge(&server, &file);
+    // MariaDB keeps them until a background thread is done with them.
+    wait_until("the older files are gone", Duration::from_secs(60), || {
+        server.execute(&format!("PURGE BINARY LOGS TO '{file}'"));
+        server.query_text("SHOW BINARY LOGS").len() == 1
+    });
     let start = format!("start = {{ file = '{file}', position = {position} }}");
     let folder = Folder::streaming(&server, "u").replacing("start = 'latest'", &start);
     (server, folder)

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod followed;
+#[cfg(feature = "kafka")]
 mod healed;
 mod long;
 mod snapshot;
