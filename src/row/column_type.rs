@@ -15,7 +15,7 @@ use super::Charset;
 /// | `Year` | 1, years since 1900, 0 for 0000 |
 /// | `Date` | 3, little-endian: day 5 bits, month 4, year 15 |
 /// | `Time`, `DateTime`, `Timestamp` | 3, 5 or 4 big-endian, then `(fsp + 1) / 2` of fraction |
-/// | `OldTime`, `OldDateTime`, `OldTimestamp` | see [`super::old_temporal`] |
+/// | `OldTime`, `OldDateTime`, `OldTimestamp` | in several forms of their time |
 /// | `Text`, `Binary` and what is stored like them | a little-endian length of `prefix` bytes, then the value |
 /// | `Enum` | 1 or 2, little-endian, the label's number from 1 |
 /// | `Set` | 1 to 8, little-endian, a bit a label |

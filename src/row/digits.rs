@@ -4,7 +4,7 @@
 //! written as a copy of a fixed size, which takes an instruction; what is too much is taken off again.
 
 /// The digit 0 in each of eight bytes.
-pub(super) const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
+const ZEROS: u64 = u64::from_ne_bytes([b'0'; 8]);
 
 /// What eight digits can not hold.
 const EIGHT_DIGITS: u64 = 100_000_000;
@@ -85,14 +85,28 @@ fn write_magnitude(value: u64, out: &mut Vec<u8>) {
 fn write_significant(value: u64, out: &mut Vec<u8>) {
     match value {
         0..10 => out.push(b'0'.wrapping_add(value.to_le_bytes()[0])),
-        10..100 => write_last(value, 2, out),
-        100..1_000 => write_last(value, 3, out),
-        1_000..10_000 => write_last(value, 4, out),
+        10..100 => out.extend_from_slice(&two(low(value))),
+        100..1_000 => {
+            let [_, a] = two(low(value / 100));
+            let [b, c] = two(low(value));
+            out.extend_from_slice(&[a, b, c]);
+        }
+        1_000..10_000 => {
+            let [a, b] = two(low(value / 100));
+            let [c, d] = two(low(value));
+            out.extend_from_slice(&[a, b, c, d]);
+        }
         10_000..100_000 => write_last(value, 5, out),
         100_000..1_000_000 => write_last(value, 6, out),
         1_000_000..10_000_000 => write_last(value, 7, out),
         _ => write_last(value, 8, out),
     }
+}
+
+/// A number below 100,000,000 as one of 32 bits.
+#[inline]
+fn low(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(0)
 }
 
 /// Appends the last digits of a number below 100,000,000: one to eight of them.
@@ -108,6 +122,9 @@ fn write_last(value: u64, count: u8, out: &mut Vec<u8>) {
 /// Appends the last digits of a number below 1,000,000,000, zeros in front included: as many as `count` says, up to nine.
 #[inline]
 pub(super) fn write_padded(value: u32, count: u8, out: &mut Vec<u8>) {
+    if count == 2 {
+        return out.extend_from_slice(&two(value));
+    }
     let value = u64::from(value);
     if count > 8 {
         out.push(b'0'.wrapping_add(u8::try_from(value / EIGHT_DIGITS % 10).unwrap_or(0)));
@@ -115,11 +132,34 @@ pub(super) fn write_padded(value: u32, count: u8, out: &mut Vec<u8>) {
     write_last(value % EIGHT_DIGITS, count.min(8), out);
 }
 
+/// The last two digits of a number.
+#[inline]
+pub(super) fn two(value: impl Into<u32>) -> [u8; 2] {
+    /// `00` to `99`.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "computed while compiling, where a panic is an error"
+    )]
+    const PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[b'0'; 2]; 100];
+        let mut value = 0u8;
+        while value < 100 {
+            pairs[value as usize] = [b'0' + value / 10, b'0' + value % 10];
+            value += 1;
+        }
+        pairs
+    };
+    PAIRS
+        .get(value.into() as usize % 100)
+        .copied()
+        .unwrap_or_default()
+}
+
 /// The eight digits of a number below 100,000,000: a byte each, the first in the lowest.
 ///
 /// Quotients by 100 and by 10 are multiplications by 10486 / 2²⁰ and 103 / 2¹⁰, which are exact in that range.
 #[inline]
-pub(super) fn digits(value: u64) -> u64 {
+fn digits(value: u64) -> u64 {
     const HUNDREDTHS: u64 = 0x0000_007f_0000_007f;
     const TENTHS: u64 = 0x000f_000f_000f_000f;
     let fours = (value / 10_000) | ((value % 10_000) << 32);

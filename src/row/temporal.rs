@@ -4,7 +4,7 @@
 //! Follows `mysys/my_time.cc` (MySQL) and `sql/compat56.cc` (MariaDB).
 
 use super::RowError;
-use super::digits::{ZEROS, digits};
+use super::digits::two;
 use super::numbers::{big_endian, length, narrow, whole_and_fraction};
 
 /// A calendar date; month and day may be zero.
@@ -234,51 +234,20 @@ impl DateTime {
 
     /// Appends the text with another byte between date and time.
     pub(super) fn write_with(&self, between: u8, out: &mut Vec<u8>) {
-        let date = text_of(
-            10_000 * u32::from(self.date.year)
-                + 100 * u32::from(self.date.month)
-                + u32::from(self.date.day),
-        );
-        let time = text_of(
-            10_000 * u32::from(self.hour) + 100 * u32::from(self.minute) + u32::from(self.second),
-        );
+        let [y1, y2, y3, y4, _, m1, m2, _, d1, d2] = self.date.text();
+        let [h1, h2] = two(self.hour);
+        let [n1, n2] = two(self.minute);
+        let [s1, s2] = two(self.second);
         let end = out.len() + 19 + fraction_length(self.fsp);
-        // Copies of eight bytes take an instruction each; what is too much is taken off again.
-        for word in [
-            part(date, 0, 4) | at(b'-', 4) | part(date, 4, 2) << 40 | at(b'-', 7),
-            part(date, 6, 2)
-                | at(between, 2)
-                | part(time, 2, 2) << 24
-                | at(b':', 5)
-                | part(time, 4, 2) << 48,
-            at(b':', 0) | part(time, 6, 2) << 8,
-        ] {
-            out.extend_from_slice(&word.to_le_bytes());
-        }
-        out.truncate(end.min(out.len() - 5));
+        // A copy of a fixed size takes two instructions; what is too much is taken off again.
+        out.extend_from_slice(&[
+            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, between, h1, h2, b':', n1, n2, b':', s1, s2,
+        ]);
         if self.fsp > 0 {
             out.extend_from_slice(&fraction(self.micros));
             out.truncate(end);
         }
     }
-}
-
-/// Eight digits as a word of text, the first in its lowest byte.
-#[inline]
-fn text_of(number: u32) -> u64 {
-    digits(u64::from(number)) | ZEROS
-}
-
-/// So many bytes of a word from `first` on, moved to its low end.
-#[inline]
-fn part(word: u64, first: u32, count: u32) -> u64 {
-    word >> (8 * first) & !(u64::MAX << (8 * count))
-}
-
-/// A byte at its place in a word.
-#[inline]
-fn at(byte: u8, place: u32) -> u64 {
-    u64::from(byte) << (8 * place)
 }
 
 /// The error of a TIME whose numbers are out of range.
@@ -302,28 +271,6 @@ pub(super) fn micros(kind: &'static str, fraction: u64, bytes: u8) -> Result<u32
             what: "a fraction of a second or more",
         }),
     }
-}
-
-/// The last two digits of a number.
-fn two(value: impl Into<u32>) -> [u8; 2] {
-    /// `00` to `99`.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "computed while compiling, where a panic is an error"
-    )]
-    const PAIRS: [[u8; 2]; 100] = {
-        let mut pairs = [[b'0'; 2]; 100];
-        let mut value = 0u8;
-        while value < 100 {
-            pairs[value as usize] = [b'0' + value / 10, b'0' + value % 10];
-            value += 1;
-        }
-        pairs
-    };
-    PAIRS
-        .get(value.into() as usize % 100)
-        .copied()
-        .unwrap_or_default()
 }
 
 /// A point and six digits.
