@@ -88,7 +88,7 @@ impl Writer {
         out.extend_from_slice(b") VALUES (");
         for (count, (index, cell)) in image.cells.iter().enumerate().filter(present).enumerate() {
             comma(count, out);
-            self.value(event, index, *cell, image, out)?;
+            self.value(event, index, *cell, image, Use::Assign, out)?;
         }
         out.extend_from_slice(b");\n");
         Ok(())
@@ -134,7 +134,7 @@ impl Writer {
                         .write_changed(name(plan, index), changes, out)
                         .map_err(|source| event.value_error(index, source))?;
                 }
-                cell => self.value(event, index, cell, to, out)?,
+                cell => self.value(event, index, cell, to, Use::Assign, out)?,
             }
         }
         if count == 0 {
@@ -160,7 +160,7 @@ impl Writer {
                 out.extend_from_slice(name(plan, *index));
                 out.extend_from_slice(b" = ");
                 let cell = image.cells.get(*index).copied().unwrap_or(Cell::Null);
-                self.value(event, *index, cell, image, out)?;
+                self.value(event, *index, cell, image, Use::Compare, out)?;
             }
             out.extend_from_slice(b";\n");
             return Ok(());
@@ -195,6 +195,7 @@ impl Writer {
         index: usize,
         cell: Cell,
         image: Image<'_>,
+        purpose: Use,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let Some((kind, value, bytes)) = value_of(event, index, image)? else {
@@ -206,7 +207,7 @@ impl Writer {
             return Ok(());
         };
         self.literals
-            .write(kind, value, bytes, Use::Assign, out)
+            .write(kind, value, bytes, purpose, out)
             .map_err(|source| event.value_error(index, source))
     }
 
