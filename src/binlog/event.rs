@@ -152,6 +152,7 @@ kinds! {
 
 /// The file was not closed; not part of the checksum.
 pub(super) const FLAG_IN_USE: u16 = 0x01;
+const FLAG_SUPPRESS_USE: u16 = 0x8;
 const FLAG_ARTIFICIAL: u16 = 0x20;
 const FLAG_IGNORABLE: u16 = 0x80;
 
@@ -203,6 +204,11 @@ impl Header {
     /// Whether the server made the event for the stream.
     pub fn is_artificial(&self) -> bool {
         self.flags & FLAG_ARTIFICIAL != 0
+    }
+
+    /// Whether a statement is to be executed without its default database, which may not exist yet or any more.
+    pub fn suppresses_use(&self) -> bool {
+        self.flags & FLAG_SUPPRESS_USE != 0
     }
 
     /// Whether a reader that does not know the event may pass over it.

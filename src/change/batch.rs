@@ -133,10 +133,19 @@ pub struct Ddl {
     pub changes: Vec<TableChange>,
     /// The statement, in UTF-8.
     pub statement: Box<str>,
+    /// The session that sent it.
+    pub session: StatementSession,
     /// The event's time on the source, in seconds since 1970.
     pub timestamp: u32,
     /// Where the query event begins.
     pub position: u64,
+}
+
+/// What the binlog tells of the session that sent a statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatementSession {
+    /// Whether the statement is to be executed without its default database, as one that creates or drops it is.
+    pub suppresses_use: bool,
 }
 
 /// What a DDL statement made of one table.

@@ -12,7 +12,7 @@ use super::hold::Held;
 use super::schema::{Change, Schemas};
 use super::statement::{Judged, judge};
 use super::trouble::Trouble;
-use super::{Ddl, TableChange, TableChangeKind, TableDefinition};
+use super::{Ddl, StatementSession, TableChange, TableChangeKind, TableDefinition};
 use crate::binlog::{Coordinates, Query};
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -73,6 +73,9 @@ impl Assembler {
                         self.tables.rules(),
                     ),
                     statement: text.into(),
+                    session: StatementSession {
+                        suppresses_use: held.frame.header.suppresses_use(),
+                    },
                     timestamp: held.frame.header.timestamp,
                     position: held.frame.start,
                 };

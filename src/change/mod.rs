@@ -37,7 +37,8 @@ mod trouble;
 pub use agreement::Disagreement;
 pub use assembler::{Assembler, Settings, Step, Until};
 pub use batch::{
-    Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind, TableChange, TableChangeKind,
+    Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind, StatementSession, TableChange,
+    TableChangeKind,
 };
 pub use checkpoint::Checkpoint;
 pub use choice::{Choice, Ids};

@@ -10,6 +10,7 @@ mod partial_json;
 mod ranges;
 mod recordings;
 mod script;
+mod sessions;
 
 use std::collections::BTreeMap;
 use std::fs::File;

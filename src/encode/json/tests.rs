@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::sample::{ABSENT, Image, NULL, ONE, TWO, batch, int, table, text};
 use super::{LinesEncoder, PartialKeyChange, Plan, RecordsEncoder, Settings};
 use crate::binlog::Coordinates;
-use crate::change::{Batch, Ddl, Item, Rows, RowsKind};
+use crate::change::{Batch, Ddl, Item, Rows, RowsKind, StatementSession};
 use crate::encode::{Encode, EncodeError, Lines, OtherKey, Records};
 use crate::row::{Table, TableName};
 
@@ -276,6 +276,7 @@ fn ddl_is_a_message_of_its_own() {
         tables: vec![TableName::new("shop", "a"), TableName::new("shop", "b")],
         changes: Vec::new(),
         statement: "DROP TABLE a, `b`".into(),
+        session: StatementSession::default(),
         timestamp: 0,
         position: 200,
     })];
@@ -415,6 +416,7 @@ fn the_published_schema_names_exactly_the_members_that_are_written() {
         tables: Vec::new(),
         changes: Vec::new(),
         statement: "DROP DATABASE d".into(),
+        session: StatementSession::default(),
         timestamp: 0,
         position: 500,
     }));

@@ -105,7 +105,7 @@ impl SqlEncoder {
         let start = block.bytes.len();
         match self.direction {
             Direction::Redo => {
-                if !ddl.database.is_empty() {
+                if !ddl.database.is_empty() && !ddl.session.suppresses_use {
                     block.bytes.extend_from_slice(b"USE ");
                     write_name(&ddl.database, &mut block.bytes);
                     block.bytes.extend_from_slice(b";\n");
