@@ -40,6 +40,8 @@ pub struct Query<'a> {
     pub sql_mode: Option<u64>,
     /// Code 4: the collation that stands for `character_set_client`, that of the statement.
     pub client_collation: Option<u16>,
+    /// Code 4: `collation_connection`, that of the statement's literals.
+    pub connection_collation: Option<u16>,
     /// Code 4: the session's `collation_server`.
     pub server_collation: Option<u16>,
     /// Code 16, MySQL's: `explicit_defaults_for_timestamp`. MariaDB has it among the flags.
@@ -119,7 +121,7 @@ impl<'a> Query<'a> {
             3 => skip(cursor, 4, "the auto-increment variables")?,
             4 => {
                 self.client_collation = Some(cursor.u16("character_set_client")?);
-                skip(cursor, 2, "the connection's collation")?;
+                self.connection_collation = Some(cursor.u16("the connection's collation")?);
                 self.server_collation = Some(cursor.u16("the server's collation")?);
             }
             5 => self.time_zone = Some(cursor.short_bytes("time_zone")?),
@@ -237,6 +239,7 @@ mod tests {
         assert_eq!(query.control(), Some(Control::Commit));
         assert_eq!((query.flags, query.sql_mode), (Some(1), Some(2)));
         assert_eq!(query.client_collation, Some(45));
+        assert_eq!(query.connection_collation, Some(255));
         assert_eq!(query.server_collation, Some(8));
         assert_eq!(query.explicit_defaults_for_timestamp, Some(true));
         assert_eq!(query.time_zone, Some(&b"UT"[..]));

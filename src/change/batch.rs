@@ -146,6 +146,14 @@ pub struct Ddl {
 pub struct StatementSession {
     /// Whether the statement is to be executed without its default database, as one that creates or drops it is.
     pub suppresses_use: bool,
+    /// Its `sql_mode`.
+    pub sql_mode: Option<u64>,
+    /// Its `time_zone`, if the statement depends on it.
+    pub time_zone: Option<Box<str>>,
+    /// The number of its `collation_connection`.
+    pub connection_collation: Option<u16>,
+    /// The number of its `collation_server`.
+    pub server_collation: Option<u16>,
 }
 
 /// What a DDL statement made of one table.

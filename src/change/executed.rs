@@ -73,9 +73,7 @@ impl Assembler {
                         self.tables.rules(),
                     ),
                     statement: text.into(),
-                    session: StatementSession {
-                        suppresses_use: held.frame.header.suppresses_use(),
-                    },
+                    session: session_of(&query, held.frame.header.suppresses_use()),
                     timestamp: held.frame.header.timestamp,
                     position: held.frame.start,
                 };
@@ -85,6 +83,19 @@ impl Assembler {
             }
         }
         Ok(())
+    }
+}
+
+fn session_of(query: &Query<'_>, suppresses_use: bool) -> StatementSession {
+    let time_zone = query
+        .time_zone
+        .and_then(|zone| std::str::from_utf8(zone).ok());
+    StatementSession {
+        suppresses_use,
+        sql_mode: query.sql_mode,
+        time_zone: time_zone.map(Into::into),
+        connection_collation: query.connection_collation,
+        server_collation: query.server_collation,
     }
 }
 

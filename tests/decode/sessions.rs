@@ -59,3 +59,37 @@ fn databases_are_created_and_dropped_on_mysql() {
 fn databases_are_created_and_dropped_on_mariadb() {
     databases(Flavour::MariaDb118);
 }
+
+const SESSIONS: &str = r#"
+    SET collation_server = 'latin1_swedish_ci'; CREATE DATABASE fresh; USE fresh;
+    SET sql_mode = 'ANSI_QUOTES';
+    CREATE TABLE "q q" (id INT PRIMARY KEY, "n" TEXT); INSERT INTO "q q" VALUES (1, 'one');
+    SET sql_mode = 'NO_BACKSLASH_ESCAPES';
+    CREATE TABLE slash (id INT PRIMARY KEY, t VARCHAR(9) DEFAULT '\'); INSERT INTO slash (id) VALUES (1);
+    SET sql_mode = '', time_zone = '+05:00';
+    CREATE TABLE hour (id INT PRIMARY KEY, at TIMESTAMP DEFAULT '2024-01-01 05:00:00');
+    INSERT INTO hour (id) VALUES (1);
+    CREATE TABLE short (id INT PRIMARY KEY, at DATE NOT NULL DEFAULT '0000-00-00');
+    INSERT INTO short VALUES (1, '0000-00-00');
+    SET time_zone = '-03:00'; INSERT INTO hour (id) VALUES (2);
+    SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+    CREATE VIEW seen AS SELECT 'x' = 'X' AS same, id FROM slash;"#;
+
+fn sessions(flavour: Flavour) {
+    let (server, script) = replayed(flavour, SESSIONS);
+    let default =
+        server.query_one("SELECT CAST(UNIX_TIMESTAMP(at) AS SIGNED) FROM fresh.hour WHERE id = 1");
+    assert_eq!(default.as_deref(), Some("1704067200"), "{script}");
+    let same = server.query_one("SELECT same FROM fresh.seen");
+    assert_eq!(same.as_deref(), Some("0"), "{script}");
+}
+
+#[test]
+fn statements_are_executed_in_their_session_on_mysql() {
+    sessions(Flavour::MySql97);
+}
+
+#[test]
+fn statements_are_executed_in_their_session_on_mariadb() {
+    sessions(Flavour::MariaDb118);
+}

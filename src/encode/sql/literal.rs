@@ -264,7 +264,8 @@ fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'\'');
 }
 
-fn write_quoted(text: &str, out: &mut Vec<u8>) {
+/// Appends a quoted string, for a session that escapes by backslashes.
+pub(super) fn write_quoted(text: &str, out: &mut Vec<u8>) {
     out.push(b'\'');
     for byte in text.bytes() {
         let escaped = match byte {

@@ -9,6 +9,7 @@
 //! | undo | DELETE | UPDATE back | INSERT | a comment: it cannot be undone |
 
 mod literal;
+mod session;
 mod statement;
 
 use std::ops::Range;
@@ -17,8 +18,10 @@ use std::sync::Arc;
 use super::rows::{Cells, Event, group};
 use super::{Encode, EncodeError, Statements};
 use crate::change::{Batch, Ddl, Group, Item, Rows};
+use crate::mysql::Flavour;
 use crate::row::Table;
 use literal::write_name;
+use session::{enter, leave};
 use statement::Writer;
 
 pub use statement::Direction;
@@ -28,6 +31,10 @@ pub use statement::Direction;
 pub const HEAD: &str = "SET NAMES utf8mb4;\n\
     SET SESSION time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0,\n    \
     sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n";
+/// The time zone in [`HEAD`].
+const TIME_ZONE: &str = "'+00:00'";
+/// The sql_mode in [`HEAD`].
+const SQL_MODE: &str = "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'";
 
 /// A table's plan.
 #[derive(Debug)]
@@ -101,7 +108,7 @@ impl SqlEncoder {
         Ok(())
     }
 
-    fn write_ddl(&mut self, ddl: &Ddl, block: &mut Statements) {
+    fn write_ddl(&mut self, ddl: &Ddl, flavour: Flavour, block: &mut Statements) {
         let start = block.bytes.len();
         match self.direction {
             Direction::Redo => {
@@ -110,10 +117,14 @@ impl SqlEncoder {
                     write_name(&ddl.database, &mut block.bytes);
                     block.bytes.extend_from_slice(b";\n");
                 }
+                let has_entered = enter(&ddl.session, flavour, &mut block.bytes);
                 // The body of a routine holds semicolons.
                 block.bytes.extend_from_slice(b"DELIMITER /*!*/;\n");
                 block.bytes.extend_from_slice(ddl.statement.as_bytes());
                 block.bytes.extend_from_slice(b"\n/*!*/;\nDELIMITER ;\n");
+                if has_entered {
+                    leave(&ddl.session, &mut block.bytes);
+                }
             }
             Direction::Undo => {
                 block.bytes.extend_from_slice(b"-- not undone:\n");
@@ -205,7 +216,7 @@ impl Encode for SqlEncoder {
                     if self.direction == Direction::Redo {
                         self.mark(b"", place, block);
                     }
-                    self.write_ddl(ddl, block);
+                    self.write_ddl(ddl, batch.origin.flavour, block);
                 }
             }
             current = Some((index, open));
