@@ -17,10 +17,12 @@ pub struct Options {
     /// for the standard input.
     #[arg(value_name = "BINLOG", required = true)]
     pub files: Vec<PathBuf>,
-    /// What comes out.
+    /// What comes out. For sql: drop the triggers of the tables on the server that executes it, they would fire again;
+    /// MariaDB's foreign key cascades are not in its binlog.
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub format: Format,
     /// Prints the SQL statements that take the changes back, the last change first; needs binlog_row_image=FULL.
+    /// Triggers fire for them, and MariaDB's foreign key cascades are not in its binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
     pub flashback: bool,
     /// Begins at this position of the first file.
