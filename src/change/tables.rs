@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::agreement::disagreement;
 use super::definitions::Definitions;
 use super::trouble::Trouble;
-use super::{ColumnDefinition, Disagreement};
+use super::{ColumnDefinition, Disagreement, Generated};
 use crate::binlog::column_map::kind;
 use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
@@ -176,11 +176,13 @@ fn define(
         .columns()
         .map_err(|error| Missing::Error(Trouble::from(error)))?;
     let named = columns.iter().all(|column| column.name.is_some());
+    let mut is_contradicted = false;
     if named {
         // The table map tells all; a belief that it contradicts must not live on.
         if let Some(believed) = definitions.serving(source, end)
             && let Some(disagreement) = disagreement(&columns, believed)
         {
+            is_contradicted = true;
             definitions.distrust(source, &disagreement.to_string(), end);
         }
     }
@@ -217,6 +219,18 @@ fn define(
             .map_err(|error| Missing::Error(Trouble::from(error)))?
             .unwrap_or_default(),
     };
+    // Even a table map with names does not tell which columns are computed.
+    if !is_contradicted
+        && let Some(known) = definitions.serving(source, end)
+        && known.columns.len() == read.len()
+    {
+        for (column, known) in read.iter_mut().zip(&known.columns) {
+            column.computed = matches!(
+                known.generated,
+                Some(Generated::Stored | Generated::Virtual)
+            );
+        }
+    }
     Ok(Table::new(published, read, key))
 }
 
@@ -278,6 +292,7 @@ fn column_of(
             name,
             kind,
             nullable,
+            computed: false,
         }),
         Err(error) if error.needs_definition() && believed.is_none() => {
             Err(Missing::Definition(table.clone()))
@@ -336,5 +351,6 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
         name,
         kind,
         nullable: map.nullable,
+        computed: false,
     })
 }

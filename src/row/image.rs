@@ -335,6 +335,7 @@ mod tests {
             name: format!("c{index}").into(),
             kind: kind.clone(),
             nullable: true,
+            computed: false,
         });
         Table::new(TableName::new("d", "t"), columns.collect(), Vec::new())
     }

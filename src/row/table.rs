@@ -152,4 +152,6 @@ pub struct Column {
     pub kind: super::ColumnType,
     /// Whether the server's definition allows NULL.
     pub nullable: bool,
+    /// Whether it is known that the server computes its values from other columns, so that none can be assigned.
+    pub computed: bool,
 }

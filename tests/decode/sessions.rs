@@ -1,5 +1,5 @@
 //! Statements that `--format sql` prints, given to a server that has not the database: they are executed as the session
-//! that sent them would have.
+//! that sent them would have, and computed columns are left to the server.
 
 use super::decoded;
 use super::script::apply;
@@ -20,7 +20,7 @@ fn content(server: &Server) -> Vec<Vec<Option<String>>> {
 
 /// Executes statements in a database that they create, and again, from the binlog, where it was dropped.
 #[track_caller]
-fn replayed(flavour: Flavour, statements: &str) -> (Server, String) {
+fn replayed(flavour: Flavour, statements: &str) -> (Server, String, String) {
     let server = Server::start(flavour, &["--binlog-row-metadata=FULL"]);
     server.execute("FLUSH BINARY LOGS");
     let (file, _) = server.coordinates();
@@ -33,7 +33,7 @@ fn replayed(flavour: Flavour, statements: &str) -> (Server, String) {
     let script = decoded(&["--format=sql", &path]);
     apply(&server, &script);
     assert_eq!(content(&server), original, "{script}");
-    (server, script)
+    (server, script, path)
 }
 
 const DATABASES: &str = "
@@ -44,7 +44,7 @@ const DATABASES: &str = "
     USE fresh; DELETE FROM t WHERE id = 1; ALTER TABLE t ADD note TEXT;";
 
 fn databases(flavour: Flavour) {
-    let (server, script) = replayed(flavour, DATABASES);
+    let (server, script, _) = replayed(flavour, DATABASES);
     assert!(script.contains("USE `fresh`;"), "{script}");
     let left = server.query_text("SHOW DATABASES LIKE 'brief'");
     assert!(left.is_empty(), "{left:?}");
@@ -76,7 +76,7 @@ const SESSIONS: &str = r#"
     CREATE VIEW seen AS SELECT 'x' = 'X' AS same, id FROM slash;"#;
 
 fn sessions(flavour: Flavour) {
-    let (server, script) = replayed(flavour, SESSIONS);
+    let (server, script, _) = replayed(flavour, SESSIONS);
     let default =
         server.query_one("SELECT CAST(UNIX_TIMESTAMP(at) AS SIGNED) FROM fresh.hour WHERE id = 1");
     assert_eq!(default.as_deref(), Some("1704067200"), "{script}");
@@ -92,4 +92,31 @@ fn statements_are_executed_in_their_session_on_mysql() {
 #[test]
 fn statements_are_executed_in_their_session_on_mariadb() {
     sessions(Flavour::MariaDb118);
+}
+
+const COMPUTED: &str = "
+    CREATE DATABASE fresh; USE fresh;
+    CREATE TABLE keyed (id INT PRIMARY KEY, a INT, twice INT AS (a * 2) VIRTUAL, thrice INT AS (a * 3) STORED, b TEXT);
+    CREATE TABLE bare (a INT, twice INT AS (a * 2) VIRTUAL, thrice INT AS (a * 3) STORED);
+    INSERT INTO keyed (id, a, b) VALUES (1, 1, 'x'), (2, 2, 'y'), (3, 3, NULL);
+    INSERT INTO bare (a) VALUES (1), (2), (NULL);
+    UPDATE keyed SET a = a + 10 WHERE id < 3; DELETE FROM keyed WHERE id = 2; INSERT INTO keyed (id, a) VALUES (9, 9);
+    UPDATE bare SET a = 5 WHERE a = 1; DELETE FROM bare WHERE a IS NULL;";
+
+fn computed(flavour: Flavour) {
+    let (server, _, path) = replayed(flavour, COMPUTED);
+    let count = "SELECT (SELECT COUNT(*) FROM fresh.keyed) + (SELECT COUNT(*) FROM fresh.bare)";
+    assert_eq!(server.query_one(count).as_deref(), Some("5"));
+    apply(&server, &decoded(&["--flashback", &path]));
+    assert_eq!(server.query_one(count).as_deref(), Some("0"));
+}
+
+#[test]
+fn computed_columns_are_not_assigned_on_mysql() {
+    computed(Flavour::MySql97);
+}
+
+#[test]
+fn computed_columns_are_not_assigned_on_mariadb() {
+    computed(Flavour::MariaDb118);
 }

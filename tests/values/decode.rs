@@ -202,6 +202,7 @@ fn columns(map: &TableMap<'_>) -> Result<Vec<Column>, RowError> {
             name,
             kind,
             nullable: column.nullable,
+            computed: false,
         })
     };
     columns.iter().enumerate().map(resolve).collect()

@@ -31,6 +31,7 @@ pub(super) fn table(key: &[usize]) -> Arc<Table> {
         name: name.into(),
         kind,
         nullable: true,
+        computed: false,
     };
     let words = ColumnType::Text {
         prefix: 1,

@@ -80,7 +80,9 @@ impl Writer {
         out.extend_from_slice(b"INSERT INTO ");
         out.extend_from_slice(&plan.name);
         out.push(b'(');
-        let present = |(_, cell): &(usize, &Cell)| !matches!(cell, Cell::Absent);
+        let present = |(index, cell): &(usize, &Cell)| {
+            !matches!(cell, Cell::Absent) && !is_computed(event, *index)
+        };
         for (count, (index, _)) in image.cells.iter().enumerate().filter(present).enumerate() {
             comma(count, out);
             out.extend_from_slice(name(plan, index));
@@ -120,7 +122,7 @@ impl Writer {
         out.extend_from_slice(b" SET ");
         let mut count = 0;
         for (index, cell) in to.cells.iter().enumerate() {
-            if *cell == Cell::Absent || from.is_same(to, index) {
+            if *cell == Cell::Absent || is_computed(event, index) || from.is_same(to, index) {
                 continue;
             }
             comma(count, out);
@@ -282,8 +284,16 @@ fn and(count: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a server refuses values for the column, for it computes them.
+fn is_computed(event: &Event<'_>, index: usize) -> bool {
+    let column = event.table.columns.get(index);
+    column.is_some_and(|column| column.computed)
+}
+
 fn is_full(event: &Event<'_>, image: Image<'_>) -> Result<(), EncodeError> {
-    match image.cells.iter().position(|cell| *cell == Cell::Absent) {
+    let is_missing =
+        |(index, cell): (usize, &Cell)| *cell == Cell::Absent && !is_computed(event, index);
+    match image.cells.iter().enumerate().position(is_missing) {
         None => Ok(()),
         Some(index) => Err(EncodeError::NotFull {
             column: event.column(index),
