@@ -1,14 +1,14 @@
 //! Files to batches: an assembler a file, and answers to what it asks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::definitions::Known;
 use super::error::DecodeError;
-use super::lanes::Take;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{
@@ -17,7 +17,7 @@ use crate::change::{
 use crate::filter::{self, Rules};
 use crate::pipeline::Spilling;
 use crate::row::TableName;
-use crate::source::{Chunk, Part};
+use crate::source::{Chunk, FileError, Part, Series};
 use crate::state::Spill;
 
 /// Bytes of a batch at which it leaves.
@@ -38,69 +38,30 @@ pub(super) struct Files {
     pub(super) without_checksums: u64,
 }
 
-/// Reads all files and hands out their batches.
-///
-/// # Errors
-/// The first mistake; what stands before it was handed out.
-pub(super) fn assemble(settings: Settings, take: Take<'_>) -> Result<Files, DecodeError> {
-    let Settings {
-        mut series,
-        choice,
-        filter,
-        known,
-        on_statement,
-        event_bytes_max,
-        stop,
-    } = settings;
-    let mut decoder = Decoder {
-        choice,
-        filter,
-        known,
-        on_statement,
-        event_bytes_max,
-        spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
-        warned: BTreeSet::new(),
-        files: Files::default(),
-        file: None,
-    };
-    while !stop.is_cancelled() {
-        let part = match series.read() {
-            Ok(part) => part,
-            Err(error) => {
-                decoder.end(take)?;
-                return Err(error.into());
-            }
-        };
-        match part {
-            None => break,
-            Some(Part::Begin {
-                name, description, ..
-            }) => {
-                decoder.end(take)?;
-                decoder.begin(name, description)?;
-            }
-            Some(Part::Events { position, chunk }) => decoder.events(position, chunk, take)?,
-            Some(Part::Idle) => {
-                decoder.flush(take)?;
-                std::thread::sleep(FOLLOW_WAIT);
-            }
-        }
-    }
-    decoder.end(take)?;
-    Ok(decoder.files)
-}
-
-struct Decoder {
+/// The batches of all files, in order.
+pub(super) struct Batches {
+    series: Series,
     choice: Choice,
     filter: filter::Options,
     known: Known,
     on_statement: change::OnStatement,
     event_bytes_max: u64,
+    stop: CancellationToken,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
     files: Files,
-    file: Option<File>,
+    /// Of the file whose events are read.
+    assembler: Option<Box<Assembler>>,
+    /// A file of which only the first event was read, so that it is not known where the reading begins.
+    begun: Option<(Arc<str>, Chunk)>,
+    /// What the assembler is to be given before more is read.
+    chunks: VecDeque<Chunk>,
+    /// What was read behind a file that holds no more than its first event.
+    behind: Option<Result<Option<Part>, FileError>>,
+    /// The first mistake, told when what stands before it was handed out.
+    mistake: Option<DecodeError>,
+    is_over: bool,
 }
 
 /// What is taken for granted of a table.
@@ -112,42 +73,205 @@ enum Assumed {
     Transactional,
 }
 
-/// The file that is being read.
-enum File {
-    /// Where it begins is not yet known.
-    Begun { name: Arc<str>, description: Chunk },
-    /// Its events are being read.
-    Open(Box<Assembler>),
-}
-
-impl Decoder {
-    fn begin(&mut self, name: Arc<str>, description: Chunk) -> Result<(), DecodeError> {
-        self.files.count += 1;
-        self.file = Some(File::Begun { name, description });
-        Ok(())
+impl Batches {
+    /// Prepares to read; nothing is opened before the first batch is asked for.
+    pub(super) fn new(settings: Settings) -> Self {
+        let Settings {
+            series,
+            choice,
+            filter,
+            known,
+            on_statement,
+            event_bytes_max,
+            stop,
+        } = settings;
+        Self {
+            series,
+            choice,
+            filter,
+            known,
+            on_statement,
+            event_bytes_max,
+            stop,
+            spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
+            warned: BTreeSet::new(),
+            files: Files::default(),
+            assembler: None,
+            begun: None,
+            chunks: VecDeque::new(),
+            behind: None,
+            mistake: None,
+            is_over: false,
+        }
     }
 
-    fn events(&mut self, position: u64, chunk: Chunk, take: Take<'_>) -> Result<(), DecodeError> {
-        let assembler = match self.file.take() {
-            Some(File::Begun { name, description }) => {
-                self.open(name, description, Some(position), take)?
+    /// The files that were read so far.
+    pub(super) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// The next batch; `None` behind the last.
+    ///
+    /// # Errors
+    /// The first mistake, when what stands before it was handed out; nothing comes behind it.
+    pub(super) fn next(&mut self) -> Result<Option<Batch>, DecodeError> {
+        let next = self.advance();
+        if let Ok(Some(batch)) = &next {
+            warn_of(batch);
+        }
+        next
+    }
+
+    fn advance(&mut self) -> Result<Option<Batch>, DecodeError> {
+        loop {
+            if let Some(mistake) = self.mistake.take() {
+                self.is_over = true;
+                return Err(mistake);
             }
-            Some(File::Open(assembler)) => assembler,
-            None => return Ok(()),
-        };
-        let assembler = self.drive(assembler, chunk, take)?;
-        self.file = Some(File::Open(assembler));
-        Ok(())
+            let batch = match &mut self.assembler {
+                Some(assembler) => match assembler.poll() {
+                    Ok(step) => self.answer(step)?,
+                    Err(mistake) => self.salvage(mistake),
+                },
+                None if self.is_over => return Ok(None),
+                None => self.read()?,
+            };
+            if batch.is_some() {
+                return Ok(batch);
+            }
+        }
     }
 
-    /// Makes the file's assembler and gives it the first event, which tells who wrote the file.
+    /// Gives the assembler what it asks for, or takes what it has made.
+    fn answer(&mut self, step: Step) -> Result<Option<Batch>, DecodeError> {
+        match step {
+            Step::NeedEvent | Step::Reached => return self.feed(),
+            Step::Batch(batch) => return Ok(Some(*batch)),
+            Step::NeedDefinition { table, at, .. } => {
+                let definition = self.known.definition(&table, &at)?;
+                if definition.is_none() {
+                    self.warn(&table, Assumed::Numbered);
+                }
+                if let Some(assembler) = &mut self.assembler {
+                    match definition {
+                        Some(definition) => assembler.define(table, Some(definition)),
+                        None => assembler.number_columns(table),
+                    }
+                }
+            }
+            Step::NeedEngine { table, .. } => {
+                let transactional = self.known.engine(&table)?.unwrap_or_else(|| {
+                    self.warn(&table, Assumed::Transactional);
+                    true
+                });
+                if let Some(assembler) = &mut self.assembler {
+                    assembler.define_engine(table, Some(transactional));
+                }
+            }
+            Step::Spill(spilled) => self.spilling.keep(&spilled)?,
+            Step::NeedSpilled => {
+                let (buffer, events) = self.spilling.give_back()?;
+                if let Some(assembler) = &mut self.assembler
+                    && let Err(mistake) = assembler.feed_spilled(&buffer, &events)
+                {
+                    return Ok(self.salvage(mistake));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives the assembler what comes next.
+    fn feed(&mut self) -> Result<Option<Batch>, DecodeError> {
+        let (Some(assembler), Some(chunk)) = (&mut self.assembler, self.chunks.pop_front()) else {
+            return self.read();
+        };
+        assembler.feed_part(
+            chunk.buffer,
+            chunk.events,
+            chunk.part,
+            chunk.received_us,
+            chunk.drained,
+        );
+        Ok(None)
+    }
+
+    /// Reads on, which may end a file and its last batch.
+    fn read(&mut self) -> Result<Option<Batch>, DecodeError> {
+        let part = match self.behind.take() {
+            Some(part) => part,
+            None if self.stop.is_cancelled() => Ok(None),
+            None => self.series.read(),
+        };
+        match part {
+            Ok(Some(Part::Events { position, chunk })) => {
+                if let Some((name, description)) = self.begun.take() {
+                    self.open(name, description, Some(position))?;
+                }
+                self.chunks.push_back(chunk);
+                Ok(None)
+            }
+            Ok(Some(Part::Idle)) => Ok(self.rest()),
+            part if let Some((name, description)) = self.begun.take() => {
+                self.behind = Some(part);
+                self.open(name, description, None)?;
+                Ok(None)
+            }
+            Ok(Some(Part::Begin {
+                name, description, ..
+            })) => {
+                self.files.count += 1;
+                self.begun = Some((name, description));
+                Ok(self.end())
+            }
+            Ok(None) => {
+                self.is_over = true;
+                Ok(self.end())
+            }
+            Err(error) => {
+                self.mistake = Some(error.into());
+                Ok(self.end())
+            }
+        }
+    }
+
+    /// Hands out what there is at the end of a file that may grow, and when that was done waits a little.
+    fn rest(&mut self) -> Option<Batch> {
+        let batch = self
+            .assembler
+            .as_mut()
+            .and_then(|assembler| assembler.flush());
+        if batch.is_none() {
+            std::thread::sleep(FOLLOW_WAIT);
+        }
+        batch
+    }
+
+    /// Ends the file that is being read, if there is one.
+    fn end(&mut self) -> Option<Batch> {
+        let assembler = self.assembler.take()?;
+        if !assembler.is_between_groups() {
+            let at = &assembler.checkpoint().coordinates;
+            warn!(%at, "the last transaction of the file has no end there and is left out");
+        }
+        Some(assembler.finish())
+    }
+
+    /// Hands out the whole groups before a mistake, which is told when the next batch is asked for.
+    fn salvage(&mut self, mistake: AssembleError) -> Option<Batch> {
+        self.mistake = Some(mistake.into());
+        self.assembler
+            .take()
+            .and_then(|assembler| assembler.salvage())
+    }
+
+    /// Makes the file's assembler; the first event, which tells who wrote the file, is the first that it is given.
     fn open(
         &mut self,
         name: Arc<str>,
         description: Chunk,
         position: Option<u64>,
-        take: Take<'_>,
-    ) -> Result<Box<Assembler>, DecodeError> {
+    ) -> Result<(), DecodeError> {
         let event = &*description.buffer;
         let header = Header::parse(event);
         let format = FormatDescription::parse(event.get(Header::LEN..).unwrap_or_default());
@@ -188,58 +312,9 @@ impl Decoder {
         };
         let definitions = self.known.at(&checkpoint.coordinates)?;
         let assembler = Assembler::new(settings, checkpoint, definitions);
-        let assembler = Box::new(assembler.choosing(self.choice.clone()));
-        self.drive(assembler, description, take)
-    }
-
-    /// Feeds a chunk and hands out what it completes.
-    fn drive(
-        &mut self,
-        mut assembler: Box<Assembler>,
-        chunk: Chunk,
-        take: Take<'_>,
-    ) -> Result<Box<Assembler>, DecodeError> {
-        assembler.feed_part(
-            chunk.buffer,
-            chunk.events,
-            chunk.part,
-            chunk.received_us,
-            chunk.drained,
-        );
-        loop {
-            let step = match assembler.poll() {
-                Ok(step) => step,
-                Err(error) => return Err(salvage(*assembler, error, take)),
-            };
-            match step {
-                Step::NeedEvent => return Ok(assembler),
-                Step::NeedDefinition { table, at, .. } => {
-                    match self.known.definition(&table, &at)? {
-                        Some(definition) => assembler.define(table, Some(definition)),
-                        None => {
-                            self.warn(&table, Assumed::Numbered);
-                            assembler.number_columns(table);
-                        }
-                    }
-                }
-                Step::NeedEngine { table, .. } => {
-                    let transactional = self.known.engine(&table)?.unwrap_or_else(|| {
-                        self.warn(&table, Assumed::Transactional);
-                        true
-                    });
-                    assembler.define_engine(table, Some(transactional));
-                }
-                Step::Batch(batch) => hand_out(*batch, take)?,
-                Step::Spill(spilled) => self.spilling.keep(&spilled)?,
-                Step::NeedSpilled => {
-                    let (buffer, events) = self.spilling.give_back()?;
-                    if let Err(error) = assembler.feed_spilled(&buffer, &events) {
-                        return Err(salvage(*assembler, error, take));
-                    }
-                }
-                Step::Reached => return Ok(assembler),
-            }
-        }
+        self.assembler = Some(Box::new(assembler.choosing(self.choice.clone())));
+        self.chunks.push_back(description);
+        Ok(())
     }
 
     /// Says once a table what is not known of it.
@@ -261,34 +336,10 @@ impl Decoder {
             ),
         }
     }
-
-    fn flush(&mut self, take: Take<'_>) -> Result<(), DecodeError> {
-        match &mut self.file {
-            Some(File::Open(assembler)) => match assembler.flush() {
-                Some(batch) => hand_out(batch, take),
-                None => Ok(()),
-            },
-            Some(File::Begun { .. }) | None => Ok(()),
-        }
-    }
-
-    /// Ends the file that is being read.
-    fn end(&mut self, take: Take<'_>) -> Result<(), DecodeError> {
-        let assembler = match self.file.take() {
-            Some(File::Begun { name, description }) => self.open(name, description, None, take)?,
-            Some(File::Open(assembler)) => assembler,
-            None => return Ok(()),
-        };
-        if !assembler.is_between_groups() {
-            let at = &assembler.checkpoint().coordinates;
-            warn!(%at, "the last transaction of the file has no end there and is left out");
-        }
-        hand_out(assembler.finish(), take)
-    }
 }
 
-/// Hands out a batch, and tells of what it leaves out.
-fn hand_out(batch: Batch, take: Take<'_>) -> Result<(), DecodeError> {
+/// Tells of what a batch leaves out.
+fn warn_of(batch: &Batch) {
     let statements = batch.ledger.statements;
     if statements > 0 {
         let before = batch.end.as_ref().map(|end| end.coordinates.to_string());
@@ -297,17 +348,5 @@ fn hand_out(batch: Batch, take: Take<'_>) -> Result<(), DecodeError> {
             before,
             "changes were logged as statements and passed over, their rows are not in the binlog"
         );
-    }
-    take(batch)
-}
-
-/// Hands out the whole groups before a mistake.
-fn salvage(assembler: Assembler, error: AssembleError, take: Take<'_>) -> DecodeError {
-    match assembler
-        .salvage()
-        .map_or(Ok(()), |batch| hand_out(batch, take))
-    {
-        Ok(()) => error.into(),
-        Err(output) => output,
     }
 }

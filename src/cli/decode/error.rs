@@ -57,9 +57,6 @@ pub enum DecodeError {
     /// Its reader went away.
     #[error("the reader of the standard output went away")]
     OutputClosed,
-    /// A neighbouring thread ended first; its own error is the one that counts.
-    #[error("a neighbouring thread ended")]
-    Closed,
     /// The ledger does not add up.
     #[error("the ledger does not balance by {by} events, which is a bug in rowtap: {ledger}")]
     Imbalance {
@@ -91,7 +88,7 @@ impl DecodeError {
             Self::State(error) => Exit::of(error.exit_code()),
             Self::Spill(_) | Self::Output(_) => Exit::CannotWrite,
             Self::OutputClosed => Exit::Done,
-            Self::Closed | Self::Imbalance { .. } | Self::System(_) => Exit::Bug,
+            Self::Imbalance { .. } | Self::System(_) => Exit::Bug,
         }
     }
 }

@@ -1,162 +1,266 @@
-//! Batches to blocks on a few threads, printed in the order in which they came; on one processor, on one thread.
+//! Batches to blocks on as many threads as there are processors, printed in the order in which they came.
+//!
+//! Each lane takes the next batch from the files, encodes it and goes on: what a processor has read is encoded while it is
+//! near. Blocks wait for those before them; whichever lane finds the next one ready prints all that are.
 
+use std::collections::VecDeque;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tracing::warn;
 
+use super::assemble::Batches;
 use super::error::DecodeError;
 use crate::change::{Batch, Ledger};
-use crate::encode::{Encode, EncodeError};
+use crate::encode::{Block, Encode};
 use crate::row::Table;
 
-/// What takes batches: [`run`] hands it to whoever makes them.
-pub(super) type Take<'a> = &'a mut dyn FnMut(Batch) -> Result<(), DecodeError>;
+/// Bytes of blocks that wait for one before them at most, but for the last.
+const WAITING_BYTES_MAX: u64 = 8 << 20;
+/// Blocks that wait at most.
+const WAITING_MAX: usize = 64;
+/// Plans of the tables met; beyond the limit they are made anew.
+const PLANS_MAX: usize = 1024;
 
-struct Job<E: Encode> {
-    batch: Batch,
-    plans: Vec<Arc<E::Plan>>,
-    done: SyncSender<Result<E::Block, EncodeError>>,
+/// What all lanes work on.
+struct Shared<'a, E: Encode, P, W> {
+    reading: Mutex<Reading<'a, E, P>>,
+    order: Mutex<Order<E::Block, W>>,
+    /// Something was printed, or it is over.
+    moved: Condvar,
 }
 
-/// Plans of the tables met; beyond the limit they are made anew.
+/// Where batches come from.
+struct Reading<'a, E: Encode, P> {
+    batches: &'a mut Batches,
+    plans: Plans<E, P>,
+    ledger: Ledger,
+    /// The number of the next batch.
+    next: u64,
+    is_over: bool,
+}
+
 struct Plans<E: Encode, P> {
     make: P,
     known: Vec<(Arc<Table>, Arc<E::Plan>)>,
 }
 
-const PLANS_MAX: usize = 1024;
+struct Job<E: Encode> {
+    batch: Batch,
+    plans: Vec<Arc<E::Plan>>,
+}
 
-/// Blocks that were printed and wait for their next use.
-struct Spare<B>(Mutex<Vec<B>>);
+/// Where blocks go.
+struct Order<B, W> {
+    /// What came of the batches that are not printed, from `next` on.
+    waiting: VecDeque<Option<Result<B, DecodeError>>>,
+    waiting_bytes: u64,
+    /// The number of the next block to print.
+    next: u64,
+    /// A lane that prints has it.
+    print: Option<W>,
+    /// Blocks that were printed and wait for their next use.
+    spare: Vec<B>,
+    /// The first failure in the order of the stream.
+    failure: Option<DecodeError>,
+    is_over: bool,
+}
 
-/// Runs `produce` on this thread, encodes what it hands out on as many threads as there are processors, and prints the
-/// blocks in order on one more.
+/// Encodes the batches and prints the blocks in order.
 ///
 /// # Errors
 /// The first failure in the order of the stream.
 pub(super) fn run<E: Encode>(
     encoder: impl Fn() -> E + Sync,
-    plan: impl FnMut(Arc<Table>) -> E::Plan,
+    plan: impl FnMut(Arc<Table>) -> E::Plan + Send,
     print: impl FnMut(&E::Block) -> Result<(), DecodeError> + Send,
-    produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
+    batches: &mut Batches,
 ) -> Result<(), DecodeError> {
-    let plans = Plans {
-        make: plan,
-        known: Vec::new(),
+    let shared = Shared {
+        reading: Mutex::new(Reading {
+            batches,
+            plans: Plans::<E, _> {
+                make: plan,
+                known: Vec::new(),
+            },
+            ledger: Ledger::default(),
+            next: 0,
+            is_over: false,
+        }),
+        order: Mutex::new(Order {
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            next: 0,
+            print: Some(print),
+            spare: Vec::new(),
+            failure: None,
+            is_over: false,
+        }),
+        moved: Condvar::new(),
     };
-    let (ledger, invalid) = match thread::available_parallelism().map_or(1, usize::from) {
-        1 => in_turn(encoder(), plans, print, produce),
-        lanes => side_by_side(lanes, &encoder, plans, print, produce),
-    }?;
+    let lanes = thread::available_parallelism().map_or(1, usize::from);
+    let lane = || shared.lane(encoder());
+    let invalid: u64 = thread::scope(|scope| {
+        let others: Vec<_> = (1..lanes).map(|_| scope.spawn(lane)).collect();
+        let own = lane();
+        let others = others
+            .into_iter()
+            .map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        own + others.sum::<u64>()
+    });
+    let Shared { reading, order, .. } = shared;
+    if let Some(failure) = inner(order).failure {
+        return Err(failure);
+    }
     if invalid > 0 {
         warn!(
             values = invalid,
             "values were no text in their character set and are replaced in part or printed as base64"
         );
     }
+    let ledger = inner(reading).ledger;
     match ledger.imbalance() {
         0 => Ok(()),
         by => Err(DecodeError::Imbalance { by, ledger }),
     }
 }
 
-/// Does all of it on this thread: on one processor, others would only take turns with it.
-fn in_turn<E: Encode>(
-    mut encoder: E,
-    mut plans: Plans<E, impl FnMut(Arc<Table>) -> E::Plan>,
-    mut print: impl FnMut(&E::Block) -> Result<(), DecodeError>,
-    produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
-) -> Result<(Ledger, u64), DecodeError> {
-    let mut ledger = Ledger::default();
-    let mut block = E::Block::default();
-    produce(&mut |batch| {
-        ledger += batch.ledger;
-        encoder.encode(&batch, &plans.of(&batch), &mut block)?;
-        print(&block)
-    })?;
-    Ok((ledger, encoder.take_invalid_count()))
+fn inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn side_by_side<E: Encode>(
-    lanes: usize,
-    encoder: &(impl Fn() -> E + Sync),
-    mut plans: Plans<E, impl FnMut(Arc<Table>) -> E::Plan>,
-    print: impl FnMut(&E::Block) -> Result<(), DecodeError> + Send,
-    produce: impl FnOnce(Take<'_>) -> Result<(), DecodeError>,
-) -> Result<(Ledger, u64), DecodeError> {
-    let (jobs, waiting) = sync_channel::<Job<E>>(lanes);
-    let (order, ordered) = sync_channel(2 * lanes);
-    let waiting = Mutex::new(waiting);
-    let spare = Spare(Mutex::new(Vec::new()));
-    let mut ledger = Ledger::default();
-    let (waiting, spare) = (&waiting, &spare);
-    let (produced, printed, invalid) = thread::scope(|scope| {
-        let encoders: Vec<_> = (0..lanes)
-            .map(|_| scope.spawn(move || encode(encoder(), waiting, spare)))
-            .collect();
-        let printer = scope.spawn(move || write(&ordered, spare, print));
-        let produced = produce(&mut |batch| {
-            ledger += batch.ledger;
-            let (done, result) = sync_channel(1);
-            let plans = plans.of(&batch);
-            order.send(result).map_err(|_| DecodeError::Closed)?;
-            let job = Job { batch, plans, done };
-            jobs.send(job).map_err(|_| DecodeError::Closed)
-        });
-        drop((order, jobs));
-        let printed = printer.join();
-        let invalid: u64 = encoders
-            .into_iter()
-            .map(|encoder| encoder.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            .sum();
-        (produced, printed, invalid)
-    });
-    let printed = printed.unwrap_or_else(|panic| resume_unwind(panic));
-    // What is printed comes before what is read.
-    printed?;
-    produced?;
-    Ok((ledger, invalid))
+/// Ends the other lanes where this one panics: they would wait for its block.
+struct Watch<'a, 's, E: Encode, P, W>(&'s Shared<'a, E, P, W>);
+
+impl<E: Encode, P, W> Drop for Watch<'_, '_, E, P, W> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.order().is_over = true;
+            self.0.moved.notify_all();
+        }
+    }
 }
 
-/// Encodes until there are no more jobs; gives how many values were no text.
-fn encode<E: Encode>(
-    mut encoder: E,
-    waiting: &Mutex<Receiver<Job<E>>>,
-    spare: &Spare<E::Block>,
-) -> u64 {
-    loop {
-        let next = waiting
+impl<E, P, W> Shared<'_, E, P, W>
+where
+    E: Encode,
+    P: FnMut(Arc<Table>) -> E::Plan,
+    W: FnMut(&E::Block) -> Result<(), DecodeError>,
+{
+    /// Takes, encodes and prints until there is nothing more; gives how many values were no text.
+    fn lane(&self, mut encoder: E) -> u64 {
+        let _watch = Watch(self);
+        while let Some(mut block) = self.room()
+            && let Some((number, job)) = self.take()
+        {
+            let encoded = job.and_then(|Job { batch, plans }| {
+                encoder.encode(&batch, &plans, &mut block)?;
+                Ok(block)
+            });
+            self.deliver(number, encoded);
+        }
+        encoder.take_invalid_count()
+    }
+
+    /// Waits until there is room for one more block, and gives one to fill; `None` when it is over.
+    fn room(&self) -> Option<E::Block> {
+        let is_full = |order: &mut Order<E::Block, W>| {
+            !order.is_over
+                && (order.waiting_bytes > WAITING_BYTES_MAX || order.waiting.len() > WAITING_MAX)
+        };
+        let mut order = self
+            .moved
+            .wait_while(self.order(), is_full)
+            .unwrap_or_else(PoisonError::into_inner);
+        (!order.is_over).then(|| order.spare.pop().unwrap_or_default())
+    }
+
+    /// The next batch and its number, or the failure in its place; `None` at the end.
+    fn take(&self) -> Option<(u64, Result<Job<E>, DecodeError>)> {
+        // A lane that panicked in here has ended the reading.
+        let mut reading = self
+            .reading
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
-        let Ok(Job { batch, plans, done }) = next else {
-            return encoder.take_invalid_count();
+            .ok()
+            .filter(|reading| !reading.is_over)?;
+        let batch = match reading.batches.next() {
+            Ok(Some(batch)) => Ok(batch),
+            Err(error) => Err(error),
+            Ok(None) => {
+                reading.is_over = true;
+                return None;
+            }
         };
-        let mut block = spare.take();
-        let result = encoder.encode(&batch, &plans, &mut block);
-        // The printer is gone after an error that came before this block.
-        let _late = done.send(result.map(|()| block));
+        let number = reading.next;
+        reading.next += 1;
+        let job = match batch {
+            Ok(batch) => {
+                reading.ledger += batch.ledger;
+                let plans = reading.plans.of(&batch);
+                Ok(Job { batch, plans })
+            }
+            Err(error) => {
+                reading.is_over = true;
+                Err(error)
+            }
+        };
+        Some((number, job))
+    }
+
+    /// Puts a block into its place, and prints what is ready unless another lane does.
+    fn deliver(&self, number: u64, encoded: Result<E::Block, DecodeError>) {
+        let mut order = self.order();
+        order.put(number, encoded);
+        let Some(mut print) = order.print.take() else {
+            return;
+        };
+        while let Some(next) = order.next_ready() {
+            drop(order);
+            let printed = next.and_then(|block| print(&block).map(|()| block));
+            order = self.order();
+            match printed {
+                Ok(block) => order.spare.push(block),
+                Err(failure) => {
+                    order.failure = Some(failure);
+                    order.is_over = true;
+                }
+            }
+            self.moved.notify_all();
+        }
+        order.print = Some(print);
     }
 }
 
-fn write<B: Default>(
-    ordered: &Receiver<Receiver<Result<B, EncodeError>>>,
-    spare: &Spare<B>,
-    mut print: impl FnMut(&B) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    for result in ordered {
-        let Ok(block) = result.recv() else {
-            // Either the reader ended before it gave the job away, or a lane panicked, which the scope tells.
-            return Ok(());
-        };
-        let block = block?;
-        print(&block)?;
-        spare.give_back(block);
+impl<E: Encode, P, W> Shared<'_, E, P, W> {
+    fn order(&self) -> MutexGuard<'_, Order<E::Block, W>> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    Ok(())
+}
+
+impl<B: Block, W> Order<B, W> {
+    fn put(&mut self, number: u64, encoded: Result<B, DecodeError>) {
+        let place = usize::try_from(number - self.next).unwrap_or(usize::MAX);
+        if place >= self.waiting.len() {
+            self.waiting.resize_with(place.saturating_add(1), || None);
+        }
+        self.waiting_bytes += encoded.as_ref().map_or(0, Block::byte_count);
+        if let Some(waiting) = self.waiting.get_mut(place) {
+            *waiting = Some(encoded);
+        }
+    }
+
+    /// Takes the next block in the order of the stream, if it is ready and nothing before it failed.
+    fn next_ready(&mut self) -> Option<Result<B, DecodeError>> {
+        if self.is_over {
+            return None;
+        }
+        let next = self.waiting.front_mut()?.take()?;
+        self.waiting.pop_front();
+        self.next += 1;
+        self.waiting_bytes -= next.as_ref().map_or(0, Block::byte_count);
+        Some(next)
+    }
 }
 
 impl<E: Encode, P: FnMut(Arc<Table>) -> E::Plan> Plans<E, P> {
@@ -179,17 +283,5 @@ impl<E: Encode, P: FnMut(Arc<Table>) -> E::Plan> Plans<E, P> {
         let plan = Arc::new((self.make)(Arc::clone(table)));
         self.known.push((Arc::clone(table), Arc::clone(&plan)));
         plan
-    }
-}
-
-impl<B: Default> Spare<B> {
-    fn take(&self) -> B {
-        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_default()
-    }
-
-    fn give_back(&self, block: B) {
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        spare.push(block);
     }
 }

@@ -23,6 +23,7 @@ use tracing::{error, warn};
 
 pub use options::Options;
 
+use assemble::Batches;
 use error::DecodeError;
 use options::Format;
 use settings::Settings;
@@ -71,24 +72,22 @@ fn stop_on_signals(settings: &Settings) -> Result<(), DecodeError> {
 }
 
 fn decode(options: &Options, settings: Settings) -> Result<(), DecodeError> {
+    let mut batches = Batches::new(settings);
     if options.verify || options.summary {
         let mut summary = Summary::default();
-        let done = assemble::assemble(settings, &mut |batch| {
-            summary.add(&batch);
-            Ok(())
-        });
+        let done = summary.add_all(&mut batches);
         if options.summary {
             output::print(summary.text().as_bytes())?;
         }
-        let files = done?;
+        done?;
         if options.verify {
-            output::print(summary.verified(&files).as_bytes())?;
+            output::print(summary.verified(batches.files()).as_bytes())?;
         }
         return Ok(());
     }
     match options.format {
-        _either if options.flashback => script::undo(settings),
-        Format::Sql => script::redo(settings),
+        _either if options.flashback => script::undo(&mut batches),
+        Format::Sql => script::redo(&mut batches),
         Format::Json => lanes::run(
             || {
                 let mut encoder = json::LinesEncoder::new();
@@ -97,7 +96,7 @@ fn decode(options: &Options, settings: Settings) -> Result<(), DecodeError> {
             },
             |table| json::Plan::new(table, "".into()),
             |block| output::print(&block.bytes),
-            |take| assemble::assemble(settings, take).map(drop),
+            &mut batches,
         ),
     }
 }

@@ -4,20 +4,20 @@
 //! What undoes changes comes in reverse order, so it waits in a temporary file until everything was read; after a mistake
 //! nothing of it is printed, for half of it would leave the tables in a state that they never had.
 
+use super::assemble::Batches;
 use super::error::DecodeError;
+use super::lanes;
 use super::output::print;
-use super::settings::Settings;
-use super::{assemble, lanes};
 use crate::encode::Statements;
 use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder};
 use crate::state::Spill;
 
 /// Prints the statements that make the changes again, in order.
-pub(super) fn redo(settings: Settings) -> Result<(), DecodeError> {
+pub(super) fn redo(batches: &mut Batches) -> Result<(), DecodeError> {
     // Nothing is printed where nothing can be read.
     let mut has_head = false;
     let mut is_open = false;
-    let done = encode(Direction::Redo, settings, |block| {
+    let done = encode(Direction::Redo, batches, |block| {
         if !std::mem::replace(&mut has_head, true) {
             print(HEAD.as_bytes())?;
         }
@@ -51,10 +51,10 @@ struct Kept {
 }
 
 /// Prints the statements that take the changes back, the last change first.
-pub(super) fn undo(settings: Settings) -> Result<(), DecodeError> {
+pub(super) fn undo(batches: &mut Batches) -> Result<(), DecodeError> {
     let mut spool = Spill::create_in(&std::env::temp_dir())?;
     let mut kept = Vec::new();
-    encode(Direction::Undo, settings, |block| {
+    encode(Direction::Undo, batches, |block| {
         if !block.bytes.is_empty() {
             kept.push(Kept {
                 offset: spool.append(&block.bytes)?,
@@ -82,13 +82,13 @@ pub(super) fn undo(settings: Settings) -> Result<(), DecodeError> {
 
 fn encode(
     direction: Direction,
-    settings: Settings,
+    batches: &mut Batches,
     take_block: impl FnMut(&Statements) -> Result<(), DecodeError> + Send,
 ) -> Result<(), DecodeError> {
     lanes::run(
         || SqlEncoder::new(direction),
         Plan::new,
         take_block,
-        |take| assemble::assemble(settings, take).map(drop),
+        batches,
     )
 }

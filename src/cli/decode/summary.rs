@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::assemble::Files;
+use super::assemble::{Batches, Files};
+use super::error::DecodeError;
 use crate::change::{Batch, Item, Ledger, RowsKind};
 use crate::row::TableName;
 
@@ -23,8 +24,15 @@ struct Counts {
 }
 
 impl Summary {
-    /// Counts a batch.
-    pub(super) fn add(&mut self, batch: &Batch) {
+    /// Counts every batch, up to the first mistake.
+    pub(super) fn add_all(&mut self, batches: &mut Batches) -> Result<(), DecodeError> {
+        while let Some(batch) = batches.next()? {
+            self.add(&batch);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, batch: &Batch) {
         self.ledger += batch.ledger;
         for item in &batch.items {
             let Item::Rows(rows) = item else { continue };
