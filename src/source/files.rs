@@ -13,6 +13,7 @@ mod walk;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
@@ -154,6 +155,27 @@ pub enum FileError {
         at: Coordinates,
         /// The file's size.
         size: u64,
+    },
+    /// More events were to be passed over than the file has.
+    #[error(
+        "{file} ends behind {found} events, but its first {offset} are to be passed over (--offset), give at most {found}"
+    )]
+    OffsetBehindEnd {
+        /// The file.
+        file: Arc<str>,
+        /// How many events were to be passed over.
+        offset: u64,
+        /// How many it has.
+        found: u64,
+    },
+    /// Another binlog begins in the middle of the file.
+    #[error(
+        "a second binlog begins at {at}, where an event was expected: several were joined into one, give each as a file of \
+         its own, or one at a time on the standard input"
+    )]
+    Joined {
+        /// Where it begins.
+        at: Coordinates,
     },
     /// No event can have that size.
     #[error(

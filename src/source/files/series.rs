@@ -155,6 +155,17 @@ impl Series {
         self
     }
 
+    /// The names of each two files of one folder and name, one behind the other, of which the second has the smaller
+    /// number, or the same.
+    pub fn out_of_order(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let (former, latter) = (self.places.iter(), self.places.iter().skip(1));
+        former
+            .zip(latter)
+            .filter(|(one, next)| is_before(next, one))
+            .map(|(one, next)| (one.name(), next.name()))
+            .collect()
+    }
+
     /// The next part; `None` at the end. Blocks on the disk, or on the standard input.
     ///
     /// # Errors
@@ -187,8 +198,12 @@ impl Series {
             if splitter.stopped() == Some(Stop::Time) {
                 self.places.clear();
             }
-            if is_followed && !self.follow_on(splitter)? {
-                return Ok(Some(Part::Idle));
+            if is_followed {
+                if !self.follow_on(splitter)? {
+                    return Ok(Some(Part::Idle));
+                }
+            } else if splitter.stopped().is_none() {
+                splitter.has_passed_all()?;
             }
         }
     }
@@ -270,6 +285,22 @@ impl Series {
     }
 }
 
+/// Whether a file is one that its server wrote before another, or the same.
+fn is_before(one: &Place, other: &Place) -> bool {
+    let numbered = |place: &Place| {
+        let name = place.name();
+        let (stem, digits) = name.rsplit_once('.')?;
+        let folder = place.path().parent()?.to_owned();
+        Some((folder, stem.to_owned(), digits.parse::<u64>().ok()?))
+    };
+    match (numbered(one), numbered(other)) {
+        (Some((folder, stem, number)), Some((other_folder, other_stem, other_number))) => {
+            (folder, stem) == (other_folder, other_stem) && number <= other_number
+        }
+        (_, _) => false,
+    }
+}
+
 /// Whether a file is too short for its first event.
 fn is_young(place: &Place) -> bool {
     const FIRST_EVENT_BYTES_MAX: u64 = 512;
@@ -344,6 +375,20 @@ mod tests {
                 next.map(PathBuf::from),
                 "{path}"
             );
+        }
+    }
+
+    #[test]
+    fn files_out_of_their_order_are_found() {
+        for (paths, expected) in [
+            (&["d/b.000001", "d/b.000002", "d/b.000004.gz"][..], 0),
+            (&["d/b.000002", "d/b.000001", "d/b.000003"], 1),
+            (&["b.000001", "b.000001.zst"], 1),
+            (&["d/b.000002", "e/b.000001", "e/a.000001", "e/a"], 0),
+        ] {
+            let places = paths.iter().map(|path| Place::Path(path.into()));
+            let series = Series::of(places.collect(), Extent::default(), 100);
+            assert_eq!(series.out_of_order().len(), expected, "{paths:?}");
         }
     }
 

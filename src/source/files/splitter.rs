@@ -340,6 +340,9 @@ impl Splitter {
         let Some([_, _, _, _, kind, _, _, _, _, size @ ..]) = bytes.first_chunk::<13>() else {
             return Ok(None);
         };
+        if begins_binlog(bytes) {
+            return Err(FileError::Joined { at: self.here() });
+        }
         let kind = EventKind::from_number(*kind);
         if kind == EventKind::StartEncryption {
             return Err(FileError::Encrypted {
@@ -471,6 +474,15 @@ fn now_us() -> i64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Whether bytes are the magic and a format description that stands behind it: four bytes alone may be a time.
+fn begins_binlog(bytes: &[u8]) -> bool {
+    let event = bytes.strip_prefix(&MAGIC).unwrap_or_default();
+    Header::parse(event).is_ok_and(|header| {
+        header.kind == EventKind::FormatDescription
+            && u64::from(header.log_position) == FIRST_POSITION + u64::from(header.event_size)
+    })
 }
 
 /// What the event at the front of `bytes` says that it is.

@@ -60,6 +60,34 @@ async fn only_the_last_chunk_is_drained() {
     assert_eq!(drained, [(1, false), (2, true)]);
 }
 
+/// A format description, of which only the header means anything.
+fn description(server_id: u8) -> Vec<u8> {
+    let mut bytes = event(120);
+    bytes[4] = 15;
+    bytes[5..9].copy_from_slice(&[server_id, 0, 0, 0]);
+    bytes[13..17].copy_from_slice(&124_u32.to_le_bytes());
+    bytes
+}
+
+#[tokio::test]
+async fn a_binlog_behind_another_in_one_file_is_told() {
+    for server_id in [0, 1, 50, 120] {
+        let one = [&MAGIC[..], &description(server_id), &event(50)].concat();
+        let file = file(&[&one, &one]);
+        let (read, error) = read(file.path(), 4).await;
+        assert_eq!(read.len(), 2);
+        let error = error.unwrap();
+        assert!(matches!(error, FileError::Joined { .. }), "{error}");
+        assert!(error.to_string().contains(":174,"), "{error}");
+    }
+    // Four bytes alone are the second 1852400382 of 1970.
+    let mut event = event(50);
+    event[..4].copy_from_slice(&MAGIC);
+    let file = file(&[&MAGIC, &description(1), &event]);
+    let (read, error) = read(file.path(), 4).await;
+    assert!(error.is_none() && read.len() == 2, "{error:?}");
+}
+
 #[tokio::test]
 async fn a_start_inside_the_file_comes_behind_the_first_event() {
     let events = [event(120), event(50), event(60)];

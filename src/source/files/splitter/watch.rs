@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 
 use super::Splitter;
 use crate::source::files::FileError;
@@ -42,6 +43,18 @@ impl Splitter {
             });
         }
         Ok(())
+    }
+
+    /// Makes sure, at the file's end, that it has as many events as were to be passed over.
+    pub(in crate::source::files) fn has_passed_all(&self) -> Result<(), FileError> {
+        if self.passed >= self.extent.offset {
+            return Ok(());
+        }
+        Err(FileError::OffsetBehindEnd {
+            file: Arc::clone(&self.name),
+            offset: self.extent.offset,
+            found: self.passed,
+        })
     }
 
     pub(super) fn read_error(&self, input: &Input, source: io::Error) -> FileError {
