@@ -32,8 +32,8 @@ const KEYS: [&str; 9] = [
 ];
 /// Below this the largest packets and librdkafka's own queue leave no room to work in.
 const MEMORY_MIN: ByteSize = ByteSize::mib(16);
-/// Smaller events are not worth a file.
-const EVENT_MEMORY_MIN: ByteSize = ByteSize::mib(1);
+/// The least `event_memory_max`: smaller events are not worth a file.
+pub const EVENT_MEMORY_MIN: ByteSize = ByteSize::mib(1);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

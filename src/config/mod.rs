@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-pub use connector::{facts, load};
+pub use connector::{EVENT_MEMORY_MIN, facts, load};
 pub use document::Origin;
 pub use environment::Variables;
 

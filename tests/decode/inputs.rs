@@ -134,6 +134,29 @@ fn arguments_that_cannot_be_meant_are_refused() {
     fails(&[], 2, &[]);
     fails(&["--include-gtids=1-5", "x"], 2, &[]);
     fails(&["--start-datetime=yesterday", "x"], 2, &[]);
+    for size in ["0", "20", "1023KiB"] {
+        fails(&["--event-memory-max", size, "x"], 2, &[]);
+    }
+    fails(
+        &["--flashback", "--format=json", "x"],
+        2,
+        &["leave --format=json out"],
+    );
+    fails(
+        &[
+            "--start-datetime=2026-11-20",
+            "--stop-datetime=2026-11-19",
+            "x",
+        ],
+        2,
+        &["--start-datetime is later"],
+    );
+    fails(
+        &["--start-position=5000", "--stop-position=4999", "x"],
+        2,
+        &["--start-position 5000 is behind"],
+    );
+    fails(&["--definitions=no-such", "x"], 2, &["no-such", ".toml"]);
     fails(
         &[
             "--replicate-do-table=nodot",
@@ -142,6 +165,53 @@ fn arguments_that_cannot_be_meant_are_refused() {
         2,
         &["nodot"],
     );
+}
+
+#[test]
+fn more_events_than_a_file_has_cannot_be_passed_over() {
+    let path = recording(WHOLE[0].0).display().to_string();
+    let printed = fails(
+        &["--offset=1000", &path],
+        65,
+        &[
+            "shop-mysql-9.7.binlog ends behind 75 events",
+            "give at most 75",
+        ],
+    );
+    assert_eq!(printed, "");
+    assert_eq!(decoded(&["--offset=75", &path]), "");
+}
+
+#[test]
+fn files_in_another_order_than_their_server_s_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["binlog.000001", "binlog.000002"].map(|name| {
+        let path = folder.path().join(name);
+        fs::copy(recording(WHOLE[0].0), &path).unwrap();
+        path.display().to_string()
+    });
+    let [first, second] = &paths;
+    for (files, is_warned) in [([first, second], false), ([second, first], true)] {
+        let ended = decode(&["--verify", files[0], files[1]]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let found = ended.stderr.contains("in the order in which the server");
+        assert_eq!(found, is_warned, "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn binlogs_joined_into_one_stream_are_told_apart() {
+    let bytes = fs::read(recording(WHOLE[0].0)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("both");
+    fs::write(&path, [&bytes[..], &bytes].concat()).unwrap();
+    let ended = decode_from(&["-"], &path);
+    assert_eq!(ended.code, Some(65));
+    for fragment in [&format!("begins at stdin:{}", bytes.len()), "one at a time"] {
+        assert!(ended.stderr.contains(fragment), "{}", ended.stderr);
+    }
+    let alone = decode_from(&["-"], &recording(WHOLE[0].0)).stdout;
+    assert_eq!(timeless(&ended.stdout, ""), timeless(&alone, ""));
 }
 
 #[test]

@@ -50,6 +50,12 @@ impl Known {
             known.journals.push(place.ok_or_else(missing)?);
             return Ok(known);
         }
+        if !path.exists() {
+            return Err(DecodeError::Usage(format!(
+                "there is no {}, give --definitions the .toml file of a connector or its state folder",
+                path.display()
+            )));
+        }
         let path = path.to_owned();
         let connectors = config::load(slice::from_ref(&path), &variables())
             .map_err(|error| DecodeError::Connector(Box::new(error)))?;

@@ -87,8 +87,8 @@ fn decode(options: &Options, settings: Settings) -> Result<(), DecodeError> {
     }
     match options.format {
         _either if options.flashback => script::undo(&mut batches),
-        Format::Sql => script::redo(&mut batches),
-        Format::Json => lanes::run(
+        Some(Format::Sql) => script::redo(&mut batches),
+        Some(Format::Json) | None => lanes::run(
             || {
                 let mut encoder = json::LinesEncoder::new();
                 encoder.treat_invalid_text(options.invalid_text);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::ValueEnum;
 
-use super::settings::{gtid_set, invalid_text, on_statement, seconds};
+use super::settings::{event_memory_max, gtid_set, invalid_text, on_statement, seconds};
 use crate::binlog::GtidSet;
 use crate::change::OnStatement;
 use crate::encode::InvalidText;
@@ -17,10 +17,10 @@ pub struct Options {
     /// for the standard input.
     #[arg(value_name = "BINLOG", required = true)]
     pub files: Vec<PathBuf>,
-    /// What comes out. For sql: drop the triggers of the tables on the server that executes it, they would fire again;
-    /// MariaDB's foreign key cascades are not in its binlog.
-    #[arg(long, value_enum, default_value_t = Format::Json)]
-    pub format: Format,
+    /// What comes out, json by default. For sql: drop the triggers of the tables on the server that executes it, they would
+    /// fire again; MariaDB's foreign key cascades are not in its binlog.
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Prints the SQL statements that take the changes back, the last change first; needs binlog_row_image=FULL.
     /// Triggers fire for them, and MariaDB's foreign key cascades are not in its binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
@@ -99,7 +99,7 @@ pub struct Options {
     pub invalid_text: InvalidText,
     /// The size of an event beyond which its checksum is verified first and it is then read piece by piece, from a file in
     /// the folder for temporary files.
-    #[arg(long, value_name = "BYTES", default_value = "32MiB")]
+    #[arg(long, value_name = "BYTES", default_value = "32MiB", value_parser = event_memory_max)]
     pub event_memory_max: ByteSize,
     /// Goes on at the end of the last file as its server writes it, until stopped.
     #[arg(long, conflicts_with_all = ["summary", "verify", "stop_position"])]

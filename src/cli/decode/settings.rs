@@ -2,16 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use bytesize::ByteSize;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::definitions::Known;
 use super::error::DecodeError;
-use super::options::Options;
+use super::options::{Format, Options};
 use crate::binlog::GtidSet;
 use crate::change::{Choice, Ids, OnStatement};
+use crate::config::EVENT_MEMORY_MIN;
 use crate::encode::InvalidText;
 use crate::filter;
 use crate::mysql::Flavour;
@@ -38,18 +41,8 @@ impl Settings {
             path => Place::Path(path.to_owned()),
         };
         let places: Vec<Place> = options.files.iter().map(place).collect();
-        let inputs = places.iter().filter(|place| **place == Place::Stdin);
-        match inputs.count() {
-            0 => {}
-            1 if !options.follow => {}
-            1 => {
-                let why = "--follow takes a file, not -, whose end is the end";
-                return Err(DecodeError::Usage(why.to_owned()));
-            }
-            _more => {
-                let why = "- stands for the standard input and can be read once only";
-                return Err(DecodeError::Usage(why.to_owned()));
-            }
+        if let Some(contradiction) = contradiction(options, &places) {
+            return Err(DecodeError::Usage(contradiction));
         }
         let extent = Extent {
             start: options.start_position,
@@ -60,6 +53,14 @@ impl Settings {
         };
         let event_bytes_max = options.event_memory_max.as_u64();
         let series = Series::new(places, extent, EVENT_BYTES_MAX, options.follow)?;
+        for (file, next) in series.out_of_order() {
+            warn!(
+                %file,
+                %next,
+                "the second file is the older one by its number, or the same, and its changes come out behind those of the \
+                 first; give the files in the order in which the server wrote them"
+            );
+        }
         Ok(Self {
             series: series.cutting_beyond(usize::try_from(event_bytes_max).unwrap_or(usize::MAX)),
             on_statement: options.on_statement,
@@ -84,6 +85,47 @@ impl Settings {
             stop: CancellationToken::new(),
         })
     }
+}
+
+/// What arguments that are right one by one contradict each other in, with the fix.
+fn contradiction(options: &Options, places: &[Place]) -> Option<String> {
+    let inputs = places.iter().filter(|place| **place == Place::Stdin);
+    let inputs = inputs.count();
+    if inputs > 1 {
+        return Some("- stands for the standard input and can be read once only".to_owned());
+    }
+    if inputs == 1 && options.follow {
+        return Some("--follow takes a file, not -, whose end is the end".to_owned());
+    }
+    if options.flashback && options.format == Some(Format::Json) {
+        let why = "--flashback prints SQL statements, leave --format=json out or give --format=sql";
+        return Some(why.to_owned());
+    }
+    if let (Some(start), Some(stop)) = (options.start_datetime, options.stop_datetime)
+        && start > stop
+    {
+        let why = "--start-datetime is later than --stop-datetime, give the earlier time first";
+        return Some(why.to_owned());
+    }
+    let is_index = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "index");
+    match (options.files.as_slice(), options.stop_position) {
+        ([file], Some(stop)) if !is_index(file) && options.start_position > stop => Some(format!(
+            "--start-position {} is behind --stop-position {stop} of the same file, give the smaller one as the start",
+            options.start_position
+        )),
+        (_, _) => None,
+    }
+}
+
+/// Reads `--event-memory-max`, which may be no less than a connector's.
+pub(super) fn event_memory_max(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text
+        .parse()
+        .map_err(|_| "expected a size such as 32MiB".to_owned())?;
+    if size < EVENT_MEMORY_MIN {
+        return Err(format!("expected at least {EVENT_MEMORY_MIN}"));
+    }
+    Ok(size)
 }
 
 /// Reads `--invalid-text`.
@@ -163,6 +205,21 @@ mod tests {
         }
         for wrong in ["", "yesterday", "17:00", "1900-01-01T00:00:00Z"] {
             seconds(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn an_event_may_always_have_some_memory() {
+        assert_eq!(event_memory_max("1MiB"), Ok(ByteSize::mib(1)));
+        for (wrong, expected) in [
+            ("0", "at least 1.0 MiB"),
+            ("20", "at least 1.0 MiB"),
+            ("1023KiB", "at least 1.0 MiB"),
+            ("-5", "a size such as 32MiB"),
+            ("much", "a size such as 32MiB"),
+        ] {
+            let error = event_memory_max(wrong).unwrap_err();
+            assert!(error.contains(expected), "{wrong}: {error}");
         }
     }
 
