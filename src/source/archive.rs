@@ -34,11 +34,19 @@ pub struct Archive {
 }
 
 /// How a source is called in messages.
-pub(super) fn source_name(uuid: Option<Uuid>, server_id: u32) -> String {
+pub(super) fn source_name(uuid: Option<Uuid>, server_id: u32, flavour: Flavour) -> String {
+    let family = family(flavour);
     match uuid {
-        Some(FILES) => format!("the binlog files of server_id {server_id}"),
-        Some(uuid) => uuid.to_string(),
-        None => format!("server_id {server_id}"),
+        Some(FILES) => format!("the binlog files of {family} server_id {server_id}"),
+        Some(uuid) => format!("{family} {uuid}"),
+        None => format!("{family} server_id {server_id}"),
+    }
+}
+
+fn family(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MySql => "MySQL",
+        Flavour::MariaDb => "MariaDB",
     }
 }
 
@@ -144,8 +152,12 @@ fn resume(listing: &Listing, checkpoint: &Checkpoint) -> Result<Described, Sourc
         && checkpoint.gtid_set.flavour() == described.flavour;
     if !same {
         return Err(SourceError::AnotherSource {
-            expected: source_name(checkpoint.server_uuid, checkpoint.server_id),
-            found: source_name(Some(FILES), described.server_id),
+            expected: source_name(
+                checkpoint.server_uuid,
+                checkpoint.server_id,
+                checkpoint.gtid_set.flavour(),
+            ),
+            found: source_name(Some(FILES), described.server_id, described.flavour),
         });
     }
     let begun = checkpoint.format_description_timestamp;
@@ -327,10 +339,7 @@ fn holds_all(earlier: &GtidSet, set: &GtidSet) -> Result<(), SourceError> {
 fn parse(flavour: Flavour, text: &str) -> Result<GtidSet, SourceError> {
     GtidSet::parse(flavour, text).map_err(|source| SourceError::GtidSet {
         text: text.to_owned(),
-        flavour: match flavour {
-            Flavour::MySql => "MySQL",
-            Flavour::MariaDb => "MariaDB",
-        },
+        flavour: family(flavour),
         source,
     })
 }

@@ -255,8 +255,12 @@ impl Starting<'_> {
             return Ok(());
         }
         Err(SourceError::AnotherSource {
-            expected: source_name(checkpoint.server_uuid, checkpoint.server_id),
-            found: source_name(facts.server_uuid, facts.server_id),
+            expected: source_name(
+                checkpoint.server_uuid,
+                checkpoint.server_id,
+                checkpoint.gtid_set.flavour(),
+            ),
+            found: source_name(facts.server_uuid, facts.server_id, facts.flavour),
         })
     }
 

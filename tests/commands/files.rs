@@ -295,11 +295,14 @@ fn a_checkpoint_is_of_these_files_only() {
     let (_, server_keys) = server_keys.split_once("[source]\n").unwrap();
     let (server_keys, _) = server_keys.split_once("[sink]").unwrap();
     folder.write(&text.replace(&keys, server_keys));
-    folder.fails(65, &["belongs to source the binlog files of server_id"]);
+    folder.fails(
+        65,
+        &["belongs to source the binlog files of MySQL server_id"],
+    );
     live.succeeds(&ONCE);
     let live_text = fs::read_to_string(live.path("shop.toml")).unwrap();
     live.write(&live_text.replace(server_keys, &format!("{keys}\n")));
-    live.fails(65, &["but this is the binlog files of server_id"]);
+    live.fails(65, &["but this is the binlog files of MySQL server_id"]);
 
     // Files of another server, of the same names.
     let other = Server::start(Flavour::MySql97, &[]);
@@ -324,6 +327,14 @@ fn a_checkpoint_is_of_these_files_only() {
     folder.fails(65, &["is behind its file's end"]);
     folder.write(&text.replace(&keys, &listed(&paths[..1])));
     folder.fails(65, &["the source lacks groups", "the newest file is"]);
+
+    // A file of the other family.
+    let recorded =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/binlogs/shop-mariadb-10.11.binlog");
+    let copy = copies.path(&file);
+    fs::copy(recorded, &copy).unwrap();
+    folder.write(&text.replace(&keys, &listed(&[copy])));
+    folder.fails(65, &["of MySQL server_id", "of MariaDB server_id"]);
 
     folder.write(&text);
     folder.succeeds(&ONCE);
