@@ -161,6 +161,10 @@ fn plain(expected: &str) -> String {
         "a sequence" => "a list".to_owned(),
         "a map" => "a table".to_owned(),
         "path string" => "a path".to_owned(),
+        // A number of bytes, as its crate calls what it wants.
+        "parsable string" | "integer overflow" | "an integer or string" => {
+            "a size such as \"48MiB\", or a number of bytes".to_owned()
+        }
         other if other.starts_with("struct ") => "a table".to_owned(),
         other => other.to_owned(),
     }

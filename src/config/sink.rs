@@ -31,10 +31,26 @@ pub fn read(document: &Node) -> Result<Options, ConfigError> {
         value: Value::Table(keys),
         origin: section.origin.clone(),
     };
-    sink_of(name, &keys)?.ok_or_else(|| {
+    sink_of(name, &keys).map_err(with_type)?.ok_or_else(|| {
         let message = format!("{expected}, found '{name}'");
         fault(&kind.origin, "sink.type", &message)
     })
+}
+
+/// The type is a key too, though it was read before the others.
+fn with_type(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::Key {
+            place,
+            key,
+            message,
+        } if key == "sink" && message.starts_with("no such key") => ConfigError::Key {
+            place,
+            key,
+            message: message.replacen("expected one of ", "expected one of type, ", 1),
+        },
+        other => other,
+    }
 }
 
 fn table(node: &Node) -> Option<&Table> {

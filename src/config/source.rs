@@ -34,6 +34,23 @@ pub fn read(document: &Node) -> Result<Configured, ConfigError> {
 }
 
 fn server(section: &Node) -> Result<Configured, ConfigError> {
-    let server = deserializer::read(section, "source")?;
+    let server = deserializer::read(section, "source").map_err(or_files)?;
     Ok(Configured::Server(Box::new(server)))
+}
+
+/// A section that names neither a server nor files may be meant as either.
+fn or_files(error: ConfigError) -> ConfigError {
+    match error {
+        ConfigError::Key {
+            place,
+            key,
+            message,
+        } if key == "source" && message == "key host is missing" => ConfigError::Key {
+            place,
+            key,
+            message: "key host is missing for a server, or files or index for binlog files"
+                .to_owned(),
+        },
+        other => other,
+    }
 }

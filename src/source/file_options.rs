@@ -97,6 +97,15 @@ impl FileOptions {
             }
             (None, true) => problems.push("files is empty, name the binlog files".to_owned()),
         }
+        // A checkpoint holds the name on one line.
+        let names = self.files.iter().filter_map(|path| path.file_name());
+        for name in names.map(|name| name.to_string_lossy()) {
+            if name.chars().any(char::is_control) {
+                problems.push(format!(
+                    "the file name {name:?} holds a control character, rename the file"
+                ));
+            }
+        }
         if let Some(DefinedBy::Server(server)) = &self.definitions {
             let of_server = server.problems().into_iter();
             problems.extend(of_server.map(|problem| format!("definitions: {problem}")));

@@ -40,7 +40,7 @@ fn every_section_of_a_connector_is_checked() {
         ),
         (
             ("folder = 'out'", "path = 'out'"),
-            "shop.toml:6: sink: no such key 'path', expected one of format, folder, rotate_bytes, rotate_interval",
+            "shop.toml:6: sink: no such key 'path', expected one of type, format, folder, rotate_bytes, rotate_interval",
         ),
         (
             ("folder = 'out'", ""),
@@ -57,6 +57,26 @@ fn every_section_of_a_connector_is_checked() {
         (
             ("[source]", "memory_max = '1MiB'\n[source]"),
             "shop.toml:1: memory_max: expected at least 16.0 MiB",
+        ),
+        (
+            ("[source]", "memory_max = '-5'\n[source]"),
+            "shop.toml:1: memory_max: expected a size such as \"48MiB\", or a number of bytes, found string \"-5\"",
+        ),
+        (
+            ("[source]", "memory_max = -5\n[source]"),
+            "shop.toml:1: memory_max: expected a size such as \"48MiB\", or a number of bytes, found integer `-5`",
+        ),
+        (
+            ("[source]", "event_memory_max = 1000000\n[source]"),
+            "shop.toml:1: event_memory_max: expected at least 1.0 MiB",
+        ),
+        (
+            ("host = 'db'\nuser = 'u'\n", ""),
+            "shop.toml:1: source: key host is missing for a server, or files or index for binlog files",
+        ),
+        (
+            ("host = 'db'\nuser = 'u'", "files = [\"f/b\\n.000001\"]"),
+            "shop.toml:1: source: the file name \"b\\n.000001\" holds a control character, rename the file",
         ),
         (
             ("[source]", "checkpoint_interval = 5\n[source]"),
