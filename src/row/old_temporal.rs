@@ -10,7 +10,7 @@
 //! MariaDB a definition tells. Follows `Field_time_hires` and its relatives in `sql/field.cc` (MariaDB).
 
 use super::numbers::{big_endian, length, little_endian, narrow, whole_and_fraction};
-use super::temporal::{Calendar, invalid_time};
+use super::temporal::Calendar;
 use super::{DateTime, RowError, Time, Timestamp};
 
 /// What TIME begins at: one second more than the longest.
@@ -64,25 +64,6 @@ impl Time {
         let seconds = magnitude / units(fsp);
         let parts = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         Self::of_parts(negative, parts, micros(magnitude % units(fsp), fsp), fsp)
-    }
-
-    fn of_parts(
-        negative: bool,
-        (hours, minutes, seconds): (u64, u64, u64),
-        micros: u32,
-        fsp: u8,
-    ) -> Result<Self, RowError> {
-        if hours > 838 || minutes > 59 || seconds > 59 {
-            return Err(invalid_time());
-        }
-        Ok(Self {
-            negative,
-            hours: narrow(hours),
-            minutes: narrow(minutes),
-            seconds: narrow(seconds),
-            micros,
-            fsp,
-        })
     }
 }
 

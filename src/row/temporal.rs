@@ -131,9 +131,21 @@ impl Time {
     /// Takes apart hours (10 bits), minutes (6) and seconds (6).
     #[inline]
     fn of(negative: bool, whole: u64, micros: u32, fsp: u8) -> Result<Self, RowError> {
-        let (hours, minutes, seconds) = (whole >> 12, whole >> 6 & 63, whole & 63);
+        let parts = (whole >> 12, whole >> 6 & 63, whole & 63);
+        Self::of_parts(negative, parts, micros, fsp)
+    }
+
+    /// Makes a time of numbers that may be out of range.
+    #[inline]
+    pub(super) fn of_parts(
+        negative: bool,
+        (hours, minutes, seconds): (u64, u64, u64),
+        micros: u32,
+        fsp: u8,
+    ) -> Result<Self, RowError> {
         if hours > 838 || minutes > 59 || seconds > 59 {
-            return Err(invalid_time());
+            let what = "hours, minutes or seconds out of range";
+            return Err(RowError::Invalid { kind: "TIME", what });
         }
         Ok(Self {
             negative,
@@ -248,12 +260,6 @@ impl DateTime {
             out.truncate(end);
         }
     }
-}
-
-/// The error of a TIME whose numbers are out of range.
-pub(super) fn invalid_time() -> RowError {
-    let what = "hours, minutes or seconds out of range";
-    RowError::Invalid { kind: "TIME", what }
 }
 
 /// Microseconds of a fraction that is stored in hundredths (1 byte), ten-thousandths (2) or millionths (3).
