@@ -31,10 +31,19 @@ pub(super) fn big_endian(bytes: &[u8], width: u8) -> Option<u64> {
 }
 
 /// The same, the lowest first.
+#[inline]
 pub(super) fn little_endian(bytes: &[u8], width: u8) -> Option<u64> {
-    (bytes.len() == usize::from(width)).then(|| {
-        let bytes = bytes.iter().rev();
-        bytes.fold(0, |value, byte| value << 8 | u64::from(*byte))
+    if bytes.len() != usize::from(width) {
+        return None;
+    }
+    Some(match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        _ => bytes
+            .iter()
+            .rev()
+            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
     })
 }
 

@@ -5,6 +5,7 @@
 
 use super::error::RowError;
 use super::network::padded;
+use super::numbers::{length, little_endian};
 use super::{Charset, ColumnType, Date, DateTime, Decimal, Json, Packed, Patched, Time, Timestamp};
 
 /// A value that is not NULL.
@@ -159,38 +160,13 @@ pub fn read<'a>(kind: &'a ColumnType, bytes: &'a [u8]) -> Result<Value<'a>, RowE
     }
 }
 
-fn length(kind: &'static str, bytes: &[u8], expected: u8) -> RowError {
-    RowError::Length {
-        kind,
-        found: bytes.len(),
-        expected: usize::from(expected),
-    }
-}
-
-/// Reads up to eight bytes, little-endian.
-#[inline]
-fn little_endian(kind: &'static str, bytes: &[u8], width: u8) -> Result<u64, RowError> {
-    if bytes.len() != usize::from(width) {
-        return Err(length(kind, bytes, width));
-    }
-    match *bytes {
-        [a] => Ok(u64::from(a)),
-        [a, b] => Ok(u64::from(u16::from_le_bytes([a, b]))),
-        [a, b, c, d] => Ok(u64::from(u32::from_le_bytes([a, b, c, d]))),
-        _ => Ok(bytes
-            .iter()
-            .rev()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte))),
-    }
-}
-
 /// Reads an integer of so many bytes, little-endian.
 ///
 /// # Errors
 /// Another number of bytes.
 #[inline]
 pub fn integer(bytes: &[u8], width: u8, unsigned: bool) -> Result<Value<'_>, RowError> {
-    let value = little_endian("integer", bytes, width)?;
+    let value = little_endian(bytes, width).ok_or_else(|| length("integer", bytes, width))?;
     if unsigned {
         return Ok(Value::Unsigned(value));
     }
@@ -275,7 +251,7 @@ fn binary(bytes: &[u8], padded: Option<u16>) -> Result<Value<'_>, RowError> {
 
 #[inline]
 fn label<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a>, RowError> {
-    let number = little_endian("ENUM", bytes, width)?;
+    let number = little_endian(bytes, width).ok_or_else(|| length("ENUM", bytes, width))?;
     let Some(index) = number.checked_sub(1) else {
         return Ok(Value::Enum(""));
     };
@@ -292,7 +268,7 @@ fn label<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a
 
 #[inline]
 fn set<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a>, RowError> {
-    let bits = little_endian("SET", bytes, width)?;
+    let bits = little_endian(bytes, width).ok_or_else(|| length("SET", bytes, width))?;
     let highest = 64 - bits.leading_zeros() as usize;
     if highest > labels.len() {
         return Err(RowError::NoLabel {
