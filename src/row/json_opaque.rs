@@ -40,16 +40,12 @@ impl Json<'_> {
     /// # Errors
     /// As [`Json::write`].
     pub fn opaques(&self, take: Take<'_>) -> Result<(), RowError> {
-        let Self::Binary([kind, rest @ ..]) = *self else {
+        let Self::Binary(document @ [kind, ..]) = *self else {
             return Ok(());
-        };
-        let document = match *self {
-            Self::Binary(document) => document,
-            Self::Text(_) => return Ok(()),
         };
         // What is looked at once to find the values is read once more for their text.
         let mut walk = Walk {
-            reader: Reader::new(document, 2 * rest.len() + 2),
+            reader: Reader::new(document, 2 * document.len()),
             path: "$".to_owned(),
             text: Vec::new(),
         };
@@ -64,13 +60,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn value(
-        &mut self,
-        kind: u8,
-        at: usize,
-        depth: u8,
-        take: &mut dyn FnMut(&str, Opaque, &str),
-    ) -> Result<(), RowError> {
+    fn value(&mut self, kind: u8, at: usize, depth: u8, take: Take<'_>) -> Result<(), RowError> {
         let inside = |wide| Container {
             start: at,
             wide,
@@ -94,17 +84,11 @@ impl Walk<'_> {
         }
     }
 
-    fn object(
-        &mut self,
-        object: Container,
-        take: &mut dyn FnMut(&str, Opaque, &str),
-    ) -> Result<(), RowError> {
+    fn object(&mut self, object: Container, take: Take<'_>) -> Result<(), RowError> {
         let count = self.reader.header(object)?;
-        let keys = object.start + 2 * object.width();
-        let key_entry = object.width() + 2;
-        let values = keys.saturating_add(count.saturating_mul(key_entry));
+        let values = object.key(count);
         for index in 0..count {
-            let (key, _) = self.reader.key(object, keys + index * key_entry)?;
+            let (key, _) = self.reader.key(object, object.key(index))?;
             let mut leg = Vec::new();
             super::write_string(&String::from_utf8_lossy(key), &mut leg);
             let parent = self.path.len();
@@ -117,17 +101,12 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn array(
-        &mut self,
-        array: Container,
-        take: &mut dyn FnMut(&str, Opaque, &str),
-    ) -> Result<(), RowError> {
+    fn array(&mut self, array: Container, take: Take<'_>) -> Result<(), RowError> {
         let count = self.reader.header(array)?;
-        let values = array.start + 2 * array.width();
         for index in 0..count {
             let parent = self.path.len();
             self.path.push_str(&format!("[{index}]"));
-            let (kind, start) = self.reader.entry(array, values, index)?;
+            let (kind, start) = self.reader.entry(array, array.items(), index)?;
             self.value(kind, start, array.depth, take)?;
             self.path.truncate(parent);
         }

@@ -75,6 +75,17 @@ impl Container {
     pub(super) fn width(self) -> usize {
         if self.wide { 4 } else { 2 }
     }
+
+    /// Where an object has the entry of a key. Behind those of all its keys, the entries of its values begin.
+    pub(super) fn key(self, index: usize) -> usize {
+        let entry = self.width() + 2;
+        self.items().saturating_add(index.saturating_mul(entry))
+    }
+
+    /// Where an array's entries begin: behind its count and its size.
+    pub(super) fn items(self) -> usize {
+        self.start + 2 * self.width()
+    }
 }
 
 pub(super) struct Reader<'a> {
@@ -157,15 +168,13 @@ impl<'a> Reader<'a> {
 
     fn write_object(&mut self, object: Container, out: &mut Vec<u8>) -> Result<(), RowError> {
         let count = self.header(object)?;
-        let keys = object.start + 2 * object.width();
-        let key_entry = object.width() + 2;
-        let values = keys.saturating_add(count.saturating_mul(key_entry));
+        let values = object.key(count);
         out.push(b'{');
         for index in 0..count {
             if index > 0 {
                 out.push(b',');
             }
-            let (key, start) = self.key(object, keys + index * key_entry)?;
+            let (key, start) = self.key(object, object.key(index))?;
             self.write_text(key, start, out)?;
             out.push(b':');
             self.write_entry(object, values, index, out)?;
@@ -176,13 +185,13 @@ impl<'a> Reader<'a> {
 
     fn write_array(&mut self, array: Container, out: &mut Vec<u8>) -> Result<(), RowError> {
         let count = self.header(array)?;
-        let values = array.start + 2 * array.width();
+        let items = array.items();
         out.push(b'[');
         for index in 0..count {
             if index > 0 {
                 out.push(b',');
             }
-            self.write_entry(array, values, index, out)?;
+            self.write_entry(array, items, index, out)?;
         }
         out.push(b']');
         Ok(())

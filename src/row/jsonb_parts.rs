@@ -22,12 +22,10 @@ impl<'a> Reader<'a> {
             depth: 0,
         };
         let count = self.header(object)?;
-        let keys = start + 2 * object.width();
-        let key_entry = object.width() + 2;
-        let values = keys.saturating_add(count.saturating_mul(key_entry));
+        let values = object.key(count);
         let mut members = Vec::new();
         for index in 0..count {
-            let key = self.key(object, keys + index * key_entry)?.0;
+            let key = self.key(object, object.key(index))?.0;
             members.push((key, self.entry(object, values, index)?));
         }
         Ok(members)
@@ -41,10 +39,9 @@ impl<'a> Reader<'a> {
             depth: 0,
         };
         let count = self.header(array)?;
-        let values = start + 2 * array.width();
         let mut items = Vec::new();
         for index in 0..count {
-            items.push(self.entry(array, values, index)?);
+            items.push(self.entry(array, array.items(), index)?);
         }
         Ok(items)
     }
