@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::files::{Described, FileStream, Joined, Listing, Walk, describe, size};
-use super::start_option::FIRST_POSITION;
 use super::{Budget, FileOptions, SourceError, Start};
-use crate::binlog::{Coordinates, GtidSet};
+use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use crate::change::{Checkpoint, Choice};
 use crate::mysql::Flavour;
 

@@ -10,9 +10,8 @@ use bytes::Bytes;
 
 use super::dump::{self, Begin, EventStream, Reader};
 use super::session::Session;
-use super::start_option::FIRST_POSITION;
 use super::{Options, SourceError};
-use crate::binlog::{BinlogError, Checksum, Coordinates, Frame, Framer, Header};
+use crate::binlog::{BinlogError, Checksum, Coordinates, FIRST_POSITION, Frame, Framer, Header};
 use crate::mysql::{Flavour, Portion};
 
 /// A look that goes on.

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use super::dump::Begin;
 use super::look::{Look, Looked, unreadable};
-use super::start_option::FIRST_POSITION;
 use super::{Options, SourceError};
-use crate::binlog::{Coordinates, EventKind, Frame, Gtid, GtidSet};
+use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Frame, Gtid, GtidSet};
 use crate::change::{GroupTracker, Mark, Place, Seen};
 
 /// What stands before a position.

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
+use crate::binlog::FIRST_POSITION;
+
 /// Where the first run begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Start {
@@ -94,9 +96,6 @@ impl<'de> Visitor<'de> for StartVisitor {
         }
     }
 }
-
-/// Where the first event of every binlog file begins, behind the magic number.
-pub(super) const FIRST_POSITION: u64 = 4;
 
 #[cfg(test)]
 mod tests {
