@@ -153,7 +153,7 @@ kinds! {
 /// The file was not closed; not part of the checksum.
 pub(super) const FLAG_IN_USE: u16 = 0x01;
 const FLAG_SUPPRESS_USE: u16 = 0x8;
-const FLAG_ARTIFICIAL: u16 = 0x20;
+const FLAG_RELAY_LOG: u16 = 0x40;
 const FLAG_IGNORABLE: u16 = 0x80;
 
 /// An event's header.
@@ -176,6 +176,8 @@ pub struct Header {
 impl Header {
     /// Bytes of a header.
     pub const LEN: usize = 19;
+    /// The flag of an event that the server made for the stream.
+    pub const ARTIFICIAL: u16 = 0x20;
 
     /// Reads the header at the front of an event.
     ///
@@ -203,7 +205,17 @@ impl Header {
 
     /// Whether the server made the event for the stream.
     pub fn is_artificial(&self) -> bool {
-        self.flags & FLAG_ARTIFICIAL != 0
+        self.flags & Self::ARTIFICIAL != 0
+    }
+
+    /// Whether the event, a file's first, is that of a file that its server has not closed.
+    pub fn is_in_use(&self) -> bool {
+        self.flags & FLAG_IN_USE != 0
+    }
+
+    /// Whether the event is one that a replica made for its relay log.
+    pub fn is_relay_log(&self) -> bool {
+        self.flags & FLAG_RELAY_LOG != 0
     }
 
     /// Whether a statement is to be executed without its default database, which may not exist yet or any more.
@@ -246,6 +258,7 @@ mod tests {
             }
         );
         assert!(header.is_artificial() && header.is_ignorable());
+        assert!(!header.is_in_use() && !header.is_relay_log());
         for length in 0..bytes.len() {
             assert!(Header::parse(&bytes[..length]).is_err());
         }

@@ -5,13 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{FileError, Part, Place, Series};
-use crate::binlog::{FIRST_POSITION, Header};
+use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::Chunk;
-
-const ROTATE: u8 = 4;
-const ARTIFICIAL: u16 = 0x20;
-const RELAY_LOG: u16 = 0x40;
 
 /// What the stream holds next.
 #[derive(Debug)]
@@ -66,20 +62,12 @@ impl Joined {
 
 /// Makes sure that a file's first event is not that of a relay log.
 pub(in crate::source) fn is_no_relay_log(place: &Place, first: &[u8]) -> Result<(), FileError> {
-    if flags(first) & RELAY_LOG == 0 {
-        return Ok(());
+    if Header::parse(first).is_ok_and(|header| header.is_relay_log()) {
+        return Err(FileError::RelayLog {
+            path: place.path().to_owned(),
+        });
     }
-    Err(FileError::RelayLog {
-        path: place.path().to_owned(),
-    })
-}
-
-/// The flags in an event's header; none if it is cut off.
-pub(super) fn flags(event: &[u8]) -> u16 {
-    match event.first_chunk::<{ Header::LEN }>() {
-        Some([.., low, high]) => u16::from_le_bytes([*low, *high]),
-        None => 0,
-    }
+    Ok(())
 }
 
 /// Puts the event before a file's first one that a server's dump has there.
@@ -111,11 +99,11 @@ fn rotation(name: &str) -> Vec<u8> {
     const CHECKSUM_BYTES: usize = 4;
     let size = Header::LEN + 8 + name.len() + CHECKSUM_BYTES;
     let mut event = vec![0; 4];
-    event.push(ROTATE);
+    event.push(EventKind::Rotate.number());
     event.extend([0; 4]);
     event.extend(u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes());
     event.extend([0; 4]);
-    event.extend(ARTIFICIAL.to_le_bytes());
+    event.extend(Header::ARTIFICIAL.to_le_bytes());
     event.extend(FIRST_POSITION.to_le_bytes());
     event.extend(name.as_bytes());
     event.extend(crc32fast::hash(&event).to_le_bytes());

@@ -12,12 +12,9 @@ use std::sync::Arc;
 
 use super::FileError;
 use super::input::{ENDINGS, Place};
-use super::joined::flags;
 use super::splitter::{Splitter, Stop};
+use crate::binlog::Header;
 use crate::source::Chunk;
-
-/// The flag of a first event whose server has not closed the file.
-const IN_USE: u16 = 1;
 
 /// Which part of a series is read. A position counts in the first file or in the last one, a time in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -246,7 +243,7 @@ impl Series {
         self.extent.start = 0;
         self.extent.offset = 0;
         self.awaits = false;
-        self.is_in_use = flags(&first.chunk.buffer) & IN_USE != 0;
+        self.is_in_use = Header::parse(&first.chunk.buffer).is_ok_and(|header| header.is_in_use());
         let (place, name) = (splitter.place().clone(), Arc::clone(splitter.name()));
         self.current = Some(splitter);
         Ok(Some(Part::Begin {
