@@ -26,15 +26,31 @@ use statement::Writer;
 
 pub use statement::Direction;
 
+// Only literals can be joined while compiling.
+macro_rules! time_zone {
+    () => {
+        "'+00:00'"
+    };
+}
+macro_rules! sql_mode {
+    () => {
+        "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
+    };
+}
+
 /// What the session must be that runs the statements: text in UTF-8, times in UTC, zero dates and zero numbers as they
 /// are, and no checks of what was checked on the source.
-pub const HEAD: &str = "SET NAMES utf8mb4;\n\
-    SET SESSION time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0,\n    \
-    sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n";
+pub const HEAD: &str = concat!(
+    "SET NAMES utf8mb4;\nSET SESSION time_zone = ",
+    time_zone!(),
+    ", foreign_key_checks = 0, unique_checks = 0,\n    sql_mode = ",
+    sql_mode!(),
+    ";\n"
+);
 /// The time zone in [`HEAD`].
-const TIME_ZONE: &str = "'+00:00'";
+const TIME_ZONE: &str = time_zone!();
 /// The sql_mode in [`HEAD`].
-const SQL_MODE: &str = "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'";
+const SQL_MODE: &str = sql_mode!();
 
 /// A table's plan.
 #[derive(Debug)]
