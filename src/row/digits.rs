@@ -155,6 +155,13 @@ pub(super) fn two(value: impl Into<u32>) -> [u8; 2] {
         .unwrap_or_default()
 }
 
+/// The lowest four bits as a hexadecimal digit.
+pub(super) fn hex_digit(value: impl Into<u16>) -> u8 {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = DIGITS.get(usize::from(value.into() & 15)).copied();
+    digit.unwrap_or_default()
+}
+
 /// The eight digits of a number below 100,000,000: a byte each, the first in the lowest.
 ///
 /// Quotients by 100 and by 10 are multiplications by 10486 / 2²⁰ and 103 / 2¹⁰, which are exact in that range.

@@ -1,5 +1,7 @@
 //! Text as JSON strings, with the escapes that the servers write.
 
+use super::digits::hex_digit;
+
 const EVERY: u64 = u64::from_ne_bytes([1; 8]);
 const TOP: u64 = u64::from_ne_bytes([0x80; 8]);
 
@@ -103,15 +105,8 @@ fn write_escape(byte: u8, out: &mut Vec<u8>) {
         b'\r' => out.extend_from_slice(b"\\r"),
         b'\t' => out.extend_from_slice(b"\\t"),
         control => {
-            let hex = |digit: u8| {
-                if digit < 10 {
-                    b'0' + digit
-                } else {
-                    b'a' + digit - 10
-                }
-            };
             out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&[hex(control >> 4), hex(control & 15)]);
+            out.extend_from_slice(&[hex_digit(control >> 4), hex_digit(control)]);
         }
     }
 }

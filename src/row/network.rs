@@ -4,6 +4,7 @@
 //! `plugin/type_uuid` (MariaDB).
 
 use super::RowError;
+use super::digits::{hex_digit, write_integer};
 
 /// Takes the bytes of an image, of which the server cut the zeros at the end.
 pub(super) fn padded<const N: usize>(
@@ -28,7 +29,7 @@ pub fn write_inet4(address: [u8; 4], out: &mut Vec<u8>) {
         if index > 0 {
             out.push(b'.');
         }
-        out.extend_from_slice(itoa::Buffer::new().format(*byte).as_bytes());
+        write_integer(*byte, out);
     }
 }
 
@@ -78,7 +79,7 @@ fn longest_run_of_zeros(groups: &[u16; 8]) -> (usize, usize) {
 fn write_group(group: u16, out: &mut Vec<u8>) {
     for shift in [12, 8, 4, 0] {
         if group >> shift != 0 || shift == 0 {
-            out.push(digit(group >> shift));
+            out.push(hex_digit(group >> shift));
         }
     }
 }
@@ -89,15 +90,8 @@ pub fn write_uuid(uuid: [u8; 16], out: &mut Vec<u8>) {
         if matches!(index, 4 | 6 | 8 | 10) {
             out.push(b'-');
         }
-        out.extend_from_slice(&[digit(u16::from(byte >> 4)), digit(u16::from(*byte))]);
+        out.extend_from_slice(&[hex_digit(byte >> 4), hex_digit(*byte)]);
     }
-}
-
-/// The lowest four bits as a hexadecimal digit.
-fn digit(value: u16) -> u8 {
-    const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let digit = DIGITS.get(usize::from(value & 15)).copied();
-    digit.unwrap_or_default()
 }
 
 #[cfg(test)]
