@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::files::{Described, FileStream, Joined, Listing, Walk, describe, size};
+use super::passed::Inside;
 use super::{Budget, FileOptions, SourceError, Start};
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use crate::change::{Checkpoint, Choice};
@@ -215,7 +216,7 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
             let from = top(listing.last());
             let mut walk = walk_of(listing, &from)?;
             while walk.step()?.is_some() {}
-            (walk.boundary, walk.gtid_set)
+            (walk.boundary, walk.passed.gtid_set)
         }
         Start::Behind { gtid_set } => {
             let from = top(listing.first());
@@ -252,11 +253,11 @@ fn prefix(listing: &Listing, at: &Coordinates, flavour: Flavour) -> Result<GtidS
     let series = listing.series_of_one(&from)?.ending_where_written();
     let mut walk = Walk::new(Joined::new(series), from, flavour);
     let mut before = FIRST_POSITION;
-    let mut is_inside_event = None;
+    let mut inside = None;
     loop {
         // The groups of earlier files are named behind the position of a start at the top of a file.
         let is_reached = before == at.position;
-        let set = is_reached.then(|| walk.gtid_set.clone());
+        let set = is_reached.then(|| walk.passed.gtid_set.clone());
         let Some(step) = walk.step()? else {
             break;
         };
@@ -265,29 +266,20 @@ fn prefix(listing: &Listing, at: &Coordinates, flavour: Flavour) -> Result<GtidS
             Some(_) => continue,
             None => {}
         }
-        if step.end > at.position && is_inside_event.is_none() {
-            is_inside_event = Some(step.at.position < at.position);
+        if step.end > at.position && inside.is_none() {
+            inside = Some(Inside::event_at(step.at.position, at));
         }
-        match is_inside_event {
-            Some(is_inside_event) if step.is_between => {
-                return Err(wrong(at, is_inside_event, before, Some(step.end)));
+        match inside {
+            Some(inside) if step.is_between => {
+                return Err(inside.error(at, before, Some(step.end)));
             }
             None if step.is_between => before = step.end,
             Some(_) | None => {}
         }
     }
-    match is_inside_event {
-        None if before == at.position => Ok(walk.gtid_set),
-        found => Err(wrong(at, found.unwrap_or(true), before, None)),
-    }
-}
-
-fn wrong(at: &Coordinates, is_inside_event: bool, before: u64, after: Option<u64>) -> SourceError {
-    let at = at.clone();
-    if is_inside_event {
-        SourceError::InsideEvent { at, before, after }
-    } else {
-        SourceError::InsideGroup { at, before, after }
+    match inside {
+        None if before == at.position => Ok(walk.passed.gtid_set),
+        found => Err(found.unwrap_or(Inside::Event).error(at, before, None)),
     }
 }
 
@@ -302,7 +294,7 @@ fn first_behind(
     while let Some(step) = walk.step()? {
         let Some(gtid) = step.opens else {
             if let Some(earlier) = &mut earlier {
-                earlier.clone_from(&walk.gtid_set);
+                earlier.clone_from(&walk.passed.gtid_set);
             }
             continue;
         };

@@ -17,6 +17,7 @@ mod files;
 mod history;
 mod look;
 mod options;
+mod passed;
 mod preflight;
 mod receiver;
 mod refusal;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::dump::Begin;
 use super::look::{Look, Looked, unreadable};
+use super::passed::{Inside, Passed};
 use super::{Options, SourceError};
-use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Frame, Gtid, GtidSet};
+use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Frame, GtidSet};
 use crate::change::{GroupTracker, Mark, Place, Seen};
 
 /// What stands before a position.
@@ -35,11 +36,7 @@ pub(super) async fn prefix(options: &Options, at: &Coordinates) -> Result<Prefix
                 return Ok(walk.into_prefix());
             }
         } else if wrong.is_none() && step.frame.end > at.position {
-            wrong = Some(if step.frame.start == at.position {
-                Wrong::InsideGroup
-            } else {
-                Wrong::InsideEvent
-            });
+            wrong = Some(Inside::event_at(step.frame.start, at));
         }
         if !step.is_between || step.frame.artificial {
             continue;
@@ -94,30 +91,13 @@ pub(super) async fn first_behind(
     Ok((reached, walk.begun))
 }
 
-#[derive(Clone, Copy)]
-enum Wrong {
-    InsideEvent,
-    InsideGroup,
-}
-
-impl Wrong {
-    fn error(self, at: &Coordinates, before: u64, after: Option<u64>) -> SourceError {
-        let at = at.clone();
-        match self {
-            Self::InsideEvent => SourceError::InsideEvent { at, before, after },
-            Self::InsideGroup => SourceError::InsideGroup { at, before, after },
-        }
-    }
-}
-
 /// Events one by one, followed from group to group.
 struct Walk {
     look: Look,
     tracker: GroupTracker,
     begun: u32,
     is_past_header: bool,
-    gtid_set: GtidSet,
-    open: Option<Gtid>,
+    passed: Passed,
 }
 
 /// One event.
@@ -150,12 +130,11 @@ impl Walk {
     ) -> Result<Self, SourceError> {
         let look = Look::open(options, begin).await?;
         Ok(Self {
-            gtid_set: known.unwrap_or_else(|| GtidSet::empty(look.flavour())),
+            passed: Passed::new(known.unwrap_or_else(|| GtidSet::empty(look.flavour()))),
             look,
             tracker: GroupTracker::default(),
             begun: 0,
             is_past_header: false,
-            open: None,
         })
     }
 
@@ -215,31 +194,22 @@ impl Walk {
         place: Place,
     ) -> Result<(), crate::binlog::BinlogError> {
         match frame.header.kind {
-            EventKind::PreviousGtids => self.gtid_set.union(&GtidSet::decode(body)?),
-            EventKind::MariaDbGtidList => {}
+            EventKind::PreviousGtids => self.passed.gtid_set.union(&GtidSet::decode(body)?),
             EventKind::FormatDescription => return Ok(()),
             _event => {}
         }
         self.is_past_header = true;
         if let Some(Seen::Gtid(event)) = seen {
-            self.open = event.gtid;
+            self.passed.open = event.gtid;
         }
-        match place {
-            Place::Ends(_) | Place::Alone => {
-                if let Some(gtid) = self.open.take() {
-                    self.gtid_set.add(&gtid);
-                }
-            }
-            Place::Abandons => self.open = None,
-            Place::Outside | Place::Opens | Place::Inside => {}
-        }
+        self.passed.settle(place);
         Ok(())
     }
 
     fn into_prefix(self) -> Prefix {
         Prefix {
             begun: self.begun,
-            gtid_set: self.gtid_set,
+            gtid_set: self.passed.gtid_set,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::binlog::{BinlogError, Coordinates, EventKind, Frame, Framer, Gtid, Gt
 use crate::change::{GroupTracker, Place, Seen};
 use crate::mysql::Flavour;
 use crate::source::SourceError;
+use crate::source::passed::Passed;
 
 /// Events one by one; blocks on the disk.
 #[derive(Debug)]
@@ -19,9 +20,8 @@ pub(in crate::source) struct Walk {
     framer: Framer,
     tracker: GroupTracker,
     flavour: Flavour,
-    open: Option<Gtid>,
-    /// The groups that are complete, those of earlier files included.
-    pub(in crate::source) gtid_set: GtidSet,
+    /// The groups that are complete are those of earlier files too.
+    pub(in crate::source) passed: Passed,
     /// Behind the last event between groups.
     pub(in crate::source) boundary: Coordinates,
 }
@@ -46,8 +46,7 @@ impl Walk {
             framer: Framer::new(from.clone()),
             tracker: GroupTracker::default(),
             flavour,
-            open: None,
-            gtid_set: GtidSet::empty(flavour),
+            passed: Passed::new(GtidSet::empty(flavour)),
             boundary: from,
         }
     }
@@ -103,8 +102,8 @@ impl Walk {
             .map_err(|error| unreadable(error.into()))?;
         self.note(&frame, body, &seen)
             .map_err(|error| unreadable(error.into()))?;
-        let opens = matches!(place, Place::Opens | Place::Alone).then(|| self.open.clone());
-        self.settle(place);
+        let opens = matches!(place, Place::Opens | Place::Alone).then(|| self.passed.open.clone());
+        self.passed.settle(place);
         let is_between = self.tracker.is_between_groups();
         if is_between {
             self.boundary = self.framer.next().clone();
@@ -120,8 +119,8 @@ impl Walk {
     /// Takes what an event tells of GTIDs.
     fn note(&mut self, frame: &Frame, body: &[u8], seen: &Seen<'_>) -> Result<(), BinlogError> {
         match seen {
-            Seen::Gtid(event) => self.open.clone_from(&event.gtid),
-            Seen::MariaDbGtid(event) => self.open = Some(event.gtid.clone()),
+            Seen::Gtid(event) => self.passed.open.clone_from(&event.gtid),
+            Seen::MariaDbGtid(event) => self.passed.open = Some(event.gtid.clone()),
             Seen::Query(_) | Seen::XaPrepare { .. } | Seen::Other(_) => {}
         }
         let earlier = match (frame.header.kind, self.flavour) {
@@ -129,19 +128,7 @@ impl Walk {
             (EventKind::MariaDbGtidList, Flavour::MariaDb) => GtidSet::decode_list(body)?,
             _other => return Ok(()),
         };
-        self.gtid_set.union(&earlier);
+        self.passed.gtid_set.union(&earlier);
         Ok(())
-    }
-
-    fn settle(&mut self, place: Place) {
-        match place {
-            Place::Ends(_) | Place::Alone => {
-                if let Some(gtid) = self.open.take() {
-                    self.gtid_set.add(&gtid);
-                }
-            }
-            Place::Abandons => self.open = None,
-            Place::Outside | Place::Opens | Place::Inside => {}
-        }
     }
 }
