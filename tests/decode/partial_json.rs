@@ -1,7 +1,7 @@
 //! SQL of JSON documents that were changed in parts, given to a real server and compared with what it held.
 
-use super::script::apply;
-use super::{decoded, fails, listing};
+use super::script::{redo_in_copy, undo};
+use super::{fails, listing};
 use crate::support::{Flavour, Server};
 
 const TABLES: [&str; 2] = ["keyed", "bare"];
@@ -115,16 +115,9 @@ fn documents_changed_in_parts_are_redone_and_undone() {
     let path = change(&server, &TABLES);
     let latter = content(&server, "shop");
     assert_ne!(latter, former);
-    let redo = decoded(&[
-        "--format=sql",
-        "--rewrite-db=shop->copy",
-        "--database=copy",
-        &path,
-    ]);
-    apply(&server, &redo);
+    redo_in_copy(&server, &path);
     assert_eq!(content(&server, "copy"), latter, "the copy followed");
-    let undo = decoded(&["--flashback", "--database=shop", &path]);
-    apply(&server, &undo);
+    undo(&server, &path);
     assert_eq!(content(&server, "shop"), former, "the original went back");
 }
 
@@ -132,14 +125,8 @@ fn documents_changed_in_parts_are_redone_and_undone() {
 fn changes_of_documents_that_the_binlog_does_not_hold_are_redone_as_such_and_not_undone() {
     let server = server("MINIMAL");
     let path = change(&server, &["keyed"]);
-    let redo = decoded(&[
-        "--format=sql",
-        "--rewrite-db=shop->copy",
-        "--database=copy",
-        &path,
-    ]);
+    let redo = redo_in_copy(&server, &path);
     assert!(redo.contains("JSON_REPLACE("), "{redo}");
-    apply(&server, &redo);
     assert_eq!(content(&server, "copy"), content(&server, "shop"));
     fails(
         &["--flashback", "--database=shop", &path],

@@ -128,6 +128,27 @@ pub fn apply(server: &Server, script: &str) {
     );
 }
 
+/// Does a file's changes of the database `shop` to `copy`; returns the script.
+#[track_caller]
+pub fn redo_in_copy(server: &Server, path: &str) -> String {
+    let redo = decoded(&[
+        "--format=sql",
+        "--rewrite-db=shop->copy",
+        "--database=copy",
+        path,
+    ]);
+    apply(server, &redo);
+    redo
+}
+
+/// Takes a file's changes of the database `shop` back; returns the script.
+#[track_caller]
+pub fn undo(server: &Server, path: &str) -> String {
+    let undo = decoded(&["--flashback", "--database=shop", path]);
+    apply(server, &undo);
+    undo
+}
+
 fn flashback_and_redo(flavour: Flavour) {
     let server = Server::start(
         flavour,
@@ -154,20 +175,13 @@ fn flashback_and_redo(flavour: Flavour) {
     for (before, after) in former.iter().zip(&latter) {
         assert_ne!(before, after, "each table was changed");
     }
-    let redo = decoded(&[
-        "--format=sql",
-        "--rewrite-db=shop->copy",
-        "--database=copy",
-        &path,
-    ]);
-    apply(&server, &redo);
+    let redo = redo_in_copy(&server, &path);
     assert_eq!(content(&server, "copy"), latter, "the copy followed");
     assert_eq!(
         server.query_one("SELECT note FROM copy.later").as_deref(),
         Some("x")
     );
-    let undo = decoded(&["--flashback", "--database=shop", &path]);
-    apply(&server, &undo);
+    let undo = undo(&server, &path);
     assert_eq!(content(&server, "shop"), former, "the original went back");
     for script in [&redo, &undo] {
         let count = |what: &str| script.lines().filter(|line| *line == what).count();
