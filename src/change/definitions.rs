@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ddl::{Effect, Statement, StatementKind};
-use super::schema::{Change, Facts, Schemas, State};
+use super::schema::{Change, Facts, Reason, Schemas, State};
 use super::{Definition, Revision, TableDefinition};
 use crate::binlog::Coordinates;
 use crate::row::TableName;
@@ -152,7 +152,7 @@ impl Definitions {
     /// Why there is no belief about a table.
     pub(super) fn doubt(&self, table: &TableName) -> Option<&str> {
         match self.believed.get(table)? {
-            State::Stale(reason) => Some(reason),
+            State::Stale(reason) => Some(reason.as_str()),
             State::Known(_) => None,
         }
     }
@@ -299,11 +299,11 @@ impl Definitions {
         });
     }
 
-    /// Goes on with a table as one that is known, though nobody has told its definition yet.
-    pub(super) fn await_told(&mut self, table: &TableName, reason: &str) {
+    /// Goes on with a table as one that is known, though a person has yet to tell its definition: so is what is made of it.
+    pub(super) fn await_told(&mut self, table: &TableName) {
         self.believed.record(&Change::Stale {
             table: table.clone(),
-            reason: reason.into(),
+            reason: Reason::awaited(),
         });
     }
 

@@ -14,8 +14,6 @@ use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::row::TableName;
 
-/// Marks a table that a person has yet to tell of; what is made of it is followed once that is done.
-const AWAITED: &str = "its definition has yet to be told";
 /// Tables that are named at most.
 const LACKING_MAX: usize = 1000;
 
@@ -183,7 +181,7 @@ impl Follower {
         let table = TableName::new(database, table);
         let is_lacking = match self.definitions.believed().get(&table) {
             Some(State::Known(_)) => false,
-            Some(State::Stale(reason)) => !reason.contains(AWAITED),
+            Some(State::Stale(reason)) => !reason.is_awaited(),
             None => true,
         };
         let tells_names = || -> Result<bool, Trouble> {
@@ -204,7 +202,7 @@ impl Watch {
             return;
         }
         for table in self.open.drain(..) {
-            definitions.await_told(&table, AWAITED);
+            definitions.await_told(&table);
             if self.lacking.len() < LACKING_MAX {
                 self.lacking.push((table, end.clone()));
             }

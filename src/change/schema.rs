@@ -11,6 +11,7 @@ mod create;
 mod follow;
 #[cfg(test)]
 mod hostile;
+mod reason;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ use crate::mysql::Flavour;
 use crate::row::{TableName, name_of_collation};
 use follow::Follow;
 
+pub use reason::Reason;
+
 /// What is known of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,7 +34,7 @@ pub enum State {
     /// Its definition.
     Known(Arc<TableDefinition>),
     /// That it may have changed in a way that was not followed; why.
-    Stale(Box<str>),
+    Stale(Reason),
 }
 
 /// What a statement made of a table or database. Serialised, it is an entry of a journal.
@@ -53,7 +56,7 @@ pub enum Change {
         #[serde(flatten)]
         table: TableName,
         /// What could not be followed.
-        reason: Box<str>,
+        reason: Reason,
     },
     /// There is no such table any more.
     Gone {
@@ -64,7 +67,7 @@ pub enum Change {
     /// Every table may have another definition now.
     AllStale {
         /// What could not be followed.
-        reason: Box<str>,
+        reason: Reason,
     },
     /// The database's default character set; `None` if it could not be followed.
     Database {

@@ -176,7 +176,7 @@ fn show(connector: &Connector, options: &Options) -> Result<(), Refusal> {
         }),
         Change::Stale { table, reason } if wanted(table) => Some(Table {
             name: table,
-            known: Known::Stale(reason),
+            known: Known::Stale(reason.as_str()),
         }),
         _other => None,
     });
@@ -319,7 +319,7 @@ fn defined(
     );
     match schemas.get(table) {
         Some(State::Known(definition)) => Ok(std::sync::Arc::clone(definition)),
-        Some(State::Stale(reason)) => Err(not_defined(reason)),
+        Some(State::Stale(reason)) => Err(not_defined(reason.as_str())),
         None => Err(not_defined("it names another table")),
     }
 }

@@ -1,4 +1,4 @@
-//! Integers as decimal digits, eight at a time.
+//! Integers as decimal digits, eight at a time, and hexadecimal digits one by one.
 //!
 //! Eight digits are made side by side in a word: two numbers below 10,000, then four below 100, then eight below 10. They are
 //! written as a copy of a fixed size, which takes an instruction; what is too much is taken off again.

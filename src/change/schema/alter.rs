@@ -4,8 +4,8 @@
 //! order and under their new names, without those that move; then, in the order of the text, those that are added or
 //! moved, each to its place among the columns so far.
 
-use super::Facts;
-use super::create::{self, Reason, same};
+use super::create::{self, same};
+use super::{Facts, Reason};
 use crate::change::charset::{self, Known};
 use crate::change::ddl::meaning::{AlterTable, CharsetName, Key, Kind, Period, Place, Size, Spec};
 use crate::change::{ColumnDefinition, Generated, TableDefinition};

@@ -1,6 +1,6 @@
 //! `CREATE TABLE`: columns, key, engine and versioning, with what the text leaves to its surroundings filled in.
 
-use super::Facts;
+use super::{Facts, Reason};
 use crate::change::charset::{self, Known};
 use crate::change::ddl::meaning::{
     CharsetName, Column, CreateTable, Generation, Key, Kind, Options, Period, Size,
@@ -27,9 +27,6 @@ const VARCHAR_BYTES_MAX: u64 = 65_535;
 /// What MariaDB calls the columns of a versioned table that names none.
 const ROW_START: &str = "row_start";
 const ROW_END: &str = "row_end";
-
-/// Why a definition cannot be told.
-pub(super) type Reason = Box<str>;
 
 /// The definition that a `CREATE TABLE` makes, in a database with this default character set.
 pub(super) fn table(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Change, Facts, Schemas, State, alter, create};
+use super::{Change, Facts, Reason, Schemas, State, alter, create};
 use crate::change::ddl::meaning::{AlterTable, CharsetName, CreateTable, Meaning};
 use crate::change::ddl::{Action, Class, Role, Statement, StatementKind};
 use crate::change::{TableDefinition, charset};
@@ -108,9 +108,7 @@ impl Follow<'_> {
         }
         match self.schemas.tables.get(&source) {
             Some(State::Known(definition)) => Ok(Arc::clone(definition)),
-            Some(State::Stale(reason)) => {
-                Err(format!("a copy of {source}, which is stale: {reason}").into())
-            }
+            Some(State::Stale(reason)) => Err(reason.of_copy(&source)),
             None => Err(format!("a copy of {source}, which is not known").into()),
         }
     }
@@ -339,7 +337,7 @@ impl Follow<'_> {
         }
     }
 
-    fn stale(&mut self, table: TableName, reason: impl Into<Box<str>>) {
+    fn stale(&mut self, table: TableName, reason: impl Into<Reason>) {
         let reason = reason.into();
         self.make(Change::Stale { table, reason });
     }
@@ -378,7 +376,7 @@ impl Follow<'_> {
 }
 
 /// A definition, or why there is none.
-pub(super) type Outcome = Result<Arc<TableDefinition>, Box<str>>;
+pub(super) type Outcome = Result<Arc<TableDefinition>, Reason>;
 
 fn names(statement: &Statement, class: Class) -> Vec<TableName> {
     let objects = statement.objects.iter();
