@@ -274,6 +274,7 @@ fn tell(
         }
     };
     let definition = defined(statement, table, Context::newest(flavour))?;
+    let told = std::sync::Arc::clone(&definition);
     let revision = Revision {
         at: at.clone(),
         gtid: None,
@@ -284,9 +285,17 @@ fn tell(
         }],
     };
     Journal::tell(&folder, &revision)?;
+    let mut out = io::stdout().lock();
+    let count = told.columns.len();
     writeln!(
-        io::stdout().lock(),
-        "{table} is defined so in the group that ends at {at}; start the connector again"
+        out,
+        "{table} has {count} columns in the group that ends at {at}:"
+    )?;
+    print_columns(&told, &mut out)?;
+    writeln!(
+        out,
+        "The connector compares their number and types with the binlog there when it is started again, and stops where \
+         they differ."
     )?;
     Ok(())
 }

@@ -136,4 +136,9 @@ pub fn define(connector: &Connector, table: &str, at: &str, definition: &str) {
         .expect("the binary starts");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        told.contains(&format!("the group that ends at {at}:")) && told.contains("compares"),
+        "{told}"
+    );
 }
