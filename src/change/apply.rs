@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::RowsKind;
 use super::assembler::{Assembler, Step};
 use super::closed::{Apply, Next};
 use super::fragments;
@@ -16,6 +15,7 @@ use super::schema::Schemas;
 use super::statement::OnStatement;
 use super::tables::{Kept, Missing, Target};
 use super::trouble::{AssembleError, Others, Trouble};
+use super::{Lack, RowsKind};
 use crate::binlog::{Coordinates, EventKind, RowsHeader, compressed, load};
 use crate::fault::{Fault, planted};
 use crate::filter::Rules;
@@ -36,6 +36,27 @@ impl Assembler {
     /// The filters.
     pub fn rules(&self) -> &Rules {
         self.tables.rules()
+    }
+
+    /// Answers [`Step::NeedDefinition`] where the source was asked and shows no such table.
+    pub fn hide(&mut self, table: TableName) {
+        self.hidden = Some(table.clone());
+        self.define(table, None);
+    }
+
+    /// Asks for the definitions of tables even where rows can be read without: no table map tells which columns are
+    /// generated.
+    #[must_use]
+    pub fn asking_for_generated(mut self) -> Self {
+        self.tables.ask_for_generated();
+        self
+    }
+
+    /// Goes on without the definition that [`Step::NeedDefinition`] asked for: the table's columns are then called `@1`,
+    /// `@2`, … and are read as far as their table map tells. An integer whose sign is not known is signed, text whose
+    /// character set is not known is UTF-8, an ENUM is its number, a SET its bits.
+    pub fn number_columns(&mut self, table: TableName) {
+        self.tables.number_columns(table);
     }
 
     /// Takes what following the statements from further back has told of the group in hand, before the answer to
@@ -172,18 +193,24 @@ impl Assembler {
         (at, kind): (Coordinates, EventKind),
         end: &Coordinates,
     ) -> Result<Step, AssembleError> {
-        let (table, disagreement) = match missing {
-            Missing::Definition(table) => (table, None),
-            Missing::Disagreement(table, disagreement) => (table, Some(disagreement)),
+        let (table, lack, disagreement) = match missing {
+            Missing::Definition(table, lack) => (table, lack, None),
+            Missing::Disagreement(table, disagreement) => {
+                (table, Lack::Metadata, Some(disagreement))
+            }
             Missing::Error(trouble) => return Err(AssembleError::new(at, kind, trouble)),
         };
         if self.refused.as_ref() == Some(&table) {
             let trouble = match disagreement {
                 Some(disagreement) => Trouble::Disagreement {
                     table,
-                    disagreement,
+                    disagreement: Box::new(disagreement),
+                    connector: self.settings.origin.connector.clone(),
+                    end: end.clone(),
                 },
                 None => Trouble::NoDefinition {
+                    lack,
+                    is_hidden: self.hidden.as_ref() == Some(&table),
                     reason: self.definitions.doubt(&table).unwrap_or(UNSEEN).into(),
                     connector: self.settings.origin.connector.clone(),
                     others: Others(std::mem::take(&mut self.lacking)),
@@ -205,6 +232,7 @@ impl Assembler {
             table,
             at: end.clone(),
             believed: believed.map(Box::new),
+            lack,
         })
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::agreement::disagreement;
 use super::definitions::Definitions;
 use super::trouble::Trouble;
-use super::{ColumnDefinition, Disagreement, Generated};
+use super::{ColumnDefinition, Disagreement, Generated, Lack, TableDefinition};
 use crate::binlog::column_map::kind;
 use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
@@ -67,6 +67,18 @@ pub(super) struct Tables {
     rules: Rules,
     /// Tables that are read without a definition.
     numbered: HashSet<TableName>,
+    asks: Asks,
+}
+
+/// When the definition of a table is asked for that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    /// Where rows cannot be read without it.
+    Needed,
+    /// Always: even a table map with names does not tell which columns are generated.
+    Everything,
+    /// Never.
+    Nothing,
 }
 
 impl Tables {
@@ -77,7 +89,13 @@ impl Tables {
             flavour,
             rules,
             numbered: HashSet::new(),
+            asks: Asks::Needed,
         }
+    }
+
+    /// Asks for the definitions of all tables from now on.
+    pub(super) fn ask_for_generated(&mut self) {
+        self.asks = Asks::Everything;
     }
 
     /// Reads a table by its table maps alone from now on.
@@ -118,9 +136,12 @@ impl Tables {
         let source = TableName::new(text(map.database)?, text(map.table)?);
         let verdict = self.rules.table(&source.database, &source.table);
         let target = if verdict.keep {
-            let numbered = self.numbered.contains(&source);
+            let asks = match self.numbered.contains(&source) {
+                true => Asks::Nothing,
+                false => self.asks,
+            };
             let published = verdict.published.clone();
-            let table = define(&map, published, &source, definitions, end, numbered)?;
+            let table = define(&map, published, &source, definitions, end, asks)?;
             Target::Kept(Arc::new(Kept {
                 table: Arc::new(table),
                 source,
@@ -151,8 +172,8 @@ impl Tables {
 /// Why a table map could not be taken.
 #[derive(Debug)]
 pub(super) enum Missing {
-    /// It carries no names, and no definition serves it.
-    Definition(TableName),
+    /// It does not tell all, and no definition serves it.
+    Definition(TableName, Lack),
     /// It contradicts the definition that is believed.
     Disagreement(TableName, Disagreement),
     /// It cannot be read at all.
@@ -170,7 +191,7 @@ fn define(
     source: &TableName,
     definitions: &mut Definitions,
     end: &Coordinates,
-    numbered: bool,
+    asks: Asks,
 ) -> Result<Table, Missing> {
     let columns = map
         .columns()
@@ -190,13 +211,26 @@ fn define(
         && !columns
             .iter()
             .any(|column| hides_its_type(column, map.flavour()));
+    if asks == Asks::Everything
+        && is_whole
+        && !is_contradicted
+        && definitions.serving(source, end).is_none()
+    {
+        return Err(Missing::Definition(source.clone(), Lack::Generated));
+    }
     let definition = if is_whole {
         None
     } else {
         definitions.serving(source, end).map(|known| &**known)
     };
-    if !is_whole && definition.is_none() && !numbered {
-        return Err(Missing::Definition(source.clone()));
+    if !is_whole && definition.is_none() && asks != Asks::Nothing {
+        return Err(Missing::Definition(
+            source.clone(),
+            match named {
+                true => Lack::Types,
+                false => Lack::Metadata,
+            },
+        ));
     }
     if let Some(definition) = definition
         && let Some(disagreement) = disagreement(&columns, definition)
@@ -206,7 +240,7 @@ fn define(
     let mut read = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
         let believed = definition.and_then(|definition| definition.columns.get(index));
-        read.push(if numbered && definition.is_none() {
+        read.push(if asks == Asks::Nothing && definition.is_none() {
             numbered_column(index, column, source)?
         } else {
             column_of(index, column, believed, source)?
@@ -219,19 +253,23 @@ fn define(
             .map_err(|error| Missing::Error(Trouble::from(error)))?
             .unwrap_or_default(),
     };
-    // Even a table map with names does not tell which columns are computed.
-    if !is_contradicted
-        && let Some(known) = definitions.serving(source, end)
-        && known.columns.len() == read.len()
-    {
-        for (column, known) in read.iter_mut().zip(&known.columns) {
-            column.computed = matches!(
-                known.generated,
-                Some(Generated::Stored | Generated::Virtual)
-            );
-        }
+    if !is_contradicted && let Some(known) = definitions.serving(source, end) {
+        tell_computed(&mut read, known);
     }
     Ok(Table::new(published, read, key))
+}
+
+/// Even a table map with names does not tell which columns are computed.
+fn tell_computed(columns: &mut [Column], known: &TableDefinition) {
+    if known.columns.len() != columns.len() {
+        return;
+    }
+    for (column, known) in columns.iter_mut().zip(&known.columns) {
+        column.computed = matches!(
+            known.generated,
+            Some(Generated::Stored | Generated::Virtual)
+        );
+    }
 }
 
 /// Whether a column's values cannot be read, or shown as what they are, by what a table map with names tells: MariaDB's
@@ -259,7 +297,7 @@ fn column_of(
     let name = match (map.name.as_deref(), believed) {
         (Some(name), _) => Box::from(name),
         (None, Some(believed)) => believed.name.clone(),
-        (None, None) => return Err(Missing::Definition(table.clone())),
+        (None, None) => return Err(Missing::Definition(table.clone(), Lack::Metadata)),
     };
     let believed_charset = || {
         believed.map(|believed| CharsetName::Name(believed.charset.as_deref().unwrap_or("binary")))
@@ -295,7 +333,7 @@ fn column_of(
             computed: false,
         }),
         Err(error) if error.needs_definition() && believed.is_none() => {
-            Err(Missing::Definition(table.clone()))
+            Err(Missing::Definition(table.clone(), Lack::Metadata))
         }
         Err(error) => Err(Missing::Error(Trouble::Column {
             table: table.clone(),

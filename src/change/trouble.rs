@@ -3,8 +3,8 @@
 use crate::binlog::{BinlogError, Coordinates, EventKind};
 use crate::row::{RowError, TableName};
 
-use super::Disagreement;
 use super::groups::GroupError;
+use super::{Disagreement, Lack};
 
 /// What stopped the assembler, and where. Never transient: the same bytes would stop it again.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,18 @@ impl AssembleError {
 
 fn named(kind: Option<EventKind>) -> String {
     kind.map_or_else(String::new, |kind| format!(", {kind} event"))
+}
+
+/// Why a source may show no table whose rows are in its binlog: information_schema leaves out what an account may not read.
+fn hidden(is_hidden: bool, table: &TableName) -> String {
+    match is_hidden {
+        true => format!(
+            ", and the source shows no such table now: it is gone, or the account lacks SELECT on it, then run on the source: GRANT \
+             SELECT ON `{}`.* TO that account, and start again",
+            table.database.replace('`', "``")
+        ),
+        false => String::new(),
+    }
 }
 
 /// Tables whose definition is missing, each with the end of the group that has its rows first.
@@ -107,14 +119,17 @@ pub enum Trouble {
     },
     /// A table map without names, and nothing to take them from.
     #[error(
-        "the names of {table}'s columns, or all of their types, are not in the binlog, and its definition is not known for \
-         certain there: {reason}; tell it by `rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`{}, or run \
-         `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the source and start \
-         from a position behind it", others.commands(connector, table)
+        "{}, and its definition is not known for certain there: {reason}{}; tell it by `rowtap definitions {connector}.toml \
+         --table {table} --at {end} --define 'CREATE TABLE …'`{}{}",
+        lack.of(table), hidden(*is_hidden, table), others.commands(connector, table), lack.cure()
     )]
     NoDefinition {
         /// The table.
         table: TableName,
+        /// What its table map does not tell.
+        lack: Lack,
+        /// Whether the source was asked, and shows no such table.
+        is_hidden: bool,
         /// Why it is not known.
         reason: Box<str>,
         /// The connector.
@@ -126,14 +141,20 @@ pub enum Trouble {
     },
     /// A definition that was proven for its place, and the table map says otherwise.
     #[error(
-        "the definition of {table} does not fit its table map: {disagreement}; run `SET PERSIST \
-         binlog_row_metadata=FULL` on the source and start from a position behind it, and report this"
+        "the definition of {table} does not fit its table map: {disagreement}; tell the right one by `rowtap definitions \
+         {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`, or run `SET PERSIST \
+         binlog_row_metadata=FULL` on the source and start from a position behind it, and report this unless the wrong one \
+         was told"
     )]
     Disagreement {
         /// The table.
         table: TableName,
         /// What was believed, and what was found.
-        disagreement: Disagreement,
+        disagreement: Box<Disagreement>,
+        /// The connector.
+        connector: Box<str>,
+        /// Where the group ends that has its rows.
+        end: Coordinates,
     },
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(
@@ -225,4 +246,43 @@ pub enum Trouble {
         /// The limit.
         max: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_definition_is_told_with_what_would_help() {
+        const FULL: &str = "binlog_row_metadata=FULL";
+        const GRANT: &str = "GRANT SELECT ON `d`.*";
+        for (lack, is_hidden, expected, unexpected) in [
+            (
+                Lack::Metadata,
+                false,
+                &["the names of", FULL][..],
+                &[GRANT][..],
+            ),
+            (Lack::Metadata, true, &["the names of", FULL, GRANT], &[]),
+            (Lack::Types, false, &["UUID"], &[FULL, GRANT]),
+            (Lack::Types, true, &["UUID", GRANT], &[FULL]),
+        ] {
+            let message = Trouble::NoDefinition {
+                table: TableName::new("d", "t"),
+                lack,
+                is_hidden,
+                reason: "it is new".into(),
+                connector: "shop".into(),
+                end: Coordinates::new("b.000001", 1337),
+                others: Others::default(),
+            };
+            let message = message.to_string();
+            for part in expected.iter().chain(&["--define", "it is new"]) {
+                assert!(message.contains(part), "'{part}' is not in: {message}");
+            }
+            for part in unexpected {
+                assert!(!message.contains(part), "'{part}' is in: {message}");
+            }
+        }
+    }
 }

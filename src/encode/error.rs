@@ -86,7 +86,8 @@ pub enum EncodeError {
     },
     /// A row image that does not hold the whole row, where its change is to be undone.
     #[error(
-        "row of {place} lacks column {column}, so that its change cannot be undone; it takes binlog_row_image=FULL"
+        "row of {place} lacks column {column}, so that its change cannot be undone; it takes \
+         binlog_row_image=FULL, and --definitions where the column is generated"
     )]
     NotFull {
         /// The first column that is missing.

@@ -82,6 +82,7 @@ impl Decode {
                     table,
                     at,
                     believed,
+                    lack: _,
                 } => {
                     let believed = believed.map(|believed| *believed);
                     runtime.block_on(self.define(table, &at, believed))?;
@@ -119,7 +120,10 @@ impl Decode {
                 self.assembler.adopt(&schemas, lacking);
             }
         }
-        self.assembler.define(table, definition);
+        match (&self.answers, definition) {
+            (Answers::Server(_), None) => self.assembler.hide(table),
+            (_, definition) => self.assembler.define(table, definition),
+        }
         Ok(())
     }
 

@@ -73,7 +73,13 @@ fn a_journal_knows_what_tables_were_like_and_a_server_what_they_are() {
         // Without its journal there is only the server, which has dropped one of the two tables.
         let emptied = Folder::streaming(&server, "u");
         let emptied = emptied.path("shop.toml").display().to_string();
-        let asked = decoded(&["--definitions", &emptied, &file]);
+        let asked = decode(&["--definitions", &emptied, &file]);
+        assert!(
+            asked.stderr.contains("shows no such table") && asked.stderr.contains("SELECT"),
+            "{}",
+            asked.stderr
+        );
+        let asked = asked.stdout;
         assert_eq!(
             rows(&asked)[..2],
             [format!("{first} 1").as_str(), "4000000002"]

@@ -1,8 +1,11 @@
 //! Statements that `--format sql` prints, given to a server that has not the database: they are executed as the session
 //! that sent them would have, and computed columns are left to the server.
 
-use super::decoded;
+use rowtap::mysql::Flavour as Family;
+
 use super::script::apply;
+use super::{decode, decoded};
+use crate::commands::process::{Folder, account};
 use crate::support::{Flavour, Server};
 
 /// Every table, as its definition shows it, and its rows.
@@ -109,6 +112,43 @@ fn computed(flavour: Flavour) {
     assert_eq!(server.query_one(count).as_deref(), Some("5"));
     apply(&server, &decoded(&["--flashback", &path]));
     assert_eq!(server.query_one(count).as_deref(), Some("0"));
+    computed_as_the_server_tells(&server);
+}
+
+/// Of tables that are defined in another file only their server can tell which columns are computed.
+fn computed_as_the_server_tells(server: &Server) {
+    const ROWS: &str = "SELECT id, a, twice, thrice FROM fresh.keyed ORDER BY id";
+    account(server, "u");
+    server.execute("INSERT INTO fresh.keyed (id, a) VALUES (1, 1), (2, 2); FLUSH BINARY LOGS");
+    let (file, _) = server.coordinates();
+    let former = server.query_text(ROWS);
+    server.execute(
+        "DELETE FROM fresh.keyed WHERE id = 1; UPDATE fresh.keyed SET a = 7; FLUSH BINARY LOGS",
+    );
+    let path = server.binlog_path(&file).display().to_string();
+    let unknown = decode(&["--flashback", &path]);
+    // MariaDB leaves virtual columns out of its rows.
+    let (printed, fragment) = match server.flavour().family() {
+        Family::MySql => (&unknown.stdout, "`twice`"),
+        Family::MariaDb => (&unknown.stderr, "lacks column twice"),
+    };
+    assert!(printed.contains(fragment), "{printed}");
+    let folder = Folder::streaming(server, "u");
+    let connector = folder.path("shop.toml").display().to_string();
+    for direction in ["--format=sql", "--flashback"] {
+        let known = decoded(&["--definitions", &connector, direction, &path]);
+        assert!(!known.contains("`twice`"), "{known}");
+    }
+    apply(
+        server,
+        &decoded(&["--definitions", &connector, "--flashback", &path]),
+    );
+    assert_eq!(server.query_text(ROWS), former);
+    server.execute("DROP TABLE fresh.keyed");
+    let gone = decode(&["--definitions", &connector, "--flashback", &path]);
+    for fragment in ["which columns of the table are generated", "lacks SELECT"] {
+        assert!(gone.stderr.contains(fragment), "{}", gone.stderr);
+    }
 }
 
 #[test]
@@ -119,4 +159,21 @@ fn computed_columns_are_not_assigned_on_mysql() {
 #[test]
 fn computed_columns_are_not_assigned_on_mariadb() {
     computed(Flavour::MariaDb118);
+}
+
+#[test]
+fn types_that_no_binlog_tells_are_not_blamed_on_its_metadata() {
+    let server = Server::start(Flavour::MariaDb118, &["--binlog-row-metadata=FULL"]);
+    server.execute("CREATE DATABASE fresh; CREATE TABLE fresh.t (id INT PRIMARY KEY, at INET6)");
+    server.execute("FLUSH BINARY LOGS");
+    let (file, _) = server.coordinates();
+    server.execute("INSERT INTO fresh.t VALUES (1, '2001:db8::1'); FLUSH BINARY LOGS");
+    let ended = decode(&[&server.binlog_path(&file).display().to_string()]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("no binlog tells all types"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("FULL"), "{}", ended.stderr);
 }

@@ -100,8 +100,22 @@ fn an_account_that_may_not_read_a_table_needs_not_where_the_binlog_defines_it() 
         succeeds(&connector);
         assert_eq!(rows(&connector, "known"), [r#"{"b":1}"#]);
         server.execute("INSERT INTO shop.t VALUES (2)");
-        let ended = fails(&connector, &["shop.t", "--define"]);
+        let ended = fails(
+            &connector,
+            &[
+                "shop.t",
+                "lacks SELECT",
+                "GRANT SELECT ON `shop`.*",
+                "--define",
+            ],
+        );
         let (table, at) = wanted(&ended.log).expect("a command");
+        define(&connector, &table, &at, "CREATE TABLE t (a INT, b INT)");
+        let ended = fails(
+            &connector,
+            &["shop.t", "2 columns was believed", "--define"],
+        );
+        assert_eq!(wanted(&ended.log), Some((table.clone(), at.clone())));
         define(&connector, &table, &at, "CREATE TABLE t (a INT)");
         succeeds(&connector);
         server.execute("ALTER TABLE shop.t ADD c INT FIRST; INSERT INTO shop.t VALUES (3, 4)");

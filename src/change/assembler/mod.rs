@@ -19,7 +19,7 @@ use super::seen::Seen;
 use super::statement::OnStatement;
 use super::tables::Tables;
 use super::trouble::{AssembleError, Trouble};
-use super::{Batch, Checkpoint, Choice, Definition, Origin};
+use super::{Batch, Checkpoint, Choice, Definition, Lack, Origin};
 use crate::binlog::{BinlogError, Control, Coordinates, EventKind, Frame, Framer, GtidSet, Header};
 use crate::filter::Rules;
 use crate::mysql::Portion;
@@ -41,6 +41,8 @@ pub enum Step {
         at: Coordinates,
         /// A definition that was read ahead of there: it serves if no DDL on the table stands in between.
         believed: Option<Box<Definition>>,
+        /// What its table map does not tell.
+        lack: Lack,
     },
     /// It must know whether this table's engine was transactional in a group that ends at these coordinates; answer with
     /// [`Assembler::define_engine`].
@@ -114,6 +116,7 @@ pub struct Assembler {
     pub(super) tables: Tables,
     pub(super) definitions: Definitions,
     pub(super) refused: Option<TableName>,
+    pub(super) hidden: Option<TableName>,
     pub(super) lacking: Vec<(TableName, Coordinates)>,
     pub(super) engines: Engines,
     pub(super) engine_refused: Option<TableName>,
@@ -149,6 +152,7 @@ impl Assembler {
             tables: Tables::new(flavour, settings.rules.clone()),
             definitions,
             refused: None,
+            hidden: None,
             lacking: Vec::new(),
             engines: Engines::default(),
             engine_refused: None,
@@ -195,7 +199,7 @@ impl Assembler {
         });
     }
 
-    /// Takes the answer to [`Step::NeedDefinition`]; `None` if the source has no such table.
+    /// Takes the answer to [`Step::NeedDefinition`]; `None` if nobody can tell.
     pub fn define(&mut self, table: TableName, definition: Option<Definition>) {
         if let Some(definition) = definition {
             self.definitions.offer(&table, definition);
@@ -213,13 +217,6 @@ impl Assembler {
             }
         }
         self.engine_refused = Some(table);
-    }
-
-    /// Goes on without the definition that [`Step::NeedDefinition`] asked for: the table's columns are then called `@1`,
-    /// `@2`, … and are read as far as their table map tells. An integer whose sign is not known is signed, text whose
-    /// character set is not known is UTF-8, an ENUM is its number, a SET its bits.
-    pub fn number_columns(&mut self, table: TableName) {
-        self.tables.number_columns(table);
     }
 
     /// Takes spilled events back, each with the position at which it begins. The last may be the first bytes of a large one;

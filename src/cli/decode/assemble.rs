@@ -12,7 +12,7 @@ use super::error::DecodeError;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{
-    self, AssembleError, Assembler, Batch, Checkpoint, Choice, Origin, Step, Until,
+    self, AssembleError, Assembler, Batch, Checkpoint, Choice, Lack, Origin, Step, Until,
 };
 use crate::filter::{self, Rules};
 use crate::pipeline::Spilling;
@@ -47,6 +47,7 @@ pub(super) struct Batches {
     on_statement: change::OnStatement,
     event_bytes_max: u64,
     stop: CancellationToken,
+    asks_for_generated: bool,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
@@ -67,8 +68,8 @@ pub(super) struct Batches {
 /// What is taken for granted of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Assumed {
-    /// Its columns have numbers for names.
-    Numbered,
+    /// What its table maps do not tell.
+    Lacking(Lack),
     /// A rollback undid its rows.
     Transactional,
 }
@@ -84,6 +85,7 @@ impl Batches {
             on_statement,
             event_bytes_max,
             stop,
+            asks_for_generated,
         } = settings;
         Self {
             series,
@@ -93,6 +95,7 @@ impl Batches {
             on_statement,
             event_bytes_max,
             stop,
+            asks_for_generated,
             spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
             warned: BTreeSet::new(),
             files: Files::default(),
@@ -147,10 +150,12 @@ impl Batches {
         match step {
             Step::NeedEvent | Step::Reached => return self.feed(),
             Step::Batch(batch) => return Ok(Some(*batch)),
-            Step::NeedDefinition { table, at, .. } => {
+            Step::NeedDefinition {
+                table, at, lack, ..
+            } => {
                 let definition = self.known.definition(&table, &at)?;
                 if definition.is_none() {
-                    self.warn(&table, Assumed::Numbered);
+                    self.warn(&table, Assumed::Lacking(lack));
                 }
                 if let Some(assembler) = &mut self.assembler {
                     match definition {
@@ -312,7 +317,11 @@ impl Batches {
         };
         let definitions = self.known.at(&checkpoint.coordinates)?;
         let assembler = Assembler::new(settings, checkpoint, definitions);
-        self.assembler = Some(Box::new(assembler.choosing(self.choice.clone())));
+        let mut assembler = assembler.choosing(self.choice.clone());
+        if self.asks_for_generated && self.known.is_given() {
+            assembler = assembler.asking_for_generated();
+        }
+        self.assembler = Some(Box::new(assembler));
         self.chunks.push_back(description);
         Ok(())
     }
@@ -323,11 +332,23 @@ impl Batches {
             return;
         }
         match assumed {
-            Assumed::Numbered => warn!(
+            Assumed::Lacking(Lack::Metadata) => warn!(
                 %table,
                 "the binlog does not tell all of the table: unnamed columns are called @1, @2, …, integers without a \
-                 sign in the binlog are signed, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; give \
-                 --definitions, or set binlog_row_metadata=FULL on the source"
+                 sign in the binlog are signed, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; {}, or \
+                 set binlog_row_metadata=FULL on the source",
+                self.known.hint()
+            ),
+            Assumed::Lacking(Lack::Types) => warn!(
+                %table,
+                "no binlog tells all types of the table: INET4, INET6 and UUID look like BINARY there and are printed as \
+                 bytes, old forms of times lack their fraction; {}",
+                self.known.hint()
+            ),
+            Assumed::Lacking(Lack::Generated) => warn!(
+                %table,
+                "which columns of the table are generated is not known, and statements that give these values fail; {}",
+                self.known.hint()
             ),
             Assumed::Transactional => warn!(
                 %table,

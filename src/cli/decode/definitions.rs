@@ -26,6 +26,8 @@ pub(super) struct Known {
     journals: Vec<Place>,
     /// Servers that were not asked yet.
     servers: Vec<source::Options>,
+    /// Some server was asked.
+    was_asked: bool,
     tables: HashMap<TableName, Arc<TableDefinition>>,
 }
 
@@ -110,6 +112,22 @@ impl Known {
         }))
     }
 
+    /// Whether `--definitions` was given.
+    pub(super) fn is_given(&self) -> bool {
+        self.was_asked || !self.journals.is_empty() || !self.servers.is_empty()
+    }
+
+    /// What a person can do about a table that is not known.
+    pub(super) fn hint(&self) -> &'static str {
+        if self.was_asked {
+            "the server of --definitions shows no such table: it is gone, or the connector's account lacks SELECT on it"
+        } else if self.is_given() {
+            "what --definitions names does not know the table there"
+        } else {
+            "give --definitions"
+        }
+    }
+
     /// Whether a table's engine is transactional, if that is known.
     pub(super) fn engine(&mut self, table: &TableName) -> Result<Option<bool>, DecodeError> {
         self.ask_unless_known(table)?;
@@ -143,13 +161,14 @@ impl Known {
             let known = runtime
                 .block_on(source::Definitions::new(server).read_all())
                 .map_err(DecodeError::Definitions)?;
+            self.was_asked = true;
             let read = known.tables.into_iter();
             self.tables
                 .extend(read.map(|(name, definition)| (name, definition.table)));
         }
         warn!(
             tables = self.tables.len(),
-            "tables without column names in the binlog are read as the server defines them now, which is wrong for what was \
+            "what the binlog does not tell of tables is taken as the server defines them now, which is wrong for what was \
              written before they were changed"
         );
         Ok(())

@@ -31,6 +31,8 @@ pub(super) struct Settings {
     pub(super) event_bytes_max: u64,
     /// Ends the reading of a file that is followed.
     pub(super) stop: CancellationToken,
+    /// Whether it matters which columns are generated: statements may give them no values.
+    pub(super) asks_for_generated: bool,
 }
 
 impl Settings {
@@ -83,6 +85,7 @@ impl Settings {
                 None => Known::default(),
             },
             stop: CancellationToken::new(),
+            asks_for_generated: options.flashback || options.format == Some(Format::Sql),
         })
     }
 }
