@@ -49,6 +49,9 @@ fn prepare(server: &Server) {
          CREATE TABLE bare ({COLUMNS});
          CREATE TABLE `odd ``name` (`the ``key` VARCHAR(20), part INT, `select` TEXT, PRIMARY KEY (part, `the ``key`));
          CREATE TABLE large (id INT PRIMARY KEY, text VARCHAR(200));
+         CREATE TABLE documents (x JSON);
+         INSERT INTO documents VALUES ('1'), ('1.0'), ('1'), ('[1, 2]'), ('[1.0, 2]'), ('{{\"a\": 1}}'), ('{{\"a\": 1.0}}'),
+             ('0.0'), ('-0.0'), ('\"a\"'), ('\"A\"'), ('1e300'), ('0.1'), ('18446744073709551615');
          CREATE TABLE approximate (x FLOAT, y FLOAT(9,3), note INT, PRIMARY KEY (x, y));
          INSERT INTO approximate VALUES (0.1, 0.1, 1), (0.3, 2.345, 2), (-1e-30, 100.2, 3), (3.3e38, 0, 4);
          INSERT INTO keyed VALUES {};
@@ -84,6 +87,10 @@ const CHANGES: &str = "
     UPDATE approximate SET note = note + 10 WHERE note < 3;
     DELETE FROM approximate WHERE note > 2 AND note < 10;
     COMMIT;
+    BEGIN;
+    DELETE FROM documents WHERE CAST(x AS CHAR) IN ('1.0', '[1.0, 2]', '-0.0', '\"A\"', '1e300') ORDER BY x DESC;
+    UPDATE documents SET x = '2' WHERE CAST(x AS CHAR) = '{\"a\": 1.0}' OR x = 0.1;
+    COMMIT;
     UPDATE large SET text = REPEAT(text, 1), id = id + 1000 WHERE id % 2 = 0;
     BEGIN;
     INSERT INTO large WITH RECURSIVE n AS (SELECT 5000 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 5900) SELECT i, REPEAT('z', 199) FROM n;
@@ -93,7 +100,14 @@ const CHANGES: &str = "
     CREATE TABLE later (id INT PRIMARY KEY, note TEXT COMMENT 'one; or two');
     INSERT INTO later VALUES (1, 'x');";
 
-const TABLES: [&str; 5] = ["keyed", "bare", "`odd ``name`", "large", "approximate"];
+const TABLES: [&str; 6] = [
+    "keyed",
+    "bare",
+    "`odd ``name`",
+    "documents",
+    "large",
+    "approximate",
+];
 
 /// What each table of a database holds, whatever the order of its rows.
 fn content(server: &Server, database: &str) -> Vec<String> {
@@ -185,7 +199,7 @@ fn flashback_and_redo(flavour: Flavour) {
     assert_eq!(content(&server, "shop"), former, "the original went back");
     for script in [&redo, &undo] {
         let count = |what: &str| script.lines().filter(|line| *line == what).count();
-        assert_eq!((count("BEGIN;"), count("COMMIT;")), (11, 11));
+        assert_eq!((count("BEGIN;"), count("COMMIT;")), (12, 12));
     }
     cut(&path);
 }

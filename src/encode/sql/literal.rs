@@ -185,11 +185,15 @@ impl Literals {
                 write_digits(bytes, out);
                 out.push(b'\'');
             }
-            // Text that is parsed again has strings in the place of dates, so the column is parsed again too.
+            // A server takes documents with 1 and 1.0 for equal, so text is compared. Text that is parsed again has strings
+            // in the place of dates, and its numbers are written as the executing server does, so the column is parsed
+            // again too.
             Value::Json(_) | Value::Patched(_) => {
-                out.extend_from_slice(b"CAST(CAST(");
+                out.extend_from_slice(b"CAST(CAST(CAST(");
                 out.extend_from_slice(name);
-                out.extend_from_slice(b" AS CHAR CHARACTER SET utf8mb4) AS JSON) = CAST(");
+                out.extend_from_slice(
+                    b" AS CHAR CHARACTER SET utf8mb4) AS JSON) AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin = CAST(CAST(",
+                );
                 self.bytes.clear();
                 match value {
                     Value::Json(document) => document.write(&mut self.bytes)?,
@@ -197,7 +201,7 @@ impl Literals {
                     _other => {}
                 }
                 write_quoted(&String::from_utf8_lossy(&self.bytes), out);
-                out.extend_from_slice(b" AS JSON)");
+                out.extend_from_slice(b" AS JSON) AS CHAR CHARACTER SET utf8mb4)");
             }
             other => {
                 out.extend_from_slice(name);
