@@ -94,6 +94,11 @@ impl RowsHeader {
         self.flags & Self::STATEMENT_END != 0
     }
 
+    /// Whether the storage engine checked foreign keys, so that what it changed in other rows is not in the binlog.
+    pub const fn cascades(&self) -> bool {
+        !self.skips_foreign_key_checks() && !self.uses_sql_foreign_keys()
+    }
+
     /// Whether the statement ran with `foreign_key_checks=0`.
     pub const fn skips_foreign_key_checks(&self) -> bool {
         self.flags & Self::NO_FOREIGN_KEY_CHECKS != 0

@@ -116,6 +116,8 @@ pub struct Rows {
     pub first_row: u64,
     /// How many rows the body holds.
     pub row_count: u32,
+    /// Whether the storage engine checked foreign keys; what it then changed in other rows is not in the binlog.
+    pub cascades: bool,
 }
 
 /// A DDL statement that filters let pass.
@@ -154,6 +156,10 @@ pub struct StatementSession {
     pub connection_collation: Option<u16>,
     /// The number of its `collation_server`.
     pub server_collation: Option<u16>,
+    /// Its `explicit_defaults_for_timestamp`, if its server lets sessions have one.
+    pub explicit_defaults_for_timestamp: Option<bool>,
+    /// Microseconds behind the event's time.
+    pub microseconds: Option<u32>,
 }
 
 /// What a DDL statement made of one table.

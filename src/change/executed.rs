@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use super::assembler::Assembler;
 use super::closed::Apply;
-use super::ddl::{self, Class, Role, Statement, StatementKind};
+use super::ddl::{self, Class, Context, Role, Statement, StatementKind};
 use super::followed::{Followed, Place, follow};
 use super::groups::Outcome;
 use super::hold::Held;
-use super::schema::{Change, Schemas};
+use super::schema::{Change, Facts, Schemas};
 use super::statement::{Judged, judge};
 use super::trouble::Trouble;
 use super::{Ddl, StatementSession, TableChange, TableChangeKind, TableDefinition};
 use crate::binlog::{Coordinates, Query};
 use crate::filter::Rules;
+use crate::mysql::Flavour;
 use crate::row::TableName;
 
 impl Assembler {
@@ -73,7 +74,7 @@ impl Assembler {
                         self.tables.rules(),
                     ),
                     statement: text.into(),
-                    session: session_of(&query, held.frame.header.suppresses_use()),
+                    session: session_of(&query, context, held.frame.header.suppresses_use()),
                     timestamp: held.frame.header.timestamp,
                     position: held.frame.start,
                 };
@@ -86,7 +87,15 @@ impl Assembler {
     }
 }
 
-fn session_of(query: &Query<'_>, suppresses_use: bool) -> StatementSession {
+/// The first MariaDB whose sessions have an `explicit_defaults_for_timestamp` of their own: 10.8.
+const MARIADB_EXPLICIT_DEFAULTS_SINCE: u32 = 10_08_00;
+
+fn session_of(query: &Query<'_>, context: Context, suppresses_use: bool) -> StatementSession {
+    let explicit_defaults = Facts::of(query, context).explicit_defaults_for_timestamp;
+    let has_own = match context.flavour {
+        Flavour::MySql => true,
+        Flavour::MariaDb => context.version >= MARIADB_EXPLICIT_DEFAULTS_SINCE,
+    };
     let time_zone = query
         .time_zone
         .and_then(|zone| std::str::from_utf8(zone).ok());
@@ -96,6 +105,8 @@ fn session_of(query: &Query<'_>, suppresses_use: bool) -> StatementSession {
         time_zone: time_zone.map(Into::into),
         connection_collation: query.connection_collation,
         server_collation: query.server_collation,
+        explicit_defaults_for_timestamp: explicit_defaults.filter(|_| has_own),
+        microseconds: query.microseconds,
     }
 }
 

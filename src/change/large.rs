@@ -49,6 +49,7 @@ struct Stream {
     bytes: Vec<u8>,
     bitmap_bytes: usize,
     after_bytes: usize,
+    cascades: bool,
 }
 
 impl Large {
@@ -167,6 +168,7 @@ impl Large {
             frame: held.frame.clone(),
             bitmap_bytes: before.len(),
             after_bytes: after.len(),
+            cascades: header.cascades(),
             bytes: [before, after, part(&header.body)].concat(),
         }));
     }
@@ -218,6 +220,7 @@ impl Assembler {
             server_id: stream.frame.header.server_id,
             first_row: apply.sequence,
             row_count,
+            cascades: stream.cascades,
         };
         rows.group = self.group_of(apply)?;
         apply.sequence += u64::from(row_count);

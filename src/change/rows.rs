@@ -75,6 +75,7 @@ impl Assembler {
             server_id: held.frame.header.server_id,
             first_row,
             row_count,
+            cascades: header.cascades(),
         };
         self.builder.rows(rows);
         Ok(())

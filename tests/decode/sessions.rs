@@ -75,6 +75,13 @@ const SESSIONS: &str = r#"
     CREATE TABLE short (id INT PRIMARY KEY, at DATE NOT NULL DEFAULT '0000-00-00');
     INSERT INTO short VALUES (1, '0000-00-00');
     SET time_zone = '-03:00'; INSERT INTO hour (id) VALUES (2);
+    SET time_zone = '+00:00', explicit_defaults_for_timestamp = 0;
+    CREATE TABLE implicit (id INT PRIMARY KEY, at TIMESTAMP, later TIMESTAMP DEFAULT 0);
+    SET explicit_defaults_for_timestamp = 1;
+    CREATE TABLE explicit (id INT PRIMARY KEY, at TIMESTAMP);
+    SET timestamp = 1000000000.25;
+    ALTER TABLE slash ADD added DATETIME(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), ADD INDEX (t);
+    SET timestamp = DEFAULT;
     SET NAMES utf8mb4 COLLATE utf8mb4_bin;
     CREATE VIEW seen AS SELECT 'x' = 'X' AS same, id FROM slash;"#;
 
@@ -83,8 +90,49 @@ fn sessions(flavour: Flavour) {
     let default =
         server.query_one("SELECT CAST(UNIX_TIMESTAMP(at) AS SIGNED) FROM fresh.hour WHERE id = 1");
     assert_eq!(default.as_deref(), Some("1704067200"), "{script}");
+    let added = server.query_one("SELECT added FROM fresh.slash");
+    assert_eq!(
+        added.as_deref(),
+        Some("2001-09-09 01:46:40.250"),
+        "{script}"
+    );
+    let zones = script.matches("time_zone = '+05:00'").count();
+    assert_eq!(zones, 1, "what stays is not printed again: {script}");
     let same = server.query_one("SELECT same FROM fresh.seen");
     assert_eq!(same.as_deref(), Some("0"), "{script}");
+}
+
+const KEYS: &str = "
+    CREATE DATABASE fresh; USE fresh;
+    CREATE TABLE parent (id INT PRIMARY KEY) ENGINE=InnoDB;
+    CREATE TABLE child (id INT PRIMARY KEY, up INT, CONSTRAINT a FOREIGN KEY (up) REFERENCES parent (id)
+        ON DELETE CASCADE ON UPDATE CASCADE) ENGINE=InnoDB;
+    CREATE TABLE loose (id INT PRIMARY KEY, up INT, CONSTRAINT b FOREIGN KEY (up) REFERENCES parent (id)
+        ON DELETE SET NULL) ENGINE=InnoDB;
+    INSERT INTO parent VALUES (1), (2), (3), (4);
+    INSERT INTO child VALUES (1, 1), (2, 2), (3, 3), (4, 4); INSERT INTO loose VALUES (1, 1), (4, 4);
+    BEGIN; DELETE FROM parent WHERE id = 1; SET foreign_key_checks = 0; DELETE FROM parent WHERE id = 2;
+    INSERT INTO child VALUES (9, 99); SET foreign_key_checks = 1; DELETE FROM child WHERE id = 3; COMMIT;
+    DELETE FROM loose WHERE id = 4; UPDATE parent SET id = 40 WHERE id = 4;
+    SET foreign_key_checks = 0; DROP TABLE parent; CREATE TABLE parent (id INT PRIMARY KEY) ENGINE=InnoDB;
+    INSERT INTO parent VALUES (2), (40), (99);";
+
+fn foreign_keys(flavour: Flavour) {
+    let (server, script, _) = replayed(flavour, KEYS);
+    let left = server.query_text("SELECT up FROM fresh.child ORDER BY id");
+    let left: Vec<_> = left.iter().flatten().flatten().collect();
+    assert_eq!(left, ["2", "40", "99"], "{script}");
+}
+
+#[test]
+fn what_foreign_keys_changed_is_changed_again_on_mysql() {
+    foreign_keys(Flavour::MySql97);
+    foreign_keys(Flavour::MySql80);
+}
+
+#[test]
+fn what_foreign_keys_changed_is_changed_again_on_mariadb() {
+    foreign_keys(Flavour::MariaDb118);
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Flavour {
     }
 
     /// A client program that speaks to it: its own, or that of the nearest version that has one.
-    fn client(self) -> PathBuf {
+    pub fn client(self) -> PathBuf {
         match self {
             Self::MySql97 | Self::MySql80 => program("mysql-9.7", "mysql"),
             // MySQL 9.7's client has no mysql_native_password any more, MariaDB's has.

@@ -149,6 +149,7 @@ impl Decoder<'_> {
             server_id: 1,
             first_row: 0,
             row_count,
+            cascades: true,
         };
         let batch = self.batch(table, item, body);
         let plans = [Arc::new(Plan::new(table.clone(), "topic".into()))];

@@ -18,11 +18,11 @@ pub struct Options {
     #[arg(value_name = "BINLOG", required = true)]
     pub files: Vec<PathBuf>,
     /// What comes out, json by default. For sql: drop the triggers of the tables on the server that executes it, they would
-    /// fire again; MariaDB's foreign key cascades are not in its binlog.
+    /// fire again.
     #[arg(long, value_enum)]
     pub format: Option<Format>,
     /// Prints the SQL statements that take the changes back, the last change first; needs binlog_row_image=FULL.
-    /// Triggers fire for them, and MariaDB's foreign key cascades are not in its binlog.
+    /// Triggers fire for them, and foreign key cascades of MariaDB and of MySQL before 9.6 are not in the binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
     pub flashback: bool,
     /// Begins at this position of the first file.

@@ -94,6 +94,7 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[Image<'_>]) ->
         server_id: 7,
         first_row: 5,
         row_count: u32::try_from(images.len() / per_row).expect("small"),
+        cascades: true,
     };
     Batch {
         origin: Arc::new(Origin {

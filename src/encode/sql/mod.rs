@@ -21,7 +21,7 @@ use crate::change::{Batch, Ddl, Group, Item, Rows};
 use crate::mysql::Flavour;
 use crate::row::Table;
 use literal::write_name;
-use session::{enter, leave};
+use session::Session;
 use statement::Writer;
 
 pub use statement::Direction;
@@ -39,7 +39,7 @@ macro_rules! sql_mode {
 }
 
 /// What the session must be that runs the statements: text in UTF-8, times in UTC, zero dates and zero numbers as they
-/// are, and no checks of what was checked on the source.
+/// are, and no checks of what was checked on the source, unless the checking changed rows that the binlog lacks.
 pub const HEAD: &str = concat!(
     "SET NAMES utf8mb4;\nSET SESSION time_zone = ",
     time_zone!(),
@@ -92,6 +92,8 @@ pub struct SqlEncoder {
     /// The pieces of the block that keep their order when the rest is reversed.
     pieces: Vec<Range<usize>>,
     reversed: Vec<u8>,
+    /// What the statements so far have made of the session.
+    session: Session,
 }
 
 impl SqlEncoder {
@@ -103,6 +105,7 @@ impl SqlEncoder {
             cells: Cells::default(),
             pieces: Vec::new(),
             reversed: Vec::new(),
+            session: Session::default(),
         }
     }
 
@@ -124,7 +127,17 @@ impl SqlEncoder {
         Ok(())
     }
 
+    /// Makes the session what the next statement needs; statements that take changes back need none but the script's.
+    fn turn_to(&mut self, session: Session, block: &mut Statements) {
+        if self.direction == Direction::Redo {
+            let start = block.bytes.len();
+            self.session.turn_to(session, &mut block.bytes);
+            self.pieces.push(start..block.bytes.len());
+        }
+    }
+
     fn write_ddl(&mut self, ddl: &Ddl, flavour: Flavour, block: &mut Statements) {
+        self.turn_to(Session::of_ddl(ddl, flavour), block);
         let start = block.bytes.len();
         match self.direction {
             Direction::Redo => {
@@ -133,14 +146,10 @@ impl SqlEncoder {
                     write_name(&ddl.database, &mut block.bytes);
                     block.bytes.extend_from_slice(b";\n");
                 }
-                let has_entered = enter(&ddl.session, flavour, &mut block.bytes);
                 // The body of a routine holds semicolons.
                 block.bytes.extend_from_slice(b"DELIMITER /*!*/;\n");
                 block.bytes.extend_from_slice(ddl.statement.as_bytes());
                 block.bytes.extend_from_slice(b"\n/*!*/;\nDELIMITER ;\n");
-                if has_entered {
-                    leave(&ddl.session, &mut block.bytes);
-                }
             }
             Direction::Undo => {
                 block.bytes.extend_from_slice(b"-- not undone:\n");
@@ -190,6 +199,7 @@ impl Encode for SqlEncoder {
     ) -> Result<(), EncodeError> {
         block.clear();
         self.pieces.clear();
+        self.session = Session::default();
         let (opens, closes) = match self.direction {
             Direction::Redo => (&b"BEGIN;\n"[..], &b"COMMIT;\n"[..]),
             Direction::Undo => (&b"COMMIT;\n"[..], &b"BEGIN;\n"[..]),
@@ -218,6 +228,7 @@ impl Encode for SqlEncoder {
                         what: "table",
                         index: rows.table,
                     })?;
+                    self.turn_to(Session::of_rows(rows), block);
                     if !open {
                         self.mark(opens, place, block);
                         open = true;
@@ -242,6 +253,7 @@ impl Encode for SqlEncoder {
             Some((_, true)) => self.mark(closes, None, block),
             Some((_, false)) | None => {}
         }
+        self.turn_to(Session::default(), block);
         if self.direction == Direction::Undo {
             self.reverse(block);
         }

@@ -1,96 +1,220 @@
-//! The session that a DDL statement of the script is executed in: what its source's was, as far as the binlog tells.
+//! The session that a statement of the script is executed in: what its source's was, as far as the binlog tells.
 //!
-//! | variable | before the statement | behind it, as [`HEAD`](super::HEAD) has it |
+//! | variable | for a DDL statement | else, as [`HEAD`](super::HEAD) has it |
 //! |---|---|---|
 //! | sql_mode | the event's, a number | the script's |
 //! | time_zone | the event's, if the statement depends on it | UTC |
 //! | collation_connection | the event's, a number | that of SET NAMES utf8mb4 |
 //! | collation_server | the event's, a number | the server's |
+//! | explicit_defaults_for_timestamp | the event's, if the statement speaks of timestamps | the server's |
+//! | timestamp | the event's, if the statement speaks of the present time | the clock's |
+//!
+//! Rows have foreign_key_checks on where the storage engine changed others for them, which only the executing one can do
+//! again. Only what changes from one statement to the next is printed; a block begins and ends as the head of the script
+//! left the session, since nothing is known of the blocks around it.
 //!
 //! The statement itself is printed in UTF-8, so character_set_client stays utf8mb4.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 
 use super::literal::write_quoted;
-use crate::change::StatementSession;
+use crate::change::{Ddl, Rows};
 use crate::mysql::Flavour;
 
 /// Modes of MySQL that no supported version has: POSTGRESQL to MYSQL40, and NO_AUTO_CREATE_USER. What the first stood for
 /// has bits of its own. In MariaDB the bits have a meaning.
 const MYSQL_FORMER_MODES: u64 = 0x1003_ff00;
+/// Words without one of which a statement does not depend on when it is executed. More may have them than do.
+const WORDS_OF_TIME: [&str; 8] = [
+    "timestamp",
+    "now",
+    "localtime",
+    "current_",
+    "curdate",
+    "curtime",
+    "utc_",
+    "schedule",
+];
 
-/// Writes what the session becomes; nothing, and false, where the binlog does not tell.
-pub(super) fn enter(session: &StatementSession, flavour: Flavour, out: &mut Vec<u8>) -> bool {
-    let mode = session.sql_mode.map(|mode| match flavour {
-        Flavour::MySql => mode & !MYSQL_FORMER_MODES,
-        Flavour::MariaDb => mode,
-    });
-    let mut list = List::default();
-    for (name, value) in [
-        ("sql_mode", mode),
-        (
-            "collation_connection",
-            session.connection_collation.map(u64::from),
-        ),
-        ("collation_server", session.server_collation.map(u64::from)),
-    ] {
-        if let Some(value) = value {
-            list.name(name, out);
-            write!(out, "{value}").unwrap_or_default();
+/// A session, as far as it differs from what the head of the script made it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Session {
+    sql_mode: Option<u64>,
+    collation_connection: Option<u16>,
+    collation_server: Option<u16>,
+    time_zone: Option<Box<str>>,
+    explicit_defaults: Option<bool>,
+    /// In seconds since 1970, and microseconds behind them.
+    timestamp: Option<(u32, u32)>,
+    foreign_key_checks: bool,
+}
+
+impl Session {
+    /// That of a DDL statement.
+    pub(super) fn of_ddl(ddl: &Ddl, flavour: Flavour) -> Self {
+        let session = &ddl.session;
+        let text = ddl.statement.to_ascii_lowercase();
+        let depends_on_time = WORDS_OF_TIME.iter().any(|word| text.contains(word));
+        let microseconds = session.microseconds.unwrap_or_default();
+        Self {
+            sql_mode: session.sql_mode.map(|mode| match flavour {
+                Flavour::MySql => mode & !MYSQL_FORMER_MODES,
+                Flavour::MariaDb => mode,
+            }),
+            collation_connection: session.connection_collation,
+            collation_server: session.server_collation,
+            time_zone: session.time_zone.clone(),
+            explicit_defaults: session
+                .explicit_defaults_for_timestamp
+                .filter(|_| text.contains("timestamp")),
+            timestamp: depends_on_time.then_some((ddl.timestamp, microseconds)),
+            foreign_key_checks: false,
         }
     }
-    if let Some(zone) = &session.time_zone {
-        list.name("time_zone", out);
-        write_quoted(zone, out);
-    }
-    list.end(out)
-}
 
-/// Writes what makes the session the script's again.
-pub(super) fn leave(session: &StatementSession, out: &mut Vec<u8>) {
-    if session.connection_collation.is_some() {
-        out.extend_from_slice(b"SET NAMES utf8mb4;\n");
-    }
-    let mut list = List::default();
-    for (name, value, was_set) in [
-        ("sql_mode", super::SQL_MODE, session.sql_mode.is_some()),
-        ("time_zone", super::TIME_ZONE, session.time_zone.is_some()),
-        (
-            "collation_server",
-            "DEFAULT",
-            session.server_collation.is_some(),
-        ),
-    ] {
-        if was_set {
-            list.name(name, out);
-            out.extend_from_slice(value.as_bytes());
+    /// That of rows.
+    pub(super) fn of_rows(rows: &Rows) -> Self {
+        Self {
+            foreign_key_checks: rows.cascades,
+            ..Self::default()
         }
     }
-    list.end(out);
-}
 
-/// A SET statement, if anything is put into it.
-#[derive(Default)]
-struct List {
-    is_begun: bool,
-}
-
-impl List {
-    fn name(&mut self, name: &str, out: &mut Vec<u8>) {
-        let before: &[u8] = match self.is_begun {
-            true => b", ",
-            false => b"SET SESSION ",
-        };
-        self.is_begun = true;
-        out.extend_from_slice(before);
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b" = ");
-    }
-
-    fn end(self, out: &mut Vec<u8>) -> bool {
-        if self.is_begun {
+    /// Writes what makes another session of this one.
+    pub(super) fn turn_to(&mut self, wanted: Self, out: &mut Vec<u8>) {
+        if *self == wanted {
+            return;
+        }
+        let former = std::mem::replace(self, wanted);
+        if former.collation_connection.is_some() && self.collation_connection.is_none() {
+            out.extend_from_slice(b"SET NAMES utf8mb4;\n");
+        }
+        let mut before = &b"SET SESSION "[..];
+        for ((name, was), (_, is)) in former.variables().into_iter().zip(self.variables()) {
+            if was == is {
+                continue;
+            }
+            let value = match is {
+                Some(value) => value,
+                None if name == "collation_connection" => continue,
+                None => default_of(name).to_owned(),
+            };
+            out.extend_from_slice(before);
+            out.extend_from_slice(format!("{name} = {value}").as_bytes());
+            before = b", ";
+        }
+        if before == b", " {
             out.extend_from_slice(b";\n");
         }
-        self.is_begun
+    }
+
+    /// What is not as the head of the script has it.
+    fn variables(&self) -> [(&'static str, Option<String>); 7] {
+        let number = |number: u64| number.to_string();
+        let zone = |zone: &str| {
+            let mut quoted = Vec::new();
+            write_quoted(zone, &mut quoted);
+            String::from_utf8_lossy(&quoted).into_owned()
+        };
+        let time = |(seconds, microseconds): (u32, u32)| {
+            let mut text = seconds.to_string();
+            if microseconds > 0 {
+                write!(text, ".{microseconds:06}").unwrap_or_default();
+            }
+            text
+        };
+        let collation = |id: Option<u16>| id.map(u64::from).map(number);
+        let flag = |flag: bool| number(u64::from(flag));
+        [
+            ("sql_mode", self.sql_mode.map(number)),
+            ("collation_connection", collation(self.collation_connection)),
+            ("collation_server", collation(self.collation_server)),
+            ("time_zone", self.time_zone.as_deref().map(zone)),
+            (
+                "explicit_defaults_for_timestamp",
+                self.explicit_defaults.map(flag),
+            ),
+            ("timestamp", self.timestamp.map(time)),
+            (
+                "foreign_key_checks",
+                self.foreign_key_checks.then(|| flag(true)),
+            ),
+        ]
+    }
+}
+
+/// What the head of the script has a variable be.
+fn default_of(name: &str) -> &'static str {
+    match name {
+        "sql_mode" => super::SQL_MODE,
+        "time_zone" => super::TIME_ZONE,
+        "foreign_key_checks" => "0",
+        _of_the_server => "DEFAULT",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(session: &mut Session, wanted: &Session, expected: &str) {
+        let mut out = Vec::new();
+        session.turn_to(wanted.clone(), &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(session, wanted);
+    }
+
+    #[test]
+    fn only_what_changes_is_printed() {
+        let mut session = Session::default();
+        let first = Session {
+            sql_mode: Some(5),
+            collation_connection: Some(45),
+            time_zone: Some("+01:00".into()),
+            timestamp: Some((1_700_000_000, 7)),
+            ..Session::default()
+        };
+        check(
+            &mut session,
+            &first,
+            "SET SESSION sql_mode = 5, collation_connection = 45, time_zone = '+01:00', timestamp = 1700000000.000007;\n",
+        );
+        check(&mut session, &first, "");
+        let second = Session {
+            timestamp: Some((1_700_000_001, 0)),
+            explicit_defaults: Some(false),
+            ..first
+        };
+        check(
+            &mut session,
+            &second,
+            "SET SESSION explicit_defaults_for_timestamp = 0, timestamp = 1700000001;\n",
+        );
+        let rows = Session {
+            foreign_key_checks: true,
+            ..Session::default()
+        };
+        let expected = format!(
+            "SET NAMES utf8mb4;\nSET SESSION sql_mode = {}, time_zone = '+00:00', \
+             explicit_defaults_for_timestamp = DEFAULT, timestamp = DEFAULT, foreign_key_checks = 1;\n",
+            super::super::SQL_MODE
+        );
+        check(&mut session, &rows, &expected);
+        check(
+            &mut session,
+            &Session::default(),
+            "SET SESSION foreign_key_checks = 0;\n",
+        );
+        let named = Session {
+            collation_connection: Some(8),
+            ..Session::default()
+        };
+        check(
+            &mut session,
+            &named,
+            "SET SESSION collation_connection = 8;\n",
+        );
+        check(&mut session, &Session::default(), "SET NAMES utf8mb4;\n");
     }
 }
