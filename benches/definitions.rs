@@ -125,6 +125,7 @@ fn revision(number: u64) -> Revision {
             definition: Arc::new(TableDefinition {
                 columns: columns.collect(),
                 key: vec![0],
+                hidden: Vec::new(),
                 engine: Some("InnoDB".into()),
                 transactional: Some(true),
                 charset: Some("utf8mb4".into()),

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::layout::Layout;
 use super::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
@@ -28,17 +29,19 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Looks for what a table map holds against a definition.
-pub(super) fn disagreement(map: &[ColumnMap], believed: &TableDefinition) -> Option<Disagreement> {
-    if map.len() != believed.columns.len() {
-        return Some(Disagreement {
-            believed: format!("{} columns", believed.columns.len()),
-            found: format!("{} columns", map.len()),
-        });
+/// Lays a table map out by a definition, unless it holds something against it.
+pub(super) fn agree(map: &[ColumnMap], believed: &TableDefinition) -> Result<Layout, Disagreement> {
+    let layout = Layout::new(map.len(), believed).ok_or_else(|| Disagreement {
+        believed: format!("{} columns", believed.columns.len()),
+        found: format!("{} columns", map.len()),
+    })?;
+    for (place, map) in map.iter().enumerate() {
+        let column = layout.column(place, believed);
+        if let Some(disagreement) = column.and_then(|column| of_column(map, column)) {
+            return Err(disagreement);
+        }
     }
-    map.iter()
-        .zip(&believed.columns)
-        .find_map(|(map, believed)| of_column(map, believed))
+    Ok(layout)
 }
 
 fn of_column(map: &ColumnMap, believed: &ColumnDefinition) -> Option<Disagreement> {
@@ -209,8 +212,8 @@ mod tests {
     }
 
     fn check(map: ColumnMap, column_type: &str, expected: Option<&str>) {
-        let found = disagreement(std::slice::from_ref(&map), &believed(column_type));
-        let found = found.map(|found| found.to_string());
+        let found = agree(std::slice::from_ref(&map), &believed(column_type));
+        let found = found.err().map(|found| found.to_string());
         assert_eq!(found.as_deref(), expected, "{column_type} against {map:?}");
     }
 
@@ -281,7 +284,7 @@ mod tests {
         ] {
             check(map, column_type, Some(expected));
         }
-        let found = disagreement(&[], &believed("int")).unwrap();
+        let found = agree(&[], &believed("int")).unwrap_err();
         assert_eq!(
             found.to_string(),
             "1 columns was believed, the binlog has 0 columns"

@@ -29,6 +29,10 @@ pub struct TableDefinition {
     /// Indexes of the primary key's columns, in key order; empty without one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<usize>,
+    /// Where table maps have the hidden columns of functional key parts, ascending, on versions whose table maps have
+    /// them; empty too if that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<usize>,
     /// The engine's name as the server spells it; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Box<str>>,

@@ -238,6 +238,7 @@ impl Stream {
         let (before, after) = bitmaps
             .split_at_checked(self.bitmap_bytes)
             .unwrap_or_default();
+        self.kept.allows([before, after])?;
         let images = images(self.kind, &self.kept.table, before, after);
         let counted = images.and_then(|images| match is_last {
             true => images.count(rows).map(|count| (count, rows.len())),

@@ -24,6 +24,7 @@ mod hold;
 mod labels;
 mod lack;
 mod large;
+mod layout;
 mod ledger;
 mod payload;
 mod revision;

@@ -45,6 +45,7 @@ impl Assembler {
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default()
         };
+        kept.allows([part(&columns), part(&columns_after)])?;
         let images = images(kind, &kept.table, part(&columns), part(&columns_after));
         let row_count = images
             .and_then(|images| images.count(part(&body)))

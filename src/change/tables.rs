@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use super::agreement::disagreement;
+use super::agreement::agree;
 use super::definitions::Definitions;
+use super::layout::Layout;
 use super::trouble::Trouble;
 use super::{ColumnDefinition, Disagreement, Generated, Lack, TableDefinition};
 use crate::binlog::column_map::kind;
@@ -42,12 +43,30 @@ pub(super) struct Kept {
     /// Its name on the source.
     pub(super) source: TableName,
     is_proven: AtomicBool,
+    /// Places of columns that are believed to be hidden. Only where the table map does not name columns.
+    hidden: Vec<usize>,
 }
 
 impl Kept {
     /// Whether its engine is proven for the first time since the table map was taken.
     pub(super) fn is_proven_first(&self) -> bool {
         !self.is_proven.swap(true, Ordering::Relaxed)
+    }
+
+    /// Makes sure that rows with these columns hold nothing of hidden ones.
+    pub(super) fn allows(&self, bitmaps: [&[u8]; 2]) -> Result<(), Trouble> {
+        let is_in = |bitmap: &[u8], place: usize| {
+            let byte = bitmap.get(place / 8).copied().unwrap_or(0);
+            byte >> (place % 8) & 1 == 1
+        };
+        let present = |place: &&usize| bitmaps.iter().any(|bitmap| is_in(bitmap, **place));
+        match self.hidden.iter().find(present) {
+            None => Ok(()),
+            Some(place) => Err(Trouble::HiddenValue {
+                table: self.source.clone(),
+                place: place + 1,
+            }),
+        }
     }
 }
 
@@ -141,11 +160,12 @@ impl Tables {
                 false => self.asks,
             };
             let published = verdict.published.clone();
-            let table = define(&map, published, &source, definitions, end, asks)?;
+            let (table, hidden) = define(&map, published, &source, definitions, end, asks)?;
             Target::Kept(Arc::new(Kept {
                 table: Arc::new(table),
                 source,
                 is_proven: AtomicBool::new(false),
+                hidden,
             }))
         } else {
             Target::Rejected
@@ -192,7 +212,7 @@ fn define(
     definitions: &mut Definitions,
     end: &Coordinates,
     asks: Asks,
-) -> Result<Table, Missing> {
+) -> Result<(Table, Vec<usize>), Missing> {
     let columns = map
         .columns()
         .map_err(|error| Missing::Error(Trouble::from(error)))?;
@@ -201,7 +221,7 @@ fn define(
     if named {
         // The table map tells all; a belief that it contradicts must not live on.
         if let Some(believed) = definitions.serving(source, end)
-            && let Some(disagreement) = disagreement(&columns, believed)
+            && let Err(disagreement) = agree(&columns, believed)
         {
             is_contradicted = true;
             definitions.distrust(source, &disagreement.to_string(), end);
@@ -232,23 +252,28 @@ fn define(
             },
         ));
     }
-    if let Some(definition) = definition
-        && let Some(disagreement) = disagreement(&columns, definition)
-    {
-        return Err(Missing::Disagreement(source.clone(), disagreement));
-    }
+    let laid_out = definition
+        .map(|definition| agree(&columns, definition).map(|layout| (definition, layout)))
+        .transpose()
+        .map_err(|disagreement| Missing::Disagreement(source.clone(), disagreement))?;
     let mut read = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
-        let believed = definition.and_then(|definition| definition.columns.get(index));
-        read.push(if asks == Asks::Nothing && definition.is_none() {
-            numbered_column(index, column, source)?
-        } else {
-            column_of(index, column, believed, source)?
+        let believed = laid_out
+            .as_ref()
+            .map(|(definition, layout)| layout.column(index, definition));
+        read.push(match believed {
+            Some(None) => numbered_column(index, column, source)?,
+            None if asks == Asks::Nothing => numbered_column(index, column, source)?,
+            believed => column_of(index, column, believed.flatten(), source)?,
         });
     }
-    let key = match definition {
-        Some(definition) if !named => definition.key.clone(),
-        _ => map
+    let hidden = match &laid_out {
+        Some((_, layout)) if !named => layout.hidden(),
+        Some(_) | None => Vec::new(),
+    };
+    let key = match &laid_out {
+        Some((definition, layout)) if !named => layout.key(definition),
+        Some(_) | None => map
             .key()
             .map_err(|error| Missing::Error(Trouble::from(error)))?
             .unwrap_or_default(),
@@ -256,19 +281,21 @@ fn define(
     if !is_contradicted && let Some(known) = definitions.serving(source, end) {
         tell_computed(&mut read, known);
     }
-    Ok(Table::new(published, read, key))
+    Ok((Table::new(published, read, key), hidden))
 }
 
 /// Even a table map with names does not tell which columns are computed.
 fn tell_computed(columns: &mut [Column], known: &TableDefinition) {
-    if known.columns.len() != columns.len() {
+    let Some(layout) = Layout::new(columns.len(), known) else {
         return;
-    }
-    for (column, known) in columns.iter_mut().zip(&known.columns) {
-        column.computed = matches!(
-            known.generated,
-            Some(Generated::Stored | Generated::Virtual)
-        );
+    };
+    for (place, column) in columns.iter_mut().enumerate() {
+        column.computed = layout.column(place, known).is_none_or(|known| {
+            matches!(
+                known.generated,
+                Some(Generated::Stored | Generated::Virtual)
+            )
+        });
     }
 }
 
@@ -343,7 +370,7 @@ fn column_of(
     }
 }
 
-/// A column of which only its table map is known. What that does not tell is read as [`super::Assembler::number_columns`]
+/// A column of which only its table map is known, as of a hidden one. What that does not tell is read as [`super::Assembler::number_columns`]
 /// promises.
 fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<Column, Missing> {
     let name: Box<str> = match map.name.as_deref() {

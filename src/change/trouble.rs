@@ -156,6 +156,18 @@ pub enum Trouble {
         /// Where the group ends that has its rows.
         end: Coordinates,
     },
+    /// Rows with a value in a place that only a hidden column can have.
+    #[error(
+        "rows of {table} have values at place {place}, where the hidden column of a functional key part was expected; let the \
+         account see all columns of {table}, or run `SET PERSIST binlog_row_metadata=FULL` on the source, and start from \
+         a position behind it"
+    )]
+    HiddenValue {
+        /// The table.
+        table: TableName,
+        /// The place in its table map, from 1 on.
+        place: usize,
+    },
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(
         "the group was rolled back, and whether the engine of {table} is transactional at that place is not known; grant \

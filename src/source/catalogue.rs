@@ -2,7 +2,7 @@
 //!
 //! Rows are taken while they arrive, so that many tables take little more memory than their definitions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::definitions::Known;
@@ -36,30 +36,25 @@ pub(super) async fn read_where(
         is_versioned,
     } in base
     {
-        let Some(mut columns) = columns.remove(&table) else {
+        let Some(columns) = columns.remove(&table) else {
             continue;
         };
-        let mut hidden = Vec::new();
+        let (ordinals, mut columns): (Vec<usize>, Vec<_>) = columns.into_iter().unzip();
+        let mut row_end = Vec::new();
         if is_versioned {
-            hidden = tell_row_columns(&mut columns, ends.remove(&table));
+            row_end = tell_row_columns(&mut columns, ends.remove(&table));
         }
-        let places: HashMap<&str, usize> = columns
-            .iter()
-            .enumerate()
-            .map(|(place, column)| (&*column.name, place))
-            .collect();
-        let mut named = keys.remove(&table).unwrap_or_default();
+        let parts = keys.remove(&table).unwrap_or_default();
+        let count = parts.len();
+        let mut named: Vec<Box<str>> = parts.into_iter().flatten().collect();
+        let hidden = hidden(&ordinals, count - named.len());
         if !named.is_empty() {
-            named.extend(hidden);
+            named.extend(row_end);
         }
-        let key = named
-            .iter()
-            .filter_map(|name| places.get(&**name).copied())
-            .collect::<Vec<usize>>();
-        if key.len() != named.len() {
+        let Some(key) = places(&named, &columns) else {
             // A DDL came between the statements; what was read belongs to no moment.
             continue;
-        }
+        };
         let transactional = engines.get(&engine.to_ascii_uppercase()).copied();
         let (read_from, read_to) = (read_from.clone(), read_from.clone());
         tables.insert(
@@ -68,6 +63,7 @@ pub(super) async fn read_where(
                 table: Arc::new(TableDefinition {
                     columns,
                     key,
+                    hidden,
                     engine: Some(engine.into()),
                     transactional,
                     charset,
@@ -87,6 +83,34 @@ pub(super) async fn read_where(
         begin: read_from,
         end,
     })
+}
+
+/// Where columns of these names are; `None` if one is not there.
+fn places(names: &[Box<str>], columns: &[ColumnDefinition]) -> Option<Vec<usize>> {
+    let places: HashMap<&str, usize> = columns
+        .iter()
+        .enumerate()
+        .map(|(place, column)| (&*column.name, place))
+        .collect();
+    names
+        .iter()
+        .map(|name| places.get(&**name).copied())
+        .collect()
+}
+
+/// Where table maps have the hidden columns of so many functional key parts, if they have them: in the gaps that the
+/// ordinal positions of the others leave, and behind them.
+fn hidden(ordinals: &[usize], functional: usize) -> Vec<usize> {
+    let end = ordinals.last().copied().unwrap_or(0);
+    let Some(behind) = (functional + ordinals.len()).checked_sub(end) else {
+        // Others are missing too: the account may not see every column.
+        return Vec::new();
+    };
+    let others: HashSet<usize> = ordinals.iter().copied().collect();
+    let gaps = (1..=end).filter(|ordinal| !others.contains(ordinal));
+    gaps.chain(end + 1..=end + behind)
+        .map(|ordinal| ordinal - 1)
+        .collect()
 }
 
 /// The databases' default character sets.
@@ -198,13 +222,14 @@ fn tell_row_columns(
     vec!["row_end".into()]
 }
 
+/// The columns in the table's order, each with its ordinal position.
 async fn columns(
     session: &mut Session,
     condition: &str,
-) -> Result<HashMap<TableName, Vec<ColumnDefinition>>, SourceError> {
+) -> Result<HashMap<TableName, Vec<(usize, ColumnDefinition)>>, SourceError> {
     let statement = format!(
-        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, COLUMN_TYPE AS column_type, \
-         CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable, EXTRA AS extra FROM \
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal, COLUMN_TYPE AS \
+         column_type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable, EXTRA AS extra FROM \
          information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
     );
     let mut tables = Grouped::default();
@@ -219,21 +244,22 @@ async fn columns(
                 generated: generated(&extra),
                 invisible: extra.contains("INVISIBLE"),
             };
-            tables.push(row.expect("db")?, row.expect("tab")?, column);
+            let ordinal = row.expect("ordinal")?.parse().unwrap_or(0);
+            tables.push(row.expect("db")?, row.expect("tab")?, (ordinal, column));
             Ok(())
         })
         .await?;
     Ok(tables.end())
 }
 
-/// The names of the primary keys' columns, in key order.
+/// The names of the primary keys' columns, in key order, and an absent name for each functional part of any key.
 async fn keys(
     session: &mut Session,
     condition: &str,
-) -> Result<HashMap<TableName, Vec<Box<str>>>, SourceError> {
+) -> Result<HashMap<TableName, Vec<Option<Box<str>>>>, SourceError> {
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name FROM information_schema.STATISTICS WHERE \
-         {condition} AND INDEX_NAME = 'PRIMARY' ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX"
+         {condition} AND (INDEX_NAME = 'PRIMARY' OR COLUMN_NAME IS NULL) ORDER BY TABLE_SCHEMA, TABLE_NAME, SEQ_IN_INDEX"
     );
     let mut keys = Grouped::default();
     session
@@ -241,7 +267,7 @@ async fn keys(
             keys.push(
                 row.expect("db")?,
                 row.expect("tab")?,
-                Box::from(row.expect("name")?),
+                row.text("name").map(Box::from),
             );
             Ok(())
         })
@@ -313,5 +339,29 @@ fn generated(extra: &str) -> Option<Generated> {
         extra
             .contains("VIRTUAL GENERATED")
             .then_some(Generated::Virtual)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_columns_are_in_the_gaps_and_behind_the_others() {
+        for (ordinals, functional, expected) in [
+            (&[1, 2, 3][..], 0, &[][..]),
+            (&[1, 2, 3], 2, &[3, 4]),
+            (&[1, 2, 4], 1, &[2]),
+            (&[2, 5], 4, &[0, 2, 3, 5]),
+            (&[1, 4], 1, &[]),
+            (&[1, usize::MAX], 1, &[]),
+            (&[], 1, &[0]),
+        ] {
+            assert_eq!(
+                hidden(ordinals, functional),
+                expected,
+                "{ordinals:?} {functional}"
+            );
+        }
     }
 }

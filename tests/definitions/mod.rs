@@ -5,6 +5,7 @@ mod broken;
 mod catalogue;
 mod changes;
 mod folded;
+mod hidden;
 mod random;
 mod statements;
 pub mod stopped;

@@ -1,6 +1,7 @@
 //! The assembler over made-up events: what is delivered, what is not, and that every event is accounted for.
 
 mod followed;
+mod hidden;
 mod kinds;
 mod large;
 mod packed;

@@ -82,6 +82,8 @@ pub(super) fn table(
             false => old.engine.clone(),
         },
         charset: charset.map(|known| known.name.into()),
+        // Which of them are dropped and added the statement's keys tell, which are not read.
+        hidden: Vec::new(),
     };
     work.set_keys(&mut definition)?;
     work.set_versioning(&mut definition, alter.options.versioned)?;

@@ -141,8 +141,9 @@ impl Follow<'_> {
         let renamed = alter.rename.as_ref().map(|new| self.schemas.fold(new));
         let renamed = renamed.filter(|new| *new != table);
         let changes_nothing = alter.specs.is_empty() && alter.options == Default::default();
+        let is_same = |old: &TableDefinition| changes_nothing && old.hidden.is_empty();
         let outcome = match self.schemas.tables.get(&table) {
-            Some(State::Known(old)) if changes_nothing => Ok(Arc::clone(old)),
+            Some(State::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
             Some(State::Known(old)) => {
                 let database = self.schemas.database(&table.database);
                 alter::table(old, alter, database, self.facts).map(Arc::new)

@@ -123,8 +123,7 @@ impl Matrix {
         let tables = std::mem::take(&mut self.tables);
         let mut expected = HashMap::new();
         for (table, rows) in &tables {
-            let is_named = setting.metadata == Some("FULL");
-            if (number.is_multiple_of(RARE) || !table.rare) && (is_named || !table.named) {
+            if number.is_multiple_of(RARE) || !table.rare {
                 let change = self.change(setting, number, table, rows);
                 expected.insert(table.name.as_str(), change);
             }

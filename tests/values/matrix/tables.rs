@@ -33,9 +33,6 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
     /// Whether only some combinations have it.
     pub rare: bool,
-    /// Whether only combinations that name columns have it: a table map of MySQL 8.0.15 has the hidden columns of indexes,
-    /// which no definition tells of.
-    pub named: bool,
     /// What is done to its rows.
     pub changes: Changes,
     /// What the session is set to while it is made.
@@ -95,7 +92,6 @@ impl Table {
             key: vec![0],
             rows: Vec::new(),
             rare: false,
-            named: false,
             changes: Changes::Copied,
             variable: None,
         }
@@ -257,10 +253,7 @@ fn odd(flavour: Flavour) -> Vec<Table> {
     }
     tables.push(documents());
     if flavour != Flavour::MySql57 {
-        tables.push(Table {
-            named: flavour == Flavour::MySql80,
-            ..indexed()
-        });
+        tables.push(indexed());
     }
     if flavour == Flavour::MySql97 {
         let indexed = indexed();
@@ -324,7 +317,7 @@ fn documents() -> Table {
     }
 }
 
-/// A column that the server made for an index of an expression, and that nothing shows.
+/// A column that the server made for an index of an expression, and that nothing shows but the table maps of MySQL 8.0.15.
 fn indexed() -> Table {
     let rows = (0..10).map(|row| {
         let document = format!("'{{\"a\": [{row}, {}]}}'", row * 1000);
