@@ -63,6 +63,14 @@ enum Refusal {
         at: Coordinates,
         oldest: Coordinates,
     },
+    #[error(
+        "the connector has gone on from {at} and is at {checkpoint}, so that nothing would read the definition; give --at as \
+         the message that stopped it has it"
+    )]
+    Passed {
+        at: Coordinates,
+        checkpoint: Coordinates,
+    },
     #[error("nothing is known of {table} there, give a table that the source had at that place")]
     NoTable { table: TableName },
     #[error(
@@ -78,7 +86,7 @@ impl Refusal {
         match self {
             Self::State(error) => Exit::of(error.exit_code()),
             Self::NoJournal { .. } | Self::TooOld { .. } | Self::NoTable { .. } => Exit::Data,
-            Self::NotDefined { .. } => Exit::Usage,
+            Self::NotDefined { .. } | Self::Passed { .. } => Exit::Usage,
             // Whoever reads has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Self::Output(_) => Exit::CannotWrite,
@@ -264,17 +272,22 @@ fn tell(
     at: &Coordinates,
 ) -> Result<(), Refusal> {
     let folder = Folder::open(&connector.state_dir, &connector.name)?;
-    let flavour = match folder.checkpoint()? {
-        Some(checkpoint) => checkpoint.gtid_set.flavour(),
-        None => {
-            return Err(Refusal::NoJournal {
-                connector: connector.name.clone(),
-                state_dir: connector.state_dir.clone(),
-            });
-        }
+    let Some(checkpoint) = folder.checkpoint()? else {
+        return Err(Refusal::NoJournal {
+            connector: connector.name.clone(),
+            state_dir: connector.state_dir.clone(),
+        });
     };
-    let definition = defined(statement, table, Context::newest(flavour))?;
+    if *at <= checkpoint.coordinates {
+        return Err(Refusal::Passed {
+            at: at.clone(),
+            checkpoint: checkpoint.coordinates,
+        });
+    }
+    let context = Context::newest(checkpoint.gtid_set.flavour());
+    let definition = defined(statement, table, context)?;
     let told = std::sync::Arc::clone(&definition);
+    let past = Journal::peek(&connector.state_dir, &connector.name, Some(at))?;
     let revision = Revision {
         at: at.clone(),
         gtid: None,
@@ -286,12 +299,14 @@ fn tell(
     };
     Journal::tell(&folder, &revision)?;
     let mut out = io::stdout().lock();
-    let count = told.columns.len();
-    writeln!(
-        out,
-        "{table} has {count} columns in the group that ends at {at}:"
-    )?;
+    writeln!(out, "{table} is defined so in the group that ends at {at}:")?;
     print_columns(&told, &mut out)?;
+    if let Some(State::Known(known)) = past.as_ref().and_then(|past| past.schemas.get(table))
+        && *known != told
+    {
+        writeln!(out, "It replaces what the journal has of the table there:")?;
+        print_columns(known, &mut out)?;
+    }
     writeln!(
         out,
         "The connector compares their number and types with the binlog there when it is started again, and stops where \

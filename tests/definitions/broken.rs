@@ -4,7 +4,7 @@ use mysql::prelude::Queryable;
 
 use super::stopped::{
     connector, connector_with, default_metadata, define, fails, from_here, from_here_on, rows,
-    succeeds, wanted,
+    succeeds, tell, wanted,
 };
 use crate::support::{Flavour, Server};
 
@@ -118,6 +118,24 @@ fn an_account_that_may_not_read_a_table_needs_not_where_the_binlog_defines_it() 
         assert_eq!(wanted(&ended.log), Some((table.clone(), at.clone())));
         define(&connector, &table, &at, "CREATE TABLE t (a INT)");
         succeeds(&connector);
+        let late = tell(&connector, &table, &at, "CREATE TABLE t (a INT)");
+        let errors = String::from_utf8(late.stderr).unwrap();
+        assert_eq!(late.status.code(), Some(2), "{errors}");
+        assert!(
+            errors.contains("the connector has gone on from"),
+            "{errors}"
+        );
+        let known = tell(
+            &connector,
+            "shop.known",
+            "binlog.000099:4",
+            "CREATE TABLE known (b INT, c INT)",
+        );
+        let told = String::from_utf8(known.stdout).unwrap();
+        assert!(
+            told.contains("replaces what the journal has of the table there:"),
+            "{told}"
+        );
         server.execute("ALTER TABLE shop.t ADD c INT FIRST; INSERT INTO shop.t VALUES (3, 4)");
         succeeds(&connector);
         assert_eq!(rows(&connector, "t"), [r#"{"a":2}"#, r#"{"a":4,"c":3}"#]);

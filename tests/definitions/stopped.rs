@@ -1,7 +1,7 @@
 //! A connector that stops for want of a definition, and the command that it prints against it.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::support::checker::{Connector, Ended};
@@ -125,15 +125,20 @@ pub fn wanted(log: &str) -> Option<(String, String)> {
     wanted_all(log).into_iter().next()
 }
 
-/// Runs the printed command with a definition in its place.
-#[track_caller]
-pub fn define(connector: &Connector, table: &str, at: &str, definition: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_rowtap"))
+/// What becomes of the printed command with a definition in its place.
+pub fn tell(connector: &Connector, table: &str, at: &str, definition: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rowtap"))
         .args(["definitions", "checked.toml", "--table", table])
         .args(["--at", at, "--define", definition])
         .current_dir(connector.folder())
         .output()
-        .expect("the binary starts");
+        .expect("the binary starts")
+}
+
+/// Runs the printed command with a definition in its place.
+#[track_caller]
+pub fn define(connector: &Connector, table: &str, at: &str, definition: &str) {
+    let output = tell(connector, table, at, definition);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     let told = String::from_utf8_lossy(&output.stdout);
