@@ -44,7 +44,12 @@ const DATABASES: &str = "
     CREATE TABLE t (id INT PRIMARY KEY);
     INSERT INTO t VALUES (1), (2);
     CREATE DATABASE brief; USE brief; CREATE TABLE t (id INT PRIMARY KEY); DROP DATABASE brief;
-    USE fresh; DELETE FROM t WHERE id = 1; ALTER TABLE t ADD note TEXT;";
+    USE fresh; DELETE FROM t WHERE id = 1; ALTER TABLE t ADD note TEXT;
+    CREATE TABLE copied (PRIMARY KEY (id)) AS SELECT id, 'x' AS x FROM t;
+    CREATE TABLE numbered (a INT); INSERT INTO numbered VALUES (7), (8);
+    ALTER TABLE numbered ADD id INT AUTO_INCREMENT PRIMARY KEY FIRST;
+    CREATE TABLE emptied (id INT PRIMARY KEY); INSERT INTO emptied VALUES (1); TRUNCATE emptied;
+    RENAME TABLE emptied TO renamed; CREATE TABLE IF NOT EXISTS renamed (id INT); DROP TABLE IF EXISTS nothing;";
 
 fn databases(flavour: Flavour) {
     let (server, script, _) = replayed(flavour, DATABASES);

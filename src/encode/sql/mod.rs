@@ -148,7 +148,8 @@ impl SqlEncoder {
                 }
                 // The body of a routine holds semicolons.
                 block.bytes.extend_from_slice(b"DELIMITER /*!*/;\n");
-                block.bytes.extend_from_slice(ddl.statement.as_bytes());
+                let statement = standing_alone(&ddl.statement);
+                block.bytes.extend_from_slice(statement.as_bytes());
                 block.bytes.extend_from_slice(b"\n/*!*/;\nDELIMITER ;\n");
             }
             Direction::Undo => {
@@ -184,6 +185,20 @@ impl SqlEncoder {
             self.reversed.extend_from_slice(piece);
         }
         std::mem::swap(&mut block.bytes, &mut self.reversed);
+    }
+}
+
+/// The statement as a transaction of its own. MySQL logs CREATE TABLE … SELECT as one that goes on with the rows, and behind
+/// such a one takes no INSERT.
+fn standing_alone(statement: &str) -> &str {
+    const GOES_ON: &str = " START TRANSACTION";
+    let creates = statement
+        .get(..12)
+        .is_some_and(|words| words.eq_ignore_ascii_case("CREATE TABLE"));
+    let cut = statement.len().checked_sub(GOES_ON.len());
+    match cut.and_then(|cut| statement.split_at_checked(cut)) {
+        Some((alone, end)) if creates && end.eq_ignore_ascii_case(GOES_ON) => alone,
+        Some(_) | None => statement,
     }
 }
 
@@ -258,5 +273,33 @@ impl Encode for SqlEncoder {
             self.reverse(block);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_made_of_a_query_stands_alone() {
+        for (statement, expected) in [
+            (
+                "CREATE TABLE `t` (\n  `a` int\n) START TRANSACTION",
+                "CREATE TABLE `t` (\n  `a` int\n)",
+            ),
+            (
+                "create table t (a INT) start transaction",
+                "create table t (a INT)",
+            ),
+            (
+                "CREATE TABLE t (a INT) COMMENT=' START TRANSACTION'",
+                "CREATE TABLE t (a INT) COMMENT=' START TRANSACTION'",
+            ),
+            ("CREATE TABLE é", "CREATE TABLE é"),
+            ("é START TRANSACTION", "é START TRANSACTION"),
+            ("", ""),
+        ] {
+            assert_eq!(standing_alone(statement), expected);
+        }
     }
 }
