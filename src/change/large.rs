@@ -174,12 +174,13 @@ impl Large {
     }
 }
 
-/// Appends with room for half as much again, and never for more than is to come.
+/// Appends with room for four times as much, and never for more than is to come: room costs nothing until it is written to,
+/// whereas what growing leaves behind stays with the process for a while.
 fn append(to: &mut Vec<u8>, bytes: &[u8], to_come: u64) {
     if to.capacity() - to.len() < bytes.len() {
-        let half = bytes.len().max(to.len() / 2);
-        let all = usize::try_from(to_come).map_or(half, |to_come| to_come + bytes.len());
-        to.reserve_exact(half.min(all));
+        let more = bytes.len().max(3 * to.len());
+        let all = usize::try_from(to_come).map_or(more, |to_come| to_come + bytes.len());
+        to.reserve_exact(more.min(all));
     }
     to.extend_from_slice(bytes);
 }

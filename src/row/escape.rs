@@ -17,29 +17,54 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 #[inline]
 pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    if is_plain(bytes) {
-        out.extend_from_slice(bytes);
-    } else {
-        write_runs(bytes, out);
-    }
+    let (plain, rest) = split_plain(bytes);
+    out.extend_from_slice(plain);
+    write_runs(rest, out);
 }
 
-/// Whether bytes are ASCII that a JSON string holds as it is.
+/// Splits bytes behind such in front as are ASCII that a JSON string holds as it is: all, or a multiple of sixteen.
 #[inline]
-pub fn is_plain(bytes: &[u8]) -> bool {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    let odd = chunks.iter().fold(0, |odd, chunk| {
-        let word = u64::from_le_bytes(*chunk);
-        odd | word | odd_bits(word)
-    });
-    odd & TOP == 0 && rest.iter().all(|byte| is_plain_byte(*byte))
+pub fn split_plain(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let (chunks, rest) = bytes.as_chunks();
+    let plain = chunks.iter().take_while(|chunk| is_plain_chunk(chunk));
+    let count = plain.count();
+    // The last bytes of longer text are looked at together, with some that were looked at before.
+    let is_plain = count == chunks.len()
+        && match bytes.last_chunk() {
+            Some(last) => is_plain_chunk(last),
+            None => rest.iter().all(|byte| is_plain_byte(*byte)),
+        };
+    let length = if is_plain { bytes.len() } else { count * CHUNK };
+    bytes.split_at_checked(length).unwrap_or((bytes, &[]))
 }
 
-/// The same of the first `length` bytes. That the others are looked at too makes it a few instructions.
+/// Bytes that are looked at side by side.
+const CHUNK: usize = 16;
+
+#[inline]
+fn is_plain_chunk(chunk: &[u8; CHUNK]) -> bool {
+    let odd = |odd, byte: &u8| odd | !is_plain_byte(*byte);
+    !chunk.iter().fold(false, odd)
+}
+
+/// Whether the first `length` bytes are such ASCII. That the others are looked at too makes it a few instructions.
 #[inline]
 pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
-    let odd = bytes.iter().enumerate().fold(false, |odd, (index, byte)| {
-        odd | ((index < length) & !is_plain_byte(*byte))
+    /// Each byte's place, in a byte as well: the places are compared side by side.
+    const PLACES: [u8; 32] = {
+        let mut places = [0; 32];
+        let mut rest: &mut [u8] = &mut places;
+        let mut place = 0;
+        while let Some((first, behind)) = rest.split_first_mut() {
+            *first = place;
+            place += 1;
+            rest = behind;
+        }
+        places
+    };
+    let length = u8::try_from(length).unwrap_or(u8::MAX);
+    let odd = bytes.iter().zip(PLACES).fold(false, |odd, (byte, place)| {
+        odd | ((place < length) & !is_plain_byte(*byte))
     });
     !odd
 }
@@ -47,8 +72,7 @@ pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
 /// Of eight bytes, the top bit of each that a JSON string must escape.
 ///
 /// `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero, below one, where `x` is `c`. A borrow may
-/// run on into the next byte and the top bit of a byte from 0x80 on says nothing, so that no bit is certain, but a word
-/// without one is.
+/// run on into the next byte and the top bit of a byte from 0x80 on says nothing; the lowest other bit is certain.
 #[inline]
 fn odd_bits(word: u64) -> u64 {
     let low = word.wrapping_sub(EVERY * 0x20);
@@ -62,7 +86,8 @@ fn is_plain_byte(byte: u8) -> bool {
     (byte.wrapping_sub(0x20) < 0x60) & (byte != b'"') & (byte != b'\\')
 }
 
-fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {
+/// Appends UTF-8 as the inside of a JSON string.
+pub fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
     while let Some(at) = position_of_escape(rest) {
         let (plain, odd) = rest.split_at_checked(at).unwrap_or((rest, &[]));
@@ -78,17 +103,19 @@ fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Where the first byte is that needs an escape.
 fn position_of_escape(bytes: &[u8]) -> Option<usize> {
-    let (chunks, _) = bytes.as_chunks::<8>();
-    // Bytes from 0x80 on are above all that needs an escape, so their top bits are left out.
-    let clean = chunks.iter().take_while(|chunk| {
-        let word = u64::from_le_bytes(**chunk);
-        (odd_bits(word) & !word & TOP) == 0
-    });
-    let start = 8 * clean.count();
-    let rest = bytes.get(start..).unwrap_or_default();
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        // Bytes from 0x80 on are above all that needs an escape, so their top bits are left out.
+        let odd = odd_bits(word) & !word & TOP;
+        if odd != 0 {
+            return Some(8 * index + odd.trailing_zeros() as usize / 8);
+        }
+    }
+    let behind = bytes.len() - rest.len();
     rest.iter()
         .position(|byte| needs_escape(*byte))
-        .map(|at| start + at)
+        .map(|at| behind + at)
 }
 
 fn needs_escape(byte: u8) -> bool {
@@ -138,7 +165,20 @@ mod tests {
                 let mut bytes = [b'a'; 17];
                 bytes[at] = byte;
                 let expected = byte.is_ascii() && !needs_escape(byte);
-                assert_eq!(is_plain(&bytes), expected, "{byte:#x} at {at}");
+                let plain = if expected { 17 } else { at / CHUNK * CHUNK };
+                assert_eq!(split_plain(&bytes).0.len(), plain, "{byte:#x} at {at}");
+                for length in 0..=17 {
+                    let window =
+                        std::array::from_fn(|place| bytes.get(place).copied().unwrap_or(0));
+                    let expected = expected || at >= length;
+                    assert_eq!(
+                        is_plain_start(&window, length),
+                        expected,
+                        "{byte:#x} at {at} of {length}"
+                    );
+                }
+                let escape = needs_escape(byte).then_some(at);
+                assert_eq!(position_of_escape(&bytes), escape, "{byte:#x} at {at}");
             }
         }
     }

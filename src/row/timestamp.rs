@@ -39,11 +39,12 @@ impl Timestamp {
 
     /// The date and time in UTC; of the zero timestamp, the zero date.
     pub fn to_utc(&self) -> DateTime {
-        self.utc(&mut LastDay::default())
+        self.utc(date_of_day)
     }
 
-    /// The same, where the timestamp before was often of the same day.
-    fn utc(self, last: &mut LastDay) -> DateTime {
+    /// The same, by a calendar.
+    #[inline]
+    fn utc(self, date_of_day: impl FnOnce(u32) -> Date) -> DateTime {
         let of_day = self.seconds % 86_400;
         let date = if self.is_zero() {
             Date {
@@ -52,7 +53,7 @@ impl Timestamp {
                 day: 0,
             }
         } else {
-            last.date(self.seconds / 86_400)
+            date_of_day(self.seconds / 86_400)
         };
         DateTime {
             date,
@@ -66,43 +67,42 @@ impl Timestamp {
 
     /// Appends `YYYY-MM-DDTHH:MM:SS[.fraction]Z` (RFC 3339), or `0000-00-00 00:00:00` of the zero timestamp.
     #[inline]
-    pub fn write(&self, last: &mut LastDay, out: &mut Vec<u8>) {
+    pub fn write(&self, last: &mut LastDays, out: &mut Vec<u8>) {
         if self.is_zero() {
             out.extend_from_slice(b"0000-00-00 00:00:00");
         } else {
-            self.utc(last).write_with(b'T', out);
+            self.utc(|day| last.date(day)).write_with(b'T', out);
             out.push(b'Z');
         }
     }
 }
 
-/// The date of the day that was met last: timestamps of one day come in runs.
+/// The dates of days that were met last: timestamps of few days come in runs, those before and after an update in turns.
 #[derive(Clone, Copy, Debug)]
-pub struct LastDay {
-    /// Counted from 1970-01-01.
-    day: u32,
-    date: Date,
-}
+pub struct LastDays([(u32, Date); Self::COUNT]);
 
-impl Default for LastDay {
+impl Default for LastDays {
     fn default() -> Self {
-        Self {
-            day: 0,
-            date: date_of_day(0),
-        }
+        let mut days = 0..;
+        Self([(); Self::COUNT].map(|()| {
+            let day = days.next().unwrap_or_default();
+            (day, date_of_day(day))
+        }))
     }
 }
 
-impl LastDay {
+impl LastDays {
+    const COUNT: usize = 16;
+
     #[inline]
     fn date(&mut self, day: u32) -> Date {
-        if day != self.day {
-            *self = Self {
-                day,
-                date: date_of_day(day),
-            };
+        let Some((known, date)) = self.0.get_mut(day as usize % Self::COUNT) else {
+            return date_of_day(day);
+        };
+        if *known != day {
+            (*known, *date) = (day, date_of_day(day));
         }
-        self.date
+        *date
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
     fn timestamp(bytes: &[u8], fsp: u8) -> Result<String, RowError> {
         Timestamp::read(bytes, fsp).map(|timestamp| {
             let mut out = Vec::new();
-            timestamp.write(&mut LastDay::default(), &mut out);
+            timestamp.write(&mut LastDays::default(), &mut out);
             String::from_utf8(out).expect("digits")
         })
     }

@@ -22,9 +22,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::InvalidText;
 use crate::row::{
-    Binary, Charset, ColumnType, LastDay, Packed, RowError, Text, Unpacking, Value, integer,
-    is_plain, is_plain_start, read, write_escaped, write_inet4, write_inet6, write_integer,
-    write_uuid,
+    Binary, Charset, ColumnType, LastDays, Packed, RowError, Text, Unpacking, Value, integer,
+    is_plain_start, read, split_plain, write_escaped, write_inet4, write_inet6, write_integer,
+    write_runs, write_uuid,
 };
 
 /// Buffers for values that cannot be written straight from the image.
@@ -33,7 +33,7 @@ pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
     unpacking: Unpacking,
-    last_day: LastDay,
+    last_days: LastDays,
     /// What becomes of text that is none.
     pub(super) invalid_text: InvalidText,
     /// Values of such text since this was last asked for.
@@ -142,7 +142,9 @@ pub(super) fn write_value(
         Value::Date(value) => write_closed(out, |out| value.write(out)),
         Value::Time(value) => write_closed(out, |out| value.write(out)),
         Value::DateTime(value) => write_closed(out, |out| value.write(out)),
-        Value::Timestamp(value) => write_closed(out, |out| value.write(&mut scratch.last_day, out)),
+        Value::Timestamp(value) => {
+            write_closed(out, |out| value.write(&mut scratch.last_days, out))
+        }
         Value::Text(value) => return write_text(value, scratch, out),
         Value::Binary(value) => write_binary(value, scratch, out),
         Value::Packed(value) => return write_packed(value, scratch, out),
@@ -185,13 +187,31 @@ fn write_closed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 
 #[inline]
 fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), RowError> {
-    if matches!(text.charset, Charset::Utf8 | Charset::Ascii) && is_plain(text.bytes) {
-        out.extend_from_slice(text.bytes);
-    } else {
-        write_escaped(text.decode(&mut scratch.text)?, out);
+    reserve_for(text.bytes.len(), out);
+    if matches!(text.charset, Charset::Utf8 | Charset::Ascii) {
+        // What is plain needs no look at whether it is text.
+        let (plain, rest) = split_plain(text.bytes);
+        if rest.is_empty() || text.charset == Charset::Utf8 && str::from_utf8(rest).is_ok() {
+            out.extend_from_slice(plain);
+            write_runs(rest, out);
+            out.push(b'"');
+            return Ok(());
+        }
     }
+    write_escaped(text.decode(&mut scratch.text)?, out);
     out.push(b'"');
     Ok(())
+}
+
+/// Bytes of a value from which on its room is made at once.
+const LARGE_VALUE_BYTES: usize = 1 << 20;
+
+/// Makes room for a large value and what may stand behind it in its row: growing step by step would take as much again.
+#[inline]
+fn reserve_for(bytes: usize, out: &mut Vec<u8>) {
+    if bytes >= LARGE_VALUE_BYTES {
+        out.reserve_exact(bytes + bytes / 16);
+    }
 }
 
 fn write_packed(
@@ -276,7 +296,9 @@ fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
         return out.push(b'"');
     }
     let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let length = bytes.len().div_ceil(3) * 4;
+    reserve_for(length, out);
+    out.resize(start + length, 0);
     let room = out.get_mut(start..).unwrap_or_default();
     STANDARD
         .encode_slice(bytes, room)
