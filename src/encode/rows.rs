@@ -36,40 +36,74 @@ impl<'a> Image<'a> {
     }
 }
 
-impl Image<'_> {
-    /// Whether the column at `index` is the same in another image.
+/// Compares images column by column, in order. Unchanged columns come in runs, so bytes are compared as far as they are the
+/// same, whatever columns they belong to, and most columns then need no look.
+pub(super) struct Comparison<'a> {
+    before: Image<'a>,
+    after: Image<'a>,
+    /// Bytes of the body that are the same from `same_after` on.
+    same: Range<usize>,
+    same_after: usize,
+}
+
+impl<'a> Comparison<'a> {
+    pub(super) fn new(before: Image<'a>, after: Image<'a>) -> Self {
+        Self {
+            before,
+            after,
+            same: 0..0,
+            same_after: 0,
+        }
+    }
+
+    /// Whether the column at `index` is the same in both.
     #[inline]
-    pub(super) fn is_same(&self, other: Image<'_>, index: usize) -> bool {
-        match (self.cells.get(index), other.cells.get(index)) {
+    pub(super) fn is_same(&mut self, index: usize) -> bool {
+        match (self.before.cells.get(index), self.after.cells.get(index)) {
             (Some(Cell::Value { start, end }), Some(Cell::Value { start: a, end: z })) => {
-                is_same_value(self.body, *start..*end, other.body, *a..*z)
+                end - start == z - a && self.is_same_value(*start, *end, *a)
             }
             (one, another) => one == another,
         }
     }
+
+    #[inline]
+    fn is_same_value(&mut self, start: usize, end: usize, after: usize) -> bool {
+        let is_known = start >= self.same.start
+            && end <= self.same.end
+            && start - self.same.start + self.same_after == after;
+        if !is_known {
+            self.compare_from(start, after);
+        }
+        end <= self.same.end
+    }
+
+    fn compare_from(&mut self, start: usize, after: usize) {
+        // One image stands behind the other in the body: what is further on belongs to other rows.
+        let bound = start.abs_diff(after);
+        let part = |image: Image<'a>, from: usize| {
+            let rest = image.body.get(from..).unwrap_or_default();
+            rest.get(..bound).unwrap_or(rest)
+        };
+        let (one, other) = (part(self.before, start), part(self.after, after));
+        self.same = start..start + same_length(one, other);
+        self.same_after = after;
+    }
 }
 
-/// Whether values at two ranges are the same; short ones are compared as one number, which needs no loop.
-#[inline]
-fn is_same_value(one: &[u8], place: Range<usize>, other: &[u8], other_place: Range<usize>) -> bool {
-    if place.len() != other_place.len() {
-        return false;
-    }
-    let behind = 128u32.checked_sub(u32::try_from(8 * place.len()).unwrap_or(u32::MAX));
-    let window = |body: &[u8], start| {
-        body.get(start..)?
-            .first_chunk()
-            .copied()
-            .map(u128::from_le_bytes)
-    };
-    match (
-        behind,
-        window(one, place.start),
-        window(other, other_place.start),
-    ) {
-        (Some(behind), Some(a), Some(b)) => (a ^ b).checked_shl(behind).unwrap_or(0) == 0,
-        _long => one.get(place) == other.get(other_place),
-    }
+/// How many bytes are the same in front.
+fn same_length(one: &[u8], other: &[u8]) -> usize {
+    const CHUNK: usize = 16;
+    let (chunks, _) = one.as_chunks::<CHUNK>();
+    let (other_chunks, _) = other.as_chunks::<CHUNK>();
+    let mut pairs = chunks.iter().zip(other_chunks);
+    let whole = pairs.by_ref().take_while(|(a, b)| a == b).count() * CHUNK;
+    let (one, other) = (one.get(whole..), other.get(whole..));
+    let rest = one
+        .unwrap_or_default()
+        .iter()
+        .zip(other.unwrap_or_default());
+    whole + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// What happened to a row.
@@ -272,4 +306,47 @@ pub(super) fn group(batch: &Batch, index: u32) -> Result<&Group, EncodeError> {
             what: "group",
             index,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, prop, proptest};
+
+    use super::*;
+
+    /// Puts values behind those of `body`, with a byte between.
+    fn append(values: &[Vec<u8>], body: &mut Vec<u8>) -> Vec<Cell> {
+        let cell = |value: &Vec<u8>| {
+            body.push(b'|');
+            let start = body.len();
+            body.extend(value);
+            let end = body.len();
+            Cell::Value { start, end }
+        };
+        values.iter().map(cell).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn columns_are_the_same_whose_bytes_are(
+            columns in prop::collection::vec((prop::collection::vec(0u8..3, 0..40), prop::collection::vec(0u8..3, 0..40), 0..4), 1..20),
+            is_reversed in any::<bool>(),
+        ) {
+            let before: Vec<_> = columns.iter().map(|(before, _, _)| before.clone()).collect();
+            // Most columns keep their value, as in most updates.
+            let after: Vec<_> = columns.iter().map(|(before, after, kind)| match kind {
+                0 => after.clone(),
+                _ => before.clone(),
+            }).collect();
+            let mut body = Vec::new();
+            let (one, other) = (append(&before, &mut body), append(&after, &mut body));
+            body.extend_from_within(..);
+            let image = |cells| Image { body: &body, cells, base: &[] };
+            let (one, other) = if is_reversed { (&other, &one) } else { (&one, &other) };
+            let mut comparison = Comparison::new(image(one), image(other));
+            for (index, (before, after)) in before.iter().zip(&after).enumerate() {
+                assert_eq!(comparison.is_same(index), before == after, "{index}");
+            }
+        }
+    }
 }

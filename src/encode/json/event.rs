@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::super::rows::{Change, Event, Image, group};
+use super::super::rows::{Change, Comparison, Event, Image, group};
 use super::super::{EncodeError, InvalidText};
 use super::plan::{Name, Plan};
 use super::table_changes;
@@ -199,10 +199,11 @@ impl Writer {
         // Where the members since the last change begin.
         let mut same_from = before_start;
         let mut same_to = before_start;
+        let mut comparison = Comparison::new(before, after);
         let columns = event.table.columns.iter().zip(plan.names());
         for (index, ((column, name), cell)) in columns.zip(after.cells).enumerate() {
             let end = self.ends.get(index).copied().unwrap_or(same_to);
-            if before.is_same(after, index) {
+            if comparison.is_same(index) {
                 same_to = end;
                 continue;
             }

@@ -1,7 +1,7 @@
 //! A row change as a statement.
 
 use super::super::EncodeError;
-use super::super::rows::{Change, Event, Image};
+use super::super::rows::{Change, Comparison, Event, Image};
 use super::Plan;
 use super::literal::{Literals, Use};
 use crate::row::{Cell, Changes, ColumnType, Patched, Value, read};
@@ -121,8 +121,9 @@ impl Writer {
         out.extend_from_slice(&plan.name);
         out.extend_from_slice(b" SET ");
         let mut count = 0;
+        let mut comparison = Comparison::new(from, to);
         for (index, cell) in to.cells.iter().enumerate() {
-            if *cell == Cell::Absent || is_computed(event, index) || from.is_same(to, index) {
+            if *cell == Cell::Absent || is_computed(event, index) || comparison.is_same(index) {
                 continue;
             }
             comma(count, out);
