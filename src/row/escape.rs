@@ -16,30 +16,66 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
 /// Appends `text` as the inside of a JSON string.
 #[inline]
 pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    let (plain, rest) = split_plain(bytes);
-    out.extend_from_slice(plain);
-    write_runs(rest, out);
+    let is_text = write_runs::<false>(text.as_bytes(), out).is_some();
+    debug_assert!(is_text, "only what is looked at can be wrong");
 }
 
-/// Splits bytes behind such in front as are ASCII that a JSON string holds as it is: all, or a multiple of sixteen.
+/// Appends bytes as the inside of a JSON string, or nothing and `false` if they are not UTF-8.
 #[inline]
-pub fn split_plain(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let (chunks, rest) = bytes.as_chunks();
-    let plain = chunks.iter().take_while(|chunk| is_plain_chunk(chunk));
-    let count = plain.count();
-    // The last bytes of longer text are looked at together, with some that were looked at before.
-    let is_plain = count == chunks.len()
-        && match bytes.last_chunk() {
-            Some(last) => is_plain_chunk(last),
-            None => rest.iter().all(|byte| is_plain_byte(*byte)),
-        };
-    let length = if is_plain { bytes.len() } else { count * CHUNK };
-    bytes.split_at_checked(length).unwrap_or((bytes, &[]))
+pub fn write_utf8(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let is_text = write_runs::<true>(bytes, out).is_some();
+    if !is_text {
+        out.truncate(start);
+    }
+    is_text
 }
 
-/// Bytes that are looked at side by side.
+/// Bytes that are looked at side by side, and copied before: a copy of a fixed size takes an instruction.
 const CHUNK: usize = 16;
+
+/// Appends text run by run: of ASCII that a JSON string holds as it is, of what it escapes, of what is no ASCII. Only that
+/// can be no UTF-8, which is looked for where `CHECKED` says so; `None` if it is.
+fn write_runs<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let mut rest = bytes;
+    while let Some((chunk, behind)) = rest.split_first_chunk::<CHUNK>() {
+        out.extend_from_slice(chunk);
+        if is_plain_chunk(chunk) {
+            rest = behind;
+            continue;
+        }
+        let plain = plain_length(chunk);
+        out.truncate(out.len() - (CHUNK - plain));
+        rest = write_odd::<CHECKED>(rest.get(plain..)?, out)?;
+    }
+    while !rest.is_empty() {
+        let odd = rest.iter().position(|byte| !is_plain_byte(*byte));
+        let (plain, behind) = rest.split_at_checked(odd.unwrap_or(rest.len()))?;
+        out.extend_from_slice(plain);
+        rest = write_odd::<CHECKED>(behind, out)?;
+    }
+    Some(())
+}
+
+/// Appends an escape, or what is no ASCII up to what is; gives what is left.
+fn write_odd<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    match bytes.split_first() {
+        None => Some(bytes),
+        Some((byte, rest)) if byte.is_ascii() => {
+            write_escape(*byte, out);
+            Some(rest)
+        }
+        Some(_) => {
+            let end = bytes.iter().position(u8::is_ascii);
+            let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len()))?;
+            if CHECKED && str::from_utf8(run).is_err() {
+                return None;
+            }
+            out.extend_from_slice(run);
+            Some(rest)
+        }
+    }
+}
 
 #[inline]
 fn is_plain_chunk(chunk: &[u8; CHUNK]) -> bool {
@@ -47,7 +83,19 @@ fn is_plain_chunk(chunk: &[u8; CHUNK]) -> bool {
     !chunk.iter().fold(false, odd)
 }
 
-/// Whether the first `length` bytes are such ASCII. That the others are looked at too makes it a few instructions.
+/// How many bytes in front are plain.
+#[inline]
+fn plain_length(chunk: &[u8; CHUNK]) -> usize {
+    let (words, _) = chunk.as_chunks();
+    let odd = words.iter().map(|word| odd_bits(u64::from_le_bytes(*word)));
+    let length = |bits: u64| bits.trailing_zeros() as usize / 8;
+    odd.rev().fold(0, |behind, bits| match bits {
+        0 => 8 + behind,
+        bits => length(bits),
+    })
+}
+
+/// Whether the first `length` bytes are ASCII that a JSON string holds as it is. That the others are looked at too makes it a few instructions.
 #[inline]
 pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
     /// Each byte's place, in a byte as well: the places are compared side by side.
@@ -69,57 +117,21 @@ pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
     !odd
 }
 
-/// Of eight bytes, the top bit of each that a JSON string must escape.
+/// Of eight bytes, the top bit of each that is not plain, and maybe of others above the lowest of them.
 ///
-/// `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero, below one, where `x` is `c`. A borrow may
-/// run on into the next byte and the top bit of a byte from 0x80 on says nothing; the lowest other bit is certain.
+/// `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero, below one, where `x` is `c`; a borrow may run
+/// on into the next byte.
 #[inline]
 fn odd_bits(word: u64) -> u64 {
     let low = word.wrapping_sub(EVERY * 0x20);
     let quote = (word ^ (EVERY * 0x22)).wrapping_sub(EVERY);
     let backslash = (word ^ (EVERY * 0x5c)).wrapping_sub(EVERY);
-    low | quote | backslash
+    (word | low | quote | backslash) & TOP
 }
 
 #[inline]
 fn is_plain_byte(byte: u8) -> bool {
     (byte.wrapping_sub(0x20) < 0x60) & (byte != b'"') & (byte != b'\\')
-}
-
-/// Appends UTF-8 as the inside of a JSON string.
-pub fn write_runs(bytes: &[u8], out: &mut Vec<u8>) {
-    let mut rest = bytes;
-    while let Some(at) = position_of_escape(rest) {
-        let (plain, odd) = rest.split_at_checked(at).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
-        let Some((byte, behind)) = odd.split_first() else {
-            return;
-        };
-        write_escape(*byte, out);
-        rest = behind;
-    }
-    out.extend_from_slice(rest);
-}
-
-/// Where the first byte is that needs an escape.
-fn position_of_escape(bytes: &[u8]) -> Option<usize> {
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    for (index, chunk) in chunks.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        // Bytes from 0x80 on are above all that needs an escape, so their top bits are left out.
-        let odd = odd_bits(word) & !word & TOP;
-        if odd != 0 {
-            return Some(8 * index + odd.trailing_zeros() as usize / 8);
-        }
-    }
-    let behind = bytes.len() - rest.len();
-    rest.iter()
-        .position(|byte| needs_escape(*byte))
-        .map(|at| behind + at)
-}
-
-fn needs_escape(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn write_escape(byte: u8, out: &mut Vec<u8>) {
@@ -159,31 +171,50 @@ mod tests {
     }
 
     #[test]
-    fn every_ascii_byte_at_every_place_is_judged_alone() {
+    fn every_byte_at_every_place_is_judged_alone() {
         for byte in 0..=255u8 {
-            for at in 0..17 {
-                let mut bytes = [b'a'; 17];
+            for at in 0..CHUNK {
+                let mut bytes = [b'a'; CHUNK];
                 bytes[at] = byte;
-                let expected = byte.is_ascii() && !needs_escape(byte);
-                let plain = if expected { 17 } else { at / CHUNK * CHUNK };
-                assert_eq!(split_plain(&bytes).0.len(), plain, "{byte:#x} at {at}");
-                for length in 0..=17 {
-                    let window =
-                        std::array::from_fn(|place| bytes.get(place).copied().unwrap_or(0));
-                    let expected = expected || at >= length;
+                let is_plain = is_plain_byte(byte);
+                assert_eq!(
+                    is_plain,
+                    byte.is_ascii() && escaped(&char::from(byte).to_string()).len() == 3
+                );
+                assert_eq!(is_plain_chunk(&bytes), is_plain, "{byte:#x} at {at}");
+                let plain = if is_plain { CHUNK } else { at };
+                assert_eq!(plain_length(&bytes), plain, "{byte:#x} at {at}");
+                for length in 0..=CHUNK {
+                    let mut window = [b'"'; 32];
+                    window[..CHUNK].copy_from_slice(&bytes);
+                    let expected = is_plain || at >= length;
                     assert_eq!(
                         is_plain_start(&window, length),
                         expected,
                         "{byte:#x} at {at} of {length}"
                     );
                 }
-                let escape = needs_escape(byte).then_some(at);
-                assert_eq!(position_of_escape(&bytes), escape, "{byte:#x} at {at}");
             }
         }
     }
 
     proptest! {
+        #[test]
+        fn bytes_are_written_if_they_are_text(
+            text in any::<String>(), ascii in "[ -~]{0,40}", cut in 0usize..40, byte in any::<u8>(),
+        ) {
+            let mut bytes = [text.as_bytes(), ascii.as_bytes(), text.as_bytes()].concat();
+            let at = cut.min(bytes.len());
+            bytes.insert(at, byte);
+            let mut out = b"before".to_vec();
+            let is_text = write_utf8(&bytes, &mut out);
+            match str::from_utf8(&bytes) {
+                Ok(text) => assert_eq!([b"\"", &out[b"before".len()..], b"\""].concat(), escaped(text).as_bytes()),
+                Err(_) => assert_eq!(out, b"before"),
+            }
+            assert_eq!(is_text, str::from_utf8(&bytes).is_ok());
+        }
+
         #[test]
         fn a_reader_gets_the_text_back(text in any::<String>(), ascii in prop::collection::vec(0u8..128, 0..100)) {
             let ascii = String::from_utf8(ascii).expect("ASCII");

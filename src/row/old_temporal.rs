@@ -145,7 +145,7 @@ mod tests {
 
     fn timestamp(bytes: &[u8], fsp: u8) -> Result<String, RowError> {
         Timestamp::read_old(bytes, fsp).map(|timestamp| {
-            text(|out| timestamp.write(&mut super::super::LastDays::default(), out))
+            text(|out| timestamp.write(&mut super::super::KnownDates::default(), out))
         })
     }
 

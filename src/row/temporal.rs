@@ -7,8 +7,8 @@ use super::RowError;
 use super::digits::two;
 use super::numbers::{big_endian, length, narrow, whole_and_fraction};
 
-/// A calendar date; month and day may be zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A calendar date; month and day may be zero, and so may all of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Date {
     /// 0 to 9999.
     pub year: u16,
@@ -241,24 +241,73 @@ impl DateTime {
 
     /// Appends `YYYY-MM-DD HH:MM:SS[.fraction]`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        self.write_with(b' ', out);
+        self.write_behind(&padded(&self.date), b' ', out);
     }
 
-    /// Appends the text with another byte between date and time.
-    pub(super) fn write_with(&self, between: u8, out: &mut Vec<u8>) {
-        let [y1, y2, y3, y4, _, m1, m2, _, d1, d2] = self.date.text();
-        let [h1, h2] = two(self.hour);
-        let [n1, n2] = two(self.minute);
-        let [s1, s2] = two(self.second);
-        let end = out.len() + 19 + fraction_length(self.fsp);
+    /// The same, with what is known of dates.
+    #[inline]
+    pub fn write_known(&self, dates: &mut KnownDates, out: &mut Vec<u8>) {
+        let Date { year, month, day } = self.date;
+        let key = u32::from(year) << 16 | u32::from(month) << 8 | u32::from(day);
+        let date = dates.text(key, || self.date);
+        self.write_behind(&date, b' ', out);
+    }
+
+    /// Appends the text with a byte between date and time.
+    #[inline]
+    pub(super) fn write_behind(&self, date: &PaddedDate, between: u8, out: &mut Vec<u8>) {
+        let [a, b] = two(self.hour);
+        let [c, d] = two(self.minute);
+        let [e, f] = two(self.second);
+        let start = out.len();
         // A copy of a fixed size takes two instructions; what is too much is taken off again.
-        out.extend_from_slice(&[
-            y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, between, h1, h2, b':', n1, n2, b':', s1, s2,
-        ]);
+        out.extend_from_slice(date);
+        out.truncate(start + 10);
+        out.push(between);
+        out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
         if self.fsp > 0 {
             out.extend_from_slice(&fraction(self.micros));
-            out.truncate(end);
+            out.truncate(start + 19 + fraction_length(self.fsp));
         }
+    }
+}
+
+/// `YYYY-MM-DD` and zeros.
+pub(super) type PaddedDate = [u8; 16];
+
+fn padded(date: &Date) -> PaddedDate {
+    let mut padded = [0; 16];
+    for (slot, byte) in padded.iter_mut().zip(date.text()) {
+        *slot = byte;
+    }
+    padded
+}
+
+/// The texts of dates that were met last: those of a column are few or come in runs, those before and after an update in
+/// turns.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownDates([(u32, PaddedDate); Self::COUNT]);
+
+impl Default for KnownDates {
+    fn default() -> Self {
+        // No date has that key.
+        Self([(u32::MAX, [0; 16]); Self::COUNT])
+    }
+}
+
+impl KnownDates {
+    const COUNT: usize = 16;
+
+    /// The text of a date, of which `key` tells all, but `u32::MAX`, which is not taken.
+    #[inline]
+    pub(super) fn text(&mut self, key: u32, date: impl FnOnce() -> Date) -> PaddedDate {
+        let Some((known, text)) = self.0.get_mut(key as usize % Self::COUNT) else {
+            return padded(&date());
+        };
+        if *known != key {
+            (*known, *text) = (key, padded(&date()));
+        }
+        *text
     }
 }
 

@@ -4,7 +4,10 @@
 
 use super::numbers::{length, narrow, whole_and_fraction};
 use super::temporal::micros;
-use super::{Date, DateTime, RowError};
+use super::{Date, DateTime, KnownDates, RowError};
+
+/// Without leap seconds, as servers count.
+const SECONDS_OF_DAY: u32 = 86_400;
 
 /// A moment, or the zero timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,22 +42,24 @@ impl Timestamp {
 
     /// The date and time in UTC; of the zero timestamp, the zero date.
     pub fn to_utc(&self) -> DateTime {
-        self.utc(date_of_day)
+        let date = if self.is_zero() {
+            Date::default()
+        } else {
+            date_of_day(self.day())
+        };
+        self.on(date)
     }
 
-    /// The same, by a calendar.
+    /// The day, counted from 1970-01-01.
     #[inline]
-    fn utc(self, date_of_day: impl FnOnce(u32) -> Date) -> DateTime {
-        let of_day = self.seconds % 86_400;
-        let date = if self.is_zero() {
-            Date {
-                year: 0,
-                month: 0,
-                day: 0,
-            }
-        } else {
-            date_of_day(self.seconds / 86_400)
-        };
+    fn day(&self) -> u32 {
+        self.seconds / SECONDS_OF_DAY
+    }
+
+    /// Its time of day, on a date.
+    #[inline]
+    fn on(&self, date: Date) -> DateTime {
+        let of_day = self.seconds % SECONDS_OF_DAY;
         DateTime {
             date,
             hour: narrow(of_day / 3600),
@@ -65,44 +70,19 @@ impl Timestamp {
         }
     }
 
-    /// Appends `YYYY-MM-DDTHH:MM:SS[.fraction]Z` (RFC 3339), or `0000-00-00 00:00:00` of the zero timestamp.
+    /// Appends `YYYY-MM-DDTHH:MM:SS[.fraction]Z` (RFC 3339), or `0000-00-00 00:00:00` of the zero timestamp; `days` are dates
+    /// by their day since 1970.
     #[inline]
-    pub fn write(&self, last: &mut LastDays, out: &mut Vec<u8>) {
+    pub fn write(&self, days: &mut KnownDates, out: &mut Vec<u8>) {
         if self.is_zero() {
             out.extend_from_slice(b"0000-00-00 00:00:00");
-        } else {
-            self.utc(|day| last.date(day)).write_with(b'T', out);
-            out.push(b'Z');
+            return;
         }
-    }
-}
-
-/// The dates of days that were met last: timestamps of few days come in runs, those before and after an update in turns.
-#[derive(Clone, Copy, Debug)]
-pub struct LastDays([(u32, Date); Self::COUNT]);
-
-impl Default for LastDays {
-    fn default() -> Self {
-        let mut days = 0..;
-        Self([(); Self::COUNT].map(|()| {
-            let day = days.next().unwrap_or_default();
-            (day, date_of_day(day))
-        }))
-    }
-}
-
-impl LastDays {
-    const COUNT: usize = 16;
-
-    #[inline]
-    fn date(&mut self, day: u32) -> Date {
-        let Some((known, date)) = self.0.get_mut(day as usize % Self::COUNT) else {
-            return date_of_day(day);
-        };
-        if *known != day {
-            (*known, *date) = (day, date_of_day(day));
-        }
-        *date
+        let day = self.day();
+        let date = days.text(day, || date_of_day(day));
+        // The date of the fields is not asked for.
+        self.on(Date::default()).write_behind(&date, b'T', out);
+        out.push(b'Z');
     }
 }
 
@@ -138,7 +118,7 @@ mod tests {
     fn timestamp(bytes: &[u8], fsp: u8) -> Result<String, RowError> {
         Timestamp::read(bytes, fsp).map(|timestamp| {
             let mut out = Vec::new();
-            timestamp.write(&mut LastDays::default(), &mut out);
+            timestamp.write(&mut KnownDates::default(), &mut out);
             String::from_utf8(out).expect("digits")
         })
     }

@@ -22,9 +22,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::InvalidText;
 use crate::row::{
-    Binary, Charset, ColumnType, LastDays, Packed, RowError, Text, Unpacking, Value, integer,
-    is_plain_start, read, split_plain, write_escaped, write_inet4, write_inet6, write_integer,
-    write_runs, write_uuid,
+    Binary, Charset, ColumnType, KnownDates, Packed, RowError, Text, Unpacking, Value, integer,
+    is_plain_start, read, write_escaped, write_inet4, write_inet6, write_integer, write_utf8,
+    write_uuid,
 };
 
 /// Buffers for values that cannot be written straight from the image.
@@ -33,7 +33,9 @@ pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
     unpacking: Unpacking,
-    last_days: LastDays,
+    /// Of timestamps, by day.
+    days: KnownDates,
+    dates: KnownDates,
     /// What becomes of text that is none.
     pub(super) invalid_text: InvalidText,
     /// Values of such text since this was last asked for.
@@ -141,10 +143,10 @@ pub(super) fn write_value(
         }
         Value::Date(value) => write_closed(out, |out| value.write(out)),
         Value::Time(value) => write_closed(out, |out| value.write(out)),
-        Value::DateTime(value) => write_closed(out, |out| value.write(out)),
-        Value::Timestamp(value) => {
-            write_closed(out, |out| value.write(&mut scratch.last_days, out))
+        Value::DateTime(value) => {
+            write_closed(out, |out| value.write_known(&mut scratch.dates, out));
         }
+        Value::Timestamp(value) => write_closed(out, |out| value.write(&mut scratch.days, out)),
         Value::Text(value) => return write_text(value, scratch, out),
         Value::Binary(value) => write_binary(value, scratch, out),
         Value::Packed(value) => return write_packed(value, scratch, out),
@@ -188,15 +190,10 @@ fn write_closed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 #[inline]
 fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), RowError> {
     reserve_for(text.bytes.len(), out);
-    if matches!(text.charset, Charset::Utf8 | Charset::Ascii) {
-        // What is plain needs no look at whether it is text.
-        let (plain, rest) = split_plain(text.bytes);
-        if rest.is_empty() || text.charset == Charset::Utf8 && str::from_utf8(rest).is_ok() {
-            out.extend_from_slice(plain);
-            write_runs(rest, out);
-            out.push(b'"');
-            return Ok(());
-        }
+    // Text that is none is told of by the decoder.
+    if text.charset == Charset::Utf8 && write_utf8(text.bytes, out) {
+        out.push(b'"');
+        return Ok(());
     }
     write_escaped(text.decode(&mut scratch.text)?, out);
     out.push(b'"');
@@ -307,16 +304,16 @@ fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_short_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: [u8; 64] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let digit = |bits: u32| DIGITS.get((bits & 63) as usize).copied().unwrap_or(b'=');
+    let digits = |bits: u32| {
+        PAIRS
+            .get((bits & 0xfff) as usize)
+            .copied()
+            .unwrap_or_default()
+    };
     let group = |a: u8, b: u8, c: u8| {
         let bits = u32::from_be_bytes([0, a, b, c]);
-        [
-            digit(bits >> 18),
-            digit(bits >> 12),
-            digit(bits >> 6),
-            digit(bits),
-        ]
+        let ([w, x], [y, z]) = (digits(bits >> 12), digits(bits));
+        [w, x, y, z]
     };
     let (groups, rest) = bytes.as_chunks();
     for [a, b, c] in groups {
@@ -334,6 +331,22 @@ fn write_short_base64(bytes: &[u8], out: &mut Vec<u8>) {
         _none => {}
     }
 }
+
+/// The two digits of each twelve bits.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "computed while compiling, where a panic is an error"
+)]
+static PAIRS: [[u8; 2]; 4096] = {
+    const DIGITS: [u8; 64] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut pairs = [[0; 2]; 4096];
+    let mut bits = 0;
+    while bits < pairs.len() {
+        pairs[bits] = [DIGITS[bits >> 6], DIGITS[bits & 63]];
+        bits += 1;
+    }
+    pairs
+};
 
 fn write_vector(floats: &[[u8; 4]], out: &mut Vec<u8>) -> Result<(), RowError> {
     out.push(b'[');
