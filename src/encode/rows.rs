@@ -91,19 +91,22 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// How many bytes are the same in front.
-fn same_length(one: &[u8], other: &[u8]) -> usize {
+/// How many bytes are the same in front; sixteen are compared as one number.
+fn same_length<'a>(one: &'a [u8], other: &'a [u8]) -> usize {
     const CHUNK: usize = 16;
     let (chunks, _) = one.as_chunks::<CHUNK>();
     let (other_chunks, _) = other.as_chunks::<CHUNK>();
-    let mut pairs = chunks.iter().zip(other_chunks);
-    let whole = pairs.by_ref().take_while(|(a, b)| a == b).count() * CHUNK;
-    let (one, other) = (one.get(whole..), other.get(whole..));
-    let rest = one
-        .unwrap_or_default()
-        .iter()
-        .zip(other.unwrap_or_default());
-    whole + rest.take_while(|(a, b)| a == b).count()
+    let mut same = 0;
+    for (a, b) in chunks.iter().zip(other_chunks) {
+        let odd = u128::from_le_bytes(*a) ^ u128::from_le_bytes(*b);
+        if odd != 0 {
+            return same + odd.trailing_zeros() as usize / 8;
+        }
+        same += CHUNK;
+    }
+    let rest = |bytes: &'a [u8]| bytes.get(same..).unwrap_or_default();
+    let rest = rest(one).iter().zip(rest(other));
+    same + rest.take_while(|(a, b)| a == b).count()
 }
 
 /// What happened to a row.

@@ -105,6 +105,10 @@ impl<'a> Shape<'a> {
     /// A body that ends inside the image.
     pub fn walk(&self, body: &[u8], at: &mut usize, cells: &mut Vec<Cell>) -> Result<(), RowError> {
         cells.resize(self.table.columns.len(), Cell::Absent);
+        if let Some(end) = self.walk_without_nulls(body, *at, cells) {
+            *at = end;
+            return Ok(());
+        }
         let mut cells = cells.iter_mut();
         self.visit(body, at, |cell| {
             if let Some(slot) = cells.next() {
@@ -128,9 +132,9 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Where the image ends, if every column is there, none is NULL and the body holds it: what most images are.
+    /// Where the values begin, if every column is there and none is NULL: what most images are.
     #[inline]
-    fn end_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
+    fn values_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
         if self.partial || self.present.is_some() {
             return None;
         }
@@ -139,10 +143,26 @@ impl<'a> Shape<'a> {
         let behind = u8::MAX
             .checked_shl(u32::try_from((self.table.columns.len() - 1) % 8 + 1).ok()?)
             .unwrap_or(0);
-        if last & !behind != 0 || whole.iter().any(|byte| *byte != 0) {
-            return None;
+        let has_nulls = last & !behind != 0 || whole.iter().any(|byte| *byte != 0);
+        (!has_nulls).then_some(values)
+    }
+
+    /// Reads the cells of such an image and gives its end, if the body holds it.
+    #[inline]
+    fn walk_without_nulls(&self, body: &[u8], at: usize, cells: &mut [Cell]) -> Option<usize> {
+        let mut position = self.values_without_nulls(body, at)?;
+        for (span, cell) in self.table.spans().iter().zip(cells) {
+            let (start, end) = value_at(body, position, *span)?;
+            *cell = Cell::Value { start, end };
+            position = end;
         }
-        let mut position = values;
+        Some(position)
+    }
+
+    /// Where such an image ends, if the body holds it.
+    #[inline]
+    fn end_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
+        let mut position = self.values_without_nulls(body, at)?;
         for stride in self.table.strides() {
             position = position.checked_add(stride.fixed)?;
             if stride.prefix > 0 {
@@ -298,14 +318,21 @@ fn value_at(body: &[u8], position: usize, span: Span) -> Option<(usize, usize)> 
         Span::Fixed(width) => (position, position + usize::from(width)),
         Span::Prefixed(prefix) => {
             let start = position + usize::from(prefix);
-            let length = match body.get(position..start)? {
-                [a] => usize::from(*a),
-                [a, b] => usize::from(u16::from_le_bytes([*a, *b])),
-                [a, b, c] => u32::from_le_bytes([*a, *b, *c, 0]) as usize,
-                [a, b, c, d] => u32::from_le_bytes([*a, *b, *c, *d]) as usize,
-                _ => return None,
+            let rest = body.get(position..)?;
+            let length = match rest.first_chunk() {
+                // What is behind the length is cut off, which needs no look at how long it is.
+                Some(window) => {
+                    let behind = 32u32.saturating_sub(8 * u32::from(prefix));
+                    u32::from_le_bytes(*window) & u32::MAX.checked_shr(behind).unwrap_or(0)
+                }
+                None => match rest.get(..usize::from(prefix))? {
+                    [a] => u32::from(*a),
+                    [a, b] => u32::from(u16::from_le_bytes([*a, *b])),
+                    [a, b, c] => u32::from_le_bytes([*a, *b, *c, 0]),
+                    _ => return None,
+                },
             };
-            (start, start.checked_add(length)?)
+            (start, start.checked_add(length as usize)?)
         }
     };
     (end <= body.len()).then_some((start, end))
