@@ -193,49 +193,21 @@ impl<'a> Shape<'a> {
             .and_then(|image| image.split_at_checked(self.null_bytes))
             .ok_or_else(|| cut(Inside::NullBitmap))?;
         let mut position = body.len() - rest.len();
-        match self.present {
-            None => {
-                let mut index = 0;
-                for (spans, byte) in self.table.spans().chunks(8).zip(nulls) {
-                    let mut byte = *byte;
-                    for span in spans {
-                        if byte & 1 == 1 {
-                            cell(Cell::Null);
-                        } else {
-                            let value = value_at(body, position, *span)
-                                .ok_or_else(|| cut(Inside::Column(index)))?;
-                            position = value.1;
-                            cell(Cell::Value {
-                                start: value.0,
-                                end: value.1,
-                            });
-                        }
-                        byte >>= 1;
-                        index += 1;
-                    }
-                }
+        let mut seen = 0;
+        for (index, span) in self.table.spans().iter().enumerate() {
+            if self.present.is_some_and(|present| !bit(present, index)) {
+                cell(Cell::Absent);
+                continue;
             }
-            Some(present) => {
-                let mut seen = 0;
-                for (index, span) in self.table.spans().iter().enumerate() {
-                    if !bit(present, index) {
-                        cell(Cell::Absent);
-                        continue;
-                    }
-                    if bit(nulls, seen) {
-                        cell(Cell::Null);
-                    } else {
-                        let value = value_at(body, position, *span)
-                            .ok_or_else(|| cut(Inside::Column(index)))?;
-                        position = value.1;
-                        cell(Cell::Value {
-                            start: value.0,
-                            end: value.1,
-                        });
-                    }
-                    seen += 1;
-                }
+            if bit(nulls, seen) {
+                cell(Cell::Null);
+            } else {
+                let (start, end) =
+                    value_at(body, position, *span).ok_or_else(|| cut(Inside::Column(index)))?;
+                position = end;
+                cell(Cell::Value { start, end });
             }
+            seen += 1;
         }
         *at = position;
         Ok(())
