@@ -194,12 +194,16 @@ impl<'a> Shape<'a> {
             .ok_or_else(|| cut(Inside::NullBitmap))?;
         let mut position = body.len() - rest.len();
         let mut seen = 0;
+        let mut bits = 0;
         for (index, span) in self.table.spans().iter().enumerate() {
             if self.present.is_some_and(|present| !bit(present, index)) {
                 cell(Cell::Absent);
                 continue;
             }
-            if bit(nulls, seen) {
+            if seen % 8 == 0 {
+                bits = nulls.get(seen / 8).copied().unwrap_or(0);
+            }
+            if bits & 1 == 1 {
                 cell(Cell::Null);
             } else {
                 let (start, end) =
@@ -207,6 +211,7 @@ impl<'a> Shape<'a> {
                 position = end;
                 cell(Cell::Value { start, end });
             }
+            bits >>= 1;
             seen += 1;
         }
         *at = position;
