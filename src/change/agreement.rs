@@ -31,7 +31,7 @@ impl fmt::Display for Disagreement {
 
 /// Lays a table map out by a definition, unless it holds something against it.
 pub(super) fn agree(map: &[ColumnMap], believed: &TableDefinition) -> Result<Layout, Disagreement> {
-    let layout = Layout::new(map.len(), believed).ok_or_else(|| Disagreement {
+    let layout = Layout::new(map, believed).ok_or_else(|| Disagreement {
         believed: format!("{} columns", believed.columns.len()),
         found: format!("{} columns", map.len()),
     })?;

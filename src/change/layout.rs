@@ -1,10 +1,19 @@
 //! Which column of a definition each column of a table map is.
 //!
-//! MySQL keeps the value of a functional key part in a hidden column. Since 8.0.13 table maps have held those too, at the
-//! places where they were added, until a later 8.0 left them out; row images never hold their values. A definition tells
-//! their places, so that the table maps of both are understood.
+//! Servers keep columns of their own in tables, which no statement shows:
+//!
+//! | server | what for | in table maps | values in row images |
+//! |---|---|---|---|
+//! | MySQL | a functional key part | from 8.0.13 up to some 8.0, at the place where it was added | never |
+//! | MariaDB | a unique key on long columns or `USING HASH` | behind all others, as `DB_ROW_HASH_1` and so on | mostly |
+//!
+//! A definition tells their places, so that table maps with and without them are understood.
+
+use std::ops::Range;
 
 use super::{ColumnDefinition, TableDefinition};
+use crate::binlog::ColumnMap;
+use crate::binlog::column_map::kind;
 
 /// The columns of a table map, by a definition.
 #[derive(Debug)]
@@ -13,10 +22,28 @@ pub(super) struct Layout {
     columns: Vec<Option<usize>>,
 }
 
+/// The places of hidden columns at the end of a table map, by MariaDB's names for them.
+pub(super) fn hashes(map: &[ColumnMap]) -> Range<usize> {
+    let is_hash = |column: &&ColumnMap| {
+        let name = column.name.as_deref().unwrap_or_default();
+        let number = name.strip_prefix("DB_ROW_HASH_").unwrap_or_default();
+        column.kind == kind::LONGLONG && number.parse::<u32>().is_ok()
+    };
+    let count = map.iter().rev().take_while(is_hash).count();
+    map.len() - count..map.len()
+}
+
 impl Layout {
-    /// Lays out a table map of so many columns; `None` if no table map of the table has as many.
-    pub(super) fn new(count: usize, definition: &TableDefinition) -> Option<Self> {
-        let (visible, hidden) = (definition.columns.len(), &definition.hidden);
+    /// Lays out a table map; `None` if none of the table has as many columns.
+    pub(super) fn new(map: &[ColumnMap], definition: &TableDefinition) -> Option<Self> {
+        let hashes = || hashes(map).collect::<Vec<_>>();
+        Self::hiding(map.len(), definition, &definition.hidden)
+            .or_else(|| Self::hiding(map.len(), definition, &hashes()))
+    }
+
+    /// Lays out so many columns, with all of the hidden ones among them or none.
+    fn hiding(count: usize, definition: &TableDefinition, hidden: &[usize]) -> Option<Self> {
+        let visible = definition.columns.len();
         let is_hidden: fn(&[usize], usize) -> bool = match count.checked_sub(visible)? {
             0 => |_, _| false,
             more if more == hidden.len() => |hidden, place| hidden.contains(&place),
@@ -71,7 +98,7 @@ mod tests {
             hidden: hidden.to_vec(),
             ..TableDefinition::default()
         };
-        let layout = Layout::new(count, &definition);
+        let layout = Layout::hiding(count, &definition, hidden);
         let found = layout.as_ref().map(|layout| layout.columns.as_slice());
         assert_eq!(found, expected, "{visible} {hidden:?} {count}");
         let Some(layout) = layout else { return };

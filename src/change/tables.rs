@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::agreement::agree;
 use super::definitions::Definitions;
-use super::layout::Layout;
+use super::layout::{Layout, hashes};
 use super::trouble::Trouble;
 use super::{ColumnDefinition, Disagreement, Generated, Lack, TableDefinition};
 use crate::binlog::column_map::kind;
@@ -43,8 +43,8 @@ pub(super) struct Kept {
     /// Its name on the source.
     pub(super) source: TableName,
     is_proven: AtomicBool,
-    /// Places of columns that are believed to be hidden. Only where the table map does not name columns.
-    hidden: Vec<usize>,
+    /// Whether row images hold nothing of hidden columns.
+    omits_hidden: bool,
 }
 
 impl Kept {
@@ -53,14 +53,17 @@ impl Kept {
         !self.is_proven.swap(true, Ordering::Relaxed)
     }
 
-    /// Makes sure that rows with these columns hold nothing of hidden ones.
+    /// Makes sure that rows with these columns hold nothing of hidden ones, where a server leaves those out.
     pub(super) fn allows(&self, bitmaps: [&[u8]; 2]) -> Result<(), Trouble> {
+        if !self.omits_hidden {
+            return Ok(());
+        }
         let is_in = |bitmap: &[u8], place: usize| {
             let byte = bitmap.get(place / 8).copied().unwrap_or(0);
             byte >> (place % 8) & 1 == 1
         };
         let present = |place: &&usize| bitmaps.iter().any(|bitmap| is_in(bitmap, **place));
-        match self.hidden.iter().find(present) {
+        match self.table.hidden.iter().find(present) {
             None => Ok(()),
             Some(place) => Err(Trouble::HiddenValue {
                 table: self.source.clone(),
@@ -160,12 +163,12 @@ impl Tables {
                 false => self.asks,
             };
             let published = verdict.published.clone();
-            let (table, hidden) = define(&map, published, &source, definitions, end, asks)?;
+            let table = define(&map, published, &source, definitions, end, asks)?;
             Target::Kept(Arc::new(Kept {
                 table: Arc::new(table),
                 source,
                 is_proven: AtomicBool::new(false),
-                hidden,
+                omits_hidden: self.flavour == Flavour::MySql,
             }))
         } else {
             Target::Rejected
@@ -212,7 +215,7 @@ fn define(
     definitions: &mut Definitions,
     end: &Coordinates,
     asks: Asks,
-) -> Result<(Table, Vec<usize>), Missing> {
+) -> Result<Table, Missing> {
     let columns = map
         .columns()
         .map_err(|error| Missing::Error(Trouble::from(error)))?;
@@ -267,10 +270,6 @@ fn define(
             believed => column_of(index, column, believed.flatten(), source)?,
         });
     }
-    let hidden = match &laid_out {
-        Some((_, layout)) if !named => layout.hidden(),
-        Some(_) | None => Vec::new(),
-    };
     let key = match &laid_out {
         Some((definition, layout)) if !named => layout.key(definition),
         Some(_) | None => map
@@ -278,19 +277,21 @@ fn define(
             .map_err(|error| Missing::Error(Trouble::from(error)))?
             .unwrap_or_default(),
     };
-    if !is_contradicted && let Some(known) = definitions.serving(source, end) {
-        tell_computed(&mut read, known);
+    let mut hidden = hashes(&columns).collect();
+    if !is_contradicted
+        && let Some(known) = definitions.serving(source, end)
+        && let Some(layout) = Layout::new(&columns, known)
+    {
+        tell_computed(&mut read, &layout, known);
+        hidden = layout.hidden();
     }
-    Ok((Table::new(published, read, key), hidden))
+    Ok(Table::new(published, read, key).hiding(hidden))
 }
 
 /// Even a table map with names does not tell which columns are computed.
-fn tell_computed(columns: &mut [Column], known: &TableDefinition) {
-    let Some(layout) = Layout::new(columns.len(), known) else {
-        return;
-    };
+fn tell_computed(columns: &mut [Column], layout: &Layout, known: &TableDefinition) {
     for (place, column) in columns.iter_mut().enumerate() {
-        column.computed = layout.column(place, known).is_none_or(|known| {
+        column.computed = layout.column(place, known).is_some_and(|known| {
             matches!(
                 known.generated,
                 Some(Generated::Stored | Generated::Virtual)

@@ -195,9 +195,7 @@ impl<'a> Event<'a> {
         let mut at = 0;
         for index in 0..self.rows.row_count {
             let walk = |shape: &Shape<'_>, at: &mut usize, cells: &mut Vec<Cell>| {
-                shape
-                    .walk(body, at, cells)
-                    .map_err(|source| self.image(source))
+                self.walk(shape, body, at, cells)
             };
             let change = match self.rows.kind {
                 RowsKind::Write => {
@@ -246,6 +244,26 @@ impl<'a> Event<'a> {
                 rows: self.rows.row_count,
                 left,
             });
+        }
+        Ok(())
+    }
+
+    /// Reads an image; what it holds of hidden columns is left out.
+    #[inline]
+    fn walk(
+        &self,
+        shape: &Shape<'_>,
+        body: &[u8],
+        at: &mut usize,
+        cells: &mut Vec<Cell>,
+    ) -> Result<(), EncodeError> {
+        shape
+            .walk(body, at, cells)
+            .map_err(|source| self.image(source))?;
+        for index in &self.table.hidden {
+            if let Some(cell) = cells.get_mut(*index) {
+                *cell = Cell::Absent;
+            }
         }
         Ok(())
     }

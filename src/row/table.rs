@@ -41,6 +41,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Indexes of the primary key's columns, in key order; empty for a table without one.
     pub key: Vec<usize>,
+    /// Indexes of columns that are the server's own and shown by no statement: their values are not published.
+    pub hidden: Vec<usize>,
     /// Per column, how many bytes its values take.
     spans: Vec<Span>,
     /// The same of rows without a NULL.
@@ -59,9 +61,22 @@ impl Table {
             name,
             columns,
             key,
+            hidden: Vec::new(),
             spans,
             strides,
         }
+    }
+
+    /// The same with these columns hidden; the server computes them.
+    #[must_use]
+    pub fn hiding(mut self, hidden: Vec<usize>) -> Self {
+        for index in &hidden {
+            if let Some(column) = self.columns.get_mut(*index) {
+                column.computed = true;
+            }
+        }
+        self.hidden = hidden;
+        self
     }
 
     /// How many bytes the values of a row without a NULL take.

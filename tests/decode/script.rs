@@ -219,6 +219,34 @@ fn cut(path: &str) {
 }
 
 #[test]
+fn no_statement_names_the_hashes_that_mariadb_keeps_for_unique_keys() {
+    let server = Server::start(Flavour::MariaDb1011, &["--binlog-row-metadata=FULL"]);
+    let create = |database: &str| {
+        format!(
+            "CREATE DATABASE {database}; CREATE TABLE {database}.t (id INT, word TEXT, UNIQUE (word));
+             INSERT INTO {database}.t VALUES (1, 'a'), (2, 'b'), (3, NULL);"
+        )
+    };
+    server.client(&[], &["shop", "copy"].map(create).concat());
+    server.execute("FLUSH BINARY LOGS");
+    let (file, _) = server.coordinates();
+    server.client(
+        &[],
+        "INSERT INTO shop.t VALUES (4, 'd'); UPDATE shop.t SET word = 'e' WHERE id = 1; DELETE FROM shop.t WHERE id = 2",
+    );
+    server.execute("FLUSH BINARY LOGS");
+    let path = server.binlog_path(&file).display().to_string();
+    let all =
+        |database: &str| server.query_text(&format!("SELECT * FROM {database}.t ORDER BY id"));
+    let (former, latter) = (all("copy"), all("shop"));
+    assert_ne!(former, latter);
+    redo_in_copy(&server, &path);
+    assert_eq!(all("copy"), latter, "the copy followed");
+    undo(&server, &path);
+    assert_eq!(all("shop"), former, "the original went back");
+}
+
+#[test]
 fn scripts_redo_and_undo_changes_on_mysql() {
     flashback_and_redo(Flavour::MySql97);
 }

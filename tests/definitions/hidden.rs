@@ -1,4 +1,5 @@
-//! Tables with functional key parts on MySQL 8.0.15, whose table maps have the hidden columns of those and name none.
+//! Tables that have hidden columns in their table maps: for functional key parts on MySQL 8.0.15, for unique keys that are
+//! hashes on MariaDB.
 
 use mysql::prelude::Queryable;
 
@@ -98,4 +99,55 @@ fn functional_key_parts_that_come_and_go_are_asked_for_or_stop_the_stream() {
         &["shop.t", "4 columns was believed, the binlog has 5 columns"],
     );
     assert_eq!(rows(&connector, "t"), expected);
+}
+
+#[test]
+fn the_hashes_of_unique_keys_on_mariadb_are_not_published() {
+    for flavour in [Flavour::MariaDb118, Flavour::MariaDb1011] {
+        let server = Server::start(flavour, default_metadata(flavour));
+        run(
+            &server,
+            "CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, a BLOB, b TEXT, UNIQUE (a));
+             ALTER TABLE shop.t ADD late BIGINT, ADD UNIQUE KEY two (b, late) USING HASH;
+             CREATE TABLE shop.versioned (id INT, a BLOB, UNIQUE (a)) WITH SYSTEM VERSIONING;
+             CREATE TABLE shop.memory (id INT, UNIQUE (id) USING HASH) ENGINE=MEMORY",
+        );
+        let connector = connector(&server, "root", &from_here(&server));
+        for metadata in ["NO_LOG", "FULL"] {
+            server.execute(&format!("SET GLOBAL binlog_row_metadata = {metadata}"));
+            run(
+                &server,
+                "INSERT INTO shop.t VALUES (1, 'a', 'b', 2); UPDATE shop.t SET late = 3; DELETE FROM shop.t;
+                 INSERT INTO shop.memory VALUES (7); DELETE FROM shop.memory; SET timestamp = 1600000000;
+                 INSERT INTO shop.versioned (id, a) VALUES (8, @@GLOBAL.binlog_row_metadata);
+                 SET binlog_row_image = MINIMAL; INSERT INTO shop.t VALUES (4, 'a', NULL, 5);
+                 UPDATE shop.t SET a = 'c'; UPDATE shop.t SET id = 6; DELETE FROM shop.t",
+            );
+        }
+        succeeds(&connector);
+        let once = [
+            r#"{"a":"YQ==","b":"b","id":1,"late":2}"#,
+            r#"{"a":"YQ==","b":"b","id":1,"late":3}"#,
+            "null",
+            r#"{"a":"YQ==","b":null,"id":4,"late":5}"#,
+            r#"{"a":"Yw=="}"#,
+            r#"{"id":6}"#,
+            "null",
+        ];
+        assert_eq!(rows(&connector, "t"), [once, once].concat());
+        assert_eq!(
+            rows(&connector, "memory"),
+            [r#"{"id":7}"#, "null"].repeat(2)
+        );
+        let end = match flavour {
+            Flavour::MariaDb118 => "2106-02-07T06:28:15.999999Z",
+            _before_11_5 => "2038-01-19T03:14:07.999999Z",
+        };
+        let versions = ["Tk9fTE9H", "RlVMTA=="].map(|metadata| {
+            format!(
+                r#"{{"a":"{metadata}","id":8,"row_end":"{end}","row_start":"2020-09-13T12:26:40.000000Z"}}"#
+            )
+        });
+        assert_eq!(rows(&connector, "versioned"), versions);
+    }
 }
