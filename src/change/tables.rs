@@ -19,7 +19,7 @@ use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::row::{
-    CharsetName, Column, ColumnFacts, ColumnType, Labels, Special, Table, TableName,
+    CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, Special, Table, TableName,
     name_of_collation,
 };
 
@@ -291,11 +291,13 @@ fn define(
 /// Even a table map with names does not tell which columns are computed.
 fn tell_computed(columns: &mut [Column], layout: &Layout, known: &TableDefinition) {
     for (place, column) in columns.iter_mut().enumerate() {
-        column.computed = layout.column(place, known).is_some_and(|known| {
-            matches!(
-                known.generated,
-                Some(Generated::Stored | Generated::Virtual)
-            )
+        let generated = layout
+            .column(place, known)
+            .and_then(|known| known.generated);
+        column.computed = generated.map(|generated| match generated {
+            Generated::Stored | Generated::Virtual => Computed::Expression,
+            Generated::RowStart => Computed::RowStart,
+            Generated::RowEnd => Computed::RowEnd,
         });
     }
 }
@@ -358,7 +360,7 @@ fn column_of(
             name,
             kind,
             nullable,
-            computed: false,
+            computed: None,
         }),
         Err(error) if error.needs_definition() && believed.is_none() => {
             Err(Missing::Definition(table.clone(), Lack::Metadata))
@@ -417,6 +419,6 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
         name,
         kind,
         nullable: map.nullable,
-        computed: false,
+        computed: None,
     })
 }

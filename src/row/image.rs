@@ -339,7 +339,7 @@ mod tests {
             name: format!("c{index}").into(),
             kind: kind.clone(),
             nullable: true,
-            computed: false,
+            computed: None,
         });
         Table::new(TableName::new("d", "t"), columns.collect(), Vec::new())
     }

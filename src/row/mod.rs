@@ -43,7 +43,7 @@ pub use jsonb::Json;
 pub use network::{write_inet4, write_inet6, write_uuid};
 pub use packed::{Packed, Unpacking};
 pub use resolve::{CharsetName, ColumnFacts, Labels, Special};
-pub use table::{Column, Table, TableName};
+pub use table::{Column, Computed, Table, TableName};
 pub use temporal::{Date, DateTime, KnownDates, Time};
 pub use timestamp::Timestamp;
 pub use value::{Binary, Set, Text, Value, integer, read};

@@ -72,7 +72,7 @@ impl Table {
     pub fn hiding(mut self, hidden: Vec<usize>) -> Self {
         for index in &hidden {
             if let Some(column) = self.columns.get_mut(*index) {
-                column.computed = true;
+                column.computed = Some(Computed::Expression);
             }
         }
         self.hidden = hidden;
@@ -167,6 +167,17 @@ pub struct Column {
     pub kind: super::ColumnType,
     /// Whether the server's definition allows NULL.
     pub nullable: bool,
-    /// Whether it is known that the server computes its values from other columns, so that none can be assigned.
-    pub computed: bool,
+    /// How the server makes its values, so that none can be assigned; `None` if it does not, as far as is known.
+    pub computed: Option<Computed>,
+}
+
+/// How a server makes a column's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Computed {
+    /// From other columns.
+    Expression,
+    /// As the time, or the transaction, since which the row holds: MariaDB's ROW START.
+    RowStart,
+    /// As that until which it holds: ROW END.
+    RowEnd,
 }

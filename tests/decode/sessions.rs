@@ -21,9 +21,29 @@ fn content(server: &Server) -> Vec<Vec<Option<String>>> {
     content
 }
 
-/// Executes statements in a database that they create, and again, from the binlog, where it was dropped.
+/// Executes statements in a database that they create, and again, from the binlog, where it was dropped; all is then as it
+/// was.
 #[track_caller]
 fn replayed(flavour: Flavour, statements: &str) -> (Server, String, String) {
+    let (server, original, path) = executed(flavour, statements);
+    let script = decoded(&["--format=sql", &path]);
+    apply(&server, &script);
+    assert_eq!(content(&server), original, "{script}");
+    (server, script, path)
+}
+
+/// The same where rows hold the times at which they were made.
+#[track_caller]
+fn replayed_but_times(flavour: Flavour, statements: &str) -> (Server, String, String) {
+    let (server, _, path) = executed(flavour, statements);
+    let script = decoded(&["--format=sql", &path]);
+    apply(&server, &script);
+    (server, script, path)
+}
+
+/// Executes statements in a database that they create, and drops it; returns what it was and the binlog.
+#[track_caller]
+fn executed(flavour: Flavour, statements: &str) -> (Server, Vec<Vec<Option<String>>>, String) {
     let server = Server::start(flavour, &["--binlog-row-metadata=FULL"]);
     server.execute("FLUSH BINARY LOGS");
     let (file, _) = server.coordinates();
@@ -33,10 +53,7 @@ fn replayed(flavour: Flavour, statements: &str) -> (Server, String, String) {
     assert!(original.len() > 2, "{original:?}");
     server.execute("DROP DATABASE fresh");
     let path = server.binlog_path(&file).display().to_string();
-    let script = decoded(&["--format=sql", &path]);
-    apply(&server, &script);
-    assert_eq!(content(&server), original, "{script}");
-    (server, script, path)
+    (server, original, path)
 }
 
 const DATABASES: &str = "
@@ -148,6 +165,41 @@ fn statements_are_executed_in_their_session_on_mysql() {
 #[test]
 fn statements_are_executed_in_their_session_on_mariadb() {
     sessions(Flavour::MariaDb118);
+}
+
+const VERSIONED: &str = "
+    CREATE DATABASE fresh; USE fresh;
+    CREATE TABLE keyed (id INT PRIMARY KEY, a INT) WITH SYSTEM VERSIONING;
+    CREATE TABLE bare (a INT, b TEXT) WITH SYSTEM VERSIONING;
+    CREATE TABLE named (id INT PRIMARY KEY, a INT, since TIMESTAMP(6) GENERATED ALWAYS AS ROW START,
+        until TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (since, until)) WITH SYSTEM VERSIONING;
+    CREATE TABLE plain (id INT PRIMARY KEY);
+    INSERT INTO keyed VALUES (1, 1), (2, 2), (3, 3); INSERT INTO bare VALUES (1, 'x'), (1, 'x'), (2, NULL);
+    INSERT INTO named (id, a) VALUES (1, 1), (2, 2); INSERT INTO plain VALUES (1);
+    UPDATE keyed SET a = 5 WHERE id = 1; UPDATE keyed SET id = 30 WHERE id = 3; DELETE FROM keyed WHERE id = 2;
+    UPDATE bare SET a = 5 WHERE a = 1 LIMIT 1; DELETE FROM bare WHERE a = 2; DELETE HISTORY FROM bare;
+    UPDATE named SET a = 7 WHERE id = 1; DELETE FROM named WHERE id = 2;
+    INSERT INTO keyed VALUES (2, 22);";
+
+#[test]
+fn tables_that_keep_their_past_are_changed_as_they_are_now() {
+    for flavour in [Flavour::MariaDb1011, Flavour::MariaDb118] {
+        let (server, script, path) = replayed_but_times(flavour, VERSIONED);
+        let rows = |table: &str, columns: &str| {
+            let rows = server.query_text(&format!(
+                "SELECT {columns} FROM fresh.{table} ORDER BY 1, 2"
+            ));
+            let row = |row: &Vec<Option<String>>| row.iter().flatten().cloned().collect::<String>();
+            rows.iter().map(row).collect::<Vec<_>>()
+        };
+        assert_eq!(rows("keyed", "id, a"), ["15", "222", "303"], "{script}");
+        assert_eq!(rows("bare", "a, b"), ["1x", "5x"], "{script}");
+        assert_eq!(rows("named", "id, a"), ["17"], "{script}");
+        apply(&server, &decoded(&["--flashback", &path]));
+        for (table, columns) in [("keyed", "id, a"), ("bare", "a, b"), ("named", "id, a")] {
+            assert!(rows(table, columns).is_empty());
+        }
+    }
 }
 
 const COMPUTED: &str = "

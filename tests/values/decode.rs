@@ -203,7 +203,7 @@ fn columns(map: &TableMap<'_>) -> Result<Vec<Column>, RowError> {
             name,
             kind,
             nullable: column.nullable,
-            computed: false,
+            computed: None,
         })
     };
     columns.iter().enumerate().map(resolve).collect()

@@ -31,7 +31,7 @@ pub(super) fn table(key: &[usize]) -> Arc<Table> {
         name: name.into(),
         kind,
         nullable: true,
-        computed: false,
+        computed: None,
     };
     let words = ColumnType::Text {
         prefix: 1,

@@ -11,6 +11,7 @@
 mod literal;
 mod session;
 mod statement;
+mod versions;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -4,7 +4,8 @@ use super::super::EncodeError;
 use super::super::rows::{Change, Comparison, Event, Image};
 use super::Plan;
 use super::literal::{Literals, Use};
-use crate::row::{Cell, Changes, ColumnType, Patched, Value, read};
+use super::versions::of_present;
+use crate::row::{Cell, Changes, ColumnType, Computed, Patched, Value, read};
 
 /// Whether changes are made again, or taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,9 @@ impl Writer {
         change: Change<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
+        let Some(change) = of_present(event, change) else {
+            return Ok(());
+        };
         let start = out.len();
         self.literals.met_enum_error = false;
         match (change, self.direction) {
@@ -158,7 +162,8 @@ impl Writer {
         out.extend_from_slice(b" WHERE ");
         let key = &event.table.key;
         if !key.is_empty() && key.iter().all(|index| image.value(*index).is_some()) {
-            for (count, index) in key.iter().enumerate() {
+            let key = key.iter().filter(|index| !is_time_of_row(event, **index));
+            for (count, index) in key.enumerate() {
                 and(count, out);
                 out.extend_from_slice(name(plan, *index));
                 out.extend_from_slice(b" = ");
@@ -170,7 +175,7 @@ impl Writer {
         }
         let mut count = 0;
         for (index, cell) in image.cells.iter().enumerate() {
-            if *cell == Cell::Absent {
+            if *cell == Cell::Absent || is_time_of_row(event, index) {
                 continue;
             }
             and(count, out);
@@ -288,7 +293,15 @@ fn and(count: usize, out: &mut Vec<u8>) {
 /// Whether a server refuses values for the column, for it computes them.
 fn is_computed(event: &Event<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
-    column.is_some_and(|column| column.computed)
+    column.is_some_and(|column| column.computed.is_some())
+}
+
+/// Whether a column tells since when or until when the row holds, which another server makes otherwise.
+fn is_time_of_row(event: &Event<'_>, index: usize) -> bool {
+    let column = event.table.columns.get(index);
+    column.is_some_and(|column| {
+        matches!(column.computed, Some(Computed::RowStart | Computed::RowEnd))
+    })
 }
 
 fn is_full(event: &Event<'_>, image: Image<'_>) -> Result<(), EncodeError> {
