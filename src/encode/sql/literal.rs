@@ -49,7 +49,10 @@ impl Literals {
             Value::Signed(value) => write_integer(value, out),
             Value::Unsigned(value) | Value::Bit(value) => write_integer(value, out),
             Value::Year(value) => write_integer(value, out),
-            Value::Float(value) if purpose == Use::Assign => write_float(value, out),
+            // The shortest digits of the largest are those of a greater double, which a server refuses.
+            Value::Float(value) if purpose == Use::Assign && value.abs() < f32::MAX => {
+                write_float(value, out);
+            }
             // A server compares a FLOAT as the double that it exactly is.
             Value::Float(value) => write_float(f64::from(value), out),
             Value::Double(value) => write_float(value, out),
@@ -299,5 +302,34 @@ fn write_digits(bytes: &[u8], out: &mut Vec<u8>) {
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
     for byte in bytes {
         out.extend_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_float_is_written_as_a_double_beyond_all_floats() {
+        let next = f32::from_bits(f32::MAX.to_bits() - 1);
+        for value in [f32::MAX, -f32::MAX, next, -next, 0.1, -0.0, 16_777_216.0] {
+            for purpose in [Use::Assign, Use::Compare] {
+                let mut out = Vec::new();
+                Literals::default()
+                    .write(
+                        &ColumnType::Float,
+                        Value::Float(value),
+                        &[],
+                        purpose,
+                        &mut out,
+                    )
+                    .expect("written");
+                let text = String::from_utf8(out).expect("text");
+                let read: f64 = text.parse().expect("a number");
+                assert!(read.abs() <= f64::from(f32::MAX), "{text}");
+                let again: f32 = text.parse().expect("a number");
+                assert_eq!(again.to_bits(), value.to_bits(), "{text}");
+            }
+        }
     }
 }
