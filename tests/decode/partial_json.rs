@@ -133,4 +133,18 @@ fn changes_of_documents_that_the_binlog_does_not_hold_are_redone_as_such_and_not
         65,
         &["cannot be undone", "binlog_row_image=FULL"],
     );
+    times_that_an_image_lacks_stay(&server);
+}
+
+fn times_that_an_image_lacks_stay(server: &Server) {
+    server.execute(
+        "CREATE TABLE shop.clock (id INT PRIMARY KEY, v INT, at DATETIME(6) ON UPDATE CURRENT_TIMESTAMP(6)); \
+         INSERT INTO shop.clock VALUES (1, 1, '2001-02-03'); CREATE TABLE copy.clock LIKE shop.clock; \
+         INSERT INTO copy.clock SELECT * FROM shop.clock; FLUSH BINARY LOGS",
+    );
+    let (file, _) = server.coordinates();
+    server.execute("UPDATE shop.clock SET v = 2, at = at; FLUSH BINARY LOGS");
+    redo_in_copy(server, &server.binlog_path(&file).display().to_string());
+    let copied = server.query_one("SELECT CONCAT(v, ' ', at) FROM copy.clock");
+    assert_eq!(copied.as_deref(), Some("2 2001-02-03 00:00:00.000000"));
 }

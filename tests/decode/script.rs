@@ -15,10 +15,10 @@ const COLUMNS: &str = "
 /// Rows that reach the ends of their types, and text that needs escapes.
 const ROWS: [&str; 5] = [
     "-128, 65535, -8388608, 4294967295, -9223372036854775808, 18446744073709551615, -12345678901234567890.0123456789,
-     -0.1, 1.7976931348623157e308, b'11111111111111111', 2155, '9999-12-31', '-838:59:59.000', '9999-12-31 23:59:59.999999',
+     -3.4028234663852886e38, 1.7976931348623157e308, b'11111111111111111', 2155, '9999-12-31', '-838:59:59.000', '9999-12-31 23:59:59.999999',
      '2038-01-19 03:14:07.99', 'caf\u{e9}', 'it''s \\\\ \"quoted\" \u{1F600}', 'line\\none\\r\\0two', x'0001020304050600', x'00ff',
      x'', 'it''s two', 'x,z', '{\"a\": [1, 2.5, \"z\\\\\"\"], \"b\": null}', ST_GeomFromText('POINT(1.5 -2)')",
-    "127, 0, 8388607, 0, 9223372036854775807, 0, 0.0000000001, 3.4e38, -2.2250738585072014e-308, b'0', 0, '0000-00-00',
+    "127, 0, 8388607, 0, 9223372036854775807, 0, 0.0000000001, 3.4028234663852886e38, -2.2250738585072014e-308, b'0', 0, '0000-00-00',
      '00:00:00.001', '0000-00-00 00:00:00', '0000-00-00 00:00:00', '', '', '', x'', x'', x'27', 'one', '',
      '\"text\"', NULL",
     "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
@@ -53,7 +53,11 @@ fn prepare(server: &Server) {
          INSERT INTO documents VALUES ('1'), ('1.0'), ('1'), ('[1, 2]'), ('[1.0, 2]'), ('{{\"a\": 1}}'), ('{{\"a\": 1.0}}'),
              ('0.0'), ('-0.0'), ('\"a\"'), ('\"A\"'), ('1e300'), ('0.1'), ('18446744073709551615');
          CREATE TABLE approximate (x FLOAT, y FLOAT(9,3), note INT, PRIMARY KEY (x, y));
-         INSERT INTO approximate VALUES (0.1, 0.1, 1), (0.3, 2.345, 2), (-1e-30, 100.2, 3), (3.3e38, 0, 4);
+         INSERT INTO approximate VALUES (0.1, 0.1, 1), (0.3, 2.345, 2), (-1e-30, 100.2, 3), (3.4028234663852886e38, 0, 4);
+         CREATE TABLE stamped (id INT PRIMARY KEY, v INT,
+             at TIMESTAMP(2) NOT NULL DEFAULT CURRENT_TIMESTAMP(2) ON UPDATE CURRENT_TIMESTAMP(2),
+             wall DATETIME ON UPDATE CURRENT_TIMESTAMP);
+         INSERT INTO stamped VALUES (1, 1, '2001-02-03 04:05:06.78', NULL), (2, 2, '2001-02-03 04:05:06', '2001-02-03 04:05:06');
          INSERT INTO keyed VALUES {};
          INSERT INTO bare VALUES {};
          INSERT INTO bare SELECT * FROM bare;
@@ -88,6 +92,10 @@ const CHANGES: &str = "
     DELETE FROM approximate WHERE note > 2 AND note < 10;
     COMMIT;
     BEGIN;
+    UPDATE stamped SET v = 9, at = at, wall = wall WHERE id = 1;
+    UPDATE stamped SET v = 10, wall = wall WHERE id = 2;
+    COMMIT;
+    BEGIN;
     DELETE FROM documents WHERE CAST(x AS CHAR) IN ('1.0', '[1.0, 2]', '-0.0', '\"A\"', '1e300') ORDER BY x DESC;
     UPDATE documents SET x = '2' WHERE CAST(x AS CHAR) = '{\"a\": 1.0}' OR x = 0.1;
     COMMIT;
@@ -100,13 +108,14 @@ const CHANGES: &str = "
     CREATE TABLE later (id INT PRIMARY KEY, note TEXT COMMENT 'one; or two');
     INSERT INTO later VALUES (1, 'x');";
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "keyed",
     "bare",
     "`odd ``name`",
     "documents",
     "large",
     "approximate",
+    "stamped",
 ];
 
 /// What each table of a database holds, whatever the order of its rows.
@@ -197,7 +206,7 @@ fn flashback_and_redo(flavour: Flavour) {
     assert_eq!(content(&server, "shop"), former, "the original went back");
     for script in [&redo, &undo] {
         let count = |what: &str| script.lines().filter(|line| *line == what).count();
-        assert_eq!((count("BEGIN;"), count("COMMIT;")), (12, 12));
+        assert_eq!((count("BEGIN;"), count("COMMIT;")), (13, 13));
     }
     cut(&path);
 }

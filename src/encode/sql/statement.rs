@@ -124,17 +124,21 @@ impl Writer {
         out.extend_from_slice(b"UPDATE ");
         out.extend_from_slice(&plan.name);
         out.extend_from_slice(b" SET ");
-        let mut count = 0;
+        let (mut count, mut has_changed) = (0, false);
         let mut comparison = Comparison::new(from, to);
         for (index, cell) in to.cells.iter().enumerate() {
-            if *cell == Cell::Absent || is_computed(event, index) || comparison.is_same(index) {
+            let is_kept = *cell == Cell::Absent || comparison.is_same(index);
+            if is_computed(event, index) || (is_kept && !may_follow_the_clock(event, index)) {
                 continue;
             }
+            has_changed |= !is_kept;
             comma(count, out);
             out.extend_from_slice(name(plan, index));
             out.extend_from_slice(b" = ");
             count += 1;
             match *cell {
+                // An image lacks what was not changed.
+                Cell::Absent => out.extend_from_slice(name(plan, index)),
                 Cell::Changes { start, end } => {
                     let changes = Changes(to.body.get(start..end).unwrap_or_default());
                     self.literals
@@ -144,7 +148,7 @@ impl Writer {
                 cell => self.value(event, index, cell, to, Use::Assign, out)?,
             }
         }
-        if count == 0 {
+        if !has_changed {
             out.truncate(start);
             return Ok(());
         }
@@ -294,6 +298,21 @@ fn and(count: usize, out: &mut Vec<u8>) {
 fn is_computed(event: &Event<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
     column.is_some_and(|column| column.computed.is_some())
+}
+
+/// Whether a column may have ON UPDATE CURRENT_TIMESTAMP, which a server obeys unless the statement assigns a value; no
+/// binlog tells.
+fn may_follow_the_clock(event: &Event<'_>, index: usize) -> bool {
+    let column = event.table.columns.get(index);
+    column.is_some_and(|column| {
+        matches!(
+            column.kind,
+            ColumnType::Timestamp { .. }
+                | ColumnType::DateTime { .. }
+                | ColumnType::OldTimestamp { .. }
+                | ColumnType::OldDateTime { .. }
+        )
+    })
 }
 
 /// Whether a column tells since when or until when the row holds, which another server makes otherwise.
