@@ -147,10 +147,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
         .ok_or_else(|| lines.wrong("a GTID set of the flavour", text))?;
     let server_uuid = match lines.value("server_uuid=")? {
         "" => None,
-        text => Some(
-            text.parse()
-                .map_err(|_| lines.wrong("a server UUID or nothing", text))?,
-        ),
+        text => Some(lines.parse(text, "a server UUID or nothing")?),
     };
     let server_id = lines.value_number("server_id=")?;
     let format_description_timestamp = lines.value_number("format_description_timestamp=")?;
@@ -237,14 +234,14 @@ impl<'a> Lines<'a> {
         self.parse(text, prefix)
     }
 
-    fn parse<N: std::str::FromStr + ToString>(
+    fn parse<V: std::str::FromStr + ToString>(
         &self,
         text: &str,
         expected: &'static str,
-    ) -> Result<N, RelayLogInfoError> {
-        match text.parse::<N>() {
-            // No '+5' and no '05', which the parser takes and `encode` never writes.
-            Ok(number) if number.to_string() == text => Ok(number),
+    ) -> Result<V, RelayLogInfoError> {
+        match text.parse::<V>() {
+            // No '+5', no '05' and no UUID in upper case, which the parsers take and `encode` never writes.
+            Ok(value) if value.to_string() == text => Ok(value),
             _ => Err(self.wrong(expected, text)),
         }
     }
@@ -409,6 +406,11 @@ format_description_timestamp=1700000000
                 "gtid_set=3e",
                 "gtid_set=3",
                 "line 9: expected a GTID set of the flavour, found '311fa47-71ca-11e1-9e33-c80aa9429562:1-5:7'",
+            ),
+            (
+                "server_uuid=3e",
+                "server_uuid=3E",
+                "line 10: expected a server UUID or nothing, found '3E11fa47-71ca-11e1-9e33-c80aa9429562'",
             ),
             (
                 "server_id=1\n",
