@@ -105,7 +105,7 @@ impl<'a> Shape<'a> {
     /// A body that ends inside the image.
     pub fn walk(&self, body: &[u8], at: &mut usize, cells: &mut Vec<Cell>) -> Result<(), RowError> {
         cells.resize(self.table.columns.len(), Cell::Absent);
-        if let Some(end) = self.walk_without_nulls(body, *at, cells) {
+        if let Some(end) = self.walk_full(body, *at, cells) {
             *at = end;
             return Ok(());
         }
@@ -132,41 +132,52 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// Where the values begin, if every column is there and none is NULL: what most images are.
+    /// The bytes of NULLs and where the values begin, if every column is there: what most images are.
     #[inline]
-    fn values_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
+    fn full<'b>(&self, body: &'b [u8], at: usize) -> Option<(&'b [u8], usize)> {
         if self.partial || self.present.is_some() {
             return None;
         }
         let values = at.checked_add(self.null_bytes)?;
-        let (last, whole) = body.get(at..values)?.split_last()?;
-        let behind = u8::MAX
-            .checked_shl(u32::try_from((self.table.columns.len() - 1) % 8 + 1).ok()?)
-            .unwrap_or(0);
-        let has_nulls = last & !behind != 0 || whole.iter().any(|byte| *byte != 0);
-        (!has_nulls).then_some(values)
+        Some((body.get(at..values)?, values))
     }
 
     /// Reads the cells of such an image and gives its end, if the body holds it.
     #[inline]
-    fn walk_without_nulls(&self, body: &[u8], at: usize, cells: &mut [Cell]) -> Option<usize> {
-        let mut position = self.values_without_nulls(body, at)?;
-        for (span, cell) in self.table.spans().iter().zip(cells) {
-            let (start, end) = value_at(body, position, *span)?;
-            *cell = Cell::Value { start, end };
-            position = end;
+    fn walk_full(&self, body: &[u8], at: usize, cells: &mut [Cell]) -> Option<usize> {
+        let (nulls, mut position) = self.full(body, at)?;
+        let spans = self.table.spans().chunks(8);
+        for ((byte, spans), cells) in nulls.iter().zip(spans).zip(cells.chunks_mut(8)) {
+            let mut bits = *byte;
+            for (span, cell) in spans.iter().zip(cells) {
+                if bits & 1 == 1 {
+                    *cell = Cell::Null;
+                } else {
+                    let (start, end) = value_at(body, position, *span)?;
+                    *cell = Cell::Value { start, end };
+                    position = end;
+                }
+                bits >>= 1;
+            }
         }
         Some(position)
     }
 
-    /// Where such an image ends, if the body holds it.
+    /// Where such an image ends, if none of it is NULL and the body holds it.
     #[inline]
     fn end_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
-        let mut position = self.values_without_nulls(body, at)?;
+        let (nulls, mut position) = self.full(body, at)?;
+        let (last, whole) = nulls.split_last()?;
+        let behind = u8::MAX
+            .checked_shl(u32::try_from((self.table.columns.len() - 1) % 8 + 1).ok()?)
+            .unwrap_or(0);
+        if last & !behind != 0 || whole.iter().any(|byte| *byte != 0) {
+            return None;
+        }
         for stride in self.table.strides() {
             position = position.checked_add(stride.fixed)?;
-            if stride.prefix > 0 {
-                position = value_at(body, position, Span::Prefixed(stride.prefix))?.1;
+            if let Some(span) = stride.then {
+                position = value_at(body, position, span)?.1;
             }
         }
         (position <= body.len()).then_some(position)
@@ -293,16 +304,13 @@ fn bit(bitmap: &[u8], index: usize) -> bool {
 fn value_at(body: &[u8], position: usize, span: Span) -> Option<(usize, usize)> {
     let (start, end) = match span {
         Span::Fixed(width) => (position, position + usize::from(width)),
-        Span::Prefixed(prefix) => {
-            let start = position + usize::from(prefix);
+        Span::Prefixed { bytes, mask } => {
+            let start = position + usize::from(bytes);
             let rest = body.get(position..)?;
             let length = match rest.first_chunk() {
                 // What is behind the length is cut off, which needs no look at how long it is.
-                Some(window) => {
-                    let behind = 32u32.saturating_sub(8 * u32::from(prefix));
-                    u32::from_le_bytes(*window) & u32::MAX.checked_shr(behind).unwrap_or(0)
-                }
-                None => match rest.get(..usize::from(prefix))? {
+                Some(window) => u32::from_le_bytes(*window) & mask,
+                None => match rest.get(..usize::from(bytes))? {
                     [a] => u32::from(*a),
                     [a, b] => u32::from(u16::from_le_bytes([*a, *b])),
                     [a, b, c] => u32::from_le_bytes([*a, *b, *c, 0]),

@@ -95,8 +95,8 @@ impl Table {
 pub(super) struct Stride {
     /// Bytes of the columns of fixed width.
     pub(super) fixed: usize,
-    /// Bytes of the length; 0 behind the last column.
-    pub(super) prefix: u8,
+    /// The one with a length; `None` behind the last column.
+    pub(super) then: Option<Span>,
 }
 
 impl Stride {
@@ -106,13 +106,14 @@ impl Stride {
         for span in spans {
             match *span {
                 Span::Fixed(width) => fixed += usize::from(width),
-                Span::Prefixed(prefix) => {
-                    strides.push(Self { fixed, prefix });
+                Span::Prefixed { .. } => {
+                    let then = Some(*span);
+                    strides.push(Self { fixed, then });
                     fixed = 0;
                 }
             }
         }
-        strides.push(Self { fixed, prefix: 0 });
+        strides.push(Self { fixed, then: None });
         strides
     }
 }
@@ -123,10 +124,22 @@ pub(super) enum Span {
     /// As many each.
     Fixed(u8),
     /// As many as a length of so many bytes before the value says.
-    Prefixed(u8),
+    Prefixed {
+        /// Bytes of the length.
+        bytes: u8,
+        /// The bits of the length in a word of four bytes.
+        mask: u32,
+    },
 }
 
 impl Span {
+    /// A length of one to four bytes before the value.
+    fn prefixed(bytes: u8) -> Self {
+        let behind = 32u32.saturating_sub(8 * u32::from(bytes));
+        let mask = u32::MAX.checked_shr(behind).unwrap_or(0);
+        Self::Prefixed { bytes, mask }
+    }
+
     fn of(kind: &super::ColumnType) -> Self {
         use super::ColumnType as Kind;
         match kind {
@@ -147,13 +160,13 @@ impl Span {
             Kind::OldTime { fsp } => Self::Fixed(old_temporal::time_width(*fsp)),
             Kind::OldDateTime { fsp } => Self::Fixed(old_temporal::datetime_width(*fsp)),
             Kind::OldTimestamp { fsp } => Self::Fixed(4 + fsp.div_ceil(2)),
-            Kind::Inet4 | Kind::Inet6 | Kind::Uuid => Self::Prefixed(1),
+            Kind::Inet4 | Kind::Inet6 | Kind::Uuid => Self::prefixed(1),
             Kind::Text { prefix, .. }
             | Kind::Packed { prefix, .. }
             | Kind::Binary { prefix, .. }
             | Kind::Json { prefix }
             | Kind::Geometry { prefix }
-            | Kind::Vector { prefix } => Self::Prefixed(*prefix),
+            | Kind::Vector { prefix } => Self::prefixed(*prefix),
         }
     }
 }
