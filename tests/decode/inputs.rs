@@ -59,6 +59,23 @@ fn compressed_files_and_the_standard_input_read_as_the_plain_file() {
 }
 
 #[test]
+fn what_stands_before_damage_in_a_compressed_file_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, _) in WHOLE {
+        let bytes = fs::read(recording(name)).unwrap();
+        let file = format!("{name}.binlog");
+        let plain = timeless(&decoded(&[recording(name).to_str().unwrap()]), &file);
+        let path = folder.path().join(&file);
+        fs::write(&path, [gzip(&bytes), b"no gzip".to_vec()].concat()).unwrap();
+        let found = decode(&[path.to_str().unwrap()]);
+        assert_eq!(timeless(&found.stdout, &file), plain);
+        assert_eq!(found.code, Some(65), "{}", found.stderr);
+        let place = format!("{file}:{}", bytes.len());
+        assert!(found.stderr.contains(&place), "{}", found.stderr);
+    }
+}
+
+#[test]
 fn an_index_stands_for_its_files_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();

@@ -8,6 +8,7 @@
 //! The first event comes alone and always, wherever the reading begins: the others need it. An event that is larger than
 //! what is read of one at a time comes in pieces.
 
+mod fill;
 mod watch;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use self::fill::Broken;
 use super::input::{Input, OpenError, Place};
 use super::{Extent, FileError};
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
@@ -56,6 +58,8 @@ pub(super) struct Splitter {
     large: Option<Large>,
     /// Why nothing more is read, although there may be more.
     stopped: Option<Stop>,
+    /// Why no more could be read, to be told behind the events before it.
+    broken: Option<Broken>,
 }
 
 /// What ended the reading before the file's end.
@@ -102,6 +106,7 @@ impl Splitter {
             passed: 0,
             large: None,
             stopped: None,
+            broken: None,
         }
     }
 
@@ -153,7 +158,7 @@ impl Splitter {
             let start = self.extent.start;
             let found = input
                 .go_to(self.position, start)
-                .map_err(|error| self.read_error(&input, error))?;
+                .map_err(|error| self.read_error(input.is_compressed(), error))?;
             found.map_err(|size| FileError::BehindEnd {
                 at: Coordinates::new(Arc::clone(&self.name), start),
                 size,
@@ -256,12 +261,13 @@ impl Splitter {
             // What was read to find the event may be more than a piece of it.
             let at_end = self.fill_behind(input, &mut bytes, count, large.passed)?;
             if at_end {
-                let error = FileError::Torn {
+                let torn = FileError::Torn {
                     at: self.here(),
                     kind: Some(large.kind),
                     expected: large.bytes as u64,
                     found: (large.passed + bytes.len()) as u64,
                 };
+                let error = self.take_broken().unwrap_or(torn);
                 self.carried = bytes;
                 self.large = Some(large);
                 return Err(error);
@@ -301,38 +307,6 @@ impl Splitter {
                 },
             }));
         }
-    }
-
-    /// Reads until there are `count` bytes, and returns whether the file ended.
-    fn fill(
-        &self,
-        input: &mut Input,
-        bytes: &mut Vec<u8>,
-        count: usize,
-    ) -> Result<bool, FileError> {
-        self.fill_behind(input, bytes, count, 0)
-    }
-
-    /// As [`Splitter::fill`], where `passed` bytes of the present event have left.
-    fn fill_behind(
-        &self,
-        input: &mut Input,
-        bytes: &mut Vec<u8>,
-        count: usize,
-        passed: usize,
-    ) -> Result<bool, FileError> {
-        let missing = count.saturating_sub(bytes.len());
-        // The count may be a size that a damaged header claims: room is made for what is really there.
-        let here = self.position.saturating_add(passed as u64);
-        let there = input.left(here.saturating_add(bytes.len() as u64));
-        let room = there.map_or(CHUNK_BYTES, |there| {
-            usize::try_from(there).unwrap_or(usize::MAX)
-        });
-        bytes.reserve_exact(missing.min(room).saturating_add(1));
-        input
-            .append(missing as u64, bytes)
-            .map_err(|error| self.read_error(input, error))?;
-        Ok(bytes.len() < count)
     }
 
     /// The size of the event at the front of `bytes`, if enough of its header is there.
@@ -441,7 +415,7 @@ impl Splitter {
                 events,
                 part: Portion::Whole,
                 received_us: now_us(),
-                drained: at_end && self.carried.is_empty(),
+                drained: at_end && self.carried.is_empty() && self.broken.is_none(),
             },
         }))
     }
@@ -449,6 +423,10 @@ impl Splitter {
     /// The file's end, which is right only between events.
     fn end(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, FileError> {
         debug_assert!(at_end, "a whole event is read before the end");
+        if let Some(error) = self.take_broken() {
+            self.carried = bytes;
+            return Err(error);
+        }
         if bytes.is_empty() {
             return Ok(None);
         }

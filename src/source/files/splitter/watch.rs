@@ -56,26 +56,4 @@ impl Splitter {
             found: self.passed,
         })
     }
-
-    pub(super) fn read_error(&self, input: &Input, source: io::Error) -> FileError {
-        if input.is_compressed() {
-            return self.compressed(source);
-        }
-        self.io(source)
-    }
-
-    pub(super) fn compressed(&self, source: io::Error) -> FileError {
-        FileError::Compressed {
-            path: self.place.path().to_owned(),
-            at: self.here(),
-            source,
-        }
-    }
-
-    pub(super) fn io(&self, source: io::Error) -> FileError {
-        FileError::Io {
-            path: self.place.path().to_owned(),
-            source,
-        }
-    }
 }
