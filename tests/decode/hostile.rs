@@ -101,6 +101,26 @@ fn a_flipped_bit_is_found_by_its_checksum_behind_all_that_is_sound() {
 }
 
 #[test]
+fn a_transaction_without_its_end_is_told_of_by_a_check() {
+    const XID: u8 = 16;
+    let (name, _) = WHOLE[0];
+    let path = recording(name);
+    let path = path.to_str().unwrap();
+    assert!(decoded(&["--verify", path]).contains("nothing wrong"));
+    let bytes = fs::read(path).unwrap();
+    let mut at = 4;
+    while bytes[at + 4] != XID {
+        at += u32::from_le_bytes(bytes[at + 9..at + 13].try_into().unwrap()) as usize;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("binlog.000001");
+    fs::write(&path, &bytes[..at]).unwrap();
+    let found = decoded(&["--verify", path.to_str().unwrap()]);
+    let expected = "the last transaction of 1 has no end there, nothing else wrong";
+    assert!(found.contains(expected), "{found}");
+}
+
+#[test]
 fn a_reader_that_has_enough_is_a_clean_end() {
     let paths = vec![recording(WHOLE[0].0).display().to_string(); 200];
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();

@@ -150,7 +150,7 @@ fn every_recording_has_the_events_and_rows_that_its_own_tool_lists() {
     let mut whole = 0;
     for (path, flavour) in recordings() {
         let path = path.to_str().unwrap();
-        let options = ["--summary", "--on-statement=warn", path];
+        let options = ["--summary", path];
         let ended = decode(&options);
         let mut stop = None;
         let mut summary = ended.stdout;

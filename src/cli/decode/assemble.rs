@@ -36,6 +36,8 @@ const NAME: &str = "decode";
 pub(super) struct Files {
     pub(super) count: u64,
     pub(super) without_checksums: u64,
+    /// Those whose last transaction has no end in them.
+    pub(super) unfinished: u64,
 }
 
 /// The batches of all files, in order.
@@ -256,6 +258,7 @@ impl Batches {
     fn end(&mut self) -> Option<Batch> {
         let assembler = self.assembler.take()?;
         if !assembler.is_between_groups() {
+            self.files.unfinished += 1;
             let at = &assembler.checkpoint().coordinates;
             warn!(%at, "the last transaction of the file has no end there and is left out");
         }
@@ -335,8 +338,9 @@ impl Batches {
             Assumed::Lacking(Lack::Metadata) => warn!(
                 %table,
                 "the binlog does not tell all of the table: unnamed columns are called @1, @2, …, integers without a \
-                 sign in the binlog are signed, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; {}, or \
-                 set binlog_row_metadata=FULL on the source",
+                 sign in the binlog are signed, strings without a character set in the binlog, those of bytes too, are read as \
+                 utf8mb4, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; {}, or set \
+                 binlog_row_metadata=FULL on the source",
                 self.known.hint()
             ),
             Assumed::Lacking(Lack::Types) => warn!(

@@ -90,9 +90,9 @@ pub struct Options {
     #[arg(long, value_name = "CONNECTOR.toml|FOLDER")]
     pub definitions: Option<PathBuf>,
     /// What to do about changes that were logged as statements, so that their rows are not in the binlog: fail, or warn and
-    /// count them.
-    #[arg(long, value_name = "fail|warn", default_value = "fail", value_parser = on_statement)]
-    pub on_statement: OnStatement,
+    /// count them, as --summary and --verify do. [default: fail]
+    #[arg(long, value_name = "fail|warn", value_parser = on_statement)]
+    pub on_statement: Option<OnStatement>,
     /// What to do about bytes that are no text in their column's character set: fail, replace them by U+FFFD (not in key
     /// columns), or print the value as {"base64": "…"}. Statements hold such bytes as they are.
     #[arg(long, value_name = "fail|replace|base64", default_value = "fail", value_parser = invalid_text)]

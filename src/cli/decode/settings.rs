@@ -65,7 +65,13 @@ impl Settings {
         }
         Ok(Self {
             series: series.cutting_beyond(usize::try_from(event_bytes_max).unwrap_or(usize::MAX)),
-            on_statement: options.on_statement,
+            on_statement: options.on_statement.unwrap_or({
+                if options.summary || options.verify {
+                    OnStatement::Warn
+                } else {
+                    OnStatement::Fail
+                }
+            }),
             event_bytes_max,
             choice: Choice {
                 include: options.include_gtids.iter().cloned().collect(),

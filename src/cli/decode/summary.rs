@@ -76,15 +76,21 @@ impl Summary {
         text
     }
 
-    /// The result of a check that found nothing wrong.
+    /// The result of a check that came to the end.
     pub(super) fn verified(&self, files: &Files) -> String {
         let checked = if files.without_checksums == 0 {
             "all with checksums".to_owned()
         } else {
             format!("{} of them without checksums", files.without_checksums)
         };
+        let wrong = match files.unfinished {
+            0 => "nothing wrong".to_owned(),
+            count => {
+                format!("the last transaction of {count} has no end there, nothing else wrong")
+            }
+        };
         format!(
-            "{} files, {checked}: {} events, {} rows, nothing wrong\n",
+            "{} files, {checked}: {} events, {} rows, {wrong}\n",
             files.count, self.ledger.received, self.ledger.rows
         )
     }
