@@ -65,27 +65,13 @@ fn a_journal_knows_what_tables_were_like_and_a_server_what_they_are() {
         );
         assert!(guessed.stdout.contains(&format!("\"@1\":{first},\"@2\":1")));
 
+        statements_need_names(&file, connector);
         let expected = ["4000000001 \"s\"", "4000000002", "4000000003 \"w\""];
         assert_eq!(
             rows(&decoded(&["--definitions", connector, &file])),
             expected
         );
-        // Without its journal there is only the server, which has dropped one of the two tables.
-        let emptied = Folder::streaming(&server, "u");
-        let emptied = emptied.path("shop.toml").display().to_string();
-        let asked = decode(&["--definitions", &emptied, &file]);
-        assert!(
-            asked.stderr.contains("shows no such table") && asked.stderr.contains("SELECT"),
-            "{}",
-            asked.stderr
-        );
-        let asked = asked.stdout;
-        assert_eq!(
-            rows(&asked)[..2],
-            [format!("{first} 1").as_str(), "4000000002"]
-        );
-        assert!(asked.contains("{\"id\":4000000002}"), "{asked}");
-
+        without_the_journal(&server, &file, first);
         server.stop();
         for definitions in [state, connector] {
             let found = decoded(&["--definitions", definitions, &file]);
@@ -100,4 +86,41 @@ fn a_journal_knows_what_tables_were_like_and_a_server_what_they_are() {
             &["holds no journal of definitions", "give the state folder"],
         );
     }
+}
+
+fn statements_need_names(file: &str, connector: &str) {
+    for statements in ["--format=sql", "--flashback"] {
+        let fragments = [
+            "columns of a.t have no names",
+            "000",
+            "give --definitions, or",
+            "FULL",
+        ];
+        let printed = fails(&[statements, file], 65, &fragments);
+        assert!(!printed.contains('@'), "{printed}");
+    }
+    decoded(&["--summary", "--format=sql", file]);
+    let known = decoded(&["--format=sql", "--definitions", connector, file]);
+    assert!(
+        known.contains("INSERT INTO `a`.`t`(`id`, `width`)"),
+        "{known}"
+    );
+}
+
+fn without_the_journal(server: &Server, file: &str, first: &str) {
+    // Without its journal there is only the server, which has dropped one of the two tables.
+    let emptied = Folder::streaming(server, "u");
+    let emptied = emptied.path("shop.toml").display().to_string();
+    let asked = decode(&["--definitions", &emptied, file]);
+    assert!(
+        asked.stderr.contains("shows no such table") && asked.stderr.contains("SELECT"),
+        "{}",
+        asked.stderr
+    );
+    let asked = asked.stdout;
+    assert_eq!(
+        rows(&asked)[..2],
+        [format!("{first} 1").as_str(), "4000000002"]
+    );
+    assert!(asked.contains("{\"id\":4000000002}"), "{asked}");
 }

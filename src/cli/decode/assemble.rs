@@ -11,9 +11,7 @@ use super::definitions::Known;
 use super::error::DecodeError;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
-use crate::change::{
-    self, AssembleError, Assembler, Batch, Checkpoint, Choice, Lack, Origin, Step, Until,
-};
+use crate::change::{self, Assembler, Batch, Checkpoint, Choice, Lack, Origin, Step, Until};
 use crate::filter::{self, Rules};
 use crate::pipeline::Spilling;
 use crate::row::TableName;
@@ -49,7 +47,7 @@ pub(super) struct Batches {
     on_statement: change::OnStatement,
     event_bytes_max: u64,
     stop: CancellationToken,
-    asks_for_generated: bool,
+    writes_statements: bool,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
@@ -87,7 +85,7 @@ impl Batches {
             on_statement,
             event_bytes_max,
             stop,
-            asks_for_generated,
+            writes_statements,
         } = settings;
         Self {
             series,
@@ -97,7 +95,7 @@ impl Batches {
             on_statement,
             event_bytes_max,
             stop,
-            asks_for_generated,
+            writes_statements,
             spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
             warned: BTreeSet::new(),
             files: Files::default(),
@@ -136,7 +134,7 @@ impl Batches {
             let batch = match &mut self.assembler {
                 Some(assembler) => match assembler.poll() {
                     Ok(step) => self.answer(step)?,
-                    Err(mistake) => self.salvage(mistake),
+                    Err(mistake) => self.salvage(mistake.into()),
                 },
                 None if self.is_over => return Ok(None),
                 None => self.read()?,
@@ -157,6 +155,10 @@ impl Batches {
             } => {
                 let definition = self.known.definition(&table, &at)?;
                 if definition.is_none() {
+                    if lack == Lack::Metadata && self.writes_statements {
+                        let hint = self.known.hint();
+                        return Ok(self.salvage(DecodeError::Unnamed { table, at, hint }));
+                    }
                     self.warn(&table, Assumed::Lacking(lack));
                 }
                 if let Some(assembler) = &mut self.assembler {
@@ -181,7 +183,7 @@ impl Batches {
                 if let Some(assembler) = &mut self.assembler
                     && let Err(mistake) = assembler.feed_spilled(&buffer, &events)
                 {
-                    return Ok(self.salvage(mistake));
+                    return Ok(self.salvage(mistake.into()));
                 }
             }
         }
@@ -266,8 +268,8 @@ impl Batches {
     }
 
     /// Hands out the whole groups before a mistake, which is told when the next batch is asked for.
-    fn salvage(&mut self, mistake: AssembleError) -> Option<Batch> {
-        self.mistake = Some(mistake.into());
+    fn salvage(&mut self, mistake: DecodeError) -> Option<Batch> {
+        self.mistake = Some(mistake);
         self.assembler
             .take()
             .and_then(|assembler| assembler.salvage())
@@ -321,7 +323,7 @@ impl Batches {
         let definitions = self.known.at(&checkpoint.coordinates)?;
         let assembler = Assembler::new(settings, checkpoint, definitions);
         let mut assembler = assembler.choosing(self.choice.clone());
-        if self.asks_for_generated && self.known.is_given() {
+        if self.writes_statements && self.known.is_given() {
             assembler = assembler.asking_for_generated();
         }
         self.assembler = Some(Box::new(assembler));

@@ -3,10 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::binlog::Coordinates;
 use crate::change::AssembleError;
 use crate::cli::Exit;
 use crate::encode::EncodeError;
 use crate::filter::FilterError;
+use crate::row::TableName;
 use crate::source::{FileError, SourceError};
 use crate::state::StateError;
 
@@ -28,6 +30,19 @@ pub enum DecodeError {
     /// A value.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// A table whose columns have no names, where statements are to name them.
+    #[error(
+        "the columns of {table} have no names in the binlog before {at}, and statements need them; {hint}, or set \
+         binlog_row_metadata=FULL on the source"
+    )]
+    Unnamed {
+        /// The table, by its name on the source.
+        table: TableName,
+        /// The end of the group that has its rows.
+        at: Coordinates,
+        /// What a person can do.
+        hint: &'static str,
+    },
     /// The server of `--definitions`.
     #[error("definitions")]
     Definitions(#[source] SourceError),
@@ -84,7 +99,7 @@ impl DecodeError {
             Self::File(_) | Self::Assemble(_) | Self::Encode(_) => Exit::Data,
             Self::Definitions(error) => Exit::of(error.class().exit_code()),
             Self::Connector(_) => Exit::Configuration,
-            Self::NoJournal { .. } => Exit::Data,
+            Self::NoJournal { .. } | Self::Unnamed { .. } => Exit::Data,
             Self::State(error) => Exit::of(error.exit_code()),
             Self::Spill(_) | Self::Output(_) => Exit::CannotWrite,
             Self::OutputClosed => Exit::Done,

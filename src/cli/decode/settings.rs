@@ -31,8 +31,8 @@ pub(super) struct Settings {
     pub(super) event_bytes_max: u64,
     /// Ends the reading of a file that is followed.
     pub(super) stop: CancellationToken,
-    /// Whether it matters which columns are generated: statements may give them no values.
-    pub(super) asks_for_generated: bool,
+    /// Whether statements are printed, which name columns and may give generated ones no values.
+    pub(super) writes_statements: bool,
 }
 
 impl Settings {
@@ -91,7 +91,9 @@ impl Settings {
                 None => Known::default(),
             },
             stop: CancellationToken::new(),
-            asks_for_generated: options.flashback || options.format == Some(Format::Sql),
+            writes_statements: !options.summary
+                && !options.verify
+                && (options.flashback || options.format == Some(Format::Sql)),
         })
     }
 }
