@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::ddl::StatementKind;
 use super::{Checkpoint, Ledger, Revision, TableDefinition};
 use crate::binlog::{Coordinates, Gtid};
 use crate::mysql::Flavour;
@@ -129,6 +130,10 @@ pub struct Ddl {
     pub sequence: u64,
     /// The default database of the statement, empty for none, after `replicate-rewrite-db`.
     pub database: Box<str>,
+    /// A database that the statement names and `replicate-rewrite-db` renames: its text has the former name.
+    pub renamed: Option<Box<str>>,
+    /// What the statement is.
+    pub kind: StatementKind,
     /// The tables that the statement names, as published; empty for statements on databases only.
     pub tables: Vec<TableName>,
     /// What it made of each table that it redefined, as published.

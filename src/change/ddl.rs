@@ -9,6 +9,7 @@
 mod alter;
 mod column_types;
 mod columns;
+mod databases;
 mod define;
 mod emptied;
 mod lexer;
@@ -18,6 +19,7 @@ mod scanner;
 mod texts;
 mod write;
 
+pub use databases::databases_named;
 pub use emptied::empties_table;
 
 use crate::filter::{Rules, Verdict};

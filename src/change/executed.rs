@@ -62,10 +62,15 @@ impl Assembler {
             Judged::Filtered => self.builder.ledger.filtered += 1,
             Judged::Skipped => self.builder.ledger.skipped += 1,
             Judged::Publish { database, tables } => {
+                let rules = self.tables.rules();
+                let mut named = ddl::databases_named(&text, &statement, context).into_iter();
+                let renamed = named.find(|name| rules.is_renamed(name));
                 let ddl = Ddl {
                     group: self.group_of(apply)?,
                     sequence: apply.sequence,
                     database,
+                    renamed,
+                    kind: statement.kind.clone(),
                     tables,
                     changes: published(
                         &statement,

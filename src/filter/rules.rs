@@ -162,6 +162,15 @@ impl Rules {
         judgement.verdict
     }
 
+    /// Whether a database that a statement names is published under another name. A server that takes names in any case may
+    /// have this one in another case than the statement.
+    pub fn is_renamed(&self, database: &str) -> bool {
+        let folded = database.to_lowercase();
+        self.rewrites
+            .iter()
+            .any(|rewrite| rewrite.from != rewrite.to && rewrite.from.to_lowercase() == folded)
+    }
+
     /// Judges a statement that does not say what it acts on: kept, for nothing says that a rule rejects it.
     pub fn unnamed(&self) -> Verdict {
         Verdict {

@@ -219,6 +219,8 @@ fn mysql_compares_by_lower_case_table_names() {
         &["cafè/t"],
         &["Café/T", "CAFÉ/t"],
     );
+    assert!(rules("rewrite-db=a->b", MySql, 0).is_renamed("A"));
+    assert!(!rules("rewrite-db=a->a", MySql, 0).is_renamed("a"));
     let verdict = rules("rewrite-db=A->B", MySql, 1).table("a", "t");
     assert_eq!(verdict.published, TableName::new("B", "t"));
 }

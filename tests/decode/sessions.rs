@@ -66,13 +66,40 @@ const DATABASES: &str = "
     CREATE TABLE numbered (a INT); INSERT INTO numbered VALUES (7), (8);
     ALTER TABLE numbered ADD id INT AUTO_INCREMENT PRIMARY KEY FIRST;
     CREATE TABLE emptied (id INT PRIMARY KEY); INSERT INTO emptied VALUES (1); TRUNCATE emptied;
-    RENAME TABLE emptied TO renamed; CREATE TABLE IF NOT EXISTS renamed (id INT); DROP TABLE IF EXISTS nothing;";
+    RENAME TABLE emptied TO renamed; CREATE TABLE IF NOT EXISTS renamed (id INT); DROP TABLE IF EXISTS nothing;
+    CREATE VIEW fresh.seen AS SELECT id FROM t; DROP VIEW fresh.seen;
+    CREATE TABLE fresh.moved (id INT); RENAME TABLE fresh.moved TO fresh.gone;";
 
 fn databases(flavour: Flavour) {
-    let (server, script, _) = replayed(flavour, DATABASES);
+    let (server, script, path) = replayed(flavour, DATABASES);
     assert!(script.contains("USE `fresh`;"), "{script}");
     let left = server.query_text("SHOW DATABASES LIKE 'brief'");
     assert!(left.is_empty(), "{left:?}");
+    renamed(&server, &path);
+}
+
+/// What is executed under another name leaves the original as it is.
+fn renamed(server: &Server, path: &str) {
+    let original = content(server);
+    let script = decode(&["--format=sql", "--rewrite-db=fresh->other", path]);
+    assert_eq!(script.code, Some(0), "{}", script.stderr);
+    let (script, told) = (script.stdout, script.stderr);
+    assert_eq!(told.matches("--rewrite-db renames").count(), 1, "{told}");
+    for comment in [
+        "-- CREATE DATABASE fresh",
+        "-- DROP VIEW fresh.seen",
+        "-- RENAME TABLE fresh.moved TO fresh.gone",
+    ] {
+        assert!(script.contains(comment), "{script}");
+    }
+    server.execute("CREATE DATABASE other");
+    apply(server, &script);
+    assert_eq!(content(server), original, "{script}");
+    let rows = |database: &str| {
+        ["t", "copied", "numbered", "renamed"]
+            .map(|table| server.query_text(&format!("SELECT * FROM {database}.{table}")))
+    };
+    assert_eq!(rows("other"), rows("fresh"));
 }
 
 #[test]

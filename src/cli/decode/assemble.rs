@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::caution::Caution;
 use super::definitions::Known;
 use super::error::DecodeError;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{self, Assembler, Batch, Checkpoint, Choice, Lack, Origin, Step, Until};
+use crate::encode::sql::Direction;
 use crate::filter::{self, Rules};
 use crate::pipeline::Spilling;
 use crate::row::TableName;
@@ -47,7 +49,8 @@ pub(super) struct Batches {
     on_statement: change::OnStatement,
     event_bytes_max: u64,
     stop: CancellationToken,
-    writes_statements: bool,
+    statements: Option<Direction>,
+    caution: Caution,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
@@ -85,7 +88,7 @@ impl Batches {
             on_statement,
             event_bytes_max,
             stop,
-            writes_statements,
+            statements,
         } = settings;
         Self {
             series,
@@ -95,7 +98,8 @@ impl Batches {
             on_statement,
             event_bytes_max,
             stop,
-            writes_statements,
+            statements,
+            caution: Caution::new(statements),
             spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
             warned: BTreeSet::new(),
             files: Files::default(),
@@ -121,6 +125,7 @@ impl Batches {
         let next = self.advance();
         if let Ok(Some(batch)) = &next {
             warn_of(batch);
+            self.caution.look(batch);
         }
         next
     }
@@ -155,7 +160,7 @@ impl Batches {
             } => {
                 let definition = self.known.definition(&table, &at)?;
                 if definition.is_none() {
-                    if lack == Lack::Metadata && self.writes_statements {
+                    if lack == Lack::Metadata && self.statements.is_some() {
                         let hint = self.known.hint();
                         return Ok(self.salvage(DecodeError::Unnamed { table, at, hint }));
                     }
@@ -323,7 +328,7 @@ impl Batches {
         let definitions = self.known.at(&checkpoint.coordinates)?;
         let assembler = Assembler::new(settings, checkpoint, definitions);
         let mut assembler = assembler.choosing(self.choice.clone());
-        if self.writes_statements && self.known.is_given() {
+        if self.statements.is_some() && self.known.is_given() {
             assembler = assembler.asking_for_generated();
         }
         self.assembler = Some(Box::new(assembler));

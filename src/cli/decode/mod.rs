@@ -8,6 +8,7 @@
 //! file needs no other, so each has an assembler of its own.
 
 mod assemble;
+mod caution;
 mod definitions;
 mod error;
 mod lanes;

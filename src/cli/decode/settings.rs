@@ -16,6 +16,7 @@ use crate::binlog::GtidSet;
 use crate::change::{Choice, Ids, OnStatement};
 use crate::config::EVENT_MEMORY_MIN;
 use crate::encode::InvalidText;
+use crate::encode::sql::Direction;
 use crate::filter;
 use crate::mysql::Flavour;
 use crate::source::{EVENT_BYTES_MAX, Extent, Place, Series};
@@ -31,8 +32,8 @@ pub(super) struct Settings {
     pub(super) event_bytes_max: u64,
     /// Ends the reading of a file that is followed.
     pub(super) stop: CancellationToken,
-    /// Whether statements are printed, which name columns and may give generated ones no values.
-    pub(super) writes_statements: bool,
+    /// Which statements are printed, if any: they name columns, and may give generated ones no values.
+    pub(super) statements: Option<Direction>,
 }
 
 impl Settings {
@@ -91,9 +92,12 @@ impl Settings {
                 None => Known::default(),
             },
             stop: CancellationToken::new(),
-            writes_statements: !options.summary
-                && !options.verify
-                && (options.flashback || options.format == Some(Format::Sql)),
+            statements: match options.format {
+                _either if options.summary || options.verify => None,
+                _either if options.flashback => Some(Direction::Undo),
+                Some(Format::Sql) => Some(Direction::Redo),
+                Some(Format::Json) | None => None,
+            },
         })
     }
 }

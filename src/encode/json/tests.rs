@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::sample::{ABSENT, Image, NULL, ONE, TWO, batch, int, table, text};
 use super::{LinesEncoder, PartialKeyChange, Plan, RecordsEncoder, Settings};
 use crate::binlog::Coordinates;
+use crate::change::ddl::StatementKind;
 use crate::change::{Batch, Ddl, Item, Rows, RowsKind, StatementSession};
 use crate::encode::{Encode, EncodeError, Lines, OtherKey, Records};
 use crate::row::{Table, TableName};
@@ -273,6 +274,8 @@ fn ddl_is_a_message_of_its_own() {
         group: 0,
         sequence: 5,
         database: "shop".into(),
+        renamed: None,
+        kind: StatementKind::DropTable { temporary: false },
         tables: vec![TableName::new("shop", "a"), TableName::new("shop", "b")],
         changes: Vec::new(),
         statement: "DROP TABLE a, `b`".into(),
@@ -413,6 +416,8 @@ fn the_published_schema_names_exactly_the_members_that_are_written() {
         group: 0,
         sequence: 6,
         database: "".into(),
+        renamed: None,
+        kind: StatementKind::DropDatabase,
         tables: Vec::new(),
         changes: Vec::new(),
         statement: "DROP DATABASE d".into(),

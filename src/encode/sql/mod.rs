@@ -5,7 +5,7 @@
 //!
 //! | direction | insert | update | delete | DDL |
 //! |---|---|---|---|---|
-//! | redo | INSERT | UPDATE | DELETE | itself |
+//! | redo | INSERT | UPDATE | DELETE | itself; a comment if it names a renamed database |
 //! | undo | DELETE | UPDATE back | INSERT | a comment: it cannot be undone |
 
 mod literal;
@@ -138,10 +138,17 @@ impl SqlEncoder {
     }
 
     fn write_ddl(&mut self, ddl: &Ddl, flavour: Flavour, block: &mut Statements) {
-        self.turn_to(Session::of_ddl(ddl, flavour), block);
+        if self.direction == Direction::Redo && ddl.renamed.is_none() {
+            self.turn_to(Session::of_ddl(ddl, flavour), block);
+        }
         let start = block.bytes.len();
-        match self.direction {
-            Direction::Redo => {
+        match (self.direction, &ddl.renamed) {
+            (Direction::Redo, Some(database)) => {
+                let database = database.escape_debug();
+                let why = format!("not executed, since it names the renamed database {database}");
+                write_comment(&why, &ddl.statement, &mut block.bytes);
+            }
+            (Direction::Redo, None) => {
                 if !ddl.database.is_empty() && !ddl.session.suppresses_use {
                     block.bytes.extend_from_slice(b"USE ");
                     write_name(&ddl.database, &mut block.bytes);
@@ -153,14 +160,7 @@ impl SqlEncoder {
                 block.bytes.extend_from_slice(statement.as_bytes());
                 block.bytes.extend_from_slice(b"\n/*!*/;\nDELIMITER ;\n");
             }
-            Direction::Undo => {
-                block.bytes.extend_from_slice(b"-- not undone:\n");
-                for line in ddl.statement.split(['\n', '\r']) {
-                    block.bytes.extend_from_slice(b"-- ");
-                    block.bytes.extend_from_slice(line.as_bytes());
-                    block.bytes.push(b'\n');
-                }
-            }
+            (Direction::Undo, _) => write_comment("not undone", &ddl.statement, &mut block.bytes),
         }
         self.pieces.push(start..block.bytes.len());
         block.count += 1;
@@ -186,6 +186,16 @@ impl SqlEncoder {
             self.reversed.extend_from_slice(piece);
         }
         std::mem::swap(&mut block.bytes, &mut self.reversed);
+    }
+}
+
+/// Appends a statement that is not to be executed, and why.
+fn write_comment(why: &str, statement: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("-- {why}:\n").as_bytes());
+    for line in statement.split(['\n', '\r']) {
+        out.extend_from_slice(b"-- ");
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
     }
 }
 
