@@ -68,7 +68,9 @@ const DATABASES: &str = "
     CREATE TABLE emptied (id INT PRIMARY KEY); INSERT INTO emptied VALUES (1); TRUNCATE emptied;
     RENAME TABLE emptied TO renamed; CREATE TABLE IF NOT EXISTS renamed (id INT); DROP TABLE IF EXISTS nothing;
     CREATE VIEW fresh.seen AS SELECT id FROM t; DROP VIEW fresh.seen;
-    CREATE TABLE fresh.moved (id INT); RENAME TABLE fresh.moved TO fresh.gone;";
+    CREATE TABLE fresh.moved (id INT); RENAME TABLE fresh.moved TO fresh.gone;
+    CREATE TRIGGER noted BEFORE INSERT ON t FOR EACH ROW SET NEW.note = 'x';
+    CREATE TRIGGER noted_too BEFORE UPDATE ON t FOR EACH ROW SET NEW.note = 'y';";
 
 fn databases(flavour: Flavour) {
     let (server, script, path) = replayed(flavour, DATABASES);
@@ -76,6 +78,13 @@ fn databases(flavour: Flavour) {
     let left = server.query_text("SHOW DATABASES LIKE 'brief'");
     assert!(left.is_empty(), "{left:?}");
     renamed(&server, &path);
+    let redo = decode(&["--format=sql", &path]).stderr;
+    assert_eq!(redo.matches("creates a trigger").count(), 1, "{redo}");
+    let undo = decode(&["--flashback", &path]);
+    let kept = undo.stdout.matches("-- not undone:").count();
+    for fragment in ["DDL is not undone", &format!("statements={kept}"), "first="] {
+        assert!(undo.stderr.contains(fragment), "{}", undo.stderr);
+    }
 }
 
 /// What is executed under another name leaves the original as it is.

@@ -117,6 +117,11 @@ impl Batches {
         &self.files
     }
 
+    /// What is to be told to those who execute the statements.
+    pub(super) fn caution(&self) -> &Caution {
+        &self.caution
+    }
+
     /// The next batch; `None` behind the last.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use tracing::warn;
 
 use crate::binlog::Coordinates;
+use crate::change::ddl::{Action, StatementKind};
 use crate::change::{Batch, Ddl, Item};
 use crate::encode::sql::Direction;
 
@@ -11,6 +12,9 @@ use crate::encode::sql::Direction;
 pub(super) struct Caution {
     direction: Option<Direction>,
     is_rename_told: bool,
+    is_trigger_told: bool,
+    /// How many statements of DDL were met, and where the first stands.
+    not_undone: Option<(u64, Coordinates)>,
 }
 
 impl Caution {
@@ -18,6 +22,8 @@ impl Caution {
         Self {
             direction,
             is_rename_told: false,
+            is_trigger_told: false,
+            not_undone: None,
         }
     }
 
@@ -32,7 +38,10 @@ impl Caution {
             };
             match direction {
                 Direction::Redo => self.redo(batch, ddl),
-                Direction::Undo => {}
+                Direction::Undo => match &mut self.not_undone {
+                    Some((count, _)) => *count += 1,
+                    None => self.not_undone = Some((1, place(batch, ddl))),
+                },
             }
         }
     }
@@ -47,6 +56,27 @@ impl Caution {
                      script; where they are needed, execute them yourself with the new name"
                 );
             }
+            return;
+        }
+        let creates = ddl.kind == StatementKind::Trigger(Action::Create);
+        if creates && !std::mem::replace(&mut self.is_trigger_told, true) {
+            warn!(
+                at = %place(batch, ddl),
+                "the script creates a trigger, which fires for the rows behind it, although the binlog holds what the \
+                 trigger did on the source: take it out of the script, and create it when the script was executed"
+            );
+        }
+    }
+
+    /// Tells at the end what is not taken back.
+    pub(super) fn end(&self) {
+        if let Some((statements, first)) = &self.not_undone {
+            warn!(
+                statements,
+                %first,
+                "DDL is not undone and stands in the script as comments: take it back yourself; rows that TRUNCATE or DROP \
+                 removed are not in the binlog"
+            );
         }
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn undo(batches: &mut Batches) -> Result<(), DecodeError> {
         print(&bytes)?;
         is_open = block.continues;
     }
+    batches.caution().end();
     Ok(())
 }
 
