@@ -63,7 +63,7 @@ impl Assembler {
             Judged::Skipped => self.builder.ledger.skipped += 1,
             Judged::Publish { database, tables } => {
                 let rules = self.tables.rules();
-                let mut named = ddl::databases_named(&text, &statement, context).into_iter();
+                let mut named = ddl::databases_named(&text, context).into_iter();
                 let renamed = named.find(|name| rules.is_renamed(name));
                 let ddl = Ddl {
                     group: self.group_of(apply)?,

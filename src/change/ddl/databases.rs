@@ -1,16 +1,17 @@
 //! The databases that the text of a statement names.
 
 use super::lexer::{Lexer, Token};
-use super::{Class, Context, Statement};
+use super::{Class, Context, scan};
 
 /// The databases that a statement names, in its bodies and expressions too: all names before a dot, and those of databases
 /// that it defines. An alias or a table before its column counts as well, since no body is followed that far.
-pub fn databases_named(text: &str, statement: &Statement, context: Context) -> Vec<Box<str>> {
-    let defined = statement
-        .objects
-        .iter()
-        .filter(|object| object.class == Class::Database);
-    let mut named: Vec<_> = defined.map(|object| object.name.database.clone()).collect();
+pub fn databases_named(text: &str, context: Context) -> Vec<Box<str>> {
+    // Without a default database none is filled in where the text leaves it out.
+    let objects = scan(text, "", context).objects.into_iter();
+    let mut named: Vec<_> = objects
+        .filter(|object| object.class == Class::Database && !object.name.database.is_empty())
+        .map(|object| object.name.database)
+        .collect();
     let mut lexer = Lexer::new(text, context);
     let (mut before, mut last) = (None, None);
     while let Ok(Some(token)) = lexer.next() {
@@ -29,15 +30,13 @@ pub fn databases_named(text: &str, statement: &Statement, context: Context) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::ddl::scan;
     use crate::mysql::Flavour;
 
     #[test]
     fn names_before_a_dot_and_databases_are_found() {
         let check = |text: &str, expected: &[&str]| {
             let context = Context::newest(Flavour::MySql);
-            let statement = scan(text, "d", context);
-            let found = databases_named(text, &statement, context);
+            let found = databases_named(text, context);
             assert_eq!(
                 found.iter().map(|name| &**name).collect::<Vec<_>>(),
                 expected,
@@ -49,7 +48,8 @@ mod tests {
         check("ALTER TABLE t COMMENT 'a.b'", &[]);
         check("CREATE DATABASE a", &["a"]);
         check("drop schema if exists `a.b`", &["a.b"]);
-        check("ALTER DATABASE CHARACTER SET utf8mb4", &["d"]);
+        check("ALTER DATABASE CHARACTER SET utf8mb4", &[]);
+        check("ALTER DATABASE a CHARACTER SET utf8mb4", &["a"]);
         check("DROP VIEW a.v, v", &["a"]);
         check("RENAME TABLE a . c TO `b`.`d`, t TO u", &["a", "b"]);
         check("CREATE VIEW v AS SELECT x.y.z FROM x.y", &["x", "x"]);

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use super::rows::{Cells, Event, group};
 use super::{Encode, EncodeError, Statements};
+use crate::change::ddl::StatementKind;
 use crate::change::{Batch, Ddl, Group, Item, Rows};
 use crate::mysql::Flavour;
 use crate::row::Table;
@@ -149,7 +150,9 @@ impl SqlEncoder {
                 write_comment(&why, &ddl.statement, &mut block.bytes);
             }
             (Direction::Redo, None) => {
-                if !ddl.database.is_empty() && !ddl.session.suppresses_use {
+                // It may mean the default database without naming it.
+                let alters = ddl.kind == StatementKind::AlterDatabase;
+                if !ddl.database.is_empty() && (alters || !ddl.session.suppresses_use) {
                     block.bytes.extend_from_slice(b"USE ");
                     write_name(&ddl.database, &mut block.bytes);
                     block.bytes.extend_from_slice(b";\n");
