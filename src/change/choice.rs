@@ -1,6 +1,7 @@
 //! Which groups are published, by their GTIDs.
 
 use crate::binlog::{Gtid, GtidSet};
+use crate::mysql::Flavour;
 
 /// A choice of groups; takes all if it names none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,16 @@ pub struct Ids {
 }
 
 impl Choice {
+    /// What it asks of groups that a family's never have, so that it cannot be meant.
+    pub fn never_in(&self, flavour: Flavour) -> Option<&'static str> {
+        let mut sets = self.include.iter().chain(&self.exclude);
+        if sets.any(|set| set.flavour() != flavour) {
+            return Some("GTIDs of the other family");
+        }
+        let has_domains = !self.domains.include.is_empty() || !self.domains.exclude.is_empty();
+        (has_domains && flavour == Flavour::MySql).then_some("replication domains")
+    }
+
     /// Whether a group is taken that was first executed on that server; one without a GTID is in no set.
     pub fn takes(&self, gtid: Option<&Gtid>, server_id: u32) -> bool {
         let is_in =
@@ -50,7 +61,6 @@ impl Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mysql::Flavour;
 
     #[test]
     fn what_is_excluded_is_left_out_even_where_it_is_included() {
@@ -75,6 +85,33 @@ mod tests {
         };
         assert!(all_but.takes(None, 1) && all_but.takes(Some(&gtid(50)), 1));
         assert!(!all_but.takes(Some(&gtid(5)), 1));
+    }
+
+    #[test]
+    fn what_a_family_never_has_is_told() {
+        let check = |text: &str, domains: Vec<u32>, mysql, mariadb| {
+            let flavour = match text.contains(':') {
+                true => Flavour::MySql,
+                false => Flavour::MariaDb,
+            };
+            let set = GtidSet::parse(flavour, text).unwrap();
+            let choice = Choice {
+                exclude: vec![set],
+                domains: Ids {
+                    exclude: domains,
+                    include: Vec::new(),
+                },
+                ..Choice::default()
+            };
+            assert_eq!(choice.never_in(Flavour::MySql), mysql, "{choice:?}");
+            assert_eq!(choice.never_in(Flavour::MariaDb), mariadb, "{choice:?}");
+        };
+        let other = Some("GTIDs of the other family");
+        let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5";
+        check(uuid, Vec::new(), None, other);
+        check(uuid, vec![1], Some("replication domains"), other);
+        check("0-1-5", vec![1], other, None);
+        assert_eq!(Choice::default().never_in(Flavour::MySql), None);
     }
 
     #[test]

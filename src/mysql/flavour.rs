@@ -9,3 +9,13 @@ pub enum Flavour {
     /// MariaDB.
     MariaDb,
 }
+
+impl Flavour {
+    /// The family's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MySql => "MySQL",
+            Self::MariaDb => "MariaDB",
+        }
+    }
+}

@@ -35,18 +35,11 @@ pub struct Archive {
 
 /// How a source is called in messages.
 pub(super) fn source_name(uuid: Option<Uuid>, server_id: u32, flavour: Flavour) -> String {
-    let family = family(flavour);
+    let family = flavour.name();
     match uuid {
         Some(FILES) => format!("the binlog files of {family} server_id {server_id}"),
         Some(uuid) => format!("{family} {uuid}"),
         None => format!("{family} server_id {server_id}"),
-    }
-}
-
-fn family(flavour: Flavour) -> &'static str {
-    match flavour {
-        Flavour::MySql => "MySQL",
-        Flavour::MariaDb => "MariaDB",
     }
 }
 
@@ -330,7 +323,7 @@ fn holds_all(earlier: &GtidSet, set: &GtidSet) -> Result<(), SourceError> {
 fn parse(flavour: Flavour, text: &str) -> Result<GtidSet, SourceError> {
     GtidSet::parse(flavour, text).map_err(|source| SourceError::GtidSet {
         text: text.to_owned(),
-        flavour: family(flavour),
+        flavour: flavour.name(),
         source,
     })
 }

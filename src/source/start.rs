@@ -322,10 +322,7 @@ impl Starting<'_> {
     fn parse(&self, text: &str) -> Result<GtidSet, SourceError> {
         GtidSet::parse(self.facts.flavour, text).map_err(|source| SourceError::GtidSet {
             text: text.to_owned(),
-            flavour: match self.facts.flavour {
-                Flavour::MySql => "MySQL",
-                Flavour::MariaDb => "MariaDB",
-            },
+            flavour: self.facts.flavour.name(),
             source,
         })
     }

@@ -185,6 +185,30 @@ fn arguments_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
+fn choices_of_the_other_family_are_refused() {
+    for (name, choice, what) in [
+        (
+            WHOLE[0].0,
+            "--include-gtids=0-1-5",
+            "MySQL, which has no GTIDs of the other family",
+        ),
+        (
+            WHOLE[0].0,
+            "--do-domain-ids=1",
+            "MySQL, which has no replication domains",
+        ),
+        (
+            WHOLE[1].0,
+            "--exclude-gtids=3e11fa47-71ca-11e1-9e33-c80aa9429562:1",
+            "MariaDB, which has no GTIDs",
+        ),
+    ] {
+        let path = recording(name);
+        fails(&[choice, path.to_str().unwrap()], 2, &[what]);
+    }
+}
+
+#[test]
 fn more_events_than_a_file_has_cannot_be_passed_over() {
     let path = recording(WHOLE[0].0).display().to_string();
     let printed = fails(

@@ -300,6 +300,12 @@ impl Batches {
             Ok(format) => (format.flavour(), format.has_checksums()),
             Err(_) => (crate::mysql::Flavour::MySql, false),
         };
+        if let (Ok(_), Some(what)) = (&format, self.choice.never_in(flavour)) {
+            return Err(DecodeError::Usage(format!(
+                "{name} is a binlog of {}, which has no {what}: no choice of these can be meant for it",
+                flavour.name()
+            )));
+        }
         self.files.without_checksums += u64::from(!has_checksums);
         let behind = FIRST_POSITION + event.len() as u64;
         let start = position
