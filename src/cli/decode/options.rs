@@ -41,10 +41,10 @@ pub struct Options {
     /// Ends before the first event of this time or later.
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub stop_datetime: Option<u32>,
-    /// Takes only the transactions whose GTIDs are in this set.
+    /// Takes only the transactions whose GTIDs are in this set; one of MariaDB is everything up to its numbers.
     #[arg(long, value_name = "GTID_SET", value_parser = gtid_set)]
     pub include_gtids: Option<GtidSet>,
-    /// Leaves out the transactions whose GTIDs are in this set.
+    /// Leaves out the transactions whose GTIDs are in this set, which is read in the same way.
     #[arg(long, value_name = "GTID_SET", value_parser = gtid_set)]
     pub exclude_gtids: Option<GtidSet>,
     /// Takes only the transactions that were first executed on these servers, by their server_id.
