@@ -6,6 +6,8 @@
 //! A server sends events that are in no file: a rotate before the stream and before each file, the format description
 //! again when the stream begins inside a file, heartbeats. They move nothing and are not counted as received.
 
+mod relay;
+
 use std::ops::Range;
 
 use super::event::FLAG_IN_USE;
@@ -21,6 +23,10 @@ pub const FIRST_POSITION: u64 = 4;
 pub struct Framer {
     next: Coordinates,
     skips: bool,
+    /// The events are those of relay logs.
+    relays: bool,
+    /// The replica said that it left events out, and nobody asked since.
+    has_gap: bool,
     format: FormatDescription,
     stage: Stage,
 }
@@ -58,6 +64,8 @@ impl Framer {
         Self {
             next: start,
             skips: false,
+            relays: false,
+            has_gap: false,
             format: FormatDescription::default(),
             stage: Stage::Start,
         }
@@ -94,6 +102,9 @@ impl Framer {
                 stated: header.event_size,
                 found: event.len(),
             });
+        }
+        if self.relays {
+            return self.relayed(header, event);
         }
         match header.kind {
             EventKind::Rotate => self.rotate(header, event),
@@ -178,13 +189,7 @@ impl Framer {
     }
 
     fn format_description(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {
-        let content = event.get(Header::LEN..).unwrap_or_default();
-        let format = FormatDescription::parse(content)?;
-        let body = match (format.has_checksums(), format.has_trailer()) {
-            (true, _) => crc32_body(event, FLAG_IN_USE)?,
-            (false, true) => Header::LEN..event.len() - CHECKSUM_BYTES,
-            (false, false) => Header::LEN..event.len(),
-        };
+        let (format, body) = described(event)?;
         self.known_file()?;
         let inside_file = self.next.position != FIRST_POSITION;
         let frame = if header.log_position == 0 || header.is_artificial() || inside_file {
@@ -193,9 +198,13 @@ impl Framer {
             self.placed_anywhere(header, body)?
         };
         self.next.position = frame.end;
+        self.describe(format);
+        Ok(frame)
+    }
+
+    fn describe(&mut self, format: FormatDescription) {
         self.format = format;
         self.stage = Stage::Described;
-        Ok(frame)
     }
 
     fn heartbeat(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {
@@ -230,10 +239,11 @@ impl Framer {
     }
 
     fn placed(&self, header: Header, body: Range<usize>) -> Result<Frame, BinlogError> {
-        self.known_file()?;
-        if self.stage != Stage::Described {
-            return Err(BinlogError::NoFormat);
+        if self.relays {
+            return self.relayed_place(header, body);
         }
+        self.known_file()?;
+        self.is_described()?;
         self.placed_anywhere(header, body)
     }
 
@@ -264,6 +274,13 @@ impl Framer {
             end: start.saturating_add(size),
             artificial: false,
         })
+    }
+
+    fn is_described(&self) -> Result<(), BinlogError> {
+        if self.stage != Stage::Described {
+            return Err(BinlogError::NoFormat);
+        }
+        Ok(())
     }
 
     fn known_file(&self) -> Result<(), BinlogError> {
@@ -319,6 +336,18 @@ fn stands_between_groups(kind: EventKind) -> bool {
 fn lower_32_bits(position: u64) -> u32 {
     let [a, b, c, d, ..] = position.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
+}
+
+/// Reads a format description event, and which of its bytes are the body.
+fn described(event: &[u8]) -> Result<(FormatDescription, Range<usize>), BinlogError> {
+    let content = event.get(Header::LEN..).unwrap_or_default();
+    let format = FormatDescription::parse(content)?;
+    let body = match (format.has_checksums(), format.has_trailer()) {
+        (true, _) => crc32_body(event, FLAG_IN_USE)?,
+        (false, true) => Header::LEN..event.len() - CHECKSUM_BYTES,
+        (false, false) => Header::LEN..event.len(),
+    };
+    Ok((format, body))
 }
 
 /// Verifies the CRC32 at an event's end, which was computed without the flags `uncovered`.

@@ -9,6 +9,7 @@ mod inputs;
 mod partial_json;
 mod ranges;
 mod recordings;
+mod relay_logs;
 mod script;
 mod sessions;
 

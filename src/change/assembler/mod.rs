@@ -384,7 +384,7 @@ impl Assembler {
             Place::Outside => self.between(&frame, at)?,
             Place::Abandons => {
                 self.between(&frame, at)?;
-                self.close(Outcome::RolledBack);
+                self.abandon();
             }
             Place::Opens | Place::Alone if self.is_late(&frame) => self.passed = true,
             Place::Opens | Place::Alone => {
@@ -408,10 +408,11 @@ impl Assembler {
         Ok(None)
     }
 
-    /// Where the source left groups out, statements among them were not followed.
+    /// Where the source, or a replica, left groups out, statements among them were not followed.
     fn note_gap(&mut self, at: &Coordinates) {
+        let may_miss = self.settings.skips_groups || self.framer.take_gap();
         let reached = &self.checkpoint.coordinates;
-        if self.settings.skips_groups && !reached.file.is_empty() && at != reached {
+        if may_miss && !reached.file.is_empty() && at != reached {
             let reason = "groups before it were left out of the stream";
             self.definitions.distrust_all(reason, at);
             self.tables.clear();
@@ -491,6 +492,7 @@ impl Assembler {
 }
 
 mod arriving;
+mod relayed;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Files to batches: an assembler a file, and answers to what it asks for.
+//! Files to batches: an assembler a file, or a row of relay logs, and answers to what it asks for.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use tracing::warn;
 use super::caution::Caution;
 use super::definitions::Known;
 use super::error::DecodeError;
+use super::relay::Relays;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{self, Assembler, Batch, Checkpoint, Choice, Lack, Origin, Step, Until};
@@ -55,6 +56,7 @@ pub(super) struct Batches {
     /// Tables of which it was said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
     files: Files,
+    relays: Relays,
     /// Of the file whose events are read.
     assembler: Option<Box<Assembler>>,
     /// A file of which only the first event was read, so that it is not known where the reading begins.
@@ -103,6 +105,7 @@ impl Batches {
             spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
             warned: BTreeSet::new(),
             files: Files::default(),
+            relays: Relays::default(),
             assembler: None,
             begun: None,
             chunks: VecDeque::new(),
@@ -131,6 +134,7 @@ impl Batches {
         if let Ok(Some(batch)) = &next {
             warn_of(batch);
             self.caution.look(batch);
+            self.relays.warn_of(batch);
         }
         next
     }
@@ -237,9 +241,16 @@ impl Batches {
                 Ok(None)
             }
             Ok(Some(Part::Begin {
-                name, description, ..
+                place,
+                name,
+                description,
             })) => {
                 self.files.count += 1;
+                if self.relays.take(&place, &description.buffer) && self.assembler.is_some() {
+                    self.files.without_checksums += u64::from(!has_checksums(&description));
+                    self.chunks.push_back(description);
+                    return Ok(None);
+                }
                 self.begun = Some((name, description));
                 Ok(self.end())
             }
@@ -296,9 +307,9 @@ impl Batches {
         let header = Header::parse(event);
         let format = FormatDescription::parse(event.get(Header::LEN..).unwrap_or_default());
         // Whatever is wrong with the event, the assembler says so with its place.
-        let (flavour, has_checksums) = match &format {
-            Ok(format) => (format.flavour(), format.has_checksums()),
-            Err(_) => (crate::mysql::Flavour::MySql, false),
+        let flavour = match &format {
+            Ok(format) => format.flavour(),
+            Err(_) => crate::mysql::Flavour::MySql,
         };
         if let (Ok(_), Some(what)) = (&format, self.choice.never_in(flavour)) {
             return Err(DecodeError::Usage(format!(
@@ -306,7 +317,7 @@ impl Batches {
                 flavour.name()
             )));
         }
-        self.files.without_checksums += u64::from(!has_checksums);
+        self.files.without_checksums += u64::from(!has_checksums(&description));
         let behind = FIRST_POSITION + event.len() as u64;
         let start = position
             .filter(|position| *position != behind)
@@ -341,6 +352,9 @@ impl Batches {
         let mut assembler = assembler.choosing(self.choice.clone());
         if self.statements.is_some() && self.known.is_given() {
             assembler = assembler.asking_for_generated();
+        }
+        if self.relays.are_read() {
+            assembler = assembler.reading_relay_logs();
         }
         self.assembler = Some(Box::new(assembler));
         self.chunks.push_back(description);
@@ -379,6 +393,12 @@ impl Batches {
             ),
         }
     }
+}
+
+/// Whether the events behind a file's first one have checksums.
+fn has_checksums(description: &Chunk) -> bool {
+    let content = description.buffer.get(Header::LEN..).unwrap_or_default();
+    FormatDescription::parse(content).is_ok_and(|format| format.has_checksums())
 }
 
 /// Tells of what a batch leaves out.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Whole transactions only: what stands before the first mistake of a file goes out, then the mistake is told. A binlog
-//! file needs no other, so each has an assembler of its own.
+//! file needs no other, so each has an assembler of its own; relay logs that follow each other share one.
 
 mod assemble;
 mod caution;
@@ -14,6 +14,7 @@ mod error;
 mod lanes;
 mod options;
 mod output;
+mod relay;
 mod script;
 mod settings;
 mod summary;

@@ -298,6 +298,17 @@ fn is_before(one: &Place, other: &Place) -> bool {
     }
 }
 
+impl Place {
+    /// Whether it is the file that a server went on in behind another one, by their folder and names.
+    pub fn succeeds(&self, former: &Self) -> bool {
+        let (Self::Path(former), Self::Path(latter)) = (former, self) else {
+            return false;
+        };
+        former.parent() == latter.parent()
+            && successor(former).is_some_and(|next| Self::Path(next).name() == self.name())
+    }
+}
+
 /// Whether a file is too short for its first event.
 fn is_young(place: &Place) -> bool {
     const FIRST_EVENT_BYTES_MAX: u64 = 512;
@@ -373,6 +384,21 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn a_file_succeeds_another_by_its_number() {
+        for (former, latter, expected) in [
+            ("d/relay.000009", "d/relay.000010", true),
+            ("d/relay.000009.gz", "d/relay.000010.zst", true),
+            ("d/relay.000009", "d/relay.000011", false),
+            ("d/relay.000009", "e/relay.000010", false),
+            ("d/relay.000009", "d/binlog.000010", false),
+        ] {
+            let [former, latter] = [former, latter].map(|path| Place::Path(path.into()));
+            assert_eq!(latter.succeeds(&former), expected, "{former:?} {latter:?}");
+        }
+        assert!(!Place::Stdin.succeeds(&Place::Path("relay.000009".into())));
     }
 
     #[test]

@@ -85,7 +85,7 @@ struct Large {
 /// What an event's header says of the reading.
 enum Wanted {
     Yes,
-    /// It is a format description, which the others need.
+    /// It is a format description, or tells a place, which the others need.
     Always,
     /// It stands before the time to start at.
     NotYet,
@@ -337,16 +337,19 @@ impl Splitter {
 
     /// Whether the event at the front of `bytes`, which is whole, is to be read.
     fn wanted(&self, bytes: &[u8]) -> Wanted {
-        let Some([a, b, c, d, kind]) = bytes.first_chunk() else {
+        let Ok(header) = Header::parse(bytes) else {
             return Wanted::Yes;
         };
-        let timestamp = u32::from_le_bytes([*a, *b, *c, *d]);
-        let describes = EventKind::from_number(*kind) == EventKind::FormatDescription;
+        let timestamp = header.timestamp;
+        // What a replica adds to a relay log has times of its own, and tells where its source was.
+        let is_added =
+            header.is_relay_log() || (header.kind == EventKind::Rotate && header.log_position == 0);
+        let describes = is_added || header.kind == EventKind::FormatDescription;
         let start_time = self.extent.start_time.unwrap_or_default();
         if !describes && (self.passed < self.extent.offset || timestamp < start_time) {
             return Wanted::NotYet;
         }
-        if self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
+        if !is_added && self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
             return Wanted::Stop(Stop::Time);
         }
         if self.extent.stop.is_some_and(|stop| self.position >= stop) {

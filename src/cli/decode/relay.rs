@@ -1,0 +1,54 @@
+//! Relay logs among the files: which of them are read as one, and what they do not tell.
+//!
+//! A replica that goes on in its next relay log may do so inside a group, and says only behind a new connection where its
+//! source was. So those that follow each other by their numbers have one assembler.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::binlog::Header;
+use crate::change::Batch;
+use crate::source::Place;
+
+/// The relay logs that are being read.
+#[derive(Debug, Default)]
+pub(super) struct Relays {
+    last: Option<Place>,
+    /// The name of the first of them, which stands for its source's file until one tells that.
+    name: Option<Arc<str>>,
+}
+
+impl Relays {
+    /// Takes the place and the first event of the next file, and returns whether it is to be read with the one before it.
+    pub(super) fn take(&mut self, place: &Place, first: &[u8]) -> bool {
+        let is_relay_log = Header::parse(first).is_ok_and(|header| header.is_relay_log());
+        let former = std::mem::replace(&mut self.last, is_relay_log.then(|| place.clone()));
+        let goes_on = is_relay_log && former.is_some_and(|former| place.succeeds(&former));
+        if !goes_on {
+            self.name = is_relay_log.then(|| place.name());
+        }
+        goes_on
+    }
+
+    /// Whether the present file is a relay log.
+    pub(super) fn are_read(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Says once of relay logs that changes came before any word of the source's file.
+    pub(super) fn warn_of(&mut self, batch: &Batch) {
+        let Some(name) = &self.name else {
+            return;
+        };
+        if batch.groups.iter().all(|group| group.begin.file != *name) {
+            return;
+        }
+        warn!(
+            relay_log = %name,
+            "the relay log does not tell the name of its source's file: its own stands there, with positions of the source's; \
+             give the relay logs before it too"
+        );
+        self.name = None;
+    }
+}
