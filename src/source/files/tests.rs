@@ -276,3 +276,36 @@ fn a_large_event_before_the_time_to_start_at_is_passed_over() {
     );
     assert!(splitter.read().unwrap().is_none());
 }
+
+#[test]
+fn times_of_what_a_replica_adds_to_a_relay_log_bound_nothing() {
+    const OWN: u8 = 0x40;
+    let at = |kind: u8, time: u8, position: u8, flags: u8| {
+        let mut event = event(30);
+        event[..4].copy_from_slice(&u32::from(time).to_le_bytes());
+        event[4] = kind;
+        event[13..19].copy_from_slice(&[position, 0, 0, 0, flags, 0]);
+        event
+    };
+    let (rotate, format, xid) = (4, 15, 16);
+    // Described and received later than what is wanted was written, and told where its source was at no time at all.
+    let own = at(format, 90, 34, OWN);
+    let told = at(rotate, 0, 0, 0x20);
+    let told_late = at(rotate, 90, 0, 0);
+    let (early, wanted, late) = (at(xid, 3, 50, 0), at(xid, 9, 80, 0), at(xid, 20, 110, 0));
+    let file = file(&[&MAGIC, &own, &told, &early, &told_late, &wanted, &late]);
+    let extent = Extent {
+        start_time: Some(9),
+        stop_time: Some(20),
+        ..Extent::default()
+    };
+    let mut splitter = Splitter::new(Place::Path(file.path().to_owned()), extent, 8 << 20);
+    let mut read = Vec::new();
+    while let Some(piece) = splitter.read().unwrap() {
+        let whole = |range: &std::ops::Range<u32>| {
+            piece.chunk.buffer[range.start as usize..range.end as usize].to_vec()
+        };
+        read.extend(piece.chunk.events.iter().map(whole));
+    }
+    assert_eq!(read, [own, told, told_late, wanted]);
+}
