@@ -3,7 +3,7 @@
 //! | written by | tells | moves the reader |
 //! |---|---|---|
 //! | the replica, flagged as its own, and its stop event | how its file is laid out, and its next file | no |
-//! | the replica, a rotate of server 0 or without an end position | where the source has come to past what the replica leaves out | there |
+//! | the replica, a rotate that leads to no other file's top, or of server 0 | where the source has come to past what the replica leaves out | there |
 //! | the source, made for the stream | where the replica connected again, and the layout there | to where a rotate says |
 //! | the source | changes | behind it |
 //!
@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use super::{Framer, Header, described, lower_32_bits};
+use super::{FIRST_POSITION, Framer, Header, described, lower_32_bits};
 use crate::binlog::{BinlogError, Coordinates, EventKind, Frame, place};
 
 impl Framer {
@@ -102,7 +102,11 @@ impl Framer {
             return Ok(self.artificial(header, body));
         }
         let target = place::rotate(event.get(body.clone()).unwrap_or_default())?;
-        let is_told_by_replica = header.server_id == 0 || header.log_position == 0;
+        // MariaDB's looks like a source's but for where it leads: a source goes on at the top of another file.
+        let is_told_by_replica = header.server_id == 0
+            || header.log_position == 0
+            || target.position != FIRST_POSITION
+            || target.file == self.next.file;
         if header.is_artificial() || is_told_by_replica {
             self.has_gap |= !header.is_artificial();
             self.next = target;
@@ -218,7 +222,10 @@ mod tests {
         assert_eq!(frame.end, 5_000, "behind what was left out");
         let frame = framer.frame(&xid().ending_at(4_000).bytes()).unwrap();
         assert_eq!(frame.end, 4_000, "what was counted was too much");
-        let rotate = Event::rotate("binlog.000008", 4).ending_at(4_044);
+        let passed = Event::rotate("binlog.000007", 4_500).ending_at(639);
+        assert!(framer.frame(&passed.bytes()).unwrap().artificial);
+        assert_eq!(framer.next().position, 4_500, "inside a group");
+        let rotate = Event::rotate("binlog.000008", 4).ending_at(4_544);
         assert!(!framer.frame(&rotate.bytes()).unwrap().artificial);
         assert_eq!(*framer.next(), Coordinates::new("binlog.000008", 4));
         // The replica goes on in its next file.
