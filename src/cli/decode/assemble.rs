@@ -4,21 +4,18 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::caution::Caution;
-use super::definitions::Known;
 use super::error::DecodeError;
 use super::relay::Relays;
 use super::settings::Settings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
-use crate::change::{self, Assembler, Batch, Checkpoint, Choice, Lack, Origin, Step, Until};
-use crate::encode::sql::Direction;
-use crate::filter::{self, Rules};
+use crate::change::{self, Assembler, Batch, Checkpoint, Lack, Origin, Step, Until};
+use crate::filter::Rules;
 use crate::pipeline::Spilling;
 use crate::row::TableName;
-use crate::source::{Chunk, FileError, Part, Series};
+use crate::source::{Chunk, FileError, Part};
 use crate::state::Spill;
 
 /// Bytes of a batch at which it leaves.
@@ -43,14 +40,7 @@ pub(super) struct Files {
 
 /// The batches of all files, in order.
 pub(super) struct Batches {
-    series: Series,
-    choice: Choice,
-    filter: filter::Options,
-    known: Known,
-    on_statement: change::OnStatement,
-    event_bytes_max: u64,
-    stop: CancellationToken,
-    statements: Option<Direction>,
+    settings: Settings,
     caution: Caution,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
@@ -82,26 +72,9 @@ enum Assumed {
 impl Batches {
     /// Prepares to read; nothing is opened before the first batch is asked for.
     pub(super) fn new(settings: Settings) -> Self {
-        let Settings {
-            series,
-            choice,
-            filter,
-            known,
-            on_statement,
-            event_bytes_max,
-            stop,
-            statements,
-        } = settings;
         Self {
-            series,
-            choice,
-            filter,
-            known,
-            on_statement,
-            event_bytes_max,
-            stop,
-            statements,
-            caution: Caution::new(statements),
+            caution: Caution::new(settings.statements),
+            settings,
             spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
             warned: BTreeSet::new(),
             files: Files::default(),
@@ -167,10 +140,10 @@ impl Batches {
             Step::NeedDefinition {
                 table, at, lack, ..
             } => {
-                let definition = self.known.definition(&table, &at)?;
+                let definition = self.settings.known.definition(&table, &at)?;
                 if definition.is_none() {
-                    if lack == Lack::Metadata && self.statements.is_some() {
-                        let hint = self.known.hint();
+                    if lack == Lack::Metadata && self.settings.statements.is_some() {
+                        let hint = self.settings.known.hint();
                         return Ok(self.salvage(DecodeError::Unnamed { table, at, hint }));
                     }
                     self.warn(&table, Assumed::Lacking(lack));
@@ -183,7 +156,7 @@ impl Batches {
                 }
             }
             Step::NeedEngine { table, .. } => {
-                let transactional = self.known.engine(&table)?.unwrap_or_else(|| {
+                let transactional = self.settings.known.engine(&table)?.unwrap_or_else(|| {
                     self.warn(&table, Assumed::Transactional);
                     true
                 });
@@ -223,8 +196,8 @@ impl Batches {
     fn read(&mut self) -> Result<Option<Batch>, DecodeError> {
         let part = match self.behind.take() {
             Some(part) => part,
-            None if self.stop.is_cancelled() => Ok(None),
-            None => self.series.read(),
+            None if self.settings.stop.is_cancelled() => Ok(None),
+            None => self.settings.series.read(),
         };
         match part {
             Ok(Some(Part::Events { position, chunk })) => {
@@ -311,7 +284,7 @@ impl Batches {
             Ok(format) => format.flavour(),
             Err(_) => crate::mysql::Flavour::MySql,
         };
-        if let (Ok(_), Some(what)) = (&format, self.choice.never_in(flavour)) {
+        if let (Ok(_), Some(what)) = (&format, self.settings.choice.never_in(flavour)) {
             return Err(DecodeError::Usage(format!(
                 "{name} is a binlog of {}, which has no {what}: no choice of these can be meant for it",
                 flavour.name()
@@ -331,13 +304,13 @@ impl Batches {
                 server_id,
             }),
             server_id: 0,
-            rules: Rules::compile(&self.filter, flavour, 0)?,
+            rules: Rules::compile(&self.settings.filter, flavour, 0)?,
             skips_groups: false,
-            on_statement: self.on_statement,
+            on_statement: self.settings.on_statement,
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: HOLD_BYTES_MAX,
-            event_bytes_max: self.event_bytes_max,
+            event_bytes_max: self.settings.event_bytes_max,
             idle_bytes_max: IDLE_BYTES_MAX,
         };
         let checkpoint = Checkpoint {
@@ -347,10 +320,10 @@ impl Batches {
             server_id,
             format_description_timestamp: 0,
         };
-        let definitions = self.known.at(&checkpoint.coordinates)?;
+        let definitions = self.settings.known.at(&checkpoint.coordinates)?;
         let assembler = Assembler::new(settings, checkpoint, definitions);
-        let mut assembler = assembler.choosing(self.choice.clone());
-        if self.statements.is_some() && self.known.is_given() {
+        let mut assembler = assembler.choosing(self.settings.choice.clone());
+        if self.settings.statements.is_some() && self.settings.known.is_given() {
             assembler = assembler.asking_for_generated();
         }
         if self.relays.are_read() {
@@ -373,18 +346,18 @@ impl Batches {
                  sign in the binlog are signed, strings without a character set in the binlog, those of bytes too, are read as \
                  utf8mb4, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; {}, or set \
                  binlog_row_metadata=FULL on the source",
-                self.known.hint()
+                self.settings.known.hint()
             ),
             Assumed::Lacking(Lack::Types) => warn!(
                 %table,
                 "no binlog tells all types of the table: INET4, INET6 and UUID look like BINARY there and are printed as \
                  bytes, old forms of times lack their fraction; {}",
-                self.known.hint()
+                self.settings.known.hint()
             ),
             Assumed::Lacking(Lack::Generated) => warn!(
                 %table,
                 "which columns of the table are generated is not known, and statements that give these values fail; {}",
-                self.known.hint()
+                self.settings.known.hint()
             ),
             Assumed::Transactional => warn!(
                 %table,
