@@ -1,7 +1,7 @@
 //! Batches to blocks on as many threads as there are processors, printed in the order in which they came.
 //!
-//! Each lane takes the next batch from the files, encodes it and goes on: what a processor has read is encoded while it is
-//! near. Blocks wait for those before them; whichever lane finds the next one ready prints all that are.
+//! Each lane takes the next batch, encodes it and goes on; whichever finds few of them ready reads some more first. Blocks
+//! wait for those before them; whichever lane finds the next one ready prints all that are.
 
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -20,20 +20,30 @@ use crate::row::Table;
 const WAITING_BYTES_MAX: u64 = 8 << 20;
 /// Blocks that wait at most.
 const WAITING_MAX: usize = 64;
+/// Bytes of batches that wait to be encoded, beyond which no more are read.
+const READY_BYTES_MAX: usize = 2 << 20;
 /// Plans of the tables met; beyond the limit they are made anew.
 const PLANS_MAX: usize = 1024;
 
 /// What all lanes work on.
 struct Shared<'a, E: Encode, P, W> {
     reading: Mutex<Reading<'a, E, P>>,
+    /// A batch is ready, or it is over.
+    came: Condvar,
     order: Mutex<Order<E::Block, W>>,
     /// Something was printed, or it is over.
-    moved: Condvar,
+    went: Condvar,
+    /// Batches that are to be ready while one of several lanes reads. A transaction is read to its end before any of it is
+    /// handed out, and then comes at once.
+    ready_min: usize,
 }
 
 /// Where batches come from.
 struct Reading<'a, E: Encode, P> {
-    batches: &'a mut Batches,
+    /// A lane that reads has it.
+    batches: Option<&'a mut Batches>,
+    ready: VecDeque<Numbered<E>>,
+    ready_bytes: usize,
     plans: Plans<E, P>,
     ledger: Ledger,
     /// The number of the next batch.
@@ -45,6 +55,9 @@ struct Plans<E: Encode, P> {
     make: P,
     known: Vec<(Arc<Table>, Arc<E::Plan>)>,
 }
+
+/// A batch, or the failure in its place, and its number.
+type Numbered<E> = (u64, Result<Job<E>, DecodeError>);
 
 struct Job<E: Encode> {
     batch: Batch,
@@ -77,9 +90,12 @@ pub(super) fn run<E: Encode>(
     print: impl FnMut(&E::Block) -> Result<(), DecodeError> + Send,
     batches: &mut Batches,
 ) -> Result<(), DecodeError> {
+    let lanes = thread::available_parallelism().map_or(1, usize::from);
     let shared = Shared {
         reading: Mutex::new(Reading {
-            batches,
+            batches: Some(batches),
+            ready: VecDeque::new(),
+            ready_bytes: 0,
             plans: Plans::<E, _> {
                 make: plan,
                 known: Vec::new(),
@@ -97,9 +113,10 @@ pub(super) fn run<E: Encode>(
             failure: None,
             is_over: false,
         }),
-        moved: Condvar::new(),
+        came: Condvar::new(),
+        went: Condvar::new(),
+        ready_min: if lanes > 1 { 2 * lanes } else { 1 },
     };
-    let lanes = thread::available_parallelism().map_or(1, usize::from);
     let lane = || shared.lane(encoder());
     let invalid: u64 = thread::scope(|scope| {
         let others: Vec<_> = (1..lanes).map(|_| scope.spawn(lane)).collect();
@@ -136,8 +153,7 @@ struct Watch<'a, 's, E: Encode, P, W>(&'s Shared<'a, E, P, W>);
 impl<E: Encode, P, W> Drop for Watch<'_, '_, E, P, W> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.order().is_over = true;
-            self.0.moved.notify_all();
+            self.0.end();
         }
     }
 }
@@ -170,42 +186,40 @@ where
                 && (order.waiting_bytes > WAITING_BYTES_MAX || order.waiting.len() > WAITING_MAX)
         };
         let mut order = self
-            .moved
+            .went
             .wait_while(self.order(), is_full)
             .unwrap_or_else(PoisonError::into_inner);
         (!order.is_over).then(|| order.spare.pop().unwrap_or_default())
     }
 
-    /// The next batch and its number, or the failure in its place; `None` at the end.
-    fn take(&self) -> Option<(u64, Result<Job<E>, DecodeError>)> {
-        // A lane that panicked in here has ended the reading.
-        let mut reading = self
-            .reading
-            .lock()
-            .ok()
-            .filter(|reading| !reading.is_over)?;
-        let batch = match reading.batches.next() {
-            Ok(Some(batch)) => Ok(batch),
-            Err(error) => Err(error),
-            Ok(None) => {
-                reading.is_over = true;
+    /// The next batch; `None` at the end.
+    fn take(&self) -> Option<Numbered<E>> {
+        let mut reading = self.reading();
+        loop {
+            let wants_more = reading.ready.len() < self.ready_min
+                && reading.ready_bytes < READY_BYTES_MAX
+                && !reading.is_over;
+            if wants_more && let Some(batches) = reading.batches.take() {
+                drop(reading);
+                let next = batches.next();
+                reading = self.reading();
+                reading.batches = Some(batches);
+                reading.put(next);
+                self.came.notify_all();
+                continue;
+            }
+            if let Some(next) = reading.ready.pop_front() {
+                reading.ready_bytes -= next.1.as_ref().map_or(0, Job::bytes);
+                return Some(next);
+            }
+            if reading.is_over {
                 return None;
             }
-        };
-        let number = reading.next;
-        reading.next += 1;
-        let job = match batch {
-            Ok(batch) => {
-                reading.ledger += batch.ledger;
-                let plans = reading.plans.of(&batch);
-                Ok(Job { batch, plans })
-            }
-            Err(error) => {
-                reading.is_over = true;
-                Err(error)
-            }
-        };
-        Some((number, job))
+            reading = self
+                .came
+                .wait(reading)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Puts a block into its place, and prints what is ready unless another lane does.
@@ -218,23 +232,71 @@ where
         while let Some(next) = order.next_ready() {
             drop(order);
             let printed = next.and_then(|block| print(&block).map(|()| block));
-            order = self.order();
-            match printed {
-                Ok(block) => order.spare.push(block),
-                Err(failure) => {
-                    order.failure = Some(failure);
-                    order.is_over = true;
+            let failure = match printed {
+                Ok(block) => {
+                    order = self.order();
+                    order.spare.push(block);
+                    self.went.notify_all();
+                    continue;
                 }
-            }
-            self.moved.notify_all();
+                Err(failure) => failure,
+            };
+            self.end();
+            order = self.order();
+            order.failure = Some(failure);
         }
         order.print = Some(print);
     }
 }
 
-impl<E: Encode, P, W> Shared<'_, E, P, W> {
+impl<'a, E: Encode, P, W> Shared<'a, E, P, W> {
+    /// Lets all lanes end.
+    fn end(&self) {
+        self.order().is_over = true;
+        self.went.notify_all();
+        let mut reading = self.reading();
+        reading.is_over = true;
+        reading.ready.clear();
+        reading.ready_bytes = 0;
+        self.came.notify_all();
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading<'a, E, P>> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn order(&self) -> MutexGuard<'_, Order<E::Block, W>> {
         self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<E: Encode, P: FnMut(Arc<Table>) -> E::Plan> Reading<'_, E, P> {
+    /// Takes over what was read.
+    fn put(&mut self, next: Result<Option<Batch>, DecodeError>) {
+        let job = match next {
+            Ok(Some(batch)) => {
+                self.ledger += batch.ledger;
+                let plans = self.plans.of(&batch);
+                Ok(Job { batch, plans })
+            }
+            Err(failure) => {
+                self.is_over = true;
+                Err(failure)
+            }
+            Ok(None) => {
+                self.is_over = true;
+                return;
+            }
+        };
+        self.ready_bytes += job.as_ref().map_or(0, Job::bytes);
+        self.ready.push_back((self.next, job));
+        self.next += 1;
+    }
+}
+
+impl<E: Encode> Job<E> {
+    fn bytes(&self) -> usize {
+        self.batch.buffers.iter().map(|buffer| buffer.len()).sum()
     }
 }
 
