@@ -204,7 +204,7 @@ pub enum SinkError {
 }
 
 impl SinkError {
-    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(in crate::sink) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io {
             action,
@@ -213,7 +213,7 @@ impl SinkError {
         }
     }
 
-    pub(super) fn sync(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(in crate::sink) fn sync(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Sync { path, source }
     }

@@ -9,11 +9,8 @@
 mod blackhole;
 mod error;
 mod file;
-mod folder;
 #[cfg(feature = "kafka")]
 mod kafka;
-mod manifest;
-mod series;
 mod stdout;
 
 use std::future::Future;
@@ -55,7 +52,7 @@ pub enum Options {
 pub fn stored_checkpoint(options: &Options) -> Result<Option<Checkpoint>, SinkError> {
     match options {
         Options::File(options) => {
-            Ok(manifest::read(&options.folder)?.map(|contents| contents.checkpoint))
+            Ok(file::manifest::read(&options.folder)?.map(|contents| contents.checkpoint))
         }
         #[cfg(feature = "kafka")]
         Options::Kafka(_) => Ok(None),

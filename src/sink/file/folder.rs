@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::SinkError;
 use super::manifest::{self, Contents, Entry, Manifest, sync_folder};
 use super::series::{Kind, Rotation, Series, data_files};
 use crate::change::Checkpoint;
 use crate::encode::Lines;
 use crate::fault::{self, Fault};
+use crate::sink::SinkError;
 
 const LOCK: &str = "lock";
 const OWN_LOCK_MAX: Duration = Duration::from_secs(30);

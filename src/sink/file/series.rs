@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use super::SinkError;
 use super::manifest::{Contents, Entry};
+use crate::sink::SinkError;
 
 const SUFFIX: &str = ".jsonl";
 /// Digits of a file's number, with zeros in front, so that names sort as they were written.

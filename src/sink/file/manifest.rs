@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::SinkError;
 use crate::change::Checkpoint;
+use crate::sink::SinkError;
 
 /// The manifest's name in its folder.
 pub const NAME: &str = "manifest.jsonl";

@@ -3,6 +3,10 @@
 //! The manifest's last valid line is the checkpoint, so data and checkpoint cannot fall apart. `schemas/state.md` tells
 //! readers how to trust it. File work runs off the async runtime: see `folder` for what is done there.
 
+mod folder;
+pub(super) mod manifest;
+mod series;
+
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,12 +15,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::folder::Folder;
-use super::series::Rotation;
 use super::{Format, Sink, SinkError, off_the_runtime};
 use crate::change::Checkpoint;
 use crate::encode::{Lines, json};
 use crate::row::Table;
+use folder::Folder;
+use series::Rotation;
 
 /// The `[sink]` section with `type = "file"`.
 #[derive(Clone, Debug, Deserialize)]
