@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::files::FileError;
+use super::file_error::FileError;
 use crate::binlog::{BinlogError, Coordinates};
 use crate::mysql::ConnectionError;
 

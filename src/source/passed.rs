@@ -1,7 +1,7 @@
 //! What those have in common that walk through events from group to group: the GTIDs of the groups that they passed, and
 //! what is wrong with a place at which no group begins.
 
-use super::SourceError;
+use super::error::SourceError;
 use crate::binlog::{Coordinates, Gtid, GtidSet};
 use crate::change::Place;
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{FileError, Part, Place, Series};
+use super::input::Place;
+use super::series::{Part, Series};
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
-use crate::source::Chunk;
+use crate::source::chunk::Chunk;
+use crate::source::file_error::FileError;
 
 /// What the stream holds next.
 #[derive(Debug)]

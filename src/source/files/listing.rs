@@ -5,12 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::extent::{EVENT_BYTES_MAX, Extent};
+use super::input::Place;
 use super::joined::is_no_relay_log;
+use super::series::Series;
 use super::series::{read_index, successor};
 use super::splitter::Splitter;
-use super::{EVENT_BYTES_MAX, Extent, FileError, Place, Series};
 use crate::binlog::{Coordinates, FormatDescription, Header};
 use crate::mysql::Flavour;
+use crate::source::file_error::FileError;
 
 /// Files whose names have one number behind the other.
 #[derive(Clone, Debug)]

@@ -10,26 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::FileError;
+use super::extent::Extent;
 use super::input::{ENDINGS, Place};
 use super::splitter::{Splitter, Stop};
 use crate::binlog::Header;
-use crate::source::Chunk;
-
-/// Which part of a series is read. A position counts in the first file or in the last one, a time in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
-    /// Where to begin in the first file: at this position, which must be where an event begins.
-    pub start: u64,
-    /// Passes over so many events of the first file, counted from its first one.
-    pub offset: u64,
-    /// Passes over the events before the first one of this time or later, in seconds since 1970.
-    pub start_time: Option<u32>,
-    /// Ends before the first event of the last file that begins at this position or behind it.
-    pub stop: Option<u64>,
-    /// Ends before the first event of this time or later, in seconds since 1970.
-    pub stop_time: Option<u32>,
-}
+use crate::source::chunk::Chunk;
+use crate::source::file_error::FileError;
 
 /// What a series holds next.
 #[derive(Debug)]

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::FileError;
 use super::joined::{Joined, Joint};
 use crate::mysql::Portion;
-use crate::source::{Budget, Chunk, EventSource, SourceError};
+use crate::source::budget::Budget;
+use crate::source::chunk::{Chunk, EventSource};
+use crate::source::error::SourceError;
+use crate::source::file_error::FileError;
 
 /// How long the end of a file that is followed is left alone.
 const FOLLOW_WAIT: Duration = Duration::from_millis(100);

@@ -2,9 +2,13 @@
 
 use bytes::Bytes;
 
-use super::splitter::MAGIC;
+use super::splitter::{MAGIC, Splitter};
 use super::*;
 use crate::mysql::Portion;
+use crate::source::budget::Budget;
+use crate::source::chunk::EventSource;
+use crate::source::error::SourceError;
+use crate::source::file_error::FileError;
 
 /// An event of `size` bytes, of which only the size means anything.
 fn event(size: usize) -> Vec<u8> {

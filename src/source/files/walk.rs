@@ -8,7 +8,7 @@ use super::joined::{Joined, Joint};
 use crate::binlog::{BinlogError, Coordinates, EventKind, Frame, Framer, Gtid, GtidSet};
 use crate::change::{GroupTracker, Place, Seen};
 use crate::mysql::Flavour;
-use crate::source::SourceError;
+use crate::source::error::SourceError;
 use crate::source::passed::Passed;
 
 /// Events one by one; blocks on the disk.

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{CHUNK_BYTES, Splitter};
-use crate::source::files::FileError;
+use crate::source::file_error::FileError;
 use crate::source::files::input::Input;
 
 /// What ended the reading of bytes.

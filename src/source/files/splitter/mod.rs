@@ -17,11 +17,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use self::fill::Broken;
+use super::extent::Extent;
 use super::input::{Input, OpenError, Place};
-use super::{Extent, FileError};
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
-use crate::source::Chunk;
+use crate::source::chunk::Chunk;
+use crate::source::file_error::FileError;
 
 pub(super) const MAGIC: [u8; 4] = *b"\xfebin";
 const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use super::Splitter;
-use crate::source::files::FileError;
+use crate::source::file_error::FileError;
 use crate::source::files::input::Input;
 
 impl Splitter {

@@ -6,22 +6,26 @@ use std::sync::Arc;
 
 use super::dump::Begin;
 use super::look::{Look, Looked, unreadable};
-use super::passed::{Inside, Passed};
-use super::{Options, SourceError};
+use super::options::Options;
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Frame, GtidSet};
 use crate::change::{GroupTracker, Mark, Place, Seen};
+use crate::source::error::SourceError;
+use crate::source::passed::{Inside, Passed};
 
 /// What stands before a position.
 #[derive(Debug)]
-pub(super) struct Prefix {
+pub(in crate::source) struct Prefix {
     /// When the position's file was begun, in seconds since 1970.
-    pub(super) begun: u32,
+    pub(in crate::source) begun: u32,
     /// MySQL's GTIDs of all groups up to there, those of earlier files included; empty for MariaDB.
-    pub(super) gtid_set: GtidSet,
+    pub(in crate::source) gtid_set: GtidSet,
 }
 
 /// Reads a file from its start and makes sure that a group may begin at `at`.
-pub(super) async fn prefix(options: &Options, at: &Coordinates) -> Result<Prefix, SourceError> {
+pub(in crate::source) async fn prefix(
+    options: &Options,
+    at: &Coordinates,
+) -> Result<Prefix, SourceError> {
     let first = Coordinates::new(Arc::clone(&at.file), FIRST_POSITION);
     let mut walk = Walk::open(options, Begin::At(&first), None).await?;
     let mut before = FIRST_POSITION;
@@ -60,7 +64,7 @@ pub(super) async fn prefix(options: &Options, at: &Coordinates) -> Result<Prefix
 }
 
 /// Completes a set of executed GTIDs by those of groups that stand before `end` and were still being committed.
-pub(super) async fn settled(
+pub(in crate::source) async fn settled(
     options: &Options,
     executed: GtidSet,
     end: &Coordinates,
@@ -76,7 +80,7 @@ pub(super) async fn settled(
 
 /// Where the first group begins that is not in a set, or where the binlog ends if there is none; and when that file was
 /// begun.
-pub(super) async fn first_behind(
+pub(in crate::source) async fn first_behind(
     options: &Options,
     set: &GtidSet,
 ) -> Result<(Coordinates, u32), SourceError> {

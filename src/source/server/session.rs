@@ -2,25 +2,26 @@
 
 use std::str::FromStr;
 
-use super::{Options, SourceError};
+use super::options::Options;
 use crate::mysql::{Connection, ResultSet, Server};
+use crate::source::error::SourceError;
 
 /// A logged-in connection.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(in crate::source) struct Session {
     connection: Connection,
 }
 
 /// What the source answered to a statement.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(in crate::source) struct Answer {
     statement: String,
     result: ResultSet,
 }
 
 /// One row of an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AnswerRow<'a> {
+pub(in crate::source) struct AnswerRow<'a> {
     answer: &'a Answer,
     row: usize,
 }
@@ -28,31 +29,35 @@ pub(super) struct AnswerRow<'a> {
 /// `ER_PARSE_ERROR`: the server does not know the statement's form.
 const UNKNOWN_FORM: u16 = 1064;
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`: the account lacks a privilege.
-pub(super) const ACCESS_DENIED: u16 = 1227;
+pub(in crate::source) const ACCESS_DENIED: u16 = 1227;
 /// Rows of a long answer that are in memory at once.
 const PART_ROWS_MAX: usize = 2000;
 const STATEMENT_CHARACTERS_MAX: usize = 60;
 
 impl Session {
     /// Connects and logs in.
-    pub(super) async fn open(options: &Options) -> Result<Self, SourceError> {
+    pub(in crate::source) async fn open(options: &Options) -> Result<Self, SourceError> {
         Ok(Self {
             connection: Connection::connect(&options.connection()).await?,
         })
     }
 
     /// What the server said of itself in its greeting.
-    pub(super) fn server(&self) -> &Server {
+    pub(in crate::source) fn server(&self) -> &Server {
         self.connection.server()
     }
 
     /// Gives the connection up to whoever dumps on it.
-    pub(super) fn into_connection(self) -> Connection {
+    pub(in crate::source) fn into_connection(self) -> Connection {
         self.connection
     }
 
     /// Sends a command of the protocol that is answered by OK.
-    pub(super) async fn command(&mut self, name: &str, packet: &[u8]) -> Result<(), SourceError> {
+    pub(in crate::source) async fn command(
+        &mut self,
+        name: &str,
+        packet: &[u8],
+    ) -> Result<(), SourceError> {
         self.connection
             .command(packet)
             .await
@@ -63,7 +68,7 @@ impl Session {
     }
 
     /// Asks one statement.
-    pub(super) async fn ask(&mut self, statement: &str) -> Result<Answer, SourceError> {
+    pub(in crate::source) async fn ask(&mut self, statement: &str) -> Result<Answer, SourceError> {
         match self.connection.query(statement).await {
             Ok(result) => Ok(Answer {
                 statement: shortened(statement),
@@ -80,7 +85,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::ask`], and what `take` returned first.
-    pub(super) async fn ask_in_parts(
+    pub(in crate::source) async fn ask_in_parts(
         &mut self,
         statement: &str,
         mut take: impl FnMut(AnswerRow<'_>) -> Result<(), SourceError> + Send,
@@ -107,7 +112,10 @@ impl Session {
     /// Asks the same thing in the forms that different servers know, the newest first.
     ///
     /// A refusal for want of a privilege outranks "unknown form", since it shows that the form was the right one.
-    pub(super) async fn ask_in_forms(&mut self, forms: &[&str]) -> Result<Answer, SourceError> {
+    pub(in crate::source) async fn ask_in_forms(
+        &mut self,
+        forms: &[&str],
+    ) -> Result<Answer, SourceError> {
         let mut refused = None;
         for form in forms {
             match self.ask(form).await {
@@ -125,7 +133,7 @@ impl Session {
 
 impl SourceError {
     /// The number of the server's error, if that is what it was.
-    pub(super) fn server_code(&self) -> Option<u16> {
+    pub(in crate::source) fn server_code(&self) -> Option<u16> {
         match self {
             Self::Statement { source, .. } | Self::Connection(source) => {
                 source.server_error().map(|error| error.code)
@@ -137,17 +145,17 @@ impl SourceError {
 
 impl Answer {
     /// The rows, in the server's order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = AnswerRow<'_>> {
+    pub(in crate::source) fn rows(&self) -> impl Iterator<Item = AnswerRow<'_>> {
         (0..self.result.rows.len()).map(|row| AnswerRow { answer: self, row })
     }
 
     /// The first row, if any.
-    pub(super) fn first(&self) -> Option<AnswerRow<'_>> {
+    pub(in crate::source) fn first(&self) -> Option<AnswerRow<'_>> {
         self.rows().next()
     }
 
     /// What is reported where the answer lacks something.
-    pub(super) fn lacks(&self, column: &'static str) -> SourceError {
+    pub(in crate::source) fn lacks(&self, column: &'static str) -> SourceError {
         SourceError::Answer {
             statement: self.statement.clone(),
             column,
@@ -157,17 +165,20 @@ impl Answer {
 
 impl<'a> AnswerRow<'a> {
     /// A cell as text; `None` for NULL, for a column that the answer lacks and for bytes that are not UTF-8.
-    pub(super) fn text(&self, column: &str) -> Option<&'a str> {
+    pub(in crate::source) fn text(&self, column: &str) -> Option<&'a str> {
         self.answer.result.text(self.row, column)
     }
 
     /// The text of a cell that must be there.
-    pub(super) fn expect(&self, column: &'static str) -> Result<&'a str, SourceError> {
+    pub(in crate::source) fn expect(&self, column: &'static str) -> Result<&'a str, SourceError> {
         self.text(column).ok_or_else(|| self.answer.lacks(column))
     }
 
     /// A cell that must be a number, or whatever else is read from text.
-    pub(super) fn parse<T: FromStr>(&self, column: &'static str) -> Result<T, SourceError> {
+    pub(in crate::source) fn parse<T: FromStr>(
+        &self,
+        column: &'static str,
+    ) -> Result<T, SourceError> {
         self.expect(column)?
             .parse()
             .map_err(|_| self.answer.lacks(column))

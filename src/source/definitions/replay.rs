@@ -6,15 +6,16 @@
 
 use tracing::{info, warn};
 
-use super::definitions::{Definitions, Known};
-use super::dump::Begin;
-use super::look::{Look, unreadable};
-use super::{Class, SourceError, statements};
+use super::reader::{Definitions, Known};
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::Follower;
 use crate::change::schema::{Schemas, State};
 use crate::filter::Rules;
 use crate::row::TableName;
+use crate::source::error::{Class, SourceError};
+use crate::source::server::dump::Begin;
+use crate::source::server::look::{Look, unreadable};
+use crate::source::server::statements;
 
 /// What was found.
 #[derive(Debug)]

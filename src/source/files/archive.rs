@@ -1,22 +1,23 @@
 //! Binlog files as a connector's source: whose they are, where the stream begins, and the stream.
 //!
-//! Files name their server by its `server_id` only, so checkpoints of files carry a UUID of their own: neither a server nor
-//! another server's files go on from them. That the files are still those of the checkpoint, the time tells at which the
+//! That the files are still those of the checkpoint, the time tells at which the
 //! present one was begun.
 
 use std::path::{Path, PathBuf};
 
-use uuid::Uuid;
-
-use super::files::{Described, FileStream, Joined, Listing, Walk, describe, size};
-use super::passed::Inside;
-use super::{Budget, FileOptions, SourceError, Start};
+use super::joined::Joined;
+use super::listing::{Described, Listing, describe, size};
+use super::options::FileOptions;
+use super::stream::FileStream;
+use super::walk::Walk;
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use crate::change::{Checkpoint, Choice};
 use crate::mysql::Flavour;
-
-/// The `server_uuid` in checkpoints of files, which no server has.
-const FILES: Uuid = Uuid::from_u128(0x726f_7774_6170_8000_8000_0062_696e_6c6f);
+use crate::source::budget::Budget;
+use crate::source::error::SourceError;
+use crate::source::identity::{FILES, is_of};
+use crate::source::passed::Inside;
+use crate::source::start::Start;
 
 /// Files that were found fit to be read.
 #[derive(Debug)]
@@ -31,16 +32,6 @@ pub struct Archive {
     /// The groups to leave out, wherever they stand: those of a start by GTID set.
     pub choice: Choice,
     listing: Listing,
-}
-
-/// How a source is called in messages.
-pub(super) fn source_name(uuid: Option<Uuid>, server_id: u32, flavour: Flavour) -> String {
-    let family = flavour.name();
-    match uuid {
-        Some(FILES) => format!("the binlog files of {family} server_id {server_id}"),
-        Some(uuid) => format!("{family} {uuid}"),
-        None => format!("{family} server_id {server_id}"),
-    }
 }
 
 impl Archive {
@@ -140,19 +131,12 @@ fn resume(listing: &Listing, checkpoint: &Checkpoint) -> Result<Described, Sourc
         }
     };
     let described = describe(path)?;
-    let same = checkpoint.server_uuid == Some(FILES)
-        && checkpoint.server_id == described.server_id
-        && checkpoint.gtid_set.flavour() == described.flavour;
-    if !same {
-        return Err(SourceError::AnotherSource {
-            expected: source_name(
-                checkpoint.server_uuid,
-                checkpoint.server_id,
-                checkpoint.gtid_set.flavour(),
-            ),
-            found: source_name(Some(FILES), described.server_id, described.flavour),
-        });
-    }
+    is_of(
+        checkpoint,
+        described.flavour,
+        Some(FILES),
+        described.server_id,
+    )?;
     let begun = checkpoint.format_description_timestamp;
     if begun != 0 && begun != described.begun && listing.path(&at.file).is_some() {
         return Err(SourceError::Rebuilt {

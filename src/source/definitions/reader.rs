@@ -7,18 +7,19 @@ use std::collections::HashMap;
 
 use super::catalogue::{databases, end_of_binlog, read_where};
 use super::history::History;
-use super::session::Session;
-use super::{Options, SourceError, statements};
 use crate::binlog::Coordinates;
 use crate::change::Definition;
 use crate::row::TableName;
+use crate::source::error::SourceError;
+use crate::source::server::session::Session;
+use crate::source::server::{Options, statements};
 
 /// Reads definitions over a connection of its own, opened when first needed.
 #[derive(Debug)]
 pub struct Definitions {
-    pub(super) options: Options,
+    pub(in crate::source) options: Options,
     session: Option<Session>,
-    pub(super) history: History,
+    pub(in crate::source) history: History,
 }
 
 impl Definitions {
@@ -179,7 +180,7 @@ impl Definitions {
         Ok(known)
     }
 
-    pub(super) async fn open(&self) -> Result<Session, SourceError> {
+    pub(in crate::source) async fn open(&self) -> Result<Session, SourceError> {
         let mut session = Session::open(&self.options).await?;
         session.ask("SET NAMES utf8mb4").await?;
         show_generated_keys(&mut session).await?;

@@ -2,36 +2,38 @@
 
 use std::collections::HashMap;
 
-use super::SourceError;
 use super::session::Session;
 use crate::binlog::Coordinates;
+use crate::source::error::SourceError;
 
 /// The end of the source's binlog.
 #[derive(Clone, Debug)]
-pub(super) struct Status {
-    pub(super) coordinates: Coordinates,
+pub(in crate::source) struct Status {
+    pub(in crate::source) coordinates: Coordinates,
     /// MySQL's `Executed_Gtid_Set`; it may lack groups that stand before the coordinates but are not yet committed.
-    pub(super) executed_gtid_set: Option<String>,
+    pub(in crate::source) executed_gtid_set: Option<String>,
 }
 
 /// One of the source's binlog files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LogFile {
-    pub(super) name: String,
-    pub(super) size: u64,
+pub(in crate::source) struct LogFile {
+    pub(in crate::source) name: String,
+    pub(in crate::source) size: u64,
 }
 
 /// A replica as the source lists it.
 #[derive(Clone, Debug)]
-pub(super) struct Listed {
-    pub(super) server_id: u32,
-    pub(super) host: String,
+pub(in crate::source) struct Listed {
+    pub(in crate::source) server_id: u32,
+    pub(in crate::source) host: String,
     /// Empty where the source lists none, as MariaDB does not.
-    pub(super) uuid: String,
+    pub(in crate::source) uuid: String,
 }
 
 /// Asks where the binlog ends; `None` where there is no binlog.
-pub(super) async fn status(session: &mut Session) -> Result<Option<Status>, SourceError> {
+pub(in crate::source) async fn status(
+    session: &mut Session,
+) -> Result<Option<Status>, SourceError> {
     let answer = session
         .ask_in_forms(&[
             "SHOW BINARY LOG STATUS",
@@ -52,7 +54,9 @@ pub(super) async fn status(session: &mut Session) -> Result<Option<Status>, Sour
 }
 
 /// Asks for the binlog files, the oldest first.
-pub(super) async fn log_files(session: &mut Session) -> Result<Vec<LogFile>, SourceError> {
+pub(in crate::source) async fn log_files(
+    session: &mut Session,
+) -> Result<Vec<LogFile>, SourceError> {
     let answer = session.ask("SHOW BINARY LOGS").await?;
     let mut files = Vec::new();
     for row in answer.rows() {
@@ -68,7 +72,7 @@ pub(super) async fn log_files(session: &mut Session) -> Result<Vec<LogFile>, Sou
 }
 
 /// Asks which replicas the source knows.
-pub(super) async fn replicas(session: &mut Session) -> Result<Vec<Listed>, SourceError> {
+pub(in crate::source) async fn replicas(session: &mut Session) -> Result<Vec<Listed>, SourceError> {
     let answer = session
         .ask_in_forms(&["SHOW REPLICAS", "SHOW SLAVE HOSTS"])
         .await?;
@@ -89,7 +93,7 @@ pub(super) async fn replicas(session: &mut Session) -> Result<Vec<Listed>, Sourc
 }
 
 /// Asks for global variables; those that the server does not have are absent.
-pub(super) async fn variables(
+pub(in crate::source) async fn variables(
     session: &mut Session,
     names: &[&str],
 ) -> Result<HashMap<String, String>, SourceError> {
@@ -115,7 +119,7 @@ pub(super) async fn variables(
 }
 
 /// Asks under which account the source knows this connection, quoted as GRANT wants it.
-pub(super) async fn account(session: &mut Session) -> Result<String, SourceError> {
+pub(in crate::source) async fn account(session: &mut Session) -> Result<String, SourceError> {
     let answer = session.ask("SELECT CURRENT_USER() AS account").await?;
     let row = answer.first().ok_or_else(|| answer.lacks("account"))?;
     let account = row.expect("account")?;
@@ -128,7 +132,7 @@ pub(super) async fn account(session: &mut Session) -> Result<String, SourceError
 }
 
 /// Asks one expression.
-pub(super) async fn value(
+pub(in crate::source) async fn value(
     session: &mut Session,
     expression: &str,
 ) -> Result<Option<String>, SourceError> {
@@ -140,7 +144,7 @@ pub(super) async fn value(
 }
 
 /// Text as a literal that means the same under every sql_mode and connection character set.
-pub(super) fn literal(text: &str) -> String {
+pub(in crate::source) fn literal(text: &str) -> String {
     let mut literal = String::with_capacity(12 + 2 * text.len());
     literal.push_str("_utf8mb4 X'");
     for byte in text.bytes() {

@@ -1,10 +1,12 @@
 //! Whom the stream asks how tables are defined.
 
-use super::{Definitions, Replayed, SourceError};
+use super::reader::Definitions;
+use super::replay::Replayed;
 use crate::binlog::Coordinates;
 use crate::change::Definition;
 use crate::filter::Rules;
 use crate::row::TableName;
+use crate::source::error::SourceError;
 
 /// Who answers.
 #[derive(Debug)]

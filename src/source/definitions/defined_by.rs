@@ -1,7 +1,8 @@
 //! Makes sure that the server which is asked for definitions is the one that wrote the files.
 
-use super::session::Session;
-use super::{Options, SourceError, statements};
+use crate::source::error::SourceError;
+use crate::source::server::session::Session;
+use crate::source::server::{Options, statements};
 
 /// Returns the server's `lower_case_table_names`.
 ///

@@ -9,17 +9,18 @@ use std::ops::Range;
 
 use tracing::info;
 
-use super::dump::Begin;
-use super::look::{Look, Looked, unreadable};
-use super::{Options, SourceError};
 use crate::binlog::{Coordinates, EventKind, Framer, Query, compressed};
 use crate::change::ddl::{Effect, Statement};
 use crate::change::{self, EngineChange};
 use crate::row::TableName;
+use crate::source::error::SourceError;
+use crate::source::server::Options;
+use crate::source::server::dump::Begin;
+use crate::source::server::look::{Look, Looked, unreadable};
 
 /// What is known of the DDL in one stretch of the binlog.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub(in crate::source) struct History {
     read: Option<Range<Coordinates>>,
     changes: Changes,
 }
@@ -43,7 +44,7 @@ impl History {
     ///
     /// # Errors
     /// When the source does not give it.
-    pub(super) async fn cover(
+    pub(in crate::source) async fn cover(
         &mut self,
         options: &Options,
         stretch: Range<Coordinates>,
@@ -71,17 +72,29 @@ impl History {
     }
 
     /// Whether no DDL at or behind `from` may have changed the table, as far as was read.
-    pub(super) fn is_unchanged_since(&self, table: &TableName, from: &Coordinates) -> bool {
+    pub(in crate::source) fn is_unchanged_since(
+        &self,
+        table: &TableName,
+        from: &Coordinates,
+    ) -> bool {
         self.is_since(&self.changes.tables, table, from)
     }
 
     /// Whether no DDL at or behind `from` may have given the table another engine, as far as was read.
-    pub(super) fn keeps_engine_since(&self, table: &TableName, from: &Coordinates) -> bool {
+    pub(in crate::source) fn keeps_engine_since(
+        &self,
+        table: &TableName,
+        from: &Coordinates,
+    ) -> bool {
         self.is_since(&self.changes.engines, table, from)
     }
 
     /// Whether no statement at or behind `from` may have given the database another default, as far as was read.
-    pub(super) fn keeps_default_since(&self, database: &str, from: &Coordinates) -> bool {
+    pub(in crate::source) fn keeps_default_since(
+        &self,
+        database: &str,
+        from: &Coordinates,
+    ) -> bool {
         let last = [
             self.changes.defaults.get(&*database.to_lowercase()),
             self.changes.all.as_ref(),

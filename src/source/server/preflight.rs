@@ -6,9 +6,11 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
+use super::options::Options;
 use super::session::{ACCESS_DENIED, Session};
-use super::{Options, SourceError, statements};
+use super::statements;
 use crate::mysql::{Flavour, command};
+use crate::source::error::SourceError;
 use crate::state::Identity;
 
 /// What the source is and how it is set, as of the check.
@@ -70,7 +72,7 @@ const VARIABLES: [&str; 11] = [
 ];
 
 /// Checks the source.
-pub(super) async fn check(
+pub(in crate::source) async fn check(
     session: &mut Session,
     options: &Options,
     identity: &Identity,
@@ -88,7 +90,7 @@ pub(super) async fn check(
 }
 
 /// The `server_id` that this connector uses on its source.
-pub(super) fn server_id(options: &Options, identity: &Identity) -> u32 {
+pub(in crate::source) fn server_id(options: &Options, identity: &Identity) -> u32 {
     options
         .server_id
         .map_or(identity.server_id, std::num::NonZeroU32::get)
@@ -233,7 +235,7 @@ async fn has_privilege(session: &mut Session, privilege: &str) -> Result<bool, S
 ///
 /// A dump must follow at once. MySQL 5.7 and 8.0.15 strike a replica off their list when its dump ends, and not when its
 /// connection ends without one: listing the replicas then reads memory that was freed, and can bring the server down.
-pub(super) async fn register(
+pub(in crate::source) async fn register(
     session: &mut Session,
     server_id: u32,
     host: &str,
@@ -243,7 +245,7 @@ pub(super) async fn register(
 }
 
 /// What a refused registration or dump says to a person. MariaDB 11 lets an account register that may not dump.
-pub(super) fn denied(error: SourceError, account: &str) -> SourceError {
+pub(in crate::source) fn denied(error: SourceError, account: &str) -> SourceError {
     match error.server_code() {
         Some(ACCESS_DENIED | LOGIN_DENIED) => SourceError::MissingGrants {
             account: account.to_owned(),

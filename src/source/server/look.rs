@@ -9,13 +9,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::dump::{self, Begin, EventStream, Reader};
+use super::options::Options;
 use super::session::Session;
-use super::{Options, SourceError};
 use crate::binlog::{BinlogError, Checksum, Coordinates, FIRST_POSITION, Frame, Framer, Header};
 use crate::mysql::{Flavour, Portion};
+use crate::source::error::SourceError;
 
 /// A look that goes on.
-pub(super) struct Look {
+pub(in crate::source) struct Look {
     flavour: Flavour,
     stream: EventStream,
     framer: Framer,
@@ -24,12 +25,12 @@ pub(super) struct Look {
 }
 
 /// An event.
-pub(super) struct Looked {
-    pub(super) frame: Frame,
+pub(in crate::source) struct Looked {
+    pub(in crate::source) frame: Frame,
     /// Where it begins.
-    pub(super) at: Coordinates,
+    pub(in crate::source) at: Coordinates,
     /// The body; `None` of a large event.
-    pub(super) body: Option<Bytes>,
+    pub(in crate::source) body: Option<Bytes>,
 }
 
 impl Look {
@@ -37,7 +38,10 @@ impl Look {
     ///
     /// # Errors
     /// When the source cannot be reached or does not let rowtap look there.
-    pub(super) async fn open(options: &Options, begin: Begin<'_>) -> Result<Self, SourceError> {
+    pub(in crate::source) async fn open(
+        options: &Options,
+        begin: Begin<'_>,
+    ) -> Result<Self, SourceError> {
         let session = Session::open(options).await?;
         let flavour = session.server().flavour;
         // A position of 4 GiB or more cannot be asked for; the file's beginning can.
@@ -65,12 +69,12 @@ impl Look {
     }
 
     /// The source's family.
-    pub(super) fn flavour(&self) -> Flavour {
+    pub(in crate::source) fn flavour(&self) -> Flavour {
         self.flavour
     }
 
     /// The place that was reached, and the layout of its file.
-    pub(super) fn framer(&self) -> &Framer {
+    pub(in crate::source) fn framer(&self) -> &Framer {
         &self.framer
     }
 
@@ -78,7 +82,7 @@ impl Look {
     ///
     /// # Errors
     /// When the connection breaks, or what arrives is no event that can stand there.
-    pub(super) async fn next(&mut self) -> Result<Option<Looked>, SourceError> {
+    pub(in crate::source) async fn next(&mut self) -> Result<Option<Looked>, SourceError> {
         loop {
             if let Some(range) = self.events.next() {
                 let event = self.buffer.slice(range.start as usize..range.end as usize);
@@ -153,7 +157,7 @@ impl Look {
 }
 
 /// What cannot be read, and where.
-pub(super) fn unreadable(
+pub(in crate::source) fn unreadable(
     at: &Coordinates,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> SourceError {

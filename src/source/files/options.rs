@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::source::server::Options;
+use crate::source::start::Start;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
-
-use super::{Options, Start};
 
 /// Where a connector's changes come from.
 #[derive(Clone, Debug)]

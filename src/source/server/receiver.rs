@@ -6,9 +6,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::dump::{Arrived, EventStream};
-use super::{Budget, Chunk, EventSource, SourceError};
 use crate::binlog::{EventKind, Header};
 use crate::mysql::Portion;
+use crate::source::budget::Budget;
+use crate::source::chunk::{Chunk, EventSource};
+use crate::source::error::SourceError;
 
 /// A running dump.
 #[derive(Debug)]
@@ -23,14 +25,18 @@ pub struct Live {
 
 /// The file in which a dump must begin.
 #[derive(Clone, Debug)]
-pub(super) struct ExpectedFile {
-    pub(super) name: String,
+pub(in crate::source) struct ExpectedFile {
+    pub(in crate::source) name: String,
     /// When its format description says that it was begun, in seconds since 1970.
-    pub(super) begun: u32,
+    pub(in crate::source) begun: u32,
 }
 
 impl Live {
-    pub(super) fn new(stream: EventStream, budget: Budget, expected: Option<ExpectedFile>) -> Self {
+    pub(in crate::source) fn new(
+        stream: EventStream,
+        budget: Budget,
+        expected: Option<ExpectedFile>,
+    ) -> Self {
         Self {
             stream,
             budget,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::Start;
 use crate::mysql;
+use crate::source::start::Start;
 
 /// Where the source is, how to log in, and where to begin.
 #[derive(Clone, Debug, Deserialize)]
@@ -132,12 +132,12 @@ impl Options {
     }
 
     /// The host name under which the source lists a replica with this UUID.
-    pub(super) fn report_host(&self, uuid: uuid::Uuid) -> String {
+    pub(in crate::source) fn report_host(&self, uuid: uuid::Uuid) -> String {
         format!("{}-{uuid}", self.report_host.as_deref().unwrap_or("rowtap"))
     }
 
     /// What a connection is made with.
-    pub(super) fn connection(&self) -> mysql::Options {
+    pub(in crate::source) fn connection(&self) -> mysql::Options {
         mysql::Options {
             host: self.host.clone(),
             port: self.port,

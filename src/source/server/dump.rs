@@ -9,15 +9,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::options::Options;
 use super::refusal::refusal;
 use super::session::Session;
-use super::{Options, SourceError, preflight, statements};
+use super::{preflight, statements};
 use crate::binlog::{Coordinates, GtidSet};
 use crate::mysql::{Dump, DumpFlags, Flavour, Portion, command};
+use crate::source::error::SourceError;
 
 /// Where a dump begins.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Begin<'a> {
+pub(in crate::source) enum Begin<'a> {
     /// At coordinates; positions of 4 GiB and more cannot be asked for.
     At(&'a Coordinates),
     /// Behind the groups of a set.
@@ -26,7 +28,7 @@ pub(super) enum Begin<'a> {
 
 /// For whom a dump is.
 #[derive(Clone, Debug)]
-pub(super) enum Reader {
+pub(in crate::source) enum Reader {
     /// A replica, which waits for more at the end and shows among the source's replicas.
     Replica {
         /// Its id.
@@ -40,7 +42,7 @@ pub(super) enum Reader {
 
 /// The events of a dump.
 #[derive(Debug)]
-pub(super) struct EventStream {
+pub(in crate::source) struct EventStream {
     dump: Dump,
     /// Under which the source knows the reader.
     account: String,
@@ -50,11 +52,11 @@ pub(super) struct EventStream {
 
 /// Events as they arrived, uncharged.
 #[derive(Debug)]
-pub(super) struct Arrived {
-    pub(super) buffer: Bytes,
-    pub(super) events: Vec<Range<u32>>,
-    pub(super) part: Portion,
-    pub(super) drained: bool,
+pub(in crate::source) struct Arrived {
+    pub(in crate::source) buffer: Bytes,
+    pub(in crate::source) events: Vec<Range<u32>>,
+    pub(in crate::source) part: Portion,
+    pub(in crate::source) drained: bool,
 }
 
 /// How long the source waits for rowtap to read on while its sink is slow, before it gives the connection up.
@@ -62,7 +64,7 @@ const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
 const STATUS_BYTES: u32 = 1;
 
 /// Prepares the session as a replica does and sends the command.
-pub(super) async fn start(
+pub(in crate::source) async fn start(
     mut session: Session,
     options: &Options,
     begin: Begin<'_>,
@@ -145,7 +147,7 @@ async fn prepare(
 
 impl EventStream {
     /// Gives events of more than so many bytes piece by piece.
-    pub(super) fn cut_beyond(&mut self, bytes: usize) {
+    pub(in crate::source) fn cut_beyond(&mut self, bytes: usize) {
         self.dump.cut_beyond(bytes);
     }
 
@@ -153,7 +155,7 @@ impl EventStream {
     ///
     /// # Errors
     /// [`SourceError::Silent`] when not a byte arrives for too long; a large event on a slow line may take its time.
-    pub(super) async fn next(&mut self) -> Result<Option<Arrived>, SourceError> {
+    pub(in crate::source) async fn next(&mut self) -> Result<Option<Arrived>, SourceError> {
         let received = loop {
             let before = self.dump.received_bytes();
             let since = *self.waiting_since.get_or_insert_with(Instant::now);

@@ -5,17 +5,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::definitions::Known;
-use super::session::Session;
-use super::{SourceError, statements};
+use super::reader::Known;
 use crate::binlog::Coordinates;
 use crate::change::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
 };
 use crate::row::TableName;
+use crate::source::error::SourceError;
+use crate::source::server::session::Session;
+use crate::source::server::statements;
 
 /// Reads the tables that a condition on TABLE_SCHEMA and TABLE_NAME names.
-pub(super) async fn read_where(
+pub(in crate::source) async fn read_where(
     session: &mut Session,
     condition: &str,
 ) -> Result<Known, SourceError> {
@@ -115,7 +116,7 @@ fn hidden(ordinals: &[usize], count: usize) -> Vec<usize> {
 }
 
 /// The databases' default character sets.
-pub(super) async fn databases(
+pub(in crate::source) async fn databases(
     session: &mut Session,
 ) -> Result<HashMap<Box<str>, Box<str>>, SourceError> {
     let answer = session
@@ -130,7 +131,9 @@ pub(super) async fn databases(
 }
 
 /// Where the source's binlog ends now.
-pub(super) async fn end_of_binlog(session: &mut Session) -> Result<Coordinates, SourceError> {
+pub(in crate::source) async fn end_of_binlog(
+    session: &mut Session,
+) -> Result<Coordinates, SourceError> {
     statements::status(session)
         .await?
         .map(|status| status.coordinates)

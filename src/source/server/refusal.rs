@@ -3,7 +3,7 @@
 //! Nearly all such errors have one number, `ER_SOURCE_FATAL_ERROR_READING_BINLOG`, so that only their texts tell them
 //! apart. The texts are those of `sql/rpl_binlog_sender.cc` (MySQL) and `sql/sql_repl.cc` (MariaDB), old and new wording.
 
-use super::SourceError;
+use crate::source::error::SourceError;
 
 const FATAL_ERROR_READING_BINLOG: u16 = 1236;
 /// MariaDB's, where MySQL says the same with 1236.
@@ -48,7 +48,7 @@ const PHRASES: [(&str, Meaning); 22] = [
 ];
 
 /// Turns the server's error into what it means; `None` for errors that are not about the dump.
-pub(super) fn refusal(code: u16, message: &str) -> Option<SourceError> {
+pub(in crate::source) fn refusal(code: u16, message: &str) -> Option<SourceError> {
     if code != FATAL_ERROR_READING_BINLOG && code != SLAVE_SAME_ID {
         return None;
     }
@@ -71,8 +71,8 @@ pub(super) fn refusal(code: u16, message: &str) -> Option<SourceError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Class;
     use super::*;
+    use crate::source::error::Class;
 
     fn check(message: &str, expected: Class) {
         let error = refusal(FATAL_ERROR_READING_BINLOG, message).unwrap();

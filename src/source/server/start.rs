@@ -1,0 +1,439 @@
+//! Where a stream begins: the first time as the connector's `start` says, later at its checkpoint.
+
+use super::dump::{self, Begin, Reader};
+use super::options::Options;
+use super::preflight::Facts;
+use super::receiver::{ExpectedFile, Live};
+use super::session::Session;
+use super::statements::LogFile;
+use super::{preflight, scan, statements};
+use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
+use crate::change::Checkpoint;
+use crate::mysql::Flavour;
+use crate::source::budget::Budget;
+use crate::source::error::SourceError;
+use crate::source::identity::is_of;
+use crate::source::start::Start;
+use crate::state::Identity;
+
+/// A source that was found fit to be read.
+#[derive(Debug)]
+pub struct Checked {
+    /// What the source is.
+    pub facts: Facts,
+    session: Session,
+    options: Options,
+    replica: Reader,
+}
+
+/// A source that was checked, and where the stream will begin.
+#[derive(Debug)]
+pub struct Resolved {
+    /// Where it begins: the given checkpoint, or the one that the start resolves to. To be saved before the first event
+    /// is asked for.
+    pub checkpoint: Checkpoint,
+    /// What the source is.
+    pub facts: Facts,
+    /// Whether the stream is asked for by GTID set: the source then leaves out the groups of the set, wherever they
+    /// stand, and positions jump.
+    pub skips_groups: bool,
+    session: Session,
+    options: Options,
+    replica: Reader,
+}
+
+/// Connects and makes sure that the source can be read: that its binlog is on and in rows, that the account may do what a
+/// replica does, and that no other replica has this one's `server_id`.
+///
+/// # Errors
+/// The first thing that a person must change, or whatever breaks on the way.
+pub async fn check(options: &Options, identity: &Identity) -> Result<Checked, SourceError> {
+    let problems = options.problems();
+    if !problems.is_empty() {
+        return Err(SourceError::Options(problems.join("; ")));
+    }
+    let mut session = Session::open(options).await?;
+    let uuid = identity.server_uuid;
+    session.ask("SET NAMES utf8mb4").await?;
+    session
+        .ask(&format!(
+            "SET @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"
+        ))
+        .await?;
+    let facts = preflight::check(&mut session, options, identity).await?;
+    Ok(Checked {
+        facts,
+        session,
+        options: options.clone(),
+        replica: Reader::Replica {
+            server_id: preflight::server_id(options, identity),
+            host: options.report_host(identity.server_uuid),
+        },
+    })
+}
+
+impl Checked {
+    /// Finds where to begin: at the checkpoint, which must be one of this source, or where the options' start says.
+    ///
+    /// # Errors
+    /// When there is no way to begin there, or whatever breaks on the way.
+    pub async fn resolve(mut self, from: Option<Checkpoint>) -> Result<Resolved, SourceError> {
+        let mut start = Starting {
+            session: &mut self.session,
+            options: &self.options,
+            facts: &self.facts,
+        };
+        let checkpoint = match from {
+            Some(checkpoint) => start.resume(checkpoint).await?,
+            None => start.begin().await?,
+        };
+        Ok(Resolved {
+            skips_groups: is_by_gtid(&self.options, &self.facts, &checkpoint)?,
+            checkpoint,
+            facts: self.facts,
+            session: self.session,
+            options: self.options,
+            replica: self.replica,
+        })
+    }
+}
+
+impl Resolved {
+    /// Registers as a replica and starts the dump. What the source has against it arrives with the first chunk.
+    ///
+    /// # Errors
+    /// When the account may not do what a replica does, or the connection breaks.
+    pub async fn stream(self, budget: &Budget) -> Result<Live, SourceError> {
+        let checkpoint = &self.checkpoint;
+        let begin = if self.skips_groups {
+            Begin::Behind(&checkpoint.gtid_set)
+        } else {
+            Begin::At(&checkpoint.coordinates)
+        };
+        let begun = checkpoint.format_description_timestamp;
+        let expected = (!self.skips_groups && begun != 0).then(|| ExpectedFile {
+            name: checkpoint.coordinates.file.to_string(),
+            begun,
+        });
+        let stream = dump::start(self.session, &self.options, begin, self.replica).await?;
+        Ok(Live::new(stream, budget.clone(), expected))
+    }
+}
+
+/// Whether the dump is asked for by GTID set.
+///
+/// A start by GTID set may leave groups out that stand behind groups it takes, so that only the set says where the stream
+/// is; coordinates cannot name positions of 4 GiB and more.
+fn is_by_gtid(
+    options: &Options,
+    facts: &Facts,
+    checkpoint: &Checkpoint,
+) -> Result<bool, SourceError> {
+    let by_set =
+        matches!(options.start, Start::Behind { .. }) || checkpoint.coordinates.file.is_empty();
+    let out_of_reach = u32::try_from(checkpoint.coordinates.position).is_err();
+    match (by_set || out_of_reach, facts.serves_gtids()) {
+        (false, _) => Ok(false),
+        (true, true) => Ok(true),
+        (true, false) if by_set => Err(gtid_mode_off(facts)),
+        (true, false) => Err(SourceError::OutOfReach {
+            at: checkpoint.coordinates.clone(),
+        }),
+    }
+}
+
+fn gtid_mode_off(facts: &Facts) -> SourceError {
+    SourceError::GtidModeOff {
+        found: facts.gtid_mode.clone().unwrap_or_else(|| "none".to_owned()),
+    }
+}
+
+struct Starting<'a> {
+    session: &'a mut Session,
+    options: &'a Options,
+    facts: &'a Facts,
+}
+
+impl Starting<'_> {
+    async fn begin(&mut self) -> Result<Checkpoint, SourceError> {
+        match self.options.start.clone() {
+            Start::Earliest => {
+                let files = statements::log_files(self.session).await?;
+                let file = files
+                    .first()
+                    .map(|file| file.name.clone())
+                    .unwrap_or_default();
+                self.at_boundary(Coordinates::new(file, FIRST_POSITION))
+                    .await
+            }
+            Start::Latest => self.latest().await,
+            Start::At { file, position } => {
+                let at = Coordinates::new(file, position);
+                self.has(&at).await?;
+                self.at_boundary(at).await
+            }
+            Start::Behind { gtid_set } => self.behind(&gtid_set).await,
+        }
+    }
+
+    /// The end of the binlog as of now.
+    async fn latest(&mut self) -> Result<Checkpoint, SourceError> {
+        let status = statements::status(self.session)
+            .await?
+            .ok_or(SourceError::BinlogOff)?;
+        let end = status.coordinates;
+        let executed = status
+            .executed_gtid_set
+            .filter(|_| self.facts.flavour == Flavour::MySql);
+        match executed {
+            Some(executed) if self.facts.serves_gtids() && u32::try_from(end.position).is_ok() => {
+                let prefix = scan::settled(self.options, self.parse(&executed)?, &end).await?;
+                Ok(self.checkpoint(end, prefix.gtid_set, prefix.begun))
+            }
+            Some(executed) => {
+                let begun = self.begun(&end).await?;
+                Ok(self.checkpoint(end, self.parse(&executed)?, begun))
+            }
+            None => {
+                let begun = self.begun(&end).await?;
+                let set = self.mariadb_set(&end).await?;
+                Ok(self.checkpoint(end, set, begun))
+            }
+        }
+    }
+
+    /// A position that must be a group boundary.
+    async fn at_boundary(&mut self, at: Coordinates) -> Result<Checkpoint, SourceError> {
+        let prefix = scan::prefix(self.options, &at).await?;
+        let set = match self.facts.flavour {
+            Flavour::MySql => prefix.gtid_set,
+            Flavour::MariaDb => self.mariadb_set(&at).await?,
+        };
+        Ok(self.checkpoint(at, set, prefix.begun))
+    }
+
+    async fn behind(&mut self, text: &str) -> Result<Checkpoint, SourceError> {
+        if !self.facts.serves_gtids() {
+            return Err(gtid_mode_off(self.facts));
+        }
+        let set = self.parse(text)?;
+        self.is_not_purged(&set).await?;
+        let (at, begun) = scan::first_behind(self.options, &set).await?;
+        Ok(self.checkpoint(at, set, begun))
+    }
+
+    /// Makes sure that the checkpoint is one of this source, and that the source still has what comes behind it.
+    async fn resume(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, SourceError> {
+        let facts = self.facts;
+        is_of(
+            &checkpoint,
+            facts.flavour,
+            facts.server_uuid,
+            facts.server_id,
+        )?;
+        if is_by_gtid(self.options, self.facts, &checkpoint)? {
+            self.is_not_purged(&checkpoint.gtid_set).await?;
+            return Ok(checkpoint);
+        }
+        let at = &checkpoint.coordinates;
+        let files = statements::log_files(self.session).await?;
+        match files.iter().find(|file| *file.name == *at.file) {
+            Some(file) if file.size < at.position => Err(SourceError::Shortened {
+                at: at.clone(),
+                size: file.size,
+            }),
+            Some(_) => Ok(checkpoint),
+            None if is_before(at, &files) => Err(purged(at, &files)),
+            None => Err(SourceError::Diverged {
+                message: format!(
+                    "it has no {}, its newest file is {}",
+                    at.file,
+                    newest(&files)
+                ),
+            }),
+        }
+    }
+
+    /// Makes sure that a start's file is there and long enough.
+    async fn has(&mut self, at: &Coordinates) -> Result<(), SourceError> {
+        let files = statements::log_files(self.session).await?;
+        match files.iter().find(|file| *file.name == *at.file) {
+            Some(file) if file.size < at.position => Err(SourceError::BehindEnd {
+                at: at.clone(),
+                size: file.size,
+            }),
+            Some(_) => Ok(()),
+            None if is_before(at, &files) => Err(purged(at, &files)),
+            None => Err(SourceError::UnknownFile {
+                file: at.file.to_string(),
+                first: oldest(&files).to_owned(),
+                last: newest(&files).to_owned(),
+            }),
+        }
+    }
+
+    /// Makes sure that MySQL still has every group that is not in the set; MariaDB says so itself when asked for them.
+    async fn is_not_purged(&mut self, set: &GtidSet) -> Result<(), SourceError> {
+        if self.facts.flavour == Flavour::MariaDb {
+            return Ok(());
+        }
+        let missing = statements::value(
+            self.session,
+            &format!("GTID_SUBTRACT(@@global.gtid_purged, '{set}')"),
+        )
+        .await?;
+        match missing {
+            Some(missing) if !missing.is_empty() => {
+                Err(SourceError::PurgedGroups { detail: missing })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The GTIDs of MariaDB's groups before a position.
+    async fn mariadb_set(&mut self, at: &Coordinates) -> Result<GtidSet, SourceError> {
+        let file = statements::literal(&at.file);
+        let text = statements::value(
+            self.session,
+            &format!("BINLOG_GTID_POS({file}, {})", at.position),
+        )
+        .await?;
+        match text {
+            Some(text) => self.parse(&text),
+            // It was a group boundary a moment ago; the server has moved on.
+            None => Err(SourceError::Unsettled { at: at.clone() }),
+        }
+    }
+
+    async fn begun(&self, at: &Coordinates) -> Result<u32, SourceError> {
+        let top = Coordinates::new(at.file.clone(), FIRST_POSITION);
+        Ok(scan::prefix(self.options, &top).await?.begun)
+    }
+
+    fn parse(&self, text: &str) -> Result<GtidSet, SourceError> {
+        GtidSet::parse(self.facts.flavour, text).map_err(|source| SourceError::GtidSet {
+            text: text.to_owned(),
+            flavour: self.facts.flavour.name(),
+            source,
+        })
+    }
+
+    fn checkpoint(&self, coordinates: Coordinates, gtid_set: GtidSet, begun: u32) -> Checkpoint {
+        Checkpoint {
+            coordinates,
+            gtid_set,
+            server_uuid: self.facts.server_uuid,
+            server_id: self.facts.server_id,
+            format_description_timestamp: begun,
+        }
+    }
+}
+
+fn oldest(files: &[LogFile]) -> &str {
+    files.first().map_or("", |file| &file.name)
+}
+
+fn newest(files: &[LogFile]) -> &str {
+    files.last().map_or("", |file| &file.name)
+}
+
+/// Whether coordinates lie in a file that the source had before its oldest one.
+fn is_before(at: &Coordinates, files: &[LogFile]) -> bool {
+    let base = |name: &str| name.rsplit_once('.').map(|(base, _)| base.to_owned());
+    let first = Coordinates::new(oldest(files), 0);
+    base(&at.file) == base(oldest(files)) && Coordinates::new(at.file.clone(), 0) < first
+}
+
+fn purged(at: &Coordinates, files: &[LogFile]) -> SourceError {
+    SourceError::Purged {
+        at: at.clone(),
+        first: oldest(files).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(flavour: Flavour, gtid_mode: Option<&str>) -> Facts {
+        Facts {
+            flavour,
+            version: "9.7.0".to_owned(),
+            server_uuid: None,
+            server_id: 1,
+            row_image: "FULL".to_owned(),
+            row_metadata: None,
+            checksum: "CRC32".to_owned(),
+            gtid_mode: gtid_mode.map(str::to_owned),
+            gtid_purged: None,
+            lower_case_table_names: 0,
+            replicas_visible: true,
+            tls: None,
+        }
+    }
+
+    fn is_by_gtid_at(
+        start: &str,
+        flavour: Flavour,
+        gtid_mode: Option<&str>,
+        position: u64,
+    ) -> Result<bool, u8> {
+        let json = format!(r#"{{"host":"h","user":"u","start":{start}}}"#);
+        let options: Options = serde_json::from_str(&json).unwrap();
+        let checkpoint = Checkpoint {
+            coordinates: Coordinates::new("binlog.000001", position),
+            gtid_set: GtidSet::empty(flavour),
+            server_uuid: None,
+            server_id: 1,
+            format_description_timestamp: 0,
+        };
+        is_by_gtid(&options, &facts(flavour, gtid_mode), &checkpoint)
+            .map_err(|error| error.class().exit_code())
+    }
+
+    #[test]
+    fn a_dump_is_by_position_unless_only_a_set_can_say_where() {
+        const FAR: u64 = 1 << 32;
+        let (mysql, mariadb) = (Flavour::MySql, Flavour::MariaDb);
+        let behind = r#"{"gtid_set":""}"#;
+        for (start, flavour, gtid_mode, position, expected) in [
+            (r#""latest""#, mysql, Some("ON"), FAR - 1, Ok(false)),
+            (r#""latest""#, mysql, Some("OFF"), FAR - 1, Ok(false)),
+            (r#""latest""#, mysql, Some("ON"), FAR, Ok(true)),
+            (r#""latest""#, mariadb, None, FAR, Ok(true)),
+            (r#""latest""#, mysql, Some("OFF"), FAR, Err(69)),
+            (behind, mysql, Some("ON"), 4, Ok(true)),
+            (behind, mariadb, None, 4, Ok(true)),
+            (behind, mysql, Some("ON_PERMISSIVE"), 4, Err(69)),
+            (behind, mysql, None, 4, Err(69)),
+        ] {
+            let found = is_by_gtid_at(start, flavour, gtid_mode, position);
+            assert_eq!(
+                found, expected,
+                "{start} {flavour:?} {gtid_mode:?} {position}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_was_purged_if_it_is_older_under_the_same_name() {
+        let files: Vec<LogFile> = ["binlog.000009", "binlog.000010"]
+            .map(|name| LogFile {
+                name: name.to_owned(),
+                size: 4,
+            })
+            .to_vec();
+        for (file, expected) in [
+            ("binlog.000008", true),
+            ("binlog.000011", false),
+            ("mysql-bin.000001", false),
+            ("binlog", false),
+        ] {
+            assert_eq!(
+                is_before(&Coordinates::new(file, 4), &files),
+                expected,
+                "{file}"
+            );
+        }
+    }
+}
