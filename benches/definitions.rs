@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use rowtap::binlog::{Coordinates, GtidSet};
-use rowtap::change::ddl::{self, Context};
-use rowtap::change::schema::{Change, Facts, Schemas};
+use rowtap::change::definition::{Change, Facts, Schemas};
+use rowtap::change::statement::{self, Context};
 use rowtap::change::{Checkpoint, ColumnDefinition, Revision, TableDefinition};
 use rowtap::mysql::Flavour;
 use rowtap::row::TableName;
@@ -63,14 +63,16 @@ fn statements(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flavour: Fla
     };
     group.throughput(Throughput::Elements(MIX.len() as u64));
     group.bench_function(format!("scan/{name}"), |bencher| {
-        bencher.iter(|| MIX.map(|text| ddl::scan(text, "shop", context)));
+        bencher.iter(|| MIX.map(|text| statement::scan(text, "shop", context)));
     });
     let mut empty = Schemas::new(0);
     empty.put_database("shop", Some("utf8mb4"));
     group.bench_function(format!("follow/{name}"), |bencher| {
         bencher.iter_batched_ref(
             || empty.clone(),
-            |schemas| MIX.map(|text| schemas.apply(&ddl::scan(text, "shop", context), &facts)),
+            |schemas| {
+                MIX.map(|text| schemas.apply(&statement::scan(text, "shop", context), &facts))
+            },
             BatchSize::SmallInput,
         );
     });

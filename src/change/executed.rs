@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::assembler::Assembler;
-use super::closed::Apply;
-use super::ddl::{self, Class, Context, Role, Statement, StatementKind};
-use super::followed::{Followed, Place, follow};
-use super::groups::Outcome;
-use super::hold::Held;
-use super::schema::{Change, Facts, Schemas};
-use super::statement::{Judged, judge};
+use super::definition::following::{Followed, Place, follow};
+use super::definition::schemas::{Change, Facts, Schemas};
+use super::group::closed::Apply;
+use super::group::open::Held;
+use super::group::tracker::Outcome;
+use super::statement::judging::{Judged, judge};
+use super::statement::{self, Class, Context, Role, Statement, StatementKind};
 use super::trouble::Trouble;
 use super::{Ddl, StatementSession, TableChange, TableChangeKind, TableDefinition};
 use crate::binlog::{Coordinates, Query};
@@ -57,13 +57,13 @@ impl Assembler {
         // A table that can be rolled back may reach others by foreign keys.
         let empties = apply.outcome == Outcome::Committed
             && apply.hold.is_statement()
-            && ddl::empties_table(&text, context);
+            && statement::empties_table(&text, context);
         match judge(&statement, self.tables.rules(), database, own, empties)? {
             Judged::Filtered => self.builder.ledger.filtered += 1,
             Judged::Skipped => self.builder.ledger.skipped += 1,
             Judged::Publish { database, tables } => {
                 let rules = self.tables.rules();
-                let mut named = ddl::databases_named(&text, context).into_iter();
+                let mut named = statement::databases_named(&text, context).into_iter();
                 let renamed = named.find(|name| rules.is_renamed(name));
                 let ddl = Ddl {
                     group: self.group_of(apply)?,

@@ -3,11 +3,11 @@
 //!
 //! Rows are not read. What cannot be read of the statements is a doubt about every table, as it is for the assembler.
 
-use super::definitions::Definitions;
-use super::followed::{Place, follow};
-use super::groups::{GroupTracker, Mark, Place as Standing};
-use super::schema::{Schemas, State};
-use super::seen::Seen;
+use super::definition::beliefs::Definitions;
+use super::definition::following::{Place, follow};
+use super::definition::schemas::{Schemas, State};
+use super::group::seen::Seen;
+use super::group::tracker::{GroupTracker, Mark, Place as Standing};
 use super::trouble::{AssembleError, Trouble};
 use crate::binlog::{Coordinates, EventKind, Frame, Framer, Query, TableMap, compressed};
 use crate::filter::Rules;

@@ -2,60 +2,38 @@
 //!
 //! Pure: the assembler asks for what it lacks ([`Step::NeedDefinition`]) instead of reaching for it.
 
-mod agreement;
 mod apply;
 mod assembler;
 mod batch;
-mod builder;
-mod charset;
 mod checkpoint;
-mod choice;
-mod closed;
-pub mod ddl;
-mod definition;
-mod definitions;
-mod engines;
+pub mod definition;
 mod executed;
-mod followed;
 mod follower;
-mod fragments;
-mod groups;
-mod hold;
-mod labels;
-mod lack;
-mod large;
-mod layout;
-mod ledger;
-mod payload;
-mod revision;
+mod group;
 mod rows;
-pub mod schema;
-mod seen;
-mod statement;
-mod tables;
-mod text;
+pub mod statement;
 mod trouble;
 
-pub use agreement::Disagreement;
 pub use assembler::{Assembler, Settings, Step, Until};
-pub use batch::{
+pub use batch::items::{
     Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind, StatementSession, TableChange,
     TableChangeKind,
 };
+pub use batch::ledger::Ledger;
 pub use checkpoint::Checkpoint;
-pub use choice::{Choice, Ids};
-pub use definition::{
+pub use definition::agreement::Disagreement;
+pub use definition::beliefs::Definitions;
+pub use definition::engines::EngineChange;
+pub use definition::following::{Read, scan};
+pub use definition::lack::Lack;
+pub use definition::revision::Revision;
+pub use definition::table::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
 };
-pub use definitions::Definitions;
-pub use engines::EngineChange;
-pub use followed::{Read, scan};
 pub use follower::Follower;
-pub use groups::{GroupError, GroupTracker, Mark, Outcome, Place};
-pub use hold::{Spilled, SpilledPart};
-pub use lack::Lack;
-pub use ledger::Ledger;
-pub use revision::Revision;
-pub use seen::Seen;
-pub use statement::OnStatement;
+pub use group::choice::{Choice, Ids};
+pub use group::open::{Spilled, SpilledPart};
+pub use group::seen::Seen;
+pub use group::tracker::{GroupError, GroupTracker, Mark, Outcome, Place};
+pub use statement::judging::OnStatement;
 pub use trouble::{AssembleError, Others, Trouble};

@@ -5,9 +5,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::assembler::Assembler;
-use super::closed::Apply;
-use super::hold::Held;
-use super::tables::Kept;
+use super::definition::table_maps::Kept;
+use super::group::closed::Apply;
+use super::group::open::Held;
 use super::trouble::Trouble;
 use super::{Rows, RowsKind};
 use crate::binlog::RowsHeader;

@@ -3,7 +3,7 @@
 use crate::binlog::{BinlogError, Coordinates, EventKind};
 use crate::row::{RowError, TableName};
 
-use super::groups::GroupError;
+use super::group::tracker::GroupError;
 use super::{Disagreement, Lack};
 
 /// What stopped the assembler, and where. Never transient: the same bytes would stop it again.

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{Exit, LogFormat, variables};
 use crate::binlog::Coordinates;
-use crate::change::ddl::{self, Context};
-use crate::change::schema::{Change, Facts, Schemas, State};
+use crate::change::definition::{Change, Facts, Schemas, State};
+use crate::change::statement::{self, Context};
 use crate::change::{Revision, TableDefinition};
 use crate::config;
 use crate::pipeline::Connector;
@@ -325,8 +325,8 @@ fn defined(
         table: table.clone(),
         reason: reason.to_owned(),
     };
-    let scanned = ddl::scan(statement, &table.database, context);
-    if !matches!(scanned.kind, ddl::StatementKind::CreateTable { .. }) {
+    let scanned = statement::scan(statement, &table.database, context);
+    if !matches!(scanned.kind, statement::StatementKind::CreateTable { .. }) {
         return Err(not_defined("it is no CREATE TABLE"));
     }
     let mut schemas = Schemas::new(0);

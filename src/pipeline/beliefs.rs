@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::PipelineError;
 use crate::binlog::Coordinates;
-use crate::change::schema::Schemas;
+use crate::change::definition::Schemas;
 use crate::change::{self, Checkpoint};
 use crate::source::{Answers, DefinedBy, Definitions, Known, SourceError};
 use crate::state::journal::Opened;

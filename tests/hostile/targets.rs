@@ -8,7 +8,7 @@ use rowtap::binlog::{
     Inner, MariaDbGtidEvent, Payload, Query, RowsHeader, TableMap, XaPrepare, compressed,
     statement, xid,
 };
-use rowtap::change::ddl;
+use rowtap::change::statement;
 use rowtap::filter::{Options, Rules};
 use rowtap::mysql::Flavour;
 use rowtap::row::{ColumnFacts, ColumnType, Json};
@@ -143,8 +143,8 @@ fn scan(statement: &[u8]) {
         (Flavour::MariaDb, "11.8.9-MariaDB"),
     ] {
         for sql_mode in [0, 4, 1 << 20] {
-            let context = ddl::Context::new(flavour, version, sql_mode);
-            let scanned = ddl::scan(&text, "shop", context);
+            let context = statement::Context::new(flavour, version, sql_mode);
+            let scanned = statement::scan(&text, "shop", context);
             let _told = (
                 scanned.effect(),
                 scanned.writes_rows(),

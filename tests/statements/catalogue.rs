@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mysql::Conn;
 use mysql::prelude::Queryable;
-use rowtap::change::schema::{Schemas, State};
+use rowtap::change::definition::{Schemas, State};
 use rowtap::change::{ColumnDefinition, Generated, TableDefinition, charset_of_collation};
 use rowtap::row::TableName;
 
@@ -110,7 +110,7 @@ impl Catalogue {
         for table in stale {
             match self.tables.get(&table) {
                 Some(definition) => schemas.put(&table, Arc::new(definition.clone())),
-                None => schemas.record(&rowtap::change::schema::Change::Gone { table }),
+                None => schemas.record(&rowtap::change::definition::Change::Gone { table }),
             }
         }
         for (database, charset) in &self.databases {

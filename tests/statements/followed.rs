@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use rowtap::binlog::{Coordinates, EventKind, Framer, Query, TableMap};
-use rowtap::change::ddl::{self, Context};
-use rowtap::change::schema::{Change, Facts, Schemas, State};
+use rowtap::change::definition::{Change, Facts, Schemas, State};
+use rowtap::change::statement::{self, Context};
 use rowtap::mysql::Flavour as Family;
 use rowtap::row::{Charset, TableName, name_of_collation};
 
@@ -430,7 +430,7 @@ impl ApplyQuery for Schemas {
             Some(charset) => charset.decode(query.statement, &mut scratch).unwrap(),
             None => std::str::from_utf8(query.statement).unwrap(),
         };
-        let statement = ddl::scan(text, database, context);
+        let statement = statement::scan(text, database, context);
         let facts = Facts::of(query, context).with_default_engine(Some(default_engine));
         self.apply(&statement, &facts)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use rowtap::change::TableDefinition;
-use rowtap::change::schema::{Schemas, State};
+use rowtap::change::definition::{Schemas, State};
 use rowtap::row::TableName;
 use rowtap::state::Journal;
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use rowtap::change::TableDefinition;
-use rowtap::change::ddl::{self, Context};
-use rowtap::change::schema::{Facts, Schemas};
+use rowtap::change::definition::{Facts, Schemas};
+use rowtap::change::statement::{self, Context};
 use rowtap::mysql::Flavour::{self, MariaDb, MySql};
 use rowtap::row::TableName;
 
@@ -27,7 +27,7 @@ fn apply(text: &str, flavour: Flavour) {
         explicit_defaults_for_timestamp: None,
         utf8_is_utf8mb4: false,
     };
-    schemas.apply(&ddl::scan(text, "d", context), &facts);
+    schemas.apply(&statement::scan(text, "d", context), &facts);
 }
 
 /// Bytes of each statement, and of the few that are longest.

@@ -10,7 +10,7 @@ mod snapshot;
 
 use mysql::Conn;
 use mysql::prelude::Queryable;
-use rowtap::change::ddl::{self, Class, Context, Effect, Statement, StatementKind};
+use rowtap::change::statement::{self, Class, Context, Effect, Statement, StatementKind};
 use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
@@ -120,7 +120,7 @@ impl<'a> Case<'a> {
         let statements: Vec<Statement> = self
             .logged
             .iter()
-            .map(|(database, text)| ddl::scan(text, database, context(self.sql_mode)))
+            .map(|(database, text)| statement::scan(text, database, context(self.sql_mode)))
             .collect();
         for (statement, (_, text)) in statements.iter().zip(&self.logged) {
             let unknown = matches!(statement.kind, StatementKind::Unknown { .. });

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rowtap::change::ddl::Class;
+use rowtap::change::statement::Class;
 
 use crate::support::Server;
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::{Assembler, Step};
 use crate::binlog::{BinlogError, Checksum, Coordinates, EventKind, Frame, Header};
-use crate::change::groups::{Mark, Place};
-use crate::change::hold::SpilledPart;
+use crate::change::group::open::SpilledPart;
+use crate::change::group::tracker::{Mark, Place};
 use crate::change::trouble::{AssembleError, Trouble};
 use crate::mysql::Portion;
 

@@ -2,7 +2,7 @@
 
 use super::Assembler;
 use crate::binlog::Framer;
-use crate::change::groups::Outcome;
+use crate::change::group::tracker::Outcome;
 
 impl Assembler {
     /// Reads relay logs, one behind the other: a group may begin in one and end in the next.

@@ -3,7 +3,7 @@
 use tracing::warn;
 
 use crate::binlog::Coordinates;
-use crate::change::ddl::{Action, StatementKind};
+use crate::change::statement::{Action, StatementKind};
 use crate::change::{Batch, Ddl, Item};
 use crate::encode::sql::Direction;
 

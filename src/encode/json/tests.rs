@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::sample::{ABSENT, Image, NULL, ONE, TWO, batch, int, table, text};
 use super::{LinesEncoder, PartialKeyChange, Plan, RecordsEncoder, Settings};
 use crate::binlog::Coordinates;
-use crate::change::ddl::StatementKind;
+use crate::change::statement::StatementKind;
 use crate::change::{Batch, Ddl, Item, Rows, RowsKind, StatementSession};
 use crate::encode::{Encode, EncodeError, Lines, OtherKey, Records};
 use crate::row::{Table, TableName};

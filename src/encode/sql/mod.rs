@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::rows::{Cells, Event, group};
 use super::{Encode, EncodeError, Statements};
-use crate::change::ddl::StatementKind;
+use crate::change::statement::StatementKind;
 use crate::change::{Batch, Ddl, Group, Item, Rows};
 use crate::mysql::Flavour;
 use crate::row::Table;

@@ -10,7 +10,7 @@ use std::ops::Range;
 use tracing::info;
 
 use crate::binlog::{Coordinates, EventKind, Framer, Query, compressed};
-use crate::change::ddl::{Effect, Statement};
+use crate::change::statement::{Effect, Statement};
 use crate::change::{self, EngineChange};
 use crate::row::TableName;
 use crate::source::error::SourceError;
@@ -205,7 +205,7 @@ fn folded(table: &TableName) -> TableName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::ddl;
+    use crate::change::statement;
     use crate::mysql::Flavour;
 
     fn at(position: u64) -> Coordinates {
@@ -213,11 +213,13 @@ mod tests {
     }
 
     fn check(statement: &str, table: (&str, &str), from: u64, expected: bool) {
-        let context = ddl::Context::new(Flavour::MySql, "9.7.0", 0);
+        let context = statement::Context::new(Flavour::MySql, "9.7.0", 0);
         let mut history = History::default();
-        history
-            .changes
-            .statement(&ddl::scan(statement, "d", context), statement, &at(500));
+        history.changes.statement(
+            &statement::scan(statement, "d", context),
+            statement,
+            &at(500),
+        );
         assert_eq!(
             history.is_unchanged_since(&TableName::new(table.0, table.1), &at(from)),
             expected,
@@ -227,13 +229,13 @@ mod tests {
 
     #[test]
     fn an_engine_outlives_a_change_of_columns() {
-        let context = ddl::Context::new(Flavour::MySql, "9.7.0", 0);
+        let context = statement::Context::new(Flavour::MySql, "9.7.0", 0);
         let mut history = History::default();
         for (text, position) in [
             ("ALTER TABLE t ENGINE=MyISAM", 300),
             ("ALTER TABLE t ADD c INT", 500),
         ] {
-            let statement = ddl::scan(text, "d", context);
+            let statement = statement::scan(text, "d", context);
             history.changes.statement(&statement, text, &at(position));
         }
         let table = TableName::new("d", "t");

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::reader::{Definitions, Known};
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::Follower;
-use crate::change::schema::{Schemas, State};
+use crate::change::definition::{Schemas, State};
 use crate::filter::Rules;
 use crate::row::TableName;
 use crate::source::error::{Class, SourceError};

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Folder, StateError, durable};
 use crate::binlog::Coordinates;
-use crate::change::schema::Schemas;
+use crate::change::definition::Schemas;
 use crate::change::{Checkpoint, Revision};
 use segment::{Contents, Header, VERSION};
 

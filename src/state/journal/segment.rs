@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::super::StateError;
 use super::line;
 use crate::binlog::Coordinates;
-use crate::change::schema::Schemas;
+use crate::change::definition::Schemas;
 use crate::change::{Checkpoint, Revision};
 
 /// The version of this layout.

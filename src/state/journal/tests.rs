@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::binlog::GtidSet;
-use crate::change::schema::{Change, State};
+use crate::change::definition::{Change, State};
 use crate::change::{ColumnDefinition, TableDefinition};
 use crate::mysql::Flavour;
 use crate::row::TableName;

@@ -4,7 +4,7 @@
 use super::*;
 use crate::binlog::Framer;
 use crate::change::Follower;
-use crate::change::schema::{Schemas, State};
+use crate::change::definition::schemas::{Schemas, State};
 
 /// A table of one column whose binlog tells no names, a statement on it, and a row.
 fn written(statement: &str) -> Writer {

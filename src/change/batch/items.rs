@@ -1,0 +1,192 @@
+//! A batch: what the assembler hands to an encoder.
+//!
+//! Rows stay bytes. The unit is the rows event: a range of a shared buffer plus its table.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::binlog::{Coordinates, Gtid};
+use crate::change::statement::StatementKind;
+use crate::change::{Checkpoint, Ledger, Revision, TableDefinition};
+use crate::mysql::Flavour;
+use crate::row::{Table, TableName};
+
+/// Whole groups, or a piece of exactly one, in stream order.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where the changes come from.
+    pub origin: Arc<Origin>,
+    /// When the last byte of it was received, in microseconds since 1970.
+    pub received_us: i64,
+    /// The bytes that `Rows::buffer` counts into. Each buffer is charged to the connector's byte budget until the last
+    /// handle to it is dropped.
+    pub buffers: Vec<Bytes>,
+    /// The tables that `Rows::table` counts into.
+    pub tables: Vec<Arc<Table>>,
+    /// The groups that items count into, in stream order.
+    pub groups: Vec<Group>,
+    /// The changes, in stream order.
+    pub items: Vec<Item>,
+    /// The boundary behind the batch's last group; `None` while the group goes on in the next batch.
+    pub end: Option<Checkpoint>,
+    /// What the events behind this batch were, for the connector's ledger.
+    pub ledger: Ledger,
+    /// What became known of definitions up to the boundary, to be made durable before it is.
+    pub revisions: Vec<Revision>,
+}
+
+/// The source as every record names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The connector's name.
+    pub connector: Box<str>,
+    /// The source's family.
+    pub flavour: Flavour,
+    /// The source's `server_uuid`; MariaDB has none.
+    pub server_uuid: Option<Uuid>,
+    /// The source's `server_id`.
+    pub server_id: u32,
+}
+
+/// A transaction or a single statement, as far as it shows in records.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its GTID, if the source writes them.
+    pub gtid: Option<Gtid>,
+    /// Where its first event begins; with the server's identity, the group's name without a GTID.
+    pub begin: Coordinates,
+    /// The server on which it was first executed.
+    pub server_id: u32,
+    /// When it was committed on the source, in microseconds since 1970; from the GTID event where it says so, else from
+    /// the event header, in whole seconds.
+    pub commit_us: i64,
+}
+
+/// One element of a batch.
+#[derive(Debug)]
+pub enum Item {
+    /// The rows of a rows event.
+    Rows(Rows),
+    /// A DDL statement.
+    Ddl(Ddl),
+}
+
+/// What a rows event did to its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsKind {
+    /// One image a row: after.
+    Write,
+    /// Two images a row: before, after.
+    Update,
+    /// As an update; JSON columns after it may hold changes of the document before it.
+    PartialUpdate,
+    /// One image a row: before.
+    Delete,
+}
+
+/// Which columns an image holds: a bitmap in the batch's buffer, a bit a column, least significant first.
+pub type Image = Range<u32>;
+
+/// The rows of one rows event.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Index into `Batch::tables`.
+    pub table: u32,
+    /// Index into `Batch::groups`.
+    pub group: u32,
+    /// Index into `Batch::buffers`.
+    pub buffer: u32,
+    /// What was done.
+    pub kind: RowsKind,
+    /// The columns present in the only image, or in an update's before image.
+    pub columns: Image,
+    /// The columns present in an update's after image; the same as `columns` otherwise.
+    pub columns_after: Image,
+    /// The row images, back to back.
+    pub body: Range<u32>,
+    /// Where the rows event begins.
+    pub position: u64,
+    /// The event's time on the source, in seconds since 1970.
+    pub timestamp: u32,
+    /// The server that executed it first.
+    pub server_id: u32,
+    /// The sequence of the first row in its group, from 0; DDL statements count too.
+    pub first_row: u64,
+    /// How many rows the body holds.
+    pub row_count: u32,
+    /// Whether the storage engine checked foreign keys; what it then changed in other rows is not in the binlog.
+    pub cascades: bool,
+}
+
+/// A DDL statement that filters let pass.
+#[derive(Clone, Debug)]
+pub struct Ddl {
+    /// Index into `Batch::groups`.
+    pub group: u32,
+    /// Its place in the group, counted with the rows.
+    pub sequence: u64,
+    /// The default database of the statement, empty for none, after `replicate-rewrite-db`.
+    pub database: Box<str>,
+    /// A database that the statement names and `replicate-rewrite-db` renames: its text has the former name.
+    pub renamed: Option<Box<str>>,
+    /// What the statement is.
+    pub kind: StatementKind,
+    /// The tables that the statement names, as published; empty for statements on databases only.
+    pub tables: Vec<TableName>,
+    /// What it made of each table that it redefined, as published.
+    pub changes: Vec<TableChange>,
+    /// The statement, in UTF-8.
+    pub statement: Box<str>,
+    /// The session that sent it.
+    pub session: StatementSession,
+    /// The event's time on the source, in seconds since 1970.
+    pub timestamp: u32,
+    /// Where the query event begins.
+    pub position: u64,
+}
+
+/// What the binlog tells of the session that sent a statement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatementSession {
+    /// Whether the statement is to be executed without its default database, as one that creates or drops it is.
+    pub suppresses_use: bool,
+    /// Its `sql_mode`.
+    pub sql_mode: Option<u64>,
+    /// Its `time_zone`, if the statement depends on it.
+    pub time_zone: Option<Box<str>>,
+    /// The number of its `collation_connection`.
+    pub connection_collation: Option<u16>,
+    /// The number of its `collation_server`.
+    pub server_collation: Option<u16>,
+    /// Its `explicit_defaults_for_timestamp`, if its server lets sessions have one.
+    pub explicit_defaults_for_timestamp: Option<bool>,
+    /// Microseconds behind the event's time.
+    pub microseconds: Option<u32>,
+}
+
+/// What a DDL statement made of one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableChange {
+    /// What was done.
+    pub kind: TableChangeKind,
+    /// The table, as published.
+    pub table: TableName,
+    /// Its name before, where it was renamed, as published.
+    pub previous: Option<TableName>,
+    /// How it is defined now; `None` where that was not followed, and for a dropped table.
+    pub definition: Option<Arc<TableDefinition>>,
+}
+
+/// What was done to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableChangeKind {
+    /// It is new.
+    Create,
+    /// It has another definition or name.
+    Alter,
+    /// It is gone.
+    Drop,
+}

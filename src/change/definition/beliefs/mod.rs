@@ -1,0 +1,383 @@
+//! What each table's definition is believed to be at the stream's place.
+//!
+//! The belief comes, in order of trust, from the journal and the statements of the binlog, which are followed from there
+//! on, and from readings of information_schema. A reading was true at some moment between two coordinates of the source:
+//! it becomes a belief only where nothing can have changed the table between that moment and the group that needs it.
+//! Where there is no belief, it is asked for; without an answer the stream stops rather than guess.
+//!
+//! Names of tables in DDL and readings are compared in lower case, for a server may do so: that can only rule out too much.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::binlog::Coordinates;
+use crate::change::definition::schemas::{Change, Facts, Reason, Schemas, State};
+use crate::change::statement::{Effect, Statement, StatementKind};
+use crate::change::{Definition, Revision, TableDefinition};
+use crate::row::TableName;
+
+/// The beliefs, what they may yet come from, and what of them the journal has not been told.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    believed: Schemas,
+    /// Readings that no group has needed yet, or that lie ahead of the stream.
+    read: HashMap<TableName, Definition>,
+    /// Definitions that were proven for places ahead before the stream began anew behind them.
+    proven: Vec<Revision>,
+    changed: HashMap<TableName, Coordinates>,
+    databases_changed: HashMap<Box<str>, Coordinates>,
+    /// Where the last statement stands that may have changed any table.
+    all_changed: Option<Coordinates>,
+    /// A belief turned out wrong, so that others got in the same way may be.
+    was_wrong: bool,
+    revisions: Vec<Revision>,
+}
+
+impl Definitions {
+    /// Starts from what was read before the stream began.
+    pub fn new(read: impl IntoIterator<Item = (TableName, Definition)>) -> Self {
+        Self {
+            read: read
+                .into_iter()
+                .map(|(table, definition)| (folded(&table), definition))
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Starts from what is known where the stream begins, and from what was proven for places ahead of it.
+    #[must_use]
+    pub fn believing(self, believed: Schemas, proven: Vec<Revision>) -> Self {
+        Self {
+            believed,
+            proven,
+            ..self
+        }
+    }
+
+    /// Takes a definition that was read later.
+    pub fn offer(&mut self, table: &TableName, definition: Definition) {
+        self.read.insert(folded(table), definition);
+    }
+
+    /// The source was started anew, which ends every connection with its temporary tables.
+    pub(in crate::change) fn source_started(&mut self) {
+        self.believed.forget_temporary();
+    }
+
+    /// What is believed of every table.
+    pub fn believed(&self) -> &Schemas {
+        &self.believed
+    }
+
+    /// The definition that holds for `table` in a group that ends at `end`.
+    ///
+    /// A definition read up to `end` serves the group: no DDL on a table can stand between the group's rows and its end,
+    /// since the group locks the table's metadata. A DDL behind the first coordinate of the reading rules it out. What
+    /// serves once is believed from then on.
+    pub(in crate::change) fn serving(
+        &mut self,
+        table: &TableName,
+        end: &Coordinates,
+    ) -> Option<&Arc<TableDefinition>> {
+        if !matches!(self.believed.get(table), Some(State::Known(_)))
+            && let Some(definition) = self.proof(table, end)
+        {
+            let change = Change::Defined {
+                table: table.clone(),
+                definition,
+            };
+            self.believed.record(&change);
+            self.revisions.push(Revision {
+                at: end.clone(),
+                gtid: None,
+                statement: None,
+                changes: vec![change],
+            });
+        }
+        match self.believed.get(table)? {
+            State::Known(definition) => Some(definition),
+            State::Stale(_) => None,
+        }
+    }
+
+    /// A reading that is proven for a group that ends at `end`; taken out, since it becomes a belief.
+    fn proof(&mut self, table: &TableName, end: &Coordinates) -> Option<Arc<TableDefinition>> {
+        if self.unchanged(table)?.read_to <= *end {
+            return self.read.remove(&folded(table)).map(|read| read.table);
+        }
+        None
+    }
+
+    /// A definition of the table that was read since the last DDL on it was seen, wherever it was read.
+    pub(in crate::change) fn unchanged(&self, table: &TableName) -> Option<&Definition> {
+        let table = folded(table);
+        let definition = self.read.get(&table)?;
+        let changes = [
+            self.changed.get(&table),
+            self.databases_changed.get(&table.database),
+            self.all_changed.as_ref(),
+        ];
+        let changed = changes
+            .into_iter()
+            .flatten()
+            .any(|at| *at >= definition.read_from);
+        (!changed).then_some(definition)
+    }
+
+    /// A definition that was proven for a group that ends at `end` before the stream began anew.
+    pub(in crate::change) fn proven_before(
+        &self,
+        table: &TableName,
+        end: &Coordinates,
+    ) -> Option<Definition> {
+        let wanted = folded(table);
+        let changes = self
+            .proven
+            .iter()
+            .filter(|revision| revision.at == *end)
+            .flat_map(|revision| &revision.changes);
+        let found = changes.rev().find_map(|change| match change {
+            Change::Defined { table, definition } if folded(table) == wanted => Some(definition),
+            Change::Defined { .. }
+            | Change::Stale { .. }
+            | Change::Gone { .. }
+            | Change::AllStale { .. }
+            | Change::Database { .. }
+            | Change::DatabaseGone { .. } => None,
+        })?;
+        Some(Definition {
+            table: Arc::clone(found),
+            read_from: end.clone(),
+            read_to: end.clone(),
+        })
+    }
+
+    /// Why there is no belief about a table.
+    pub(in crate::change) fn doubt(&self, table: &TableName) -> Option<&str> {
+        match self.believed.get(table)? {
+            State::Stale(reason) => Some(reason.as_str()),
+            State::Known(_) => None,
+        }
+    }
+
+    /// Follows a statement that begins at `at` in a group that ends at `end`; returns what it changed.
+    pub(in crate::change) fn follow(&mut self, followed: &Executed<'_>) -> Vec<Change> {
+        let statement = followed.statement;
+        for table in statement.redefined_tables() {
+            self.changed.insert(folded(table), followed.at.clone());
+        }
+        if let Some(database) = statement.dropped_database() {
+            let database = database.to_lowercase().into();
+            self.databases_changed.insert(database, followed.at.clone());
+        }
+        let mut changes = match (followed.doubt, followed.error_code) {
+            (Some(doubt), _) => self.distrust_doubtful(followed, doubt),
+            (None, 0) => self.believed.apply(statement, &followed.facts),
+            (None, code) => self.distrust_tables(statement, code),
+        };
+        self.complete_engine(followed, &mut changes);
+        if !changes.is_empty() {
+            self.revisions.push(Revision::of_statement(
+                followed.end.clone(),
+                followed.gtid.clone(),
+                followed.text,
+                changes.clone(),
+            ));
+        }
+        changes
+    }
+
+    /// Completes a belief by what was found out of the table's engine in a group that ends at `end`.
+    pub(in crate::change) fn learn_engine(
+        &mut self,
+        table: &TableName,
+        transactional: bool,
+        end: &Coordinates,
+    ) {
+        let Some(State::Known(believed)) = self.believed.get(table) else {
+            return;
+        };
+        if believed.transactional.is_none() {
+            let definition = TableDefinition {
+                transactional: Some(transactional),
+                ..TableDefinition::clone(believed)
+            };
+            let change = Change::Defined {
+                table: table.clone(),
+                definition: Arc::new(definition),
+            };
+            self.record(change, end);
+        }
+    }
+
+    /// What MySQL 8.0 and later tell of a new table's engine: the statement carries the engine's transaction only where
+    /// the engine has transactions.
+    fn complete_engine(&mut self, followed: &Executed<'_>, changes: &mut [Change]) {
+        let creates = matches!(followed.statement.kind, StatementKind::CreateTable { .. });
+        if !creates || !followed.in_engine_transaction {
+            return;
+        }
+        for change in changes {
+            if let Change::Defined { definition, .. } = change
+                && definition.transactional.is_none()
+            {
+                Arc::make_mut(definition).transactional = Some(true);
+                self.believed.record(change);
+            }
+        }
+    }
+
+    /// A statement of which not all could be read may define any table, unless it is of a kind that defines none.
+    fn distrust_doubtful(&mut self, followed: &Executed<'_>, doubt: &str) -> Vec<Change> {
+        let statement = followed.statement;
+        let defines = statement.redefined_tables().next().is_some()
+            || statement.defines_database()
+            || statement.effect() == Effect::Unknown;
+        if !defines {
+            return Vec::new();
+        }
+        self.all_changed = Some(followed.at.clone());
+        let changes = self.loss_of_all(doubt);
+        for change in &changes {
+            self.believed.record(change);
+        }
+        changes
+    }
+
+    /// A statement that failed on the source in its middle may have done a part of its work.
+    fn distrust_tables(&mut self, statement: &Statement, code: u16) -> Vec<Change> {
+        let changes: Vec<Change> = statement
+            .redefined_tables()
+            .map(|table| Change::Stale {
+                table: table.clone(),
+                reason: format!("a statement on it failed with error {code}").into(),
+            })
+            .collect();
+        for change in &changes {
+            self.believed.record(change);
+        }
+        changes
+    }
+
+    /// Gives up a belief, and whatever was read of the table.
+    pub(in crate::change) fn distrust(
+        &mut self,
+        table: &TableName,
+        reason: &str,
+        end: &Coordinates,
+    ) {
+        self.read.remove(&folded(table));
+        self.was_wrong = true;
+        let table = table.clone();
+        let reason = reason.into();
+        self.record(Change::Stale { table, reason }, end);
+    }
+
+    /// Gives up every belief: statements may have been left out of the stream.
+    pub(in crate::change) fn distrust_all(&mut self, reason: &str, at: &Coordinates) {
+        self.read.clear();
+        self.all_changed = Some(at.clone());
+        for change in self.loss_of_all(reason) {
+            self.record(change, at);
+        }
+    }
+
+    /// What is left of the beliefs where any may be wrong.
+    fn loss_of_all(&self, reason: &str) -> Vec<Change> {
+        let known = self.believed.changes().into_iter();
+        let databases = known.filter_map(|change| match change {
+            Change::Database { database, .. } => Some(Change::Database {
+                database,
+                charset: None,
+                whole: false,
+            }),
+            _of_a_table => None,
+        });
+        let reason = reason.into();
+        databases.chain([Change::AllStale { reason }]).collect()
+    }
+
+    fn record(&mut self, change: Change, at: &Coordinates) {
+        self.believed.record(&change);
+        self.revisions.push(Revision {
+            at: at.clone(),
+            gtid: None,
+            statement: None,
+            changes: vec![change],
+        });
+    }
+
+    /// Goes on with a table as one that is known, though a person has yet to tell its definition: so is what is made of it.
+    pub(in crate::change) fn await_told(&mut self, table: &TableName) {
+        self.believed.record(&Change::Stale {
+            table: table.clone(),
+            reason: Reason::awaited(),
+        });
+    }
+
+    /// Takes what following from further back has told of the place where a group ends, where it tells more. Nothing is
+    /// taken once a belief has turned out wrong.
+    pub(in crate::change) fn adopt(&mut self, found: &Schemas, end: &Coordinates) {
+        if self.was_wrong {
+            return;
+        }
+        let mut taken = Vec::new();
+        for change in found.changes() {
+            let tells_more = match &change {
+                Change::Defined { table, .. } => {
+                    !matches!(self.believed.get(table), Some(State::Known(_)))
+                }
+                Change::Stale { table, .. } => self.believed.get(table).is_none(),
+                Change::Database {
+                    database, charset, ..
+                } => charset.is_some() && self.believed.database(database).is_none(),
+                Change::Gone { .. } | Change::AllStale { .. } | Change::DatabaseGone { .. } => {
+                    false
+                }
+            };
+            if tells_more {
+                self.believed.record(&change);
+                taken.push(change);
+            }
+        }
+        if !taken.is_empty() {
+            self.revisions.push(Revision {
+                at: end.clone(),
+                gtid: None,
+                statement: None,
+                changes: taken,
+            });
+        }
+    }
+
+    /// Hands out what the journal has not been told.
+    pub(in crate::change) fn take_revisions(&mut self) -> Vec<Revision> {
+        std::mem::take(&mut self.revisions)
+    }
+}
+
+/// A statement and where it stands.
+pub(in crate::change) struct Executed<'a> {
+    pub(in crate::change) statement: &'a Statement,
+    pub(in crate::change) text: &'a str,
+    /// Why the text is not all that was sent; `None` if it is.
+    pub(in crate::change) doubt: Option<&'a str>,
+    pub(in crate::change) facts: Facts<'a>,
+    /// What it failed with on the source; 0 for success.
+    pub(in crate::change) error_code: u16,
+    /// Whether a storage engine's transaction makes it atomic.
+    pub(in crate::change) in_engine_transaction: bool,
+    /// Where it begins.
+    pub(in crate::change) at: Coordinates,
+    /// Where its group ends.
+    pub(in crate::change) end: &'a Coordinates,
+    pub(in crate::change) gtid: Option<Box<str>>,
+}
+
+fn folded(table: &TableName) -> TableName {
+    TableName::new(table.database.to_lowercase(), table.table.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Beliefs over time: what a reading serves, what rules it out, and what is given up.
+
+use super::*;
+use crate::change::statement::{self, Context};
+use crate::mysql::Flavour;
+
+fn at(position: u64) -> Coordinates {
+    Coordinates::new("b.000001", position)
+}
+
+fn definition(from: u64, to: u64) -> Definition {
+    Definition {
+        table: Arc::default(),
+        read_from: at(from),
+        read_to: at(to),
+    }
+}
+
+fn follow(definitions: &mut Definitions, text: &str, position: u64, error_code: u16) {
+    let context = Context::new(Flavour::MySql, "9.7.0", 0);
+    definitions.follow(&Executed {
+        statement: &statement::scan(text, "d", context),
+        text,
+        doubt: None,
+        facts: Facts {
+            context,
+            thread_id: 1,
+            server_charset: None,
+            default_engine: None,
+            explicit_defaults_for_timestamp: Some(true),
+            utf8_is_utf8mb4: false,
+        },
+        error_code,
+        in_engine_transaction: false,
+        at: at(position),
+        end: &at(position + 1),
+        gtid: None,
+    });
+}
+
+fn check(read: (u64, u64), ddl: Option<u64>, end: u64, serves: bool) {
+    let table = TableName::new("d", "t");
+    let mut definitions = Definitions::new([(table.clone(), definition(read.0, read.1))]);
+    if let Some(position) = ddl {
+        // One that the schema cannot follow, since it has not heard of the table.
+        follow(&mut definitions, "ALTER TABLE T ADD c INT", position, 0);
+    }
+    assert_eq!(
+        definitions.serving(&table, &at(end)).is_some(),
+        serves,
+        "read {read:?}, DDL {ddl:?}, group ends {end}"
+    );
+}
+
+#[test]
+fn a_definition_serves_groups_that_end_at_or_after_its_reading() {
+    check((100, 100), None, 100, true);
+    check((100, 100), None, 900, true);
+    check((100, 120), None, 110, false);
+    check((100, 100), None, 90, false);
+}
+
+#[test]
+fn a_ddl_since_the_reading_began_rules_it_out() {
+    check((100, 120), Some(110), 200, false);
+    check((100, 120), Some(150), 200, false);
+    check((100, 120), Some(100), 200, false);
+    check((100, 120), Some(90), 200, true);
+}
+
+#[test]
+fn a_temporary_table_hides_a_table_until_the_source_is_started_anew() {
+    let mut definitions = Definitions::default();
+    let columns = |definitions: &Definitions| -> Vec<Box<str>> {
+        match definitions.believed().get(&TableName::new("d", "t")) {
+            Some(State::Known(table)) => {
+                let names = table.columns.iter().map(|column| column.name.clone());
+                names.collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    follow(
+        &mut definitions,
+        "CREATE DATABASE d CHARACTER SET utf8mb4",
+        5,
+        0,
+    );
+    follow(&mut definitions, "CREATE TABLE t (a INT)", 10, 0);
+    follow(&mut definitions, "CREATE TEMPORARY TABLE t (b INT)", 20, 0);
+    follow(&mut definitions, "ALTER TABLE t ADD c INT", 30, 0);
+    assert_eq!(columns(&definitions), ["a".into()]);
+    definitions.source_started();
+    follow(&mut definitions, "ALTER TABLE t ADD c INT", 40, 0);
+    assert_eq!(columns(&definitions), ["a".into(), "c".into()]);
+}
+
+#[test]
+fn what_serves_once_is_believed_and_journaled_at_the_groups_end() {
+    let table = TableName::new("d", "t");
+    let mut definitions = Definitions::new([(table.clone(), definition(10, 20))]);
+    assert!(definitions.serving(&table, &at(30)).is_some());
+    assert!(definitions.serving(&table, &at(40)).is_some());
+    let revisions = definitions.take_revisions();
+    assert_eq!(revisions.len(), 1);
+    assert_eq!(
+        (&revisions[0].at, &revisions[0].statement),
+        (&at(30), &None)
+    );
+    assert!(definitions.take_revisions().is_empty());
+}
+
+#[test]
+fn a_belief_that_is_given_up_says_why_and_does_not_come_back_by_itself() {
+    let table = TableName::new("d", "t");
+    let mut definitions = Definitions::new([(table.clone(), definition(10, 20))]);
+    definitions.serving(&table, &at(30));
+    definitions.distrust(&table, "it is odd", &at(40));
+    assert!(definitions.serving(&table, &at(50)).is_none());
+    assert_eq!(definitions.doubt(&table), Some("it is odd"));
+    definitions.offer(&table, definition(50, 50));
+    assert!(definitions.serving(&table, &at(50)).is_some());
+    definitions.distrust_all("a gap", &at(60));
+    assert_eq!(definitions.doubt(&table), Some("a gap"));
+}
+
+#[test]
+fn a_statement_that_failed_in_its_middle_is_not_followed() {
+    let table = TableName::new("d", "t");
+    let mut definitions = Definitions::new([(table.clone(), definition(10, 20))]);
+    definitions.serving(&table, &at(30));
+    follow(&mut definitions, "DROP TABLE t, u", 40, 1051);
+    assert!(definitions.serving(&table, &at(50)).is_none());
+    assert_eq!(
+        definitions.doubt(&table),
+        Some("a statement on it failed with error 1051")
+    );
+}
+
+#[test]
+fn what_was_proven_before_a_crash_serves_the_same_group_again() {
+    let table = TableName::new("d", "t");
+    let proven = Revision {
+        at: at(50),
+        gtid: None,
+        statement: None,
+        changes: vec![Change::Defined {
+            table: table.clone(),
+            definition: Arc::default(),
+        }],
+    };
+    let definitions = Definitions::default().believing(Schemas::new(0), vec![proven]);
+    assert_eq!(
+        definitions.proven_before(&table, &at(50)),
+        Some(definition(50, 50))
+    );
+    assert_eq!(definitions.proven_before(&table, &at(51)), None);
+}

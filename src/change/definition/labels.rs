@@ -1,0 +1,123 @@
+//! The labels of ENUM and SET columns, in and out of COLUMN_TYPE as information_schema has it.
+//!
+//! Both families print `enum('a','b')` with a quote doubled and backslash, newline, carriage return and NUL written as
+//! `\\`, `\n`, `\r` and `\0`, whatever the session's sql_mode says.
+
+/// Returns the labels of `enum(...)` or `set(...)`, unquoted; `None` if it is neither or is not written so.
+pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<Box<str>>> {
+    let list = ["enum(", "set("]
+        .iter()
+        .find_map(|prefix| strip_prefix_ignoring_case(column_type, prefix))?;
+    let mut characters = list.chars().peekable();
+    let mut labels = Vec::new();
+    loop {
+        if characters.next()? != '\'' {
+            return None;
+        }
+        let mut label = String::new();
+        loop {
+            match characters.next()? {
+                '\'' if characters.peek() == Some(&'\'') => {
+                    characters.next();
+                    label.push('\'');
+                }
+                '\'' => break,
+                '\\' => label.push(match characters.next()? {
+                    'n' => '\n',
+                    'r' => '\r',
+                    '0' => '\0',
+                    other => other,
+                }),
+                other => label.push(other),
+            }
+        }
+        labels.push(label.into_boxed_str());
+        match characters.next()? {
+            ',' => {}
+            ')' => return Some(labels),
+            _other => return None,
+        }
+    }
+}
+
+/// Writes a COLUMN_TYPE of these labels, as the servers print it.
+pub(in crate::change) fn printed<'a>(name: &str, labels: impl Iterator<Item = &'a str>) -> String {
+    let mut text = format!("{name}(");
+    for (index, label) in labels.enumerate() {
+        text.push_str(if index == 0 { "'" } else { ",'" });
+        for letter in label.chars() {
+            match letter {
+                '\'' => text.push_str("''"),
+                '\\' => text.push_str("\\\\"),
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                '\0' => text.push_str("\\0"),
+                other => text.push(other),
+            }
+        }
+        text.push('\'');
+    }
+    text.push(')');
+    text
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, tail) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(column_type: &str, expected: Option<&[&str]>) {
+        let found = labels(column_type);
+        let found = found
+            .as_ref()
+            .map(|labels| labels.iter().map(AsRef::as_ref).collect::<Vec<&str>>());
+        assert_eq!(found.as_deref(), expected, "{column_type}");
+    }
+
+    #[test]
+    fn labels_are_unquoted() {
+        check("enum('a','b')", Some(&["a", "b"]));
+        check("set('')", Some(&[""]));
+        check(
+            "ENUM('it''s','''','c,d',')')",
+            Some(&["it's", "'", "c,d", ")"]),
+        );
+        check(
+            r"enum('back\\slash','nl\nx','nul\0z','r\r')",
+            Some(&["back\\slash", "nl\nx", "nul\0z", "r\r"]),
+        );
+        check(
+            "enum('ü','%','dq\"') charset latin1",
+            Some(&["ü", "%", "dq\""]),
+        );
+    }
+
+    #[test]
+    fn labels_that_are_printed_are_read_back() {
+        let labels = ["", "it's", "back\\slash", "nl\n", "nul\0", "r\r", "ü"];
+        let printed = printed("set", labels.into_iter());
+        check(&printed, Some(&labels));
+    }
+
+    #[test]
+    fn other_types_and_cut_texts_have_no_labels() {
+        for column_type in [
+            "int(10) unsigned",
+            "",
+            "enum(",
+            "enum()",
+            "enum(a)",
+            "varchar(5)",
+        ] {
+            check(column_type, None);
+        }
+        let whole = "enum('a','b''c')";
+        for length in 0..whole.len() {
+            check(whole.get(..length).unwrap(), None);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What a table map does not tell, so that the table's definition is asked for.
+
+use crate::row::TableName;
+
+/// What is asked for, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// The columns' names, or of some their signs, character sets or labels: all that `binlog_row_metadata=FULL` adds.
+    Metadata,
+    /// What no table map tells of some columns: that they are MariaDB's INET4, INET6 or UUID, or the fraction of times in
+    /// their old form.
+    Types,
+    /// Which columns are generated; only where that is asked for, see [`crate::change::Assembler::asking_for_generated`].
+    Generated,
+}
+
+impl Lack {
+    /// What of the table is not known.
+    pub(in crate::change) fn of(self, table: &TableName) -> String {
+        match self {
+            Self::Metadata => format!(
+                "the names of {table}'s columns, or all of their types, are not in the binlog"
+            ),
+            Self::Types => format!(
+                "the types of {table}'s columns cannot all be told by the binlog, in which INET4, INET6 and UUID look like \
+                 BINARY and old forms of times lack their fraction"
+            ),
+            Self::Generated => {
+                format!("which of {table}'s columns are generated is not in the binlog")
+            }
+        }
+    }
+
+    /// What can be done on the source, behind what else can be done.
+    pub(in crate::change) fn cure(self) -> &'static str {
+        match self {
+            Self::Metadata => {
+                ", or run `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the \
+                 source and start from a position behind it"
+            }
+            Self::Types | Self::Generated => "",
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Definitions of tables: what is known of them, what statements make of them, and how table maps are read with them.
+
+pub(super) mod agreement;
+pub(super) mod beliefs;
+pub(super) mod charset;
+pub(super) mod engines;
+pub(super) mod following;
+pub(super) mod labels;
+pub(super) mod lack;
+pub(super) mod layout;
+pub(super) mod revision;
+pub(super) mod schemas;
+pub(super) mod table;
+pub(super) mod table_maps;
+
+pub use schemas::{Change, Facts, Reason, Schemas, State};

@@ -1,0 +1,389 @@
+//! One statement applied: which tables and databases it touches, in which order, and what hides them.
+
+use std::sync::Arc;
+
+use super::{Change, Facts, Reason, Schemas, State, alter, create};
+use crate::change::TableDefinition;
+use crate::change::definition::charset;
+use crate::change::statement::meaning::{AlterTable, CharsetName, CreateTable, Meaning};
+use crate::change::statement::{Action, Class, Role, Statement, StatementKind};
+use crate::row::TableName;
+
+/// A statement being applied.
+pub(super) struct Follow<'a> {
+    pub(super) schemas: &'a mut Schemas,
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) changes: Vec<Change>,
+}
+
+impl Follow<'_> {
+    pub(super) fn statement(&mut self, statement: &Statement) {
+        use StatementKind as Kind;
+        match &statement.kind {
+            Kind::CreateTable {
+                temporary: true, ..
+            }
+            | Kind::Sequence {
+                action: Action::Create,
+                temporary: true,
+            } => self.hide(statement),
+            Kind::CreateTable { like, .. } => self.create(statement, *like),
+            Kind::AlterTable | Kind::CreateIndex | Kind::DropIndex => self.alter(statement),
+            Kind::DropTable { temporary } => self.drop_tables(statement, *temporary),
+            Kind::RenameTable => self.rename_tables(statement),
+            Kind::Sequence { action, .. } => self.sequence(statement, *action),
+            Kind::View(Action::Create) => {
+                for view in names(statement, Class::View) {
+                    self.gone(&view);
+                }
+            }
+            Kind::CreateDatabase => self.create_database(statement),
+            Kind::AlterDatabase => self.alter_database(statement),
+            Kind::DropDatabase => self.drop_database(statement),
+            Kind::Unknown { prefix } => self.make(Change::AllStale {
+                reason: format!("a statement was not understood: {prefix:?}").into(),
+            }),
+            // The table keeps its definition; what is left has none that row images need.
+            Kind::TruncateTable
+            | Kind::View(Action::Alter | Action::Drop)
+            | Kind::Trigger(_)
+            | Kind::Procedure(_)
+            | Kind::Function(_)
+            | Kind::Package(_)
+            | Kind::Library(_)
+            | Kind::Event(_)
+            | Kind::Account
+            | Kind::Administration
+            | Kind::Insert
+            | Kind::Replace
+            | Kind::Update
+            | Kind::Delete
+            | Kind::LoadData
+            | Kind::Evaluate
+            | Kind::Transaction(_)
+            | Kind::Session
+            | Kind::Maintenance
+            | Kind::Empty => {}
+        }
+    }
+
+    // ---- tables ----------------------------------------------------------------------------------------------------
+
+    fn create(&mut self, statement: &Statement, like: bool) {
+        let Some(table) = self.first(statement, Class::Table) else {
+            return;
+        };
+        let meaning = match &statement.meaning {
+            Meaning::CreateTable(meaning) => meaning,
+            Meaning::Unfollowed { reason } => return self.stale(table, reason.clone()),
+            Meaning::Plain | Meaning::AlterTable(_) | Meaning::Database { .. } => return,
+        };
+        if meaning.if_not_exists {
+            if self.schemas.tables.contains_key(&table) {
+                return;
+            }
+            if !self.schemas.knows_all_of(&table.database) {
+                return self.stale(table, "it may have existed before CREATE … IF NOT EXISTS");
+            }
+        }
+        let outcome = match like {
+            true => self.copy(statement),
+            false => self.build(&table, meaning),
+        };
+        self.conclude(table, outcome);
+    }
+
+    fn build(&self, table: &TableName, meaning: &CreateTable) -> Outcome {
+        let database = self.schemas.database(&table.database);
+        create::table(meaning, database, self.facts).map(Arc::new)
+    }
+
+    fn copy(&self, statement: &Statement) -> Outcome {
+        let mut objects = statement.objects.iter();
+        let source = objects
+            .find(|object| object.role == Role::Like)
+            .ok_or("a copy of a table that is not named")?;
+        let source = self.schemas.fold(&source.name);
+        if self.is_hidden(&source) {
+            return Err(format!("a copy of {source}, a temporary table").into());
+        }
+        match self.schemas.tables.get(&source) {
+            Some(State::Known(definition)) => Ok(Arc::clone(definition)),
+            Some(State::Stale(reason)) => Err(reason.of_copy(&source)),
+            None => Err(format!("a copy of {source}, which is not known").into()),
+        }
+    }
+
+    fn alter(&mut self, statement: &Statement) {
+        let Some(table) = self.first(statement, Class::Table) else {
+            return;
+        };
+        let alter = match &statement.meaning {
+            Meaning::AlterTable(alter) => alter,
+            Meaning::Unfollowed { reason } => return self.lose(statement, reason),
+            Meaning::Plain | Meaning::CreateTable(_) | Meaning::Database { .. } => return,
+        };
+        if self.is_hidden(&table) {
+            if let Some(new) = &alter.rename {
+                self.reveal(&table);
+                let new = self.schemas.fold(new);
+                self.schemas.temporary.insert((self.facts.thread_id, new));
+            }
+            return;
+        }
+        self.alter_base(table, alter);
+    }
+
+    fn alter_base(&mut self, table: TableName, alter: &AlterTable) {
+        if let Some(taken) = &alter.taken_in {
+            let taken = self.schemas.fold(taken);
+            self.gone(&taken);
+        }
+        let renamed = alter.rename.as_ref().map(|new| self.schemas.fold(new));
+        let renamed = renamed.filter(|new| *new != table);
+        let changes_nothing = alter.specs.is_empty() && alter.options == Default::default();
+        let is_same = |old: &TableDefinition| changes_nothing && old.hidden.is_empty();
+        let outcome = match self.schemas.tables.get(&table) {
+            Some(State::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
+            Some(State::Known(old)) => {
+                let database = self.schemas.database(&table.database);
+                alter::table(old, alter, database, self.facts).map(Arc::new)
+            }
+            Some(State::Stale(reason)) => Err(reason.clone()),
+            None if changes_nothing && renamed.is_none() && alter.split_off.is_none() => return,
+            None => Err("it was not known before ALTER TABLE".into()),
+        };
+        if let Some(part) = &alter.split_off {
+            let part = self.schemas.fold(part);
+            self.conclude(part, outcome.clone());
+        }
+        match renamed {
+            None => self.conclude(table, outcome),
+            Some(new) => {
+                self.gone(&table);
+                self.conclude(new, outcome);
+            }
+        }
+    }
+
+    /// A statement on tables that was not followed: each may have another definition, name or none.
+    fn lose(&mut self, statement: &Statement, reason: &str) {
+        for table in names(statement, Class::Table) {
+            let table = self.schemas.fold(&table);
+            self.stale(table, reason);
+        }
+    }
+
+    fn drop_tables(&mut self, statement: &Statement, temporary: bool) {
+        for table in names(statement, Class::Table) {
+            let table = self.schemas.fold(&table);
+            if !self.reveal(&table) && !temporary {
+                self.gone(&table);
+            }
+        }
+    }
+
+    fn rename_tables(&mut self, statement: &Statement) {
+        for pair in statement.objects.chunks(2) {
+            let [old, new] = pair else { return };
+            let (old, new) = (self.schemas.fold(&old.name), self.schemas.fold(&new.name));
+            if self.reveal(&old) {
+                self.schemas.temporary.insert((self.facts.thread_id, new));
+                continue;
+            }
+            match self.schemas.tables.get(&old).cloned() {
+                Some(state) => {
+                    self.gone(&old);
+                    self.make(state.as_change(&new));
+                }
+                // A view.
+                None if self.schemas.knows_all_of(&old.database) => {}
+                None => self.stale(new, format!("renamed from {old}, which is not known")),
+            }
+        }
+    }
+
+    fn sequence(&mut self, statement: &Statement, action: Action) {
+        for sequence in names(statement, Class::Table) {
+            let sequence = self.schemas.fold(&sequence);
+            match action {
+                Action::Create => self.stale(sequence, "it is a sequence"),
+                Action::Alter => {}
+                Action::Drop => {
+                    if !self.reveal(&sequence) {
+                        self.gone(&sequence);
+                    }
+                }
+            }
+        }
+    }
+
+    // ---- databases -------------------------------------------------------------------------------------------------
+
+    fn create_database(&mut self, statement: &Statement) {
+        let Some(database) = self.first(statement, Class::Database) else {
+            return;
+        };
+        let database = database.database;
+        let known = self.schemas.databases.contains_key(&database);
+        let (named, if_not_exists) = match &statement.meaning {
+            Meaning::Database {
+                charset,
+                if_not_exists,
+                or_replace,
+            } => {
+                if *or_replace {
+                    self.drop_tables_of(&database);
+                }
+                (charset, *if_not_exists)
+            }
+            Meaning::Plain
+            | Meaning::CreateTable(_)
+            | Meaning::AlterTable(_)
+            | Meaning::Unfollowed { .. } => {
+                return self.make(Change::Database {
+                    database,
+                    charset: None,
+                    whole: false,
+                });
+            }
+        };
+        let new = !if_not_exists || self.schemas.complete;
+        if if_not_exists && known {
+            return;
+        }
+        let charset = new.then(|| self.named(named)).flatten();
+        self.make(Change::Database {
+            database,
+            charset,
+            whole: new,
+        });
+    }
+
+    fn alter_database(&mut self, statement: &Statement) {
+        let Some(database) = self.first(statement, Class::Database) else {
+            return;
+        };
+        let database = database.database;
+        let charset = match &statement.meaning {
+            Meaning::Database {
+                charset: CharsetName::Unnamed,
+                ..
+            } => return,
+            Meaning::Database { charset, .. } => self.named(charset),
+            Meaning::Plain
+            | Meaning::CreateTable(_)
+            | Meaning::AlterTable(_)
+            | Meaning::Unfollowed { .. } => None,
+        };
+        let whole = self.schemas.knows_all_of(&database);
+        self.make(Change::Database {
+            database,
+            charset,
+            whole,
+        });
+    }
+
+    /// A database's character set: as named, or the server's.
+    fn named(&self, named: &CharsetName) -> Option<Box<str>> {
+        match named {
+            CharsetName::Named(name) => {
+                let known = charset::by_name(name, self.facts.utf8_is_utf8mb4)?;
+                Some(known.name.into())
+            }
+            CharsetName::Unnamed | CharsetName::Default => {
+                self.facts.server_charset.map(Into::into)
+            }
+        }
+    }
+
+    fn drop_database(&mut self, statement: &Statement) {
+        let Some(database) = self.first(statement, Class::Database) else {
+            return;
+        };
+        let database = database.database;
+        self.drop_tables_of(&database);
+        self.make(Change::DatabaseGone { database });
+    }
+
+    fn drop_tables_of(&mut self, database: &str) {
+        let mut tables: Vec<TableName> = self
+            .schemas
+            .tables
+            .keys()
+            .filter(|table| *table.database == *database)
+            .cloned()
+            .collect();
+        tables.sort_unstable();
+        for table in tables {
+            self.gone(&table);
+        }
+    }
+
+    // ---- changes ---------------------------------------------------------------------------------------------------
+
+    fn first(&self, statement: &Statement, class: Class) -> Option<TableName> {
+        let object = statement.objects.first()?;
+        (object.class == class).then(|| self.schemas.fold(&object.name))
+    }
+
+    fn conclude(&mut self, table: TableName, outcome: Outcome) {
+        match outcome {
+            Err(reason) => self.stale(table, reason),
+            Ok(definition) => {
+                let known = State::Known(Arc::clone(&definition));
+                if self.schemas.tables.get(&table) != Some(&known) {
+                    self.make(Change::Defined { table, definition });
+                }
+            }
+        }
+    }
+
+    fn stale(&mut self, table: TableName, reason: impl Into<Reason>) {
+        let reason = reason.into();
+        self.make(Change::Stale { table, reason });
+    }
+
+    fn gone(&mut self, table: &TableName) {
+        let table = self.schemas.fold(table);
+        if self.schemas.tables.contains_key(&table) {
+            self.make(Change::Gone { table });
+        }
+    }
+
+    fn make(&mut self, change: Change) {
+        self.schemas.record(&change);
+        self.changes.push(change);
+    }
+
+    // ---- temporary tables ------------------------------------------------------------------------------------------
+
+    /// A temporary table hides the base table of its name from its connection.
+    fn hide(&mut self, statement: &Statement) {
+        if let Some(table) = self.first(statement, Class::Table) {
+            self.schemas.temporary.insert((self.facts.thread_id, table));
+        }
+    }
+
+    fn is_hidden(&self, table: &TableName) -> bool {
+        let key = (self.facts.thread_id, table.clone());
+        self.schemas.temporary.contains(&key)
+    }
+
+    /// Ends a temporary table; whether there was one.
+    fn reveal(&mut self, table: &TableName) -> bool {
+        let key = (self.facts.thread_id, table.clone());
+        self.schemas.temporary.remove(&key)
+    }
+}
+
+/// A definition, or why there is none.
+pub(super) type Outcome = Result<Arc<TableDefinition>, Reason>;
+
+fn names(statement: &Statement, class: Class) -> Vec<TableName> {
+    let objects = statement.objects.iter();
+    objects
+        .filter(|object| object.class == class && object.role != Role::Like)
+        .map(|object| object.name.clone())
+        .collect()
+}

@@ -1,0 +1,182 @@
+//! A table's definition: what of it the reading of row images and the following of statements need, and how long a
+//! reading of it from the source is known to hold.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::binlog::Coordinates;
+use crate::change::definition::labels::labels;
+
+/// A definition as information_schema told it.
+///
+/// It was true at some moment between the two coordinates, which were read from the source before and after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// What was read.
+    pub table: Arc<TableDefinition>,
+    /// The source's coordinates before it was read.
+    pub read_from: Coordinates,
+    /// The source's coordinates after it was read.
+    pub read_to: Coordinates,
+}
+
+/// How a table is defined, whoever told it. Serialised, it leaves out what is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDefinition {
+    /// The columns in the table's order, those that are never in a row image left out.
+    pub columns: Vec<ColumnDefinition>,
+    /// Indexes of the primary key's columns, in key order; empty without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<usize>,
+    /// Where table maps have the hidden columns of functional key parts, ascending, on versions whose table maps have
+    /// them; empty too if that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<usize>,
+    /// The engine's name as the server spells it; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Box<str>>,
+    /// Whether the engine takes part in transactions; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactional: Option<bool>,
+    /// The character set that columns added without one get; `None` if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<Box<str>>,
+}
+
+/// How a column is defined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnDefinition {
+    /// Its name.
+    pub name: Box<str>,
+    /// COLUMN_TYPE as information_schema has it: `int(10) unsigned`, `enum('a','b')`.
+    #[serde(rename = "type")]
+    pub column_type: Box<str>,
+    /// The character set's name, of text, ENUM and SET columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<Box<str>>,
+    /// Whether NULL is allowed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub nullable: bool,
+    /// Whether the server computes its values, and keeps them or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Generated>,
+    /// Whether `SELECT *` leaves it out. It is in row images all the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invisible: bool,
+}
+
+/// How a server computes a column's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Generated {
+    /// When a row is written, and keeps them.
+    Stored,
+    /// When a row is read.
+    Virtual,
+    /// When the row began to hold, of a MariaDB table with system versioning. Kept in the table.
+    RowStart,
+    /// When the row ceased to hold, of such a table. Kept in the table.
+    RowEnd,
+}
+
+impl ColumnDefinition {
+    /// DATA_TYPE as information_schema has it: `int`, `varchar`, `enum`.
+    pub fn data_type(&self) -> &str {
+        let end = self
+            .column_type
+            .find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        self.column_type
+            .get(..end.unwrap_or(self.column_type.len()))
+            .unwrap_or_default()
+    }
+
+    /// Whether numbers are unsigned.
+    pub fn unsigned(&self) -> bool {
+        // Labels of an ENUM may hold the word too.
+        !matches!(self.data_type(), "enum" | "set")
+            && self
+                .column_type
+                .split_ascii_whitespace()
+                .skip(1)
+                .any(|word| word == "unsigned")
+    }
+
+    /// Digits of fraction of TIME, DATETIME and TIMESTAMP, none being 0; `None` of other types.
+    pub fn fraction(&self) -> Option<u8> {
+        if !matches!(self.data_type(), "time" | "datetime" | "timestamp") {
+            return None;
+        }
+        let inside = self.column_type.split_once('(');
+        let Some((digits, _)) = inside.and_then(|(_, rest)| rest.split_once(')')) else {
+            return Some(0);
+        };
+        digits.trim().parse().ok()
+    }
+
+    /// The labels of ENUM and SET, unquoted; none for other types. Allocates.
+    pub fn labels(&self) -> Vec<Box<str>> {
+        labels(&self.column_type).unwrap_or_default()
+    }
+}
+
+/// The character set that a collation belongs to, by the collation's full name.
+pub fn charset_of_collation(collation: &str) -> &str {
+    collation
+        .split_once('_')
+        .map_or(collation, |(charset, _)| charset)
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it by reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(column_type: &str) -> ColumnDefinition {
+        ColumnDefinition {
+            column_type: column_type.into(),
+            ..ColumnDefinition::default()
+        }
+    }
+
+    #[test]
+    fn unsigned_is_read_from_the_type_not_from_labels() {
+        for (column_type, data_type, unsigned) in [
+            ("int(10) unsigned", "int", true),
+            ("bigint unsigned zerofill", "bigint", true),
+            ("int", "int", false),
+            ("float unsigned", "float", true),
+            ("enum('an unsigned label')", "enum", false),
+            ("set('x unsigned y','z')", "set", false),
+            ("varchar(100) /*M!100301 COMPRESSED*/", "varchar", false),
+        ] {
+            let column = column(column_type);
+            assert_eq!(column.data_type(), data_type, "{column_type}");
+            assert_eq!(column.unsigned(), unsigned, "{column_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_left_out_and_read_back_as_absent() {
+        let table = TableDefinition {
+            columns: vec![ColumnDefinition {
+                name: "id".into(),
+                ..column("int(11)")
+            }],
+            ..TableDefinition::default()
+        };
+        let text = serde_json::to_string(&table).unwrap();
+        assert_eq!(text, r#"{"columns":[{"name":"id","type":"int(11)"}]}"#);
+        assert_eq!(
+            serde_json::from_str::<TableDefinition>(&text).unwrap(),
+            table
+        );
+    }
+}

@@ -1,0 +1,424 @@
+//! The table maps of the stream, and the definitions that rows are read with.
+//!
+//! A table map is judged and resolved once; the same bytes seen again are recognised without parsing, which keeps the
+//! filters and the resolution off the path of small transactions.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+
+use crate::binlog::column_map::kind;
+use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
+use crate::change::definition::agreement::agree;
+use crate::change::definition::beliefs::Definitions;
+use crate::change::definition::layout::{Layout, hashes};
+use crate::change::trouble::Trouble;
+use crate::change::{ColumnDefinition, Disagreement, Generated, Lack, TableDefinition};
+use crate::filter::Rules;
+use crate::mysql::Flavour;
+use crate::row::{
+    CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, Special, Table, TableName,
+    name_of_collation,
+};
+
+/// Table maps kept at most; beyond it the cache starts anew.
+const MAPS_MAX: usize = 65_536;
+
+/// What rows of a table map become.
+#[derive(Clone, Debug)]
+pub(in crate::change) enum Target {
+    /// They are published.
+    Kept(Arc<Kept>),
+    /// A filter rejected the table.
+    Rejected,
+}
+
+/// A table whose rows are published.
+#[derive(Debug)]
+pub(in crate::change) struct Kept {
+    /// The table as published.
+    pub(in crate::change) table: Arc<Table>,
+    /// Its name on the source.
+    pub(in crate::change) source: TableName,
+    is_proven: AtomicBool,
+    /// Whether row images hold nothing of hidden columns.
+    omits_hidden: bool,
+}
+
+impl Kept {
+    /// Whether its engine is proven for the first time since the table map was taken.
+    pub(in crate::change) fn is_proven_first(&self) -> bool {
+        !self.is_proven.swap(true, Ordering::Relaxed)
+    }
+
+    /// Makes sure that rows with these columns hold nothing of hidden ones, where a server leaves those out.
+    pub(in crate::change) fn allows(&self, bitmaps: [&[u8]; 2]) -> Result<(), Trouble> {
+        if !self.omits_hidden {
+            return Ok(());
+        }
+        let is_in = |bitmap: &[u8], place: usize| {
+            let byte = bitmap.get(place / 8).copied().unwrap_or(0);
+            byte >> (place % 8) & 1 == 1
+        };
+        let present = |place: &&usize| bitmaps.iter().any(|bitmap| is_in(bitmap, **place));
+        match self.table.hidden.iter().find(present) {
+            None => Ok(()),
+            Some(place) => Err(Trouble::HiddenValue {
+                table: self.source.clone(),
+                place: place + 1,
+            }),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Mapped {
+    body: Bytes,
+    generation: u64,
+    target: Target,
+}
+
+/// The table maps seen.
+#[derive(Debug)]
+pub(in crate::change) struct Tables {
+    maps: HashMap<u64, Mapped>,
+    generation: u64,
+    flavour: Flavour,
+    rules: Rules,
+    /// Tables that are read without a definition.
+    numbered: HashSet<TableName>,
+    asks: Asks,
+}
+
+/// When the definition of a table is asked for that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    /// Where rows cannot be read without it.
+    Needed,
+    /// Always: even a table map with names does not tell which columns are generated.
+    Everything,
+    /// Never.
+    Nothing,
+}
+
+impl Tables {
+    pub(in crate::change) fn new(flavour: Flavour, rules: Rules) -> Self {
+        Self {
+            maps: HashMap::new(),
+            generation: 1,
+            flavour,
+            rules,
+            numbered: HashSet::new(),
+            asks: Asks::Needed,
+        }
+    }
+
+    /// Asks for the definitions of all tables from now on.
+    pub(in crate::change) fn ask_for_generated(&mut self) {
+        self.asks = Asks::Everything;
+    }
+
+    /// Reads a table by its table maps alone from now on.
+    pub(in crate::change) fn number_columns(&mut self, table: TableName) {
+        self.numbered.insert(table);
+    }
+
+    pub(in crate::change) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Forgets every table map: a new file began, or a DDL may have changed what they mean.
+    pub(in crate::change) fn clear(&mut self) {
+        self.maps.clear();
+    }
+
+    /// Ends the statement: rows events that follow need table maps of their own.
+    pub(in crate::change) fn end_statement(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Takes a table map; `Err(Missing::Definition)` asks for a definition of the table and leaves no trace.
+    pub(in crate::change) fn map(
+        &mut self,
+        body: &[u8],
+        format: &FormatDescription,
+        definitions: &mut Definitions,
+        end: &Coordinates,
+    ) -> Result<(), Missing> {
+        let map = TableMap::parse(body, format, self.flavour)
+            .map_err(|error| Missing::Error(Trouble::from(error)))?;
+        if let Some(known) = self.maps.get_mut(&map.table_id)
+            && known.body == body
+        {
+            known.generation = self.generation;
+            return Ok(());
+        }
+        let source = TableName::new(text(map.database)?, text(map.table)?);
+        let verdict = self.rules.table(&source.database, &source.table);
+        let target = if verdict.keep {
+            let asks = match self.numbered.contains(&source) {
+                true => Asks::Nothing,
+                false => self.asks,
+            };
+            let published = verdict.published.clone();
+            let table = define(&map, published, &source, definitions, end, asks)?;
+            Target::Kept(Arc::new(Kept {
+                table: Arc::new(table),
+                source,
+                is_proven: AtomicBool::new(false),
+                omits_hidden: self.flavour == Flavour::MySql,
+            }))
+        } else {
+            Target::Rejected
+        };
+        if self.maps.len() >= MAPS_MAX {
+            self.maps.clear();
+        }
+        let mapped = Mapped {
+            body: Bytes::copy_from_slice(body),
+            generation: self.generation,
+            target,
+        };
+        self.maps.insert(map.table_id, mapped);
+        Ok(())
+    }
+
+    /// The target of a rows event, if its table map was seen in the same statement.
+    pub(in crate::change) fn target(&self, table_id: u64) -> Option<&Target> {
+        let mapped = self.maps.get(&table_id)?;
+        (mapped.generation == self.generation).then_some(&mapped.target)
+    }
+}
+
+/// Why a table map could not be taken.
+#[derive(Debug)]
+pub(in crate::change) enum Missing {
+    /// It does not tell all, and no definition serves it.
+    Definition(TableName, Lack),
+    /// It contradicts the definition that is believed.
+    Disagreement(TableName, Disagreement),
+    /// It cannot be read at all.
+    Error(Trouble),
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Missing> {
+    std::str::from_utf8(bytes)
+        .map_err(|_| Missing::Error(Trouble::Name(bytes.escape_ascii().to_string())))
+}
+
+fn define(
+    map: &TableMap<'_>,
+    published: TableName,
+    source: &TableName,
+    definitions: &mut Definitions,
+    end: &Coordinates,
+    asks: Asks,
+) -> Result<Table, Missing> {
+    let columns = map
+        .columns()
+        .map_err(|error| Missing::Error(Trouble::from(error)))?;
+    let named = columns.iter().all(|column| column.name.is_some());
+    let mut is_contradicted = false;
+    if named {
+        // The table map tells all; a belief that it contradicts must not live on.
+        if let Some(believed) = definitions.serving(source, end)
+            && let Err(disagreement) = agree(&columns, believed)
+        {
+            is_contradicted = true;
+            definitions.distrust(source, &disagreement.to_string(), end);
+        }
+    }
+    let is_whole = named
+        && !columns
+            .iter()
+            .any(|column| hides_its_type(column, map.flavour()));
+    if asks == Asks::Everything
+        && is_whole
+        && !is_contradicted
+        && definitions.serving(source, end).is_none()
+    {
+        return Err(Missing::Definition(source.clone(), Lack::Generated));
+    }
+    let definition = if is_whole {
+        None
+    } else {
+        definitions.serving(source, end).map(|known| &**known)
+    };
+    if !is_whole && definition.is_none() && asks != Asks::Nothing {
+        return Err(Missing::Definition(
+            source.clone(),
+            match named {
+                true => Lack::Types,
+                false => Lack::Metadata,
+            },
+        ));
+    }
+    let laid_out = definition
+        .map(|definition| agree(&columns, definition).map(|layout| (definition, layout)))
+        .transpose()
+        .map_err(|disagreement| Missing::Disagreement(source.clone(), disagreement))?;
+    let mut read = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        let believed = laid_out
+            .as_ref()
+            .map(|(definition, layout)| layout.column(index, definition));
+        read.push(match believed {
+            Some(None) => numbered_column(index, column, source)?,
+            None if asks == Asks::Nothing => numbered_column(index, column, source)?,
+            believed => column_of(index, column, believed.flatten(), source)?,
+        });
+    }
+    let key = match &laid_out {
+        Some((definition, layout)) if !named => layout.key(definition),
+        Some(_) | None => map
+            .key()
+            .map_err(|error| Missing::Error(Trouble::from(error)))?
+            .unwrap_or_default(),
+    };
+    let mut hidden = hashes(&columns).collect();
+    if !is_contradicted
+        && let Some(known) = definitions.serving(source, end)
+        && let Some(layout) = Layout::new(&columns, known)
+    {
+        tell_computed(&mut read, &layout, known);
+        hidden = layout.hidden();
+    }
+    Ok(Table::new(published, read, key).hiding(hidden))
+}
+
+/// Even a table map with names does not tell which columns are computed.
+fn tell_computed(columns: &mut [Column], layout: &Layout, known: &TableDefinition) {
+    for (place, column) in columns.iter_mut().enumerate() {
+        let generated = layout
+            .column(place, known)
+            .and_then(|known| known.generated);
+        column.computed = generated.map(|generated| match generated {
+            Generated::Stored | Generated::Virtual => Computed::Expression,
+            Generated::RowStart => Computed::RowStart,
+            Generated::RowEnd => Computed::RowEnd,
+        });
+    }
+}
+
+/// Whether a column's values cannot be read, or shown as what they are, by what a table map with names tells: MariaDB's
+/// INET4, INET6 and UUID look like BINARY there, and its old forms of times do not tell their digits of fraction.
+fn hides_its_type(column: &ColumnMap, flavour: Flavour) -> bool {
+    match column.kind {
+        kind::STRING => {
+            flavour == Flavour::MariaDb && is_bytes(column) && matches!(column.metadata, 4 | 16)
+        }
+        kind::TIME | kind::DATETIME | kind::TIMESTAMP => column.fraction.is_none(),
+        _ => false,
+    }
+}
+
+fn is_bytes(column: &ColumnMap) -> bool {
+    column.collation.and_then(name_of_collation) == Some("binary")
+}
+
+fn column_of(
+    index: usize,
+    map: &ColumnMap,
+    believed: Option<&ColumnDefinition>,
+    table: &TableName,
+) -> Result<Column, Missing> {
+    let name = match (map.name.as_deref(), believed) {
+        (Some(name), _) => Box::from(name),
+        (None, Some(believed)) => believed.name.clone(),
+        (None, None) => return Err(Missing::Definition(table.clone(), Lack::Metadata)),
+    };
+    let believed_charset = || {
+        believed.map(|believed| CharsetName::Name(believed.charset.as_deref().unwrap_or("binary")))
+    };
+    let labels = believed.map(ColumnDefinition::labels);
+    let believed_labels = || labels.as_deref().map(Labels::Text);
+    let facts = ColumnFacts {
+        index,
+        name: Some(&name),
+        kind: map.kind,
+        metadata: map.metadata,
+        unsigned: map.unsigned.or(believed.map(ColumnDefinition::unsigned)),
+        charset: map
+            .collation
+            .map(CharsetName::Collation)
+            .or_else(believed_charset),
+        labels: map
+            .labels
+            .as_deref()
+            .map(Labels::Encoded)
+            .or_else(believed_labels),
+        fraction: map
+            .fraction
+            .or(believed.and_then(ColumnDefinition::fraction)),
+        special: believed.and_then(|believed| Special::from_data_type(believed.data_type())),
+    };
+    let nullable = map.nullable;
+    match ColumnType::resolve(&facts) {
+        Ok(kind) => Ok(Column {
+            name,
+            kind,
+            nullable,
+            computed: None,
+        }),
+        Err(error) if error.needs_definition() && believed.is_none() => {
+            Err(Missing::Definition(table.clone(), Lack::Metadata))
+        }
+        Err(error) => Err(Missing::Error(Trouble::Column {
+            table: table.clone(),
+            column: name,
+            error,
+        })),
+    }
+}
+
+/// A column of which only its table map is known, as of a hidden one. What that does not tell is read as [`crate::change::Assembler::number_columns`]
+/// promises.
+fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<Column, Missing> {
+    let name: Box<str> = match map.name.as_deref() {
+        Some(name) => name.into(),
+        None => format!("@{}", index + 1).into(),
+    };
+    let is_label = matches!(map.kind, kind::ENUM | kind::SET) && map.labels.is_none();
+    let facts = ColumnFacts {
+        index,
+        name: Some(&name),
+        kind: map.kind,
+        metadata: map.metadata,
+        unsigned: Some(map.unsigned.unwrap_or(false)),
+        charset: Some(
+            map.collation
+                .map_or(CharsetName::Name("utf8mb4"), CharsetName::Collation),
+        ),
+        labels: map
+            .labels
+            .as_deref()
+            .map(Labels::Encoded)
+            .or(is_label.then_some(Labels::Text(&[]))),
+        fraction: map.fraction,
+        special: None,
+    };
+    let read = ColumnType::resolve(&facts).map_err(|error| {
+        Missing::Error(Trouble::Column {
+            table: table.clone(),
+            column: name.clone(),
+            error,
+        })
+    })?;
+    let kind = match read {
+        ColumnType::Enum { width, .. } | ColumnType::Set { width, .. } if is_label => {
+            ColumnType::Integer {
+                width,
+                unsigned: true,
+            }
+        }
+        kind => kind,
+    };
+    Ok(Column {
+        name,
+        kind,
+        nullable: map.nullable,
+        computed: None,
+    })
+}

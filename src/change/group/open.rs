@@ -1,0 +1,205 @@
+//! The open group: its events, held until its end is known.
+//!
+//! Keeps what the end decides on: savepoints, and the parts that ROLLBACK TO undid. Held bytes beyond the limit are
+//! handed out to be spilled, in order, and come back when the group has ended.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::binlog::{EventKind, Frame};
+use crate::change::Group;
+
+/// An event of the open group.
+#[derive(Debug)]
+pub(in crate::change) struct Held {
+    /// The chunk that the event stands in, as an index into `Hold::buffers`.
+    pub(in crate::change) buffer: usize,
+    /// The whole event in that chunk.
+    pub(in crate::change) range: Range<u32>,
+    /// Its header and positions.
+    pub(in crate::change) frame: Frame,
+}
+
+impl Held {
+    /// The event's body in its chunk.
+    pub(in crate::change) fn body(&self) -> Range<u32> {
+        let at = |offset: usize| {
+            self.range
+                .start
+                .saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
+        };
+        at(self.frame.body.start)..at(self.frame.body.end)
+    }
+}
+
+/// Events that leave memory until their group has ended.
+#[derive(Debug)]
+pub struct Spilled {
+    /// Whether these are the first of their group, so that a new spill file begins.
+    pub first: bool,
+    /// Each event with the position at which it begins in the binlog.
+    pub events: Vec<(u64, Bytes)>,
+    /// A piece of a large event, behind those.
+    pub part: Option<SpilledPart>,
+}
+
+/// A piece of a large event.
+#[derive(Debug)]
+pub struct SpilledPart {
+    /// For the first piece, where the event begins in the binlog and how many bytes it has in all.
+    pub begin: Option<(u64, u32)>,
+    /// The piece.
+    pub bytes: Bytes,
+}
+
+/// The events of one group so far.
+#[derive(Debug)]
+pub(in crate::change) struct Hold {
+    pub(in crate::change) group: Group,
+    /// The source says that every row of the group can be rolled back.
+    pub(in crate::change) transactional: bool,
+    pub(in crate::change) events: VecDeque<Held>,
+    /// The chunks that `events` stand in; one handle each, however many events.
+    pub(in crate::change) buffers: Vec<Bytes>,
+    pub(in crate::change) bytes: usize,
+    /// Events that were handed out to be spilled; they precede those in `events`.
+    pub(in crate::change) spilled: u64,
+    /// Events in all.
+    pub(in crate::change) count: u64,
+    savepoints: Vec<(Box<[u8]>, u64)>,
+    undone: Vec<Range<u64>>,
+}
+
+impl Hold {
+    pub(in crate::change) fn new(group: Group, transactional: bool) -> Self {
+        Self {
+            group,
+            transactional,
+            events: VecDeque::new(),
+            buffers: Vec::new(),
+            bytes: 0,
+            spilled: 0,
+            count: 0,
+            savepoints: Vec::new(),
+            undone: Vec::new(),
+        }
+    }
+
+    pub(in crate::change) fn push(&mut self, buffer: &Bytes, range: Range<u32>, frame: Frame) {
+        self.count += 1;
+        self.restore(buffer, range, frame);
+    }
+
+    /// Puts an event that was spilled back in its place.
+    pub(in crate::change) fn restore(&mut self, buffer: &Bytes, range: Range<u32>, frame: Frame) {
+        if self
+            .buffers
+            .last()
+            .is_none_or(|last| last.as_ptr() != buffer.as_ptr())
+        {
+            self.buffers.push(buffer.clone());
+        }
+        self.bytes += range.len();
+        self.events.push_back(Held {
+            buffer: self.buffers.len() - 1,
+            range,
+            frame,
+        });
+    }
+
+    /// Notes a savepoint behind the event pushed last; a second one of the same name replaces the first.
+    pub(in crate::change) fn savepoint(&mut self, name: &[u8]) {
+        self.savepoints
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.savepoints.push((name.into(), self.count));
+    }
+
+    /// Undoes what stands between the savepoint and the event pushed last; `false` if there is no such savepoint.
+    pub(in crate::change) fn rollback_to(&mut self, name: &[u8]) -> bool {
+        let Some(index) = self
+            .savepoints
+            .iter()
+            .position(|(known, _)| known.eq_ignore_ascii_case(name))
+        else {
+            return false;
+        };
+        self.savepoints.truncate(index + 1);
+        if let Some((_, since)) = self.savepoints.last() {
+            self.undone.push(*since..self.count);
+        }
+        true
+    }
+
+    /// Whether the event with this number in the group was undone by ROLLBACK TO.
+    pub(in crate::change) fn is_undone(&self, ordinal: u64) -> bool {
+        self.undone.iter().any(|range| range.contains(&ordinal))
+    }
+
+    /// Whether the group's statement in hand is its only one, on a table that cannot be rolled back: at most BEGIN and COMMIT
+    /// stand around it, and no XID follows.
+    pub(in crate::change) fn is_statement(&self) -> bool {
+        const EVENTS_MAX: u64 = 4;
+        let last = self.events.back().map(|held| held.frame.header.kind);
+        self.count <= EVENTS_MAX && last.is_none_or(|kind| kind == EventKind::Query)
+    }
+
+    /// Hands out everything held in memory.
+    pub(in crate::change) fn spill(&mut self) -> Spilled {
+        let first = self.spilled == 0;
+        let buffers = std::mem::take(&mut self.buffers);
+        let slice = |held: Held| {
+            let buffer = buffers
+                .get(held.buffer)
+                .expect("a held event names one of the hold's buffers");
+            (
+                held.frame.start,
+                buffer.slice(held.range.start as usize..held.range.end as usize),
+            )
+        };
+        let events: Vec<(u64, Bytes)> = self.events.drain(..).map(slice).collect();
+        self.spilled += events.len() as u64;
+        self.bytes = 0;
+        Spilled {
+            first,
+            events,
+            part: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binlog::Coordinates;
+
+    fn hold() -> Hold {
+        let group = Group {
+            gtid: None,
+            begin: Coordinates::new("b.000001", 4),
+            server_id: 1,
+            commit_us: 0,
+        };
+        Hold::new(group, false)
+    }
+
+    #[test]
+    fn rollback_to_undoes_what_stands_behind_the_savepoint() {
+        let mut hold = hold();
+        hold.count = 3;
+        hold.savepoint(b"a");
+        hold.count = 5;
+        hold.savepoint(b"b");
+        hold.count = 7;
+        assert!(hold.rollback_to(b"A"));
+        hold.count = 8;
+        let undone: Vec<u64> = (0..9).filter(|ordinal| hold.is_undone(*ordinal)).collect();
+        assert_eq!(undone, [3, 4, 5, 6]);
+        assert!(
+            !hold.rollback_to(b"b"),
+            "the inner savepoint went with the outer one"
+        );
+        assert!(hold.rollback_to(b"a"), "the savepoint itself stays");
+    }
+}

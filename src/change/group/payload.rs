@@ -1,0 +1,168 @@
+//! The events of a compressed transaction, as the group that holds it reads them.
+//!
+//! They are in no file: each gets the place of the event that they came in. That event ends its group, so that what is
+//! inside must be one whole transaction, and one that stands.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::binlog::{
+    BinlogError, Control, EventKind, FormatDescription, Frame, Header, Inner, Payload,
+    PayloadReader, Query, XaPrepare,
+};
+use crate::change::group::open::Held;
+use crate::change::group::seen::Seen;
+use crate::change::group::tracker::{GroupTracker, Outcome, Place};
+use crate::change::trouble::Trouble;
+
+/// A payload that is being read.
+#[derive(Debug)]
+pub(in crate::change) struct Opened {
+    reader: PayloadReader,
+    tracker: GroupTracker,
+    /// The event that ends the transaction was read.
+    ended: bool,
+    /// Where the payload event begins.
+    start: u64,
+    /// The payload from its begin, until its first event was seen.
+    unread: Option<Bytes>,
+    /// Length of the payload event's body.
+    body_bytes: u64,
+    /// How the transaction ends.
+    pub(in crate::change) outcome: Outcome,
+}
+
+/// What a payload has next.
+pub(in crate::change) enum Pulled {
+    Event(Held, Bytes),
+    /// More of its bytes are to be fed.
+    Lacks,
+    End,
+}
+
+impl Opened {
+    /// Begins to read the payload event whose body is `body`; its first bytes do where the rest is fed later.
+    pub(in crate::change) fn new(
+        start: u64,
+        body: Bytes,
+        body_bytes: u64,
+    ) -> Result<Self, Trouble> {
+        Ok(Self {
+            reader: Payload::parse(&body)?.read(body.clone(), body_bytes)?,
+            tracker: GroupTracker::default(),
+            ended: false,
+            start,
+            unread: Some(body),
+            body_bytes,
+            outcome: Outcome::Committed,
+        })
+    }
+
+    /// Takes more of the payload's bytes; only after [`Pulled::Lacks`].
+    pub(in crate::change) fn feed(&mut self, bytes: Bytes) -> Result<(), Trouble> {
+        Ok(self.reader.feed(bytes)?)
+    }
+
+    /// Where the payload event begins.
+    pub(in crate::change) fn start(&self) -> u64 {
+        self.start
+    }
+
+    pub(in crate::change) fn next(
+        &mut self,
+        format: &FormatDescription,
+    ) -> Result<Pulled, Trouble> {
+        let (block, range) = match self.reader.pull()? {
+            Inner::Event(block, range) => (block, range),
+            Inner::Lacks => return Ok(Pulled::Lacks),
+            Inner::End if self.ended => return Ok(Pulled::End),
+            Inner::End => return Err(Trouble::PayloadOpen),
+        };
+        let frame = self.frame(&block, &range)?;
+        let held = Held {
+            buffer: 0,
+            range,
+            frame,
+        };
+        let body = held.body();
+        let bytes = block
+            .get(body.start as usize..body.end as usize)
+            .unwrap_or_default();
+        self.place(&held.frame, bytes, format)?;
+        if let Some(body) = self.unread.take()
+            && held.frame.header.kind == EventKind::Query
+            && Query::parse(bytes, format)?.control() == Some(Control::XaStart)
+        {
+            self.outcome = outcome_of_xa(&body, self.body_bytes)?;
+        }
+        Ok(Pulled::Event(held, block))
+    }
+
+    fn frame(&self, block: &Bytes, range: &Range<u32>) -> Result<Frame, BinlogError> {
+        let event = block
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default();
+        Ok(Frame {
+            header: Header::parse(event)?,
+            body: Header::LEN..event.len(),
+            start: self.start,
+            end: self.start,
+            artificial: false,
+        })
+    }
+
+    /// Checks that the event stands where it may.
+    fn place(
+        &mut self,
+        frame: &Frame,
+        body: &[u8],
+        format: &FormatDescription,
+    ) -> Result<(), Trouble> {
+        let kind = frame.header.kind;
+        let refused = Err(Trouble::InPayload { kind });
+        let mut scratch = Vec::new();
+        let seen = Seen::of(frame, body, format, &mut scratch)?;
+        match seen {
+            Seen::Gtid(_) | Seen::MariaDbGtid(_) => return refused,
+            // Its rows would have gone on by now. Servers do not compress what they may have to roll back in part.
+            Seen::Query(Some(Control::Rollback | Control::RollbackTo(_))) => return refused,
+            Seen::Other(EventKind::TransactionPayload) => return refused,
+            Seen::Query(_) | Seen::XaPrepare { .. } | Seen::Other(_) if self.ended => {
+                return refused;
+            }
+            Seen::Query(_) | Seen::XaPrepare { .. } | Seen::Other(_) => {}
+        }
+        match self.tracker.place(seen.mark())? {
+            Place::Opens | Place::Inside => Ok(()),
+            Place::Ends(outcome) if outcome == self.outcome => {
+                self.ended = true;
+                Ok(())
+            }
+            Place::Alone => {
+                self.ended = true;
+                Ok(())
+            }
+            Place::Ends(_) | Place::Outside | Place::Abandons => refused,
+        }
+    }
+}
+
+/// Reads ahead how an XA transaction ends, before its first row goes on: only its last event tells.
+fn outcome_of_xa(body: &Bytes, body_bytes: u64) -> Result<Outcome, Trouble> {
+    if body_bytes > body.len() as u64 {
+        return Err(Trouble::LargeXa);
+    }
+    let mut reader = Payload::parse(body)?.read(body.clone(), body_bytes)?;
+    let mut outcome = Outcome::Committed;
+    while let Inner::Event(block, range) = reader.pull()? {
+        let event = block
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default();
+        let prepares = Header::parse(event)?.kind == EventKind::XaPrepare;
+        if prepares && !XaPrepare::parse(event.get(Header::LEN..).unwrap_or_default())?.one_phase {
+            outcome = Outcome::Prepared;
+        }
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,105 @@
+//! What the assembler looks at in an event before its group's end is known: no more than groups need.
+
+use crate::binlog::{
+    Control, Coordinates, EventKind, FormatDescription, Frame, GtidEvent, MariaDbGtidEvent, Query,
+    XaPrepare, compressed, xid,
+};
+use crate::change::Group;
+use crate::change::group::tracker::Mark;
+use crate::change::trouble::Trouble;
+
+/// An event as groups see it.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// A MySQL GTID event.
+    Gtid(GtidEvent),
+    /// A MariaDB GTID event.
+    MariaDbGtid(MariaDbGtidEvent),
+    /// A query event, by what it does to the transaction.
+    Query(Option<Control<'a>>),
+    /// An XA PREPARE event.
+    XaPrepare {
+        /// Whether it is a commit in one phase.
+        one_phase: bool,
+    },
+    /// Any other event.
+    Other(EventKind),
+}
+
+impl<'a> Seen<'a> {
+    /// Looks at an event; `scratch` takes what must be unpacked for that.
+    pub fn of(
+        frame: &Frame,
+        body: &'a [u8],
+        format: &FormatDescription,
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<Self, Trouble> {
+        Ok(match frame.header.kind {
+            EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => {
+                Self::Gtid(GtidEvent::parse(frame.header.kind, body)?)
+            }
+            EventKind::MariaDbGtid => {
+                Self::MariaDbGtid(MariaDbGtidEvent::parse(&frame.header, body)?)
+            }
+            EventKind::Query => Self::Query(Query::parse(body, format)?.control()),
+            EventKind::QueryCompressed => {
+                *scratch = compressed::short_statement(Query::parse(body, format)?.statement)?;
+                Self::Query(Control::of(scratch))
+            }
+            EventKind::XaPrepare => Self::XaPrepare {
+                one_phase: XaPrepare::parse(body)?.one_phase,
+            },
+            EventKind::Xid => {
+                xid(body)?;
+                Self::Other(EventKind::Xid)
+            }
+            kind => Self::Other(kind),
+        })
+    }
+
+    /// What the tracker must know of it.
+    pub fn mark(&self) -> Mark<'a> {
+        match self {
+            Self::Gtid(_) => Mark::Gtid {
+                standalone: false,
+                begins: false,
+            },
+            Self::MariaDbGtid(event) => Mark::Gtid {
+                standalone: event.standalone,
+                begins: true,
+            },
+            Self::Query(control) => Mark::Query(*control),
+            Self::XaPrepare { one_phase } => Mark::XaPrepare {
+                one_phase: *one_phase,
+            },
+            Self::Other(kind) => Mark::Other(*kind),
+        }
+    }
+
+    /// Whether this event says that every row of the group that it opens can be rolled back. MariaDB logs rows of tables
+    /// that cannot in groups of their own, without the flag.
+    pub(in crate::change) fn is_transactional(&self) -> bool {
+        matches!(self, Self::MariaDbGtid(event) if event.transactional)
+    }
+
+    /// The group that this event opens.
+    pub(in crate::change) fn group(&self, begin: Coordinates, frame: &Frame) -> Group {
+        let seconds_us = i64::from(frame.header.timestamp) * 1_000_000;
+        let (gtid, commit_us) = match self {
+            Self::Gtid(event) => {
+                let commit_us = event
+                    .immediate_commit_us
+                    .and_then(|us| i64::try_from(us).ok());
+                (event.gtid.clone(), commit_us.unwrap_or(seconds_us))
+            }
+            Self::MariaDbGtid(event) => (Some(event.gtid.clone()), seconds_us),
+            Self::Query(_) | Self::XaPrepare { .. } | Self::Other(_) => (None, seconds_us),
+        };
+        Group {
+            gtid,
+            begin,
+            server_id: frame.header.server_id,
+            commit_us,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What becomes of a statement: published, filtered, passed over, or a reason to stop.
+
+use crate::change::statement::{Effect, Statement, StatementKind};
+use crate::change::trouble::Trouble;
+use crate::filter::Rules;
+use crate::row::TableName;
+
+/// The databases that belong to the server.
+const SYSTEM_DATABASES: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
+
+/// What becomes of a statement.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::change) enum Judged {
+    /// A filter rejected it.
+    Filtered,
+    /// It changes nothing that is published: accounts, maintenance, temporary tables, the server's own tables.
+    Skipped,
+    /// It goes to the sink.
+    Publish {
+        /// Its default database, renamed.
+        database: Box<str>,
+        /// The tables it names, renamed.
+        tables: Vec<TableName>,
+    },
+}
+
+/// What to do about a change that was logged as a statement, so that its rows are not in the binlog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnStatement {
+    /// Stop.
+    #[default]
+    Fail,
+    /// Pass over it and count it.
+    Warn,
+}
+
+/// Judges a statement that is a change of its own: filters first, then what it is. `empties` says that it does what
+/// TRUNCATE does.
+pub(in crate::change) fn judge(
+    statement: &Statement,
+    rules: &Rules,
+    default_database: &str,
+    own: bool,
+    empties: bool,
+) -> Result<Judged, Trouble> {
+    match statement.effect() {
+        Effect::Nothing | Effect::Transaction => return Ok(Judged::Skipped),
+        Effect::Unknown => {
+            let StatementKind::Unknown { prefix } = &statement.kind else {
+                return Ok(Judged::Skipped);
+            };
+            return Err(Trouble::UnknownStatement {
+                words: prefix.to_string(),
+            });
+        }
+        Effect::Definition | Effect::Rows => {}
+    }
+    if own {
+        return Ok(Judged::Filtered);
+    }
+    let verdict = statement.verdict(rules);
+    if !verdict.keep {
+        return Ok(if is_on_system_database(statement) {
+            Judged::Skipped
+        } else {
+            Judged::Filtered
+        });
+    }
+    if statement.writes_rows() && !empties {
+        if is_on_system_database(statement) {
+            return Ok(Judged::Skipped);
+        }
+        let names: Vec<String> = statement.tables().map(ToString::to_string).collect();
+        let objects = if names.is_empty() {
+            format!("{:?}", statement.kind)
+        } else {
+            names.join(", ")
+        };
+        return Err(Trouble::StatementFormat { objects });
+    }
+    let tables = statement
+        .tables()
+        .map(|name| rules.table(&name.database, &name.table).published);
+    Ok(Judged::Publish {
+        database: rules.database(default_database).published.database,
+        tables: tables.collect(),
+    })
+}
+
+/// Whether all that the statement names belongs to the server itself, as accounts do.
+fn is_on_system_database(statement: &Statement) -> bool {
+    let names_some = !statement.objects.is_empty() || !statement.writes_rows();
+    names_some
+        && statement
+            .objects
+            .iter()
+            .all(|object| SYSTEM_DATABASES.contains(&&*object.name.database))
+}

@@ -1,0 +1,135 @@
+//! The text of a statement, from the character set of the session that sent it.
+//!
+//! A statement can hold bytes that are no text there, in a comment for one; and the character set can be one that rowtap
+//! has never heard of. What is left then tells which statement it is, but not for certain what it names.
+
+use std::borrow::Cow;
+
+use crate::binlog::Query;
+use crate::change::trouble::Trouble;
+use crate::row::{Charset, name_of_collation};
+
+/// Bytes of a statement that an error shows.
+const SHOWN_BYTES_MAX: usize = 60;
+
+const NO_TEXT: &str = "a statement holds bytes that are no text in its session's character set";
+const UNKNOWN_CHARSET: &str = "a statement is in a character set that rowtap does not know";
+
+/// A statement's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::change) struct Text<'a> {
+    /// In UTF-8, with U+FFFD for what is no text.
+    pub(in crate::change) text: Cow<'a, str>,
+    /// Why the text is not all that was sent; `None` if it is.
+    pub(in crate::change) doubt: Option<&'static str>,
+}
+
+/// Reads a statement as its session wrote it.
+///
+/// # Errors
+/// Where the character set is not known and it cannot even be told what kind of statement it is.
+pub(in crate::change) fn text_of<'a>(query: &Query<'a>) -> Result<Text<'a>, Trouble> {
+    let bytes = query.statement;
+    let charset = match query.client_collation {
+        // Statements of before there were status variables are taken for what newer ones are by default.
+        None => Some(Charset::Utf8),
+        Some(collation) => name_of_collation(u32::from(collation)).and_then(Charset::from_name),
+    };
+    let plain = std::str::from_utf8(bytes).ok();
+    let (text, doubt) = match (charset, plain) {
+        (Some(Charset::Utf8), Some(plain)) => (Cow::Borrowed(plain), None),
+        (Some(charset), _) => {
+            let mut text = String::new();
+            let replaced = charset.decode_replacing(bytes, &mut text);
+            (Cow::Owned(text), (replaced > 0).then_some(NO_TEXT))
+        }
+        (None, Some(plain)) if plain.is_ascii() => (Cow::Borrowed(plain), None),
+        (None, _) if begins_with_a_word(bytes) => {
+            (String::from_utf8_lossy(bytes), Some(UNKNOWN_CHARSET))
+        }
+        (None, _) => {
+            let words = shown(bytes);
+            return Err(Trouble::UnknownStatement { words });
+        }
+    };
+    Ok(Text { text, doubt })
+}
+
+/// Whether a statement's first word stands before anything that is not ASCII, so that it is the word that it seems to be.
+fn begins_with_a_word(bytes: &[u8]) -> bool {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    first.is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// The first bytes of a statement, as an error shows them.
+pub(in crate::change) fn shown(text: &[u8]) -> String {
+    let end = text.len().min(SHOWN_BYTES_MAX);
+    text.get(..end)
+        .unwrap_or_default()
+        .escape_ascii()
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(collation: Option<u16>, bytes: &[u8], expected: (&str, Option<&str>)) {
+        let query = Query {
+            client_collation: collation,
+            statement: bytes,
+            ..Query::default()
+        };
+        let found = text_of(&query).unwrap();
+        assert_eq!((&*found.text, found.doubt), expected, "{bytes:?}");
+    }
+
+    #[test]
+    fn a_statement_is_read_in_its_sessions_character_set() {
+        check(None, "ALTER TABLE ä".as_bytes(), ("ALTER TABLE ä", None));
+        check(
+            Some(45),
+            "ALTER TABLE ä".as_bytes(),
+            ("ALTER TABLE ä", None),
+        );
+        check(Some(8), b"ALTER TABLE \xe4", ("ALTER TABLE ä", None));
+        check(
+            Some(8),
+            "ALTER TABLE ä".as_bytes(),
+            ("ALTER TABLE Ã¤", None),
+        );
+        // swe7 has letters where others have brackets.
+        check(Some(10), b"ALTER TABLE a}b", ("ALTER TABLE aåb", None));
+    }
+
+    #[test]
+    fn what_is_no_text_is_in_doubt() {
+        check(
+            Some(45),
+            b"DROP /* \xff */ TABLE t",
+            ("DROP /* \u{fffd} */ TABLE t", Some(NO_TEXT)),
+        );
+        check(
+            Some(11),
+            "ALTER TABLE ä".as_bytes(),
+            ("ALTER TABLE \u{fffd}\u{fffd}", Some(NO_TEXT)),
+        );
+        check(
+            Some(4000),
+            "DROP TABLE ä".as_bytes(),
+            ("DROP TABLE ä", Some(UNKNOWN_CHARSET)),
+        );
+        check(
+            Some(4000),
+            b"/* x */ DROP TABLE a",
+            ("/* x */ DROP TABLE a", None),
+        );
+        let query = Query {
+            client_collation: Some(4000),
+            statement: b"/* \xe4 */ DROP TABLE a",
+            ..Query::default()
+        };
+        assert!(text_of(&query).is_err());
+    }
+}
