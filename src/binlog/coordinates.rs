@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+use super::file_name::FileName;
+
 /// A place in a server's binlog.
 ///
 /// The order is that of one server's files: by the number behind the last dot, so that `binlog.1000000` follows
@@ -25,10 +27,20 @@ impl Coordinates {
         }
     }
 
-    fn number(&self) -> Option<u64> {
-        self.file
-            .rsplit_once('.')
-            .and_then(|(_, digits)| digits.parse().ok())
+    /// The parts of the file's name.
+    pub fn file_name(&self) -> FileName<'_> {
+        FileName(&self.file)
+    }
+
+    /// Whether they are in one file or in two of one server's, as far as names tell.
+    pub fn is_of_series(&self, other: &Self) -> bool {
+        self.file_name().is_of_series(other.file_name())
+    }
+
+    /// Whether they are in a file that the server wrote before `file`.
+    pub fn is_in_file_before(&self, file: &str) -> bool {
+        let top = |file: &str| Self::new(file, 0);
+        self.file_name().is_of_series(FileName(file)) && top(&self.file) < top(file)
     }
 }
 
@@ -40,8 +52,8 @@ impl PartialOrd for Coordinates {
 
 impl Ord for Coordinates {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.number(), &self.file, self.position).cmp(&(
-            other.number(),
+        (self.file_name().number(), &self.file, self.position).cmp(&(
+            other.file_name().number(),
             &other.file,
             other.position,
         ))
@@ -63,5 +75,19 @@ mod tests {
         let older = Coordinates::new("binlog.999999", 900);
         let newer = Coordinates::new("binlog.1000000", 4);
         assert!(older < newer);
+    }
+
+    #[test]
+    fn a_file_before_another_is_one_of_the_same_server() {
+        let at = Coordinates::new("binlog.000007", 900);
+        for (file, expected) in [
+            ("binlog.000008", true),
+            ("binlog.1000000", true),
+            ("binlog.000007", false),
+            ("binlog.000006", false),
+            ("mysql-bin.000008", false),
+        ] {
+            assert_eq!(at.is_in_file_before(file), expected, "{file}");
+        }
     }
 }

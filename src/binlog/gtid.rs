@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::gtid_text::Tagged;
-use super::intervals;
+use super::error::BinlogError;
+use super::intervals::{self, Intervals};
 use crate::mysql::Flavour;
 
 /// The GTID of one group.
@@ -36,10 +36,6 @@ pub enum Gtid {
 
 /// Where MySQL GTIDs come from: a server and a tag, empty for none.
 pub type Source = (Uuid, Box<str>);
-/// Numbers seen, `first..=last` each; disjoint, ascending and never adjacent.
-pub type Intervals = Vec<Interval>;
-/// An interval of numbers, `first..=last`.
-pub(super) type Interval = (u64, u64);
 
 /// The greatest number that a MySQL GTID may have.
 pub(super) const NUMBER_MAX: u64 = (1 << 63) - 2;
@@ -48,7 +44,7 @@ pub(super) const TAG_BYTES_MAX: usize = 32;
 
 /// A set of GTIDs: what a server or rowtap has seen.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(into = "Tagged", try_from = "Tagged")]
+#[serde(into = "StoredSet", try_from = "StoredSet")]
 pub enum GtidSet {
     /// Per source, the intervals seen.
     MySql(BTreeMap<Source, Intervals>),
@@ -180,6 +176,31 @@ impl GtidSet {
             }
             (Self::MySql(_), Self::MariaDb(_)) | (Self::MariaDb(_), Self::MySql(_)) => false,
         }
+    }
+}
+
+/// A set as it is stored: its text, with the family that tells how to read it.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredSet {
+    flavour: Flavour,
+    set: String,
+}
+
+impl From<GtidSet> for StoredSet {
+    fn from(set: GtidSet) -> Self {
+        Self {
+            flavour: set.flavour(),
+            set: set.to_string(),
+        }
+    }
+}
+
+impl TryFrom<StoredSet> for GtidSet {
+    type Error = BinlogError;
+
+    fn try_from(stored: StoredSet) -> Result<Self, BinlogError> {
+        Self::parse(stored.flavour, &stored.set)
     }
 }
 

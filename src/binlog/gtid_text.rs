@@ -10,8 +10,9 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
-use super::gtid::{Intervals, NUMBER_MAX, Source, TAG_BYTES_MAX};
-use super::{BinlogError, Gtid, GtidSet, intervals};
+use super::error::BinlogError;
+use super::gtid::{Gtid, GtidSet, NUMBER_MAX, Source, TAG_BYTES_MAX};
+use super::intervals::{self, Intervals};
 use crate::mysql::Flavour;
 
 impl fmt::Display for Gtid {
@@ -138,31 +139,6 @@ fn read_source(part: &str, sources: &mut BTreeMap<Source, Intervals>) -> Result<
         Ok(())
     } else {
         Err(refused(part, "complete, an interval is missing"))
-    }
-}
-
-/// A set as it is stored: its text, with the family that tells how to read it.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Tagged {
-    flavour: Flavour,
-    set: String,
-}
-
-impl From<GtidSet> for Tagged {
-    fn from(set: GtidSet) -> Self {
-        Self {
-            flavour: set.flavour(),
-            set: set.to_string(),
-        }
-    }
-}
-
-impl TryFrom<Tagged> for GtidSet {
-    type Error = BinlogError;
-
-    fn try_from(stored: Tagged) -> Result<Self, BinlogError> {
-        Self::parse(stored.flavour, &stored.set)
     }
 }
 

@@ -17,8 +17,10 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::cursor::Cursor;
-use super::gtid::{Interval, NUMBER_MAX, TAG_BYTES_MAX};
-use super::{BinlogError, GtidSet, gtid_text, intervals};
+use super::error::BinlogError;
+use super::gtid::{GtidSet, NUMBER_MAX, TAG_BYTES_MAX};
+use super::gtid_text;
+use super::intervals::{self, Interval};
 
 impl GtidSet {
     /// Writes a MySQL set in the binary form of COM_BINLOG_DUMP_GTID; empty for MariaDB's, which has no binary form.

@@ -1,6 +1,9 @@
 //! Sets of numbers as lists of intervals `first..=last`: disjoint, ascending, never adjacent.
 
-use super::gtid::Interval;
+/// Numbers seen, `first..=last` each; disjoint, ascending and never adjacent.
+pub type Intervals = Vec<Interval>;
+/// An interval of numbers, `first..=last`.
+pub(super) type Interval = (u64, u64);
 
 /// Adds an interval.
 pub(super) fn add(list: &mut Vec<Interval>, (first, last): Interval) {

@@ -14,7 +14,7 @@
 //! | previous GTIDs, GTID list | [`GtidSet::decode`], [`GtidSet::decode_list`] |
 //! | table map | [`TableMap`] |
 //! | rows | [`RowsHeader`] |
-//! | LOAD DATA's statement | [`load::query_body`], then [`Query`] |
+//! | LOAD DATA's statement | [`load_data_body`], then [`Query`] |
 //! | transaction payload | [`Payload`], and [`PayloadReader`] for the events in it |
 //! | MariaDB's compressed query and rows | [`compressed`], to what they are when unpacked |
 //! | XID, XA prepare, incident, rows query, annotate rows | [`xid`], [`XaPrepare`], [`Incident`], [`statement`] |
@@ -27,6 +27,7 @@ mod coordinates;
 mod cursor;
 mod error;
 mod event;
+mod file_name;
 mod format_description;
 mod fragment;
 mod framer;
@@ -35,12 +36,11 @@ mod gtid_event;
 mod gtid_text;
 mod gtid_wire;
 mod intervals;
-pub mod load;
 mod mariadb_gtid;
 mod optional_metadata;
 mod payload;
-mod place;
 mod query;
+mod rotation;
 mod rows;
 mod table_map;
 mod transaction;
@@ -55,15 +55,17 @@ pub use control::Control;
 pub use coordinates::Coordinates;
 pub use error::BinlogError;
 pub use event::{EventKind, Header};
+pub use file_name::{FileName, file_name};
 pub use format_description::FormatDescription;
 pub use fragment::Fragment;
 pub use framer::{FIRST_POSITION, Frame, Framer};
-pub use gtid::{Gtid, GtidSet, Intervals, Source};
+pub use gtid::{Gtid, GtidSet, Source};
 pub use gtid_event::GtidEvent;
+pub use intervals::Intervals;
 pub use mariadb_gtid::{AlterPhase, MariaDbGtidEvent};
 pub use payload::{Inner, Payload, PayloadReader};
-pub use place::{Heartbeat, file_name};
-pub use query::Query;
+pub use query::{Query, load_data_body};
+pub use rotation::Heartbeat;
 pub use rows::RowsHeader;
 pub use table_map::TableMap;
 pub use transaction::{Incident, statement, xid};

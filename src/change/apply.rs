@@ -16,7 +16,7 @@ use super::group::tracker::Outcome;
 use super::statement::judging::OnStatement;
 use super::trouble::{AssembleError, Others, Trouble};
 use super::{Lack, RowsKind};
-use crate::binlog::{Coordinates, EventKind, RowsHeader, compressed, load};
+use crate::binlog::{Coordinates, EventKind, RowsHeader, compressed, load_data_body};
 use crate::fault::{Fault, planted};
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -291,7 +291,7 @@ impl Assembler {
             }
             EventKind::Query => self.settle_statement(apply, held, bytes)?,
             EventKind::ExecuteLoadQuery => {
-                self.settle_statement(apply, held, &load::query_body(bytes)?)?;
+                self.settle_statement(apply, held, &load_data_body(bytes)?)?;
             }
             EventKind::TransactionPayload => {
                 let body = buffer.slice(body.start as usize..body.end as usize);

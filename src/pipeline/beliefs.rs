@@ -115,10 +115,9 @@ fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
     let Some(reached) = Folder::peek(state_dir, name)? else {
         return Err(not("has no checkpoint beside it".to_owned()));
     };
-    let stem = |at: &Coordinates| at.file.rsplit_once('.').map(|(stem, _)| stem.to_owned());
     let is_same = reached.server_id == start.server_id
         && reached.gtid_set.flavour() == start.gtid_set.flavour()
-        && stem(&reached.coordinates) == stem(at);
+        && reached.coordinates.is_of_series(at);
     if !is_same {
         return Err(not(format!(
             "is of another server, server_id {}",

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::event::FLAG_IN_USE;
 use super::format_description::CHECKSUM_BYTES;
-use super::place::{self, Heartbeat};
+use super::rotation::{self, Heartbeat};
 use super::{BinlogError, Checksum, Coordinates, EventKind, FormatDescription, Header};
 
 /// Position of the first event of a file, behind the magic.
@@ -144,12 +144,12 @@ impl Framer {
         if !artificial {
             let body = self.checked_body(event)?;
             let frame = self.placed(header, body)?;
-            self.next = place::rotate(event.get(frame.body.clone()).unwrap_or_default())?;
+            self.next = rotation::rotate(event.get(frame.body.clone()).unwrap_or_default())?;
             self.stage = Stage::Announced;
             return Ok(frame);
         }
         let body = self.artificial_rotate_body(event)?;
-        let target = place::rotate(event.get(body.clone()).unwrap_or_default())?;
+        let target = rotation::rotate(event.get(body.clone()).unwrap_or_default())?;
         if target != self.next {
             self.may_go_to(&target)?;
             self.next = target;

@@ -14,7 +14,7 @@
 use std::ops::Range;
 
 use super::{FIRST_POSITION, Framer, Header, described, lower_32_bits};
-use crate::binlog::{BinlogError, Coordinates, EventKind, Frame, place};
+use crate::binlog::{BinlogError, Coordinates, EventKind, Frame, rotation};
 
 impl Framer {
     /// Begins a relay log, or several one behind the other. Until one tells where its source was, that is `start`.
@@ -101,7 +101,7 @@ impl Framer {
         if is_of_replica(&header) {
             return Ok(self.artificial(header, body));
         }
-        let target = place::rotate(event.get(body.clone()).unwrap_or_default())?;
+        let target = rotation::rotate(event.get(body.clone()).unwrap_or_default())?;
         // MariaDB's looks like a source's but for where it leads: a source goes on at the top of another file.
         let is_told_by_replica = header.server_id == 0
             || header.log_position == 0

@@ -83,7 +83,8 @@ impl Known {
             let past = Journal::peek(&place.state_dir, &place.connector, Some(at))
                 .map_err(DecodeError::State)?;
             // Relay logs, and the binlogs of another server, have places of their own.
-            let past = past.filter(|past| past.since.file.is_empty() || is_series(&past.since, at));
+            let past =
+                past.filter(|past| past.since.file.is_empty() || past.since.is_of_series(&at));
             match past {
                 Some(past) => {
                     return Ok(Definitions::default().believing(past.schemas, Vec::new()));
@@ -198,10 +199,4 @@ fn server_of(source: Configured) -> Option<source::Options> {
             DefinedBy::Journal(_) => None,
         },
     }
-}
-
-/// Whether two places are in files of one name but for the number.
-fn is_series(one: &Coordinates, other: &Coordinates) -> bool {
-    let stem = |at: &Coordinates| at.file.rsplit_once('.').map(|(stem, _)| stem.to_owned());
-    stem(one) == stem(other)
 }

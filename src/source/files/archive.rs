@@ -114,7 +114,7 @@ fn resume(listing: &Listing, checkpoint: &Checkpoint) -> Result<Described, Sourc
         None if at.position == FIRST_POSITION && listing.awaited(&at.file).is_some() => {
             path_of(listing, &listing.last())?
         }
-        None if is_before(listing, at) => {
+        None if at.is_in_file_before(&listing.first()) => {
             return Err(SourceError::Purged {
                 at: at.clone(),
                 first: listing.first().to_string(),
@@ -154,13 +154,6 @@ fn resume(listing: &Listing, checkpoint: &Checkpoint) -> Result<Described, Sourc
         }
         Some(_) | None => Ok(described),
     }
-}
-
-/// Whether coordinates lie in a file that stood before the first one that is there.
-fn is_before(listing: &Listing, at: &Coordinates) -> bool {
-    let stem = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.to_owned());
-    let first = listing.first();
-    stem(&at.file) == stem(&first) && *at < Coordinates::new(first, 0)
 }
 
 fn path_of<'a>(listing: &'a Listing, file: &str) -> Result<&'a Path, SourceError> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::extent::Extent;
 use super::input::{ENDINGS, Place};
 use super::splitter::{Splitter, Stop};
-use crate::binlog::Header;
+use crate::binlog::{FileName, Header};
 use crate::source::chunk::Chunk;
 use crate::source::file_error::FileError;
 
@@ -270,18 +270,14 @@ impl Series {
 
 /// Whether a file is one that its server wrote before another, or the same.
 fn is_before(one: &Place, other: &Place) -> bool {
-    let numbered = |place: &Place| {
-        let name = place.name();
-        let (stem, digits) = name.rsplit_once('.')?;
-        let folder = place.path().parent()?.to_owned();
-        Some((folder, stem.to_owned(), digits.parse::<u64>().ok()?))
-    };
-    match (numbered(one), numbered(other)) {
-        (Some((folder, stem, number)), Some((other_folder, other_stem, other_number))) => {
-            (folder, stem) == (other_folder, other_stem) && number <= other_number
-        }
-        (_, _) => false,
-    }
+    let (name, other_name) = (one.name(), other.name());
+    let (name, other_name) = (FileName(&name), FileName(&other_name));
+    one.path().parent() == other.path().parent()
+        && name.is_of_series(other_name)
+        && name
+            .number()
+            .zip(other_name.number())
+            .is_some_and(|(number, other)| number <= other)
 }
 
 impl Place {
@@ -310,12 +306,10 @@ fn successors(path: &Path) -> Vec<PathBuf> {
     [vec![next], compressed.to_vec()].concat()
 }
 
-/// The file that a server goes on in: the next number behind the last dot, with as many digits at least.
+/// The file that a server goes on in.
 pub(super) fn successor(path: &Path) -> Option<PathBuf> {
     let name = Place::Path(path.to_owned()).name();
-    let (stem, digits) = name.rsplit_once('.')?;
-    let next = digits.parse::<u64>().ok()?.checked_add(1)?;
-    Some(path.with_file_name(format!("{stem}.{next:0width$}", width = digits.len())))
+    FileName(&name).next().map(|next| path.with_file_name(next))
 }
 
 /// The files that an index file names. A name without a folder, or in one that is not here, is looked for beside the index

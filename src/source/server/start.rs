@@ -243,7 +243,7 @@ impl Starting<'_> {
                 size: file.size,
             }),
             Some(_) => Ok(checkpoint),
-            None if is_before(at, &files) => Err(purged(at, &files)),
+            None if at.is_in_file_before(oldest(&files)) => Err(purged(at, &files)),
             None => Err(SourceError::Diverged {
                 message: format!(
                     "it has no {}, its newest file is {}",
@@ -263,7 +263,7 @@ impl Starting<'_> {
                 size: file.size,
             }),
             Some(_) => Ok(()),
-            None if is_before(at, &files) => Err(purged(at, &files)),
+            None if at.is_in_file_before(oldest(&files)) => Err(purged(at, &files)),
             None => Err(SourceError::UnknownFile {
                 file: at.file.to_string(),
                 first: oldest(&files).to_owned(),
@@ -335,13 +335,6 @@ fn oldest(files: &[LogFile]) -> &str {
 
 fn newest(files: &[LogFile]) -> &str {
     files.last().map_or("", |file| &file.name)
-}
-
-/// Whether coordinates lie in a file that the source had before its oldest one.
-fn is_before(at: &Coordinates, files: &[LogFile]) -> bool {
-    let base = |name: &str| name.rsplit_once('.').map(|(base, _)| base.to_owned());
-    let first = Coordinates::new(oldest(files), 0);
-    base(&at.file) == base(oldest(files)) && Coordinates::new(at.file.clone(), 0) < first
 }
 
 fn purged(at: &Coordinates, files: &[LogFile]) -> SourceError {
@@ -430,7 +423,7 @@ mod tests {
             ("binlog", false),
         ] {
             assert_eq!(
-                is_before(&Coordinates::new(file, 4), &files),
+                Coordinates::new(file, 4).is_in_file_before(oldest(&files)),
                 expected,
                 "{file}"
             );
