@@ -18,7 +18,7 @@ use crate::state::{Folder, Journal, StateError};
 
 /// What to show, or to tell.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct DefinitionsArguments {
     /// The connector's file.
     #[arg(value_name = "CONNECTOR.toml")]
     path: PathBuf,
@@ -95,8 +95,8 @@ impl Refusal {
 }
 
 /// Prints the definitions, or takes one.
-pub fn run(options: &Options, log: LogFormat) -> Exit {
-    let connectors = match config::load(std::slice::from_ref(&options.path), &variables()) {
+pub fn run(arguments: &DefinitionsArguments, log: LogFormat) -> Exit {
+    let connectors = match config::load(std::slice::from_ref(&arguments.path), &variables()) {
         Ok(connectors) => connectors,
         Err(error) => {
             log.fail(None, &error);
@@ -104,9 +104,9 @@ pub fn run(options: &Options, log: LogFormat) -> Exit {
         }
     };
     for connector in &connectors {
-        let done = match (&options.define, &options.table, &options.at) {
+        let done = match (&arguments.define, &arguments.table, &arguments.at) {
             (Some(statement), Some(table), Some(at)) => tell(connector, statement, table, at),
-            (_, _, _) => show(connector, options),
+            (_, _, _) => show(connector, arguments),
         };
         if let Err(refusal) = done {
             let exit = refusal.exit();
@@ -151,10 +151,10 @@ enum Known<'a> {
     Stale(&'a str),
 }
 
-fn show(connector: &Connector, options: &Options) -> Result<(), Refusal> {
+fn show(connector: &Connector, arguments: &DefinitionsArguments) -> Result<(), Refusal> {
     let (state_dir, name) = (&connector.state_dir, &connector.name);
-    let Some(past) = Journal::peek(state_dir, name, options.at.as_ref())? else {
-        return Err(match (Journal::oldest(state_dir, name)?, &options.at) {
+    let Some(past) = Journal::peek(state_dir, name, arguments.at.as_ref())? else {
+        return Err(match (Journal::oldest(state_dir, name)?, &arguments.at) {
             (Some(oldest), Some(at)) => Refusal::TooOld {
                 connector: name.clone(),
                 at: at.clone(),
@@ -167,11 +167,16 @@ fn show(connector: &Connector, options: &Options) -> Result<(), Refusal> {
         });
     };
     let changes = past.schemas.changes();
-    let wanted = |table: &TableName| options.table.as_ref().is_none_or(|wanted| wanted == table);
+    let wanted = |table: &TableName| {
+        arguments
+            .table
+            .as_ref()
+            .is_none_or(|wanted| wanted == table)
+    };
     let databases = changes.iter().filter_map(|change| match change {
         Change::Database {
             database, charset, ..
-        } if options.table.is_none() => Some(Database {
+        } if arguments.table.is_none() => Some(Database {
             database,
             charset: charset.as_deref(),
         }),
@@ -194,13 +199,13 @@ fn show(connector: &Connector, options: &Options) -> Result<(), Refusal> {
         databases: databases.collect(),
         tables: tables.collect(),
     };
-    if let (Some(table), true) = (&options.table, page.tables.is_empty()) {
+    if let (Some(table), true) = (&arguments.table, page.tables.is_empty()) {
         return Err(Refusal::NoTable {
             table: table.clone(),
         });
     }
     let mut out = io::stdout().lock();
-    if options.json {
+    if arguments.json {
         serde_json::to_writer_pretty(&mut out, &page).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {

@@ -38,13 +38,13 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Streams connectors until stopped.
-    Run(run::Options),
+    Run(run::RunArguments),
     /// Decodes binlog files to standard output, without a server.
-    Decode(Box<decode::Options>),
+    Decode(Box<decode::DecodeArguments>),
     /// Shows how far connectors are, under the field names of SHOW REPLICA STATUS.
-    Status(status::Options),
+    Status(status::StatusArguments),
     /// Shows how tables are defined at a place of the binlog, as the connector knows them.
-    Definitions(definitions::Options),
+    Definitions(definitions::DefinitionsArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -58,10 +58,10 @@ pub fn main() -> Exit {
         }
     };
     match arguments.command {
-        Command::Run(options) => run::run(&options, log),
-        Command::Decode(options) => decode::run(&options, log),
-        Command::Status(options) => status::run(&options, log),
-        Command::Definitions(options) => definitions::run(&options, log),
+        Command::Run(arguments) => run::run(&arguments, log),
+        Command::Decode(arguments) => decode::run(&arguments, log),
+        Command::Status(arguments) => status::run(&arguments, log),
+        Command::Definitions(arguments) => definitions::run(&arguments, log),
     }
 }
 

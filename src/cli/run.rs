@@ -16,7 +16,7 @@ use crate::pipeline::{self, Connector, Ended, Mode};
 
 /// What to run, and how far.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct RunArguments {
     /// Connector files; a connector's name is its file's.
     #[arg(value_name = "CONNECTOR.toml", required = true)]
     paths: Vec<PathBuf>,
@@ -32,8 +32,8 @@ pub struct Options {
 }
 
 /// Runs until every connector has ended.
-pub fn run(options: &Options, log: LogFormat) -> Exit {
-    let connectors = match config::load(&options.paths, &variables()) {
+pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
+    let connectors = match config::load(&arguments.paths, &variables()) {
         Ok(connectors) => connectors,
         Err(error) => {
             log.fail(None, &error);
@@ -51,8 +51,8 @@ pub fn run(options: &Options, log: LogFormat) -> Exit {
             return Exit::Bug;
         }
     };
-    let mode = mode(options);
-    let ended = runtime.block_on(stream(connectors, mode, options.http.unwrap_or_default()));
+    let mode = mode(arguments);
+    let ended = runtime.block_on(stream(connectors, mode, arguments.http.unwrap_or_default()));
     // What still runs is a status page or a thread that waits for a client; neither has anything to lose.
     runtime.shutdown_background();
     match ended {
@@ -64,9 +64,9 @@ pub fn run(options: &Options, log: LogFormat) -> Exit {
     }
 }
 
-fn mode(options: &Options) -> Mode {
-    match &options.until {
-        None if options.once => Mode::Once,
+fn mode(arguments: &RunArguments) -> Mode {
+    match &arguments.until {
+        None if arguments.once => Mode::Once,
         None => Mode::Forever,
         Some(Until::Coordinates(coordinates)) => Mode::UntilCoordinates(coordinates.clone()),
         Some(Until::Gtids(set)) => Mode::UntilGtids(set.clone()),

@@ -16,7 +16,7 @@ use crate::state::{Folder, StateError};
 
 /// What to show, and how.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct StatusArguments {
     /// Connector files; without any, the process that serves its status at --http is asked for all that it runs.
     #[arg(value_name = "CONNECTOR.toml")]
     paths: Vec<PathBuf>,
@@ -29,9 +29,9 @@ pub struct Options {
 }
 
 /// Prints the status.
-pub fn run(options: &Options, log: LogFormat) -> Exit {
-    let page = if options.paths.is_empty() {
-        match ask(options.http) {
+pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
+    let page = if arguments.paths.is_empty() {
+        match ask(arguments.http) {
             Ok(page) => page,
             Err(error) => {
                 log.fail(None, &error);
@@ -39,12 +39,12 @@ pub fn run(options: &Options, log: LogFormat) -> Exit {
             }
         }
     } else {
-        match named(options, log) {
+        match named(arguments, log) {
             Ok(page) => page,
             Err(exit) => return exit,
         }
     };
-    match print(&page, options.json) {
+    match print(&page, arguments.json) {
         Ok(()) => Exit::Done,
         // Whoever reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
@@ -55,8 +55,8 @@ pub fn run(options: &Options, log: LogFormat) -> Exit {
     }
 }
 
-fn named(options: &Options, log: LogFormat) -> Result<Page, Exit> {
-    let connectors = config::load(&options.paths, &variables()).map_err(|error| {
+fn named(arguments: &StatusArguments, log: LogFormat) -> Result<Page, Exit> {
+    let connectors = config::load(&arguments.paths, &variables()).map_err(|error| {
         log.fail(None, &error);
         Exit::Configuration
     })?;

@@ -9,7 +9,7 @@ use tracing::warn;
 use super::caution::Caution;
 use super::error::DecodeError;
 use super::relay::Relays;
-use super::settings::Settings;
+use super::settings::DecodeSettings;
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{self, Assembler, Batch, Checkpoint, Lack, Origin, Step, Until};
 use crate::filter::Rules;
@@ -40,7 +40,7 @@ pub(super) struct Files {
 
 /// The batches of all files, in order.
 pub(super) struct Batches {
-    settings: Settings,
+    settings: DecodeSettings,
     caution: Caution,
     spilling: Spilling,
     /// Tables of which it was said what is not known.
@@ -71,7 +71,7 @@ enum Assumed {
 
 impl Batches {
     /// Prepares to read; nothing is opened before the first batch is asked for.
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: DecodeSettings) -> Self {
         Self {
             caution: Caution::new(settings.statements),
             settings,

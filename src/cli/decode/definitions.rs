@@ -22,8 +22,8 @@ use crate::state::Journal;
 
 /// Tables' definitions by place, and others of which nothing says for which part of a binlog they hold.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    journals: Vec<Place>,
+pub(super) struct ToldDefinitions {
+    journals: Vec<JournalFolder>,
     /// Servers that were not asked yet.
     servers: Vec<source::Options>,
     /// Some server was asked.
@@ -33,18 +33,18 @@ pub(super) struct Known {
 
 /// Where a connector's journal is.
 #[derive(Debug)]
-struct Place {
+struct JournalFolder {
     state_dir: PathBuf,
     connector: String,
 }
 
-impl Known {
+impl ToldDefinitions {
     /// Takes a connector's state folder, or the connector's file. A server is asked at once where there is no journal,
     /// else when the journal does not know.
     pub(super) fn open(path: &Path) -> Result<Self, DecodeError> {
         let mut known = Self::default();
         if path.is_dir() {
-            let place = Place::of_folder(path);
+            let place = JournalFolder::of_folder(path);
             let place = place.filter(|place| place.oldest().is_ok_and(|oldest| oldest.is_some()));
             let missing = || DecodeError::NoJournal {
                 folder: path.to_owned(),
@@ -62,7 +62,7 @@ impl Known {
         let connectors = config::load(slice::from_ref(&path), &variables())
             .map_err(|error| DecodeError::Connector(Box::new(error)))?;
         for connector in connectors {
-            let place = Place {
+            let place = JournalFolder {
                 state_dir: connector.state_dir,
                 connector: connector.name,
             };
@@ -176,7 +176,7 @@ impl Known {
     }
 }
 
-impl Place {
+impl JournalFolder {
     fn of_folder(folder: &Path) -> Option<Self> {
         let folder = std::path::absolute(folder).ok()?;
         Some(Self {

@@ -7,12 +7,12 @@
 //! Whole transactions only: what stands before the first mistake of a file goes out, then the mistake is told. A binlog
 //! file needs no other, so each has an assembler of its own; relay logs that follow each other share one.
 
+mod arguments;
 mod assemble;
 mod caution;
 mod definitions;
 mod error;
 mod lanes;
-mod options;
 mod output;
 mod relay;
 mod script;
@@ -23,27 +23,27 @@ use std::thread;
 
 use tracing::{error, warn};
 
-pub use options::Options;
+pub use arguments::DecodeArguments;
 
+use arguments::DecodeFormat;
 use assemble::Batches;
 use error::DecodeError;
-use options::Format;
-use settings::Settings;
+use settings::DecodeSettings;
 use summary::Summary;
 
 use super::{Exit, LogFormat, signals};
 use crate::encode::{Encode, json};
 
 /// Decodes to the end, or to the first mistake.
-pub fn run(options: &Options, log: LogFormat) -> Exit {
-    let ended = Settings::new(options).and_then(|settings| {
+pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
+    let ended = DecodeSettings::new(arguments).and_then(|settings| {
         for doubt in settings.filter.doubts() {
             warn!("{doubt}");
         }
-        if options.follow {
+        if arguments.follow {
             stop_on_signals(&settings)?;
         }
-        decode(options, settings)
+        decode(arguments, settings)
     });
     match ended {
         Ok(()) => Exit::Done,
@@ -56,7 +56,7 @@ pub fn run(options: &Options, log: LogFormat) -> Exit {
 }
 
 /// A reader of finished files ends at a signal like any other program; one that follows ends well.
-fn stop_on_signals(settings: &Settings) -> Result<(), DecodeError> {
+fn stop_on_signals(settings: &DecodeSettings) -> Result<(), DecodeError> {
     let stop = settings.stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -73,27 +73,27 @@ fn stop_on_signals(settings: &Settings) -> Result<(), DecodeError> {
     Ok(())
 }
 
-fn decode(options: &Options, settings: Settings) -> Result<(), DecodeError> {
+fn decode(arguments: &DecodeArguments, settings: DecodeSettings) -> Result<(), DecodeError> {
     let mut batches = Batches::new(settings);
-    if options.verify || options.summary {
+    if arguments.verify || arguments.summary {
         let mut summary = Summary::default();
         let done = summary.add_all(&mut batches);
-        if options.summary {
+        if arguments.summary {
             output::print(summary.text().as_bytes())?;
         }
         done?;
-        if options.verify {
+        if arguments.verify {
             output::print(summary.verified(batches.files()).as_bytes())?;
         }
         return Ok(());
     }
-    match options.format {
-        _either if options.flashback => script::undo(&mut batches),
-        Some(Format::Sql) => script::redo(&mut batches),
-        Some(Format::Json) | None => lanes::run(
+    match arguments.format {
+        _either if arguments.flashback => script::undo(&mut batches),
+        Some(DecodeFormat::Sql) => script::redo(&mut batches),
+        Some(DecodeFormat::Json) | None => lanes::run(
             || {
                 let mut encoder = json::LinesEncoder::new();
-                encoder.treat_invalid_text(options.invalid_text);
+                encoder.treat_invalid_text(arguments.invalid_text);
                 encoder
             },
             |table| json::Plan::new(table, "".into()),

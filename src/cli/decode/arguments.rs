@@ -4,15 +4,19 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::ValueEnum;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
-use super::settings::{event_memory_max, gtid_set, invalid_text, on_statement, seconds};
 use crate::binlog::GtidSet;
 use crate::change::OnStatement;
+use crate::config::EVENT_MEMORY_MIN;
 use crate::encode::InvalidText;
+use crate::mysql::Flavour;
 
 /// What to decode, which part of it, and how.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct DecodeArguments {
     /// Binlog or relay log files, plain or compressed by gzip or zstd; a server's .index file stands for the files in it, -
     /// for the standard input.
     #[arg(value_name = "BINLOG", required = true)]
@@ -20,7 +24,7 @@ pub struct Options {
     /// What comes out, json by default. For sql: drop the triggers of the tables on the server that executes it, they would
     /// fire again.
     #[arg(long, value_enum)]
-    pub format: Option<Format>,
+    pub format: Option<DecodeFormat>,
     /// Prints the SQL statements that take the changes back, the last change first; needs binlog_row_image=FULL.
     /// Triggers fire for them, and foreign key cascades of MariaDB and of MySQL before 9.6 are not in the binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
@@ -84,7 +88,7 @@ pub struct Options {
     pub database: Option<String>,
     /// The replication filters.
     #[command(flatten)]
-    pub rules: Rules,
+    pub rules: RuleArguments,
     /// Where tables' definitions come from, if the binlog does not hold column names: a connector's state folder, or its
     /// file; with the file, its source is asked how the tables are defined now where the state folder does not know.
     #[arg(long, value_name = "CONNECTOR.toml|FOLDER")]
@@ -114,7 +118,7 @@ pub struct Options {
 
 /// What comes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum DecodeFormat {
     /// A JSON object a change, as in files of `rowtap run`.
     Json,
     /// Statements that make the changes again.
@@ -124,7 +128,7 @@ pub enum Format {
 /// The rules of `[filter]`, under the same names.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Filters")]
-pub struct Rules {
+pub struct RuleArguments {
     /// Takes only these databases.
     #[arg(long, value_name = "DATABASE")]
     pub replicate_do_db: Vec<String>,
@@ -146,4 +150,105 @@ pub struct Rules {
     /// Gives a database another name before the other rules are asked.
     #[arg(long, visible_alias = "rewrite-db", value_name = "FROM->TO")]
     pub replicate_rewrite_db: Vec<String>,
+}
+
+/// Reads `--event-memory-max`, which may be no less than a connector's.
+fn event_memory_max(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text
+        .parse()
+        .map_err(|_| "expected a size such as 32MiB".to_owned())?;
+    if size < EVENT_MEMORY_MIN {
+        return Err(format!("expected at least {EVENT_MEMORY_MIN}"));
+    }
+    Ok(size)
+}
+
+/// Reads `--invalid-text`.
+fn invalid_text(text: &str) -> Result<InvalidText, String> {
+    match text {
+        "fail" => Ok(InvalidText::Fail),
+        "replace" => Ok(InvalidText::Replace),
+        "base64" => Ok(InvalidText::Base64),
+        other => Err(format!("expected fail, replace or base64, found {other}")),
+    }
+}
+
+/// Reads `--on-statement`.
+fn on_statement(text: &str) -> Result<OnStatement, String> {
+    match text {
+        "fail" => Ok(OnStatement::Fail),
+        "warn" => Ok(OnStatement::Warn),
+        other => Err(format!("expected fail or warn, found {other}")),
+    }
+}
+
+/// `--start-datetime` and `--stop-datetime`: seconds since 1970.
+fn seconds(text: &str) -> Result<u32, String> {
+    const EXPECTED: &str =
+        "expected a time such as '2026-11-20 17:00:00' (of this machine) or 2026-11-20T17:00:00Z";
+    let local = || {
+        let local = text.parse::<DateTime>().ok()?;
+        Some(local.to_zoned(TimeZone::system()).ok()?.timestamp())
+    };
+    let at = text.parse::<Timestamp>().ok().or_else(local);
+    let seconds = at.ok_or(EXPECTED)?.as_second();
+    u32::try_from(seconds)
+        .map_err(|_| format!("{text} is outside of what binlogs can hold, 1970 to 2106"))
+}
+
+/// `--include-gtids` and `--exclude-gtids`: a set of either family.
+fn gtid_set(text: &str) -> Result<GtidSet, String> {
+    const EXPECTED: &str = "expected a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5 or \
+                            0-1-270, that of MariaDB being everything up to its numbers";
+    let parse = |flavour| GtidSet::parse(flavour, text).ok();
+    let found = parse(Flavour::MySql).or_else(|| parse(Flavour::MariaDb));
+    found
+        .filter(|set| !set.is_empty())
+        .ok_or(EXPECTED.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_of_the_machine_unless_they_name_a_zone() {
+        assert_eq!(seconds("2026-11-20T17:00:00Z"), Ok(1_795_194_000));
+        assert_eq!(seconds("2026-11-20 17:00:00+01:00"), Ok(1_795_190_400));
+        for local in ["2026-11-20 17:00:00", "2026-11-20T17:00:00", "2026-11-20"] {
+            seconds(local).expect(local);
+        }
+        for wrong in ["", "yesterday", "17:00", "1900-01-01T00:00:00Z"] {
+            seconds(wrong).expect_err(wrong);
+        }
+    }
+
+    #[test]
+    fn an_event_may_always_have_some_memory() {
+        assert_eq!(event_memory_max("1MiB"), Ok(ByteSize::mib(1)));
+        for (wrong, expected) in [
+            ("0", "at least 1.0 MiB"),
+            ("20", "at least 1.0 MiB"),
+            ("1023KiB", "at least 1.0 MiB"),
+            ("-5", "a size such as 32MiB"),
+            ("much", "a size such as 32MiB"),
+        ] {
+            let error = event_memory_max(wrong).unwrap_err();
+            assert!(error.contains(expected), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn sets_of_both_families_are_read() {
+        let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+        for text in [
+            format!("{uuid}:1-5,{uuid}:tag:7"),
+            "0-1-270,5-9-3".to_owned(),
+        ] {
+            gtid_set(&text).expect(&text);
+        }
+        for wrong in ["", "1-5", uuid] {
+            gtid_set(wrong).expect_err(wrong);
+        }
+    }
 }
