@@ -19,13 +19,15 @@
 //! | [`http`] | health, metrics and status pages | a loopback socket |
 //! | `cli` | one file per command | the terminal |
 //!
-//! [`metrics`] and [`fault`] are leaves: counters that any impure module may use, and planted faults for the tests.
+//! [`metrics`], [`failure`] and [`fault`] are leaves: counters that any impure module may use, what a failure means for retries
+//! and exit codes, and planted faults for the tests.
 
 pub mod binlog;
 pub mod change;
 pub mod cli;
 pub mod config;
 pub mod encode;
+pub mod failure;
 pub mod fault;
 pub mod filter;
 pub mod http;

@@ -5,18 +5,25 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const PURE_AND_LEAF: &[&str] = &["fault", "mysql", "binlog", "row", "filter", "change"];
+const PURE_AND_LEAF: &[&str] = &[
+    "failure", "fault", "mysql", "binlog", "row", "filter", "change",
+];
 
 /// Each room of `src` with the rooms it may import, in the order in which a change passes them.
-const IMPORTS: [(&str, &[&str], &[&str]); 15] = [
+const IMPORTS: [(&str, &[&str], &[&str]); 16] = [
+    ("failure", &[], &[]),
     ("fault", &[], &[]),
-    ("mysql", &["fault"], &[]),
-    ("binlog", &["fault", "mysql"], &[]),
-    ("row", &["fault", "mysql", "binlog"], &[]),
-    ("filter", &["fault", "mysql", "binlog", "row"], &[]),
+    ("mysql", &["failure", "fault"], &[]),
+    ("binlog", &["failure", "fault", "mysql"], &[]),
+    ("row", &["failure", "fault", "mysql", "binlog"], &[]),
+    (
+        "filter",
+        &["failure", "fault", "mysql", "binlog", "row"],
+        &[],
+    ),
     (
         "change",
-        &["fault", "mysql", "binlog", "row", "filter"],
+        &["failure", "fault", "mysql", "binlog", "row", "filter"],
         &[],
     ),
     ("metrics", PURE_AND_LEAF, &[]),

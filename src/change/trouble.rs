@@ -1,12 +1,13 @@
 //! Why a stream cannot go on.
 
 use crate::binlog::{BinlogError, Coordinates, EventKind};
+use crate::failure::Class;
 use crate::row::{RowError, TableName};
 
 use super::group::tracker::GroupError;
 use super::{Disagreement, Lack};
 
-/// What stopped the assembler, and where. Never transient: the same bytes would stop it again.
+/// What stopped the assembler, and where.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot go on at {at}{}", named(*kind))]
 pub struct AssembleError {
@@ -20,6 +21,11 @@ pub struct AssembleError {
 }
 
 impl AssembleError {
+    /// What the failure means: never transient, since the same bytes would stop the assembler again.
+    pub fn class(&self) -> Class {
+        Class::Data
+    }
+
     /// Names the place of a trouble, and the kind of the event.
     pub(super) fn new(
         at: Coordinates,

@@ -12,6 +12,7 @@ use crate::change::definition::{Change, Facts, Schemas, State};
 use crate::change::statement::{self, Context};
 use crate::change::{Revision, TableDefinition};
 use crate::config;
+use crate::failure::Class;
 use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Folder, Journal, StateError};
@@ -82,14 +83,14 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn exit(&self) -> Exit {
+    fn class(&self) -> Class {
         match self {
-            Self::State(error) => Exit::of(error.exit_code()),
-            Self::NoJournal { .. } | Self::TooOld { .. } | Self::NoTable { .. } => Exit::Data,
-            Self::NotDefined { .. } | Self::Passed { .. } => Exit::Usage,
+            Self::State(error) => error.class(),
+            Self::NoJournal { .. } | Self::TooOld { .. } | Self::NoTable { .. } => Class::Data,
+            Self::NotDefined { .. } | Self::Passed { .. } => Class::Arguments,
             // Whoever reads has seen enough.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Output(_) => Exit::CannotWrite,
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Class::CleanEnd,
+            Self::Output(_) => Class::CannotWrite,
         }
     }
 }
@@ -100,7 +101,7 @@ pub fn run(arguments: &DefinitionsArguments, log: LogFormat) -> Exit {
         Ok(connectors) => connectors,
         Err(error) => {
             log.fail(None, &error);
-            return Exit::Configuration;
+            return error.class().into();
         }
     };
     for connector in &connectors {
@@ -109,11 +110,10 @@ pub fn run(arguments: &DefinitionsArguments, log: LogFormat) -> Exit {
             (_, _, _) => show(connector, arguments),
         };
         if let Err(refusal) = done {
-            let exit = refusal.exit();
-            if exit != Exit::Done {
+            if !refusal.class().is_clean_end() {
                 log.fail(Some(&connector.name), &refusal);
             }
-            return exit;
+            return refusal.class().into();
         }
     }
     Exit::Done

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::change::Ledger;
+use crate::failure::Class;
 use crate::metrics::one_line;
 
 /// How lines on standard error look.
@@ -25,6 +26,13 @@ pub enum LogFormat {
 pub struct LogError {
     text: String,
     error: ParseError,
+}
+
+impl LogError {
+    /// What the failure means.
+    pub fn class(&self) -> Class {
+        Class::Arguments
+    }
 }
 
 /// Starts logging; call once. A level given on the command line beats RUST_LOG.

@@ -54,7 +54,7 @@ pub fn main() -> Exit {
         Ok(log) => log,
         Err(error) => {
             eprintln!("rowtap: {error}");
-            return Exit::Usage;
+            return error.class().into();
         }
     };
     match arguments.command {

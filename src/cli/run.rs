@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 
 use super::{Exit, LogFormat, Until, listen, signals, variables};
 use crate::config::{self, facts};
+use crate::failure::Class;
 use crate::http::{self, HttpError, Listen};
 use crate::metrics::Registry;
 use crate::pipeline::{self, Connector, Ended, Mode};
@@ -37,7 +38,7 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
         Ok(connectors) => connectors,
         Err(error) => {
             log.fail(None, &error);
-            return Exit::Configuration;
+            return error.class().into();
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -48,7 +49,7 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
         Ok(runtime) => runtime,
         Err(error) => {
             log.fail(None, &error);
-            return Exit::Bug;
+            return Class::Bug.into();
         }
     };
     let mode = mode(arguments);
@@ -59,7 +60,7 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
         Ok(ended) => report(&ended, log),
         Err(error) => {
             log.fail(None, &error);
-            Exit::Configuration
+            error.class().into()
         }
     }
 }
@@ -119,7 +120,7 @@ fn report(ended: &[Ended], log: LogFormat) -> Exit {
         if let Err(error) = &connector.result {
             log.fail(Some(&connector.connector), error);
             if exit == Exit::Done {
-                exit = Exit::of(error.exit_code());
+                exit = error.class().into();
             }
         }
     }

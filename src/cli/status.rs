@@ -8,6 +8,7 @@ use tracing::warn;
 
 use super::{Exit, LogFormat, variables};
 use crate::config::{self, facts};
+use crate::failure::Class;
 use crate::http::{DEFAULT_ADDRESS, Fields, Page, ask};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
@@ -35,7 +36,7 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
             Ok(page) => page,
             Err(error) => {
                 log.fail(None, &error);
-                return Exit::GaveUp;
+                return error.class().into();
             }
         }
     } else {
@@ -50,7 +51,7 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
             log.fail(None, &error);
-            Exit::CannotWrite
+            Class::CannotWrite.into()
         }
     }
 }
@@ -58,15 +59,14 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
 fn named(arguments: &StatusArguments, log: LogFormat) -> Result<Page, Exit> {
     let connectors = config::load(&arguments.paths, &variables()).map_err(|error| {
         log.fail(None, &error);
-        Exit::Configuration
+        Exit::from(error.class())
     })?;
     let mut all = Vec::new();
     for connector in &connectors {
         let fields = fields(connector).map_err(|error| {
             log.fail(Some(&connector.name), &*error);
-            error
-                .downcast_ref::<StateError>()
-                .map_or(Exit::Data, |error| Exit::of(error.exit_code()))
+            let class = error.downcast_ref().map_or(Class::Data, StateError::class);
+            Exit::from(class)
         })?;
         all.push(fields);
     }

@@ -21,6 +21,7 @@ pub use environment::Variables;
 
 use document::Node;
 
+use crate::failure::Class;
 use crate::sink::Options as SinkOptions;
 
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -94,6 +95,13 @@ pub enum ConfigError {
         /// What was expected, and what was found.
         message: String,
     },
+}
+
+impl ConfigError {
+    /// What the failure means.
+    pub fn class(&self) -> Class {
+        Class::Configuration
+    }
 }
 
 /// A connector's name and what its file and the environment say.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::binlog::Coordinates;
 use crate::change::RowsKind;
+use crate::failure::Class;
 use crate::row::{RowError, TableName};
 
 /// A rows event of a table.
@@ -122,8 +123,8 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
-    /// Whether the same batch may be encoded later: never, since it would hold the same bytes.
-    pub fn is_transient(&self) -> bool {
-        false
+    /// What the failure means: never transient, since the batch would hold the same bytes.
+    pub fn class(&self) -> Class {
+        Class::Data
     }
 }

@@ -5,6 +5,7 @@ use super::options::{Case, DdlFilter, Options, ShadowTables};
 use super::shadow::is_shadow_table;
 use super::verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
 use super::wildcard::{self, Pattern};
+use crate::failure::Class;
 use crate::mysql::Flavour;
 use crate::row::TableName;
 
@@ -62,6 +63,11 @@ pub enum FilterError {
 }
 
 impl FilterError {
+    /// What the mistake means; a command that takes rules from its arguments says otherwise.
+    pub fn class(&self) -> Class {
+        Class::Configuration
+    }
+
     /// The key of the section under which the mistake is.
     pub fn key(&self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::Page;
+use crate::failure::Class;
 
 const WAIT_MAX: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -33,6 +34,15 @@ pub enum AskError {
         /// The first line, or what is wrong with the rest.
         found: String,
     },
+}
+
+impl AskError {
+    /// What the failure means; nothing tries again.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Unreachable { .. } | Self::Stranger { .. } => Class::GaveUp,
+        }
+    }
 }
 
 /// Reads the status page of the process at an address.

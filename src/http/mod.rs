@@ -20,6 +20,7 @@ use axum::{Json, Router};
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
+use crate::failure::Class;
 use crate::metrics::{Registry, State};
 
 pub use ask::{AskError, ask};
@@ -56,6 +57,15 @@ pub enum HttpError {
         #[source]
         error: io::Error,
     },
+}
+
+impl HttpError {
+    /// What the failure means.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Bind { .. } => Class::Configuration,
+        }
+    }
 }
 
 /// Pages that are ready to be served.

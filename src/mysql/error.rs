@@ -11,6 +11,7 @@ use super::packet::PacketError;
 use super::public_key::PublicKeyError;
 use super::response::ServerError;
 use super::tls::TlsConfigError;
+use crate::failure::Class;
 
 /// Why a connection could not be made or went away. No variant ever holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -248,67 +249,33 @@ const TRANSIENT_CODES: &[u16] = &[
 ];
 
 impl ConnectionError {
-    /// Whether trying again may help: the network or the server is not there, or not there yet.
-    pub fn is_transient(&self) -> bool {
+    /// What the failure means: transient where the network or the server is not there, or not there yet; refused where server
+    /// and client are at odds until a person changes one of them; configuration where this machine is wrong, whatever the
+    /// server is like.
+    pub fn class(&self) -> Class {
         match self {
             Self::Resolve { .. }
             | Self::Unreachable { .. }
             | Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Io { .. }
-            | Self::Abandoned { .. } => true,
-            Self::TurnedAway { error, .. } | Self::Server { error, .. } => is_transient(error),
-            Self::Login { source, .. } => source.server_error().is_some_and(is_transient),
+            | Self::Abandoned { .. } => Class::Transient,
+            Self::TurnedAway { error, .. } | Self::Server { error, .. } => said(Some(error)),
+            Self::Login { source, .. } => said(source.server_error()),
             Self::Stranger { .. }
             | Self::TlsNotOffered { .. }
             | Self::Certificate { .. }
             | Self::Tls { .. }
-            | Self::TlsConfig { .. }
-            | Self::File { .. }
-            | Self::PublicKeyFile { .. }
             | Self::CompressionNotOffered { .. }
-            | Self::LocalInfile { .. }
-            | Self::ResultTooLarge { .. }
-            | Self::Packet { .. }
-            | Self::Malformed { .. }
-            | Self::OutOfTurn { .. } => false,
-        }
-    }
-
-    /// Whether server and client are at odds for good: a person must change one of them.
-    pub fn is_refusal(&self) -> bool {
-        match self {
-            Self::TurnedAway { .. } | Self::Server { .. } | Self::Login { .. } => {
-                !self.is_transient()
+            | Self::LocalInfile { .. } => Class::Refused,
+            Self::TlsConfig { .. } | Self::File { .. } | Self::PublicKeyFile { .. } => {
+                Class::Configuration
             }
-            Self::Stranger { .. }
-            | Self::TlsNotOffered { .. }
-            | Self::Certificate { .. }
-            | Self::Tls { .. }
-            | Self::CompressionNotOffered { .. }
-            | Self::LocalInfile { .. } => true,
-            Self::Resolve { .. }
-            | Self::Unreachable { .. }
-            | Self::Timeout { .. }
-            | Self::Closed { .. }
-            | Self::Io { .. }
-            | Self::TlsConfig { .. }
-            | Self::File { .. }
-            | Self::PublicKeyFile { .. }
-            | Self::ResultTooLarge { .. }
+            Self::ResultTooLarge { .. }
             | Self::Packet { .. }
             | Self::Malformed { .. }
-            | Self::OutOfTurn { .. }
-            | Self::Abandoned { .. } => false,
+            | Self::OutOfTurn { .. } => Class::Data,
         }
-    }
-
-    /// Whether the configuration on this machine is wrong, whatever the server is like.
-    pub fn is_configuration(&self) -> bool {
-        matches!(
-            self,
-            Self::TlsConfig { .. } | Self::File { .. } | Self::PublicKeyFile { .. }
-        )
     }
 
     /// Returns what the server said, where it is the server that failed the call.
@@ -321,6 +288,10 @@ impl ConnectionError {
     }
 }
 
-fn is_transient(error: &ServerError) -> bool {
-    TRANSIENT_CODES.contains(&error.code)
+/// What a server means that failed a call, or a login for a reason of its own.
+fn said(error: Option<&ServerError>) -> Class {
+    match error {
+        Some(error) if TRANSIENT_CODES.contains(&error.code) => Class::Transient,
+        Some(_) | None => Class::Refused,
+    }
 }

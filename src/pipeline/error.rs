@@ -1,7 +1,8 @@
-//! What ends a run, and what that means for the process.
+//! What ends a run.
 
 use crate::change::AssembleError;
 use crate::encode::EncodeError;
+use crate::failure::Class;
 use crate::filter::FilterError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
@@ -55,37 +56,17 @@ pub enum PipelineError {
 }
 
 impl PipelineError {
-    /// Whether starting again from the checkpoint may succeed.
-    pub fn is_transient(&self) -> bool {
+    /// What the failure means for the retry loop and for the process.
+    pub fn class(&self) -> Class {
         match self {
-            Self::Source(error) => error.is_transient(),
-            Self::Sink(error) => error.is_transient(),
-            Self::State(_)
-            | Self::Assemble(_)
-            | Self::Filter(_)
-            | Self::Encode(_)
-            | Self::Imbalance { .. }
-            | Self::Panic(_)
-            | Self::Closed
-            | Self::GaveUp { .. } => false,
-        }
-    }
-
-    /// Whether this is how the run was meant to end: the reader of the standard output went away.
-    pub fn is_clean_end(&self) -> bool {
-        matches!(self, Self::Sink(error) if error.is_clean_end())
-    }
-
-    /// The process's exit code.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::State(error) => error.exit_code(),
-            Self::Source(error) => error.class().exit_code(),
-            Self::Sink(error) => error.exit_code(),
-            Self::Assemble(_) | Self::Encode(_) => 65,
-            Self::Filter(_) => 78,
-            Self::Panic(_) | Self::Closed | Self::Imbalance { .. } => 1,
-            Self::GaveUp { .. } => 75,
+            Self::State(error) => error.class(),
+            Self::Source(error) => error.class(),
+            Self::Assemble(error) => error.class(),
+            Self::Filter(error) => error.class(),
+            Self::Encode(error) => error.class(),
+            Self::Sink(error) => error.class(),
+            Self::Imbalance { .. } | Self::Panic(_) | Self::Closed => Class::Bug,
+            Self::GaveUp { .. } => Class::GaveUp,
         }
     }
 }

@@ -39,7 +39,7 @@ async fn run_once(context: &Context<'_>) -> Result<(), PipelineError> {
         sink::Options::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
     };
     match ended {
-        Err(error) if error.is_clean_end() => Ok(()),
+        Err(error) if error.class().is_clean_end() => Ok(()),
         ended => ended,
     }
 }

@@ -102,7 +102,7 @@ async fn supervise(
     loop {
         let failed = match super::run_once(&context).await {
             Ok(()) => return Ok(()),
-            Err(failed) if failed.is_transient() => failed,
+            Err(failed) if failed.class().is_transient() => failed,
             Err(failed) => return Err(failed),
         };
         let reached = folder.checkpoint()?;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::failure::Class;
 use crate::row::TableName;
 
 /// Why a sink failed.
@@ -218,56 +219,34 @@ impl SinkError {
         move |source| Self::Sync { path, source }
     }
 
-    /// Whether the same write may succeed later.
-    pub fn is_transient(&self) -> bool {
+    /// What the failure means for the connector.
+    pub fn class(&self) -> Class {
         match self {
-            Self::Io { source, .. } => is_full(source),
+            Self::OutputClosed => Class::CleanEnd,
+            Self::NotOpen => Class::Bug,
+            Self::ManifestLine { .. } | Self::ManifestMissing { .. } | Self::DataLost { .. } => {
+                Class::Data
+            }
+            Self::Io { source, .. } if is_full(source) => Class::Transient,
+            Self::Io { .. } | Self::Sync { .. } | Self::Output(_) => Class::CannotWrite,
             Self::Thread(_)
             | Self::KafkaUnreachable { .. }
             | Self::KafkaStalled { .. }
             | Self::KafkaTransient { .. }
-            | Self::TopicNotReady { .. } => true,
-            Self::TopicNotCreated { transient, .. } => *transient,
-            Self::Sync { .. }
-            | Self::Locked { .. }
-            | Self::ManifestLine { .. }
-            | Self::ManifestMissing { .. }
-            | Self::DataLost { .. }
-            | Self::NotOpen
-            | Self::OutputClosed
-            | Self::Output(_)
-            | Self::Option { .. }
-            | Self::KafkaRefused { .. }
-            | Self::KafkaRejected { .. }
-            | Self::KafkaTooLarge { .. }
-            | Self::TopicCollision { .. }
-            | Self::TopicTooLong { .. } => false,
-        }
-    }
-
-    /// Whether this is the end that the reader of the output asked for.
-    pub fn is_clean_end(&self) -> bool {
-        matches!(self, Self::OutputClosed)
-    }
-
-    /// The exit code of a run that ends with this error, transient ones left to the retry loop's own.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::OutputClosed => 0,
-            Self::NotOpen => 1,
-            Self::ManifestLine { .. } | Self::ManifestMissing { .. } | Self::DataLost { .. } => 65,
+            | Self::TopicNotReady { .. }
+            | Self::TopicNotCreated {
+                transient: true, ..
+            } => Class::Transient,
             Self::KafkaRefused { .. }
             | Self::KafkaRejected { .. }
             | Self::KafkaTooLarge { .. }
-            | Self::TopicNotCreated { .. } => 69,
-            Self::Io { .. } | Self::Sync { .. } | Self::Output(_) => 73,
-            Self::Thread(_)
-            | Self::KafkaUnreachable { .. }
-            | Self::KafkaStalled { .. }
-            | Self::KafkaTransient { .. }
-            | Self::TopicNotReady { .. } => 75,
-            Self::Locked { .. } => 76,
-            Self::Option { .. } | Self::TopicCollision { .. } | Self::TopicTooLong { .. } => 78,
+            | Self::TopicNotCreated {
+                transient: false, ..
+            } => Class::Refused,
+            Self::Locked { .. } => Class::Fenced,
+            Self::Option { .. } | Self::TopicCollision { .. } | Self::TopicTooLong { .. } => {
+                Class::Configuration
+            }
         }
     }
 }

@@ -28,6 +28,6 @@ pub trait EventSource: Send {
     /// Returns the next chunk, or `None` at the end of a source that ends. Cancel-safe: a dropped future loses no event.
     ///
     /// # Errors
-    /// Whatever ends the stream; `SourceError::is_transient` tells whether starting again may help.
+    /// Whatever ends the stream; `SourceError::class` tells whether starting again may help.
     fn next(&mut self) -> impl Future<Output = Result<Option<Chunk>, SourceError>> + Send;
 }

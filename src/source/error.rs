@@ -4,32 +4,8 @@ use std::time::Duration;
 
 use super::file_error::FileError;
 use crate::binlog::{BinlogError, Coordinates};
+use crate::failure::Class;
 use crate::mysql::ConnectionError;
-
-/// What a failure means for the connector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// The data cannot be decoded or trusted from here.
-    Data,
-    /// The source refuses, until a person changes something there.
-    Refused,
-    /// The source cannot be reached; trying again may help.
-    Unreachable,
-    /// The connector's definition cannot be meant so.
-    Configuration,
-}
-
-impl Class {
-    /// The process's exit code, as `sysexits.h` numbers such ends.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Data => 65,
-            Self::Refused => 69,
-            Self::Unreachable => 75,
-            Self::Configuration => 78,
-        }
-    }
-}
 
 /// Why a source failed.
 #[derive(Debug, thiserror::Error)]
@@ -290,21 +266,10 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// Whether starting again from the checkpoint may succeed.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Connection(source) | Self::Statement { source, .. } => source.is_transient(),
-            other => matches!(
-                other,
-                Self::Silent(_) | Self::Ended | Self::Unsettled { .. }
-            ),
-        }
-    }
-
     /// What the failure means for the connector.
     pub fn class(&self) -> Class {
         match self {
-            _ if self.is_transient() => Class::Unreachable,
+            Self::Silent(_) | Self::Ended | Self::Unsettled { .. } => Class::Transient,
             Self::Options(_) | Self::UnknownFile { .. } | Self::GtidSet { .. } => {
                 Class::Configuration
             }
@@ -318,9 +283,8 @@ impl SourceError {
             | Self::Rebuilt { .. }
             | Self::Diverged { .. }
             | Self::Broken { .. } => Class::Data,
-            Self::Connection(source) | Self::Statement { source, .. } => connection_class(source),
-            Self::File(FileError::Io { .. }) => Class::Refused,
-            Self::File(_) => Class::Data,
+            Self::Connection(source) | Self::Statement { source, .. } => source.class(),
+            Self::File(error) => error.class(),
             Self::BinlogOff
             | Self::BinlogFormat { .. }
             | Self::MissingGrants { .. }
@@ -333,21 +297,8 @@ impl SourceError {
             | Self::GtidModeOff { .. }
             | Self::OutOfReach { .. }
             | Self::GtidRefused { .. }
-            | Self::Silent(_)
-            | Self::Ended
-            | Self::Unsettled { .. }
             | Self::Server { .. } => Class::Refused,
         }
-    }
-}
-
-fn connection_class(error: &ConnectionError) -> Class {
-    if error.is_configuration() {
-        Class::Configuration
-    } else if error.is_refusal() {
-        Class::Refused
-    } else {
-        Class::Data
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::binlog::{Coordinates, EventKind};
+use crate::failure::Class;
 
 /// Why a binlog file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -182,4 +183,30 @@ pub enum FileError {
         /// How many there are.
         found: u64,
     },
+}
+
+impl FileError {
+    /// What the failure means: a file that the system does not hand out is a source that refuses.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Io { .. } => Class::Refused,
+            Self::Compressed { .. }
+            | Self::EmptyIndex { .. }
+            | Self::Magic { .. }
+            | Self::Encrypted { .. }
+            | Self::Innodb { .. }
+            | Self::Gone { .. }
+            | Self::Replaced { .. }
+            | Self::Shrunk { .. }
+            | Self::RelayLog { .. }
+            | Self::Gap { .. }
+            | Self::NotAFile { .. }
+            | Self::NoDescription { .. }
+            | Self::BehindEnd { .. }
+            | Self::OffsetBehindEnd { .. }
+            | Self::Joined { .. }
+            | Self::EventSize { .. }
+            | Self::Torn { .. } => Class::Data,
+        }
+    }
 }

@@ -18,7 +18,7 @@ mod start;
 pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};
 pub use definitions::{Answers, Definitions, Known, Replayed, writer_of};
-pub use error::{Class, SourceError};
+pub use error::SourceError;
 pub use file_error::FileError;
 pub use files::{
     Archive, BinlogFile, Configured, DefinedBy, EVENT_BYTES_MAX, Extent, FileOptions, FileStream,

@@ -13,6 +13,8 @@ mod spill;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::failure::Class;
+
 pub use folder::{Folder, Owner};
 pub use identity::Identity;
 pub use journal::Journal;
@@ -99,16 +101,15 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// The exit code of a process that ends with it, as `sysexits.h` numbers such ends: 76 fenced by another instance, 65
-    /// data that cannot be trusted, 73 a folder that cannot be written.
-    pub fn exit_code(&self) -> u8 {
+    /// What the failure means for the connector.
+    pub fn class(&self) -> Class {
         match self {
-            Self::Locked { .. } => 76,
+            Self::Locked { .. } => Class::Fenced,
             Self::Checkpoint { .. }
             | Self::Identity { .. }
             | Self::Journal { .. }
-            | Self::Unwritable { .. } => 65,
-            Self::Io { .. } => 73,
+            | Self::Unwritable { .. } => Class::Data,
+            Self::Io { .. } => Class::CannotWrite,
         }
     }
 

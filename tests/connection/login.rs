@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rowtap::failure::Class;
 use rowtap::mysql::{Connection, Options, TlsMode, TlsOptions};
 
 use super::{CANARY, TLS_MODES, failed, openssl, options, options_at, tls_server, told, value};
@@ -50,7 +51,7 @@ async fn check_in(options: &Options) {
 async fn check_refused(options: &Options) {
     let error = failed(Connection::connect(options).await);
     let told = told(&error);
-    assert!(error.is_refusal(), "{told}");
+    assert_eq!(error.class(), Class::Refused, "{told}");
     assert_eq!(error.server_error().unwrap().code, 1045, "{told}");
     for part in [&options.user, &options.address(), "source.password"] {
         assert!(told.contains(part), "{told} lacks {part}");
@@ -102,7 +103,7 @@ async fn caching_sha2_passwords_log_in_in_full_over_tls_and_from_the_cache_witho
             .execute(&format!("ALTER USER sha_tls@'%' {how}"));
         if mode == TlsMode::Disabled {
             let error = failed(Connection::connect(&right).await);
-            assert!(error.is_refusal());
+            assert_eq!(error.class(), Class::Refused);
             let told = told(&error);
             for part in [
                 "caching_sha2_password",
@@ -162,7 +163,7 @@ async fn a_pinned_key_of_another_server_reaches_nobody() {
         ..in_mode(flavour, TlsMode::Disabled, "sha_other", CANARY)
     };
     let error = failed(Connection::connect(&options).await);
-    assert!(error.is_refusal(), "{}", told(&error));
+    assert_eq!(error.class(), Class::Refused, "{}", told(&error));
 }
 
 #[tokio::test]
@@ -177,7 +178,7 @@ async fn a_key_file_that_is_none_is_an_error_of_the_configuration() {
             ..in_mode(Flavour::MySql97, TlsMode::Disabled, "nobody", CANARY)
         };
         let error = failed(Connection::connect(&options).await);
-        assert!(error.is_configuration());
+        assert_eq!(error.class(), Class::Configuration);
         let told = told(&error);
         assert!(
             told.contains(expected) && told.contains("source_public_key_path"),
@@ -192,7 +193,7 @@ async fn plugins_that_would_give_the_password_away_are_refused_by_name() {
     let how = format!("IDENTIFIED WITH sha256_password BY {}", quoted(CANARY));
     create(flavour, "old_sha", &how);
     let error = failed(Connection::connect(&in_mode(flavour, mode, "old_sha", CANARY)).await);
-    assert!(error.is_refusal());
+    assert_eq!(error.class(), Class::Refused);
     let told = told(&error);
     assert!(
         told.contains("'sha256_password' is not supported"),
@@ -211,7 +212,7 @@ async fn accounts_that_require_tls_say_so_to_those_who_come_without() {
             ..in_mode(flavour, TlsMode::Disabled, "tls_only", CANARY)
         };
         let error = failed(Connection::connect(&plain).await);
-        assert!(error.is_refusal());
+        assert_eq!(error.class(), Class::Refused);
         let told = told(&error);
         assert!(told.contains("source.tls.mode"), "{told}");
     }
@@ -223,7 +224,7 @@ async fn an_unknown_user_is_refused() {
         for user in ["nobody", "noone", "mister_x", "ghost"] {
             let options = in_mode(flavour, TlsMode::Required, user, CANARY);
             let error = failed(Connection::connect(&options).await);
-            assert!(error.is_refusal());
+            assert_eq!(error.class(), Class::Refused);
             // MySQL does not give away that a user is unknown: each gets a plugin, which may be any.
             let told = told(&error);
             assert!(told.contains("check source.user"), "{told}");
@@ -238,7 +239,7 @@ async fn a_locked_account_is_refused_with_the_fix() {
         create(flavour, "locked", &how);
         let options = in_mode(flavour, TlsMode::Required, "locked", CANARY);
         let error = failed(Connection::connect(&options).await);
-        assert!(error.is_refusal());
+        assert_eq!(error.class(), Class::Refused);
         let told = told(&error);
         assert!(told.contains("unlock it on the server"), "{told}");
     }
@@ -262,7 +263,7 @@ async fn a_full_server_is_tried_again() {
         let error = error.expect("the server is full");
         let told = told(&error);
         assert_eq!(error.server_error().unwrap().code, 1040, "{told}");
-        assert!(error.is_transient(), "{told}");
+        assert!(error.class().is_transient(), "{told}");
     }
 }
 
@@ -273,7 +274,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
         listener.local_addr().unwrap().port()
     };
     let error = failed(Connection::connect(&options_at(port, "user", CANARY)).await);
-    assert!(error.is_transient());
+    assert!(error.class().is_transient());
     let told = told(&error);
     assert!(
         told.contains(&format!("127.0.0.1:{port} cannot be reached")),
@@ -285,7 +286,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
         ..options_at(3306, "user", CANARY)
     };
     let error = failed(Connection::connect(&nowhere).await);
-    assert!(error.is_transient());
+    assert!(error.class().is_transient());
     let told = self::told(&error);
     assert!(
         told.contains("nowhere.invalid:3306 has no network address"),
@@ -301,7 +302,7 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
         ..options_at(silent.local_addr().unwrap().port(), "user", CANARY)
     };
     let error = failed(Connection::connect(&options).await);
-    assert!(error.is_transient());
+    assert!(error.class().is_transient());
     let told = told(&error);
     assert!(told.contains("did not answer within 200ms"), "{told}");
 }

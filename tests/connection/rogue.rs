@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rowtap::failure::Class;
 use rowtap::mysql::{Compression, Connection, ConnectionError, Options, TlsMode, TlsOptions};
 
 use super::{CANARY, chain, failed, options_at, told};
@@ -104,7 +105,9 @@ async fn a_request_for_a_file_is_never_answered() {
     let (port, rogue) = rogue(packets);
     let mut connection = Connection::connect(&plain(port)).await.unwrap();
     let error = connection.query("SELECT 1").await.unwrap_err();
-    assert!(matches!(error, ConnectionError::LocalInfile { .. }) && error.is_refusal());
+    assert!(
+        matches!(error, ConnectionError::LocalInfile { .. }) && error.class() == Class::Refused
+    );
     assert!(told(&error).contains("LOCAL INFILE"));
     let error = connection.query("SELECT 1").await.unwrap_err();
     assert!(told(&error).contains("in the middle of a command"));
@@ -172,7 +175,7 @@ async fn a_servers_own_key_gets_nothing_without_leave() {
         ..plain(port)
     };
     let (error, got) = visit(pinned, script()).await;
-    assert!(!error.is_transient(), "{}", chain(&error));
+    assert!(!error.class().is_transient(), "{}", chain(&error));
     let secret = conversation(&got).last().unwrap().clone();
     assert_eq!(secret.len(), 256);
     assert_ne!(
@@ -251,7 +254,7 @@ async fn clear_text_and_old_plugins_get_nothing() {
         (b"\x02mysql_clear_password\0", "more than one factor"),
     ] {
         let (error, got) = visit(plain, vec![greeting(PLAIN), packet(2, switch)]).await;
-        assert!(error.is_refusal());
+        assert_eq!(error.class(), Class::Refused);
         let told = told(&error);
         assert!(told.contains(expected), "{told}");
         assert_eq!(conversation(&got).len(), 1, "nothing follows the login");
@@ -275,7 +278,7 @@ async fn a_tls_handshake_that_fails_is_no_reason_to_go_on_without() {
         let (error, got) = visit(in_mode(mode), packets).await;
         let told = told(&error);
         assert!(told.contains("no TLS connection to"), "{told}");
-        assert!(error.is_refusal());
+        assert_eq!(error.class(), Class::Refused);
         assert!(
             !contains(&got, b"victim"),
             "not even the user's name went out"
@@ -337,7 +340,7 @@ async fn a_server_that_turns_clients_away_is_believed() {
         let told = told(&error);
         assert!(told.contains("accepts no connection"), "{told}");
         assert_eq!(error.server_error().unwrap().code, code);
-        assert_eq!(error.is_transient(), is_transient, "{told}");
+        assert_eq!(error.class().is_transient(), is_transient, "{told}");
         assert_eq!(got, b"");
     }
 }
@@ -362,7 +365,7 @@ async fn strangers_that_are_no_mysql_are_told_apart() {
         b"\0\0\0\0",
     ] {
         let (error, got) = visit(plain, vec![bytes.to_vec()]).await;
-        assert!(error.is_refusal());
+        assert_eq!(error.class(), Class::Refused);
         let told = told(&error);
         assert!(
             told.contains("does not greet as a MySQL server does, check source.host"),
@@ -380,7 +383,7 @@ async fn a_login_without_end_is_given_up() {
         packets.push(packet(2 + 2 * round, switch));
     }
     let (error, got) = visit(plain, packets).await;
-    assert!(!error.is_transient());
+    assert!(!error.class().is_transient());
     assert!(chain(&error).contains("one packet after the other"));
     assert!(conversation(&got).len() < 20);
 }
@@ -401,7 +404,7 @@ async fn a_compression_bomb_and_damage_end_the_connection() {
         };
         let mut connection = Connection::connect(&options).await.unwrap();
         let error = connection.query("SELECT 1").await.unwrap_err();
-        assert!(!error.is_transient());
+        assert!(!error.class().is_transient());
         assert!(
             chain(&error).contains("compressed packet"),
             "{}",

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use rowtap::failure::Class;
 use rowtap::mysql::{Connection, ConnectionError, Options, TlsMode, TlsOptions};
 use tempfile::TempDir;
 
@@ -34,7 +35,7 @@ async fn check_not_accepted(options: &Options, reason: &str, fix: &str) {
         matches!(error, ConnectionError::Certificate { .. }),
         "{told}"
     );
-    assert!(error.is_refusal());
+    assert_eq!(error.class(), Class::Refused);
     let mode = format!("'{}'", options.tls.mode);
     for part in [&options.address(), &mode, reason, fix] {
         assert!(told.contains(part), "{told} lacks {part}");
@@ -150,7 +151,7 @@ async fn a_server_without_tls_is_taken_by_preferred_alone() {
         for mode in &TLS_MODES[2..] {
             let options = tls_options(&server, *mode, Some(ca.ca()));
             let error = failed(Connection::connect(&options).await);
-            assert!(error.is_refusal());
+            assert_eq!(error.class(), Class::Refused);
             let told = told(&error);
             for part in [
                 "offers no TLS",
@@ -177,7 +178,7 @@ async fn a_server_that_takes_tls_only_says_so() {
         .await;
         let error =
             failed(Connection::connect(&tls_options(&server, TlsMode::Disabled, None)).await);
-        assert!(error.is_refusal());
+        assert_eq!(error.class(), Class::Refused);
         let told = told(&error);
         assert!(told.contains("source.tls.mode"), "{told}");
     }
@@ -205,7 +206,7 @@ async fn client_certificates_open_accounts_that_require_them() {
         assert_eq!(error.server_error().unwrap().code, 1045, "{}", told(&error));
         let others = with(Some(stranger.client()), Some(stranger.client_key()));
         let error = failed(Connection::connect(&others).await);
-        assert!(error.is_refusal(), "{}", told(&error));
+        assert_eq!(error.class(), Class::Refused, "{}", told(&error));
 
         for wrong in [
             with(Some(certificates.client()), None),
@@ -213,7 +214,7 @@ async fn client_certificates_open_accounts_that_require_them() {
             with(Some(certificates.client()), Some(stranger.client_key())),
         ] {
             let error = failed(Connection::connect(&wrong).await);
-            assert!(error.is_configuration());
+            assert_eq!(error.class(), Class::Configuration);
             let told = told(&error);
             assert!(told.contains("give both of one pair"), "{told}");
         }
@@ -234,7 +235,7 @@ async fn files_that_are_missing_or_hold_something_else_are_named() {
                 ..tls_options(server, *mode, Some(path.clone()))
             };
             let error = failed(Connection::connect(&options).await);
-            assert!(error.is_configuration());
+            assert_eq!(error.class(), Class::Configuration);
             let told = told(&error);
             assert!(
                 told.contains(expected) && told.contains("source.tls.ca"),

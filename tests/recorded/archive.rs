@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use rowtap::binlog::Coordinates;
-use rowtap::source::{Archive, Budget, Class, EventSource, FileError, FileOptions, SourceError};
+use rowtap::failure::Class;
+use rowtap::source::{Archive, Budget, EventSource, FileError, FileOptions, SourceError};
 
 use super::{FILE, RECORDINGS, events};
 

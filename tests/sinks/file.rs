@@ -186,7 +186,7 @@ fn a_damaged_line_before_the_last_is_an_error() {
     fs::write(folder.file("manifest.jsonl"), damaged).unwrap();
     let error = folder.resume().unwrap_err();
     assert!(error.to_string().contains("line 2 is damaged"), "{error}");
-    assert_eq!(error.exit_code(), 65);
+    assert_eq!(error.class().exit_code(), 65);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_manifest_without_a_whole_line_is_an_error_and_nothing_is_removed() {
     folder.interrupted();
     for text in ["", "garbage", "{\"files\":[]}\n"] {
         fs::write(folder.file("manifest.jsonl"), text).unwrap();
-        assert_eq!(folder.resume().unwrap_err().exit_code(), 65);
+        assert_eq!(folder.resume().unwrap_err().class().exit_code(), 65);
     }
     fs::remove_file(folder.file("manifest.jsonl")).unwrap();
     let error = folder.resume().unwrap_err();
@@ -338,7 +338,7 @@ fn another_process_on_the_folder_is_named_as_the_obstacle() {
     drop(holder.stdin.take());
     holder.wait().unwrap();
     assert!(matches!(error, SinkError::Locked { .. }), "{error}");
-    assert_eq!(error.exit_code(), 76);
+    assert_eq!(error.class().exit_code(), 76);
     assert_eq!(folder.resume().unwrap(), Some(200));
 }
 
@@ -366,10 +366,10 @@ fn a_folder_that_cannot_be_is_one_clear_error() {
     for path in [file.clone(), file.join("below"), "/proc/rowtap".into()] {
         let mut sink = file_sink(&path, "");
         let error = run(async { sink.resume_point().await }).unwrap_err();
-        assert_eq!(error.exit_code(), 73, "{error}");
+        assert_eq!(error.class().exit_code(), 73, "{error}");
         let text = error.to_string();
         assert!(text.contains(path.to_str().unwrap()), "{text}");
-        assert!(!error.is_transient(), "{text}");
+        assert!(!error.class().is_transient(), "{text}");
     }
 }
 
@@ -415,7 +415,7 @@ fn a_full_disk_tears_nothing_and_the_stream_goes_on_once_there_is_space() {
         };
         let text = error.to_string();
         assert!(text.ends_with("free space on its disk"), "{text}");
-        assert!(error.is_transient());
+        assert!(error.class().is_transient());
         let again = sink.commit(&checkpoint(written)).await.unwrap_err();
         assert!(matches!(again, SinkError::NotOpen), "{again}");
         drop(sink);

@@ -300,7 +300,7 @@ fn two_tables_with_one_topic_stop_the_second() {
                 .starts_with("shop.a$b and shop.a b both go to topic"),
             "{error}"
         );
-        assert_eq!(error.exit_code(), 78);
+        assert_eq!(error.class().exit_code(), 78);
     });
 }
 
@@ -350,8 +350,8 @@ fn a_record_that_is_too_large_stops_the_sink_and_is_not_overtaken() {
         panic!("{error}");
     };
     assert_eq!((topic, *bytes, *key_bytes), (&topics.topic(), 2_000_004, 4));
-    assert!(!error.is_transient());
-    assert_eq!(error.exit_code(), 69);
+    assert!(!error.class().is_transient());
+    assert_eq!(error.class().exit_code(), 69);
     let found = topics.read();
     assert!(found.len() <= 13, "{found:?}");
     assert_eq!(found, (0..found.len() as u64).collect::<Vec<_>>());
@@ -396,7 +396,7 @@ fn a_broker_that_stays_away_ends_the_run_for_a_later_one() {
         matches!(error, SinkError::KafkaStalled { in_flight: 10, .. }),
         "{error}"
     );
-    assert!(error.is_transient());
+    assert!(error.class().is_transient());
     kafka.start_again();
     run(async {
         let mut sink = topics.open();
@@ -414,7 +414,7 @@ fn a_broker_that_is_not_there_at_start_is_a_transient_error() {
     let start = Instant::now();
     let error = run(async { sink.resume_point().await }).unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(20));
-    assert!(error.is_transient());
+    assert!(error.class().is_transient());
     let text = error.to_string();
     assert!(
         text.contains("127.0.0.1:1 within 10s (") && text.contains("refused"),
@@ -442,7 +442,7 @@ fn options_that_would_break_a_promise_are_refused_by_name() {
         let text = error.to_string();
         assert!(text.contains(property) && text.contains(hint), "{text}");
         assert!(!text.contains("hidden"), "{text}");
-        assert_eq!(error.exit_code(), 78);
+        assert_eq!(error.class().exit_code(), 78);
     }
 }
 

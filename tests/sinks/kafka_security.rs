@@ -23,8 +23,8 @@ fn publish(kafka: &Kafka, connector: &str, options: &str) -> Result<(), SinkErro
 
 fn refusal(kafka: &Kafka, connector: &str, options: &str) -> String {
     let error = publish(kafka, connector, options).unwrap_err();
-    assert!(!error.is_transient(), "{error}");
-    assert_eq!(error.exit_code(), 69, "{error}");
+    assert!(!error.class().is_transient(), "{error}");
+    assert_eq!(error.class().exit_code(), 69, "{error}");
     error.to_string()
 }
 

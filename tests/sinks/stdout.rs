@@ -27,7 +27,7 @@ fn write_as_told() {
     });
     let code = match ended {
         Ok(()) => 10,
-        Err(error) if error.is_clean_end() => 11,
+        Err(error) if error.class().is_clean_end() => 11,
         Err(_) => 12,
     };
     std::process::exit(code);

@@ -181,7 +181,7 @@ fn a_connection_that_broke_in_between_is_replaced() {
             assert!(definitions.read(&name).await.unwrap().is_some());
             tokio::task::block_in_place(|| server.stop());
             let error = definitions.read(&name).await.unwrap_err();
-            assert!(error.is_transient(), "{}", super::chain(&error));
+            assert!(error.class().is_transient(), "{}", super::chain(&error));
             tokio::task::block_in_place(|| server.start_again());
             assert!(definitions.read(&name).await.unwrap().is_some());
         });

@@ -275,6 +275,6 @@ fn a_wrong_password_and_a_silent_host_have_their_exit_codes() {
     server.stop();
     nobody.password = "secret".into();
     let error = run(async { resolve(&nobody).await.unwrap_err() });
-    assert!(error.is_transient());
+    assert!(error.class().is_transient());
     assert_eq!(error.class().exit_code(), 75, "{}", chain(&error));
 }

@@ -150,7 +150,7 @@ fn the_end_under_traffic_has_exactly_the_gtids_before_it() {
                 let latest = loop {
                     match resolve(&options(&server, r#""latest""#)).await {
                         Ok(resolved) => break resolved.checkpoint,
-                        Err(error) => assert!(error.is_transient(), "{}", chain(&error)),
+                        Err(error) => assert!(error.class().is_transient(), "{}", chain(&error)),
                     }
                 };
                 // Reading the whole file up to there counts the same groups.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::binlog::Coordinates;
 use crate::change::AssembleError;
-use crate::cli::Exit;
 use crate::encode::EncodeError;
+use crate::failure::Class;
 use crate::filter::FilterError;
 use crate::row::TableName;
 use crate::source::{FileError, SourceError};
@@ -86,24 +86,20 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
-    /// Whether this is how a decoding may well end: who read it has enough.
-    pub fn is_clean_end(&self) -> bool {
-        matches!(self, Self::OutputClosed)
-    }
-
-    /// How the process ends.
-    pub fn exit(&self) -> Exit {
+    /// What the failure means. Filter rules are arguments here.
+    pub fn class(&self) -> Class {
         match self {
-            Self::Usage(_) | Self::Filter(_) => Exit::Usage,
-            Self::File(FileError::Io { .. }) => Exit::Refused,
-            Self::File(_) | Self::Assemble(_) | Self::Encode(_) => Exit::Data,
-            Self::Definitions(error) => Exit::of(error.class().exit_code()),
-            Self::Connector(_) => Exit::Configuration,
-            Self::NoJournal { .. } | Self::Unnamed { .. } => Exit::Data,
-            Self::State(error) => Exit::of(error.exit_code()),
-            Self::Spill(_) | Self::Output(_) => Exit::CannotWrite,
-            Self::OutputClosed => Exit::Done,
-            Self::Imbalance { .. } | Self::System(_) => Exit::Bug,
+            Self::Usage(_) | Self::Filter(_) => Class::Arguments,
+            Self::File(error) => error.class(),
+            Self::Assemble(error) => error.class(),
+            Self::Encode(error) => error.class(),
+            Self::Definitions(error) => error.class(),
+            Self::Connector(error) => error.class(),
+            Self::NoJournal { .. } | Self::Unnamed { .. } => Class::Data,
+            Self::State(error) => error.class(),
+            Self::Spill(_) | Self::Output(_) => Class::CannotWrite,
+            Self::OutputClosed => Class::CleanEnd,
+            Self::Imbalance { .. } | Self::System(_) => Class::Bug,
         }
     }
 }

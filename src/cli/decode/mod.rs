@@ -47,10 +47,10 @@ pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
     });
     match ended {
         Ok(()) => Exit::Done,
-        Err(error) if error.is_clean_end() => Exit::Done,
+        Err(error) if error.class().is_clean_end() => Exit::Done,
         Err(error) => {
             log.fail(None, &error);
-            error.exit()
+            error.class().into()
         }
     }
 }

@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_code_that_nobody_thought_of_is_permanent() {
-        assert!(!record(Code::InvalidTimestamp).is_transient());
-        assert!(!of_topic("t", Code::InvalidRequest).is_transient());
+        assert!(!record(Code::InvalidTimestamp).class().is_transient());
+        assert!(!of_topic("t", Code::InvalidRequest).class().is_transient());
     }
 
     #[test]
@@ -217,15 +217,15 @@ mod tests {
         ] {
             let fatal = Some((code, "told".to_owned()));
             let error = of_record(failure(Code::Fatal), "kafka:9092", fatal);
-            assert_eq!(error.is_transient(), is_transient, "{error}");
+            assert_eq!(error.class().is_transient(), is_transient, "{error}");
             assert!(error.to_string().contains("told"), "{error}");
         }
     }
 
     #[test]
     fn a_cluster_in_transition_is_transient() {
-        assert!(record(Code::NotEnoughReplicas).is_transient());
-        assert!(of_topic("t", Code::NotController).is_transient());
+        assert!(record(Code::NotEnoughReplicas).class().is_transient());
+        assert!(of_topic("t", Code::NotController).class().is_transient());
     }
 
     #[test]
@@ -236,6 +236,6 @@ mod tests {
             reason: "SASL authentication failed".to_owned(),
         };
         let error = of_silence("kafka:9092", Duration::from_secs(1), Some(heard));
-        assert_eq!(error.exit_code(), 69);
+        assert_eq!(error.class().exit_code(), 69);
     }
 }

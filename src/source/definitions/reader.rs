@@ -111,7 +111,7 @@ impl Definitions {
                     self.session = Some(session);
                     return Ok(definition);
                 }
-                Err(error) if error.is_transient() => {}
+                Err(error) if error.class().is_transient() => {}
                 Err(error) => return Err(error),
             }
         }

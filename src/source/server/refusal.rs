@@ -72,12 +72,11 @@ pub(in crate::source) fn refusal(code: u16, message: &str) -> Option<SourceError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::error::Class;
+    use crate::failure::Class;
 
     fn check(message: &str, expected: Class) {
         let error = refusal(FATAL_ERROR_READING_BINLOG, message).unwrap();
         assert_eq!(error.class(), expected, "{error:?}");
-        assert!(!error.is_transient());
         assert!(!matches!(error, SourceError::Server { .. }), "{error:?}");
     }
 
@@ -153,7 +152,7 @@ mod tests {
             error.to_string(),
             "the source refused with error 1236: something new"
         );
-        assert!(!error.is_transient());
+        assert!(!error.class().is_transient());
     }
 
     #[test]
