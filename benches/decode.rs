@@ -22,8 +22,8 @@ use rowtap::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
 use rowtap::change::{
     Assembler, Batch, Checkpoint, Definitions, OnStatement, Origin, Settings, Step, Until,
 };
-use rowtap::encode::Encode;
 use rowtap::encode::json::{self, LinesEncoder, Plan, RecordsEncoder};
+use rowtap::encode::{Encode, InvalidText};
 use rowtap::filter::{Options, Rules};
 use rowtap::mysql::Flavour;
 use rowtap::row::Table;
@@ -61,15 +61,18 @@ fn main() -> ExitCode {
         bencher.iter(|| recording.assemble(|batch| batch.ledger.rows));
     });
     group.bench_function("lines", |bencher| {
-        let mut lane = Lane::new(LinesEncoder::new());
+        let mut lane = Lane::new(LinesEncoder::new(InvalidText::Fail));
         bencher.iter(|| recording.assemble(|batch| lane.encode(batch).bytes.len() as u64));
     });
     group.bench_function("records", |bencher| {
-        let mut lane = Lane::new(RecordsEncoder::new(json::Settings::default()));
+        let mut lane = Lane::new(RecordsEncoder::new(
+            json::Settings::default(),
+            InvalidText::Fail,
+        ));
         bencher.iter(|| recording.assemble(|batch| lane.encode(batch).arena.len() as u64));
     });
     group.finish();
-    let mut lane = Lane::new(LinesEncoder::new());
+    let mut lane = Lane::new(LinesEncoder::new(InvalidText::Fail));
     let written = recording.assemble(|batch| lane.encode(batch).bytes.len() as u64);
     println!("{written} bytes of JSON Lines");
     ExitCode::SUCCESS

@@ -19,6 +19,8 @@ pub struct Records {
     pub topics: Vec<Arc<str>>,
     /// Per group of the batch: the values of the identity headers (source, file, position, GTID) as ranges of the arena.
     pub groups: Vec<Identity>,
+    /// How many values are not valid text, and are replaced in part or stand in base64.
+    pub invalid_text_count: u64,
 }
 
 impl Records {
@@ -28,6 +30,7 @@ impl Records {
         self.records.clear();
         self.topics.clear();
         self.groups.clear();
+        self.invalid_text_count = 0;
     }
 }
 
@@ -38,6 +41,10 @@ impl Block for Records {
 
     fn byte_count(&self) -> u64 {
         self.arena.len() as u64
+    }
+
+    fn invalid_text_count(&self) -> u64 {
+        self.invalid_text_count
     }
 }
 
@@ -93,6 +100,8 @@ pub struct Lines {
     pub row_count: u64,
     /// How many DDL statements there are.
     pub ddl_count: u64,
+    /// How many values are not valid text, and are replaced in part or stand in base64.
+    pub invalid_text_count: u64,
 }
 
 impl Lines {
@@ -102,6 +111,7 @@ impl Lines {
         self.ddl.clear();
         self.row_count = 0;
         self.ddl_count = 0;
+        self.invalid_text_count = 0;
     }
 }
 
@@ -112,6 +122,10 @@ impl Block for Lines {
 
     fn byte_count(&self) -> u64 {
         self.bytes.len() as u64
+    }
+
+    fn invalid_text_count(&self) -> u64 {
+        self.invalid_text_count
     }
 }
 
@@ -145,6 +159,11 @@ impl Block for Statements {
 
     fn byte_count(&self) -> u64 {
         self.bytes.len() as u64
+    }
+
+    fn invalid_text_count(&self) -> u64 {
+        // A statement holds any bytes.
+        0
     }
 }
 

@@ -35,14 +35,6 @@ pub trait Encode: Send + 'static {
         plans: &[Arc<Self::Plan>],
         block: &mut Self::Block,
     ) -> Result<(), EncodeError>;
-
-    /// Sets what becomes of bytes that are no text from now on. A format that holds any bytes has no use for it.
-    fn treat_invalid_text(&mut self, _policy: InvalidText) {}
-
-    /// How many values that were no text were encoded all the same since the last call.
-    fn take_invalid_count(&mut self) -> u64 {
-        0
-    }
 }
 
 /// What an encoder fills and a sink takes over.
@@ -52,4 +44,7 @@ pub trait Block: Default + Send + 'static {
 
     /// How many bytes they have.
     fn byte_count(&self) -> u64;
+
+    /// How many values in it are not valid text in their column's character set, and were encoded all the same.
+    fn invalid_text_count(&self) -> u64;
 }

@@ -82,13 +82,9 @@ impl<S: Sink + 'static> Deliver<S> {
         interval: Duration,
         invalid_text: InvalidText,
     ) -> Self {
-        let lane = |sink: &S| {
-            let mut encoder = sink.encoder();
-            encoder.treat_invalid_text(invalid_text);
-            Lane {
-                encoder,
-                block: BlockOf::<S>::default(),
-            }
+        let lane = |sink: &S| Lane {
+            encoder: sink.encoder(invalid_text),
+            block: BlockOf::<S>::default(),
         };
         let lanes = (0..=pool.size).map(|_| lane(&sink)).collect();
         Self {
@@ -210,9 +206,10 @@ impl<S: Sink + 'static> Deliver<S> {
         result?;
         self.revisions.extend(revisions);
         let (records, bytes) = (lane.block.record_count(), lane.block.byte_count());
+        let invalid = lane.block.invalid_text_count();
         let wanted = self.sink.write(&mut lane.block).await?;
         self.metrics.written(records, bytes);
-        self.metrics.invalid_text(lane.encoder.take_invalid_count());
+        self.metrics.invalid_text(invalid);
         self.lanes.push(lane);
         self.metrics.settled(&ledger);
         self.inside_group = end.is_none();

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Format, Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{Lines, json};
+use crate::encode::{InvalidText, Lines, json};
 use crate::row::Table;
 
 /// The `[sink]` section with `type = "blackhole"`.
@@ -35,8 +35,8 @@ impl Blackhole {
 impl Sink for Blackhole {
     type Encoder = json::LinesEncoder;
 
-    fn encoder(&self) -> json::LinesEncoder {
-        json::LinesEncoder::new()
+    fn encoder(&self, invalid_text: InvalidText) -> json::LinesEncoder {
+        json::LinesEncoder::new(invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::change::Checkpoint;
-use crate::encode::Encode;
+use crate::encode::{Encode, InvalidText};
 use crate::row::Table;
 
 pub use blackhole::{Blackhole, Options as BlackholeOptions};
@@ -78,8 +78,8 @@ pub trait Sink: Send {
     /// What turns batches into this sink's blocks.
     type Encoder: Encode;
 
-    /// Makes an encoder; each lane has its own.
-    fn encoder(&self) -> Self::Encoder;
+    /// Makes an encoder; each lane has its own. The policy is the connector's, and the same for every lane.
+    fn encoder(&self, invalid_text: InvalidText) -> Self::Encoder;
 
     /// The checkpoint stored with the data, if this sink stores one; it beats the local one. Also repairs what a crash
     /// left behind (a file longer than its manifest says).

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Format, Sink, SinkError, off_the_runtime};
 use crate::change::Checkpoint;
-use crate::encode::{Lines, json};
+use crate::encode::{InvalidText, Lines, json};
 use crate::row::Table;
 
 /// The `[sink]` section with `type = "stdout"`.
@@ -37,8 +37,8 @@ impl Stdout {
 impl Sink for Stdout {
     type Encoder = json::LinesEncoder;
 
-    fn encoder(&self) -> json::LinesEncoder {
-        json::LinesEncoder::new()
+    fn encoder(&self, invalid_text: InvalidText) -> json::LinesEncoder {
+        json::LinesEncoder::new(invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {

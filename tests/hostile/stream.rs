@@ -12,7 +12,7 @@ use rowtap::change::{
     Assembler, Batch, Checkpoint, Definitions, OnStatement, Origin, Settings, Step, Until,
 };
 use rowtap::encode::json::{self, LinesEncoder, Plan, RecordsEncoder};
-use rowtap::encode::{Encode, Lines, Records};
+use rowtap::encode::{Encode, InvalidText, Lines, Records};
 use rowtap::filter::{Options, Rules};
 use rowtap::mysql::Flavour;
 use rowtap::source::{Extent, Part, Place, Series};
@@ -81,8 +81,8 @@ impl Stream {
         Self {
             assembler: Assembler::new(settings, checkpoint, Definitions::default()),
             spilled: VecDeque::new(),
-            lines: LinesEncoder::new(),
-            records: RecordsEncoder::new(json::Settings::default()),
+            lines: LinesEncoder::new(InvalidText::Fail),
+            records: RecordsEncoder::new(json::Settings::default(), InvalidText::Fail),
             blocks: (Lines::default(), Records::default()),
         }
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use rowtap::binlog::{ColumnMap, Coordinates, EventKind, Framer, Header, RowsHeader, TableMap};
 use rowtap::change::{Batch, Group, Item, Ledger, Origin, Rows, RowsKind};
 use rowtap::encode::json::{LinesEncoder, Plan};
-use rowtap::encode::{Encode, Lines};
+use rowtap::encode::{Encode, InvalidText, Lines};
 use rowtap::mysql;
 use rowtap::row::{Column, ColumnFacts, ColumnType, Images, RowError, Table, TableName};
 
@@ -45,7 +45,7 @@ fn decode(path: &Path, flavour: Flavour, database: &str) -> (Vec<Change>, Vec<(S
         flavour: flavour.family(),
         database,
         tables: HashMap::new(),
-        encoder: LinesEncoder::new(),
+        encoder: LinesEncoder::new(InvalidText::Fail),
         changes: Vec::new(),
         refused: Vec::new(),
     };

@@ -167,16 +167,18 @@ where
     /// Takes, encodes and prints until there is nothing more; gives how many values were no text.
     fn lane(&self, mut encoder: E) -> u64 {
         let _watch = Watch(self);
+        let mut invalid = 0;
         while let Some(mut block) = self.room()
             && let Some((number, job)) = self.take()
         {
             let encoded = job.and_then(|Job { batch, plans }| {
                 encoder.encode(&batch, &plans, &mut block)?;
+                invalid += block.invalid_text_count();
                 Ok(block)
             });
             self.deliver(number, encoded);
         }
-        encoder.take_invalid_count()
+        invalid
     }
 
     /// Waits until there is room for one more block, and gives one to fill; `None` when it is over.

@@ -32,7 +32,7 @@ use settings::DecodeSettings;
 use summary::Summary;
 
 use super::{Exit, LogFormat, signals};
-use crate::encode::{Encode, json};
+use crate::encode::json;
 
 /// Decodes to the end, or to the first mistake.
 pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
@@ -91,11 +91,7 @@ fn decode(arguments: &DecodeArguments, settings: DecodeSettings) -> Result<(), D
         _either if arguments.flashback => script::undo(&mut batches),
         Some(DecodeFormat::Sql) => script::redo(&mut batches),
         Some(DecodeFormat::Json) | None => lanes::run(
-            || {
-                let mut encoder = json::LinesEncoder::new();
-                encoder.treat_invalid_text(arguments.invalid_text);
-                encoder
-            },
+            || json::LinesEncoder::new(arguments.invalid_text),
             |table| json::Plan::new(table, "".into()),
             |block| output::print(&block.bytes),
             &mut batches,

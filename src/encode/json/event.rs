@@ -36,19 +36,23 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Sets what becomes of bytes that are no text.
-    pub(super) fn treat_invalid_text(&mut self, policy: InvalidText) {
-        self.scratch.invalid_text = policy;
+    /// Makes a writer.
+    pub(super) fn new(invalid_text: InvalidText) -> Self {
+        Self {
+            scratch: Scratch::new(invalid_text),
+            ..Self::default()
+        }
     }
 
-    /// How many such values were written since the last call.
-    pub(super) fn take_invalid_count(&mut self) -> u64 {
-        std::mem::take(&mut self.scratch.invalid_count)
+    /// How many values of the batch are not valid text and were written all the same.
+    pub(super) fn invalid_text_count(&self) -> u64 {
+        self.scratch.invalid_count
     }
 
     /// Begins a batch.
     pub(super) fn begin(&mut self, batch: &Batch) {
         let origin = &*batch.origin;
+        self.scratch.invalid_count = 0;
         self.current = None;
         self.changes.clear();
         self.source.clear();

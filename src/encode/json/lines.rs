@@ -10,7 +10,6 @@ use crate::change::{Batch, Item, Rows};
 use crate::fault::{Fault, planted};
 
 /// Writes batches as JSON Lines.
-#[derive(Default)]
 pub struct LinesEncoder {
     writer: Writer,
     cells: Cells,
@@ -18,8 +17,11 @@ pub struct LinesEncoder {
 
 impl LinesEncoder {
     /// Makes an encoder.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(invalid_text: InvalidText) -> Self {
+        Self {
+            writer: Writer::new(invalid_text),
+            cells: Cells::default(),
+        }
     }
 
     fn write_rows(
@@ -87,15 +89,8 @@ impl Encode for LinesEncoder {
                 }
             }
         }
+        block.invalid_text_count = self.writer.invalid_text_count();
         Ok(())
-    }
-
-    fn treat_invalid_text(&mut self, policy: InvalidText) {
-        self.writer.treat_invalid_text(policy);
-    }
-
-    fn take_invalid_count(&mut self) -> u64 {
-        self.writer.take_invalid_count()
     }
 }
 

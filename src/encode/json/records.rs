@@ -36,10 +36,10 @@ struct Target<'a> {
 
 impl RecordsEncoder {
     /// Makes an encoder.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, invalid_text: InvalidText) -> Self {
         Self {
             settings,
-            writer: Writer::default(),
+            writer: Writer::new(invalid_text),
             cells: Cells::default(),
             whole: Vec::new(),
         }
@@ -295,15 +295,8 @@ impl Encode for RecordsEncoder {
                 Item::Ddl(ddl) => self.write_ddl(batch, ddl, block)?,
             }
         }
+        block.invalid_text_count = self.writer.invalid_text_count();
         Ok(())
-    }
-
-    fn treat_invalid_text(&mut self, policy: InvalidText) {
-        self.writer.treat_invalid_text(policy);
-    }
-
-    fn take_invalid_count(&mut self) -> u64 {
-        self.writer.take_invalid_count()
     }
 }
 

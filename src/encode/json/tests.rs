@@ -10,7 +10,7 @@ use super::{LinesEncoder, PartialKeyChange, Plan, RecordsEncoder, Settings};
 use crate::binlog::Coordinates;
 use crate::change::statement::StatementKind;
 use crate::change::{Batch, Ddl, Item, Rows, RowsKind, StatementSession};
-use crate::encode::{Encode, EncodeError, Lines, OtherKey, Records};
+use crate::encode::{Encode, EncodeError, InvalidText, Lines, OtherKey, Records};
 use crate::row::{Table, TableName};
 
 fn plans(table: &Arc<Table>) -> Vec<Arc<Plan>> {
@@ -22,7 +22,7 @@ fn plans(table: &Arc<Table>) -> Vec<Arc<Plan>> {
 
 fn lines(batch: &Batch) -> Result<Lines, EncodeError> {
     let mut block = Lines::default();
-    LinesEncoder::new().encode(batch, &plans(&batch.tables[0]), &mut block)?;
+    LinesEncoder::new(InvalidText::Fail).encode(batch, &plans(&batch.tables[0]), &mut block)?;
     Ok(block)
 }
 
@@ -39,7 +39,11 @@ fn records(
     settings: Settings,
 ) -> Result<Vec<(Value, Value, Value, bool)>, EncodeError> {
     let mut block = Records::default();
-    RecordsEncoder::new(settings).encode(batch, &plans(&batch.tables[0]), &mut block)?;
+    RecordsEncoder::new(settings, InvalidText::Fail).encode(
+        batch,
+        &plans(&batch.tables[0]),
+        &mut block,
+    )?;
     let json = |range: &Option<std::ops::Range<u32>>| match range {
         Some(range) => {
             let bytes = &block.arena[range.start as usize..range.end as usize];
@@ -339,7 +343,7 @@ fn groups_of_one_batch_keep_their_own_identity() {
     );
 
     let mut block = Records::default();
-    RecordsEncoder::new(Settings::default())
+    RecordsEncoder::new(Settings::default(), InvalidText::Fail)
         .encode(&batch, &plans(&table), &mut block)
         .expect("encoded");
     let shown = |range: &std::ops::Range<u32>| {

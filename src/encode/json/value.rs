@@ -36,10 +36,19 @@ pub(super) struct Scratch {
     /// Of timestamps, by day.
     days: KnownDates,
     dates: KnownDates,
-    /// What becomes of text that is none.
-    pub(super) invalid_text: InvalidText,
-    /// Values of such text since this was last asked for.
+    /// What becomes of bytes that are not valid text.
+    invalid_text: InvalidText,
+    /// How many such values the batch has had so far.
     pub(super) invalid_count: u64,
+}
+
+impl Scratch {
+    pub(super) fn new(invalid_text: InvalidText) -> Self {
+        Self {
+            invalid_text,
+            ..Self::default()
+        }
+    }
 }
 
 /// Bytes of text that are copied whole, whatever the text's length is: a copy of a fixed size takes two instructions.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::{Format, Sink, SinkError, off_the_runtime};
 use crate::change::Checkpoint;
-use crate::encode::{Lines, json};
+use crate::encode::{InvalidText, Lines, json};
 use crate::row::Table;
 use folder::Folder;
 use series::Rotation;
@@ -86,8 +86,8 @@ impl File {
 impl Sink for File {
     type Encoder = json::LinesEncoder;
 
-    fn encoder(&self) -> json::LinesEncoder {
-        json::LinesEncoder::new()
+    fn encoder(&self, invalid_text: InvalidText) -> json::LinesEncoder {
+        json::LinesEncoder::new(invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {

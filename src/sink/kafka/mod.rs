@@ -22,7 +22,7 @@ use self::queue::{Queue, Stop};
 use self::topics::Topics;
 use super::{Sink, SinkError, off_the_runtime};
 use crate::change::Checkpoint;
-use crate::encode::{Records, json};
+use crate::encode::{InvalidText, Records, json};
 use crate::fault::{self, Fault};
 use crate::row::Table;
 
@@ -108,11 +108,12 @@ impl Kafka {
 impl Sink for Kafka {
     type Encoder = json::RecordsEncoder;
 
-    fn encoder(&self) -> json::RecordsEncoder {
-        json::RecordsEncoder::new(json::Settings {
+    fn encoder(&self, invalid_text: InvalidText) -> json::RecordsEncoder {
+        let settings = json::Settings {
             tombstones: self.options.tombstones,
             partial_key_change: self.options.partial_key_change,
-        })
+        };
+        json::RecordsEncoder::new(settings, invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
