@@ -24,7 +24,7 @@ use rowtap::change::{
 };
 use rowtap::encode::json::{self, LinesEncoder, Plan, RecordsEncoder};
 use rowtap::encode::{Encode, InvalidText};
-use rowtap::filter::{Options, Rules};
+use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour;
 use rowtap::row::Table;
 
@@ -151,7 +151,7 @@ impl Recording {
                 server_id: 1,
             }),
             server_id: 2,
-            rules: Rules::compile(&Options::default(), self.flavour, 0).expect("no rules"),
+            rules: Rules::compile(&FilterOptions::default(), self.flavour, 0).expect("no rules"),
             skips_groups: false,
             on_statement: OnStatement::Fail,
             until: Until::Never,

@@ -16,7 +16,7 @@ use crate::filter::{self, Rules};
 use crate::metrics::one_line;
 use crate::mysql::Flavour;
 use crate::pipeline::Connector;
-use crate::source::{Configured, Options};
+use crate::source::{ServerOptions, SourceOptions};
 
 /// The keys at the top of a connector file.
 const KEYS: [&str; 9] = [
@@ -57,7 +57,7 @@ struct File {
     #[serde(rename = "source")]
     _source: IgnoredAny,
     #[serde(default)]
-    filter: filter::Options,
+    filter: filter::FilterOptions,
     /// Read by [`sink::read`], which knows what each type takes.
     #[serde(rename = "sink")]
     _sink: IgnoredAny,
@@ -154,8 +154,8 @@ pub fn member<'a>(document: &'a Node, key: &str) -> &'a Node {
 /// What a connector's configuration says, under the field names of SHOW REPLICA STATUS.
 pub fn facts(connector: &Connector) -> Vec<(&'static str, String)> {
     let mut facts = match &connector.source {
-        Configured::Server(server) => server_facts(server),
-        Configured::Files(files) => {
+        SourceOptions::Server(server) => server_facts(server),
+        SourceOptions::Files(files) => {
             let named = files.index.iter().chain(&files.files);
             let named: Vec<String> = named.map(|path| path.display().to_string()).collect();
             vec![("Source_Files", named.join(","))]
@@ -179,7 +179,7 @@ pub fn facts(connector: &Connector) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn server_facts(server: &Options) -> Vec<(&'static str, String)> {
+fn server_facts(server: &ServerOptions) -> Vec<(&'static str, String)> {
     let retry = server.source_connect_retry.as_secs();
     vec![
         ("Source_Host", server.host.clone()),

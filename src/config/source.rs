@@ -3,7 +3,7 @@
 use super::connector::member;
 use super::document::{Node, Value};
 use super::{ConfigError, deserializer};
-use crate::source::Configured;
+use crate::source::SourceOptions;
 
 /// The keys that make it files.
 const OF_FILES: [&str; 2] = ["files", "index"];
@@ -12,7 +12,7 @@ const OF_FILES: [&str; 2] = ["files", "index"];
 ///
 /// # Errors
 /// A mistake in its keys, or keys of both kinds.
-pub fn read(document: &Node) -> Result<Configured, ConfigError> {
+pub fn read(document: &Node) -> Result<SourceOptions, ConfigError> {
     let section = member(document, "source");
     let Value::Table(keys) = &section.value else {
         return server(section);
@@ -30,12 +30,12 @@ pub fn read(document: &Node) -> Result<Configured, ConfigError> {
             ),
         });
     }
-    deserializer::read(section, "source").map(Configured::Files)
+    deserializer::read(section, "source").map(SourceOptions::Files)
 }
 
-fn server(section: &Node) -> Result<Configured, ConfigError> {
+fn server(section: &Node) -> Result<SourceOptions, ConfigError> {
     let server = deserializer::read(section, "source").map_err(or_files)?;
-    Ok(Configured::Server(Box::new(server)))
+    Ok(SourceOptions::Server(Box::new(server)))
 }
 
 /// A section that names neither a server nor files may be meant as either.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Key, Options};
+use super::{FilterOptions, Key};
 
 /// A rule to look at again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl fmt::Display for Doubt {
     }
 }
 
-impl Options {
+impl FilterOptions {
     /// The rules that hardly mean what they say.
     pub fn doubts(&self) -> Vec<Doubt> {
         let lists = [
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn rules_that_hardly_mean_what_they_say_are_told() {
-        let options: Options = toml::from_str(
+        let options: FilterOptions = toml::from_str(
             r#"
             replicate-do-db = ["shop", "a,b", "shop.orders", "shop%", "my_shop"]
             replicate-do-table = ["`a`.`t`", "shop.%", "shop.order_items"]

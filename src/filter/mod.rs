@@ -21,7 +21,7 @@ mod verdict;
 mod wildcard;
 
 pub use doubts::Doubt;
-pub use options::{Case, DdlFilter, Options, ShadowTables};
+pub use options::{Case, DdlFilter, FilterOptions, ShadowTables};
 pub use rules::{FilterError, Rules};
 pub use shadow::is_shadow_table;
 pub use verdict::{Decision, Key, Reason, Rule, Stage, Verdict};

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor, value};
 /// part of the name, as on a server's command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Options {
+pub struct FilterOptions {
     /// Databases to publish; all others are rejected.
     #[serde(deserialize_with = "one_or_many")]
     pub replicate_do_db: Vec<String>,
@@ -104,7 +104,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Er
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Options, String> {
+    fn parse(text: &str) -> Result<FilterOptions, String> {
         toml::from_str(text).map_err(|error| error.to_string())
     }
 
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(options.ddl_filter, DdlFilter::AsMysqld);
         assert_eq!(options.case, Case::Insensitive);
         assert_eq!(options.shadow_tables, ShadowTables::Keep);
-        assert_eq!(parse("").unwrap(), Options::default());
+        assert_eq!(parse("").unwrap(), FilterOptions::default());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The rules compiled, and the evaluation.
 
 use super::fold::Fold;
-use super::options::{Case, DdlFilter, Options, ShadowTables};
+use super::options::{Case, DdlFilter, FilterOptions, ShadowTables};
 use super::shadow::is_shadow_table;
 use super::verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
 use super::wildcard::{self, Pattern};
@@ -91,7 +91,7 @@ impl Rules {
     /// # Errors
     /// The first rule that a server would refuse too, or that can match nothing, with its fix.
     pub fn compile(
-        options: &Options,
+        options: &FilterOptions,
         flavour: Flavour,
         lower_case_table_names: u8,
     ) -> Result<Self, FilterError> {

@@ -5,8 +5,8 @@ use crate::mysql::Flavour::{self, MariaDb, MySql};
 use crate::row::TableName;
 
 /// `do-db=a; wild-do-table=b.%` as options.
-fn options(text: &str) -> Options {
-    let mut options = Options::default();
+fn options(text: &str) -> FilterOptions {
+    let mut options = FilterOptions::default();
     for rule in text.split("; ").filter(|rule| !rule.is_empty()) {
         let (key, value) = rule.split_once('=').unwrap();
         let value = value.to_owned();
@@ -261,7 +261,7 @@ fn the_key_case_overrides_the_server() {
     for (case, kept) in [(Case::Sensitive, false), (Case::Insensitive, true)] {
         for flavour in [MySql, MariaDb] {
             for setting in [0, 1, 2] {
-                let options = Options {
+                let options = FilterOptions {
                     case,
                     ..options(text)
                 };
@@ -335,7 +335,7 @@ fn shadow_tables_are_left_out_unless_an_exact_rule_names_them() {
         &["a/_t_old"],
         &["a/_t_new"],
     );
-    let keep = |text: &str| Options {
+    let keep = |text: &str| FilterOptions {
         shadow_tables: ShadowTables::Keep,
         ..options(text)
     };
@@ -458,9 +458,9 @@ fn rules_that_no_server_takes_are_refused_with_their_fix() {
         let error = Rules::compile(&options(text), MySql, 0).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
-    let refused = Options {
+    let refused = FilterOptions {
         ddl_filter: DdlFilter::AsMysqld,
-        ..Options::default()
+        ..FilterOptions::default()
     };
     let error = Rules::compile(&refused, MySql, 0).unwrap_err();
     assert_eq!(error, FilterError::AsMysqldNotAvailable);

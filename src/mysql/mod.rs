@@ -26,7 +26,7 @@ pub use connection::{Connection, Dump, Packets, Server};
 pub use error::ConnectionError;
 pub use fields::Malformed;
 pub use flavour::Flavour;
-pub use options::{Compression, Options, TlsMode, TlsOptions};
+pub use options::{Compression, ConnectOptions, TlsMode, TlsOptions};
 pub use packet::{PacketError, Portion};
 pub use public_key::PublicKeyError;
 pub use response::ServerError;

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 ///
 /// Plain values: the connector file's spelling and defaults belong to the source room. `Debug` shows no password.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ConnectOptions {
     /// Host name or address of the server.
     pub host: String,
     /// TCP port of the server.
@@ -33,7 +33,7 @@ pub struct Options {
     pub source_public_key_path: Option<PathBuf>,
 }
 
-impl Options {
+impl ConnectOptions {
     /// Returns `host:port` as messages name the server.
     pub fn address(&self) -> String {
         if self.host.contains(':') {

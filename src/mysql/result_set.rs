@@ -100,7 +100,7 @@ impl From<Malformed> for NoResult {
 
 /// Puts a result set together from the packets of an answer.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct ResultReader {
     due: Due,
     set: ResultSet,
     /// Memory that the limit leaves.
@@ -116,7 +116,7 @@ enum Due {
     Row,
 }
 
-impl Reader {
+impl ResultReader {
     /// Starts before the first packet; the set may take `bytes_max` of memory, about.
     pub(super) fn new(bytes_max: usize) -> Self {
         Self {
@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn read(packets: &[Vec<u8>], bytes_max: usize) -> Result<Progress, NoResult> {
-        let mut reader = Reader::new(bytes_max);
+        let mut reader = ResultReader::new(bytes_max);
         let mut progress = Progress::Unfinished;
         for packet in packets {
             progress = reader.read(packet)?;

@@ -8,14 +8,14 @@ use super::PipelineError;
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{self, Checkpoint};
-use crate::source::{Answers, DefinedBy, Definitions, Known, SourceError};
+use crate::source::{Answers, DefinedBy, DefinitionReader, Reading, SourceError};
 use crate::state::journal::Opened;
 use crate::state::{Folder, Journal};
 
 /// What is known before it is settled where the run begins.
 pub(super) struct Found {
     journal: Option<Opened>,
-    read: Option<Known>,
+    read: Option<Reading>,
     /// What another connector's journal has for where the run begins.
     past: Option<Schemas>,
     /// Where the source's binlog ended then; `None` if it was not asked.
@@ -28,7 +28,7 @@ pub(super) struct Found {
 pub(super) async fn find(
     folder: &Arc<Folder>,
     from: Option<&Checkpoint>,
-    definitions: &mut Definitions,
+    definitions: &mut DefinitionReader,
 ) -> Result<Found, PipelineError> {
     let journal = open(folder, from).await?;
     let read = match journal {

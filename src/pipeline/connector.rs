@@ -14,9 +14,9 @@ pub struct Connector {
     /// Its name: the stem of its file.
     pub name: String,
     /// Where changes come from.
-    pub source: source::Configured,
+    pub source: source::SourceOptions,
     /// Which changes go on.
-    pub filter: filter::Options,
+    pub filter: filter::FilterOptions,
     /// Where they go.
     pub sink: sink::Options,
     /// The folder that holds the connector's own state folder.

@@ -9,8 +9,8 @@ use crate::binlog::Coordinates;
 use crate::change::{Checkpoint, Choice, Definitions as Beliefs};
 use crate::mysql::Flavour;
 use crate::source::{
-    self, Answers, Archive, Budget, Chunk, DefinedBy, Definitions, EventSource, FileOptions,
-    FileStream, Live, Options, Resolved, SourceError,
+    self, Answers, Archive, Budget, Chunk, DefinedBy, DefinitionReader, EventSource, FileStream,
+    FilesOptions, Live, Resolved, ServerOptions, SourceError,
 };
 use crate::state::{Folder, Identity, Journal};
 
@@ -82,13 +82,13 @@ impl EventSource for Stream {
 
 /// Opens a server.
 pub(super) async fn server(
-    options: &Options,
+    options: &ServerOptions,
     identity: &Identity,
     folder: &Arc<Folder>,
     from: Option<Checkpoint>,
 ) -> Result<Opened, PipelineError> {
     let checked = source::check(options, identity).await?;
-    let mut definitions = Definitions::new(options.clone());
+    let mut definitions = DefinitionReader::new(options.clone());
     let found = beliefs::find(folder, from.as_ref(), &mut definitions).await?;
     let resolved = checked.resolve(from).await?;
     let start = resolved.checkpoint.clone();
@@ -117,7 +117,7 @@ pub(super) async fn server(
 
 /// Opens binlog files.
 pub(super) async fn files(
-    options: &FileOptions,
+    options: &FilesOptions,
     folder: &Arc<Folder>,
     from: Option<Checkpoint>,
 ) -> Result<Opened, PipelineError> {
@@ -127,7 +127,7 @@ pub(super) async fn files(
     let mut answers = match &options.definitions {
         Some(DefinedBy::Server(server)) => {
             lower_case_table_names = source::writer_of(server, archive.server_id).await?;
-            Answers::Server(Box::new(Definitions::new((**server).clone())))
+            Answers::Server(Box::new(DefinitionReader::new((**server).clone())))
         }
         Some(DefinedBy::Journal(_)) | None => Answers::Nobody,
     };

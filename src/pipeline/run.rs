@@ -16,7 +16,7 @@ use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
 use crate::metrics;
 use crate::sink::Sink;
-use crate::source::{Answers, Budget, Chunk, Configured, EventSource as _};
+use crate::source::{Answers, Budget, Chunk, EventSource as _, SourceOptions};
 use crate::state::{Folder, Identity, Journal};
 
 /// Chunks that wait between receiver and decoder.
@@ -68,10 +68,10 @@ impl Context<'_> {
         let from = self.resume_from(sink).await?;
         let identity = self.identity()?;
         let opened = match &self.connector.source {
-            Configured::Server(server) => {
+            SourceOptions::Server(server) => {
                 opening::server(server, &identity, self.folder, from).await?
             }
-            Configured::Files(files) => opening::files(files, self.folder, from).await?,
+            SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
         };
         let start = opened.start.clone();
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
@@ -203,8 +203,8 @@ impl Context<'_> {
     fn identity(&self) -> Result<Identity, PipelineError> {
         let own = self.folder.identity()?;
         let configured = match &self.connector.source {
-            Configured::Server(server) => server.server_id,
-            Configured::Files(_) => None,
+            SourceOptions::Server(server) => server.server_id,
+            SourceOptions::Files(_) => None,
         };
         let server_id = configured.map_or(own.server_id, std::num::NonZeroU32::get);
         Ok(Identity { server_id, ..own })

@@ -17,12 +17,12 @@ mod start;
 
 pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};
-pub use definitions::{Answers, Definitions, Known, Replayed, writer_of};
+pub use definitions::{Answers, DefinitionReader, Reading, Replayed, writer_of};
 pub use error::SourceError;
 pub use file_error::FileError;
 pub use files::{
-    Archive, BinlogFile, Configured, DefinedBy, EVENT_BYTES_MAX, Extent, FileOptions, FileStream,
-    Part, Place, Series,
+    Archive, BinlogExtent, BinlogFile, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream,
+    FilesOptions, InputPath, SeriesPart, SourceOptions,
 };
-pub use server::{Checked, Facts, Live, Options, Resolved, check};
+pub use server::{Checked, Live, Resolved, ServerOptions, SourceFacts, check};
 pub use start::Start;

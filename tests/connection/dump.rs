@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowtap::failure::Class;
-use rowtap::mysql::{Connection, Dump, DumpFlags, Options, Packets, TlsMode, command};
+use rowtap::mysql::{ConnectOptions, Connection, Dump, DumpFlags, Packets, TlsMode, command};
 
 use super::{chain, options, tls_server, ways};
 use crate::support::{Flavour, Server};
@@ -13,7 +13,7 @@ const ROTATE: u8 = 4;
 const FORMAT_DESCRIPTION: u8 = 15;
 const HEARTBEAT: u8 = 27;
 
-async fn dump(options: &Options, server_id: u32, file: &str, non_block: bool) -> Dump {
+async fn dump(options: &ConnectOptions, server_id: u32, file: &str, non_block: bool) -> Dump {
     let mut connection = Connection::connect(options).await.unwrap();
     for sql in [
         "SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'",

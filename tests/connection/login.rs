@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use rowtap::failure::Class;
-use rowtap::mysql::{Connection, Options, TlsMode, TlsOptions};
+use rowtap::mysql::{ConnectOptions, Connection, TlsMode, TlsOptions};
 
 use super::{CANARY, TLS_MODES, failed, openssl, options, options_at, tls_server, told, value};
 use crate::support::{Flavour, Server};
 
 /// Options that pass the checks of a TLS mode.
-fn in_mode(flavour: Flavour, mode: TlsMode, user: &str, password: &str) -> Options {
+fn in_mode(flavour: Flavour, mode: TlsMode, user: &str, password: &str) -> ConnectOptions {
     let (certificates, server) = tls_server(flavour);
-    Options {
+    ConnectOptions {
         tls: TlsOptions {
             mode,
             ca: Some(certificates.ca()),
@@ -33,7 +33,7 @@ fn quoted(password: &str) -> String {
 }
 
 /// The account is let in, encrypted as the mode says.
-async fn check_in(options: &Options) {
+async fn check_in(options: &ConnectOptions) {
     let mut connection = Connection::connect(options)
         .await
         .unwrap_or_else(|error| panic!("{} {}: {}", options.user, options.tls.mode, told(&error)));
@@ -48,7 +48,7 @@ async fn check_in(options: &Options) {
 }
 
 /// The server refuses the password, and the message says what to do.
-async fn check_refused(options: &Options) {
+async fn check_refused(options: &ConnectOptions) {
     let error = failed(Connection::connect(options).await);
     let told = told(&error);
     assert_eq!(error.class(), Class::Refused, "{told}");
@@ -129,15 +129,15 @@ async fn caching_sha2_passwords_log_in_by_rsa_with_a_key_that_is_pinned_or_allow
     let how = format!("IDENTIFIED BY {}", quoted(CANARY));
     let server = create(flavour, "sha_rsa", &how);
     let plain = |password| in_mode(flavour, TlsMode::Disabled, "sha_rsa", password);
-    let asking = |password| Options {
+    let asking = |password| ConnectOptions {
         get_source_public_key: true,
         ..plain(password)
     };
-    let pinned = |password| Options {
+    let pinned = |password| ConnectOptions {
         source_public_key_path: Some(server.public_key()),
         ..plain(password)
     };
-    for with_key in [&asking as &dyn Fn(&'static str) -> Options, &pinned] {
+    for with_key in [&asking as &dyn Fn(&'static str) -> ConnectOptions, &pinned] {
         server.execute(&format!("ALTER USER sha_rsa@'%' {how}"));
         check_refused(&with_key("canary, but wrong")).await;
         check_in(&with_key(CANARY)).await;
@@ -158,7 +158,7 @@ async fn a_pinned_key_of_another_server_reaches_nobody() {
         folder.path(),
         &["rsa", "-in", "private.pem", "-pubout", "-out", "other.pem"],
     );
-    let options = Options {
+    let options = ConnectOptions {
         source_public_key_path: Some(key),
         ..in_mode(flavour, TlsMode::Disabled, "sha_other", CANARY)
     };
@@ -173,7 +173,7 @@ async fn a_key_file_that_is_none_is_an_error_of_the_configuration() {
         ("/nonexistent/public_key.pem".into(), "cannot be read"),
         (certificates.ca(), "not a public key"),
     ] {
-        let options = Options {
+        let options = ConnectOptions {
             source_public_key_path: Some(path),
             ..in_mode(Flavour::MySql97, TlsMode::Disabled, "nobody", CANARY)
         };
@@ -207,7 +207,7 @@ async fn accounts_that_require_tls_say_so_to_those_who_come_without() {
         let how = format!("IDENTIFIED BY {} REQUIRE SSL", quoted(CANARY));
         create(flavour, "tls_only", &how);
         check_in(&in_mode(flavour, TlsMode::Preferred, "tls_only", CANARY)).await;
-        let plain = Options {
+        let plain = ConnectOptions {
             get_source_public_key: true,
             ..in_mode(flavour, TlsMode::Disabled, "tls_only", CANARY)
         };
@@ -281,7 +281,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
         "{told}"
     );
 
-    let nowhere = Options {
+    let nowhere = ConnectOptions {
         host: "nowhere.invalid".to_owned(),
         ..options_at(3306, "user", CANARY)
     };
@@ -297,7 +297,7 @@ async fn a_server_that_is_not_there_is_tried_again() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up_in_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let options = Options {
+    let options = ConnectOptions {
         connect_timeout: Duration::from_millis(200),
         ..options_at(silent.local_addr().unwrap().port(), "user", CANARY)
     };

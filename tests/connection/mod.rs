@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use rowtap::failure::Class;
 use rowtap::mysql::Flavour as Family;
-use rowtap::mysql::{Compression, Connection, ConnectionError, Options, TlsMode, TlsOptions};
+use rowtap::mysql::{
+    Compression, ConnectOptions, Connection, ConnectionError, TlsMode, TlsOptions,
+};
 
 use crate::support::{Certificates, Flavour, Server};
 
@@ -30,8 +32,8 @@ const TLS_MODES: [TlsMode; 5] = [
 ];
 
 /// Options for a user at a port of 127.0.0.1, without TLS.
-fn options_at(port: u16, user: &str, password: &str) -> Options {
-    Options {
+fn options_at(port: u16, user: &str, password: &str) -> ConnectOptions {
+    ConnectOptions {
         host: "127.0.0.1".to_owned(),
         port,
         user: user.to_owned(),
@@ -49,7 +51,7 @@ fn options_at(port: u16, user: &str, password: &str) -> Options {
 }
 
 /// Options for a user of a server, without TLS.
-fn options(server: &Server, user: &str, password: &str) -> Options {
+fn options(server: &Server, user: &str, password: &str) -> ConnectOptions {
     options_at(server.port(), user, password)
 }
 
@@ -125,7 +127,7 @@ fn openssl(folder: &Path, arguments: &[&str]) {
 }
 
 /// Every way to a server: each compression that it knows, and TLS.
-fn ways(flavour: Flavour, server: &Server) -> Vec<Options> {
+fn ways(flavour: Flavour, server: &Server) -> Vec<ConnectOptions> {
     let (none, zlib) = (Compression::None, Compression::Zlib);
     let mut ways = vec![
         (TlsMode::Disabled, none),
@@ -137,7 +139,7 @@ fn ways(flavour: Flavour, server: &Server) -> Vec<Options> {
         ways.push((TlsMode::Disabled, Compression::Zstd));
     }
     ways.into_iter()
-        .map(|(mode, compression)| Options {
+        .map(|(mode, compression)| ConnectOptions {
             compression,
             tls: TlsOptions {
                 mode,

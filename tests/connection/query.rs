@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowtap::failure::Class;
 use rowtap::mysql::Flavour as Family;
-use rowtap::mysql::{Compression, Connection, Options, command};
+use rowtap::mysql::{Compression, ConnectOptions, Connection, command};
 
 use super::{CANARY, failed, options, tls_server, told, value, ways};
 use crate::support::{Flavour, Server, wait_until};
@@ -156,7 +156,7 @@ async fn a_value_over_16_mib_arrives_whole_under_every_compression() {
 async fn the_compression_that_was_asked_for_is_the_one_in_use() {
     let server = Server::shared(Flavour::MySql97);
     for compression in [Compression::Zlib, Compression::Zstd] {
-        let options = Options {
+        let options = ConnectOptions {
             compression,
             ..options(server, "root", "")
         };
@@ -170,7 +170,7 @@ async fn the_compression_that_was_asked_for_is_the_one_in_use() {
 #[tokio::test]
 async fn a_compression_that_the_server_lacks_is_refused_with_the_fix() {
     let server = Server::shared(Flavour::MariaDb1011);
-    let options = Options {
+    let options = ConnectOptions {
         compression: Compression::Zstd,
         ..options(server, "root", CANARY)
     };
@@ -187,7 +187,7 @@ async fn a_compression_that_the_server_lacks_is_refused_with_the_fix() {
 async fn a_query_that_takes_too_long_ends_the_connection() {
     for flavour in Flavour::ALL {
         let server = Server::shared(flavour);
-        let options = Options {
+        let options = ConnectOptions {
             read_timeout: Duration::from_millis(200),
             ..options(server, "root", "")
         };

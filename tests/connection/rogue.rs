@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rowtap::failure::Class;
-use rowtap::mysql::{Compression, Connection, ConnectionError, Options, TlsMode, TlsOptions};
+use rowtap::mysql::{
+    Compression, ConnectOptions, Connection, ConnectionError, TlsMode, TlsOptions,
+};
 
 use super::{CANARY, chain, failed, options_at, told};
 
@@ -80,7 +82,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 /// Connects to a rogue that sends these; returns the error's text and what the rogue got.
 async fn visit(
-    options: impl Fn(u16) -> Options,
+    options: impl Fn(u16) -> ConnectOptions,
     packets: Vec<Vec<u8>>,
 ) -> (ConnectionError, Vec<u8>) {
     let (port, rogue) = rogue(packets);
@@ -90,7 +92,7 @@ async fn visit(
     (error, got)
 }
 
-fn plain(port: u16) -> Options {
+fn plain(port: u16) -> ConnectOptions {
     options_at(port, "victim", CANARY)
 }
 
@@ -170,7 +172,7 @@ async fn a_servers_own_key_gets_nothing_without_leave() {
     assert_eq!(conversation(&got).len(), 1, "nothing follows the login");
 
     // With the right server's key pinned, what the rogue gets it cannot read.
-    let pinned = |port| Options {
+    let pinned = |port| ConnectOptions {
         source_public_key_path: Some(folder.path().join("good-public.pem")),
         ..plain(port)
     };
@@ -189,7 +191,7 @@ async fn a_servers_own_key_gets_nothing_without_leave() {
 
     // With leave it gets what was allowed: the reason for having to allow it.
     let (port, rogue) = rogue(script());
-    let asking = Options {
+    let asking = ConnectOptions {
         get_source_public_key: true,
         ..plain(port)
     };
@@ -261,8 +263,8 @@ async fn clear_text_and_old_plugins_get_nothing() {
     }
 }
 
-fn in_mode(mode: TlsMode) -> impl Fn(u16) -> Options {
-    move |port| Options {
+fn in_mode(mode: TlsMode) -> impl Fn(u16) -> ConnectOptions {
+    move |port| ConnectOptions {
         tls: TlsOptions {
             mode,
             ..TlsOptions::default()
@@ -398,7 +400,7 @@ async fn a_compression_bomb_and_damage_end_the_connection() {
     };
     for bytes in [envelope(b"no zlib at all", 100), envelope(b"", 1 << 23)] {
         let (port, rogue) = rogue(vec![greeting(PLAIN | COMPRESS), packet(2, OK), bytes]);
-        let options = Options {
+        let options = ConnectOptions {
             compression: Compression::Zlib,
             ..plain(port)
         };

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use rowtap::failure::Class;
-use rowtap::mysql::{Connection, ConnectionError, Options, TlsMode, TlsOptions};
+use rowtap::mysql::{ConnectOptions, Connection, ConnectionError, TlsMode, TlsOptions};
 use tempfile::TempDir;
 
 use super::{CANARY, TLS_MODES, failed, openssl, options, tls_server, told};
 use crate::support::{Certificates, Flavour, Server};
 
-fn tls_options(server: &Server, mode: TlsMode, ca: Option<PathBuf>) -> Options {
-    Options {
+fn tls_options(server: &Server, mode: TlsMode, ca: Option<PathBuf>) -> ConnectOptions {
+    ConnectOptions {
         tls: TlsOptions {
             mode,
             ca,
@@ -20,7 +20,7 @@ fn tls_options(server: &Server, mode: TlsMode, ca: Option<PathBuf>) -> Options {
     }
 }
 
-async fn check_in(options: &Options, expected: Option<&str>) {
+async fn check_in(options: &ConnectOptions, expected: Option<&str>) {
     let connection = Connection::connect(options)
         .await
         .unwrap_or_else(|error| panic!("{} {}: {}", options.host, options.tls.mode, told(&error)));
@@ -28,7 +28,7 @@ async fn check_in(options: &Options, expected: Option<&str>) {
 }
 
 /// The certificate is not accepted; the message says why and what to do.
-async fn check_not_accepted(options: &Options, reason: &str, fix: &str) {
+async fn check_not_accepted(options: &ConnectOptions, reason: &str, fix: &str) {
     let error = failed(Connection::connect(options).await);
     let told = told(&error);
     assert!(
@@ -80,7 +80,7 @@ async fn a_certificate_for_another_host_passes_all_but_verify_identity() {
             .await;
         }
         for host in ["127.0.0.1", "localhost"] {
-            let options = Options {
+            let options = ConnectOptions {
                 host: host.to_owned(),
                 ..tls_options(&server, TlsMode::VerifyIdentity, Some(certificates.ca()))
             };
@@ -94,7 +94,7 @@ async fn a_host_is_verified_by_name_and_by_address() {
     for flavour in Flavour::ALL {
         let (certificates, server) = tls_server(flavour);
         for host in ["127.0.0.1", "localhost", "LOCALHOST"] {
-            let options = Options {
+            let options = ConnectOptions {
                 host: host.to_owned(),
                 ..tls_options(server, TlsMode::VerifyIdentity, Some(certificates.ca()))
             };
@@ -190,7 +190,7 @@ async fn client_certificates_open_accounts_that_require_them() {
     for flavour in Flavour::ALL {
         let (certificates, server) = tls_server(flavour);
         server.execute("CREATE USER with_certificate@'%' REQUIRE SUBJECT '/CN=rowtap test client'");
-        let with = |certificate: Option<PathBuf>, key: Option<PathBuf>| Options {
+        let with = |certificate: Option<PathBuf>, key: Option<PathBuf>| ConnectOptions {
             user: "with_certificate".to_owned(),
             tls: TlsOptions {
                 mode: TlsMode::VerifyCa,
@@ -230,7 +230,7 @@ async fn files_that_are_missing_or_hold_something_else_are_named() {
         (certificates.server_key(), "no certificate"),
     ] {
         for mode in &TLS_MODES[1..] {
-            let options = Options {
+            let options = ConnectOptions {
                 password: CANARY.into(),
                 ..tls_options(server, *mode, Some(path.clone()))
             };
@@ -288,7 +288,7 @@ async fn a_self_signed_certificate_is_trusted_where_it_is_given_as_the_authority
         )
         .await;
         // The name stands in the subject alone.
-        let by_name = |host: &str| Options {
+        let by_name = |host: &str| ConnectOptions {
             host: host.to_owned(),
             ..tls_options(&server, TlsMode::VerifyIdentity, ca.clone())
         };

@@ -1,7 +1,7 @@
 //! Wildcard rules against the servers' own `LIKE`, which matches by the same function: random names and patterns under
 //! each of the three ways in which servers compare names.
 
-use rowtap::filter::{Options, Rules};
+use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour as Family;
 
 use super::Random;
@@ -57,9 +57,9 @@ fn compare(server: Flavour, collation: &str, flavour: Family, lower_case_table_n
             .query_text(&format!("SELECT {}", terms.join(", ")))
             .remove(0);
         for ((name, pattern), like) in pairs.iter().zip(row) {
-            let options = Options {
+            let options = FilterOptions {
                 replicate_wild_ignore_table: vec![pattern.clone()],
-                ..Options::default()
+                ..FilterOptions::default()
             };
             let rules = Rules::compile(&options, flavour, lower_case_table_names).unwrap();
             let (database, table) = name.split_once('.').unwrap();

@@ -12,7 +12,7 @@ mod traffic;
 
 use std::collections::BTreeSet;
 
-use rowtap::filter::{Options, Rules};
+use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
@@ -74,7 +74,7 @@ fn compare(server: Flavour, server_options: &[&str], sample: usize) {
         applied.push(expected);
     }
     traffic::assert_empty(replica.server());
-    let sets: Vec<Options> = cases.iter().map(|case| options(case)).collect();
+    let sets: Vec<FilterOptions> = cases.iter().map(|case| options(case)).collect();
     let streamed = stream::changes(&source, &begin, &sets);
     for (case, (found, expected)) in cases.iter().zip(streamed.iter().zip(&applied)) {
         assert_same(case, found, expected);
@@ -151,8 +151,8 @@ fn cases(flavour: Family, sample: usize) -> Vec<&'static str> {
     cases
 }
 
-fn options(case: &str) -> Options {
-    let mut options = Options::default();
+fn options(case: &str) -> FilterOptions {
+    let mut options = FilterOptions::default();
     for rule in case.split("; ").filter(|rule| *rule != "no rules") {
         let (key, value) = rule.split_once('=').unwrap();
         let list = match key {

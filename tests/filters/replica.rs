@@ -1,6 +1,6 @@
 //! A real replica that applies one range of its source's binary log again and again, under other rules each time.
 
-use rowtap::filter::Options;
+use rowtap::filter::FilterOptions;
 use rowtap::mysql::Flavour as Family;
 
 use crate::support::Server;
@@ -52,7 +52,7 @@ impl Replica {
     }
 
     /// Empties its binary log and applies the source's from `begin` to `end` under these rules.
-    pub fn replay(&self, options: &Options, begin: &(String, u64), end: &(String, u64)) {
+    pub fn replay(&self, options: &FilterOptions, begin: &(String, u64), end: &(String, u64)) {
         let (file, position) = begin;
         let mysql = self.server.flavour().family() == Family::MySql;
         let mut connection = self.server.connect();
@@ -101,7 +101,7 @@ impl Replica {
     }
 }
 
-fn change_replication_filter(options: &Options) -> String {
+fn change_replication_filter(options: &FilterOptions) -> String {
     let list = |name: &str, rules: &[String], write: fn(&str) -> String| {
         let rules: Vec<String> = rules.iter().map(|rule| write(rule)).collect();
         format!("REPLICATE_{name}=({})", rules.join(", "))
@@ -122,7 +122,7 @@ fn change_replication_filter(options: &Options) -> String {
     format!("CHANGE REPLICATION FILTER {}", filters.join(", "))
 }
 
-fn set_replicate_variables(options: &Options) -> Vec<String> {
+fn set_replicate_variables(options: &FilterOptions) -> Vec<String> {
     let set = |name: &str, rules: &[String]| {
         format!("SET GLOBAL replicate_{name} = {}", string(&rules.join(",")))
     };

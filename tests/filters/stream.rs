@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rowtap::filter::Options;
+use rowtap::filter::FilterOptions;
 use serde_json::Value;
 
 use super::traffic::Change;
@@ -15,7 +15,11 @@ use crate::support::Server;
 const CONNECTORS_PER_RUN: usize = 24;
 
 /// Streams the source's binary log from `begin` to its end into files, once for each set of rules, and reads them.
-pub fn changes(source: &Server, begin: &(String, u64), rules: &[Options]) -> Vec<Vec<Change>> {
+pub fn changes(
+    source: &Server,
+    begin: &(String, u64),
+    rules: &[FilterOptions],
+) -> Vec<Vec<Change>> {
     let folder = tempfile::tempdir().unwrap();
     let mut changes = Vec::new();
     for (number, rules) in rules.chunks(CONNECTORS_PER_RUN).enumerate() {
@@ -40,7 +44,7 @@ pub fn changes(source: &Server, begin: &(String, u64), rules: &[Options]) -> Vec
     changes
 }
 
-fn connector(file: &Path, source: &Server, begin: &(String, u64), rules: &Options) -> String {
+fn connector(file: &Path, source: &Server, begin: &(String, u64), rules: &FilterOptions) -> String {
     let (binlog, position) = begin;
     let path = |extension| quoted(&file.with_extension(extension).display().to_string());
     let mut text = format!(

@@ -13,9 +13,9 @@ use rowtap::change::{
 };
 use rowtap::encode::json::{self, LinesEncoder, Plan, RecordsEncoder};
 use rowtap::encode::{Encode, InvalidText, Lines, Records};
-use rowtap::filter::{Options, Rules};
+use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour;
-use rowtap::source::{Extent, Part, Place, Series};
+use rowtap::source::{BinlogExtent, BinlogSeries, InputPath, SeriesPart};
 
 /// An event of more is refused.
 const EVENT_BYTES_MAX: u32 = 8 << 20;
@@ -62,7 +62,7 @@ impl Stream {
                 server_id: 1,
             }),
             server_id: 2,
-            rules: Rules::compile(&Options::default(), flavour, 0).expect("no rules"),
+            rules: Rules::compile(&FilterOptions::default(), flavour, 0).expect("no rules"),
             skips_groups: false,
             on_statement: OnStatement::Warn,
             until: Until::Never,
@@ -153,27 +153,27 @@ pub fn as_file(data: &[u8]) -> Result<(), Refused> {
     }
     FILE.with_borrow(|file| {
         fs::write(file.path(), data).expect("a temporary file takes bytes");
-        let extent = Extent {
+        let extent = BinlogExtent {
             start: FIRST_POSITION,
-            ..Extent::default()
+            ..BinlogExtent::default()
         };
-        let place = Place::Path(file.path().to_owned());
-        let series = Series::new(vec![place], extent, EVENT_BYTES_MAX, false);
+        let place = InputPath::File(file.path().to_owned());
+        let series = BinlogSeries::new(vec![place], extent, EVENT_BYTES_MAX, false);
         series
             .map_err(|error| Refused::new(&error))
             .and_then(|series| through(series, flavour(data)))
     })
 }
 
-fn through(mut series: Series, flavour: Flavour) -> Result<(), Refused> {
+fn through(mut series: BinlogSeries, flavour: Flavour) -> Result<(), Refused> {
     let mut stream = Stream::new(flavour);
     while let Some(part) = series.read().map_err(|error| Refused::new(&error))? {
         match part {
-            Part::Begin { description, .. } => {
+            SeriesPart::Begin { description, .. } => {
                 stream.feed(description.buffer, description.events)?;
             }
-            Part::Events { chunk, .. } => stream.feed(chunk.buffer, chunk.events)?,
-            Part::Idle => return Ok(()),
+            SeriesPart::Events { chunk, .. } => stream.feed(chunk.buffer, chunk.events)?,
+            SeriesPart::Idle => return Ok(()),
         }
     }
     if let Some(batch) = stream.assembler.flush() {

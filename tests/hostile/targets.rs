@@ -9,7 +9,7 @@ use rowtap::binlog::{
     statement, xid,
 };
 use rowtap::change::statement;
-use rowtap::filter::{Options, Rules};
+use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour;
 use rowtap::row::{ColumnFacts, ColumnType, Json};
 use rowtap::state::relay_log_info;
@@ -209,7 +209,7 @@ pub fn rules(data: &[u8]) {
         .pop()
         .and_then(|last| last.split_once('.'))
         .unwrap_or(("shop", "orders"));
-    let mut options = Options::default();
+    let mut options = FilterOptions::default();
     for line in lines {
         let mut letters = line.chars();
         let list = match letters.next() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rowtap::binlog::Coordinates;
 use rowtap::failure::Class;
-use rowtap::source::{Archive, Budget, EventSource, FileError, FileOptions, SourceError};
+use rowtap::source::{Archive, Budget, EventSource, FileError, FilesOptions, SourceError};
 
 use super::{FILE, RECORDINGS, events};
 
@@ -17,7 +17,7 @@ const FLAGS: usize = 4 + 17;
 /// Where the reading begins, and how many events it has.
 async fn read(path: &Path, start: &str) -> Result<(Coordinates, usize), SourceError> {
     let options = format!(r#"{{"files": [{path:?}], "start": {start}}}"#);
-    let options: FileOptions = serde_json::from_str(&options).unwrap();
+    let options: FilesOptions = serde_json::from_str(&options).unwrap();
     let archive = Archive::open(&options, None).await?;
     let at = archive.checkpoint.coordinates.clone();
     let mut stream = archive.stream(&Budget::new(8 << 20), 1 << 20, false)?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rowtap::binlog::{Coordinates, EventKind, Frame, Framer, GtidEvent, GtidSet, MariaDbGtidEvent};
 use rowtap::mysql::{
-    Compression, Connection, DumpFlags, Flavour as Family, Options, TlsMode, TlsOptions, command,
+    Compression, ConnectOptions, Connection, DumpFlags, Flavour as Family, TlsMode, TlsOptions,
+    command,
 };
 use rowtap::source::{BinlogFile, Budget, EVENT_BYTES_MAX, EventSource};
 
@@ -83,7 +84,7 @@ enum Begin<'a> {
 
 /// Every event of a dump up to the binlog's end.
 async fn in_dump(server: &Server, begin: Begin<'_>) -> Vec<Placed> {
-    let options = Options {
+    let options = ConnectOptions {
         host: "127.0.0.1".to_owned(),
         port: server.port(),
         user: "root".to_owned(),

@@ -3,14 +3,14 @@
 use rowtap::change::{ColumnDefinition, Definition};
 use rowtap::mysql::Flavour as Family;
 use rowtap::row::TableName;
-use rowtap::source::Definitions;
+use rowtap::source::DefinitionReader;
 
 use super::{create_replica_account, options, run, server};
 use crate::support::{Flavour, Server};
 
 fn read(server: &Server, database: &str, table: &str) -> Option<Definition> {
     run(async {
-        let mut definitions = Definitions::new(options(server, r#""latest""#));
+        let mut definitions = DefinitionReader::new(options(server, r#""latest""#));
         definitions
             .read(&TableName::new(database, table))
             .await
@@ -174,7 +174,7 @@ fn a_connection_that_broke_in_between_is_replaced() {
         let server = server(flavour, &[]);
         server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT)");
         run(async {
-            let mut definitions = Definitions::new(options(&server, r#""latest""#));
+            let mut definitions = DefinitionReader::new(options(&server, r#""latest""#));
             let name = TableName::new("d", "t");
             assert!(definitions.read(&name).await.unwrap().is_some());
             tokio::task::block_in_place(|| server.restart());
@@ -195,7 +195,7 @@ fn all_definitions_at_once_are_those_of_each_table() {
         server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT, b ENUM('x'), PRIMARY KEY (a))");
         server.execute("CREATE DATABASE e; CREATE TABLE e.t (a INT) ENGINE=MyISAM; CREATE VIEW e.v AS SELECT 1");
         let known = run(async {
-            Definitions::new(options(&server, r#""latest""#))
+            DefinitionReader::new(options(&server, r#""latest""#))
                 .read_all()
                 .await
                 .unwrap()

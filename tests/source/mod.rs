@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rowtap::change::Checkpoint;
 use rowtap::mysql::Flavour as Family;
-use rowtap::source::{EventSource, Live, Options, Resolved, SourceError};
+use rowtap::source::{EventSource, Live, Resolved, ServerOptions, SourceError};
 use rowtap::state::Identity;
 
 use crate::support::{Flavour, Server};
@@ -35,7 +35,7 @@ fn server(flavour: Flavour, options: &[&str]) -> Server {
     server
 }
 
-fn options_with(server: &Server, extra: &str) -> Options {
+fn options_with(server: &Server, extra: &str) -> ServerOptions {
     // That build knows no key exchange that is still spoken.
     let plain = if server.flavour() == Flavour::MySql80 {
         r#","tls":{"mode":"disabled"},"get_source_public_key":true"#
@@ -50,7 +50,7 @@ fn options_with(server: &Server, extra: &str) -> Options {
 }
 
 /// Options with a start, as a connector file has it.
-fn options(server: &Server, start: &str) -> Options {
+fn options(server: &Server, start: &str) -> ServerOptions {
     options_with(server, &format!(r#","start":{start}"#))
 }
 
@@ -61,13 +61,13 @@ fn identity(number: u128) -> Identity {
     }
 }
 
-async fn resolve(options: &Options) -> Result<Resolved, SourceError> {
+async fn resolve(options: &ServerOptions) -> Result<Resolved, SourceError> {
     resolve_as(options, 1, None).await
 }
 
 /// Checks and resolves as the replica with this number for a UUID.
 async fn resolve_as(
-    options: &Options,
+    options: &ServerOptions,
     uuid: u128,
     from: Option<Checkpoint>,
 ) -> Result<Resolved, SourceError> {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::filter::Options;
+use crate::filter::FilterOptions;
 use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::mysql::Flavour::{MariaDb, MySql};
@@ -179,10 +179,10 @@ fn effects_tell_ddl_from_rows_from_the_rest() {
 
 #[test]
 fn verdicts_go_by_the_objects_named() {
-    let options = Options {
+    let options = FilterOptions {
         replicate_do_db: vec!["a".to_owned()],
         replicate_wild_ignore_table: vec!["a.tmp%".to_owned()],
-        ..Options::default()
+        ..FilterOptions::default()
     };
     let rules = Rules::compile(&options, MySql, 0).unwrap();
     for (text, keep) in [

@@ -15,7 +15,7 @@ use crate::change::{self, Assembler, Batch, Checkpoint, Lack, Origin, Step, Unti
 use crate::filter::Rules;
 use crate::pipeline::Spilling;
 use crate::row::TableName;
-use crate::source::{Chunk, FileError, Part};
+use crate::source::{Chunk, FileError, SeriesPart};
 use crate::state::Spill;
 
 /// Bytes of a batch at which it leaves.
@@ -54,7 +54,7 @@ pub(super) struct Batches {
     /// What the assembler is to be given before more is read.
     chunks: VecDeque<Chunk>,
     /// What was read behind a file that holds no more than its first event.
-    behind: Option<Result<Option<Part>, FileError>>,
+    behind: Option<Result<Option<SeriesPart>, FileError>>,
     /// The first mistake, told when what stands before it was handed out.
     mistake: Option<DecodeError>,
     is_over: bool,
@@ -200,20 +200,20 @@ impl Batches {
             None => self.settings.series.read(),
         };
         match part {
-            Ok(Some(Part::Events { position, chunk })) => {
+            Ok(Some(SeriesPart::Events { position, chunk })) => {
                 if let Some((name, description)) = self.begun.take() {
                     self.open(name, description, Some(position))?;
                 }
                 self.chunks.push_back(chunk);
                 Ok(None)
             }
-            Ok(Some(Part::Idle)) => Ok(self.rest()),
+            Ok(Some(SeriesPart::Idle)) => Ok(self.rest()),
             part if let Some((name, description)) = self.begun.take() => {
                 self.behind = Some(part);
                 self.open(name, description, None)?;
                 Ok(None)
             }
-            Ok(Some(Part::Begin {
+            Ok(Some(SeriesPart::Begin {
                 place,
                 name,
                 description,

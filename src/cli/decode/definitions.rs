@@ -17,7 +17,7 @@ use crate::cli::variables;
 use crate::config;
 use crate::metrics::one_line;
 use crate::row::TableName;
-use crate::source::{self, Configured, DefinedBy};
+use crate::source::{self, DefinedBy, SourceOptions};
 use crate::state::Journal;
 
 /// Tables' definitions by place, and others of which nothing says for which part of a binlog they hold.
@@ -25,7 +25,7 @@ use crate::state::Journal;
 pub(super) struct ToldDefinitions {
     journals: Vec<JournalFolder>,
     /// Servers that were not asked yet.
-    servers: Vec<source::Options>,
+    servers: Vec<source::ServerOptions>,
     /// Some server was asked.
     was_asked: bool,
     tables: HashMap<TableName, Arc<TableDefinition>>,
@@ -160,7 +160,7 @@ impl ToldDefinitions {
             .map_err(DecodeError::System)?;
         for server in std::mem::take(&mut self.servers) {
             let known = runtime
-                .block_on(source::Definitions::new(server).read_all())
+                .block_on(source::DefinitionReader::new(server).read_all())
                 .map_err(DecodeError::Definitions)?;
             self.was_asked = true;
             let read = known.tables.into_iter();
@@ -191,10 +191,10 @@ impl JournalFolder {
 }
 
 /// The server that a connector may ask for definitions.
-fn server_of(source: Configured) -> Option<source::Options> {
+fn server_of(source: SourceOptions) -> Option<source::ServerOptions> {
     match source {
-        Configured::Server(server) => Some(*server),
-        Configured::Files(files) => match files.definitions? {
+        SourceOptions::Server(server) => Some(*server),
+        SourceOptions::Files(files) => match files.definitions? {
             DefinedBy::Server(server) => Some(*server),
             DefinedBy::Journal(_) => None,
         },

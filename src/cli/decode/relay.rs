@@ -9,19 +9,19 @@ use tracing::warn;
 
 use crate::binlog::Header;
 use crate::change::Batch;
-use crate::source::Place;
+use crate::source::InputPath;
 
 /// The relay logs that are being read.
 #[derive(Debug, Default)]
 pub(super) struct Relays {
-    last: Option<Place>,
+    last: Option<InputPath>,
     /// The name of the first of them, which stands for its source's file until one tells that.
     name: Option<Arc<str>>,
 }
 
 impl Relays {
     /// Takes the place and the first event of the next file, and returns whether it is to be read with the one before it.
-    pub(super) fn take(&mut self, place: &Place, first: &[u8]) -> bool {
+    pub(super) fn take(&mut self, place: &InputPath, first: &[u8]) -> bool {
         let is_relay_log = Header::parse(first).is_ok_and(|header| header.is_relay_log());
         let former = std::mem::replace(&mut self.last, is_relay_log.then(|| place.clone()));
         let goes_on = is_relay_log && former.is_some_and(|former| place.succeeds(&former));

@@ -12,14 +12,14 @@ use super::error::DecodeError;
 use crate::change::{Choice, Ids, OnStatement};
 use crate::encode::sql::Direction;
 use crate::filter;
-use crate::source::{EVENT_BYTES_MAX, Extent, Place, Series};
+use crate::source::{BinlogExtent, BinlogSeries, EVENT_BYTES_MAX, InputPath};
 
 /// What a decoding works with.
 #[derive(Debug)]
 pub(super) struct DecodeSettings {
-    pub(super) series: Series,
+    pub(super) series: BinlogSeries,
     pub(super) choice: Choice,
-    pub(super) filter: filter::Options,
+    pub(super) filter: filter::FilterOptions,
     pub(super) known: ToldDefinitions,
     pub(super) on_statement: OnStatement,
     pub(super) event_bytes_max: u64,
@@ -33,14 +33,14 @@ impl DecodeSettings {
     /// Takes the arguments; index files are read here.
     pub(super) fn new(arguments: &DecodeArguments) -> Result<Self, DecodeError> {
         let place = |path: &PathBuf| match path.as_path() {
-            path if path == Path::new("-") => Place::Stdin,
-            path => Place::Path(path.to_owned()),
+            path if path == Path::new("-") => InputPath::Stdin,
+            path => InputPath::File(path.to_owned()),
         };
-        let places: Vec<Place> = arguments.files.iter().map(place).collect();
+        let places: Vec<InputPath> = arguments.files.iter().map(place).collect();
         if let Some(contradiction) = contradiction(arguments, &places) {
             return Err(DecodeError::Usage(contradiction));
         }
-        let extent = Extent {
+        let extent = BinlogExtent {
             start: arguments.start_position,
             offset: arguments.offset,
             start_time: arguments.start_datetime,
@@ -48,7 +48,7 @@ impl DecodeSettings {
             stop_time: arguments.stop_datetime,
         };
         let event_bytes_max = arguments.event_memory_max.as_u64();
-        let series = Series::new(places, extent, EVENT_BYTES_MAX, arguments.follow)?;
+        let series = BinlogSeries::new(places, extent, EVENT_BYTES_MAX, arguments.follow)?;
         for (file, next) in series.out_of_order() {
             warn!(
                 %file,
@@ -96,8 +96,8 @@ impl DecodeSettings {
 }
 
 /// What arguments that are right one by one contradict each other in, with the fix.
-fn contradiction(arguments: &DecodeArguments, places: &[Place]) -> Option<String> {
-    let inputs = places.iter().filter(|place| **place == Place::Stdin);
+fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<String> {
+    let inputs = places.iter().filter(|place| **place == InputPath::Stdin);
     let inputs = inputs.count();
     if inputs > 1 {
         return Some("- stands for the standard input and can be read once only".to_owned());
@@ -127,11 +127,11 @@ fn contradiction(arguments: &DecodeArguments, places: &[Place]) -> Option<String
     }
 }
 
-fn filter(arguments: &DecodeArguments) -> filter::Options {
+fn filter(arguments: &DecodeArguments) -> filter::FilterOptions {
     let rules = &arguments.rules;
     let mut do_db = rules.replicate_do_db.clone();
     do_db.extend(arguments.database.clone());
-    filter::Options {
+    filter::FilterOptions {
         replicate_do_db: do_db,
         replicate_ignore_db: rules.replicate_ignore_db.clone(),
         replicate_do_table: rules.replicate_do_table.clone(),
@@ -143,6 +143,6 @@ fn filter(arguments: &DecodeArguments) -> filter::Options {
         same_server_id: true,
         // What it says of a file is whole.
         shadow_tables: filter::ShadowTables::Keep,
-        ..filter::Options::default()
+        ..filter::FilterOptions::default()
     }
 }

@@ -1,7 +1,7 @@
 //! Whole connector files.
 
 use super::*;
-use crate::source::Configured;
+use crate::source::SourceOptions;
 
 const CONNECTOR: &str =
     "[source]\nhost = 'db'\nuser = 'u'\n[sink]\ntype = 'file'\nfolder = 'out'\n";
@@ -13,7 +13,7 @@ fn a_connector_needs_little_and_has_defaults() {
         panic!("{all:?}");
     };
     assert_eq!(shop.name, "shop");
-    assert!(matches!(&shop.source, Configured::Server(server) if server.port == 3306));
+    assert!(matches!(&shop.source, SourceOptions::Server(server) if server.port == 3306));
     assert_eq!(shop.memory_max, 48 << 20);
     assert_eq!(shop.checkpoint_interval.as_secs(), 1);
     assert!(matches!(&shop.sink, SinkOptions::File(_)));
@@ -122,5 +122,5 @@ fn a_source_of_files_is_read_with_its_mistakes() {
     )
     .load()
     .unwrap();
-    assert!(matches!(&all[0].source, Configured::Files(files) if files.definitions.is_some()));
+    assert!(matches!(&all[0].source, SourceOptions::Files(files) if files.definitions.is_some()));
 }

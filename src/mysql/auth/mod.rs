@@ -115,7 +115,7 @@ impl AuthenticationError {
 
 /// What to do after a packet of the server.
 #[derive(PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum LoginStep {
     /// Send this, then read on.
     Send(Zeroizing<Vec<u8>>),
     /// Read on.
@@ -192,11 +192,11 @@ impl<'a> Login<'a> {
     }
 
     /// Reads a packet of the server.
-    pub(super) fn read(&mut self, payload: &[u8]) -> Result<Step, AuthenticationError> {
+    pub(super) fn read(&mut self, payload: &[u8]) -> Result<LoginStep, AuthenticationError> {
         match payload.split_first() {
             Some((&response::OK, _)) => {
                 response::ok(payload)?;
-                Ok(Step::Done)
+                Ok(LoginStep::Done)
             }
             Some((&response::ERR, _)) => Err(self.refused(ServerError::parse(payload)?)),
             Some((&response::EOF, [])) => Err(AuthenticationError::Old),
@@ -209,7 +209,7 @@ impl<'a> Login<'a> {
     }
 
     /// Changes to the account's own plugin.
-    fn switch(&mut self, request: &[u8]) -> Result<Step, AuthenticationError> {
+    fn switch(&mut self, request: &[u8]) -> Result<LoginStep, AuthenticationError> {
         let mut fields = Fields::new("request to switch the authentication plugin", request);
         let name = fields.null_terminated()?;
         let challenge = fields.rest();
@@ -233,7 +233,7 @@ impl<'a> Login<'a> {
             Some((nonce, [] | [0])) => *nonce,
             Some(_) | None => return Err(self.out_of_turn("a random value of a wrong length")),
         };
-        Ok(Step::Send(self.scramble()))
+        Ok(LoginStep::Send(self.scramble()))
     }
 
     fn scramble(&self) -> Zeroizing<Vec<u8>> {
@@ -250,10 +250,10 @@ impl<'a> Login<'a> {
         })
     }
 
-    fn sign(&self, challenge: &[u8]) -> Result<Step, AuthenticationError> {
+    fn sign(&self, challenge: &[u8]) -> Result<LoginStep, AuthenticationError> {
         let signed = ClientEd25519::default().run(&self.circumstances, challenge);
         match signed {
-            Ok(signature) => Ok(Step::Send(Zeroizing::new(
+            Ok(signature) => Ok(LoginStep::Send(Zeroizing::new(
                 signature.data().unwrap_or_default().to_vec(),
             ))),
             Err(_) => Err(self.out_of_turn("a random value of a wrong length")),
@@ -261,7 +261,7 @@ impl<'a> Login<'a> {
     }
 
     /// Goes on after the scramble; only `caching_sha2_password` does.
-    fn go_on(&mut self, data: &[u8]) -> Result<Step, AuthenticationError> {
+    fn go_on(&mut self, data: &[u8]) -> Result<LoginStep, AuthenticationError> {
         if self.plugin != Plugin::CachingSha2 {
             return Err(self.out_of_turn("more data"));
         }
@@ -269,17 +269,17 @@ impl<'a> Login<'a> {
             return self.encrypt(&PublicKey::from_pem(data)?);
         }
         match data {
-            [FAST_SUCCESS] => Ok(Step::Wait),
+            [FAST_SUCCESS] => Ok(LoginStep::Wait),
             [FULL_AUTHENTICATION] => self.full(),
             _ => Err(self.out_of_turn("an unknown packet")),
         }
     }
 
     /// Sends the password, protected by TLS or by a key that may be trusted.
-    fn full(&mut self) -> Result<Step, AuthenticationError> {
+    fn full(&mut self) -> Result<LoginStep, AuthenticationError> {
         if self.circumstances.is_encrypted {
             let password = self.circumstances.password.as_bytes();
-            return Ok(Step::Send(Zeroizing::new([password, &[0]].concat())));
+            return Ok(LoginStep::Send(Zeroizing::new([password, &[0]].concat())));
         }
         if let Some(key) = &self.circumstances.pinned_key {
             return self.encrypt(key);
@@ -288,12 +288,12 @@ impl<'a> Login<'a> {
             return Err(AuthenticationError::PublicKeyNeeded);
         }
         self.awaits_key = true;
-        Ok(Step::Send(Zeroizing::new(vec![REQUEST_KEY])))
+        Ok(LoginStep::Send(Zeroizing::new(vec![REQUEST_KEY])))
     }
 
-    fn encrypt(&self, key: &PublicKey) -> Result<Step, AuthenticationError> {
+    fn encrypt(&self, key: &PublicKey) -> Result<LoginStep, AuthenticationError> {
         let encrypted = key.encrypt(self.circumstances.password, &self.nonce)?;
-        Ok(Step::Send(Zeroizing::new(encrypted)))
+        Ok(LoginStep::Send(Zeroizing::new(encrypted)))
     }
 
     fn refused(&self, error: ServerError) -> AuthenticationError {

@@ -22,17 +22,17 @@ fn switch(plugin: &str, challenge: &[u8]) -> Vec<u8> {
 }
 
 #[track_caller]
-fn sent(step: Result<Step, AuthenticationError>) -> Vec<u8> {
+fn sent(step: Result<LoginStep, AuthenticationError>) -> Vec<u8> {
     match step {
-        Ok(Step::Send(payload)) => payload.to_vec(),
-        Ok(Step::Wait) => panic!("it waits"),
-        Ok(Step::Done) => panic!("it is done"),
+        Ok(LoginStep::Send(payload)) => payload.to_vec(),
+        Ok(LoginStep::Wait) => panic!("it waits"),
+        Ok(LoginStep::Done) => panic!("it is done"),
         Err(error) => panic!("{error}"),
     }
 }
 
 #[track_caller]
-fn refused(step: Result<Step, AuthenticationError>, expected: &str) {
+fn refused(step: Result<LoginStep, AuthenticationError>, expected: &str) {
     let Err(error) = step else {
         panic!("'{expected}' was due");
     };
@@ -47,14 +47,18 @@ fn the_password_goes_out_under_tls_only() {
     assert!(
         login
             .read(&[0, 0, 0, 2, 0, 0, 0])
-            .is_ok_and(|step| step == Step::Done)
+            .is_ok_and(|step| step == LoginStep::Done)
     );
 }
 
 #[test]
 fn a_cached_password_needs_no_more() {
     let mut login = login(CACHING_SHA2, false, false);
-    assert!(login.read(&[1, 3]).is_ok_and(|step| step == Step::Wait));
+    assert!(
+        login
+            .read(&[1, 3])
+            .is_ok_and(|step| step == LoginStep::Wait)
+    );
 }
 
 #[test]
@@ -171,7 +175,7 @@ proptest! {
     ) {
         let mut login = login(CACHING_SHA2, false, may_ask);
         for packet in packets {
-            if let Ok(Step::Send(payload)) = login.read(&packet) {
+            if let Ok(LoginStep::Send(payload)) = login.read(&packet) {
                 let found = payload.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes());
                 prop_assert!(!found);
             }

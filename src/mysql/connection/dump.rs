@@ -32,10 +32,10 @@ pub struct Dump {
     server: Server,
     transport: Transport,
     peer: Peer,
-    state: State,
+    state: DumpState,
 }
 
-enum State {
+enum DumpState {
     Running,
     /// The connection failed, behind packets that are still at hand.
     Failed(ConnectionError),
@@ -55,7 +55,7 @@ impl Dump {
             server,
             transport,
             peer,
-            state: State::Running,
+            state: DumpState::Running,
         }
     }
 
@@ -83,7 +83,7 @@ impl Dump {
     /// Whatever ended the dump, once every packet before it was returned; `None` when asked again.
     pub async fn receive(&mut self) -> Result<Option<Packets>, ConnectionError> {
         loop {
-            if let State::Ended(_) | State::Over = self.state {
+            if let DumpState::Ended(_) | DumpState::Over = self.state {
                 return self.finish();
             }
             self.gather().await;
@@ -93,7 +93,7 @@ impl Dump {
                 }
                 continue;
             }
-            if let State::Failed(_) = self.state {
+            if let DumpState::Failed(_) = self.state {
                 return self.finish();
             }
             if let Err(error) = self.transport.fill().await {
@@ -103,9 +103,9 @@ impl Dump {
     }
 
     fn finish(&mut self) -> Result<Option<Packets>, ConnectionError> {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Failed(error) | State::Ended(Some(error)) => Err(error),
-            State::Running | State::Ended(None) | State::Over => Ok(None),
+        match std::mem::replace(&mut self.state, DumpState::Over) {
+            DumpState::Failed(error) | DumpState::Ended(Some(error)) => Err(error),
+            DumpState::Running | DumpState::Ended(None) | DumpState::Over => Ok(None),
         }
     }
 
@@ -133,7 +133,7 @@ impl Dump {
                 return true;
             }
             if !self.read_now().await {
-                return !matches!(self.state, State::Running);
+                return !matches!(self.state, DumpState::Running);
             }
         }
         true
@@ -141,7 +141,7 @@ impl Dump {
 
     /// Reads what is here; `false` if nothing is, or the connection failed.
     async fn read_now(&mut self) -> bool {
-        if !matches!(self.state, State::Running) {
+        if !matches!(self.state, DumpState::Running) {
             return false;
         }
         match self.transport.fill_now().await {
@@ -154,8 +154,8 @@ impl Dump {
     }
 
     fn fail(&mut self, error: TransportError) {
-        if let State::Running = self.state {
-            self.state = State::Failed(self.peer.lost(DURING, error));
+        if let DumpState::Running = self.state {
+            self.state = DumpState::Failed(self.peer.lost(DURING, error));
         }
     }
 
@@ -169,14 +169,14 @@ impl Dump {
         let end = framed.payloads.iter().position(|p| !is_event(p));
         if let Some(index) = end.filter(|_| !is_rest) {
             let end = framed.payloads.get(index).map(|p| framed.slice(p));
-            self.state = State::Ended(self.end(&end.unwrap_or_default()));
+            self.state = DumpState::Ended(self.end(&end.unwrap_or_default()));
             framed.payloads.truncate(index);
             if index == 0 {
                 return None;
             }
         }
         let drained = !framed.part.goes_on()
-            && !matches!(self.state, State::Ended(_))
+            && !matches!(self.state, DumpState::Ended(_))
             && !self.has_more().await;
         Some(Packets {
             part: framed.part,

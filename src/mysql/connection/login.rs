@@ -13,10 +13,10 @@ use tokio_rustls::TlsConnector;
 
 use super::transport::{Socket, Transport, TransportError};
 use super::{Connection, Peer, Server};
-use crate::mysql::auth::{self, AuthenticationError, Circumstances, Login, Step};
+use crate::mysql::auth::{self, AuthenticationError, Circumstances, Login, LoginStep};
 use crate::mysql::error::ConnectionError;
 use crate::mysql::handshake::{self, Greeting};
-use crate::mysql::options::{Options, TlsMode, TlsOptions};
+use crate::mysql::options::{ConnectOptions, TlsMode, TlsOptions};
 use crate::mysql::packet::PACKET_BYTES_MAX;
 use crate::mysql::public_key::PublicKey;
 use crate::mysql::response::{ERR, ServerError};
@@ -30,7 +30,7 @@ const LOGIN_PACKETS_MAX: usize = 8;
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Connects, encrypts and logs in.
-pub(super) async fn connect(options: &Options) -> Result<Connection, ConnectionError> {
+pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectionError> {
     let peer = Peer {
         address: options.address(),
         password: options.password.clone(),
@@ -88,7 +88,7 @@ pub(super) async fn connect(options: &Options) -> Result<Connection, ConnectionE
     })
 }
 
-async fn reach(options: &Options) -> Result<TcpStream, ConnectionError> {
+async fn reach(options: &ConnectOptions) -> Result<TcpStream, ConnectionError> {
     let address = options.address();
     let found = tokio::net::lookup_host((options.host.as_str(), options.port)).await;
     let candidates = match found {
@@ -161,7 +161,7 @@ async fn encrypt(
     mut transport: Transport,
     greeting: &Greeting,
     config: ClientConfig,
-    options: &Options,
+    options: &ConnectOptions,
     peer: &Peer,
 ) -> Result<(Transport, String), ConnectionError> {
     const DURING: &str = "setting up TLS";
@@ -189,7 +189,7 @@ async fn encrypt(
     Ok((transport, version))
 }
 
-fn server_name(options: &Options) -> Result<ServerName<'static>, ConnectionError> {
+fn server_name(options: &ConnectOptions) -> Result<ServerName<'static>, ConnectionError> {
     if let Ok(address) = options.host.parse::<IpAddr>() {
         return Ok(ServerName::IpAddress(address.into()));
     }
@@ -208,7 +208,7 @@ fn server_name(options: &Options) -> Result<ServerName<'static>, ConnectionError
     }
 }
 
-fn tls_failure(error: io::Error, options: &Options, peer: &Peer) -> ConnectionError {
+fn tls_failure(error: io::Error, options: &ConnectOptions, peer: &Peer) -> ConnectionError {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -228,7 +228,7 @@ async fn log_in(
     transport: &mut Transport,
     greeting: &Greeting,
     mut login: Login<'_>,
-    options: &Options,
+    options: &ConnectOptions,
     peer: &Peer,
 ) -> Result<(), ConnectionError> {
     const DURING: &str = "logging in";
@@ -246,9 +246,9 @@ async fn log_in(
         let packet = transport.receive().await.map_err(lost)?;
         let step = login.read(&packet);
         match step.map_err(|source| failed(&login, options, peer, source))? {
-            Step::Send(payload) => transport.send(&payload).await.map_err(lost)?,
-            Step::Wait => {}
-            Step::Done => return Ok(()),
+            LoginStep::Send(payload) => transport.send(&payload).await.map_err(lost)?,
+            LoginStep::Wait => {}
+            LoginStep::Done => return Ok(()),
         }
     }
     Err(peer.out_of_turn("one packet after the other", DURING))
@@ -256,7 +256,7 @@ async fn log_in(
 
 fn failed(
     login: &Login<'_>,
-    options: &Options,
+    options: &ConnectOptions,
     peer: &Peer,
     source: AuthenticationError,
 ) -> ConnectionError {
@@ -268,7 +268,7 @@ fn failed(
     }
 }
 
-async fn pinned_key(options: &Options) -> Result<Option<PublicKey>, ConnectionError> {
+async fn pinned_key(options: &ConnectOptions) -> Result<Option<PublicKey>, ConnectionError> {
     let Some(path) = &options.source_public_key_path else {
         return Ok(None);
     };
@@ -285,7 +285,7 @@ async fn pinned_key(options: &Options) -> Result<Option<PublicKey>, ConnectionEr
     }
 }
 
-async fn tls_config(options: &Options) -> Result<Option<ClientConfig>, ConnectionError> {
+async fn tls_config(options: &ConnectOptions) -> Result<Option<ClientConfig>, ConnectionError> {
     if options.tls.mode == TlsMode::Disabled {
         return Ok(None);
     }

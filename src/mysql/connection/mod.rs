@@ -16,10 +16,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::command;
 use super::error::ConnectionError;
 use super::flavour::Flavour;
-use super::options::Options;
+use super::options::ConnectOptions;
 use super::packet::PACKET_BYTES_MAX;
 use super::response::{self, ServerError};
-use super::result_set::{NoResult, Progress, Reader, ResultSet};
+use super::result_set::{NoResult, Progress, ResultReader, ResultSet};
 use transport::{Transport, TransportError};
 
 pub use dump::{Dump, Packets};
@@ -65,7 +65,7 @@ impl Connection {
     ///
     /// # Errors
     /// Every way this can fail has its variant; see [`ConnectionError`].
-    pub async fn connect(options: &Options) -> Result<Self, ConnectionError> {
+    pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectionError> {
         let limit = options.connect_timeout;
         match tokio::time::timeout(limit, login::connect(options)).await {
             Ok(outcome) => outcome,
@@ -88,7 +88,7 @@ impl Connection {
     /// [`ConnectionError::Server`] if the server answers with an error, after which the connection goes on.
     pub async fn query(&mut self, sql: &str) -> Result<ResultSet, ConnectionError> {
         self.begin(&command::query(sql)).await?;
-        let mut reader = Reader::new(RESULT_BYTES_MAX);
+        let mut reader = ResultReader::new(RESULT_BYTES_MAX);
         loop {
             let payload = self.receive("answering a query").await?;
             match reader.read(&payload) {
@@ -113,7 +113,7 @@ impl Connection {
         mut take: impl FnMut(ResultSet),
     ) -> Result<(), ConnectionError> {
         self.begin(&command::query(sql)).await?;
-        let mut reader = Reader::new(RESULT_BYTES_MAX);
+        let mut reader = ResultReader::new(RESULT_BYTES_MAX);
         loop {
             let payload = self.receive("answering a query").await?;
             match reader.read(&payload) {

@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::mysql::compression::{self, Inflater};
 use crate::mysql::options::Compression;
-use crate::mysql::packet::{self, Framed, Framer, PacketError};
+use crate::mysql::packet::{self, Framed, PacketError, PacketFramer};
 
 /// A socket, plain or under TLS.
 pub(super) enum Socket {
@@ -44,7 +44,7 @@ impl From<io::Error> for TransportError {
 pub(super) struct Transport {
     pub(super) socket: Socket,
     inflater: Option<Inflater>,
-    pub(super) framer: Framer,
+    pub(super) framer: PacketFramer,
     /// Bytes that came off the socket, to tell a slow peer from a silent one.
     pub(super) received_bytes: u64,
     /// Packets that arrived together with the one that was asked for.
@@ -57,7 +57,7 @@ impl Transport {
         Self {
             socket,
             inflater: None,
-            framer: Framer::new(payload_bytes_max),
+            framer: PacketFramer::new(payload_bytes_max),
             received_bytes: 0,
             waiting: Framed::default(),
             next: 0,

@@ -106,13 +106,13 @@ impl Framed {
 
 /// Cuts a stream of bytes into packets.
 #[derive(Debug)]
-pub(super) struct Framer {
+pub(super) struct PacketFramer {
     /// Bytes as they arrived, from the first packet not handed out yet.
     buffer: BytesMut,
     /// Length of the whole packets at the buffer's start, which `payloads` lists.
     framed: usize,
     payloads: Vec<Range<u32>>,
-    large: Option<Large>,
+    large: Option<PartialPayload>,
     sequence: u8,
     /// Off where a compressed envelope carries the number that counts.
     checks_sequence: bool,
@@ -124,7 +124,7 @@ pub(super) struct Framer {
 
 /// A payload that comes in pieces.
 #[derive(Debug)]
-struct Large {
+struct PartialPayload {
     payload: Vec<u8>,
     /// What is missing of the current piece; `None` before its header.
     missing: Option<usize>,
@@ -134,7 +134,7 @@ struct Large {
     left: usize,
 }
 
-impl Framer {
+impl PacketFramer {
     /// Starts empty, at sequence number 0.
     pub(super) fn new(payload_bytes_max: usize) -> Self {
         Self {
@@ -210,7 +210,7 @@ impl Framer {
         self.put_together()
     }
 
-    /// Whether [`Framer::take`] has something to give.
+    /// Whether [`PacketFramer::take`] has something to give.
     pub(super) fn is_ready(&self) -> bool {
         self.framed > 0 || self.has_piece()
     }
@@ -223,7 +223,7 @@ impl Framer {
         })
     }
 
-    /// Takes the packets that [`Framer::frame`] found, all that lie in one buffer.
+    /// Takes the packets that [`PacketFramer::frame`] found, all that lie in one buffer.
     pub(super) fn take(&mut self) -> Option<Framed> {
         if self.framed > 0 {
             return Some(self.hand_out());
@@ -265,7 +265,7 @@ impl Framer {
             if length == CHUNK_BYTES {
                 if self.framed == 0 {
                     self.check_sequence(sequence, None)?;
-                    self.large = Some(Large::new(length));
+                    self.large = Some(PartialPayload::new(length));
                     // The piece's bytes move to the payload as they arrive.
                     let _header = self.buffer.split_to(HEADER_BYTES);
                 }
@@ -353,7 +353,7 @@ impl Framer {
     }
 }
 
-impl Large {
+impl PartialPayload {
     fn new(missing: usize) -> Self {
         Self {
             payload: Vec::new(),

@@ -11,7 +11,7 @@ fn payloads(framed: &Framed) -> Vec<Vec<u8>> {
 
 /// Feeds bytes in pieces and returns every payload that came out.
 fn cut<'a>(
-    framer: &mut Framer,
+    framer: &mut PacketFramer,
     pieces: impl Iterator<Item = &'a [u8]>,
 ) -> Result<Vec<Vec<u8>>, PacketError> {
     let mut out = Vec::new();
@@ -55,7 +55,7 @@ fn packets_come_out_whole_wherever_the_bytes_are_split() {
     let sent = [b"abc".to_vec(), Vec::new(), pattern(300), b"x".to_vec()];
     let bytes = stream(&sent, 1);
     for split in 0..=bytes.len() {
-        let mut framer = Framer::new(PACKET_BYTES_MAX);
+        let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
         framer.expect_sequence(1);
         let (head, tail) = bytes.split_at(split);
         let received = cut(&mut framer, [head, tail].into_iter()).unwrap();
@@ -74,7 +74,7 @@ proptest! {
         first in any::<u8>(),
     ) {
         let bytes = stream(&sent, first);
-        let mut framer = Framer::new(PACKET_BYTES_MAX);
+        let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
         framer.expect_sequence(first);
         let mut rest = bytes.as_slice();
         let mut pieces = pieces.into_iter().cycle();
@@ -88,7 +88,7 @@ proptest! {
 
     #[test]
     fn hostile_bytes_are_packets_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let mut framer = Framer::new(100);
+        let mut framer = PacketFramer::new(100);
         let _either = cut(&mut framer, bytes.chunks(7));
         prop_assert!(framer.buffer.capacity() <= 2 * READ_BYTES);
     }
@@ -106,7 +106,7 @@ fn payloads_that_come_in_pieces_are_put_together() {
         let sent = [b"before".to_vec(), pattern(length), b"after".to_vec()];
         let bytes = stream(&sent, 254);
         for piece in [1 << 20, CHUNK_BYTES + 2] {
-            let mut framer = Framer::new(PACKET_BYTES_MAX);
+            let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
             framer.expect_sequence(254);
             let received = cut(&mut framer, bytes.chunks(piece)).unwrap();
             assert!(received == sent, "{length} in pieces of {piece}");
@@ -118,7 +118,7 @@ fn payloads_that_come_in_pieces_are_put_together() {
 #[test]
 fn a_length_that_is_only_claimed_takes_no_memory() {
     for header in [[0xfe, 0xff, 0xff, 0], [0xff, 0xff, 0xff, 0]] {
-        let mut framer = Framer::new(PACKET_BYTES_MAX);
+        let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
         assert_eq!(
             cut(&mut framer, [&header[..], b"few"].into_iter()),
             Ok(Vec::new())
@@ -136,7 +136,7 @@ fn a_length_that_is_only_claimed_takes_no_memory() {
 fn a_large_packet_leaves_no_large_buffer_behind() {
     let sent = [pattern(10 << 20), b"after".to_vec()];
     let bytes = stream(&sent, 0);
-    let mut framer = Framer::new(PACKET_BYTES_MAX);
+    let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
     let received = cut(&mut framer, bytes.chunks(READ_BYTES)).unwrap();
     assert!(received == sent);
     assert!(framer.buffer.capacity() <= READ_BYTES);
@@ -145,7 +145,7 @@ fn a_large_packet_leaves_no_large_buffer_behind() {
 #[test]
 fn packets_share_the_buffer_that_was_read_into() {
     let bytes = stream(&[pattern(1000), pattern(2000)], 0);
-    let mut framer = Framer::new(PACKET_BYTES_MAX);
+    let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
     framer.input().extend_from_slice(&bytes);
     let read_into = framer.buffer.as_ptr();
     framer.frame().unwrap();
@@ -158,7 +158,7 @@ fn packets_share_the_buffer_that_was_read_into() {
 fn a_lost_or_doubled_packet_is_an_error_behind_those_before_it() {
     let mut bytes = stream(&[b"a".to_vec(), b"b".to_vec()], 1);
     bytes.extend(stream(&[b"c".to_vec()], 4));
-    let mut framer = Framer::new(PACKET_BYTES_MAX);
+    let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
     framer.expect_sequence(1);
     framer.input().extend_from_slice(&bytes);
     framer.frame().unwrap();
@@ -174,7 +174,7 @@ fn a_lost_or_doubled_packet_is_an_error_behind_those_before_it() {
 fn pieces_of_one_payload_are_counted_too() {
     let mut bytes = stream(&[pattern(CHUNK_BYTES + 5)], 0);
     bytes[CHUNK_BYTES + 4 + 3] = 2;
-    let mut framer = Framer::new(PACKET_BYTES_MAX);
+    let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
     let expected = PacketError::Sequence {
         expected: 1,
         found: 2,
@@ -185,7 +185,7 @@ fn pieces_of_one_payload_are_counted_too() {
 #[test]
 fn an_error_packet_passes_under_any_number() {
     let bytes = stream(&[b"\xffgoodbye".to_vec()], 0);
-    let mut framer = Framer::new(PACKET_BYTES_MAX);
+    let mut framer = PacketFramer::new(PACKET_BYTES_MAX);
     framer.expect_sequence(9);
     let received = cut(&mut framer, [&bytes[..]].into_iter()).unwrap();
     assert_eq!(received, [b"\xffgoodbye"]);
@@ -193,9 +193,9 @@ fn an_error_packet_passes_under_any_number() {
 
 #[test]
 fn a_payload_over_the_limit_is_an_error_before_it_is_read() {
-    let mut framer = Framer::new(100);
+    let mut framer = PacketFramer::new(100);
     assert!(cut(&mut framer, [&[101, 0, 0, 0][..]].into_iter()).is_err());
-    let mut framer = Framer::new(CHUNK_BYTES + 100);
+    let mut framer = PacketFramer::new(CHUNK_BYTES + 100);
     let bytes = stream(&[pattern(CHUNK_BYTES + 101)], 0);
     let all_but_the_rest = bytes.get(..bytes.len() - 101).unwrap();
     let expected = PacketError::TooLarge {

@@ -1,6 +1,6 @@
 //! Whom the stream asks how tables are defined.
 
-use super::reader::Definitions;
+use super::reader::DefinitionReader;
 use super::replay::Replayed;
 use crate::binlog::Coordinates;
 use crate::change::Definition;
@@ -12,13 +12,13 @@ use crate::source::error::SourceError;
 #[derive(Debug)]
 pub enum Answers {
     /// The server that writes the binlog.
-    Server(Box<Definitions>),
+    Server(Box<DefinitionReader>),
     /// Nobody: files are read, and no server was named.
     Nobody,
 }
 
 impl Answers {
-    /// As [`Definitions::serve`]; nobody vouches only for what is believed there already.
+    /// As [`DefinitionReader::serve`]; nobody vouches only for what is believed there already.
     ///
     /// # Errors
     /// As there.
@@ -34,7 +34,7 @@ impl Answers {
         }
     }
 
-    /// As [`Definitions::engine`]; nobody knows of none.
+    /// As [`DefinitionReader::engine`]; nobody knows of none.
     ///
     /// # Errors
     /// As there.
@@ -49,7 +49,7 @@ impl Answers {
         }
     }
 
-    /// As [`Definitions::replay`]; nobody has files beyond those that are read.
+    /// As [`DefinitionReader::replay`]; nobody has files beyond those that are read.
     ///
     /// # Errors
     /// As there.

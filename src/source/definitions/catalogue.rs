@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::reader::Known;
+use super::reader::Reading;
 use crate::binlog::Coordinates;
 use crate::change::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
@@ -19,7 +19,7 @@ use crate::source::server::statements;
 pub(in crate::source) async fn read_where(
     session: &mut Session,
     condition: &str,
-) -> Result<Known, SourceError> {
+) -> Result<Reading, SourceError> {
     let read_from = end_of_binlog(session).await?;
     let engines = engines(session).await?;
     let mut columns = columns(session, condition).await?;
@@ -79,7 +79,7 @@ pub(in crate::source) async fn read_where(
     for definition in tables.values_mut() {
         definition.read_to = end.clone();
     }
-    Ok(Known {
+    Ok(Reading {
         tables,
         databases: HashMap::new(),
         begin: read_from,

@@ -2,13 +2,13 @@
 
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
-use crate::source::server::{Options, statements};
+use crate::source::server::{ServerOptions, statements};
 
 /// Returns the server's `lower_case_table_names`.
 ///
 /// # Errors
 /// When it has another `server_id` than the files have, cannot be reached or does not answer.
-pub async fn writer_of(options: &Options, server_id: u32) -> Result<u8, SourceError> {
+pub async fn writer_of(options: &ServerOptions, server_id: u32) -> Result<u8, SourceError> {
     const VARIABLES: [&str; 2] = ["server_id", "lower_case_table_names"];
     let mut session = Session::open(options).await?;
     let variables = statements::variables(&mut session, &VARIABLES).await?;

@@ -14,21 +14,21 @@ use crate::change::statement::{Effect, Statement};
 use crate::change::{self, EngineChange};
 use crate::row::TableName;
 use crate::source::error::SourceError;
-use crate::source::server::Options;
-use crate::source::server::dump::Begin;
+use crate::source::server::ServerOptions;
+use crate::source::server::dump::DumpStart;
 use crate::source::server::look::{Look, Looked, unreadable};
 
 /// What is known of the DDL in one stretch of the binlog.
 #[derive(Debug, Default)]
 pub(in crate::source) struct History {
     read: Option<Range<Coordinates>>,
-    changes: Changes,
+    changes: DdlChanges,
 }
 
 /// Where the last statement begins that may have changed a definition. Names are folded, for a server may compare them so:
 /// that can only rule out too much.
 #[derive(Debug, Default)]
-struct Changes {
+struct DdlChanges {
     tables: HashMap<TableName, Coordinates>,
     databases: HashMap<Box<str>, Coordinates>,
     /// Databases that were made, dropped, or given another default character set.
@@ -46,7 +46,7 @@ impl History {
     /// When the source does not give it.
     pub(in crate::source) async fn cover(
         &mut self,
-        options: &Options,
+        options: &ServerOptions,
         stretch: Range<Coordinates>,
     ) -> Result<(), SourceError> {
         let rest = match self.read.take() {
@@ -57,7 +57,7 @@ impl History {
                 rest
             }
             Some(_) | None => {
-                self.changes = Changes::default();
+                self.changes = DdlChanges::default();
                 stretch.clone()
             }
         };
@@ -118,13 +118,13 @@ impl History {
     }
 }
 
-impl Changes {
+impl DdlChanges {
     async fn read(
         &mut self,
-        options: &Options,
+        options: &ServerOptions,
         stretch: &Range<Coordinates>,
     ) -> Result<(), SourceError> {
-        let mut look = Look::open(options, Begin::At(&stretch.start)).await?;
+        let mut look = Look::open(options, DumpStart::At(&stretch.start)).await?;
         while let Some(event) = look.next().await? {
             if event.at >= stretch.start && event.at < stretch.end {
                 self.note(&look, &event)?;

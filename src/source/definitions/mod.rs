@@ -9,5 +9,5 @@ mod replay;
 
 pub use answers::Answers;
 pub use defined_by::writer_of;
-pub use reader::{Definitions, Known};
+pub use reader::{DefinitionReader, Reading};
 pub use replay::Replayed;

@@ -12,19 +12,19 @@ use crate::change::Definition;
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
-use crate::source::server::{Options, statements};
+use crate::source::server::{ServerOptions, statements};
 
 /// Reads definitions over a connection of its own, opened when first needed.
 #[derive(Debug)]
-pub struct Definitions {
-    pub(in crate::source) options: Options,
+pub struct DefinitionReader {
+    pub(in crate::source) options: ServerOptions,
     session: Option<Session>,
     pub(in crate::source) history: History,
 }
 
-impl Definitions {
+impl DefinitionReader {
     /// Makes a reader; nothing is connected yet.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: ServerOptions) -> Self {
         Self {
             options,
             session: None,
@@ -125,7 +125,7 @@ impl Definitions {
     ///
     /// # Errors
     /// When the source cannot be reached or does not answer.
-    pub async fn read_all(&mut self) -> Result<Known, SourceError> {
+    pub async fn read_all(&mut self) -> Result<Reading, SourceError> {
         let mut session = self.open().await?;
         let known = read_all(&mut session).await?;
         self.session = Some(session);
@@ -153,9 +153,9 @@ impl Definitions {
     /// When the source cannot be reached or does not answer.
     pub async fn carry_over(
         &mut self,
-        mut known: Known,
+        mut known: Reading,
         at: &Coordinates,
-    ) -> Result<Known, SourceError> {
+    ) -> Result<Reading, SourceError> {
         let until = known.end.clone().max(at.clone());
         if known.begin > *at || at.file.is_empty() {
             return Ok(known);
@@ -188,9 +188,9 @@ impl Definitions {
     }
 }
 
-/// What [`Definitions::read_all`] found.
+/// What [`DefinitionReader::read_all`] found.
 #[derive(Debug)]
-pub struct Known {
+pub struct Reading {
     /// Every table that the account sees, those of the server itself left out.
     pub tables: HashMap<TableName, Definition>,
     /// The default character set of every database that the account sees.
@@ -222,7 +222,7 @@ async fn read(session: &mut Session, table: &TableName) -> Result<Option<Definit
     Ok(known.tables.into_values().next())
 }
 
-async fn read_all(session: &mut Session) -> Result<Known, SourceError> {
+async fn read_all(session: &mut Session) -> Result<Reading, SourceError> {
     let begin = end_of_binlog(session).await?;
     let databases = databases(session).await?;
     let known = read_where(
@@ -230,7 +230,7 @@ async fn read_all(session: &mut Session) -> Result<Known, SourceError> {
         "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')",
     )
     .await?;
-    Ok(Known {
+    Ok(Reading {
         databases,
         begin,
         ..known

@@ -6,7 +6,7 @@
 
 use tracing::{info, warn};
 
-use super::reader::{Definitions, Known};
+use super::reader::{DefinitionReader, Reading};
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::Follower;
 use crate::change::definition::{Schemas, State};
@@ -14,7 +14,7 @@ use crate::failure::Class;
 use crate::filter::Rules;
 use crate::row::TableName;
 use crate::source::error::SourceError;
-use crate::source::server::dump::Begin;
+use crate::source::server::dump::DumpStart;
 use crate::source::server::look::{Look, unreadable};
 use crate::source::server::statements;
 
@@ -28,7 +28,7 @@ pub struct Replayed {
     pub lacking: Vec<(TableName, Coordinates)>,
 }
 
-impl Definitions {
+impl DefinitionReader {
     /// Follows the statements of all retained files up to a group that ends at `at` and has rows of `table`; `None` where the
     /// files do not reach back to it, or cannot be read.
     ///
@@ -80,7 +80,7 @@ impl Definitions {
             .get("lower_case_table_names")
             .and_then(|value| value.parse().ok());
         let believed = self.untouched_since(&known, &oldest, folding.unwrap_or_default());
-        let mut look = Look::open(&self.options, Begin::At(&oldest)).await?;
+        let mut look = Look::open(&self.options, DumpStart::At(&oldest)).await?;
         let mut follower = Follower::new(look.flavour(), believed, rules.clone());
         go_on(&mut look, &mut follower, at).await?;
         let schemas = follower.believed().clone();
@@ -101,7 +101,7 @@ impl Definitions {
     }
 
     /// What has not changed since a place, as it was read behind it.
-    fn untouched_since(&self, known: &Known, place: &Coordinates, folding: u8) -> Schemas {
+    fn untouched_since(&self, known: &Reading, place: &Coordinates, folding: u8) -> Schemas {
         let mut schemas = Schemas::new(folding);
         for (table, definition) in &known.tables {
             if self.history.is_unchanged_since(table, place) {

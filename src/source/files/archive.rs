@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::joined::Joined;
 use super::listing::{Described, Listing, describe, size};
-use super::options::FileOptions;
+use super::options::FilesOptions;
 use super::stream::FileStream;
 use super::walk::Walk;
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
@@ -41,7 +41,7 @@ impl Archive {
     /// # Errors
     /// What is wrong with a file, or when there is no way to begin there.
     pub async fn open(
-        options: &FileOptions,
+        options: &FilesOptions,
         from: Option<Checkpoint>,
     ) -> Result<Self, SourceError> {
         let options = options.clone();
@@ -52,7 +52,7 @@ impl Archive {
         }
     }
 
-    fn look(options: &FileOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
+    fn look(options: &FilesOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
         let listing = Listing::new(&options.files, options.index.as_deref())?;
         let excluded = |flavour| match &options.start {
             Start::Behind { gtid_set } => parse(flavour, gtid_set).map(|set| vec![set]),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use tokio::task::JoinSet;
 
-use super::extent::Extent;
-use super::input::Place;
+use super::extent::BinlogExtent;
+use super::input::InputPath;
 use super::splitter::{Piece, Splitter};
 use crate::source::budget::Budget;
 use crate::source::chunk::{Chunk, EventSource};
@@ -36,11 +36,11 @@ impl BinlogFile {
     /// Prepares to read the file at `path` from `position`; the file is opened by the first read. Events of more than
     /// `event_bytes_max` bytes are refused.
     pub fn new(path: PathBuf, position: u64, event_bytes_max: u32, budget: Budget) -> Self {
-        let extent = Extent {
+        let extent = BinlogExtent {
             start: position,
-            ..Extent::default()
+            ..BinlogExtent::default()
         };
-        let splitter = Splitter::new(Place::Path(path.clone()), extent, event_bytes_max);
+        let splitter = Splitter::new(InputPath::File(path.clone()), extent, event_bytes_max);
         Self {
             path,
             budget,

@@ -5,7 +5,7 @@ pub const EVENT_BYTES_MAX: u32 = 1 << 30;
 
 /// Which part of a series is read. A position counts in the first file or in the last one, a time in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
+pub struct BinlogExtent {
     /// Where to begin in the first file: at this position, which must be where an event begins.
     pub start: u64,
     /// Passes over so many events of the first file, counted from its first one.

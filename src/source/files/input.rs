@@ -24,17 +24,17 @@ const WINDOW_LOG_MAX: u32 = 27;
 
 /// Where a binlog is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum InputPath {
     /// A file.
-    Path(PathBuf),
+    File(PathBuf),
     /// The standard input.
     Stdin,
 }
 
-impl Place {
+impl InputPath {
     /// The name that coordinates give it: the file's, without the ending that says how it was compressed.
     pub fn name(&self) -> Arc<str> {
-        let Self::Path(path) = self else {
+        let Self::File(path) = self else {
             return Arc::from("stdin");
         };
         let is_compressed = path
@@ -52,7 +52,7 @@ impl Place {
     /// Its path, for messages.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Path(path) => path,
+            Self::File(path) => path,
             Self::Stdin => Path::new("standard input"),
         }
     }
@@ -85,10 +85,10 @@ pub(super) enum Input {
 
 impl Input {
     /// Opens a place and returns its first four bytes, or as many as there are; reading goes on behind them.
-    pub(super) fn open(place: &Place) -> Result<(Self, Vec<u8>), OpenError> {
+    pub(super) fn open(place: &InputPath) -> Result<(Self, Vec<u8>), OpenError> {
         let path = match place {
-            Place::Path(path) => path,
-            Place::Stdin => return Self::sniff(Box::new(io::stdin())),
+            InputPath::File(path) => path,
+            InputPath::Stdin => return Self::sniff(Box::new(io::stdin())),
         };
         let mut file = File::open(path)?;
         if !file.metadata()?.is_file() {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::input::Place;
-use super::series::{Part, Series};
+use super::input::InputPath;
+use super::series::{BinlogSeries, SeriesPart};
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::chunk::Chunk;
@@ -23,13 +23,13 @@ pub(in crate::source) enum Joint {
 /// A series whose files are one stream.
 #[derive(Debug)]
 pub(in crate::source) struct Joined {
-    series: Series,
+    series: BinlogSeries,
     has_begun: bool,
 }
 
 impl Joined {
     /// Joins the files of a series; the reader knows the first one's name and where in it the reading begins.
-    pub(in crate::source) fn new(series: Series) -> Self {
+    pub(in crate::source) fn new(series: BinlogSeries) -> Self {
         Self {
             series,
             has_begun: false,
@@ -39,13 +39,13 @@ impl Joined {
     /// The next events; `None` at the end. Blocks on the disk.
     ///
     /// # Errors
-    /// As [`Series::read`], and a relay log, whose events stand elsewhere in another server's binlog.
+    /// As [`BinlogSeries::read`], and a relay log, whose events stand elsewhere in another server's binlog.
     pub(in crate::source) fn read(&mut self) -> Result<Option<Joint>, FileError> {
         let chunk = match self.series.read()? {
             None => return Ok(None),
-            Some(Part::Idle) => return Ok(Some(Joint::Idle)),
-            Some(Part::Events { chunk, .. }) => chunk,
-            Some(Part::Begin {
+            Some(SeriesPart::Idle) => return Ok(Some(Joint::Idle)),
+            Some(SeriesPart::Events { chunk, .. }) => chunk,
+            Some(SeriesPart::Begin {
                 place,
                 name,
                 description,
@@ -63,7 +63,7 @@ impl Joined {
 }
 
 /// Makes sure that a file's first event is not that of a relay log.
-pub(in crate::source) fn is_no_relay_log(place: &Place, first: &[u8]) -> Result<(), FileError> {
+pub(in crate::source) fn is_no_relay_log(place: &InputPath, first: &[u8]) -> Result<(), FileError> {
     if Header::parse(first).is_ok_and(|header| header.is_relay_log()) {
         return Err(FileError::RelayLog {
             path: place.path().to_owned(),

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::extent::{EVENT_BYTES_MAX, Extent};
-use super::input::Place;
+use super::extent::{BinlogExtent, EVENT_BYTES_MAX};
+use super::input::InputPath;
 use super::joined::is_no_relay_log;
-use super::series::Series;
+use super::series::BinlogSeries;
 use super::series::{read_index, successor};
 use super::splitter::Splitter;
 use crate::binlog::{Coordinates, FormatDescription, Header};
@@ -89,7 +89,7 @@ impl Listing {
     }
 
     /// The files from that one on, to be read from its position on; none if there is no such file.
-    pub(in crate::source) fn series(&self, from: &Coordinates) -> Result<Series, FileError> {
+    pub(in crate::source) fn series(&self, from: &Coordinates) -> Result<BinlogSeries, FileError> {
         let files = self
             .files
             .iter()
@@ -98,18 +98,21 @@ impl Listing {
     }
 
     /// The one file, from its position on.
-    pub(in crate::source) fn series_of_one(&self, from: &Coordinates) -> Result<Series, FileError> {
+    pub(in crate::source) fn series_of_one(
+        &self,
+        from: &Coordinates,
+    ) -> Result<BinlogSeries, FileError> {
         let file = self.path(&from.file).map(Path::to_owned);
         self.series_of(file.into_iter().collect(), from.position)
     }
 
-    fn series_of(&self, files: VecDeque<PathBuf>, start: u64) -> Result<Series, FileError> {
-        let extent = Extent {
+    fn series_of(&self, files: VecDeque<PathBuf>, start: u64) -> Result<BinlogSeries, FileError> {
+        let extent = BinlogExtent {
             start,
-            ..Extent::default()
+            ..BinlogExtent::default()
         };
-        Ok(Series::of(
-            files.into_iter().map(Place::Path).collect(),
+        Ok(BinlogSeries::of(
+            files.into_iter().map(InputPath::File).collect(),
             extent,
             EVENT_BYTES_MAX,
         ))
@@ -118,8 +121,8 @@ impl Listing {
 
 /// Reads what a file's first event tells.
 pub(in crate::source) fn describe(path: &Path) -> Result<Described, FileError> {
-    let place = Place::Path(path.to_owned());
-    let mut splitter = Splitter::new(place.clone(), Extent::default(), EVENT_BYTES_MAX);
+    let place = InputPath::File(path.to_owned());
+    let mut splitter = Splitter::new(place.clone(), BinlogExtent::default(), EVENT_BYTES_MAX);
     let damaged = || FileError::NoDescription {
         path: path.to_owned(),
     };
@@ -147,7 +150,7 @@ pub(in crate::source) fn size(path: &Path) -> Result<Option<u64>, FileError> {
 }
 
 fn name(path: &Path) -> Arc<str> {
-    Place::Path(path.to_owned()).name()
+    InputPath::File(path.to_owned()).name()
 }
 
 fn name_behind(path: &Path) -> Option<String> {

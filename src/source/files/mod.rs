@@ -1,6 +1,6 @@
 //! Binlog files as a source of events.
 //!
-//! [`Series`] reads one file behind the other on the thread that asks, [`BinlogFile`] reads one as an
+//! [`BinlogSeries`] reads one file behind the other on the thread that asks, [`BinlogFile`] reads one as an
 //! [`EventSource`](super::EventSource). Both look into events no further than their headers; what they say is the framer's to
 //! check. An [`Archive`] is a connector's source.
 
@@ -18,10 +18,10 @@ mod walk;
 
 pub use archive::Archive;
 pub use binlog_file::BinlogFile;
-pub use extent::{EVENT_BYTES_MAX, Extent};
-pub use input::Place;
-pub use options::{Configured, DefinedBy, FileOptions};
-pub use series::{Part, Series};
+pub use extent::{BinlogExtent, EVENT_BYTES_MAX};
+pub use input::InputPath;
+pub use options::{DefinedBy, FilesOptions, SourceOptions};
+pub use series::{BinlogSeries, SeriesPart};
 pub use stream::FileStream;
 
 #[cfg(test)]

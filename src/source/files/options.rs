@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::source::server::Options;
+use crate::source::server::ServerOptions;
 use crate::source::start::Start;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -12,17 +12,17 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 /// Where a connector's changes come from.
 #[derive(Clone, Debug)]
-pub enum Configured {
+pub enum SourceOptions {
     /// A server that sends them.
-    Server(Box<Options>),
+    Server(Box<ServerOptions>),
     /// Files that a server wrote.
-    Files(FileOptions),
+    Files(FilesOptions),
 }
 
 /// Which files are read, from where on, and who knows the columns' names that they lack.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FileOptions {
+pub struct FilesOptions {
     /// The files, in the order in which the server wrote them, none left out.
     #[serde(default)]
     pub files: Vec<PathBuf>,
@@ -41,12 +41,12 @@ pub struct FileOptions {
 #[derive(Clone, Debug)]
 pub enum DefinedBy {
     /// The server that wrote the files; it is asked for definitions only.
-    Server(Box<Options>),
+    Server(Box<ServerOptions>),
     /// The state folder of a connector that has read the server's binlog up to where this one begins.
     Journal(PathBuf),
 }
 
-impl Configured {
+impl SourceOptions {
     /// What the options contradict each other in, each with its fix; empty if nothing.
     pub fn problems(&self) -> Vec<String> {
         match self {
@@ -60,7 +60,7 @@ impl Configured {
     pub fn with_event_bytes_max(mut self, bytes: u64) -> Self {
         let server = match &mut self {
             Self::Server(server) => Some(&mut **server),
-            Self::Files(FileOptions {
+            Self::Files(FilesOptions {
                 definitions: Some(DefinedBy::Server(server)),
                 ..
             }) => Some(&mut **server),
@@ -74,10 +74,10 @@ impl Configured {
 
     /// Consecutive failures after which the connector gives up, and the longest wait between two attempts.
     pub fn retries(&self) -> (u32, Duration) {
-        let of = |server: &Options| (server.source_retry_count, server.source_connect_retry);
+        let of = |server: &ServerOptions| (server.source_retry_count, server.source_connect_retry);
         match self {
             Self::Server(server) => of(server),
-            Self::Files(FileOptions {
+            Self::Files(FilesOptions {
                 definitions: Some(DefinedBy::Server(server)),
                 ..
             }) => of(server),
@@ -87,7 +87,7 @@ impl Configured {
     }
 }
 
-impl FileOptions {
+impl FilesOptions {
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         match (&self.index, self.files.is_empty()) {
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for DefinedByVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DefinedBy, A::Error> {
-        let server = Options::deserialize(MapAccessDeserializer::new(map))?;
+        let server = ServerOptions::deserialize(MapAccessDeserializer::new(map))?;
         Ok(DefinedBy::Server(Box::new(server)))
     }
 }
@@ -147,7 +147,7 @@ impl<'de> Visitor<'de> for DefinedByVisitor {
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<FileOptions, serde_json::Error> {
+    fn read(json: &str) -> Result<FilesOptions, serde_json::Error> {
         serde_json::from_str(json)
     }
 

@@ -10,8 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::extent::Extent;
-use super::input::{ENDINGS, Place};
+use super::extent::BinlogExtent;
+use super::input::{ENDINGS, InputPath};
 use super::splitter::{Splitter, Stop};
 use crate::binlog::{FileName, Header};
 use crate::source::chunk::Chunk;
@@ -19,11 +19,11 @@ use crate::source::file_error::FileError;
 
 /// What a series holds next.
 #[derive(Debug)]
-pub enum Part {
+pub enum SeriesPart {
     /// A file begins.
     Begin {
         /// Where it is.
-        place: Place,
+        place: InputPath,
         /// The name that coordinates give it.
         name: Arc<str>,
         /// Its first event, alone.
@@ -53,9 +53,9 @@ enum Tail {
 
 /// Reads binlogs one behind the other. After an error it is of no more use.
 #[derive(Debug)]
-pub struct Series {
-    places: VecDeque<Place>,
-    extent: Extent,
+pub struct BinlogSeries {
+    places: VecDeque<InputPath>,
+    extent: BinlogExtent,
     event_bytes_max: u32,
     whole_bytes_max: usize,
     tail: Tail,
@@ -68,23 +68,25 @@ pub struct Series {
     is_complete: bool,
 }
 
-impl Series {
+impl BinlogSeries {
     /// Prepares to read these places in order; each is opened when its turn comes, index files at once. Events of more
     /// than `event_bytes_max` bytes are refused. With `follow` the last file is read as a server writes it.
     ///
     /// # Errors
     /// An index file that cannot be read or names nothing.
     pub fn new(
-        places: Vec<Place>,
-        extent: Extent,
+        places: Vec<InputPath>,
+        extent: BinlogExtent,
         event_bytes_max: u32,
         follow: bool,
     ) -> Result<Self, FileError> {
         let mut listed = VecDeque::new();
         for place in places {
             match place {
-                Place::Path(path) if path.extension().is_some_and(|ending| ending == "index") => {
-                    listed.extend(read_index(&path)?.into_iter().map(Place::Path));
+                InputPath::File(path)
+                    if path.extension().is_some_and(|ending| ending == "index") =>
+                {
+                    listed.extend(read_index(&path)?.into_iter().map(InputPath::File));
                 }
                 place => listed.push_back(place),
             }
@@ -93,8 +95,12 @@ impl Series {
         Ok(if follow { series.following() } else { series })
     }
 
-    /// As [`Series::new`] without `follow`, for places none of which is an index file.
-    pub(super) fn of(places: VecDeque<Place>, extent: Extent, event_bytes_max: u32) -> Self {
+    /// As [`BinlogSeries::new`] without `follow`, for places none of which is an index file.
+    pub(super) fn of(
+        places: VecDeque<InputPath>,
+        extent: BinlogExtent,
+        event_bytes_max: u32,
+    ) -> Self {
         Self {
             places,
             extent,
@@ -126,7 +132,7 @@ impl Series {
     /// Waits for the one file that is followed, if it is not there yet.
     #[must_use]
     pub(in crate::source) fn awaiting(mut self, path: PathBuf) -> Self {
-        self.places = VecDeque::from([Place::Path(path)]);
+        self.places = VecDeque::from([InputPath::File(path)]);
         self.awaits = true;
         self.following()
     }
@@ -153,7 +159,7 @@ impl Series {
     ///
     /// # Errors
     /// What is wrong with a file, told when what stands before it was returned.
-    pub fn read(&mut self) -> Result<Option<Part>, FileError> {
+    pub fn read(&mut self) -> Result<Option<SeriesPart>, FileError> {
         loop {
             let Some(mut splitter) = self.current.take() else {
                 let Some(place) = self.places.pop_front() else {
@@ -172,7 +178,7 @@ impl Series {
             };
             if let Some(piece) = piece {
                 self.current = Some(splitter);
-                return Ok(Some(Part::Events {
+                return Ok(Some(SeriesPart::Events {
                     position: piece.position,
                     chunk: piece.chunk,
                 }));
@@ -183,7 +189,7 @@ impl Series {
             }
             if is_followed {
                 if !self.follow_on(splitter)? {
-                    return Ok(Some(Part::Idle));
+                    return Ok(Some(SeriesPart::Idle));
                 }
             } else if splitter.stopped().is_none() {
                 splitter.has_passed_all()?;
@@ -191,8 +197,8 @@ impl Series {
         }
     }
 
-    fn begin(&mut self, place: Place) -> Result<Option<Part>, FileError> {
-        let extent = Extent {
+    fn begin(&mut self, place: InputPath) -> Result<Option<SeriesPart>, FileError> {
+        let extent = BinlogExtent {
             stop: self.extent.stop.filter(|_| self.places.is_empty()),
             ..self.extent
         };
@@ -204,7 +210,7 @@ impl Series {
                 if self.awaits && source.kind() == io::ErrorKind::NotFound =>
             {
                 self.places.push_front(splitter.place().clone());
-                return Ok(Some(Part::Idle));
+                return Ok(Some(SeriesPart::Idle));
             }
             Err(FileError::Torn { .. } | FileError::Magic { .. })
                 if self.ends_anywhere() && is_young(splitter.place()) =>
@@ -216,7 +222,7 @@ impl Series {
                 if self.is_followed() && is_young(splitter.place()) =>
             {
                 self.places.push_front(splitter.place().clone());
-                return Ok(Some(Part::Idle));
+                return Ok(Some(SeriesPart::Idle));
             }
             Err(error) => return Err(error),
         };
@@ -232,7 +238,7 @@ impl Series {
         self.is_in_use = Header::parse(&first.chunk.buffer).is_ok_and(|header| header.is_in_use());
         let (place, name) = (splitter.place().clone(), Arc::clone(splitter.name()));
         self.current = Some(splitter);
-        Ok(Some(Part::Begin {
+        Ok(Some(SeriesPart::Begin {
             place,
             name,
             description: first.chunk,
@@ -249,7 +255,7 @@ impl Series {
 
     /// Goes on at the end of a file that is followed; `false` if there is nothing more yet.
     fn follow_on(&mut self, splitter: Splitter) -> Result<bool, FileError> {
-        let Place::Path(path) = splitter.place() else {
+        let InputPath::File(path) = splitter.place() else {
             return Ok(true);
         };
         let Some(next) = successors(path).into_iter().find(|path| path.exists()) else {
@@ -263,13 +269,13 @@ impl Series {
             return Ok(true);
         }
         self.is_complete = false;
-        self.places.push_back(Place::Path(next));
+        self.places.push_back(InputPath::File(next));
         Ok(true)
     }
 }
 
 /// Whether a file is one that its server wrote before another, or the same.
-fn is_before(one: &Place, other: &Place) -> bool {
+fn is_before(one: &InputPath, other: &InputPath) -> bool {
     let (name, other_name) = (one.name(), other.name());
     let (name, other_name) = (FileName(&name), FileName(&other_name));
     one.path().parent() == other.path().parent()
@@ -280,19 +286,19 @@ fn is_before(one: &Place, other: &Place) -> bool {
             .is_some_and(|(number, other)| number <= other)
 }
 
-impl Place {
+impl InputPath {
     /// Whether it is the file that a server went on in behind another one, by their folder and names.
     pub fn succeeds(&self, former: &Self) -> bool {
-        let (Self::Path(former), Self::Path(latter)) = (former, self) else {
+        let (Self::File(former), Self::File(latter)) = (former, self) else {
             return false;
         };
         former.parent() == latter.parent()
-            && successor(former).is_some_and(|next| Self::Path(next).name() == self.name())
+            && successor(former).is_some_and(|next| Self::File(next).name() == self.name())
     }
 }
 
 /// Whether a file is too short for its first event.
-fn is_young(place: &Place) -> bool {
+fn is_young(place: &InputPath) -> bool {
     const FIRST_EVENT_BYTES_MAX: u64 = 512;
     fs::metadata(place.path()).is_ok_and(|file| file.len() < FIRST_EVENT_BYTES_MAX)
 }
@@ -308,7 +314,7 @@ fn successors(path: &Path) -> Vec<PathBuf> {
 
 /// The file that a server goes on in.
 pub(super) fn successor(path: &Path) -> Option<PathBuf> {
-    let name = Place::Path(path.to_owned()).name();
+    let name = InputPath::File(path.to_owned()).name();
     FileName(&name).next().map(|next| path.with_file_name(next))
 }
 
@@ -375,10 +381,10 @@ mod tests {
             ("d/relay.000009", "e/relay.000010", false),
             ("d/relay.000009", "d/binlog.000010", false),
         ] {
-            let [former, latter] = [former, latter].map(|path| Place::Path(path.into()));
+            let [former, latter] = [former, latter].map(|path| InputPath::File(path.into()));
             assert_eq!(latter.succeeds(&former), expected, "{former:?} {latter:?}");
         }
-        assert!(!Place::Stdin.succeeds(&Place::Path("relay.000009".into())));
+        assert!(!InputPath::Stdin.succeeds(&InputPath::File("relay.000009".into())));
     }
 
     #[test]
@@ -389,8 +395,8 @@ mod tests {
             (&["b.000001", "b.000001.zst"], 1),
             (&["d/b.000002", "e/b.000001", "e/a.000001", "e/a"], 0),
         ] {
-            let places = paths.iter().map(|path| Place::Path(path.into()));
-            let series = Series::of(places.collect(), Extent::default(), 100);
+            let places = paths.iter().map(|path| InputPath::File(path.into()));
+            let series = BinlogSeries::of(places.collect(), BinlogExtent::default(), 100);
             assert_eq!(series.out_of_order().len(), expected, "{paths:?}");
         }
     }

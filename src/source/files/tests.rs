@@ -264,11 +264,11 @@ fn a_large_event_before_the_time_to_start_at_is_passed_over() {
     description[4] = 15;
     let last = at(9, 30);
     let file = file(&[&MAGIC, &description, &at(5, 3 << 20), &at(8, 40), &last]);
-    let extent = Extent {
+    let extent = BinlogExtent {
         start_time: Some(9),
-        ..Extent::default()
+        ..BinlogExtent::default()
     };
-    let mut splitter = Splitter::new(Place::Path(file.path().to_owned()), extent, 8 << 20);
+    let mut splitter = Splitter::new(InputPath::File(file.path().to_owned()), extent, 8 << 20);
     splitter.cut_beyond(1 << 20);
     assert_eq!(splitter.read().unwrap().unwrap().position, 4);
     let piece = splitter.read().unwrap().unwrap();
@@ -298,12 +298,12 @@ fn times_of_what_a_replica_adds_to_a_relay_log_bound_nothing() {
     let told_late = at(rotate, 90, 0, 0);
     let (early, wanted, late) = (at(xid, 3, 50, 0), at(xid, 9, 80, 0), at(xid, 20, 110, 0));
     let file = file(&[&MAGIC, &own, &told, &early, &told_late, &wanted, &late]);
-    let extent = Extent {
+    let extent = BinlogExtent {
         start_time: Some(9),
         stop_time: Some(20),
-        ..Extent::default()
+        ..BinlogExtent::default()
     };
-    let mut splitter = Splitter::new(Place::Path(file.path().to_owned()), extent, 8 << 20);
+    let mut splitter = Splitter::new(InputPath::File(file.path().to_owned()), extent, 8 << 20);
     let mut read = Vec::new();
     while let Some(piece) = splitter.read().unwrap() {
         let whole = |range: &std::ops::Range<u32>| {

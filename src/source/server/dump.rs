@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::options::Options;
+use super::options::ServerOptions;
 use super::refusal::refusal;
 use super::session::Session;
 use super::{preflight, statements};
@@ -19,7 +19,7 @@ use crate::source::error::SourceError;
 
 /// Where a dump begins.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::source) enum Begin<'a> {
+pub(in crate::source) enum DumpStart<'a> {
     /// At coordinates; positions of 4 GiB and more cannot be asked for.
     At(&'a Coordinates),
     /// Behind the groups of a set.
@@ -28,7 +28,7 @@ pub(in crate::source) enum Begin<'a> {
 
 /// For whom a dump is.
 #[derive(Clone, Debug)]
-pub(in crate::source) enum Reader {
+pub(in crate::source) enum DumpReader {
     /// A replica, which waits for more at the end and shows among the source's replicas.
     Replica {
         /// Its id.
@@ -66,15 +66,15 @@ const STATUS_BYTES: u32 = 1;
 /// Prepares the session as a replica does and sends the command.
 pub(in crate::source) async fn start(
     mut session: Session,
-    options: &Options,
-    begin: Begin<'_>,
-    reader: Reader,
+    options: &ServerOptions,
+    begin: DumpStart<'_>,
+    reader: DumpReader,
 ) -> Result<EventStream, SourceError> {
     let flavour = session.server().flavour;
     prepare(&mut session, options, flavour).await?;
     let (server_id, non_block) = match &reader {
-        Reader::Replica { server_id, .. } => (*server_id, false),
-        Reader::Look => (0, true),
+        DumpReader::Replica { server_id, .. } => (*server_id, false),
+        DumpReader::Look => (0, true),
     };
     // To MySQL the bit means heartbeats of another form, which nothing here needs.
     let flags = DumpFlags {
@@ -82,15 +82,15 @@ pub(in crate::source) async fn start(
         annotate_rows: flavour == Flavour::MariaDb,
     };
     let packet = match (begin, flavour) {
-        (Begin::At(at), _) => {
+        (DumpStart::At(at), _) => {
             let position = u32::try_from(at.position)
                 .map_err(|_| SourceError::OutOfReach { at: at.clone() })?;
             command::binlog_dump(server_id, &at.file, position, flags)
         }
-        (Begin::Behind(set), Flavour::MySql) => {
+        (DumpStart::Behind(set), Flavour::MySql) => {
             command::binlog_dump_gtid(server_id, &set.encode(), flags)
         }
-        (Begin::Behind(set), Flavour::MariaDb) => {
+        (DumpStart::Behind(set), Flavour::MariaDb) => {
             session
                 .ask(&format!("SET @slave_connect_state = '{set}'"))
                 .await?;
@@ -101,7 +101,7 @@ pub(in crate::source) async fn start(
         }
     };
     let account = statements::account(&mut session).await?;
-    if let Reader::Replica { server_id, host } = &reader {
+    if let DumpReader::Replica { server_id, host } = &reader {
         let registered = preflight::register(&mut session, *server_id, host).await;
         registered.map_err(|error| preflight::denied(error, &account))?;
     }
@@ -116,7 +116,7 @@ pub(in crate::source) async fn start(
 
 async fn prepare(
     session: &mut Session,
-    options: &Options,
+    options: &ServerOptions,
     flavour: Flavour,
 ) -> Result<(), SourceError> {
     // Tells that this side knows checksums; events come as they are in the file.

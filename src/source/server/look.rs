@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::dump::{self, Begin, EventStream, Reader};
-use super::options::Options;
+use super::dump::{self, DumpReader, DumpStart, EventStream};
+use super::options::ServerOptions;
 use super::session::Session;
 use crate::binlog::{BinlogError, Checksum, Coordinates, FIRST_POSITION, Frame, Framer, Header};
 use crate::mysql::{Flavour, Portion};
@@ -39,25 +39,25 @@ impl Look {
     /// # Errors
     /// When the source cannot be reached or does not let rowtap look there.
     pub(in crate::source) async fn open(
-        options: &Options,
-        begin: Begin<'_>,
+        options: &ServerOptions,
+        begin: DumpStart<'_>,
     ) -> Result<Self, SourceError> {
         let session = Session::open(options).await?;
         let flavour = session.server().flavour;
         // A position of 4 GiB or more cannot be asked for; the file's beginning can.
         let top;
         let begin = match begin {
-            Begin::At(at) if u32::try_from(at.position).is_err() => {
+            DumpStart::At(at) if u32::try_from(at.position).is_err() => {
                 top = Coordinates::new(Arc::clone(&at.file), FIRST_POSITION);
-                Begin::At(&top)
+                DumpStart::At(&top)
             }
             begin => begin,
         };
         let framer = match begin {
-            Begin::At(at) => Framer::new(at.clone()),
-            Begin::Behind(_) => Framer::skipping(),
+            DumpStart::At(at) => Framer::new(at.clone()),
+            DumpStart::Behind(_) => Framer::skipping(),
         };
-        let mut stream = dump::start(session, options, begin, Reader::Look).await?;
+        let mut stream = dump::start(session, options, begin, DumpReader::Look).await?;
         stream.cut_beyond(usize::try_from(options.event_bytes_max).unwrap_or(usize::MAX));
         Ok(Self {
             flavour,

@@ -11,7 +11,7 @@ pub(super) mod session;
 mod start;
 pub(super) mod statements;
 
-pub use options::Options;
-pub use preflight::Facts;
+pub use options::ServerOptions;
+pub use preflight::SourceFacts;
 pub use receiver::Live;
 pub use start::{Checked, Resolved, check};

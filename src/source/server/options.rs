@@ -15,7 +15,7 @@ use crate::source::start::Start;
 /// Where the source is, how to log in, and where to begin.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
+pub struct ServerOptions {
     /// Host name or address.
     pub host: String,
     /// TCP port.
@@ -86,7 +86,7 @@ const UUID_BYTES: usize = 36;
 const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(4_294_967);
 
-impl Options {
+impl ServerOptions {
     /// How often an idle source is to say that it is alive.
     pub fn heartbeat_period(&self) -> Duration {
         self.heartbeat_period
@@ -137,8 +137,8 @@ impl Options {
     }
 
     /// What a connection is made with.
-    pub(in crate::source) fn connection(&self) -> mysql::Options {
-        mysql::Options {
+    pub(in crate::source) fn connection(&self) -> mysql::ConnectOptions {
+        mysql::ConnectOptions {
             host: self.host.clone(),
             port: self.port,
             user: self.user.clone(),
@@ -181,7 +181,7 @@ fn source_retry_count() -> u32 {
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<Options, serde_json::Error> {
+    fn read(json: &str) -> Result<ServerOptions, serde_json::Error> {
         serde_json::from_str(json)
     }
 

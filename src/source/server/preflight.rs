@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::options::Options;
+use super::options::ServerOptions;
 use super::session::{ACCESS_DENIED, Session};
 use super::statements;
 use crate::mysql::{Flavour, command};
@@ -15,7 +15,7 @@ use crate::state::Identity;
 
 /// What the source is and how it is set, as of the check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct SourceFacts {
     /// Its family.
     pub flavour: Flavour,
     /// Its version, as it calls itself.
@@ -42,7 +42,7 @@ pub struct Facts {
     pub tls: Option<String>,
 }
 
-impl Facts {
+impl SourceFacts {
     /// Whether table maps name their columns.
     pub fn names_columns(&self) -> bool {
         self.row_metadata.as_deref() == Some("FULL")
@@ -74,9 +74,9 @@ const VARIABLES: [&str; 11] = [
 /// Checks the source.
 pub(in crate::source) async fn check(
     session: &mut Session,
-    options: &Options,
+    options: &ServerOptions,
     identity: &Identity,
-) -> Result<Facts, SourceError> {
+) -> Result<SourceFacts, SourceError> {
     let variables = statements::variables(session, &VARIABLES).await?;
     let mut facts = facts(&variables, session.server().flavour)?;
     facts.tls.clone_from(&session.server().tls);
@@ -90,13 +90,16 @@ pub(in crate::source) async fn check(
 }
 
 /// The `server_id` that this connector uses on its source.
-pub(in crate::source) fn server_id(options: &Options, identity: &Identity) -> u32 {
+pub(in crate::source) fn server_id(options: &ServerOptions, identity: &Identity) -> u32 {
     options
         .server_id
         .map_or(identity.server_id, std::num::NonZeroU32::get)
 }
 
-fn facts(variables: &HashMap<String, String>, flavour: Flavour) -> Result<Facts, SourceError> {
+fn facts(
+    variables: &HashMap<String, String>,
+    flavour: Flavour,
+) -> Result<SourceFacts, SourceError> {
     let needed = |column: &'static str| {
         variables.get(column).ok_or_else(|| SourceError::Answer {
             statement: "SHOW GLOBAL VARIABLES".to_owned(),
@@ -108,7 +111,7 @@ fn facts(variables: &HashMap<String, String>, flavour: Flavour) -> Result<Facts,
         column,
     };
     let upper = |name: &str| variables.get(name).map(|value| value.to_ascii_uppercase());
-    Ok(Facts {
+    Ok(SourceFacts {
         flavour,
         version: needed("version")?.clone(),
         server_uuid: match variables.get("server_uuid") {
@@ -153,7 +156,7 @@ fn is_configured(variables: &HashMap<String, String>) -> Result<(), SourceError>
 /// Tries what a replica does, names everything that is missing at once, and looks for another replica with the same id.
 async fn grants_and_clash(
     session: &mut Session,
-    options: &Options,
+    options: &ServerOptions,
     identity: &Identity,
     flavour: Flavour,
 ) -> Result<bool, SourceError> {
@@ -213,7 +216,7 @@ async fn grants_and_clash(
     Ok(true)
 }
 
-fn described(replica: &statements::Listed) -> String {
+fn described(replica: &statements::ListedReplica) -> String {
     match (replica.host.as_str(), replica.uuid.as_str()) {
         ("", "") => "listed without host or UUID".to_owned(),
         (host, "") => format!("host {host}"),

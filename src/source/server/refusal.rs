@@ -10,7 +10,7 @@ const FATAL_ERROR_READING_BINLOG: u16 = 1236;
 const SLAVE_SAME_ID: u16 = 4052;
 
 #[derive(Clone, Copy)]
-enum Meaning {
+enum RefusalKind {
     Displaced,
     Purged,
     Diverged,
@@ -19,32 +19,35 @@ enum Meaning {
 }
 
 /// Phrases by which a message is known, in lower case; the first match decides.
-const PHRASES: [(&str, Meaning); 22] = [
-    ("same server_uuid/server_id", Meaning::Displaced),
-    ("could not find first log file name", Meaning::Purged),
-    ("purged required binary logs", Meaning::Purged),
-    ("has purged binary logs containing gtids", Meaning::Purged),
+const PHRASES: [(&str, RefusalKind); 22] = [
+    ("same server_uuid/server_id", RefusalKind::Displaced),
+    ("could not find first log file name", RefusalKind::Purged),
+    ("purged required binary logs", RefusalKind::Purged),
+    (
+        "has purged binary logs containing gtids",
+        RefusalKind::Purged,
+    ),
     (
         "could not find gtid state requested by slave in any binlog files",
-        Meaning::Purged,
+        RefusalKind::Purged,
     ),
-    ("more gtids than the", Meaning::Diverged),
-    ("is missing the gtid", Meaning::Diverged),
-    ("which is not in the master's binlog", Meaning::Diverged),
-    ("position > file size", Meaning::Diverged),
-    ("from impossible position", Meaning::Diverged),
-    ("auto_position", Meaning::GtidRefused),
-    ("gtid_mode", Meaning::GtidRefused),
-    ("max_allowed_packet", Meaning::Broken),
-    ("bogus data in log event", Meaning::Broken),
-    ("truncated in the middle of event", Meaning::Broken),
-    ("crc check", Meaning::Broken),
-    ("checksum", Meaning::Broken),
-    ("position < 4", Meaning::Broken),
-    ("event too small", Meaning::Broken),
-    ("i/o error reading", Meaning::Broken),
-    ("could not open log file", Meaning::Broken),
-    ("unknown error reading log event", Meaning::Broken),
+    ("more gtids than the", RefusalKind::Diverged),
+    ("is missing the gtid", RefusalKind::Diverged),
+    ("which is not in the master's binlog", RefusalKind::Diverged),
+    ("position > file size", RefusalKind::Diverged),
+    ("from impossible position", RefusalKind::Diverged),
+    ("auto_position", RefusalKind::GtidRefused),
+    ("gtid_mode", RefusalKind::GtidRefused),
+    ("max_allowed_packet", RefusalKind::Broken),
+    ("bogus data in log event", RefusalKind::Broken),
+    ("truncated in the middle of event", RefusalKind::Broken),
+    ("crc check", RefusalKind::Broken),
+    ("checksum", RefusalKind::Broken),
+    ("position < 4", RefusalKind::Broken),
+    ("event too small", RefusalKind::Broken),
+    ("i/o error reading", RefusalKind::Broken),
+    ("could not open log file", RefusalKind::Broken),
+    ("unknown error reading log event", RefusalKind::Broken),
 ];
 
 /// Turns the server's error into what it means; `None` for errors that are not about the dump.
@@ -59,11 +62,11 @@ pub(in crate::source) fn refusal(code: u16, message: &str) -> Option<SourceError
         .map(|(_, meaning)| *meaning);
     let message = message.to_owned();
     Some(match meaning {
-        Some(Meaning::Displaced) => SourceError::Displaced { message },
-        Some(Meaning::Purged) => SourceError::PurgedGroups { detail: message },
-        Some(Meaning::Diverged) => SourceError::Diverged { message },
-        Some(Meaning::GtidRefused) => SourceError::GtidRefused { message },
-        Some(Meaning::Broken) => SourceError::Broken { message },
+        Some(RefusalKind::Displaced) => SourceError::Displaced { message },
+        Some(RefusalKind::Purged) => SourceError::PurgedGroups { detail: message },
+        Some(RefusalKind::Diverged) => SourceError::Diverged { message },
+        Some(RefusalKind::GtidRefused) => SourceError::GtidRefused { message },
+        Some(RefusalKind::Broken) => SourceError::Broken { message },
         None if code == SLAVE_SAME_ID => SourceError::Displaced { message },
         None => SourceError::Server { code, message },
     })

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::dump::Begin;
+use super::dump::DumpStart;
 use super::look::{Look, Looked, unreadable};
-use super::options::Options;
+use super::options::ServerOptions;
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Frame, GtidSet};
 use crate::change::{GroupTracker, Mark, Place, Seen};
 use crate::source::error::SourceError;
@@ -23,11 +23,11 @@ pub(in crate::source) struct Prefix {
 
 /// Reads a file from its start and makes sure that a group may begin at `at`.
 pub(in crate::source) async fn prefix(
-    options: &Options,
+    options: &ServerOptions,
     at: &Coordinates,
 ) -> Result<Prefix, SourceError> {
     let first = Coordinates::new(Arc::clone(&at.file), FIRST_POSITION);
-    let mut walk = Walk::open(options, Begin::At(&first), None).await?;
+    let mut walk = Walk::open(options, DumpStart::At(&first), None).await?;
     let mut before = FIRST_POSITION;
     let mut wrong = None;
     while let Some(step) = walk.step().await? {
@@ -65,11 +65,16 @@ pub(in crate::source) async fn prefix(
 
 /// Completes a set of executed GTIDs by those of groups that stand before `end` and were still being committed.
 pub(in crate::source) async fn settled(
-    options: &Options,
+    options: &ServerOptions,
     executed: GtidSet,
     end: &Coordinates,
 ) -> Result<Prefix, SourceError> {
-    let mut walk = Walk::open(options, Begin::Behind(&executed), Some(executed.clone())).await?;
+    let mut walk = Walk::open(
+        options,
+        DumpStart::Behind(&executed),
+        Some(executed.clone()),
+    )
+    .await?;
     while let Some(step) = walk.step().await? {
         if step.reached() >= *end {
             return Ok(walk.into_prefix());
@@ -81,10 +86,10 @@ pub(in crate::source) async fn settled(
 /// Where the first group begins that is not in a set, or where the binlog ends if there is none; and when that file was
 /// begun.
 pub(in crate::source) async fn first_behind(
-    options: &Options,
+    options: &ServerOptions,
     set: &GtidSet,
 ) -> Result<(Coordinates, u32), SourceError> {
-    let mut walk = Walk::open(options, Begin::Behind(set), None).await?;
+    let mut walk = Walk::open(options, DumpStart::Behind(set), None).await?;
     let mut reached = Coordinates::new("", FIRST_POSITION);
     while let Some(step) = walk.step().await? {
         if matches!(step.place, Place::Opens | Place::Alone) {
@@ -128,8 +133,8 @@ impl Step {
 
 impl Walk {
     async fn open(
-        options: &Options,
-        begin: Begin<'_>,
+        options: &ServerOptions,
+        begin: DumpStart<'_>,
         known: Option<GtidSet>,
     ) -> Result<Self, SourceError> {
         let look = Look::open(options, begin).await?;

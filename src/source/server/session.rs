@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::options::Options;
+use super::options::ServerOptions;
 use crate::mysql::{Connection, ResultSet, Server};
 use crate::source::error::SourceError;
 
@@ -36,7 +36,7 @@ const STATEMENT_CHARACTERS_MAX: usize = 60;
 
 impl Session {
     /// Connects and logs in.
-    pub(in crate::source) async fn open(options: &Options) -> Result<Self, SourceError> {
+    pub(in crate::source) async fn open(options: &ServerOptions) -> Result<Self, SourceError> {
         Ok(Self {
             connection: Connection::connect(&options.connection()).await?,
         })

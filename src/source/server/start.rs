@@ -1,8 +1,8 @@
 //! Where a stream begins: the first time as the connector's `start` says, later at its checkpoint.
 
-use super::dump::{self, Begin, Reader};
-use super::options::Options;
-use super::preflight::Facts;
+use super::dump::{self, DumpReader, DumpStart};
+use super::options::ServerOptions;
+use super::preflight::SourceFacts;
 use super::receiver::{ExpectedFile, Live};
 use super::session::Session;
 use super::statements::LogFile;
@@ -20,10 +20,10 @@ use crate::state::Identity;
 #[derive(Debug)]
 pub struct Checked {
     /// What the source is.
-    pub facts: Facts,
+    pub facts: SourceFacts,
     session: Session,
-    options: Options,
-    replica: Reader,
+    options: ServerOptions,
+    replica: DumpReader,
 }
 
 /// A source that was checked, and where the stream will begin.
@@ -33,13 +33,13 @@ pub struct Resolved {
     /// is asked for.
     pub checkpoint: Checkpoint,
     /// What the source is.
-    pub facts: Facts,
+    pub facts: SourceFacts,
     /// Whether the stream is asked for by GTID set: the source then leaves out the groups of the set, wherever they
     /// stand, and positions jump.
     pub skips_groups: bool,
     session: Session,
-    options: Options,
-    replica: Reader,
+    options: ServerOptions,
+    replica: DumpReader,
 }
 
 /// Connects and makes sure that the source can be read: that its binlog is on and in rows, that the account may do what a
@@ -47,7 +47,7 @@ pub struct Resolved {
 ///
 /// # Errors
 /// The first thing that a person must change, or whatever breaks on the way.
-pub async fn check(options: &Options, identity: &Identity) -> Result<Checked, SourceError> {
+pub async fn check(options: &ServerOptions, identity: &Identity) -> Result<Checked, SourceError> {
     let problems = options.problems();
     if !problems.is_empty() {
         return Err(SourceError::Options(problems.join("; ")));
@@ -65,7 +65,7 @@ pub async fn check(options: &Options, identity: &Identity) -> Result<Checked, So
         facts,
         session,
         options: options.clone(),
-        replica: Reader::Replica {
+        replica: DumpReader::Replica {
             server_id: preflight::server_id(options, identity),
             host: options.report_host(identity.server_uuid),
         },
@@ -106,9 +106,9 @@ impl Resolved {
     pub async fn stream(self, budget: &Budget) -> Result<Live, SourceError> {
         let checkpoint = &self.checkpoint;
         let begin = if self.skips_groups {
-            Begin::Behind(&checkpoint.gtid_set)
+            DumpStart::Behind(&checkpoint.gtid_set)
         } else {
-            Begin::At(&checkpoint.coordinates)
+            DumpStart::At(&checkpoint.coordinates)
         };
         let begun = checkpoint.format_description_timestamp;
         let expected = (!self.skips_groups && begun != 0).then(|| ExpectedFile {
@@ -125,8 +125,8 @@ impl Resolved {
 /// A start by GTID set may leave groups out that stand behind groups it takes, so that only the set says where the stream
 /// is; coordinates cannot name positions of 4 GiB and more.
 fn is_by_gtid(
-    options: &Options,
-    facts: &Facts,
+    options: &ServerOptions,
+    facts: &SourceFacts,
     checkpoint: &Checkpoint,
 ) -> Result<bool, SourceError> {
     let by_set =
@@ -142,7 +142,7 @@ fn is_by_gtid(
     }
 }
 
-fn gtid_mode_off(facts: &Facts) -> SourceError {
+fn gtid_mode_off(facts: &SourceFacts) -> SourceError {
     SourceError::GtidModeOff {
         found: facts.gtid_mode.clone().unwrap_or_else(|| "none".to_owned()),
     }
@@ -150,8 +150,8 @@ fn gtid_mode_off(facts: &Facts) -> SourceError {
 
 struct Starting<'a> {
     session: &'a mut Session,
-    options: &'a Options,
-    facts: &'a Facts,
+    options: &'a ServerOptions,
+    facts: &'a SourceFacts,
 }
 
 impl Starting<'_> {
@@ -348,8 +348,8 @@ fn purged(at: &Coordinates, files: &[LogFile]) -> SourceError {
 mod tests {
     use super::*;
 
-    fn facts(flavour: Flavour, gtid_mode: Option<&str>) -> Facts {
-        Facts {
+    fn facts(flavour: Flavour, gtid_mode: Option<&str>) -> SourceFacts {
+        SourceFacts {
             flavour,
             version: "9.7.0".to_owned(),
             server_uuid: None,
@@ -372,7 +372,7 @@ mod tests {
         position: u64,
     ) -> Result<bool, u8> {
         let json = format!(r#"{{"host":"h","user":"u","start":{start}}}"#);
-        let options: Options = serde_json::from_str(&json).unwrap();
+        let options: ServerOptions = serde_json::from_str(&json).unwrap();
         let checkpoint = Checkpoint {
             coordinates: Coordinates::new("binlog.000001", position),
             gtid_set: GtidSet::empty(flavour),

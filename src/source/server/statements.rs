@@ -23,7 +23,7 @@ pub(in crate::source) struct LogFile {
 
 /// A replica as the source lists it.
 #[derive(Clone, Debug)]
-pub(in crate::source) struct Listed {
+pub(in crate::source) struct ListedReplica {
     pub(in crate::source) server_id: u32,
     pub(in crate::source) host: String,
     /// Empty where the source lists none, as MariaDB does not.
@@ -72,14 +72,16 @@ pub(in crate::source) async fn log_files(
 }
 
 /// Asks which replicas the source knows.
-pub(in crate::source) async fn replicas(session: &mut Session) -> Result<Vec<Listed>, SourceError> {
+pub(in crate::source) async fn replicas(
+    session: &mut Session,
+) -> Result<Vec<ListedReplica>, SourceError> {
     let answer = session
         .ask_in_forms(&["SHOW REPLICAS", "SHOW SLAVE HOSTS"])
         .await?;
     answer
         .rows()
         .map(|row| {
-            Ok(Listed {
+            Ok(ListedReplica {
                 server_id: row.parse("Server_Id")?,
                 host: row.text("Host").unwrap_or_default().to_owned(),
                 uuid: row

@@ -65,7 +65,7 @@ fn a_large_statement_is_followed_where_the_stream_passes_it() {
 
 /// What is known of `d.t` behind all events, and what will be missing; events of more than 2000 bytes are not whole.
 fn follow(writer: &Writer) -> (Option<State>, Vec<(TableName, Coordinates)>) {
-    let rules = Rules::compile(&Options::default(), Flavour::MySql, 0).unwrap();
+    let rules = Rules::compile(&FilterOptions::default(), Flavour::MySql, 0).unwrap();
     let mut follower = Follower::new(Flavour::MySql, Schemas::new(0), rules);
     let mut framer = Framer::new(Coordinates::new("b.000001", 4));
     let other = TableName::new("d", "other");

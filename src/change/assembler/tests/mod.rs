@@ -20,14 +20,14 @@ use super::super::{
 use super::writer::Writer;
 use super::*;
 use crate::binlog::GtidSet;
-use crate::filter::{Options, Rules};
+use crate::filter::{FilterOptions, Rules};
 use crate::mysql::{Flavour, Portion};
 use crate::row::TableName;
 
 const END_OF_TIME: u64 = u64::MAX;
 
 fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> Assembler {
-    let options: Options = serde_json::from_str(rules).unwrap();
+    let options: FilterOptions = serde_json::from_str(rules).unwrap();
     let origin = Origin {
         connector: "c".into(),
         flavour: Flavour::MySql,

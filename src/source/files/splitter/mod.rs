@@ -17,8 +17,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use self::fill::Broken;
-use super::extent::Extent;
-use super::input::{Input, OpenError, Place};
+use super::extent::BinlogExtent;
+use super::input::{Input, InputPath, OpenError};
 use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::chunk::Chunk;
@@ -42,9 +42,9 @@ pub(super) struct Piece {
 /// Reads a binlog event by event.
 #[derive(Debug)]
 pub(super) struct Splitter {
-    place: Place,
+    place: InputPath,
     name: Arc<str>,
-    extent: Extent,
+    extent: BinlogExtent,
     event_bytes_max: u32,
     /// Bytes of an event beyond which it comes in pieces.
     whole_bytes_max: usize,
@@ -56,7 +56,7 @@ pub(super) struct Splitter {
     /// Events that were read.
     passed: u64,
     /// The event at that position, while its pieces are read.
-    large: Option<Large>,
+    large: Option<PartialEvent>,
     /// Why nothing more is read, although there may be more.
     stopped: Option<Stop>,
     /// Why no more could be read, to be told behind the events before it.
@@ -74,7 +74,7 @@ pub(super) enum Stop {
 
 /// An event that comes in pieces.
 #[derive(Debug)]
-struct Large {
+struct PartialEvent {
     kind: EventKind,
     bytes: usize,
     /// Bytes of it that left.
@@ -84,7 +84,7 @@ struct Large {
 }
 
 /// What an event's header says of the reading.
-enum Wanted {
+enum Selection {
     Yes,
     /// It is a format description, or tells a place, which the others need.
     Always,
@@ -94,7 +94,7 @@ enum Wanted {
 }
 
 impl Splitter {
-    pub(super) fn new(place: Place, extent: Extent, event_bytes_max: u32) -> Self {
+    pub(super) fn new(place: InputPath, extent: BinlogExtent, event_bytes_max: u32) -> Self {
         Self {
             name: place.name(),
             place,
@@ -121,7 +121,7 @@ impl Splitter {
         &self.name
     }
 
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &InputPath {
         &self.place
     }
 
@@ -236,15 +236,15 @@ impl Splitter {
         let wanted = self.wanted(&bytes);
         let kind = kind_of(&bytes);
         self.carried = bytes;
-        if let Wanted::Stop(stop) = wanted {
+        if let Selection::Stop(stop) = wanted {
             self.stopped = Some(stop);
             return Ok(None);
         }
-        let is_dropped = matches!(wanted, Wanted::NotYet);
+        let is_dropped = matches!(wanted, Selection::NotYet);
         if !is_dropped {
             self.extent.start_time = None;
         }
-        let large = Large {
+        let large = PartialEvent {
             kind,
             bytes: size,
             passed: 0,
@@ -254,7 +254,11 @@ impl Splitter {
     }
 
     /// The next piece of a large event, or what stands behind one that is dropped.
-    fn next_of(&mut self, large: Large, input: &mut Input) -> Result<Option<Piece>, FileError> {
+    fn next_of(
+        &mut self,
+        large: PartialEvent,
+        input: &mut Input,
+    ) -> Result<Option<Piece>, FileError> {
         let mut large = large;
         loop {
             let count = PIECE_BYTES.min(large.bytes - large.passed);
@@ -337,9 +341,9 @@ impl Splitter {
     }
 
     /// Whether the event at the front of `bytes`, which is whole, is to be read.
-    fn wanted(&self, bytes: &[u8]) -> Wanted {
+    fn wanted(&self, bytes: &[u8]) -> Selection {
         let Ok(header) = Header::parse(bytes) else {
-            return Wanted::Yes;
+            return Selection::Yes;
         };
         let timestamp = header.timestamp;
         // What a replica adds to a relay log has times of its own, and tells where its source was.
@@ -348,18 +352,18 @@ impl Splitter {
         let describes = is_added || header.kind == EventKind::FormatDescription;
         let start_time = self.extent.start_time.unwrap_or_default();
         if !describes && (self.passed < self.extent.offset || timestamp < start_time) {
-            return Wanted::NotYet;
+            return Selection::NotYet;
         }
         if !is_added && self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
-            return Wanted::Stop(Stop::Time);
+            return Selection::Stop(Stop::Time);
         }
         if self.extent.stop.is_some_and(|stop| self.position >= stop) {
-            return Wanted::Stop(Stop::Position);
+            return Selection::Stop(Stop::Position);
         }
         if describes {
-            Wanted::Always
+            Selection::Always
         } else {
-            Wanted::Yes
+            Selection::Yes
         }
     }
 
@@ -385,14 +389,14 @@ impl Splitter {
                 break;
             };
             match self.wanted(rest) {
-                Wanted::Always => events.push(from..to),
-                Wanted::Yes => {
+                Selection::Always => events.push(from..to),
+                Selection::Yes => {
                     // From the first event that is wanted on, all are: times go up and down in a binlog.
                     self.extent.start_time = None;
                     events.push(from..to);
                 }
-                Wanted::NotYet => position = self.position + size as u64,
-                Wanted::Stop(stop) => {
+                Selection::NotYet => position = self.position + size as u64,
+                Selection::Stop(stop) => {
                     self.stopped = Some(stop);
                     break;
                 }
