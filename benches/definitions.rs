@@ -15,7 +15,7 @@ use rowtap::change::statement::{self, Context};
 use rowtap::change::{Checkpoint, ColumnDefinition, Revision, TableDefinition};
 use rowtap::mysql::Flavour;
 use rowtap::row::TableName;
-use rowtap::state::{Folder, Journal};
+use rowtap::state::{Journal, StateFolder};
 
 /// What applications, tools and servers write, in about the shares in which they do.
 const MIX: [&str; 16] = [
@@ -80,7 +80,7 @@ fn statements(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flavour: Fla
 
 fn journal(group: &mut BenchmarkGroup<'_, WallTime>) {
     let state = tempfile::tempdir().expect("a temporary folder can be made");
-    let folder = Folder::open(state.path(), "bench").expect("the folder can be made");
+    let folder = StateFolder::open(state.path(), "bench").expect("the folder can be made");
     let mut written = Journal::begin(&folder, &checkpoint(4), 0, &Schemas::new(0))
         .expect("the journal can be begun");
     let revisions: Vec<Revision> = (1..=REVISIONS).map(revision).collect();

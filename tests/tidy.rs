@@ -383,7 +383,7 @@ fn an_import_against_the_order_is_found() {
         ),
         (
             "src/binlog/event.rs",
-            "let x = crate::state::Folder::open();",
+            "let x = crate::state::StateFolder::open();",
             1,
         ),
         (

@@ -15,7 +15,7 @@ use crate::config;
 use crate::failure::Class;
 use crate::pipeline::Connector;
 use crate::row::TableName;
-use crate::state::{Folder, Journal, StateError};
+use crate::state::{Journal, StateError, StateFolder};
 
 /// What to show, or to tell.
 #[derive(Debug, clap::Args)]
@@ -276,7 +276,7 @@ fn tell(
     table: &TableName,
     at: &Coordinates,
 ) -> Result<(), Refusal> {
-    let folder = Folder::open(&connector.state_dir, &connector.name)?;
+    let folder = StateFolder::open(&connector.state_dir, &connector.name)?;
     let Some(checkpoint) = folder.checkpoint()? else {
         return Err(Refusal::NoJournal {
             connector: connector.name.clone(),

@@ -13,7 +13,7 @@ use crate::http::{DEFAULT_ADDRESS, Fields, Page, ask};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
 use crate::sink;
-use crate::state::{Folder, StateError};
+use crate::state::{StateError, StateFolder};
 
 /// What to show, and how.
 #[derive(Debug, clap::Args)]
@@ -74,7 +74,7 @@ fn named(arguments: &StatusArguments, log: LogFormat) -> Result<Page, Exit> {
 }
 
 fn fields(connector: &Connector) -> Result<Fields, Box<dyn std::error::Error + 'static>> {
-    let owner = Folder::owner(&connector.state_dir, &connector.name)?;
+    let owner = StateFolder::owner(&connector.state_dir, &connector.name)?;
     if let Some(address) = owner.as_ref().and_then(|owner| owner.http) {
         match ask(address) {
             Ok(page) => {
@@ -93,7 +93,7 @@ fn fields(connector: &Connector) -> Result<Fields, Box<dyn std::error::Error + '
     let stored = sink::stored_checkpoint(&connector.sink)?;
     let checkpoint = match stored {
         Some(checkpoint) => Some(checkpoint),
-        None => Folder::peek(&connector.state_dir, &connector.name)?,
+        None => StateFolder::peek(&connector.state_dir, &connector.name)?,
     };
     let pid = owner.map(|owner| owner.pid);
     Ok(Fields::at_rest(

@@ -47,7 +47,7 @@ impl Registry {
         self.http.get_or_init(|| address);
     }
 
-    /// Where this process serves its pages, if it does: for [`crate::state::Folder::announce`].
+    /// Where this process serves its pages, if it does: for [`crate::state::StateFolder::announce`].
     pub fn http(&self) -> Option<SocketAddr> {
         self.http.get().copied()
     }

@@ -9,12 +9,12 @@ use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{self, Checkpoint};
 use crate::source::{Answers, DefinedBy, DefinitionReader, Reading, SourceError};
-use crate::state::journal::Opened;
-use crate::state::{Folder, Journal};
+use crate::state::journal::ResumedJournal;
+use crate::state::{Journal, StateFolder, off_the_runtime};
 
 /// What is known before it is settled where the run begins.
 pub(super) struct Found {
-    journal: Option<Opened>,
+    journal: Option<ResumedJournal>,
     read: Option<Reading>,
     /// What another connector's journal has for where the run begins.
     past: Option<Schemas>,
@@ -26,7 +26,7 @@ pub(super) struct Found {
 ///
 /// To be called before the start is resolved, so that for `latest` what is read is older than every event.
 pub(super) async fn find(
-    folder: &Arc<Folder>,
+    folder: &Arc<StateFolder>,
     from: Option<&Checkpoint>,
     definitions: &mut DefinitionReader,
 ) -> Result<Found, PipelineError> {
@@ -49,7 +49,7 @@ pub(super) async fn find(
 
 /// As [`find`], for binlog files, of which nothing may have to be asked.
 pub(super) async fn find_beside_files(
-    folder: &Arc<Folder>,
+    folder: &Arc<StateFolder>,
     from: Option<&Checkpoint>,
     start: &Checkpoint,
     defined_by: Option<&DefinedBy>,
@@ -62,7 +62,8 @@ pub(super) async fn find_beside_files(
             read = Some(definitions.read_all().await?);
         }
         (Answers::Nobody, Some(DefinedBy::Journal(path))) if journal.is_none() => {
-            past = Some(recall(path, start)?);
+            let (path, start) = (path.clone(), start.clone());
+            past = Some(off_the_runtime(move || recall(&path, &start)).await?);
         }
         (Answers::Server(_) | Answers::Nobody, _) => {}
     }
@@ -76,23 +77,15 @@ pub(super) async fn find_beside_files(
 
 /// Opens the connector's journal, if it resumes and there is one that reaches back.
 async fn open(
-    folder: &Arc<Folder>,
+    folder: &Arc<StateFolder>,
     from: Option<&Checkpoint>,
-) -> Result<Option<Opened>, PipelineError> {
-    match from {
-        Some(checkpoint) => {
-            let (folder, checkpoint) = (Arc::clone(folder), checkpoint.clone());
-            let opening = move || Journal::open(&folder, &checkpoint);
-            match tokio::task::spawn_blocking(opening).await {
-                Ok(opened) => Ok(opened?),
-                Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-            }
-        }
-        None => {
-            Journal::forget_told(folder)?;
-            Ok(None)
-        }
-    }
+) -> Result<Option<ResumedJournal>, PipelineError> {
+    let (folder, from) = (Arc::clone(folder), from.cloned());
+    let opening = move || match from {
+        Some(checkpoint) => Journal::open(&folder, &checkpoint),
+        None => Journal::forget_told(&folder).map(|()| None),
+    };
+    Ok(off_the_runtime(opening).await?)
 }
 
 /// What another connector's journal has for where a run begins: it must have come at least as far, for what was changed
@@ -112,7 +105,7 @@ fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
     let Some((state_dir, name)) = named.and_then(|(dir, name)| Some((dir, name.to_str()?))) else {
         return Err(not("is not one".to_owned()));
     };
-    let Some(reached) = Folder::peek(state_dir, name)? else {
+    let Some(reached) = StateFolder::peek(state_dir, name)? else {
         return Err(not("has no checkpoint beside it".to_owned()));
     };
     let is_same = reached.server_id == start.server_id
@@ -136,7 +129,7 @@ fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
 /// Makes it what is believed where the run begins, and has the journal begin there if there is none.
 pub(super) async fn settle(
     found: Found,
-    folder: &Arc<Folder>,
+    folder: &Arc<StateFolder>,
     start: &Checkpoint,
     lower_case_table_names: u8,
     answers: &mut Answers,
@@ -167,11 +160,7 @@ pub(super) async fn settle(
         let journal = Journal::begin(&folder, &start, lower_case_table_names, &schemas);
         (journal, schemas)
     };
-    match tokio::task::spawn_blocking(begin).await {
-        Ok((journal, schemas)) => {
-            let beliefs = change::Definitions::new(read).believing(schemas, Vec::new());
-            Ok((journal?, beliefs))
-        }
-        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-    }
+    let (journal, schemas) = off_the_runtime(begin).await;
+    let beliefs = change::Definitions::new(read).believing(schemas, Vec::new());
+    Ok((journal?, beliefs))
 }

@@ -13,7 +13,7 @@ use crate::change::{Assembler, Batch, Definition, Step};
 use crate::metrics;
 use crate::row::TableName;
 use crate::source::{Answers, Chunk, Replayed};
-use crate::state::{Folder, Spill};
+use crate::state::{Spill, StateFolder};
 
 /// How long a stream without rows keeps its progress to itself.
 const IDLE_FLUSH: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(super) struct Decode {
     pub(super) chunks: mpsc::Receiver<Chunk>,
     pub(super) batches: mpsc::Sender<Batch>,
     pub(super) answers: Answers,
-    pub(super) folder: Arc<Folder>,
+    pub(super) folder: Arc<StateFolder>,
     pub(super) metrics: Arc<metrics::Connector>,
 }
 

@@ -15,7 +15,7 @@ use crate::fault::{Fault, planted};
 use crate::metrics;
 use crate::row::Table;
 use crate::sink::{BlockOf, PlanOf, Sink};
-use crate::state::{Folder, Journal};
+use crate::state::Checkpointer;
 
 /// Plans kept at most; beyond it they are made anew.
 const PLANS_MAX: usize = 65_536;
@@ -56,9 +56,8 @@ struct Encoded<S: Sink> {
 /// Everything the stage works with.
 pub(super) struct Deliver<S: Sink> {
     sink: S,
-    folder: Arc<Folder>,
-    journal: Journal,
-    /// Revisions that the journal has yet to hold before a boundary behind them is committed.
+    checkpointer: Checkpointer,
+    /// Revisions that the journal has yet to hold before a boundary after them is committed.
     revisions: Vec<Revision>,
     metrics: Arc<metrics::Connector>,
     pool: Pool,
@@ -76,7 +75,7 @@ pub(super) struct Deliver<S: Sink> {
 impl<S: Sink + 'static> Deliver<S> {
     pub(super) fn new(
         sink: S,
-        (folder, journal): (Arc<Folder>, Journal),
+        checkpointer: Checkpointer,
         metrics: Arc<metrics::Connector>,
         pool: Pool,
         interval: Duration,
@@ -89,8 +88,7 @@ impl<S: Sink + 'static> Deliver<S> {
         let lanes = (0..=pool.size).map(|_| lane(&sink)).collect();
         Self {
             sink,
-            folder,
-            journal,
+            checkpointer,
             revisions: Vec::new(),
             metrics,
             pool,
@@ -233,13 +231,12 @@ impl<S: Sink + 'static> Deliver<S> {
             return Ok(());
         };
         if planted(Fault::CheckpointBeforeFlush) {
-            self.folder.save(&upto)?;
+            self.checkpointer.save(&upto).await?;
         }
-        // Before any checkpoint behind them, the sink's own included.
-        self.journal.append(&self.revisions)?;
-        self.revisions.clear();
+        // Before any checkpoint after them, the sink's own included.
+        self.checkpointer.record(&mut self.revisions).await?;
         self.sink.commit(&upto).await?;
-        self.folder.save(&upto)?;
+        self.checkpointer.save(&upto).await?;
         self.metrics.committed(&upto);
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::source::{
     self, Answers, Archive, Budget, Chunk, DefinedBy, DefinitionReader, EventSource, FileStream,
     FilesOptions, Live, Resolved, ServerOptions, SourceError,
 };
-use crate::state::{Folder, Identity, Journal};
+use crate::state::{Journal, ReplicaIdentity, StateFolder};
 
 /// A source that is ready to be read.
 #[derive(Debug)]
@@ -83,8 +83,8 @@ impl EventSource for Stream {
 /// Opens a server.
 pub(super) async fn server(
     options: &ServerOptions,
-    identity: &Identity,
-    folder: &Arc<Folder>,
+    identity: &ReplicaIdentity,
+    folder: &Arc<StateFolder>,
     from: Option<Checkpoint>,
 ) -> Result<Opened, PipelineError> {
     let checked = source::check(options, identity).await?;
@@ -118,7 +118,7 @@ pub(super) async fn server(
 /// Opens binlog files.
 pub(super) async fn files(
     options: &FilesOptions,
-    folder: &Arc<Folder>,
+    folder: &Arc<StateFolder>,
     from: Option<Checkpoint>,
 ) -> Result<Opened, PipelineError> {
     let archive = Archive::open(options, from.clone()).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -17,7 +17,7 @@ use crate::filter::Rules;
 use crate::metrics;
 use crate::sink::Sink;
 use crate::source::{Answers, Budget, Chunk, EventSource as _, SourceOptions};
-use crate::state::{Folder, Identity, Journal};
+use crate::state::{Checkpointer, ReplicaIdentity, StateFolder, off_the_runtime};
 
 /// Chunks that wait between receiver and decoder.
 const CHUNKS_MAX: usize = 16;
@@ -32,7 +32,7 @@ const IDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(super) struct Context<'a> {
     pub(super) connector: &'a Connector,
     pub(super) mode: &'a Mode,
-    pub(super) folder: &'a Arc<Folder>,
+    pub(super) folder: &'a Arc<StateFolder>,
     pub(super) metrics: &'a Arc<metrics::Connector>,
     pub(super) pool: &'a Pool,
     pub(super) stop: &'a CancellationToken,
@@ -44,7 +44,7 @@ struct Prepared {
     budget: Budget,
     assembler: Assembler,
     answers: Answers,
-    journal: Journal,
+    checkpointer: Checkpointer,
 }
 
 impl Context<'_> {
@@ -66,7 +66,7 @@ impl Context<'_> {
     /// Finds out where to begin, settles it, and begins to read.
     async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<Prepared, PipelineError> {
         let from = self.resume_from(sink).await?;
-        let identity = self.identity()?;
+        let identity = self.identity().await?;
         let opened = match &self.connector.source {
             SourceOptions::Server(server) => {
                 opening::server(server, &identity, self.folder, from).await?
@@ -76,10 +76,11 @@ impl Context<'_> {
         let start = opened.start.clone();
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
-        self.folder.save(&start)?;
+        let settings = self.settings(&opened, identity.server_id)?;
+        let (folder, journal) = (Arc::clone(self.folder), opened.journal);
+        let checkpointer = Checkpointer::begin(folder, journal, &start).await?;
         self.metrics.committed(&start);
         let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
-        let settings = self.settings(&opened, identity.server_id)?;
         let tls = opened.tls.clone();
         let whole_bytes_max =
             usize::try_from(self.connector.event_memory_max).unwrap_or(usize::MAX);
@@ -98,7 +99,7 @@ impl Context<'_> {
             budget,
             assembler,
             answers: opened.answers,
-            journal: opened.journal,
+            checkpointer,
         })
     }
 
@@ -136,7 +137,7 @@ impl Context<'_> {
             budget,
             assembler,
             answers,
-            journal,
+            checkpointer,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
         let (batch_tx, batch_rx) = mpsc::channel(BATCHES_MAX);
@@ -145,12 +146,14 @@ impl Context<'_> {
         self.metrics.in_flight(move || {
             u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
         });
-        stages.spawn(receive(
+        let receive = Receive {
             stream,
-            chunk_tx,
-            stop.clone(),
-            Arc::clone(self.metrics),
-        ));
+            chunks: chunk_tx,
+            stop: stop.clone(),
+            metrics: Arc::clone(self.metrics),
+            durable: checkpointer.durable(),
+        };
+        stages.spawn(receive.run());
         let decode = Decode {
             assembler,
             chunks: chunk_rx,
@@ -164,7 +167,7 @@ impl Context<'_> {
         let interval = self.connector.checkpoint_interval;
         let deliver = Deliver::new(
             sink,
-            (Arc::clone(self.folder), journal),
+            checkpointer,
             Arc::clone(self.metrics),
             self.pool.clone(),
             interval,
@@ -196,39 +199,54 @@ impl Context<'_> {
         sink: &mut S,
     ) -> Result<Option<Checkpoint>, PipelineError> {
         let stored = sink.resume_point().await?;
-        let local = self.folder.checkpoint()?;
+        let folder = Arc::clone(self.folder);
+        let local = off_the_runtime(move || folder.checkpoint()).await?;
         Ok(stored.or(local))
     }
 
-    fn identity(&self) -> Result<Identity, PipelineError> {
-        let own = self.folder.identity()?;
+    async fn identity(&self) -> Result<ReplicaIdentity, PipelineError> {
+        let folder = Arc::clone(self.folder);
+        let own = off_the_runtime(move || folder.identity()).await?;
         let configured = match &self.connector.source {
             SourceOptions::Server(server) => server.server_id,
             SourceOptions::Files(_) => None,
         };
         let server_id = configured.map_or(own.server_id, std::num::NonZeroU32::get);
-        Ok(Identity { server_id, ..own })
+        Ok(ReplicaIdentity { server_id, ..own })
     }
 }
 
 /// The receive stage: chunks from the source until it ends, fails or is stopped.
-async fn receive(
-    mut stream: Stream,
+struct Receive {
+    stream: Stream,
     chunks: mpsc::Sender<Chunk>,
     stop: CancellationToken,
     metrics: Arc<metrics::Connector>,
-) -> Result<(), PipelineError> {
-    loop {
-        let chunk = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            chunk = stream.next() => chunk?,
-        };
-        let Some(chunk) = chunk else { return Ok(()) };
-        metrics.received(chunk.buffer.len() as u64);
-        if chunks.send(chunk).await.is_err() {
-            // The decoder has reached its goal, or says itself why it ended.
-            return Ok(());
+    /// How far what was received is durable at the target, the only value that comes back to this stage.
+    durable: watch::Receiver<Checkpoint>,
+}
+
+impl Receive {
+    async fn run(mut self) -> Result<(), PipelineError> {
+        let ended = self.drive().await;
+        let durable = self.durable.borrow().coordinates.clone();
+        info!(clean = ended.is_ok(), %durable, "receiver stopped");
+        ended
+    }
+
+    async fn drive(&mut self) -> Result<(), PipelineError> {
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                chunk = self.stream.next() => chunk?,
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            self.metrics.received(chunk.buffer.len() as u64);
+            if self.chunks.send(chunk).await.is_err() {
+                // The decoder has reached its goal, or says itself why it ended.
+                return Ok(());
+            }
         }
     }
 }

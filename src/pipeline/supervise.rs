@@ -13,7 +13,7 @@ use super::run::Context;
 use super::{Connector, Mode, PipelineError};
 use crate::change::{Checkpoint, Ledger};
 use crate::metrics;
-use crate::state::Folder;
+use crate::state::{StateFolder, off_the_runtime};
 
 /// The first wait after a retry at once has failed too; it doubles up to `source_connect_retry`.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -87,8 +87,12 @@ async fn supervise(
     stop: &CancellationToken,
     http: Option<SocketAddr>,
 ) -> Result<(), PipelineError> {
-    let folder = Arc::new(Folder::open(&connector.state_dir, &connector.name)?);
-    folder.announce(http)?;
+    let (state_dir, name) = (connector.state_dir.clone(), connector.name.clone());
+    let open = move || {
+        let folder = StateFolder::open(&state_dir, &name)?;
+        folder.announce(http).map(|()| Arc::new(folder))
+    };
+    let folder = off_the_runtime(open).await?;
     let context = Context {
         connector,
         mode,
@@ -105,7 +109,8 @@ async fn supervise(
             Err(failed) if failed.class().is_transient() => failed,
             Err(failed) => return Err(failed),
         };
-        let reached = folder.checkpoint()?;
+        let read = Arc::clone(&folder);
+        let reached = off_the_runtime(move || read.checkpoint()).await?;
         if reached != progress {
             failures = 0;
             progress = reached;

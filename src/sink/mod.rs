@@ -107,13 +107,3 @@ pub trait Sink: Send {
 pub type PlanOf<S> = <<S as Sink>::Encoder as Encode>::Plan;
 /// The block type of a sink's encoder.
 pub type BlockOf<S> = <<S as Sink>::Encoder as Encode>::Block;
-
-/// Runs what blocks on a thread where that harms nobody. A dropped future leaves the work running to its end.
-async fn off_the_runtime<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
-) -> Result<T, SinkError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-    }
-}

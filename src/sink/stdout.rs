@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Format, Sink, SinkError, off_the_runtime};
+use super::{Format, Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{InvalidText, Lines, json};
 use crate::row::Table;
+use crate::state::off_the_runtime;
 
 /// The `[sink]` section with `type = "stdout"`.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::relay_log_info::{self, FILE_BYTES_MAX, FILE_NAME};
-use super::{Identity, StateError, durable, identity, spill};
+use super::{ReplicaIdentity, StateError, durable, replica_identity, spill};
 use crate::change::Checkpoint;
 
 const LOCK_NAME: &str = "lock";
@@ -21,21 +21,21 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 ///
 /// All its functions block on the disk; asynchronous callers leave the runtime first.
 #[derive(Debug)]
-pub struct Folder {
+pub struct StateFolder {
     path: PathBuf,
     lock: File,
 }
 
 /// The process that holds a folder's lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct LockOwner {
     /// Its process id.
     pub pid: u32,
     /// Where it serves its status, if it does.
     pub http: Option<SocketAddr>,
 }
 
-impl Folder {
+impl StateFolder {
     /// Creates `<state_dir>/<connector>` if it is missing, locks it, and removes what an interrupted run left unfinished.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Folder {
     ///
     /// # Errors
     /// `StateError::Io` where the lock file cannot be read.
-    pub fn owner(state_dir: &Path, connector: &str) -> Result<Option<Owner>, StateError> {
+    pub fn owner(state_dir: &Path, connector: &str) -> Result<Option<LockOwner>, StateError> {
         let path = state_dir.join(connector).join(LOCK_NAME);
         let lock = match File::open(&path) {
             Ok(lock) => lock,
@@ -77,7 +77,7 @@ impl Folder {
         match lock.try_lock_shared() {
             Ok(()) => Ok(None),
             Err(TryLockError::WouldBlock) => Ok(Some(
-                read_owner(&lock).unwrap_or(Owner { pid: 0, http: None }),
+                read_owner(&lock).unwrap_or(LockOwner { pid: 0, http: None }),
             )),
             Err(TryLockError::Error(error)) => Err(StateError::io("lock", &path)(error)),
         }
@@ -86,7 +86,7 @@ impl Folder {
     /// Reads a connector's checkpoint without locking its folder; the file is always replaced as a whole.
     ///
     /// # Errors
-    /// As [`Folder::checkpoint`].
+    /// As [`StateFolder::checkpoint`].
     pub fn peek(state_dir: &Path, connector: &str) -> Result<Option<Checkpoint>, StateError> {
         read_checkpoint(&state_dir.join(connector))
     }
@@ -137,8 +137,8 @@ impl Folder {
     ///
     /// # Errors
     /// `StateError::Identity` if the file is there and cannot be understood, `StateError::Io` where it cannot be written.
-    pub fn identity(&self) -> Result<Identity, StateError> {
-        identity::read_or_create(&self.path)
+    pub fn identity(&self) -> Result<ReplicaIdentity, StateError> {
+        replica_identity::read_or_create(&self.path)
     }
 
     fn remove_leftovers(&self) -> Result<(), StateError> {
@@ -174,7 +174,7 @@ fn create(state_dir: &Path, path: &Path) -> Result<(), StateError> {
     durable::sync_folder(state_dir)
 }
 
-/// Takes the lock unless another process has it. [`Folder::owner`] has it for a moment, so a few attempts are made.
+/// Takes the lock unless another process has it. [`StateFolder::owner`] has it for a moment, so a few attempts are made.
 fn take(lock: &File) -> io::Result<bool> {
     for attempt in 1..=LOCK_ATTEMPTS_MAX {
         match lock.try_lock() {
@@ -201,7 +201,7 @@ fn read_checkpoint(folder: &Path) -> Result<Option<Checkpoint>, StateError> {
 }
 
 /// What the lock file says; `None` if its owner has not written it yet.
-fn read_owner(lock: &File) -> Option<Owner> {
+fn read_owner(lock: &File) -> Option<LockOwner> {
     let mut text = String::new();
     lock.take(LOCK_BYTES_MAX).read_to_string(&mut text).ok()?;
     let value = |key: &str| {
@@ -210,7 +210,7 @@ fn read_owner(lock: &File) -> Option<Owner> {
             .find(|(found, _)| *found == key)
             .map(|(_, value)| value)
     };
-    Some(Owner {
+    Some(LockOwner {
         pid: value("pid")?.parse().ok()?,
         http: value("http").and_then(|address| address.parse().ok()),
     })
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn the_folder_and_its_files_are_private() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&dir.path().join("new/state"), "shop").unwrap();
+        let folder = StateFolder::open(&dir.path().join("new/state"), "shop").unwrap();
         folder.identity().unwrap();
         assert_eq!(mode(folder.path()), 0o700);
         for name in ["lock", "auto.cnf"] {
@@ -241,42 +241,45 @@ mod tests {
         let path = dir.path().join("shop");
         fs::create_dir(&path).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-        Folder::open(dir.path(), "shop").unwrap();
+        StateFolder::open(dir.path(), "shop").unwrap();
         assert_eq!(mode(&path), 0o700);
     }
 
     #[test]
     fn a_second_one_is_kept_out_and_told_by_whom() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Folder::open(dir.path(), "shop").unwrap();
+        let first = StateFolder::open(dir.path(), "shop").unwrap();
         first
             .announce(Some("127.0.0.1:9633".parse().unwrap()))
             .unwrap();
-        let error = Folder::open(dir.path(), "shop").unwrap_err();
+        let error = StateFolder::open(dir.path(), "shop").unwrap_err();
         let pid = std::process::id();
         assert!(
             error.to_string().contains(&format!("process {pid}")),
             "{error}"
         );
-        let owner = Folder::owner(dir.path(), "shop").unwrap().unwrap();
+        let owner = StateFolder::owner(dir.path(), "shop").unwrap().unwrap();
         assert_eq!(owner.pid, pid);
         assert_eq!(owner.http, Some("127.0.0.1:9633".parse().unwrap()));
-        Folder::open(dir.path(), "other").unwrap();
+        StateFolder::open(dir.path(), "other").unwrap();
         drop(first);
-        assert_eq!(Folder::owner(dir.path(), "shop").unwrap(), None);
-        Folder::open(dir.path(), "shop").unwrap();
+        assert_eq!(StateFolder::owner(dir.path(), "shop").unwrap(), None);
+        StateFolder::open(dir.path(), "shop").unwrap();
     }
 
     #[test]
     fn a_longer_announcement_leaves_nothing_behind_in_a_shorter_one() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(dir.path(), "shop").unwrap();
+        let folder = StateFolder::open(dir.path(), "shop").unwrap();
         folder
             .announce(Some("127.0.0.1:9633".parse().unwrap()))
             .unwrap();
         folder.announce(None).unwrap();
         assert_eq!(
-            Folder::owner(dir.path(), "shop").unwrap().unwrap().http,
+            StateFolder::owner(dir.path(), "shop")
+                .unwrap()
+                .unwrap()
+                .http,
             None
         );
     }
@@ -289,7 +292,7 @@ mod tests {
         for name in ["relay-log.info.new", "0.spill", "kept.txt"] {
             fs::write(path.join(name), "x").unwrap();
         }
-        Folder::open(dir.path(), "shop").unwrap();
+        StateFolder::open(dir.path(), "shop").unwrap();
         let names =
             ["relay-log.info.new", "0.spill", "kept.txt"].map(|name| path.join(name).exists());
         assert_eq!(names, [false, false, true]);
@@ -300,7 +303,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
-        let error = Folder::open(&file, "shop").unwrap_err().to_string();
+        let error = StateFolder::open(&file, "shop").unwrap_err().to_string();
         assert!(error.ends_with("set state_dir to a folder"), "{error}");
     }
 }

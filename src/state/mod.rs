@@ -3,11 +3,13 @@
 //! A connector owns the folder `<state_dir>/<connector>` and, through its lock file, is alone in it. `schemas/state.md`
 //! describes each file for those who read or repair one by hand.
 
+mod blocking;
+mod checkpointer;
 mod durable;
 mod folder;
-mod identity;
 pub mod journal;
 pub mod relay_log_info;
+mod replica_identity;
 mod spill;
 
 use std::io;
@@ -15,10 +17,12 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Class;
 
-pub use folder::{Folder, Owner};
-pub use identity::Identity;
+pub use blocking::off_the_runtime;
+pub use checkpointer::Checkpointer;
+pub use folder::{LockOwner, StateFolder};
 pub use journal::Journal;
 pub use relay_log_info::RelayLogInfoError;
+pub use replica_identity::ReplicaIdentity;
 pub use spill::{Spill, SpillReader};
 
 /// Why the state folder cannot be used.
@@ -35,7 +39,7 @@ pub enum StateError {
         /// The folder.
         path: PathBuf,
         /// Who holds it, as far as its lock file tells.
-        owner: Option<Owner>,
+        owner: Option<LockOwner>,
     },
     /// The file system refused something.
     #[error("cannot {action} {}, {}", path.display(), io_fix(error))]
@@ -123,7 +127,7 @@ impl StateError {
     }
 }
 
-fn owner_text(owner: Option<&Owner>) -> String {
+fn owner_text(owner: Option<&LockOwner>) -> String {
     owner.map_or_else(
         || "another process".to_owned(),
         |owner| format!("process {}", owner.pid),

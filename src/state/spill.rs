@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::{Folder, StateError};
+use super::{StateError, StateFolder};
 
 /// The ending of a spill file's name in the moment that it has one.
 pub const ENDING: &str = "spill";
@@ -31,7 +31,7 @@ impl Spill {
     ///
     /// # Errors
     /// `StateError::Io` where it cannot be created.
-    pub fn create(folder: &Folder) -> Result<Self, StateError> {
+    pub fn create(folder: &StateFolder) -> Result<Self, StateError> {
         Self::create_in(folder.path())
     }
 
@@ -177,9 +177,9 @@ mod tests {
 
     use super::*;
 
-    fn spill() -> (tempfile::TempDir, Folder, Spill) {
+    fn spill() -> (tempfile::TempDir, StateFolder, Spill) {
         let dir = tempfile::tempdir().unwrap();
-        let folder = Folder::open(dir.path(), "shop").unwrap();
+        let folder = StateFolder::open(dir.path(), "shop").unwrap();
         let spill = Spill::create(&folder).unwrap();
         (dir, folder, spill)
     }

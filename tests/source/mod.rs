@@ -12,7 +12,7 @@ use std::time::Duration;
 use rowtap::change::Checkpoint;
 use rowtap::mysql::Flavour as Family;
 use rowtap::source::{EventSource, Live, Resolved, ServerOptions, SourceError};
-use rowtap::state::Identity;
+use rowtap::state::ReplicaIdentity;
 
 use crate::support::{Flavour, Server};
 
@@ -54,8 +54,8 @@ fn options(server: &Server, start: &str) -> ServerOptions {
     options_with(server, &format!(r#","start":{start}"#))
 }
 
-fn identity(number: u128) -> Identity {
-    Identity {
+fn identity(number: u128) -> ReplicaIdentity {
+    ReplicaIdentity {
         server_uuid: uuid::Uuid::from_u128(number),
         server_id: 4711,
     }

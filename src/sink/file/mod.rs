@@ -15,10 +15,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::{Format, Sink, SinkError, off_the_runtime};
+use super::{Format, Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{InvalidText, Lines, json};
 use crate::row::Table;
+use crate::state::off_the_runtime;
 use folder::Folder;
 use series::Rotation;
 

@@ -20,11 +20,12 @@ use rdkafka::producer::{Producer, ThreadedProducer};
 use self::delivery::{Context, Failure, Trouble, is_consequence};
 use self::queue::{Queue, Stop};
 use self::topics::Topics;
-use super::{Sink, SinkError, off_the_runtime};
+use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{InvalidText, Records, json};
 use crate::fault::{self, Fault};
 use crate::row::Table;
+use crate::state::off_the_runtime;
 
 pub use self::options::{Compression, Options};
 

@@ -17,7 +17,8 @@ use super::delivery::Context;
 use super::options::{Options, TOPIC_CHARS_MAX, is_topic};
 use super::rejection;
 use crate::row::{Table, TableName};
-use crate::sink::{SinkError, off_the_runtime};
+use crate::sink::SinkError;
+use crate::state::off_the_runtime;
 
 const CREATE_MAX: Duration = Duration::from_secs(30);
 const READY_MAX: Duration = Duration::from_secs(30);

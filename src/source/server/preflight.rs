@@ -11,7 +11,7 @@ use super::session::{ACCESS_DENIED, Session};
 use super::statements;
 use crate::mysql::{Flavour, command};
 use crate::source::error::SourceError;
-use crate::state::Identity;
+use crate::state::ReplicaIdentity;
 
 /// What the source is and how it is set, as of the check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ const VARIABLES: [&str; 11] = [
 pub(in crate::source) async fn check(
     session: &mut Session,
     options: &ServerOptions,
-    identity: &Identity,
+    identity: &ReplicaIdentity,
 ) -> Result<SourceFacts, SourceError> {
     let variables = statements::variables(session, &VARIABLES).await?;
     let mut facts = facts(&variables, session.server().flavour)?;
@@ -90,7 +90,7 @@ pub(in crate::source) async fn check(
 }
 
 /// The `server_id` that this connector uses on its source.
-pub(in crate::source) fn server_id(options: &ServerOptions, identity: &Identity) -> u32 {
+pub(in crate::source) fn server_id(options: &ServerOptions, identity: &ReplicaIdentity) -> u32 {
     options
         .server_id
         .map_or(identity.server_id, std::num::NonZeroU32::get)
@@ -157,7 +157,7 @@ fn is_configured(variables: &HashMap<String, String>) -> Result<(), SourceError>
 async fn grants_and_clash(
     session: &mut Session,
     options: &ServerOptions,
-    identity: &Identity,
+    identity: &ReplicaIdentity,
     flavour: Flavour,
 ) -> Result<bool, SourceError> {
     let mut missing = Vec::new();

@@ -14,7 +14,7 @@ use crate::source::budget::Budget;
 use crate::source::error::SourceError;
 use crate::source::identity::is_of;
 use crate::source::start::Start;
-use crate::state::Identity;
+use crate::state::ReplicaIdentity;
 
 /// A source that was found fit to be read.
 #[derive(Debug)]
@@ -47,7 +47,10 @@ pub struct Resolved {
 ///
 /// # Errors
 /// The first thing that a person must change, or whatever breaks on the way.
-pub async fn check(options: &ServerOptions, identity: &Identity) -> Result<Checked, SourceError> {
+pub async fn check(
+    options: &ServerOptions,
+    identity: &ReplicaIdentity,
+) -> Result<Checked, SourceError> {
     let problems = options.problems();
     if !problems.is_empty() {
         return Err(SourceError::Options(problems.join("; ")));

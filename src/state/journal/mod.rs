@@ -19,7 +19,7 @@ use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Folder, StateError, durable};
+use super::{StateError, StateFolder, durable};
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{Checkpoint, Revision};
@@ -51,7 +51,7 @@ pub struct Journal {
 
 /// A journal that serves a checkpoint.
 #[derive(Debug)]
-pub struct Opened {
+pub struct ResumedJournal {
     /// The journal, to go on from there.
     pub journal: Journal,
     /// What was known there.
@@ -76,7 +76,10 @@ impl Journal {
     ///
     /// # Errors
     /// `StateError::Journal` where a line is damaged that is not a torn last one, `StateError::Io`.
-    pub fn open(folder: &Folder, from: &Checkpoint) -> Result<Option<Opened>, StateError> {
+    pub fn open(
+        folder: &StateFolder,
+        from: &Checkpoint,
+    ) -> Result<Option<ResumedJournal>, StateError> {
         let folder = folder.path();
         let mut numbers: VecDeque<u64> = numbers(folder)?.into();
         let mut later = Vec::new();
@@ -104,7 +107,7 @@ impl Journal {
     /// # Errors
     /// `StateError::Io` where the folder cannot be written.
     pub fn begin(
-        folder: &Folder,
+        folder: &StateFolder,
         at: &Checkpoint,
         lower_case_table_names: u8,
         schemas: &Schemas,
@@ -205,7 +208,7 @@ impl Journal {
     ///
     /// # Errors
     /// `StateError::Journal` where those told before are damaged, `StateError::Io`.
-    pub fn tell(folder: &Folder, revision: &Revision) -> Result<(), StateError> {
+    pub fn tell(folder: &StateFolder, revision: &Revision) -> Result<(), StateError> {
         told::add(folder.path(), revision)
     }
 
@@ -213,7 +216,7 @@ impl Journal {
     ///
     /// # Errors
     /// `StateError::Io` where it cannot be removed.
-    pub fn forget_told(folder: &Folder) -> Result<(), StateError> {
+    pub fn forget_told(folder: &StateFolder) -> Result<(), StateError> {
         told::remove(folder.path())
     }
 
@@ -221,7 +224,7 @@ impl Journal {
         folder: &Path,
         segments: VecDeque<u64>,
         contents: Contents,
-    ) -> Result<Opened, StateError> {
+    ) -> Result<ResumedJournal, StateError> {
         let number = segments.back().copied().unwrap_or_default();
         let path = path_of(folder, number);
         let mut file = OpenOptions::new()
@@ -267,7 +270,7 @@ impl Journal {
             .filter(|revision| revision.statement.is_none())
             .collect();
         ahead.extend(told::read(folder)?);
-        Ok(Opened {
+        Ok(ResumedJournal {
             journal,
             schemas,
             ahead,

@@ -80,15 +80,15 @@ fn model(revisions: &[Revision], upto: u64) -> Vec<Change> {
     schemas.changes()
 }
 
-fn begin(growth_bytes_min: u64) -> (tempfile::TempDir, Folder, Journal) {
+fn begin(growth_bytes_min: u64) -> (tempfile::TempDir, StateFolder, Journal) {
     let dir = tempfile::tempdir().unwrap();
-    let folder = Folder::open(dir.path(), "shop").unwrap();
+    let folder = StateFolder::open(dir.path(), "shop").unwrap();
     let mut journal = Journal::begin(&folder, &checkpoint(4), 0, &Schemas::new(0)).unwrap();
     journal.growth_bytes_min = growth_bytes_min;
     (dir, folder, journal)
 }
 
-fn newest(folder: &Folder) -> PathBuf {
+fn newest(folder: &StateFolder) -> PathBuf {
     let last = *numbers(folder.path()).unwrap().last().unwrap();
     path_of(folder.path(), last)
 }

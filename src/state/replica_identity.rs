@@ -15,14 +15,14 @@ const SERVER_ID_MIN: u32 = 0x8000_0000;
 
 /// A connector as its source sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub struct ReplicaIdentity {
     /// Sent as `@replica_uuid` and `@slave_uuid`.
     pub server_uuid: Uuid,
     /// The server id to use where the connector configures none.
     pub server_id: u32,
 }
 
-impl Identity {
+impl ReplicaIdentity {
     fn new() -> Self {
         let (_, random) = Uuid::new_v4().as_u64_pair();
         let span = u64::from(u32::MAX - SERVER_ID_MIN);
@@ -41,17 +41,17 @@ impl Identity {
     }
 }
 
-pub fn read_or_create(folder: &Path) -> Result<Identity, StateError> {
+pub fn read_or_create(folder: &Path) -> Result<ReplicaIdentity, StateError> {
     let path = folder.join(FILE_NAME);
     if let Some(bytes) = durable::read(&path, FILE_BYTES_MAX)? {
         return parse(&path, &String::from_utf8_lossy(&bytes));
     }
-    let identity = Identity::new();
+    let identity = ReplicaIdentity::new();
     durable::replace(folder, FILE_NAME, identity.to_text().as_bytes())?;
     Ok(identity)
 }
 
-fn parse(path: &Path, text: &str) -> Result<Identity, StateError> {
+fn parse(path: &Path, text: &str) -> Result<ReplicaIdentity, StateError> {
     let mut lines = text.lines();
     let mut next = |line: usize, prefix: &'static str, expected: &'static str| {
         let found = lines.next().unwrap_or_default();
@@ -71,7 +71,7 @@ fn parse(path: &Path, text: &str) -> Result<Identity, StateError> {
     let server_uuid = uuid.parse().map_err(|_| wrong)?;
     let (id, wrong) = next(3, "server-id=", "server-id=NUMBER above 0")?;
     match id.parse() {
-        Ok(server_id) if server_id > 0 => Ok(Identity {
+        Ok(server_id) if server_id > 0 => Ok(ReplicaIdentity {
             server_uuid,
             server_id,
         }),
@@ -93,14 +93,14 @@ mod tests {
 
     #[test]
     fn two_connectors_have_two_identities() {
-        let (one, other) = (Identity::new(), Identity::new());
+        let (one, other) = (ReplicaIdentity::new(), ReplicaIdentity::new());
         assert_ne!(one.server_uuid, other.server_uuid);
         assert_ne!(one.server_id, other.server_id);
     }
 
     #[test]
     fn an_identity_that_is_not_understood_is_never_replaced() {
-        let good = Identity::new().to_text();
+        let good = ReplicaIdentity::new().to_text();
         let id_starts = good.rfind('=').unwrap() + 1;
         let cuts = (0..=id_starts).map(|length| good.get(..length).unwrap().to_owned());
         let others = [

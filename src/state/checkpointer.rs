@@ -1,0 +1,142 @@
+//! The one writer of a run's checkpoints: the journal first, then `relay-log.info`, then word of what is durable.
+//!
+//! *Saved ≤ durable ≤ written ≤ read*: whoever delivers calls [`Checkpointer::record`] before the sink commits and
+//! [`Checkpointer::save`] after it. The files are written on threads of their own, never on an async worker. What was saved
+//! last is published in a `watch` channel, the only value that flows back to the receiver.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{Journal, StateError, StateFolder, off_the_runtime};
+use crate::change::{Checkpoint, Revision};
+
+/// Writes a connector's journal and its `relay-log.info` for one run.
+///
+/// Its functions are not cancel-safe: a run whose call was dropped is over.
+#[derive(Debug)]
+pub struct Checkpointer {
+    folder: Arc<StateFolder>,
+    /// Away only while it is being written.
+    journal: Option<Journal>,
+    durable: watch::Sender<Checkpoint>,
+}
+
+impl Checkpointer {
+    /// Saves the checkpoint at which a run begins, so that a crash before the first group resumes there too. The sink has
+    /// committed it already, and the journal reaches back to it.
+    ///
+    /// # Errors
+    /// As [`StateFolder::save`].
+    pub async fn begin(
+        folder: Arc<StateFolder>,
+        journal: Journal,
+        start: &Checkpoint,
+    ) -> Result<Self, StateError> {
+        let (durable, _) = watch::channel(start.clone());
+        let checkpointer = Self {
+            folder,
+            journal: Some(journal),
+            durable,
+        };
+        checkpointer.save(start).await?;
+        Ok(checkpointer)
+    }
+
+    /// What is durable, from now on. The value never goes back within a run.
+    pub fn durable(&self) -> watch::Receiver<Checkpoint> {
+        self.durable.subscribe()
+    }
+
+    /// Makes revisions durable in the journal, in stream order, before any checkpoint after them is: the sink's own
+    /// included. None are left in `revisions` on return.
+    ///
+    /// # Errors
+    /// As [`Journal::append`]; the run is then over.
+    pub async fn record(&mut self, revisions: &mut Vec<Revision>) -> Result<(), StateError> {
+        if revisions.is_empty() {
+            return Ok(());
+        }
+        let mut journal = self
+            .journal
+            .take()
+            .expect("a call that was dropped was the run's last");
+        let revisions = std::mem::take(revisions);
+        let (journal, recorded) = off_the_runtime(move || {
+            let recorded = journal.append(&revisions);
+            (journal, recorded)
+        })
+        .await;
+        self.journal = Some(journal);
+        recorded
+    }
+
+    /// Replaces `relay-log.info` and publishes `upto`. All that was written before `upto` is durable at the sink.
+    ///
+    /// # Errors
+    /// As [`StateFolder::save`]; the old checkpoint then stands, and is the one that is published.
+    pub async fn save(&self, upto: &Checkpoint) -> Result<(), StateError> {
+        let (folder, saved) = (Arc::clone(&self.folder), upto.clone());
+        let saved = off_the_runtime(move || folder.save(&saved).map(|()| saved)).await?;
+        self.durable.send_replace(saved);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binlog::{Coordinates, GtidSet};
+    use crate::change::definition::Schemas;
+    use crate::mysql::Flavour;
+
+    fn checkpoint(position: u64) -> Checkpoint {
+        Checkpoint {
+            coordinates: Coordinates::new("binlog.000001", position),
+            gtid_set: GtidSet::empty(Flavour::MySql),
+            server_uuid: None,
+            server_id: 1,
+            format_description_timestamp: 7,
+        }
+    }
+
+    async fn begun(dir: &std::path::Path) -> Checkpointer {
+        let folder = Arc::new(StateFolder::open(dir, "shop").unwrap());
+        let journal = Journal::begin(&folder, &checkpoint(4), 0, &Schemas::new(0)).unwrap();
+        Checkpointer::begin(folder, journal, &checkpoint(4))
+            .await
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_start_is_saved_and_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpointer = begun(dir.path()).await;
+        assert_eq!(*checkpointer.durable().borrow(), checkpoint(4));
+        let saved = StateFolder::peek(dir.path(), "shop").unwrap();
+        assert_eq!(saved, Some(checkpoint(4)));
+    }
+
+    #[tokio::test]
+    async fn what_is_published_is_what_is_saved() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut checkpointer = begun(dir.path()).await;
+        let durable = checkpointer.durable();
+        let mut revisions = vec![Revision {
+            at: Coordinates::new("binlog.000001", 100),
+            gtid: None,
+            statement: None,
+            changes: Vec::new(),
+        }];
+        checkpointer.record(&mut revisions).await.unwrap();
+        assert!(revisions.is_empty());
+        assert_eq!(*durable.borrow(), checkpoint(4), "a record saves nothing");
+        checkpointer.save(&checkpoint(100)).await.unwrap();
+        assert_eq!(*durable.borrow(), checkpoint(100));
+
+        // A folder that is gone takes no checkpoint, and none is published.
+        std::fs::remove_dir_all(dir.path().join("shop")).unwrap();
+        checkpointer.save(&checkpoint(200)).await.unwrap_err();
+        assert_eq!(*durable.borrow(), checkpoint(100));
+    }
+}
