@@ -1,6 +1,16 @@
-//! Planted faults: bugs that the tests switch on to prove that the checker sees them.
+//! Planted faults, which the tests switch on: bugs that the checker must see, and files that fail.
 //!
-//! Without the feature `planted-faults`, [`planted`] is a constant `false` and the faults do not exist in the binary.
+//! Without the feature `planted-faults`, [`planted`] is a constant `false`, [`planted_failure`] a constant `None`, and
+//! neither exists in the binary. With it, the environment chooses:
+//!
+//! | variable | value | example |
+//! |---|---|---|
+//! | `ROWTAP_PLANTED_FAULT` | the bug's name | `RowsReversed` |
+//! | `ROWTAP_PLANTED_FAILURE` | the step, the file, which time of the process it fails, how | `Sync RelayLogInfo 2 EIO` |
+//!
+//! `state::durable` asks before every step that it does on a file.
+
+use std::io;
 
 /// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +31,60 @@ pub enum Fault {
     RowsReversed,
     /// The key change of a row is published under the new key only.
     KeyChangeHalved,
+}
+
+/// What is done to a file. With a [`FileRole`] it names a point at which a run can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileStep {
+    /// A file or a folder is made.
+    Create,
+    /// A file that is there is opened.
+    Open,
+    /// A lock is taken.
+    Lock,
+    /// Bytes are read.
+    Read,
+    /// The names in a folder are read.
+    List,
+    /// Bytes are written. A planted failure leaves the first half of them.
+    Write,
+    /// What was written, or the names in a folder, are made durable.
+    Sync,
+    /// A file takes the name of the one before it.
+    Rename,
+    /// A file loses its end.
+    Cut,
+    /// A file loses its name.
+    Remove,
+    /// A folder is closed to other users.
+    MakePrivate,
+}
+
+/// Which of the files of state and sinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRole {
+    /// A connector's state folder itself.
+    StateFolder,
+    /// Its `lock`.
+    StateLock,
+    /// The checkpoint.
+    RelayLogInfo,
+    /// `auto.cnf`.
+    AutoCnf,
+    /// A segment of the journal.
+    Journal,
+    /// The definitions that a person told.
+    ToldDefinitions,
+    /// The events of a large group.
+    Spill,
+    /// The folder of a file sink itself.
+    DataFolder,
+    /// Its `lock`.
+    DataLock,
+    /// Its manifest.
+    Manifest,
+    /// One of its data files.
+    DataFile,
 }
 
 /// Whether `fault` was chosen at start, by its name in the variable `ROWTAP_PLANTED_FAULT`.
@@ -52,4 +116,36 @@ pub const fn planted_once(_fault: Fault) -> bool {
 #[inline]
 pub const fn planted(_fault: Fault) -> bool {
     false
+}
+
+/// The error with which the chosen step on the chosen file fails, when its time has come.
+#[cfg(feature = "planted-faults")]
+pub fn planted_failure(step: FileStep, file: FileRole) -> Option<io::Error> {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static CHOSEN: OnceLock<Option<(String, u32, i32)>> = OnceLock::new();
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+    let chosen = CHOSEN.get_or_init(|| {
+        let text = std::env::var("ROWTAP_PLANTED_FAILURE").ok()?;
+        let mut words = text.rsplitn(3, ' ');
+        let code = match words.next()? {
+            "EIO" => 5,
+            "ENOSPC" => 28,
+            other => panic!("ROWTAP_PLANTED_FAILURE knows EIO and ENOSPC, not {other}"),
+        };
+        let time = words.next()?.parse().ok()?;
+        Some((words.next()?.to_owned(), time, code))
+    });
+    let (point, time, code) = chosen.as_ref()?;
+    let is_due = *point == format!("{step:?} {file:?}")
+        && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *time;
+    is_due.then(|| io::Error::from_raw_os_error(*code))
+}
+
+/// Always `None`: this build holds no planted failures.
+#[cfg(not(feature = "planted-faults"))]
+#[inline]
+pub const fn planted_failure(_step: FileStep, _file: FileRole) -> Option<io::Error> {
+    None
 }

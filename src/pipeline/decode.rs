@@ -50,7 +50,7 @@ impl Decode {
 
     fn drive(&mut self, runtime: &Handle) -> Result<(), PipelineError> {
         let folder = Arc::clone(&self.folder);
-        let mut spilling = Spilling::new(move || Spill::create(&folder));
+        let mut spilling = Spilling::new(move || Spill::create(folder.path()));
         let mut drained_us = None;
         loop {
             match self.assembler.poll()? {

@@ -89,7 +89,7 @@ async fn supervise(
 ) -> Result<(), PipelineError> {
     let (state_dir, name) = (connector.state_dir.clone(), connector.name.clone());
     let open = move || {
-        let folder = StateFolder::open(&state_dir, &name)?;
+        let mut folder = StateFolder::open(&state_dir, &name)?;
         folder.announce(http).map(|()| Arc::new(folder))
     };
     let folder = off_the_runtime(open).await?;

@@ -1,11 +1,13 @@
 //! What can go wrong at a target, with the fix as the last clause where a person can do something.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::failure::Class;
+use crate::fault::FileStep;
 use crate::row::TableName;
+use crate::state::durable::FileError;
 
 /// Why a sink failed.
 #[derive(Debug, thiserror::Error)]
@@ -205,20 +207,6 @@ pub enum SinkError {
 }
 
 impl SinkError {
-    pub(in crate::sink) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
-    }
-
-    pub(in crate::sink) fn sync(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Sync { path, source }
-    }
-
     /// What the failure means for the connector.
     pub fn class(&self) -> Class {
         match self {
@@ -247,6 +235,21 @@ impl SinkError {
             Self::Option { .. } | Self::TopicCollision { .. } | Self::TopicTooLong { .. } => {
                 Class::Configuration
             }
+        }
+    }
+}
+
+impl From<FileError> for SinkError {
+    fn from(error: FileError) -> Self {
+        let action = error.verb();
+        let FileError { step, path, source } = error;
+        match step {
+            FileStep::Sync => Self::Sync { path, source },
+            _other => Self::Io {
+                action,
+                path,
+                source,
+            },
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::row::Table;
 
 pub use blackhole::{Blackhole, Options as BlackholeOptions};
 pub use error::SinkError;
-pub use file::{File, Options as FileOptions};
+pub use file::{File, FileOptions};
 #[cfg(feature = "kafka")]
 pub use kafka::{Compression, Kafka, Options as KafkaOptions};
 pub use stdout::{Options as StdoutOptions, Stdout};

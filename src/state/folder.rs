@@ -1,19 +1,19 @@
 //! The state folder of one connector, and the lock that keeps a second process out of it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::durable::{self, FileError};
+use super::error::StateError;
+use super::lock::{LockFile, LockOwner};
 use super::relay_log_info::{self, FILE_BYTES_MAX, FILE_NAME};
-use super::{ReplicaIdentity, StateError, durable, replica_identity, spill};
+use super::replica_identity::{self, ReplicaIdentity};
+use super::spill;
 use crate::change::Checkpoint;
+use crate::fault::FileRole;
 
-const LOCK_NAME: &str = "lock";
-const LOCK_BYTES_MAX: u64 = 4096;
 const LOCK_ATTEMPTS_MAX: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -23,16 +23,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct StateFolder {
     path: PathBuf,
-    lock: File,
-}
-
-/// The process that holds a folder's lock.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LockOwner {
-    /// Its process id.
-    pub pid: u32,
-    /// Where it serves its status, if it does.
-    pub http: Option<SocketAddr>,
+    lock: LockFile,
 }
 
 impl StateFolder {
@@ -42,21 +33,14 @@ impl StateFolder {
     /// `StateError::Locked` while another process has it open; `StateError::Io` where the folder cannot be written.
     pub fn open(state_dir: &Path, connector: &str) -> Result<Self, StateError> {
         let path = state_dir.join(connector);
-        create(state_dir, &path)?;
-        let lock_path = path.join(LOCK_NAME);
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(StateError::io("create", &lock_path))?;
-        if !take(&lock).map_err(StateError::io("lock", &lock_path))? {
-            let owner = read_owner(&lock);
+        durable::create_folder(&path, FileRole::StateFolder)?;
+        durable::make_private(&path, FileRole::StateFolder)?;
+        let lock = LockFile::open(&path, FileRole::StateLock)?;
+        if !take(&lock)? {
+            let owner = lock.owner();
             return Err(StateError::Locked { path, owner });
         }
-        let folder = Self { path, lock };
+        let mut folder = Self { path, lock };
         folder.remove_leftovers()?;
         folder.announce(None)?;
         Ok(folder)
@@ -67,20 +51,8 @@ impl StateFolder {
     /// # Errors
     /// `StateError::Io` where the lock file cannot be read.
     pub fn owner(state_dir: &Path, connector: &str) -> Result<Option<LockOwner>, StateError> {
-        let path = state_dir.join(connector).join(LOCK_NAME);
-        let lock = match File::open(&path) {
-            Ok(lock) => lock,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StateError::io("open", &path)(error)),
-        };
-        // A shared lock: two commands that ask at once do not take each other for the owner.
-        match lock.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(Some(
-                read_owner(&lock).unwrap_or(LockOwner { pid: 0, http: None }),
-            )),
-            Err(TryLockError::Error(error)) => Err(StateError::io("lock", &path)(error)),
-        }
+        let path = state_dir.join(connector);
+        Ok(LockFile::peek(&path, FileRole::StateLock)?)
     }
 
     /// Reads a connector's checkpoint without locking its folder; the file is always replaced as a whole.
@@ -100,17 +72,8 @@ impl StateFolder {
     ///
     /// # Errors
     /// `StateError::Io` where the file cannot be written.
-    pub fn announce(&self, http: Option<SocketAddr>) -> Result<(), StateError> {
-        let mut text = format!("pid={}\n", std::process::id());
-        if let Some(address) = http {
-            text.push_str(&format!("http={address}\n"));
-        }
-        let path = self.path.join(LOCK_NAME);
-        let mut lock = &self.lock;
-        lock.set_len(0)
-            .and_then(|()| lock.rewind())
-            .and_then(|()| lock.write_all(text.as_bytes()))
-            .map_err(StateError::io("write", &path))
+    pub fn announce(&mut self, http: Option<SocketAddr>) -> Result<(), StateError> {
+        Ok(self.lock.announce(http)?)
     }
 
     /// Reads the checkpoint; `None` only if there has never been one.
@@ -130,7 +93,9 @@ impl StateFolder {
             path: self.path.join(FILE_NAME),
             error,
         })?;
-        durable::replace(&self.path, FILE_NAME, text.as_bytes())
+        let folder = (self.path(), FileRole::StateFolder);
+        durable::replace(folder, FILE_NAME, FileRole::RelayLogInfo, text.as_bytes())?;
+        Ok(())
     }
 
     /// Who this connector is to its source; made up once and kept.
@@ -142,56 +107,33 @@ impl StateFolder {
     }
 
     fn remove_leftovers(&self) -> Result<(), StateError> {
-        let entries = fs::read_dir(&self.path).map_err(StateError::io("list", &self.path))?;
-        for entry in entries {
-            let path = entry.map_err(StateError::io("list", &self.path))?.path();
+        for name in durable::names(&self.path, FileRole::StateFolder)? {
+            let path = self.path.join(name);
             let unfinished = path
                 .extension()
                 .is_some_and(|ending| ending == durable::TEMPORARY || ending == spill::ENDING);
             if unfinished {
-                fs::remove_file(&path).map_err(StateError::io("remove", &path))?;
+                durable::remove(&path, FileRole::StateFolder)?;
             }
         }
         Ok(())
     }
 }
 
-fn create(state_dir: &Path, path: &Path) -> Result<(), StateError> {
-    if let Ok(metadata) = fs::metadata(path)
-        && metadata.is_dir()
-    {
-        if metadata.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(path, Permissions::from_mode(0o700))
-                .map_err(StateError::io("make private", path))?;
-        }
-        return Ok(());
-    }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(StateError::io("create", path))?;
-    durable::sync_folder(state_dir)
-}
-
 /// Takes the lock unless another process has it. [`StateFolder::owner`] has it for a moment, so a few attempts are made.
-fn take(lock: &File) -> io::Result<bool> {
-    for attempt in 1..=LOCK_ATTEMPTS_MAX {
-        match lock.try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::WouldBlock) if attempt < LOCK_ATTEMPTS_MAX => {
-                thread::sleep(LOCK_PAUSE);
-            }
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(error),
+fn take(lock: &LockFile) -> Result<bool, FileError> {
+    for _attempt in 1..LOCK_ATTEMPTS_MAX {
+        if lock.try_take()? {
+            return Ok(true);
         }
+        thread::sleep(LOCK_PAUSE);
     }
-    Ok(false)
+    lock.try_take()
 }
 
 fn read_checkpoint(folder: &Path) -> Result<Option<Checkpoint>, StateError> {
     let path = folder.join(FILE_NAME);
-    let Some(bytes) = durable::read(&path, FILE_BYTES_MAX)? else {
+    let Some(bytes) = durable::read(&path, FileRole::RelayLogInfo, FILE_BYTES_MAX)? else {
         return Ok(None);
     };
     match relay_log_info::decode(&bytes) {
@@ -200,24 +142,11 @@ fn read_checkpoint(folder: &Path) -> Result<Option<Checkpoint>, StateError> {
     }
 }
 
-/// What the lock file says; `None` if its owner has not written it yet.
-fn read_owner(lock: &File) -> Option<LockOwner> {
-    let mut text = String::new();
-    lock.take(LOCK_BYTES_MAX).read_to_string(&mut text).ok()?;
-    let value = |key: &str| {
-        text.lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(found, _)| *found == key)
-            .map(|(_, value)| value)
-    };
-    Some(LockOwner {
-        pid: value("pid")?.parse().ok()?,
-        http: value("http").and_then(|address| address.parse().ok()),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -248,7 +177,7 @@ mod tests {
     #[test]
     fn a_second_one_is_kept_out_and_told_by_whom() {
         let dir = tempfile::tempdir().unwrap();
-        let first = StateFolder::open(dir.path(), "shop").unwrap();
+        let mut first = StateFolder::open(dir.path(), "shop").unwrap();
         first
             .announce(Some("127.0.0.1:9633".parse().unwrap()))
             .unwrap();
@@ -270,7 +199,7 @@ mod tests {
     #[test]
     fn a_longer_announcement_leaves_nothing_behind_in_a_shorter_one() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = StateFolder::open(dir.path(), "shop").unwrap();
+        let mut folder = StateFolder::open(dir.path(), "shop").unwrap();
         folder
             .announce(Some("127.0.0.1:9633".parse().unwrap()))
             .unwrap();

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::{StateError, durable};
+use super::durable;
+use super::error::StateError;
+use crate::fault::FileRole;
 
 const FILE_NAME: &str = "auto.cnf";
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -43,11 +45,13 @@ impl ReplicaIdentity {
 
 pub fn read_or_create(folder: &Path) -> Result<ReplicaIdentity, StateError> {
     let path = folder.join(FILE_NAME);
-    if let Some(bytes) = durable::read(&path, FILE_BYTES_MAX)? {
+    if let Some(bytes) = durable::read(&path, FileRole::AutoCnf, FILE_BYTES_MAX)? {
         return parse(&path, &String::from_utf8_lossy(&bytes));
     }
     let identity = ReplicaIdentity::new();
-    durable::replace(folder, FILE_NAME, identity.to_text().as_bytes())?;
+    let text = identity.to_text();
+    let folder = (folder, FileRole::StateFolder);
+    durable::replace(folder, FILE_NAME, FileRole::AutoCnf, text.as_bytes())?;
     Ok(identity)
 }
 

@@ -3,14 +3,14 @@
 //! Written at its end, read from its start, then dropped. It has no name as soon as it is open, so that the system
 //! removes it with the process.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use uuid::Uuid;
 
-use super::{StateError, StateFolder};
+use super::durable::DurableFile;
+use super::error::StateError;
+use crate::fault::FileRole;
 
 /// The ending of a spill file's name in the moment that it has one.
 pub const ENDING: &str = "spill";
@@ -19,43 +19,26 @@ const BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// An append-only file without a name. Its functions block on the disk.
 #[derive(Debug)]
 pub struct Spill {
-    file: File,
-    path: PathBuf,
+    file: DurableFile,
     /// Bytes in the file; those of `buffer` follow them.
     written: u64,
     buffer: Vec<u8>,
 }
 
 impl Spill {
-    /// Makes an empty spill file in a connector's folder.
+    /// Makes an empty spill file in a folder: a connector's, or the system's for temporary files.
     ///
     /// # Errors
     /// `StateError::Io` where it cannot be created.
-    pub fn create(folder: &StateFolder) -> Result<Self, StateError> {
-        Self::create_in(folder.path())
-    }
-
-    /// Makes an empty spill file in any folder, such as the system's for temporary files.
-    ///
-    /// # Errors
-    /// `StateError::Io` where it cannot be created.
-    pub fn create_in(folder: &Path) -> Result<Self, StateError> {
+    pub fn create(folder: &Path) -> Result<Self, StateError> {
         let path = folder.join(format!("{}.{ENDING}", Uuid::new_v4()));
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(StateError::io("create", &path))?;
-        fs::remove_file(&path).map_err(StateError::io("unlink", &path))?;
-        Ok(Self::over(file, path))
+        let file = DurableFile::create_nameless(&path, FileRole::Spill)?;
+        Ok(Self::over(file))
     }
 
-    fn over(file: File, path: PathBuf) -> Self {
+    fn over(file: DurableFile) -> Self {
         Self {
             file,
-            path,
             written: 0,
             buffer: Vec::new(),
         }
@@ -94,9 +77,7 @@ impl Spill {
     /// `StateError::Io` where the disk fails, or if `offset` and the length of `out` reach past the end.
     pub fn read_exact_at(&mut self, offset: u64, out: &mut [u8]) -> Result<(), StateError> {
         self.flush()?;
-        self.file
-            .read_exact_at(out, offset)
-            .map_err(StateError::io("read", &self.path))
+        Ok(self.file.read_exact_at(out, offset)?)
     }
 
     /// Reads everything from the start. Appending goes on when the reader is dropped.
@@ -117,9 +98,7 @@ impl Spill {
     /// `StateError::Io` where the file cannot be cut.
     pub fn clear(&mut self) -> Result<(), StateError> {
         self.buffer.clear();
-        self.file
-            .set_len(0)
-            .map_err(StateError::io("cut", &self.path))?;
+        self.file.cut(0)?;
         self.written = 0;
         Ok(())
     }
@@ -136,16 +115,14 @@ impl Spill {
 
     /// Writes at `written`, so that a write that failed halfway is written over by the next.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        self.file
-            .write_all_at(bytes, self.written)
-            .map_err(StateError::io("write", &self.path))?;
+        self.file.write_at(bytes, self.written)?;
         self.written = self.written.saturating_add(length(bytes));
         Ok(())
     }
 
     /// Where the file was; it has no name any more.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 }
 
@@ -177,11 +154,10 @@ mod tests {
 
     use super::*;
 
-    fn spill() -> (tempfile::TempDir, StateFolder, Spill) {
+    fn spill() -> (tempfile::TempDir, Spill) {
         let dir = tempfile::tempdir().unwrap();
-        let folder = StateFolder::open(dir.path(), "shop").unwrap();
-        let spill = Spill::create(&folder).unwrap();
-        (dir, folder, spill)
+        let spill = Spill::create(dir.path()).unwrap();
+        (dir, spill)
     }
 
     proptest! {
@@ -190,7 +166,7 @@ mod tests {
         fn what_is_appended_is_read_back_in_order(
             pieces in prop::collection::vec((any::<u8>(), 0usize..400_000), 0..12)
         ) {
-            let (_dir, _folder, mut spill) = spill();
+            let (_dir, mut spill) = spill();
             let mut expected = Vec::new();
             for (byte, count) in pieces {
                 let piece = vec![byte; count];
@@ -210,19 +186,15 @@ mod tests {
 
     #[test]
     fn a_spill_file_has_no_name() {
-        let (_dir, folder, mut spill) = spill();
+        let (dir, mut spill) = spill();
         spill.append(&[7; 1000]).unwrap();
         spill.flush().unwrap();
-        let names: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
-        assert_eq!(names, ["lock"]);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn a_cleared_spill_is_empty_and_of_use_again() {
-        let (_dir, _folder, mut spill) = spill();
+        let (_dir, mut spill) = spill();
         spill.append(&[1; 600_000]).unwrap();
         spill.append(&[2; 10]).unwrap();
         spill.clear().unwrap();
@@ -235,8 +207,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_named_as_such() {
-        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut spill = Spill::over(full, PathBuf::from("/dev/full"));
+        let full = DurableFile::open(Path::new("/dev/full"), FileRole::Spill).unwrap();
+        let mut spill = Spill::over(full);
         let error = spill.append(&[0; BUFFER_BYTES_MAX + 1]).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -246,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_read_past_the_end_is_an_error() {
-        let (_dir, _folder, mut spill) = spill();
+        let (_dir, mut spill) = spill();
         spill.append(b"abc").unwrap();
         assert!(spill.read_exact_at(1, &mut [0; 3]).is_err());
     }

@@ -9,4 +9,5 @@ fn the_binary_lacks_the_planted_faults() {
     // It is the right file: what a connector's log says is in it.
     assert!(holds(b"replication started"));
     assert!(!holds(b"ROWTAP_PLANTED_FAULT"));
+    assert!(!holds(b"ROWTAP_PLANTED_FAILURE"));
 }

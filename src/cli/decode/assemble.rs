@@ -75,7 +75,7 @@ impl Batches {
         Self {
             caution: Caution::new(settings.statements),
             settings,
-            spilling: Spilling::new(|| Spill::create_in(&std::env::temp_dir())),
+            spilling: Spilling::new(|| Spill::create(&std::env::temp_dir())),
             warned: BTreeSet::new(),
             files: Files::default(),
             relays: Relays::default(),

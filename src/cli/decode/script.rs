@@ -52,7 +52,7 @@ struct Kept {
 
 /// Prints the statements that take the changes back, the last change first.
 pub(super) fn undo(batches: &mut Batches) -> Result<(), DecodeError> {
-    let mut spool = Spill::create_in(&std::env::temp_dir())?;
+    let mut spool = Spill::create(&std::env::temp_dir())?;
     let mut kept = Vec::new();
     encode(Direction::Undo, batches, |block| {
         if !block.bytes.is_empty() {

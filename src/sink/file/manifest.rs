@@ -5,26 +5,24 @@
 //! valid line is the checkpoint. Not for the data files themselves: see `folder`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::change::Checkpoint;
+use crate::fault::FileRole;
 use crate::sink::SinkError;
+use crate::state::durable::{self, DurableFile};
 
 /// The manifest's name in its folder.
 pub const NAME: &str = "manifest.jsonl";
-const TEMPORARY: &str = "manifest.jsonl.new";
 const CRC_FIELD: &[u8] = b",\"crc32\":";
 /// A manifest that has grown by this much since it was last rewritten is written anew, one line long.
 const GROWTH_BYTES_MAX: u64 = 4 << 20;
 
 /// A data file as the manifest records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct FileEntry {
     /// Its name in the folder.
     pub file: String,
     /// How many of its bytes count.
@@ -38,13 +36,13 @@ pub struct Entry {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    files: &'a [&'a Entry],
+    files: &'a [&'a FileEntry],
     checkpoint: &'a Checkpoint,
 }
 
 #[derive(Deserialize)]
 struct ReadLine {
-    files: Vec<Entry>,
+    files: Vec<FileEntry>,
     checkpoint: Checkpoint,
     #[expect(dead_code, reason = "checked as bytes before the line is parsed")]
     crc32: u32,
@@ -52,9 +50,9 @@ struct ReadLine {
 
 /// What a manifest says: the files by name, and the last checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
+pub struct ManifestContents {
     /// Every file that counts.
-    pub files: BTreeMap<String, Entry>,
+    pub files: BTreeMap<String, FileEntry>,
     /// The checkpoint of the last valid line.
     pub checkpoint: Checkpoint,
 }
@@ -63,8 +61,8 @@ pub struct Contents {
 #[derive(Debug)]
 pub struct Manifest {
     folder: PathBuf,
-    file: File,
-    contents: Contents,
+    file: DurableFile,
+    contents: ManifestContents,
     growth_bytes: u64,
     line: Vec<u8>,
 }
@@ -73,12 +71,10 @@ pub struct Manifest {
 ///
 /// # Errors
 /// A line that is damaged and not the last, a manifest without any valid line, or one that cannot be read.
-pub fn read(folder: &Path) -> Result<Option<Contents>, SinkError> {
+pub fn read(folder: &Path) -> Result<Option<ManifestContents>, SinkError> {
     let path = folder.join(NAME);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(SinkError::io("read", &path)(source)),
+    let Some(bytes) = durable::read(&path, FileRole::Manifest, u64::MAX)? else {
+        return Ok(None);
     };
     match parse(&bytes) {
         Ok(contents) => Ok(Some(contents)),
@@ -87,8 +83,8 @@ pub fn read(folder: &Path) -> Result<Option<Contents>, SinkError> {
 }
 
 /// The error is the number of the damaged line and what is wrong with it.
-fn parse(bytes: &[u8]) -> Result<Contents, (usize, String)> {
-    let mut contents: Option<Contents> = None;
+fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, String)> {
+    let mut contents: Option<ManifestContents> = None;
     let mut damaged: Option<(usize, String)> = None;
     let mut torn: &[u8] = &[];
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
@@ -98,7 +94,7 @@ fn parse(bytes: &[u8]) -> Result<Contents, (usize, String)> {
         }
         match parse_line(line) {
             Ok(line) => {
-                let contents = contents.get_or_insert_with(|| Contents {
+                let contents = contents.get_or_insert_with(|| ManifestContents {
                     files: BTreeMap::new(),
                     checkpoint: line.checkpoint.clone(),
                 });
@@ -163,7 +159,7 @@ impl Manifest {
     ///
     /// # Errors
     /// What the file system refuses.
-    pub fn create(folder: &Path, contents: Contents) -> Result<Self, SinkError> {
+    pub fn create(folder: &Path, contents: ManifestContents) -> Result<Self, SinkError> {
         let mut line = Vec::new();
         let file = replace(folder, &contents, &mut line)?;
         Ok(Self {
@@ -176,7 +172,7 @@ impl Manifest {
     }
 
     /// What has been committed.
-    pub fn contents(&self) -> &Contents {
+    pub fn contents(&self) -> &ManifestContents {
         &self.contents
     }
 
@@ -184,18 +180,15 @@ impl Manifest {
     ///
     /// # Errors
     /// What the file system refuses; whether the line counts then shows at the next start.
-    pub fn commit(&mut self, changed: Vec<Entry>, upto: &Checkpoint) -> Result<(), SinkError> {
-        let files: Vec<&Entry> = changed.iter().collect();
+    pub fn commit(&mut self, changed: Vec<FileEntry>, upto: &Checkpoint) -> Result<(), SinkError> {
+        let files: Vec<&FileEntry> = changed.iter().collect();
         let line = Line {
             files: &files,
             checkpoint: upto,
         };
         print_line(&line, &mut self.line);
-        let path = self.folder.join(NAME);
-        let written = self.file.write_all(&self.line);
-        written.map_err(SinkError::io("write", &path))?;
-        let synced = self.file.sync_data();
-        synced.map_err(SinkError::sync(&path))?;
+        self.file.write(&self.line)?;
+        self.file.sync_data()?;
 
         self.growth_bytes += u64::try_from(self.line.len()).unwrap_or(u64::MAX);
         self.contents.checkpoint.clone_from(upto);
@@ -212,52 +205,26 @@ impl Manifest {
 }
 
 /// Returns the new manifest, open for appending.
-fn replace(folder: &Path, contents: &Contents, line: &mut Vec<u8>) -> Result<File, SinkError> {
-    let files: Vec<&Entry> = contents.files.values().collect();
+fn replace(
+    folder: &Path,
+    contents: &ManifestContents,
+    line: &mut Vec<u8>,
+) -> Result<DurableFile, SinkError> {
+    let files: Vec<&FileEntry> = contents.files.values().collect();
     let all = Line {
         files: &files,
         checkpoint: &contents.checkpoint,
     };
     print_line(&all, line);
 
-    let temporary = folder.join(TEMPORARY);
-    remove_leftover(folder)?;
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)
-        .map_err(SinkError::io("create", &temporary))?;
-    file.write_all(line)
-        .map_err(SinkError::io("write", &temporary))?;
-    file.sync_all().map_err(SinkError::sync(&temporary))?;
-    fs::rename(&temporary, folder.join(NAME)).map_err(SinkError::io("rename", &temporary))?;
-    sync_folder(folder)?;
-    Ok(file)
-}
-
-/// Removes what a crash while the manifest was being rewritten left.
-fn remove_leftover(folder: &Path) -> Result<(), SinkError> {
-    let path = folder.join(TEMPORARY);
-    match fs::remove_file(&path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(SinkError::io("remove", &path)(source))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// Makes the names in a folder durable.
-///
-/// # Errors
-/// What the file system refuses.
-pub fn sync_folder(folder: &Path) -> Result<(), SinkError> {
-    let opened = File::open(folder).map_err(SinkError::io("open", folder))?;
-    opened.sync_all().map_err(SinkError::sync(folder))
+    let folder = (folder, FileRole::DataFolder);
+    Ok(durable::replace(folder, NAME, FileRole::Manifest, line)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::binlog::{Coordinates, GtidSet};
     use crate::mysql::Flavour;
@@ -272,8 +239,8 @@ mod tests {
         }
     }
 
-    fn entry(number: u64, bytes: u64) -> Entry {
-        Entry {
+    fn entry(number: u64, bytes: u64) -> FileEntry {
+        FileEntry {
             file: format!("changes-{number:08}.jsonl"),
             bytes,
             rows: bytes / 10,
@@ -281,9 +248,11 @@ mod tests {
         }
     }
 
+    const TEMPORARY: &str = "manifest.jsonl.new";
+
     /// A manifest of three lines, and what it said after each.
-    fn three_lines(folder: &Path) -> (Vec<u8>, Vec<Contents>) {
-        let fresh = Contents {
+    fn three_lines(folder: &Path) -> (Vec<u8>, Vec<ManifestContents>) {
+        let fresh = ManifestContents {
             files: BTreeMap::new(),
             checkpoint: checkpoint(4),
         };

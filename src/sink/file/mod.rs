@@ -20,13 +20,13 @@ use crate::change::Checkpoint;
 use crate::encode::{InvalidText, Lines, json};
 use crate::row::Table;
 use crate::state::off_the_runtime;
-use folder::Folder;
+use folder::DataFolder;
 use series::Rotation;
 
 /// The `[sink]` section with `type = "file"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
+pub struct FileOptions {
     /// What the lines look like.
     #[serde(default)]
     pub format: Format,
@@ -54,14 +54,14 @@ fn rotate_interval() -> Duration {
 /// A folder of JSON Lines files.
 #[derive(Debug)]
 pub struct File {
-    options: Options,
+    options: FileOptions,
     /// `None` before `resume_point`, and for good after a failure: what is on the disk is then known only after reopening.
-    folder: Option<Folder>,
+    folder: Option<DataFolder>,
 }
 
 impl File {
     /// Makes a sink; nothing is touched before `resume_point`.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: FileOptions) -> Self {
         Self {
             options,
             folder: None,
@@ -71,12 +71,12 @@ impl File {
     /// Runs blocking work on the folder, which travels with it and comes back only if all went well.
     async fn blocking<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Folder) -> Result<T, SinkError> + Send + 'static,
+        work: impl FnOnce(&mut DataFolder) -> Result<T, SinkError> + Send + 'static,
     ) -> Result<T, SinkError> {
         let mut folder = self.folder.take().ok_or(SinkError::NotOpen)?;
         let (folder, done) = off_the_runtime(move || {
             let done = work(&mut folder)?;
-            Ok((folder, done))
+            Ok::<_, SinkError>((folder, done))
         })
         .await?;
         self.folder = Some(folder);
@@ -98,7 +98,7 @@ impl Sink for File {
             bytes: self.options.rotate_bytes.as_u64(),
             interval: self.options.rotate_interval,
         };
-        let folder = off_the_runtime(move || Folder::open(&path, rotation)).await?;
+        let folder = off_the_runtime(move || DataFolder::open(&path, rotation)).await?;
         let checkpoint = folder.checkpoint().cloned();
         self.folder = Some(folder);
         Ok(checkpoint)

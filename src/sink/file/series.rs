@@ -3,16 +3,15 @@
 //! Knows how far its open file is written, synced and recorded in the manifest. Not for the manifest itself: see `folder`.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use super::manifest::{Contents, Entry};
+use super::manifest::{FileEntry, ManifestContents};
+use crate::fault::FileRole;
 use crate::sink::SinkError;
+use crate::state::durable::{self, DurableFile};
 
 const SUFFIX: &str = ".jsonl";
 /// Digits of a file's number, with zeros in front, so that names sort as they were written.
@@ -29,7 +28,7 @@ pub struct Rotation {
 
 /// The two series of data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SeriesKind {
     /// Row changes.
     Changes,
     /// DDL statements.
@@ -38,17 +37,17 @@ pub enum Kind {
 
 /// The name of a data file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Name {
+pub struct DataFileName {
     /// Which series it belongs to.
-    pub kind: Kind,
+    pub kind: SeriesKind,
     /// Its place in the series, from 1.
     pub number: u64,
 }
 
 /// A series of data files, at its end.
 #[derive(Debug)]
-pub struct Series {
-    kind: Kind,
+pub struct FileSeries {
+    kind: SeriesKind,
     /// The number of the open file, or of the next one.
     number: u64,
     open: Option<Open>,
@@ -56,7 +55,7 @@ pub struct Series {
 
 #[derive(Debug)]
 struct Open {
-    file: File,
+    file: DurableFile,
     since: Instant,
     written: Extent,
     synced: Extent,
@@ -70,9 +69,9 @@ struct Extent {
     rows: u64,
 }
 
-impl Series {
+impl FileSeries {
     /// Makes a series that begins with file 1.
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: SeriesKind) -> Self {
         Self {
             kind,
             number: 1,
@@ -85,8 +84,8 @@ impl Series {
         self.number
     }
 
-    fn name(&self) -> Name {
-        Name {
+    fn name(&self) -> DataFileName {
+        DataFileName {
             kind: self.kind,
             number: self.number,
         }
@@ -96,19 +95,20 @@ impl Series {
     ///
     /// # Errors
     /// A file that is shorter than recorded, or what the file system refuses.
-    pub fn resume(&mut self, folder: &Path, contents: &mut Contents) -> Result<(), SinkError> {
-        let mut last: Option<(Name, Entry)> = None;
+    pub fn resume(
+        &mut self,
+        folder: &Path,
+        contents: &mut ManifestContents,
+    ) -> Result<(), SinkError> {
+        let mut last: Option<(DataFileName, FileEntry)> = None;
         let mut taken = Vec::new();
         for entry in contents.files.values() {
-            let Some(name) = Name::parse(&entry.file).filter(|name| name.kind == self.kind) else {
+            let Some(name) = DataFileName::parse(&entry.file).filter(|name| name.kind == self.kind)
+            else {
                 continue;
             };
             let path = folder.join(&entry.file);
-            let found = match fs::metadata(&path) {
-                Ok(metadata) => Some(metadata.len()),
-                Err(source) if source.kind() == io::ErrorKind::NotFound => None,
-                Err(source) => return Err(SinkError::io("read", &path)(source)),
-            };
+            let found = durable::length(&path, FileRole::DataFile)?;
             if found.is_none() && entry.closed {
                 taken.push(entry.file.clone());
             } else if found.unwrap_or(0) < entry.bytes {
@@ -148,14 +148,12 @@ impl Series {
     /// What the file system refuses.
     pub fn append(&mut self, folder: &Path, bytes: &[u8]) -> Result<bool, SinkError> {
         let name = self.name();
-        let path = || folder.join(name.to_string());
         let is_new = self.open.is_none();
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(Open::create(&path())?),
+            none => none.insert(Open::create(&folder.join(name.to_string()))?),
         };
-        let written = open.file.write_all(bytes);
-        written.map_err(SinkError::io("write", &path()))?;
+        open.file.write(bytes)?;
         open.written.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         Ok(is_new)
     }
@@ -177,21 +175,19 @@ impl Series {
     ///
     /// # Errors
     /// What the file system refuses.
-    pub fn sync(&mut self, folder: &Path) -> Result<(), SinkError> {
-        let path = folder.join(self.name().to_string());
+    pub fn sync(&mut self) -> Result<(), SinkError> {
         let Some(open) = &mut self.open else {
             return Ok(());
         };
         if open.synced != open.written {
-            let synced = open.file.sync_data();
-            synced.map_err(SinkError::sync(&path))?;
+            open.file.sync_data()?;
             open.synced = open.written;
         }
         Ok(())
     }
 
     /// What the manifest does not say yet of the open file; closes it when it is due.
-    pub fn record(&mut self, rotation: Rotation) -> Option<Entry> {
+    pub fn record(&mut self, rotation: Rotation) -> Option<FileEntry> {
         let file = self.name().to_string();
         let open = self.open.as_mut()?;
         let closed = open.synced == open.written
@@ -200,7 +196,7 @@ impl Series {
             return None;
         }
         open.recorded = open.synced;
-        let entry = Entry {
+        let entry = FileEntry {
             file,
             bytes: open.synced.bytes,
             rows: open.synced.rows,
@@ -216,24 +212,15 @@ impl Series {
 
 impl Open {
     fn create(path: &Path) -> Result<Self, SinkError> {
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(SinkError::io("create", path))?;
+        let file = DurableFile::create(path, FileRole::DataFile)?;
         Ok(Self::at(file, Extent::default()))
     }
 
     /// Cuts off what was not committed.
-    fn resume(path: &Path, entry: &Entry) -> Result<Self, SinkError> {
-        let file = OpenOptions::new()
-            .append(true)
-            .open(path)
-            .map_err(SinkError::io("open", path))?;
-        file.set_len(entry.bytes)
-            .map_err(SinkError::io("cut", path))?;
-        file.sync_all().map_err(SinkError::sync(path))?;
+    fn resume(path: &Path, entry: &FileEntry) -> Result<Self, SinkError> {
+        let mut file = DurableFile::open(path, FileRole::DataFile)?;
+        file.cut(entry.bytes)?;
+        file.sync_all()?;
         let extent = Extent {
             bytes: entry.bytes,
             rows: entry.rows,
@@ -241,7 +228,7 @@ impl Open {
         Ok(Self::at(file, extent))
     }
 
-    fn at(file: File, extent: Extent) -> Self {
+    fn at(file: DurableFile, extent: Extent) -> Self {
         Self {
             file,
             since: Instant::now(),
@@ -252,7 +239,7 @@ impl Open {
     }
 }
 
-impl Kind {
+impl SeriesKind {
     fn prefix(self) -> &'static str {
         match self {
             Self::Changes => "changes-",
@@ -261,21 +248,23 @@ impl Kind {
     }
 }
 
-impl Name {
+impl DataFileName {
     /// Only names that rowtap itself would give.
     fn parse(file: &str) -> Option<Self> {
-        [Kind::Changes, Kind::Ddl].into_iter().find_map(|kind| {
-            let digits = file.strip_prefix(kind.prefix())?.strip_suffix(SUFFIX)?;
-            let name = Self {
-                kind,
-                number: digits.parse().ok()?,
-            };
-            (name.to_string() == file).then_some(name)
-        })
+        [SeriesKind::Changes, SeriesKind::Ddl]
+            .into_iter()
+            .find_map(|kind| {
+                let digits = file.strip_prefix(kind.prefix())?.strip_suffix(SUFFIX)?;
+                let name = Self {
+                    kind,
+                    number: digits.parse().ok()?,
+                };
+                (name.to_string() == file).then_some(name)
+            })
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for DataFileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (prefix, number) = (self.kind.prefix(), self.number);
         write!(f, "{prefix}{number:0DIGITS$}{SUFFIX}")
@@ -286,13 +275,8 @@ impl fmt::Display for Name {
 ///
 /// # Errors
 /// What the file system refuses.
-pub fn data_files(folder: &Path) -> Result<Vec<Name>, SinkError> {
-    let list = || -> io::Result<Vec<Name>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            names.extend(entry?.file_name().to_str().and_then(Name::parse));
-        }
-        Ok(names)
-    };
-    list().map_err(SinkError::io("list", folder))
+pub fn data_files(folder: &Path) -> Result<Vec<DataFileName>, SinkError> {
+    let names = durable::names(folder, FileRole::DataFolder)?;
+    let names = names.iter().filter_map(|name| name.to_str());
+    Ok(names.filter_map(DataFileName::parse).collect())
 }

@@ -125,7 +125,7 @@ impl Sink for Kafka {
             let client = Client::from_config_and_context(&config, Context::default())
                 .map_err(rejection::of_configuration)?;
             let metadata = connect(&client, &servers)?;
-            Ok((Arc::new(client), metadata))
+            Ok::<_, SinkError>((Arc::new(client), metadata))
         })
         .await?;
         let names = metadata

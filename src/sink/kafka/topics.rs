@@ -211,7 +211,7 @@ async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError>
     let created = admin.create_topics([&topic], &options).await;
     off_the_runtime(move || {
         drop(admin);
-        Ok(())
+        Ok::<_, SinkError>(())
     })
     .await?;
     let code = match created {

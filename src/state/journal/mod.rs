@@ -14,15 +14,15 @@ mod tests;
 mod told;
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{StateError, StateFolder, durable};
+use super::durable::{self, DurableFile};
+use super::{StateError, StateFolder};
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{Checkpoint, Revision};
+use crate::fault::FileRole;
 use segment::{Contents, Header, VERSION};
 
 const PREFIX: &str = "definitions-";
@@ -36,8 +36,7 @@ const GROWTH_BYTES_MIN: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
-    file: File,
-    path: PathBuf,
+    file: DurableFile,
     /// The numbers of the segments, the one that is written last.
     segments: VecDeque<u64>,
     header: Header,
@@ -146,12 +145,8 @@ impl Journal {
                 self.schemas.record(change);
             }
         }
-        self.file
-            .write_all(&self.scratch)
-            .map_err(StateError::io("write", &self.path))?;
-        self.file
-            .sync_data()
-            .map_err(StateError::io("sync", &self.path))?;
+        self.file.write(&self.scratch)?;
+        self.file.sync_data()?;
         self.bytes += self.scratch.len() as u64;
         let grown = self.bytes.saturating_sub(self.snapshot_bytes);
         if grown > self.growth_bytes_min.max(self.snapshot_bytes) {
@@ -227,24 +222,13 @@ impl Journal {
     ) -> Result<ResumedJournal, StateError> {
         let number = segments.back().copied().unwrap_or_default();
         let path = path_of(folder, number);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .map_err(StateError::io("open", &path))?;
-        // A last line may lack its line feed only: then the file grows by it.
-        let length = file
-            .metadata()
-            .map_err(StateError::io("read", &path))?
-            .len();
-        if length != contents.bytes {
-            file.set_len(contents.bytes)
-                .and_then(|()| file.seek(SeekFrom::Start(contents.bytes.saturating_sub(1))))
-                .and_then(|_| file.write_all(b"\n"))
-                .and_then(|()| file.sync_all())
-                .map_err(StateError::io("cut", &path))?;
+        let mut file = DurableFile::open(&path, FileRole::Journal)?;
+        if file.length()? != contents.bytes {
+            // A last line may lack its line feed only: then the file grows by it.
+            file.cut(contents.bytes.saturating_sub(1))?;
+            file.write(b"\n")?;
+            file.sync_all()?;
         }
-        file.seek(SeekFrom::End(0))
-            .map_err(StateError::io("read", &path))?;
         let Contents {
             header,
             schemas,
@@ -256,7 +240,6 @@ impl Journal {
         let journal = Self {
             folder: folder.to_owned(),
             file,
-            path,
             segments,
             header,
             schemas: schemas.clone(),
@@ -316,18 +299,12 @@ impl Journal {
             };
             line::write(&revision, &mut text);
         }
-        let path = path_of(folder, number);
-        durable::replace(folder, &name_of(number), &text)?;
-        let file = OpenOptions::new()
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(StateError::io("open", &path))?;
+        let in_folder = (folder, FileRole::StateFolder);
+        let file = durable::replace(in_folder, &name_of(number), FileRole::Journal, &text)?;
         segments.push_back(number);
         Ok(Self {
             folder: folder.to_owned(),
             file,
-            path,
             segments,
             header,
             schemas,
@@ -348,19 +325,13 @@ fn path_of(folder: &Path, number: u64) -> PathBuf {
 }
 
 fn remove(path: &Path) -> Result<(), StateError> {
-    fs::remove_file(path).map_err(StateError::io("remove", path))
+    Ok(durable::remove(path, FileRole::Journal)?)
 }
 
 /// The numbers of a folder's segments, in order; none if there is no such folder.
 fn numbers(folder: &Path) -> Result<Vec<u64>, StateError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(StateError::io("list", folder)(error)),
-    };
     let mut numbers = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(StateError::io("list", folder))?.file_name();
+    for name in durable::names(folder, FileRole::StateFolder)? {
         let digits = name
             .to_str()
             .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX));

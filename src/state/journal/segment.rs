@@ -8,7 +8,6 @@
 //!
 //! The header and the state are written under another name and renamed, so that only revisions behind them can be torn.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
@@ -16,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::StateError;
+use super::super::durable::{DurableFile, FileError};
 use super::line;
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{Checkpoint, Revision};
+use crate::fault::{FileRole, FileStep};
 
 /// The version of this layout.
 pub(super) const VERSION: u32 = 1;
@@ -121,7 +122,7 @@ impl Contents {
 
 struct Lines<'a> {
     path: &'a Path,
-    reader: BufReader<File>,
+    reader: BufReader<DurableFile>,
     line: Vec<u8>,
     number: usize,
     /// Behind the line read last.
@@ -130,7 +131,7 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn open(path: &'a Path) -> Result<Self, StateError> {
-        let file = File::open(path).map_err(StateError::io("open", path))?;
+        let file = DurableFile::open_to_read(path, FileRole::Journal)?;
         Ok(Self {
             path,
             reader: BufReader::with_capacity(256 * 1024, file),
@@ -163,7 +164,11 @@ impl<'a> Lines<'a> {
         let mut limited = std::io::Read::take(&mut self.reader, LINE_BYTES_MAX as u64);
         let length = limited
             .read_until(b'\n', &mut self.line)
-            .map_err(StateError::io("read", self.path))?;
+            .map_err(|source| FileError {
+                step: FileStep::Read,
+                path: self.path.to_owned(),
+                source,
+            })?;
         if length == 0 {
             return Ok(None);
         }

@@ -1,5 +1,6 @@
 //! The journal against a list of all revisions: whatever was appended, cut or flipped, a place has its state or an error.
 
+use std::fs;
 use std::sync::Arc;
 
 use proptest::prelude::*;

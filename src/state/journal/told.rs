@@ -2,13 +2,12 @@
 //!
 //! A file of its own beside the segments, a revision a line, replaced as a whole.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use super::super::{StateError, durable};
 use super::line;
 use crate::change::Revision;
+use crate::fault::FileRole;
 
 const NAME: &str = "told-definitions.jsonl";
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -16,7 +15,8 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// What was told, in the order in which it was.
 pub(super) fn read(folder: &Path) -> Result<Vec<Revision>, StateError> {
     let path = folder.join(NAME);
-    let bytes = durable::read(&path, FILE_BYTES_MAX)?.unwrap_or_default();
+    let bytes =
+        durable::read(&path, FileRole::ToldDefinitions, FILE_BYTES_MAX)?.unwrap_or_default();
     let lines = bytes
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\n").ok_or("it has no end"));
@@ -39,16 +39,13 @@ pub(super) fn add(folder: &Path, revision: &Revision) -> Result<(), StateError> 
     for told in read(folder)?.iter().chain([revision]) {
         line::write(told, &mut text);
     }
-    durable::replace(folder, NAME, &text)
+    let folder = (folder, FileRole::StateFolder);
+    durable::replace(folder, NAME, FileRole::ToldDefinitions, &text)?;
+    Ok(())
 }
 
 /// Forgets all.
 pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
     let path = folder.join(NAME);
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(StateError::io("remove", &path)(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
-    }
+    Ok(durable::remove_if_there(&path, FileRole::ToldDefinitions)?)
 }

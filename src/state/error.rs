@@ -1,0 +1,131 @@
+//! Why the state folder cannot be used, with the fix as the last clause.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::durable::FileError;
+use super::lock::LockOwner;
+use super::relay_log_info::RelayLogInfoError;
+use crate::failure::Class;
+
+/// Why the state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// Another process holds the folder's lock.
+    #[error(
+        "state folder {} is in use by {}, stop that one first or give this connector another state_dir",
+        path.display(),
+        owner_text(owner.as_ref())
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// Who holds it, as far as its lock file tells.
+        owner: Option<LockOwner>,
+    },
+    /// The file system refused something.
+    #[error("cannot {action} {}, {}", path.display(), io_fix(error))]
+    Io {
+        /// What was tried: `create`, `write`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+    /// The checkpoint is there but cannot be trusted.
+    #[error(
+        "checkpoint {} cannot be trusted, restore it from a copy, or remove it to begin where the connector's start says",
+        path.display()
+    )]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        error: RelayLogInfoError,
+    },
+    /// The checkpoint cannot be written in a form that can be read again.
+    #[error("checkpoint {} cannot be written", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the value.
+        #[source]
+        error: RelayLogInfoError,
+    },
+    /// A line of the journal of definitions is damaged.
+    #[error(
+        "{} line {line} is damaged: {reason}, restore the file from a copy, or remove the folder's definitions-*.jsonl so \
+         that definitions are read from the source again",
+        path.display()
+    )]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file that says who this replica is cannot be understood.
+    #[error(
+        "{} line {line}: expected {expected}, found '{found}', restore the file, or remove it so that the source sees a new replica",
+        path.display()
+    )]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What belongs there.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+}
+
+impl StateError {
+    /// What the failure means for the connector.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Locked { .. } => Class::Fenced,
+            Self::Checkpoint { .. }
+            | Self::Identity { .. }
+            | Self::Journal { .. }
+            | Self::Unwritable { .. } => Class::Data,
+            Self::Io { .. } => Class::CannotWrite,
+        }
+    }
+}
+
+impl From<FileError> for StateError {
+    fn from(error: FileError) -> Self {
+        Self::Io {
+            action: error.verb(),
+            path: error.path,
+            error: error.source,
+        }
+    }
+}
+
+fn owner_text(owner: Option<&LockOwner>) -> String {
+    owner.map_or_else(
+        || "another process".to_owned(),
+        |owner| format!("process {}", owner.pid),
+    )
+}
+
+/// The last clause of a file system error: what a person can do about it.
+fn io_fix(error: &io::Error) -> &'static str {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => "the disk is full, make room and start again",
+        Kind::PermissionDenied => "give the user that runs rowtap write access to it",
+        Kind::ReadOnlyFilesystem => "set state_dir to a folder that can be written",
+        Kind::NotADirectory | Kind::AlreadyExists => "set state_dir to a folder",
+        _ => "set state_dir to a folder on a disk that works",
+    }
+}
