@@ -60,15 +60,6 @@ pub fn stored_checkpoint(options: &Options) -> Result<Option<Checkpoint>, SinkEr
     }
 }
 
-/// What records look like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Debezium's envelope with lossless, readable values.
-    #[default]
-    Json,
-}
-
 /// A place where records are kept.
 ///
 /// The durability contract: `write` may keep records in memory; `commit(upto)` returns when every record written before

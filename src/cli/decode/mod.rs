@@ -32,7 +32,7 @@ use settings::DecodeSettings;
 use summary::Summary;
 
 use super::{Exit, LogFormat, signals};
-use crate::encode::json;
+use crate::encode::{Format, LinesEncoder, Plan};
 
 /// Decodes to the end, or to the first mistake.
 pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
@@ -91,8 +91,8 @@ fn decode(arguments: &DecodeArguments, settings: DecodeSettings) -> Result<(), D
         _either if arguments.flashback => script::undo(&mut batches),
         Some(DecodeFormat::Sql) => script::redo(&mut batches),
         Some(DecodeFormat::Json) | None => lanes::run(
-            || json::LinesEncoder::new(arguments.invalid_text),
-            |table| json::Plan::new(table, "".into()),
+            || LinesEncoder::new(Format::Json, arguments.invalid_text),
+            |table| Plan::of_lines(Format::Json, table),
             |block| output::print(&block.bytes),
             &mut batches,
         ),

@@ -8,8 +8,7 @@ use super::assemble::Batches;
 use super::error::DecodeError;
 use super::lanes;
 use super::output::print;
-use crate::encode::Statements;
-use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder};
+use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder, Statements};
 use crate::state::Spill;
 
 /// Prints the statements that make the changes again, in order.

@@ -13,8 +13,8 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::encode::json::PartialKeyChange;
-use crate::sink::{Format, SinkError};
+use crate::encode::{Format, PartialKeyChange};
+use crate::sink::SinkError;
 
 /// Kafka's own limit.
 pub(super) const TOPIC_CHARS_MAX: usize = 249;
