@@ -12,7 +12,7 @@ use crate::row::Table;
 /// The `[sink]` section with `type = "blackhole"`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
+pub struct BlackholeOptions {
     /// What the dropped lines look like.
     #[serde(default)]
     pub format: Format,
@@ -26,7 +26,7 @@ pub struct Blackhole {
 
 impl Blackhole {
     /// Makes a sink.
-    pub fn new(options: &Options) -> Self {
+    pub fn new(options: &BlackholeOptions) -> Self {
         Self {
             format: options.format,
         }

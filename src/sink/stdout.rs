@@ -15,7 +15,7 @@ use crate::state::off_the_runtime;
 /// The `[sink]` section with `type = "stdout"`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
+pub struct StdoutOptions {
     /// What the lines look like.
     #[serde(default)]
     pub format: Format,
@@ -29,7 +29,7 @@ pub struct Stdout {
 
 impl Stdout {
     /// Makes a sink.
-    pub fn new(options: &Options) -> Self {
+    pub fn new(options: &StdoutOptions) -> Self {
         Self {
             format: options.format,
         }

@@ -27,7 +27,7 @@ use crate::fault::{self, Fault};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 
-pub use self::options::{Compression, Options};
+pub use self::options::{Compression, KafkaOptions};
 
 type Client = ThreadedProducer<Context>;
 
@@ -36,7 +36,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const CONNECT_SLICE: Duration = Duration::from_secs(1);
 /// A Kafka cluster.
 pub struct Kafka {
-    options: Options,
+    options: KafkaOptions,
     config: ClientConfig,
     topics: Topics,
     /// `None` before `resume_point`.
@@ -48,7 +48,7 @@ impl Kafka {
     ///
     /// # Errors
     /// An option whose value cannot be used.
-    pub fn new(options: Options, connector: &str) -> Result<Self, SinkError> {
+    pub fn new(options: KafkaOptions, connector: &str) -> Result<Self, SinkError> {
         options.validate()?;
         let config = options.client();
         config
