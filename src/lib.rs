@@ -1,7 +1,7 @@
 //! rowtap poses as a replica of a MySQL or MariaDB server and publishes every row change to Kafka or to files.
 //!
 //! This page is the map. The folders are listed in the order in which a change passes them; a module imports only
-//! what stands before it, and `tests/tidy.rs` holds that order.
+//! what stands before it, and `tests/tidy` holds that order.
 //!
 //! | module | what it does | touches the outside |
 //! |---|---|---|

@@ -2,8 +2,12 @@
 //!
 //! Each rule is a function from a file's path and text to its complaints; each is shown a text that breaks it.
 
+mod graph;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use graph::Graph;
 
 const PURE_AND_LEAF: &[&str] = &[
     "failure", "fault", "mysql", "binlog", "row", "filter", "change",
@@ -91,6 +95,9 @@ const FORBIDDEN: [(&str, &str); 11] = [
     ("_ => ", "{}"),
 ];
 
+/// The rooms that have floors, each floor a file or a folder; a file takes from its own floor and those before it.
+const FLOORS: &[(&str, &[&str])] = &[];
+
 type Rule = fn(&str, &str) -> Vec<String>;
 const RULES: [Rule; 7] = [
     imports,
@@ -151,6 +158,23 @@ fn every_file_keeps_every_rule() {
 }
 
 #[test]
+fn files_take_from_each_other_in_one_direction() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    collect(&root.join("src"), &mut files);
+    let texts: Vec<(String, String)> = files
+        .iter()
+        .filter_map(|file| {
+            let path = file.strip_prefix(root).unwrap().to_string_lossy();
+            Some((path.into_owned(), fs::read_to_string(file).ok()?))
+        })
+        .collect();
+    let graph = Graph::of(texts.iter().map(|(path, text)| (&**path, &**text)));
+    let complaints = [circles(&graph), floors(&graph, FLOORS)].concat();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
 fn every_room_has_its_row() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for entry in fs::read_dir(source).unwrap() {
@@ -206,7 +230,7 @@ fn imports(path: &str, text: &str) -> Vec<String> {
     };
     let Some((_, first, second)) = IMPORTS.iter().find(|(name, ..)| *name == room) else {
         return vec![format!(
-            "{path}: room {room} has no row in IMPORTS of tests/tidy.rs"
+            "{path}: room {room} has no row in IMPORTS of tests/tidy"
         )];
     };
     let mut complaints = Vec::new();
@@ -260,6 +284,39 @@ fn first_names(list: &str) -> Vec<String> {
         }
     }
     top.split(',').map(|name| word(name.trim())).collect()
+}
+
+/// No file takes from another that takes from it, on whatever way.
+fn circles(graph: &Graph) -> Vec<String> {
+    let circles = graph.circles().into_iter();
+    circles
+        .map(|circle| format!("a circle of files: {}", circle.join(", ")))
+        .collect()
+}
+
+/// Inside a room, too, a file takes only from its own floor and those before it.
+fn floors(graph: &Graph, rooms: &[(&str, &[&str])]) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (room, floors) in rooms {
+        let name_of = |path: &str| {
+            let below = path.strip_prefix(&format!("src/{room}/"))?;
+            let name = below.split('/').next()?.trim_end_matches(".rs");
+            (name != "mod").then(|| name.to_owned())
+        };
+        let floor_of = |name: &str| floors.iter().position(|floor| floor == &name);
+        for (from, taken) in &graph.edges {
+            let Some(name) = name_of(from) else { continue };
+            let Some(floor) = floor_of(&name) else {
+                complaints.push(format!("{from}: {name} has no floor in src/{room}"));
+                continue;
+            };
+            let above = taken
+                .iter()
+                .filter(|to| name_of(to).and_then(|name| floor_of(&name)) > Some(floor));
+            complaints.extend(above.map(|to| format!("{from}: takes from {to}, a later floor")));
+        }
+    }
+    complaints
 }
 
 /// Pure rooms name nothing of the outside, their tests apart.
@@ -484,4 +541,125 @@ fn every_forbidden_word_is_found() {
         );
     }
     check(forbidden_words, "src/a.rs", "let shackles = MAXXXL;", 0);
+}
+
+/// A graph of small files, the library's root first.
+fn graph_of(files: &[(&str, &str)]) -> Graph {
+    let root = "pub mod a;\npub mod b;\npub mod c;";
+    Graph::of(
+        [("src/lib.rs", root)]
+            .into_iter()
+            .chain(files.iter().copied()),
+    )
+}
+
+#[test]
+fn a_circle_of_files_is_found_through_re_exports() {
+    for (files, found) in [
+        (
+            &[
+                ("src/a.rs", "use crate::b::B;"),
+                ("src/b.rs", "use crate::a::A;"),
+            ][..],
+            1,
+        ),
+        (
+            &[
+                ("src/a.rs", "use crate::b::B;"),
+                ("src/b.rs", "use crate::c::A;"),
+                ("src/c.rs", ""),
+            ],
+            0,
+        ),
+        (
+            &[
+                ("src/a.rs", "fn a() { crate::b::b() }"),
+                ("src/b.rs", "use crate::{c, a::A};"),
+            ],
+            1,
+        ),
+        (
+            &[
+                ("src/a.rs", "use crate::c;\nfn a() { c::B::new() }"),
+                ("src/c.rs", "pub use crate::b::B;"),
+                ("src/b.rs", "use crate::a::A;"),
+            ],
+            1,
+        ),
+        // A parent that only passes on what its child defines takes nothing from it.
+        (
+            &[
+                ("src/a/mod.rs", "mod x;\npub use x::X;\npub struct A;"),
+                ("src/a/x.rs", "use super::A;"),
+            ],
+            0,
+        ),
+        (
+            &[
+                (
+                    "src/a/mod.rs",
+                    "mod x;\npub use x::X;\nfn a() { x::make() }\npub struct A;",
+                ),
+                ("src/a/x.rs", "use super::A;"),
+            ],
+            1,
+        ),
+        (
+            &[
+                (
+                    "src/a/mod.rs",
+                    "mod x;\nmod y;\npub use x::X;\npub use y::Y;",
+                ),
+                ("src/a/x.rs", "use super::Y;"),
+                ("src/a/y.rs", "use super::{Y as _, X};"),
+            ],
+            1,
+        ),
+        (
+            &[
+                (
+                    "src/a.rs",
+                    "// use crate::b::B;\n#[cfg(test)]\nmod tests {\n    use crate::b::B;\n}",
+                ),
+                ("src/b.rs", "use crate::a::A;"),
+            ],
+            0,
+        ),
+        (
+            &[
+                ("src/a/mod.rs", "#[cfg(test)]\nmod tests;\nuse crate::b::B;"),
+                ("src/a/tests.rs", ""),
+                ("src/b.rs", "use crate::c::C;"),
+                ("src/c.rs", ""),
+            ],
+            0,
+        ),
+    ] {
+        assert_eq!(graph_of(files).circles().len(), found, "{files:?}");
+    }
+}
+
+#[test]
+fn a_file_that_takes_from_a_later_floor_is_found() {
+    let room = [("a", &["low", "high"][..])];
+    for (low, high, found) in [
+        ("use super::high::H;", "", 1),
+        ("use crate::a::H;", "", 1),
+        ("", "use super::low::L;", 0),
+        ("use crate::b::B;", "", 0),
+    ] {
+        let files = [
+            ("src/a/mod.rs", "mod low;\nmod high;\npub use high::H;"),
+            ("src/a/low.rs", low),
+            ("src/a/high/mod.rs", high),
+            ("src/b.rs", ""),
+        ];
+        assert_eq!(
+            floors(&graph_of(&files), &room).len(),
+            found,
+            "{low} {high}"
+        );
+    }
+    let files = [("src/a/mod.rs", "mod cellar;"), ("src/a/cellar.rs", "")];
+    assert_eq!(floors(&graph_of(&files), &room).len(), 1);
 }
