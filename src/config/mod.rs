@@ -22,7 +22,7 @@ pub use environment::Variables;
 use document::Node;
 
 use crate::failure::Class;
-use crate::sink::SinkOptions;
+use crate::sink::Options as SinkOptions;
 
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const NAME_CHARS_MAX: usize = 64;

@@ -1,126 +1,176 @@
-//! The deliver stage: batches to the encoding pool, blocks in order to the sink, checkpoints behind them.
+//! The deliver stage: plans for tables as they are met, blocks in order to the sink, and checkpoints after them.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::PipelineError;
-use crate::change::{Batch, Checkpoint, Ledger, Revision};
-use crate::encode::{Block as _, Encode, EncodeError, InvalidText};
+use super::lanes::Encoded;
+use crate::change::{Checkpoint, Revision};
+use crate::encode::Block as _;
 use crate::fault::{Fault, planted};
 use crate::metrics;
 use crate::row::Table;
 use crate::sink::{BlockOf, PlanOf, Sink};
 use crate::state::Checkpointer;
 
-/// Plans kept at most; beyond it they are made anew.
-const PLANS_MAX: usize = 65_536;
+/// Blocks and questions that wait for the stage.
+const DELIVERIES_MAX: usize = 1;
+/// Written blocks that wait to be filled again.
+const SPARE_MAX: usize = 4;
 /// The least time between two commits of a stream that has nothing more to send.
 const IDLE_COMMIT: Duration = Duration::from_millis(50);
 
-/// The process's encoding pool: as many jobs at a time as there are processors, whichever connector they belong to.
-#[derive(Clone, Debug)]
-pub(super) struct Pool {
-    places: Arc<Semaphore>,
-    size: usize,
+/// What the lanes of a run hand to its deliver stage.
+pub(super) enum Delivery<S: Sink> {
+    /// A table is met for the first time and wants its plan.
+    Prepare(Arc<Table>, oneshot::Sender<Arc<PlanOf<S>>>),
+    /// The next block.
+    Write(Encoded<BlockOf<S>>),
 }
 
-impl Pool {
-    pub(super) fn new() -> Self {
-        let size = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            places: Arc::new(Semaphore::new(size)),
-            size,
-        }
-    }
+/// The lanes' end of a deliver stage: where they ask for plans. Its functions block.
+pub(super) struct Planner<S: Sink>(mpsc::Sender<Delivery<S>>);
+
+/// The lanes' end of a deliver stage: where they hand over blocks. Its functions block.
+pub(super) struct Outlet<S: Sink> {
+    deliveries: mpsc::Sender<Delivery<S>>,
+    spare: mpsc::Receiver<BlockOf<S>>,
 }
 
-/// An encoder and the block it fills; they travel with the job and come back.
-struct Lane<S: Sink> {
-    encoder: S::Encoder,
-    block: BlockOf<S>,
-}
+/// How many batches have left the assembler and not reached the sink.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UnderWay(Arc<AtomicU64>);
 
-struct Encoded<S: Sink> {
-    lane: Lane<S>,
-    end: Option<Checkpoint>,
-    ledger: Ledger,
-    revisions: Vec<Revision>,
-    result: Result<(), EncodeError>,
-}
-
-/// Everything the stage works with.
+/// The stage that owns the sink.
 pub(super) struct Deliver<S: Sink> {
     sink: S,
+    lanes: FromLanes<S>,
     checkpointer: Checkpointer,
     /// Revisions that the journal has yet to hold before a boundary after them is committed.
     revisions: Vec<Revision>,
     metrics: Arc<metrics::Connector>,
-    pool: Pool,
+    /// How often what was written is committed while changes flow.
     interval: Duration,
-    lanes: Vec<Lane<S>>,
-    in_flight: VecDeque<AbortOnDropHandle<Encoded<S>>>,
-    /// By the table's address, which the kept handle makes unique.
-    plans: HashMap<usize, (Arc<Table>, Arc<PlanOf<S>>)>,
     pending: Option<Checkpoint>,
-    /// Whether a piece of a group that goes on was written behind the pending boundary.
+    /// Whether a piece of a group that goes on was written after the pending boundary.
     inside_group: bool,
     committed_at: Instant,
 }
 
-impl<S: Sink + 'static> Deliver<S> {
+/// The stage's end of what the lanes hand over.
+struct FromLanes<S: Sink> {
+    deliveries: mpsc::Receiver<Delivery<S>>,
+    /// Blocks that were written go back.
+    spare: mpsc::Sender<BlockOf<S>>,
+    under_way: UnderWay,
+}
+
+impl<S: Sink> Planner<S> {
+    /// The plan of a table that is met for the first time.
+    ///
+    /// # Errors
+    /// When the stage has ended.
+    pub(super) fn plan(&self, table: &Arc<Table>) -> Result<Arc<PlanOf<S>>, PipelineError> {
+        let (reply, plan) = oneshot::channel();
+        self.0
+            .blocking_send(Delivery::Prepare(Arc::clone(table), reply))
+            .map_err(|_| PipelineError::Closed)?;
+        plan.blocking_recv().map_err(|_| PipelineError::Closed)
+    }
+}
+
+impl<S: Sink> Outlet<S> {
+    /// Hands the next block over and returns one to fill.
+    ///
+    /// # Errors
+    /// When the stage has ended.
+    pub(super) fn write(
+        &mut self,
+        encoded: Encoded<BlockOf<S>>,
+    ) -> Result<BlockOf<S>, PipelineError> {
+        self.deliveries
+            .blocking_send(Delivery::Write(encoded))
+            .map_err(|_| PipelineError::Closed)?;
+        Ok(self.spare.try_recv().unwrap_or_default())
+    }
+}
+
+impl UnderWay {
+    /// Counts a batch that sets out.
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn remove(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}
+
+impl<S: Sink> Deliver<S> {
+    /// Makes the stage, and the lanes' ends of it. `under_way` counts the batches from when they are assembled.
     pub(super) fn new(
         sink: S,
         checkpointer: Checkpointer,
         metrics: Arc<metrics::Connector>,
-        pool: Pool,
         interval: Duration,
-        invalid_text: InvalidText,
-    ) -> Self {
-        let lane = |sink: &S| Lane {
-            encoder: sink.encoder(invalid_text),
-            block: BlockOf::<S>::default(),
-        };
-        let lanes = (0..=pool.size).map(|_| lane(&sink)).collect();
-        Self {
+        under_way: UnderWay,
+    ) -> (Self, Planner<S>, Outlet<S>) {
+        let (delivery_tx, delivery_rx) = mpsc::channel(DELIVERIES_MAX);
+        let (spare_tx, spare_rx) = mpsc::channel(SPARE_MAX);
+        let stage = Self {
             sink,
+            lanes: FromLanes {
+                deliveries: delivery_rx,
+                spare: spare_tx,
+                under_way,
+            },
             checkpointer,
             revisions: Vec::new(),
             metrics,
-            pool,
             interval,
-            lanes,
-            in_flight: VecDeque::new(),
-            plans: HashMap::new(),
             pending: None,
             inside_group: false,
             committed_at: Instant::now(),
-        }
+        };
+        let outlet = Outlet {
+            deliveries: delivery_tx.clone(),
+            spare: spare_rx,
+        };
+        (stage, Planner(delivery_tx), outlet)
     }
 
-    /// Runs until the batches end, then commits what was written up to a group boundary.
+    /// Runs until the lanes end, then commits what was written up to a group boundary.
     ///
     /// # Errors
-    /// The first failure of the encoder, the sink or the state folder; nothing behind it is committed.
-    pub(super) async fn run(
-        mut self,
-        mut batches: mpsc::Receiver<Batch>,
-    ) -> Result<(), PipelineError> {
-        let mut open = true;
-        while open || !self.in_flight.is_empty() {
-            let commit_at = self.commit_at(batches.is_empty());
+    /// The first failure of the sink or the state folder; nothing after it is committed.
+    pub(super) async fn run(mut self) -> Result<(), PipelineError> {
+        loop {
+            let commit_at = self.commit_at();
             tokio::select! {
                 biased;
-                encoded = front(&mut self.in_flight), if !self.in_flight.is_empty() => self.write(encoded?).await?,
-                batch = batches.recv(), if open && !self.lanes.is_empty() => match batch {
-                    Some(batch) => self.dispatch(batch).await?,
-                    None => open = false,
+                delivery = self.lanes.deliveries.recv() => match delivery {
+                    Some(Delivery::Write(encoded)) => self.write(encoded).await?,
+                    Some(Delivery::Prepare(table, reply)) => {
+                        let plan = self.sink.prepare(&table).await?;
+                        // Lanes that have failed no longer wait for it.
+                        let _ = reply.send(plan);
+                    }
+                    None => break,
                 },
-                () = tokio::time::sleep_until(commit_at), if self.may_commit() => self.commit().await?,
+                // What is under way by now may have put the commit off.
+                () = tokio::time::sleep_until(commit_at), if self.may_commit() => {
+                    if self.commit_at() <= Instant::now() {
+                        self.commit().await?;
+                    }
+                }
             }
         }
         // A stage before this one may have failed inside a group of which pieces were written.
@@ -131,85 +181,32 @@ impl<S: Sink + 'static> Deliver<S> {
     }
 
     /// When what is pending is due: soon when the stream rests, at the interval while it flows.
-    fn commit_at(&self, rests: bool) -> Instant {
-        let rests = rests && self.in_flight.is_empty();
+    fn commit_at(&self) -> Instant {
         self.committed_at
-            + if rests {
+            + if self.lanes.under_way.is_empty() {
                 IDLE_COMMIT.min(self.interval)
             } else {
                 self.interval
             }
     }
 
-    async fn dispatch(&mut self, batch: Batch) -> Result<(), PipelineError> {
-        let plans = self.plans_for(&batch).await?;
-        let mut lane = self
-            .lanes
-            .pop()
-            .expect("a batch is received only while a lane is free");
-        let pool = self.pool.clone();
-        let job = tokio::spawn(async move {
-            let place = pool
-                .places
-                .acquire_owned()
-                .await
-                .expect("the pool's semaphore is never closed");
-            let encode = move || {
-                let _place = place;
-                let result = lane.encoder.encode(&batch, &plans, &mut lane.block);
-                Encoded {
-                    lane,
-                    end: batch.end,
-                    ledger: batch.ledger,
-                    revisions: batch.revisions,
-                    result,
-                }
-            };
-            match tokio::task::spawn_blocking(encode).await {
-                Ok(encoded) => encoded,
-                Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-            }
-        });
-        self.in_flight.push_back(AbortOnDropHandle::new(job));
-        Ok(())
-    }
-
-    async fn plans_for(&mut self, batch: &Batch) -> Result<Vec<Arc<PlanOf<S>>>, PipelineError> {
-        if self.plans.len() > PLANS_MAX {
-            self.plans.clear();
-        }
-        let mut plans = Vec::with_capacity(batch.tables.len());
-        for table in &batch.tables {
-            let address = Arc::as_ptr(table).addr();
-            if let Some((_, plan)) = self.plans.get(&address) {
-                plans.push(Arc::clone(plan));
-                continue;
-            }
-            let plan = self.sink.prepare(table).await?;
-            self.plans
-                .insert(address, (Arc::clone(table), Arc::clone(&plan)));
-            plans.push(plan);
-        }
-        Ok(plans)
-    }
-
-    async fn write(&mut self, encoded: Encoded<S>) -> Result<(), PipelineError> {
+    async fn write(&mut self, encoded: Encoded<BlockOf<S>>) -> Result<(), PipelineError> {
         let Encoded {
-            mut lane,
+            mut block,
             end,
             ledger,
             revisions,
-            result,
         } = encoded;
-        result?;
         self.revisions.extend(revisions);
-        let (records, bytes) = (lane.block.record_count(), lane.block.byte_count());
-        let invalid = lane.block.invalid_text_count();
-        let wanted = self.sink.write(&mut lane.block).await?;
+        let (records, bytes) = (block.record_count(), block.byte_count());
+        let invalid = block.invalid_text_count();
+        let wanted = self.sink.write(&mut block).await?;
         self.metrics.written(records, bytes);
         self.metrics.invalid_text(invalid);
-        self.lanes.push(lane);
         self.metrics.settled(&ledger);
+        // When the lanes have enough of them, or have ended, it is dropped.
+        let _ = self.lanes.spare.try_send(block);
+        self.lanes.under_way.remove();
         self.inside_group = end.is_none();
         self.pending = end.or(self.pending.take());
         if self.may_commit() && (wanted || self.committed_at.elapsed() >= self.interval) {
@@ -218,7 +215,7 @@ impl<S: Sink + 'static> Deliver<S> {
         Ok(())
     }
 
-    /// Whether there is a boundary to commit, and nothing of a later group was written behind it: a sink makes durable
+    /// Whether there is a boundary to commit, and nothing of a later group was written after it: a sink makes durable
     /// all that it was given.
     fn may_commit(&self) -> bool {
         self.pending.is_some() && !self.inside_group
@@ -240,16 +237,4 @@ impl<S: Sink + 'static> Deliver<S> {
         self.metrics.committed(&upto);
         Ok(())
     }
-}
-
-/// The block of the oldest job. Cancel-safe: the job stays in place until it is done.
-async fn front<S: Sink>(
-    in_flight: &mut VecDeque<AbortOnDropHandle<Encoded<S>>>,
-) -> Result<Encoded<S>, PipelineError> {
-    let Some(job) = in_flight.front_mut() else {
-        return std::future::pending().await;
-    };
-    let encoded = job.await;
-    in_flight.pop_front();
-    encoded.map_err(|stopped| PipelineError::Panic(stopped.to_string()))
 }

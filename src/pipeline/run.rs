@@ -7,9 +7,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::decode::Decode;
-use super::deliver::{Deliver, Pool};
+use super::assembling::Assembling;
+use super::deliver::{Deliver, UnderWay};
+use super::engine::{BATCH_BYTES_MAX, IDLE_BYTES_MAX};
+use super::lanes::Lanes;
 use super::opening::{self, Opened, Stream};
+use super::pool::Pool;
 use super::{Connector, Mode, PipelineError};
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
@@ -19,14 +22,10 @@ use crate::sink::Sink;
 use crate::source::{Answers, Budget, Chunk, EventSource as _, SourceOptions};
 use crate::state::{Checkpointer, ReplicaIdentity, StateFolder, off_the_runtime};
 
-/// Chunks that wait between receiver and decoder.
+/// Chunks that wait between receiver and assembler.
 const CHUNKS_MAX: usize = 16;
-/// Batches that wait between decoder and encoders.
-const BATCHES_MAX: usize = 4;
-/// Bytes of a batch at which it leaves.
-const BATCH_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of events without rows at which the checkpoint moves.
-const IDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Bytes of encoded blocks that wait for the sink.
+const WAITING_BYTES_MAX: u64 = 1 << 20;
 
 /// What all runs of a connector share.
 pub(super) struct Context<'a> {
@@ -140,7 +139,6 @@ impl Context<'_> {
             checkpointer,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
-        let (batch_tx, batch_rx) = mpsc::channel(BATCHES_MAX);
         let stop = self.stop.child_token();
         let mut stages = JoinSet::new();
         self.metrics.in_flight(move || {
@@ -154,26 +152,42 @@ impl Context<'_> {
             durable: checkpointer.durable(),
         };
         stages.spawn(receive.run());
-        let decode = Decode {
+        let mut assembling = Assembling::new(
             assembler,
-            chunks: chunk_rx,
-            batches: batch_tx,
+            chunk_rx,
             answers,
-            folder: Arc::clone(self.folder),
-            metrics: Arc::clone(self.metrics),
-        };
-        let runtime = tokio::runtime::Handle::current();
-        stages.spawn_blocking(move || decode.run(&runtime));
-        let interval = self.connector.checkpoint_interval;
-        let deliver = Deliver::new(
+            self.folder,
+            Arc::clone(self.metrics),
+        );
+        let policy = self.connector.invalid_text;
+        let encoders = (0..self.pool.size()).map(|_| sink.encoder(policy));
+        let encoders: Vec<S::Encoder> = encoders.collect();
+        let under_way = UnderWay::default();
+        let (deliver, planner, mut outlet) = Deliver::new(
             sink,
             checkpointer,
             Arc::clone(self.metrics),
-            self.pool.clone(),
-            interval,
-            self.connector.invalid_text,
+            self.connector.checkpoint_interval,
+            under_way.clone(),
         );
-        stages.spawn(deliver.run(batch_rx));
+        let lanes = Lanes {
+            pool: self.pool.clone(),
+            waiting_bytes_max: WAITING_BYTES_MAX,
+            failed: stop.clone(),
+        };
+        stages.spawn_blocking(move || {
+            let next = || {
+                let next = assembling.next()?;
+                if next.is_some() {
+                    under_way.add();
+                }
+                Ok(next)
+            };
+            let plan = |table: &Arc<_>| planner.plan(table);
+            lanes.run(encoders, next, plan, |encoded| outlet.write(encoded))?;
+            Ok(())
+        });
+        stages.spawn(deliver.run());
 
         let mut outcome = Ok(());
         while let Some(ended) = stages.join_next().await {

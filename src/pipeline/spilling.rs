@@ -2,8 +2,8 @@
 //!
 //! Each event is preceded by its position and its length, eight bytes each, little-endian.
 
-use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 
@@ -16,11 +16,12 @@ const SPILLED_BYTES_MAX: usize = 256 * 1024;
 const PIECE_BYTES: u64 = 1 << 20;
 
 /// Spilled events and the positions at which they begin.
-pub type Returned = (Bytes, Vec<(u64, Range<u32>)>);
+pub(super) type Returned = (Bytes, Vec<(u64, Range<u32>)>);
 
 /// The spilled events of one group at a time. Its functions block on the disk.
-pub struct Spilling {
-    create: Box<dyn FnMut() -> Result<Spill, StateError> + Send>,
+#[derive(Debug)]
+pub(super) struct Spilling {
+    folder: PathBuf,
     file: Option<Spill>,
     read: u64,
     /// Bytes that are left of the event that was given back last.
@@ -28,10 +29,10 @@ pub struct Spilling {
 }
 
 impl Spilling {
-    /// Prepares to keep events in files that `create` makes; none is made before there is need.
-    pub fn new(create: impl FnMut() -> Result<Spill, StateError> + Send + 'static) -> Self {
+    /// Prepares to keep events in files in a folder; none is made before it is needed.
+    pub(super) fn new(folder: PathBuf) -> Self {
         Self {
-            create: Box::new(create),
+            folder,
             file: None,
             read: 0,
             missing: 0,
@@ -42,7 +43,7 @@ impl Spilling {
     ///
     /// # Errors
     /// A file that cannot be made or written.
-    pub fn keep(&mut self, spilled: &Spilled) -> Result<(), StateError> {
+    pub(super) fn keep(&mut self, spilled: &Spilled) -> Result<(), StateError> {
         if spilled.first {
             self.file = None;
             self.read = 0;
@@ -50,7 +51,7 @@ impl Spilling {
         }
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert((self.create)()?),
+            none => none.insert(Spill::create(&self.folder)?),
         };
         for (start, event) in &spilled.events {
             file.append(&start.to_le_bytes())?;
@@ -72,7 +73,7 @@ impl Spilling {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn give_back(&mut self) -> Result<Returned, StateError> {
+    pub(super) fn give_back(&mut self) -> Result<Returned, StateError> {
         let file = self
             .file
             .as_mut()
@@ -96,15 +97,6 @@ impl Spilling {
             events.push((start, offset(begin)..offset(bytes.len())));
         }
         Ok((bytes.into(), events))
-    }
-}
-
-impl fmt::Debug for Spilling {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spilling")
-            .field("file", &self.file)
-            .field("read", &self.read)
-            .finish_non_exhaustive()
     }
 }
 

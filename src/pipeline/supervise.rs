@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info_span, warn};
 
-use super::deliver::Pool;
+use super::pool::Pool;
 use super::run::Context;
 use super::{Connector, Mode, PipelineError};
 use crate::change::{Checkpoint, Ledger};

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rowtap::binlog::{ColumnMap, Coordinates, EventKind, Framer, Header, RowsHeader, TableMap};
 use rowtap::change::{Batch, Group, Item, Ledger, Origin, Rows, RowsKind};
-use rowtap::encode::{Encode, Format, InvalidText, Lines, LinesEncoder, Plan};
+use rowtap::encode::json::{LinesEncoder, Plan};
+use rowtap::encode::{Encode, InvalidText, Lines};
 use rowtap::mysql;
 use rowtap::row::{Column, ColumnFacts, ColumnType, Images, RowError, Table, TableName};
 
@@ -44,7 +45,7 @@ fn decode(path: &Path, flavour: Flavour, database: &str) -> (Vec<Change>, Vec<(S
         flavour: flavour.family(),
         database,
         tables: HashMap::new(),
-        encoder: LinesEncoder::new(Format::Json, InvalidText::Fail),
+        encoder: LinesEncoder::new(InvalidText::Fail),
         changes: Vec::new(),
         refused: Vec::new(),
     };
@@ -151,7 +152,7 @@ impl Decoder<'_> {
             cascades: true,
         };
         let batch = self.batch(table, item, body);
-        let plans = [Arc::new(Plan::of_lines(Format::Json, table.clone()))];
+        let plans = [Arc::new(Plan::new(table.clone(), "topic".into()))];
         let mut block = Lines::default();
         self.encoder
             .encode(&batch, &plans, &mut block)

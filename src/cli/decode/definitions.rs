@@ -3,7 +3,7 @@
 //! A connector's journal knows how its tables were defined at any place since the connector began, so it is asked first;
 //! its server knows only how they are defined now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::slice;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use tracing::warn;
 
 use super::error::DecodeError;
 use crate::binlog::Coordinates;
-use crate::change::{Definition, Definitions, TableDefinition};
+use crate::change::{Assembler, Definition, Definitions, Lack, TableDefinition};
 use crate::cli::variables;
 use crate::config;
 use crate::metrics::one_line;
+use crate::pipeline::{Answer, WantedDefinition};
 use crate::row::TableName;
 use crate::source::{self, DefinedBy, SourceOptions};
 use crate::state::Journal;
@@ -29,6 +30,19 @@ pub(super) struct ToldDefinitions {
     /// Some server was asked.
     was_asked: bool,
     tables: HashMap<TableName, Arc<TableDefinition>>,
+    /// Whether columns without names are a failure: statements name them.
+    needs_names: bool,
+    /// Tables of which a warning said what is not known.
+    warned: BTreeSet<(TableName, Assumed)>,
+}
+
+/// What is taken for granted of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Assumed {
+    /// What its table maps do not tell.
+    Lacking(Lack),
+    /// A rollback undid its rows.
+    Transactional,
 }
 
 /// Where a connector's journal is.
@@ -100,7 +114,7 @@ impl ToldDefinitions {
     }
 
     /// The definition of a table, said to hold for the group that ends at `at`.
-    pub(super) fn definition(
+    fn definition(
         &mut self,
         table: &TableName,
         at: &Coordinates,
@@ -119,7 +133,7 @@ impl ToldDefinitions {
     }
 
     /// What a person can do about a table that is not known.
-    pub(super) fn hint(&self) -> &'static str {
+    fn hint(&self) -> &'static str {
         if self.was_asked {
             "the server of --definitions shows no such table: it is gone, or the connector's account lacks SELECT on it"
         } else if self.is_given() {
@@ -130,12 +144,53 @@ impl ToldDefinitions {
     }
 
     /// Whether a table's engine is transactional, if that is known.
-    pub(super) fn engine(&mut self, table: &TableName) -> Result<Option<bool>, DecodeError> {
+    fn transactional(&mut self, table: &TableName) -> Result<Option<bool>, DecodeError> {
         self.ask_unless_known(table)?;
         Ok(self
             .tables
             .get(table)
             .and_then(|definition| definition.transactional))
+    }
+
+    /// Has columns without names be a failure.
+    pub(super) fn needing_names(self, needs_names: bool) -> Self {
+        Self {
+            needs_names,
+            ..self
+        }
+    }
+
+    /// Says once for each table what is not known of it.
+    fn warn(&mut self, table: &TableName, assumed: Assumed) {
+        if !self.warned.insert((table.clone(), assumed)) {
+            return;
+        }
+        match assumed {
+            Assumed::Lacking(Lack::Metadata) => warn!(
+                %table,
+                "the binlog does not tell all of the table: unnamed columns are called @1, @2, …, integers without a \
+                 sign in the binlog are signed, strings without a character set in the binlog, those of bytes too, are read as \
+                 utf8mb4, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; {}, or set \
+                 binlog_row_metadata=FULL on the source",
+                self.hint()
+            ),
+            Assumed::Lacking(Lack::Types) => warn!(
+                %table,
+                "no binlog tells all types of the table: INET4, INET6 and UUID look like BINARY there and are printed as \
+                 bytes, old forms of times lack their fraction; {}",
+                self.hint()
+            ),
+            Assumed::Lacking(Lack::Generated) => warn!(
+                %table,
+                "which columns of the table are generated is not known, and statements that give these values fail; {}",
+                self.hint()
+            ),
+            Assumed::Transactional => warn!(
+                %table,
+                "a transaction that changed the table was rolled back: its engine is taken as transactional and the changes \
+                 are left out; give --definitions if it is not"
+            ),
+        }
     }
 
     fn ask_unless_known(&mut self, table: &TableName) -> Result<(), DecodeError> {
@@ -173,6 +228,43 @@ impl ToldDefinitions {
              written before they were changed"
         );
         Ok(())
+    }
+}
+
+impl Answer for ToldDefinitions {
+    type Error = DecodeError;
+
+    fn define(
+        &mut self,
+        wanted: WantedDefinition,
+        assembler: &mut Assembler,
+    ) -> Result<(), DecodeError> {
+        let WantedDefinition {
+            table, at, lack, ..
+        } = wanted;
+        if let Some(definition) = self.definition(&table, &at)? {
+            assembler.define(table, Some(definition));
+            return Ok(());
+        }
+        if lack == Lack::Metadata && self.needs_names {
+            let hint = self.hint();
+            return Err(DecodeError::Unnamed { table, at, hint });
+        }
+        self.warn(&table, Assumed::Lacking(lack));
+        assembler.number_columns(table);
+        Ok(())
+    }
+
+    fn engine(
+        &mut self,
+        table: &TableName,
+        _at: &Coordinates,
+    ) -> Result<Option<bool>, DecodeError> {
+        let known = self.transactional(table)?;
+        if known.is_none() {
+            self.warn(table, Assumed::Transactional);
+        }
+        Ok(Some(known.unwrap_or(true)))
     }
 }
 

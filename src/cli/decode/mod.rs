@@ -1,20 +1,21 @@
 //! `rowtap decode`: binlog files to changes on standard output, without a server.
 //!
 //! ```text
-//! series (files, index, standard input) ─► assembler, one a file ─batches► encode (lanes) ─blocks, in order► standard output
+//! reader (files, index, standard input) ─chunks► lanes (engine, one a file ─batches► encode) ─blocks, in order► standard output
 //! ```
 //!
-//! Whole transactions only: what stands before the first mistake of a file goes out, then the mistake is told. A binlog
-//! file needs no other, so each has an assembler of its own; relay logs that follow each other share one.
+//! Engine and lanes are those of the pipeline. Only whole transactions are printed: what comes before the first mistake in a
+//! file goes out, then the mistake is reported. A binlog file needs no other, so each has an assembler of its own; relay logs
+//! that follow each other share one.
 
 mod arguments;
-mod assemble;
+mod batches;
 mod caution;
 mod definitions;
 mod error;
-mod lanes;
 mod output;
-mod relay;
+mod reader;
+mod relay_logs;
 mod script;
 mod settings;
 mod summary;
@@ -26,18 +27,18 @@ use tracing::{error, warn};
 pub use arguments::DecodeArguments;
 
 use arguments::DecodeFormat;
-use assemble::Batches;
+use batches::Batches;
 use error::DecodeError;
 use settings::DecodeSettings;
 use summary::Summary;
 
 use super::{Exit, LogFormat, signals};
-use crate::encode::{Format, LinesEncoder, Plan};
+use crate::encode::json;
 
 /// Decodes to the end, or to the first mistake.
 pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
     let ended = DecodeSettings::new(arguments).and_then(|settings| {
-        for doubt in settings.filter.doubts() {
+        for doubt in settings.file.filter.doubts() {
             warn!("{doubt}");
         }
         if arguments.follow {
@@ -83,18 +84,18 @@ fn decode(arguments: &DecodeArguments, settings: DecodeSettings) -> Result<(), D
         }
         done?;
         if arguments.verify {
-            output::print(summary.verified(batches.files()).as_bytes())?;
+            output::print(summary.verified(batches.file_counts()).as_bytes())?;
         }
         return Ok(());
     }
     match arguments.format {
         _either if arguments.flashback => script::undo(&mut batches),
         Some(DecodeFormat::Sql) => script::redo(&mut batches),
-        Some(DecodeFormat::Json) | None => lanes::run(
-            || LinesEncoder::new(Format::Json, arguments.invalid_text),
-            |table| Plan::of_lines(Format::Json, table),
-            |block| output::print(&block.bytes),
+        Some(DecodeFormat::Json) | None => output::encode(
             &mut batches,
+            || json::LinesEncoder::new(arguments.invalid_text),
+            |table| json::Plan::new(table, "".into()),
+            |block| output::print(&block.bytes),
         ),
     }
 }

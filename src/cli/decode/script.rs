@@ -4,11 +4,11 @@
 //! What undoes changes comes in reverse order, so it waits in a temporary file until everything was read; after a mistake
 //! nothing of it is printed, for half of it would leave the tables in a state that they never had.
 
-use super::assemble::Batches;
+use super::batches::Batches;
 use super::error::DecodeError;
-use super::lanes;
-use super::output::print;
-use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder, Statements};
+use super::output::{self, print};
+use crate::encode::Statements;
+use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder};
 use crate::state::Spill;
 
 /// Prints the statements that make the changes again, in order.
@@ -85,10 +85,10 @@ fn encode(
     batches: &mut Batches,
     take_block: impl FnMut(&Statements) -> Result<(), DecodeError> + Send,
 ) -> Result<(), DecodeError> {
-    lanes::run(
+    output::encode(
+        batches,
         || SqlEncoder::new(direction),
         Plan::new,
         take_block,
-        batches,
     )
 }

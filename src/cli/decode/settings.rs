@@ -8,7 +8,6 @@ use tracing::warn;
 use super::arguments::{DecodeArguments, DecodeFormat};
 use super::definitions::ToldDefinitions;
 use super::error::DecodeError;
-
 use crate::change::{Choice, Ids, OnStatement};
 use crate::encode::sql::Direction;
 use crate::filter;
@@ -18,13 +17,19 @@ use crate::source::{BinlogExtent, BinlogSeries, EVENT_BYTES_MAX, InputPath};
 #[derive(Debug)]
 pub(super) struct DecodeSettings {
     pub(super) series: BinlogSeries,
-    pub(super) choice: Choice,
-    pub(super) filter: filter::FilterOptions,
-    pub(super) known: ToldDefinitions,
-    pub(super) on_statement: OnStatement,
-    pub(super) event_bytes_max: u64,
     /// Ends the reading of a file that is followed.
     pub(super) stop: CancellationToken,
+    pub(super) told: ToldDefinitions,
+    pub(super) file: FileSettings,
+}
+
+/// How each file is read.
+#[derive(Debug)]
+pub(super) struct FileSettings {
+    pub(super) choice: Choice,
+    pub(super) filter: filter::FilterOptions,
+    pub(super) on_statement: OnStatement,
+    pub(super) event_bytes_max: u64,
     /// Which statements are printed, if any: they name columns, and may give generated ones no values.
     pub(super) statements: Option<Direction>,
 }
@@ -57,39 +62,26 @@ impl DecodeSettings {
                  first; give the files in the order in which the server wrote them"
             );
         }
+        let statements = match arguments.format {
+            _either if arguments.summary || arguments.verify => None,
+            _either if arguments.flashback => Some(Direction::Undo),
+            Some(DecodeFormat::Sql) => Some(Direction::Redo),
+            Some(DecodeFormat::Json) | None => None,
+        };
+        let told = match &arguments.definitions {
+            Some(path) => ToldDefinitions::open(path)?,
+            None => ToldDefinitions::default(),
+        };
         Ok(Self {
             series: series.cutting_beyond(usize::try_from(event_bytes_max).unwrap_or(usize::MAX)),
-            on_statement: arguments.on_statement.unwrap_or({
-                if arguments.summary || arguments.verify {
-                    OnStatement::Warn
-                } else {
-                    OnStatement::Fail
-                }
-            }),
-            event_bytes_max,
-            choice: Choice {
-                include: arguments.include_gtids.iter().cloned().collect(),
-                exclude: arguments.exclude_gtids.iter().cloned().collect(),
-                servers: Ids {
-                    include: arguments.server_id.clone(),
-                    exclude: arguments.ignore_server_ids.clone(),
-                },
-                domains: Ids {
-                    include: arguments.do_domain_ids.clone(),
-                    exclude: arguments.ignore_domain_ids.clone(),
-                },
-            },
-            filter: filter(arguments),
-            known: match &arguments.definitions {
-                Some(path) => ToldDefinitions::open(path)?,
-                None => ToldDefinitions::default(),
-            },
             stop: CancellationToken::new(),
-            statements: match arguments.format {
-                _either if arguments.summary || arguments.verify => None,
-                _either if arguments.flashback => Some(Direction::Undo),
-                Some(DecodeFormat::Sql) => Some(Direction::Redo),
-                Some(DecodeFormat::Json) | None => None,
+            told: told.needing_names(statements.is_some()),
+            file: FileSettings {
+                choice: choice(arguments),
+                filter: filter(arguments),
+                on_statement: on_statement(arguments),
+                event_bytes_max,
+                statements,
             },
         })
     }
@@ -124,6 +116,31 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
             ))
         }
         (_, _) => None,
+    }
+}
+
+fn on_statement(arguments: &DecodeArguments) -> OnStatement {
+    arguments.on_statement.unwrap_or({
+        if arguments.summary || arguments.verify {
+            OnStatement::Warn
+        } else {
+            OnStatement::Fail
+        }
+    })
+}
+
+fn choice(arguments: &DecodeArguments) -> Choice {
+    Choice {
+        include: arguments.include_gtids.iter().cloned().collect(),
+        exclude: arguments.exclude_gtids.iter().cloned().collect(),
+        servers: Ids {
+            include: arguments.server_id.clone(),
+            exclude: arguments.ignore_server_ids.clone(),
+        },
+        domains: Ids {
+            include: arguments.do_domain_ids.clone(),
+            exclude: arguments.ignore_domain_ids.clone(),
+        },
     }
 }
 

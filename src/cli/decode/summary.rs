@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::assemble::{Batches, Files};
+use super::batches::Batches;
 use super::error::DecodeError;
+use super::reader::FileCounts;
 use crate::change::{Batch, Item, Ledger, RowsKind};
 use crate::row::TableName;
 
@@ -77,7 +78,7 @@ impl Summary {
     }
 
     /// The result of a check that came to the end.
-    pub(super) fn verified(&self, files: &Files) -> String {
+    pub(super) fn verified(&self, files: &FileCounts) -> String {
         let checked = if files.without_checksums == 0 {
             "all with checksums".to_owned()
         } else {
@@ -91,7 +92,7 @@ impl Summary {
         };
         format!(
             "{} files, {checked}: {} events, {} rows, {wrong}\n",
-            files.count, self.ledger.received, self.ledger.rows
+            files.read, self.ledger.received, self.ledger.rows
         )
     }
 }

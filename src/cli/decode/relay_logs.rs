@@ -1,7 +1,7 @@
 //! Relay logs among the files: which of them are read as one, and what they do not tell.
 //!
-//! A replica that goes on in its next relay log may do so inside a group, and says only behind a new connection where its
-//! source was. So those that follow each other by their numbers have one assembler.
+//! A replica may go on in its next relay log inside a group, and says only after it has connected again where its source
+//! was. So relay logs that follow each other by their numbers share one assembler.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::source::InputPath;
 
 /// The relay logs that are being read.
 #[derive(Debug, Default)]
-pub(super) struct Relays {
+pub(super) struct RelayLogs {
     last: Option<InputPath>,
-    /// The name of the first of them, which stands for its source's file until one tells that.
+    /// The name of the first of them, which stands for its source's file until one of them names that.
     name: Option<Arc<str>>,
 }
 
-impl Relays {
+impl RelayLogs {
     /// Takes the place and the first event of the next file, and returns whether it is to be read with the one before it.
     pub(super) fn take(&mut self, place: &InputPath, first: &[u8]) -> bool {
         let is_relay_log = Header::parse(first).is_ok_and(|header| header.is_relay_log());

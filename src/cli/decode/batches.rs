@@ -1,0 +1,170 @@
+//! Files to batches: an engine a file, or one for relay logs that follow each other.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::caution::Caution;
+use super::definitions::ToldDefinitions;
+use super::error::DecodeError;
+use super::reader::{FileCounts, NextFile, Reader};
+use super::settings::{DecodeSettings, FileSettings};
+use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
+use crate::change::{self, Assembler, Batch, Checkpoint, Origin, Until};
+use crate::filter::Rules;
+use crate::mysql::Flavour;
+use crate::pipeline::{BATCH_BYTES_MAX, Engine, IDLE_BYTES_MAX};
+
+/// Bytes of an open group at which it is spilled.
+const HOLD_BYTES_MAX: usize = 16 << 20;
+/// The name of the source in what comes out, where `run` has a connector's.
+const NAME: &str = "decode";
+
+/// The batches of all files, in order.
+pub(super) struct Batches {
+    reader: Reader,
+    told: ToldDefinitions,
+    settings: FileSettings,
+    caution: Caution,
+    /// Of the file whose events are read.
+    engine: Option<Engine<DecodeError>>,
+    is_over: bool,
+}
+
+impl Batches {
+    /// Prepares to read; nothing is opened before the first batch is asked for.
+    pub(super) fn new(settings: DecodeSettings) -> Self {
+        Self {
+            reader: Reader::new(settings.series, settings.stop),
+            caution: Caution::new(settings.file.statements),
+            told: settings.told,
+            settings: settings.file,
+            engine: None,
+            is_over: false,
+        }
+    }
+
+    /// The files that were read so far.
+    pub(super) fn file_counts(&self) -> &FileCounts {
+        self.reader.counts()
+    }
+
+    /// What to tell whoever executes the statements.
+    pub(super) fn caution(&self) -> &Caution {
+        &self.caution
+    }
+
+    /// What to cancel when nobody wants the next batch, so that a file that is followed is left.
+    pub(super) fn abandoned(&self) -> CancellationToken {
+        self.reader.abandoned().clone()
+    }
+
+    /// The next batch; `None` after the last.
+    ///
+    /// # Errors
+    /// The first mistake, once what comes before it has left; nothing comes after it.
+    pub(super) fn next(&mut self) -> Result<Option<Batch>, DecodeError> {
+        let next = self.advance();
+        match &next {
+            Ok(Some(batch)) => {
+                self.caution.look(batch);
+                self.reader.warn_of_relay_logs(batch);
+            }
+            Ok(None) => {}
+            Err(_mistake) => self.is_over = true,
+        }
+        next
+    }
+
+    fn advance(&mut self) -> Result<Option<Batch>, DecodeError> {
+        while !self.is_over {
+            let Some(engine) = &mut self.engine else {
+                match self.reader.next_file()? {
+                    Some(file) => self.engine = Some(self.open(file)?),
+                    None => self.is_over = true,
+                }
+                continue;
+            };
+            let next = engine.next(&mut self.reader, &mut self.told)?;
+            if let Some(at) = engine.take_unfinished()
+                && !self.reader.abandoned().is_cancelled()
+            {
+                self.reader.count_unfinished();
+                warn!(%at, "the last transaction of the file does not end there and is left out");
+            }
+            if next.is_some() {
+                return Ok(next);
+            }
+            self.engine = None;
+        }
+        Ok(None)
+    }
+
+    /// Makes the engine of a file, whose first event says who wrote it.
+    fn open(&self, file: NextFile) -> Result<Engine<DecodeError>, DecodeError> {
+        let event = &*file.first_event;
+        let header = Header::parse(event);
+        let format = FormatDescription::parse(event.get(Header::LEN..).unwrap_or_default());
+        // Whatever is wrong with the event, the assembler says so, and where.
+        let flavour = match &format {
+            Ok(format) => format.flavour(),
+            Err(_) => Flavour::MySql,
+        };
+        if let (Ok(_), Some(what)) = (&format, self.settings.choice.never_in(flavour)) {
+            return Err(DecodeError::Usage(format!(
+                "{} is a binlog of {}, which has no {what}: no choice of these can be meant for it",
+                file.name,
+                flavour.name()
+            )));
+        }
+        let after_first = FIRST_POSITION + event.len() as u64;
+        let start = file
+            .position
+            .filter(|position| *position != after_first)
+            .unwrap_or(FIRST_POSITION);
+        let server_id = header.map_or(0, |header| header.server_id);
+        let checkpoint = Checkpoint {
+            coordinates: Coordinates::new(file.name, start),
+            gtid_set: GtidSet::empty(flavour),
+            server_uuid: None,
+            server_id,
+            format_description_timestamp: 0,
+        };
+        let definitions = self.told.at(&checkpoint.coordinates)?;
+        let settings = self.assembler_settings(flavour, server_id)?;
+        let assembler = Assembler::new(settings, checkpoint, definitions);
+        let mut assembler = assembler.choosing(self.settings.choice.clone());
+        if self.settings.statements.is_some() && self.told.is_given() {
+            assembler = assembler.asking_for_generated();
+        }
+        if file.is_relay_log {
+            assembler = assembler.reading_relay_logs();
+        }
+        Ok(Engine::new(assembler, std::env::temp_dir()))
+    }
+
+    fn assembler_settings(
+        &self,
+        flavour: Flavour,
+        server_id: u32,
+    ) -> Result<change::Settings, DecodeError> {
+        Ok(change::Settings {
+            origin: Arc::new(Origin {
+                connector: NAME.into(),
+                flavour,
+                server_uuid: None,
+                server_id,
+            }),
+            server_id: 0,
+            rules: Rules::compile(&self.settings.filter, flavour, 0)?,
+            skips_groups: false,
+            on_statement: self.settings.on_statement,
+            until: Until::Never,
+            batch_bytes_max: BATCH_BYTES_MAX,
+            hold_bytes_max: HOLD_BYTES_MAX,
+            event_bytes_max: self.settings.event_bytes_max,
+            idle_bytes_max: IDLE_BYTES_MAX,
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! The assembling of a run: the engine, fed by the receiver and answered by the source.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tracing::info;
+
+use super::PipelineError;
+use super::engine::{Answer, Engine, Fed, Feed, WantedDefinition};
+use crate::binlog::Coordinates;
+use crate::change::{Assembler, Batch};
+use crate::metrics;
+use crate::row::TableName;
+use crate::source::{Answers, Chunk, Replayed};
+use crate::state::StateFolder;
+
+/// How long a stream without rows keeps its progress to itself.
+const IDLE_FLUSH: Duration = Duration::from_secs(1);
+
+/// The batches of a run. Its functions block.
+#[derive(Debug)]
+pub(super) struct Assembling {
+    engine: Engine<PipelineError>,
+    received: Received,
+    source: Source,
+}
+
+impl Assembling {
+    /// Prepares to assemble what is received. To be called on the runtime that receives it.
+    pub(super) fn new(
+        assembler: Assembler,
+        chunks: mpsc::Receiver<Chunk>,
+        answers: Answers,
+        folder: &StateFolder,
+        metrics: Arc<metrics::Connector>,
+    ) -> Self {
+        let runtime = Handle::current();
+        Self {
+            engine: Engine::new(assembler, folder.path().to_owned()),
+            received: Received {
+                chunks,
+                runtime: runtime.clone(),
+                metrics,
+                drained_us: None,
+                was_idle: false,
+            },
+            source: Source { answers, runtime },
+        }
+    }
+
+    /// The next batch; `None` when the chunks have ended or the goal is reached.
+    ///
+    /// # Errors
+    /// What the assembler cannot go on from, a definition that the source did not give, a spill file that cannot be kept;
+    /// each once the groups before it have left.
+    pub(super) fn next(&mut self) -> Result<Option<Batch>, PipelineError> {
+        let next = self.engine.next(&mut self.received, &mut self.source)?;
+        if let Some(batch) = &next {
+            self.received.left(batch);
+        }
+        Ok(next)
+    }
+}
+
+/// The chunks of the receiver.
+#[derive(Debug)]
+struct Received {
+    chunks: mpsc::Receiver<Chunk>,
+    runtime: Handle,
+    metrics: Arc<metrics::Connector>,
+    /// When the source had nothing more, if that was so when the last chunk was complete.
+    drained_us: Option<i64>,
+    /// No chunk came the last time.
+    was_idle: bool,
+}
+
+impl Received {
+    /// Notes a batch that leaves.
+    fn left(&mut self, batch: &Batch) {
+        if self.was_idle {
+            self.drained_us = Some(metrics::now_us());
+        }
+        if let Some(end) = &batch.end {
+            let commit_us = batch
+                .groups
+                .last()
+                .map_or(batch.received_us, |group| group.commit_us);
+            self.metrics.read(end, commit_us);
+        }
+    }
+}
+
+impl Feed for Received {
+    type Error = PipelineError;
+
+    fn next(&mut self) -> Result<Fed, PipelineError> {
+        if let Some(at_us) = self.drained_us.take() {
+            self.metrics.caught_up(at_us);
+        }
+        let chunk = async { tokio::time::timeout(IDLE_FLUSH, self.chunks.recv()).await };
+        let received = self.runtime.block_on(chunk);
+        self.was_idle = received.is_err();
+        Ok(match received {
+            Ok(Some(chunk)) => {
+                self.drained_us = chunk.drained.then_some(chunk.received_us);
+                Fed::Chunk(chunk)
+            }
+            Ok(None) => Fed::End,
+            Err(_elapsed) => Fed::Idle,
+        })
+    }
+}
+
+/// The source, asked about its tables.
+#[derive(Debug)]
+struct Source {
+    answers: Answers,
+    runtime: Handle,
+}
+
+impl Answer for Source {
+    type Error = PipelineError;
+
+    /// Answers with what the source proves for the group, or else with what its retained files tell.
+    fn define(
+        &mut self,
+        wanted: WantedDefinition,
+        assembler: &mut Assembler,
+    ) -> Result<(), PipelineError> {
+        let WantedDefinition {
+            table,
+            at,
+            believed,
+            ..
+        } = wanted;
+        let asked = self.answers.serve(&table, &at, believed);
+        let definition = self.runtime.block_on(asked)?;
+        let found = definition.is_some();
+        info!(%table, %at, found, "asked the source for a definition");
+        let is_proven = definition.as_ref().is_some_and(|it| it.read_to <= at);
+        if !is_proven {
+            let replayed = self.answers.replay(&table, &at, assembler.rules());
+            if let Some(Replayed { schemas, lacking }) = self.runtime.block_on(replayed)? {
+                assembler.adopt(&schemas, lacking);
+            }
+        }
+        match (&self.answers, definition) {
+            (Answers::Server(_), None) => assembler.hide(table),
+            (_, definition) => assembler.define(table, definition),
+        }
+        Ok(())
+    }
+
+    fn engine(
+        &mut self,
+        table: &TableName,
+        at: &Coordinates,
+    ) -> Result<Option<bool>, PipelineError> {
+        let asked = self.answers.engine(table, at);
+        Ok(self.runtime.block_on(asked)?)
+    }
+}

@@ -1,0 +1,223 @@
+//! The one loop over an assembler's steps: chunks in, batches out, pulled one by one.
+//!
+//! Where the chunks come from and who answers the assembler's questions is up to the caller: `run` has a receiver and its
+//! source, `decode` has files and what `--definitions` told it. Groups that are too large for memory are kept in a spill file
+//! here. Everything here may block, so it wants a thread of its own.
+
+use std::path::PathBuf;
+
+use tracing::warn;
+
+use super::spilling::Spilling;
+use crate::binlog::Coordinates;
+use crate::change::{AssembleError, Assembler, Batch, Definition, Lack, Step};
+use crate::row::TableName;
+use crate::source::Chunk;
+use crate::state::StateError;
+
+/// Bytes of a batch at which it leaves.
+pub const BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of events without rows at which an empty batch leaves, so that the checkpoint moves.
+pub const IDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Where an assembler's chunks come from.
+pub trait Feed {
+    /// Why there is no next chunk.
+    type Error;
+
+    /// Waits for the next chunk. When none came for a while it says so, so that what is assembled can leave.
+    ///
+    /// # Errors
+    /// When the events cannot be read on. The engine then ends as at [`Fed::End`], and reports the error last.
+    fn next(&mut self) -> Result<Fed, Self::Error>;
+}
+
+/// What came of waiting for a chunk.
+#[derive(Debug)]
+pub enum Fed {
+    /// The next events.
+    Chunk(Chunk),
+    /// Nothing for now.
+    Idle,
+    /// There is nothing more.
+    End,
+}
+
+/// Who answers what an assembler asks about tables.
+pub trait Answer {
+    /// Why there is no answer.
+    type Error;
+
+    /// Tells the assembler how a table is defined, or that nobody knows.
+    ///
+    /// # Errors
+    /// When nothing can be told and the stream cannot go on without it.
+    fn define(
+        &mut self,
+        wanted: WantedDefinition,
+        assembler: &mut Assembler,
+    ) -> Result<(), Self::Error>;
+
+    /// Whether the table's engine was transactional in the group that ends at `at`; `None` if nobody knows.
+    ///
+    /// # Errors
+    /// When whoever would know cannot be asked.
+    fn engine(&mut self, table: &TableName, at: &Coordinates) -> Result<Option<bool>, Self::Error>;
+}
+
+/// The definition that an assembler asks for, see [`Step::NeedDefinition`].
+#[derive(Debug)]
+pub struct WantedDefinition {
+    /// The table's name on the source.
+    pub table: TableName,
+    /// The end of the group in whose rows it occurs.
+    pub at: Coordinates,
+    /// A definition that was read before there.
+    pub believed: Option<Definition>,
+    /// What its table map does not tell.
+    pub lack: Lack,
+}
+
+/// Drives one assembler from its first chunk to its last batch.
+#[derive(Debug)]
+pub struct Engine<E> {
+    /// `None` once the last batch has left.
+    assembler: Option<Box<Assembler>>,
+    spilling: Spilling,
+    /// The first failure, reported when what came before it has left.
+    failure: Option<E>,
+    unfinished: Option<Coordinates>,
+}
+
+/// What one step came to.
+enum Stepped<E> {
+    On,
+    Batch(Box<Batch>),
+    /// The assembler has all that it is to be given; the failure is the feed's.
+    End(Option<E>),
+}
+
+impl<E: From<AssembleError> + From<StateError>> Engine<E> {
+    /// Prepares to drive an assembler, and to keep large groups in files in `spill_folder`.
+    pub fn new(assembler: Assembler, spill_folder: PathBuf) -> Self {
+        Self {
+            assembler: Some(Box::new(assembler)),
+            spilling: Spilling::new(spill_folder),
+            failure: None,
+            unfinished: None,
+        }
+    }
+
+    /// The next batch; `None` after the last.
+    ///
+    /// # Errors
+    /// The first failure, once the whole groups before it have left; nothing comes after it.
+    pub fn next(
+        &mut self,
+        feed: &mut impl Feed<Error = E>,
+        answers: &mut impl Answer<Error = E>,
+    ) -> Result<Option<Batch>, E> {
+        loop {
+            let Some(assembler) = &mut self.assembler else {
+                return self.failure.take().map_or(Ok(None), Err);
+            };
+            let batch = match step(assembler, &mut self.spilling, feed, answers) {
+                Ok(Stepped::On) => None,
+                Ok(Stepped::Batch(batch)) => Some(*batch),
+                Ok(Stepped::End(failure)) => {
+                    self.failure = failure;
+                    self.finish()
+                }
+                Err(failure) => {
+                    self.failure = Some(failure);
+                    self.assembler
+                        .take()
+                        .and_then(|assembler| assembler.salvage())
+                }
+            };
+            if let Some(batch) = batch {
+                warn_of_statements(&batch);
+                return Ok(Some(batch));
+            }
+        }
+    }
+
+    /// Where the last whole group ended if the events ended inside the one after it. Told once.
+    pub fn take_unfinished(&mut self) -> Option<Coordinates> {
+        self.unfinished.take()
+    }
+
+    fn finish(&mut self) -> Option<Batch> {
+        let assembler = self.assembler.take()?;
+        if !assembler.is_between_groups() {
+            self.unfinished = Some(assembler.checkpoint().coordinates.clone());
+        }
+        Some(assembler.finish())
+    }
+}
+
+fn step<E: From<AssembleError> + From<StateError>>(
+    assembler: &mut Assembler,
+    spilling: &mut Spilling,
+    feed: &mut impl Feed<Error = E>,
+    answers: &mut impl Answer<Error = E>,
+) -> Result<Stepped<E>, E> {
+    match assembler.poll()? {
+        Step::NeedEvent => match feed.next() {
+            Ok(Fed::Chunk(chunk)) => assembler.feed_part(
+                chunk.buffer,
+                chunk.events,
+                chunk.part,
+                chunk.received_us,
+                chunk.drained,
+            ),
+            Ok(Fed::Idle) => {
+                if let Some(batch) = assembler.flush() {
+                    return Ok(Stepped::Batch(Box::new(batch)));
+                }
+            }
+            Ok(Fed::End) => return Ok(Stepped::End(None)),
+            Err(failure) => return Ok(Stepped::End(Some(failure))),
+        },
+        Step::NeedDefinition {
+            table,
+            at,
+            believed,
+            lack,
+        } => {
+            let believed = believed.map(|believed| *believed);
+            let wanted = WantedDefinition {
+                table,
+                at,
+                believed,
+                lack,
+            };
+            answers.define(wanted, assembler)?;
+        }
+        Step::NeedEngine { table, at } => {
+            let transactional = answers.engine(&table, &at)?;
+            assembler.define_engine(table, transactional);
+        }
+        Step::Batch(batch) => return Ok(Stepped::Batch(batch)),
+        Step::Spill(spilled) => spilling.keep(&spilled)?,
+        Step::NeedSpilled => {
+            let (buffer, events) = spilling.give_back()?;
+            assembler.feed_spilled(&buffer, &events)?;
+        }
+        Step::Reached => return Ok(Stepped::End(None)),
+    }
+    Ok(Stepped::On)
+}
+
+/// Warns of what a batch leaves out.
+fn warn_of_statements(batch: &Batch) {
+    let statements = batch.ledger.statements;
+    if statements > 0 {
+        let before = batch.end.as_ref().map(|end| end.coordinates.to_string());
+        warn!(
+            statements,
+            before,
+            "changes were logged as statements and passed over, their rows are not in the binlog"
+        );
+    }
+}
