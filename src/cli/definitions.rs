@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Exit, LogFormat, variables};
+use super::environment::variables;
+use super::{Exit, LogFormat};
 use crate::binlog::Coordinates;
 use crate::change::definition::{Change, Facts, Schemas, State};
 use crate::change::statement::{self, Context};

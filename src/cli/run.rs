@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Exit, LogFormat, Until, listen, signals, variables};
+use super::environment::{listen, variables, version};
+use super::{Exit, LogFormat, Until, signals};
 use crate::config::{self, facts};
 use crate::failure::Class;
 use crate::http::{self, HttpError, Listen};
@@ -81,7 +82,7 @@ async fn stream(
     listen: Listen,
 ) -> Result<Vec<Ended>, HttpError> {
     info!(
-        version = super::version(),
+        version = version(),
         pid = process::id(),
         connectors = connectors.len(),
         "rowtap"

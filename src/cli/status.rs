@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use tracing::warn;
 
-use super::{Exit, LogFormat, variables};
+use super::environment::variables;
+use super::{Exit, LogFormat};
 use crate::config::{self, facts};
 use crate::failure::Class;
 use crate::http::{DEFAULT_ADDRESS, Fields, Page, ask};

@@ -12,7 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Connector, Snapshot, State};
+use super::connector::{Connector, Snapshot, State};
 use crate::change::Ledger;
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -214,7 +214,7 @@ fn gauges<T: prometheus_client::encoding::EncodeGaugeValue>(
 mod tests {
     use std::time::Duration;
 
-    use super::super::Registry as Counters;
+    use super::super::registry::Registry as Counters;
     use super::*;
     use crate::binlog::{Coordinates, GtidSet};
     use crate::change::Checkpoint;

@@ -5,71 +5,7 @@
 
 mod connector;
 mod exposition;
+mod registry;
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-pub use connector::{Connector, Snapshot, State, Trouble, one_line};
-
-/// The counters of all connectors of a process.
-#[derive(Debug, Default)]
-pub struct Registry {
-    connectors: Mutex<Vec<Arc<Connector>>>,
-    http: OnceLock<SocketAddr>,
-}
-
-impl Registry {
-    /// Makes an empty registry.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The counters of the connector of that name, made at the first call.
-    pub fn connector(&self, name: &str) -> Arc<Connector> {
-        let mut connectors = locked(&self.connectors);
-        if let Some(found) = connectors.iter().find(|known| known.name() == name) {
-            return Arc::clone(found);
-        }
-        let connector = Arc::new(Connector::new(name));
-        connectors.push(Arc::clone(&connector));
-        connector
-    }
-
-    /// All connectors, in the order of their first call.
-    pub fn connectors(&self) -> Vec<Arc<Connector>> {
-        locked(&self.connectors).clone()
-    }
-
-    /// Notes where this process serves its pages; the first call counts.
-    pub fn serve_at(&self, address: SocketAddr) {
-        self.http.get_or_init(|| address);
-    }
-
-    /// Where this process serves its pages, if it does: for [`crate::state::StateFolder::announce`].
-    pub fn http(&self) -> Option<SocketAddr> {
-        self.http.get().copied()
-    }
-
-    /// The text that Prometheus reads (OpenMetrics 1.0).
-    ///
-    /// # Errors
-    /// None in practice: writing to a string does not fail.
-    pub fn exposition(&self) -> Result<String, fmt::Error> {
-        exposition::text(&self.connectors())
-    }
-}
-
-/// This machine's time in microseconds since 1970.
-pub fn now_us() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-}
-
-/// A panic of another thread does not make a counter useless.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub use connector::{Connector, Snapshot, State, Trouble, now_us, one_line};
+pub use registry::Registry;

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::error::DecodeError;
 use crate::binlog::Coordinates;
 use crate::change::{Assembler, Definition, Definitions, Lack, TableDefinition};
-use crate::cli::variables;
+use crate::cli::environment::variables;
 use crate::config;
 use crate::metrics::one_line;
 use crate::pipeline::{Answer, WantedDefinition};

@@ -1,0 +1,50 @@
+//! The program: its commands, and what all of them share.
+
+use clap::{Parser, Subcommand};
+
+use super::environment::version;
+use super::{Exit, LogFormat, decode, definitions, log, run, status};
+
+/// Streams MySQL and MariaDB changes to Kafka and files, by posing as a replica.
+#[derive(Debug, Parser)]
+#[command(name = "rowtap", version = version(), propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// How log lines on standard error look; text on a terminal and json elsewhere if left out.
+    #[arg(long, value_enum, global = true)]
+    log_format: Option<LogFormat>,
+    /// Which log lines are written: error, warn, info, debug, trace, or directives as in RUST_LOG, which it beats.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Streams connectors until stopped.
+    Run(run::RunArguments),
+    /// Decodes binlog files to standard output, without a server.
+    Decode(Box<decode::DecodeArguments>),
+    /// Shows how far connectors are, under the field names of SHOW REPLICA STATUS.
+    Status(status::StatusArguments),
+    /// Shows how tables are defined at a place of the binlog, as the connector knows them.
+    Definitions(definitions::DefinitionsArguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> Exit {
+    let arguments = Arguments::parse();
+    let log = match log::start(arguments.log_format, arguments.log_level.as_deref()) {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("rowtap: {error}");
+            return error.class().into();
+        }
+    };
+    match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, log),
+        Command::Decode(arguments) => decode::run(&arguments, log),
+        Command::Status(arguments) => status::run(&arguments, log),
+        Command::Definitions(arguments) => definitions::run(&arguments, log),
+    }
+}
