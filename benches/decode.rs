@@ -163,13 +163,13 @@ impl Recording {
     }
 
     fn checkpoint(&self) -> Checkpoint {
-        Checkpoint {
-            coordinates: Coordinates::new(&*self.name, FIRST_POSITION),
-            gtid_set: GtidSet::empty(self.flavour),
-            server_uuid: None,
-            server_id: 1,
-            format_description_timestamp: 0,
-        }
+        Checkpoint::new(
+            Coordinates::new(&*self.name, FIRST_POSITION),
+            GtidSet::empty(self.flavour),
+            None,
+            1,
+            0,
+        )
     }
 }
 

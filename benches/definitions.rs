@@ -96,13 +96,13 @@ fn journal(group: &mut BenchmarkGroup<'_, WallTime>) {
 }
 
 fn checkpoint(position: u64) -> Checkpoint {
-    Checkpoint {
-        coordinates: Coordinates::new("binlog.000001", position),
-        gtid_set: GtidSet::empty(Flavour::MySql),
-        server_uuid: None,
-        server_id: 1,
-        format_description_timestamp: 0,
-    }
+    Checkpoint::new(
+        Coordinates::new("binlog.000001", position),
+        GtidSet::empty(Flavour::MySql),
+        None,
+        1,
+        0,
+    )
 }
 
 fn position(number: u64) -> u64 {

@@ -3,7 +3,7 @@
 //! Letter case, white space, comments and a closing semicolon do not matter; `/*!` is not a comment. A statement that
 //! merely begins like one of these (`BEGIN NOT ATOMIC …`) is none of them.
 
-use super::XaId;
+use super::xa::{XaId, unhex};
 
 /// What a statement does to its transaction.
 ///
@@ -277,21 +277,6 @@ impl<'a> Words<'a> {
 fn behind<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     let at = text.windows(mark.len()).position(|window| window == mark)?;
     text.get(at + mark.len()..)
-}
-
-fn unhex(digits: &[u8]) -> Option<Box<[u8]>> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
-    let (pairs, []) = digits.as_chunks::<2>() else {
-        return None;
-    };
-    pairs
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
-        .collect()
 }
 
 #[cfg(test)]

@@ -21,6 +21,21 @@ pub struct XaId {
 impl XaId {
     /// Longest global part and longest branch.
     pub const PART_BYTES_MAX: usize = 64;
+
+    /// Reads what an id is displayed as; `None` for any other text, other forms of an id included.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (global, rest) = text.strip_prefix("X'")?.split_once("',X'")?;
+        let (branch, format) = rest.split_once("',")?;
+        let id = Self {
+            format: format.parse().ok()?,
+            global: unhex(global.as_bytes())?,
+            branch: unhex(branch.as_bytes())?,
+        };
+        let is_short = [&id.global, &id.branch]
+            .iter()
+            .all(|part| part.len() <= Self::PART_BYTES_MAX);
+        (is_short && id.to_string() == text).then_some(id)
+    }
 }
 
 impl fmt::Display for XaId {
@@ -89,6 +104,22 @@ pub(super) fn part(cursor: &mut Cursor<'_>, length: u32) -> Result<Box<[u8]>, Bi
     }
 }
 
+/// Reads hexadecimal digits, two a byte.
+pub(super) fn unhex(digits: &[u8]) -> Option<Box<[u8]>> {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return None;
+    };
+    pairs
+        .iter()
+        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,5 +140,33 @@ mod tests {
         let mut body = vec![0, 1, 0, 0, 0, 65, 0, 0, 0, 0, 0, 0, 0];
         body.extend([b'a'; 65]);
         assert!(XaPrepare::parse(&body).is_err());
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_is_displayed_and_in_no_other_form() {
+        let id = XaId {
+            format: u32::MAX,
+            global: b"\0'\"\\\n\xff"[..].into(),
+            branch: Box::default(),
+        };
+        let text = id.to_string();
+        assert_eq!(XaId::parse(&text), Some(id.clone()));
+        for length in 0..text.len() {
+            // A number that lost digits is a number.
+            if let Some(other) = XaId::parse(&text[..length]) {
+                assert!(other.format < id.format, "{length}");
+            }
+        }
+        let long = format!("X'{}',X'',1", "61".repeat(65));
+        for other in [
+            "X'0',X'',1",
+            "X'6A',X'',1",
+            "X'6a',X'',01",
+            "'j','',1",
+            "X'6a',X'',1 ",
+            &long,
+        ] {
+            assert_eq!(XaId::parse(other), None, "{other}");
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! The checkpoint: a group boundary of one source, and what identifies that source.
 //!
-//! The same value goes into `relay-log.info`, into a file sink's manifest and into a sink's own store.
+//! The same value goes into `relay-log.info` and, as the same text, into a sink's own store. Not for that text: see
+//! `state::relay_log_info`.
+
+use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
+use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet, XaId};
 
-/// A group boundary: everything before it is settled.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// A group boundary: everything before it is settled, but for what is said to be undecided.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Where the next group begins.
     pub coordinates: Coordinates,
@@ -20,10 +23,47 @@ pub struct Checkpoint {
     /// When the source began the file, from the file's format description event: a source that was reset writes the same
     /// names again at another time. 0 while unknown.
     pub format_description_timestamp: u32,
+    /// How often the connector has accepted that its server's binlogs began anew. Coordinates of different epochs do not
+    /// compare.
+    pub epoch: u64,
+    /// XA transactions that were prepared before it and neither committed nor rolled back, each with the place at which
+    /// its group begins.
+    pub undecided: BTreeMap<XaId, Coordinates>,
+    /// How far a snapshot of the source's tables has come.
+    pub snapshot: SnapshotProgress,
+}
+
+/// How far a snapshot of the source's tables has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SnapshotProgress {
+    /// None is being taken.
+    #[default]
+    None,
 }
 
 impl Checkpoint {
-    /// Moves on between groups. When a file is begun is not known at its top: a source names the next one before it begins.
+    /// Makes a checkpoint of the first epoch, at which nothing is undecided and no snapshot is being taken.
+    pub fn new(
+        coordinates: Coordinates,
+        gtid_set: GtidSet,
+        server_uuid: Option<Uuid>,
+        server_id: u32,
+        format_description_timestamp: u32,
+    ) -> Self {
+        Self {
+            coordinates,
+            gtid_set,
+            server_uuid,
+            server_id,
+            format_description_timestamp,
+            epoch: 0,
+            undecided: BTreeMap::new(),
+            snapshot: SnapshotProgress::None,
+        }
+    }
+
+    /// Moves on between groups. When a file was begun is not known at its top: a source names the next file before it
+    /// begins it.
     pub(super) fn reach(&mut self, at: &Coordinates) {
         self.coordinates = at.clone();
         if at.position == FIRST_POSITION {

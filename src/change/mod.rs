@@ -20,7 +20,7 @@ pub use batch::items::{
     TableChangeKind,
 };
 pub use batch::ledger::Ledger;
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, SnapshotProgress};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
 pub use definition::engines::EngineChange;

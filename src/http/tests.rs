@@ -59,12 +59,14 @@ async fn the_status_page_has_a_replicas_fields() {
         ("Source_Host", "db".to_owned()),
         ("Replicate_Do_DB", "a".to_owned()),
     ]);
-    let at = |position| Checkpoint {
-        coordinates: Coordinates::new("binlog.000002", position),
-        gtid_set: GtidSet::empty(Flavour::MySql),
-        server_uuid: Some(uuid::Uuid::from_u128(7)),
-        server_id: 5,
-        format_description_timestamp: 9,
+    let at = |position| {
+        Checkpoint::new(
+            Coordinates::new("binlog.000002", position),
+            GtidSet::empty(Flavour::MySql),
+            Some(uuid::Uuid::from_u128(7)),
+            5,
+            9,
+        )
     };
     shop.connected(Some("TLSv1.3"));
     shop.streaming();

@@ -1,5 +1,6 @@
 //! What ends a run.
 
+use crate::binlog::{Coordinates, XaId};
 use crate::change::AssembleError;
 use crate::encode::EncodeError;
 use crate::failure::Class;
@@ -30,6 +31,17 @@ pub enum PipelineError {
     /// The sink.
     #[error("sink")]
     Sink(#[from] SinkError),
+    /// The checkpoint leaves XA transactions undecided, which only a newer rowtap holds.
+    #[error(
+        "the checkpoint leaves the XA transaction {id} undecided, whose group begins at {at}, and this rowtap holds none, \
+         run the rowtap that wrote it or a newer one"
+    )]
+    Undecided {
+        /// One of them.
+        id: XaId,
+        /// Where its group begins.
+        at: Coordinates,
+    },
     /// The ledger does not add up.
     #[error("the ledger does not balance by {by} events, which is a bug in rowtap: {ledger}")]
     Imbalance {
@@ -65,6 +77,7 @@ impl PipelineError {
             Self::Filter(error) => error.class(),
             Self::Encode(error) => error.class(),
             Self::Sink(error) => error.class(),
+            Self::Undecided { .. } => Class::Data,
             Self::Imbalance { .. } | Self::Panic(_) | Self::Closed => Class::Bug,
             Self::GaveUp { .. } => Class::GaveUp,
         }

@@ -215,7 +215,17 @@ impl Context<'_> {
         let stored = sink.resume_point().await?;
         let folder = Arc::clone(self.folder);
         let local = off_the_runtime(move || folder.checkpoint()).await?;
-        Ok(stored.or(local))
+        let from = stored.or(local);
+        let undecided = from
+            .as_ref()
+            .and_then(|from| from.undecided.first_key_value());
+        if let Some((id, at)) = undecided {
+            return Err(PipelineError::Undecided {
+                id: id.clone(),
+                at: at.clone(),
+            });
+        }
+        Ok(from)
     }
 
     async fn identity(&self) -> Result<ReplicaIdentity, PipelineError> {

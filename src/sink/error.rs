@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::failure::Class;
 use crate::fault::FileStep;
 use crate::row::TableName;
+use crate::state::RelayLogInfoError;
 use crate::state::durable::FileError;
 
 /// Why a sink failed.
@@ -49,6 +50,29 @@ pub enum SinkError {
         line: usize,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A manifest line is as it was written, and its checkpoint cannot be read.
+    #[error(
+        "the checkpoint in {} line {line} cannot be trusted, restore the folder from a copy",
+        path.display()
+    )]
+    ManifestCheckpoint {
+        /// The manifest.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with the checkpoint.
+        #[source]
+        error: RelayLogInfoError,
+    },
+    /// The checkpoint cannot be written in a form that can be read again.
+    #[error("the checkpoint in {} cannot be written", path.display())]
+    CheckpointUnwritable {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with the value.
+        #[source]
+        error: RelayLogInfoError,
     },
     /// There are data files, but no manifest that says how much of them counts.
     #[error("{} is missing though {data_file} is there, restore it or empty the folder", path.display())]
@@ -212,9 +236,11 @@ impl SinkError {
         match self {
             Self::OutputClosed => Class::CleanEnd,
             Self::NotOpen => Class::Bug,
-            Self::ManifestLine { .. } | Self::ManifestMissing { .. } | Self::DataLost { .. } => {
-                Class::Data
-            }
+            Self::ManifestLine { .. }
+            | Self::ManifestCheckpoint { .. }
+            | Self::CheckpointUnwritable { .. }
+            | Self::ManifestMissing { .. }
+            | Self::DataLost { .. } => Class::Data,
             Self::Io { source, .. } if is_full(source) => Class::Transient,
             Self::Io { .. } | Self::Sync { .. } | Self::Output(_) => Class::CannotWrite,
             Self::Thread(_)

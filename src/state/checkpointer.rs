@@ -91,13 +91,13 @@ mod tests {
     use crate::mysql::Flavour;
 
     fn checkpoint(position: u64) -> Checkpoint {
-        Checkpoint {
-            coordinates: Coordinates::new("binlog.000001", position),
-            gtid_set: GtidSet::empty(Flavour::MySql),
-            server_uuid: None,
-            server_id: 1,
-            format_description_timestamp: 7,
-        }
+        Checkpoint::new(
+            Coordinates::new("binlog.000001", position),
+            GtidSet::empty(Flavour::MySql),
+            None,
+            1,
+            7,
+        )
     }
 
     async fn begun(dir: &std::path::Path) -> Checkpointer {

@@ -281,6 +281,78 @@ fn columns_without_names_are_defined_by_a_journal_or_the_server_or_stop_it() {
     }
 }
 
+/// A connector that read a recorded binlog with a rowtap of version 1, and stopped at its end.
+fn left_by_version_1(name: &str) -> Folder {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let folder = connector("files = ['{dir}/binlog.000001']\nstart = 'earliest'");
+    let binlog = root.join(format!("binlogs/shop-{name}.binlog"));
+    fs::copy(binlog, folder.path("binlog.000001")).unwrap();
+    for (file, into) in [
+        ("relay-log.info", "state/shop"),
+        ("definitions-00000001.jsonl", "state/shop"),
+        ("manifest.jsonl", "changes"),
+    ] {
+        let into = folder.path(into);
+        fs::create_dir_all(&into).unwrap();
+        let written = root.join(format!("state/version-1/{name}/{file}"));
+        fs::copy(written, into.join(file)).unwrap();
+    }
+    let manifest = fs::read_to_string(folder.path("changes/manifest.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(manifest.lines().last().unwrap()).unwrap();
+    for file in last["files"].as_array().unwrap() {
+        let path = folder.path("changes").join(file["file"].as_str().unwrap());
+        let length = file["bytes"].as_u64().unwrap();
+        fs::File::create(path).unwrap().set_len(length).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn what_version_1_left_is_gone_on_with_as_version_2() {
+    for name in ["mysql-9.7", "mariadb-10.11"] {
+        let folder = left_by_version_1(name);
+        let path = folder.path("state/shop/relay-log.info");
+        let old = fs::read_to_string(&path).unwrap();
+        let journal = fs::read(folder.path("state/shop/definitions-00000001.jsonl")).unwrap();
+        folder.succeeds(&ONCE);
+        let new = fs::read_to_string(&path).unwrap();
+        let lines = |text: &str, range: std::ops::Range<usize>| -> Vec<String> {
+            let lines = text.lines().map(str::to_owned).collect::<Vec<_>>();
+            lines[range].to_vec()
+        };
+        assert_eq!(lines(&new, 1..6), lines(&old, 1..6), "{name}");
+        assert_eq!(lines(&new, 6..7), ["version=2"]);
+        assert_eq!(lines(&new, 7..12), lines(&old, 7..12), "{name}");
+        let manifest = fs::read_to_string(folder.path("changes/manifest.jsonl")).unwrap();
+        let last: Value = serde_json::from_str(manifest.lines().last().unwrap()).unwrap();
+        assert_eq!(last["checkpoint"], new);
+        let kept = fs::read(folder.path("state/shop/definitions-00000001.jsonl")).unwrap();
+        assert_eq!(kept, journal);
+    }
+}
+
+#[test]
+fn a_checkpoint_with_an_undecided_xa_transaction_is_refused_and_kept() {
+    let folder = left_by_version_1("mysql-9.7");
+    folder.succeeds(&ONCE);
+    fs::remove_dir_all(folder.path("changes")).unwrap();
+    let path = folder.path("state/shop/relay-log.info");
+    let text = fs::read_to_string(&path).unwrap();
+    let (covered, _) = text.split_once("crc32=").unwrap();
+    let covered = covered.replacen("17", "18", 1) + "undecided=X'00',X'27',1 binlog.000001:4\n";
+    let sum = crc32fast::hash(covered.as_bytes());
+    let undecided = format!("{covered}crc32={sum:08x}\nend\n");
+    fs::write(&path, &undecided).unwrap();
+    folder.fails(
+        65,
+        &[
+            "the XA transaction X'00',X'27',1 undecided",
+            "binlog.000001:4",
+        ],
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), undecided);
+}
+
 #[test]
 fn a_checkpoint_is_of_these_files_only() {
     let server = Server::start(Flavour::MySql97, &[]);

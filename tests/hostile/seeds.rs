@@ -45,7 +45,12 @@ const RULES: [&str; 5] = [
     "cshop\nd.\ne`a`.b\nga->\nshop.orders",
 ];
 
-const CHECKPOINTS: [&str; 3] = [
+const CHECKPOINTS: [&str; 5] = [
+    "18\n\n0\nbinlog.000004\n1337\n0\nversion=2\nflavour=mysql\ngtid_set=6efee16a-e551-11f1-95b6-02fc00000001:1-4\n\
+     server_uuid=6efee16a-e551-11f1-95b6-02fc00000001\nserver_id=7\nformat_description_timestamp=1700000000\nepoch=1\n\
+     definitions_digest=\nsnapshot=none\nundecided=X'6774',X'6271',1 binlog.000003:4711\n",
+    "17\n\n0\nbinlog.000004\n1337\n0\nversion=2\nflavour=mariadb\ngtid_set=0-1-5\nserver_uuid=\nserver_id=7\n\
+     format_description_timestamp=0\nepoch=0\ndefinitions_digest=\nsnapshot=none\n",
     "14\n\n0\nbinlog.000004\n1337\n0\nversion=1\nflavour=mysql\ngtid_set=6efee16a-e551-11f1-95b6-02fc00000001:1-4\n\
      server_uuid=6efee16a-e551-11f1-95b6-02fc00000001\nserver_id=7\nformat_description_timestamp=1700000000\n",
     "14\n\n0\nbinlog.000004\n1337\n0\nversion=1\nflavour=mariadb\ngtid_set=0-1-5\nserver_uuid=\nserver_id=7\n\

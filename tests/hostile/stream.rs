@@ -71,13 +71,13 @@ impl Stream {
             event_bytes_max: 1 << 8,
             idle_bytes_max: 1 << 14,
         };
-        let checkpoint = Checkpoint {
-            coordinates: Coordinates::new("binlog.000001", FIRST_POSITION),
-            gtid_set: GtidSet::empty(flavour),
-            server_uuid: None,
-            server_id: 1,
-            format_description_timestamp: 0,
-        };
+        let checkpoint = Checkpoint::new(
+            Coordinates::new("binlog.000001", FIRST_POSITION),
+            GtidSet::empty(flavour),
+            None,
+            1,
+            0,
+        );
         Self {
             assembler: Assembler::new(settings, checkpoint, Definitions::default()),
             spilled: VecDeque::new(),

@@ -181,7 +181,7 @@ fn a_damaged_line_before_the_last_is_an_error() {
     let folder = Folder::new();
     folder.interrupted();
     let manifest = fs::read_to_string(folder.file("manifest.jsonl")).unwrap();
-    let damaged = manifest.replacen("\"position\":104", "\"position\":105", 1);
+    let damaged = manifest.replacen("\\n104\\n", "\\n105\\n", 1);
     assert_ne!(manifest, damaged);
     fs::write(folder.file("manifest.jsonl"), damaged).unwrap();
     let error = folder.resume().unwrap_err();

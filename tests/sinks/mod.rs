@@ -18,13 +18,13 @@ use rowtap::mysql::Flavour;
 
 /// The checkpoint behind so many changes.
 fn checkpoint(changes: u64) -> Checkpoint {
-    Checkpoint {
-        coordinates: Coordinates::new("binlog.000007", 4 + changes),
-        gtid_set: GtidSet::empty(Flavour::MySql),
-        server_uuid: Some(uuid::Uuid::from_u128(7)),
-        server_id: 1,
-        format_description_timestamp: 1_700_000_000,
-    }
+    Checkpoint::new(
+        Coordinates::new("binlog.000007", 4 + changes),
+        GtidSet::empty(Flavour::MySql),
+        Some(uuid::Uuid::from_u128(7)),
+        1,
+        1_700_000_000,
+    )
 }
 
 /// A line a number, and a DDL line in front of each number that a hundred divides.

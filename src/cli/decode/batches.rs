@@ -124,13 +124,13 @@ impl Batches {
             .filter(|position| *position != after_first)
             .unwrap_or(FIRST_POSITION);
         let server_id = header.map_or(0, |header| header.server_id);
-        let checkpoint = Checkpoint {
-            coordinates: Coordinates::new(file.name, start),
-            gtid_set: GtidSet::empty(flavour),
-            server_uuid: None,
+        let checkpoint = Checkpoint::new(
+            Coordinates::new(file.name, start),
+            GtidSet::empty(flavour),
+            None,
             server_id,
-            format_description_timestamp: 0,
-        };
+            0,
+        );
         let definitions = self.told.at(&checkpoint.coordinates)?;
         let settings = self.assembler_settings(flavour, server_id)?;
         let assembler = Assembler::new(settings, checkpoint, definitions);

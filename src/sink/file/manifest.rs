@@ -2,17 +2,20 @@
 //!
 //! One line a commit, each `{"files":[…],"checkpoint":{…},"crc32":N}`, where N is the CRC-32 (IEEE) of the line's bytes
 //! before `,"crc32":`. A line names the files that changed since the line before it; the first line names all. The last
-//! valid line is the checkpoint. Not for the data files themselves: see `folder`.
+//! valid line is the checkpoint, which is the text of `relay-log.info`. Not for the data files themselves: see `folder`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use crate::binlog::{Coordinates, GtidSet};
 use crate::change::Checkpoint;
 use crate::fault::FileRole;
 use crate::sink::SinkError;
 use crate::state::durable::{self, DurableFile};
+use crate::state::{RelayLogInfoError, relay_log_info};
 
 /// The manifest's name in its folder.
 pub const NAME: &str = "manifest.jsonl";
@@ -37,15 +40,46 @@ pub struct FileEntry {
 #[derive(Serialize)]
 struct Line<'a> {
     files: &'a [&'a FileEntry],
-    checkpoint: &'a Checkpoint,
+    checkpoint: String,
 }
 
 #[derive(Deserialize)]
 struct ReadLine {
     files: Vec<FileEntry>,
-    checkpoint: Checkpoint,
+    checkpoint: StoredCheckpoint,
     #[expect(dead_code, reason = "checked as bytes before the line is parsed")]
     crc32: u32,
+}
+
+/// A checkpoint as a line holds it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredCheckpoint {
+    /// The text of `relay-log.info`, as it is since that has version 2.
+    Text(String),
+    /// What was written before.
+    Version1(CheckpointVersion1),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckpointVersion1 {
+    coordinates: Coordinates,
+    gtid_set: GtidSet,
+    server_uuid: Option<Uuid>,
+    server_id: u32,
+    format_description_timestamp: u32,
+}
+
+/// What is wrong with a line.
+#[derive(Debug)]
+enum ManifestLineError {
+    /// It is not what its checksum says it should be, so that it may have been torn.
+    Damaged(String),
+    /// It is as it was written, and its checkpoint cannot be read.
+    Checkpoint(RelayLogInfoError),
+    /// It is as it was written, and is no line of a manifest.
+    Meaning(String),
 }
 
 /// What a manifest says: the files by name, and the last checkpoint.
@@ -78,14 +112,19 @@ pub fn read(folder: &Path) -> Result<Option<ManifestContents>, SinkError> {
     };
     match parse(&bytes) {
         Ok(contents) => Ok(Some(contents)),
-        Err((line, reason)) => Err(SinkError::ManifestLine { path, line, reason }),
+        Err((line, ManifestLineError::Checkpoint(error))) => {
+            Err(SinkError::ManifestCheckpoint { path, line, error })
+        }
+        Err((line, ManifestLineError::Damaged(reason) | ManifestLineError::Meaning(reason))) => {
+            Err(SinkError::ManifestLine { path, line, reason })
+        }
     }
 }
 
-/// The error is the number of the damaged line and what is wrong with it.
-fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, String)> {
+/// The error is the number of a line and what is wrong with it.
+fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, ManifestLineError)> {
     let mut contents: Option<ManifestContents> = None;
-    let mut damaged: Option<(usize, String)> = None;
+    let mut damaged: Option<(usize, ManifestLineError)> = None;
     let mut torn: &[u8] = &[];
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         // Only the last append can be torn: what came before it was synced first.
@@ -93,21 +132,22 @@ fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, String)> {
             return Err(damaged);
         }
         match parse_line(line) {
-            Ok(line) => {
+            Ok((files, checkpoint)) => {
                 let contents = contents.get_or_insert_with(|| ManifestContents {
                     files: BTreeMap::new(),
-                    checkpoint: line.checkpoint.clone(),
+                    checkpoint: checkpoint.clone(),
                 });
-                contents.checkpoint = line.checkpoint;
-                let files = line.files.into_iter();
+                contents.checkpoint = checkpoint;
+                let files = files.into_iter();
                 contents
                     .files
                     .extend(files.map(|entry| (entry.file.clone(), entry)));
             }
-            Err(reason) => {
-                damaged = Some((index + 1, reason));
+            Err(error @ ManifestLineError::Damaged(_)) => {
+                damaged = Some((index + 1, error));
                 torn = line;
             }
+            Err(error) => return Err((index + 1, error)),
         }
     }
     // Two lines that became one are more than an append can tear.
@@ -120,10 +160,25 @@ fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, String)> {
         contents = None;
     }
     // The first line is not appended but comes with the file, whole.
-    contents.ok_or_else(|| damaged.unwrap_or((1, "it is empty".to_owned())))
+    let empty = || (1, ManifestLineError::Damaged("it is empty".to_owned()));
+    contents.ok_or_else(|| damaged.unwrap_or_else(empty))
 }
 
-fn parse_line(line: &[u8]) -> Result<ReadLine, String> {
+fn parse_line(line: &[u8]) -> Result<(Vec<FileEntry>, Checkpoint), ManifestLineError> {
+    verify(line).map_err(ManifestLineError::Damaged)?;
+    let line: ReadLine = serde_json::from_slice(line)
+        .map_err(|error| ManifestLineError::Meaning(error.to_string()))?;
+    let checkpoint = match line.checkpoint {
+        StoredCheckpoint::Text(text) => {
+            relay_log_info::decode(text.as_bytes()).map_err(ManifestLineError::Checkpoint)?
+        }
+        StoredCheckpoint::Version1(version_1) => version_1.into(),
+    };
+    Ok((line.files, checkpoint))
+}
+
+/// Makes sure that a line is, to the last byte, what was written.
+fn verify(line: &[u8]) -> Result<(), String> {
     let line = line.strip_suffix(b"\n").ok_or("it has no end")?;
     let at = line
         .windows(CRC_FIELD.len())
@@ -136,22 +191,46 @@ fn parse_line(line: &[u8]) -> Result<ReadLine, String> {
         .and_then(|digits| std::str::from_utf8(digits).ok())
         .and_then(|digits| digits.parse().ok())
         .ok_or("its checksum is no number")?;
-    let found = crc32fast::hash(body);
-    if found != crc32 {
-        return Err(format!("its checksum is {found}, expected {crc32}"));
+    match crc32fast::hash(body) {
+        found if found == crc32 => Ok(()),
+        found => Err(format!("its checksum is {found}, expected {crc32}")),
     }
-    serde_json::from_slice(line).map_err(|error| error.to_string())
 }
 
-fn print_line(line: &Line<'_>, out: &mut Vec<u8>) {
+impl From<CheckpointVersion1> for Checkpoint {
+    fn from(stored: CheckpointVersion1) -> Self {
+        Self::new(
+            stored.coordinates,
+            stored.gtid_set,
+            stored.server_uuid,
+            stored.server_id,
+            stored.format_description_timestamp,
+        )
+    }
+}
+
+/// Makes the line of a commit.
+fn print_line(
+    files: &[&FileEntry],
+    checkpoint: &Checkpoint,
+    path: &Path,
+    out: &mut Vec<u8>,
+) -> Result<(), SinkError> {
+    let checkpoint =
+        relay_log_info::encode(checkpoint).map_err(|error| SinkError::CheckpointUnwritable {
+            path: path.to_owned(),
+            error,
+        })?;
     out.clear();
-    serde_json::to_writer(&mut *out, line).expect("a checkpoint has string keys only");
+    serde_json::to_writer(&mut *out, &Line { files, checkpoint })
+        .expect("a line has string keys only");
     let closing = out.pop();
     debug_assert_eq!(closing, Some(b'}'));
     let crc32 = crc32fast::hash(out);
     out.extend_from_slice(CRC_FIELD);
     out.extend_from_slice(itoa::Buffer::new().format(crc32).as_bytes());
     out.extend_from_slice(b"}\n");
+    Ok(())
 }
 
 impl Manifest {
@@ -182,11 +261,7 @@ impl Manifest {
     /// What the file system refuses; whether the line counts then shows at the next start.
     pub fn commit(&mut self, changed: Vec<FileEntry>, upto: &Checkpoint) -> Result<(), SinkError> {
         let files: Vec<&FileEntry> = changed.iter().collect();
-        let line = Line {
-            files: &files,
-            checkpoint: upto,
-        };
-        print_line(&line, &mut self.line);
+        print_line(&files, upto, &self.folder.join(NAME), &mut self.line)?;
         self.file.write(&self.line)?;
         self.file.sync_data()?;
 
@@ -211,11 +286,7 @@ fn replace(
     line: &mut Vec<u8>,
 ) -> Result<DurableFile, SinkError> {
     let files: Vec<&FileEntry> = contents.files.values().collect();
-    let all = Line {
-        files: &files,
-        checkpoint: &contents.checkpoint,
-    };
-    print_line(&all, line);
+    print_line(&files, &contents.checkpoint, &folder.join(NAME), line)?;
 
     let folder = (folder, FileRole::DataFolder);
     Ok(durable::replace(folder, NAME, FileRole::Manifest, line)?)
@@ -226,17 +297,16 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::binlog::{Coordinates, GtidSet};
     use crate::mysql::Flavour;
 
     fn checkpoint(position: u64) -> Checkpoint {
-        Checkpoint {
-            coordinates: Coordinates::new("binlog.000001", position),
-            gtid_set: GtidSet::empty(Flavour::MySql),
-            server_uuid: None,
-            server_id: 1,
-            format_description_timestamp: 7,
-        }
+        Checkpoint::new(
+            Coordinates::new("binlog.000001", position),
+            GtidSet::empty(Flavour::MySql),
+            None,
+            1,
+            7,
+        )
     }
 
     fn entry(number: u64, bytes: u64) -> FileEntry {
@@ -275,7 +345,14 @@ mod tests {
             let parsed = parse(&bytes[..length]);
             match whole.checked_sub(1) {
                 Some(last) => assert_eq!(parsed.unwrap(), said[last], "cut at {length}"),
-                None => assert_eq!(parsed.unwrap_err().0, 1, "cut at {length}"),
+                None => {
+                    let (line, error) = parsed.unwrap_err();
+                    assert!(
+                        matches!(error, ManifestLineError::Damaged(_)),
+                        "cut at {length}"
+                    );
+                    assert_eq!(line, 1, "cut at {length}");
+                }
             }
         }
     }
@@ -299,6 +376,83 @@ mod tests {
                 } else if damaged[at] != b'\n' {
                     assert_eq!(parsed.unwrap(), said[1], "bit {bit} of byte {at}");
                 }
+            }
+        }
+    }
+
+    /// A line with a checksum that is right.
+    fn sealed(body: &str) -> String {
+        let crc32 = crc32fast::hash(body.as_bytes());
+        format!("{body},\"crc32\":{crc32}}}\n")
+    }
+
+    #[test]
+    fn manifests_of_version_1_are_read_and_written_on() {
+        for (written, set) in [
+            (
+                include_str!("../../../tests/state/version-1/mysql-9.7/manifest.jsonl"),
+                (Flavour::MySql, "61fa0e82-e55d-11f1-9828-02fc00000001:1-18"),
+            ),
+            (
+                include_str!("../../../tests/state/version-1/mariadb-10.11/manifest.jsonl"),
+                (Flavour::MariaDb, "0-1-18"),
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join(NAME), written).unwrap();
+            let contents = read(folder.path()).unwrap().unwrap();
+            let expected = Checkpoint::new(
+                Coordinates::new("binlog.000002", 4),
+                GtidSet::parse(set.0, set.1).unwrap(),
+                Some(Uuid::from_u128(0x726f_7774_6170_8000_8000_0062_696e_6c6f)),
+                1,
+                0,
+            );
+            assert_eq!(contents.checkpoint, expected);
+            assert_eq!(contents.files.len(), 2);
+            // As a commit of this version after it is.
+            let mut line = Vec::new();
+            print_line(&[], &checkpoint(7), folder.path(), &mut line).unwrap();
+            let both = [written.as_bytes(), &line].concat();
+            assert_eq!(parse(&both).unwrap().checkpoint, checkpoint(7));
+            let made = Manifest::create(folder.path(), contents.clone()).unwrap();
+            assert_eq!(made.contents(), &contents);
+            assert_eq!(read(folder.path()).unwrap(), Some(contents));
+        }
+    }
+
+    #[test]
+    fn a_last_line_that_is_whole_and_not_understood_is_no_torn_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bytes, _) = three_lines(folder.path());
+        let text = relay_log_info::encode(&checkpoint(9)).unwrap();
+        let covered = text.replacen("version=2", "version=3", 1);
+        let covered = &covered[..covered.find("crc32=").unwrap()];
+        let sum = crc32fast::hash(covered.as_bytes());
+        let newer = serde_json::to_string(&format!("{covered}crc32={sum:08x}\nend\n")).unwrap();
+        for (body, expected) in [
+            (
+                format!("{{\"files\":[],\"checkpoint\":{newer}"),
+                "it has version 3, expected 1 or 2, run the rowtap that wrote it or a newer one",
+            ),
+            (
+                "{\"files\":[],\"checkpoint\":\"end\\n\"".to_owned(),
+                "the last line is not 'end', the file was cut",
+            ),
+            (
+                "{\"files\":[],\"checkpoint\":{\"version\":2}".to_owned(),
+                "",
+            ),
+            ("{\"files\":[]".to_owned(), ""),
+        ] {
+            let bytes = [&bytes, sealed(&body).as_bytes()].concat();
+            fs::write(folder.path().join(NAME), bytes).unwrap();
+            let error = read(folder.path()).unwrap_err();
+            assert_eq!(error.class(), crate::failure::Class::Data);
+            assert!(error.to_string().contains("line 4"), "{error}");
+            match std::error::Error::source(&error) {
+                Some(source) => assert_eq!(source.to_string(), expected),
+                None => assert_eq!(expected, "", "{error}"),
             }
         }
     }

@@ -198,16 +198,11 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
     // A last file that ends with a rotation is settled up to the begin of the next, which may not be there yet.
     let file = listing.path(&at.file).or(listing.path(&listing.last()));
     let described = describe(file.map_or_else(|| path_of(listing, &at.file), Ok)?)?;
-    let checkpoint = Checkpoint {
-        format_description_timestamp: match listing.path(&at.file) {
-            Some(_) => described.begun,
-            None => 0,
-        },
-        coordinates: at,
-        gtid_set: set,
-        server_uuid: Some(FILES),
-        server_id: described.server_id,
+    let begun = match listing.path(&at.file) {
+        Some(_) => described.begun,
+        None => 0,
     };
+    let checkpoint = Checkpoint::new(at, set, Some(FILES), described.server_id, begun);
     Ok((checkpoint, described))
 }
 

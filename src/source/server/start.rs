@@ -322,13 +322,13 @@ impl Starting<'_> {
     }
 
     fn checkpoint(&self, coordinates: Coordinates, gtid_set: GtidSet, begun: u32) -> Checkpoint {
-        Checkpoint {
+        Checkpoint::new(
             coordinates,
             gtid_set,
-            server_uuid: self.facts.server_uuid,
-            server_id: self.facts.server_id,
-            format_description_timestamp: begun,
-        }
+            self.facts.server_uuid,
+            self.facts.server_id,
+            begun,
+        )
     }
 }
 
@@ -376,13 +376,13 @@ mod tests {
     ) -> Result<bool, u8> {
         let json = format!(r#"{{"host":"h","user":"u","start":{start}}}"#);
         let options: ServerOptions = serde_json::from_str(&json).unwrap();
-        let checkpoint = Checkpoint {
-            coordinates: Coordinates::new("binlog.000001", position),
-            gtid_set: GtidSet::empty(flavour),
-            server_uuid: None,
-            server_id: 1,
-            format_description_timestamp: 0,
-        };
+        let checkpoint = Checkpoint::new(
+            Coordinates::new("binlog.000001", position),
+            GtidSet::empty(flavour),
+            None,
+            1,
+            0,
+        );
         is_by_gtid(&options, &facts(flavour, gtid_mode), &checkpoint)
             .map_err(|error| error.class().exit_code())
     }

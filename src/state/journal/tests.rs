@@ -18,13 +18,7 @@ fn at(position: u64) -> Coordinates {
 }
 
 fn checkpoint(position: u64) -> Checkpoint {
-    Checkpoint {
-        coordinates: at(position),
-        gtid_set: GtidSet::empty(Flavour::MySql),
-        server_uuid: None,
-        server_id: 1,
-        format_description_timestamp: 7,
-    }
+    Checkpoint::new(at(position), GtidSet::empty(Flavour::MySql), None, 1, 7)
 }
 
 fn defined(table: u8, shape: u8) -> Change {

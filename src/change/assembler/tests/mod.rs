@@ -46,13 +46,13 @@ fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> As
         event_bytes_max: 2000,
         idle_bytes_max: END_OF_TIME,
     };
-    let checkpoint = Checkpoint {
-        coordinates: Coordinates::new("b.000001", 4),
-        gtid_set: GtidSet::empty(Flavour::MySql),
-        server_uuid: None,
-        server_id: 1,
-        format_description_timestamp: 0,
-    };
+    let checkpoint = Checkpoint::new(
+        Coordinates::new("b.000001", 4),
+        GtidSet::empty(Flavour::MySql),
+        None,
+        1,
+        0,
+    );
     let definitions = engines.iter().map(|(table, transactional)| {
         let at = Coordinates::new("b.000001", 4);
         let table_definition = TableDefinition {
