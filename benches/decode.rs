@@ -22,8 +22,9 @@ use rowtap::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
 use rowtap::change::{
     Assembler, Batch, Checkpoint, Definitions, OnStatement, Origin, Settings, Step, Until,
 };
-use rowtap::encode::json::{self, LinesEncoder, Plan, RecordsEncoder};
-use rowtap::encode::{Encode, InvalidText};
+use rowtap::encode::{
+    Encode, Format, InvalidText, LinesEncoder, Plan, RecordsEncoder, RecordsSettings,
+};
 use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour;
 use rowtap::row::Table;
@@ -61,18 +62,19 @@ fn main() -> ExitCode {
         bencher.iter(|| recording.assemble(|batch| batch.ledger.rows));
     });
     group.bench_function("lines", |bencher| {
-        let mut lane = Lane::new(LinesEncoder::new(InvalidText::Fail));
+        let mut lane = Lane::new(LinesEncoder::new(Format::Json, InvalidText::Fail));
         bencher.iter(|| recording.assemble(|batch| lane.encode(batch).bytes.len() as u64));
     });
     group.bench_function("records", |bencher| {
         let mut lane = Lane::new(RecordsEncoder::new(
-            json::Settings::default(),
+            Format::Json,
+            RecordsSettings::default(),
             InvalidText::Fail,
         ));
         bencher.iter(|| recording.assemble(|batch| lane.encode(batch).arena.len() as u64));
     });
     group.finish();
-    let mut lane = Lane::new(LinesEncoder::new(InvalidText::Fail));
+    let mut lane = Lane::new(LinesEncoder::new(Format::Json, InvalidText::Fail));
     let written = recording.assemble(|batch| lane.encode(batch).bytes.len() as u64);
     println!("{written} bytes of JSON Lines");
     ExitCode::SUCCESS
@@ -211,7 +213,11 @@ impl<E: Encode<Plan = Plan>> Lane<E> {
         if let Some(plan) = known {
             return Arc::clone(plan);
         }
-        let plan = Arc::new(Plan::new(Arc::clone(table), "bench".into()));
+        let plan = Arc::new(Plan::of_records(
+            Format::Json,
+            Arc::clone(table),
+            "bench".into(),
+        ));
         self.known.push(Arc::clone(&plan));
         plan
     }

@@ -22,7 +22,7 @@ pub use environment::Variables;
 use document::Node;
 
 use crate::failure::Class;
-use crate::sink::Options as SinkOptions;
+use crate::sink::SinkOptions;
 
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const NAME_CHARS_MAX: usize = 64;

@@ -4,13 +4,13 @@
 
 use super::document::{Node, Table, Value};
 use super::{ConfigError, Origin, SINKS, sink_of};
-use crate::sink::Options;
+use crate::sink::SinkOptions;
 
 /// Reads the section of a connector file, which has one.
 ///
 /// # Errors
 /// A missing or unknown type, or a mistake in its keys.
-pub fn read(document: &Node) -> Result<Options, ConfigError> {
+pub fn read(document: &Node) -> Result<SinkOptions, ConfigError> {
     let Some(section) = table(document).and_then(|table| table.get("sink")) else {
         return Err(fault(&document.origin, "", "key sink is missing"));
     };

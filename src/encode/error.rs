@@ -9,7 +9,7 @@ use crate::row::{RowError, TableName};
 
 /// A rows event of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ValuePlace {
     /// The table.
     pub table: TableName,
     /// What it does to rows.
@@ -18,7 +18,7 @@ pub struct Place {
     pub at: Coordinates,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ValuePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
             RowsKind::Write => "WRITE_ROWS",
@@ -38,7 +38,7 @@ pub enum EncodeError {
     #[error("cannot read a row of {place}")]
     Image {
         /// Where.
-        place: Box<Place>,
+        place: Box<ValuePlace>,
         /// What is wrong.
         #[source]
         source: RowError,
@@ -49,7 +49,7 @@ pub enum EncodeError {
         /// The column's name.
         column: Box<str>,
         /// Where.
-        place: Box<Place>,
+        place: Box<ValuePlace>,
         /// What is wrong.
         #[source]
         source: RowError,
@@ -60,7 +60,7 @@ pub enum EncodeError {
         /// The column's name.
         column: Box<str>,
         /// Where.
-        place: Box<Place>,
+        place: Box<ValuePlace>,
         /// What a person can do.
         cure: &'static str,
         /// Which character set, and where in the value.
@@ -73,7 +73,7 @@ pub enum EncodeError {
         /// The key column's name.
         column: Box<str>,
         /// Where.
-        place: Box<Place>,
+        place: Box<ValuePlace>,
     },
     /// A changed primary key in an update that does not hold the whole row, so that it cannot be sent under its new key.
     #[error(
@@ -83,7 +83,7 @@ pub enum EncodeError {
         /// The first column that is missing.
         column: Box<str>,
         /// Where.
-        place: Box<Place>,
+        place: Box<ValuePlace>,
     },
     /// A row image that does not hold the whole row, where its change is to be undone.
     #[error(
@@ -94,7 +94,7 @@ pub enum EncodeError {
         /// The first column that is missing.
         column: Box<str>,
         /// Where.
-        place: Box<Place>,
+        place: Box<ValuePlace>,
     },
     /// A body that does not hold the rows that were counted in it: a bug.
     #[error("rows event at {at} has {left} bytes left after its {rows} rows")]

@@ -1,27 +1,66 @@
 //! Batches to the bytes of an output format.
 //!
 //! Pure and run on the encoding pool: no clock (times come with the batch), no I/O.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `rows` | walks a rows event row by row: images, what changed, the key |
+//! | `records` | records with keys, for a log: which changes become which records, tombstones, changed keys, identity |
+//! | `lines` | lines, for files and the standard output |
+//! | `writer` | what a format supplies, as a trait |
+//! | `envelope` | the formats by name: each has an arm there |
+//! | a folder a format (`json`) | its writer, and what it fixes for a table |
+//! | `sql` | statements, for `rowtap decode` and servers: not messages, so an encoder of its own |
+//!
+//! # A new format
+//!
+//! It is a name in [`Format`], a folder here whose writer implements `writer::EnvelopeWriter`, and an arm wherever the
+//! compiler then asks for one, which is in `format` and `envelope` only. It supplies
+//!
+//! - a plan of each table, with all that is the same for its rows: names as they are written, schemas, ids of a registry,
+//!   which a sink that can wait for them asks for in `Sink::prepare`;
+//! - the bytes of a row's key, and whether a changed key is a delete and a create, or an update;
+//! - the bytes of a change, and whether they end a message: all changes of a rows event may share one;
+//! - the messages of a DDL statement with their keys: none, one or one a table.
+//!
+//! It gets for free: row images and which of their columns changed, keys that miss a column and partial images refused,
+//! tombstones, the two records of a changed key, identity headers, topics, lines, DDL files, sequences, counts, limits, the
+//! policy for invalid text, every sink that writes records or lines, and `rowtap decode --format`.
 
-mod block;
+mod envelope;
 mod error;
-mod invalid_text;
-pub mod json;
+mod format;
+mod json;
+mod lines;
+mod records;
 mod rows;
+#[cfg(test)]
+mod sample;
 pub mod sql;
-
-pub use block::{Identity, Lines, OtherKey, Record, Records, Statements};
-pub use error::{EncodeError, Place};
-pub use invalid_text::InvalidText;
+#[cfg(test)]
+mod tests;
+mod writer;
 
 use std::sync::Arc;
 
 use crate::change::Batch;
 
-/// Turns batches into blocks. A format is an enum inside an encoder, chosen per batch, not per row.
+pub use envelope::Plan;
+pub use error::{EncodeError, ValuePlace};
+pub use format::{Format, InvalidText};
+pub use lines::{Lines, LinesEncoder};
+pub use records::{
+    OtherKey, PartialKeyChange, Record, RecordIdentity, Records, RecordsEncoder, RecordsSettings,
+};
+
+/// Bytes that a block keeps for its next use; a batch that needed more gives the rest back.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// Turns batches into blocks. Each lane has one.
 pub trait Encode: Send + 'static {
-    /// What is fixed per table: topic, key columns, column names as JSON.
+    /// What is fixed per table: its topic, its columns' names as they are written.
     type Plan: Send + Sync + 'static;
-    /// The encoded records; reused, so an encoder clears it first.
+    /// The encoded records; reused, so an encoder empties it first.
     type Block: Block;
 
     /// Encodes a whole batch; `plans` runs parallel to `batch.tables`.
@@ -47,4 +86,10 @@ pub trait Block: Default + Send + 'static {
 
     /// How many values in it are not valid text in their column's character set, and were encoded all the same.
     fn invalid_text_count(&self) -> u64;
+}
+
+/// Empties the bytes of a block for its next use.
+fn empty(bytes: &mut Vec<u8>) {
+    bytes.clear();
+    bytes.shrink_to(KEPT_BYTES_MAX);
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{EncodeError, Place};
+use super::{EncodeError, ValuePlace};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Group, Rows, RowsKind};
 use crate::row::{Cell, RowError, Shape, Table};
@@ -111,7 +111,7 @@ fn same_length<'a>(one: &'a [u8], other: &'a [u8]) -> usize {
 
 /// What happened to a row.
 #[derive(Clone, Copy)]
-pub(super) enum Change<'a> {
+pub(super) enum RowChange<'a> {
     /// It was inserted.
     Create { after: Image<'a> },
     /// It was changed.
@@ -129,7 +129,7 @@ pub(super) struct Cells {
 
 /// A rows event with what the batch holds of it.
 #[derive(Clone, Copy)]
-pub(super) struct Event<'a> {
+pub(super) struct RowsEvent<'a> {
     /// Its place in the batch.
     pub(super) rows: &'a Rows,
     /// Its table.
@@ -139,7 +139,7 @@ pub(super) struct Event<'a> {
     buffer: &'a [u8],
 }
 
-impl<'a> Event<'a> {
+impl<'a> RowsEvent<'a> {
     pub(super) fn new(
         batch: &'a Batch,
         rows: &'a Rows,
@@ -167,19 +167,19 @@ impl<'a> Event<'a> {
 
     /// The event, for messages.
     #[cold]
-    pub(super) fn place(&self) -> Box<Place> {
-        Box::new(Place {
+    pub(super) fn place(&self) -> Box<ValuePlace> {
+        Box::new(ValuePlace {
             table: self.table.name.clone(),
             kind: self.rows.kind,
             at: self.at(),
         })
     }
 
-    /// Hands each row to `visit`, with its place in the event.
+    /// Hands each row's change to `visit`, with its sequence in the group.
     pub(super) fn each(
         &self,
         cells: &mut Cells,
-        mut visit: impl FnMut(u32, Change<'_>) -> Result<(), EncodeError>,
+        mut visit: impl FnMut(u64, RowChange<'_>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         let body = self.bytes(&self.rows.body)?;
         let columns = self.bytes(&self.rows.columns)?;
@@ -200,7 +200,7 @@ impl<'a> Event<'a> {
             let change = match self.rows.kind {
                 RowsKind::Write => {
                     walk(&first, &mut at, &mut cells.after)?;
-                    Change::Create {
+                    RowChange::Create {
                         after: Image {
                             body,
                             cells: &cells.after,
@@ -211,7 +211,7 @@ impl<'a> Event<'a> {
                 RowsKind::Update | RowsKind::PartialUpdate => {
                     walk(&first, &mut at, &mut cells.before)?;
                     walk(&second, &mut at, &mut cells.after)?;
-                    Change::Update {
+                    RowChange::Update {
                         before: Image {
                             body,
                             cells: &cells.before,
@@ -226,7 +226,7 @@ impl<'a> Event<'a> {
                 }
                 RowsKind::Delete => {
                     walk(&first, &mut at, &mut cells.before)?;
-                    Change::Delete {
+                    RowChange::Delete {
                         before: Image {
                             body,
                             cells: &cells.before,
@@ -235,7 +235,7 @@ impl<'a> Event<'a> {
                     }
                 }
             };
-            visit(index, change)?;
+            visit(self.rows.first_row + u64::from(index), change)?;
         }
         if at != body.len() {
             let left = body.len().saturating_sub(at);

@@ -18,7 +18,7 @@ pub struct Connector {
     /// Which changes go on.
     pub filter: filter::FilterOptions,
     /// Where they go.
-    pub sink: sink::Options,
+    pub sink: sink::SinkOptions,
     /// The folder that holds the connector's own state folder.
     pub state_dir: PathBuf,
     /// Bytes that input, encoded blocks and the sink's queue may take together.

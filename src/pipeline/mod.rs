@@ -36,15 +36,15 @@ use run::Context;
 /// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
 async fn run_once(context: &Context<'_>) -> Result<(), PipelineError> {
     let ended = match &context.connector.sink {
-        sink::Options::File(options) => context.run(sink::File::new(options.clone())).await,
+        sink::SinkOptions::File(options) => context.run(sink::File::new(options.clone())).await,
         #[cfg(feature = "kafka")]
-        sink::Options::Kafka(options) => {
+        sink::SinkOptions::Kafka(options) => {
             context
                 .run(sink::Kafka::new(options.clone(), &context.connector.name)?)
                 .await
         }
-        sink::Options::Stdout(options) => context.run(sink::Stdout::new(options)).await,
-        sink::Options::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
+        sink::SinkOptions::Stdout(options) => context.run(sink::Stdout::new(options)).await,
+        sink::SinkOptions::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
     };
     match ended {
         Err(error) if error.class().is_clean_end() => Ok(()),

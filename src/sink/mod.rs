@@ -22,17 +22,17 @@ use crate::change::Checkpoint;
 use crate::encode::{Encode, InvalidText};
 use crate::row::Table;
 
-pub use blackhole::{Blackhole, Options as BlackholeOptions};
+pub use blackhole::{Blackhole, BlackholeOptions};
 pub use error::SinkError;
 pub use file::{File, FileOptions};
 #[cfg(feature = "kafka")]
-pub use kafka::{Compression, Kafka, Options as KafkaOptions};
-pub use stdout::{Options as StdoutOptions, Stdout};
+pub use kafka::{Compression, Kafka, KafkaOptions};
+pub use stdout::{Stdout, StdoutOptions};
 
 /// The `[sink]` section of a connector.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Options {
+pub enum SinkOptions {
     /// A Kafka cluster.
     #[cfg(feature = "kafka")]
     Kafka(KafkaOptions),
@@ -49,24 +49,15 @@ pub enum Options {
 ///
 /// # Errors
 /// When what is stored cannot be trusted.
-pub fn stored_checkpoint(options: &Options) -> Result<Option<Checkpoint>, SinkError> {
+pub fn stored_checkpoint(options: &SinkOptions) -> Result<Option<Checkpoint>, SinkError> {
     match options {
-        Options::File(options) => {
+        SinkOptions::File(options) => {
             Ok(file::manifest::read(&options.folder)?.map(|contents| contents.checkpoint))
         }
         #[cfg(feature = "kafka")]
-        Options::Kafka(_) => Ok(None),
-        Options::Stdout(_) | Options::Blackhole(_) => Ok(None),
+        SinkOptions::Kafka(_) => Ok(None),
+        SinkOptions::Stdout(_) | SinkOptions::Blackhole(_) => Ok(None),
     }
-}
-
-/// What records look like.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Debezium's envelope with lossless, readable values.
-    #[default]
-    Json,
 }
 
 /// A place where records are kept.

@@ -6,48 +6,49 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Format, Sink, SinkError};
+use super::{Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{InvalidText, Lines, json};
+use crate::encode::{Format, InvalidText, Lines, LinesEncoder, Plan};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 
 /// The `[sink]` section with `type = "stdout"`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
+pub struct StdoutOptions {
     /// What the lines look like.
     #[serde(default)]
     pub format: Format,
 }
 
 /// The process's standard output. What was committed has left the process; whether its reader kept it is not known.
-#[derive(Debug, Default)]
-pub struct Stdout;
+#[derive(Debug)]
+pub struct Stdout {
+    format: Format,
+}
 
 impl Stdout {
     /// Makes a sink.
-    pub fn new(options: &Options) -> Self {
-        let Options {
-            format: Format::Json,
-        } = options;
-        Self
+    pub fn new(options: &StdoutOptions) -> Self {
+        Self {
+            format: options.format,
+        }
     }
 }
 
 impl Sink for Stdout {
-    type Encoder = json::LinesEncoder;
+    type Encoder = LinesEncoder;
 
-    fn encoder(&self, invalid_text: InvalidText) -> json::LinesEncoder {
-        json::LinesEncoder::new(invalid_text)
+    fn encoder(&self, invalid_text: InvalidText) -> LinesEncoder {
+        LinesEncoder::new(self.format, invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
         Ok(None)
     }
 
-    async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<json::Plan>, SinkError> {
-        Ok(Arc::new(json::Plan::new(Arc::clone(table), "".into())))
+    async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
+        Ok(Arc::new(Plan::of_lines(self.format, Arc::clone(table))))
     }
 
     async fn write(&mut self, block: &mut Lines) -> Result<bool, SinkError> {

@@ -11,8 +11,10 @@ use rowtap::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use rowtap::change::{
     Assembler, Batch, Checkpoint, Definitions, OnStatement, Origin, Settings, Step, Until,
 };
-use rowtap::encode::json::{self, LinesEncoder, Plan, RecordsEncoder};
-use rowtap::encode::{Encode, InvalidText, Lines, Records};
+use rowtap::encode::{
+    Encode, Format, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
+    RecordsSettings,
+};
 use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour;
 use rowtap::source::{BinlogExtent, BinlogSeries, InputPath, SeriesPart};
@@ -81,8 +83,12 @@ impl Stream {
         Self {
             assembler: Assembler::new(settings, checkpoint, Definitions::default()),
             spilled: VecDeque::new(),
-            lines: LinesEncoder::new(InvalidText::Fail),
-            records: RecordsEncoder::new(json::Settings::default(), InvalidText::Fail),
+            lines: LinesEncoder::new(Format::Json, InvalidText::Fail),
+            records: RecordsEncoder::new(
+                Format::Json,
+                RecordsSettings::default(),
+                InvalidText::Fail,
+            ),
             blocks: (Lines::default(), Records::default()),
         }
     }
@@ -127,7 +133,13 @@ impl Stream {
         let plans: Vec<Arc<Plan>> = batch
             .tables
             .iter()
-            .map(|table| Arc::new(Plan::new(Arc::clone(table), "topic".into())))
+            .map(|table| {
+                Arc::new(Plan::of_records(
+                    Format::Json,
+                    Arc::clone(table),
+                    "topic".into(),
+                ))
+            })
             .collect();
         self.lines
             .encode(batch, &plans, &mut self.blocks.0)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::message::{Headers, OwnedMessage};
-use rowtap::encode::{Identity, OtherKey, Record, Records};
+use rowtap::encode::{OtherKey, Record, RecordIdentity, Records};
 use rowtap::row::{Table, TableName};
 use rowtap::sink::{self, KafkaOptions, Sink, SinkError};
 
@@ -110,7 +110,7 @@ impl Block {
             ..Records::default()
         };
         let mut add = |text: &str| arena(&mut records.arena, text);
-        let group = Identity {
+        let group = RecordIdentity {
             source: add("3e11fa47-71ca-11e1-9e33-c80aa9429562"),
             file: add("binlog.000007"),
             position: add("1234"),

@@ -37,10 +37,11 @@ fn lines(numbers: Range<u64>) -> Lines {
                 .bytes
                 .extend(format!("{{\"ddl\":{number}}}\n").bytes());
             lines.ddl.push(start..lines.bytes.len());
-            lines.ddl_count += 1;
+            lines.line_count += 1;
         }
         lines.bytes.extend(format!("{{\"n\":{number}}}\n").bytes());
         lines.row_count += 1;
+        lines.line_count += 1;
     }
     lines
 }

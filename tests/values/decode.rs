@@ -8,8 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rowtap::binlog::{ColumnMap, Coordinates, EventKind, Framer, Header, RowsHeader, TableMap};
 use rowtap::change::{Batch, Group, Item, Ledger, Origin, Rows, RowsKind};
-use rowtap::encode::json::{LinesEncoder, Plan};
-use rowtap::encode::{Encode, InvalidText, Lines};
+use rowtap::encode::{Encode, Format, InvalidText, Lines, LinesEncoder, Plan};
 use rowtap::mysql;
 use rowtap::row::{Column, ColumnFacts, ColumnType, Images, RowError, Table, TableName};
 
@@ -45,7 +44,7 @@ fn decode(path: &Path, flavour: Flavour, database: &str) -> (Vec<Change>, Vec<(S
         flavour: flavour.family(),
         database,
         tables: HashMap::new(),
-        encoder: LinesEncoder::new(InvalidText::Fail),
+        encoder: LinesEncoder::new(Format::Json, InvalidText::Fail),
         changes: Vec::new(),
         refused: Vec::new(),
     };
@@ -152,7 +151,7 @@ impl Decoder<'_> {
             cascades: true,
         };
         let batch = self.batch(table, item, body);
-        let plans = [Arc::new(Plan::new(table.clone(), "topic".into()))];
+        let plans = [Arc::new(Plan::of_lines(Format::Json, table.clone()))];
         let mut block = Lines::default();
         self.encoder
             .encode(&batch, &plans, &mut block)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -11,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::binlog::GtidSet;
 use crate::change::OnStatement;
 use crate::config::EVENT_MEMORY_MIN;
-use crate::encode::InvalidText;
+use crate::encode::{Format, InvalidText};
 use crate::mysql::Flavour;
 
 /// What to decode, which part of it, and how.
@@ -117,12 +118,29 @@ pub struct DecodeArguments {
 }
 
 /// What comes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeFormat {
-    /// A JSON object a change, as in files of `rowtap run`.
-    Json,
+    /// A message a change, as in files of `rowtap run`.
+    Changes(Format),
     /// Statements that make the changes again.
     Sql,
+}
+
+impl ValueEnum for DecodeFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Changes(Format::Json), Self::Sql]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Changes(format @ Format::Json) => (
+                format.name(),
+                "A JSON object a change, as in files of `rowtap run`",
+            ),
+            Self::Sql => ("sql", "Statements that make the changes again"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }
 
 /// The rules of `[filter]`, under the same names.

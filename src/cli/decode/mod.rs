@@ -33,7 +33,7 @@ use settings::DecodeSettings;
 use summary::Summary;
 
 use super::{Exit, LogFormat, signals};
-use crate::encode::json;
+use crate::encode::{Format, LinesEncoder, Plan};
 
 /// Decodes to the end, or to the first mistake.
 pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
@@ -91,11 +91,20 @@ fn decode(arguments: &DecodeArguments, settings: DecodeSettings) -> Result<(), D
     match arguments.format {
         _either if arguments.flashback => script::undo(&mut batches),
         Some(DecodeFormat::Sql) => script::redo(&mut batches),
-        Some(DecodeFormat::Json) | None => output::encode(
-            &mut batches,
-            || json::LinesEncoder::new(arguments.invalid_text),
-            |table| json::Plan::new(table, "".into()),
-            |block| output::print(&block.bytes),
-        ),
+        Some(DecodeFormat::Changes(format)) => changes(format, arguments, &mut batches),
+        None => changes(Format::default(), arguments, &mut batches),
     }
+}
+
+fn changes(
+    format: Format,
+    arguments: &DecodeArguments,
+    batches: &mut Batches,
+) -> Result<(), DecodeError> {
+    output::encode(
+        batches,
+        || LinesEncoder::new(format, arguments.invalid_text),
+        |table| Plan::of_lines(format, table),
+        |block| output::print(&block.bytes),
+    )
 }

@@ -7,8 +7,7 @@
 use super::batches::Batches;
 use super::error::DecodeError;
 use super::output::{self, print};
-use crate::encode::Statements;
-use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder};
+use crate::encode::sql::{Direction, HEAD, Plan, SqlEncoder, Statements};
 use crate::state::Spill;
 
 /// Prints the statements that make the changes again, in order.

@@ -66,7 +66,7 @@ impl DecodeSettings {
             _either if arguments.summary || arguments.verify => None,
             _either if arguments.flashback => Some(Direction::Undo),
             Some(DecodeFormat::Sql) => Some(Direction::Redo),
-            Some(DecodeFormat::Json) | None => None,
+            Some(DecodeFormat::Changes(_)) | None => None,
         };
         let told = match &arguments.definitions {
             Some(path) => ToldDefinitions::open(path)?,
@@ -97,9 +97,12 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
     if inputs == 1 && arguments.follow {
         return Some("--follow takes a file, not -, whose end is the end".to_owned());
     }
-    if arguments.flashback && arguments.format == Some(DecodeFormat::Json) {
-        let why = "--flashback prints SQL statements, leave --format=json out or give --format=sql";
-        return Some(why.to_owned());
+    if let Some(DecodeFormat::Changes(format)) = arguments.format
+        && arguments.flashback
+    {
+        return Some(format!(
+            "--flashback prints SQL statements, leave --format={format} out or give --format=sql"
+        ));
     }
     if let (Some(start), Some(stop)) = (arguments.start_datetime, arguments.stop_datetime)
         && start > stop

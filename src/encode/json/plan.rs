@@ -1,55 +1,20 @@
-//! What is fixed before rows are encoded: settings, and a table's names as JSON.
-
-use std::sync::Arc;
+//! What is fixed for a table before its rows are encoded: its names as JSON.
 
 use super::value::is_quoted;
 use crate::row::{Table, write_string};
 
-/// How a log's records are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Whether a delete is followed by a tombstone, a record with the key and no value.
-    pub tombstones: bool,
-    /// What becomes of a changed key whose update does not hold the whole row.
-    pub partial_key_change: PartialKeyChange,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            tombstones: true,
-            partial_key_change: PartialKeyChange::Fail,
-        }
-    }
-}
-
-/// What becomes of a changed key whose update does not hold the whole row.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PartialKeyChange {
-    /// Encoding fails.
-    #[default]
-    Fail,
-    /// The record under the new key holds what is known, and is marked as partial.
-    Mark,
-}
-
-/// A table's plan.
+/// A table's names as JSON.
 #[derive(Debug)]
-pub struct Plan {
-    /// The table.
-    pub table: Arc<Table>,
-    /// The topic or file that its records go to.
-    pub topic: Arc<str>,
-    /// Per column, its name as JSON between a comma and a colon, and the quote that its values begin with.
-    names: Vec<Name>,
-    /// The members of `source` that name the table, each with a comma behind it.
-    place: Box<[u8]>,
+pub(in crate::encode) struct Plan {
+    /// One a column.
+    names: Vec<MemberName>,
+    /// The members of `source` that name the table, each followed by a comma.
+    source: Box<[u8]>,
 }
 
 impl Plan {
-    /// Makes the plan of a table whose records go to `topic`.
-    pub fn new(table: Arc<Table>, topic: Arc<str>) -> Self {
+    /// Makes the plan of a table.
+    pub(in crate::encode) fn new(table: &Table) -> Self {
         let names = table.columns.iter().map(|column| {
             let mut name = vec![b','];
             write_string(&column.name, &mut name);
@@ -58,38 +23,36 @@ impl Plan {
             if is_quoted(&column.kind) {
                 name.push(b'"');
             }
-            Name::new(name, bare)
+            MemberName::new(name, bare)
         });
-        let mut place = b"\"db\":".to_vec();
-        write_string(&table.name.database, &mut place);
-        place.extend_from_slice(b",\"table\":");
-        write_string(&table.name.table, &mut place);
-        place.push(b',');
+        let mut source = b"\"db\":".to_vec();
+        write_string(&table.name.database, &mut source);
+        source.extend_from_slice(b",\"table\":");
+        write_string(&table.name.table, &mut source);
+        source.push(b',');
         Self {
             names: names.collect(),
-            place: place.into(),
-            table,
-            topic,
+            source: source.into(),
         }
     }
 
-    /// Per column, its name as JSON between a comma and a colon, and the quote that its values begin with.
-    pub(super) fn names(&self) -> &[Name] {
+    /// One a column.
+    pub(super) fn names(&self) -> &[MemberName] {
         &self.names
     }
 
-    /// The members of `source` that name the table, each with a comma behind it.
-    pub(super) fn place(&self) -> &[u8] {
-        &self.place
+    /// The members of `source` that name the table, each followed by a comma.
+    pub(super) fn source(&self) -> &[u8] {
+        &self.source
     }
 }
 
-/// A name as JSON between a comma and a colon, and the quote that the column's values begin with, if they do.
+/// A column's name as JSON between a comma and a colon, then the quote that its values begin with, if they do.
 ///
-/// A short one is written with the zeros behind it, which are taken off again: a copy of a fixed size takes two
-/// instructions, and names are half of what is copied.
+/// A short one is written together with its padding, which is cut off again: a copy of a fixed size takes two instructions,
+/// and names are half of what is copied.
 #[derive(Debug)]
-pub(super) struct Name {
+pub(super) struct MemberName {
     padded: [u8; Self::SHORT],
     length: usize,
     /// Its length without the quote.
@@ -98,7 +61,7 @@ pub(super) struct Name {
     long: Box<[u8]>,
 }
 
-impl Name {
+impl MemberName {
     const SHORT: usize = 32;
 
     fn new(name: Vec<u8>, bare: usize) -> Self {

@@ -1,6 +1,6 @@
 //! The session that a statement of the script is executed in: what its source's was, as far as the binlog tells.
 //!
-//! | variable | for a DDL statement | else, as [`HEAD`](super::HEAD) has it |
+//! | variable | for a DDL statement | else, as [`HEAD`] has it |
 //! |---|---|---|
 //! | sql_mode | the event's, a number | the script's |
 //! | time_zone | the event's, if the statement depends on it | UTC |
@@ -21,6 +21,32 @@ use super::literal::write_quoted;
 use crate::change::{Ddl, Rows};
 use crate::mysql::Flavour;
 
+// Only literals can be joined while compiling.
+macro_rules! time_zone {
+    () => {
+        "'+00:00'"
+    };
+}
+macro_rules! sql_mode {
+    () => {
+        "'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"
+    };
+}
+
+/// What the session must be that runs the statements: text in UTF-8, times in UTC, zero dates and zero numbers as they
+/// are, and no checks of what was checked on the source, unless the checking changed rows that the binlog lacks.
+pub const HEAD: &str = concat!(
+    "SET NAMES utf8mb4;\nSET SESSION time_zone = ",
+    time_zone!(),
+    ", foreign_key_checks = 0, unique_checks = 0,\n    sql_mode = ",
+    sql_mode!(),
+    ";\n"
+);
+/// The time zone in [`HEAD`].
+const TIME_ZONE: &str = time_zone!();
+/// The sql_mode in [`HEAD`].
+const SQL_MODE: &str = sql_mode!();
+
 /// Modes of MySQL that no supported version has: POSTGRESQL to MYSQL40, and NO_AUTO_CREATE_USER. What the first stood for
 /// has bits of its own. In MariaDB the bits have a meaning.
 const MYSQL_FORMER_MODES: u64 = 0x1003_ff00;
@@ -38,7 +64,7 @@ const WORDS_OF_TIME: [&str; 8] = [
 
 /// A session, as far as it differs from what the head of the script made it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Session {
+pub(super) struct ScriptSession {
     sql_mode: Option<u64>,
     collation_connection: Option<u16>,
     collation_server: Option<u16>,
@@ -49,7 +75,7 @@ pub(super) struct Session {
     foreign_key_checks: bool,
 }
 
-impl Session {
+impl ScriptSession {
     /// That of a DDL statement.
     pub(super) fn of_ddl(ddl: &Ddl, flavour: Flavour) -> Self {
         let session = &ddl.session;
@@ -146,8 +172,8 @@ impl Session {
 /// What the head of the script has a variable be.
 fn default_of(name: &str) -> &'static str {
     match name {
-        "sql_mode" => super::SQL_MODE,
-        "time_zone" => super::TIME_ZONE,
+        "sql_mode" => SQL_MODE,
+        "time_zone" => TIME_ZONE,
         "foreign_key_checks" => "0",
         _of_the_server => "DEFAULT",
     }
@@ -158,7 +184,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(session: &mut Session, wanted: &Session, expected: &str) {
+    fn check(session: &mut ScriptSession, wanted: &ScriptSession, expected: &str) {
         let mut out = Vec::new();
         session.turn_to(wanted.clone(), &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), expected);
@@ -167,13 +193,13 @@ mod tests {
 
     #[test]
     fn only_what_changes_is_printed() {
-        let mut session = Session::default();
-        let first = Session {
+        let mut session = ScriptSession::default();
+        let first = ScriptSession {
             sql_mode: Some(5),
             collation_connection: Some(45),
             time_zone: Some("+01:00".into()),
             timestamp: Some((1_700_000_000, 7)),
-            ..Session::default()
+            ..ScriptSession::default()
         };
         check(
             &mut session,
@@ -181,7 +207,7 @@ mod tests {
             "SET SESSION sql_mode = 5, collation_connection = 45, time_zone = '+01:00', timestamp = 1700000000.000007;\n",
         );
         check(&mut session, &first, "");
-        let second = Session {
+        let second = ScriptSession {
             timestamp: Some((1_700_000_001, 0)),
             explicit_defaults: Some(false),
             ..first
@@ -191,30 +217,34 @@ mod tests {
             &second,
             "SET SESSION explicit_defaults_for_timestamp = 0, timestamp = 1700000001;\n",
         );
-        let rows = Session {
+        let rows = ScriptSession {
             foreign_key_checks: true,
-            ..Session::default()
+            ..ScriptSession::default()
         };
         let expected = format!(
             "SET NAMES utf8mb4;\nSET SESSION sql_mode = {}, time_zone = '+00:00', \
              explicit_defaults_for_timestamp = DEFAULT, timestamp = DEFAULT, foreign_key_checks = 1;\n",
-            super::super::SQL_MODE
+            SQL_MODE
         );
         check(&mut session, &rows, &expected);
         check(
             &mut session,
-            &Session::default(),
+            &ScriptSession::default(),
             "SET SESSION foreign_key_checks = 0;\n",
         );
-        let named = Session {
+        let named = ScriptSession {
             collation_connection: Some(8),
-            ..Session::default()
+            ..ScriptSession::default()
         };
         check(
             &mut session,
             &named,
             "SET SESSION collation_connection = 8;\n",
         );
-        check(&mut session, &Session::default(), "SET NAMES utf8mb4;\n");
+        check(
+            &mut session,
+            &ScriptSession::default(),
+            "SET NAMES utf8mb4;\n",
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! A row change as a statement.
 
 use super::super::EncodeError;
-use super::super::rows::{Change, Comparison, Event, Image};
-use super::Plan;
+use super::super::rows::{Comparison, Image, RowChange, RowsEvent};
 use super::literal::{Literals, Use};
+use super::plan::Plan;
 use super::versions::of_present;
 use crate::row::{Cell, Changes, ColumnType, Computed, Patched, Value, read};
 
@@ -17,7 +17,7 @@ pub enum Direction {
 }
 
 /// Writes statements, one after another.
-pub(super) struct Writer {
+pub(super) struct StatementWriter {
     direction: Direction,
     literals: Literals,
 }
@@ -27,7 +27,7 @@ const BEFORE_ENUM_ERROR: &[u8] = b"SET @rowtap_sql_mode = @@SESSION.sql_mode, \
     SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n";
 const BEHIND_ENUM_ERROR: &[u8] = b"SET SESSION sql_mode = @rowtap_sql_mode;\n";
 
-impl Writer {
+impl StatementWriter {
     pub(super) fn new(direction: Direction) -> Self {
         Self {
             direction,
@@ -38,9 +38,9 @@ impl Writer {
     /// Appends the statement of a row change; nothing for an update that changed nothing.
     pub(super) fn write(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
-        change: Change<'_>,
+        change: RowChange<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let Some(change) = of_present(event, change) else {
@@ -49,19 +49,23 @@ impl Writer {
         let start = out.len();
         self.literals.met_enum_error = false;
         match (change, self.direction) {
-            (Change::Create { after }, Direction::Redo) => self.insert(event, plan, after, out)?,
-            (Change::Create { after }, Direction::Undo) => self.delete(event, plan, after, out)?,
-            (Change::Delete { before }, Direction::Redo) => {
+            (RowChange::Create { after }, Direction::Redo) => {
+                self.insert(event, plan, after, out)?
+            }
+            (RowChange::Create { after }, Direction::Undo) => {
+                self.delete(event, plan, after, out)?
+            }
+            (RowChange::Delete { before }, Direction::Redo) => {
                 self.delete(event, plan, before, out)?
             }
-            (Change::Delete { before }, Direction::Undo) => {
+            (RowChange::Delete { before }, Direction::Undo) => {
                 is_full(event, before)?;
                 self.insert(event, plan, before, out)?;
             }
-            (Change::Update { before, after }, Direction::Redo) => {
+            (RowChange::Update { before, after }, Direction::Redo) => {
                 self.update(event, plan, before, after, out)?;
             }
-            (Change::Update { before, after }, Direction::Undo) => {
+            (RowChange::Update { before, after }, Direction::Undo) => {
                 is_full(event, before)?;
                 is_full(event, after)?;
                 self.update(event, plan, after, before, out)?;
@@ -76,7 +80,7 @@ impl Writer {
 
     fn insert(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         image: Image<'_>,
         out: &mut Vec<u8>,
@@ -102,7 +106,7 @@ impl Writer {
 
     fn delete(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         image: Image<'_>,
         out: &mut Vec<u8>,
@@ -114,7 +118,7 @@ impl Writer {
 
     fn update(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         from: Image<'_>,
         to: Image<'_>,
@@ -158,7 +162,7 @@ impl Writer {
     /// Appends the condition that finds the row of an image, and the end of the statement.
     fn row_of(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         image: Image<'_>,
         out: &mut Vec<u8>,
@@ -203,7 +207,7 @@ impl Writer {
 
     fn value(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         index: usize,
         cell: Cell,
         image: Image<'_>,
@@ -226,7 +230,7 @@ impl Writer {
     /// Appends a comparison that is true of exactly the image's value.
     fn equal(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         index: usize,
         image: Image<'_>,
@@ -247,7 +251,7 @@ type Stored<'a> = (&'a ColumnType, Value<'a>, &'a [u8]);
 /// What a column holds, unless it is NULL or absent. A document that was changed in parts is whole where the row before
 /// holds it.
 fn value_of<'a>(
-    event: &Event<'a>,
+    event: &RowsEvent<'a>,
     index: usize,
     image: Image<'a>,
 ) -> Result<Option<Stored<'a>>, EncodeError> {
@@ -295,14 +299,14 @@ fn and(count: usize, out: &mut Vec<u8>) {
 }
 
 /// Whether a server refuses values for the column, for it computes them.
-fn is_computed(event: &Event<'_>, index: usize) -> bool {
+fn is_computed(event: &RowsEvent<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
     column.is_some_and(|column| column.computed.is_some())
 }
 
 /// Whether a column may have ON UPDATE CURRENT_TIMESTAMP, which a server obeys unless the statement assigns a value; no
 /// binlog tells.
-fn may_follow_the_clock(event: &Event<'_>, index: usize) -> bool {
+fn may_follow_the_clock(event: &RowsEvent<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
     column.is_some_and(|column| {
         matches!(
@@ -316,14 +320,14 @@ fn may_follow_the_clock(event: &Event<'_>, index: usize) -> bool {
 }
 
 /// Whether a column tells since when or until when the row holds, which another server makes otherwise.
-fn is_time_of_row(event: &Event<'_>, index: usize) -> bool {
+fn is_time_of_row(event: &RowsEvent<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
     column.is_some_and(|column| {
         matches!(column.computed, Some(Computed::RowStart | Computed::RowEnd))
     })
 }
 
-fn is_full(event: &Event<'_>, image: Image<'_>) -> Result<(), EncodeError> {
+fn is_full(event: &RowsEvent<'_>, image: Image<'_>) -> Result<(), EncodeError> {
     let is_missing =
         |(index, cell): (usize, &Cell)| *cell == Cell::Absent && !is_computed(event, index);
     match image.cells.iter().enumerate().position(is_missing) {

@@ -12,11 +12,14 @@
 //! | | past | none |
 //! | past | | none: history that was deleted |
 
-use super::super::rows::{Change, Event, Image};
+use super::super::rows::{Image, RowChange, RowsEvent};
 use crate::row::{Cell, Computed};
 
 /// The change of present rows in a change; `None` if there is none.
-pub(super) fn of_present<'a>(event: &Event<'_>, change: Change<'a>) -> Option<Change<'a>> {
+pub(super) fn of_present<'a>(
+    event: &RowsEvent<'_>,
+    change: RowChange<'a>,
+) -> Option<RowChange<'a>> {
     let columns = &event.table.columns;
     let end = columns
         .iter()
@@ -26,15 +29,15 @@ pub(super) fn of_present<'a>(event: &Event<'_>, change: Change<'a>) -> Option<Ch
     };
     let present = |image: Image<'a>| Some(image).filter(|image| is_present(image, end));
     let (before, after) = match change {
-        Change::Create { after } => (None, present(after)),
-        Change::Update { before, after } => (present(before), present(after)),
-        Change::Delete { before } => (present(before), None),
+        RowChange::Create { after } => (None, present(after)),
+        RowChange::Update { before, after } => (present(before), present(after)),
+        RowChange::Delete { before } => (present(before), None),
     };
     match (before, after) {
         (None, None) => None,
-        (None, Some(after)) => Some(Change::Create { after }),
-        (Some(before), Some(after)) => Some(Change::Update { before, after }),
-        (Some(before), None) => Some(Change::Delete { before }),
+        (None, Some(after)) => Some(RowChange::Create { after }),
+        (Some(before), Some(after)) => Some(RowChange::Update { before, after }),
+        (Some(before), None) => Some(RowChange::Delete { before }),
     }
 }
 

@@ -81,7 +81,7 @@ impl DataFolder {
         }
         self.append(SeriesKind::Changes, lines, from..lines.bytes.len())?;
         self.changes.count_rows(lines.row_count);
-        self.ddl.count_rows(lines.ddl_count);
+        self.ddl.count_rows(lines.ddl.len() as u64);
         Ok(self.changes.is_full(self.rotation) || self.ddl.is_full(self.rotation))
     }
 

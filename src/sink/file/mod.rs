@@ -15,9 +15,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::{Format, Sink, SinkError};
+use super::{Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{InvalidText, Lines, json};
+use crate::encode::{Format, InvalidText, Lines, LinesEncoder, Plan};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 use folder::DataFolder;
@@ -85,10 +85,10 @@ impl File {
 }
 
 impl Sink for File {
-    type Encoder = json::LinesEncoder;
+    type Encoder = LinesEncoder;
 
-    fn encoder(&self, invalid_text: InvalidText) -> json::LinesEncoder {
-        json::LinesEncoder::new(invalid_text)
+    fn encoder(&self, invalid_text: InvalidText) -> LinesEncoder {
+        LinesEncoder::new(self.options.format, invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
@@ -104,8 +104,11 @@ impl Sink for File {
         Ok(checkpoint)
     }
 
-    async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<json::Plan>, SinkError> {
-        Ok(Arc::new(json::Plan::new(Arc::clone(table), "".into())))
+    async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
+        Ok(Arc::new(Plan::of_lines(
+            self.options.format,
+            Arc::clone(table),
+        )))
     }
 
     async fn write(&mut self, block: &mut Lines) -> Result<bool, SinkError> {

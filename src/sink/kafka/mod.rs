@@ -22,12 +22,12 @@ use self::queue::{Queue, Stop};
 use self::topics::Topics;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{InvalidText, Records, json};
+use crate::encode::{InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
 use crate::fault::{self, Fault};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 
-pub use self::options::{Compression, Options};
+pub use self::options::{Compression, KafkaOptions};
 
 type Client = ThreadedProducer<Context>;
 
@@ -36,7 +36,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const CONNECT_SLICE: Duration = Duration::from_secs(1);
 /// A Kafka cluster.
 pub struct Kafka {
-    options: Options,
+    options: KafkaOptions,
     config: ClientConfig,
     topics: Topics,
     /// `None` before `resume_point`.
@@ -48,7 +48,7 @@ impl Kafka {
     ///
     /// # Errors
     /// An option whose value cannot be used.
-    pub fn new(options: Options, connector: &str) -> Result<Self, SinkError> {
+    pub fn new(options: KafkaOptions, connector: &str) -> Result<Self, SinkError> {
         options.validate()?;
         let config = options.client();
         config
@@ -107,14 +107,14 @@ impl Kafka {
 }
 
 impl Sink for Kafka {
-    type Encoder = json::RecordsEncoder;
+    type Encoder = RecordsEncoder;
 
-    fn encoder(&self, invalid_text: InvalidText) -> json::RecordsEncoder {
-        let settings = json::Settings {
+    fn encoder(&self, invalid_text: InvalidText) -> RecordsEncoder {
+        let settings = RecordsSettings {
             tombstones: self.options.tombstones,
             partial_key_change: self.options.partial_key_change,
         };
-        json::RecordsEncoder::new(settings, invalid_text)
+        RecordsEncoder::new(self.options.format, settings, invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
@@ -140,13 +140,17 @@ impl Sink for Kafka {
         Ok(None)
     }
 
-    async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<json::Plan>, SinkError> {
+    async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
         let client = Arc::clone(self.queue()?.client());
         let topic = self.topics.of_table(&table.name)?;
         self.topics
             .create_for_table(&topic, table, &client, &self.config)
             .await?;
-        Ok(Arc::new(json::Plan::new(Arc::clone(table), topic)))
+        Ok(Arc::new(Plan::of_records(
+            self.options.format,
+            Arc::clone(table),
+            topic,
+        )))
     }
 
     async fn write(&mut self, block: &mut Records) -> Result<bool, SinkError> {

@@ -13,8 +13,8 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::encode::json::PartialKeyChange;
-use crate::sink::{Format, SinkError};
+use crate::encode::{Format, PartialKeyChange};
+use crate::sink::SinkError;
 
 /// Kafka's own limit.
 pub(super) const TOPIC_CHARS_MAX: usize = 249;
@@ -29,7 +29,7 @@ const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// The `[sink]` section with `type = "kafka"`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Options {
+pub struct KafkaOptions {
     /// What the records look like.
     #[serde(default)]
     pub format: Format,
@@ -118,9 +118,9 @@ fn delivery_timeout() -> Duration {
 }
 
 /// Secrets may stand in `properties` too, so that only their names are shown.
-impl fmt::Debug for Options {
+impl fmt::Debug for KafkaOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("KafkaOptions")
             .field("format", &self.format)
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("prefix", &self.prefix)
@@ -178,7 +178,7 @@ fn refusal(property: &str) -> Option<&'static str> {
     })
 }
 
-impl Options {
+impl KafkaOptions {
     /// Finds fault with values that can be judged without Kafka.
     pub(super) fn validate(&self) -> Result<(), SinkError> {
         let fault = |option: &str, reason: &str| {

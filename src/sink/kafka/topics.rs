@@ -14,7 +14,7 @@ use rdkafka::producer::Producer;
 
 use super::Client;
 use super::delivery::Context;
-use super::options::{Options, TOPIC_CHARS_MAX, is_topic};
+use super::options::{KafkaOptions, TOPIC_CHARS_MAX, is_topic};
 use super::rejection;
 use crate::row::{Table, TableName};
 use crate::sink::SinkError;
@@ -52,7 +52,7 @@ struct Wanted {
 
 impl Topics {
     /// The topics of a connector, none of which is known to exist.
-    pub(super) fn new(options: &Options, connector: &str) -> Result<Self, SinkError> {
+    pub(super) fn new(options: &KafkaOptions, connector: &str) -> Result<Self, SinkError> {
         let prefix = options
             .prefix
             .clone()
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     fn topics(ddl_topic: Option<&str>) -> Topics {
-        let mut options: Options =
+        let mut options: KafkaOptions =
             serde_json::from_str(r#"{"bootstrap_servers":"kafka:9092"}"#).unwrap();
         options.ddl_topic = ddl_topic.map(str::to_owned);
         Topics::new(&options, "my shop").unwrap()

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::{Encode, EncodeError, Format, InvalidText, Lines, LinesEncoder, Plan};
 use crate::binlog::{Coordinates, Gtid};
-use crate::change::{Batch, Group, Item, Ledger, Origin, Rows, RowsKind};
+use crate::change::statement::StatementKind;
+use crate::change::{Batch, Ddl, Group, Item, Ledger, Origin, Rows, RowsKind, StatementSession};
 use crate::mysql::Flavour;
 use crate::row::{Charset, Column, ColumnType, Table, TableName};
 
 /// An image of a table of integers (4 bytes) and text (1 byte of length): a value, NULL, or absent.
-pub(super) type Image<'a> = &'a [Option<Option<&'a [u8]>>];
+pub(super) type SampleImage<'a> = &'a [Option<Option<&'a [u8]>>];
 
 pub(super) const ABSENT: Option<Option<&[u8]>> = None;
 pub(super) const NULL: Option<Option<&[u8]>> = Some(None);
@@ -55,9 +58,9 @@ pub(super) fn table(key: &[usize]) -> Arc<Table> {
 }
 
 /// A batch of one group with one rows event of whole rows: one image each, or a pair.
-pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[Image<'_>]) -> Batch {
+pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_>]) -> Batch {
     let per_row = if kind == RowsKind::Update { 2 } else { 1 };
-    let present = |image: Option<&Image<'_>>| {
+    let present = |image: Option<&SampleImage<'_>>| {
         let cells = image.copied().unwrap_or_default().iter().enumerate();
         cells.fold(0u8, |bits, (index, cell)| {
             bits | u8::from(cell.is_some()) << index
@@ -120,5 +123,54 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[Image<'_>]) ->
         end: None,
         ledger: Ledger::default(),
         revisions: Vec::new(),
+    }
+}
+
+/// The plan of a table whose records go to `demo.shop.orders`.
+pub(super) fn plans(table: &Arc<Table>) -> Vec<Arc<Plan>> {
+    let topic = "demo.shop.orders".into();
+    vec![Arc::new(Plan::of_records(
+        Format::Json,
+        table.clone(),
+        topic,
+    ))]
+}
+
+/// A batch of one table as lines.
+pub(super) fn lines(batch: &Batch) -> Result<Lines, EncodeError> {
+    let mut block = Lines::default();
+    LinesEncoder::new(Format::Json, InvalidText::Fail).encode(
+        batch,
+        &plans(&batch.tables[0]),
+        &mut block,
+    )?;
+    Ok(block)
+}
+
+/// A value a line.
+pub(super) fn parsed(bytes: &[u8]) -> Vec<Value> {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    lines
+        .map(|line| serde_json::from_slice(line).expect("JSON"))
+        .collect()
+}
+
+/// A statement that drops tables, the sixth change of the first group.
+pub(super) fn drop_tables(statement: &str, tables: &[&str]) -> Ddl {
+    Ddl {
+        group: 0,
+        sequence: 5,
+        database: "shop".into(),
+        renamed: None,
+        kind: StatementKind::DropTable { temporary: false },
+        tables: tables
+            .iter()
+            .map(|table| TableName::new("shop", *table))
+            .collect(),
+        changes: Vec::new(),
+        statement: statement.into(),
+        session: StatementSession::default(),
+        timestamp: 0,
+        position: 200,
     }
 }

@@ -4,9 +4,10 @@
 
 use std::ops::Range;
 
-use super::super::rows::{Change, Comparison, Event, Image, group};
+use super::super::rows::{Comparison, Image, RowChange, RowsEvent, group};
+use super::super::writer::EnvelopeWriter;
 use super::super::{EncodeError, InvalidText};
-use super::plan::{Name, Plan};
+use super::plan::{MemberName, Plan};
 use super::table_changes;
 use super::value::{Scratch, write_cell, write_invalid_text, write_value};
 use crate::change::{Batch, Ddl, Group};
@@ -17,7 +18,7 @@ use crate::row::{
 
 /// Writes events of one batch after another; owns every buffer that this takes.
 #[derive(Default)]
-pub(super) struct Writer {
+pub(in crate::encode) struct JsonWriter {
     scratch: Scratch,
     /// Of the batch: `{"version":…,"name":…,`.
     source: Vec<u8>,
@@ -35,60 +36,13 @@ pub(super) struct Writer {
     ends: Vec<usize>,
 }
 
-impl Writer {
+impl JsonWriter {
     /// Makes a writer.
-    pub(super) fn new(invalid_text: InvalidText) -> Self {
+    pub(in crate::encode) fn new(invalid_text: InvalidText) -> Self {
         Self {
             scratch: Scratch::new(invalid_text),
             ..Self::default()
         }
-    }
-
-    /// How many values of the batch are not valid text and were written all the same.
-    pub(super) fn invalid_text_count(&self) -> u64 {
-        self.scratch.invalid_count
-    }
-
-    /// Begins a batch.
-    pub(super) fn begin(&mut self, batch: &Batch) {
-        let origin = &*batch.origin;
-        self.scratch.invalid_count = 0;
-        self.current = None;
-        self.changes.clear();
-        self.source.clear();
-        self.source.extend_from_slice(b"\"source\":{\"version\":\"");
-        self.source
-            .extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
-        self.source.extend_from_slice(match origin.flavour {
-            Flavour::MySql => b"\",\"connector\":\"mysql\",\"name\":",
-            Flavour::MariaDb => b"\",\"connector\":\"mariadb\",\"name\":",
-        });
-        write_string(&origin.connector, &mut self.source);
-        self.source
-            .extend_from_slice(b",\"snapshot\":\"false\",\"server_id\":");
-        write_integer(origin.server_id, &mut self.source);
-        if let Some(uuid) = &origin.server_uuid {
-            self.source.extend_from_slice(b",\"server_uuid\":\"");
-            self.source.extend_from_slice(
-                uuid.hyphenated()
-                    .encode_lower(&mut uuid::Uuid::encode_buffer())
-                    .as_bytes(),
-            );
-            self.source.push(b'"');
-        }
-        self.received.clear();
-        write_times(batch.received_us, &mut self.received);
-        self.received.push(b'}');
-    }
-
-    /// Prepares for rows of one rows event.
-    pub(super) fn enter(&mut self, event: &Event<'_>, plan: &Plan) {
-        let place = (event.rows.group, event.rows.table);
-        if self.current == Some(place) {
-            return;
-        }
-        self.write_group(event.group, plan.place());
-        self.current = Some(place);
     }
 
     fn write_group(&mut self, group: &Group, place: &[u8]) {
@@ -119,47 +73,6 @@ impl Writer {
         self.middle.extend_from_slice(b",\"total_order\":");
     }
 
-    /// Appends the event of a row.
-    pub(super) fn write_row(
-        &mut self,
-        event: &Event<'_>,
-        plan: &Plan,
-        change: Change<'_>,
-        sequence: u64,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        out.extend_from_slice(b"{\"before\":");
-        let op: &[u8] = match change {
-            Change::Create { after } => {
-                out.extend_from_slice(b"null,\"after\":");
-                self.write_image::<false>(event, plan, after, out)?;
-                b"},\"op\":\"c\""
-            }
-            Change::Update { before, after } => {
-                let start = out.len();
-                self.write_image::<true>(event, plan, before, out)?;
-                out.extend_from_slice(b",\"after\":");
-                self.write_after(event, plan, (before, start), after, out)?;
-                b"},\"op\":\"u\""
-            }
-            Change::Delete { before } => {
-                self.write_image::<false>(event, plan, before, out)?;
-                out.extend_from_slice(b",\"after\":null");
-                b"},\"op\":\"d\""
-            }
-        };
-        self.write_place(sequence, out);
-        out.extend_from_slice(op);
-        if !self.changes.is_empty() {
-            out.extend_from_slice(b",\"json_changes\":");
-            let start = out.len();
-            out.append(&mut self.changes);
-            close_object(start, out);
-        }
-        out.extend_from_slice(&self.received);
-        Ok(())
-    }
-
     /// Appends `source` and all but the last brace of `transaction`.
     fn write_place(&self, sequence: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.head);
@@ -171,7 +84,7 @@ impl Writer {
     /// Appends an image, and keeps where its members end for the image after it, if there is one.
     fn write_image<const UPDATE: bool>(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         image: Image<'_>,
         out: &mut Vec<u8>,
@@ -193,7 +106,7 @@ impl Writer {
     /// change is copied from there, and much does not.
     fn write_after(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         (before, before_start): (Image<'_>, usize),
         after: Image<'_>,
@@ -227,10 +140,10 @@ impl Writer {
     )]
     fn write_member(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         index: usize,
         column: &Column,
-        name: &Name,
+        name: &MemberName,
         cell: Cell,
         image: Image<'_>,
         out: &mut Vec<u8>,
@@ -264,7 +177,7 @@ impl Writer {
     #[cold]
     fn write_invalid(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         index: usize,
         bytes: &[u8],
         source: RowError,
@@ -291,7 +204,7 @@ impl Writer {
     #[cold]
     fn write_changes(
         &mut self,
-        name: &Name,
+        name: &MemberName,
         base: Option<&[u8]>,
         changes: Changes<'_>,
         out: &mut Vec<u8>,
@@ -308,15 +221,63 @@ impl Writer {
             }
         }
     }
+}
 
-    /// Appends the members of the key columns as an object; each is taken from the first image that holds it.
-    pub(super) fn write_key(
+impl EnvelopeWriter for JsonWriter {
+    type Plan = Plan;
+
+    const SPLITS_KEY_CHANGES: bool = true;
+
+    fn begin(&mut self, batch: &Batch) {
+        let origin = &*batch.origin;
+        self.scratch.invalid_count = 0;
+        self.current = None;
+        self.changes.clear();
+        self.source.clear();
+        self.source.extend_from_slice(b"\"source\":{\"version\":\"");
+        self.source
+            .extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
+        self.source.extend_from_slice(match origin.flavour {
+            Flavour::MySql => b"\",\"connector\":\"mysql\",\"name\":",
+            Flavour::MariaDb => b"\",\"connector\":\"mariadb\",\"name\":",
+        });
+        write_string(&origin.connector, &mut self.source);
+        self.source
+            .extend_from_slice(b",\"snapshot\":\"false\",\"server_id\":");
+        write_integer(origin.server_id, &mut self.source);
+        if let Some(uuid) = &origin.server_uuid {
+            self.source.extend_from_slice(b",\"server_uuid\":\"");
+            self.source.extend_from_slice(
+                uuid.hyphenated()
+                    .encode_lower(&mut uuid::Uuid::encode_buffer())
+                    .as_bytes(),
+            );
+            self.source.push(b'"');
+        }
+        self.received.clear();
+        write_times(batch.received_us, &mut self.received);
+        self.received.push(b'}');
+    }
+
+    fn enter(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
+        let place = (event.rows.group, event.rows.table);
+        if self.current == Some(place) {
+            return;
+        }
+        self.write_group(event.group, plan.source());
+        self.current = Some(place);
+    }
+
+    fn write_key(
         &mut self,
-        event: &Event<'_>,
+        event: &RowsEvent<'_>,
         plan: &Plan,
         images: &[Image<'_>],
         out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
+    ) -> Result<bool, EncodeError> {
+        if event.table.key.is_empty() {
+            return Ok(false);
+        }
         let start = out.len();
         for index in &event.table.key {
             let found = images.iter().find_map(|image| image.value(*index));
@@ -338,14 +299,65 @@ impl Writer {
             }
         }
         close_object(start, out);
-        Ok(())
+        Ok(true)
     }
 
-    /// Appends the message of a DDL statement.
-    pub(super) fn write_ddl(
+    fn write_change(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        change: RowChange<'_>,
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        out.extend_from_slice(b"{\"before\":");
+        let op: &[u8] = match change {
+            RowChange::Create { after } => {
+                out.extend_from_slice(b"null,\"after\":");
+                self.write_image::<false>(event, plan, after, out)?;
+                b"},\"op\":\"c\""
+            }
+            RowChange::Update { before, after } => {
+                let start = out.len();
+                self.write_image::<true>(event, plan, before, out)?;
+                out.extend_from_slice(b",\"after\":");
+                self.write_after(event, plan, (before, start), after, out)?;
+                b"},\"op\":\"u\""
+            }
+            RowChange::Delete { before } => {
+                self.write_image::<false>(event, plan, before, out)?;
+                out.extend_from_slice(b",\"after\":null");
+                b"},\"op\":\"d\""
+            }
+        };
+        self.write_place(sequence, out);
+        out.extend_from_slice(op);
+        if !self.changes.is_empty() {
+            out.extend_from_slice(b",\"json_changes\":");
+            let start = out.len();
+            out.append(&mut self.changes);
+            close_object(start, out);
+        }
+        out.extend_from_slice(&self.received);
+        Ok(true)
+    }
+
+    fn ddl_count(&self, _ddl: &Ddl) -> usize {
+        1
+    }
+
+    fn write_ddl_key(&mut self, ddl: &Ddl, _number: usize, out: &mut Vec<u8>) -> bool {
+        out.extend_from_slice(b"{\"databaseName\":");
+        write_string(&ddl.database, out);
+        out.push(b'}');
+        true
+    }
+
+    fn write_ddl(
         &mut self,
         batch: &Batch,
         ddl: &Ddl,
+        _number: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let mut place = b"\"db\":".to_vec();
@@ -374,6 +386,10 @@ impl Writer {
         table_changes::write(&ddl.changes, out);
         out.extend_from_slice(&self.received);
         Ok(())
+    }
+
+    fn invalid_text_count(&self) -> u64 {
+        self.scratch.invalid_count
     }
 }
 

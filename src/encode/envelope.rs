@@ -1,0 +1,159 @@
+//! The formats by name: which module writes a batch, and what it has fixed for a table.
+//!
+//! A new format is one more arm of each `match` here.
+
+use std::sync::Arc;
+
+use super::rows::RowsEvent;
+use super::writer::EnvelopeWriter;
+use super::{Block, EncodeError, Format, InvalidText, json};
+use crate::change::{Batch, Ddl, Item};
+use crate::row::Table;
+
+/// What is fixed for a table before its first row: where its records go, and what its format writes for every row.
+#[derive(Debug)]
+pub struct Plan {
+    /// The table.
+    pub table: Arc<Table>,
+    /// The topic that its records go to; empty for lines.
+    pub topic: Arc<str>,
+    format: FormatPlan,
+}
+
+/// What a format has fixed for a table.
+#[derive(Debug)]
+enum FormatPlan {
+    Json(json::Plan),
+}
+
+impl Plan {
+    /// Makes the plan of a table whose changes are lines of `format`.
+    pub fn of_lines(format: Format, table: Arc<Table>) -> Self {
+        Self::of_records(format, table, Arc::from(""))
+    }
+
+    /// Makes the plan of a table whose changes are records of `format` and go to `topic`.
+    pub fn of_records(format: Format, table: Arc<Table>, topic: Arc<str>) -> Self {
+        let format = match format {
+            Format::Json => FormatPlan::Json(json::Plan::new(&table)),
+        };
+        Self {
+            table,
+            topic,
+            format,
+        }
+    }
+
+    fn json(&self) -> Option<&json::Plan> {
+        match &self.format {
+            FormatPlan::Json(plan) => Some(plan),
+        }
+    }
+}
+
+/// The writer of a format, with the buffers that it keeps from batch to batch.
+pub(super) enum Envelope {
+    Json(json::JsonWriter),
+}
+
+impl Envelope {
+    /// Makes the writer of a format.
+    pub(super) fn new(format: Format, invalid_text: InvalidText) -> Self {
+        match format {
+            Format::Json => Self::Json(json::JsonWriter::new(invalid_text)),
+        }
+    }
+
+    /// Writes a batch. The one place where the format is asked for; from here on its writer is a type.
+    ///
+    /// # Errors
+    /// See [`Encode::encode`](super::Encode::encode).
+    pub(super) fn encode<L: Layout>(
+        &mut self,
+        layout: &mut L,
+        batch: &Batch,
+        plans: &[Arc<Plan>],
+        block: &mut L::Block,
+    ) -> Result<(), EncodeError> {
+        match self {
+            Self::Json(writer) => write_batch(writer, Plan::json, layout, batch, plans, block),
+        }
+    }
+}
+
+/// How messages lie in a block: as records with keys, or as lines.
+pub(super) trait Layout {
+    /// What it fills.
+    type Block: Block;
+
+    /// Empties the block and begins a batch.
+    ///
+    /// # Errors
+    /// More bytes than a block counts.
+    fn begin(
+        &mut self,
+        batch: &Batch,
+        plans: &[Arc<Plan>],
+        block: &mut Self::Block,
+    ) -> Result<(), EncodeError>;
+
+    /// Writes the messages of a rows event, which the writer has entered.
+    ///
+    /// # Errors
+    /// See [`Encode::encode`](super::Encode::encode).
+    fn write_rows<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        event: &RowsEvent<'_>,
+        plan: &W::Plan,
+        block: &mut Self::Block,
+    ) -> Result<(), EncodeError>;
+
+    /// Writes the messages of a DDL statement.
+    ///
+    /// # Errors
+    /// See [`Encode::encode`](super::Encode::encode).
+    fn write_ddl<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        batch: &Batch,
+        ddl: &Ddl,
+        block: &mut Self::Block,
+    ) -> Result<(), EncodeError>;
+
+    /// Ends a batch of which so many values are not valid text.
+    fn end(&mut self, invalid_text_count: u64, block: &mut Self::Block);
+}
+
+/// Writes a batch with a format's writer, for which `plan_of` finds its part of a plan.
+pub(super) fn write_batch<W: EnvelopeWriter, L: Layout>(
+    writer: &mut W,
+    plan_of: impl Fn(&Plan) -> Option<&W::Plan>,
+    layout: &mut L,
+    batch: &Batch,
+    plans: &[Arc<Plan>],
+    block: &mut L::Block,
+) -> Result<(), EncodeError> {
+    layout.begin(batch, plans, block)?;
+    writer.begin(batch);
+    for item in &batch.items {
+        match item {
+            Item::Rows(rows) => {
+                let missing = |what| EncodeError::Reference {
+                    what,
+                    index: rows.table,
+                };
+                let plan = plans
+                    .get(rows.table as usize)
+                    .ok_or_else(|| missing("table"))?;
+                let event = RowsEvent::new(batch, rows, &plan.table)?;
+                let plan = plan_of(plan).ok_or_else(|| missing("format of table"))?;
+                writer.enter(&event, plan);
+                layout.write_rows(writer, &event, plan, block)?;
+            }
+            Item::Ddl(ddl) => layout.write_ddl(writer, batch, ddl, block)?,
+        }
+    }
+    layout.end(writer.invalid_text_count(), block);
+    Ok(())
+}

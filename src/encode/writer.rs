@@ -1,0 +1,78 @@
+//! What a format supplies: the text or bytes of keys, of changes and of DDL statements.
+//!
+//! Not for what is the same in every format: `records` and `lines` decide what becomes a message, and where it goes.
+
+use super::EncodeError;
+use super::rows::{Image, RowChange, RowsEvent};
+use crate::change::{Batch, Ddl};
+
+/// Writes the messages of one format, one batch after another.
+///
+/// A trait and not methods of the enum, so that the format is chosen once a batch and its code is compiled into the loops
+/// over rows. Every method appends to the bytes it is given; none allocates a row.
+///
+/// The calls come in this order: `begin`, then for each rows event `enter` and for each of its rows `write_key` and
+/// `write_change`, and for each DDL statement `ddl_count` and so many times `write_ddl_key` and `write_ddl`.
+pub(super) trait EnvelopeWriter {
+    /// What is fixed per table beside its topic: names as they are written, a schema, ids of a registry.
+    type Plan;
+
+    /// Whether an update that changes a row's key becomes a delete under the old key and a create under the new one, as
+    /// compaction of a log wants it. If not, it stays an update, under the new key.
+    const SPLITS_KEY_CHANGES: bool;
+
+    /// Begins a batch. What a message says of its whole transaction (that its last change is the last) is to be looked up
+    /// here: a batch holds whole groups, or a piece of exactly one.
+    fn begin(&mut self, batch: &Batch);
+
+    /// Begins a rows event.
+    fn enter(&mut self, event: &RowsEvent<'_>, plan: &Self::Plan);
+
+    /// Appends a row's key, each column from the first image that holds it; `false`, and nothing, for a record without a
+    /// key.
+    ///
+    /// # Errors
+    /// A key column that no image holds, or a value that a key cannot have.
+    fn write_key(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Self::Plan,
+        images: &[Image<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError>;
+
+    /// Appends a row's change; returns whether it ends the message. If not, the next change of the same rows event goes on
+    /// with it, so the last change of an event ends one.
+    ///
+    /// # Errors
+    /// A value that its type cannot have, or that the format cannot hold.
+    fn write_change(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Self::Plan,
+        change: RowChange<'_>,
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError>;
+
+    /// How many messages a DDL statement becomes.
+    fn ddl_count(&self, ddl: &Ddl) -> usize;
+
+    /// Appends the key of a statement's message of this number, from 0; `false`, and nothing, for one without a key.
+    fn write_ddl_key(&mut self, ddl: &Ddl, number: usize, out: &mut Vec<u8>) -> bool;
+
+    /// Appends a statement's message of this number, from 0.
+    ///
+    /// # Errors
+    /// A statement whose group the batch does not hold.
+    fn write_ddl(
+        &mut self,
+        batch: &Batch,
+        ddl: &Ddl,
+        number: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError>;
+
+    /// How many values of the batch so far are not valid text and were written all the same.
+    fn invalid_text_count(&self) -> u64;
+}
