@@ -7,7 +7,7 @@ use crate::change::RowsKind;
 use crate::failure::Class;
 use crate::row::{RowError, TableName};
 
-/// A rows event of a table.
+/// The rows event that a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValuePlace {
     /// The table.
@@ -54,8 +54,8 @@ pub enum EncodeError {
         #[source]
         source: RowError,
     },
-    /// A value whose bytes are no text in its column's character set.
-    #[error("cannot read column {column} of {place} as text, {cure}")]
+    /// A value whose bytes are not valid text in its column's character set.
+    #[error("column {column} of {place} holds bytes that are not valid text, {cure}")]
     InvalidText {
         /// The column's name.
         column: Box<str>,
@@ -87,8 +87,8 @@ pub enum EncodeError {
     },
     /// A row image that does not hold the whole row, where its change is to be undone.
     #[error(
-        "row of {place} lacks column {column}, so that its change cannot be undone; it takes \
-         binlog_row_image=FULL, and --definitions where the column is generated"
+        "row of {place} lacks column {column}, so that its change cannot be undone: this takes \
+         binlog_row_image=FULL, and --definitions if the column is generated"
     )]
     NotFull {
         /// The first column that is missing.

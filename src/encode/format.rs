@@ -61,17 +61,21 @@ impl InvalidText {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize as _;
-    use serde::de::IntoDeserializer as _;
-    use serde::de::value::{Error, StrDeserializer};
+    use serde_json::{Value, from_str, json};
 
     use super::*;
 
     #[test]
-    fn every_format_is_read_by_its_name() {
-        for format in Format::ALL {
-            let name: StrDeserializer<'_, Error> = format.name().into_deserializer();
-            assert_eq!(Format::deserialize(name), Ok(format));
+    fn formats_are_read_by_their_names_and_the_schema_names_them_all() {
+        let names = Format::ALL.map(Format::name);
+        for (format, name) in Format::ALL.into_iter().zip(names) {
+            assert_eq!(
+                serde_json::from_value::<Format>(json!(name)).unwrap(),
+                format
+            );
         }
+        let schema = include_str!("../../schemas/connector.schema.json");
+        let schema: Value = from_str(schema).expect("JSON");
+        assert_eq!(schema["$defs"]["format"]["enum"], json!(names));
     }
 }

@@ -1,4 +1,4 @@
-//! Rows events as images: walks a rows event's body row by row, whatever is made of the rows.
+//! Rows events as images: walks a rows event's body row by row, whatever becomes of the rows.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::row::{Cell, RowError, Shape, Table};
 pub(super) struct Image<'a> {
     /// The rows event's body.
     pub(super) body: &'a [u8],
-    /// A cell a column.
+    /// A cell for each column.
     pub(super) cells: &'a [Cell],
     /// The cells of the image that changes of JSON documents apply to, in the same body.
     pub(super) base: &'a [Cell],
@@ -36,12 +36,12 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Compares images column by column, in order. Unchanged columns come in runs, so bytes are compared as far as they are the
-/// same, whatever columns they belong to, and most columns then need no look.
+/// Compares images column by column, in order. Unchanged columns come in runs, so the bytes are compared as far as they are
+/// the same, across columns, and most columns then need no look of their own.
 pub(super) struct Comparison<'a> {
     before: Image<'a>,
     after: Image<'a>,
-    /// Bytes of the body that are the same from `same_after` on.
+    /// Bytes of the image before that are known to stand at `same_after` in the image after, too.
     same: Range<usize>,
     same_after: usize,
 }
@@ -79,7 +79,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn compare_from(&mut self, start: usize, after: usize) {
-        // One image stands behind the other in the body: what is further on belongs to other rows.
+        // The images follow each other in the body: what is further on belongs to other rows.
         let bound = start.abs_diff(after);
         let part = |image: Image<'a>, from: usize| {
             let rest = image.body.get(from..).unwrap_or_default();
@@ -91,7 +91,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// How many bytes are the same in front; sixteen are compared as one number.
+/// How many bytes are the same at the beginning; sixteen are compared as one number.
 fn same_length<'a>(one: &'a [u8], other: &'a [u8]) -> usize {
     const CHUNK: usize = 16;
     let (chunks, _) = one.as_chunks::<CHUNK>();
@@ -130,7 +130,7 @@ pub(super) struct Cells {
 /// A rows event with what the batch holds of it.
 #[derive(Clone, Copy)]
 pub(super) struct RowsEvent<'a> {
-    /// Its place in the batch.
+    /// What the batch says of it.
     pub(super) rows: &'a Rows,
     /// Its table.
     pub(super) table: &'a Table,
@@ -335,7 +335,7 @@ mod tests {
 
     use super::*;
 
-    /// Puts values behind those of `body`, with a byte between.
+    /// Appends values to those of `body`, with a byte between.
     fn append(values: &[Vec<u8>], body: &mut Vec<u8>) -> Vec<Cell> {
         let cell = |value: &Vec<u8>| {
             body.push(b'|');

@@ -21,8 +21,8 @@ pub(super) trait EnvelopeWriter {
     /// compaction of a log wants it. If not, it stays an update, under the new key.
     const SPLITS_KEY_CHANGES: bool;
 
-    /// Begins a batch. What a message says of its whole transaction (that its last change is the last) is to be looked up
-    /// here: a batch holds whole groups, or a piece of exactly one.
+    /// Begins a batch. A format that says more of a change than its own event does, such as that it is the last of its
+    /// transaction, looks it up here: a batch holds whole groups, or a piece of exactly one, whose last may hold no rows.
     fn begin(&mut self, batch: &Batch);
 
     /// Begins a rows event.

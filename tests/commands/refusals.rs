@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use super::KAFKA;
 use super::process::{Folder, PASSWORD, account, source};
 use crate::support::{Certificates, Flavour, Server, wait_until};
 
@@ -186,6 +187,29 @@ fn a_configuration_that_cannot_be_meant_is_refused() {
     folder()
         .replacing("[sink]", "[filter]\nreplicate-do-table = 't'\n[sink]")
         .fails(78, &["replicate-do-table", "has no dot"]);
+}
+
+#[test]
+fn every_sink_refuses_a_format_that_it_does_not_write() {
+    let text = source(3306, "u");
+    let (head, _) = text.split_once("[sink]").unwrap();
+    let sinks = [
+        "type = 'file'\nfolder = '{dir}/out'",
+        "type = 'stdout'",
+        "type = 'blackhole'",
+    ];
+    let kafka = KAFKA.map(|_| "type = 'kafka'\nbootstrap_servers = '127.0.0.1:1'");
+    for sink in sinks.into_iter().chain(kafka) {
+        // Statements are no messages, so only rowtap decode prints them.
+        for format in ["xml", "sql", "JSON"] {
+            let folder = Folder::new(&format!("{head}[sink]\nformat = '{format}'\n{sink}\n"));
+            let found = format!("found '{format}'");
+            folder.fails(
+                78,
+                &["shop.toml:", "sink.format", "expected one of json", &found],
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! What a DDL statement made of tables, as a member of its message: `tableChanges` in the shape of Debezium's schema
-//! change events.
+//! What a DDL statement made of tables: the member `tableChanges` of its message, in the shape of Debezium's schema change
+//! events.
 //!
-//! What rowtap does not follow of a column (defaults, comments, AUTO_INCREMENT) is left out, not made up.
+//! What rowtap does not know of a column (its default, its comment, AUTO_INCREMENT) is left out.
 
 use serde::Serialize;
 
@@ -10,25 +10,25 @@ use crate::row::TableName;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Change {
+struct ChangeMember {
     r#type: &'static str,
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous_id: Option<String>,
-    table: Option<Table>,
+    table: Option<TableMember>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Table {
+struct TableMember {
     default_charset_name: Option<Box<str>>,
     primary_key_column_names: Vec<Box<str>>,
-    columns: Vec<Column>,
+    columns: Vec<ColumnMember>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Column {
+struct ColumnMember {
     name: Box<str>,
     jdbc_type: i32,
     native_type: Option<i32>,
@@ -46,11 +46,11 @@ struct Column {
 
 /// Appends the changes as an array.
 pub(super) fn write(changes: &[TableChange], out: &mut Vec<u8>) {
-    let changes: Vec<Change> = changes.iter().map(Change::of).collect();
+    let changes: Vec<ChangeMember> = changes.iter().map(ChangeMember::of).collect();
     serde_json::to_writer(out, &changes).expect("the changes have string keys only");
 }
 
-impl Change {
+impl ChangeMember {
     fn of(change: &TableChange) -> Self {
         Self {
             r#type: match change.kind {
@@ -60,12 +60,12 @@ impl Change {
             },
             id: id(&change.table),
             previous_id: change.previous.as_ref().map(id),
-            table: change.definition.as_deref().map(Table::of),
+            table: change.definition.as_deref().map(TableMember::of),
         }
     }
 }
 
-impl Table {
+impl TableMember {
     fn of(definition: &TableDefinition) -> Self {
         let name = |index: &usize| Some(definition.columns.get(*index)?.name.clone());
         let columns = definition.columns.iter().enumerate();
@@ -73,13 +73,13 @@ impl Table {
             default_charset_name: definition.charset.clone(),
             primary_key_column_names: definition.key.iter().filter_map(name).collect(),
             columns: columns
-                .map(|(index, column)| Column::of(index + 1, column))
+                .map(|(index, column)| ColumnMember::of(index + 1, column))
                 .collect(),
         }
     }
 }
 
-impl Column {
+impl ColumnMember {
     fn of(position: usize, column: &ColumnDefinition) -> Self {
         let data_type = column.data_type();
         let is_listed = matches!(data_type, "enum" | "set");

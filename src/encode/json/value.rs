@@ -7,7 +7,7 @@
 //! | DECIMAL | string of its digits |
 //! | DATE, TIME, DATETIME | string as MySQL prints it, fraction and zeros kept |
 //! | TIMESTAMP | string, RFC 3339 in UTC; `0000-00-00 00:00:00` for the zero timestamp |
-//! | CHAR, VARCHAR, TEXT, ENUM | string; what is no text by choice `{"base64": string}` |
+//! | CHAR, VARCHAR, TEXT, ENUM | string; bytes that are not valid text by choice as `{"base64": string}` |
 //! | UUID, INET4, INET6 | string as MariaDB prints it |
 //! | SET | string, its labels with commas between |
 //! | BINARY, VARBINARY, BLOB | string, base64 |
@@ -33,8 +33,9 @@ pub(super) struct Scratch {
     text: String,
     bytes: Vec<u8>,
     unpacking: Unpacking,
-    /// Of timestamps, by day.
+    /// Dates of timestamps, by day.
     days: KnownDates,
+    /// Dates of DATETIME values.
     dates: KnownDates,
     /// What becomes of bytes that are not valid text.
     invalid_text: InvalidText,
@@ -51,7 +52,7 @@ impl Scratch {
     }
 }
 
-/// Bytes of text that are copied whole, whatever the text's length is: a copy of a fixed size takes two instructions.
+/// Short text is copied as so many bytes, whatever its length is: a copy of a fixed size takes two instructions.
 const SHORT_TEXT: usize = 32;
 
 /// Whether values of a type are strings, whose opening quote is written with the column's name.
@@ -112,7 +113,8 @@ pub(super) fn write_cell(
     }
 }
 
-/// Appends text that a JSON string holds as it is, and of which `window` is the start or all; or nothing.
+/// Appends short text that needs no escapes, and its closing quote; `false`, and nothing, for other text. `window` begins
+/// with the text and may go beyond it.
 #[inline]
 fn write_short_text(
     window: &[u8; SHORT_TEXT],
@@ -199,7 +201,7 @@ fn write_closed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
 #[inline]
 fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Result<(), RowError> {
     reserve_for(text.bytes.len(), out);
-    // Text that is none is told of by the decoder.
+    // For invalid text the decoder has the error.
     if text.charset == Charset::Utf8 && write_utf8(text.bytes, out) {
         out.push(b'"');
         return Ok(());
@@ -209,10 +211,10 @@ fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// Bytes of a value from which on its room is made at once.
+/// From this size on, room for a value is made at once.
 const LARGE_VALUE_BYTES: usize = 1 << 20;
 
-/// Makes room for a large value and what may stand behind it in its row: growing step by step would take as much again.
+/// Makes room for a large value and what may follow it in its row: growing step by step would take as much again.
 #[inline]
 fn reserve_for(bytes: usize, out: &mut Vec<u8>) {
     if bytes >= LARGE_VALUE_BYTES {
@@ -239,10 +241,11 @@ fn write_packed(
     Ok(())
 }
 
-/// Appends text that is none, behind the quote of a string, as the policy says; `false` if it says that encoding fails.
+/// Appends bytes that are not valid text, after the opening quote of a string, as the policy says; `false` if it says that
+/// encoding fails.
 ///
 /// # Errors
-/// A value that is no text column's, or that cannot be unpacked.
+/// A value that cannot be read, or that cannot be unpacked.
 #[cold]
 pub(super) fn write_invalid_text(
     kind: &ColumnType,
@@ -269,7 +272,7 @@ pub(super) fn write_invalid_text(
             write_closed(out, |out| write_escaped(text, out));
         }
         (InvalidText::Base64, _) => {
-            // The quote before a string.
+            // The opening quote, which an object does not have.
             out.pop();
             out.extend_from_slice(b"{\"base64\":\"");
             write_base64(bytes, out);
@@ -293,7 +296,7 @@ fn write_binary(value: Binary<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) {
     write_base64(&scratch.bytes, out);
 }
 
-/// Bytes up to which base64 is written group by group, which begins sooner than the library's loops.
+/// Up to this size base64 is written group by group, which gets going faster than the library's loops.
 const SHORT_BYTES_MAX: usize = 48;
 
 fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {

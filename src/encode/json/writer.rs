@@ -1,6 +1,6 @@
-//! The event writer: the envelope around a row's images, and the message of a DDL statement.
+//! The envelope around a row's images, and the message of a DDL statement.
 //!
-//! What is the same for all rows of a group and table is written once and copied; what is the same for a batch too.
+//! What is the same for a whole batch, or for all rows of a group and table, is written once and then copied.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use crate::row::{
     Cell, Changes, Column, Patched, RowError, Value, read, write_integer, write_string,
 };
 
-/// Writes events of one batch after another; owns every buffer that this takes.
+/// Writes the format's messages; owns every buffer that this takes.
 #[derive(Default)]
 pub(in crate::encode) struct JsonWriter {
     scratch: Scratch,
@@ -26,13 +26,14 @@ pub(in crate::encode) struct JsonWriter {
     received: Vec<u8>,
     /// Of the group and table last written: from `,"source":` to the sequence in it.
     head: Vec<u8>,
-    /// Of the group last written: from behind the sequence to the total order.
+    /// Of the group last written: from after the sequence to the total order.
     middle: Vec<u8>,
-    /// Of the row being written: a member a column, with a comma before it, whose changes have no document to apply to.
+    /// Of the row being written: the changes that have no document to apply to, a member for each such column, with a comma
+    /// before it.
     changes: Vec<u8>,
     /// The group and table that `head` and `middle` belong to.
     current: Option<(u32, u32)>,
-    /// Of the image written last: where each column's member ends.
+    /// Where each column's member ends in the image written last.
     ends: Vec<usize>,
 }
 
@@ -42,183 +43,6 @@ impl JsonWriter {
         Self {
             scratch: Scratch::new(invalid_text),
             ..Self::default()
-        }
-    }
-
-    fn write_group(&mut self, group: &Group, place: &[u8]) {
-        self.head.clear();
-        self.head.push(b',');
-        self.head.extend_from_slice(&self.source);
-        write_times(group.commit_us, &mut self.head);
-        self.head.extend_from_slice(b",\"origin_server_id\":");
-        write_integer(group.server_id, &mut self.head);
-        self.head.extend_from_slice(b",\"gtid\":");
-        let gtid = group.gtid.as_ref().map(ToString::to_string);
-        match &gtid {
-            Some(gtid) => write_string(gtid, &mut self.head),
-            None => self.head.extend_from_slice(b"null"),
-        }
-        self.head.extend_from_slice(b",\"file\":");
-        write_string(&group.begin.file, &mut self.head);
-        self.head.extend_from_slice(b",\"pos\":");
-        write_integer(group.begin.position, &mut self.head);
-        self.head.push(b',');
-        self.head.extend_from_slice(place);
-        self.head.extend_from_slice(b"\"sequence\":");
-
-        self.middle.clear();
-        self.middle.extend_from_slice(b"},\"transaction\":{\"id\":");
-        let id = gtid.unwrap_or_else(|| group.begin.to_string());
-        write_string(&id, &mut self.middle);
-        self.middle.extend_from_slice(b",\"total_order\":");
-    }
-
-    /// Appends `source` and all but the last brace of `transaction`.
-    fn write_place(&self, sequence: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head);
-        write_integer(sequence, out);
-        out.extend_from_slice(&self.middle);
-        write_integer(sequence.saturating_add(1), out);
-    }
-
-    /// Appends an image, and keeps where its members end for the image after it, if there is one.
-    fn write_image<const UPDATE: bool>(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        image: Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let start = out.len();
-        self.ends.clear();
-        let columns = event.table.columns.iter().zip(plan.names());
-        for (index, ((column, name), cell)) in columns.zip(image.cells).enumerate() {
-            self.write_member(event, index, column, name, *cell, image, out)?;
-            if UPDATE {
-                self.ends.push(out.len());
-            }
-        }
-        close_object(start, out);
-        Ok(())
-    }
-
-    /// Appends the image after an update, whose image before begins at `before_start` and was written last: what did not
-    /// change is copied from there, and much does not.
-    fn write_after(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        (before, before_start): (Image<'_>, usize),
-        after: Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let start = out.len();
-        // Where the members since the last change begin.
-        let mut same_from = before_start;
-        let mut same_to = before_start;
-        let mut comparison = Comparison::new(before, after);
-        let columns = event.table.columns.iter().zip(plan.names());
-        for (index, ((column, name), cell)) in columns.zip(after.cells).enumerate() {
-            let end = self.ends.get(index).copied().unwrap_or(same_to);
-            if comparison.is_same(index) {
-                same_to = end;
-                continue;
-            }
-            copy_members(same_from..same_to, out);
-            (same_from, same_to) = (end, end);
-            self.write_member(event, index, column, name, *cell, after, out)?;
-        }
-        copy_members(same_from..same_to, out);
-        close_object(start, out);
-        Ok(())
-    }
-
-    #[inline(always)]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what the loops over columns hold anyway"
-    )]
-    fn write_member(
-        &mut self,
-        event: &RowsEvent<'_>,
-        index: usize,
-        column: &Column,
-        name: &MemberName,
-        cell: Cell,
-        image: Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let (from, to) = match cell {
-            Cell::Absent => return Ok(()),
-            Cell::Null => {
-                name.write_bare(out);
-                out.extend_from_slice(b"null");
-                return Ok(());
-            }
-            Cell::Value { start, end } => (start, end),
-            Cell::Changes { start, end } => {
-                let changes = Changes(image.body.get(start..end).unwrap_or_default());
-                return self
-                    .write_changes(name, image.document_before(index), changes, out)
-                    .map_err(|source| event.value_error(index, source));
-            }
-        };
-        name.write(out);
-        match write_cell(&column.kind, image.body, from..to, &mut self.scratch, out) {
-            Ok(()) => Ok(()),
-            Err(source) => {
-                let bytes = image.body.get(from..to).unwrap_or_default();
-                self.write_invalid(event, index, bytes, source, out)
-            }
-        }
-    }
-
-    /// Appends a value that is no text in its character set behind its name and a quote, where the policy lets it go on.
-    #[cold]
-    fn write_invalid(
-        &mut self,
-        event: &RowsEvent<'_>,
-        index: usize,
-        bytes: &[u8],
-        source: RowError,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let (RowError::Text { .. }, Some(column)) = (&source, event.table.columns.get(index))
-        else {
-            return Err(event.value_error(index, source));
-        };
-        let is_key = event.table.key.contains(&index);
-        match write_invalid_text(&column.kind, bytes, is_key, &mut self.scratch, out) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(EncodeError::InvalidText {
-                column: column.name.clone(),
-                place: event.place(),
-                cure: InvalidText::cure(is_key),
-                source,
-            }),
-            Err(source) => Err(event.value_error(index, source)),
-        }
-    }
-
-    /// Appends the document with its changes, or keeps these for the end of the event where nothing holds the document.
-    #[cold]
-    fn write_changes(
-        &mut self,
-        name: &MemberName,
-        base: Option<&[u8]>,
-        changes: Changes<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), RowError> {
-        match base {
-            Some(base) => {
-                name.write(out);
-                let document = Value::Patched(Patched { base, changes });
-                write_value(document, &mut self.scratch, out)
-            }
-            None => {
-                name.write(&mut self.changes);
-                changes.write(&mut self.changes)
-            }
         }
     }
 }
@@ -393,7 +217,187 @@ impl EnvelopeWriter for JsonWriter {
     }
 }
 
-/// Appends members that were written before, each with a comma in front, which the first of an object has lost.
+impl JsonWriter {
+    fn write_group(&mut self, group: &Group, place: &[u8]) {
+        self.head.clear();
+        self.head.push(b',');
+        self.head.extend_from_slice(&self.source);
+        write_times(group.commit_us, &mut self.head);
+        self.head.extend_from_slice(b",\"origin_server_id\":");
+        write_integer(group.server_id, &mut self.head);
+        self.head.extend_from_slice(b",\"gtid\":");
+        let gtid = group.gtid.as_ref().map(ToString::to_string);
+        match &gtid {
+            Some(gtid) => write_string(gtid, &mut self.head),
+            None => self.head.extend_from_slice(b"null"),
+        }
+        self.head.extend_from_slice(b",\"file\":");
+        write_string(&group.begin.file, &mut self.head);
+        self.head.extend_from_slice(b",\"pos\":");
+        write_integer(group.begin.position, &mut self.head);
+        self.head.push(b',');
+        self.head.extend_from_slice(place);
+        self.head.extend_from_slice(b"\"sequence\":");
+
+        self.middle.clear();
+        self.middle.extend_from_slice(b"},\"transaction\":{\"id\":");
+        let id = gtid.unwrap_or_else(|| group.begin.to_string());
+        write_string(&id, &mut self.middle);
+        self.middle.extend_from_slice(b",\"total_order\":");
+    }
+
+    /// Appends `source` and all but the last brace of `transaction`.
+    fn write_place(&self, sequence: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        write_integer(sequence, out);
+        out.extend_from_slice(&self.middle);
+        write_integer(sequence.saturating_add(1), out);
+    }
+
+    /// Appends an image, and keeps where its members end if it is the first of an update.
+    fn write_image<const UPDATE: bool>(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        self.ends.clear();
+        let columns = event.table.columns.iter().zip(plan.names());
+        for (index, ((column, name), cell)) in columns.zip(image.cells).enumerate() {
+            self.write_member(event, index, column, name, *cell, image, out)?;
+            if UPDATE {
+                self.ends.push(out.len());
+            }
+        }
+        close_object(start, out);
+        Ok(())
+    }
+
+    /// Appends the image after an update. The image before it was written last and begins at `before_start`: members that did
+    /// not change, usually most of them, are copied from there.
+    fn write_after(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        (before, before_start): (Image<'_>, usize),
+        after: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        // Where the members since the last change begin.
+        let mut same_from = before_start;
+        let mut same_to = before_start;
+        let mut comparison = Comparison::new(before, after);
+        let columns = event.table.columns.iter().zip(plan.names());
+        for (index, ((column, name), cell)) in columns.zip(after.cells).enumerate() {
+            let end = self.ends.get(index).copied().unwrap_or(same_to);
+            if comparison.is_same(index) {
+                same_to = end;
+                continue;
+            }
+            copy_members(same_from..same_to, out);
+            (same_from, same_to) = (end, end);
+            self.write_member(event, index, column, name, *cell, after, out)?;
+        }
+        copy_members(same_from..same_to, out);
+        close_object(start, out);
+        Ok(())
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what the loops over columns hold anyway"
+    )]
+    fn write_member(
+        &mut self,
+        event: &RowsEvent<'_>,
+        index: usize,
+        column: &Column,
+        name: &MemberName,
+        cell: Cell,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (from, to) = match cell {
+            Cell::Absent => return Ok(()),
+            Cell::Null => {
+                name.write_bare(out);
+                out.extend_from_slice(b"null");
+                return Ok(());
+            }
+            Cell::Value { start, end } => (start, end),
+            Cell::Changes { start, end } => {
+                let changes = Changes(image.body.get(start..end).unwrap_or_default());
+                return self
+                    .write_changes(name, image.document_before(index), changes, out)
+                    .map_err(|source| event.value_error(index, source));
+            }
+        };
+        name.write(out);
+        match write_cell(&column.kind, image.body, from..to, &mut self.scratch, out) {
+            Ok(()) => Ok(()),
+            Err(source) => {
+                let bytes = image.body.get(from..to).unwrap_or_default();
+                self.write_invalid(event, index, bytes, source, out)
+            }
+        }
+    }
+
+    /// Appends a value that is not valid text, after its name and a quote, if the policy allows that.
+    #[cold]
+    fn write_invalid(
+        &mut self,
+        event: &RowsEvent<'_>,
+        index: usize,
+        bytes: &[u8],
+        source: RowError,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (RowError::Text { .. }, Some(column)) = (&source, event.table.columns.get(index))
+        else {
+            return Err(event.value_error(index, source));
+        };
+        let is_key = event.table.key.contains(&index);
+        match write_invalid_text(&column.kind, bytes, is_key, &mut self.scratch, out) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(EncodeError::InvalidText {
+                column: column.name.clone(),
+                place: event.place(),
+                cure: InvalidText::cure(is_key),
+                source,
+            }),
+            Err(source) => Err(event.value_error(index, source)),
+        }
+    }
+
+    /// Appends the document with its changes; where no image holds the document, keeps the changes for the end of the
+    /// message.
+    #[cold]
+    fn write_changes(
+        &mut self,
+        name: &MemberName,
+        base: Option<&[u8]>,
+        changes: Changes<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        match base {
+            Some(base) => {
+                name.write(out);
+                let document = Value::Patched(Patched { base, changes });
+                write_value(document, &mut self.scratch, out)
+            }
+            None => {
+                name.write(&mut self.changes);
+                changes.write(&mut self.changes)
+            }
+        }
+    }
+}
+
+/// Appends members that were written before, each with a comma before it. The first of an object has a brace instead.
 fn copy_members(range: Range<usize>, out: &mut Vec<u8>) {
     if range.is_empty() {
         return;
@@ -405,7 +409,7 @@ fn copy_members(range: Range<usize>, out: &mut Vec<u8>) {
     }
 }
 
-/// Makes an object of the members since `start`, each of which has a comma before it.
+/// Makes an object of the members since `start`, each of which has a comma before it; the first comma becomes the brace.
 fn close_object(start: usize, out: &mut Vec<u8>) {
     match out.get_mut(start) {
         Some(comma) => *comma = b'{',
