@@ -8,7 +8,6 @@ mod certificate;
 pub mod command;
 mod compression;
 mod connection;
-mod der;
 mod error;
 mod fields;
 mod flavour;

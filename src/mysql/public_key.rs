@@ -4,13 +4,13 @@
 //! SHA-1, as `caching_sha2_password` asks. The key may come from the network, so every length is checked here
 //! before the arithmetic sees it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use mysql_common::crypto::rsa::{GetRandom, Pkcs1OaepPadding, PublicKey as Rsa};
 use mysql_common::num_bigint::BigUint;
+use pem::PemError;
+use pkcs1::RsaPublicKeyRef;
 use secrecy::zeroize::Zeroize as _;
-
-use super::der::{BIT_STRING, INTEGER, SEQUENCE, take};
+use x509_cert::der::Decode as _;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 /// Smaller keys were never made by a server; 2048 is what servers make.
 const MODULUS_BYTES_MIN: usize = 128;
@@ -24,6 +24,8 @@ const PADDING_BYTES: usize = 42;
 #[error("{0}")]
 pub struct PublicKeyError(&'static str);
 
+const NOT_PEM: PublicKeyError = PublicKeyError("it is not a public key in PEM format");
+
 /// An RSA public key whose sizes were checked.
 #[derive(Debug)]
 pub(super) struct PublicKey {
@@ -33,24 +35,19 @@ pub(super) struct PublicKey {
 
 impl PublicKey {
     /// Reads a key from its PEM text.
-    pub(super) fn from_pem(pem: &[u8]) -> Result<Self, PublicKeyError> {
-        let text = std::str::from_utf8(pem).map_err(|_| PublicKeyError("it is not text"))?;
-        let (der, is_bare) = if let Some(body) = body(text, "RSA PUBLIC KEY") {
-            (body, true)
-        } else if let Some(body) = body(text, "PUBLIC KEY") {
-            (body, false)
-        } else {
-            return Err(PublicKeyError("it is not a public key in PEM format"));
+    pub(super) fn from_pem(text: &[u8]) -> Result<Self, PublicKeyError> {
+        let blocks = pem::parse_many(text).map_err(|error| match error {
+            PemError::InvalidData(_) => PublicKeyError("its base64 is damaged"),
+            _ => NOT_PEM,
+        })?;
+        let of_label = |label: &str| blocks.iter().find(|block| block.tag() == label);
+        let key = match (of_label("RSA PUBLIC KEY"), of_label("PUBLIC KEY")) {
+            (Some(bare), _) => RsaPublicKeyRef::from_der(bare.contents()).ok(),
+            (None, Some(wrapped)) => of_info(wrapped.contents()),
+            (None, None) => return Err(NOT_PEM),
         };
-        let der: String = der.split_ascii_whitespace().collect();
-        let der = STANDARD
-            .decode(der)
-            .map_err(|_| PublicKeyError("its base64 is damaged"))?;
-        let key = if is_bare { Some(&*der) } else { unwrap(&der) };
-        let (modulus, exponent) = key
-            .and_then(parse)
-            .ok_or(PublicKeyError("it is not an RSA public key"))?;
-        Self::checked(modulus, exponent)
+        let key = key.ok_or(PublicKeyError("it is not an RSA public key"))?;
+        Self::checked(key.modulus.as_bytes(), key.public_exponent.as_bytes())
     }
 
     fn checked(modulus: &[u8], exponent: &[u8]) -> Result<Self, PublicKeyError> {
@@ -97,34 +94,10 @@ impl PublicKey {
     }
 }
 
-fn body<'a>(text: &'a str, label: &str) -> Option<&'a str> {
-    let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
-    let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
-    Some(body)
-}
-
 /// Takes the key out of a SubjectPublicKeyInfo.
-fn unwrap(der: &[u8]) -> Option<&[u8]> {
-    let (info, _) = take(der, SEQUENCE)?;
-    let (_algorithm, rest) = take(info, SEQUENCE)?;
-    let (bits, _) = take(rest, BIT_STRING)?;
-    match bits.split_first() {
-        Some((0, key)) => Some(key),
-        Some(_) | None => None,
-    }
-}
-
-/// Reads modulus and exponent, without leading zero bytes.
-fn parse(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (key, _) = take(der, SEQUENCE)?;
-    let (modulus, rest) = take(key, INTEGER)?;
-    let (exponent, _) = take(rest, INTEGER)?;
-    Some((without_zeros(modulus), without_zeros(exponent)))
-}
-
-fn without_zeros(bytes: &[u8]) -> &[u8] {
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    bytes.get(zeros..).unwrap_or_default()
+fn of_info(der: &[u8]) -> Option<RsaPublicKeyRef<'_>> {
+    let info = SubjectPublicKeyInfoRef::from_der(der).ok()?;
+    RsaPublicKeyRef::from_der(info.subject_public_key.as_bytes()?).ok()
 }
 
 #[cfg(test)]
@@ -144,19 +117,11 @@ AQIDAQAB
 ";
 
     fn der() -> Vec<u8> {
-        let body: String = body(SERVER_KEY, "PUBLIC KEY")
-            .unwrap()
-            .split_whitespace()
-            .collect();
-        STANDARD.decode(body).unwrap()
+        pem::parse(SERVER_KEY).unwrap().into_contents()
     }
 
-    fn pem(label: &str, der: &[u8]) -> Vec<u8> {
-        format!(
-            "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
-            STANDARD.encode(der)
-        )
-        .into_bytes()
+    fn pem_of(label: &str, der: &[u8]) -> Vec<u8> {
+        pem::encode(&pem::Pem::new(label, der)).into_bytes()
     }
 
     #[test]
@@ -164,7 +129,12 @@ AQIDAQAB
         let key = PublicKey::from_pem(SERVER_KEY.as_bytes()).unwrap();
         assert_eq!(key.modulus_bytes, 256);
         let der = der();
-        let bare = PublicKey::from_pem(&pem("RSA PUBLIC KEY", unwrap(&der).unwrap())).unwrap();
+        let info = SubjectPublicKeyInfoRef::from_der(&der).unwrap();
+        let bare = PublicKey::from_pem(&pem_of(
+            "RSA PUBLIC KEY",
+            info.subject_public_key.as_bytes().unwrap(),
+        ))
+        .unwrap();
         assert_eq!(bare.rsa.modulus(), key.rsa.modulus());
         assert_eq!(key.encrypt("secret", &[7; 20]).unwrap().len(), 256);
     }
@@ -174,7 +144,7 @@ AQIDAQAB
         let der = der();
         for end in 0..der.len() {
             assert!(
-                PublicKey::from_pem(&pem("PUBLIC KEY", &der[..end])).is_err(),
+                PublicKey::from_pem(&pem_of("PUBLIC KEY", &der[..end])).is_err(),
                 "{end}"
             );
         }
@@ -194,7 +164,7 @@ AQIDAQAB
             for change in [0x01, 0x80, 0xff] {
                 let mut hostile = der.clone();
                 hostile[index] ^= change;
-                if let Ok(key) = PublicKey::from_pem(&pem("PUBLIC KEY", &hostile)) {
+                if let Ok(key) = PublicKey::from_pem(&pem_of("PUBLIC KEY", &hostile)) {
                     assert!((MODULUS_BYTES_MIN..=MODULUS_BYTES_MAX).contains(&key.modulus_bytes));
                     // The arithmetic takes its time, so that it is asked only where the lengths changed.
                     if key.modulus_bytes != 256 {

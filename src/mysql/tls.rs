@@ -191,8 +191,7 @@ impl ServerCertVerifier for Verifier {
         };
         let certificate = Certificate::parse(end_entity)?;
         if pinned.contains(end_entity) {
-            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-            certificate.check_time(now)?;
+            certificate.check_time(now.as_secs())?;
         } else {
             verify_server_cert_signed_by_trust_anchor(
                 &ParsedCertificate::try_from(end_entity)?,
@@ -244,7 +243,7 @@ impl ServerCertVerifier for Verifier {
                 verify_tls13_signature(message, certificate, signature, supported)
             }
             Check::Nothing => {
-                let key = Certificate::parse(certificate)?.public_key_info;
+                let key = Certificate::parse(certificate)?.public_key_info()?;
                 let key = SubjectPublicKeyInfoDer::from(key);
                 verify_tls13_signature_with_raw_key(message, &key, signature, supported)
             }
@@ -261,7 +260,7 @@ impl ServerCertVerifier for Verifier {
 /// Checks that a certificate was made for a host.
 fn verify_name(
     der: &CertificateDer<'_>,
-    certificate: &Certificate<'_>,
+    certificate: &Certificate,
     host: &ServerName<'_>,
 ) -> Result<(), rustls::Error> {
     let is_in_subject = match host {
