@@ -11,9 +11,9 @@ mod error;
 mod file_error;
 mod files;
 mod identity;
-mod passed;
 mod server;
 mod start;
+mod walk;
 
 pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};

@@ -22,8 +22,8 @@ pub enum Start {
         /// Position in it, from 4.
         position: u64,
     },
-    /// Behind the groups of a GTID set, in the source's own form.
-    Behind {
+    /// After the groups of a GTID set, in the source's own form.
+    After {
         /// The set's text.
         gtid_set: String,
     },
@@ -80,7 +80,7 @@ impl<'de> Visitor<'de> for StartVisitor {
                 )))
             }
             (Some(file), Some(position), None) => Ok(Start::At { file, position }),
-            (None, None, Some(gtid_set)) => Ok(Start::Behind { gtid_set }),
+            (None, None, Some(gtid_set)) => Ok(Start::After { gtid_set }),
             (Some(_), None, None) => Err(A::Error::custom(
                 "start has a file without a position, add position = 4",
             )),
@@ -125,13 +125,13 @@ mod tests {
         );
         check(
             r#"{"gtid_set":"0-1-5"}"#,
-            Ok(Start::Behind {
+            Ok(Start::After {
                 gtid_set: "0-1-5".to_owned(),
             }),
         );
         check(
             r#"{"gtid_set":""}"#,
-            Ok(Start::Behind {
+            Ok(Start::After {
                 gtid_set: String::new(),
             }),
         );

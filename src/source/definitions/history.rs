@@ -16,7 +16,8 @@ use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::ServerOptions;
 use crate::source::server::dump::DumpStart;
-use crate::source::server::look::{Look, Looked, unreadable};
+use crate::source::server::walk::DumpWalk;
+use crate::source::walk::{WalkEvent, unreadable};
 
 /// What is known of the DDL in one stretch of the binlog.
 #[derive(Debug, Default)]
@@ -124,16 +125,16 @@ impl DdlChanges {
         options: &ServerOptions,
         stretch: &Range<Coordinates>,
     ) -> Result<(), SourceError> {
-        let mut look = Look::open(options, DumpStart::At(&stretch.start)).await?;
-        while let Some(event) = look.next().await? {
+        let mut walk = DumpWalk::open(options, DumpStart::At(&stretch.start)).await?;
+        while let Some(event) = walk.next().await? {
             if event.at >= stretch.start && event.at < stretch.end {
-                self.note(&look, &event)?;
+                self.note(&walk, &event)?;
             }
-            if !event.frame.artificial && *look.framer().next() >= stretch.end {
+            if !event.frame.artificial && *walk.framer().next() >= stretch.end {
                 return Ok(());
             }
         }
-        Self::is_whole(look.framer(), stretch)
+        Self::is_whole(walk.framer(), stretch)
     }
 
     /// The source ends a look at the last event that replicas may have; what it has counted beyond may come in a moment.
@@ -146,8 +147,8 @@ impl DdlChanges {
         })
     }
 
-    fn note(&mut self, look: &Look, event: &Looked) -> Result<(), SourceError> {
-        let format = look.framer().format();
+    fn note(&mut self, walk: &DumpWalk, event: &WalkEvent) -> Result<(), SourceError> {
+        let format = walk.framer().format();
         let unpacked;
         let body = match (event.frame.header.kind, &event.body) {
             (EventKind::Query, Some(body)) => &**body,
@@ -165,7 +166,7 @@ impl DdlChanges {
         };
         let query = Query::parse(body, format).map_err(|error| unreadable(&event.at, error))?;
         if query.control().is_none() {
-            match change::scan(&query, look.flavour(), format) {
+            match change::scan(&query, walk.flavour(), format) {
                 Ok((statement, read)) if read.doubt.is_none() => {
                     self.statement(&statement, &read.text, &event.at);
                 }

@@ -15,8 +15,9 @@ use crate::filter::Rules;
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::dump::DumpStart;
-use crate::source::server::look::{Look, unreadable};
 use crate::source::server::statements;
+use crate::source::server::walk::DumpWalk;
+use crate::source::walk::unreadable;
 
 /// What was found.
 #[derive(Debug)]
@@ -80,16 +81,16 @@ impl DefinitionReader {
             .get("lower_case_table_names")
             .and_then(|value| value.parse().ok());
         let believed = self.untouched_since(&known, &oldest, folding.unwrap_or_default());
-        let mut look = Look::open(&self.options, DumpStart::At(&oldest)).await?;
-        let mut follower = Follower::new(look.flavour(), believed, rules.clone());
-        go_on(&mut look, &mut follower, at).await?;
+        let mut walk = DumpWalk::open(&self.options, DumpStart::At(&oldest)).await?;
+        let mut follower = Follower::new(walk.flavour(), believed, rules.clone());
+        go_on(&mut walk, &mut follower, at).await?;
         let schemas = follower.believed().clone();
         if let Some(State::Known(_)) = schemas.get(table) {
             let lacking = Vec::new();
             return Ok(Some(Replayed { schemas, lacking }));
         }
         follower.watch(table, at);
-        go_on(&mut look, &mut follower, &known.end).await?;
+        go_on(&mut walk, &mut follower, &known.end).await?;
         let is_served = |(other, end): &(TableName, Coordinates)| {
             other != table
                 && known.tables.contains_key(other)
@@ -119,17 +120,17 @@ impl DefinitionReader {
 
 /// Follows up to a place; the source must have all that stands before it.
 async fn go_on(
-    look: &mut Look,
+    walk: &mut DumpWalk,
     follower: &mut Follower,
     until: &Coordinates,
 ) -> Result<(), SourceError> {
-    while *look.framer().next() < *until {
-        let Some(event) = look.next().await? else {
+    while *walk.framer().next() < *until {
+        let Some(event) = walk.next().await? else {
             return Err(SourceError::Unsettled { at: until.clone() });
         };
         let body = event.body.as_deref();
         follower
-            .take(look.framer(), &event.frame, body)
+            .take(walk.framer(), &event.frame, body)
             .map_err(|error| unreadable(&event.at, error))?;
     }
     Ok(())

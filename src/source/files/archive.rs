@@ -9,15 +9,15 @@ use super::joined::Joined;
 use super::listing::{Described, Listing, describe, size};
 use super::options::FilesOptions;
 use super::stream::FileStream;
-use super::walk::Walk;
+use super::walk::FileWalk;
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use crate::change::{Checkpoint, Choice};
 use crate::mysql::Flavour;
 use crate::source::budget::Budget;
 use crate::source::error::SourceError;
 use crate::source::identity::{FILES, is_of};
-use crate::source::passed::Inside;
 use crate::source::start::Start;
+use crate::source::walk::BoundarySearch;
 
 /// Files that were found fit to be read.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Archive {
     fn look(options: &FilesOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
         let listing = Listing::new(&options.files, options.index.as_deref())?;
         let excluded = |flavour| match &options.start {
-            Start::Behind { gtid_set } => parse(flavour, gtid_set).map(|set| vec![set]),
+            Start::After { gtid_set } => parse(flavour, gtid_set).map(|set| vec![set]),
             Start::Earliest | Start::Latest | Start::At { .. } => Ok(Vec::new()),
         };
         let (checkpoint, described) = match from {
@@ -185,14 +185,14 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
         Start::Latest => {
             let from = top(listing.last());
             let mut walk = walk_of(listing, &from)?;
-            while walk.step()?.is_some() {}
-            (walk.boundary, walk.passed.gtid_set)
+            while walk.next()?.is_some() {}
+            (walk.boundary, walk.groups.gtid_set)
         }
-        Start::Behind { gtid_set } => {
+        Start::After { gtid_set } => {
             let from = top(listing.first());
             let flavour = describe(path_of(listing, &from.file)?)?.flavour;
             let set = parse(flavour, gtid_set)?;
-            (first_behind(listing, from, &set)?, set)
+            (first_after(listing, from, &set)?, set)
         }
     };
     // A last file that ends with a rotation is settled up to the begin of the next, which may not be there yet.
@@ -206,60 +206,44 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
     Ok((checkpoint, described))
 }
 
-fn walk_of(listing: &Listing, from: &Coordinates) -> Result<Walk, SourceError> {
+fn walk_of(listing: &Listing, from: &Coordinates) -> Result<FileWalk, SourceError> {
     let flavour = describe(path_of(listing, &from.file)?)?.flavour;
     let series = listing.series(from)?.ending_where_written();
-    Ok(Walk::new(Joined::new(series), from.clone(), flavour))
+    Ok(FileWalk::new(Joined::new(series), from.clone(), flavour))
 }
 
 /// Makes sure that a group may begin at a position, and returns the GTIDs of all groups before it.
 fn prefix(listing: &Listing, at: &Coordinates, flavour: Flavour) -> Result<GtidSet, SourceError> {
     let from = Coordinates::new(at.file.clone(), FIRST_POSITION);
     let series = listing.series_of_one(&from)?.ending_where_written();
-    let mut walk = Walk::new(Joined::new(series), from, flavour);
-    let mut before = FIRST_POSITION;
-    let mut inside = None;
-    loop {
-        // The groups of earlier files are named behind the position of a start at the top of a file.
-        let is_reached = before == at.position;
-        let set = is_reached.then(|| walk.passed.gtid_set.clone());
-        let Some(step) = walk.step()? else {
+    let mut walk = FileWalk::new(Joined::new(series), from, flavour);
+    let mut search = BoundarySearch::new(at);
+    while let Some((event, step)) = walk.next()? {
+        search.take(&event, &step)?;
+        // The groups of earlier files are named after the position of a start at the top of a file.
+        if search.is_found() && walk.groups.is_past_header {
             break;
-        };
-        match set {
-            Some(set) if step.opens.is_some() => return Ok(set),
-            Some(_) => continue,
-            None => {}
-        }
-        if step.end > at.position && inside.is_none() {
-            inside = Some(Inside::event_at(step.at.position, at));
-        }
-        match inside {
-            Some(inside) if step.is_between => {
-                return Err(inside.error(at, before, Some(step.end)));
-            }
-            None if step.is_between => before = step.end,
-            Some(_) | None => {}
         }
     }
-    match inside {
-        None if before == at.position => Ok(walk.passed.gtid_set),
-        found => Err(found.unwrap_or(Inside::Event).error(at, before, None)),
+    match search.missing() {
+        Some(error) => Err(error),
+        None if search.is_found() => Ok(walk.groups.gtid_set),
+        None => Err(search.torn()),
     }
 }
 
 /// Where the first group begins that is not in the set, or where the files end if there is none.
-fn first_behind(
+fn first_after(
     listing: &Listing,
     from: Coordinates,
     set: &GtidSet,
 ) -> Result<Coordinates, SourceError> {
     let mut walk = walk_of(listing, &from)?;
     let mut earlier = Some(GtidSet::empty(set.flavour()));
-    while let Some(step) = walk.step()? {
+    while let Some((event, step)) = walk.next()? {
         let Some(gtid) = step.opens else {
             if let Some(earlier) = &mut earlier {
-                earlier.clone_from(&walk.passed.gtid_set);
+                earlier.clone_from(&walk.groups.gtid_set);
             }
             continue;
         };
@@ -269,10 +253,10 @@ fn first_behind(
         match gtid {
             None => {
                 return Err(SourceError::GtidModeOff {
-                    found: format!("a group without a GTID at {}", step.at),
+                    found: format!("a group without a GTID at {}", event.at),
                 });
             }
-            Some(gtid) if !set.contains(&gtid) => return Ok(step.at),
+            Some(gtid) if !set.contains(&gtid) => return Ok(event.at),
             Some(_) => {}
         }
     }

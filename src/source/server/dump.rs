@@ -22,8 +22,8 @@ use crate::source::error::SourceError;
 pub(in crate::source) enum DumpStart<'a> {
     /// At coordinates; positions of 4 GiB and more cannot be asked for.
     At(&'a Coordinates),
-    /// Behind the groups of a set.
-    Behind(&'a GtidSet),
+    /// After the groups of a set.
+    After(&'a GtidSet),
 }
 
 /// For whom a dump is.
@@ -36,8 +36,8 @@ pub(in crate::source) enum DumpReader {
         /// What the source lists as its host.
         host: String,
     },
-    /// A look at what is there, which ends at the end and throws nobody out.
-    Look,
+    /// A walk over what is there, which ends at the end and throws nobody out.
+    Walk,
 }
 
 /// The events of a dump.
@@ -74,7 +74,7 @@ pub(in crate::source) async fn start(
     prepare(&mut session, options, flavour).await?;
     let (server_id, non_block) = match &reader {
         DumpReader::Replica { server_id, .. } => (*server_id, false),
-        DumpReader::Look => (0, true),
+        DumpReader::Walk => (0, true),
     };
     // To MySQL the bit means heartbeats of another form, which nothing here needs.
     let flags = DumpFlags {
@@ -87,10 +87,10 @@ pub(in crate::source) async fn start(
                 .map_err(|_| SourceError::OutOfReach { at: at.clone() })?;
             command::binlog_dump(server_id, &at.file, position, flags)
         }
-        (DumpStart::Behind(set), Flavour::MySql) => {
+        (DumpStart::After(set), Flavour::MySql) => {
             command::binlog_dump_gtid(server_id, &set.encode(), flags)
         }
-        (DumpStart::Behind(set), Flavour::MariaDb) => {
+        (DumpStart::After(set), Flavour::MariaDb) => {
             session
                 .ask(&format!("SET @slave_connect_state = '{set}'"))
                 .await?;

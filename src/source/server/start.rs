@@ -6,7 +6,7 @@ use super::preflight::SourceFacts;
 use super::receiver::{ExpectedFile, Live};
 use super::session::Session;
 use super::statements::LogFile;
-use super::{preflight, scan, statements};
+use super::{preflight, statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use crate::change::Checkpoint;
 use crate::mysql::Flavour;
@@ -109,7 +109,7 @@ impl Resolved {
     pub async fn stream(self, budget: &Budget) -> Result<Live, SourceError> {
         let checkpoint = &self.checkpoint;
         let begin = if self.skips_groups {
-            DumpStart::Behind(&checkpoint.gtid_set)
+            DumpStart::After(&checkpoint.gtid_set)
         } else {
             DumpStart::At(&checkpoint.coordinates)
         };
@@ -133,7 +133,7 @@ fn is_by_gtid(
     checkpoint: &Checkpoint,
 ) -> Result<bool, SourceError> {
     let by_set =
-        matches!(options.start, Start::Behind { .. }) || checkpoint.coordinates.file.is_empty();
+        matches!(options.start, Start::After { .. }) || checkpoint.coordinates.file.is_empty();
     let out_of_reach = u32::try_from(checkpoint.coordinates.position).is_err();
     match (by_set || out_of_reach, facts.serves_gtids()) {
         (false, _) => Ok(false),
@@ -175,7 +175,7 @@ impl Starting<'_> {
                 self.has(&at).await?;
                 self.at_boundary(at).await
             }
-            Start::Behind { gtid_set } => self.behind(&gtid_set).await,
+            Start::After { gtid_set } => self.behind(&gtid_set).await,
         }
     }
 
@@ -190,7 +190,7 @@ impl Starting<'_> {
             .filter(|_| self.facts.flavour == Flavour::MySql);
         match executed {
             Some(executed) if self.facts.serves_gtids() && u32::try_from(end.position).is_ok() => {
-                let prefix = scan::settled(self.options, self.parse(&executed)?, &end).await?;
+                let prefix = walk::settled(self.options, self.parse(&executed)?, &end).await?;
                 Ok(self.checkpoint(end, prefix.gtid_set, prefix.begun))
             }
             Some(executed) => {
@@ -207,7 +207,7 @@ impl Starting<'_> {
 
     /// A position that must be a group boundary.
     async fn at_boundary(&mut self, at: Coordinates) -> Result<Checkpoint, SourceError> {
-        let prefix = scan::prefix(self.options, &at).await?;
+        let prefix = walk::prefix(self.options, &at).await?;
         let set = match self.facts.flavour {
             Flavour::MySql => prefix.gtid_set,
             Flavour::MariaDb => self.mariadb_set(&at).await?,
@@ -221,7 +221,7 @@ impl Starting<'_> {
         }
         let set = self.parse(text)?;
         self.is_not_purged(&set).await?;
-        let (at, begun) = scan::first_behind(self.options, &set).await?;
+        let (at, begun) = walk::first_after(self.options, &set).await?;
         Ok(self.checkpoint(at, set, begun))
     }
 
@@ -310,7 +310,7 @@ impl Starting<'_> {
 
     async fn begun(&self, at: &Coordinates) -> Result<u32, SourceError> {
         let top = Coordinates::new(at.file.clone(), FIRST_POSITION);
-        Ok(scan::prefix(self.options, &top).await?.begun)
+        Ok(walk::prefix(self.options, &top).await?.begun)
     }
 
     fn parse(&self, text: &str) -> Result<GtidSet, SourceError> {
