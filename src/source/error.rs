@@ -124,7 +124,7 @@ pub enum SourceError {
     #[error(
         "start position {at} is behind the file's end at {size}, start at a position between 4 and {size}"
     )]
-    BehindEnd {
+    StartAfterEnd {
         /// Where to start.
         at: Coordinates,
         /// The file's size.
@@ -273,7 +273,7 @@ impl SourceError {
             Self::Options(_) | Self::UnknownFile { .. } | Self::GtidSet { .. } => {
                 Class::Configuration
             }
-            Self::BehindEnd { .. }
+            Self::StartAfterEnd { .. }
             | Self::InsideEvent { .. }
             | Self::InsideGroup { .. }
             | Self::Unreadable { .. }

@@ -125,7 +125,7 @@ pub enum FileError {
     },
     /// The start is not in the file.
     #[error("{at} is behind the end of the file at {size}, start at 4 or at the begin of an event")]
-    BehindEnd {
+    AfterEnd {
         /// Where to start.
         at: Coordinates,
         /// The file's size.
@@ -135,7 +135,7 @@ pub enum FileError {
     #[error(
         "{file} ends behind {found} events, but its first {offset} are to be passed over (--offset), give at most {found}"
     )]
-    OffsetBehindEnd {
+    OffsetAfterEnd {
         /// The file.
         file: Arc<str>,
         /// How many events were to be passed over.
@@ -202,8 +202,8 @@ impl FileError {
             | Self::Gap { .. }
             | Self::NotAFile { .. }
             | Self::NoDescription { .. }
-            | Self::BehindEnd { .. }
-            | Self::OffsetBehindEnd { .. }
+            | Self::AfterEnd { .. }
+            | Self::OffsetAfterEnd { .. }
             | Self::Joined { .. }
             | Self::EventSize { .. }
             | Self::Torn { .. } => Class::Data,

@@ -177,7 +177,7 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
             let path = path_of(listing, file)?;
             let at = Coordinates::new(file.as_str(), *position);
             if let Some(size) = size(path)?.filter(|size| *size < at.position) {
-                return Err(SourceError::BehindEnd { at, size });
+                return Err(SourceError::StartAfterEnd { at, size });
             }
             let set = prefix(listing, &at, describe(path)?.flavour)?;
             (at, set)

@@ -7,6 +7,7 @@
 mod archive;
 mod binlog_file;
 mod extent;
+mod file_bytes;
 mod input;
 mod joined;
 mod listing;

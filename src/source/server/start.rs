@@ -261,7 +261,7 @@ impl Starting<'_> {
     async fn has(&mut self, at: &Coordinates) -> Result<(), SourceError> {
         let files = statements::log_files(self.session).await?;
         match files.iter().find(|file| *file.name == *at.file) {
-            Some(file) if file.size < at.position => Err(SourceError::BehindEnd {
+            Some(file) if file.size < at.position => Err(SourceError::StartAfterEnd {
                 at: at.clone(),
                 size: file.size,
             }),

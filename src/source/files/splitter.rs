@@ -8,18 +8,15 @@
 //! The first event comes alone and always, wherever the reading begins: the others need it. An event that is larger than
 //! what is read of one at a time comes in pieces.
 
-mod fill;
-mod watch;
-
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use self::fill::Broken;
 use super::extent::BinlogExtent;
-use super::input::{Input, InputPath, OpenError};
-use crate::binlog::{Coordinates, EventKind, FIRST_POSITION, Header};
+use super::file_bytes::{CHUNK_BYTES, FileBytes};
+use super::input::InputPath;
+use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::chunk::Chunk;
 use crate::source::file_error::FileError;
@@ -27,8 +24,6 @@ use crate::source::file_error::FileError;
 pub(super) const MAGIC: [u8; 4] = *b"\xfebin";
 const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";
 const MAGIC_OF_INNODB: [u8; 4] = [0xfe, 0xfe, 0x0d, 0x01];
-/// Bytes that are read at once; an event that is larger is read whole, or in pieces.
-const CHUNK_BYTES: usize = 256 << 10;
 /// Bytes of a piece of a large event.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -42,25 +37,19 @@ pub(super) struct Piece {
 /// Reads a binlog event by event.
 #[derive(Debug)]
 pub(super) struct Splitter {
-    place: InputPath,
-    name: Arc<str>,
+    file: FileBytes,
     extent: BinlogExtent,
     event_bytes_max: u32,
     /// Bytes of an event beyond which it comes in pieces.
     whole_bytes_max: usize,
-    input: Option<Input>,
     /// Bytes that were read and begin an event which is not whole.
     carried: Vec<u8>,
-    /// Where those bytes, and the next event, begin.
-    position: u64,
     /// Events that were read.
     passed: u64,
     /// The event at that position, while its pieces are read.
     large: Option<PartialEvent>,
     /// Why nothing more is read, although there may be more.
     stopped: Option<Stop>,
-    /// Why no more could be read, to be told behind the events before it.
-    broken: Option<Broken>,
 }
 
 /// What ended the reading before the file's end.
@@ -96,18 +85,14 @@ enum Selection {
 impl Splitter {
     pub(super) fn new(place: InputPath, extent: BinlogExtent, event_bytes_max: u32) -> Self {
         Self {
-            name: place.name(),
-            place,
+            file: FileBytes::new(place),
             extent,
             event_bytes_max,
             whole_bytes_max: usize::MAX,
-            input: None,
             carried: Vec::new(),
-            position: 0,
             passed: 0,
             large: None,
             stopped: None,
-            broken: None,
         }
     }
 
@@ -118,11 +103,11 @@ impl Splitter {
 
     /// The name that coordinates give the file.
     pub(super) fn name(&self) -> &Arc<str> {
-        &self.name
+        self.file.name()
     }
 
     pub(super) fn place(&self) -> &InputPath {
-        &self.place
+        self.file.place()
     }
 
     pub(super) fn stopped(&self) -> Option<Stop> {
@@ -136,37 +121,45 @@ impl Splitter {
         if self.stopped.is_some() {
             return Ok(None);
         }
-        let Some(mut input) = self.input.take() else {
-            return self.open();
-        };
-        let piece = match self.large.take() {
-            Some(large) => self.next_of(large, &mut input),
-            None => self.piece_of(&mut input),
-        };
-        self.input = Some(input);
-        piece
+        if !self.file.is_open() {
+            let first = self.open();
+            if first.is_err() {
+                self.file.close();
+            }
+            return first;
+        }
+        match self.large.take() {
+            Some(large) => self.next_of(large),
+            None => self.piece_of(),
+        }
+    }
+
+    /// Makes sure that a file whose end was reached is the one under its name, and no shorter than it was.
+    pub(super) fn is_still_there(&self) -> Result<(), FileError> {
+        let passed = self.large.as_ref().map_or(0, |large| large.passed);
+        self.file.is_still_there(passed + self.carried.len())
+    }
+
+    /// Makes sure, at the file's end, that it has as many events as were to be passed over.
+    pub(super) fn has_passed_all(&self) -> Result<(), FileError> {
+        if self.passed >= self.extent.offset {
+            return Ok(());
+        }
+        Err(FileError::OffsetAfterEnd {
+            file: Arc::clone(self.name()),
+            offset: self.extent.offset,
+            found: self.passed,
+        })
     }
 
     fn open(&mut self) -> Result<Option<Piece>, FileError> {
-        let (mut input, magic) = Input::open(&self.place).map_err(|error| match error {
-            OpenError::Io(error) => self.io(error),
-            OpenError::Compressed(error) => self.compressed(error),
-        })?;
+        let magic = self.file.open()?;
         self.check_magic(&magic)?;
-        self.position = FIRST_POSITION;
-        let first = self.first_event(&mut input)?;
-        if self.extent.start > self.position {
-            let start = self.extent.start;
-            let found = input
-                .go_to(self.position, start)
-                .map_err(|error| self.read_error(input.is_compressed(), error))?;
-            found.map_err(|size| FileError::BehindEnd {
-                at: Coordinates::new(Arc::clone(&self.name), start),
-                size,
-            })?;
-            self.position = start;
+        self.file.position = FIRST_POSITION;
+        let first = self.first_event()?;
+        if self.extent.start > self.file.position {
+            self.file.go_to(self.extent.start)?;
         }
-        self.input = Some(input);
         Ok(first)
     }
 
@@ -174,7 +167,7 @@ impl Splitter {
         if found == MAGIC {
             return Ok(());
         }
-        let path = self.place.path().to_owned();
+        let path = self.file.place().path().to_owned();
         if found == MAGIC_OF_ENCRYPTED {
             return Err(FileError::Encrypted { path });
         }
@@ -188,51 +181,46 @@ impl Splitter {
         Err(FileError::Magic { path, found })
     }
 
-    fn first_event(&mut self, input: &mut Input) -> Result<Option<Piece>, FileError> {
+    fn first_event(&mut self) -> Result<Option<Piece>, FileError> {
         let mut bytes = Vec::new();
-        let at_end = self.fill(input, &mut bytes, Header::LEN)?;
+        let at_end = self.file.fill(&mut bytes, Header::LEN, 0)?;
         let Some(size) = self.size_of(&bytes)? else {
             return self.end(bytes, at_end);
         };
         if size > self.whole_bytes_max {
             return Err(FileError::EventSize {
-                at: self.here(),
+                at: self.file.here(),
                 kind: kind_of(&bytes),
                 found: u32::try_from(size).unwrap_or(u32::MAX),
                 max: u32::try_from(self.whole_bytes_max).unwrap_or(u32::MAX),
             });
         }
-        let at_end = self.fill(input, &mut bytes, size)?;
+        let at_end = self.file.fill(&mut bytes, size, 0)?;
         self.split(bytes, at_end)
     }
 
-    fn piece_of(&mut self, input: &mut Input) -> Result<Option<Piece>, FileError> {
+    fn piece_of(&mut self) -> Result<Option<Piece>, FileError> {
         loop {
-            let before = self.position;
+            let before = self.file.position;
             let mut bytes = std::mem::take(&mut self.carried);
-            let mut at_end = self.fill(input, &mut bytes, CHUNK_BYTES)?;
+            let mut at_end = self.file.fill(&mut bytes, CHUNK_BYTES, 0)?;
             if let Some(size) = self.size_of(&bytes)?
                 && size > bytes.len()
             {
                 if size > self.whole_bytes_max {
-                    return self.begin_large(size, bytes, input);
+                    return self.begin_large(size, bytes);
                 }
-                at_end = self.fill(input, &mut bytes, size)?;
+                at_end = self.file.fill(&mut bytes, size, 0)?;
             }
             let piece = self.split(bytes, at_end)?;
             // Events before the time to start at are passed over, a read at a time.
-            if piece.is_some() || self.stopped.is_some() || self.position == before {
+            if piece.is_some() || self.stopped.is_some() || self.file.position == before {
                 return Ok(piece);
             }
         }
     }
 
-    fn begin_large(
-        &mut self,
-        size: usize,
-        bytes: Vec<u8>,
-        input: &mut Input,
-    ) -> Result<Option<Piece>, FileError> {
+    fn begin_large(&mut self, size: usize, bytes: Vec<u8>) -> Result<Option<Piece>, FileError> {
         let wanted = self.wanted(&bytes);
         let kind = kind_of(&bytes);
         self.carried = bytes;
@@ -250,46 +238,42 @@ impl Splitter {
             passed: 0,
             is_dropped,
         };
-        self.next_of(large, input)
+        self.next_of(large)
     }
 
     /// The next piece of a large event, or what stands behind one that is dropped.
-    fn next_of(
-        &mut self,
-        large: PartialEvent,
-        input: &mut Input,
-    ) -> Result<Option<Piece>, FileError> {
+    fn next_of(&mut self, large: PartialEvent) -> Result<Option<Piece>, FileError> {
         let mut large = large;
         loop {
             let count = PIECE_BYTES.min(large.bytes - large.passed);
             let mut bytes = std::mem::take(&mut self.carried);
             // What was read to find the event may be more than a piece of it.
-            let at_end = self.fill_behind(input, &mut bytes, count, large.passed)?;
+            let at_end = self.file.fill(&mut bytes, count, large.passed)?;
             if at_end {
                 let torn = FileError::Torn {
-                    at: self.here(),
+                    at: self.file.here(),
                     kind: Some(large.kind),
                     expected: large.bytes as u64,
                     found: (large.passed + bytes.len()) as u64,
                 };
-                let error = self.take_broken().unwrap_or(torn);
+                let error = self.file.take_broken().unwrap_or(torn);
                 self.carried = bytes;
                 self.large = Some(large);
                 return Err(error);
             }
             self.carried = bytes.split_off(count);
-            let position = self.position;
+            let position = self.file.position;
             let is_first = large.passed == 0;
             large.passed += count;
             let is_last = large.passed == large.bytes;
             let is_dropped = large.is_dropped;
             if is_last {
-                self.position += large.bytes as u64;
+                self.file.position += large.bytes as u64;
                 self.passed += 1;
             }
             if is_dropped {
                 if is_last {
-                    return self.piece_of(input);
+                    return self.piece_of();
                 }
                 continue;
             }
@@ -320,18 +304,20 @@ impl Splitter {
             return Ok(None);
         };
         if begins_binlog(bytes) {
-            return Err(FileError::Joined { at: self.here() });
+            return Err(FileError::Joined {
+                at: self.file.here(),
+            });
         }
         let kind = EventKind::from_number(*kind);
         if kind == EventKind::StartEncryption {
             return Err(FileError::Encrypted {
-                path: self.place.path().to_owned(),
+                path: self.file.place().path().to_owned(),
             });
         }
         let found = u32::from_le_bytes(*size);
         if (found as usize) < Header::LEN || found > self.event_bytes_max {
             return Err(FileError::EventSize {
-                at: self.here(),
+                at: self.file.here(),
                 kind,
                 found,
                 max: self.event_bytes_max,
@@ -357,7 +343,11 @@ impl Splitter {
         if !is_added && self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
             return Selection::Stop(Stop::Time);
         }
-        if self.extent.stop.is_some_and(|stop| self.position >= stop) {
+        if self
+            .extent
+            .stop
+            .is_some_and(|stop| self.file.position >= stop)
+        {
             return Selection::Stop(Stop::Position);
         }
         if describes {
@@ -371,7 +361,7 @@ impl Splitter {
     fn split(&mut self, mut bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, FileError> {
         let mut events = Vec::new();
         let mut begin = 0;
-        let mut position = self.position;
+        let mut position = self.file.position;
         loop {
             let rest = bytes.get(begin..).unwrap_or_default();
             let size = match self.size_of(rest) {
@@ -395,14 +385,14 @@ impl Splitter {
                     self.extent.start_time = None;
                     events.push(from..to);
                 }
-                Selection::NotYet => position = self.position + size as u64,
+                Selection::NotYet => position = self.file.position + size as u64,
                 Selection::Stop(stop) => {
                     self.stopped = Some(stop);
                     break;
                 }
             }
             begin += size;
-            self.position += size as u64;
+            self.file.position += size as u64;
             self.passed += 1;
         }
         if events.is_empty() {
@@ -423,7 +413,7 @@ impl Splitter {
                 events,
                 part: Portion::Whole,
                 received_us: now_us(),
-                drained: at_end && self.carried.is_empty() && self.broken.is_none(),
+                drained: at_end && self.carried.is_empty() && !self.file.is_broken(),
             },
         }))
     }
@@ -431,7 +421,7 @@ impl Splitter {
     /// The file's end, which is right only between events.
     fn end(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, FileError> {
         debug_assert!(at_end, "a whole event is read before the end");
-        if let Some(error) = self.take_broken() {
+        if let Some(error) = self.file.take_broken() {
             self.carried = bytes;
             return Err(error);
         }
@@ -443,15 +433,11 @@ impl Splitter {
         let found = bytes.len() as u64;
         self.carried = bytes;
         Err(FileError::Torn {
-            at: self.here(),
+            at: self.file.here(),
             kind,
             expected: expected as u64,
             found,
         })
-    }
-
-    fn here(&self) -> Coordinates {
-        Coordinates::new(Arc::clone(&self.name), self.position)
     }
 }
 
