@@ -144,14 +144,14 @@ impl<'a> Words<'a> {
     fn gap(&mut self) {
         loop {
             self.rest = self.rest.trim_ascii_start();
-            let behind = if self.rest.starts_with(b"/*") && !self.rest.starts_with(b"/*!") {
-                behind(self.rest, b"*/")
+            let after = if self.rest.starts_with(b"/*") && !self.rest.starts_with(b"/*!") {
+                after(self.rest, b"*/")
             } else if self.rest.starts_with(b"#") || self.rest.starts_with(b"-- ") {
-                behind(self.rest, b"\n").or(Some(&[]))
+                after(self.rest, b"\n").or(Some(&[]))
             } else {
                 None
             };
-            match behind {
+            match after {
                 Some(rest) => self.rest = rest,
                 None => return,
             }
@@ -216,8 +216,8 @@ impl<'a> Words<'a> {
         let inner = self.rest.strip_prefix(&[quote])?;
         let mut length = 0;
         loop {
-            let behind = inner.get(length..)?;
-            length += behind.iter().position(|byte| *byte == quote)?;
+            let after = inner.get(length..)?;
+            length += after.iter().position(|byte| *byte == quote)?;
             if inner.get(length + 1) != Some(&quote) {
                 break;
             }
@@ -274,7 +274,7 @@ impl<'a> Words<'a> {
     }
 }
 
-fn behind<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
+fn after<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     let at = text.windows(mark.len()).position(|window| window == mark)?;
     text.get(at + mark.len()..)
 }

@@ -8,7 +8,7 @@ use super::file_name::FileName;
 
 /// A place in a server's binlog.
 ///
-/// The order is that of one server's files: by the number behind the last dot, so that `binlog.1000000` follows
+/// The order is that of one server's files: by the number after the last dot, so that `binlog.1000000` follows
 /// `binlog.999999`, then by position. Coordinates of different servers do not compare.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Coordinates {

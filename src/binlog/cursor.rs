@@ -120,13 +120,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes bytes behind their length-encoded length.
+    /// Takes bytes after their length-encoded length.
     pub fn length_encoded_bytes(&mut self, what: &'static str) -> Result<&'a [u8], BinlogError> {
         let length = self.length_encoded(what)?;
         self.bytes_of(length, what)
     }
 
-    /// Takes bytes behind their length in one byte.
+    /// Takes bytes after their length in one byte.
     pub fn short_bytes(&mut self, what: &'static str) -> Result<&'a [u8], BinlogError> {
         let length = self.u8(what)?;
         self.bytes(usize::from(length), what)
@@ -157,7 +157,7 @@ impl<'a> Cursor<'a> {
             0 => Ok(()),
             found => Err(BinlogError::Value {
                 what,
-                expected: "a zero byte behind it",
+                expected: "a zero byte after it",
                 found: u64::from(found),
             }),
         }

@@ -20,8 +20,8 @@ pub enum BinlogError {
         /// How many bytes there were.
         left: usize,
     },
-    /// Bytes are left behind the last field.
-    #[error("{left} bytes are left behind {what}")]
+    /// Bytes are left after the last field.
+    #[error("{left} bytes are left after {what}")]
     Trailing {
         /// The last field.
         what: &'static str,

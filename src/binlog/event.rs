@@ -94,7 +94,7 @@ kinds! {
     Heartbeat = 27, "HEARTBEAT";
     /// May be passed over.
     Ignorable = 28, "IGNORABLE";
-    /// The statement behind the rows that follow (MySQL).
+    /// The statement after the rows that follow (MySQL).
     RowsQuery = 29, "ROWS_QUERY";
     /// Inserted rows.
     WriteRows = 30, "WRITE_ROWS";
@@ -122,7 +122,7 @@ kinds! {
     HeartbeatV2 = 41, "HEARTBEAT_V2";
     /// Opens a group and names it, with a tag.
     GtidTagged = 42, "GTID_TAGGED";
-    /// The statement behind the rows that follow (MariaDB).
+    /// The statement after the rows that follow (MariaDB).
     AnnotateRows = 160, "ANNOTATE_ROWS";
     /// Which files crash recovery needs.
     BinlogCheckpoint = 161, "BINLOG_CHECKPOINT";
@@ -167,7 +167,7 @@ pub struct Header {
     pub server_id: u32,
     /// Bytes of header, body and checksum.
     pub event_size: u32,
-    /// The lower 32 bits of the position behind it, or 0.
+    /// The lower 32 bits of the position after it, or 0.
     pub log_position: u32,
     /// Flags.
     pub flags: u16,

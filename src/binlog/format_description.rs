@@ -115,7 +115,7 @@ impl FormatDescription {
         self.crc32
     }
 
-    /// Bytes of the checksum behind each event.
+    /// Bytes of the checksum after each event.
     pub fn checksum_bytes(&self) -> usize {
         if self.crc32 { CHECKSUM_BYTES } else { 0 }
     }

@@ -22,7 +22,7 @@ use super::cursor::Cursor;
 use super::gtid::NUMBER_MAX;
 use super::{BinlogError, EventKind, Gtid, gtid_wire};
 
-/// The begin of a group.
+/// The beginning of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GtidEvent {
     /// The GTID; `None` for an anonymous group.
@@ -290,7 +290,7 @@ mod tests {
         }
     }
 
-    /// A tagged event's message with `more` behind its fields.
+    /// A tagged event's message with `more` after its fields.
     fn tagged(last_required: u8, more: &[u8]) -> Vec<u8> {
         let mut fields = vec![0, 2, 2];
         for byte in UUID.as_bytes() {

@@ -56,7 +56,7 @@ impl GtidSet {
     /// Reads the body of a PREVIOUS_GTIDS event.
     ///
     /// # Errors
-    /// A count past the end of the bytes, bytes behind the last source, a number or tag that no GTID has, intervals that
+    /// A count past the end of the bytes, bytes after the last source, a number or tag that no GTID has, intervals that
     /// do not ascend.
     pub fn decode(body: &[u8]) -> Result<Self, BinlogError> {
         let mut cursor = Cursor::new(body);
@@ -100,7 +100,7 @@ impl GtidSet {
     /// domain's newest last. The position that it stands for is the newest GTID of each domain.
     ///
     /// # Errors
-    /// A count past the end of the bytes, or bytes behind the last GTID.
+    /// A count past the end of the bytes, or bytes after the last GTID.
     pub fn decode_list(body: &[u8]) -> Result<Self, BinlogError> {
         const COUNT: u32 = (1 << 28) - 1;
         let mut cursor = Cursor::new(body);
@@ -143,16 +143,16 @@ fn interval_list(cursor: &mut Cursor<'_>) -> Result<Vec<Interval>, BinlogError> 
     let mut end = 0;
     for _ in 0..count {
         let first = cursor.u64("the start of a GTID interval")?;
-        let behind = cursor.u64("the end of a GTID interval")?;
-        if first <= end || first >= behind || behind - 1 > NUMBER_MAX {
+        let after = cursor.u64("the end of a GTID interval")?;
+        if first <= end || first >= after || after - 1 > NUMBER_MAX {
             return Err(BinlogError::Value {
                 what: "the start of a GTID interval",
                 expected: "above the interval before and below its own end",
                 found: first,
             });
         }
-        list.push((first, behind - 1));
-        end = behind - 1;
+        list.push((first, after - 1));
+        end = after - 1;
     }
     intervals::normalise(&mut list);
     Ok(list)

@@ -14,7 +14,7 @@ pub(super) fn add(list: &mut Vec<Interval>, (first, last): Interval) {
         end.1 = last;
         return;
     }
-    // Those from `from` on end no earlier than just before the new one, those from `to` on begin behind it and a gap.
+    // Those from `from` on end no earlier than just before the new one, those from `to` on begin after it and a gap.
     let from = list.partition_point(|(_, end)| end.saturating_add(1) < first);
     let to = list.partition_point(|(begin, _)| *begin <= last.saturating_add(1));
     let touched = list.get(from..to).unwrap_or_default();

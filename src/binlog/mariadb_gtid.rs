@@ -6,7 +6,7 @@ use super::cursor::Cursor;
 use super::xa::{self, XaId};
 use super::{BinlogError, Gtid, Header};
 
-/// The begin of a group. Unless it is standalone, it stands for BEGIN too.
+/// The beginning of a group. Unless it is standalone, it stands for BEGIN too.
 ///
 /// | field | bytes | meaning |
 /// |---|---|---|

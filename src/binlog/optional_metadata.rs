@@ -1,4 +1,4 @@
-//! The fields behind a table map's fixed part: what `binlog_row_metadata` makes a server log.
+//! The fields after a table map's fixed part: what `binlog_row_metadata` makes a server log.
 //!
 //! Each field is a type byte, a length-encoded length and a value; a type that is unknown is passed over by its length.
 //!

@@ -202,7 +202,7 @@ fn skip_short(cursor: &mut Cursor<'_>, what: &'static str) -> Result<(), BinlogE
     cursor.short_bytes(what).map(drop)
 }
 
-/// A count and as many names, each with a zero byte behind it; a count of 254 stands for too many, and none follow.
+/// A count and as many names, each with a zero byte after it; a count of 254 stands for too many, and none follow.
 fn updated_databases(cursor: &mut Cursor<'_>) -> Result<(), BinlogError> {
     const TOO_MANY: u8 = 254;
     let count = cursor.u8("the number of updated databases")?;

@@ -40,7 +40,7 @@ impl<'a> Incident<'a> {
     }
 }
 
-/// Reads the body of a rows-query (MySQL) or annotate-rows event (MariaDB): the statement behind the rows.
+/// Reads the body of a rows-query (MySQL) or annotate-rows event (MariaDB): the statement after the rows.
 ///
 /// # Errors
 /// A rows-query event without its length byte.

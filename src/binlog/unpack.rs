@@ -144,7 +144,7 @@ impl Unpacker {
         Ok(())
     }
 
-    /// Unpacks all of `input` behind what is in `out`.
+    /// Unpacks all of `input` after what is in `out`.
     pub(super) fn whole(mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), BinlogError> {
         let mut rest = input;
         loop {

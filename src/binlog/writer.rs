@@ -45,7 +45,7 @@ impl Event {
         event
     }
 
-    /// A format description; with a checksum behind the algorithm, as always.
+    /// A format description; with a checksum after the algorithm, as always.
     pub(super) fn format(server_version: &str, algorithm: u8) -> Self {
         let mut body = vec![4, 0];
         let mut version = server_version.as_bytes().to_vec();

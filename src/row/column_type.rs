@@ -36,7 +36,7 @@ pub enum ColumnType {
     Decimal {
         /// Digits in all, 1 to 65.
         precision: u8,
-        /// Digits behind the point, 0 to 38 and at most `precision`.
+        /// Digits after the point, 0 to 38 and at most `precision`.
         scale: u8,
     },
     /// BIT(bits), 1 to 64.

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | first group | 0 to 4 | the `(precision - scale) % 9` digits before the full groups |
 //! | full groups | 4 each | nine digits |
-//! | last group | 0 to 4 | the `scale % 9` digits behind the full groups of the fraction |
+//! | last group | 0 to 4 | the `scale % 9` digits after the full groups of the fraction |
 //!
 //! All big-endian. The top bit of the first byte is flipped, and every bit of a negative number. Follows
 //! `strings/decimal.cc` (MySQL).
@@ -29,7 +29,7 @@ const POWERS: [u32; 10] = [
     1_000_000_000,
 ];
 
-/// A number with a fixed count of digits behind the point.
+/// A number with a fixed count of digits after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decimal<'a> {
     /// As a row image holds it.
@@ -38,7 +38,7 @@ pub enum Decimal<'a> {
         bytes: &'a [u8],
         /// Digits in all.
         precision: u8,
-        /// Digits behind the point.
+        /// Digits after the point.
         scale: u8,
     },
     /// As a result set holds it.
@@ -58,7 +58,7 @@ pub(super) fn width(precision: u8, scale: u8) -> u8 {
 }
 
 impl Decimal<'_> {
-    /// Appends the digits as the server prints them: a leading zero before the point, every digit of the scale behind it.
+    /// Appends the digits as the server prints them: a leading zero before the point, every digit of the scale after it.
     ///
     /// # Errors
     /// A length that is not that of the type, and groups with more digits than they have room for.

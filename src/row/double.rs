@@ -49,11 +49,11 @@ fn write_with_point(digits: &[u8], point: i32, out: &mut Vec<u8>) {
     let zeros = |count| std::iter::repeat_n(b'0', count);
     match usize::try_from(point) {
         Ok(whole) if whole > 0 => {
-            let (before, behind) = digits.split_at_checked(whole).unwrap_or((digits, &[]));
+            let (before, after) = digits.split_at_checked(whole).unwrap_or((digits, &[]));
             out.extend_from_slice(before);
             out.extend(zeros(whole - before.len()));
             out.push(b'.');
-            out.extend_from_slice(if behind.is_empty() { b"0" } else { behind });
+            out.extend_from_slice(if after.is_empty() { b"0" } else { after });
         }
         _ => {
             out.extend_from_slice(b"0.");

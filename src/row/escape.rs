@@ -38,10 +38,10 @@ const CHUNK: usize = 16;
 /// can be no UTF-8, which is looked for where `CHECKED` says so; `None` if it is.
 fn write_runs<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut rest = bytes;
-    while let Some((chunk, behind)) = rest.split_first_chunk::<CHUNK>() {
+    while let Some((chunk, after)) = rest.split_first_chunk::<CHUNK>() {
         out.extend_from_slice(chunk);
         if is_plain_chunk(chunk) {
-            rest = behind;
+            rest = after;
             continue;
         }
         let plain = plain_length(chunk);
@@ -50,9 +50,9 @@ fn write_runs<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> Option<()
     }
     while !rest.is_empty() {
         let odd = rest.iter().position(|byte| !is_plain_byte(*byte));
-        let (plain, behind) = rest.split_at_checked(odd.unwrap_or(rest.len()))?;
+        let (plain, after) = rest.split_at_checked(odd.unwrap_or(rest.len()))?;
         out.extend_from_slice(plain);
-        rest = write_odd::<CHECKED>(behind, out)?;
+        rest = write_odd::<CHECKED>(after, out)?;
     }
     Some(())
 }
@@ -89,8 +89,8 @@ fn plain_length(chunk: &[u8; CHUNK]) -> usize {
     let (words, _) = chunk.as_chunks();
     let odd = words.iter().map(|word| odd_bits(u64::from_le_bytes(*word)));
     let length = |bits: u64| bits.trailing_zeros() as usize / 8;
-    odd.rev().fold(0, |behind, bits| match bits {
-        0 => 8 + behind,
+    odd.rev().fold(0, |after, bits| match bits {
+        0 => 8 + after,
         bits => length(bits),
     })
 }
@@ -103,10 +103,10 @@ pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
         let mut places = [0; 32];
         let mut rest: &mut [u8] = &mut places;
         let mut place = 0;
-        while let Some((first, behind)) = rest.split_first_mut() {
+        while let Some((first, after)) = rest.split_first_mut() {
             *first = place;
             place += 1;
-            rest = behind;
+            rest = after;
         }
         places
     };

@@ -30,14 +30,14 @@ pub enum Cell {
     Value {
         /// Its first byte.
         start: usize,
-        /// The byte behind it.
+        /// The byte after it.
         end: usize,
     },
     /// Changes of a JSON document: their range in the body.
     Changes {
         /// The first byte.
         start: usize,
-        /// The byte behind them.
+        /// The byte after them.
         end: usize,
     },
 }
@@ -54,7 +54,7 @@ pub struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
-    /// Takes the bitmap of present columns; bits behind the last column mean nothing.
+    /// Takes the bitmap of present columns; bits after the last column mean nothing.
     ///
     /// # Errors
     /// A bitmap whose length is not that of the table.
@@ -99,7 +99,7 @@ impl<'a> Shape<'a> {
         self.null_bytes == 0
     }
 
-    /// Reads the image at `at`: a cell a column into `cells`, which is reused. `at` moves behind the image.
+    /// Reads the image at `at`: a cell a column into `cells`, which is reused. `at` moves past the image.
     ///
     /// # Errors
     /// A body that ends inside the image.
@@ -117,7 +117,7 @@ impl<'a> Shape<'a> {
         })
     }
 
-    /// Moves `at` behind the image that it points to, checking every bound.
+    /// Moves `at` past the image that it points to, checking every bound.
     ///
     /// # Errors
     /// A body that ends inside the image.
@@ -168,10 +168,10 @@ impl<'a> Shape<'a> {
     fn end_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
         let (nulls, mut position) = self.full(body, at)?;
         let (last, whole) = nulls.split_last()?;
-        let behind = u8::MAX
+        let after = u8::MAX
             .checked_shl(u32::try_from((self.table.columns.len() - 1) % 8 + 1).ok()?)
             .unwrap_or(0);
-        if last & !behind != 0 || whole.iter().any(|byte| *byte != 0) {
+        if last & !after != 0 || whole.iter().any(|byte| *byte != 0) {
             return None;
         }
         for stride in self.table.strides() {
@@ -308,7 +308,7 @@ fn value_at(body: &[u8], position: usize, span: Span) -> Option<(usize, usize)> 
             let start = position + usize::from(bytes);
             let rest = body.get(position..)?;
             let length = match rest.first_chunk() {
-                // What is behind the length is cut off, which needs no look at how long it is.
+                // What is after the length is cut off, which needs no look at how long it is.
                 Some(window) => u32::from_le_bytes(*window) & mask,
                 None => match rest.get(..usize::from(bytes))? {
                     [a] => u32::from(*a),

@@ -142,7 +142,7 @@ impl<'a> Changes<'a> {
 impl<'a> Change<'a> {
     /// Takes the next change off the front.
     fn next(rest: &mut &'a [u8]) -> Result<Option<Self>, RowError> {
-        let Some((operation, behind)) = rest.split_first() else {
+        let Some((operation, after)) = rest.split_first() else {
             return Ok(None);
         };
         let operation = match operation {
@@ -151,13 +151,13 @@ impl<'a> Change<'a> {
             2 => Operation::Remove,
             _ => return Err(error("an unknown change", 0)),
         };
-        let (path, behind) = sized(behind).ok_or_else(cut)?;
+        let (path, after) = sized(after).ok_or_else(cut)?;
         let path = std::str::from_utf8(path).map_err(|_| error("a path that is not utf8mb4", 0))?;
-        let (value, behind) = match operation {
-            Operation::Replace | Operation::Insert => sized(behind).ok_or_else(cut)?,
-            Operation::Remove => (&[][..], behind),
+        let (value, after) = match operation {
+            Operation::Replace | Operation::Insert => sized(after).ok_or_else(cut)?,
+            Operation::Remove => (&[][..], after),
         };
-        *rest = behind;
+        *rest = after;
         Ok(Some(Self {
             operation,
             path,
@@ -174,7 +174,7 @@ fn missing() -> RowError {
     error("a change of a part that is not there", 0)
 }
 
-/// The bytes behind a length-encoded length, and the rest.
+/// The bytes after a length-encoded length, and the rest.
 fn sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = length_encoded(bytes)?;
     rest.split_at_checked(usize::try_from(length).ok()?)

@@ -38,12 +38,12 @@ pub(super) fn legs(path: &str) -> Result<Vec<Leg<'_>>, RowError> {
     let mut rest = path.strip_prefix('$').ok_or_else(wrong)?;
     let mut legs = Vec::new();
     while !rest.is_empty() {
-        let (leg, behind) = match rest.strip_prefix('.') {
+        let (leg, after) = match rest.strip_prefix('.') {
             Some(member) => member_of(member)?,
             None => cell_of(rest)?,
         };
         legs.push(leg);
-        rest = behind;
+        rest = after;
     }
     Ok(legs)
 }
@@ -67,7 +67,7 @@ fn member_of(text: &str) -> Result<(Leg<'_>, &str), RowError> {
     Ok((Leg::Member(Cow::Borrowed(name.as_bytes())), rest))
 }
 
-/// Behind the closing quote of a string that `text` begins with.
+/// After the closing quote of a string that `text` begins with.
 fn end_of_string(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {

@@ -76,13 +76,13 @@ impl Container {
         if self.wide { 4 } else { 2 }
     }
 
-    /// Where an object has the entry of a key. Behind those of all its keys, the entries of its values begin.
+    /// Where an object has the entry of a key. After those of all its keys, the entries of its values begin.
     pub(super) fn key(self, index: usize) -> usize {
         let entry = self.width() + 2;
         self.items().saturating_add(index.saturating_mul(entry))
     }
 
-    /// Where an array's entries begin: behind its count and its size.
+    /// Where an array's entries begin: after its count and its size.
     pub(super) fn items(self) -> usize {
         self.start + 2 * self.width()
     }
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The bytes behind a length in groups of seven bits.
+    /// The bytes after a length in groups of seven bits.
     fn sized(&mut self, at: usize) -> Result<&'a [u8], RowError> {
         let mut length = 0usize;
         for index in 0..5 {

@@ -30,7 +30,7 @@ pub struct MultiByte {
 /// UTF-16 units by code; 0 where the set has no character.
 struct Tables {
     singles: [u16; 256],
-    /// By code: the pairs, then the pairs behind 0x8f.
+    /// By code: the pairs, then the pairs after 0x8f.
     pairs: Box<[u16]>,
 }
 

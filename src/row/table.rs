@@ -95,7 +95,7 @@ impl Table {
 pub(super) struct Stride {
     /// Bytes of the columns of fixed width.
     pub(super) fixed: usize,
-    /// The one with a length; `None` behind the last column.
+    /// The one with a length; `None` after the last column.
     pub(super) then: Option<Span>,
 }
 
@@ -135,8 +135,8 @@ pub(super) enum Span {
 impl Span {
     /// A length of one to four bytes before the value.
     fn prefixed(bytes: u8) -> Self {
-        let behind = 32u32.saturating_sub(8 * u32::from(bytes));
-        let mask = u32::MAX.checked_shr(behind).unwrap_or(0);
+        let after = 32u32.saturating_sub(8 * u32::from(bytes));
+        let mask = u32::MAX.checked_shr(after).unwrap_or(0);
         Self::Prefixed { bytes, mask }
     }
 

@@ -86,7 +86,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Bytes, and the zero bytes behind them that the image does not hold.
+/// Bytes, and the zero bytes after them that the image does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binary<'a> {
     /// The bytes in the image.

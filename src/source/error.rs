@@ -120,9 +120,9 @@ pub enum SourceError {
         /// The newest file.
         last: String,
     },
-    /// A start behind the end of its file.
+    /// A start after the end of its file.
     #[error(
-        "start position {at} is behind the file's end at {size}, start at a position between 4 and {size}"
+        "start position {at} is after the file's end at {size}, start at a position between 4 and {size}"
     )]
     StartAfterEnd {
         /// Where to start.
@@ -137,7 +137,7 @@ pub enum SourceError {
         at: Coordinates,
         /// The last group boundary before it.
         before: u64,
-        /// The first group boundary behind it, if there is one.
+        /// The first group boundary after it, if there is one.
         after: Option<u64>,
     },
     /// A start at which a group is open.
@@ -147,7 +147,7 @@ pub enum SourceError {
         at: Coordinates,
         /// The last group boundary before it.
         before: u64,
-        /// The first group boundary behind it, if there is one.
+        /// The first group boundary after it, if there is one.
         after: Option<u64>,
     },
     /// The scan of a file met bytes that are no binlog.
@@ -210,9 +210,9 @@ pub enum SourceError {
         /// As the server says.
         found: String,
     },
-    /// The checkpoint lies behind the end of its file.
+    /// The checkpoint lies after the end of its file.
     #[error(
-        "the checkpoint {at} is behind its file's end at {size}: the source was reset or has lost what it had sent, take \
+        "the checkpoint {at} is after its file's end at {size}: the source was reset or has lost what it had sent, take \
          a new start (remove the connector's checkpoint)"
     )]
     Shortened {

@@ -21,7 +21,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// Compressed bytes that do not decompress.
-    #[error("cannot decompress {path} behind the event at {at}; it was cut off or is damaged")]
+    #[error("cannot decompress {path} after the event at {at}; it was cut off or is damaged")]
     Compressed {
         /// The file.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum FileError {
         /// Its first bytes, in hexadecimal.
         found: String,
     },
-    /// The server encrypted the file: MySQL all of it, MariaDB what stands behind its second event.
+    /// The server encrypted the file: MySQL all of it, MariaDB what stands after its second event.
     #[error("{path} is encrypted, read it from the server instead")]
     Encrypted {
         /// The file.
@@ -101,7 +101,7 @@ pub enum FileError {
     },
     /// A file is missing between two of them.
     #[error(
-        "{expected} is missing behind {after}, found {found}, give every file in the order of their numbers"
+        "{expected} is missing after {after}, found {found}, give every file in the order of their numbers"
     )]
     Gap {
         /// The file before it.
@@ -124,7 +124,9 @@ pub enum FileError {
         path: PathBuf,
     },
     /// The start is not in the file.
-    #[error("{at} is behind the end of the file at {size}, start at 4 or at the begin of an event")]
+    #[error(
+        "{at} is after the end of the file at {size}, start at 4 or at the beginning of an event"
+    )]
     AfterEnd {
         /// Where to start.
         at: Coordinates,
@@ -133,7 +135,7 @@ pub enum FileError {
     },
     /// More events were to be passed over than the file has.
     #[error(
-        "{file} ends behind {found} events, but its first {offset} are to be passed over (--offset), give at most {found}"
+        "{file} ends after {found} events, but its first {offset} are to be passed over (--offset), give at most {found}"
     )]
     OffsetAfterEnd {
         /// The file.

@@ -21,8 +21,8 @@ pub use definitions::{Answers, DefinitionReader, Reading, Replayed, writer_of};
 pub use error::SourceError;
 pub use file_error::FileError;
 pub use files::{
-    Archive, BinlogExtent, BinlogFile, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream,
-    FilesOptions, InputPath, SeriesPart, SourceOptions,
+    Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
+    InputPath, SeriesPart, SourceOptions,
 };
 pub use server::{Checked, Live, Resolved, ServerOptions, SourceFacts, check};
 pub use start::Start;

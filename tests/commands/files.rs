@@ -172,7 +172,7 @@ fn files_begin_where_their_server_begins() {
         let inside = format!("{{ file = '{file}', position = {} }}", position + 1);
         beside(&server, &inside).fails(65, &["is inside an event", "nearest group bound"]);
         let wanted = format!("{{ file = '{file}', position = 99999999 }}");
-        beside(&server, &wanted).fails(65, &["is behind the file's end"]);
+        beside(&server, &wanted).fails(65, &["is after the file's end"]);
         beside(&server, "{ file = 'nobody.000001', position = 4 }")
             .fails(78, &["no binlog nobody.000001"]);
     }
@@ -399,7 +399,7 @@ fn a_checkpoint_is_of_these_files_only() {
     let shorter = usize::try_from(position).unwrap() - 200;
     fs::write(paths.last().unwrap(), &last[..shorter]).unwrap();
     folder.write(&text.replace(&keys, &listed(&paths)));
-    folder.fails(65, &["is behind its file's end"]);
+    folder.fails(65, &["is after its file's end"]);
     folder.write(&text.replace(&keys, &listed(&paths[..1])));
     folder.fails(65, &["the source lacks groups", "the newest file is"]);
 
@@ -444,7 +444,7 @@ fn files_that_are_missing_or_damaged_are_named() {
     check(
         &listed(&gap),
         65,
-        &[&name(1), "is missing behind", "in the order"],
+        &[&name(1), "is missing after", "in the order"],
     );
     check(
         &listed(&[copies.path("no.000001")]),

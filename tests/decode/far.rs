@@ -84,7 +84,7 @@ fn positions_beyond_4_gib_are_told_in_full() {
         fails(
             &[&option, far.to_str().unwrap()],
             65,
-            &["behind the end of the file"],
+            &["after the end of the file"],
         );
     }
 }

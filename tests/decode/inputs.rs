@@ -215,7 +215,7 @@ fn more_events_than_a_file_has_cannot_be_passed_over() {
         &["--offset=1000", &path],
         65,
         &[
-            "shop-mysql-9.7.binlog ends behind 75 events",
+            "shop-mysql-9.7.binlog ends after 75 events",
             "give at most 75",
         ],
     );

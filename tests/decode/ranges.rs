@@ -52,7 +52,7 @@ fn a_transaction_that_the_stop_cuts_is_left_out_and_a_start_inside_one_is_refuse
     fails(
         &["--start-position=99999999", &path],
         65,
-        &["behind the end of the file"],
+        &["after the end of the file"],
     );
     fails(&["--start-position=3", &path], 2, &[]);
 }

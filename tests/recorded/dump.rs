@@ -8,9 +8,9 @@ use rowtap::mysql::{
     Compression, ConnectOptions, Connection, DumpFlags, Flavour as Family, TlsMode, TlsOptions,
     command,
 };
-use rowtap::source::{BinlogFile, Budget, EVENT_BYTES_MAX, EventSource};
+use rowtap::source::{Budget, EventSource};
 
-use super::RECORDINGS;
+use super::{RECORDINGS, file_source};
 use crate::support::{Flavour, Server};
 
 /// An event, where it is, and its bytes but for the format description's, in which a dump clears a flag.
@@ -45,7 +45,7 @@ async fn in_files(server: &Server) -> Vec<Placed> {
     for row in server.query_text("SHOW BINARY LOGS") {
         let name = row[0].clone().unwrap();
         let budget = Budget::new(64 << 20);
-        let mut source = BinlogFile::new(server.binlog_path(&name), 4, EVENT_BYTES_MAX, budget);
+        let mut source = file_source(&server.binlog_path(&name), 4, budget);
         let mut framer = Framer::new(Coordinates::new(name, 4));
         while let Some(chunk) = source.next().await.unwrap() {
             for range in chunk.events {
@@ -252,12 +252,7 @@ async fn an_encrypted_binlog_is_dumped_in_clear_text_and_refused_as_a_file() {
             .any(|event| event.frame.header.kind == EventKind::TableMap)
     );
 
-    let mut source = BinlogFile::new(
-        server.binlog_path(&file),
-        4,
-        EVENT_BYTES_MAX,
-        Budget::new(1 << 20),
-    );
+    let mut source = file_source(&server.binlog_path(&file), 4, Budget::new(1 << 20));
     let chunk = source.next().await.unwrap().unwrap();
     assert_eq!(
         chunk.events.len(),

@@ -5,8 +5,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rowtap::binlog::{Coordinates, EventKind, Framer, GtidSet};
 use rowtap::mysql::Flavour as Family;
-use rowtap::source::{BinlogFile, Budget, EVENT_BYTES_MAX, EventSource};
+use rowtap::source::{Budget, EventSource};
 
+use super::file_source;
 use crate::support::{Flavour, Server};
 
 /// How many pairs of sets are compared.
@@ -106,7 +107,7 @@ fn what_the_server_refuses_as_a_set_is_refused() {
 async fn before_file(server: &Server, family: Family) -> GtidSet {
     let (name, _) = server.coordinates();
     let path = server.binlog_path(&name);
-    let mut source = BinlogFile::new(path, 4, EVENT_BYTES_MAX, Budget::new(1 << 20));
+    let mut source = file_source(&path, 4, Budget::new(1 << 20));
     let mut framer = Framer::new(Coordinates::new(name, 4));
     while let Some(chunk) = source.next().await.unwrap() {
         for range in chunk.events {

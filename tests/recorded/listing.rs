@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rowtap::binlog::EventKind;
 
-use super::{Event, FILE, RECORDINGS, Recording, events};
+use super::{Event, FILE, RECORDINGS, Recording, events, file_source};
 use crate::support::Flavour;
 
 /// What `mysqlbinlog` lists of an event.
@@ -180,7 +180,7 @@ async fn binlogs_of_the_moment_are_listed_as_mysqlbinlog_lists_them() {
 #[tokio::test]
 async fn a_file_may_be_read_from_any_of_its_events() {
     use rowtap::binlog::{Coordinates, Framer};
-    use rowtap::source::{BinlogFile, Budget, EVENT_BYTES_MAX, EventSource};
+    use rowtap::source::{Budget, EventSource};
 
     for recording in &RECORDINGS {
         let path = recording.binlog_path();
@@ -188,7 +188,7 @@ async fn a_file_may_be_read_from_any_of_its_events() {
         for (index, first) in whole.iter().enumerate().skip(1) {
             let start = first.frame.start;
             let budget = Budget::new(1 << 20);
-            let mut source = BinlogFile::new(path.clone(), start, EVENT_BYTES_MAX, budget);
+            let mut source = file_source(&path, start, budget);
             let mut framer = Framer::new(Coordinates::new(FILE, start));
             let mut found = Vec::new();
             while let Some(chunk) = source.next().await.unwrap() {

@@ -14,7 +14,9 @@ mod tables;
 use std::path::{Path, PathBuf};
 
 use rowtap::binlog::{Coordinates, EventKind, Frame, Framer};
-use rowtap::source::{BinlogFile, Budget, EVENT_BYTES_MAX, EventSource};
+use rowtap::source::{
+    BinlogExtent, BinlogSeries, Budget, EVENT_BYTES_MAX, EventSource, FileStream, InputPath,
+};
 
 use crate::support::{Flavour, Server};
 
@@ -103,9 +105,20 @@ impl Event {
     }
 }
 
+/// A binlog file as a source, from a position on.
+fn file_source(path: &Path, start: u64, budget: Budget) -> FileStream {
+    let extent = BinlogExtent {
+        start,
+        ..BinlogExtent::default()
+    };
+    let places = vec![InputPath::File(path.to_owned())];
+    let series = BinlogSeries::new(places, extent, EVENT_BYTES_MAX, false).unwrap();
+    FileStream::new(series, budget)
+}
+
 /// Every event of a file, and the framer behind them.
 pub async fn events(path: &Path) -> (Vec<Event>, Framer) {
-    let mut source = BinlogFile::new(path.to_owned(), 4, EVENT_BYTES_MAX, Budget::new(64 << 20));
+    let mut source = file_source(path, 4, Budget::new(64 << 20));
     let mut framer = Framer::new(Coordinates::new(FILE, 4));
     let mut events = Vec::new();
     while let Some(chunk) = source.next().await.unwrap() {

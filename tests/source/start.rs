@@ -193,7 +193,7 @@ fn wrong_starts_are_refused_with_their_fix() {
             (
                 format!(r#"{{"file":"{newest}","position":99999999}}"#),
                 65,
-                "is behind the file's end",
+                "is after the file's end",
             ),
             (
                 format!(r#"{{"gtid_set":"{bad_set}"}}"#),
@@ -341,7 +341,7 @@ fn a_checkpoint_goes_on_only_on_its_own_source() {
         for (changed, code, part) in [
             (elsewhere, 65, "belongs to source"),
             (purged, 69, "has been purged"),
-            (shortened, 65, "is behind its file's end"),
+            (shortened, 65, "is after its file's end"),
             (gone, 65, "it has no binlog.900000"),
             (rebuilt, 65, "was begun at"),
         ] {

@@ -122,7 +122,7 @@ impl Tables {
     }
 }
 
-/// Values of a type of time with so many digits behind the seconds.
+/// Values of a type of time with so many digits after the seconds.
 fn times(kind: &str, fsp: u8, random: &mut Random) -> Case {
     let digits = |text: &str| match fsp {
         0 => String::new(),

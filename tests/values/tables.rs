@@ -32,7 +32,7 @@ fn old_times_of_mariadb_are_refused_where_nothing_tells_their_digits() {
         ],
         &[(
             "c",
-            "the number of digits behind the seconds of column old_moment is not in the table map, a definition tells it",
+            "the number of digits after the seconds of column old_moment is not in the table map, a definition tells it",
         )],
     );
 }

@@ -15,7 +15,7 @@ use super::format_description::CHECKSUM_BYTES;
 use super::rotation::{self, Heartbeat};
 use super::{BinlogError, Checksum, Coordinates, EventKind, FormatDescription, Header};
 
-/// Position of the first event of a file, behind the magic.
+/// Position of the first event of a file, after the magic.
 pub const FIRST_POSITION: u64 = 4;
 
 /// Checks events and keeps the place in the stream.
@@ -90,7 +90,7 @@ impl Framer {
         &self.format
     }
 
-    /// Checks one whole event, header and checksum included, and moves behind it. A rotate moves to the file that it
+    /// Checks one whole event, header and checksum included, and moves past it. A rotate moves to the file that it
     /// names.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl Framer {
         }
     }
 
-    /// Checks the header of an event of which only the first bytes are here, and moves behind the event. Its checksum is to
+    /// Checks the header of an event of which only the first bytes are here, and moves past the event. Its checksum is to
     /// be computed by the caller, if there is one.
     ///
     /// # Errors
@@ -160,7 +160,7 @@ impl Framer {
         Ok(self.artificial(header, body))
     }
 
-    /// An artificial rotate to another place is right where the source chooses it, and behind a file that ended without
+    /// An artificial rotate to another place is right where the source chooses it, and after a file that ended without
     /// a rotate event of its own because the server stopped or died.
     fn may_go_to(&self, target: &Coordinates) -> Result<(), BinlogError> {
         let right = match self.stage {

@@ -5,7 +5,7 @@
 //! | the replica, flagged as its own, and its stop event | how its file is laid out, and its next file | no |
 //! | the replica, a rotate that leads to no other file's top, or of server 0 | where the source has come to past what the replica leaves out | there |
 //! | the source, made for the stream | where the replica connected again, and the layout there | to where a rotate says |
-//! | the source | changes | behind it |
+//! | the source | changes | after it |
 //!
 //! A replica's file begins wherever the replica was, leaves events out (annotations), writes others in another size than they
 //! have at the source (what MariaDB compressed) and does not say where its source was when it goes on after a rotation. So an
@@ -17,7 +17,7 @@ use super::{FIRST_POSITION, Framer, Header, described, lower_32_bits};
 use crate::binlog::{BinlogError, Coordinates, EventKind, Frame, rotation};
 
 impl Framer {
-    /// Begins a relay log, or several one behind the other. Until one tells where its source was, that is `start`.
+    /// Begins a relay log, or several one after the other. Until one tells where its source was, that is `start`.
     pub fn relaying(start: Coordinates) -> Self {
         Self {
             relays: true,
@@ -124,7 +124,7 @@ impl Framer {
         let forward = u64::from(position.wrapping_sub(lower_32_bits(here)));
         let ahead = here.saturating_add(forward);
         match ahead.checked_sub(HALF << 1) {
-            Some(behind) if forward >= HALF => behind,
+            Some(after) if forward >= HALF => after,
             Some(_) | None => ahead,
         }
     }
@@ -219,7 +219,7 @@ mod tests {
         let frame = framer.frame(&xid().bytes()).unwrap();
         assert_eq!(frame.start, position, "without a word it follows");
         let frame = framer.frame(&xid().ending_at(5_000).bytes()).unwrap();
-        assert_eq!(frame.end, 5_000, "behind what was left out");
+        assert_eq!(frame.end, 5_000, "after what was left out");
         let frame = framer.frame(&xid().ending_at(4_000).bytes()).unwrap();
         assert_eq!(frame.end, 4_000, "what was counted was too much");
         let passed = Event::rotate("binlog.000007", 4_500).ending_at(639);

@@ -7,7 +7,7 @@ use crate::binlog::writer::{Event, MARIADB, MYSQL};
 
 const FILE: &str = "binlog.000007";
 
-/// A framer that has read the format description of `FILE`, and the position behind that.
+/// A framer that has read the format description of `FILE`, and the position after that.
 fn described(version: &str, algorithm: u8) -> (Framer, u64) {
     let mut framer = Framer::new(Coordinates::new(FILE, FIRST_POSITION));
     let mut position = FIRST_POSITION;

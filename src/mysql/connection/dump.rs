@@ -37,16 +37,16 @@ pub struct Dump {
 
 enum DumpState {
     Running,
-    /// The connection failed, behind packets that are still at hand.
+    /// The connection failed, after packets that are still at hand.
     Failed(ConnectionError),
-    /// The server ended the dump behind the packets handed out: by EOF, or by an error.
+    /// The server ended the dump after the packets handed out: by EOF, or by an error.
     Ended(Option<ConnectionError>),
     /// The end was told.
     Over,
 }
 
 const DURING: &str = "sending the binlog";
-/// Reads that look for another whole packet behind those at hand.
+/// Reads that look for another whole packet after those at hand.
 const PROBES_MAX: usize = 8;
 
 impl Dump {

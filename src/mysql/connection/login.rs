@@ -140,7 +140,7 @@ async fn greet(transport: &mut Transport, peer: &Peer) -> Result<Greeting, Conne
         });
     }
     let greeting = Greeting::parse(&greeting).map_err(|error| stranger(peer, error))?;
-    // Bytes behind the greeting are nobody's answer, and must not be taken for one under TLS.
+    // Bytes after the greeting are nobody's answer, and must not be taken for one under TLS.
     if !transport.is_idle() {
         return Err(peer.out_of_turn("a packet", "waiting for the login"));
     }

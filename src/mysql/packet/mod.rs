@@ -189,7 +189,7 @@ impl PacketFramer {
         &mut self.buffer
     }
 
-    /// Length, header included, of the packet behind the whole ones, if its header is here.
+    /// Length, header included, of the packet after the whole ones, if its header is here.
     fn partial_bytes(&self) -> Option<usize> {
         let (length, _) = header(self.buffer.get(self.framed..)?)?;
         Some(length + HEADER_BYTES)
@@ -206,7 +206,7 @@ impl PacketFramer {
                 outcome?;
             }
         }
-        // A packet behind others that is wrong is found again, and told, when those are gone.
+        // A packet after others that is wrong is found again, and told, when those are gone.
         self.put_together()
     }
 
@@ -253,7 +253,7 @@ impl PacketFramer {
         })
     }
 
-    /// Finds whole packets behind those found before.
+    /// Finds whole packets after those found before.
     fn find_packets(&mut self) -> Result<(), PacketError> {
         while let Some(rest) = self.buffer.get(self.framed..) {
             let Some((length, sequence)) = header(rest) else {

@@ -179,7 +179,7 @@ impl<'a> ColumnFacts<'a> {
     fn fraction(&self) -> Result<u8, RowError> {
         let digits = self
             .fraction
-            .ok_or_else(|| self.missing("number of digits behind the seconds"))?;
+            .ok_or_else(|| self.missing("number of digits after the seconds"))?;
         match digits {
             0..=6 => Ok(digits),
             _more => Err(self.bad_metadata()),

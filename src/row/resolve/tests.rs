@@ -119,7 +119,7 @@ fn what_is_missing_is_named_and_never_guessed() {
         (
             kind::TIME,
             0,
-            "number of digits behind the seconds of column c",
+            "number of digits after the seconds of column c",
         ),
         (kind::BLOB_COMPRESSED, 2, "character set of column c"),
     ] {

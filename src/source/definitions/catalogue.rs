@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::reader::Reading;
 use crate::binlog::Coordinates;
 use crate::change::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
@@ -14,6 +13,19 @@ use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
 use crate::source::server::statements;
+
+/// Tables as they were read between two places of the source's binlog.
+#[derive(Debug)]
+pub struct Reading {
+    /// Every table that the account sees, those of the server itself left out.
+    pub tables: HashMap<TableName, Definition>,
+    /// The default character set of every database that the account sees.
+    pub databases: HashMap<Box<str>, Box<str>>,
+    /// Where the source's binlog ended before anything was read.
+    pub begin: Coordinates,
+    /// Where the source's binlog ended when all was read.
+    pub end: Coordinates,
+}
 
 /// Reads the tables that a condition on TABLE_SCHEMA and TABLE_NAME names.
 pub(in crate::source) async fn read_where(
@@ -101,16 +113,16 @@ fn places(names: &[Box<str>], columns: &[ColumnDefinition]) -> Option<Vec<usize>
 }
 
 /// Where table maps have so many hidden columns, if they have them: in the gaps that the ordinal positions of the others
-/// leave, and behind them.
+/// leave, and after them.
 fn hidden(ordinals: &[usize], count: usize) -> Vec<usize> {
     let end = ordinals.last().copied().unwrap_or(0);
-    let Some(behind) = (count + ordinals.len()).checked_sub(end) else {
+    let Some(after) = (count + ordinals.len()).checked_sub(end) else {
         // Others are missing too: the account may not see every column.
         return Vec::new();
     };
     let others: HashSet<usize> = ordinals.iter().copied().collect();
     let gaps = (1..=end).filter(|ordinal| !others.contains(ordinal));
-    gaps.chain(end + 1..=end + behind)
+    gaps.chain(end + 1..=end + after)
         .map(|ordinal| ordinal - 1)
         .collect()
 }

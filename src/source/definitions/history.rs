@@ -1,6 +1,6 @@
 //! Which tables a DDL may have changed between two places of the source's binlog.
 //!
-//! A definition read now holds for a place behind which the stream has fallen only if no DDL on the table stands between
+//! A definition read now holds for a place after which the stream has fallen only if no DDL on the table stands between
 //! the two. Every event in between is read to be sure, over a dump of its own that throws no replica out; what was read
 //! once is not read again.
 
@@ -51,7 +51,7 @@ impl History {
         stretch: Range<Coordinates>,
     ) -> Result<(), SourceError> {
         let rest = match self.read.take() {
-            // Behind the beginning of what was read, so only its end may have to be carried on.
+            // After the beginning of what was read, so only its end may have to be carried on.
             Some(read) if read.start <= stretch.start && stretch.start <= read.end => {
                 let rest = read.end.clone()..stretch.end.clone();
                 self.read = Some(read);
@@ -72,7 +72,7 @@ impl History {
         Ok(())
     }
 
-    /// Whether no DDL at or behind `from` may have changed the table, as far as was read.
+    /// Whether no DDL at or after `from` may have changed the table, as far as was read.
     pub(in crate::source) fn is_unchanged_since(
         &self,
         table: &TableName,
@@ -81,7 +81,7 @@ impl History {
         self.is_since(&self.changes.tables, table, from)
     }
 
-    /// Whether no DDL at or behind `from` may have given the table another engine, as far as was read.
+    /// Whether no DDL at or after `from` may have given the table another engine, as far as was read.
     pub(in crate::source) fn keeps_engine_since(
         &self,
         table: &TableName,
@@ -90,7 +90,7 @@ impl History {
         self.is_since(&self.changes.engines, table, from)
     }
 
-    /// Whether no statement at or behind `from` may have given the database another default, as far as was read.
+    /// Whether no statement at or after `from` may have given the database another default, as far as was read.
     pub(in crate::source) fn keeps_default_since(
         &self,
         database: &str,

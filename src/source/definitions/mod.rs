@@ -2,12 +2,11 @@
 
 mod answers;
 mod catalogue;
-mod defined_by;
 mod history;
 mod reader;
 mod replay;
 
 pub use answers::Answers;
-pub use defined_by::writer_of;
-pub use reader::{DefinitionReader, Reading};
+pub use catalogue::Reading;
+pub use reader::{DefinitionReader, writer_of};
 pub use replay::Replayed;

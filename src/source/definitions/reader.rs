@@ -3,9 +3,7 @@
 //! A definition is only as good as the coordinates around it: they are read from the source before and after, and it is
 //! for the assembler to judge whether anything happened to the table in between or since.
 
-use std::collections::HashMap;
-
-use super::catalogue::{databases, end_of_binlog, read_where};
+use super::catalogue::{Reading, databases, end_of_binlog, read_where};
 use super::history::History;
 use crate::binlog::Coordinates;
 use crate::change::Definition;
@@ -188,17 +186,30 @@ impl DefinitionReader {
     }
 }
 
-/// What [`DefinitionReader::read_all`] found.
-#[derive(Debug)]
-pub struct Reading {
-    /// Every table that the account sees, those of the server itself left out.
-    pub tables: HashMap<TableName, Definition>,
-    /// The default character set of every database that the account sees.
-    pub databases: HashMap<Box<str>, Box<str>>,
-    /// Where the source's binlog ended before anything was read.
-    pub begin: Coordinates,
-    /// Where the source's binlog ended when all was read.
-    pub end: Coordinates,
+/// Makes sure that the server which is asked for definitions is the one that wrote the files, and returns its
+/// `lower_case_table_names`.
+///
+/// # Errors
+/// When it has another `server_id` than the files have, cannot be reached or does not answer.
+pub async fn writer_of(options: &ServerOptions, server_id: u32) -> Result<u8, SourceError> {
+    const VARIABLES: [&str; 2] = ["server_id", "lower_case_table_names"];
+    let mut session = Session::open(options).await?;
+    let variables = statements::variables(&mut session, &VARIABLES).await?;
+    let number = |column: &'static str| {
+        let found = variables.get(column).and_then(|text| text.parse().ok());
+        found.ok_or_else(|| SourceError::Answer {
+            statement: "SHOW GLOBAL VARIABLES".to_owned(),
+            column,
+        })
+    };
+    let found: u32 = number("server_id")?;
+    if found != server_id {
+        return Err(SourceError::Options(format!(
+            "definitions names the server with server_id {found}, but the files are of server_id {server_id}, name the \
+             server that wrote them"
+        )));
+    }
+    Ok(u8::try_from(number("lower_case_table_names")?).unwrap_or_default())
 }
 
 /// Generated invisible primary keys are in every row image, yet a server may be set to leave them out of

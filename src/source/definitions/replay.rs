@@ -6,7 +6,8 @@
 
 use tracing::{info, warn};
 
-use super::reader::{DefinitionReader, Reading};
+use super::catalogue::Reading;
+use super::reader::DefinitionReader;
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::Follower;
 use crate::change::definition::{Schemas, State};
@@ -24,7 +25,7 @@ use crate::source::walk::unreadable;
 pub struct Replayed {
     /// What is known at the place that was asked for.
     pub schemas: Schemas,
-    /// Where the table's definition is not among that: the tables of which rows stand there and behind it that no definition
+    /// Where the table's definition is not among that: the tables of which rows stand there and after it that no definition
     /// is known for, each with the end of its first such group.
     pub lacking: Vec<(TableName, Coordinates)>,
 }
@@ -101,7 +102,7 @@ impl DefinitionReader {
         Ok(Some(Replayed { schemas, lacking }))
     }
 
-    /// What has not changed since a place, as it was read behind it.
+    /// What has not changed since a place, as it was read after it.
     fn untouched_since(&self, known: &Reading, place: &Coordinates, folding: u8) -> Schemas {
         let mut schemas = Schemas::new(folding);
         for (table, definition) in &known.tables {

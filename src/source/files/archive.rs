@@ -3,7 +3,7 @@
 //! That the files are still those of the checkpoint, the time tells at which the
 //! present one was begun.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::joined::Joined;
 use super::listing::{Described, Listing, describe, size};
@@ -99,9 +99,8 @@ impl Archive {
             (true, None) => series.following(),
             (true, Some(path)) => series.awaiting(path),
         };
-        let joined = Joined::new(series.cutting_beyond(whole_bytes_max));
-        let path = PathBuf::from(&*from.file);
-        Ok(FileStream::new(joined, path, budget.clone()))
+        let series = series.cutting_beyond(whole_bytes_max);
+        Ok(FileStream::new(series, budget.clone()))
     }
 }
 
@@ -195,7 +194,7 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
             (first_after(listing, from, &set)?, set)
         }
     };
-    // A last file that ends with a rotation is settled up to the begin of the next, which may not be there yet.
+    // A last file that ends with a rotation is settled up to the beginning of the next, which may not be there yet.
     let file = listing.path(&at.file).or(listing.path(&listing.last()));
     let described = describe(file.map_or_else(|| path_of(listing, &at.file), Ok)?)?;
     let begun = match listing.path(&at.file) {

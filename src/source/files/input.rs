@@ -84,7 +84,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Opens a place and returns its first four bytes, or as many as there are; reading goes on behind them.
+    /// Opens a place and returns its first four bytes, or as many as there are; reading goes on after them.
     pub(super) fn open(place: &InputPath) -> Result<(Self, Vec<u8>), OpenError> {
         let path = match place {
             InputPath::File(path) => path,

@@ -1,4 +1,4 @@
-//! A series as one stream: where a file begins behind another, an event says so, as a server's dump has it.
+//! A series as one stream: where a file begins after another, an event says so, as a server's dump has it.
 
 use std::sync::Arc;
 
@@ -92,7 +92,7 @@ fn behind_rotation(name: &Arc<str>, description: Chunk) -> Chunk {
 /// | type | 1 | 4 |
 /// | server id | 4 | 0 |
 /// | size | 4 | |
-/// | position behind it | 4 | 0: it stands in no file |
+/// | position after it | 4 | 0: it stands in no file |
 /// | flags | 2 | artificial |
 /// | position in the file | 8 | 4 |
 /// | the file's name | | |

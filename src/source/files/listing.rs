@@ -5,17 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::extent::{BinlogExtent, EVENT_BYTES_MAX};
 use super::input::InputPath;
 use super::joined::is_no_relay_log;
 use super::series::BinlogSeries;
 use super::series::{read_index, successor};
-use super::splitter::Splitter;
+use super::splitter::{BinlogExtent, EVENT_BYTES_MAX, Splitter};
 use crate::binlog::{Coordinates, FormatDescription, Header};
 use crate::mysql::Flavour;
 use crate::source::file_error::FileError;
 
-/// Files whose names have one number behind the other.
+/// Files whose names have one number after the other.
 #[derive(Clone, Debug)]
 pub(in crate::source) struct Listing {
     files: Vec<PathBuf>,
@@ -46,7 +45,7 @@ impl Listing {
             if expected.as_deref() != Some(&*found) {
                 return Err(FileError::Gap {
                     after: name(one).to_string(),
-                    expected: expected.unwrap_or_else(|| "a number behind a dot".to_owned()),
+                    expected: expected.unwrap_or_else(|| "a number after a dot".to_owned()),
                     found: found.to_string(),
                 });
             }

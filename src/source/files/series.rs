@@ -1,4 +1,4 @@
-//! Several binlogs, one behind the other, each from its format description on.
+//! Several binlogs, one after the other, each from its format description on.
 //!
 //! A file whose name ends in `.index` is a server's list of its binlogs or relay logs and stands for the files in it. The
 //! last file may be one that a server still writes: then its end is no end, and the file that the server goes on in
@@ -10,9 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::extent::BinlogExtent;
 use super::input::{ENDINGS, InputPath};
-use super::splitter::{Splitter, Stop};
+use super::splitter::{BinlogExtent, Splitter, Stop};
 use crate::binlog::{FileName, Header};
 use crate::source::chunk::Chunk;
 use crate::source::file_error::FileError;
@@ -51,7 +50,7 @@ enum Tail {
     Followed,
 }
 
-/// Reads binlogs one behind the other. After an error it is of no more use.
+/// Reads binlogs one after the other. After an error it is of no more use.
 #[derive(Debug)]
 pub struct BinlogSeries {
     places: VecDeque<InputPath>,
@@ -144,7 +143,7 @@ impl BinlogSeries {
         self
     }
 
-    /// The names of each two files of one folder and name, one behind the other, of which the second has the smaller
+    /// The names of each two files of one folder and name, one after the other, of which the second has the smaller
     /// number, or the same.
     pub fn out_of_order(&self) -> Vec<(Arc<str>, Arc<str>)> {
         let (former, latter) = (self.places.iter(), self.places.iter().skip(1));
@@ -153,6 +152,13 @@ impl BinlogSeries {
             .filter(|(one, next)| is_before(next, one))
             .map(|(one, next)| (one.name(), next.name()))
             .collect()
+    }
+
+    /// The path of the file that is read or comes next, for messages.
+    pub(super) fn path(&self) -> &Path {
+        let next = self.places.front();
+        let place = self.current.as_ref().map(Splitter::place).or(next);
+        place.map_or(Path::new(""), InputPath::path)
     }
 
     /// The next part; `None` at the end. Blocks on the disk, or on the standard input.
@@ -287,7 +293,7 @@ fn is_before(one: &InputPath, other: &InputPath) -> bool {
 }
 
 impl InputPath {
-    /// Whether it is the file that a server went on in behind another one, by their folder and names.
+    /// Whether it is the file that a server went on in after another one, by their folder and names.
     pub fn succeeds(&self, former: &Self) -> bool {
         let (Self::File(former), Self::File(latter)) = (former, self) else {
             return false;

@@ -3,7 +3,7 @@
 //! | part of a file | bytes |
 //! |---|---|
 //! | magic | 4: `fe`, `bin`; an encrypted file of MySQL has `fd`, `bin`, InnoDB's binlogs `fe`, `fe`, `0d`, `01` |
-//! | events | one behind the other, the first a format description |
+//! | events | one after the other, the first a format description |
 //!
 //! The first event comes alone and always, wherever the reading begins: the others need it. An event that is larger than
 //! what is read of one at a time comes in pieces.
@@ -13,7 +13,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
-use super::extent::BinlogExtent;
 use super::file_bytes::{CHUNK_BYTES, FileBytes};
 use super::input::InputPath;
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
@@ -21,11 +20,28 @@ use crate::mysql::Portion;
 use crate::source::chunk::Chunk;
 use crate::source::file_error::FileError;
 
+/// The largest event that a server writes.
+pub const EVENT_BYTES_MAX: u32 = 1 << 30;
 pub(super) const MAGIC: [u8; 4] = *b"\xfebin";
 const MAGIC_OF_ENCRYPTED: [u8; 4] = *b"\xfdbin";
 const MAGIC_OF_INNODB: [u8; 4] = [0xfe, 0xfe, 0x0d, 0x01];
 /// Bytes of a piece of a large event.
 const PIECE_BYTES: usize = 1 << 20;
+
+/// Which part of a series is read. A position counts in the first file or in the last one, a time in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BinlogExtent {
+    /// Where to begin in the first file: at this position, which must be where an event begins.
+    pub start: u64,
+    /// Passes over so many events of the first file, counted from its first one.
+    pub offset: u64,
+    /// Passes over the events before the first one of this time or later, in seconds since 1970.
+    pub start_time: Option<u32>,
+    /// Ends before the first event of the last file that begins at this position or after it.
+    pub stop: Option<u64>,
+    /// Ends before the first event of this time or later, in seconds since 1970.
+    pub stop_time: Option<u32>,
+}
 
 /// Events of one file, and where the first of them begins.
 #[derive(Debug)]
@@ -114,7 +130,7 @@ impl Splitter {
         self.stopped
     }
 
-    /// The next events; `None` at the file's end. What is wrong behind whole events is told when these were returned.
+    /// The next events; `None` at the file's end. What is wrong after whole events is told when these were returned.
     ///
     /// At the end, and after [`FileError::Torn`], the file may have grown when this is asked again.
     pub(super) fn read(&mut self) -> Result<Option<Piece>, FileError> {
@@ -241,7 +257,7 @@ impl Splitter {
         self.next_of(large)
     }
 
-    /// The next piece of a large event, or what stands behind one that is dropped.
+    /// The next piece of a large event, or what stands after one that is dropped.
     fn next_of(&mut self, large: PartialEvent) -> Result<Option<Piece>, FileError> {
         let mut large = large;
         loop {
@@ -448,7 +464,7 @@ fn now_us() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Whether bytes are the magic and a format description that stands behind it: four bytes alone may be a time.
+/// Whether bytes are the magic and a format description that stands after it: four bytes alone may be a time.
 fn begins_binlog(bytes: &[u8]) -> bool {
     let event = bytes.strip_prefix(&MAGIC).unwrap_or_default();
     Header::parse(event).is_ok_and(|header| {

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::joined::{Joined, Joint};
+use super::series::BinlogSeries;
 use crate::mysql::Portion;
 use crate::source::budget::Budget;
 use crate::source::chunk::{Chunk, EventSource};
@@ -20,7 +21,7 @@ const FOLLOW_WAIT: Duration = Duration::from_millis(100);
 /// How often an idle source says that it is.
 const IDLE_PERIOD: Duration = Duration::from_secs(1);
 
-/// Files that are being read, one behind the other. After an error it is of no more use.
+/// Files that are being read, one after the other. After an error it is of no more use.
 #[derive(Debug)]
 pub struct FileStream {
     /// For messages.
@@ -40,11 +41,12 @@ pub struct FileStream {
 type Finished = (Box<Joined>, Result<Option<Joint>, FileError>);
 
 impl FileStream {
-    pub(in crate::source) fn new(joined: Joined, path: PathBuf, budget: Budget) -> Self {
+    /// Prepares to read a series; its files are opened by the first reads.
+    pub fn new(series: BinlogSeries, budget: Budget) -> Self {
         Self {
-            path,
+            path: series.path().to_owned(),
             budget,
-            idle: Some(Box::new(joined)),
+            idle: Some(Box::new(Joined::new(series))),
             busy: JoinSet::new(),
             waiting: None,
             told: None,

@@ -23,10 +23,29 @@ fn file(parts: &[&[u8]]) -> tempfile::NamedTempFile {
     file
 }
 
+/// A file as a source, from a position on.
+fn source_of(
+    path: &std::path::Path,
+    start: u64,
+    event_bytes_max: u32,
+    budget: Budget,
+) -> FileStream {
+    FileStream::new(series_of(path, start, event_bytes_max), budget)
+}
+
+fn series_of(path: &std::path::Path, start: u64, event_bytes_max: u32) -> BinlogSeries {
+    let extent = BinlogExtent {
+        start,
+        ..BinlogExtent::default()
+    };
+    let places = vec![InputPath::File(path.to_owned())];
+    BinlogSeries::new(places, extent, event_bytes_max, false).unwrap()
+}
+
 /// All events of a file, and the error that ended it.
 async fn read(path: &std::path::Path, position: u64) -> (Vec<Bytes>, Option<FileError>) {
     let budget = Budget::new(8 << 20);
-    let mut source = BinlogFile::new(path.to_owned(), position, 4 << 20, budget);
+    let mut source = source_of(path, position, 4 << 20, budget);
     let mut events = Vec::new();
     loop {
         match source.next().await {
@@ -56,7 +75,7 @@ async fn events_of_every_size_come_whole_and_in_order() {
 #[tokio::test]
 async fn only_the_last_chunk_is_drained() {
     let file = file(&[&MAGIC, &event(200 << 10), &event(200 << 10), &event(19)]);
-    let mut source = BinlogFile::new(file.path().to_owned(), 4, 1 << 20, Budget::new(1 << 20));
+    let mut source = source_of(file.path(), 4, 1 << 20, Budget::new(1 << 20));
     let mut drained = Vec::new();
     while let Some(chunk) = source.next().await.unwrap() {
         drained.push((chunk.events.len(), chunk.drained));
@@ -106,7 +125,7 @@ async fn a_dropped_wait_loses_no_event() {
     let events: Vec<Vec<u8>> = (0..40).map(|i| event(20_000 + i)).collect();
     let file = file(&[&MAGIC, &events.concat()]);
     let budget = Budget::new(8 << 20);
-    let mut source = BinlogFile::new(file.path().to_owned(), 4, 1 << 20, budget);
+    let mut source = source_of(file.path(), 4, 1 << 20, budget);
     let mut read = 0;
     loop {
         tokio::select! {
@@ -164,7 +183,7 @@ async fn what_is_no_binlog_is_refused_as_what_it_is() {
     check(&[b"PK\x03\x04"], 4, "begins with 504b0304").await;
     check(&[b"\xfdbin1234"], 4, "is encrypted").await;
     let short = event(30);
-    check(&[&MAGIC, &short], 35, "behind the end of the file at 34").await;
+    check(&[&MAGIC, &short], 35, "after the end of the file at 34").await;
     check(
         &[&MAGIC, &short, &[0; 40]],
         4,
@@ -184,8 +203,8 @@ async fn what_is_no_binlog_is_refused_as_what_it_is() {
 
 /// The events of a file with those beyond a limit put together from their pieces, and how many pieces there were.
 async fn read_cut(path: &std::path::Path, beyond: usize) -> (Vec<Vec<u8>>, u32, Option<FileError>) {
-    let source = BinlogFile::new(path.to_owned(), 4, 8 << 20, Budget::new(8 << 20));
-    let mut source = source.cutting_beyond(beyond);
+    let series = series_of(path, 4, 8 << 20).cutting_beyond(beyond);
+    let mut source = FileStream::new(series, Budget::new(8 << 20));
     let (mut events, mut pieces) = (Vec::<Vec<u8>>::new(), 0);
     loop {
         let chunk = match source.next().await {

@@ -1,4 +1,4 @@
-//! A dump under way: the session variables of a replica, the command, and the events behind it.
+//! A dump under way: the session variables of a replica, the command, and the events after it.
 //!
 //! Every variable is set under its old and its new name: a server reads the one it knows, and the other is only a user
 //! variable.

@@ -125,7 +125,7 @@ impl Resolved {
 
 /// Whether the dump is asked for by GTID set.
 ///
-/// A start by GTID set may leave groups out that stand behind groups it takes, so that only the set says where the stream
+/// A start by GTID set may leave groups out that stand after groups it takes, so that only the set says where the stream
 /// is; coordinates cannot name positions of 4 GiB and more.
 fn is_by_gtid(
     options: &ServerOptions,
@@ -175,7 +175,7 @@ impl Starting<'_> {
                 self.has(&at).await?;
                 self.at_boundary(at).await
             }
-            Start::After { gtid_set } => self.behind(&gtid_set).await,
+            Start::After { gtid_set } => self.after(&gtid_set).await,
         }
     }
 
@@ -215,7 +215,7 @@ impl Starting<'_> {
         Ok(self.checkpoint(at, set, prefix.begun))
     }
 
-    async fn behind(&mut self, text: &str) -> Result<Checkpoint, SourceError> {
+    async fn after(&mut self, text: &str) -> Result<Checkpoint, SourceError> {
         if !self.facts.serves_gtids() {
             return Err(gtid_mode_off(self.facts));
         }
@@ -225,7 +225,7 @@ impl Starting<'_> {
         Ok(self.checkpoint(at, set, begun))
     }
 
-    /// Makes sure that the checkpoint is one of this source, and that the source still has what comes behind it.
+    /// Makes sure that the checkpoint is one of this source, and that the source still has what comes after it.
     async fn resume(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, SourceError> {
         let facts = self.facts;
         is_of(
@@ -391,17 +391,17 @@ mod tests {
     fn a_dump_is_by_position_unless_only_a_set_can_say_where() {
         const FAR: u64 = 1 << 32;
         let (mysql, mariadb) = (Flavour::MySql, Flavour::MariaDb);
-        let behind = r#"{"gtid_set":""}"#;
+        let after = r#"{"gtid_set":""}"#;
         for (start, flavour, gtid_mode, position, expected) in [
             (r#""latest""#, mysql, Some("ON"), FAR - 1, Ok(false)),
             (r#""latest""#, mysql, Some("OFF"), FAR - 1, Ok(false)),
             (r#""latest""#, mysql, Some("ON"), FAR, Ok(true)),
             (r#""latest""#, mariadb, None, FAR, Ok(true)),
             (r#""latest""#, mysql, Some("OFF"), FAR, Err(69)),
-            (behind, mysql, Some("ON"), 4, Ok(true)),
-            (behind, mariadb, None, 4, Ok(true)),
-            (behind, mysql, Some("ON_PERMISSIVE"), 4, Err(69)),
-            (behind, mysql, None, 4, Err(69)),
+            (after, mysql, Some("ON"), 4, Ok(true)),
+            (after, mariadb, None, 4, Ok(true)),
+            (after, mysql, Some("ON_PERMISSIVE"), 4, Err(69)),
+            (after, mysql, None, 4, Err(69)),
         ] {
             let found = is_by_gtid_at(start, flavour, gtid_mode, position);
             assert_eq!(

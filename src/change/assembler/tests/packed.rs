@@ -245,7 +245,7 @@ fn a_packed_part_that_lies_is_refused() {
     check(&with(3, 0x01), "unpacks to 5");
     check(&with(4, 4), "unpacks to more");
     check(&with(6, 0), "cannot be unpacked");
-    check(&[good.as_slice(), &[0]].concat(), "left behind");
+    check(&[good.as_slice(), &[0]].concat(), "left after");
     for length in 1..good.len() {
         check(&good[..length], "");
     }
