@@ -55,7 +55,7 @@ pub use control::Control;
 pub use coordinates::Coordinates;
 pub use error::BinlogError;
 pub use event::{EventKind, Header};
-pub use file_name::{FileName, file_name};
+pub use file_name::FileName;
 pub use format_description::FormatDescription;
 pub use fragment::Fragment;
 pub use framer::{FIRST_POSITION, Frame, Framer};

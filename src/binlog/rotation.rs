@@ -1,12 +1,15 @@
 //! Events that say where in the source's files the stream is: rotate and heartbeat.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use super::coordinates::Coordinates;
 use super::cursor::Cursor;
 use super::error::BinlogError;
 use super::event::{EventKind, Header};
-use super::file_name::file_name;
+
+/// Longest binlog file name that is believed; the servers' own limit.
+const FILE_NAME_BYTES_MAX: usize = 512;
 
 /// Reads a rotate event's body: where the stream goes on.
 ///
@@ -76,9 +79,76 @@ impl Heartbeat {
     }
 }
 
+/// Checks a binlog file name that came over the network or out of a file.
+///
+/// # Errors
+/// A name that is empty, too long, not UTF-8, or could name something outside a folder or break a line of text.
+fn file_name(bytes: &[u8]) -> Result<&str, BinlogError> {
+    let fault = if bytes.is_empty() {
+        "is empty"
+    } else if bytes.len() > FILE_NAME_BYTES_MAX {
+        "is longer than 512 bytes"
+    } else if bytes.contains(&b'/') {
+        "contains a slash"
+    } else if bytes.iter().any(u8::is_ascii_control) {
+        "contains a control character"
+    } else if bytes == b"." || bytes == b".." {
+        "is a folder's"
+    } else if let Ok(name) = std::str::from_utf8(bytes) {
+        return Ok(name);
+    } else {
+        "is not UTF-8"
+    };
+    Err(BinlogError::FileName {
+        name: printable(bytes),
+        fault,
+    })
+}
+
+/// The first bytes of a name in characters that a log line can hold.
+fn printable(bytes: &[u8]) -> String {
+    const SHOWN_BYTES_MAX: usize = 64;
+    let mut text = String::new();
+    for byte in bytes.iter().take(SHOWN_BYTES_MAX) {
+        write!(text, "{}", byte.escape_ascii()).expect("a String takes every write");
+    }
+    if bytes.len() > SHOWN_BYTES_MAX {
+        text.push('…');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_could_do_harm_are_refused() {
+        let check = |name: &[u8], accepted: bool| {
+            assert_eq!(file_name(name).is_ok(), accepted, "{}", printable(name));
+        };
+        check(b"binlog.000001", true);
+        check("журнал.000001".as_bytes(), true);
+        check(&[b'a'; 512], true);
+        check(&[b'a'; 513], false);
+        check(b"", false);
+        check(b"..", false);
+        check(b"../binlog.000001", false);
+        check(b"/etc/passwd", false);
+        check(b"binlog\n000001", false);
+        check(b"binlog\0", false);
+        check(b"binlog.\xff", false);
+    }
+
+    #[test]
+    fn a_refused_name_is_shown_without_its_control_characters() {
+        let error = file_name(b"a\nb").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "binlog file name 'a\\nb' contains a control character"
+        );
+        assert!(file_name(&[b'x'; 1000]).unwrap_err().to_string().len() < 150);
+    }
 
     #[test]
     fn a_rotate_names_a_file_and_a_position_and_every_short_prefix_is_an_error() {

@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::peer::{Peer, Server};
 use super::transport::{Transport, TransportError};
-use super::{Peer, Server};
 use crate::mysql::error::ConnectionError;
 use crate::mysql::packet::{Framed, Portion};
 use crate::mysql::response::{self, ServerError};

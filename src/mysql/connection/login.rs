@@ -11,8 +11,8 @@ use secrecy::ExposeSecret as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
+use super::peer::{Peer, Server};
 use super::transport::{Socket, Transport, TransportError};
-use super::{Connection, Peer, Server};
 use crate::mysql::auth::{self, AuthenticationError, Circumstances, Login, LoginStep};
 use crate::mysql::error::ConnectionError;
 use crate::mysql::handshake::{self, Greeting};
@@ -30,7 +30,9 @@ const LOGIN_PACKETS_MAX: usize = 8;
 const FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Connects, encrypts and logs in.
-pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, ConnectionError> {
+pub(super) async fn connect(
+    options: &ConnectOptions,
+) -> Result<(Server, Transport, Peer), ConnectionError> {
     let peer = Peer {
         address: options.address(),
         password: options.password.clone(),
@@ -74,18 +76,13 @@ pub(super) async fn connect(options: &ConnectOptions) -> Result<Connection, Conn
     log_in(&mut transport, &greeting, login, options, &peer).await?;
     transport.compress(options.compression);
     transport.framer.payload_bytes_max = PACKET_BYTES_MAX;
-    Ok(Connection {
-        server: Server {
-            version: greeting.version,
-            flavour: greeting.flavour,
-            connection_id: greeting.connection_id,
-            tls,
-        },
-        transport,
-        peer,
-        read_timeout: options.read_timeout,
-        is_in_command: false,
-    })
+    let server = Server {
+        version: greeting.version,
+        flavour: greeting.flavour,
+        connection_id: greeting.connection_id,
+        tls,
+    };
+    Ok((server, transport, peer))
 }
 
 async fn reach(options: &ConnectOptions) -> Result<TcpStream, ConnectionError> {

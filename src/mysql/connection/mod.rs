@@ -5,40 +5,28 @@
 
 mod dump;
 mod login;
+mod peer;
 mod transport;
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use secrecy::{ExposeSecret as _, SecretString};
 
 use super::command;
 use super::error::ConnectionError;
-use super::flavour::Flavour;
 use super::options::ConnectOptions;
 use super::packet::PACKET_BYTES_MAX;
 use super::response::{self, ServerError};
 use super::result_set::{NoResult, Progress, ResultReader, ResultSet};
-use transport::{Transport, TransportError};
+use peer::Peer;
+use transport::Transport;
 
 pub use dump::{Dump, Packets};
+pub use peer::Server;
 
 /// Memory a result may take.
 const RESULT_BYTES_MAX: usize = 128 << 20;
-
-/// A server and the connection to it, as the greeting told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// The version, such as `9.7.4` or `10.11.14-MariaDB-log`.
-    pub version: String,
-    /// Which family the server belongs to.
-    pub flavour: Flavour,
-    /// The connection's number, as `SHOW PROCESSLIST` tells it.
-    pub connection_id: u32,
-    /// The version of TLS in use, such as `TLSv1.3`; `None` on a connection in plain text.
-    pub tls: Option<String>,
-}
 
 /// A connection that is logged in.
 ///
@@ -53,13 +41,6 @@ pub struct Connection {
     is_in_command: bool,
 }
 
-/// What messages about a connection need.
-#[derive(Clone, Debug)]
-struct Peer {
-    address: String,
-    password: SecretString,
-}
-
 impl Connection {
     /// Connects, encrypts as the options say, and logs in.
     ///
@@ -68,7 +49,16 @@ impl Connection {
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectionError> {
         let limit = options.connect_timeout;
         match tokio::time::timeout(limit, login::connect(options)).await {
-            Ok(outcome) => outcome,
+            Ok(outcome) => {
+                let (server, transport, peer) = outcome?;
+                Ok(Self {
+                    server,
+                    transport,
+                    peer,
+                    read_timeout: options.read_timeout,
+                    is_in_command: false,
+                })
+            }
             Err(_) => Err(ConnectionError::Timeout {
                 address: options.address(),
                 during: "connecting and logging in",
@@ -232,53 +222,5 @@ impl fmt::Debug for Connection {
             .field("address", &self.peer.address)
             .field("server", &self.server)
             .finish_non_exhaustive()
-    }
-}
-
-impl Peer {
-    fn answered(&self, error: ServerError) -> ConnectionError {
-        ConnectionError::Server {
-            address: self.address.clone(),
-            error: error.without(self.password.expose_secret()),
-        }
-    }
-
-    fn malformed(&self, source: super::Malformed) -> ConnectionError {
-        ConnectionError::Malformed {
-            address: self.address.clone(),
-            source,
-        }
-    }
-
-    fn out_of_turn(&self, found: &'static str, during: &'static str) -> ConnectionError {
-        ConnectionError::OutOfTurn {
-            address: self.address.clone(),
-            found,
-            during,
-        }
-    }
-
-    fn lost(&self, during: &'static str, error: TransportError) -> ConnectionError {
-        let address = self.address.clone();
-        match error {
-            TransportError::Closed => ConnectionError::Closed { address, during },
-            TransportError::Packet(source) => ConnectionError::Packet { address, source },
-            TransportError::Io(source) => {
-                let tls = source
-                    .get_ref()
-                    .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-                match tls {
-                    Some(error) => ConnectionError::Tls {
-                        address,
-                        reason: error.to_string(),
-                    },
-                    None => ConnectionError::Io {
-                        address,
-                        during,
-                        source,
-                    },
-                }
-            }
-        }
     }
 }
