@@ -95,6 +95,12 @@ pub(super) struct Reader<'a> {
     budget: usize,
 }
 
+/// A value's type and where it begins.
+pub(super) type JsonPart = (u8, usize);
+
+/// A key and its value.
+pub(super) type Member<'a> = (&'a [u8], JsonPart);
+
 impl<'a> Reader<'a> {
     /// Reads a document, at most so many bytes of it.
     pub(super) fn new(document: &'a [u8], budget: usize) -> Self {
@@ -337,6 +343,42 @@ impl<'a> Reader<'a> {
             .checked_sub(length)
             .ok_or_else(|| error("parts that overlap", at))?;
         Ok(bytes)
+    }
+
+    /// The members of the object at `start`: key, then type and place of the value.
+    pub(super) fn members(
+        &mut self,
+        start: usize,
+        wide: bool,
+    ) -> Result<Vec<Member<'a>>, RowError> {
+        let object = Container {
+            start,
+            wide,
+            depth: 0,
+        };
+        let count = self.header(object)?;
+        let values = object.key(count);
+        let mut members = Vec::new();
+        for index in 0..count {
+            let key = self.key(object, object.key(index))?.0;
+            members.push((key, self.entry(object, values, index)?));
+        }
+        Ok(members)
+    }
+
+    /// The items of the array at `start`: type and place.
+    pub(super) fn items(&mut self, start: usize, wide: bool) -> Result<Vec<JsonPart>, RowError> {
+        let array = Container {
+            start,
+            wide,
+            depth: 0,
+        };
+        let count = self.header(array)?;
+        let mut items = Vec::new();
+        for index in 0..count {
+            items.push(self.entry(array, array.items(), index)?);
+        }
+        Ok(items)
     }
 }
 

@@ -17,7 +17,6 @@ mod json_path;
 mod jsonb;
 #[cfg(test)]
 mod jsonb_document;
-mod jsonb_parts;
 mod multi_byte;
 mod network;
 mod numbers;
