@@ -113,7 +113,7 @@ impl GtidEvent {
             });
         };
         let mut cursor = Cursor::new(whole.bytes_of(fields, "the message")?);
-        let mut fields = Fields::default();
+        let mut fields = TaggedFields::default();
         while !cursor.is_empty() {
             let number = cursor.variable("a field's number")?;
             if !fields.read(number, &mut cursor)? {
@@ -134,14 +134,14 @@ impl GtidEvent {
 
 /// The fields of a tagged GTID event, by number.
 #[derive(Default)]
-struct Fields {
+struct TaggedFields {
     event: GtidEvent,
     uuid: Option<Uuid>,
     number: u64,
     tag: Box<str>,
 }
 
-impl Fields {
+impl TaggedFields {
     /// Reads one field's value; `false` if its number is unknown.
     fn read(&mut self, number: u64, cursor: &mut Cursor<'_>) -> Result<bool, BinlogError> {
         match number {

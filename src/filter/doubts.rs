@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::{FilterOptions, Key};
+use super::{FilterOptions, RuleKey};
 
 /// A rule to look at again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubt {
     /// Where it is written.
-    pub key: Key,
+    pub key: RuleKey,
     /// The rule.
     pub rule: Box<str>,
     /// What it means, and what to write for what is likely meant.
@@ -25,13 +25,13 @@ impl FilterOptions {
     /// The rules that hardly mean what they say.
     pub fn doubts(&self) -> Vec<Doubt> {
         let lists = [
-            (Key::DoDb, &self.replicate_do_db),
-            (Key::IgnoreDb, &self.replicate_ignore_db),
-            (Key::DoTable, &self.replicate_do_table),
-            (Key::IgnoreTable, &self.replicate_ignore_table),
-            (Key::WildDoTable, &self.replicate_wild_do_table),
-            (Key::WildIgnoreTable, &self.replicate_wild_ignore_table),
-            (Key::RewriteDb, &self.replicate_rewrite_db),
+            (RuleKey::DoDb, &self.replicate_do_db),
+            (RuleKey::IgnoreDb, &self.replicate_ignore_db),
+            (RuleKey::DoTable, &self.replicate_do_table),
+            (RuleKey::IgnoreTable, &self.replicate_ignore_table),
+            (RuleKey::WildDoTable, &self.replicate_wild_do_table),
+            (RuleKey::WildIgnoreTable, &self.replicate_wild_ignore_table),
+            (RuleKey::RewriteDb, &self.replicate_rewrite_db),
         ];
         let rules = lists
             .into_iter()
@@ -48,9 +48,9 @@ impl FilterOptions {
     }
 }
 
-fn why(key: Key, rule: &str) -> Option<&'static str> {
-    let of_databases = matches!(key, Key::DoDb | Key::IgnoreDb);
-    let is_exact = of_databases || matches!(key, Key::DoTable | Key::IgnoreTable);
+fn why(key: RuleKey, rule: &str) -> Option<&'static str> {
+    let of_databases = matches!(key, RuleKey::DoDb | RuleKey::IgnoreDb);
+    let is_exact = of_databases || matches!(key, RuleKey::DoTable | RuleKey::IgnoreTable);
     if rule.contains('`') {
         Some("names what has backticks in its name, write names without quotes")
     } else if rule.contains(',') {

@@ -24,7 +24,7 @@ pub use doubts::Doubt;
 pub use options::{Case, DdlFilter, FilterOptions, ShadowTables};
 pub use rules::{FilterError, Rules};
 pub use shadow::is_shadow_table;
-pub use verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
+pub use verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
 
 #[cfg(test)]
 mod tests;

@@ -79,9 +79,9 @@ pub enum Case {
 }
 
 fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
-    struct Rules;
+    struct OneOrMany;
 
-    impl<'de> Visitor<'de> for Rules {
+    impl<'de> Visitor<'de> for OneOrMany {
         type Value = Vec<String>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +97,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Er
         }
     }
 
-    input.deserialize_any(Rules)
+    input.deserialize_any(OneOrMany)
 }
 
 #[cfg(test)]

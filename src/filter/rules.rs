@@ -3,7 +3,7 @@
 use super::fold::Fold;
 use super::options::{Case, DdlFilter, FilterOptions, ShadowTables};
 use super::shadow::is_shadow_table;
-use super::verdict::{Decision, Key, Reason, Rule, Stage, Verdict};
+use super::verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
 use super::wildcard::{self, Pattern};
 use crate::failure::Class;
 use crate::mysql::Flavour;
@@ -37,7 +37,7 @@ pub enum FilterError {
     #[error("{key} = \"{rule}\" has no dot, write it as \"database.table\"{}", wild_hint(*.key, .rule))]
     NoDot {
         /// Where it is written.
-        key: Key,
+        key: RuleKey,
         /// The rule.
         rule: Box<str>,
     },
@@ -45,14 +45,14 @@ pub enum FilterError {
     #[error("{key} = \"{rule}\" has an empty {part}, {}", empty_hint(*.key))]
     EmptyName {
         /// Where it is written.
-        key: Key,
+        key: RuleKey,
         /// The rule.
         rule: Box<str>,
         /// What is empty.
         part: &'static str,
     },
     /// A rewrite rule without an arrow.
-    #[error("{key} = \"{rule}\" has no arrow, write it as \"from->to\"", key = Key::RewriteDb)]
+    #[error("{key} = \"{rule}\" has no arrow, write it as \"from->to\"", key = RuleKey::RewriteDb)]
     NoArrow {
         /// The rule.
         rule: Box<str>,
@@ -72,7 +72,7 @@ impl FilterError {
     pub fn key(&self) -> &'static str {
         match self {
             Self::NoDot { key, .. } | Self::EmptyName { key, .. } => key.as_str(),
-            Self::NoArrow { .. } => Key::RewriteDb.as_str(),
+            Self::NoArrow { .. } => RuleKey::RewriteDb.as_str(),
             Self::AsMysqldNotAvailable => "ddl-filter",
         }
     }
@@ -104,16 +104,19 @@ impl Rules {
             database_fold,
             table_fold,
             rewrites: compile_rewrites(&options.replicate_rewrite_db)?,
-            do_db: compile_databases(Key::DoDb, &options.replicate_do_db)?,
-            ignore_db: compile_databases(Key::IgnoreDb, &options.replicate_ignore_db)?,
-            do_table: compile_tables(Key::DoTable, &options.replicate_do_table)?,
-            ignore_table: compile_tables(Key::IgnoreTable, &options.replicate_ignore_table)?,
+            do_db: compile_databases(RuleKey::DoDb, &options.replicate_do_db)?,
+            ignore_db: compile_databases(RuleKey::IgnoreDb, &options.replicate_ignore_db)?,
+            do_table: compile_tables(RuleKey::DoTable, &options.replicate_do_table)?,
+            ignore_table: compile_tables(RuleKey::IgnoreTable, &options.replicate_ignore_table)?,
             wild_do_table: with_patterns(
-                compile_tables(Key::WildDoTable, &options.replicate_wild_do_table)?,
+                compile_tables(RuleKey::WildDoTable, &options.replicate_wild_do_table)?,
                 table_fold,
             ),
             wild_ignore_table: with_patterns(
-                compile_tables(Key::WildIgnoreTable, &options.replicate_wild_ignore_table)?,
+                compile_tables(
+                    RuleKey::WildIgnoreTable,
+                    &options.replicate_wild_ignore_table,
+                )?,
                 table_fold,
             ),
             named: Vec::new(),
@@ -186,7 +189,7 @@ impl Rules {
             stages: vec![Decision {
                 stage: Stage::Table,
                 pass: true,
-                reason: Reason::NothingNamed,
+                reason: VerdictReason::NothingNamed,
             }],
         }
     }
@@ -216,7 +219,7 @@ impl Rules {
                     || self.database_fold.same(named, published)
             });
             if !named {
-                judgement.decide(Stage::System, false, Reason::SystemDatabase);
+                judgement.decide(Stage::System, false, VerdictReason::SystemDatabase);
             }
         }
         judgement
@@ -252,8 +255,8 @@ impl Judgement<'_> {
         let name = published.to_string();
         let named = |rule: &Rule| rules.table_fold.same(&rule.text, &name);
         if !rules.do_table.iter().any(named) {
-            let rule = rule(Key::ShadowTables, "drop");
-            self.decide(Stage::Shadow, false, Reason::Matched(rule));
+            let rule = rule(RuleKey::ShadowTables, "drop");
+            self.decide(Stage::Shadow, false, VerdictReason::Matched(rule));
         }
     }
 
@@ -272,16 +275,16 @@ impl Judgement<'_> {
         let no_rules = rules.do_db.is_empty() && rules.ignore_db.is_empty();
         // A statement without a default database passes whatever the rules are.
         let (pass, reason) = if no_rules || database.is_empty() {
-            (true, Reason::NoRules)
+            (true, VerdictReason::NoRules)
         } else if rules.do_db.is_empty() {
             match matched(&rules.ignore_db) {
-                Some(rule) => (false, Reason::Matched(rule)),
-                None => (true, Reason::NotNamed(vec![Key::IgnoreDb])),
+                Some(rule) => (false, VerdictReason::Matched(rule)),
+                None => (true, VerdictReason::NotNamed(vec![RuleKey::IgnoreDb])),
             }
         } else {
             match matched(&rules.do_db) {
-                Some(rule) => (true, Reason::Matched(rule)),
-                None => (false, Reason::NotNamed(vec![Key::DoDb])),
+                Some(rule) => (true, VerdictReason::Matched(rule)),
+                None => (false, VerdictReason::NotNamed(vec![RuleKey::DoDb])),
             }
         };
         self.decide(Stage::Database, pass, reason)
@@ -296,13 +299,13 @@ impl Judgement<'_> {
                 .cloned()
         };
         let (pass, reason) = if let Some(rule) = exact(&rules.do_table) {
-            (true, Reason::Matched(rule))
+            (true, VerdictReason::Matched(rule))
         } else if let Some(rule) = exact(&rules.ignore_table) {
-            (false, Reason::Matched(rule))
+            (false, VerdictReason::Matched(rule))
         } else if let Some(rule) = wild(&rules.wild_do_table, &name) {
-            (true, Reason::Matched(rule))
+            (true, VerdictReason::Matched(rule))
         } else if let Some(rule) = wild(&rules.wild_ignore_table, &name) {
-            (false, Reason::Matched(rule))
+            (false, VerdictReason::Matched(rule))
         } else {
             let without_do = rules.do_table.is_empty() && rules.wild_do_table.is_empty();
             (without_do, self.no_table_matched())
@@ -314,42 +317,45 @@ impl Judgement<'_> {
         let rules = self.rules;
         let name = format!("{}.", self.verdict.published.database);
         let (pass, reason) = if let Some(rule) = wild(&rules.wild_do_table, &name) {
-            (true, Reason::Matched(rule))
+            (true, VerdictReason::Matched(rule))
         } else if let Some(rule) = wild(&rules.wild_ignore_table, &name) {
-            (false, Reason::Matched(rule))
+            (false, VerdictReason::Matched(rule))
         } else if !rules.wild_do_table.is_empty() {
-            (false, Reason::NotNamed(vec![Key::WildDoTable]))
+            (false, VerdictReason::NotNamed(vec![RuleKey::WildDoTable]))
         } else if !rules.wild_ignore_table.is_empty() {
-            (true, Reason::NotNamed(vec![Key::WildIgnoreTable]))
+            (
+                true,
+                VerdictReason::NotNamed(vec![RuleKey::WildIgnoreTable]),
+            )
         } else {
-            (true, Reason::NoRules)
+            (true, VerdictReason::NoRules)
         };
         self.decide(Stage::Table, pass, reason);
     }
 
     /// Without a match the do rules decide if there are any, so only they are named then.
-    fn no_table_matched(&self) -> Reason {
+    fn no_table_matched(&self) -> VerdictReason {
         let rules = self.rules;
-        let present = |keys: [(Key, bool); 2]| -> Vec<Key> {
+        let present = |keys: [(RuleKey, bool); 2]| -> Vec<RuleKey> {
             let with_rules = keys.into_iter().filter(|(_, empty)| !empty);
             with_rules.map(|(key, _)| key).collect()
         };
         let do_keys = present([
-            (Key::DoTable, rules.do_table.is_empty()),
-            (Key::WildDoTable, rules.wild_do_table.is_empty()),
+            (RuleKey::DoTable, rules.do_table.is_empty()),
+            (RuleKey::WildDoTable, rules.wild_do_table.is_empty()),
         ]);
         let ignore_keys = present([
-            (Key::IgnoreTable, rules.ignore_table.is_empty()),
-            (Key::WildIgnoreTable, rules.wild_ignore_table.is_empty()),
+            (RuleKey::IgnoreTable, rules.ignore_table.is_empty()),
+            (RuleKey::WildIgnoreTable, rules.wild_ignore_table.is_empty()),
         ]);
         match (do_keys.is_empty(), ignore_keys.is_empty()) {
-            (false, _) => Reason::NotNamed(do_keys),
-            (true, false) => Reason::NotNamed(ignore_keys),
-            (true, true) => Reason::NoRules,
+            (false, _) => VerdictReason::NotNamed(do_keys),
+            (true, false) => VerdictReason::NotNamed(ignore_keys),
+            (true, true) => VerdictReason::NoRules,
         }
     }
 
-    fn decide(&mut self, stage: Stage, pass: bool, reason: Reason) -> bool {
+    fn decide(&mut self, stage: Stage, pass: bool, reason: VerdictReason) -> bool {
         self.verdict.keep = pass;
         self.verdict.stages.push(Decision {
             stage,
@@ -375,7 +381,7 @@ fn folds(case: Case, flavour: Flavour, lower_case_table_names: u8) -> (Fold, Fol
     }
 }
 
-fn compile_databases(key: Key, texts: &[String]) -> Result<Vec<Rule>, FilterError> {
+fn compile_databases(key: RuleKey, texts: &[String]) -> Result<Vec<Rule>, FilterError> {
     texts
         .iter()
         .map(|text| {
@@ -385,7 +391,7 @@ fn compile_databases(key: Key, texts: &[String]) -> Result<Vec<Rule>, FilterErro
         .collect()
 }
 
-fn compile_tables(key: Key, texts: &[String]) -> Result<Vec<Rule>, FilterError> {
+fn compile_tables(key: RuleKey, texts: &[String]) -> Result<Vec<Rule>, FilterError> {
     texts
         .iter()
         .map(|text| {
@@ -403,7 +409,7 @@ fn compile_tables(key: Key, texts: &[String]) -> Result<Vec<Rule>, FilterError> 
 }
 
 fn compile_rewrites(texts: &[String]) -> Result<Vec<Rewrite>, FilterError> {
-    let key = Key::RewriteDb;
+    let key = RuleKey::RewriteDb;
     texts
         .iter()
         .map(|text| {
@@ -434,14 +440,14 @@ fn with_patterns(rules: Vec<Rule>, fold: Fold) -> Vec<(Rule, Pattern)> {
         .collect()
 }
 
-fn rule(key: Key, text: &str) -> Rule {
+fn rule(key: RuleKey, text: &str) -> Rule {
     Rule {
         key,
         text: text.into(),
     }
 }
 
-fn not_empty(key: Key, rule: &str, value: &str, part: &'static str) -> Result<(), FilterError> {
+fn not_empty(key: RuleKey, rule: &str, value: &str, part: &'static str) -> Result<(), FilterError> {
     if value.is_empty() {
         return Err(FilterError::EmptyName {
             key,
@@ -452,27 +458,29 @@ fn not_empty(key: Key, rule: &str, value: &str, part: &'static str) -> Result<()
     Ok(())
 }
 
-fn wild_hint(key: Key, rule: &str) -> String {
+fn wild_hint(key: RuleKey, rule: &str) -> String {
     match key {
-        Key::WildDoTable | Key::WildIgnoreTable => {
+        RuleKey::WildDoTable | RuleKey::WildIgnoreTable => {
             format!(", or \"{rule}.%\" for a whole database")
         }
-        Key::DoTable => {
+        RuleKey::DoTable => {
             format!(", or use replicate-wild-do-table = \"{rule}.%\" for a whole database")
         }
-        Key::IgnoreTable => {
+        RuleKey::IgnoreTable => {
             format!(", or use replicate-wild-ignore-table = \"{rule}.%\" for a whole database")
         }
-        Key::DoDb | Key::IgnoreDb | Key::RewriteDb | Key::ShadowTables => String::new(),
+        RuleKey::DoDb | RuleKey::IgnoreDb | RuleKey::RewriteDb | RuleKey::ShadowTables => {
+            String::new()
+        }
     }
 }
 
-fn empty_hint(key: Key) -> &'static str {
+fn empty_hint(key: RuleKey) -> &'static str {
     match key {
-        Key::DoDb | Key::IgnoreDb => "write a database's name or leave the rule out",
-        Key::DoTable | Key::IgnoreTable => "write it as \"database.table\"",
-        Key::WildDoTable | Key::WildIgnoreTable => "write % for any name",
-        Key::RewriteDb => "write it as \"from->to\"",
-        Key::ShadowTables => "write \"drop\" or \"keep\"",
+        RuleKey::DoDb | RuleKey::IgnoreDb => "write a database's name or leave the rule out",
+        RuleKey::DoTable | RuleKey::IgnoreTable => "write it as \"database.table\"",
+        RuleKey::WildDoTable | RuleKey::WildIgnoreTable => "write % for any name",
+        RuleKey::RewriteDb => "write it as \"from->to\"",
+        RuleKey::ShadowTables => "write \"drop\" or \"keep\"",
     }
 }

@@ -25,7 +25,7 @@ pub struct Decision {
     /// Whether it lets pass.
     pub pass: bool,
     /// Why.
-    pub reason: Reason,
+    pub reason: VerdictReason,
 }
 
 /// The stages, in order.
@@ -43,13 +43,13 @@ pub enum Stage {
 
 /// Why a stage said what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum VerdictReason {
     /// The stage has no rules.
     NoRules,
     /// This rule matched.
     Matched(Rule),
     /// Rules of these keys exist and none matched.
-    NotNamed(Vec<Key>),
+    NotNamed(Vec<RuleKey>),
     /// It is a system database, and no rule names it literally.
     SystemDatabase,
     /// The statement names nothing that rules could be asked about.
@@ -60,14 +60,14 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// Under which key.
-    pub key: Key,
+    pub key: RuleKey,
     /// Its text.
     pub text: Box<str>,
 }
 
 /// The keys of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
+pub enum RuleKey {
     /// `replicate-do-db`
     DoDb,
     /// `replicate-ignore-db`
@@ -90,16 +90,16 @@ impl Verdict {
     /// The rule that decided, if it was a match and not the absence of one.
     pub fn rule(&self) -> Option<&Rule> {
         match &self.stages.last()?.reason {
-            Reason::Matched(rule) => Some(rule),
-            Reason::NoRules
-            | Reason::NotNamed(_)
-            | Reason::SystemDatabase
-            | Reason::NothingNamed => None,
+            VerdictReason::Matched(rule) => Some(rule),
+            VerdictReason::NoRules
+            | VerdictReason::NotNamed(_)
+            | VerdictReason::SystemDatabase
+            | VerdictReason::NothingNamed => None,
         }
     }
 }
 
-impl Key {
+impl RuleKey {
     /// Its spelling in a connector file.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -115,7 +115,7 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for RuleKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -138,7 +138,7 @@ impl fmt::Display for Stage {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for VerdictReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRules => f.write_str("no rules"),
@@ -165,7 +165,7 @@ impl fmt::Display for Verdict {
             return Ok(());
         };
         match &last.reason {
-            Reason::Matched(rule) => write!(f, " by {rule}")?,
+            VerdictReason::Matched(rule) => write!(f, " by {rule}")?,
             reason => write!(f, ": {reason}")?,
         }
         write!(f, " ({})", last.stage)?;

@@ -9,11 +9,11 @@ use super::fold::Fold;
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     fold: Fold,
-    tokens: Vec<Token>,
+    tokens: Vec<PatternToken>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Token {
+enum PatternToken {
     Run,
     One,
     Unit(u32),
@@ -27,11 +27,11 @@ impl Pattern {
         while let Some(letter) = letters.next() {
             let literal = match letter {
                 '%' => {
-                    tokens.push(Token::Run);
+                    tokens.push(PatternToken::Run);
                     continue;
                 }
                 '_' => {
-                    tokens.push(Token::One);
+                    tokens.push(PatternToken::One);
                     continue;
                 }
                 '\\' => letters.next().unwrap_or('\\'),
@@ -39,7 +39,7 @@ impl Pattern {
             };
             let mut buffer = [0; 4];
             let units = fold.units(literal.encode_utf8(&mut buffer));
-            tokens.extend(units.into_iter().map(Token::Unit));
+            tokens.extend(units.into_iter().map(PatternToken::Unit));
         }
         Self { fold, tokens }
     }
@@ -52,12 +52,12 @@ impl Pattern {
         let mut retry = None;
         loop {
             let matched = match tokens.next() {
-                Some(Token::Run) => {
+                Some(PatternToken::Run) => {
                     retry = Some((tokens.clone(), name.clone()));
                     continue;
                 }
-                Some(Token::One) => name.next().is_some(),
-                Some(Token::Unit(unit)) => name.next() == Some(*unit),
+                Some(PatternToken::One) => name.next().is_some(),
+                Some(PatternToken::Unit(unit)) => name.next() == Some(*unit),
                 None if name.len() == 0 => return true,
                 None => false,
             };

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use super::escape::write_string;
 use super::json_path::{Leg, Position, legs};
-use super::jsonb::{DEPTH_MAX, Reader, error};
+use super::jsonb::{DEPTH_MAX, JsonbReader, error};
 use super::{Json, RowError};
 
 /// A document and its changes.
@@ -29,7 +29,7 @@ pub struct Patched<'a> {
 pub struct Changes<'a>(pub &'a [u8]);
 
 /// One change of a document.
-struct Change<'a> {
+struct DocumentChange<'a> {
     operation: Operation,
     path: &'a str,
     /// The binary document; empty for a removal.
@@ -54,14 +54,14 @@ impl Operation {
 }
 
 /// A document that is open where it was changed.
-enum Node<'a> {
+enum DocumentNode<'a> {
     Closed {
         document: &'a [u8],
         kind: u8,
         at: usize,
     },
-    Object(Vec<(Cow<'a, [u8]>, Node<'a>)>),
-    Array(Vec<Node<'a>>),
+    Object(Vec<(Cow<'a, [u8]>, DocumentNode<'a>)>),
+    Array(Vec<DocumentNode<'a>>),
 }
 
 impl Patched<'_> {
@@ -72,9 +72,9 @@ impl Patched<'_> {
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), RowError> {
         // What is opened is read once to open it and once to write it, and only parts that overlap are read more often.
         let mut budget = 2 * (self.base.len() + self.changes.0.len()) + 2;
-        let mut root = Node::of(self.base)?;
+        let mut root = DocumentNode::of(self.base)?;
         let mut rest = self.changes.0;
-        while let Some(change) = Change::next(&mut rest)? {
+        while let Some(change) = DocumentChange::next(&mut rest)? {
             root.apply(&change, &mut budget)?;
         }
         root.write(0, &mut budget, out)
@@ -91,7 +91,7 @@ impl Changes<'_> {
         let mut rest = self.0;
         out.push(b'[');
         let mut is_first = true;
-        while let Some(change) = Change::next(&mut rest)? {
+        while let Some(change) = DocumentChange::next(&mut rest)? {
             out.extend_from_slice(if is_first {
                 b"{\"op\":\""
             } else {
@@ -123,7 +123,7 @@ impl<'a> Changes<'a> {
         mut take: impl FnMut(&'static str, &'a str, Option<Json<'a>>) -> Result<(), RowError>,
     ) -> Result<(), RowError> {
         let mut rest = self.0;
-        while let Some(change) = Change::next(&mut rest)? {
+        while let Some(change) = DocumentChange::next(&mut rest)? {
             let value = Json::Binary(change.value);
             let path = change.path;
             match change.operation {
@@ -139,7 +139,7 @@ impl<'a> Changes<'a> {
     }
 }
 
-impl<'a> Change<'a> {
+impl<'a> DocumentChange<'a> {
     /// Takes the next change off the front.
     fn next(rest: &mut &'a [u8]) -> Result<Option<Self>, RowError> {
         let Some((operation, after)) = rest.split_first() else {
@@ -198,7 +198,7 @@ pub(super) fn length_encoded(bytes: &[u8]) -> Option<(u64, &[u8])> {
     Some((number, rest))
 }
 
-impl<'a> Node<'a> {
+impl<'a> DocumentNode<'a> {
     fn of(document: &'a [u8]) -> Result<Self, RowError> {
         // What rows hold for a JSON NOT NULL column that was added after them.
         const NULL: &[u8] = &[0x04, 0];
@@ -211,7 +211,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    fn apply(&mut self, change: &Change<'a>, budget: &mut usize) -> Result<(), RowError> {
+    fn apply(&mut self, change: &DocumentChange<'a>, budget: &mut usize) -> Result<(), RowError> {
         let legs = legs(change.path)?;
         if legs.len() > usize::from(DEPTH_MAX) {
             return Err(error("a path of more than 100 levels", 0));
@@ -304,7 +304,7 @@ impl<'a> Node<'a> {
             return Ok(());
         };
         let closed = |(kind, at)| Self::Closed { document, kind, at };
-        let mut reader = Reader::new(document, *budget);
+        let mut reader = JsonbReader::new(document, *budget);
         match kind {
             0x00 | 0x01 => {
                 let members = reader.members(at, kind == 0x01)?;
@@ -329,7 +329,7 @@ impl<'a> Node<'a> {
         }
         match self {
             Self::Closed { document, kind, at } => {
-                let mut reader = Reader::new(document, *budget);
+                let mut reader = JsonbReader::new(document, *budget);
                 reader.write_value(*kind, *at, depth, out)?;
                 *budget = reader.budget();
             }

@@ -2,7 +2,7 @@
 //!
 //! Text that is parsed again has doubles and strings in their place. What of them is only bytes is a string in both.
 
-use super::jsonb::{Container, Reader};
+use super::jsonb::{Container, JsonbReader};
 use super::{Json, RowError};
 
 /// What such a value is.
@@ -44,8 +44,8 @@ impl Json<'_> {
             return Ok(());
         };
         // What is looked at once to find the values is read once more for their text.
-        let mut walk = Walk {
-            reader: Reader::new(document, 2 * document.len()),
+        let mut walk = OpaqueSearch {
+            reader: JsonbReader::new(document, 2 * document.len()),
             path: "$".to_owned(),
             text: Vec::new(),
         };
@@ -53,13 +53,13 @@ impl Json<'_> {
     }
 }
 
-struct Walk<'a> {
-    reader: Reader<'a>,
+struct OpaqueSearch<'a> {
+    reader: JsonbReader<'a>,
     path: String,
     text: Vec<u8>,
 }
 
-impl Walk<'_> {
+impl OpaqueSearch<'_> {
     fn value(&mut self, kind: u8, at: usize, depth: u8, take: Take<'_>) -> Result<(), RowError> {
         let inside = |wide| Container {
             start: at,

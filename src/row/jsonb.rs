@@ -49,7 +49,7 @@ impl Json<'_> {
                 Ok(())
             }
             Self::Binary(document) => {
-                let mut reader = Reader {
+                let mut reader = JsonbReader {
                     document,
                     budget: document.len(),
                 };
@@ -88,7 +88,7 @@ impl Container {
     }
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct JsonbReader<'a> {
     document: &'a [u8],
     /// Bytes that may still be read. Every byte of a document is read once, so that one whose parts overlap, and whose
     /// text could be vastly longer than itself, runs out.
@@ -101,7 +101,7 @@ pub(super) type JsonPart = (u8, usize);
 /// A key and its value.
 pub(super) type Member<'a> = (&'a [u8], JsonPart);
 
-impl<'a> Reader<'a> {
+impl<'a> JsonbReader<'a> {
     /// Reads a document, at most so many bytes of it.
     pub(super) fn new(document: &'a [u8], budget: usize) -> Self {
         Self { document, budget }

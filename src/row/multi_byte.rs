@@ -24,11 +24,11 @@ pub struct MultiByte {
     pub(super) name: &'static str,
     relative: &'static Encoding,
     plane_count: usize,
-    tables: OnceLock<Tables>,
+    tables: OnceLock<CodeTables>,
 }
 
 /// UTF-16 units by code; 0 where the set has no character.
-struct Tables {
+struct CodeTables {
     singles: [u16; 256],
     /// By code: the pairs, then the pairs after 0x8f.
     pairs: Box<[u16]>,
@@ -92,7 +92,7 @@ impl MultiByte {
     }
 
     /// Reads a character of two to four bytes.
-    fn long(&self, tables: &Tables, bytes: &[u8]) -> (Option<char>, usize) {
+    fn long(&self, tables: &CodeTables, bytes: &[u8]) -> (Option<char>, usize) {
         let pair = |plane: usize, lead: u8, trail: u8| {
             let code = plane * PAIRS + usize::from(u16::from_be_bytes([lead, trail]));
             let unit = tables.pairs.get(code).copied().filter(|unit| *unit != 0);
@@ -117,9 +117,9 @@ impl MultiByte {
         }
     }
 
-    fn tables(&self) -> &Tables {
+    fn tables(&self) -> &CodeTables {
         self.tables.get_or_init(|| {
-            let mut tables = Tables::of(self.relative, self.plane_count);
+            let mut tables = CodeTables::of(self.relative, self.plane_count);
             for line in self.corrections() {
                 tables
                     .correct(line)
@@ -136,7 +136,7 @@ impl MultiByte {
     }
 }
 
-impl Tables {
+impl CodeTables {
     /// What an encoding makes of every code.
     fn of(relative: &'static Encoding, plane_count: usize) -> Self {
         let mut tables = Self {
@@ -223,7 +223,7 @@ mod tests {
     fn every_line_of_the_table_is_read() {
         let mut lines = 0;
         for set in &SETS {
-            let mut tables = Tables::of(set.relative, set.plane_count);
+            let mut tables = CodeTables::of(set.relative, set.plane_count);
             for line in set.corrections() {
                 assert_eq!(tables.correct(line), Some(()), "{line}");
                 lines += 1;

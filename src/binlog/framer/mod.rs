@@ -28,12 +28,12 @@ pub struct Framer {
     /// The replica said that it left events out, and nobody asked since.
     has_gap: bool,
     format: FormatDescription,
-    stage: Stage,
+    stage: FramerStage,
 }
 
 /// How far the stream is within its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum FramerStage {
     /// Nothing came yet.
     Start,
     /// A rotate named the file, its format description is to come.
@@ -67,7 +67,7 @@ impl Framer {
             relays: false,
             has_gap: false,
             format: FormatDescription::default(),
-            stage: Stage::Start,
+            stage: FramerStage::Start,
         }
     }
 
@@ -145,7 +145,7 @@ impl Framer {
             let body = self.checked_body(event)?;
             let frame = self.placed(header, body)?;
             self.next = rotation::rotate(event.get(frame.body.clone()).unwrap_or_default())?;
-            self.stage = Stage::Announced;
+            self.stage = FramerStage::Announced;
             return Ok(frame);
         }
         let body = self.artificial_rotate_body(event)?;
@@ -153,9 +153,9 @@ impl Framer {
         if target != self.next {
             self.may_go_to(&target)?;
             self.next = target;
-            self.stage = Stage::Announced;
-        } else if self.stage == Stage::Start {
-            self.stage = Stage::Announced;
+            self.stage = FramerStage::Announced;
+        } else if self.stage == FramerStage::Start {
+            self.stage = FramerStage::Announced;
         }
         Ok(self.artificial(header, body))
     }
@@ -164,9 +164,11 @@ impl Framer {
     /// a rotate event of its own because the server stopped or died.
     fn may_go_to(&self, target: &Coordinates) -> Result<(), BinlogError> {
         let right = match self.stage {
-            Stage::Start => self.skips || self.next.file.is_empty(),
-            Stage::Announced => false,
-            Stage::Described => target.file != self.next.file && target.position == FIRST_POSITION,
+            FramerStage::Start => self.skips || self.next.file.is_empty(),
+            FramerStage::Announced => false,
+            FramerStage::Described => {
+                target.file != self.next.file && target.position == FIRST_POSITION
+            }
         };
         if right {
             Ok(())
@@ -204,7 +206,7 @@ impl Framer {
 
     fn describe(&mut self, format: FormatDescription) {
         self.format = format;
-        self.stage = Stage::Described;
+        self.stage = FramerStage::Described;
     }
 
     fn heartbeat(&mut self, header: Header, event: &[u8]) -> Result<Frame, BinlogError> {
@@ -277,7 +279,7 @@ impl Framer {
     }
 
     fn is_described(&self) -> Result<(), BinlogError> {
-        if self.stage != Stage::Described {
+        if self.stage != FramerStage::Described {
             return Err(BinlogError::NoFormat);
         }
         Ok(())

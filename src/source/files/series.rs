@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::input::{ENDINGS, InputPath};
-use super::splitter::{BinlogExtent, Splitter, Stop};
+use super::splitter::{BinlogExtent, Splitter, StopReason};
 use crate::binlog::{FileName, Header};
 use crate::source::chunk::Chunk;
 use crate::source::file_error::FileError;
@@ -190,7 +190,7 @@ impl BinlogSeries {
                 }));
             }
             let is_followed = splitter.stopped().is_none() && self.is_followed();
-            if splitter.stopped() == Some(Stop::Time) {
+            if splitter.stopped() == Some(StopReason::Time) {
                 self.places.clear();
             }
             if is_followed {
@@ -233,7 +233,7 @@ impl BinlogSeries {
             Err(error) => return Err(error),
         };
         let Some(first) = first else {
-            if splitter.stopped() == Some(Stop::Time) {
+            if splitter.stopped() == Some(StopReason::Time) {
                 self.places.clear();
             }
             return Ok(None);

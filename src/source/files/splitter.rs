@@ -65,12 +65,12 @@ pub(super) struct Splitter {
     /// The event at that position, while its pieces are read.
     large: Option<PartialEvent>,
     /// Why nothing more is read, although there may be more.
-    stopped: Option<Stop>,
+    stopped: Option<StopReason>,
 }
 
 /// What ended the reading before the file's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(super) enum StopReason {
     /// The position to stop at.
     Position,
     /// An event at or after the time to stop at.
@@ -95,7 +95,7 @@ enum Selection {
     Always,
     /// It stands before the time to start at.
     NotYet,
-    Stop(Stop),
+    Stop(StopReason),
 }
 
 impl Splitter {
@@ -126,7 +126,7 @@ impl Splitter {
         self.file.place()
     }
 
-    pub(super) fn stopped(&self) -> Option<Stop> {
+    pub(super) fn stopped(&self) -> Option<StopReason> {
         self.stopped
     }
 
@@ -357,14 +357,14 @@ impl Splitter {
             return Selection::NotYet;
         }
         if !is_added && self.extent.stop_time.is_some_and(|stop| timestamp >= stop) {
-            return Selection::Stop(Stop::Time);
+            return Selection::Stop(StopReason::Time);
         }
         if self
             .extent
             .stop
             .is_some_and(|stop| self.file.position >= stop)
         {
-            return Selection::Stop(Stop::Position);
+            return Selection::Stop(StopReason::Position);
         }
         if describes {
             Selection::Always
