@@ -1,4 +1,4 @@
-//! The two families of servers.
+//! The two families of servers. A file of its own, for every room names them and most take nothing else from this one.
 
 /// Which family a server belongs to; the binlogs of the two differ in events and GTIDs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::ops::Range;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use super::budget::Budget;
 use super::error::SourceError;
 use crate::mysql::Portion;
 
@@ -30,4 +32,22 @@ pub trait EventSource: Send {
     /// # Errors
     /// Whatever ends the stream; `SourceError::class` tells whether starting again may help.
     fn next(&mut self) -> impl Future<Output = Result<Option<Chunk>, SourceError>> + Send;
+}
+
+/// Charges a chunk that waits to the budget and takes it. Cancel-safe: a dropped future leaves it where it is.
+pub(super) async fn admit(waiting: &mut Option<Chunk>, budget: &Budget) -> Option<Chunk> {
+    let bytes = waiting.as_ref()?.buffer.len();
+    let charge = budget.take(bytes).await;
+    waiting.take().map(|chunk| Chunk {
+        buffer: charge.over(chunk.buffer),
+        ..chunk
+    })
+}
+
+/// The time in microseconds since 1970.
+pub(super) fn now_us() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -9,7 +9,6 @@
 //! what is read of one at a time comes in pieces.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -17,7 +16,7 @@ use super::file_bytes::{CHUNK_BYTES, FileBytes};
 use super::input::InputPath;
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
-use crate::source::chunk::Chunk;
+use crate::source::chunk::{Chunk, now_us};
 use crate::source::file_error::FileError;
 
 /// The largest event that a server writes.
@@ -455,13 +454,6 @@ impl Splitter {
             found,
         })
     }
-}
-
-fn now_us() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Whether bytes are the magic and a format description that stands after it: four bytes alone may be a time.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use super::joined::{Joined, Joint};
 use super::series::BinlogSeries;
 use crate::mysql::Portion;
 use crate::source::budget::Budget;
-use crate::source::chunk::{Chunk, EventSource};
+use crate::source::chunk::{Chunk, EventSource, admit, now_us};
 use crate::source::error::SourceError;
 use crate::source::file_error::FileError;
 
@@ -91,25 +91,17 @@ impl EventSource for FileStream {
                 }
             }
         }
-        let bytes = self.waiting.as_ref().map_or(0, |chunk| chunk.buffer.len());
-        let charge = self.budget.take(bytes).await;
-        Ok(self.waiting.take().map(|chunk| Chunk {
-            buffer: charge.over(chunk.buffer),
-            ..chunk
-        }))
+        Ok(admit(&mut self.waiting, &self.budget).await)
     }
 }
 
 /// Says that all was read that is there.
 fn nothing() -> Chunk {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
     Chunk {
         buffer: Bytes::new(),
         events: Vec::new(),
         part: Portion::Whole,
-        received_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        received_us: now_us(),
         drained: true,
     }
 }

@@ -3,13 +3,11 @@
 //! Charges the events' bytes to the budget, and looks into them no further than to know that the file is still the one of
 //! the checkpoint. Knows nothing of groups.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::dump::{Arrived, EventStream};
 use crate::binlog::{EventKind, Header};
 use crate::mysql::Portion;
 use crate::source::budget::Budget;
-use crate::source::chunk::{Chunk, EventSource};
+use crate::source::chunk::{Chunk, EventSource, admit, now_us};
 use crate::source::error::SourceError;
 
 /// A running dump.
@@ -104,18 +102,6 @@ impl EventSource for Live {
         if self.waiting.is_none() {
             self.waiting = Some(self.receive().await?);
         }
-        let bytes = self.waiting.as_ref().map_or(0, |chunk| chunk.buffer.len());
-        let charge = self.budget.take(bytes).await;
-        Ok(self.waiting.take().map(|chunk| Chunk {
-            buffer: charge.over(chunk.buffer),
-            ..chunk
-        }))
+        Ok(admit(&mut self.waiting, &self.budget).await)
     }
-}
-
-fn now_us() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
