@@ -13,7 +13,7 @@ use crate::binlog::Coordinates;
 use crate::change::{Assembler, Batch};
 use crate::metrics;
 use crate::row::TableName;
-use crate::source::{Answers, Chunk, Replayed};
+use crate::source::{Answers, Chunk, Retained};
 use crate::state::StateFolder;
 
 /// How long a stream without rows keeps its progress to itself.
@@ -141,8 +141,8 @@ impl Answer for Source {
         info!(%table, %at, found, "asked the source for a definition");
         let is_proven = definition.as_ref().is_some_and(|it| it.read_to <= at);
         if !is_proven {
-            let replayed = self.answers.replay(&table, &at, assembler.rules());
-            if let Some(Replayed { schemas, lacking }) = self.runtime.block_on(replayed)? {
+            let retained = self.answers.follow_retained(&table, &at, assembler.rules());
+            if let Some(Retained { schemas, lacking }) = self.runtime.block_on(retained)? {
                 assembler.adopt(&schemas, lacking);
             }
         }

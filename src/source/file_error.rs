@@ -1,4 +1,4 @@
-//! Why a binlog file cannot be read, as a person is told it.
+//! Why a binlog file cannot be read, in words for a person.
 
 use std::io;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub enum FileError {
         /// Its first bytes, in hexadecimal.
         found: String,
     },
-    /// The server encrypted the file: MySQL all of it, MariaDB what stands after its second event.
+    /// The server encrypted the file: MySQL all of it, MariaDB everything after the second event.
     #[error("{path} is encrypted, read it from the server instead")]
     Encrypted {
         /// The file.
@@ -99,7 +99,7 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
-    /// A file is missing between two of them.
+    /// A file between two others is missing.
     #[error(
         "{expected} is missing after {after}, found {found}, give every file in the order of their numbers"
     )]
@@ -169,7 +169,7 @@ pub enum FileError {
         /// The largest size that is read.
         max: u32,
     },
-    /// The file ends within an event.
+    /// The file ends inside an event.
     #[error(
         "the file ends inside the event at {at}{}, {found} of its {expected} bytes are there; it was cut off, or its server \
          still writes it",

@@ -1,7 +1,7 @@
 //! Whose coordinates a checkpoint holds.
 //!
-//! Files name their server by its `server_id` only, so checkpoints of files carry a UUID of their own: neither a server nor
-//! another server's files go on from them.
+//! Files name their server by its `server_id` only. Checkpoints of files therefore carry a UUID of their own, so that neither a
+//! server nor another server's files continue from them.
 
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ pub(super) fn is_of(
     })
 }
 
-/// How a source is called in messages.
+/// What messages call a source.
 fn name(uuid: Option<Uuid>, server_id: u32, flavour: Flavour) -> String {
     let family = flavour.name();
     match uuid {

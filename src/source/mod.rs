@@ -17,7 +17,7 @@ mod walk;
 
 pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};
-pub use definitions::{Answers, DefinitionReader, Reading, Replayed, writer_of};
+pub use definitions::{Answers, DefinitionReader, Reading, Retained, writer_of};
 pub use error::SourceError;
 pub use file_error::FileError;
 pub use files::{

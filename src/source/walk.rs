@@ -1,8 +1,8 @@
 //! The walk over retained events beside the stream: over a dump of its own or over files, from group to group.
 //!
-//! Whoever walks brings the bytes: `server::DumpWalk` those of a dump, `files::FileWalk` those of files. Framed they are
-//! [`WalkEvent`]s. [`GroupWalk`] looks into them, places them in their groups and keeps the GTIDs of the groups that it has
-//! passed; [`BoundarySearch`] looks for a position among them.
+//! `server::DumpWalk` brings the bytes of a dump, `files::FileWalk` those of files, both as framed [`WalkEvent`]s.
+//! [`GroupWalk`] places them in their groups and keeps the GTIDs of the groups that it has passed. [`BoundarySearch`] looks
+//! for a position among them. The history of DDL and the statements in retained files walk without groups.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! Whom the stream asks how tables are defined.
+//! Who answers the assembler's questions about definitions.
 
 use super::reader::DefinitionReader;
-use super::replay::Replayed;
+use super::retained::Retained;
 use crate::binlog::Coordinates;
 use crate::change::Definition;
 use crate::filter::Rules;
@@ -18,7 +18,7 @@ pub enum Answers {
 }
 
 impl Answers {
-    /// As [`DefinitionReader::serve`]; nobody vouches only for what is believed there already.
+    /// As [`DefinitionReader::serve`]; nobody confirms only what is believed there already.
     ///
     /// # Errors
     /// As there.
@@ -34,7 +34,7 @@ impl Answers {
         }
     }
 
-    /// As [`DefinitionReader::engine`]; nobody knows of none.
+    /// As [`DefinitionReader::engine`]; nobody knows an engine.
     ///
     /// # Errors
     /// As there.
@@ -49,18 +49,18 @@ impl Answers {
         }
     }
 
-    /// As [`DefinitionReader::replay`]; nobody has files beyond those that are read.
+    /// As [`DefinitionReader::follow_retained`]; nobody has no files but those that are read.
     ///
     /// # Errors
     /// As there.
-    pub async fn replay(
+    pub async fn follow_retained(
         &mut self,
         table: &TableName,
         at: &Coordinates,
         rules: &Rules,
-    ) -> Result<Option<Replayed>, SourceError> {
+    ) -> Result<Option<Retained>, SourceError> {
         match self {
-            Self::Server(definitions) => definitions.replay(table, at, rules).await,
+            Self::Server(definitions) => definitions.follow_retained(table, at, rules).await,
             Self::Nobody => Ok(None),
         }
     }

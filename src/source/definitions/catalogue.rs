@@ -1,6 +1,6 @@
-//! Tables as information_schema tells them, read between two coordinates of the source.
+//! Tables as information_schema describes them, read between two coordinates of the source.
 //!
-//! Rows are taken while they arrive, so that many tables take little more memory than their definitions.
+//! Rows are used as they arrive, so many tables take little more memory than their definitions.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::source::server::statements;
 /// Tables as they were read between two places of the source's binlog.
 #[derive(Debug)]
 pub struct Reading {
-    /// Every table that the account sees, those of the server itself left out.
+    /// Every table that the account sees, except those of the server itself.
     pub tables: HashMap<TableName, Definition>,
     /// The default character set of every database that the account sees.
     pub databases: HashMap<Box<str>, Box<str>>,
@@ -66,7 +66,7 @@ pub(in crate::source) async fn read_where(
             named.extend(row_end);
         }
         let Some(key) = places(&named, &columns) else {
-            // A DDL came between the statements; what was read belongs to no moment.
+            // A DDL came between the statements, so what was read was never true at any one moment.
             continue;
         };
         let transactional = engines.get(&engine.to_ascii_uppercase()).copied();
@@ -183,7 +183,7 @@ async fn base_tables(session: &mut Session, condition: &str) -> Result<Vec<Base>
     Ok(tables)
 }
 
-/// The columns that say since when and until when rows of versioned tables hold, where they are not hidden.
+/// The columns of versioned tables that say since when and until when a row holds, where they are not hidden.
 async fn row_columns(
     session: &mut Session,
     condition: &str,
@@ -294,7 +294,7 @@ async fn keys(
     Ok(keys.end())
 }
 
-/// What belongs to tables, as rows tell it that come table by table.
+/// What belongs to each table, from rows that come table by table.
 struct Grouped<T> {
     tables: HashMap<TableName, Vec<T>>,
     open: Option<(TableName, Vec<T>)>,

@@ -1,8 +1,7 @@
-//! Which tables a DDL may have changed between two places of the source's binlog.
+//! The history of DDL between two places of the source's binlog: which tables may have changed there.
 //!
-//! A definition read now holds for a place after which the stream has fallen only if no DDL on the table stands between
-//! the two. Every event in between is read to be sure, over a dump of its own that throws no replica out; what was read
-//! once is not read again.
+//! Where the stream lags, a definition that is read now holds only if no DDL on the table stands in between. To be sure,
+//! every event in between is read, over a dump of its own that throws no replica out. Nothing is read twice.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -26,8 +25,8 @@ pub(in crate::source) struct History {
     changes: DdlChanges,
 }
 
-/// Where the last statement begins that may have changed a definition. Names are folded, for a server may compare them so:
-/// that can only rule out too much.
+/// Where the last statement begins that may have changed a definition. Names are folded, as some servers compare them; that
+/// can only rule out too much.
 #[derive(Debug, Default)]
 struct DdlChanges {
     tables: HashMap<TableName, Coordinates>,
@@ -137,7 +136,7 @@ impl DdlChanges {
         Self::is_whole(walk.framer(), stretch)
     }
 
-    /// The source ends a look at the last event that replicas may have; what it has counted beyond may come in a moment.
+    /// The source ends a walk at the last event that replicas may have. Its own end may be further on for a moment.
     fn is_whole(framer: &Framer, stretch: &Range<Coordinates>) -> Result<(), SourceError> {
         if *framer.next() >= stretch.end {
             return Ok(());
@@ -157,7 +156,7 @@ impl DdlChanges {
                     .map_err(|error| unreadable(&event.at, error))?;
                 &*unpacked
             }
-            // It is too large to be looked at.
+            // It is too large to be read.
             (EventKind::Query | EventKind::QueryCompressed, None) => {
                 self.all = Some(event.at.clone());
                 return Ok(());

@@ -4,9 +4,9 @@ mod answers;
 mod catalogue;
 mod history;
 mod reader;
-mod replay;
+mod retained;
 
 pub use answers::Answers;
 pub use catalogue::Reading;
 pub use reader::{DefinitionReader, writer_of};
-pub use replay::Replayed;
+pub use retained::Retained;

@@ -1,7 +1,7 @@
-//! Tables' definitions out of the source's information_schema.
+//! Definitions of tables from the source's information_schema.
 //!
-//! A definition is only as good as the coordinates around it: they are read from the source before and after, and it is
-//! for the assembler to judge whether anything happened to the table in between or since.
+//! A definition is only as good as the coordinates around it. They are read from the source before and after it, and the
+//! assembler judges whether anything happened to the table in between or since.
 
 use super::catalogue::{Reading, databases, end_of_binlog, read_where};
 use super::history::History;
@@ -74,7 +74,7 @@ impl DefinitionReader {
         Ok(definition.table.transactional.filter(|_| proven))
     }
 
-    /// Whether a definition holds for a group that ends at `at`; if so, its coordinates then tell.
+    /// Whether a definition holds for a group that ends at `at`; if so, its coordinates are set to that.
     async fn proves(
         &mut self,
         table: &TableName,
@@ -82,7 +82,7 @@ impl DefinitionReader {
         definition: &mut Definition,
     ) -> Result<bool, SourceError> {
         if definition.read_to <= *at {
-            // It is for the stream to say what came since.
+            // The stream says what came since.
             return Ok(true);
         }
         let stretch = at.clone()..definition.read_to.clone();
@@ -119,7 +119,7 @@ impl DefinitionReader {
         Ok(definition)
     }
 
-    /// Reads how every table is defined now that the account sees, those of the server itself left out.
+    /// Reads how every table that the account sees is defined now, except those of the server itself.
     ///
     /// # Errors
     /// When the source cannot be reached or does not answer.

@@ -1,7 +1,7 @@
 //! Binlog files as a connector's source: whose they are, where the stream begins, and the stream.
 //!
-//! That the files are still those of the checkpoint, the time tells at which the
-//! present one was begun.
+//! The time at which the present file was begun shows that the files are
+//! still those of the checkpoint.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::source::identity::{FILES, is_of};
 use crate::source::start::Start;
 use crate::source::walk::BoundarySearch;
 
-/// Files that were found fit to be read.
+/// Files that can be read.
 #[derive(Debug)]
 pub struct Archive {
     /// The family of the server that wrote them.
@@ -35,8 +35,8 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// Looks at the files and finds where to begin: at the checkpoint, which must be one of these files, or where the
-    /// options' start says.
+    /// Reads as much of the files as it takes to find where to begin: at the checkpoint, which must be one of these files, or where the
+    /// `start` option says.
     ///
     /// # Errors
     /// What is wrong with a file, or when there is no way to begin there.
@@ -45,14 +45,14 @@ impl Archive {
         from: Option<Checkpoint>,
     ) -> Result<Self, SourceError> {
         let options = options.clone();
-        let opening = move || Self::look(&options, from);
+        let opening = move || Self::find(&options, from);
         match tokio::task::spawn_blocking(opening).await {
             Ok(opened) => opened,
             Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
         }
     }
 
-    fn look(options: &FilesOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
+    fn find(options: &FilesOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
         let listing = Listing::new(&options.files, options.index.as_deref())?;
         let excluded = |flavour| match &options.start {
             Start::After { gtid_set } => parse(flavour, gtid_set).map(|set| vec![set]),
@@ -81,7 +81,7 @@ impl Archive {
     /// Events of more than `whole_bytes_max` bytes come in pieces.
     ///
     /// # Errors
-    /// None as of now; what is wrong with a file comes with its events.
+    /// None so far; what is wrong with a file comes with its events.
     pub fn stream(
         self,
         budget: &Budget,

@@ -17,7 +17,7 @@ use flate2::read::MultiGzDecoder;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// Endings that a compressed file's name has beyond that of the binlog in it.
+/// What the name of a compressed file adds to that of the binlog in it.
 pub(super) const ENDINGS: [&str; 4] = ["gz", "zst", "zstd", "gzip"];
 /// The largest window that a zstd frame may ask for, as a power of two: what the `zstd` program takes by default.
 const WINDOW_LOG_MAX: u32 = 27;
@@ -76,7 +76,7 @@ impl From<io::Error> for OpenError {
 pub(super) enum Input {
     /// A file that holds them as they are.
     Plain(File),
-    /// Bytes that come one after the other only.
+    /// Bytes that can only be read in order.
     Stream {
         bytes: Box<dyn Read + Send>,
         compressed: bool,

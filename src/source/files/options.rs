@@ -47,7 +47,7 @@ pub enum DefinedBy {
 }
 
 impl SourceOptions {
-    /// What the options contradict each other in, each with its fix; empty if nothing.
+    /// Where the options contradict each other, each with its fix; empty if they do not.
     pub fn problems(&self) -> Vec<String> {
         match self {
             Self::Server(options) => options.problems(),
@@ -55,7 +55,7 @@ impl SourceOptions {
         }
     }
 
-    /// Keeps no event of more bytes whole in memory where a server is looked into.
+    /// Keeps no event of more bytes whole in memory where a server is read.
     #[must_use]
     pub fn with_event_bytes_max(mut self, bytes: u64) -> Self {
         let server = match &mut self {

@@ -1,4 +1,4 @@
-//! A dump under way: the session variables of a replica, the command, and the events after it.
+//! A dump of the binlog: the session variables that a replica sets, the command, and the events that follow.
 //!
 //! Every variable is set under its old and its new name: a server reads the one it knows, and the other is only a user
 //! variable.
@@ -26,7 +26,7 @@ pub(in crate::source) enum DumpStart<'a> {
     After(&'a GtidSet),
 }
 
-/// For whom a dump is.
+/// Who asked for a dump.
 #[derive(Clone, Debug)]
 pub(in crate::source) enum DumpReader {
     /// A replica, which waits for more at the end and shows among the source's replicas.
@@ -36,7 +36,7 @@ pub(in crate::source) enum DumpReader {
         /// What the source lists as its host.
         host: String,
     },
-    /// A walk over what is there, which ends at the end and throws nobody out.
+    /// A walk over what is there: it ends at the binlog's end and throws no replica out.
     Walk,
 }
 
@@ -44,7 +44,7 @@ pub(in crate::source) enum DumpReader {
 #[derive(Debug)]
 pub(in crate::source) struct EventStream {
     dump: Dump,
-    /// Under which the source knows the reader.
+    /// The account as which the source knows this connection.
     account: String,
     silence_max: Duration,
     waiting_since: Option<Instant>,
@@ -151,7 +151,7 @@ impl EventStream {
         self.dump.cut_beyond(bytes);
     }
 
-    /// Waits for the next events; `None` at the end of a look. Cancel-safe.
+    /// Waits for the next events; `None` at the end of a walk. Cancel-safe.
     ///
     /// # Errors
     /// [`SourceError::Silent`] when not a byte arrives for too long; a large event on a slow line may take its time.

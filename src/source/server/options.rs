@@ -41,7 +41,7 @@ pub struct ServerOptions {
     /// A PEM file with the source's RSA key, for the same.
     #[serde(default)]
     pub source_public_key_path: Option<std::path::PathBuf>,
-    /// How long making a connection may take.
+    /// How long it may take to connect.
     #[serde(
         default = "connect_timeout",
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
@@ -93,7 +93,7 @@ impl ServerOptions {
             .unwrap_or(self.replica_net_timeout / 2)
     }
 
-    /// What the options contradict each other in, each with its fix; empty if nothing.
+    /// Where the options contradict each other, each with its fix; empty if they do not.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.host.is_empty() {

@@ -1,6 +1,6 @@
-//! What a source must be and have before it is read, checked with one connection and one clear answer.
+//! What a source must be and have before it is read, checked over one connection.
 //!
-//! Features are looked for by their variables, never guessed from the version.
+//! Features are recognised by their variables, never guessed from the version.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! The receiver: a dump from a live source, as chunks of events.
 //!
-//! Charges the events' bytes to the budget, and looks into them no further than to know that the file is still the one of
-//! the checkpoint. Knows nothing of groups.
+//! It charges the events' bytes to the budget. It looks into them only to see that the file is still the one of the
+//! checkpoint, and knows nothing of groups.
 
 use super::dump::{Arrived, EventStream};
 use crate::binlog::{EventKind, Header};
@@ -15,7 +15,7 @@ use crate::source::error::SourceError;
 pub struct Live {
     stream: EventStream,
     budget: Budget,
-    /// What the dump's first file must be, until it has been seen to be it.
+    /// What the dump's first file must be; `None` once that is proven.
     expected: Option<ExpectedFile>,
     /// Received and not yet admitted by the budget; kept here, so that a dropped future loses nothing.
     waiting: Option<Chunk>,

@@ -1,6 +1,6 @@
-//! What a source means when it ends a dump with an error.
+//! What it means when a source ends a dump with an error.
 //!
-//! Nearly all such errors have one number, `ER_SOURCE_FATAL_ERROR_READING_BINLOG`, so that only their texts tell them
+//! Nearly all such errors have one number, `ER_SOURCE_FATAL_ERROR_READING_BINLOG`, so only their texts tell them
 //! apart. The texts are those of `sql/rpl_binlog_sender.cc` (MySQL) and `sql/sql_repl.cc` (MariaDB), old and new wording.
 
 use crate::source::error::SourceError;

@@ -1,4 +1,4 @@
-//! A connection with the source on which statements are asked.
+//! A connection to the source for statements and their answers.
 
 use std::str::FromStr;
 
@@ -47,7 +47,7 @@ impl Session {
         self.connection.server()
     }
 
-    /// Gives the connection up to whoever dumps on it.
+    /// Hands the connection over for a dump.
     pub(in crate::source) fn into_connection(self) -> Connection {
         self.connection
     }

@@ -16,7 +16,7 @@ use crate::source::identity::is_of;
 use crate::source::start::Start;
 use crate::state::ReplicaIdentity;
 
-/// A source that was found fit to be read.
+/// A source that can be read.
 #[derive(Debug)]
 pub struct Checked {
     /// What the source is.
@@ -76,7 +76,7 @@ pub async fn check(
 }
 
 impl Checked {
-    /// Finds where to begin: at the checkpoint, which must be one of this source, or where the options' start says.
+    /// Finds where to begin: at the checkpoint, which must be one of this source, or where the `start` option says.
     ///
     /// # Errors
     /// When there is no way to begin there, or whatever breaks on the way.
@@ -102,7 +102,7 @@ impl Checked {
 }
 
 impl Resolved {
-    /// Registers as a replica and starts the dump. What the source has against it arrives with the first chunk.
+    /// Registers as a replica and starts the dump. If the source objects, that arrives with the first chunk.
     ///
     /// # Errors
     /// When the account may not do what a replica does, or the connection breaks.
@@ -125,8 +125,8 @@ impl Resolved {
 
 /// Whether the dump is asked for by GTID set.
 ///
-/// A start by GTID set may leave groups out that stand after groups it takes, so that only the set says where the stream
-/// is; coordinates cannot name positions of 4 GiB and more.
+/// A start by GTID set may leave out groups that stand after others it takes, so only the set says where the stream is.
+/// And coordinates cannot name positions of 4 GiB and more.
 fn is_by_gtid(
     options: &ServerOptions,
     facts: &SourceFacts,
@@ -225,7 +225,7 @@ impl Starting<'_> {
         Ok(self.checkpoint(at, set, begun))
     }
 
-    /// Makes sure that the checkpoint is one of this source, and that the source still has what comes after it.
+    /// Makes sure that the checkpoint is one of this source, and that the source still has what follows it.
     async fn resume(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, SourceError> {
         let facts = self.facts;
         is_of(

@@ -1,7 +1,7 @@
-//! The walk over a dump of its own: what stands in the source's binlog, beside the stream. It ends at the binlog's end and,
-//! with server id 0, throws no replica out.
+//! The walk over what stands in the source's binlog, over a dump of its own beside the stream. It ends at the binlog's end
+//! and throws no replica out, for its server id is 0.
 //!
-//! Of an event of more than `event_memory_max` bytes only the frame is given; its bytes are checked as they pass.
+//! Events of more than `event_memory_max` bytes come without their body; their bytes are checked as they arrive.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub(in crate::source) async fn prefix(
     match search.missing() {
         Some(error) => Err(error),
         None if search.is_found() => Ok(groups.into()),
-        // The file is that long, but its last bytes are not yet for replicas.
+        // The file is that long, but replicas may not have its last bytes yet.
         None => Err(SourceError::Unsettled { at: at.clone() }),
     }
 }

@@ -1,8 +1,10 @@
-//! What the statements of all retained files tell of definitions at a place, where neither the stream nor a reading does.
+//! What the statements in all retained files say of definitions at some coordinates, where neither the stream nor a reading
+//! does.
 //!
-//! A stream that begins in the past has not passed the statements before it. They are followed here from the oldest file on:
-//! from every table that no statement of the retained files touches, as it is defined now, and from nothing else. Where that
-//! tells no definition either, a person has to; then the rest of the files is read too, so that all can be told at once.
+//! A stream that begins in the past has not passed the statements before it. They are followed here from the oldest file on,
+//! and the walk begins with what is certain: the tables that no statement in the retained files touches, as they are defined
+//! now. Where that yields no definition either, a person must tell it. Then the rest of the files is read too, so that
+//! everything that is missing is named at once.
 
 use tracing::{info, warn};
 
@@ -22,11 +24,11 @@ use crate::source::walk::unreadable;
 
 /// What was found.
 #[derive(Debug)]
-pub struct Replayed {
+pub struct Retained {
     /// What is known at the place that was asked for.
     pub schemas: Schemas,
-    /// Where the table's definition is not among that: the tables of which rows stand there and after it that no definition
-    /// is known for, each with the end of its first such group.
+    /// Where the table's definition is not among that: every table that has rows there or later and no known definition, each
+    /// with the end of its first such group.
     pub lacking: Vec<(TableName, Coordinates)>,
 }
 
@@ -36,12 +38,12 @@ impl DefinitionReader {
     ///
     /// # Errors
     /// When the source cannot be reached or does not answer.
-    pub async fn replay(
+    pub async fn follow_retained(
         &mut self,
         table: &TableName,
         at: &Coordinates,
         rules: &Rules,
-    ) -> Result<Option<Replayed>, SourceError> {
+    ) -> Result<Option<Retained>, SourceError> {
         match self.follow(table, at, rules).await {
             Err(error) if error.class() == Class::Data => {
                 warn!(
@@ -59,7 +61,7 @@ impl DefinitionReader {
         table: &TableName,
         at: &Coordinates,
         rules: &Rules,
-    ) -> Result<Option<Replayed>, SourceError> {
+    ) -> Result<Option<Retained>, SourceError> {
         let mut session = self.open().await?;
         let files = statements::log_files(&mut session).await?;
         let folding = statements::variables(&mut session, &["lower_case_table_names"]).await?;
@@ -88,7 +90,7 @@ impl DefinitionReader {
         let schemas = follower.believed().clone();
         if let Some(State::Known(_)) = schemas.get(table) {
             let lacking = Vec::new();
-            return Ok(Some(Replayed { schemas, lacking }));
+            return Ok(Some(Retained { schemas, lacking }));
         }
         follower.watch(table, at);
         go_on(&mut walk, &mut follower, &known.end).await?;
@@ -99,10 +101,10 @@ impl DefinitionReader {
         };
         let mut lacking = follower.lacking();
         lacking.retain(|missing| !is_served(missing));
-        Ok(Some(Replayed { schemas, lacking }))
+        Ok(Some(Retained { schemas, lacking }))
     }
 
-    /// What has not changed since a place, as it was read after it.
+    /// What has not changed since `place`, as it was read later.
     fn untouched_since(&self, known: &Reading, place: &Coordinates, folding: u8) -> Schemas {
         let mut schemas = Schemas::new(folding);
         for (table, definition) in &known.tables {
