@@ -1,4 +1,4 @@
-//! What the names of binlog files say of their order.
+//! What the names of binlog files say about their order.
 //!
 //! A server numbers its files: `binlog.000009` has the base `binlog` and the number 9, and `binlog.000010` follows it. The
 //! number keeps its width until it outgrows it: `binlog.1000000` follows `binlog.999999`.

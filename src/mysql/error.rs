@@ -217,7 +217,7 @@ pub enum ConnectionError {
         source: Malformed,
     },
     /// A packet came that has no place.
-    #[error("{address} sent {found} while {during}, which has no place there")]
+    #[error("{address} sent {found} while {during}, which does not belong there")]
     OutOfTurn {
         /// `host:port`.
         address: String,

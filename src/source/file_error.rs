@@ -38,7 +38,7 @@ pub enum FileError {
         path: PathBuf,
     },
     /// The file does not begin as a binlog does.
-    #[error("{path} is no binlog: it begins with {found}, expected fe62696e")]
+    #[error("{path} is not a binlog: it begins with {found}, expected fe62696e")]
     Magic {
         /// The file.
         path: PathBuf,
@@ -61,7 +61,7 @@ pub enum FileError {
     },
     /// A file that was followed is no longer under its name, and no next one is there.
     #[error(
-        "{path} is gone, which was read to {at}, and no next file is there: its server was reset, or the file was moved"
+        "{path}, which was read to {at}, is gone, and no next file is there: its server was reset, or the file was moved"
     )]
     Gone {
         /// The file.
@@ -71,7 +71,7 @@ pub enum FileError {
     },
     /// Another file has taken the name of the one that was followed.
     #[error(
-        "{path} is another file than the one that was read to {at}: its server was reset, or the file was replaced"
+        "{path} is not the file that was read to {at}: its server was reset, or the file was replaced"
     )]
     Replaced {
         /// The file.
@@ -80,9 +80,7 @@ pub enum FileError {
         at: Coordinates,
     },
     /// A file that was followed has become shorter than what was read of it.
-    #[error(
-        "{path} has shrunk to {size} bytes, but was read to {at}: it was cut off or written anew"
-    )]
+    #[error("{path} has shrunk to {size} bytes, but was read to {at}: it was cut off or rewritten")]
     Shrunk {
         /// The file.
         path: PathBuf,
@@ -93,7 +91,7 @@ pub enum FileError {
     },
     /// A relay log where a binlog is needed.
     #[error(
-        "{path} is a relay log, whose places are those of another server's binlog, give binlogs (`rowtap decode` reads both)"
+        "{path} is a relay log, whose positions are those of another server's binlog, give binlogs (`rowtap decode` reads both)"
     )]
     RelayLog {
         /// The file.
@@ -112,13 +110,13 @@ pub enum FileError {
         found: String,
     },
     /// Neither a file nor a link to one.
-    #[error("{path} is no regular file, name the binlog files")]
+    #[error("{path} is not a regular file, name the binlog files")]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
     /// The first event is not the one that describes the others.
-    #[error("{path} does not begin with a format description, it is damaged or no binlog")]
+    #[error("{path} does not begin with a format description, it is damaged or not a binlog")]
     NoDescription {
         /// The file.
         path: PathBuf,
@@ -133,14 +131,14 @@ pub enum FileError {
         /// The file's size.
         size: u64,
     },
-    /// More events were to be passed over than the file has.
+    /// More events were to be skipped than the file has.
     #[error(
-        "{file} ends after {found} events, but its first {offset} are to be passed over (--offset), give at most {found}"
+        "{file} ends after {found} events, but its first {offset} are to be skipped (--offset), give at most {found}"
     )]
     OffsetAfterEnd {
         /// The file.
         file: Arc<str>,
-        /// How many events were to be passed over.
+        /// How many events were to be skipped.
         offset: u64,
         /// How many it has.
         found: u64,

@@ -452,7 +452,7 @@ fn files_that_are_missing_or_damaged_are_named() {
         &["cannot read", "no.000001"],
     );
     check("index = '/nonexistent/b.index'", 69, &["cannot read"]);
-    check("files = ['/tmp']", 65, &["no regular file"]);
+    check("files = ['/tmp']", 65, &["not a regular file"]);
     check("files = []", 78, &["name the binlog files"]);
     check(
         "files = ['b.000001']\nhost = 'db'",
@@ -480,7 +480,7 @@ fn files_that_are_missing_or_damaged_are_named() {
     fs::write(&paths[1], &damaged).unwrap();
     check(&listed(&paths), 65, &[&name(1)]);
     fs::write(&paths[1], "no binlog").unwrap();
-    check(&listed(&paths), 65, &["is no binlog", &name(1)]);
+    check(&listed(&paths), 65, &["is not a binlog", &name(1)]);
     let relayed = copies.path("relay.000001");
     let mut bytes = whole.clone();
     // The flag of a relay log.

@@ -17,12 +17,12 @@ fn what_is_no_binlog_is_refused_with_its_name() {
     fails(
         &[&write("empty", b"")],
         65,
-        &["empty is no binlog", "begins with nothing"],
+        &["empty is not a binlog", "begins with nothing"],
     );
     fails(
         &[&write("zip", b"PK\x03\x04....")],
         65,
-        &["zip is no binlog", "504b0304"],
+        &["zip is not a binlog", "504b0304"],
     );
     fails(
         &[&write("secret", b"\xfdbin....")],
@@ -37,7 +37,7 @@ fn what_is_no_binlog_is_refused_with_its_name() {
             "stream from the server",
         ],
     );
-    fails(&[&write("short", b"\xfeb")], 65, &["short is no binlog"]);
+    fails(&[&write("short", b"\xfeb")], 65, &["short is not a binlog"]);
     fails(&[&write("bare", b"\xfebin\x00\x01")], 65, &["bare:4"]);
     fails(
         &[&write("none.index", b"\n")],

@@ -51,7 +51,7 @@ fn a_file_that_is_cut_within_an_event_is_refused_with_the_event_s_place() {
                         "{length}: {text}"
                     );
                 }
-                (told, None) => assert!(told.unwrap_err().contains("is no binlog"), "{length}"),
+                (told, None) => assert!(told.unwrap_err().contains("is not a binlog"), "{length}"),
             }
             cuts += 1;
         }
@@ -80,7 +80,7 @@ fn a_flipped_bit_is_refused_with_the_place_of_its_event() {
                 let place = places.iter().rfind(|place| **place <= at);
                 let said = match place {
                     Some(place) => refused.contains(&format!(":{place}")),
-                    None => refused.contains("is no binlog"),
+                    None => refused.contains("is not a binlog"),
                 };
                 let encrypted = refused.contains("is encrypted");
                 assert!(said || encrypted, "{at}, bit {bit}: {refused}");

@@ -84,7 +84,7 @@ pub enum AuthenticationError {
     #[error("the server's RSA public key is not usable: {0}")]
     PublicKey(#[from] PublicKeyError),
     /// The server sent something that has no place at this point.
-    #[error("the server sent {found} during '{plugin}', which has no place there")]
+    #[error("the server sent {found} during '{plugin}', which does not belong there")]
     OutOfTurn {
         /// What arrived.
         found: &'static str,

@@ -73,7 +73,7 @@ fn a_key_that_was_not_asked_for_is_not_used() {
         let mut login = login(CACHING_SHA2, false, may_ask);
         refused(
             login.read(b"\x01-----BEGIN PUBLIC KEY-----"),
-            "no place there",
+            "does not belong there",
         );
     }
     let mut login = login(CACHING_SHA2, false, true);
@@ -81,7 +81,7 @@ fn a_key_that_was_not_asked_for_is_not_used() {
     sent(login.read(&switch(NATIVE, NONCE)));
     refused(
         login.read(b"\x01-----BEGIN PUBLIC KEY-----"),
-        "no place there",
+        "does not belong there",
     );
 }
 

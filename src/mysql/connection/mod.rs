@@ -1,7 +1,7 @@
 //! One connection to a server: login, queries, and the dump of a binlog.
 //!
-//! The only file of this room, with those in its folder, that touches the network and the disk. It never tries
-//! again: every failure ends the connection, and `ConnectionError::class` tells the one retry loop what to do.
+//! With the other files of its folder, this is the only one of the room that touches the network and the disk. It never
+//! tries again: every failure ends the connection, and `ConnectionError::class` tells the one retry loop what to do.
 
 mod dump;
 mod login;

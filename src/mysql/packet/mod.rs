@@ -41,7 +41,7 @@ pub enum PacketError {
         found: u8,
     },
     /// A packet is larger than anything that can be due.
-    #[error("a packet of at least {found} bytes passes the limit of {max}")]
+    #[error("a packet of at least {found} bytes exceeds the limit of {max}")]
     TooLarge {
         /// Its length as far as it is known.
         found: usize,

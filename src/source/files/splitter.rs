@@ -155,7 +155,7 @@ impl Splitter {
         self.file.is_still_there(passed + self.carried.len())
     }
 
-    /// Makes sure, at the file's end, that it has as many events as were to be passed over.
+    /// Makes sure, at the file's end, that it has as many events as were to be skipped.
     pub(super) fn has_passed_all(&self) -> Result<(), FileError> {
         if self.passed >= self.extent.offset {
             return Ok(());
