@@ -68,7 +68,7 @@ impl Envelope {
     ///
     /// # Errors
     /// See [`Encode::encode`](super::Encode::encode).
-    pub(super) fn encode<L: Layout>(
+    pub(super) fn encode<L: MessageLayout>(
         &mut self,
         layout: &mut L,
         batch: &Batch,
@@ -82,7 +82,7 @@ impl Envelope {
 }
 
 /// How messages lie in a block: as records with keys, or as lines.
-pub(super) trait Layout {
+pub(super) trait MessageLayout {
     /// What it fills.
     type Block: Block;
 
@@ -126,7 +126,7 @@ pub(super) trait Layout {
 }
 
 /// Writes a batch with a format's writer, for which `plan_of` finds its part of a plan.
-pub(super) fn write_batch<W: EnvelopeWriter, L: Layout>(
+pub(super) fn write_batch<W: EnvelopeWriter, L: MessageLayout>(
     writer: &mut W,
     plan_of: impl Fn(&Plan) -> Option<&W::Plan>,
     layout: &mut L,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::envelope::{Envelope, Layout, Plan};
+use super::envelope::{Envelope, MessageLayout, Plan};
 use super::rows::{Cells, RowChange, RowsEvent};
 use super::writer::EnvelopeWriter;
 use super::{Block, Encode, EncodeError, Format, InvalidText, empty};
@@ -92,7 +92,7 @@ pub(super) struct LinesLayout {
     cells: Cells,
 }
 
-impl Layout for LinesLayout {
+impl MessageLayout for LinesLayout {
     type Block = Lines;
 
     fn begin(

@@ -15,7 +15,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::envelope::{Envelope, Layout, Plan};
+use super::envelope::{Envelope, MessageLayout, Plan};
 use super::rows::{Cells, Image, RowChange, RowsEvent};
 use super::writer::EnvelopeWriter;
 use super::{Block, Encode, EncodeError, Format, InvalidText, empty};
@@ -182,7 +182,7 @@ impl RecordsLayout {
     }
 }
 
-impl Layout for RecordsLayout {
+impl MessageLayout for RecordsLayout {
     type Block = Records;
 
     fn begin(
@@ -206,7 +206,7 @@ impl Layout for RecordsLayout {
         block: &mut Records,
     ) -> Result<(), EncodeError> {
         let start = block.records.len();
-        let mut target = Target {
+        let mut target = RecordsTarget {
             settings: self.settings,
             whole: &mut self.whole,
             writer,
@@ -264,7 +264,7 @@ impl Layout for RecordsLayout {
 }
 
 /// A rows event on its way into a block.
-struct Target<'a, W: EnvelopeWriter> {
+struct RecordsTarget<'a, W: EnvelopeWriter> {
     settings: RecordsSettings,
     whole: &'a mut Vec<Cell>,
     writer: &'a mut W,
@@ -284,7 +284,7 @@ struct OpenMessage {
     sequence: u64,
 }
 
-impl<W: EnvelopeWriter> Target<'_, W> {
+impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
     fn write(&mut self, change: RowChange<'_>) -> Result<(), EncodeError> {
         match change {
             RowChange::Create { after } => {

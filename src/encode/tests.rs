@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::envelope::{Layout, write_batch};
+use super::envelope::{MessageLayout, write_batch};
 use super::lines::LinesLayout;
 use super::records::RecordsLayout;
 use super::rows::{Image, RowChange, RowsEvent};
@@ -390,7 +390,7 @@ impl EnvelopeWriter for Letters {
     }
 }
 
-fn letters<L: Layout>(layout: &mut L, batch: &Batch) -> L::Block {
+fn letters<L: MessageLayout>(layout: &mut L, batch: &Batch) -> L::Block {
     let mut block = L::Block::default();
     let plans = plans(&batch.tables[0]);
     write_batch(

@@ -11,12 +11,11 @@ mod error;
 mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod registry;
 mod stdout;
 
 use std::future::Future;
 use std::sync::Arc;
-
-use serde::Deserialize;
 
 use crate::change::Checkpoint;
 use crate::encode::{Encode, InvalidText};
@@ -26,39 +25,9 @@ pub use blackhole::{Blackhole, BlackholeOptions};
 pub use error::SinkError;
 pub use file::{File, FileOptions};
 #[cfg(feature = "kafka")]
-pub use kafka::{Compression, Kafka, KafkaOptions};
+pub use kafka::{Kafka, KafkaCompression, KafkaOptions};
+pub use registry::{SinkOptions, stored_checkpoint};
 pub use stdout::{Stdout, StdoutOptions};
-
-/// The `[sink]` section of a connector.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum SinkOptions {
-    /// A Kafka cluster.
-    #[cfg(feature = "kafka")]
-    Kafka(KafkaOptions),
-    /// A folder of files.
-    File(FileOptions),
-    /// The standard output.
-    Stdout(StdoutOptions),
-    /// Nowhere.
-    Blackhole(BlackholeOptions),
-}
-
-/// The checkpoint that a target holds with its data, read without touching the target; `None` where the target keeps
-/// none or nothing was committed.
-///
-/// # Errors
-/// When what is stored cannot be trusted.
-pub fn stored_checkpoint(options: &SinkOptions) -> Result<Option<Checkpoint>, SinkError> {
-    match options {
-        SinkOptions::File(options) => {
-            Ok(file::manifest::read(&options.folder)?.map(|contents| contents.checkpoint))
-        }
-        #[cfg(feature = "kafka")]
-        SinkOptions::Kafka(_) => Ok(None),
-        SinkOptions::Stdout(_) | SinkOptions::Blackhole(_) => Ok(None),
-    }
-}
 
 /// A place where records are kept.
 ///
@@ -72,8 +41,8 @@ pub trait Sink: Send {
     /// Makes an encoder; each lane has its own. The policy is the connector's, and the same for every lane.
     fn encoder(&self, invalid_text: InvalidText) -> Self::Encoder;
 
-    /// The checkpoint stored with the data, if this sink stores one; it beats the local one. Also repairs what a crash
-    /// left behind (a file longer than its manifest says).
+    /// The checkpoint stored with the data, if this sink stores one; it beats the local one. Also repairs what a crash has
+    /// left (a file longer than its manifest says).
     fn resume_point(
         &mut self,
     ) -> impl Future<Output = Result<Option<Checkpoint>, SinkError>> + Send;

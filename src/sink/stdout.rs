@@ -21,7 +21,7 @@ pub struct StdoutOptions {
     pub format: Format,
 }
 
-/// The process's standard output. What was committed has left the process; whether its reader kept it is not known.
+/// The process's standard output. What is committed has left the process; whether the reader kept it is not known.
 #[derive(Debug)]
 pub struct Stdout {
     format: Format,

@@ -56,10 +56,10 @@ pub struct SqlEncoder {
     direction: Direction,
     writer: StatementWriter,
     cells: Cells,
-    /// The pieces of the block that keep their order when the rest is reversed.
+    /// The pieces of the block, which are put into reverse order to undo changes.
     pieces: Vec<Range<usize>>,
     reversed: Vec<u8>,
-    /// What the statements so far have made of the session.
+    /// The session as the statements so far have left it.
     session: ScriptSession,
 }
 
@@ -94,7 +94,7 @@ impl SqlEncoder {
         Ok(())
     }
 
-    /// Makes the session what the next statement needs; statements that take changes back need none but the script's.
+    /// Prepares the session for the next statement. Statements that undo changes need nothing but the script's head.
     fn turn_to(&mut self, session: ScriptSession, block: &mut Statements) {
         if self.direction == Direction::Redo {
             let start = block.bytes.len();
@@ -134,7 +134,7 @@ impl SqlEncoder {
         block.count += 1;
     }
 
-    /// Writes where a group comes from, as a comment, and what begins or ends its transaction.
+    /// Writes what begins or ends a transaction, and before it where the group comes from, as a comment.
     fn mark(&mut self, text: &[u8], place: Option<&Group>, block: &mut Statements) {
         let start = block.bytes.len();
         if let Some(group) = place {
@@ -157,7 +157,7 @@ impl SqlEncoder {
     }
 }
 
-/// Appends a statement that is not to be executed, and why.
+/// Appends a statement that must not be executed, and why, as a comment.
 fn write_comment(why: &str, statement: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(format!("-- {why}:\n").as_bytes());
     for line in statement.split(['\n', '\r']) {
@@ -167,8 +167,8 @@ fn write_comment(why: &str, statement: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// The statement as a transaction of its own. MySQL logs CREATE TABLE … SELECT as one that goes on with the rows, and behind
-/// such a one takes no INSERT.
+/// The statement as a transaction of its own. MySQL logs CREATE TABLE … SELECT as a statement whose transaction goes on
+/// with the rows, and accepts no INSERT after such a statement.
 fn standing_alone(statement: &str) -> &str {
     const GOES_ON: &str = " START TRANSACTION";
     let creates = statement

@@ -5,7 +5,7 @@
 //! | integers, BIT, YEAR, DECIMAL | digits |
 //! | FLOAT, DOUBLE | digits with an exponent, so that it is read as a double |
 //! | times | as MySQL prints them, TIMESTAMP in UTC |
-//! | text | quoted UTF-8; what is not text in its character set as that set's bytes in hexadecimal |
+//! | text | quoted UTF-8; bytes that are not valid text in hexadecimal, with their character set |
 //! | ENUM, SET | labels; the error value of an ENUM as 0 |
 //! | JSON | its text; decimals, dates and times in it are put there by JSON_SET |
 //! | UUID, INET4, INET6 | quoted, as MariaDB prints them |
@@ -16,13 +16,13 @@ use crate::row::{
     write_inet4, write_inet6, write_integer, write_uuid,
 };
 
-/// Writes literals; owns what that takes.
+/// Writes literals; owns the buffers that this takes.
 #[derive(Default)]
 pub(super) struct Literals {
     text: String,
     bytes: Vec<u8>,
     unpacking: Unpacking,
-    /// An ENUM's error value was written, which a strict session refuses.
+    /// Whether an ENUM's error value was written, which a strict session refuses.
     pub(super) met_enum_error: bool,
 }
 
@@ -49,11 +49,11 @@ impl Literals {
             Value::Signed(value) => write_integer(value, out),
             Value::Unsigned(value) | Value::Bit(value) => write_integer(value, out),
             Value::Year(value) => write_integer(value, out),
-            // The shortest digits of the largest are those of a greater double, which a server refuses.
+            // The shortest digits of the largest FLOAT denote a greater double, which a server refuses.
             Value::Float(value) if purpose == Use::Assign && value.abs() < f32::MAX => {
                 write_float(value, out);
             }
-            // A server compares a FLOAT as the double that it exactly is.
+            // A server compares a FLOAT as the double of exactly the same value.
             Value::Float(value) => write_float(f64::from(value), out),
             Value::Double(value) => write_float(value, out),
             Value::Decimal(value) => return value.write(out),
@@ -104,14 +104,14 @@ impl Literals {
         Ok(())
     }
 
-    /// Appends a document: its text, and in it as what they are the values that text does not tell from others.
+    /// Appends a document: its text, then JSON_SET for the values whose type the text does not show.
     fn write_document(&mut self, document: Json<'_>, out: &mut Vec<u8>) -> Result<(), RowError> {
-        let mut behind = Vec::new();
+        let mut rest = Vec::new();
         document.opaques(&mut |path, opaque, text| {
-            behind.extend_from_slice(b", ");
-            write_quoted(path, &mut behind);
-            behind.extend_from_slice(b", CAST(");
-            write_quoted(text, &mut behind);
+            rest.extend_from_slice(b", ");
+            write_quoted(path, &mut rest);
+            rest.extend_from_slice(b", CAST(");
+            write_quoted(text, &mut rest);
             let scale = text.rsplit_once('.').map_or(0, |(_, digits)| digits.len());
             let kind = match opaque {
                 Opaque::Decimal => format!(" AS DECIMAL(65,{scale}))"),
@@ -119,39 +119,39 @@ impl Literals {
                 Opaque::Time => " AS TIME(6))".to_owned(),
                 Opaque::DateTime => " AS DATETIME(6))".to_owned(),
             };
-            behind.extend_from_slice(kind.as_bytes());
+            rest.extend_from_slice(kind.as_bytes());
         })?;
-        if !behind.is_empty() {
+        if !rest.is_empty() {
             out.extend_from_slice(b"JSON_SET(");
         }
         self.bytes.clear();
         document.write(&mut self.bytes)?;
         write_quoted(&String::from_utf8_lossy(&self.bytes), out);
-        if !behind.is_empty() {
-            out.extend_from_slice(&behind);
+        if !rest.is_empty() {
+            out.extend_from_slice(&rest);
             out.push(b')');
         }
         Ok(())
     }
 
-    /// Appends what makes of a column's document the one with these changes.
+    /// Appends the functions that apply these changes to a column's document.
     pub(super) fn write_changed(
         &mut self,
         name: &[u8],
         changes: Changes<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), RowError> {
-        let (mut functions, mut behind) = (Vec::new(), Vec::new());
+        let (mut functions, mut rest) = (Vec::new(), Vec::new());
         changes.each(|function, path, value| {
             functions.push(function);
-            behind.extend_from_slice(b", ");
-            write_quoted(path, &mut behind);
+            rest.extend_from_slice(b", ");
+            write_quoted(path, &mut rest);
             if let Some(value) = value {
-                behind.extend_from_slice(b", CAST(");
-                self.write_document(value, &mut behind)?;
-                behind.extend_from_slice(b" AS JSON)");
+                rest.extend_from_slice(b", CAST(");
+                self.write_document(value, &mut rest)?;
+                rest.extend_from_slice(b" AS JSON)");
             }
-            behind.push(b')');
+            rest.push(b')');
             Ok(())
         })?;
         for function in functions.iter().rev() {
@@ -159,11 +159,11 @@ impl Literals {
             out.push(b'(');
         }
         out.extend_from_slice(name);
-        out.extend_from_slice(&behind);
+        out.extend_from_slice(&rest);
         Ok(())
     }
 
-    /// Appends a comparison of a column with its value that is true of no other value, whatever the column's collation.
+    /// Appends a comparison that is true of this value only, whatever the column's collation.
     pub(super) fn write_equal(
         &mut self,
         name: &[u8],
@@ -188,9 +188,9 @@ impl Literals {
                 write_digits(bytes, out);
                 out.push(b'\'');
             }
-            // A server takes documents with 1 and 1.0 for equal, so text is compared. Text that is parsed again has strings
-            // in the place of dates, and its numbers are written as the executing server does, so the column is parsed
-            // again too.
+            // To a server documents with 1 and 1.0 are equal, so their text is compared. A literal that is parsed has
+            // strings in place of dates, and its numbers as the executing server writes them, so the column's text is
+            // parsed again too.
             Value::Json(_) | Value::Patched(_) => {
                 out.extend_from_slice(b"CAST(CAST(CAST(");
                 out.extend_from_slice(name);
@@ -248,7 +248,7 @@ pub(super) fn write_name(name: &str, out: &mut Vec<u8>) {
     out.push(b'`');
 }
 
-/// Begins a comparison of a column's stored bytes with digits that follow.
+/// Begins a comparison of a column's stored bytes with the digits that follow.
 fn in_hex(name: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"HEX(");
     out.extend_from_slice(name);
@@ -259,7 +259,7 @@ fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format_finite(value);
     out.extend_from_slice(text.as_bytes());
-    // Without one it would be a DECIMAL, which has no negative zero.
+    // Without an exponent it would be a DECIMAL, which has no negative zero.
     if !text.contains(['e', 'E']) {
         out.extend_from_slice(b"e0");
     }

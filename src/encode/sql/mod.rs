@@ -1,11 +1,11 @@
-//! The format `sql`: statements that redo the row changes, or undo them in reverse order.
+//! Statements that redo the row changes, or undo them in reverse order: what `rowtap decode --format sql` prints.
 //!
-//! A transaction is `BEGIN;`, a statement a row, `COMMIT;`. Rows are found by their primary key, else by all columns
-//! of the image, compared exactly. The statements rely on [`HEAD`].
+//! A transaction is `BEGIN;`, a statement for each row, `COMMIT;`. Rows are found by their primary key, or else by all
+//! columns of the image, compared exactly. The statements rely on [`HEAD`].
 //!
 //! | direction | insert | update | delete | DDL |
 //! |---|---|---|---|---|
-//! | redo | INSERT | UPDATE | DELETE | itself; a comment if it names a renamed database |
+//! | redo | INSERT | UPDATE | DELETE | itself, or a comment if it names a renamed database |
 //! | undo | DELETE | UPDATE back | INSERT | a comment: it cannot be undone |
 
 mod encoder;

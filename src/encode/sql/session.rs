@@ -1,17 +1,17 @@
-//! The session that a statement of the script is executed in: what its source's was, as far as the binlog tells.
+//! The session that a statement of the script is executed in: like the session on the source, as far as the binlog tells.
 //!
-//! | variable | for a DDL statement | else, as [`HEAD`] has it |
+//! | variable | for a DDL statement | otherwise, as [`HEAD`] sets it |
 //! |---|---|---|
 //! | sql_mode | the event's, a number | the script's |
 //! | time_zone | the event's, if the statement depends on it | UTC |
 //! | collation_connection | the event's, a number | that of SET NAMES utf8mb4 |
 //! | collation_server | the event's, a number | the server's |
-//! | explicit_defaults_for_timestamp | the event's, if the statement speaks of timestamps | the server's |
-//! | timestamp | the event's, if the statement speaks of the present time | the clock's |
+//! | explicit_defaults_for_timestamp | the event's, if the statement mentions timestamps | the server's |
+//! | timestamp | the event's, if the statement mentions the present time | the clock's |
 //!
-//! Rows have foreign_key_checks on where the storage engine changed others for them, which only the executing one can do
-//! again. Only what changes from one statement to the next is printed; a block begins and ends as the head of the script
-//! left the session, since nothing is known of the blocks around it.
+//! foreign_key_checks is on for rows whose foreign keys made the storage engine change other rows: only the engine that
+//! executes them can do that again. Only what changes from one statement to the next is printed. Each block begins and
+//! ends with the session as the head of the script left it, since blocks do not know each other.
 //!
 //! The statement itself is printed in UTF-8, so character_set_client stays utf8mb4.
 
@@ -33,8 +33,8 @@ macro_rules! sql_mode {
     };
 }
 
-/// What the session must be that runs the statements: text in UTF-8, times in UTC, zero dates and zero numbers as they
-/// are, and no checks of what was checked on the source, unless the checking changed rows that the binlog lacks.
+/// Prepares the session that runs the statements: text in UTF-8, times in UTC, zero dates and zero numbers kept, and no
+/// checks of what the source has checked, except where the checks changed rows that the binlog lacks.
 pub const HEAD: &str = concat!(
     "SET NAMES utf8mb4;\nSET SESSION time_zone = ",
     time_zone!(),
@@ -47,10 +47,10 @@ const TIME_ZONE: &str = time_zone!();
 /// The sql_mode in [`HEAD`].
 const SQL_MODE: &str = sql_mode!();
 
-/// Modes of MySQL that no supported version has: POSTGRESQL to MYSQL40, and NO_AUTO_CREATE_USER. What the first stood for
-/// has bits of its own. In MariaDB the bits have a meaning.
+/// Modes of MySQL that no supported version has: POSTGRESQL to MYSQL40, whose effects have bits of their own, and
+/// NO_AUTO_CREATE_USER. In MariaDB the bits have a meaning.
 const MYSQL_FORMER_MODES: u64 = 0x1003_ff00;
-/// Words without one of which a statement does not depend on when it is executed. More may have them than do.
+/// A statement without one of these words does not depend on when it is executed. One with such a word may, or may not.
 const WORDS_OF_TIME: [&str; 8] = [
     "timestamp",
     "now",
@@ -62,7 +62,7 @@ const WORDS_OF_TIME: [&str; 8] = [
     "schedule",
 ];
 
-/// A session, as far as it differs from what the head of the script made it.
+/// A session, as far as it differs from how the head of the script prepares it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ScriptSession {
     sql_mode: Option<u64>,
@@ -70,13 +70,13 @@ pub(super) struct ScriptSession {
     collation_server: Option<u16>,
     time_zone: Option<Box<str>>,
     explicit_defaults: Option<bool>,
-    /// In seconds since 1970, and microseconds behind them.
+    /// In seconds since 1970, and microseconds.
     timestamp: Option<(u32, u32)>,
     foreign_key_checks: bool,
 }
 
 impl ScriptSession {
-    /// That of a DDL statement.
+    /// The session of a DDL statement.
     pub(super) fn of_ddl(ddl: &Ddl, flavour: Flavour) -> Self {
         let session = &ddl.session;
         let text = ddl.statement.to_ascii_lowercase();
@@ -98,7 +98,7 @@ impl ScriptSession {
         }
     }
 
-    /// That of rows.
+    /// The session of rows.
     pub(super) fn of_rows(rows: &Rows) -> Self {
         Self {
             foreign_key_checks: rows.cascades,
@@ -106,7 +106,7 @@ impl ScriptSession {
         }
     }
 
-    /// Writes what makes another session of this one.
+    /// Writes the statement that turns this session into another.
     pub(super) fn turn_to(&mut self, wanted: Self, out: &mut Vec<u8>) {
         if *self == wanted {
             return;
@@ -134,7 +134,7 @@ impl ScriptSession {
         }
     }
 
-    /// What is not as the head of the script has it.
+    /// The variables, with a value where it differs from the head of the script.
     fn variables(&self) -> [(&'static str, Option<String>); 7] {
         let number = |number: u64| number.to_string();
         let zone = |zone: &str| {
@@ -169,7 +169,7 @@ impl ScriptSession {
     }
 }
 
-/// What the head of the script has a variable be.
+/// The value that the head of the script gives a variable.
 fn default_of(name: &str) -> &'static str {
     match name {
         "sql_mode" => SQL_MODE,

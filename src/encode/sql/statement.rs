@@ -7,12 +7,12 @@ use super::plan::Plan;
 use super::versions::of_present;
 use crate::row::{Cell, Changes, ColumnType, Computed, Patched, Value, read};
 
-/// Whether changes are made again, or taken back.
+/// Whether changes are made again, or undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Made again, in order.
     Redo,
-    /// Taken back, in reverse order.
+    /// Undone, in reverse order.
     Undo,
 }
 
@@ -22,10 +22,10 @@ pub(super) struct StatementWriter {
     literals: Literals,
 }
 
-/// The error value of an ENUM has no label; a server takes its number where it is not strict.
+/// The error value of an ENUM has no label; a server that is not strict accepts its number.
 const BEFORE_ENUM_ERROR: &[u8] = b"SET @rowtap_sql_mode = @@SESSION.sql_mode, \
     SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n";
-const BEHIND_ENUM_ERROR: &[u8] = b"SET SESSION sql_mode = @rowtap_sql_mode;\n";
+const AFTER_ENUM_ERROR: &[u8] = b"SET SESSION sql_mode = @rowtap_sql_mode;\n";
 
 impl StatementWriter {
     pub(super) fn new(direction: Direction) -> Self {
@@ -73,7 +73,7 @@ impl StatementWriter {
         }
         if self.literals.met_enum_error {
             out.splice(start..start, BEFORE_ENUM_ERROR.iter().copied());
-            out.extend_from_slice(BEHIND_ENUM_ERROR);
+            out.extend_from_slice(AFTER_ENUM_ERROR);
         }
         Ok(())
     }
@@ -245,10 +245,10 @@ impl StatementWriter {
     }
 }
 
-/// A column's type and value, and the bytes of that.
+/// A column's type, its value, and the bytes of the value.
 type Stored<'a> = (&'a ColumnType, Value<'a>, &'a [u8]);
 
-/// What a column holds, unless it is NULL or absent. A document that was changed in parts is whole where the row before
+/// What a column holds, unless it is NULL or absent. A document that was changed in parts is whole if the image before
 /// holds it.
 fn value_of<'a>(
     event: &RowsEvent<'a>,
@@ -298,14 +298,14 @@ fn and(count: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Whether a server refuses values for the column, for it computes them.
+/// Whether a server refuses values for the column, since it computes them.
 fn is_computed(event: &RowsEvent<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
     column.is_some_and(|column| column.computed.is_some())
 }
 
-/// Whether a column may have ON UPDATE CURRENT_TIMESTAMP, which a server obeys unless the statement assigns a value; no
-/// binlog tells.
+/// Whether a column may have ON UPDATE CURRENT_TIMESTAMP, which takes effect unless the statement assigns a value. No binlog
+/// tells.
 fn may_follow_the_clock(event: &RowsEvent<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
     column.is_some_and(|column| {
@@ -319,7 +319,7 @@ fn may_follow_the_clock(event: &RowsEvent<'_>, index: usize) -> bool {
     })
 }
 
-/// Whether a column tells since when or until when the row holds, which another server makes otherwise.
+/// Whether a column tells since when or until when the row holds: another server fills it with times of its own.
 fn is_time_of_row(event: &RowsEvent<'_>, index: usize) -> bool {
     let column = event.table.columns.get(index);
     column.is_some_and(|column| {

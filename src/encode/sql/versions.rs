@@ -1,7 +1,7 @@
-//! Tables that keep what their rows were (MariaDB's system versioning), as statements see them.
+//! Tables that keep former versions of their rows (MariaDB's system versioning), as statements see them.
 //!
-//! Their binlog holds the rows of the past too: an update is one of the present row and an insert of the former, a delete
-//! is an update that ends the row. A statement touches the present rows only, and the server that executes it keeps the past
+//! Their binlog holds past rows too: an update is logged as an update of the present row and an insert of the former one, a
+//! delete as an update that ends the row. A statement touches present rows only; the server that executes it keeps the past
 //! by itself, with times of its own.
 //!
 //! | before | after | as a statement |
@@ -15,7 +15,7 @@
 use super::super::rows::{Image, RowChange, RowsEvent};
 use crate::row::{Cell, Computed};
 
-/// The change of present rows in a change; `None` if there is none.
+/// What a change does to present rows; `None` for nothing.
 pub(super) fn of_present<'a>(
     event: &RowsEvent<'_>,
     change: RowChange<'a>,
@@ -41,7 +41,7 @@ pub(super) fn of_present<'a>(
     }
 }
 
-/// Whether a row holds until the end of time; one whose end was not changed does.
+/// Whether a row holds until the end of time. One whose end was not changed does.
 fn is_present(image: &Image<'_>, end: usize) -> bool {
     match image.cells.get(end) {
         Some(Cell::Value { start, end }) => {

@@ -11,11 +11,11 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
-use rdkafka::producer::ProducerContext;
+use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-/// How long the failure that others follow from may be on its way.
+/// How long the failure that caused the others may take to arrive.
 const FAILURE_MAX: Duration = Duration::from_secs(5);
 
 /// A record that was not taken.
@@ -35,22 +35,25 @@ pub(super) struct Heard {
     pub(super) reason: String,
 }
 
+/// The producer.
+pub(super) type Client = ThreadedProducer<DeliveryContext>;
+
 /// Shared by the sink and the producer's polling thread.
 #[derive(Debug, Default)]
-pub(super) struct Context {
+pub(super) struct DeliveryContext {
     acknowledged: AtomicU64,
     /// The sink sleeps until this much is acknowledged.
     wanted: AtomicU64,
     progress: Notify,
     failure: OnceLock<Failure>,
-    /// A record that failed only because another one did, whose own failure may be told later.
+    /// A record that failed only because another one did, whose own failure may be reported later.
     consequence: OnceLock<Failure>,
     heard: Mutex<Option<Heard>>,
 }
 
-/// Why waiting ended before its goal.
+/// Why waiting ended before it reached its goal.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum Unsettled {
     /// A record failed for good.
     Failed(Failure),
     /// Nothing was acknowledged for the whole time.
@@ -60,7 +63,7 @@ pub(super) enum Trouble {
     },
 }
 
-impl Context {
+impl DeliveryContext {
     /// Costs of all records acknowledged so far.
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Acquire)
@@ -105,7 +108,7 @@ impl Context {
     }
 
     /// Waits until `goal` is acknowledged.
-    pub(super) async fn reach(&self, goal: u64, stall_max: Duration) -> Result<(), Trouble> {
+    pub(super) async fn reach(&self, goal: u64, stall_max: Duration) -> Result<(), Unsettled> {
         loop {
             let before = self.acknowledged();
             let since = Instant::now();
@@ -113,27 +116,27 @@ impl Context {
             // other's.
             self.wanted.store(goal, Ordering::SeqCst);
             if self.is_stopped() {
-                return Err(Trouble::Failed(self.failure().await));
+                return Err(Unsettled::Failed(self.failure().await));
             }
             if self.acknowledged.load(Ordering::SeqCst) >= goal {
                 return Ok(());
             }
             let waited = tokio::time::timeout(stall_max, self.progress.notified()).await;
             if waited.is_err() && self.acknowledged() == before && !self.is_stopped() {
-                return Err(Trouble::Stalled { since });
+                return Err(Unsettled::Stalled { since });
             }
         }
     }
 }
 
-impl ClientContext for Context {
+impl ClientContext for DeliveryContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // That a property which rowtap itself sets is experimental is nothing to act on.
+        // Nobody can act on a property that rowtap itself sets being experimental.
         if facility == "CONFWARN" && message.contains("enable.gapless.guarantee") {
             return;
         }
         match level {
-            // That the guarantee against gaps is experimental is known, and nobody can act on it.
+            // The guarantee against gaps is known to be experimental, and nobody can act on it.
             RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("gapless") => {
                 debug!(target: "librdkafka", facility, "{message}");
             }
@@ -157,7 +160,7 @@ impl ClientContext for Context {
             .unwrap_or(RDKafkaErrorCode::Unknown);
         debug!(target: "librdkafka", %code, reason, "error reported");
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        // That all brokers are down says less than why the last one is.
+        // "All brokers are down" says less than why the last one is.
         if code != RDKafkaErrorCode::AllBrokersDown || heard.is_none() {
             *heard = Some(Heard {
                 at: Instant::now(),
@@ -168,7 +171,7 @@ impl ClientContext for Context {
     }
 }
 
-impl ProducerContext for Context {
+impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, cost: usize) {

@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::metadata::Metadata;
-use rdkafka::producer::{Producer, ThreadedProducer};
+use rdkafka::producer::Producer;
 
-use self::delivery::{Context, Failure, Trouble, is_consequence};
-use self::queue::{Queue, Stop};
+use self::delivery::{Client, DeliveryContext, Failure, Unsettled, is_consequence};
+use self::queue::{FillEnd, Queue};
 use self::topics::Topics;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
@@ -27,12 +27,10 @@ use crate::fault::{self, Fault};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 
-pub use self::options::{Compression, KafkaOptions};
-
-type Client = ThreadedProducer<Context>;
+pub use self::options::{KafkaCompression, KafkaOptions};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// A wrong password is known before the time is up, so it is asked for in between.
+/// A wrong password shows before the time is up, so the sink looks for one in between.
 const CONNECT_SLICE: Duration = Duration::from_secs(1);
 /// A Kafka cluster.
 pub struct Kafka {
@@ -76,8 +74,8 @@ impl Kafka {
             .await
         {
             Ok(()) => Ok(()),
-            Err(Trouble::Failed(failure)) => Err(self.failed(failure)),
-            Err(Trouble::Stalled { since }) => Err(self.stalled(queue.client(), since)),
+            Err(Unsettled::Failed(failure)) => Err(self.failed(failure)),
+            Err(Unsettled::Stalled { since }) => Err(self.stalled(queue.client(), since)),
         }
     }
 
@@ -91,7 +89,7 @@ impl Kafka {
 
     fn stalled(&self, client: &Client, since: Instant) -> SinkError {
         let heard = client.client().context().heard();
-        // What was heard before the silence is another story.
+        // What was heard before the silence began does not explain it.
         match heard.filter(|heard| heard.at >= since) {
             Some(heard) if rejection::is_refusal(heard.code) => SinkError::KafkaRefused {
                 servers: self.options.bootstrap_servers.clone(),
@@ -122,7 +120,7 @@ impl Sink for Kafka {
         let config = self.config.clone();
         let servers = self.options.bootstrap_servers.clone();
         let (client, metadata) = off_the_runtime(move || {
-            let client = Client::from_config_and_context(&config, Context::default())
+            let client = Client::from_config_and_context(&config, DeliveryContext::default())
                 .map_err(rejection::of_configuration)?;
             let metadata = connect(&client, &servers)?;
             Ok::<_, SinkError>((Arc::new(client), metadata))
@@ -158,19 +156,19 @@ impl Sink for Kafka {
         while from < block.records.len() {
             let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;
             match queue.fill(block, from).await? {
-                Stop::Done => break,
-                Stop::Full { next } => {
+                FillEnd::Done => break,
+                FillEnd::Full { next } => {
                     from = next;
                     self.settle(self.options.queue_bytes.as_u64() / 2).await?;
                 }
-                Stop::Failed(failure) => {
+                FillEnd::Failed(failure) => {
                     if is_consequence(failure.code) {
-                        // What it follows from is told by the record that stopped the producer.
+                        // The record that stopped the producer has the cause.
                         self.settle(0).await?;
                     }
                     return Err(self.failed(failure));
                 }
-                Stop::Dead => {
+                FillEnd::Dead => {
                     self.settle(0).await?;
                     return Err(SinkError::NotOpen);
                 }

@@ -18,7 +18,7 @@ use crate::sink::SinkError;
 
 /// Kafka's own limit.
 pub(super) const TOPIC_CHARS_MAX: usize = 249;
-/// librdkafka's own limit of a record; what the broker takes is less and its own affair.
+/// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
 const RECORD_BYTES_MAX: u32 = 1_000_000_000;
 /// As much as librdkafka allows: the sink counts its queue itself, so that one large record can pass alone.
 const LIBRARY_QUEUE_KBYTES: u32 = 2_147_483_647;
@@ -55,8 +55,8 @@ pub struct KafkaOptions {
     pub topic_config: BTreeMap<String, String>,
     /// How batches are compressed.
     #[serde(default)]
-    pub compression: Compression,
-    /// Records wait this long for others to share a request with.
+    pub compression: KafkaCompression,
+    /// Records wait this long for others to share a request.
     #[serde(
         default = "linger",
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
@@ -83,7 +83,7 @@ pub struct KafkaOptions {
 /// How batches are compressed on the way and in the topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Compression {
+pub enum KafkaCompression {
     /// Not at all.
     #[default]
     None,
@@ -179,7 +179,7 @@ fn refusal(property: &str) -> Option<&'static str> {
 }
 
 impl KafkaOptions {
-    /// Finds fault with values that can be judged without Kafka.
+    /// Checks the values that can be judged without Kafka.
     pub(super) fn validate(&self) -> Result<(), SinkError> {
         let fault = |option: &str, reason: &str| {
             Err(SinkError::Option {
@@ -212,22 +212,22 @@ impl KafkaOptions {
     /// The configuration of the producer, secrets included.
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        // The properties come first, so that even one that `refusal` forgot loses.
+        // The properties come first, so that one that `refusal` forgot is overridden.
         for (property, value) in &self.properties {
             config.set(property, value);
         }
         let compression = match self.compression {
-            Compression::None => "none",
-            Compression::Gzip => "gzip",
-            Compression::Snappy => "snappy",
-            Compression::Lz4 => "lz4",
-            Compression::Zstd => "zstd",
+            KafkaCompression::None => "none",
+            KafkaCompression::Gzip => "gzip",
+            KafkaCompression::Snappy => "snappy",
+            KafkaCompression::Lz4 => "lz4",
+            KafkaCompression::Zstd => "zstd",
         };
         config
             .set("bootstrap.servers", &self.bootstrap_servers)
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            // A record that fails for good must not be overtaken by those behind it.
+            // Later records must not overtake one that fails for good.
             .set("enable.gapless.guarantee", "true")
             // Java's partitioner, so that keys lie where other producers put them.
             .set("partitioner", "murmur2_random")

@@ -1,7 +1,7 @@
 //! The producer's queue, and the thread that puts records into it.
 //!
 //! One thread for all records of a sink: librdkafka copies each with malloc, which keeps memory per thread, so that records
-//! handed over by whichever thread is free would take as much memory several times over.
+//! handed over by whichever thread is free would take several times as much memory.
 
 use std::mem;
 use std::ops::Range;
@@ -16,8 +16,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
 use tracing::error;
 
-use super::Client;
-use super::delivery::Failure;
+use super::delivery::{Client, Failure};
 use crate::encode::{OtherKey, Record, Records};
 use crate::fault::{self, Fault};
 use crate::sink::SinkError;
@@ -31,7 +30,7 @@ const KEYLESS_PARTITION: i32 = 0;
 pub(super) struct Queue {
     /// `None` only while it is dropped.
     client: Option<Arc<Client>>,
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<FillJob>>,
     thread: Option<JoinHandle<()>>,
     /// Costs of all records handed over so far.
     enqueued: u64,
@@ -39,7 +38,7 @@ pub(super) struct Queue {
 
 /// Where filling the queue ended.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum FillEnd {
     /// All records are in it.
     Done,
     /// It is full; this record is the next.
@@ -50,7 +49,7 @@ pub(super) enum Stop {
     Dead,
 }
 
-struct Job {
+struct FillJob {
     block: Records,
     from: usize,
     enqueued: u64,
@@ -60,10 +59,10 @@ struct Job {
 struct Filled {
     block: Records,
     enqueued: u64,
-    stop: Stop,
+    stop: FillEnd,
 }
 
-/// What the thread knows.
+/// What the thread works with.
 struct Filler {
     client: Arc<Client>,
     ddl_topic: Arc<str>,
@@ -77,7 +76,7 @@ impl Queue {
         ddl_topic: Arc<str>,
         bytes_max: u64,
     ) -> Result<Self, SinkError> {
-        let (jobs, received) = sync_channel::<Job>(1);
+        let (jobs, received) = sync_channel::<FillJob>(1);
         let filler = Filler {
             client: Arc::clone(&client),
             ddl_topic,
@@ -86,10 +85,10 @@ impl Queue {
         let work = move || {
             for mut job in received {
                 let stop = filler.fill(&job.block, job.from, &mut job.enqueued);
-                let Job {
+                let FillJob {
                     block, enqueued, ..
                 } = job;
-                // Nobody waits any more where the run was given up.
+                // Nobody waits if the run was given up.
                 let _ = job.done.send(Filled {
                     block,
                     enqueued,
@@ -125,9 +124,9 @@ impl Queue {
         &mut self,
         block: &mut Records,
         from: usize,
-    ) -> Result<Stop, SinkError> {
+    ) -> Result<FillEnd, SinkError> {
         let (done, filled) = oneshot::channel();
-        let job = Job {
+        let job = FillJob {
             block: mem::take(block),
             from,
             enqueued: self.enqueued,
@@ -161,11 +160,11 @@ impl Drop for Queue {
 
 impl Filler {
     /// Hands records over from `from` on; does not wait.
-    fn fill(&self, block: &Records, from: usize, enqueued: &mut u64) -> Stop {
+    fn fill(&self, block: &Records, from: usize, enqueued: &mut u64) -> FillEnd {
         let context = self.client.client().context();
         for (next, record) in block.records.iter().enumerate().skip(from) {
             if context.is_stopped() {
-                return Stop::Dead;
+                return FillEnd::Dead;
             }
             let key = record.key.as_ref().map(|key| slice(block, key));
             let value = record.value.as_ref().map(|value| slice(block, value));
@@ -175,7 +174,7 @@ impl Filler {
             let waiting = enqueued.saturating_sub(context.acknowledged());
             // A record that is larger than the whole queue goes alone.
             if waiting > 0 && waiting.saturating_add(cost_total) > self.bytes_max {
-                return Stop::Full { next };
+                return FillEnd::Full { next };
             }
             let topic = topic(block, record, &self.ddl_topic);
             let sent = self.client.send(BaseRecord {
@@ -190,11 +189,11 @@ impl Filler {
             match sent.map_err(|(error, _)| error) {
                 Ok(()) => *enqueued += cost_total,
                 Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
-                    return Stop::Full { next };
+                    return FillEnd::Full { next };
                 }
                 Err(error) => {
                     let code = error.rdkafka_error_code();
-                    return Stop::Failed(Failure {
+                    return FillEnd::Failed(Failure {
                         topic: topic.to_owned(),
                         code: code.unwrap_or(RDKafkaErrorCode::Unknown),
                         bytes,
@@ -206,7 +205,7 @@ impl Filler {
                 context.acknowledge(cost_total);
             }
         }
-        Stop::Done
+        FillEnd::Done
     }
 }
 

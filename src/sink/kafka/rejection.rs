@@ -1,4 +1,4 @@
-//! Kafka's error codes as errors of the sink: which pass, which stay, and what to do about them.
+//! Kafka's error codes as errors of the sink: which go away, which stay, and what to do about them.
 //!
 //! Follows the table of error codes in the Kafka protocol guide; negative ones are librdkafka's own.
 
@@ -9,21 +9,21 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use super::delivery::{Failure, Heard};
 use crate::sink::SinkError;
 
-/// What a code means for whoever sent something.
+/// What a code means for the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
-    /// A cluster in transition, or the way to it.
+enum CodeMeaning {
+    /// The cluster, or the way to it, is in transition; the code goes away.
     Passes,
     /// This client is not let in.
     Refused,
     /// This record is too large.
     TooLarge,
-    /// It stays so until a person does this.
+    /// It stays until a person does this.
     Stays(&'static str),
 }
 
 #[expect(clippy::too_many_lines, reason = "one flat match")]
-fn meaning(code: Code) -> Meaning {
+fn meaning(code: Code) -> CodeMeaning {
     match code {
         Code::BrokerTransportFailure
         | Code::AllBrokersDown
@@ -61,49 +61,49 @@ fn meaning(code: Code) -> Meaning {
         | Code::DuplicateSequenceNumber
         | Code::UnknownProducerId
         | Code::InvalidProducerIdMapping
-        | Code::InvalidProducerEpoch => Meaning::Passes,
+        | Code::InvalidProducerEpoch => CodeMeaning::Passes,
         Code::SSL
         | Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::UnsupportedSASLMechanism
         | Code::IllegalSASLState
-        | Code::UnacceptableCredential => Meaning::Refused,
+        | Code::UnacceptableCredential => CodeMeaning::Refused,
         Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
-            Meaning::TooLarge
+            CodeMeaning::TooLarge
         }
-        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId => Meaning::Stays(
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId => CodeMeaning::Stays(
             "start again and it is created anew, if it was removed on purpose",
         ),
-        Code::UnknownPartition => Meaning::Stays("start again, the topic has changed"),
+        Code::UnknownPartition => CodeMeaning::Stays("start again, the topic has changed"),
         Code::TopicAuthorizationFailed => {
-            Meaning::Stays("grant the connector's user WRITE, DESCRIBE and CREATE on the topic")
+            CodeMeaning::Stays("grant the connector's user WRITE, DESCRIBE and CREATE on the topic")
         }
-        Code::ClusterAuthorizationFailed => Meaning::Stays(
+        Code::ClusterAuthorizationFailed => CodeMeaning::Stays(
             "grant the connector's user CREATE and IDEMPOTENT_WRITE on the cluster, or create the topic beforehand",
         ),
         Code::InvalidReplicationFactor => {
-            Meaning::Stays("set replication_factor to at most the number of brokers")
+            CodeMeaning::Stays("set replication_factor to at most the number of brokers")
         }
-        Code::InvalidPartitions => Meaning::Stays("set partitions to what the cluster allows"),
-        Code::InvalidConfig => Meaning::Stays("correct topic_config"),
+        Code::InvalidPartitions => CodeMeaning::Stays("set partitions to what the cluster allows"),
+        Code::InvalidConfig => CodeMeaning::Stays("correct topic_config"),
         Code::InvalidTopic => {
-            Meaning::Stays("choose another prefix, the name is taken by one that differs in dots only")
+            CodeMeaning::Stays("choose another prefix, the name is taken by one that differs in dots only")
         }
         Code::PolicyViolation => {
-            Meaning::Stays("set partitions, replication_factor and topic_config as the cluster's policy wants")
+            CodeMeaning::Stays("set partitions, replication_factor and topic_config as the cluster's policy wants")
         }
-        Code::InvalidRecord => Meaning::Stays(
+        Code::InvalidRecord => CodeMeaning::Stays(
             "a compacted topic takes records with keys only, set its cleanup.policy to delete",
         ),
-        Code::GaplessGuarantee => Meaning::Stays("correct what the broker says of the record"),
-        Code::UnsupportedCompressionType => Meaning::Stays("set another compression"),
-        _ => Meaning::Stays("see what the brokers log"),
+        Code::GaplessGuarantee => CodeMeaning::Stays("correct what the broker says of the record"),
+        Code::UnsupportedCompressionType => CodeMeaning::Stays("set another compression"),
+        _ => CodeMeaning::Stays("see what the brokers log"),
     }
 }
 
 /// Whether the code says that the cluster does not let this client in.
 pub(super) fn is_refusal(code: Code) -> bool {
-    meaning(code) == Meaning::Refused
+    meaning(code) == CodeMeaning::Refused
 }
 
 /// A record that was not taken; `fatal` is what stopped the producer, where it is stopped.
@@ -120,34 +120,34 @@ pub(super) fn of_record(
         code: _,
     } = failure;
     match meaning(code) {
-        Meaning::Passes => SinkError::KafkaTransient { topic, reason },
-        Meaning::Refused => SinkError::KafkaRefused {
+        CodeMeaning::Passes => SinkError::KafkaTransient { topic, reason },
+        CodeMeaning::Refused => SinkError::KafkaRefused {
             servers: servers.to_owned(),
             reason,
         },
-        Meaning::TooLarge => SinkError::KafkaTooLarge {
+        CodeMeaning::TooLarge => SinkError::KafkaTooLarge {
             topic,
             bytes,
             key_bytes,
             reason,
         },
-        Meaning::Stays(fix) => SinkError::KafkaRejected { topic, reason, fix },
+        CodeMeaning::Stays(fix) => SinkError::KafkaRejected { topic, reason, fix },
     }
 }
 
 /// A topic that was not created.
 pub(super) fn of_topic(topic: &str, code: Code) -> SinkError {
     let fix = match meaning(code) {
-        Meaning::Stays(fix) => fix,
-        Meaning::Passes => "check the brokers",
-        Meaning::Refused => "check security.protocol, sasl_* and ssl.* of the sink",
-        Meaning::TooLarge => "see what the brokers log",
+        CodeMeaning::Stays(fix) => fix,
+        CodeMeaning::Passes => "check the brokers",
+        CodeMeaning::Refused => "check security.protocol, sasl_* and ssl.* of the sink",
+        CodeMeaning::TooLarge => "see what the brokers log",
     };
     SinkError::TopicNotCreated {
         topic: topic.to_owned(),
         reason: code.to_string(),
         fix,
-        transient: meaning(code) == Meaning::Passes,
+        transient: meaning(code) == CodeMeaning::Passes,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Topics: their names, who has them, and making those that are missing.
+//! Topics: their names, which table has which, and creating those that are missing.
 //!
 //! A topic that exists is taken as it is. Topics are created before the first record, since a broker that creates them by
 //! itself gives them its own number of partitions.
@@ -12,8 +12,7 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
 
-use super::Client;
-use super::delivery::Context;
+use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, TOPIC_CHARS_MAX, is_topic};
 use super::rejection;
 use crate::row::{Table, TableName};
@@ -24,7 +23,7 @@ const CREATE_MAX: Duration = Duration::from_secs(30);
 const READY_MAX: Duration = Duration::from_secs(30);
 const READY_POLL: Duration = Duration::from_millis(50);
 const REQUEST_MAX: Duration = Duration::from_secs(5);
-/// A policy that lets a topic keep the last record of each key only, and refuse records without one.
+/// The policy of a topic that keeps only the last record of each key, and refuses records without a key.
 const COMPACT: &str = "compact";
 const CLEANUP_POLICY: &str = "cleanup.policy";
 
@@ -41,7 +40,7 @@ pub(super) struct Topics {
     existing: HashSet<String>,
 }
 
-/// A topic to be made.
+/// A topic to create.
 #[derive(Debug)]
 struct Wanted {
     name: Arc<str>,
@@ -51,7 +50,7 @@ struct Wanted {
 }
 
 impl Topics {
-    /// The topics of a connector, none of which is known to exist.
+    /// Makes the topics of a connector, none of which is known to exist yet.
     pub(super) fn new(options: &KafkaOptions, connector: &str) -> Result<Self, SinkError> {
         let prefix = options
             .prefix
@@ -114,7 +113,7 @@ impl Topics {
         Ok(topic)
     }
 
-    /// Makes a table's topic if the cluster does not have it.
+    /// Creates a table's topic if the cluster does not have it.
     pub(super) async fn create_for_table(
         &mut self,
         topic: &Arc<str>,
@@ -135,7 +134,7 @@ impl Topics {
         self.create(wanted, client, config).await
     }
 
-    /// Makes the topic of DDL statements, with one partition so that they stay in order.
+    /// Creates the topic of DDL statements, with one partition so that they stay in order.
     pub(super) async fn create_for_ddl(
         &mut self,
         client: &Arc<Client>,
@@ -196,7 +195,7 @@ async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError>
     // A client of its own for the moment: nobody empties the event queue of an idle one.
     let config = config.clone();
     let admin = off_the_runtime(move || {
-        AdminClient::from_config_and_context(&config, Context::default())
+        AdminClient::from_config_and_context(&config, DeliveryContext::default())
             .map_err(rejection::of_configuration)
     })
     .await?;
