@@ -1,0 +1,48 @@
+//! What every sink does, and promises.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::SinkError;
+use crate::change::Checkpoint;
+use crate::encode::{Encode, InvalidText};
+use crate::row::Table;
+
+/// A place where records are kept.
+///
+/// The durability contract: `write` may keep records in memory; `commit(upto)` returns when every record written before
+/// it is durable at the target, and with it `upto` where the target stores checkpoints. A failure of either ends the run;
+/// the next run begins at the checkpoint that was committed last.
+pub trait Sink: Send {
+    /// What turns batches into this sink's blocks.
+    type Encoder: Encode;
+
+    /// Makes an encoder; each lane has its own. The policy is the connector's, and the same for every lane.
+    fn encoder(&self, invalid_text: InvalidText) -> Self::Encoder;
+
+    /// The checkpoint stored with the data, if this sink stores one; it beats the local one. Also repairs what a crash has
+    /// left (a file longer than its manifest says).
+    fn resume_point(
+        &mut self,
+    ) -> impl Future<Output = Result<Option<Checkpoint>, SinkError>> + Send;
+
+    /// Does what a table needs before its first record (creating its topic) and returns the plan; called in stream order.
+    fn prepare(
+        &mut self,
+        table: &Arc<Table>,
+    ) -> impl Future<Output = Result<Arc<PlanOf<Self>>, SinkError>> + Send;
+
+    /// Takes over a block's records; `true` asks for a commit soon (a file is full).
+    fn write(
+        &mut self,
+        block: &mut BlockOf<Self>,
+    ) -> impl Future<Output = Result<bool, SinkError>> + Send;
+
+    /// Makes all that was written durable, and `upto` with it.
+    fn commit(&mut self, upto: &Checkpoint) -> impl Future<Output = Result<(), SinkError>> + Send;
+}
+
+/// The plan type of a sink's encoder.
+pub type PlanOf<S> = <<S as Sink>::Encoder as Encode>::Plan;
+/// The block type of a sink's encoder.
+pub type BlockOf<S> = <<S as Sink>::Encoder as Encode>::Block;
