@@ -14,18 +14,24 @@
 //!
 //! # A new format
 //!
-//! It is a name in [`Format`], a folder here whose writer implements `writer::EnvelopeWriter`, and an arm wherever the
-//! compiler then asks for one, which is in `format` and `envelope` only. It supplies
+//! Say `maxwell`:
 //!
-//! - a plan of each table, with all that is the same for its rows: names as they are written, schemas, ids of a registry,
-//!   which a sink that can wait for them asks for in `Sink::prepare`;
+//! 1. a name in [`Format`] and `Format::ALL`, and in `schemas/connector.schema.json`;
+//! 2. a folder `maxwell` here, whose writer implements `writer::EnvelopeWriter`;
+//! 3. an arm wherever the compiler then asks for one: in `format`, `envelope`, and the help of `rowtap decode --format`.
+//!
+//! The writer supplies
+//!
+//! - a plan of each table, with all that is the same for its rows: names as they are written, schemas, ids of a registry
+//!   (which a sink has to ask for in `Sink::prepare`);
 //! - the bytes of a row's key, and whether a changed key is a delete and a create, or an update;
-//! - the bytes of a change, and whether they end a message: all changes of a rows event may share one;
-//! - the messages of a DDL statement with their keys: none, one or one a table.
+//! - the bytes of a change, and whether they end the message: the changes of a rows event may share one;
+//! - the messages of a DDL statement with their keys: none, one, or one a table.
 //!
-//! It gets for free: row images and which of their columns changed, keys that miss a column and partial images refused,
-//! tombstones, the two records of a changed key, identity headers, topics, lines, DDL files, sequences, counts, limits, the
-//! policy for invalid text, every sink that writes records or lines, and `rowtap decode --format`.
+//! It gets for free: row images and which of their columns changed, tombstones, both records of a changed key and the refusal
+//! of one whose row is not whole, identity headers, topics, lines, files of DDL, sequences, counts, limits, every sink that
+//! writes records or lines, and `rowtap decode --format`. A format whose messages are not text has no lines: the sinks of
+//! lines then refuse it where they read their key `format`.
 
 mod envelope;
 mod error;
