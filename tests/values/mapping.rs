@@ -138,7 +138,7 @@ fn decoded(folder: &Folder, file: &str, policy: &str) -> (Option<i32>, String, S
 }
 
 #[test]
-fn text_that_is_none_stops_or_goes_on_as_the_operator_says() {
+fn invalid_text_stops_or_goes_on_as_the_operator_says() {
     for flavour in Flavour::ALL {
         let (mut bench, folder) = start(flavour);
         folder.succeeds(&ONCE);
@@ -175,7 +175,7 @@ fn text_that_is_none_stops_or_goes_on_as_the_operator_says() {
         );
         assert!(lines.contains("\"note\":\"b\""), "{lines}");
         assert!(
-            errors.contains("no text in their character set"),
+            errors.contains("not valid text in their character set"),
             "{errors}"
         );
         let (code, lines, errors) = decoded(&folder, &path(&notes), "base64");
