@@ -101,7 +101,7 @@ pub fn run(arguments: &DefinitionsArguments, log: LogFormat) -> Exit {
     let connectors = match config::load(std::slice::from_ref(&arguments.path), &variables()) {
         Ok(connectors) => connectors,
         Err(error) => {
-            log.fail(None, &error);
+            log.fail_each(&error);
             return error.class().into();
         }
     };

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::change::Ledger;
+use crate::config::ConfigError;
 use crate::failure::Class;
 use crate::metrics::one_line;
 
@@ -80,6 +81,13 @@ impl LogFormat {
                 "{}",
                 serde_json::json!({ "level": "ERROR", "message": message, "connector": connector })
             ),
+        }
+    }
+
+    /// Says what is wrong with connector files, a line a mistake.
+    pub fn fail_each(self, error: &ConfigError) {
+        for mistake in &error.mistakes {
+            self.fail(None, mistake);
         }
     }
 

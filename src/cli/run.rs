@@ -38,7 +38,7 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
     let connectors = match config::load(&arguments.paths, &variables()) {
         Ok(connectors) => connectors,
         Err(error) => {
-            log.fail(None, &error);
+            log.fail_each(&error);
             return error.class().into();
         }
     };

@@ -59,7 +59,7 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
 
 fn named(arguments: &StatusArguments, log: LogFormat) -> Result<Page, Exit> {
     let connectors = config::load(&arguments.paths, &variables()).map_err(|error| {
-        log.fail(None, &error);
+        log.fail_each(&error);
         Exit::from(error.class())
     })?;
     let mut all = Vec::new();

@@ -4,19 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
-use super::document::{Node, Value};
-use super::{ConfigError, Named, Origin, deserializer, read_all, sink, source};
+use super::document::{Draft, Node};
+use super::environment::Variables;
+use super::mistake::{ConfigError, Mistakes};
+use super::{deserializer, files, sink, source};
 use crate::change::OnStatement;
-use crate::config::Variables;
 use crate::encode::InvalidText;
-use crate::filter::{self, Rules};
+use crate::filter::{FilterError, FilterOptions, Rules};
 use crate::metrics::one_line;
-use crate::mysql::Flavour;
 use crate::pipeline::Connector;
-use crate::source::{ServerOptions, SourceOptions};
 
 /// The keys at the top of a connector file.
 const KEYS: [&str; 9] = [
@@ -35,14 +34,15 @@ const MEMORY_MIN: ByteSize = ByteSize::mib(16);
 /// The least `event_memory_max`: smaller events are not worth a file.
 pub const EVENT_MEMORY_MIN: ByteSize = ByteSize::mib(1);
 
+/// The keys at the top; the sections are read one by one, so that a mistake in one hides none in another.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Top {
     #[serde(default = "state_dir")]
     state_dir: PathBuf,
-    #[serde(default = "memory_max")]
+    #[serde(default = "memory_max", deserialize_with = "memory")]
     memory_max: ByteSize,
-    #[serde(default = "event_memory_max")]
+    #[serde(default = "event_memory_max", deserialize_with = "event_memory")]
     event_memory_max: ByteSize,
     #[serde(
         default = "checkpoint_interval",
@@ -53,12 +53,10 @@ struct File {
     on_statement: OnStatement,
     #[serde(default)]
     invalid_text: InvalidText,
-    /// Read by [`source::read`], which tells servers from files.
     #[serde(rename = "source")]
     _source: IgnoredAny,
-    #[serde(default)]
-    filter: filter::FilterOptions,
-    /// Read by [`sink::read`], which knows what each type takes.
+    #[serde(default, rename = "filter")]
+    _filter: IgnoredAny,
     #[serde(rename = "sink")]
     _sink: IgnoredAny,
 }
@@ -79,113 +77,84 @@ fn checkpoint_interval() -> Duration {
     Duration::from_secs(1)
 }
 
+fn memory<'de, D: Deserializer<'de>>(input: D) -> Result<ByteSize, D::Error> {
+    at_least(MEMORY_MIN, input)
+}
+
+fn event_memory<'de, D: Deserializer<'de>>(input: D) -> Result<ByteSize, D::Error> {
+    at_least(EVENT_MEMORY_MIN, input)
+}
+
+fn at_least<'de, D: Deserializer<'de>>(least: ByteSize, input: D) -> Result<ByteSize, D::Error> {
+    let size = ByteSize::deserialize(input)?;
+    if size < least {
+        return Err(D::Error::custom(format_args!("expected at least {least}")));
+    }
+    Ok(size)
+}
+
 /// Reads connector files with the environment over them.
 ///
 /// # Errors
-/// The first mistake, with its place and its fix.
+/// Every mistake in every file, each with its place and its fix.
 pub fn load(paths: &[PathBuf], variables: &Variables) -> Result<Vec<Connector>, ConfigError> {
-    read_all(paths, variables, &KEYS)?
-        .into_iter()
-        .map(connector)
-        .collect()
+    let mut mistakes = Mistakes::default();
+    let mut connectors = Vec::new();
+    for draft in files::read_all(paths, variables, &KEYS, &mut mistakes) {
+        connectors.extend(connector(draft, &mut mistakes));
+    }
+    mistakes.unless_any(connectors)
 }
 
-fn connector(named: Named) -> Result<Connector, ConfigError> {
-    let Named { name, document } = named;
-    let file: File = deserializer::read(&document, "")?;
-    let fault = |section: &str, message: String| ConfigError::Key {
-        place: origin(&document, section),
-        key: section.to_owned(),
-        message,
+/// The connector of a file, whose mistakes are added; `None` if they leave none.
+fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
+    let mut found = draft.mistakes;
+    if !draft.is_toml {
+        mistakes.append(found);
+        return None;
+    }
+    let document = &mut draft.document;
+    let top = deserializer::read::<Top>(document, "", &[], &mut found);
+    let source = document.below_mut("source");
+    let source = source.and_then(|section| source::read(section, &mut found));
+    let filter = match document.below_mut("filter") {
+        Some(section) => filter(section, &mut found),
+        None => Some(FilterOptions::default()),
     };
-    let source = source::read(&document)?;
-    let problems = source.problems();
-    if !problems.is_empty() {
-        return Err(fault("source", problems.join("; ")));
-    }
-    // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
-    Rules::compile(&file.filter, Flavour::MySql, 0).map_err(|error| ConfigError::Key {
-        place: origin(member(&document, "filter"), error.key()),
-        key: "filter".to_owned(),
-        message: one_line(&error),
-    })?;
-    if file.memory_max < MEMORY_MIN {
-        let message = format!("expected at least {MEMORY_MIN}");
-        return Err(fault("memory_max", message));
-    }
-    if file.event_memory_max < EVENT_MEMORY_MIN {
-        let message = format!("expected at least {EVENT_MEMORY_MIN}");
-        return Err(fault("event_memory_max", message));
-    }
-    Ok(Connector {
-        name,
-        source: source.with_event_bytes_max(file.event_memory_max.as_u64()),
-        filter: file.filter,
-        sink: sink::read(&document)?,
-        state_dir: file.state_dir,
-        memory_max: file.memory_max.as_u64(),
-        event_memory_max: file.event_memory_max.as_u64(),
-        checkpoint_interval: file.checkpoint_interval,
-        on_statement: file.on_statement,
-        invalid_text: file.invalid_text,
+    let sink = document.below_mut("sink");
+    let sink = sink.and_then(|section| sink::read(section, &mut found));
+    mistakes.append(found);
+    let top = top?.options;
+    Some(Connector {
+        name: draft.name,
+        source: source?.with_event_bytes_max(top.event_memory_max.as_u64()),
+        filter: filter?,
+        sink: sink?,
+        state_dir: top.state_dir,
+        memory_max: top.memory_max.as_u64(),
+        event_memory_max: top.event_memory_max.as_u64(),
+        checkpoint_interval: top.checkpoint_interval,
+        on_statement: top.on_statement,
+        invalid_text: top.invalid_text,
     })
 }
 
-/// Where a key of the file stands, or the file if it has no such key.
-pub fn origin(document: &Node, key: &str) -> Origin {
-    member(document, key).origin.clone()
-}
-
-/// A key's value, or the document if it has no such key.
-pub fn member<'a>(document: &'a Node, key: &str) -> &'a Node {
-    let found = match &document.value {
-        Value::Table(table) => table.get(key),
-        Value::Text(_)
-        | Value::Free(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::Boolean(_)
-        | Value::Date
-        | Value::List(_) => None,
-    };
-    found.unwrap_or(document)
-}
-
-/// What a connector's configuration says, under the field names of SHOW REPLICA STATUS.
-pub fn facts(connector: &Connector) -> Vec<(&'static str, String)> {
-    let mut facts = match &connector.source {
-        SourceOptions::Server(server) => server_facts(server),
-        SourceOptions::Files(files) => {
-            let named = files.index.iter().chain(&files.files);
-            let named: Vec<String> = named.map(|path| path.display().to_string()).collect();
-            vec![("Source_Files", named.join(","))]
+/// Reads the `[filter]` section and adds the mistakes in its keys and rules.
+fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> {
+    let read = deserializer::read::<FilterOptions>(section, "filter", &[], mistakes)?;
+    // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
+    for error in Rules::mistakes(&read.options) {
+        if read.is_usable(error.key()) {
+            let place = rule(section, &error).unwrap_or(section).origin.clone();
+            mistakes.add_key(&place, "filter", one_line(&error));
         }
-    };
-    let filter = &connector.filter;
-    for (name, rules) in [
-        ("Replicate_Do_DB", &filter.replicate_do_db),
-        ("Replicate_Ignore_DB", &filter.replicate_ignore_db),
-        ("Replicate_Do_Table", &filter.replicate_do_table),
-        ("Replicate_Ignore_Table", &filter.replicate_ignore_table),
-        ("Replicate_Wild_Do_Table", &filter.replicate_wild_do_table),
-        (
-            "Replicate_Wild_Ignore_Table",
-            &filter.replicate_wild_ignore_table,
-        ),
-        ("Replicate_Rewrite_DB", &filter.replicate_rewrite_db),
-    ] {
-        facts.push((name, rules.join(",")));
     }
-    facts
+    Some(read.options)
 }
 
-fn server_facts(server: &ServerOptions) -> Vec<(&'static str, String)> {
-    let retry = server.source_connect_retry.as_secs();
-    vec![
-        ("Source_Host", server.host.clone()),
-        ("Source_User", server.user.clone()),
-        ("Source_Port", server.port.to_string()),
-        ("Connect_Retry", retry.to_string()),
-        ("Source_Retry_Count", server.source_retry_count.to_string()),
-    ]
+/// Where a rule stands that is wrong.
+fn rule<'a>(section: &'a Node, error: &FilterError) -> Option<&'a Node> {
+    let key = section.below(error.key())?;
+    let element = key.elements().find(|node| node.text() == error.rule());
+    element.or(Some(key))
 }

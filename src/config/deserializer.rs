@@ -1,8 +1,12 @@
 //! A configuration tree read into typed options by serde, strictly: a string is not a number and a number is not a string.
 //!
-//! Only values that come from the environment have no type of their own. Errors name the place, the key, and what was
+//! Only values that come from the environment have no type of their own. Mistakes name the place, the key, and what was
 //! expected; what was found is shown unless the key names a secret.
+//!
+//! serde stops at the first mistake. So each is noted, mended in the tree (a wrong value leaves, a misspelt key gets its
+//! name, a missing one gets a value without meaning), and the tree is read again until serde finds nothing more.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
@@ -12,36 +16,234 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::document::{Node, Origin, Table, Value, parse_value};
-use super::{ConfigError, secret_file};
+use super::document::{Content, Keys, Node, parse_value};
+use super::mistake::Mistakes;
+use super::origin::Origin;
+use super::secret_file;
 
-/// Reads a tree, which stands under the key `at`, empty for the whole file.
-///
-/// # Errors
-/// `ConfigError::Key` for the first key that is unknown, missing or of another type.
-pub fn read<T: de::DeserializeOwned>(node: &Node, at: &str) -> Result<T, ConfigError> {
-    let at = Some(at).filter(|key| !key.is_empty());
-    T::deserialize(Reader { node }).map_err(|error| error.within(at, &node.origin).finish())
+/// A section as far as it could be read.
+#[derive(Debug)]
+pub struct Section<T> {
+    /// What it says; where a value was wrong or missing, its default or a value without meaning.
+    pub options: T,
+    /// The keys of such values, within the section.
+    unusable: BTreeSet<Vec<String>>,
+}
+
+impl<T> Section<T> {
+    /// The same, made into another type.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Section<U> {
+        Section {
+            options: make(self.options),
+            unusable: self.unusable,
+        }
+    }
+
+    /// Whether the value of a key such as `definitions.port` is what the file says, or a default that it leaves alone.
+    pub fn is_usable(&self, key: &str) -> bool {
+        let key: Vec<&str> = key.split('.').collect();
+        !self.unusable.iter().any(|unusable| {
+            key.starts_with(&unusable.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+    }
+}
+
+/// Reads a tree, which stands under the key `at`, empty for the whole file, and adds every mistake in it. `others` are keys
+/// that it may hold beside those of the options. `None` if there are too many mistakes for the options to mean anything.
+pub fn read<T: de::DeserializeOwned>(
+    node: &mut Node,
+    at: &str,
+    others: &[&str],
+    mistakes: &mut Mistakes,
+) -> Option<Section<T>> {
+    let mut unusable = BTreeSet::new();
+    let mut filled = BTreeSet::new();
+    loop {
+        let error = match T::deserialize(ValueReader { node }) {
+            Ok(options) => return Some(Section { options, unusable }),
+            Err(error) => error.within(None, &node.origin),
+        };
+        let mut path: Vec<String> = error.keys.iter().rev().cloned().collect();
+        let told = |path: &[String]| {
+            let above = Some(at).filter(|at| !at.is_empty()).into_iter();
+            let key: Vec<&str> = above.chain(path.iter().map(String::as_str)).collect();
+            key.join(".")
+        };
+        if mistakes.is_full() {
+            return None;
+        }
+        match &error.fault {
+            Fault::Unknown { found, expected } => {
+                let known = known(others, expected);
+                let nearest = nearest(found, &known);
+                let hint = nearest.map_or_else(String::new, |key| format!("; did you mean {key}?"));
+                let expected = known.join(", ");
+                let message = format!("no such key '{found}', expected one of {expected}{hint}");
+                mistakes.add_key(error.place(node), &told(&path), message);
+                path.push(found.clone());
+                rename(node, &path, nearest)?;
+            }
+            Fault::Missing(field) => {
+                let above = path.clone();
+                path.push((*field).to_owned());
+                if unusable.insert(path.clone()) {
+                    let message = format!("key {field} is missing");
+                    mistakes.add_key(error.place(node), &told(&above), message);
+                }
+                if !filled.insert(path.clone()) {
+                    return None;
+                }
+                fill(node, &path)?;
+            }
+            Fault::Value(message) => {
+                if !is_told(node, &path) {
+                    let is_secret = told(&path).split('.').any(secret_file::is_secret);
+                    let message = match &error.found {
+                        Some(found) if !is_secret => format!("{message}, found {found}"),
+                        Some(_) | None => message.clone(),
+                    };
+                    mistakes.add_key(error.place(node), &told(&path), message);
+                }
+                unusable.insert(remove(node, &path)?);
+            }
+            Fault::Told => {
+                unusable.insert(remove(node, &path)?);
+            }
+        }
+    }
+}
+
+/// Whether the value at a path is one whose mistake has been told.
+fn is_told(node: &Node, path: &[String]) -> bool {
+    let found = path.iter().try_fold(node, |node, part| node.below(part));
+    found.is_some_and(|node| node.content == Content::Unusable)
+}
+
+/// The keys that a table may hold, each once: one that may be spelled with underscores too is listed with dashes only.
+fn known<'a>(others: &[&'a str], expected: &[&'a str]) -> Vec<&'a str> {
+    let mut listed: Vec<&str> = Vec::new();
+    for name in others.iter().chain(expected) {
+        let is_other_spelling = expected.contains(&&*name.replace('_', "-")) && name.contains('_');
+        if !is_other_spelling && !listed.contains(name) {
+            listed.push(name);
+        }
+    }
+    listed
+}
+
+/// The name that was probably meant: it differs in at most half of its letters.
+pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '.'], "_");
+    let found = plain(found);
+    known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(&found, &plain(name)), *name))
+        .filter(|(distance, name)| distance * 2 <= name.len())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// How much of a path the tree holds.
+fn depth(mut node: &Node, path: &[String]) -> usize {
+    for (depth, part) in path.iter().enumerate() {
+        match node.below(part) {
+            Some(below) => node = below,
+            None => return depth,
+        }
+    }
+    path.len()
+}
+
+/// The table that holds the last key of a path, and that key.
+fn table_of<'a, 'p>(node: &'a mut Node, path: &'p [String]) -> Option<(&'a mut Keys, &'p String)> {
+    let (last, above) = path.split_last()?;
+    let table = above
+        .iter()
+        .try_fold(node, |node, part| node.below_mut(part))?;
+    Some((table.keys_mut()?, last))
+}
+
+/// Gives a key its right name; without one, or where that is taken, the key leaves.
+fn rename(node: &mut Node, path: &[String], name: Option<&str>) -> Option<()> {
+    if depth(node, path) < path.len() {
+        // Inside the text of a variable.
+        return remove(node, path).map(|_path| ());
+    }
+    let (table, key) = table_of(node, path)?;
+    let value = table.remove(key)?;
+    if let Some(name) = name {
+        table.entry(name.to_owned()).or_insert(value);
+    }
+    Some(())
+}
+
+/// Puts a value without meaning where a key is missing.
+fn fill(node: &mut Node, path: &[String]) -> Option<()> {
+    let origin = node.origin.clone();
+    let (table, key) = table_of(node, path)?;
+    let content = Content::Unusable;
+    table.insert(key.clone(), Node { content, origin });
+    Some(())
+}
+
+/// Takes the value at a path out of the tree, or the innermost one around it, and returns where that stood.
+fn remove(node: &mut Node, path: &[String]) -> Option<Vec<String>> {
+    let mut path = path.get(..depth(node, path))?.to_vec();
+    while !path.is_empty() {
+        if let Some((table, key)) = table_of(node, &path) {
+            table.remove(key);
+            return Some(path);
+        }
+        // An element of a list keeps its place, so that those after it keep their numbers.
+        let element = path
+            .iter()
+            .try_fold(&mut *node, |node, part| node.below_mut(part))?;
+        if element.content != Content::Unusable {
+            element.content = Content::Unusable;
+            return Some(path);
+        }
+        path.pop();
+    }
+    None
 }
 
 /// An error on its way up from the value to the root; each level adds its key.
 #[derive(Debug)]
-struct Error {
+struct ValueError {
     /// Innermost first.
     keys: Vec<String>,
     place: Option<Origin>,
     found: Option<String>,
-    message: String,
+    fault: Fault,
 }
 
-impl Error {
-    fn new(message: String) -> Self {
+#[derive(Debug)]
+enum Fault {
+    /// A key that is not one of those expected.
+    Unknown {
+        found: String,
+        expected: &'static [&'static str],
+    },
+    /// A key that is not there.
+    Missing(&'static str),
+    /// A value that cannot be used, and what was expected.
+    Value(String),
+    /// A value that is known to be unusable.
+    Told,
+}
+
+impl ValueError {
+    fn new(fault: Fault) -> Self {
         Self {
             keys: Vec::new(),
             place: None,
             found: None,
-            message,
+            fault,
         }
+    }
+
+    fn value(message: impl Into<String>) -> Self {
+        Self::new(Fault::Value(message.into()))
     }
 
     fn within(mut self, key: Option<&str>, place: &Origin) -> Self {
@@ -50,81 +252,64 @@ impl Error {
         self
     }
 
-    fn finish(self) -> ConfigError {
-        let secret = self.keys.iter().any(|key| secret_file::is_secret(key));
-        let mut keys = self.keys;
-        keys.reverse();
-        let message = match self.found {
-            Some(found) if !secret => format!("{}, found {found}", self.message),
-            _ => self.message,
-        };
-        ConfigError::Key {
-            // Set by `within` at the root at the latest.
-            place: self
-                .place
-                .unwrap_or_else(|| Origin::Variable(String::new())),
-            key: keys.join("."),
-            message,
+    /// Where it is, within a tree.
+    fn place<'a>(&'a self, root: &'a Node) -> &'a Origin {
+        self.place.as_ref().unwrap_or(&root.origin)
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.fault {
+            Fault::Unknown { found, .. } => write!(f, "no such key '{found}'"),
+            Fault::Missing(field) => write!(f, "key {field} is missing"),
+            Fault::Value(message) => f.write_str(message),
+            Fault::Told => f.write_str("the value cannot be used"),
         }
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
+impl std::error::Error for ValueError {}
 
-impl std::error::Error for Error {}
-
-impl de::Error for Error {
+impl de::Error for ValueError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(message.to_string())
+        Self::value(message.to_string())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self {
             found: Some(kind(found).to_owned()),
-            ..Self::new(format!("expected {}", plain(&expected.to_string())))
+            ..Self::value(format!("expected {}", plain(&expected.to_string())))
         }
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self {
             found: Some(found.to_string()),
-            ..Self::new(format!("expected {}", plain(&expected.to_string())))
+            ..Self::value(format!("expected {}", plain(&expected.to_string())))
         }
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
+        let hint = nearest(found, expected);
+        let hint = hint.map_or_else(String::new, |name| format!("; did you mean {name}?"));
         Self {
-            found: Some(format!("'{found}'")),
-            ..Self::new(format!("expected one of {}", each(expected)))
+            found: Some(format!("'{found}'{hint}")),
+            ..Self::value(format!(
+                "expected one of {}",
+                known(&[], expected).join(", ")
+            ))
         }
     }
 
     fn unknown_field(found: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(format!(
-            "no such key '{found}', expected one of {}",
-            each(expected)
-        ))
+        let found = found.to_owned();
+        Self::new(Fault::Unknown { found, expected })
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("key {field} is missing"))
+        Self::new(Fault::Missing(field))
     }
-}
-
-/// Names once each: a key that may be spelled with underscores too is listed with dashes only.
-fn each(names: &[&'static str]) -> String {
-    let mut listed: Vec<&str> = Vec::new();
-    for name in names {
-        let is_other_spelling = names.contains(&&*name.replace('_', "-")) && name.contains('_');
-        if !is_other_spelling && !listed.contains(name) {
-            listed.push(name);
-        }
-    }
-    listed.join(", ")
 }
 
 fn kind(found: Unexpected<'_>) -> &'static str {
@@ -171,14 +356,14 @@ fn plain(expected: &str) -> String {
 }
 
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+struct ValueReader<'a> {
     node: &'a Node,
 }
 
 /// A number method: text from the environment is read as that number, anything else as what it is.
 macro_rules! numbers {
     ($($method:ident $visit:ident $type:ty),* $(,)?) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
             match self.free().map(str::parse::<$type>) {
                 Some(Ok(number)) => visitor.$visit(number),
                 _ => self.deserialize_any(visitor),
@@ -187,17 +372,11 @@ macro_rules! numbers {
     )*};
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ValueReader<'a> {
     fn free(&self) -> Option<&'a str> {
-        match &self.node.value {
-            Value::Free(text) => Some(text),
-            Value::Text(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::Boolean(_)
-            | Value::Date
-            | Value::List(_)
-            | Value::Table(_) => None,
+        match &self.node.content {
+            Content::Free(text) => Some(text),
+            _typed => None,
         }
     }
 
@@ -209,28 +388,29 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'de> de::Deserializer<'de> for Reader<'_> {
-    type Error = Error;
+impl<'de> de::Deserializer<'de> for ValueReader<'_> {
+    type Error = ValueError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         if let Some(node) = self.structure() {
-            return Reader { node: &node }.deserialize_any(visitor);
+            return ValueReader { node: &node }.deserialize_any(visitor);
         }
-        match &self.node.value {
-            Value::Text(text) | Value::Free(text) => visitor.visit_str(text),
-            Value::Integer(number) => match u64::try_from(*number) {
+        match &self.node.content {
+            Content::Text(text) | Content::Free(text) => visitor.visit_str(text),
+            Content::Integer(number) => match u64::try_from(*number) {
                 Ok(number) => visitor.visit_u64(number),
                 Err(_) => visitor.visit_i64(*number),
             },
-            Value::Float(number) => visitor.visit_f64(*number),
-            Value::Boolean(value) => visitor.visit_bool(*value),
-            Value::Date => Err(Error::new(
+            Content::Float(number) => visitor.visit_f64(*number),
+            Content::Boolean(value) => visitor.visit_bool(*value),
+            Content::Date => Err(ValueError::value(
                 "found a date, which no key takes, put it in quotes".to_owned(),
             )),
-            Value::List(nodes) => visitor.visit_seq(List {
+            Content::List(nodes) => visitor.visit_seq(List {
                 nodes: nodes.iter().enumerate(),
             }),
-            Value::Table(table) => visitor.visit_map(Entries::new(table, &[])),
+            Content::Table(table) => visitor.visit_map(Entries::new(table, &[])),
+            Content::Unusable => Err(ValueError::new(Fault::Told)),
         }
     }
 
@@ -243,26 +423,31 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         deserialize_bool visit_bool bool,
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.free() {
-            Some(text) => visitor.visit_str(text),
-            None => self.deserialize_any(visitor),
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match &self.node.content {
+            Content::Free(text) => visitor.visit_str(text),
+            // Required keys are texts.
+            Content::Unusable => visitor.visit_str(""),
+            _typed => self.deserialize_any(visitor),
         }
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self)
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match &self.node.content {
+            Content::Unusable => visitor.visit_none(),
+            _given => visitor.visit_some(self),
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, ValueError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -271,16 +456,10 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         _name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
-        match &self.node.value {
-            Value::Table(table) => visitor.visit_map(Entries::new(table, fields)),
-            Value::Text(_)
-            | Value::Free(_)
-            | Value::Integer(_)
-            | Value::Float(_)
-            | Value::Boolean(_)
-            | Value::Date
-            | Value::List(_) => self.deserialize_any(visitor),
+    ) -> Result<V::Value, ValueError> {
+        match &self.node.content {
+            Content::Table(table) => visitor.visit_map(Entries::new(table, fields)),
+            _other => self.deserialize_any(visitor),
         }
     }
 
@@ -289,36 +468,42 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         _name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, ValueError> {
         if let Some(node) = self.structure() {
-            return Reader { node: &node }.deserialize_enum(_name, variants, visitor);
+            return ValueReader { node: &node }.deserialize_enum(_name, variants, visitor);
         }
-        match &self.node.value {
-            Value::Text(text) | Value::Free(text) => {
+        match &self.node.content {
+            Content::Text(text) | Content::Free(text) => {
                 visitor.visit_enum(text.as_str().into_deserializer())
             }
-            Value::Table(table) => match table.iter().next() {
+            Content::Table(table) => match table.iter().next() {
                 Some((variant, node)) if table.len() == 1 => {
                     visitor.visit_enum(Variant { variant, node })
                 }
-                _ => Err(Error::new(format!(
+                _ => Err(ValueError::value(format!(
                     "expected a table with exactly one of {}",
                     variants.join(", ")
                 ))),
             },
-            Value::Integer(_)
-            | Value::Float(_)
-            | Value::Boolean(_)
-            | Value::Date
-            | Value::List(_) => Err(Error::new(format!(
+            Content::Integer(_)
+            | Content::Float(_)
+            | Content::Boolean(_)
+            | Content::Date
+            | Content::List(_) => Err(ValueError::value(format!(
                 "expected one of {}, as a string",
                 variants.join(", ")
             ))),
+            Content::Unusable => Err(ValueError::new(Fault::Told)),
         }
     }
 
+    /// What nobody reads is not checked.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_unit()
+    }
+
     forward_to_deserialize_any! {
-        i128 u128 char bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier ignored_any
+        i128 u128 char bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier
     }
 }
 
@@ -327,16 +512,16 @@ struct List<'a> {
 }
 
 impl<'de> SeqAccess<'de> for List<'_> {
-    type Error = Error;
+    type Error = ValueError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    ) -> Result<Option<T::Value>, ValueError> {
         let Some((index, node)) = self.nodes.next() else {
             return Ok(None);
         };
-        seed.deserialize(Reader { node })
+        seed.deserialize(ValueReader { node })
             .map(Some)
             .map_err(|error| error.within(Some(&format!("{}", index + 1)), &node.origin))
     }
@@ -349,7 +534,7 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn new(table: &'a Table, fields: &'static [&'static str]) -> Self {
+    fn new(table: &'a Keys, fields: &'static [&'static str]) -> Self {
         Self {
             entries: table.iter(),
             fields,
@@ -371,28 +556,35 @@ impl<'a> Entries<'a> {
 }
 
 impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Error;
+    type Error = ValueError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Error> {
-        let Some((key, node)) = self.entries.next() else {
+    ) -> Result<Option<K::Value>, ValueError> {
+        let Some((name, node)) = self.entries.next() else {
             return Ok(None);
         };
-        self.current = Some((key, node));
-        let key: StrDeserializer<'_, Error> = self.spelled(key, node).into_deserializer();
-        seed.deserialize(key)
-            .map(Some)
-            .map_err(|error| error.within(None, &node.origin))
+        self.current = Some((name, node));
+        let key: StrDeserializer<'_, ValueError> = self.spelled(name, node).into_deserializer();
+        seed.deserialize(key).map(Some).map_err(|mut error| {
+            // As the file spells it.
+            if let Fault::Unknown { found, .. } = &mut error.fault {
+                found.clone_from(name);
+            }
+            error.within(None, &node.origin)
+        })
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, ValueError> {
         let (key, node) = self
             .current
             .take()
-            .ok_or_else(|| Error::new("a value was asked for before its key".to_owned()))?;
-        seed.deserialize(Reader { node })
+            .ok_or_else(|| ValueError::value("a value was asked for before its key".to_owned()))?;
+        seed.deserialize(ValueReader { node })
             .map_err(|error| error.within(Some(key), &node.origin))
     }
 }
@@ -404,14 +596,14 @@ struct Variant<'a> {
 }
 
 impl<'a, 'de> EnumAccess<'de> for Variant<'a> {
-    type Error = Error;
+    type Error = ValueError;
     type Variant = VariantBody<'a>;
 
     fn variant_seed<V: DeserializeSeed<'de>>(
         self,
         seed: V,
-    ) -> Result<(V::Value, Self::Variant), Error> {
-        let name: StrDeserializer<'_, Error> = self.variant.into_deserializer();
+    ) -> Result<(V::Value, Self::Variant), ValueError> {
+        let name: StrDeserializer<'_, ValueError> = self.variant.into_deserializer();
         let value = seed
             .deserialize(name)
             .map_err(|error| error.within(None, &self.node.origin))?;
@@ -429,20 +621,27 @@ struct VariantBody<'a> {
 }
 
 impl<'de> VariantAccess<'de> for VariantBody<'_> {
-    type Error = Error;
+    type Error = ValueError;
 
-    fn unit_variant(self) -> Result<(), Error> {
-        let error = Error::new(format!("expected the string '{}'", self.variant));
+    fn unit_variant(self) -> Result<(), ValueError> {
+        let error = ValueError::value(format!("expected the string '{}'", self.variant));
         Err(error.within(Some(self.variant), &self.node.origin))
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(Reader { node: self.node })
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, ValueError> {
+        seed.deserialize(ValueReader { node: self.node })
             .map_err(|error| error.within(Some(self.variant), &self.node.origin))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, Error> {
-        de::Deserializer::deserialize_any(Reader { node: self.node }, visitor)
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        _len: usize,
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        de::Deserializer::deserialize_any(ValueReader { node: self.node }, visitor)
             .map_err(|error| error.within(Some(self.variant), &self.node.origin))
     }
 
@@ -450,8 +649,8 @@ impl<'de> VariantAccess<'de> for VariantBody<'_> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
-        de::Deserializer::deserialize_struct(Reader { node: self.node }, "", fields, visitor)
+    ) -> Result<V::Value, ValueError> {
+        de::Deserializer::deserialize_struct(ValueReader { node: self.node }, "", fields, visitor)
             .map_err(|error| error.within(Some(self.variant), &self.node.origin))
     }
 }

@@ -1,28 +1,29 @@
 //! A connector file as a tree whose values remember where they came from.
 //!
-//! A string from TOML is a string and nothing else. A value that an environment variable supplied is [`Value::Free`]: it
-//! has no type of its own and is read as what its key wants.
+//! A string from TOML is a string and nothing else. A value that an environment variable supplied is [`Content::Free`]: it
+//! has no type of its own and is read as what its key wants. A value that is known to be wrong is [`Content::Unusable`], so
+//! that the rest can still be checked.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::ConfigError;
+use super::mistake::{Mistake, Mistakes};
+use super::origin::Origin;
 
 /// Keys and values. The order of keys in a file means nothing.
-pub type Table = BTreeMap<String, Node>;
+pub type Keys = BTreeMap<String, Node>;
 
 /// A value and its origin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    pub value: Value,
+    pub content: Content,
     pub origin: Origin,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum Content {
     Text(String),
     /// Text whose type is decided by the key.
     Free(String),
@@ -32,133 +33,214 @@ pub enum Value {
     /// No key takes one.
     Date,
     List(Vec<Node>),
-    Table(Table),
+    Table(Keys),
+    /// Stands for a value that is missing or wrong, which has been told.
+    Unusable,
 }
 
-/// Where a value was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// A connector file.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The line in it, from 1.
-        line: usize,
-    },
-    /// An environment variable.
-    Variable(String),
-    /// The file that a key ending in `_file` names.
-    SecretFile(PathBuf),
+/// A connector file that is being read.
+#[derive(Debug)]
+pub struct Draft {
+    /// The connector's name.
+    pub name: String,
+    /// What the file says; an empty table where it is not TOML.
+    pub document: Node,
+    /// What is wrong with it so far.
+    pub mistakes: Mistakes,
+    /// Whether the file could be read, so that its keys can be checked.
+    pub is_toml: bool,
 }
 
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
-            Self::Variable(name) => write!(f, "variable {name}"),
-            Self::SecretFile(path) => write!(f, "{}", path.display()),
+impl Node {
+    /// An empty table.
+    pub fn empty(origin: Origin) -> Self {
+        Self {
+            content: Content::Table(Keys::new()),
+            origin,
         }
+    }
+
+    /// The keys of a table, to be changed; `None` for any other value.
+    pub fn keys_mut(&mut self) -> Option<&mut Keys> {
+        match &mut self.content {
+            Content::Table(keys) => Some(keys),
+            _other => None,
+        }
+    }
+
+    /// The value of a key, or of an element by its number from 1; `None` if there is none.
+    pub fn below(&self, part: &str) -> Option<&Self> {
+        match &self.content {
+            Content::Table(keys) => keys.get(part),
+            Content::List(nodes) => nodes.get(part.parse::<usize>().ok()?.checked_sub(1)?),
+            _leaf => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn below_mut(&mut self, part: &str) -> Option<&mut Self> {
+        match &mut self.content {
+            Content::Table(keys) => keys.get_mut(part),
+            Content::List(nodes) => nodes.get_mut(part.parse::<usize>().ok()?.checked_sub(1)?),
+            _leaf => None,
+        }
+    }
+
+    /// The elements of a list; none for any other value.
+    pub fn elements(&self) -> impl Iterator<Item = &Self> {
+        let nodes = match &self.content {
+            Content::List(nodes) => Some(nodes),
+            _other => None,
+        };
+        nodes.into_iter().flatten()
+    }
+
+    /// The text of a string; `None` for any other value.
+    pub fn text(&self) -> Option<&str> {
+        match &self.content {
+            Content::Text(text) | Content::Free(text) => Some(text),
+            _other => None,
+        }
+    }
+
+    /// Where a key such as `definitions.port` stands, or else the innermost table that should hold it.
+    pub fn origin_of(&self, key: &str) -> &Origin {
+        let mut node = self;
+        for part in key.split('.') {
+            match node.below(part) {
+                Some(below) => node = below,
+                None => break,
+            }
+        }
+        &node.origin
     }
 }
 
-/// Parses the text of a connector file.
-///
-/// # Errors
-/// `ConfigError::Syntax`, `ConfigError::Key` for a number that no key can hold.
-pub fn parse(path: &Path, text: &str) -> Result<Node, ConfigError> {
-    let reader = Reader { path, text };
-    let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-        place: reader.origin(error.span().map_or(0, |span| span.start)),
+/// Parses the text of a connector file; `None` if it is not TOML.
+pub fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Node> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut parser = Parser {
+        path,
+        text,
+        mistakes,
+    };
+    if errors.is_empty() {
+        return Some(parser.table(table.get_ref(), 0));
+    }
+    let mut last = None;
+    for error in errors {
+        let place = parser.origin(error.span().map_or(0, |span| span.start));
+        let Origin::File { line, .. } = &place else {
+            continue;
+        };
+        // What follows in the same line is often the parser's way back.
+        if last.replace(*line) == Some(*line) {
+            continue;
+        }
         // The parser's message, not its picture of the line: that may hold a password.
-        message: error.message().replace('\n', ", "),
-    })?;
-    reader.table(table.get_ref(), 0)
+        let message = error.message().replace('\n', ", ");
+        parser.mistakes.add(Mistake::Syntax { place, message });
+    }
+    None
 }
 
-/// Parses one value as it would stand behind a key; `None` if it is not TOML.
+/// Parses one value as it would stand after a key's equals sign; `None` if it is not TOML.
 pub fn parse_value(text: &str, origin: &Origin) -> Option<Node> {
     let value = DeValue::parse(text).ok()?;
-    let reader = Reader {
+    let mut mistakes = Mistakes::default();
+    let mut parser = Parser {
         path: Path::new(""),
         text,
+        mistakes: &mut mistakes,
     };
-    let mut node = reader.value(value.get_ref(), 0).ok()?;
+    let mut node = parser.value(value.get_ref(), 0);
+    if !mistakes.is_empty() {
+        return None;
+    }
     relocate(&mut node, origin);
     Some(node)
 }
 
 fn relocate(node: &mut Node, origin: &Origin) {
     node.origin = origin.clone();
-    match &mut node.value {
-        Value::List(nodes) => nodes.iter_mut().for_each(|node| relocate(node, origin)),
-        Value::Table(table) => table.values_mut().for_each(|node| relocate(node, origin)),
-        Value::Text(_)
-        | Value::Free(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::Boolean(_)
-        | Value::Date => {}
+    match &mut node.content {
+        Content::List(nodes) => nodes.iter_mut().for_each(|node| relocate(node, origin)),
+        Content::Table(keys) => keys.values_mut().for_each(|node| relocate(node, origin)),
+        Content::Text(_)
+        | Content::Free(_)
+        | Content::Integer(_)
+        | Content::Float(_)
+        | Content::Boolean(_)
+        | Content::Date
+        | Content::Unusable => {}
     }
 }
 
-struct Reader<'a> {
+struct Parser<'a> {
     path: &'a Path,
     text: &'a str,
+    mistakes: &'a mut Mistakes,
 }
 
-impl Reader<'_> {
+impl Parser<'_> {
     fn origin(&self, offset: usize) -> Origin {
-        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
+        let before = self.text.get(..offset).unwrap_or_default();
+        let (lines, last) = match before.rsplit_once('\n') {
+            Some((lines, last)) => (1 + lines.matches('\n').count(), last),
+            None => (0, before),
+        };
         Origin::File {
             path: self.path.to_path_buf(),
-            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            line: 1 + lines,
+            column: 1 + last.chars().count(),
         }
     }
 
-    fn table(&self, table: &DeTable<'_>, offset: usize) -> Result<Node, ConfigError> {
-        let mut found = Table::new();
+    fn table(&mut self, table: &DeTable<'_>, offset: usize) -> Node {
+        let mut keys = Keys::new();
         for (key, value) in table {
-            let mut node = self.value(value.get_ref(), key.span().start)?;
-            node.origin = self.origin(key.span().start);
-            found.insert(key.get_ref().to_string(), node);
+            let node = self.value(value.get_ref(), key.span().start);
+            keys.insert(key.get_ref().to_string(), node);
         }
-        Ok(Node {
-            value: Value::Table(found),
+        Node {
+            content: Content::Table(keys),
             origin: self.origin(offset),
-        })
+        }
     }
 
-    fn value(&self, value: &DeValue<'_>, offset: usize) -> Result<Node, ConfigError> {
-        let value = match value {
-            DeValue::String(text) => Value::Text(text.to_string()),
-            DeValue::Boolean(value) => Value::Boolean(*value),
-            DeValue::Datetime(_) => Value::Date,
-            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-                .map(Value::Integer)
-                .map_err(|_| self.number_error(number.as_str(), offset))?,
-            DeValue::Float(number) => number
-                .as_str()
-                .parse()
-                .map(Value::Float)
-                .map_err(|_| self.number_error(number.as_str(), offset))?,
-            DeValue::Array(values) => {
-                let nodes = values
-                    .iter()
-                    .map(|value| self.value(value.get_ref(), value.span().start));
-                Value::List(nodes.collect::<Result<_, _>>()?)
+    fn value(&mut self, value: &DeValue<'_>, offset: usize) -> Node {
+        let content = match value {
+            DeValue::String(text) => Content::Text(text.to_string()),
+            DeValue::Boolean(value) => Content::Boolean(*value),
+            DeValue::Datetime(_) => Content::Date,
+            DeValue::Integer(number) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => Content::Integer(number),
+                    Err(_) => self.too_large(number.as_str(), offset),
+                }
             }
+            DeValue::Float(number) => match number.as_str().parse() {
+                Ok(number) => Content::Float(number),
+                Err(_) => self.too_large(number.as_str(), offset),
+            },
+            DeValue::Array(values) => Content::List(
+                values
+                    .iter()
+                    .map(|value| self.value(value.get_ref(), value.span().start))
+                    .collect(),
+            ),
             DeValue::Table(table) => return self.table(table, offset),
         };
-        Ok(Node {
-            value,
+        Node {
+            content,
             origin: self.origin(offset),
-        })
+        }
     }
 
-    fn number_error(&self, number: &str, offset: usize) -> ConfigError {
-        ConfigError::Syntax {
-            place: self.origin(offset),
-            message: format!("number {number} is too large"),
-        }
+    fn too_large(&mut self, number: &str, offset: usize) -> Content {
+        let place = self.origin(offset);
+        let message = format!("number {number} is too large");
+        self.mistakes.add(Mistake::Syntax { place, message });
+        Content::Unusable
     }
 }

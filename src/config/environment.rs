@@ -3,27 +3,34 @@
 
 use std::collections::BTreeMap;
 
-use super::document::{Node, Origin, Table, Value};
-use super::{ConfigError, secret_file};
+use super::document::{Content, Draft, Node};
+use super::mistake::{Mistake, Mistakes};
+use super::origin::Origin;
+use super::secret_file::{joined, rival};
 
 /// Environment variables by name.
 pub type Variables = BTreeMap<String, String>;
 
 const PREFIX: &str = "ROWTAP__";
 
-/// Assigns each `ROWTAP__` variable to the connector it names. With one connector, its name may be left out.
+/// Assigns each `ROWTAP__` variable to the connector it names. With one connector, its name may be left out. A variable
+/// that can mean nothing here is a mistake.
 ///
 /// `keys` are the keys at the top of a connector file; they tell the variables of connectors that run elsewhere from
 /// misspelt ones.
-///
-/// # Errors
-/// `ConfigError::Variable` for a variable that can mean nothing here.
 pub fn overlay(
-    documents: &mut [(String, Node)],
+    drafts: &mut [Draft],
     variables: &Variables,
     keys: &[&str],
-) -> Result<(), ConfigError> {
-    let names: Vec<String> = documents.iter().map(|(name, _)| shouted(name)).collect();
+    mistakes: &mut Mistakes,
+) {
+    let names: Vec<String> = drafts.iter().map(|draft| shouted(&draft.name)).collect();
+    let mut meaningless = |variable: &str| {
+        mistakes.add(Mistake::Variable {
+            name: variable.to_owned(),
+            expected: expected(&names, keys),
+        });
+    };
     for (variable, value) in variables {
         let Some(rest) = variable.strip_prefix(PREFIX) else {
             continue;
@@ -47,26 +54,22 @@ pub fn overlay(
             // Another connector's, run by another process.
             (None, _) if !is_key(0) && is_key(1) => continue,
             (None, _) => {
-                return Err(ConfigError::Variable {
-                    name: variable.clone(),
-                    expected: expected(&names, keys),
-                });
+                meaningless(variable);
+                continue;
             }
         };
-        let Some((_, document)) = documents.get_mut(index) else {
+        let Some(draft) = drafts.get_mut(index) else {
             continue;
         };
         let path = segments.get(skip..).unwrap_or_default();
         let node = Node {
-            value: Value::Free(value.clone()),
+            content: Content::Free(value.clone()),
             origin: Origin::Variable(variable.clone()),
         };
-        insert(document, path, node).map_err(|()| ConfigError::Variable {
-            name: variable.clone(),
-            expected: expected(&names, keys),
-        })?;
+        if insert(&mut draft.document, path, node).is_err() {
+            meaningless(variable);
+        }
     }
-    Ok(())
 }
 
 fn expected(names: &[String], keys: &[&str]) -> String {
@@ -89,7 +92,7 @@ pub fn shouted(name: &str) -> String {
 /// Puts a value at a path, in place of what is there. A variable's name has no dashes, dots or capitals: it also finds
 /// the key that the file spells with them.
 fn insert(node: &mut Node, path: &[String], new: Node) -> Result<(), ()> {
-    let Value::Table(table) = &mut node.value else {
+    let Content::Table(table) = &mut node.content else {
         return Err(());
     };
     let (first, rest) = path.split_first().ok_or(())?;
@@ -103,7 +106,7 @@ fn insert(node: &mut Node, path: &[String], new: Node) -> Result<(), ()> {
         .clone();
     if rest.is_empty() {
         // A variable with the secret itself beats the file's `_file` key, and the other way round.
-        if let Some(rival) = secret_file::rival(&key)
+        if let Some(rival) = rival(&key)
             && let Some(node) = table.get(&rival)
             && matches!(node.origin, Origin::File { .. })
         {
@@ -113,57 +116,47 @@ fn insert(node: &mut Node, path: &[String], new: Node) -> Result<(), ()> {
         return Ok(());
     }
     let origin = new.origin.clone();
-    let below = table.entry(key).or_insert_with(|| Node {
-        value: Value::Table(Table::new()),
-        origin: origin.clone(),
-    });
+    let below = table
+        .entry(key)
+        .or_insert_with(|| Node::empty(origin.clone()));
     // `start = "earliest"` in the file, `ROWTAP__SOURCE__START__FILE` in the environment.
-    if !matches!(below.value, Value::Table(_)) {
-        *below = Node {
-            value: Value::Table(Table::new()),
-            origin,
-        };
+    if !matches!(below.content, Content::Table(_)) {
+        *below = Node::empty(origin);
     }
     insert(below, rest, new)
 }
 
-/// Replaces each `${NAME}` in the strings of a file by that variable's value; `$${` stands for `${`.
-///
-/// # Errors
-/// `ConfigError::Key` for a variable that is not set, or a `${` without its end.
-pub fn substitute(node: &mut Node, key: &str, variables: &Variables) -> Result<(), ConfigError> {
-    match &mut node.value {
-        Value::Text(text) => {
-            let Some(new) = substituted(text, variables).map_err(|message| ConfigError::Key {
-                place: node.origin.clone(),
-                key: key.to_owned(),
-                message,
-            })?
-            else {
-                return Ok(());
-            };
-            node.value = new;
-            Ok(())
-        }
-        Value::List(nodes) => nodes
+/// Replaces each `${NAME}` in the strings of a file by that variable's value; `$${` stands for `${`. A variable that is not
+/// set, and a `${` without its end, are mistakes.
+pub fn substitute(node: &mut Node, key: &str, variables: &Variables, mistakes: &mut Mistakes) {
+    match &mut node.content {
+        Content::Text(text) => match substituted(text, variables) {
+            Ok(Some(new)) => node.content = new,
+            Ok(None) => {}
+            Err(message) => {
+                mistakes.add_key(&node.origin, key, message);
+                node.content = Content::Unusable;
+            }
+        },
+        Content::List(nodes) => nodes
             .iter_mut()
-            .try_for_each(|node| substitute(node, key, variables)),
-        Value::Table(table) => table.iter_mut().try_for_each(|(name, node)| {
-            let key = if key.is_empty() {
-                name.clone()
-            } else {
-                format!("{key}.{name}")
-            };
-            substitute(node, &key, variables)
-        }),
-        Value::Free(_) | Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Date => {
-            Ok(())
+            .for_each(|node| substitute(node, key, variables, mistakes)),
+        Content::Table(table) => {
+            for (name, node) in table {
+                substitute(node, &joined(key, name), variables, mistakes);
+            }
         }
+        Content::Free(_)
+        | Content::Integer(_)
+        | Content::Float(_)
+        | Content::Boolean(_)
+        | Content::Date
+        | Content::Unusable => {}
     }
 }
 
 /// The value with its variables filled in; `None` if there is nothing to do.
-fn substituted(text: &str, variables: &Variables) -> Result<Option<Value>, String> {
+fn substituted(text: &str, variables: &Variables) -> Result<Option<Content>, String> {
     if !text.contains("${") {
         return Ok(None);
     }
@@ -190,8 +183,8 @@ fn substituted(text: &str, variables: &Variables) -> Result<Option<Value>, Strin
     }
     out.push_str(rest);
     Ok(Some(if free {
-        Value::Free(out)
+        Content::Free(out)
     } else {
-        Value::Text(out)
+        Content::Text(out)
     }))
 }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use tracing::warn;
 
-use super::ConfigError;
-use super::document::{Node, Origin, Table, Value};
+use super::document::{Content, Keys, Node};
+use super::mistake::Mistakes;
+use super::origin::Origin;
 
 const SUFFIX: &str = "_file";
 const SECRETS: [&str; 4] = ["password", "passphrase", "secret", "token"];
@@ -33,70 +34,75 @@ pub fn rival(key: &str) -> Option<String> {
     })
 }
 
-/// Replaces every key that names a secret's file by the secret.
-///
-/// # Errors
-/// `ConfigError::Key` for both keys at once, or a file that cannot be read or that others may write.
-pub fn fill_in(node: &mut Node, path: &str) -> Result<(), ConfigError> {
-    match &mut node.value {
-        Value::List(nodes) => nodes.iter_mut().try_for_each(|node| fill_in(node, path)),
-        Value::Table(table) => {
+/// Replaces every key that names a secret's file by the secret. Both keys at once, and a file that cannot be read or that
+/// others may write, are mistakes.
+pub fn fill_in(node: &mut Node, path: &str, mistakes: &mut Mistakes) {
+    match &mut node.content {
+        Content::List(nodes) => nodes
+            .iter_mut()
+            .for_each(|node| fill_in(node, path, mistakes)),
+        Content::Table(table) => {
             let named: Vec<String> = table
                 .keys()
                 .filter(|key| key.ends_with(SUFFIX) && is_secret(key))
                 .cloned()
                 .collect();
             for key in named {
-                replace(table, &key, path)?;
+                replace(table, &key, path, mistakes);
             }
-            table.iter_mut().try_for_each(|(key, node)| {
-                let below = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                fill_in(node, &below)
-            })
+            for (key, node) in table {
+                fill_in(node, &joined(path, key), mistakes);
+            }
         }
-        Value::Text(_)
-        | Value::Free(_)
-        | Value::Integer(_)
-        | Value::Float(_)
-        | Value::Boolean(_)
-        | Value::Date => Ok(()),
+        Content::Text(_)
+        | Content::Free(_)
+        | Content::Integer(_)
+        | Content::Float(_)
+        | Content::Boolean(_)
+        | Content::Date
+        | Content::Unusable => {}
     }
 }
 
-fn replace(table: &mut Table, key: &str, path: &str) -> Result<(), ConfigError> {
-    let (Some(node), Some(base)) = (table.remove(key), rival(key)) else {
-        return Ok(());
-    };
-    let full = if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    };
-    let error = |message: String| ConfigError::Key {
-        place: node.origin.clone(),
-        key: full.clone(),
-        message,
-    };
-    if table.contains_key(&base) {
-        return Err(error(format!("{base} is given too, keep one of them")));
+/// A key with the sections that it stands in.
+pub fn joined(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
     }
-    let (Value::Text(file) | Value::Free(file)) = &node.value else {
-        return Err(error("expected the path of a file, as a string".to_owned()));
+}
+
+fn replace(table: &mut Keys, key: &str, path: &str, mistakes: &mut Mistakes) {
+    let (Some(node), Some(base)) = (table.remove(key), rival(key)) else {
+        return;
     };
-    let file = PathBuf::from(file);
-    let secret = read(&file).map_err(|message| error(format!("{} {message}", file.display())))?;
-    table.insert(
-        base,
-        Node {
-            value: Value::Text(secret),
-            origin: Origin::SecretFile(file),
-        },
-    );
-    Ok(())
+    let mut fault = |message: String| mistakes.add_key(&node.origin, &joined(path, key), message);
+    let (content, origin) = match &node.content {
+        _either if table.contains_key(&base) => {
+            return fault(format!("{base} is given too, keep one of them"));
+        }
+        Content::Text(file) | Content::Free(file) => {
+            let file = PathBuf::from(file);
+            match read(&file) {
+                Ok(secret) => (Content::Text(secret), Origin::SecretFile(file)),
+                Err(message) => {
+                    fault(format!("{} {message}", file.display()));
+                    (Content::Unusable, node.origin.clone())
+                }
+            }
+        }
+        Content::Unusable => (Content::Unusable, node.origin.clone()),
+        Content::Integer(_)
+        | Content::Float(_)
+        | Content::Boolean(_)
+        | Content::Date
+        | Content::List(_)
+        | Content::Table(_) => {
+            fault("expected the path of a file, as a string".to_owned());
+            (Content::Unusable, node.origin.clone())
+        }
+    };
+    table.insert(base, Node { content, origin });
 }
 
 /// The content without the newline at its end.

@@ -1,51 +1,60 @@
 //! The `[source]` section: a server, or binlog files where it names some.
 
-use super::connector::member;
-use super::document::{Node, Value};
-use super::{ConfigError, deserializer};
-use crate::source::SourceOptions;
+use super::deserializer::{self, Section};
+use super::document::Node;
+use super::mistake::{Mistake, Mistakes};
+use crate::source::{OptionProblem, SourceOptions};
 
 /// The keys that make it files.
 const OF_FILES: [&str; 2] = ["files", "index"];
 
-/// Reads the section of a connector file.
-///
-/// # Errors
-/// A mistake in its keys, or keys of both kinds.
-pub fn read(document: &Node) -> Result<SourceOptions, ConfigError> {
-    let section = member(document, "source");
-    let Value::Table(keys) = &section.value else {
-        return server(section);
-    };
-    let Some(files) = OF_FILES.iter().find(|key| keys.contains_key(**key)) else {
-        return server(section);
-    };
-    if let Some(host) = keys.get("host") {
-        return Err(ConfigError::Key {
-            place: host.origin.clone(),
-            key: "source.host".to_owned(),
-            message: format!(
+/// Reads the section and adds its mistakes; `None` if there are too many for it to mean anything.
+pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SourceOptions> {
+    let files = OF_FILES.iter().find(|key| section.below(key).is_some());
+    match (files, section.below("host")) {
+        (Some(files), Some(host)) => {
+            let message = format!(
                 "a source is a server or files, remove host or {files}; a server that only tells definitions goes into \
                  [source.definitions]"
-            ),
-        });
+            );
+            mistakes.add_key(&host.origin, "source.host", message);
+            None
+        }
+        (Some(_), None) => {
+            let files = deserializer::read(section, "source", &[], mistakes)?;
+            Some(checked(files.map(SourceOptions::Files), section, mistakes))
+        }
+        (None, _) => {
+            let mut found = Mistakes::default();
+            let server = deserializer::read(section, "source", &[], &mut found);
+            mistakes.append(found.map(or_files));
+            let server = server?.map(|server| SourceOptions::Server(Box::new(server)));
+            Some(checked(server, section, mistakes))
+        }
     }
-    deserializer::read(section, "source").map(SourceOptions::Files)
 }
 
-fn server(section: &Node) -> Result<SourceOptions, ConfigError> {
-    let server = deserializer::read(section, "source").map_err(or_files)?;
-    Ok(SourceOptions::Server(Box::new(server)))
+/// Adds what the options contradict each other in, where nothing else is wrong with them.
+fn checked(read: Section<SourceOptions>, section: &Node, mistakes: &mut Mistakes) -> SourceOptions {
+    let usable = |problem: &OptionProblem| problem.keys.iter().all(|key| read.is_usable(key));
+    for problem in read.options.problems().into_iter().filter(usable) {
+        let Some(key) = problem.keys.first() else {
+            continue;
+        };
+        let place = section.origin_of(key);
+        mistakes.add_key(place, &format!("source.{key}"), problem.message.clone());
+    }
+    read.options
 }
 
 /// A section that names neither a server nor files may be meant as either.
-fn or_files(error: ConfigError) -> ConfigError {
-    match error {
-        ConfigError::Key {
+fn or_files(mistake: Mistake) -> Mistake {
+    match mistake {
+        Mistake::Key {
             place,
             key,
             message,
-        } if key == "source" && message == "key host is missing" => ConfigError::Key {
+        } if key == "source" && message == "key host is missing" => Mistake::Key {
             place,
             key,
             message: "key host is missing for a server, or files or index for binlog files"

@@ -76,6 +76,16 @@ impl FilterError {
             Self::AsMysqldNotAvailable => "ddl-filter",
         }
     }
+
+    /// The rule that is wrong, where the mistake is in one.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::NoDot { rule, .. } | Self::EmptyName { rule, .. } | Self::NoArrow { rule } => {
+                Some(rule)
+            }
+            Self::AsMysqldNotAvailable => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -125,6 +135,36 @@ impl Rules {
         };
         rules.named = rules.literally_named();
         Ok(rules)
+    }
+
+    /// Everything that is wrong with rules, where [`Rules::compile`] stops at the first.
+    pub fn mistakes(options: &FilterOptions) -> Vec<FilterError> {
+        let mut mistakes = Vec::new();
+        if options.ddl_filter == DdlFilter::AsMysqld {
+            mistakes.push(FilterError::AsMysqldNotAvailable);
+        }
+        for rule in options.replicate_rewrite_db.chunks(1) {
+            mistakes.extend(compile_rewrites(rule).err());
+        }
+        for (key, rules) in [
+            (Key::DoDb, &options.replicate_do_db),
+            (Key::IgnoreDb, &options.replicate_ignore_db),
+        ] {
+            for rule in rules.chunks(1) {
+                mistakes.extend(compile_databases(key, rule).err());
+            }
+        }
+        for (key, rules) in [
+            (Key::DoTable, &options.replicate_do_table),
+            (Key::IgnoreTable, &options.replicate_ignore_table),
+            (Key::WildDoTable, &options.replicate_wild_do_table),
+            (Key::WildIgnoreTable, &options.replicate_wild_ignore_table),
+        ] {
+            for rule in rules.chunks(1) {
+                mistakes.extend(compile_tables(key, rule).err());
+            }
+        }
+        mistakes
     }
 
     /// Whether events with the connector's own `server_id` are published.

@@ -24,5 +24,5 @@ pub use files::{
     Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
     InputPath, SeriesPart, SourceOptions,
 };
-pub use server::{Checked, Live, Resolved, ServerOptions, SourceFacts, check};
+pub use server::{Checked, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check};
 pub use start::Start;

@@ -24,72 +24,73 @@ fn every_section_of_a_connector_is_checked() {
     for (change, expected) in [
         (
             ("type = 'file'", "type = 'fiel'"),
-            "shop.toml:5: sink.type: expected one of kafka, file, stdout, blackhole, found 'fiel'",
+            "shop.toml:5:1: sink.type: expected one of kafka, file, stdout, blackhole, found 'fiel'; did you mean file?",
         ),
         (
             ("type = 'file'", "type = 5"),
-            "shop.toml:5: sink.type: expected one of kafka, file, stdout, blackhole, as a string",
+            "shop.toml:5:1: sink.type: expected one of kafka, file, stdout, blackhole, as a string",
         ),
         (
             ("type = 'file'\n", ""),
-            "shop.toml:4: sink: key type is missing, expected one of kafka, file, stdout, blackhole",
+            "shop.toml:4:2: sink: key type is missing, expected one of kafka, file, stdout, blackhole",
         ),
         (
             ("folder = 'out'", "folder = 5"),
-            "shop.toml:6: sink.folder: expected a path, found a number",
+            "shop.toml:6:1: sink.folder: expected a path, found a number",
         ),
         (
             ("folder = 'out'", "path = 'out'"),
-            "shop.toml:6: sink: no such key 'path', expected one of type, format, folder, rotate_bytes, rotate_interval",
+            "shop.toml:6:1: sink: no such key 'path', expected one of type, format, folder, rotate_bytes, rotate_interval",
         ),
         (
             ("folder = 'out'", ""),
-            "shop.toml:4: sink: key folder is missing",
+            "shop.toml:4:2: sink: key folder is missing",
         ),
         (
             ("[sink]", "[skin]"),
-            "shop.toml:4: no such key 'skin', expected one of state_dir, memory_max, event_memory_max, checkpoint_interval, on_statement, invalid_text, source, filter, sink",
+            "shop.toml:4:2: no such key 'skin', expected one of state_dir, memory_max, event_memory_max, checkpoint_interval, on_statement, invalid_text, source, filter, sink; did you mean sink?",
         ),
         (
             ("[sink]", "[filter]\nreplicate-do-table = ['t']\n[sink]"),
-            "shop.toml:5: filter: replicate-do-table = \"t\" has no dot",
+            "shop.toml:5:1: filter: replicate-do-table = \"t\" has no dot",
         ),
         (
             ("[source]", "memory_max = '1MiB'\n[source]"),
-            "shop.toml:1: memory_max: expected at least 16.0 MiB",
+            "shop.toml:1:1: memory_max: expected at least 16.0 MiB",
         ),
         (
             ("[source]", "memory_max = '-5'\n[source]"),
-            "shop.toml:1: memory_max: expected a size such as \"48MiB\", or a number of bytes, found string \"-5\"",
+            "shop.toml:1:1: memory_max: expected a size such as \"48MiB\", or a number of bytes, found string \"-5\"",
         ),
         (
             ("[source]", "memory_max = -5\n[source]"),
-            "shop.toml:1: memory_max: expected a size such as \"48MiB\", or a number of bytes, found integer `-5`",
+            "shop.toml:1:1: memory_max: expected a size such as \"48MiB\", or a number of bytes, found integer `-5`",
         ),
         (
             ("[source]", "event_memory_max = 1000000\n[source]"),
-            "shop.toml:1: event_memory_max: expected at least 1.0 MiB",
+            "shop.toml:1:1: event_memory_max: expected at least 1.0 MiB",
         ),
         (
             ("host = 'db'\nuser = 'u'\n", ""),
-            "shop.toml:1: source: key host is missing for a server, or files or index for binlog files",
+            "shop.toml:1:2: source: key host is missing for a server, or files or index for binlog files",
         ),
         (
             ("host = 'db'\nuser = 'u'", "files = [\"f/b\\n.000001\"]"),
-            "shop.toml:1: source: the file name \"b\\n.000001\" holds a control character, rename the file",
+            "shop.toml:2:1: source.files: the file name \"b\\n.000001\" holds a control character, rename the file",
         ),
         (
             ("[source]", "checkpoint_interval = 5\n[source]"),
-            "shop.toml:1: checkpoint_interval: expected",
+            "shop.toml:1:1: checkpoint_interval: expected",
         ),
         (
             ("'db'", "''"),
-            "shop.toml:1: source: host is empty, name the source",
+            "shop.toml:2:1: source.host: host is empty, name the source",
         ),
     ] {
         let text = CONNECTOR.replacen(change.0, change.1, 1);
         let error = given("shop.toml", &text).load().unwrap_err();
-        assert!(error.starts_with(expected), "{error}\n{expected}");
+        let is_told = error.lines().any(|line| line.starts_with(expected));
+        assert!(is_told, "{error}\n{expected}");
     }
 }
 
@@ -113,7 +114,7 @@ fn a_source_of_files_is_read_with_its_mistakes() {
         of("files = ['b.000001']\n[source.definitions]\nhost = 'db'\nuser = 'u'\nport = 'x'");
     let error = given("shop.toml", &text).load().unwrap_err();
     assert!(
-        error.starts_with("shop.toml:6: source.definitions.port: expected a number"),
+        error.starts_with("shop.toml:6:1: source.definitions.port: expected a number"),
         "{error}"
     );
     let all = given(
@@ -123,4 +124,122 @@ fn a_source_of_files_is_read_with_its_mistakes() {
     .load()
     .unwrap();
     assert!(matches!(&all[0].source, SourceOptions::Files(files) if files.definitions.is_some()));
+}
+
+#[test]
+fn every_mistake_in_a_file_is_told_at_once_with_its_line() {
+    let text = "
+memory_max = '1MiB'
+on_statment = 'warn'
+[source]
+hots = 'db'
+port = '3306'
+tls = { mode = 'verify_all', ca = 5 }
+replica_net_timeout = '10s'
+heartbeat_period = '20s'
+password = '${NOT_SET}'
+[filter]
+replicate-do-table = ['a.b', 't', 'x.']
+replicate-rewrite-db = 'a=>b'
+no-such-rule = 1
+[sink]
+type = 'fiel'
+folder = 5
+";
+    let error = given("shop.toml", text).load().unwrap_err();
+    let expected = [
+        "shop.toml:2:1: memory_max: expected at least 16.0 MiB",
+        "shop.toml:3:1: no such key 'on_statment', expected one of state_dir, memory_max, event_memory_max, \
+         checkpoint_interval, on_statement, invalid_text, source, filter, sink; did you mean on_statement?",
+        "shop.toml:4:2: source: key user is missing",
+        "shop.toml:5:1: source: no such key 'hots', expected one of host, ",
+        "shop.toml:6:1: source.port: expected a number from 0 to 65535, found a string",
+        "shop.toml:7:9: source.tls.mode: expected one of ",
+        "shop.toml:7:30: source.tls.ca: expected a path, found a number",
+        "shop.toml:9:1: source.heartbeat_period: heartbeat_period 20s is not shorter than replica_net_timeout 10s",
+        "shop.toml:10:1: source.password: variable NOT_SET is not set",
+        "shop.toml:12:30: filter: replicate-do-table = \"t\" has no dot",
+        "shop.toml:12:35: filter: replicate-do-table = \"x.\" has an empty table",
+        "shop.toml:13:1: filter: replicate-rewrite-db = \"a=>b\" has no arrow",
+        "shop.toml:14:1: filter: no such key 'no-such-rule', expected one of replicate-do-db, ",
+        "shop.toml:16:1: sink.type: expected one of kafka, file, stdout, blackhole, found 'fiel'; did you mean file?",
+        "shop.toml:17:1: sink.folder: expected a path, found a number",
+    ];
+    let told: Vec<&str> = error.lines().collect();
+    assert_eq!(told.len(), expected.len(), "{error}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+}
+
+#[test]
+fn mistakes_of_several_files_and_of_the_environment_are_told_together() {
+    let error = given("a.toml", "[source\n[sink]\ntype = 'stdout'\nformat = =\n")
+        .and("b.toml", "source = 5\n")
+        .and("no connector.toml", CONNECTOR)
+        .and("c.toml", CONNECTOR)
+        .variable("ROWTAP__C__SOURCE__PORT", "many")
+        .variable("ROWTAP__C__SOURCE__PASSWORD_FILE", "/nowhere/pw")
+        .variable("ROWTAP__C__SINK__FOLDER__BELOW", "x")
+        .load()
+        .unwrap_err();
+    for expected in [
+        "connector name 'no connector' from no connector.toml: expected",
+        "a.toml:1:8: ",
+        "a.toml:4:",
+        "b.toml:1:1: source: expected a table, found a number",
+        "b.toml:1:1: key sink is missing",
+        "variable ROWTAP__C__SOURCE__PORT: source.port: expected a number",
+        "variable ROWTAP__C__SOURCE__PASSWORD_FILE: source.password_file: ",
+        "variable ROWTAP__C__SINK__FOLDER__BELOW: sink.folder: expected a path, found a table",
+    ] {
+        let is_told = error.lines().any(|line| line.starts_with(expected));
+        assert!(is_told, "{error}\n{expected}");
+    }
+    assert_eq!(error.lines().count(), 8, "{error}");
+}
+
+#[test]
+fn a_mistake_is_not_told_again_in_other_words() {
+    for (text, count) in [
+        // Its value is wrong, and so it is not missing; what contradicts its default is no contradiction.
+        (
+            "[source]\nhost = 5\nuser = 'u'\nreplica_net_timeout = 2\nheartbeat_period = '90s'\n[sink]\ntype = 'stdout'",
+            2,
+        ),
+        // A misspelt section is read under its right name.
+        (
+            "[suorce]\nhost = 'db'\nuser = 'u'\n[sink]\ntype = 'stdout'",
+            1,
+        ),
+        // A section that is missing is one mistake.
+        ("[source]\nhost = 'db'\nuser = 'u'", 1),
+        // Keys of another kind of source are not wrong one by one.
+        (
+            "[source]\nhost = 'db'\nuser = 'u'\nfiles = ['b.1']\n[sink]\ntype = 'stdout'",
+            1,
+        ),
+        (
+            "[source]\nhost = 'db'\nuser = 'u'\nserver_id = '${NOT_SET}'\nconnect_timeout = '${NOT_SET}'\n[sink]\ntype = '${NOT_SET}'",
+            3,
+        ),
+        (
+            "[source]\nfiles = ['b.1', 2, 3]\n[sink]\ntype = 'stdout'",
+            2,
+        ),
+        (
+            "[source]\nfiles = ['b.1']\nstart = { file = 5 }\n[sink]\ntype = 'stdout'",
+            1,
+        ),
+    ] {
+        let error = given("shop.toml", text).load().unwrap_err();
+        assert_eq!(error.lines().count(), count, "{text}\n{error}");
+    }
+}
+
+#[test]
+fn mistakes_without_end_are_cut_off() {
+    let text: String = (0..5000).map(|n| format!("zz{n} = {n}\n")).collect();
+    let error = given("shop.toml", &text).load().unwrap_err();
+    assert_eq!(error.lines().count(), 100, "{error}");
 }

@@ -7,6 +7,7 @@ mod kafka;
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -100,12 +101,19 @@ impl Given {
     }
 
     fn read(&self) -> Result<Vec<(String, Options)>, String> {
-        let all = read_all(&self.paths, &self.variables, &KEYS).and_then(|all| {
-            all.into_iter()
-                .map(|named| Ok((named.name, deserializer::read(&named.document, "")?)))
-                .collect()
-        });
-        all.map_err(|error| self.message(&error))
+        let mut mistakes = Mistakes::default();
+        let mut all = Vec::new();
+        for mut draft in files::read_all(&self.paths, &self.variables, &KEYS, &mut mistakes) {
+            let mut found = draft.mistakes;
+            if draft.is_toml {
+                let read = deserializer::read(&mut draft.document, "", &[], &mut found);
+                all.extend(read.map(|section| (draft.name, section.options)));
+            }
+            mistakes.append(found);
+        }
+        mistakes
+            .unless_any(all)
+            .map_err(|error| self.message(&error))
     }
 
     fn load(&self) -> Result<Vec<Connector>, String> {
@@ -114,7 +122,8 @@ impl Given {
 
     fn message(&self, error: &ConfigError) -> String {
         let dir = format!("{}/", self.dir.path().display());
-        error.to_string().replace(&dir, "")
+        let mistakes: Vec<String> = error.mistakes.iter().map(ToString::to_string).collect();
+        mistakes.join("\n").replace(&dir, "")
     }
 
     #[track_caller]
@@ -148,64 +157,64 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
     for (text, expected) in [
         (
             "state_dir = '/s'\n[source]\nhots = 'db'\n",
-            "shop.toml:3: source: no such key 'hots', expected one of host, port, password, compressed, mode, hosts, properties",
+            "shop.toml:3:1: source: no such key 'hots', expected one of host, port, password, compressed, mode, hosts, properties; did you mean host?",
         ),
         (
-            "\n\n[sorce]\n",
-            "shop.toml:3: no such key 'sorce', expected one of source, filter, state_dir",
+            "\n\n[sorce]\nhost = 'a'\n",
+            "shop.toml:3:2: no such key 'sorce', expected one of source, filter, state_dir; did you mean source?",
         ),
         (
             "[source]\nport = 3306",
-            "shop.toml:1: source: key host is missing",
+            "shop.toml:1:2: source: key host is missing",
         ),
-        ("", "shop.toml:1: key source is missing"),
+        ("", "shop.toml:1:1: key source is missing"),
         (
             "[source]\nhost = 5",
-            "shop.toml:2: source.host: expected a string, found a number",
+            "shop.toml:2:1: source.host: expected a string, found a number",
         ),
         (
             "[source]\nhost = 'a'\nport = '3306'",
-            "shop.toml:3: source.port: expected a number from 0 to 65535, found a string",
+            "shop.toml:3:1: source.port: expected a number from 0 to 65535, found a string",
         ),
         (
             "[source]\nhost = 'a'\nport = 65536",
-            "shop.toml:3: source.port: expected a number from 0 to 65535, found integer `65536`",
+            "shop.toml:3:1: source.port: expected a number from 0 to 65535, found integer `65536`",
         ),
         (
             "[source]\nhost = 'a'\nport = -1",
-            "shop.toml:3: source.port: expected a number from 0 to 65535, found integer `-1`",
+            "shop.toml:3:1: source.port: expected a number from 0 to 65535, found integer `-1`",
         ),
         (
             "[source]\nhost = 'a'\ncompressed = 'true'",
-            "shop.toml:3: source.compressed: expected true or false, found a string",
+            "shop.toml:3:1: source.compressed: expected true or false, found a string",
         ),
         (
             "[source]\nhost = 'a'\nmode = 'verify'",
-            "shop.toml:3: source.mode: expected one of preferred, verify_ca, at, found 'verify'",
+            "shop.toml:3:1: source.mode: expected one of preferred, verify_ca, at, found 'verify'; did you mean verify_ca?",
         ),
         (
             "[source]\nhost = 'a'\nhosts = ['a', 2]",
-            "shop.toml:3: source.hosts.2: expected a string, found a number",
+            "shop.toml:3:15: source.hosts.2: expected a string, found a number",
         ),
         (
             "[source]\nhost = 'a'\nhosts = 'a'",
-            "shop.toml:3: source.hosts: expected a list, found a string",
+            "shop.toml:3:1: source.hosts: expected a list, found a string",
         ),
         (
             "source = 'db'",
-            "shop.toml:1: source: expected a table, found a string",
+            "shop.toml:1:1: source: expected a table, found a string",
         ),
         (
             "[source]\nhost = 1979-05-27",
-            "shop.toml:2: source.host: found a date, which no key takes, put it in quotes",
+            "shop.toml:2:1: source.host: found a date, which no key takes, put it in quotes",
         ),
         (
             "[source]\nhost = 'a'\nport = 99999999999999999999",
-            "shop.toml:3: number 99999999999999999999 is too large",
+            "shop.toml:3:1: number 99999999999999999999 is too large",
         ),
         (
             "[source]\nhost = 'a'\n[filter]\nreplicate_do_db = ['a']",
-            "shop.toml:4: filter: no such key 'replicate_do_db', expected one of replicate-do-db",
+            "shop.toml:4:1: filter: no such key 'replicate_do_db', expected one of replicate-do-db; did you mean replicate-do-db?",
         ),
     ] {
         given("shop.toml", text).fails(expected);
@@ -217,7 +226,7 @@ fn text_that_is_not_toml_is_refused_without_showing_the_line() {
     let error = given("shop.toml", "[source]\npassword = hunter2\n")
         .read()
         .unwrap_err();
-    assert!(error.starts_with("shop.toml:2: "), "{error}");
+    assert!(error.starts_with("shop.toml:2:12: "), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
 }
 
@@ -291,7 +300,7 @@ fn a_variable_that_means_nothing_is_an_error() {
         "variable ROWTAP__SOURCE__PORT: source.port: expected a number from 0 to 65535, found a string",
     );
     given().variable("ROWTAP__SOURCE__HOTS", "db").fails(
-        "variable ROWTAP__SOURCE__HOTS: source: no such key 'hots', expected one of host, port, password, compressed, mode, hosts, properties",
+        "variable ROWTAP__SOURCE__HOTS: source: no such key 'hots', expected one of host, port, password, compressed, mode, hosts, properties; did you mean host?",
     );
     given().variable("ROWTAP__SORCE__HOST", "db").fails(
         "variable ROWTAP__SORCE__HOST names no key, expected ROWTAP__KEY or ROWTAP__SECTION__KEY, the connectors being SHOP and the first keys source, filter, state_dir",
@@ -349,9 +358,9 @@ fn a_value_that_is_replaced_needs_none_of_its_variables() {
 #[test]
 fn a_variable_that_is_not_set_is_an_error() {
     given("shop.toml", "[source]\nhost = 'a'\npassword = '${PW}'\n")
-        .fails("shop.toml:3: source.password: variable PW is not set, set it in the environment");
+        .fails("shop.toml:3:1: source.password: variable PW is not set, set it in the environment");
     given("shop.toml", "[source]\nhost = '${PW'\n")
-        .fails("shop.toml:2: source.host: '${' has no '}', write '$${' for a literal '${'");
+        .fails("shop.toml:2:1: source.host: '${' has no '}', write '$${' for a literal '${'");
 }
 
 #[test]
@@ -386,7 +395,7 @@ fn a_secret_file_that_cannot_be_trusted_is_refused() {
         ),
     ] {
         let given = given("shop.toml", text).secret("pw", bytes, mode);
-        given.fails(&format!("shop.toml:3: source.password_file: {expected}"));
+        given.fails(&format!("shop.toml:3:1: source.password_file: {expected}"));
     }
     let error = given("shop.toml", text)
         .variable("DIR", "/nowhere")
@@ -403,7 +412,7 @@ fn a_secret_is_given_once() {
     let both = "[source]\nhost = 'a'\npassword = 'x'\npassword_file = '${DIR}/pw'";
     given("shop.toml", both)
         .secret("pw", b"y", 0o600)
-        .fails("shop.toml:4: source.password_file: password is given too, keep one of them");
+        .fails("shop.toml:4:1: source.password_file: password is given too, keep one of them");
     let file = "[source]\nhost = 'a'\npassword_file = '${DIR}/pw'";
     let options = given("shop.toml", file)
         .secret("pw", b"y", 0o600)
@@ -430,14 +439,14 @@ fn a_files_name_is_the_connectors_and_must_fit() {
 
 #[test]
 fn a_missing_file_and_a_folder_are_told_apart() {
-    let missing = read_all(&["/nowhere/shop.toml".into()], &Variables::new(), &KEYS);
+    let error = |path: PathBuf| load(&[path], &Variables::new()).unwrap_err().to_string();
+    let missing = error("/nowhere/shop.toml".into());
     assert_eq!(
-        missing.unwrap_err().to_string(),
+        missing.split_once(": ").unwrap().0,
         "cannot read connector file /nowhere/shop.toml, give the path of a TOML file"
     );
     let dir = tempfile::tempdir().unwrap();
-    let folder = read_all(&[dir.path().to_path_buf()], &Variables::new(), &KEYS);
-    let error = folder.unwrap_err().to_string();
+    let error = error(dir.path().to_path_buf());
     assert!(
         error.ends_with("it is a folder, name the files in it"),
         "{error}"

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::source::server::ServerOptions;
+use crate::source::server::{OptionProblem, ServerOptions};
 use crate::source::start::Start;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -48,7 +48,7 @@ pub enum DefinedBy {
 
 impl SourceOptions {
     /// Where the options contradict each other, each with its fix; empty if they do not.
-    pub fn problems(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<OptionProblem> {
         match self {
             Self::Server(options) => options.problems(),
             Self::Files(options) => options.problems(),
@@ -88,27 +88,29 @@ impl SourceOptions {
 }
 
 impl FilesOptions {
-    fn problems(&self) -> Vec<String> {
+    fn problems(&self) -> Vec<OptionProblem> {
         let mut problems = Vec::new();
+        let mut add = |key: &str, message| problems.push(OptionProblem::new(key, message));
         match (&self.index, self.files.is_empty()) {
             (Some(_), true) | (None, false) => {}
             (Some(_), false) => {
-                problems.push("both files and index are given, keep one of the two".to_owned());
+                let message = "both files and index are given, keep one of the two".to_owned();
+                add("index", message);
             }
-            (None, true) => problems.push("files is empty, name the binlog files".to_owned()),
+            (None, true) => add("files", "files is empty, name the binlog files".to_owned()),
         }
         // A checkpoint holds the name on one line.
         let names = self.files.iter().filter_map(|path| path.file_name());
         for name in names.map(|name| name.to_string_lossy()) {
             if name.chars().any(char::is_control) {
-                problems.push(format!(
-                    "the file name {name:?} holds a control character, rename the file"
-                ));
+                let message =
+                    format!("the file name {name:?} holds a control character, rename the file");
+                add("files", message);
             }
         }
         if let Some(DefinedBy::Server(server)) = &self.definitions {
             let of_server = server.problems().into_iter();
-            problems.extend(of_server.map(|problem| format!("definitions: {problem}")));
+            problems.extend(of_server.map(|problem| problem.within("definitions")));
         }
         problems
     }
@@ -155,10 +157,10 @@ mod tests {
     fn files_or_an_index_are_enough() {
         let options = read(r#"{"files":["a.000001","a.000002"]}"#).unwrap();
         assert_eq!(options.start, Start::Earliest);
-        assert_eq!(options.problems(), Vec::<String>::new());
+        assert_eq!(options.problems(), []);
         let options = read(r#"{"index":"a.index","start":"latest"}"#).unwrap();
         assert_eq!(options.start, Start::Latest);
-        assert_eq!(options.problems(), Vec::<String>::new());
+        assert_eq!(options.problems(), []);
     }
 
     #[test]
@@ -171,8 +173,10 @@ mod tests {
                 "definitions: host is empty",
             ),
         ] {
-            let problems = read(json).unwrap().problems().join("; ");
-            assert!(problems.contains(expected), "{json}: {problems}");
+            let problems = read(json).unwrap().problems();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            let message = problems[0].to_string();
+            assert!(message.contains(expected), "{json}: {message}");
         }
         let error = read(r#"{"files":["a"],"host":"db"}"#).unwrap_err();
         assert!(

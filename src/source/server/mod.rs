@@ -10,7 +10,7 @@ mod start;
 pub(super) mod statements;
 pub(super) mod walk;
 
-pub use options::ServerOptions;
+pub use options::{OptionProblem, ServerOptions};
 pub use preflight::SourceFacts;
 pub use receiver::Live;
 pub use start::{Checked, Resolved, check};

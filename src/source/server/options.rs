@@ -79,6 +79,40 @@ pub struct ServerOptions {
     pub event_bytes_max: u64,
 }
 
+/// Where options contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct OptionProblem {
+    /// The keys that it is about, within the section; the first is the one to change.
+    pub keys: Vec<String>,
+    /// What is wrong, and the fix.
+    pub message: String,
+}
+
+impl OptionProblem {
+    pub(in crate::source) fn new(key: &str, message: String) -> Self {
+        Self {
+            keys: vec![key.to_owned()],
+            message,
+        }
+    }
+
+    /// Adds a key that it is about too.
+    pub(in crate::source) fn beside(mut self, key: &str) -> Self {
+        self.keys.push(key.to_owned());
+        self
+    }
+
+    /// The same, of a table of the section.
+    pub(in crate::source) fn within(self, table: &str) -> Self {
+        let keys = self.keys.iter();
+        Self {
+            keys: keys.map(|key| format!("{table}.{key}")).collect(),
+            message: format!("{table}: {}", self.message),
+        }
+    }
+}
+
 /// The least room that a source gives a replica's host name.
 const REPORT_HOST_BYTES_MAX: usize = 60;
 const UUID_BYTES: usize = 36;
@@ -94,10 +128,11 @@ impl ServerOptions {
     }
 
     /// Where the options contradict each other, each with its fix; empty if they do not.
-    pub fn problems(&self) -> Vec<String> {
+    pub fn problems(&self) -> Vec<OptionProblem> {
         let mut problems = Vec::new();
+        let mut add = |key: &str, message| problems.push(OptionProblem::new(key, message));
         if self.host.is_empty() {
-            problems.push("host is empty, name the source".to_owned());
+            add("host", "host is empty, name the source".to_owned());
         }
         for (name, value) in [
             ("connect_timeout", self.connect_timeout),
@@ -105,30 +140,41 @@ impl ServerOptions {
             ("source_connect_retry", self.source_connect_retry),
         ] {
             if value.is_zero() {
-                problems.push(format!("{name} is 0, give it a length such as \"10s\""));
+                let message = format!("{name} is 0, give it a length such as \"10s\"");
+                add(name, message);
             }
-        }
-        let heartbeat = self.heartbeat_period();
-        if heartbeat >= self.replica_net_timeout && !heartbeat.is_zero() {
-            problems.push(format!(
-                "heartbeat_period {heartbeat:?} is not shorter than replica_net_timeout {:?}, halve it",
-                self.replica_net_timeout
-            ));
-        }
-        if !(HEARTBEAT_MIN..=HEARTBEAT_MAX).contains(&heartbeat) {
-            problems.push(format!(
-                "heartbeat_period is {heartbeat:?}, set it between {HEARTBEAT_MIN:?} and {HEARTBEAT_MAX:?}"
-            ));
         }
         let host = self.report_host.as_deref().unwrap_or_default();
         if host.len() > REPORT_HOST_BYTES_MAX - UUID_BYTES - 1 {
-            problems.push(format!(
+            let message = format!(
                 "report_host has {} bytes, shorten it to {}",
                 host.len(),
                 REPORT_HOST_BYTES_MAX - UUID_BYTES - 1
-            ));
+            );
+            add("report_host", message);
         }
+        problems.extend(self.heartbeat_problem());
         problems
+    }
+
+    /// What is wrong with the heartbeat; one that is left out follows from `replica_net_timeout`.
+    fn heartbeat_problem(&self) -> Option<OptionProblem> {
+        let (heartbeat, timeout) = (self.heartbeat_period(), self.replica_net_timeout);
+        let message = if timeout.is_zero() {
+            return None;
+        } else if !(HEARTBEAT_MIN..=HEARTBEAT_MAX).contains(&heartbeat) {
+            format!(
+                "heartbeat_period is {heartbeat:?}, set it between {HEARTBEAT_MIN:?} and {HEARTBEAT_MAX:?}"
+            )
+        } else if heartbeat >= timeout {
+            format!(
+                "heartbeat_period {heartbeat:?} is not shorter than replica_net_timeout {timeout:?}, halve it"
+            )
+        } else {
+            return None;
+        };
+        let problem = OptionProblem::new("heartbeat_period", message);
+        Some(problem.beside("replica_net_timeout"))
     }
 
     /// The host name under which the source lists a replica with this UUID.
@@ -191,7 +237,7 @@ mod tests {
         assert_eq!(options.port, 3306);
         assert_eq!(options.heartbeat_period(), Duration::from_secs(30));
         assert_eq!(options.start, Start::Latest);
-        assert_eq!(options.problems(), Vec::<String>::new());
+        assert_eq!(options.problems(), []);
     }
 
     #[test]
@@ -237,8 +283,10 @@ mod tests {
             ),
         ] {
             let options = read(&format!(r#"{{"host":"db","user":"u",{extra}}}"#)).unwrap();
-            let problems = options.problems().join("; ");
-            assert!(problems.contains(expected), "{extra}: {problems}");
+            let problems = options.problems();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            let message = problems[0].to_string();
+            assert!(message.contains(expected), "{extra}: {message}");
         }
     }
 

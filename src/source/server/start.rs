@@ -53,7 +53,8 @@ pub async fn check(
 ) -> Result<Checked, SourceError> {
     let problems = options.problems();
     if !problems.is_empty() {
-        return Err(SourceError::Options(problems.join("; ")));
+        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        return Err(SourceError::Options(messages.join("; ")));
     }
     let mut session = Session::open(options).await?;
     let uuid = identity.server_uuid;

@@ -1,0 +1,32 @@
+//! Where a value of the configuration was written, as messages name it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a value was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A connector file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line in it, from 1.
+        line: usize,
+        /// The character in the line, from 1.
+        column: usize,
+    },
+    /// An environment variable.
+    Variable(String),
+    /// The file that a key ending in `_file` names.
+    SecretFile(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
+            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::SecretFile(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
