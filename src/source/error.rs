@@ -37,11 +37,16 @@ pub enum SourceError {
     /// An option cannot be meant so.
     #[error("{0}")]
     Options(String),
+    /// Several things that a person must change before the source can be read.
+    #[error("the source cannot be read for {} reasons: {}", .0.len(), numbered(.0))]
+    Several(Vec<SourceError>),
     /// `log_bin` is off.
     #[error("the binary log is off, start the source with log_bin")]
     BinlogOff,
     /// `binlog_format` is not ROW.
-    #[error("binlog_format is {found}, set it to ROW on the source")]
+    #[error(
+        "binlog_format is {found}, set it to ROW on the source: SET GLOBAL binlog_format = ROW, and in its configuration too"
+    )]
     BinlogFormat {
         /// The global value.
         found: String,
@@ -266,6 +271,14 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// Makes one error of all that is wrong; `None` if nothing is.
+    pub(super) fn of_all(mut faults: Vec<Self>) -> Option<Self> {
+        match faults.len() {
+            0 | 1 => faults.pop(),
+            _several => Some(Self::Several(faults)),
+        }
+    }
+
     /// What the failure means for the connector.
     pub fn class(&self) -> Class {
         match self {
@@ -285,6 +298,8 @@ impl SourceError {
             | Self::Broken { .. } => Class::Data,
             Self::Connection(source) | Self::Statement { source, .. } => source.class(),
             Self::File(error) => error.class(),
+            // Unknown means permanent, and so does none.
+            Self::Several(errors) => errors.first().map_or(Class::Bug, Self::class),
             Self::BinlogOff
             | Self::BinlogFormat { .. }
             | Self::MissingGrants { .. }
@@ -300,6 +315,15 @@ impl SourceError {
             | Self::Server { .. } => Class::Refused,
         }
     }
+}
+
+fn numbered(errors: &[SourceError]) -> String {
+    let numbers = 1..;
+    let texts: Vec<String> = numbers
+        .zip(errors)
+        .map(|(number, error)| format!("({number}) {error}"))
+        .collect();
+    texts.join("; ")
 }
 
 fn nearest(before: u64, after: Option<u64>) -> String {

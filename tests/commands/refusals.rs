@@ -96,6 +96,25 @@ fn a_source_without_what_a_replica_needs_is_refused() {
 }
 
 #[test]
+fn three_faults_of_a_source_are_one_message() {
+    for flavour in BOTH {
+        let server = Server::start(flavour, &["--skip-log-bin", "--binlog-format=STATEMENT"]);
+        server.execute(&format!(
+            "CREATE USER no_grants@'%' IDENTIFIED BY '{PASSWORD}'"
+        ));
+        Folder::streaming(&server, "no_grants").fails(
+            69,
+            &[
+                "(1) the binary log is off, start the source with log_bin; ",
+                "(2) binlog_format is STATEMENT, set it to ROW on the source: SET GLOBAL binlog_format = ROW",
+                "; (3) ",
+                "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'no_grants'@'%'",
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_position_that_no_group_begins_at_is_refused() {
     for flavour in BOTH {
         let server = Server::start(flavour, &[]);
@@ -209,6 +228,37 @@ fn every_sink_refuses_a_format_that_it_does_not_write() {
                 &["shop.toml:", "sink.format", "expected one of json", &found],
             );
         }
+    }
+}
+
+#[test]
+fn every_mistake_of_a_configuration_has_a_line_of_its_own() {
+    let folder = Folder::new(&source(3306, "u"))
+        .replacing("host =", "hots =")
+        .replacing("port = 3306", "port = '3306'")
+        .replacing(PASSWORD, "${NOT_SET_ANYWHERE}")
+        .replacing("start = 'latest'", "start = 'newest'")
+        .replacing("[sink]", "[filter]\nreplicate-do-table = 't'\n[sink]")
+        .replacing("'file'", "'fiel'")
+        .variable("ROWTAP__SORCE__HOST", "x");
+    let ended = folder.run(&["run", "--once", "--http", "off", "shop.toml"]);
+    assert_eq!(ended.code, Some(78), "{}", ended.stderr);
+    let told: Vec<&str> = ended.stderr.lines().collect();
+    let expected = [
+        "variable ROWTAP__SORCE__HOST names no key",
+        "shop.toml:3:1: source: no such key 'hots'",
+        "shop.toml:4:1: source.port: expected a number",
+        "source.password: variable NOT_SET_ANYWHERE is not set",
+        "source.start: start \"newest\" is unknown",
+        "filter: replicate-do-table = \"t\" has no dot",
+        "sink.type: expected one of kafka, file, stdout, blackhole, found 'fiel'; did you mean file?",
+    ];
+    assert_eq!(told.len(), expected.len(), "{}", ended.stderr);
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(
+            told.starts_with("rowtap: ") && told.contains(expected),
+            "{told}\n{expected}"
+        );
     }
 }
 

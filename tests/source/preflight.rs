@@ -71,6 +71,34 @@ fn a_format_other_than_row_is_named() {
 }
 
 #[test]
+fn everything_that_is_wrong_is_named_at_once() {
+    for flavour in Flavour::EVERY {
+        let mut settings = vec!["--skip-log-bin", "--server-id=4711"];
+        let mut parts = vec![
+            "the binary log is off, start the source with log_bin",
+            "binlog_format is STATEMENT, set it to ROW on the source: SET GLOBAL binlog_format = ROW",
+            "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'replica'@'%'",
+            "server_id 4711 is the source's own, choose another",
+        ];
+        let mut start = r#""latest""#;
+        if flavour.family() == Family::MySql {
+            settings.extend(["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]);
+            parts.push("a start by gtid_set needs gtid_mode ON, found OFF");
+            start = r#"{"gtid_set":""}"#;
+        }
+        let server = Server::start(flavour, &settings);
+        server.execute("SET GLOBAL binlog_format = STATEMENT");
+        server.execute("CREATE USER replica IDENTIFIED BY 'secret'");
+        let reasons = format!(
+            "the source cannot be read for {} reasons: (1) ",
+            parts.len()
+        );
+        parts.push(&reasons);
+        run(async { refused(resolve(&options(&server, start)).await, 69, &parts) });
+    }
+}
+
+#[test]
 fn missing_grants_are_named_and_granting_them_as_told_helps() {
     for flavour in Flavour::EVERY {
         let server = Server::start(flavour, &[]);

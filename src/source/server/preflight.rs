@@ -1,4 +1,4 @@
-//! What a source must be and have before it is read, checked over one connection.
+//! What a source must be and have before it is read, checked over one connection. Everything that is wrong is told at once.
 //!
 //! Features are recognised by their variables, never guessed from the version.
 
@@ -11,6 +11,7 @@ use super::session::{ACCESS_DENIED, Session};
 use super::statements;
 use crate::mysql::{Flavour, command};
 use crate::source::error::SourceError;
+use crate::source::start::Start;
 use crate::state::ReplicaIdentity;
 
 /// What the source is and how it is set, as of the check.
@@ -55,6 +56,13 @@ impl SourceFacts {
             Flavour::MariaDb => true,
         }
     }
+
+    /// What is wrong where a start needs GTIDs and the source serves none.
+    pub(in crate::source) fn gtid_mode_off(&self) -> SourceError {
+        SourceError::GtidModeOff {
+            found: self.gtid_mode.clone().unwrap_or_else(|| "none".to_owned()),
+        }
+    }
 }
 
 const VARIABLES: [&str; 11] = [
@@ -72,6 +80,9 @@ const VARIABLES: [&str; 11] = [
 ];
 
 /// Checks the source.
+///
+/// # Errors
+/// Everything that a person must change before it can be read, at once; or whatever breaks on the way.
 pub(in crate::source) async fn check(
     session: &mut Session,
     options: &ServerOptions,
@@ -80,13 +91,34 @@ pub(in crate::source) async fn check(
     let variables = statements::variables(session, &VARIABLES).await?;
     let mut facts = facts(&variables, session.server().flavour)?;
     facts.tls.clone_from(&session.server().tls);
-    is_configured(&variables)?;
+    let mut faults = settings_faults(&variables);
+    let privileges = privileges(session, facts.flavour).await?;
+    if privileges.is_off && !variables.get("log_bin").is_none_or(is_off) {
+        faults.insert(0, SourceError::BinlogOff);
+    }
+    if matches!(options.start, Start::Behind { .. }) && !facts.serves_gtids() {
+        faults.push(facts.gtid_mode_off());
+    }
+    if !privileges.missing.is_empty() {
+        faults.push(SourceError::MissingGrants {
+            account: statements::account(session).await?,
+            grants: privileges.missing.join(", "),
+        });
+    }
     let server_id = server_id(options, identity);
     if server_id == facts.server_id {
-        return Err(SourceError::ServerIdOfSource { server_id });
+        faults.push(SourceError::ServerIdOfSource { server_id });
+    } else if let Some(listed) = &privileges.replicas {
+        faults.extend(clash(listed, server_id, identity));
+    } else if options.server_id.is_some() && facts.flavour == Flavour::MariaDb {
+        let account = statements::account(session).await?;
+        faults.push(SourceError::ReplicasHidden { server_id, account });
     }
-    facts.replicas_visible = grants_and_clash(session, options, identity, facts.flavour).await?;
-    Ok(facts)
+    facts.replicas_visible = privileges.replicas.is_some();
+    match SourceError::of_all(faults) {
+        None => Ok(facts),
+        Some(error) => Err(error),
+    }
 }
 
 /// The `server_id` that this connector uses on its source.
@@ -138,30 +170,41 @@ fn facts(
     })
 }
 
-fn is_configured(variables: &HashMap<String, String>) -> Result<(), SourceError> {
-    let is_on = |value: &String| value.eq_ignore_ascii_case("ON") || value == "1";
-    if !variables.get("log_bin").is_some_and(is_on) {
-        return Err(SourceError::BinlogOff);
+/// What is wrong with the server's settings, whoever reads it.
+fn settings_faults(variables: &HashMap<String, String>) -> Vec<SourceError> {
+    let mut faults = Vec::new();
+    if variables.get("log_bin").is_none_or(is_off) {
+        faults.push(SourceError::BinlogOff);
     }
-    match variables.get("binlog_format") {
-        // A server without the variable knows no other format.
-        None => Ok(()),
-        Some(format) if format.eq_ignore_ascii_case("ROW") => Ok(()),
-        Some(format) => Err(SourceError::BinlogFormat {
+    // A server without the variable knows no other format.
+    if let Some(format) = variables.get("binlog_format")
+        && !format.eq_ignore_ascii_case("ROW")
+    {
+        faults.push(SourceError::BinlogFormat {
             found: format.to_ascii_uppercase(),
-        }),
+        });
     }
+    faults
 }
 
-/// Tries what a replica does, names everything that is missing at once, and looks for another replica with the same id.
-async fn grants_and_clash(
-    session: &mut Session,
-    options: &ServerOptions,
-    identity: &ReplicaIdentity,
-    flavour: Flavour,
-) -> Result<bool, SourceError> {
+fn is_off(value: &String) -> bool {
+    !value.eq_ignore_ascii_case("ON") && value != "1"
+}
+
+/// What the account may do, and what it sees with that.
+struct Privileges {
+    /// The privileges of a replica that it lacks.
+    missing: Vec<&'static str>,
+    /// The source's replicas; `None` if it does not show them to the account.
+    replicas: Option<Vec<statements::ListedReplica>>,
+    /// Whether the source says that it has no binary log.
+    is_off: bool,
+}
+
+/// Tries what a replica does.
+async fn privileges(session: &mut Session, flavour: Flavour) -> Result<Privileges, SourceError> {
     let mut missing = Vec::new();
-    let listed = match statements::replicas(session).await {
+    let replicas = match statements::replicas(session).await {
         Ok(listed) => Some(listed),
         Err(error) if error.server_code() == Some(ACCESS_DENIED) => {
             // MariaDB lists replicas only to those who may manage them, which a replica's account need not.
@@ -172,9 +215,9 @@ async fn grants_and_clash(
         }
         Err(error) => return Err(error),
     };
+    let mut is_off = false;
     match statements::status(session).await {
-        Ok(Some(_)) => {}
-        Ok(None) => return Err(SourceError::BinlogOff),
+        Ok(status) => is_off = status.is_none(),
         Err(error) if error.server_code() == Some(ACCESS_DENIED) => {
             missing.push("REPLICATION CLIENT")
         }
@@ -186,34 +229,29 @@ async fn grants_and_clash(
     {
         missing.insert(0, "REPLICATION SLAVE");
     }
-    if !missing.is_empty() {
-        let account = statements::account(session).await?;
-        return Err(SourceError::MissingGrants {
-            account,
-            grants: missing.join(", "),
-        });
-    }
-    let server_id = server_id(options, identity);
-    let Some(listed) = listed else {
-        if options.server_id.is_some() {
-            let account = statements::account(session).await?;
-            return Err(SourceError::ReplicasHidden { server_id, account });
-        }
-        return Ok(false);
-    };
-    for replica in listed
-        .iter()
-        .filter(|replica| replica.server_id == server_id)
-    {
-        let uuid = identity.server_uuid.to_string();
-        if !replica.uuid.eq_ignore_ascii_case(&uuid) && !replica.host.ends_with(&uuid) {
-            return Err(SourceError::ServerIdTaken {
-                server_id,
-                replica: described(replica),
-            });
-        }
-    }
-    Ok(true)
+    Ok(Privileges {
+        missing,
+        replicas,
+        is_off,
+    })
+}
+
+/// Another replica with the same id.
+fn clash(
+    listed: &[statements::ListedReplica],
+    server_id: u32,
+    identity: &ReplicaIdentity,
+) -> Option<SourceError> {
+    let uuid = identity.server_uuid.to_string();
+    let other = listed.iter().find(|replica| {
+        replica.server_id == server_id
+            && !replica.uuid.eq_ignore_ascii_case(&uuid)
+            && !replica.host.ends_with(&uuid)
+    })?;
+    Some(SourceError::ServerIdTaken {
+        server_id,
+        replica: described(other),
+    })
 }
 
 fn described(replica: &statements::ListedReplica) -> String {
@@ -274,21 +312,25 @@ mod tests {
 
     #[test]
     fn only_row_format_with_a_binlog_is_accepted() {
-        assert!(is_configured(&variables(&[("log_bin", "ON"), ("binlog_format", "ROW")])).is_ok());
-        assert!(is_configured(&variables(&[("log_bin", "1")])).is_ok());
+        let told = |pairs: &[(&str, &str)]| {
+            let faults = settings_faults(&variables(pairs));
+            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            told
+        };
+        let none = Vec::<String>::new();
+        assert_eq!(told(&[("log_bin", "ON"), ("binlog_format", "ROW")]), none);
+        assert_eq!(told(&[("log_bin", "1")]), none);
+        let off = "the binary log is off, start the source with log_bin";
         for format in ["STATEMENT", "MIXED"] {
-            let error = is_configured(&variables(&[("log_bin", "ON"), ("binlog_format", format)]))
-                .unwrap_err();
-            assert_eq!(
-                error.to_string(),
-                format!("binlog_format is {format}, set it to ROW on the source")
+            let wrong = format!(
+                "binlog_format is {format}, set it to ROW on the source: SET GLOBAL binlog_format = ROW, and in its \
+                 configuration too"
             );
+            let format = ("binlog_format", format);
+            assert_eq!(told(&[("log_bin", "ON"), format]), [wrong.as_str()]);
+            assert_eq!(told(&[("log_bin", "OFF"), format]), [off, wrong.as_str()]);
         }
-        let error = is_configured(&variables(&[("log_bin", "OFF")])).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "the binary log is off, start the source with log_bin"
-        );
+        assert_eq!(told(&[("log_bin", "OFF")]), [off]);
     }
 
     #[test]

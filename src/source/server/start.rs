@@ -46,7 +46,7 @@ pub struct Resolved {
 /// replica does, and that no other replica has this one's `server_id`.
 ///
 /// # Errors
-/// The first thing that a person must change, or whatever breaks on the way.
+/// Everything that a person must change, or whatever breaks on the way.
 pub async fn check(
     options: &ServerOptions,
     identity: &ReplicaIdentity,
@@ -139,16 +139,10 @@ fn is_by_gtid(
     match (by_set || out_of_reach, facts.serves_gtids()) {
         (false, _) => Ok(false),
         (true, true) => Ok(true),
-        (true, false) if by_set => Err(gtid_mode_off(facts)),
+        (true, false) if by_set => Err(facts.gtid_mode_off()),
         (true, false) => Err(SourceError::OutOfReach {
             at: checkpoint.coordinates.clone(),
         }),
-    }
-}
-
-fn gtid_mode_off(facts: &SourceFacts) -> SourceError {
-    SourceError::GtidModeOff {
-        found: facts.gtid_mode.clone().unwrap_or_else(|| "none".to_owned()),
     }
 }
 
@@ -218,7 +212,7 @@ impl Starting<'_> {
 
     async fn after(&mut self, text: &str) -> Result<Checkpoint, SourceError> {
         if !self.facts.serves_gtids() {
-            return Err(gtid_mode_off(self.facts));
+            return Err(self.facts.gtid_mode_off());
         }
         let set = self.parse(text)?;
         self.is_not_purged(&set).await?;
