@@ -147,18 +147,21 @@ impl Rules {
             mistakes.extend(compile_rewrites(rule).err());
         }
         for (key, rules) in [
-            (Key::DoDb, &options.replicate_do_db),
-            (Key::IgnoreDb, &options.replicate_ignore_db),
+            (RuleKey::DoDb, &options.replicate_do_db),
+            (RuleKey::IgnoreDb, &options.replicate_ignore_db),
         ] {
             for rule in rules.chunks(1) {
                 mistakes.extend(compile_databases(key, rule).err());
             }
         }
         for (key, rules) in [
-            (Key::DoTable, &options.replicate_do_table),
-            (Key::IgnoreTable, &options.replicate_ignore_table),
-            (Key::WildDoTable, &options.replicate_wild_do_table),
-            (Key::WildIgnoreTable, &options.replicate_wild_ignore_table),
+            (RuleKey::DoTable, &options.replicate_do_table),
+            (RuleKey::IgnoreTable, &options.replicate_ignore_table),
+            (RuleKey::WildDoTable, &options.replicate_wild_do_table),
+            (
+                RuleKey::WildIgnoreTable,
+                &options.replicate_wild_ignore_table,
+            ),
         ] {
             for rule in rules.chunks(1) {
                 mistakes.extend(compile_tables(key, rule).err());
