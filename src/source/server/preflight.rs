@@ -96,7 +96,7 @@ pub(in crate::source) async fn check(
     if privileges.is_off && !variables.get("log_bin").is_none_or(is_off) {
         faults.insert(0, SourceError::BinlogOff);
     }
-    if matches!(options.start, Start::Behind { .. }) && !facts.serves_gtids() {
+    if matches!(options.start, Start::After { .. }) && !facts.serves_gtids() {
         faults.push(facts.gtid_mode_off());
     }
     if !privileges.missing.is_empty() {
