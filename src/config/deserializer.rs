@@ -96,7 +96,10 @@ pub fn read<T: de::DeserializeOwned>(
                 fill(node, &path)?;
             }
             Fault::Value(message) => {
-                if !is_told(node, &path) {
+                // What lacks a part that was wrong is not wrong itself.
+                let lacks = |part: &Vec<String>| part.len() > path.len() && part.starts_with(&path);
+                let lacks_part = !path.is_empty() && unusable.iter().any(lacks);
+                if !lacks_part && !is_told(node, &path) {
                     let is_secret = told(&path).split('.').any(secret_file::is_secret);
                     let message = match &error.found {
                         Some(found) if !is_secret => format!("{message}, found {found}"),

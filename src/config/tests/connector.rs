@@ -52,7 +52,7 @@ fn every_section_of_a_connector_is_checked() {
         ),
         (
             ("[sink]", "[filter]\nreplicate-do-table = ['t']\n[sink]"),
-            "shop.toml:5:1: filter: replicate-do-table = \"t\" has no dot",
+            "shop.toml:5:23: filter: replicate-do-table = \"t\" has no dot",
         ),
         (
             ("[source]", "memory_max = '1MiB'\n[source]"),
