@@ -20,7 +20,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use rowtap::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
 use rowtap::change::{
-    Assembler, Batch, Checkpoint, Definitions, OnStatement, Origin, Settings, Step, Until,
+    Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, OnStatement, Origin, Step, Until,
 };
 use rowtap::encode::{
     Encode, Format, InvalidText, LinesEncoder, Plan, RecordsEncoder, RecordsSettings,
@@ -144,8 +144,8 @@ impl Recording {
         sum + take(&assembler.finish())
     }
 
-    fn settings(&self) -> Settings {
-        Settings {
+    fn settings(&self) -> AssemblerSettings {
+        AssemblerSettings {
             origin: Arc::new(Origin {
                 connector: "bench".into(),
                 flavour: self.flavour,

@@ -4,10 +4,10 @@
 //! Rows are not read. What cannot be read of the statements is a doubt about every table, as it is for the assembler.
 
 use super::definition::beliefs::Definitions;
-use super::definition::following::{Place, follow};
+use super::definition::following::{StatementPlace, follow};
 use super::definition::schemas::{Schemas, State};
-use super::group::seen::Seen;
-use super::group::tracker::{GroupTracker, Mark, Place as Standing};
+use super::group::placer::Placer;
+use super::group::tracker::Place;
 use super::trouble::{AssembleError, Trouble};
 use crate::binlog::{Coordinates, EventKind, Frame, Framer, Query, TableMap, compressed};
 use crate::filter::Rules;
@@ -22,7 +22,7 @@ const LACKING_MAX: usize = 1000;
 pub struct Follower {
     flavour: Flavour,
     definitions: Definitions,
-    tracker: GroupTracker,
+    placer: Placer,
     watch: Watch,
 }
 
@@ -44,7 +44,7 @@ impl Follower {
         Self {
             flavour,
             definitions: Definitions::default().believing(believed, Vec::new()),
-            tracker: GroupTracker::default(),
+            placer: Placer::default(),
             watch: Watch {
                 rules,
                 open: Vec::new(),
@@ -89,16 +89,6 @@ impl Follower {
         body: Option<&[u8]>,
     ) -> Result<(), AssembleError> {
         let kind = frame.header.kind;
-        let format = framer.format();
-        if kind == EventKind::FormatDescription {
-            self.tracker.expect_gtids(format.announces_groups());
-        }
-        if frame.artificial {
-            return Ok(());
-        }
-        if kind == EventKind::FormatDescription && format.created() != 0 {
-            self.definitions.source_started();
-        }
         let at = Coordinates::new(framer.next().file.clone(), frame.start);
         self.read(framer, frame, body, &at)
             .map_err(|trouble| AssembleError::new(at, kind, trouble))
@@ -111,16 +101,18 @@ impl Follower {
         body: Option<&[u8]>,
         at: &Coordinates,
     ) -> Result<(), Trouble> {
-        let kind = frame.header.kind;
         let mut scratch = Vec::new();
-        let standing = match body {
-            Some(body) => {
-                let seen = Seen::of(frame, body, framer.format(), &mut scratch)?;
-                self.tracker.place(seen.mark())?
-            }
-            None => self.tracker.place(Mark::of_large(kind))?,
+        let placed = self
+            .placer
+            .place(frame, body, framer.format(), &mut scratch)?;
+        let Some(place) = placed.map(|placed| placed.place) else {
+            return Ok(());
         };
+        let kind = frame.header.kind;
         match (kind, body) {
+            (EventKind::FormatDescription, _) if framer.format().created() != 0 => {
+                self.definitions.source_started();
+            }
             (EventKind::Query, Some(body)) => self.query(framer, body, at)?,
             (EventKind::QueryCompressed, Some(body)) => {
                 let plain = compressed::plain_body(kind, body, framer.format())?;
@@ -136,7 +128,7 @@ impl Follower {
             (EventKind::TableMap, Some(body)) => self.table_map(framer, body)?,
             _rows_and_context => {}
         }
-        if matches!(standing, Standing::Ends(_) | Standing::Alone) {
+        if matches!(place, Place::Ends(_) | Place::Alone) {
             self.watch.close(framer.next(), &mut self.definitions);
         }
         // Nobody asks what changed where.
@@ -149,7 +141,7 @@ impl Follower {
         if query.control().is_some() || query.is_phase_without_effect() {
             return Ok(());
         }
-        let place = Place {
+        let place = StatementPlace {
             at: at.clone(),
             end: framer.next(),
             gtid: None,

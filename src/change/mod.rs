@@ -2,38 +2,40 @@
 //!
 //! Pure: the assembler asks for what it lacks ([`Step::NeedDefinition`]) instead of reaching for it.
 
-mod apply;
+mod applier;
 mod assembler;
 mod batch;
 mod checkpoint;
 pub mod definition;
-mod executed;
 mod follower;
 mod group;
-mod rows;
+mod intake;
 pub mod statement;
+mod step;
 mod trouble;
 
-pub use assembler::{Assembler, Settings, Step, Until};
-pub use batch::items::{
-    Batch, Ddl, Group, Image, Item, Origin, Rows, RowsKind, StatementSession, TableChange,
-    TableChangeKind,
-};
+pub use assembler::{Assembler, AssemblerSettings, Until};
+pub use batch::builder::TooMany;
+pub use batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
+pub use batch::items::{Batch, Group, Image, Item, Origin, Rows, RowsKind};
 pub use batch::ledger::Ledger;
 pub use checkpoint::{Checkpoint, SnapshotProgress};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
 pub use definition::engines::EngineChange;
-pub use definition::following::{Read, scan};
 pub use definition::lack::Lack;
 pub use definition::revision::Revision;
 pub use definition::table::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
 };
+pub use definition::table_maps::TableMapError;
 pub use follower::Follower;
+pub use group::arriving::Arriving;
 pub use group::choice::{Choice, Ids};
 pub use group::open::{Spilled, SpilledPart};
+pub use group::placer::{Placed, Placer};
 pub use group::seen::Seen;
-pub use group::tracker::{GroupError, GroupTracker, Mark, Outcome, Place};
+pub use group::tracker::{GroupError, Outcome, Place};
 pub use statement::judging::OnStatement;
+pub use step::Step;
 pub use trouble::{AssembleError, Others, Trouble};

@@ -4,8 +4,12 @@ use crate::binlog::{BinlogError, Coordinates, EventKind};
 use crate::failure::Class;
 use crate::row::{RowError, TableName};
 
+use super::batch::builder::TooMany;
+use super::definition::agreement::Disagreement;
+use super::definition::lack::Lack;
+use super::definition::table_maps::TableMapError;
 use super::group::tracker::GroupError;
-use super::{Disagreement, Lack};
+use super::statement::StatementError;
 
 /// What stopped the assembler, and where.
 #[derive(Debug, thiserror::Error)]
@@ -97,23 +101,18 @@ pub enum Trouble {
     /// It cannot stand where it does.
     #[error(transparent)]
     Group(#[from] GroupError),
+    /// A statement cannot be read, or cannot go on.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// A table map cannot be read, or rows contradict it.
+    #[error(transparent)]
+    TableMap(#[from] TableMapError),
     /// A rows event contradicts its table map.
     #[error("rows of {table}")]
     Rows {
         /// The table.
         table: TableName,
         /// What is wrong.
-        #[source]
-        error: RowError,
-    },
-    /// A column cannot be read.
-    #[error("column {column} of {table}")]
-    Column {
-        /// The table.
-        table: TableName,
-        /// The column.
-        column: Box<str>,
-        /// Why.
         #[source]
         error: RowError,
     },
@@ -162,18 +161,6 @@ pub enum Trouble {
         /// Where the group ends that has its rows.
         end: Coordinates,
     },
-    /// Rows with a value in a place that only a hidden column can have.
-    #[error(
-        "rows of {table} have values at place {place}, where the hidden column of a functional key part was expected; let the \
-         account see all columns of {table}, or run `SET PERSIST binlog_row_metadata=FULL` on the source, and start from \
-         a position behind it"
-    )]
-    HiddenValue {
-        /// The table.
-        table: TableName,
-        /// The place in its table map, from 1 on.
-        place: usize,
-    },
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(
         "the group was rolled back, and whether the engine of {table} is transactional at that place is not known; grant \
@@ -183,24 +170,6 @@ pub enum Trouble {
         /// The table.
         table: TableName,
     },
-    /// A change was logged as a statement, so its rows are not in the binlog.
-    #[error(
-        "a change of {objects} was logged as a statement, its rows are not in the binlog; set binlog_format to ROW on \
-         the source, for every session, or pass over such changes with on_statement = \"warn\""
-    )]
-    StatementFormat {
-        /// The tables, or the statement's first words where they cannot be told.
-        objects: String,
-    },
-    /// A statement that the scanner does not know.
-    #[error("a statement that rowtap does not know: {words}")]
-    UnknownStatement {
-        /// Its first words.
-        words: String,
-    },
-    /// A statement or name that is not text.
-    #[error("a name that is not UTF-8: {0}")]
-    Name(String),
     /// An event of a kind that rowtap does not decode.
     #[error("{kind} events are not decoded by this version, and this one is not marked ignorable")]
     Unsupported {
@@ -257,13 +226,8 @@ pub enum Trouble {
     #[error("spilled events came back damaged")]
     Spill,
     /// A batch outgrew its indexes.
-    #[error("more than {max} {what} in one batch")]
-    TooMany {
-        /// What there is too much of.
-        what: &'static str,
-        /// The limit.
-        max: u64,
-    },
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
 }
 
 #[cfg(test)]

@@ -102,8 +102,12 @@ impl Context<'_> {
         })
     }
 
-    fn settings(&self, opened: &Opened, server_id: u32) -> Result<change::Settings, PipelineError> {
-        Ok(change::Settings {
+    fn settings(
+        &self,
+        opened: &Opened,
+        server_id: u32,
+    ) -> Result<change::AssemblerSettings, PipelineError> {
+        Ok(change::AssemblerSettings {
             origin: Arc::new(Origin {
                 connector: self.connector.name.as_str().into(),
                 flavour: opened.flavour,

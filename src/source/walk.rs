@@ -13,7 +13,7 @@ use crate::binlog::{
     BinlogError, Coordinates, EventKind, FIRST_POSITION, FormatDescription, Frame, Framer, Gtid,
     GtidSet,
 };
-use crate::change::{GroupTracker, Mark, Place, Seen};
+use crate::change::{Place, Placed, Placer, Seen};
 use crate::mysql::Flavour;
 
 /// An event of a walk.
@@ -81,7 +81,7 @@ pub(super) struct WalkStep {
 #[derive(Debug)]
 pub(super) struct GroupWalk {
     flavour: Flavour,
-    tracker: GroupTracker,
+    placer: Placer,
     /// That of the open group, if it has one.
     open: Option<Gtid>,
     /// The groups that are complete, those of earlier files and those that were known before included.
@@ -97,7 +97,7 @@ impl GroupWalk {
     pub(super) fn new(known: GtidSet) -> Self {
         Self {
             flavour: known.flavour(),
-            tracker: GroupTracker::default(),
+            placer: Placer::default(),
             open: None,
             gtid_set: known,
             begun: 0,
@@ -115,25 +115,16 @@ impl GroupWalk {
         format: &FormatDescription,
     ) -> Result<WalkStep, SourceError> {
         let wrong = |error: Box<dyn std::error::Error + Send + Sync>| unreadable(&event.at, error);
-        let kind = event.frame.header.kind;
-        if kind == EventKind::FormatDescription {
+        if event.frame.header.kind == EventKind::FormatDescription {
             self.begun = event.frame.header.timestamp;
-            self.tracker.expect_gtids(format.announces_groups());
         }
         let mut opens = None;
-        if !event.frame.artificial {
-            let mut scratch = Vec::new();
-            let seen = event
-                .body
-                .as_deref()
-                .map(|body| Seen::of(&event.frame, body, format, &mut scratch))
-                .transpose()
-                .map_err(|trouble| wrong(trouble.into()))?;
-            let mark = seen.as_ref().map_or(Mark::of_large(kind), Seen::mark);
-            let place = self
-                .tracker
-                .place(mark)
-                .map_err(|error| wrong(error.into()))?;
+        let mut scratch = Vec::new();
+        let placed = self
+            .placer
+            .place(&event.frame, event.body.as_deref(), format, &mut scratch)
+            .map_err(|trouble| wrong(trouble.into()))?;
+        if let Some(Placed { place, seen }) = placed {
             self.note(event, seen)
                 .map_err(|error| wrong(error.into()))?;
             opens = matches!(place, Place::Opens | Place::Alone).then(|| self.open.clone());
@@ -141,7 +132,7 @@ impl GroupWalk {
         }
         Ok(WalkStep {
             opens,
-            is_between: self.tracker.is_between_groups(),
+            is_between: self.placer.is_between_groups(),
         })
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rowtap::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use rowtap::change::{
-    Assembler, Batch, Checkpoint, Definitions, OnStatement, Origin, Settings, Step, Until,
+    Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, OnStatement, Origin, Step, Until,
 };
 use rowtap::encode::{
     Encode, Format, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
@@ -56,7 +56,7 @@ pub struct Stream {
 impl Stream {
     /// One that begins before the first event of a file.
     pub fn new(flavour: Flavour) -> Self {
-        let settings = Settings {
+        let settings = AssemblerSettings {
             origin: Arc::new(Origin {
                 connector: "hostile".into(),
                 flavour,

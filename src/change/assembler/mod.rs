@@ -8,66 +8,31 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::arriving::Arriving;
+use super::applier::{Applier, ApplierSettings, Applying};
 use super::batch::builder::Builder;
+use super::batch::items::{Batch, Origin};
+use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
-use super::definition::engines::Engines;
-use super::definition::table_maps::Tables;
-use super::group::closed::Apply;
-use super::group::open::{Hold, Spilled};
-use super::group::seen::Seen;
-use super::group::tracker::{GroupTracker, Outcome, Place};
+use super::definition::schemas::Schemas;
+use super::definition::table::Definition;
+use super::definition::table_maps::TableMaps;
+use super::group::choice::Choice;
+use super::group::tracker::Outcome;
+use super::intake::{Intake, Taken, TakenPart};
 use super::statement::judging::OnStatement;
-use super::trouble::{AssembleError, Trouble};
-use super::{Batch, Checkpoint, Choice, Definition, Lack, Origin};
-use crate::binlog::{BinlogError, Control, Coordinates, EventKind, Frame, Framer, GtidSet, Header};
+use super::step::Step;
+use super::trouble::AssembleError;
+use crate::binlog::{Coordinates, EventKind, GtidSet, Header};
 use crate::filter::Rules;
 use crate::mysql::Portion;
 use crate::row::TableName;
-
-/// How many times its own size a batch may keep in memory of the chunks around its rows.
-const PINNED_FACTOR: usize = 8;
-
-/// What the assembler needs next, or has made.
-#[derive(Debug)]
-pub enum Step {
-    /// It has used up what it was fed.
-    NeedEvent,
-    /// It must know how this table was defined up to these coordinates; answer with [`Assembler::define`].
-    NeedDefinition {
-        /// The table's name on the source.
-        table: TableName,
-        /// The end of the group in whose rows it occurs.
-        at: Coordinates,
-        /// A definition that was read ahead of there: it serves if no DDL on the table stands in between.
-        believed: Option<Box<Definition>>,
-        /// What its table map does not tell.
-        lack: Lack,
-    },
-    /// It must know whether this table's engine was transactional in a group that ends at these coordinates; answer with
-    /// [`Assembler::define_engine`].
-    NeedEngine {
-        /// The table's name on the source.
-        table: TableName,
-        /// The end of the group that was rolled back.
-        at: Coordinates,
-    },
-    /// A batch is ready.
-    Batch(Box<Batch>),
-    /// The open group is over its limit: keep these events, in order, until they are asked for.
-    Spill(Spilled),
-    /// The group has ended: give back the next spilled events with [`Assembler::feed_spilled`].
-    NeedSpilled,
-    /// The goal is reached; only [`Assembler::finish`] is left to call.
-    Reached,
-}
 
 /// How far a stream is to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Without end.
     Never,
-    /// To the first group boundary at or behind these coordinates.
+    /// To the first group boundary at or after these coordinates.
     Coordinates(Coordinates),
     /// To the group boundary at which every GTID of the set was seen.
     Gtids(GtidSet),
@@ -77,7 +42,7 @@ pub enum Until {
 
 /// What an assembler is made of.
 #[derive(Debug)]
-pub struct Settings {
+pub struct AssemblerSettings {
     /// The source, as records name it.
     pub origin: Arc<Origin>,
     /// The connector's own server id; events that carry it are dropped unless `same-server-id` is set.
@@ -103,26 +68,19 @@ pub struct Settings {
 /// Turns one source's events into batches.
 #[derive(Debug)]
 pub struct Assembler {
-    pub(super) settings: Settings,
-    pub(super) framer: Framer,
-    tracker: GroupTracker,
     incoming: Option<Incoming>,
-    arriving: Option<Arriving>,
-    drained: bool,
+    intake: Intake,
+    /// The closed group in hand.
+    applying: Option<Applying>,
+    applier: Applier,
+    choice: Choice,
+    until: Until,
     /// A group began at or after the time to stop at.
-    passed: bool,
-    hold: Option<Hold>,
-    pub(super) apply: Option<Apply>,
-    pub(super) tables: Tables,
-    pub(super) definitions: Definitions,
-    pub(super) refused: Option<TableName>,
-    pub(super) hidden: Option<TableName>,
-    pub(super) lacking: Vec<(TableName, Coordinates)>,
-    pub(super) engines: Engines,
-    pub(super) engine_refused: Option<TableName>,
-    pub(super) builder: Builder,
-    pub(super) checkpoint: Checkpoint,
-    pub(super) choice: Choice,
+    is_late: bool,
+    /// The source has no more for now.
+    is_drained: bool,
+    event_bytes_max: u64,
+    idle_bytes_max: u64,
 }
 
 #[derive(Debug)]
@@ -135,39 +93,70 @@ struct Incoming {
 
 impl Assembler {
     /// Makes an assembler for a stream that begins at `checkpoint`, with what is known of the tables there.
-    pub fn new(settings: Settings, checkpoint: Checkpoint, definitions: Definitions) -> Self {
+    pub fn new(
+        settings: AssemblerSettings,
+        checkpoint: Checkpoint,
+        definitions: Definitions,
+    ) -> Self {
+        let late_from = match settings.until {
+            Until::Time(goal) => Some(goal),
+            Until::Never | Until::Coordinates(_) | Until::Gtids(_) => None,
+        };
+        let applier_settings = ApplierSettings {
+            server_id: settings.server_id,
+            on_statement: settings.on_statement,
+            batch_bytes_max: settings.batch_bytes_max,
+        };
         let flavour = settings.origin.flavour;
         Self {
-            framer: match settings.skips_groups {
-                true => Framer::skipping(),
-                false => Framer::new(checkpoint.coordinates.clone()),
-            },
-            tracker: GroupTracker::default(),
             incoming: None,
-            arriving: None,
-            drained: false,
-            passed: false,
-            hold: None,
-            apply: None,
-            tables: Tables::new(flavour, settings.rules.clone()),
-            definitions,
-            refused: None,
-            hidden: None,
-            lacking: Vec::new(),
-            engines: Engines::default(),
-            engine_refused: None,
-            builder: Builder::new(Arc::clone(&settings.origin)),
-            checkpoint,
+            intake: Intake::new(
+                checkpoint.coordinates.clone(),
+                settings.skips_groups,
+                late_from,
+                settings.hold_bytes_max,
+            ),
+            applying: None,
+            applier: Applier::new(
+                applier_settings,
+                TableMaps::new(flavour, settings.rules),
+                definitions,
+                Builder::new(settings.origin),
+                checkpoint,
+            ),
             choice: Choice::default(),
-            settings,
+            until: settings.until,
+            is_late: false,
+            is_drained: false,
+            event_bytes_max: settings.event_bytes_max,
+            idle_bytes_max: settings.idle_bytes_max,
         }
     }
 
     /// Publishes only the groups of a choice; the others count as filtered.
+    #[must_use]
     pub fn choosing(mut self, choice: Choice) -> Self {
         self.choice = choice;
         self
     }
+
+    /// Asks for the definitions of tables even where rows can be read without: no table map tells which columns are
+    /// generated.
+    #[must_use]
+    pub fn asking_for_generated(mut self) -> Self {
+        self.applier.table_maps().ask_for_generated();
+        self
+    }
+
+    /// Reads relay logs, one after the other: a group may begin in one and end in the next.
+    #[must_use]
+    pub fn reading_relay_logs(mut self) -> Self {
+        let start = self.applier.checkpoint().coordinates.clone();
+        self.intake.relay_logs_from(start);
+        self
+    }
+
+    // ---- what it is fed --------------------------------------------------------------------------------------------
 
     /// Takes the next events; only after `poll` returned [`Step::NeedEvent`].
     pub fn feed(
@@ -189,8 +178,8 @@ impl Assembler {
         received_us: i64,
         drained: bool,
     ) {
-        self.builder.received(received_us);
-        self.drained = false;
+        self.applier.builder().received(received_us);
+        self.is_drained = false;
         self.incoming = Some(Incoming {
             buffer,
             events: events.into_iter(),
@@ -199,28 +188,8 @@ impl Assembler {
         });
     }
 
-    /// Takes the answer to [`Step::NeedDefinition`]; `None` if nobody can tell.
-    pub fn define(&mut self, table: TableName, definition: Option<Definition>) {
-        if let Some(definition) = definition {
-            self.definitions.offer(&table, definition);
-        }
-        self.refused = Some(table);
-    }
-
-    /// Takes the answer to [`Step::NeedEngine`]; `None` if it cannot be told for that place.
-    pub fn define_engine(&mut self, table: TableName, transactional: Option<bool>) {
-        if let Some(transactional) = transactional {
-            self.engines.take(&table, transactional);
-            if let Some(apply) = &self.apply {
-                self.definitions
-                    .learn_engine(&table, transactional, &apply.end);
-            }
-        }
-        self.engine_refused = Some(table);
-    }
-
-    /// Takes spilled events back, each with the position at which it begins. The last may be the first bytes of a large one;
-    /// then those that follow come alone, without events.
+    /// Takes spilled events back, each with the position at which it begins. The last may be the first bytes of a large
+    /// one; then those that follow come alone, without events.
     ///
     /// # Errors
     /// When they are not the events that were handed out.
@@ -229,13 +198,55 @@ impl Assembler {
         buffer: &Bytes,
         events: &[(u64, Range<u32>)],
     ) -> Result<(), AssembleError> {
-        let checksum = self.framer.format().checksum_bytes();
-        let apply = self
-            .apply
+        let checksum_bytes = self.intake.format().checksum_bytes();
+        let applying = self
+            .applying
             .as_mut()
             .expect("spilled events are asked for by a group that is being applied");
-        apply.take_spilled(buffer, events, checksum, self.settings.event_bytes_max)
+        applying
+            .group
+            .take_spilled(buffer, events, checksum_bytes, self.event_bytes_max)
     }
+
+    // ---- what it is answered ---------------------------------------------------------------------------------------
+
+    /// The filters.
+    pub fn rules(&self) -> &Rules {
+        self.applier.rules()
+    }
+
+    /// Takes the answer to [`Step::NeedDefinition`]; `None` if nobody can tell.
+    pub fn define(&mut self, table: TableName, definition: Option<Definition>) {
+        self.applier.define(table, definition, false);
+    }
+
+    /// Answers [`Step::NeedDefinition`] where the source was asked and shows no such table.
+    pub fn hide(&mut self, table: TableName) {
+        self.applier.define(table, None, true);
+    }
+
+    /// Goes on without the definition that [`Step::NeedDefinition`] asked for: the table's columns are then called `@1`,
+    /// `@2`, … and are read as far as their table map tells. An integer whose sign is not known is signed, text whose
+    /// character set is not known is UTF-8, an ENUM is its number, a SET its bits.
+    pub fn number_columns(&mut self, table: TableName) {
+        self.applier.table_maps().number_columns(table);
+    }
+
+    /// Takes what following the statements from further back has told of the group in hand, before the answer to
+    /// [`Step::NeedDefinition`]; and the tables whose definition is missing from there on, each with the end of the group
+    /// that has its rows first.
+    pub fn adopt(&mut self, found: &Schemas, lacking: Vec<(TableName, Coordinates)>) {
+        let end = self.applying.as_ref().map(|applying| &applying.group.end);
+        self.applier.adopt(found, lacking, end);
+    }
+
+    /// Takes the answer to [`Step::NeedEngine`]; `None` if it cannot be told for that place.
+    pub fn define_engine(&mut self, table: TableName, transactional: Option<bool>) {
+        let end = self.applying.as_ref().map(|applying| &applying.group.end);
+        self.applier.define_engine(table, transactional, end);
+    }
+
+    // ---- what it does ----------------------------------------------------------------------------------------------
 
     /// Does work until something is needed or made.
     ///
@@ -243,12 +254,14 @@ impl Assembler {
     /// Whatever the stream cannot go on from; the assembler must not be used again.
     pub fn poll(&mut self) -> Result<Step, AssembleError> {
         loop {
-            if let Some(apply) = self.apply.take() {
-                if let Some(step) = self.apply_group(apply)? {
+            if let Some(applying) = &mut self.applying {
+                if let Some(step) = self.applier.apply(applying, self.intake.format())? {
                     return Ok(step);
                 }
-                if self.is_full() || self.builder.idle_bytes() >= self.settings.idle_bytes_max {
-                    return Ok(Step::Batch(Box::new(self.leave())));
+                self.applying = None;
+                let is_idle = self.applier.builder().idle_bytes() >= self.idle_bytes_max;
+                if is_idle || self.applier.is_full() {
+                    return Ok(Step::Batch(Box::new(self.applier.leave())));
                 }
                 continue;
             }
@@ -257,8 +270,8 @@ impl Assembler {
             }
             let Some(mut incoming) = self.incoming.take() else {
                 // The source would make the batch wait.
-                if self.drained && self.builder.has_items() {
-                    return Ok(Step::Batch(Box::new(self.leave())));
+                if self.is_drained && self.applier.builder().has_items() {
+                    return Ok(Step::Batch(Box::new(self.applier.leave())));
                 }
                 return Ok(Step::NeedEvent);
             };
@@ -267,12 +280,58 @@ impl Assembler {
             if !used_up {
                 self.incoming = Some(incoming);
             } else if incoming.drained {
-                self.drained = true;
+                self.is_drained = true;
             }
             if let Some(step) = step {
                 return Ok(step);
             }
         }
+    }
+
+    /// Hands out what is assembled, even without a row, so that the checkpoint moves; `None` if nothing happened.
+    ///
+    /// To be called about once a second, and only between `poll`s that returned [`Step::NeedEvent`].
+    pub fn flush(&mut self) -> Option<Batch> {
+        let builder = self.applier.builder();
+        (builder.has_items() || builder.idle_bytes() > 0).then(|| self.applier.leave())
+    }
+
+    /// Closes the books at the end of a run: events of an unfinished group count as held.
+    pub fn finish(mut self) -> Batch {
+        if let Some(open) = self.intake.open() {
+            let ledger = &mut self.applier.builder().ledger;
+            ledger.received += open.count;
+            ledger.held += open.count;
+        }
+        self.applier.leave()
+    }
+
+    /// What was assembled before `poll` failed: the groups that were read to their end, for a reader that wants them
+    /// whatever comes after; `None` if there are none. Its ledger has what those groups hold.
+    pub fn salvage(mut self) -> Option<Batch> {
+        let has_some = self.applier.builder().drop_unfinished();
+        has_some.then(|| self.applier.leave())
+    }
+
+    /// Whether no group is open.
+    pub fn is_between_groups(&self) -> bool {
+        self.intake.is_between_groups() && self.applying.is_none()
+    }
+
+    /// The boundary after the last group that was assembled.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        self.applier.checkpoint()
+    }
+
+    fn has_reached(&self) -> bool {
+        let checkpoint = self.applier.checkpoint();
+        self.intake.open().is_none()
+            && match &self.until {
+                Until::Never => false,
+                Until::Coordinates(goal) => checkpoint.coordinates >= *goal,
+                Until::Gtids(goal) => goal.is_subset(&checkpoint.gtid_set),
+                Until::Time(_) => self.is_late,
+            }
     }
 
     /// Takes events until one ends a group or must be answered.
@@ -282,217 +341,92 @@ impl Assembler {
                 let (start, end) = (range.start as usize, range.end as usize);
                 return self.take_part(incoming.buffer.slice(start..end), incoming.part);
             }
-            let event = incoming
-                .buffer
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default();
-            let step = self.take(event, range, &incoming.buffer)?;
-            if step.is_some() || self.apply.is_some() || self.has_reached() {
+            let step = self.take(range, &incoming.buffer)?;
+            if step.is_some() || self.applying.is_some() || self.has_reached() {
                 return Ok(step);
             }
         }
         Ok(None)
     }
 
-    fn has_reached(&self) -> bool {
-        self.hold.is_none()
-            && match &self.settings.until {
-                Until::Never => false,
-                Until::Coordinates(goal) => self.checkpoint.coordinates >= *goal,
-                Until::Gtids(goal) => goal.is_subset(&self.checkpoint.gtid_set),
-                Until::Time(_) => self.passed,
+    fn take(&mut self, range: Range<u32>, buffer: &Bytes) -> Result<Option<Step>, AssembleError> {
+        let event = buffer
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default();
+        let taken = self.intake.take(event, range, buffer)?;
+        self.applier.builder().saw(event.len() as u64);
+        match taken {
+            Taken::Held => return Ok(self.intake.spill_if_large().map(Step::Spill)),
+            Taken::Ends(outcome) => self.close(outcome, true),
+            Taken::Opened => self.note_gap(),
+            Taken::Alone => {
+                self.note_gap();
+                self.close(Outcome::Committed, true);
             }
-    }
-
-    /// Hands out what is assembled, even without a row, so that the checkpoint moves; `None` if nothing happened.
-    ///
-    /// To be called about once a second, and only between `poll`s that returned [`Step::NeedEvent`].
-    pub fn flush(&mut self) -> Option<Batch> {
-        (self.builder.has_items() || self.builder.idle_bytes() > 0).then(|| self.leave())
-    }
-
-    /// Closes the books at the end of a run: events of an unfinished group count as held.
-    pub fn finish(mut self) -> Batch {
-        if let Some(hold) = self.hold.take() {
-            self.builder.ledger.received += hold.count;
-            self.builder.ledger.held += hold.count;
-        }
-        self.leave()
-    }
-
-    /// What was assembled before `poll` failed: the groups that were read to their end, for a reader that wants them
-    /// whatever stands behind; `None` if there are none. Its ledger has what those groups hold.
-    pub fn salvage(mut self) -> Option<Batch> {
-        self.builder.drop_unfinished().then(|| self.leave())
-    }
-
-    /// Whether no group is open.
-    pub fn is_between_groups(&self) -> bool {
-        self.tracker.is_between_groups() && self.apply.is_none()
-    }
-
-    /// The boundary behind the last group that was assembled.
-    pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
-    }
-
-    /// Whether the batch in the making is to leave: by its rows, or by the chunks that they keep in memory.
-    pub(super) fn is_full(&self) -> bool {
-        let bytes_max = self.settings.batch_bytes_max;
-        self.builder.bytes() >= bytes_max
-            || self.builder.pinned_bytes() >= bytes_max.saturating_mul(PINNED_FACTOR)
-    }
-
-    fn leave(&mut self) -> Batch {
-        let mut batch = self.builder.take(Some(self.checkpoint.clone()));
-        batch.revisions = self.definitions.take_revisions();
-        batch
-    }
-
-    fn take(
-        &mut self,
-        event: &[u8],
-        range: Range<u32>,
-        buffer: &Bytes,
-    ) -> Result<Option<Step>, AssembleError> {
-        let frame = self
-            .framer
-            .frame(event)
-            .map_err(|error| self.unframed(event, error))?;
-        self.builder.saw(event.len() as u64);
-        if frame.header.kind == EventKind::FormatDescription {
-            self.format_changed(&frame);
-        }
-        if frame.artificial {
-            return Ok(None);
-        }
-        if frame.header.kind == EventKind::FormatDescription && self.framer.format().created() != 0
-        {
-            self.definitions.source_started();
-        }
-        let at = Coordinates::new(Arc::clone(&self.framer.next().file), frame.start);
-        let body = event.get(frame.body.clone()).unwrap_or_default();
-        let kind = frame.header.kind;
-        let mut scratch = Vec::new();
-        let seen = Seen::of(&frame, body, self.framer.format(), &mut scratch)
-            .map_err(|trouble| AssembleError::new(at.clone(), kind, trouble))?;
-        let place = self
-            .tracker
-            .place(seen.mark())
-            .map_err(|error| AssembleError::new(at.clone(), kind, error))?;
-        match place {
-            Place::Outside => self.between(&frame, at)?,
-            Place::Abandons => {
-                self.between(&frame, at)?;
-                self.abandon();
-            }
-            Place::Opens | Place::Alone if self.is_late(&frame) => self.passed = true,
-            Place::Opens | Place::Alone => {
-                self.note_gap(&at);
-                let mut hold = Hold::new(seen.group(at, &frame), seen.is_transactional());
-                hold.push(buffer, range, frame);
-                self.hold = Some(hold);
-                if place == Place::Alone {
-                    self.close(Outcome::Committed);
-                }
-            }
-            Place::Inside => {
-                self.hold_event(buffer, range, frame, &seen);
-                return Ok(self.spill_if_large());
-            }
-            Place::Ends(outcome) => {
-                self.hold_event(buffer, range, frame, &seen);
-                self.close(outcome);
+            Taken::Late => self.is_late = true,
+            Taken::Artificial(header) => self.look_at(&header),
+            Taken::Between(header) => self.pass(&header),
+            Taken::Abandons(header) => {
+                self.pass(&header);
+                // The source died while writing the group; a replica that connected again is sent it anew.
+                self.close(Outcome::RolledBack, !self.intake.is_relaying());
             }
         }
         Ok(None)
     }
 
-    /// Where the source, or a replica, left groups out, statements among them were not followed.
-    fn note_gap(&mut self, at: &Coordinates) {
-        let may_miss = self.settings.skips_groups || self.framer.take_gap();
-        let reached = &self.checkpoint.coordinates;
-        if may_miss && !reached.file.is_empty() && at != reached {
-            let reason = "groups before it were left out of the stream";
-            self.definitions.distrust_all(reason, at);
-            self.tables.clear();
+    /// Takes a piece of a large event.
+    fn take_part(&mut self, bytes: Bytes, part: Portion) -> Result<Option<Step>, AssembleError> {
+        self.applier.builder().saw(bytes.len() as u64);
+        let Some(TakenPart { spilled, ends }) = self.intake.take_part(bytes, part)? else {
+            self.is_late = true;
+            return Ok(None);
+        };
+        if let Some(outcome) = ends {
+            self.close(outcome, true);
         }
-    }
-
-    fn hold_event(&mut self, buffer: &Bytes, range: Range<u32>, frame: Frame, seen: &Seen<'_>) {
-        let hold = self
-            .hold
-            .as_mut()
-            .expect("an event inside a group follows one that opened it");
-        hold.push(buffer, range, frame);
-        match seen {
-            Seen::Query(Some(Control::Savepoint(name))) => hold.savepoint(name),
-            Seen::Query(Some(Control::RollbackTo(name))) => {
-                // Without a known savepoint nothing was written since, so nothing is undone.
-                hold.rollback_to(name);
-            }
-            Seen::Query(_)
-            | Seen::Gtid(_)
-            | Seen::MariaDbGtid(_)
-            | Seen::XaPrepare { .. }
-            | Seen::Other(_) => {}
-        }
-    }
-
-    fn spill_if_large(&mut self) -> Option<Step> {
-        let hold = self.hold.as_mut()?;
-        (hold.bytes > self.settings.hold_bytes_max).then(|| Step::Spill(hold.spill()))
-    }
-
-    fn is_late(&self, frame: &Frame) -> bool {
-        matches!(self.settings.until, Until::Time(goal) if frame.header.timestamp >= goal)
-    }
-
-    fn close(&mut self, outcome: Outcome) {
-        if let Some(hold) = self.hold.take() {
-            let chosen = self
-                .choice
-                .takes(hold.group.gtid.as_ref(), hold.group.server_id);
-            let end = self.framer.next().clone();
-            self.apply = Some(Apply::new(hold, outcome, end, chosen));
-        }
-    }
-
-    fn format_changed(&mut self, frame: &Frame) {
-        self.tables.clear();
-        self.checkpoint.format_description_timestamp = frame.header.timestamp;
-        self.tracker
-            .expect_gtids(self.framer.format().announces_groups());
+        Ok(Some(Step::Spill(spilled)))
     }
 
     /// An event between groups: it settles at once.
-    fn between(&mut self, frame: &Frame, at: Coordinates) -> Result<(), AssembleError> {
-        self.builder.ledger.received += 1;
-        let kind = frame.header.kind;
-        match kind {
-            EventKind::Incident => {
-                return Err(AssembleError::new(at, kind, Trouble::Incident));
-            }
-            EventKind::Unknown(_) if !frame.header.is_ignorable() => {
-                return Err(AssembleError::new(at, kind, Trouble::Unsupported { kind }));
-            }
-            EventKind::Unknown(_) | EventKind::Ignorable => self.builder.ledger.skipped += 1,
-            _known => self.builder.ledger.control += 1,
+    fn pass(&mut self, header: &Header) {
+        self.look_at(header);
+        if header.kind == EventKind::FormatDescription && self.intake.format().created() != 0 {
+            self.applier.source_started();
         }
-        if self.apply.is_none() && self.hold.is_none() {
-            self.checkpoint.reach(self.framer.next());
-        }
-        Ok(())
+        let is_boundary = self.intake.open().is_none();
+        let next = is_boundary.then(|| self.intake.next());
+        self.applier.pass(header, next);
     }
 
-    fn unframed(&self, event: &[u8], error: BinlogError) -> AssembleError {
-        let kind = Header::parse(event).ok().map(|header| header.kind);
-        AssembleError::new(self.framer.next().clone(), kind, error)
+    fn look_at(&mut self, header: &Header) {
+        if header.kind == EventKind::FormatDescription {
+            self.applier.format_changed(header);
+        }
+    }
+
+    /// Where the source, or a replica, left groups out, statements among them were not followed.
+    fn note_gap(&mut self) {
+        if self.intake.take_gap()
+            && let Some(open) = self.intake.open()
+        {
+            self.applier.note_gap(&open.group.begin);
+        }
+    }
+
+    /// Closes the open group; nothing of it is published if the reader has no use for it.
+    fn close(&mut self, outcome: Outcome, is_wanted: bool) {
+        if let Some(group) = self.intake.close(outcome) {
+            let opened_by = &group.held.group;
+            let is_chosen = is_wanted
+                && self
+                    .choice
+                    .takes(opened_by.gtid.as_ref(), opened_by.server_id);
+            self.applying = Some(Applying::new(group, is_chosen));
+        }
     }
 }
 
-mod arriving;
-mod relayed;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

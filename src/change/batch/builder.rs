@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::change::trouble::Trouble;
-use crate::change::{Batch, Checkpoint, Ddl, Group, Item, Ledger, Origin, Rows};
+use super::ddl::Ddl;
+use super::items::{Batch, Group, Item, Origin, Rows};
+use super::ledger::Ledger;
+use crate::change::checkpoint::Checkpoint;
 use crate::row::Table;
 
 /// Collects items until a batch leaves.
@@ -17,14 +19,34 @@ pub(in crate::change) struct Builder {
     tables: Vec<Arc<Table>>,
     groups: Vec<Group>,
     items: Vec<Item>,
-    bytes: usize,
-    pinned_bytes: usize,
-    idle_bytes: u64,
-    /// How many of the items belong to groups that were read to their end.
-    whole: usize,
-    /// The ledger behind the last of those groups.
-    whole_ledger: Ledger,
+    sizes: Sizes,
+    whole: WholeGroups,
     pub(in crate::change) ledger: Ledger,
+}
+
+/// A batch would outgrow its indexes.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {max} {what} in one batch")]
+pub struct TooMany {
+    /// What there is too much of.
+    pub what: &'static str,
+    /// The limit.
+    pub max: u64,
+}
+
+/// Bytes that the batch stands for.
+#[derive(Debug, Default)]
+struct Sizes {
+    items: usize,
+    pinned: usize,
+    seen: u64,
+}
+
+/// What the batch held when the last group was read to its end.
+#[derive(Debug, Default)]
+struct WholeGroups {
+    items: usize,
+    ledger: Ledger,
 }
 
 impl Builder {
@@ -36,25 +58,29 @@ impl Builder {
             tables: Vec::new(),
             groups: Vec::new(),
             items: Vec::new(),
-            bytes: 0,
-            pinned_bytes: 0,
-            idle_bytes: 0,
-            whole: 0,
-            whole_ledger: Ledger::default(),
+            sizes: Sizes::default(),
+            whole: WholeGroups::default(),
             ledger: Ledger::default(),
         }
     }
 
-    /// Notes that the group of the last items was read to its end.
-    pub(in crate::change) fn group_ends(&mut self) {
-        self.whole = self.items.len();
-        self.whole_ledger = self.ledger;
+    /// The source, as records name it.
+    pub(in crate::change) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
-    /// Takes the items and counts of a group out that was not read to its end; returns whether any items are left.
+    /// Notes that the group of the last items was read to its end.
+    pub(in crate::change) fn group_ends(&mut self) {
+        self.whole = WholeGroups {
+            items: self.items.len(),
+            ledger: self.ledger,
+        };
+    }
+
+    /// Takes out the items and counts of a group that was not read to its end; returns whether any items are left.
     pub(in crate::change) fn drop_unfinished(&mut self) -> bool {
-        self.items.truncate(self.whole);
-        self.ledger = self.whole_ledger;
+        self.items.truncate(self.whole.items);
+        self.ledger = self.whole.ledger;
         self.has_items()
     }
 
@@ -64,23 +90,23 @@ impl Builder {
 
     /// Counts an event's bytes towards a batch without rows.
     pub(in crate::change) fn saw(&mut self, bytes: u64) {
-        self.idle_bytes += bytes;
+        self.sizes.seen += bytes;
     }
 
     /// Bytes of the items so far.
     pub(in crate::change) fn bytes(&self) -> usize {
-        self.bytes
+        self.sizes.items
     }
 
     /// Bytes of the chunks that the items stand in, which stay charged until the batch is done: where filters reject most
     /// of a stream, they are many times those of the items.
     pub(in crate::change) fn pinned_bytes(&self) -> usize {
-        self.pinned_bytes
+        self.sizes.pinned
     }
 
     /// Bytes of all events since the last batch.
     pub(in crate::change) fn idle_bytes(&self) -> u64 {
-        self.idle_bytes
+        self.sizes.seen
     }
 
     pub(in crate::change) fn has_items(&self) -> bool {
@@ -88,20 +114,20 @@ impl Builder {
     }
 
     /// The index of a buffer, added unless it is the one added last.
-    pub(in crate::change) fn buffer(&mut self, buffer: &Bytes) -> Result<u32, Trouble> {
+    pub(in crate::change) fn buffer(&mut self, buffer: &Bytes) -> Result<u32, TooMany> {
         if self
             .buffers
             .last()
             .is_none_or(|last| last.as_ptr() != buffer.as_ptr())
         {
-            self.pinned_bytes += buffer.len();
+            self.sizes.pinned += buffer.len();
             self.buffers.push(buffer.clone());
         }
         index(self.buffers.len(), "buffers")
     }
 
     /// The index of a table, added unless it is there. A batch meets few tables, and mostly the last one again.
-    pub(in crate::change) fn table(&mut self, table: &Arc<Table>) -> Result<u32, Trouble> {
+    pub(in crate::change) fn table(&mut self, table: &Arc<Table>) -> Result<u32, TooMany> {
         if let Some(known) = self
             .tables
             .iter()
@@ -114,28 +140,25 @@ impl Builder {
     }
 
     /// Adds a group and returns its index.
-    pub(in crate::change) fn group(&mut self, group: &Group) -> Result<u32, Trouble> {
+    pub(in crate::change) fn group(&mut self, group: &Group) -> Result<u32, TooMany> {
         self.groups.push(group.clone());
         index(self.groups.len(), "groups")
     }
 
     pub(in crate::change) fn rows(&mut self, rows: Rows) {
-        self.bytes += rows.body.len();
+        self.sizes.items += rows.body.len();
         self.items.push(Item::Rows(rows));
     }
 
     pub(in crate::change) fn ddl(&mut self, ddl: Ddl) {
-        self.bytes += ddl.statement.len();
+        self.sizes.items += ddl.statement.len();
         self.items.push(Item::Ddl(ddl));
     }
 
     /// Takes the batch out and begins the next.
     pub(in crate::change) fn take(&mut self, end: Option<Checkpoint>) -> Batch {
-        self.bytes = 0;
-        self.pinned_bytes = 0;
-        self.idle_bytes = 0;
-        self.whole = 0;
-        self.whole_ledger = Ledger::default();
+        self.sizes = Sizes::default();
+        self.whole = WholeGroups::default();
         Batch {
             origin: Arc::clone(&self.origin),
             received_us: self.received_us,
@@ -151,8 +174,8 @@ impl Builder {
 }
 
 /// The index of the last of `count` elements.
-fn index(count: usize, what: &'static str) -> Result<u32, Trouble> {
-    u32::try_from(count.saturating_sub(1)).map_err(|_| Trouble::TooMany {
+fn index(count: usize, what: &'static str) -> Result<u32, TooMany> {
+    u32::try_from(count.saturating_sub(1)).map_err(|_| TooMany {
         what,
         max: u64::from(u32::MAX),
     })

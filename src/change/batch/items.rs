@@ -8,11 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::ddl::Ddl;
+use super::ledger::Ledger;
 use crate::binlog::{Coordinates, Gtid};
-use crate::change::statement::StatementKind;
-use crate::change::{Checkpoint, Ledger, Revision, TableDefinition};
+use crate::change::checkpoint::Checkpoint;
+use crate::change::definition::revision::Revision;
 use crate::mysql::Flavour;
-use crate::row::{Table, TableName};
+use crate::row::{Images, RowError, Table};
 
 /// Whole groups, or a piece of exactly one, in stream order.
 #[derive(Debug)]
@@ -121,72 +123,21 @@ pub struct Rows {
     pub cascades: bool,
 }
 
-/// A DDL statement that filters let pass.
-#[derive(Clone, Debug)]
-pub struct Ddl {
-    /// Index into `Batch::groups`.
-    pub group: u32,
-    /// Its place in the group, counted with the rows.
-    pub sequence: u64,
-    /// The default database of the statement, empty for none, after `replicate-rewrite-db`.
-    pub database: Box<str>,
-    /// A database that the statement names and `replicate-rewrite-db` renames: its text has the former name.
-    pub renamed: Option<Box<str>>,
-    /// What the statement is.
-    pub kind: StatementKind,
-    /// The tables that the statement names, as published; empty for statements on databases only.
-    pub tables: Vec<TableName>,
-    /// What it made of each table that it redefined, as published.
-    pub changes: Vec<TableChange>,
-    /// The statement, in UTF-8.
-    pub statement: Box<str>,
-    /// The session that sent it.
-    pub session: StatementSession,
-    /// The event's time on the source, in seconds since 1970.
-    pub timestamp: u32,
-    /// Where the query event begins.
-    pub position: u64,
-}
-
-/// What the binlog tells of the session that sent a statement.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatementSession {
-    /// Whether the statement is to be executed without its default database, as one that creates or drops it is.
-    pub suppresses_use: bool,
-    /// Its `sql_mode`.
-    pub sql_mode: Option<u64>,
-    /// Its `time_zone`, if the statement depends on it.
-    pub time_zone: Option<Box<str>>,
-    /// The number of its `collation_connection`.
-    pub connection_collation: Option<u16>,
-    /// The number of its `collation_server`.
-    pub server_collation: Option<u16>,
-    /// Its `explicit_defaults_for_timestamp`, if its server lets sessions have one.
-    pub explicit_defaults_for_timestamp: Option<bool>,
-    /// Microseconds behind the event's time.
-    pub microseconds: Option<u32>,
-}
-
-/// What a DDL statement made of one table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableChange {
-    /// What was done.
-    pub kind: TableChangeKind,
-    /// The table, as published.
-    pub table: TableName,
-    /// Its name before, where it was renamed, as published.
-    pub previous: Option<TableName>,
-    /// How it is defined now; `None` where that was not followed, and for a dropped table.
-    pub definition: Option<Arc<TableDefinition>>,
-}
-
-/// What was done to a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableChangeKind {
-    /// It is new.
-    Create,
-    /// It has another definition or name.
-    Alter,
-    /// It is gone.
-    Drop,
+impl RowsKind {
+    /// The images of a row in an event of this kind, by its bitmaps of present columns.
+    ///
+    /// # Errors
+    /// Bitmaps that do not fit the table.
+    pub(in crate::change) fn images<'a>(
+        self,
+        table: &'a Table,
+        columns: &'a [u8],
+        columns_after: &'a [u8],
+    ) -> Result<Images<'a>, RowError> {
+        match self {
+            Self::Write | Self::Delete => Images::one(table, columns),
+            Self::Update => Images::update(table, columns, columns_after),
+            Self::PartialUpdate => Images::partial_update(table, columns, columns_after),
+        }
+    }
 }

@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
+use super::agreement::{Disagreement, agree};
+use super::beliefs::Definitions;
+use super::lack::Lack;
+use super::layout::{Layout, hashes};
+use super::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::binlog::column_map::kind;
-use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
-use crate::change::definition::agreement::agree;
-use crate::change::definition::beliefs::Definitions;
-use crate::change::definition::layout::{Layout, hashes};
-use crate::change::trouble::Trouble;
-use crate::change::{ColumnDefinition, Disagreement, Generated, Lack, TableDefinition};
+use crate::binlog::{BinlogError, ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::row::{
-    CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, Special, Table, TableName,
-    name_of_collation,
+    CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, RowError, Special, Table,
+    TableName, name_of_collation,
 };
 
 /// Table maps kept at most; beyond it the cache starts anew.
@@ -30,14 +30,14 @@ const MAPS_MAX: usize = 65_536;
 #[derive(Clone, Debug)]
 pub(in crate::change) enum Target {
     /// They are published.
-    Kept(Arc<Kept>),
+    Kept(Arc<KeptTable>),
     /// A filter rejected the table.
     Rejected,
 }
 
 /// A table whose rows are published.
 #[derive(Debug)]
-pub(in crate::change) struct Kept {
+pub(in crate::change) struct KeptTable {
     /// The table as published.
     pub(in crate::change) table: Arc<Table>,
     /// Its name on the source.
@@ -47,14 +47,14 @@ pub(in crate::change) struct Kept {
     omits_hidden: bool,
 }
 
-impl Kept {
+impl KeptTable {
     /// Whether its engine is proven for the first time since the table map was taken.
     pub(in crate::change) fn is_proven_first(&self) -> bool {
         !self.is_proven.swap(true, Ordering::Relaxed)
     }
 
     /// Makes sure that rows with these columns hold nothing of hidden ones, where a server leaves those out.
-    pub(in crate::change) fn allows(&self, bitmaps: [&[u8]; 2]) -> Result<(), Trouble> {
+    pub(in crate::change) fn allows(&self, bitmaps: [&[u8]; 2]) -> Result<(), TableMapError> {
         if !self.omits_hidden {
             return Ok(());
         }
@@ -65,7 +65,7 @@ impl Kept {
         let present = |place: &&usize| bitmaps.iter().any(|bitmap| is_in(bitmap, **place));
         match self.table.hidden.iter().find(present) {
             None => Ok(()),
-            Some(place) => Err(Trouble::HiddenValue {
+            Some(place) => Err(TableMapError::HiddenValue {
                 table: self.source.clone(),
                 place: place + 1,
             }),
@@ -82,12 +82,12 @@ struct Mapped {
 
 /// The table maps seen.
 #[derive(Debug)]
-pub(in crate::change) struct Tables {
+pub(in crate::change) struct TableMaps {
     maps: HashMap<u64, Mapped>,
     generation: u64,
     flavour: Flavour,
     rules: Rules,
-    /// Tables that are read without a definition.
+    /// TableMaps that are read without a definition.
     numbered: HashSet<TableName>,
     asks: Asks,
 }
@@ -103,7 +103,7 @@ enum Asks {
     Nothing,
 }
 
-impl Tables {
+impl TableMaps {
     pub(in crate::change) fn new(flavour: Flavour, rules: Rules) -> Self {
         Self {
             maps: HashMap::new(),
@@ -148,7 +148,7 @@ impl Tables {
         end: &Coordinates,
     ) -> Result<(), Missing> {
         let map = TableMap::parse(body, format, self.flavour)
-            .map_err(|error| Missing::Error(Trouble::from(error)))?;
+            .map_err(|error| Missing::Error(TableMapError::from(error)))?;
         if let Some(known) = self.maps.get_mut(&map.table_id)
             && known.body == body
         {
@@ -164,7 +164,7 @@ impl Tables {
             };
             let published = verdict.published.clone();
             let table = define(&map, published, &source, definitions, end, asks)?;
-            Target::Kept(Arc::new(Kept {
+            Target::Kept(Arc::new(KeptTable {
                 table: Arc::new(table),
                 source,
                 is_proven: AtomicBool::new(false),
@@ -192,6 +192,40 @@ impl Tables {
     }
 }
 
+/// What is wrong with a table map, or with rows against it.
+#[derive(Debug, thiserror::Error)]
+pub enum TableMapError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Binlog(#[from] BinlogError),
+    /// A name that is not text.
+    #[error("a name that is not UTF-8: {0}")]
+    Name(String),
+    /// A column cannot be read.
+    #[error("column {column} of {table}")]
+    Column {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+        /// Why.
+        #[source]
+        error: RowError,
+    },
+    /// Rows with a value in a place that only a hidden column can have.
+    #[error(
+        "rows of {table} have values at place {place}, where the hidden column of a functional key part was expected; let the \
+         account see all columns of {table}, or run `SET PERSIST binlog_row_metadata=FULL` on the source, and start from \
+         a position behind it"
+    )]
+    HiddenValue {
+        /// The table.
+        table: TableName,
+        /// The place in its table map, from 1 on.
+        place: usize,
+    },
+}
+
 /// Why a table map could not be taken.
 #[derive(Debug)]
 pub(in crate::change) enum Missing {
@@ -200,12 +234,12 @@ pub(in crate::change) enum Missing {
     /// It contradicts the definition that is believed.
     Disagreement(TableName, Disagreement),
     /// It cannot be read at all.
-    Error(Trouble),
+    Error(TableMapError),
 }
 
 fn text(bytes: &[u8]) -> Result<&str, Missing> {
     std::str::from_utf8(bytes)
-        .map_err(|_| Missing::Error(Trouble::Name(bytes.escape_ascii().to_string())))
+        .map_err(|_| Missing::Error(TableMapError::Name(bytes.escape_ascii().to_string())))
 }
 
 fn define(
@@ -218,7 +252,7 @@ fn define(
 ) -> Result<Table, Missing> {
     let columns = map
         .columns()
-        .map_err(|error| Missing::Error(Trouble::from(error)))?;
+        .map_err(|error| Missing::Error(TableMapError::from(error)))?;
     let named = columns.iter().all(|column| column.name.is_some());
     let mut is_contradicted = false;
     if named {
@@ -274,7 +308,7 @@ fn define(
         Some((definition, layout)) if !named => layout.key(definition),
         Some(_) | None => map
             .key()
-            .map_err(|error| Missing::Error(Trouble::from(error)))?
+            .map_err(|error| Missing::Error(TableMapError::from(error)))?
             .unwrap_or_default(),
     };
     let mut hidden = hashes(&columns).collect();
@@ -365,7 +399,7 @@ fn column_of(
         Err(error) if error.needs_definition() && believed.is_none() => {
             Err(Missing::Definition(table.clone(), Lack::Metadata))
         }
-        Err(error) => Err(Missing::Error(Trouble::Column {
+        Err(error) => Err(Missing::Error(TableMapError::Column {
             table: table.clone(),
             column: name,
             error,
@@ -400,7 +434,7 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
         special: None,
     };
     let read = ColumnType::resolve(&facts).map_err(|error| {
-        Missing::Error(Trouble::Column {
+        Missing::Error(TableMapError::Column {
             table: table.clone(),
             column: name.clone(),
             error,

@@ -6,139 +6,171 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::fragments::{self, Fragments};
+use super::large::LargeEvent;
+use super::open::{HeldEvent, OpenGroup};
+use super::payload::{OpenPayload, Pulled};
+use super::tracker::Outcome;
 use crate::binlog::{Coordinates, EventKind, FormatDescription, Frame, Header};
-use crate::change::group::fragments::Fragments;
-use crate::change::group::large::Large;
-use crate::change::group::open::{Held, Hold};
-use crate::change::group::payload::{Opened, Pulled};
-use crate::change::group::tracker::Outcome;
 use crate::change::trouble::{AssembleError, Trouble};
 
 /// A closed group and how far its events were read.
 #[derive(Debug)]
-pub(in crate::change) struct Apply {
-    pub(in crate::change) hold: Hold,
+pub(in crate::change) struct ClosedGroup {
+    /// What was held of it.
+    pub(in crate::change) held: OpenGroup,
     /// The events that were never spilled, aside until those that were have been read.
-    tail: (VecDeque<Held>, Vec<Bytes>),
+    tail: (VecDeque<HeldEvent>, Vec<Bytes>),
     pub(in crate::change) outcome: Outcome,
-    /// Behind the group's last event.
+    /// The position after the group's last event.
     pub(in crate::change) end: Coordinates,
     /// Events read so far, spilled ones included.
     pub(in crate::change) done: u64,
-    /// The next change's sequence in the group.
-    pub(in crate::change) sequence: u64,
-    /// Whether the group is one that the reader chose.
-    pub(in crate::change) chosen: bool,
-    /// The group's index in the batch in the making; `None` until it has an item there.
-    pub(in crate::change) group: Option<u32>,
-    /// The compressed transaction whose events are being read.
-    pub(in crate::change) payload: Option<Opened>,
     /// Events read from compressed transactions.
     pub(in crate::change) inner: u64,
+    /// The compressed transaction whose events are being read.
+    payload: Option<OpenPayload>,
     /// An event that had to wait for a definition.
-    pub(in crate::change) again: Option<(Held, Bytes)>,
+    again: Option<(HeldEvent, Bytes)>,
     /// The event that comes back from the spill file piece by piece.
-    pub(in crate::change) large: Option<Large>,
+    large: Option<LargeEvent>,
     /// The pieces of a rows event so far.
-    pub(in crate::change) fragments: Option<Fragments>,
+    fragments: Option<Fragments>,
 }
 
 /// What comes next in a closed group.
-pub(in crate::change) enum Next {
-    Event(Held, Bytes),
+pub(in crate::change) enum NextEvent {
+    /// An event, put together and unpacked.
+    Whole(HeldEvent, Bytes),
+    /// A piece of a rows event that is not the last, which was settled.
+    Piece,
     /// Rows of a large event may be whole.
     Rows,
     /// The next events are in the spill file.
     Spilled,
+    /// There are no more.
     End,
 }
 
-impl Apply {
-    pub(in crate::change) fn new(
-        hold: Hold,
-        outcome: Outcome,
-        end: Coordinates,
-        chosen: bool,
-    ) -> Self {
-        let mut apply = Self {
-            hold,
-            tail: (VecDeque::new(), Vec::new()),
+impl ClosedGroup {
+    pub(in crate::change) fn new(mut held: OpenGroup, outcome: Outcome, end: Coordinates) -> Self {
+        let tail = match held.spilled {
+            0 => (VecDeque::new(), Vec::new()),
+            _some => (
+                std::mem::take(&mut held.events),
+                std::mem::take(&mut held.buffers),
+            ),
+        };
+        Self {
+            held,
+            tail,
             outcome,
             end,
             done: 0,
-            sequence: 0,
-            chosen,
-            group: None,
-            payload: None,
             inner: 0,
+            payload: None,
             again: None,
             large: None,
             fragments: None,
-        };
-        if apply.hold.spilled > 0 {
-            apply.tail = (
-                std::mem::take(&mut apply.hold.events),
-                std::mem::take(&mut apply.hold.buffers),
-            );
         }
-        apply
     }
 
     /// The next event, those inside a compressed transaction one by one.
+    ///
+    /// # Errors
+    /// A compressed transaction or a rows event in pieces that is broken.
     pub(in crate::change) fn next(
         &mut self,
         format: &FormatDescription,
-    ) -> Result<Next, AssembleError> {
+    ) -> Result<NextEvent, AssembleError> {
+        let (held, buffer) = match self.next_as_logged(format)? {
+            NextEvent::Whole(held, buffer) => (held, buffer),
+            other => return Ok(other),
+        };
+        let (start, kind) = (held.frame.start, held.frame.header.kind);
+        self.whole(held, buffer, format)
+            .map_err(|trouble| AssembleError::new(self.at(start), kind, trouble))
+    }
+
+    /// Puts an event that was logged in pieces together, and unpacks one that is compressed.
+    fn whole(
+        &mut self,
+        held: HeldEvent,
+        buffer: Bytes,
+        format: &FormatDescription,
+    ) -> Result<NextEvent, Trouble> {
+        let (held, buffer) = if fragments::is_piece(&held) {
+            let checksum_bytes = format.checksum_bytes();
+            match fragments::join(&mut self.fragments, &held, &buffer, checksum_bytes)? {
+                Some(joined) => joined,
+                None => {
+                    self.settled(&held);
+                    return Ok(NextEvent::Piece);
+                }
+            }
+        } else if let Some(fragments) = &self.fragments {
+            return Err(fragments.broken());
+        } else {
+            (held, buffer)
+        };
+        let (held, buffer) = held.unpacked(buffer, format)?;
+        Ok(NextEvent::Whole(held, buffer))
+    }
+
+    fn next_as_logged(&mut self, format: &FormatDescription) -> Result<NextEvent, AssembleError> {
         if let Some((held, buffer)) = self.again.take() {
-            return Ok(Next::Event(held, buffer));
+            return Ok(NextEvent::Whole(held, buffer));
         }
         if let Some(mut payload) = self.payload.take() {
-            let at = Coordinates::new(Arc::clone(&self.end.file), payload.start());
-            let pulled = payload.next(format);
-            match pulled
-                .map_err(|trouble| AssembleError::new(at, EventKind::TransactionPayload, trouble))?
-            {
+            let pulled = payload.next(format).map_err(|trouble| {
+                let at = self.at(payload.start());
+                AssembleError::new(at, EventKind::TransactionPayload, trouble)
+            })?;
+            match pulled {
                 Pulled::Event(held, block) => {
                     self.outcome = payload.outcome;
                     self.payload = Some(payload);
                     self.inner += 1;
-                    return Ok(Next::Event(held, block));
+                    return Ok(NextEvent::Whole(held, block));
                 }
                 Pulled::Lacks => {
                     self.payload = Some(payload);
-                    return Ok(Next::Spilled);
+                    return Ok(NextEvent::Spilled);
                 }
                 Pulled::End => self.done += 1,
             }
         }
-        if self.large.as_ref().is_some_and(Large::has_rows) {
-            return Ok(Next::Rows);
+        if self.large.as_ref().is_some_and(LargeEvent::has_rows) {
+            return Ok(NextEvent::Rows);
         }
         Ok(self.next_in_file())
     }
 
-    fn next_in_file(&mut self) -> Next {
-        if let Some(held) = self.hold.events.pop_front() {
+    fn next_in_file(&mut self) -> NextEvent {
+        if let Some(held) = self.held.events.pop_front() {
             let buffer = self
-                .hold
+                .held
                 .buffers
                 .get(held.buffer)
-                .expect("a held event names one of the hold's buffers");
+                .expect("a held event names one of its group's buffers");
             let buffer = buffer.clone();
-            return Next::Event(held, buffer);
+            return NextEvent::Whole(held, buffer);
         }
-        if self.done < self.hold.spilled {
-            return Next::Spilled;
+        if self.done < self.held.spilled {
+            return NextEvent::Spilled;
         }
         if self.tail.0.is_empty() {
-            return Next::End;
+            return NextEvent::End;
         }
-        (self.hold.events, self.hold.buffers) = std::mem::take(&mut self.tail);
+        (self.held.events, self.held.buffers) = std::mem::take(&mut self.tail);
         self.next_in_file()
     }
 
     /// Puts spilled events back before those that stayed in memory. Of an event that is not whole there, more comes next;
     /// one of more than `whole_bytes_max` bytes is read as it comes.
+    ///
+    /// # Errors
+    /// When they are not the events that were handed out.
     pub(in crate::change) fn take_spilled(
         &mut self,
         buffer: &Bytes,
@@ -149,14 +181,13 @@ impl Apply {
         if events.is_empty() {
             return self.take_more(buffer);
         }
-        self.hold.buffers.clear();
+        self.held.buffers.clear();
         for (start, range) in events {
-            let at = || Coordinates::new(Arc::clone(&self.end.file), *start);
             let event = buffer
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default();
-            let damaged = |_| AssembleError::new(at(), None, Trouble::Spill);
-            let header = Header::parse(event).map_err(damaged)?;
+            let header = Header::parse(event)
+                .map_err(|_| AssembleError::new(self.at(*start), None, Trouble::Spill))?;
             let size = header.event_size as usize;
             let body_end = size.saturating_sub(checksum_bytes).max(Header::LEN);
             let frame = Frame {
@@ -169,57 +200,102 @@ impl Apply {
             if event.len() < size {
                 let body_bytes = (body_end - Header::LEN) as u64;
                 let first = event.get(..frame.body.end).unwrap_or_default();
-                let large = Large::new(&frame, first, body_bytes, whole_bytes_max);
+                let large = LargeEvent::new(&frame, first, body_bytes, whole_bytes_max);
                 let is_gathered = large.is_gathered();
                 self.large = Some(large);
                 if is_gathered {
                     continue;
                 }
             }
-            self.hold.restore(buffer, range.clone(), frame);
+            self.held.restore(buffer, range.clone(), frame);
         }
         Ok(())
     }
-}
 
-impl Apply {
     /// Takes more of the event that comes piece by piece.
     fn take_more(&mut self, bytes: &Bytes) -> Result<(), AssembleError> {
-        // Behind the body comes the checksum, which was verified.
+        // After the body comes the checksum, which was verified.
         let Some(large) = &mut self.large else {
             return Ok(());
         };
         let body = large.take(bytes.clone());
+        let is_gathered = large.is_read() && !large.has_rows();
         if let Some(payload) = &mut self.payload {
-            let at = Coordinates::new(Arc::clone(&self.end.file), payload.start());
+            let start = payload.start();
             payload.feed(body).map_err(|trouble| {
-                AssembleError::new(at, EventKind::TransactionPayload, trouble)
+                AssembleError::new(self.at(start), EventKind::TransactionPayload, trouble)
             })?;
         }
-        if large.is_read() && !large.has_rows() {
-            self.again = self.large.take().and_then(Large::gathered);
+        if is_gathered {
+            self.again = self.large.take().and_then(LargeEvent::gathered);
         }
         Ok(())
     }
 
+    /// Opens the compressed transaction of this event, whose events come next.
+    ///
+    /// # Errors
+    /// A payload that cannot be read.
+    pub(in crate::change) fn open_payload(
+        &mut self,
+        held: &HeldEvent,
+        buffer: &Bytes,
+    ) -> Result<(), Trouble> {
+        let range = held.body();
+        let body = buffer.slice(range.start as usize..range.end as usize);
+        let missing = self.rest_of(held).map_or(0, |large| large.missing());
+        let bytes = body.len() as u64 + missing;
+        self.payload = Some(OpenPayload::new(held.frame.start, body, bytes)?);
+        Ok(())
+    }
+
+    /// Has an event come again, whole as it is: it had to wait for an answer.
+    pub(in crate::change) fn wait(&mut self, held: HeldEvent, buffer: Bytes) {
+        self.again = Some((held, buffer));
+    }
+
+    /// The large event whose rows are being read.
+    pub(in crate::change) fn large(&mut self) -> Option<&mut LargeEvent> {
+        self.large.as_mut()
+    }
+
     /// What is left of the event, if only its first bytes are here.
-    pub(in crate::change) fn rest_of(&mut self, held: &Held) -> Option<&mut Large> {
+    pub(in crate::change) fn rest_of(&mut self, held: &HeldEvent) -> Option<&mut LargeEvent> {
         let start = held.frame.start;
         self.large
             .as_mut()
             .filter(|large| self.payload.is_none() && large.start() == start)
     }
 
-    /// Counts an event that is settled; what is left of it is passed over.
-    pub(in crate::change) fn settled(&mut self, held: &Held) {
+    /// Counts an event that is settled, unless it has more than that; what is left of it otherwise is passed over.
+    pub(in crate::change) fn settle(&mut self, held: &HeldEvent) {
+        let goes_on =
+            self.payload.is_some() || self.large.as_ref().is_some_and(LargeEvent::has_rows);
+        if !goes_on {
+            self.settled(held);
+        }
+    }
+
+    /// Counts the large event of which all rows were read.
+    pub(in crate::change) fn settle_large(&mut self) {
+        self.large = None;
+        self.done += 1;
+    }
+
+    /// Whether events are left that were not counted.
+    pub(in crate::change) fn has_more(&self) -> bool {
+        self.done < self.held.count
+    }
+
+    /// The coordinates of a position in the file in which the group ends.
+    pub(in crate::change) fn at(&self, start: u64) -> Coordinates {
+        Coordinates::new(Arc::clone(&self.end.file), start)
+    }
+
+    fn settled(&mut self, held: &HeldEvent) {
         if self.rest_of(held).is_some() {
             self.large = None;
         }
         self.done += 1;
-    }
-
-    /// Whether the event in hand has more than what was settled.
-    pub(in crate::change) fn goes_on(&self) -> bool {
-        self.payload.is_some() || self.large.as_ref().is_some_and(Large::has_rows)
     }
 }

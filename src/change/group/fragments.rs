@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use super::open::HeldEvent;
 use crate::binlog::{BinlogError, EventKind, Fragment, Frame, Header, compressed};
-use crate::change::group::open::Held;
+use crate::change::batch::builder::TooMany;
 use crate::change::trouble::Trouble;
 
 /// The most that an event may have: both families limit it to this.
@@ -23,14 +24,11 @@ pub(in crate::change) struct Fragments {
 /// Takes a piece into `pending`, and returns the event if it was the last of it.
 pub(in crate::change) fn join(
     pending: &mut Option<Fragments>,
-    held: &Held,
+    held: &HeldEvent,
     buffer: &Bytes,
     checksum_bytes: usize,
-) -> Result<Option<(Held, Bytes)>, Trouble> {
-    let body = held.body();
-    let body = buffer
-        .get(body.start as usize..body.end as usize)
-        .unwrap_or_default();
+) -> Result<Option<(HeldEvent, Bytes)>, Trouble> {
+    let body = held.bytes(buffer);
     let piece = Fragment::parse(body)?;
     let mut fragments = pending.take().unwrap_or(Fragments {
         count: piece.count,
@@ -43,10 +41,10 @@ pub(in crate::change) fn join(
     }
     let bytes = body.get(piece.bytes).unwrap_or_default();
     if bytes.len() > EVENT_BYTES_MAX - fragments.event.len() {
-        return Err(Trouble::TooMany {
+        return Err(Trouble::TooMany(TooMany {
             what: "bytes",
             max: EVENT_BYTES_MAX as u64,
-        });
+        }));
     }
     fragments.event.extend_from_slice(bytes);
     fragments.taken += 1;
@@ -67,7 +65,7 @@ impl Fragments {
     }
 
     /// The event, which has a header of its own and no checksum: its pieces had theirs.
-    fn whole(self, last: &Held, checksum_bytes: usize) -> Result<(Held, Bytes), Trouble> {
+    fn whole(self, last: &HeldEvent, checksum_bytes: usize) -> Result<(HeldEvent, Bytes), Trouble> {
         let header = Header::parse(&self.event)?;
         let kind = compressed::plain_kind(header.kind).unwrap_or(header.kind);
         if !matches!(kind.number(), 23..=25 | 30..=32) {
@@ -88,7 +86,7 @@ impl Fragments {
             body: Header::LEN..found,
             ..last.frame.clone()
         };
-        let held = Held {
+        let held = HeldEvent {
             buffer: 0,
             range: 0..u32::try_from(found).unwrap_or(u32::MAX),
             frame,
@@ -98,6 +96,6 @@ impl Fragments {
 }
 
 /// Whether the event is a piece of one.
-pub(in crate::change) fn is_piece(held: &Held) -> bool {
+pub(in crate::change) fn is_piece(held: &HeldEvent) -> bool {
     held.frame.header.kind == EventKind::PartialRowData
 }

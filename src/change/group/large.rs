@@ -8,18 +8,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::open::HeldEvent;
 use crate::binlog::{EventKind, Frame, Header, RowsHeader};
-use crate::change::assembler::Assembler;
-use crate::change::definition::table_maps::Kept;
-use crate::change::group::closed::Apply;
-use crate::change::group::open::Held;
-use crate::change::rows::images;
+use crate::change::batch::builder::TooMany;
+use crate::change::batch::items::{Rows, RowsKind};
+use crate::change::definition::table_maps::KeptTable;
 use crate::change::trouble::Trouble;
-use crate::change::{Rows, RowsKind};
 
 /// What is left of an event whose first bytes were read.
 #[derive(Debug)]
-pub(in crate::change) struct Large {
+pub(in crate::change) struct LargeEvent {
     /// Where the event begins.
     start: u64,
     kind: EventKind,
@@ -36,14 +34,14 @@ enum Way {
     /// They are put together.
     Gather { frame: Frame, event: Vec<u8> },
     /// They are rows.
-    Rows(Box<Stream>),
+    Rows(Box<RowStream>),
 }
 
 /// The rows of an event as they become whole.
 #[derive(Debug)]
-struct Stream {
+struct RowStream {
     kind: RowsKind,
-    kept: Arc<Kept>,
+    table: Arc<KeptTable>,
     frame: Frame,
     /// The bitmaps, and behind them rows.
     bytes: Vec<u8>,
@@ -52,7 +50,16 @@ struct Stream {
     cascades: bool,
 }
 
-impl Large {
+/// Rows of a large event that are whole, with the bitmaps in front of them.
+#[derive(Debug)]
+pub(in crate::change) struct CutRows {
+    pub(in crate::change) table: Arc<KeptTable>,
+    pub(in crate::change) buffer: Bytes,
+    /// The rows, but for their numbers in the batch and the group.
+    pub(in crate::change) rows: Rows,
+}
+
+impl LargeEvent {
     /// Begins with the first bytes of an event of which `body_bytes` are the body; events of more than `whole_bytes_max`
     /// bytes that can be read in pieces are not put together.
     pub(in crate::change) fn new(
@@ -138,13 +145,13 @@ impl Large {
     }
 
     /// The event that was put together.
-    pub(in crate::change) fn gathered(self) -> Option<(Held, Bytes)> {
+    pub(in crate::change) fn gathered(self) -> Option<(HeldEvent, Bytes)> {
         let Way::Gather { mut frame, event } = self.way else {
             return None;
         };
         frame.body = Header::LEN..event.len();
         let range = 0..u32::try_from(event.len()).unwrap_or(u32::MAX);
-        let held = Held {
+        let held = HeldEvent {
             buffer: 0,
             range,
             frame,
@@ -152,30 +159,100 @@ impl Large {
         Some((held, event.into()))
     }
 
+    /// Cuts off the rows that are whole by now; `None` if there are none.
+    ///
+    /// # Errors
+    /// Rows that contradict their table map.
+    pub(in crate::change) fn cut(&mut self) -> Result<Option<CutRows>, Trouble> {
+        let is_last = self.missing == 0;
+        match &mut self.way {
+            Way::Rows(stream) => stream.cut(is_last),
+            Way::Pass | Way::Gather { .. } => Ok(None),
+        }
+    }
+
     /// Begins to read rows, of which the first bytes are in `buffer`.
     pub(in crate::change) fn stream(
         &mut self,
-        held: &Held,
+        held: &HeldEvent,
         buffer: &Bytes,
         kind: RowsKind,
         header: &RowsHeader,
-        kept: &Arc<Kept>,
+        table: &Arc<KeptTable>,
     ) {
-        let origin = held.body();
-        let body = buffer
-            .get(origin.start as usize..origin.end as usize)
-            .unwrap_or_default();
+        let body = held.bytes(buffer);
         let part = |range: &std::ops::Range<usize>| body.get(range.clone()).unwrap_or_default();
         let (before, after) = (part(&header.columns), part(&header.columns_after));
-        self.way = Way::Rows(Box::new(Stream {
+        self.way = Way::Rows(Box::new(RowStream {
             kind,
-            kept: Arc::clone(kept),
+            table: Arc::clone(table),
             frame: held.frame.clone(),
             bitmap_bytes: before.len(),
             after_bytes: after.len(),
             cascades: header.cascades(),
             bytes: [before, after, part(&header.body)].concat(),
         }));
+    }
+}
+
+impl RowStream {
+    /// Cuts whole rows off, with the bitmaps in front; at the event's end nothing may be left.
+    fn cut(&mut self, is_last: bool) -> Result<Option<CutRows>, Trouble> {
+        let head = self.bitmap_bytes + self.after_bytes;
+        let (bitmaps, rows) = self.bytes.split_at_checked(head).unwrap_or_default();
+        let (before, after) = bitmaps
+            .split_at_checked(self.bitmap_bytes)
+            .unwrap_or_default();
+        self.table.allows([before, after])?;
+        let images = self.kind.images(&self.table.table, before, after);
+        let counted = images.and_then(|images| match is_last {
+            true => images.count(rows).map(|count| (count, rows.len())),
+            false => images.count_whole(rows),
+        });
+        let (count, bytes) = counted.map_err(|error| Trouble::Rows {
+            table: self.table.source.clone(),
+            error,
+        })?;
+        if count == 0 {
+            return Ok(None);
+        }
+        let mut next = bitmaps.to_vec();
+        next.extend_from_slice(rows.get(bytes..).unwrap_or_default());
+        let mut cut = std::mem::replace(&mut self.bytes, next);
+        cut.truncate(head + bytes);
+        let rows = self.rows(cut.len(), count)?;
+        Ok(Some(CutRows {
+            table: Arc::clone(&self.table),
+            buffer: cut.into(),
+            rows,
+        }))
+    }
+
+    /// The rows in a buffer of so many bytes.
+    fn rows(&self, buffer_bytes: usize, row_count: u32) -> Result<Rows, Trouble> {
+        let offset = |at: usize| {
+            u32::try_from(at).map_err(|_| TooMany {
+                what: "bytes",
+                max: u64::from(u32::MAX),
+            })
+        };
+        let columns = 0..offset(self.bitmap_bytes)?;
+        let columns_after = columns.end..offset(self.bitmap_bytes + self.after_bytes)?;
+        Ok(Rows {
+            table: 0,
+            group: 0,
+            buffer: 0,
+            kind: self.kind,
+            body: columns_after.end..offset(buffer_bytes)?,
+            columns,
+            columns_after,
+            position: self.frame.start,
+            timestamp: self.frame.header.timestamp,
+            server_id: self.frame.header.server_id,
+            first_row: 0,
+            row_count,
+            cascades: self.cascades,
+        })
     }
 }
 
@@ -188,82 +265,4 @@ fn append(to: &mut Vec<u8>, bytes: &[u8], to_come: u64) {
         to.reserve_exact(more.min(all));
     }
     to.extend_from_slice(bytes);
-}
-
-impl Assembler {
-    /// Puts the rows that are whole into the batch; `true` when the event has no more of them.
-    pub(in crate::change) fn emit_whole_rows(
-        &mut self,
-        apply: &mut Apply,
-    ) -> Result<bool, Trouble> {
-        let Some(Large { missing, way, .. }) = apply.large.as_mut() else {
-            return Ok(true);
-        };
-        let Way::Rows(stream) = way else {
-            return Ok(true);
-        };
-        let is_last = *missing == 0;
-        let Some((buffer, row_count)) = stream.cut(is_last)? else {
-            return Ok(is_last);
-        };
-        let bytes = |at: usize| {
-            u32::try_from(at).map_err(|_| Trouble::TooMany {
-                what: "bytes",
-                max: u64::from(u32::MAX),
-            })
-        };
-        let (before, behind) = (
-            bytes(stream.bitmap_bytes)?,
-            bytes(stream.bitmap_bytes + stream.after_bytes)?,
-        );
-        let mut rows = Rows {
-            table: self.builder.table(&stream.kept.table)?,
-            group: 0,
-            buffer: self.builder.buffer(&buffer)?,
-            kind: stream.kind,
-            columns: 0..before,
-            columns_after: before..behind,
-            body: behind..bytes(buffer.len())?,
-            position: stream.frame.start,
-            timestamp: stream.frame.header.timestamp,
-            server_id: stream.frame.header.server_id,
-            first_row: apply.sequence,
-            row_count,
-            cascades: stream.cascades,
-        };
-        rows.group = self.group_of(apply)?;
-        apply.sequence += u64::from(row_count);
-        self.builder.ledger.rows += u64::from(row_count);
-        self.builder.rows(rows);
-        Ok(is_last)
-    }
-}
-
-impl Stream {
-    /// Cuts whole rows off, with the bitmaps in front; at the event's end nothing may be left.
-    fn cut(&mut self, is_last: bool) -> Result<Option<(Bytes, u32)>, Trouble> {
-        let head = self.bitmap_bytes + self.after_bytes;
-        let (bitmaps, rows) = self.bytes.split_at_checked(head).unwrap_or_default();
-        let (before, after) = bitmaps
-            .split_at_checked(self.bitmap_bytes)
-            .unwrap_or_default();
-        self.kept.allows([before, after])?;
-        let images = images(self.kind, &self.kept.table, before, after);
-        let counted = images.and_then(|images| match is_last {
-            true => images.count(rows).map(|count| (count, rows.len())),
-            false => images.count_whole(rows),
-        });
-        let (count, bytes) = counted.map_err(|error| Trouble::Rows {
-            table: self.kept.source.clone(),
-            error,
-        })?;
-        if count == 0 {
-            return Ok(None);
-        }
-        let mut next = bitmaps.to_vec();
-        next.extend_from_slice(rows.get(bytes..).unwrap_or_default());
-        let mut cut = std::mem::replace(&mut self.bytes, next);
-        cut.truncate(head + bytes);
-        Ok(Some((cut.into(), count)))
-    }
 }

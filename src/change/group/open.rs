@@ -1,6 +1,6 @@
 //! The open group: its events, held until its end is known.
 //!
-//! Keeps what the end decides on: savepoints, and the parts that ROLLBACK TO undid. Held bytes beyond the limit are
+//! Keeps what the end decides on: savepoints, and the parts that ROLLBACK TO undid. HeldEvent bytes beyond the limit are
 //! handed out to be spilled, in order, and come back when the group has ended.
 
 use std::collections::VecDeque;
@@ -8,13 +8,14 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::binlog::{EventKind, Frame};
-use crate::change::Group;
+use crate::binlog::{EventKind, FormatDescription, Frame, compressed};
+use crate::change::batch::items::Group;
+use crate::change::trouble::Trouble;
 
 /// An event of the open group.
 #[derive(Debug)]
-pub(in crate::change) struct Held {
-    /// The chunk that the event stands in, as an index into `Hold::buffers`.
+pub(in crate::change) struct HeldEvent {
+    /// The chunk that the event stands in, as an index into [`OpenGroup::buffers`].
     pub(in crate::change) buffer: usize,
     /// The whole event in that chunk.
     pub(in crate::change) range: Range<u32>,
@@ -22,7 +23,7 @@ pub(in crate::change) struct Held {
     pub(in crate::change) frame: Frame,
 }
 
-impl Held {
+impl HeldEvent {
     /// The event's body in its chunk.
     pub(in crate::change) fn body(&self) -> Range<u32> {
         let at = |offset: usize| {
@@ -31,6 +32,37 @@ impl Held {
                 .saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
         };
         at(self.frame.body.start)..at(self.frame.body.end)
+    }
+
+    /// The bytes of the event's body, which stands in `buffer`.
+    pub(in crate::change) fn bytes<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
+        let body = self.body();
+        buffer
+            .get(body.start as usize..body.end as usize)
+            .unwrap_or_default()
+    }
+
+    /// Unpacks one of MariaDB's compressed events; any other stays as it is.
+    pub(super) fn unpacked(
+        self,
+        buffer: Bytes,
+        format: &FormatDescription,
+    ) -> Result<(Self, Bytes), Trouble> {
+        let packed_kind = self.frame.header.kind;
+        let Some(kind) = compressed::plain_kind(packed_kind) else {
+            return Ok((self, buffer));
+        };
+        let plain = compressed::plain_body(packed_kind, self.bytes(&buffer), format)?;
+        let mut frame = self.frame;
+        frame.header.kind = kind;
+        frame.body = 0..plain.len();
+        let range = 0..u32::try_from(plain.len()).unwrap_or(u32::MAX);
+        let unpacked = Self {
+            range,
+            frame,
+            ..self
+        };
+        Ok((unpacked, plain.into()))
     }
 }
 
@@ -56,11 +88,11 @@ pub struct SpilledPart {
 
 /// The events of one group so far.
 #[derive(Debug)]
-pub(in crate::change) struct Hold {
+pub(in crate::change) struct OpenGroup {
     pub(in crate::change) group: Group,
     /// The source says that every row of the group can be rolled back.
     pub(in crate::change) transactional: bool,
-    pub(in crate::change) events: VecDeque<Held>,
+    pub(in crate::change) events: VecDeque<HeldEvent>,
     /// The chunks that `events` stand in; one handle each, however many events.
     pub(in crate::change) buffers: Vec<Bytes>,
     pub(in crate::change) bytes: usize,
@@ -72,7 +104,7 @@ pub(in crate::change) struct Hold {
     undone: Vec<Range<u64>>,
 }
 
-impl Hold {
+impl OpenGroup {
     pub(in crate::change) fn new(group: Group, transactional: bool) -> Self {
         Self {
             group,
@@ -102,7 +134,7 @@ impl Hold {
             self.buffers.push(buffer.clone());
         }
         self.bytes += range.len();
-        self.events.push_back(Held {
+        self.events.push_back(HeldEvent {
             buffer: self.buffers.len() - 1,
             range,
             frame,
@@ -149,10 +181,10 @@ impl Hold {
     pub(in crate::change) fn spill(&mut self) -> Spilled {
         let first = self.spilled == 0;
         let buffers = std::mem::take(&mut self.buffers);
-        let slice = |held: Held| {
+        let slice = |held: HeldEvent| {
             let buffer = buffers
                 .get(held.buffer)
-                .expect("a held event names one of the hold's buffers");
+                .expect("a held event names one of its group's buffers");
             (
                 held.frame.start,
                 buffer.slice(held.range.start as usize..held.range.end as usize),
@@ -174,32 +206,32 @@ mod tests {
     use super::*;
     use crate::binlog::Coordinates;
 
-    fn hold() -> Hold {
+    fn group() -> OpenGroup {
         let group = Group {
             gtid: None,
             begin: Coordinates::new("b.000001", 4),
             server_id: 1,
             commit_us: 0,
         };
-        Hold::new(group, false)
+        OpenGroup::new(group, false)
     }
 
     #[test]
     fn rollback_to_undoes_what_stands_behind_the_savepoint() {
-        let mut hold = hold();
-        hold.count = 3;
-        hold.savepoint(b"a");
-        hold.count = 5;
-        hold.savepoint(b"b");
-        hold.count = 7;
-        assert!(hold.rollback_to(b"A"));
-        hold.count = 8;
-        let undone: Vec<u64> = (0..9).filter(|ordinal| hold.is_undone(*ordinal)).collect();
+        let mut open = group();
+        open.count = 3;
+        open.savepoint(b"a");
+        open.count = 5;
+        open.savepoint(b"b");
+        open.count = 7;
+        assert!(open.rollback_to(b"A"));
+        open.count = 8;
+        let undone: Vec<u64> = (0..9).filter(|ordinal| open.is_undone(*ordinal)).collect();
         assert_eq!(undone, [3, 4, 5, 6]);
         assert!(
-            !hold.rollback_to(b"b"),
+            !open.rollback_to(b"b"),
             "the inner savepoint went with the outer one"
         );
-        assert!(hold.rollback_to(b"a"), "the savepoint itself stays");
+        assert!(open.rollback_to(b"a"), "the savepoint itself stays");
     }
 }

@@ -7,18 +7,18 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::open::HeldEvent;
+use super::seen::Seen;
+use super::tracker::{GroupTracker, Outcome, Place};
 use crate::binlog::{
     BinlogError, Control, EventKind, FormatDescription, Frame, Header, Inner, Payload,
     PayloadReader, Query, XaPrepare,
 };
-use crate::change::group::open::Held;
-use crate::change::group::seen::Seen;
-use crate::change::group::tracker::{GroupTracker, Outcome, Place};
 use crate::change::trouble::Trouble;
 
 /// A payload that is being read.
 #[derive(Debug)]
-pub(in crate::change) struct Opened {
+pub(in crate::change) struct OpenPayload {
     reader: PayloadReader,
     tracker: GroupTracker,
     /// The event that ends the transaction was read.
@@ -35,13 +35,13 @@ pub(in crate::change) struct Opened {
 
 /// What a payload has next.
 pub(in crate::change) enum Pulled {
-    Event(Held, Bytes),
+    Event(HeldEvent, Bytes),
     /// More of its bytes are to be fed.
     Lacks,
     End,
 }
 
-impl Opened {
+impl OpenPayload {
     /// Begins to read the payload event whose body is `body`; its first bytes do where the rest is fed later.
     pub(in crate::change) fn new(
         start: u64,
@@ -80,15 +80,12 @@ impl Opened {
             Inner::End => return Err(Trouble::PayloadOpen),
         };
         let frame = self.frame(&block, &range)?;
-        let held = Held {
+        let held = HeldEvent {
             buffer: 0,
             range,
             frame,
         };
-        let body = held.body();
-        let bytes = block
-            .get(body.start as usize..body.end as usize)
-            .unwrap_or_default();
+        let bytes = held.bytes(&block);
         self.place(&held.frame, bytes, format)?;
         if let Some(body) = self.unread.take()
             && held.frame.header.kind == EventKind::Query

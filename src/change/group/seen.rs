@@ -1,11 +1,11 @@
 //! What the assembler looks at in an event before its group's end is known: no more than groups need.
 
+use super::tracker::Mark;
 use crate::binlog::{
     Control, Coordinates, EventKind, FormatDescription, Frame, GtidEvent, MariaDbGtidEvent, Query,
     XaPrepare, compressed, xid,
 };
-use crate::change::Group;
-use crate::change::group::tracker::Mark;
+use crate::change::batch::items::Group;
 use crate::change::trouble::Trouble;
 
 /// An event as groups see it.

@@ -1,7 +1,7 @@
 //! What becomes of a statement: published, filtered, passed over, or a reason to stop.
 
-use crate::change::statement::{Effect, Statement, StatementKind};
-use crate::change::trouble::Trouble;
+use super::error::StatementError;
+use super::scanned::{Effect, Statement, StatementKind};
 use crate::filter::Rules;
 use crate::row::TableName;
 
@@ -15,6 +15,8 @@ pub(in crate::change) enum Judged {
     Filtered,
     /// It changes nothing that is published: accounts, maintenance, temporary tables, the server's own tables.
     Skipped,
+    /// It is a change that was logged as a statement, and the policy is to pass over those and count them.
+    PassedOver,
     /// It goes to the sink.
     Publish {
         /// Its default database, renamed.
@@ -35,22 +37,27 @@ pub enum OnStatement {
     Warn,
 }
 
-/// Judges a statement that is a change of its own: filters first, then what it is. `empties` says that it does what
-/// TRUNCATE does.
+/// Judges a statement that is a change of its own: filters first, then what it is, then the policy for changes that were
+/// logged as statements. `own` says that the connector's own server executed it first, `empties` that it does what TRUNCATE
+/// does.
+///
+/// # Errors
+/// A statement that the scanner does not know, and where the policy says so one that changes rows.
 pub(in crate::change) fn judge(
     statement: &Statement,
     rules: &Rules,
     default_database: &str,
     own: bool,
     empties: bool,
-) -> Result<Judged, Trouble> {
+    policy: OnStatement,
+) -> Result<Judged, StatementError> {
     match statement.effect() {
         Effect::Nothing | Effect::Transaction => return Ok(Judged::Skipped),
         Effect::Unknown => {
             let StatementKind::Unknown { prefix } = &statement.kind else {
                 return Ok(Judged::Skipped);
             };
-            return Err(Trouble::UnknownStatement {
+            return Err(StatementError::Unknown {
                 words: prefix.to_string(),
             });
         }
@@ -77,7 +84,10 @@ pub(in crate::change) fn judge(
         } else {
             names.join(", ")
         };
-        return Err(Trouble::StatementFormat { objects });
+        return match policy {
+            OnStatement::Fail => Err(StatementError::LoggedAsStatement { objects }),
+            OnStatement::Warn => Ok(Judged::PassedOver),
+        };
     }
     let tables = statement
         .tables()

@@ -12,13 +12,15 @@ mod columns;
 mod databases;
 mod define;
 mod emptied;
+pub(super) mod error;
 pub(super) mod judging;
 mod lexer;
 pub mod meaning;
 mod options;
+mod query;
 mod scanned;
 mod scanner;
-pub(super) mod text;
+mod text;
 mod texts;
 mod write;
 
@@ -27,6 +29,8 @@ mod tests;
 
 pub use databases::databases_named;
 pub use emptied::empties_table;
+pub use error::StatementError;
+pub use query::{StatementSource, scan_query};
 pub use scanned::{
     Action, Class, Context, Effect, Object, Role, Statement, StatementKind, Transaction, scan,
 };

@@ -1,12 +1,12 @@
 //! The text of a statement, from the character set of the session that sent it.
 //!
-//! A statement can hold bytes that are no text there, in a comment for one; and the character set can be one that rowtap
-//! has never heard of. What is left then tells which statement it is, but not for certain what it names.
+//! A statement can hold bytes that are not text in that character set, for one in a comment, and the character set can be one
+//! that rowtap does not know. Then what is left tells which statement it is, but not for certain what it names.
 
 use std::borrow::Cow;
 
+use super::error::StatementError;
 use crate::binlog::Query;
-use crate::change::trouble::Trouble;
 use crate::row::{Charset, name_of_collation};
 
 /// Bytes of a statement that an error shows.
@@ -17,18 +17,18 @@ const UNKNOWN_CHARSET: &str = "a statement is in a character set that rowtap doe
 
 /// A statement's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::change) struct Text<'a> {
-    /// In UTF-8, with U+FFFD for what is no text.
-    pub(in crate::change) text: Cow<'a, str>,
+pub(super) struct Text<'a> {
+    /// In UTF-8, with U+FFFD for what is not text.
+    pub(super) text: Cow<'a, str>,
     /// Why the text is not all that was sent; `None` if it is.
-    pub(in crate::change) doubt: Option<&'static str>,
+    pub(super) doubt: Option<&'static str>,
 }
 
 /// Reads a statement as its session wrote it.
 ///
 /// # Errors
 /// Where the character set is not known and it cannot even be told what kind of statement it is.
-pub(in crate::change) fn text_of<'a>(query: &Query<'a>) -> Result<Text<'a>, Trouble> {
+pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<Text<'a>, StatementError> {
     let bytes = query.statement;
     let charset = match query.client_collation {
         // Statements of before there were status variables are taken for what newer ones are by default.
@@ -49,7 +49,7 @@ pub(in crate::change) fn text_of<'a>(query: &Query<'a>) -> Result<Text<'a>, Trou
         }
         (None, _) => {
             let words = shown(bytes);
-            return Err(Trouble::UnknownStatement { words });
+            return Err(StatementError::Unknown { words });
         }
     };
     Ok(Text { text, doubt })
@@ -62,7 +62,7 @@ fn begins_with_a_word(bytes: &[u8]) -> bool {
 }
 
 /// The first bytes of a statement, as an error shows them.
-pub(in crate::change) fn shown(text: &[u8]) -> String {
+pub(super) fn shown(text: &[u8]) -> String {
     let end = text.len().min(SHOWN_BYTES_MAX);
     text.get(..end)
         .unwrap_or_default()

@@ -148,8 +148,8 @@ impl Batches {
         &self,
         flavour: Flavour,
         server_id: u32,
-    ) -> Result<change::Settings, DecodeError> {
-        Ok(change::Settings {
+    ) -> Result<change::AssemblerSettings, DecodeError> {
+        Ok(change::AssemblerSettings {
             origin: Arc::new(Origin {
                 connector: NAME.into(),
                 flavour,

@@ -9,8 +9,8 @@ use std::ops::Range;
 use tracing::info;
 
 use crate::binlog::{Coordinates, EventKind, Framer, Query, compressed};
-use crate::change::statement::{Effect, Statement};
-use crate::change::{self, EngineChange};
+use crate::change::EngineChange;
+use crate::change::statement::{Effect, Statement, scan_query};
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::ServerOptions;
@@ -165,9 +165,9 @@ impl DdlChanges {
         };
         let query = Query::parse(body, format).map_err(|error| unreadable(&event.at, error))?;
         if query.control().is_none() {
-            match change::scan(&query, walk.flavour(), format) {
-                Ok((statement, read)) if read.doubt.is_none() => {
-                    self.statement(&statement, &read.text, &event.at);
+            match scan_query(&query, walk.flavour(), format) {
+                Ok((statement, source)) if source.doubt.is_none() => {
+                    self.statement(&statement, &source.text, &event.at);
                 }
                 Ok(_) | Err(_) => self.all = Some(event.at.clone()),
             }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use super::dump::{self, DumpReader, DumpStart, EventStream};
 use super::options::ServerOptions;
 use super::session::Session;
-use crate::binlog::{BinlogError, Checksum, Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
+use crate::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
+use crate::change::Arriving;
 use crate::mysql::{Flavour, Portion};
 use crate::source::error::SourceError;
 use crate::source::walk::{BoundarySearch, GroupWalk, WalkEvent, unreadable};
@@ -182,34 +183,18 @@ impl DumpWalk {
         let before = self.framer.next().clone();
         let wrong = |error| unreadable(&before, error);
         let header = Header::parse(first).map_err(wrong)?;
-        let (frame, mut checksum) = self.framer.begin(header).map_err(wrong)?;
-        let mut passed = 0;
-        let mut pass = |bytes: &[u8], checksum: &mut Option<Checksum>| {
-            passed += bytes.len() as u64;
-            if let Some(checksum) = checksum {
-                checksum.update(bytes);
-            }
-            passed
-        };
-        let mut found = pass(first, &mut checksum);
-        loop {
-            let Some(arrived) = self.stream.next().await? else {
-                break;
-            };
+        let mut arriving = Arriving::begin(&mut self.framer, header).map_err(wrong)?;
+        arriving.take(first).map_err(wrong)?;
+        while let Some(arrived) = self.stream.next().await? {
             for range in &arrived.events {
                 let bytes = arrived.buffer.get(range.start as usize..range.end as usize);
-                found = pass(bytes.unwrap_or_default(), &mut checksum);
+                arriving.take(bytes.unwrap_or_default()).map_err(wrong)?;
             }
             if !arrived.part.goes_on() {
                 break;
             }
         }
-        let stated = frame.header.event_size;
-        if found != u64::from(stated) {
-            let found = usize::try_from(found).unwrap_or(usize::MAX);
-            return Err(wrong(BinlogError::EventSize { stated, found }));
-        }
-        checksum.map_or(Ok(()), Checksum::verify).map_err(wrong)?;
+        let frame = arriving.finish().map_err(wrong)?;
         Ok(WalkEvent::of_large(
             &self.framer,
             before.file.clone(),

@@ -41,7 +41,7 @@ fn a_statement_that_ends_inside_a_token_stops_the_stream_before_its_tables_rows(
         assert!(
             matches!(
                 *error.trouble,
-                Trouble::NoDefinition { .. } | Trouble::UnknownStatement { .. }
+                Trouble::NoDefinition { .. } | Trouble::Statement(StatementError::Unknown { .. })
             ),
             "{statement}: {error:?}"
         );

@@ -60,7 +60,10 @@ fn a_value_of_a_hidden_column_stops_the_stream() {
             (Ok(found), Some(id)) => assert_eq!(found.rows, [("d.t".to_owned(), id)], "{shown}"),
             (Err(error), None) => {
                 assert!(
-                    matches!(*error.trouble, Trouble::HiddenValue { .. }),
+                    matches!(
+                        *error.trouble,
+                        Trouble::TableMap(TableMapError::HiddenValue { .. })
+                    ),
                     "{shown}"
                 );
             }

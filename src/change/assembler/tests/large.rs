@@ -7,8 +7,11 @@ use crate::binlog::EventKind;
 const WHOLE_BYTES_MAX: usize = 1000;
 
 fn cut(rules: &str, writer: &Writer) -> Result<super::Outcome, AssembleError> {
-    let mut assembler = assembler(rules, usize::MAX, &[]);
-    assembler.settings.event_bytes_max = 1500;
+    let settings = AssemblerSettings {
+        event_bytes_max: 1500,
+        ..settings(rules, usize::MAX)
+    };
+    let assembler = made_of(settings, &[]);
     run_cutting(assembler, writer, WHOLE_BYTES_MAX)
 }
 

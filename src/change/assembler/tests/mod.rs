@@ -13,13 +13,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::{
-    Batch, ColumnDefinition, Definition, Definitions, Item, Ledger, Origin, TableDefinition,
-    Trouble,
-};
 use super::writer::Writer;
 use super::*;
 use crate::binlog::GtidSet;
+use crate::change::statement::StatementError;
+use crate::change::{ColumnDefinition, Item, Ledger, TableDefinition, TableMapError, Trouble};
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::{Flavour, Portion};
 use crate::row::TableName;
@@ -27,6 +25,10 @@ use crate::row::TableName;
 const END_OF_TIME: u64 = u64::MAX;
 
 fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> Assembler {
+    made_of(settings(rules, hold_bytes_max), engines)
+}
+
+fn settings(rules: &str, hold_bytes_max: usize) -> AssemblerSettings {
     let options: FilterOptions = serde_json::from_str(rules).unwrap();
     let origin = Origin {
         connector: "c".into(),
@@ -34,7 +36,7 @@ fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> As
         server_uuid: None,
         server_id: 1,
     };
-    let settings = Settings {
+    AssemblerSettings {
         origin: Arc::new(origin),
         server_id: 99,
         rules: Rules::compile(&options, Flavour::MySql, 0).unwrap(),
@@ -45,7 +47,10 @@ fn assembler(rules: &str, hold_bytes_max: usize, engines: &[(&str, bool)]) -> As
         hold_bytes_max,
         event_bytes_max: 2000,
         idle_bytes_max: END_OF_TIME,
-    };
+    }
+}
+
+fn made_of(settings: AssemblerSettings, engines: &[(&str, bool)]) -> Assembler {
     let checkpoint = Checkpoint::new(
         Coordinates::new("b.000001", 4),
         GtidSet::empty(Flavour::MySql),
@@ -379,7 +384,10 @@ fn ddl_is_delivered_and_a_change_logged_as_a_statement_stops() {
     writer.xid();
     let error = run(assembler("{}", usize::MAX, &[]), writer).unwrap_err();
     assert!(
-        matches!(*error.trouble, Trouble::StatementFormat { .. }),
+        matches!(
+            *error.trouble,
+            Trouble::Statement(StatementError::LoggedAsStatement { .. })
+        ),
         "{error:?}"
     );
 }

@@ -13,8 +13,11 @@ fn outcome(
     writer.query("BEGIN");
     build(&mut writer);
     writer.xid();
-    let mut assembler = assembler(rules, usize::MAX, &[]);
-    assembler.settings.on_statement = policy;
+    let settings = AssemblerSettings {
+        on_statement: policy,
+        ..settings(rules, usize::MAX)
+    };
+    let assembler = made_of(settings, &[]);
     run(assembler, writer)
 }
 

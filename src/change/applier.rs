@@ -1,0 +1,776 @@
+//! The applier: a closed group becomes items of batches.
+//!
+//! A group's events are read in order. Statements go into the beliefs and, where the filters let them pass, into the batch;
+//! table maps are resolved; rows are counted and go into the batch as the bytes that they are. What is not known of a table
+//! is asked for, once.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::batch::builder::{Builder, TooMany};
+use super::batch::ddl::{Ddl, StatementSession, table_changes};
+use super::batch::items::{Batch, Rows, RowsKind};
+use super::checkpoint::Checkpoint;
+use super::definition::beliefs::Definitions;
+use super::definition::engines::Engines;
+use super::definition::following::{Followed, StatementPlace, follow};
+use super::definition::lack::Lack;
+use super::definition::schemas::Schemas;
+use super::definition::table::Definition;
+use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
+use super::group::closed::{ClosedGroup, NextEvent};
+use super::group::large::{CutRows, LargeEvent};
+use super::group::open::HeldEvent;
+use super::group::tracker::Outcome;
+use super::statement::judging::{Judged, OnStatement, judge};
+use super::statement::{databases_named, empties_table};
+use super::step::Step;
+use super::trouble::{AssembleError, Others, Trouble};
+use crate::binlog::{
+    Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, load_data_body,
+};
+use crate::fault::{Fault, planted, planted_once};
+use crate::filter::Rules;
+use crate::row::TableName;
+
+/// How many times its own size a batch may keep in memory of the chunks around its rows.
+const PINNED_FACTOR: usize = 8;
+
+/// Why there is no belief about a table of which nothing was heard.
+const UNSEEN: &str = "no statement of the binlog defined it, and the source does not prove its definition for that place";
+
+/// Turns closed groups into batches.
+#[derive(Debug)]
+pub(super) struct Applier {
+    settings: ApplierSettings,
+    table_maps: TableMaps,
+    definitions: Definitions,
+    engines: Engines,
+    answered: Answered,
+    builder: Builder,
+    checkpoint: Checkpoint,
+}
+
+/// What an applier is told once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ApplierSettings {
+    /// The connector's own server id.
+    pub(super) server_id: u32,
+    /// What to do about changes that were logged as statements.
+    pub(super) on_statement: OnStatement,
+    /// Bytes of a batch at which it leaves.
+    pub(super) batch_bytes_max: usize,
+}
+
+/// A closed group whose events become items.
+#[derive(Debug)]
+pub(super) struct Applying {
+    pub(super) group: ClosedGroup,
+    /// Whether the group is one that the reader chose.
+    is_chosen: bool,
+    /// The next change's sequence in the group.
+    sequence: u64,
+    /// The group's index in the batch in the making; `None` until it has an item there.
+    index: Option<u32>,
+}
+
+/// The answer that was given last in the group in hand: the same is not asked again.
+#[derive(Debug, Default)]
+enum Answered {
+    /// None was.
+    #[default]
+    Nothing,
+    /// The statements before the group were followed; these tables will lack a definition later.
+    Followed {
+        lacking: Vec<(TableName, Coordinates)>,
+    },
+    /// What can be told of this table was told.
+    Definition {
+        table: TableName,
+        /// The source was asked and shows no such table.
+        is_hidden: bool,
+        /// The tables that will lack a definition later.
+        lacking: Vec<(TableName, Coordinates)>,
+    },
+    /// What can be told of this table's engine was told.
+    Engine { table: TableName },
+}
+
+/// What became of one event.
+enum Settled {
+    Done,
+    Missing(Missing),
+    /// The table's engine decides, and is not known.
+    Engine(TableName),
+}
+
+/// An event of a closed group and where it stands in it.
+struct Event<'a> {
+    held: &'a HeldEvent,
+    buffer: &'a Bytes,
+    /// Its number in the group.
+    ordinal: u64,
+    format: &'a FormatDescription,
+}
+
+impl Applying {
+    pub(super) fn new(group: ClosedGroup, is_chosen: bool) -> Self {
+        Self {
+            group,
+            is_chosen,
+            sequence: 0,
+            index: None,
+        }
+    }
+}
+
+impl Applier {
+    /// Begins at `checkpoint`, with what is known of the tables there.
+    pub(super) fn new(
+        settings: ApplierSettings,
+        table_maps: TableMaps,
+        definitions: Definitions,
+        builder: Builder,
+        checkpoint: Checkpoint,
+    ) -> Self {
+        Self {
+            settings,
+            table_maps,
+            definitions,
+            engines: Engines::default(),
+            answered: Answered::Nothing,
+            builder,
+            checkpoint,
+        }
+    }
+
+    /// The boundary after the last group that was applied.
+    pub(super) fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The batch in the making.
+    pub(super) fn builder(&mut self) -> &mut Builder {
+        &mut self.builder
+    }
+
+    /// The table maps seen.
+    pub(super) fn table_maps(&mut self) -> &mut TableMaps {
+        &mut self.table_maps
+    }
+
+    /// The filters.
+    pub(super) fn rules(&self) -> &Rules {
+        self.table_maps.rules()
+    }
+
+    // ---- answers ---------------------------------------------------------------------------------------------------
+
+    /// Takes the answer to [`Step::NeedDefinition`].
+    pub(super) fn define(
+        &mut self,
+        table: TableName,
+        definition: Option<Definition>,
+        is_hidden: bool,
+    ) {
+        if let Some(definition) = definition {
+            self.definitions.offer(&table, definition);
+        }
+        let lacking = match std::mem::take(&mut self.answered) {
+            Answered::Followed { lacking } => lacking,
+            Answered::Nothing | Answered::Definition { .. } | Answered::Engine { .. } => Vec::new(),
+        };
+        self.answered = Answered::Definition {
+            table,
+            is_hidden,
+            lacking,
+        };
+    }
+
+    /// Takes what following the statements from further back has told of the place where the group in hand ends.
+    pub(super) fn adopt(
+        &mut self,
+        found: &Schemas,
+        lacking: Vec<(TableName, Coordinates)>,
+        end: Option<&Coordinates>,
+    ) {
+        if let Some(end) = end {
+            self.definitions.adopt(found, end);
+        }
+        self.answered = Answered::Followed { lacking };
+    }
+
+    /// Takes the answer to [`Step::NeedEngine`].
+    pub(super) fn define_engine(
+        &mut self,
+        table: TableName,
+        transactional: Option<bool>,
+        end: Option<&Coordinates>,
+    ) {
+        if let Some(transactional) = transactional {
+            self.engines.take(&table, transactional);
+            if let Some(end) = end {
+                self.definitions.learn_engine(&table, transactional, end);
+            }
+        }
+        self.answered = Answered::Engine { table };
+    }
+
+    // ---- between groups --------------------------------------------------------------------------------------------
+
+    /// A file's format description came, once more or for the first time.
+    pub(super) fn format_changed(&mut self, header: &Header) {
+        self.table_maps.clear();
+        self.checkpoint.format_description_timestamp = header.timestamp;
+    }
+
+    /// The source was started anew.
+    pub(super) fn source_started(&mut self) {
+        self.definitions.source_started();
+    }
+
+    /// Counts an event between groups; `next` is the position after it, unless a group is open.
+    pub(super) fn pass(&mut self, header: &Header, next: Option<&Coordinates>) {
+        let ledger = &mut self.builder.ledger;
+        ledger.received += 1;
+        match header.kind {
+            EventKind::Unknown(_) | EventKind::Ignorable => ledger.skipped += 1,
+            _known => ledger.control += 1,
+        }
+        if let Some(next) = next {
+            self.checkpoint.reach(next);
+        }
+    }
+
+    /// Takes that groups may have been left out before one that begins at `at`: statements among them were not followed.
+    pub(super) fn note_gap(&mut self, at: &Coordinates) {
+        let reached = &self.checkpoint.coordinates;
+        if !reached.file.is_empty() && at != reached {
+            let reason = "groups before it were left out of the stream";
+            self.definitions.distrust_all(reason, at);
+            self.table_maps.clear();
+        }
+    }
+
+    // ---- batches ---------------------------------------------------------------------------------------------------
+
+    /// Whether the batch in the making is to leave: by its rows, or by the chunks that they keep in memory.
+    pub(super) fn is_full(&self) -> bool {
+        let bytes_max = self.settings.batch_bytes_max;
+        self.builder.bytes() >= bytes_max
+            || self.builder.pinned_bytes() >= bytes_max.saturating_mul(PINNED_FACTOR)
+    }
+
+    /// Hands out the batch up to the checkpoint.
+    pub(super) fn leave(&mut self) -> Batch {
+        let mut batch = self.builder.take(Some(self.checkpoint.clone()));
+        batch.revisions = self.definitions.take_revisions();
+        batch
+    }
+
+    // ---- groups ----------------------------------------------------------------------------------------------------
+
+    /// Reads on in a closed group until it is used up (`None`) or something is needed or made; the group is to be kept for
+    /// the next call in the latter case.
+    ///
+    /// # Errors
+    /// Whatever the stream cannot go on from.
+    pub(super) fn apply(
+        &mut self,
+        applying: &mut Applying,
+        format: &FormatDescription,
+    ) -> Result<Option<Step>, AssembleError> {
+        loop {
+            let (held, buffer) = match applying.group.next(format)? {
+                NextEvent::Whole(held, buffer) => (held, buffer),
+                NextEvent::Piece => {
+                    self.builder.ledger.control += 1;
+                    continue;
+                }
+                NextEvent::Rows => match self.stream_rows(applying)? {
+                    Some(step) => return Ok(Some(step)),
+                    None => continue,
+                },
+                NextEvent::Spilled => return Ok(Some(Step::NeedSpilled)),
+                NextEvent::End => break,
+            };
+            let event = Event {
+                held: &held,
+                buffer: &buffer,
+                ordinal: applying.group.done,
+                format,
+            };
+            let settled = self.settle(applying, &event);
+            let (start, kind) = (held.frame.start, held.frame.header.kind);
+            let placed =
+                |trouble: Trouble| AssembleError::new(applying.group.at(start), kind, trouble);
+            let step = match settled.map_err(placed)? {
+                Settled::Done => {
+                    applying.group.settle(&held);
+                    if let Some(piece) = self.full_piece(applying) {
+                        return Ok(Some(piece));
+                    }
+                    continue;
+                }
+                Settled::Missing(missing) => self.ask(missing, &applying.group.end),
+                Settled::Engine(table) => self.ask_for_engine(table, &applying.group.end),
+            };
+            let step = step.map_err(placed)?;
+            applying.group.wait(held, buffer);
+            return Ok(Some(step));
+        }
+        self.settle_group(&applying.group);
+        Ok(None)
+    }
+
+    /// Hands out a piece of the group that goes on, if the batch is full.
+    fn full_piece(&mut self, applying: &mut Applying) -> Option<Step> {
+        if !applying.group.has_more() || !self.is_full() {
+            return None;
+        }
+        applying.index = None;
+        Some(Step::Batch(Box::new(self.builder.take(None))))
+    }
+
+    fn settle_group(&mut self, group: &ClosedGroup) {
+        self.builder.ledger.received += group.held.count + group.inner;
+        self.builder.group_ends();
+        self.answered = Answered::Nothing;
+        self.table_maps.end_statement();
+        self.checkpoint.coordinates = group.end.clone();
+        if let Some(gtid) = &group.held.group.gtid {
+            self.checkpoint.gtid_set.add(gtid);
+        }
+    }
+
+    /// Asks for the definition that a table map lacks, once a group; what cannot be asked for is an error.
+    fn ask(&mut self, missing: Missing, end: &Coordinates) -> Result<Step, Trouble> {
+        let (table, lack, disagreement) = match missing {
+            Missing::Definition(table, lack) => (table, lack, None),
+            Missing::Disagreement(table, disagreement) => {
+                (table, Lack::Metadata, Some(disagreement))
+            }
+            Missing::Error(error) => return Err(error.into()),
+        };
+        if let Answered::Definition {
+            table: answered,
+            is_hidden,
+            lacking,
+        } = &mut self.answered
+            && *answered == table
+        {
+            let connector = self.builder.origin().connector.clone();
+            return Err(match disagreement {
+                Some(disagreement) => Trouble::Disagreement {
+                    table,
+                    disagreement: Box::new(disagreement),
+                    connector,
+                    end: end.clone(),
+                },
+                None => Trouble::NoDefinition {
+                    lack,
+                    is_hidden: *is_hidden,
+                    reason: self.definitions.doubt(&table).unwrap_or(UNSEEN).into(),
+                    connector,
+                    others: Others(std::mem::take(lacking)),
+                    end: end.clone(),
+                    table,
+                },
+            });
+        }
+        if let Some(disagreement) = disagreement {
+            self.definitions
+                .distrust(&table, &disagreement.to_string(), end);
+        }
+        let believed = match self.definitions.proven_before(&table, end) {
+            Some(proven) => Some(proven),
+            None => self.definitions.unchanged(&table).cloned(),
+        };
+        Ok(Step::NeedDefinition {
+            table,
+            at: end.clone(),
+            believed: believed.map(Box::new),
+            lack,
+        })
+    }
+
+    /// Asks for a table's engine, once a group.
+    fn ask_for_engine(&self, table: TableName, end: &Coordinates) -> Result<Step, Trouble> {
+        match &self.answered {
+            Answered::Engine { table: answered } if *answered == table => {
+                Err(Trouble::NoEngine { table })
+            }
+            Answered::Nothing
+            | Answered::Followed { .. }
+            | Answered::Definition { .. }
+            | Answered::Engine { .. } => Ok(Step::NeedEngine {
+                table,
+                at: end.clone(),
+            }),
+        }
+    }
+
+    // ---- events ----------------------------------------------------------------------------------------------------
+
+    fn settle(&mut self, applying: &mut Applying, event: &Event<'_>) -> Result<Settled, Trouble> {
+        let body = event.held.bytes(event.buffer);
+        let header = &event.held.frame.header;
+        match header.kind {
+            EventKind::TableMap if !applying.is_chosen => self.builder.ledger.control += 1,
+            EventKind::TableMap => {
+                let end = &applying.group.end;
+                let definitions = &mut self.definitions;
+                match self.table_maps.map(body, event.format, definitions, end) {
+                    Ok(()) => self.builder.ledger.control += 1,
+                    Err(missing) => return Ok(Settled::Missing(missing)),
+                }
+            }
+            EventKind::WriteRows | EventKind::WriteRowsV1 => {
+                return self.settle_rows(applying, event, RowsKind::Write);
+            }
+            EventKind::UpdateRows | EventKind::UpdateRowsV1 => {
+                return self.settle_rows(applying, event, RowsKind::Update);
+            }
+            EventKind::PartialUpdateRows => {
+                return self.settle_rows(applying, event, RowsKind::PartialUpdate);
+            }
+            EventKind::DeleteRows | EventKind::DeleteRowsV1 => {
+                return self.settle_rows(applying, event, RowsKind::Delete);
+            }
+            EventKind::Query => self.settle_query(applying, event, body)?,
+            EventKind::ExecuteLoadQuery => {
+                self.settle_query(applying, event, &load_data_body(body)?)?;
+            }
+            EventKind::TransactionPayload => {
+                applying.group.open_payload(event.held, event.buffer)?;
+                self.builder.ledger.control += 1;
+            }
+            EventKind::Gtid
+            | EventKind::AnonymousGtid
+            | EventKind::GtidTagged
+            | EventKind::MariaDbGtid
+            | EventKind::Xid
+            | EventKind::XaPrepare
+            | EventKind::RowsQuery
+            | EventKind::AnnotateRows
+            | EventKind::Intvar
+            | EventKind::Rand
+            | EventKind::UserVar
+            | EventKind::BeginLoadQuery
+            | EventKind::AppendBlock
+            | EventKind::DeleteFile
+            | EventKind::TransactionContext
+            | EventKind::ViewChange => self.builder.ledger.control += 1,
+            _ if header.is_ignorable() => self.builder.ledger.skipped += 1,
+            kind => return Err(Trouble::Unsupported { kind }),
+        }
+        Ok(Settled::Done)
+    }
+
+    /// Follows a statement, and puts it into the batch if it goes on.
+    fn settle_query(
+        &mut self,
+        applying: &mut Applying,
+        event: &Event<'_>,
+        body: &[u8],
+    ) -> Result<(), Trouble> {
+        let query = Query::parse(body, event.format)?;
+        if query.control().is_some() || query.is_phase_without_effect() {
+            self.builder.ledger.control += 1;
+            return Ok(());
+        }
+        let group = &applying.group;
+        let place = StatementPlace {
+            at: group.at(event.held.frame.start),
+            end: &group.end,
+            gtid: group.held.group.gtid.as_ref(),
+        };
+        let written_by = (self.builder.origin().flavour, event.format);
+        let followed = follow(&mut self.definitions, &query, written_by, &place)?;
+        let Followed {
+            statement,
+            source,
+            changes,
+        } = &followed;
+        let redefines =
+            statement.redefined_tables().next().is_some() || statement.dropped_database().is_some();
+        if redefines || !changes.is_empty() {
+            self.table_maps.clear();
+        }
+        self.engines.note(statement, &source.text);
+        if !applying.is_chosen {
+            self.builder.ledger.filtered += 1;
+            return Ok(());
+        }
+        let own = self.is_own(event.held.frame.header.server_id);
+        // A table that can be rolled back may reach others by foreign keys.
+        let empties = group.outcome == Outcome::Committed
+            && group.held.is_statement()
+            && empties_table(&source.text, source.context);
+        let policy = self.settings.on_statement;
+        let judged = judge(
+            statement,
+            self.rules(),
+            source.database,
+            own,
+            empties,
+            policy,
+        )?;
+        let ledger = &mut self.builder.ledger;
+        match judged {
+            Judged::Filtered => ledger.filtered += 1,
+            Judged::Skipped => ledger.skipped += 1,
+            Judged::PassedOver => {
+                ledger.skipped += 1;
+                ledger.statements += 1;
+            }
+            Judged::Publish { database, tables } => {
+                self.publish(applying, event, &query, followed, (database, tables))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(
+        &mut self,
+        applying: &mut Applying,
+        event: &Event<'_>,
+        query: &Query<'_>,
+        followed: Followed<'_>,
+        (database, tables): (Box<str>, Vec<TableName>),
+    ) -> Result<(), Trouble> {
+        let Followed {
+            statement,
+            source,
+            changes,
+        } = followed;
+        let group = self.group_of(applying)?;
+        let rules = self.table_maps.rules();
+        let header = &event.held.frame.header;
+        let mut named = databases_named(&source.text, source.context).into_iter();
+        let ddl = Ddl {
+            group,
+            sequence: applying.sequence,
+            database,
+            renamed: named.find(|name| rules.is_renamed(name)),
+            changes: table_changes(&statement, &changes, self.definitions.believed(), rules),
+            kind: statement.kind,
+            tables,
+            session: StatementSession::of(query, source.context, header.suppresses_use()),
+            statement: source.text.into(),
+            timestamp: header.timestamp,
+            position: event.held.frame.start,
+        };
+        applying.sequence += 1;
+        self.builder.ledger.ddl += 1;
+        self.builder.ddl(ddl);
+        Ok(())
+    }
+
+    // ---- rows ------------------------------------------------------------------------------------------------------
+
+    fn settle_rows(
+        &mut self,
+        applying: &mut Applying,
+        event: &Event<'_>,
+        kind: RowsKind,
+    ) -> Result<Settled, Trouble> {
+        let header = &event.held.frame.header;
+        let rows = RowsHeader::parse(header.kind, event.held.bytes(event.buffer))?;
+        if rows.is_dummy() {
+            self.builder.ledger.control += 1;
+            self.table_maps.end_statement();
+            return Ok(Settled::Done);
+        }
+        if !applying.is_chosen {
+            self.builder.ledger.filtered += 1;
+            return Ok(Settled::Done);
+        }
+        let table_id = rows.table_id;
+        let target = self.table_maps.target(table_id);
+        let table = match target.ok_or(Trouble::NoTableMap { table_id })? {
+            Target::Kept(table) if !self.is_own(header.server_id) => Arc::clone(table),
+            Target::Kept(_) | Target::Rejected => {
+                if !planted(Fault::FilteredGroupNotCounted) {
+                    self.builder.ledger.filtered += 1;
+                }
+                self.end_statement_if(rows.ends_statement());
+                return Ok(Settled::Done);
+            }
+        };
+        let group = &mut applying.group;
+        if group.held.transactional && table.is_proven_first() {
+            // The source says that all of the group can be rolled back.
+            self.definitions
+                .learn_engine(&table.source, true, &group.end);
+        }
+        match self.is_undone(group, event.ordinal, &table) {
+            Some(true) => self.builder.ledger.rolled_back += 1,
+            Some(false) if group.outcome == Outcome::Prepared => {
+                return Err(Trouble::Xa {
+                    table: table.source.clone(),
+                });
+            }
+            Some(false) => match group.rest_of(event.held) {
+                Some(large) => {
+                    self.builder.ledger.emitted += 1;
+                    large.stream(event.held, event.buffer, kind, &rows, &table);
+                }
+                None => self.emit_rows(applying, event, kind, &rows, &table)?,
+            },
+            None => return Ok(Settled::Engine(table.source.clone())),
+        }
+        self.end_statement_if(rows.ends_statement());
+        Ok(Settled::Done)
+    }
+
+    /// Whether the rows of an event are undone; `None` if that hangs on an engine that is not known.
+    fn is_undone(&mut self, group: &ClosedGroup, ordinal: u64, table: &KeptTable) -> Option<bool> {
+        let in_doubt = group.outcome == Outcome::RolledBack || group.held.is_undone(ordinal);
+        if !in_doubt || planted(Fault::RolledBackGroupDelivered) {
+            return Some(false);
+        }
+        if group.held.transactional {
+            return Some(true);
+        }
+        self.definitions
+            .serving(&table.source, &group.end)
+            .and_then(|definition| definition.transactional)
+            .or_else(|| self.engines.of(&table.source))
+    }
+
+    /// Counts the rows of an event, checks their bounds, and puts them into the batch.
+    fn emit_rows(
+        &mut self,
+        applying: &mut Applying,
+        event: &Event<'_>,
+        kind: RowsKind,
+        header: &RowsHeader,
+        table: &KeptTable,
+    ) -> Result<(), Trouble> {
+        let frame = &event.held.frame;
+        let origin = event.held.body().start;
+        let (columns, columns_after) = (
+            absolute(origin, &header.columns)?,
+            absolute(origin, &header.columns_after)?,
+        );
+        let body = absolute(origin, &header.body)?;
+        let part = |range: &Range<u32>| {
+            event
+                .buffer
+                .get(range.start as usize..range.end as usize)
+                .unwrap_or_default()
+        };
+        table.allows([part(&columns), part(&columns_after)])?;
+        let images = kind.images(&table.table, part(&columns), part(&columns_after));
+        let row_count = images
+            .and_then(|images| images.count(part(&body)))
+            .map_err(|error| Trouble::Rows {
+                table: table.source.clone(),
+                error,
+            })?;
+        self.builder.ledger.emitted += 1;
+        self.builder.ledger.rows += u64::from(row_count);
+        let first_row = applying.sequence;
+        applying.sequence += u64::from(row_count);
+        if planted_once(Fault::GroupResumedInMiddle) {
+            return Ok(());
+        }
+        if planted(Fault::EventDropped) && first_row % 7 == 3 {
+            return Ok(());
+        }
+        let rows = Rows {
+            table: self.builder.table(&table.table)?,
+            group: self.group_of(applying)?,
+            buffer: self.builder.buffer(event.buffer)?,
+            kind,
+            columns,
+            columns_after,
+            body,
+            position: frame.start,
+            timestamp: frame.header.timestamp,
+            server_id: frame.header.server_id,
+            first_row,
+            row_count,
+            cascades: header.cascades(),
+        };
+        self.builder.rows(rows);
+        Ok(())
+    }
+
+    /// Reads on in the rows of a large event.
+    fn stream_rows(&mut self, applying: &mut Applying) -> Result<Option<Step>, AssembleError> {
+        let Some(large) = applying.group.large() else {
+            return Ok(None);
+        };
+        let (start, kind, is_over) = (large.start(), large.kind(), large.is_read());
+        self.emit_whole_rows(applying)
+            .map_err(|trouble| AssembleError::new(applying.group.at(start), kind, trouble))?;
+        if is_over {
+            applying.group.settle_large();
+        }
+        if let Some(piece) = self.full_piece(applying) {
+            return Ok(Some(piece));
+        }
+        Ok((!is_over).then_some(Step::NeedSpilled))
+    }
+
+    /// Puts the rows of a large event that are whole into the batch.
+    fn emit_whole_rows(&mut self, applying: &mut Applying) -> Result<(), Trouble> {
+        let cut = applying.group.large().map(LargeEvent::cut);
+        let Some(CutRows {
+            table,
+            buffer,
+            rows,
+        }) = cut.transpose()?.flatten()
+        else {
+            return Ok(());
+        };
+        let rows = Rows {
+            table: self.builder.table(&table.table)?,
+            buffer: self.builder.buffer(&buffer)?,
+            group: self.group_of(applying)?,
+            first_row: applying.sequence,
+            ..rows
+        };
+        applying.sequence += u64::from(rows.row_count);
+        self.builder.ledger.rows += u64::from(rows.row_count);
+        self.builder.rows(rows);
+        Ok(())
+    }
+
+    fn group_of(&mut self, applying: &mut Applying) -> Result<u32, TooMany> {
+        if let Some(index) = applying.index {
+            return Ok(index);
+        }
+        let index = self.builder.group(&applying.group.held.group)?;
+        applying.index = Some(index);
+        Ok(index)
+    }
+
+    fn is_own(&self, server_id: u32) -> bool {
+        server_id == self.settings.server_id && !self.rules().same_server_id()
+    }
+
+    fn end_statement_if(&mut self, ends: bool) {
+        if ends {
+            self.table_maps.end_statement();
+        }
+    }
+}
+
+/// A range of a body that begins at `origin` of its buffer, in the buffer.
+fn absolute(origin: u32, range: &Range<usize>) -> Result<Range<u32>, TooMany> {
+    let shift = |offset: usize| {
+        u32::try_from(offset)
+            .ok()
+            .and_then(|offset| offset.checked_add(origin))
+            .ok_or(TooMany {
+                what: "bytes",
+                max: u64::from(u32::MAX),
+            })
+    };
+    Ok(shift(range.start)?..shift(range.end)?)
+}

@@ -1,0 +1,316 @@
+//! The intake: events as they arrive, framed, placed, and held until their group's end is known.
+//!
+//! Nothing of a group is looked at before then, savepoints apart. A group that outgrows memory is handed out to be spilled;
+//! so is each piece of a large event as it arrives.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::group::arriving::Arriving;
+use super::group::closed::ClosedGroup;
+use super::group::open::{OpenGroup, Spilled, SpilledPart};
+use super::group::placer::{Placed, Placer};
+use super::group::seen::Seen;
+use super::group::tracker::{Outcome, Place};
+use super::trouble::{AssembleError, Trouble};
+use crate::binlog::{
+    BinlogError, Control, Coordinates, EventKind, FormatDescription, Frame, Framer, Header,
+};
+use crate::mysql::Portion;
+
+/// Takes in one stream's events.
+#[derive(Debug)]
+pub(super) struct Intake {
+    framer: Framer,
+    placer: Placer,
+    open: Option<OpenGroup>,
+    arriving: Option<(Arriving, Place)>,
+    /// The source was asked by GTID set, so that it leaves groups out.
+    skips_groups: bool,
+    /// Groups that begin at or after this time, in seconds since 1970, are not taken.
+    late_from: Option<u32>,
+    /// Bytes of the open group beyond which it is spilled.
+    hold_bytes_max: usize,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Taken {
+    /// It is in no file, and nothing counts it.
+    Artificial(Header),
+    /// It stands between groups, and settles at once.
+    Between(Header),
+    /// As that, and the group before it was never finished.
+    Abandons(Header),
+    /// It opened a group.
+    Opened,
+    /// It is a group of its own, which is to be closed.
+    Alone,
+    /// It is held in the open group.
+    Held,
+    /// It is held, and its group is to be closed.
+    Ends(Outcome),
+    /// It begins a group at or after the time to stop at, and was not taken.
+    Late,
+}
+
+/// A piece of a large event, to be spilled with all that its group holds in memory.
+#[derive(Debug)]
+pub(super) struct TakenPart {
+    pub(super) spilled: Spilled,
+    /// The event has all its pieces, and its group is to be closed.
+    pub(super) ends: Option<Outcome>,
+}
+
+impl Intake {
+    /// Begins between groups, at `start`; a source that was asked by GTID set says itself where.
+    pub(super) fn new(
+        start: Coordinates,
+        skips_groups: bool,
+        late_from: Option<u32>,
+        hold_bytes_max: usize,
+    ) -> Self {
+        Self {
+            framer: match skips_groups {
+                true => Framer::skipping(),
+                false => Framer::new(start),
+            },
+            placer: Placer::default(),
+            open: None,
+            arriving: None,
+            skips_groups,
+            late_from,
+            hold_bytes_max,
+        }
+    }
+
+    /// Takes in relay logs from now on, one after the other: a group may begin in one and end in the next.
+    pub(super) fn relay_logs_from(&mut self, start: Coordinates) {
+        self.framer = Framer::relaying(start);
+    }
+
+    /// Whether it takes in relay logs.
+    pub(super) fn is_relaying(&self) -> bool {
+        self.framer.is_relaying()
+    }
+
+    /// The layout of the current file's events.
+    pub(super) fn format(&self) -> &FormatDescription {
+        self.framer.format()
+    }
+
+    /// Where the next event begins.
+    pub(super) fn next(&self) -> &Coordinates {
+        self.framer.next()
+    }
+
+    /// Whether the stream may stop here.
+    pub(super) fn is_between_groups(&self) -> bool {
+        self.placer.is_between_groups()
+    }
+
+    /// The group that is open.
+    pub(super) fn open(&self) -> Option<&OpenGroup> {
+        self.open.as_ref()
+    }
+
+    /// Whether the source, or a replica, may have left groups out since this was asked last.
+    pub(super) fn take_gap(&mut self) -> bool {
+        self.skips_groups || self.framer.take_gap()
+    }
+
+    /// Takes the next event, which stands at `range` of `buffer`.
+    ///
+    /// # Errors
+    /// An event that cannot be read, cannot stand where it does, or cannot be passed over.
+    pub(super) fn take(
+        &mut self,
+        event: &[u8],
+        range: Range<u32>,
+        buffer: &Bytes,
+    ) -> Result<Taken, AssembleError> {
+        let frame = self
+            .framer
+            .frame(event)
+            .map_err(|error| self.unframed(event, error))?;
+        let header = frame.header;
+        let body = event.get(frame.body.clone()).unwrap_or_default();
+        let mut scratch = Vec::new();
+        let placed = self
+            .placer
+            .place(&frame, Some(body), self.framer.format(), &mut scratch)
+            .map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
+        let Some(Placed { place, seen }) = placed else {
+            return Ok(Taken::Artificial(header));
+        };
+        match place {
+            Place::Outside => self.passes(&frame).map(|()| Taken::Between(header)),
+            Place::Abandons => self.passes(&frame).map(|()| Taken::Abandons(header)),
+            Place::Opens | Place::Alone if self.is_late(&header) => Ok(Taken::Late),
+            Place::Opens | Place::Alone => {
+                let seen = seen.expect("an event with its body is looked at");
+                let group = seen.group(self.at(&frame), &frame);
+                let mut open = OpenGroup::new(group, seen.is_transactional());
+                open.push(buffer, range, frame);
+                self.open = Some(open);
+                Ok(match place == Place::Alone {
+                    true => Taken::Alone,
+                    false => Taken::Opened,
+                })
+            }
+            Place::Inside => {
+                self.hold(buffer, range, frame, seen.as_ref());
+                Ok(Taken::Held)
+            }
+            Place::Ends(outcome) => {
+                self.hold(buffer, range, frame, seen.as_ref());
+                Ok(Taken::Ends(outcome))
+            }
+        }
+    }
+
+    /// Takes the next piece of a large event; `None` where that begins a group at or after the time to stop at.
+    ///
+    /// # Errors
+    /// An event that cannot be read, cannot stand where it does, or is of a kind that is never large.
+    pub(super) fn take_part(
+        &mut self,
+        bytes: Bytes,
+        part: Portion,
+    ) -> Result<Option<TakenPart>, AssembleError> {
+        let (mut arriving, place, begin) = match self.arriving.take() {
+            Some((arriving, place)) => (arriving, place, None),
+            None => {
+                let Some((arriving, place)) = self.arrives(&bytes)? else {
+                    return Ok(None);
+                };
+                let frame = arriving.frame();
+                let begin = (frame.start, frame.header.event_size);
+                (arriving, place, Some(begin))
+            }
+        };
+        let at = self.at(arriving.frame());
+        let kind = arriving.frame().header.kind;
+        let wrong = |error| AssembleError::new(at, kind, error);
+        let ends = match part.goes_on() {
+            true => {
+                arriving.take(&bytes).map_err(wrong)?;
+                self.arriving = Some((arriving, place));
+                None
+            }
+            false => {
+                let taken = arriving.take(&bytes);
+                taken.and_then(|()| arriving.finish()).map_err(wrong)?;
+                Some(place)
+            }
+        };
+        let open = self.open.as_mut().expect("a large event stands in a group");
+        let mut spilled = open.spill();
+        spilled.part = Some(SpilledPart { begin, bytes });
+        if ends.is_some() {
+            open.count += 1;
+            open.spilled += 1;
+        }
+        let ends = match ends {
+            Some(Place::Ends(outcome)) => Some(outcome),
+            _goes_on => None,
+        };
+        Ok(Some(TakenPart { spilled, ends }))
+    }
+
+    /// Hands out what the open group holds in memory, if that is over the limit.
+    pub(super) fn spill_if_large(&mut self) -> Option<Spilled> {
+        let open = self.open.as_mut()?;
+        (open.bytes > self.hold_bytes_max).then(|| open.spill())
+    }
+
+    /// Closes the open group, which ends with the event taken last; `None` if none was taken.
+    pub(super) fn close(&mut self, outcome: Outcome) -> Option<ClosedGroup> {
+        let open = self.open.take()?;
+        Some(ClosedGroup::new(open, outcome, self.framer.next().clone()))
+    }
+
+    /// Looks at the first piece of a large event, which holds the header. Nothing is known of its body yet.
+    fn arrives(&mut self, bytes: &[u8]) -> Result<Option<(Arriving, Place)>, AssembleError> {
+        let header = Header::parse(bytes).map_err(|error| self.unframed(bytes, error))?;
+        let kind = header.kind;
+        if !may_be_large(kind) {
+            let at = self.framer.next().clone();
+            return Err(AssembleError::new(at, kind, Trouble::Large { kind }));
+        }
+        let arriving = Arriving::begin(&mut self.framer, header)
+            .map_err(|error| self.unframed(bytes, error))?;
+        let frame = arriving.frame();
+        let at = self.at(frame);
+        let mut scratch = Vec::new();
+        let placed = self
+            .placer
+            .place(frame, None, self.framer.format(), &mut scratch)
+            .map_err(|trouble| AssembleError::new(at.clone(), kind, trouble))?;
+        match placed.map(|placed| placed.place) {
+            Some(place @ (Place::Inside | Place::Ends(_))) => Ok(Some((arriving, place))),
+            Some(Place::Opens | Place::Alone) if self.is_late(&header) => Ok(None),
+            Some(Place::Opens | Place::Alone | Place::Outside | Place::Abandons) | None => {
+                Err(AssembleError::new(at, kind, Trouble::Large { kind }))
+            }
+        }
+    }
+
+    fn hold(&mut self, buffer: &Bytes, range: Range<u32>, frame: Frame, seen: Option<&Seen<'_>>) {
+        let open = self
+            .open
+            .as_mut()
+            .expect("an event inside a group follows one that opened it");
+        open.push(buffer, range, frame);
+        match seen {
+            Some(Seen::Query(Some(Control::Savepoint(name)))) => open.savepoint(name),
+            Some(Seen::Query(Some(Control::RollbackTo(name)))) => {
+                // Without a known savepoint nothing was written since, so nothing is undone.
+                open.rollback_to(name);
+            }
+            Some(
+                Seen::Query(_)
+                | Seen::Gtid(_)
+                | Seen::MariaDbGtid(_)
+                | Seen::XaPrepare { .. }
+                | Seen::Other(_),
+            )
+            | None => {}
+        }
+    }
+
+    /// Makes sure that an event between groups may be passed over.
+    fn passes(&self, frame: &Frame) -> Result<(), AssembleError> {
+        let kind = frame.header.kind;
+        let trouble = match kind {
+            EventKind::Incident => Trouble::Incident,
+            EventKind::Unknown(_) if !frame.header.is_ignorable() => Trouble::Unsupported { kind },
+            _passes => return Ok(()),
+        };
+        Err(AssembleError::new(self.at(frame), kind, trouble))
+    }
+
+    fn is_late(&self, header: &Header) -> bool {
+        self.late_from.is_some_and(|from| header.timestamp >= from)
+    }
+
+    /// Where the event that was framed last begins.
+    fn at(&self, frame: &Frame) -> Coordinates {
+        Coordinates::new(Arc::clone(&self.framer.next().file), frame.start)
+    }
+
+    fn unframed(&self, event: &[u8], error: BinlogError) -> AssembleError {
+        let kind = Header::parse(event).ok().map(|header| header.kind);
+        AssembleError::new(self.framer.next().clone(), kind, error)
+    }
+}
+
+/// Kinds that grow with rows or statements.
+fn may_be_large(kind: EventKind) -> bool {
+    matches!(
+        kind.number(),
+        2 | 9 | 17 | 23..=25 | 29..=32 | 39 | 40 | 160 | 165..=172
+    )
+}

@@ -1,0 +1,46 @@
+//! The statement of a query event: read in the character set of its session, and scanned.
+
+use std::borrow::Cow;
+
+use super::error::StatementError;
+use super::scanned::{Context, Statement, scan};
+use super::text::{shown, text_of};
+use crate::binlog::{FormatDescription, Query};
+use crate::mysql::Flavour;
+
+/// What a statement was scanned from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementSource<'a> {
+    /// Its text.
+    pub text: Cow<'a, str>,
+    /// Its default database, empty for none.
+    pub database: &'a str,
+    /// What the meaning of its text depends on.
+    pub context: Context,
+    /// Why the text is not all that was sent, so that the names in it may be others; `None` if it is.
+    pub doubt: Option<&'static str>,
+}
+
+/// Scans the statement of a query event.
+///
+/// # Errors
+/// Where it is not text and cannot be told from others.
+pub fn scan_query<'a>(
+    query: &Query<'a>,
+    flavour: Flavour,
+    format: &FormatDescription,
+) -> Result<(Statement, StatementSource<'a>), StatementError> {
+    let database = std::str::from_utf8(query.database)
+        .map_err(|_| StatementError::Name(shown(query.database)))?;
+    let text = text_of(query)?;
+    let sql_mode = query.sql_mode.unwrap_or_default();
+    let context = Context::new(flavour, format.server_version(), sql_mode);
+    let statement = scan(&text.text, database, context);
+    let source = StatementSource {
+        text: text.text,
+        database,
+        context,
+        doubt: text.doubt,
+    };
+    Ok((statement, source))
+}

@@ -1,0 +1,42 @@
+//! What the assembler needs next, or has made.
+
+use super::batch::items::Batch;
+use super::definition::lack::Lack;
+use super::definition::table::Definition;
+use super::group::open::Spilled;
+use crate::binlog::Coordinates;
+use crate::row::TableName;
+
+/// What the assembler needs next, or has made.
+#[derive(Debug)]
+pub enum Step {
+    /// It has used up what it was fed.
+    NeedEvent,
+    /// It must know how this table was defined up to these coordinates; answer with [`super::Assembler::define`].
+    NeedDefinition {
+        /// The table's name on the source.
+        table: TableName,
+        /// The end of the group in whose rows it occurs.
+        at: Coordinates,
+        /// A definition that was read ahead of there: it serves if no DDL on the table stands in between.
+        believed: Option<Box<Definition>>,
+        /// What its table map does not tell.
+        lack: Lack,
+    },
+    /// It must know whether this table's engine was transactional in a group that ends at these coordinates; answer with
+    /// [`super::Assembler::define_engine`].
+    NeedEngine {
+        /// The table's name on the source.
+        table: TableName,
+        /// The end of the group that was rolled back.
+        at: Coordinates,
+    },
+    /// A batch is ready.
+    Batch(Box<Batch>),
+    /// The open group is over its limit: keep these events, in order, until they are asked for.
+    Spill(Spilled),
+    /// The group has ended: give back the next spilled events with [`super::Assembler::feed_spilled`].
+    NeedSpilled,
+    /// The goal is reached; only [`super::Assembler::finish`] is left to call.
+    Reached,
+}
