@@ -8,7 +8,6 @@ use super::batch::builder::TooMany;
 use super::definition::agreement::Disagreement;
 use super::definition::lack::Lack;
 use super::definition::table_maps::TableMapError;
-use super::group::tracker::GroupError;
 use super::statement::StatementError;
 
 /// What stopped the assembler, and where.
@@ -228,6 +227,26 @@ pub enum Trouble {
     /// A batch outgrew its indexes.
     #[error(transparent)]
     TooMany(#[from] TooMany),
+}
+
+/// Why an event cannot stand where it does.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    /// The stream began inside a group.
+    #[error(
+        "{found} event outside a group: the stream begins inside one, start at a position where a group begins (`rowtap \
+         run` names the nearest ones for a given position)"
+    )]
+    NotOpened {
+        /// The event's kind.
+        found: String,
+    },
+    /// A group began before the one before it ended.
+    #[error("{found} event opens a group inside a group that has not ended")]
+    NotEnded {
+        /// The event's kind.
+        found: String,
+    },
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::environment::variables;
 use super::{Exit, LogFormat};
 use crate::binlog::Coordinates;
-use crate::change::definition::{Change, Facts, Schemas, State};
+use crate::change::definition::{Change, Facts, Schemas, State, apply_statement};
 use crate::change::statement::{self, Context};
 use crate::change::{Revision, TableDefinition};
 use crate::config;
@@ -336,7 +336,8 @@ fn defined(
         return Err(not_defined("it is no CREATE TABLE"));
     }
     let mut schemas = Schemas::new(0);
-    schemas.apply(
+    apply_statement(
+        &mut schemas,
         &scanned,
         &Facts {
             context,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use rowtap::binlog::{Coordinates, EventKind, Framer, Query, TableMap};
-use rowtap::change::definition::{Change, Facts, Schemas, State};
+use rowtap::change::definition::{Change, Facts, Schemas, State, apply_statement};
 use rowtap::change::statement::{self, Context};
 use rowtap::mysql::Flavour as Family;
 use rowtap::row::{Charset, TableName, name_of_collation};
@@ -432,6 +432,6 @@ impl ApplyQuery for Schemas {
         };
         let statement = statement::scan(text, database, context);
         let facts = Facts::of(query, context).with_default_engine(Some(default_engine));
-        self.apply(&statement, &facts)
+        apply_statement(self, &statement, &facts)
     }
 }

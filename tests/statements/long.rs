@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rowtap::change::TableDefinition;
-use rowtap::change::definition::{Facts, Schemas};
+use rowtap::change::definition::{Facts, Schemas, apply_statement};
 use rowtap::change::statement::{self, Context};
 use rowtap::mysql::Flavour::{self, MariaDb, MySql};
 use rowtap::row::TableName;
@@ -27,7 +27,7 @@ fn apply(text: &str, flavour: Flavour) {
         explicit_defaults_for_timestamp: None,
         utf8_is_utf8mb4: false,
     };
-    schemas.apply(&statement::scan(text, "d", context), &facts);
+    apply_statement(&mut schemas, &statement::scan(text, "d", context), &facts);
 }
 
 /// Bytes of each statement, and of the few that are longest.

@@ -5,10 +5,10 @@
 
 use std::fmt;
 
+use super::layout::Layout;
+use super::table::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
-use crate::change::definition::layout::Layout;
-use crate::change::{ColumnDefinition, TableDefinition};
 
 /// What a table map holds against a belief.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,9 +11,9 @@
 
 use std::ops::Range;
 
+use super::table::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
-use crate::change::{ColumnDefinition, TableDefinition};
 
 /// The columns of a table map, by a definition.
 #[derive(Debug)]

@@ -13,4 +13,4 @@ pub(super) mod schemas;
 pub(super) mod table;
 pub(super) mod table_maps;
 
-pub use schemas::{Change, Facts, Reason, Schemas, State};
+pub use schemas::{Change, Facts, Reason, Schemas, State, apply_statement};

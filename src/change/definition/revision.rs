@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::schemas::Change;
 use crate::binlog::Coordinates;
-use crate::change::definition::schemas::Change;
 
 /// The changes of definitions that one group made, or one reading of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

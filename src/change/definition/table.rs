@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::labels;
 use crate::binlog::Coordinates;
-use crate::change::definition::labels::labels;
 
 /// A definition as information_schema told it.
 ///

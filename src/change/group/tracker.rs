@@ -4,6 +4,7 @@
 //! XA PREPARE; a statement outside BEGIN is a group of its own; DDL inside BEGIN ends nothing.
 
 use crate::binlog::{Control, EventKind};
+use crate::change::trouble::GroupError;
 
 /// What the tracker must know of an event.
 #[derive(Clone, Copy, Debug)]
@@ -65,46 +66,26 @@ pub enum Place {
     Abandons,
 }
 
-/// Why an event cannot stand where it does.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GroupError {
-    /// The stream began inside a group.
-    #[error(
-        "{found} event outside a group: the stream begins inside one, start at a position where a group begins (`rowtap \
-         run` names the nearest ones for a given position)"
-    )]
-    NotOpened {
-        /// The event's kind.
-        found: String,
-    },
-    /// A group began before the one before it ended.
-    #[error("{found} event opens a group inside a group that has not ended")]
-    NotEnded {
-        /// The event's kind.
-        found: String,
-    },
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum TrackerState {
     Outside,
-    /// Behind a GTID event: BEGIN or the group's only statement follows.
+    /// After a GTID event: BEGIN or the group's only statement follows.
     Announced,
-    /// Behind BEGIN or what stands for it.
+    /// After BEGIN or what stands for it.
     Open,
 }
 
 /// Follows one stream; begins between groups.
 #[derive(Clone, Debug)]
 pub struct GroupTracker {
-    state: State,
+    state: TrackerState,
     announced: bool,
 }
 
 impl Default for GroupTracker {
     fn default() -> Self {
         Self {
-            state: State::Outside,
+            state: TrackerState::Outside,
             announced: false,
         }
     }
@@ -112,14 +93,14 @@ impl Default for GroupTracker {
 
 impl GroupTracker {
     /// Says whether the source opens every group with a GTID event, anonymous ones included, as MySQL since 5.7 and
-    /// MariaDB since 10.0 do. Then a BEGIN without one shows that the stream began behind it.
+    /// MariaDB since 10.0 do. Then a BEGIN without one shows that the stream began after it.
     pub fn expect_gtids(&mut self, announced: bool) {
         self.announced = announced;
     }
 
     /// Whether no group is open, so that a stream may stop or start here.
     pub fn is_between_groups(&self) -> bool {
-        self.state == State::Outside
+        self.state == TrackerState::Outside
     }
 
     /// Takes the next event of the stream, artificial ones left out.
@@ -132,7 +113,7 @@ impl GroupTracker {
             Mark::Query(control) => self.query(control),
             Mark::XaPrepare { one_phase } => {
                 self.inside("XA_PREPARE")?;
-                self.state = State::Outside;
+                self.state = TrackerState::Outside;
                 Ok(Place::Ends(if one_phase {
                     Outcome::Committed
                 } else {
@@ -144,46 +125,50 @@ impl GroupTracker {
     }
 
     fn gtid(&mut self, standalone: bool, begins: bool) -> Result<Place, GroupError> {
-        if self.state != State::Outside {
+        if self.state != TrackerState::Outside {
             return Err(GroupError::NotEnded {
                 found: "GTID".to_owned(),
             });
         }
         self.state = if begins && !standalone {
-            State::Open
+            TrackerState::Open
         } else {
-            State::Announced
+            TrackerState::Announced
         };
         Ok(Place::Opens)
     }
 
     fn query(&mut self, control: Option<Control<'_>>) -> Result<Place, GroupError> {
         let before = self.state;
-        if before == State::Outside && self.announced {
+        if before == TrackerState::Outside && self.announced {
             return Err(GroupError::NotOpened {
                 found: "QUERY".to_owned(),
             });
         }
-        let first = if before == State::Outside {
+        let first = if before == TrackerState::Outside {
             Place::Opens
         } else {
             Place::Inside
         };
         match control {
-            Some(Control::Begin | Control::XaStart) if before == State::Open => {
+            Some(Control::Begin | Control::XaStart) if before == TrackerState::Open => {
                 // MariaDB's GTID event stands for BEGIN, yet XA START follows it.
                 Ok(Place::Inside)
             }
             Some(Control::Begin | Control::XaStart) => {
-                self.state = State::Open;
+                self.state = TrackerState::Open;
                 Ok(first)
             }
-            Some(Control::Commit) if before == State::Open => Ok(self.end(Outcome::Committed)),
-            Some(Control::Rollback) if before == State::Open => Ok(self.end(Outcome::RolledBack)),
-            Some(_) | None if before == State::Open => Ok(Place::Inside),
+            Some(Control::Commit) if before == TrackerState::Open => {
+                Ok(self.end(Outcome::Committed))
+            }
+            Some(Control::Rollback) if before == TrackerState::Open => {
+                Ok(self.end(Outcome::RolledBack))
+            }
+            Some(_) | None if before == TrackerState::Open => Ok(Place::Inside),
             Some(_) | None => {
-                self.state = State::Outside;
-                Ok(if before == State::Outside {
+                self.state = TrackerState::Outside;
+                Ok(if before == TrackerState::Outside {
                     Place::Alone
                 } else {
                     Place::Ends(Outcome::Committed)
@@ -200,8 +185,8 @@ impl GroupTracker {
             }
             EventKind::TransactionPayload => {
                 // Holds its own BEGIN and XID.
-                let alone = self.state == State::Outside;
-                self.state = State::Outside;
+                let alone = self.state == TrackerState::Outside;
+                self.state = TrackerState::Outside;
                 Ok(if alone {
                     Place::Alone
                 } else {
@@ -215,8 +200,8 @@ impl GroupTracker {
             | EventKind::MariaDbGtidList
             | EventKind::BinlogCheckpoint
             | EventKind::StartEncryption => {
-                let abandoned =
-                    std::mem::replace(&mut self.state, State::Outside) != State::Outside;
+                let abandoned = std::mem::replace(&mut self.state, TrackerState::Outside)
+                    != TrackerState::Outside;
                 Ok(if abandoned {
                     Place::Abandons
                 } else {
@@ -226,7 +211,9 @@ impl GroupTracker {
             EventKind::Heartbeat | EventKind::HeartbeatV2 | EventKind::Incident => {
                 Ok(Place::Outside)
             }
-            kind if self.state == State::Outside && may_stand_alone(kind) => Ok(Place::Outside),
+            kind if self.state == TrackerState::Outside && may_stand_alone(kind) => {
+                Ok(Place::Outside)
+            }
             kind => {
                 self.inside(&kind.to_string())?;
                 Ok(Place::Inside)
@@ -235,7 +222,7 @@ impl GroupTracker {
     }
 
     fn inside(&self, found: &str) -> Result<(), GroupError> {
-        if self.state == State::Outside {
+        if self.state == TrackerState::Outside {
             return Err(GroupError::NotOpened {
                 found: found.to_owned(),
             });
@@ -244,7 +231,7 @@ impl GroupTracker {
     }
 
     fn end(&mut self, outcome: Outcome) -> Place {
-        self.state = State::Outside;
+        self.state = TrackerState::Outside;
         Place::Ends(outcome)
     }
 }

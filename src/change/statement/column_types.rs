@@ -3,8 +3,8 @@
 //! Follows the servers' `sql_yacc.yy` for the synonyms, and `field.cc` for what is printed: MySQL prints no display widths
 //! since 8.0.19, but that of `TINYINT(1)` and those of `ZEROFILL`.
 
-use super::Context;
 use super::meaning::{CharsetName, Kind, Size};
+use super::scanned::Context;
 use super::scanner::{Lost, Scanner};
 use crate::mysql::Flavour;
 

@@ -1,7 +1,8 @@
 //! The databases that the text of a statement names.
 
 use super::lexer::{Lexer, Token};
-use super::{Class, Context, scan};
+use super::scanned::{Class, Context};
+use super::scanner::scan;
 
 /// The databases that a statement names, in its bodies and expressions too: all names before a dot, and those of databases
 /// that it defines. An alias or a table before its column counts as well, since no body is followed that far.

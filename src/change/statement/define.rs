@@ -1,8 +1,8 @@
 //! `CREATE`, `ALTER`, `DROP`, `RENAME` and `TRUNCATE`.
 
 use super::lexer::Token;
+use super::scanned::{Action, Class, Role, StatementKind};
 use super::scanner::{Lost, Scanner};
-use super::{Action, Class, Role, StatementKind};
 use crate::row::TableName;
 
 /// Words between the verb and the kind of object that change nothing here.

@@ -1,7 +1,7 @@
 //! A DELETE that empties its table: what servers log for a MEMORY table when they open it first after a restart.
 
-use super::Context;
 use super::lexer::{Lexer, Token};
+use super::scanned::Context;
 
 /// Whether the statement is `DELETE FROM` one table and nothing more, so that it does what TRUNCATE does.
 pub fn empties_table(statement: &str, context: Context) -> bool {

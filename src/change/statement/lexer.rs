@@ -15,7 +15,7 @@
 
 use std::borrow::Cow;
 
-use super::Context;
+use super::scanned::Context;
 use crate::mysql::Flavour;
 
 const ANSI_QUOTES: u64 = 0x4;

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::error::StatementError;
-use super::scanned::{Context, Statement, scan};
+use super::scanned::{Context, Statement};
+use super::scanner::scan;
 use super::text::{shown, text_of};
 use crate::binlog::{FormatDescription, Query};
 use crate::mysql::Flavour;

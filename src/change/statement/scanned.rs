@@ -1,6 +1,6 @@
 //! A statement as the scanner read it: what it is, the objects it names, and what it does to what is published.
 
-use super::{meaning, scanner};
+use super::meaning;
 use crate::filter::{Rules, Verdict};
 use crate::mysql::Flavour;
 use crate::row::TableName;
@@ -240,11 +240,6 @@ impl Context {
             sql_mode,
         }
     }
-}
-
-/// Reads a statement. `default_database` is the query event's, empty for none.
-pub fn scan(statement: &str, default_database: &str, context: Context) -> Statement {
-    scanner::scan(statement, default_database, context)
 }
 
 impl Statement {

@@ -2,7 +2,7 @@
 
 use super::lexer::{Lexer, Token, Unterminated};
 use super::meaning::{AlterTable, CreateTable, Meaning, Spec};
-use super::{Class, Context, Object, Role, Statement, StatementKind, Transaction};
+use super::scanned::{Class, Context, Object, Role, Statement, StatementKind, Transaction};
 use crate::row::TableName;
 
 const PREFIX_CHARACTERS_MAX: usize = 80;
@@ -34,7 +34,8 @@ pub(super) struct Scanner<'a> {
     drops_key: bool,
 }
 
-pub(super) fn scan(statement: &str, default_database: &str, context: Context) -> Statement {
+/// Reads a statement. `default_database` is the query event's, empty for none.
+pub fn scan(statement: &str, default_database: &str, context: Context) -> Statement {
     let mut scanner = Scanner {
         lexer: Lexer::new(statement, context),
         default_database,

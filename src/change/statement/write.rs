@@ -1,8 +1,8 @@
 //! Statements that write rows: `INSERT`, `REPLACE`, `UPDATE`, `DELETE`, `LOAD`, alone or behind `WITH`.
 
 use super::lexer::Token;
+use super::scanned::{Class, Role, StatementKind};
 use super::scanner::{Lost, Scanner};
-use super::{Class, Role, StatementKind};
 use crate::row::TableName;
 
 /// Words that may follow a table in a table list and so are no alias. All are reserved.

@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::binlog::Coordinates;
-use crate::change::definition::schemas::{Change, Facts, Reason, Schemas, State};
+use crate::change::definition::revision::Revision;
+use crate::change::definition::schemas::{Change, Facts, Reason, Schemas, State, apply_statement};
+use crate::change::definition::table::{Definition, TableDefinition};
 use crate::change::statement::{Effect, Statement, StatementKind};
-use crate::change::{Definition, Revision, TableDefinition};
 use crate::row::TableName;
 
 /// The beliefs, what they may yet come from, and what of them the journal has not been told.
@@ -173,7 +174,7 @@ impl Definitions {
         }
         let mut changes = match (followed.doubt, followed.error_code) {
             (Some(doubt), _) => self.distrust_doubtful(followed, doubt),
-            (None, 0) => self.believed.apply(statement, &followed.facts),
+            (None, 0) => apply_statement(&mut self.believed, statement, &followed.facts),
             (None, code) => self.distrust_tables(statement, code),
         };
         self.complete_engine(followed, &mut changes);

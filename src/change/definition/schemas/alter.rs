@@ -5,12 +5,13 @@
 //! moved, each to its place among the columns so far.
 
 use super::create::{self, same};
-use super::{Facts, Reason};
+use super::facts::Facts;
+use super::reason::Reason;
 use crate::change::definition::charset::{self, Known};
+use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::change::statement::meaning::{
     AlterTable, CharsetName, Key, Kind, Period, Place, Size, Spec,
 };
-use crate::change::{ColumnDefinition, Generated, TableDefinition};
 
 /// Each column can be dropped, renamed, changed and shown at most.
 const SPECS_MAX: usize = 4 * create::COLUMNS_MAX;

@@ -1,12 +1,13 @@
 //! `CREATE TABLE`: columns, key, engine and versioning, with what the text leaves to its surroundings filled in.
 
-use super::{Facts, Reason};
+use super::facts::Facts;
+use super::reason::Reason;
 use crate::change::definition::charset::{self, Known};
 use crate::change::definition::labels;
+use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::change::statement::meaning::{
     CharsetName, Column, CreateTable, Generation, Key, Kind, Options, Period, Size,
 };
-use crate::change::{ColumnDefinition, Generated, TableDefinition};
 use crate::mysql::Flavour;
 
 /// Without it, an engine that the server lacks is replaced by its default one.

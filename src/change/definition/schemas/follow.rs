@@ -2,22 +2,41 @@
 
 use std::sync::Arc;
 
-use super::{Change, Facts, Reason, Schemas, State, alter, create};
-use crate::change::TableDefinition;
+use super::facts::Facts;
+use super::known::{Change, Schemas, State};
+use super::reason::Reason;
+use super::{alter, create};
 use crate::change::definition::charset;
+use crate::change::definition::table::TableDefinition;
 use crate::change::statement::meaning::{AlterTable, CharsetName, CreateTable, Meaning};
 use crate::change::statement::{Action, Class, Role, Statement, StatementKind};
 use crate::row::TableName;
 
+/// Applies a statement that the source executed; returns what it changed, already recorded in `schemas`. Statements that
+/// define nothing change nothing.
+pub fn apply_statement(
+    schemas: &mut Schemas,
+    statement: &Statement,
+    facts: &Facts<'_>,
+) -> Vec<Change> {
+    let mut follow = Follow {
+        schemas,
+        facts,
+        changes: Vec::new(),
+    };
+    follow.statement(statement);
+    follow.changes
+}
+
 /// A statement being applied.
-pub(super) struct Follow<'a> {
-    pub(super) schemas: &'a mut Schemas,
-    pub(super) facts: &'a Facts<'a>,
-    pub(super) changes: Vec<Change>,
+struct Follow<'a> {
+    schemas: &'a mut Schemas,
+    facts: &'a Facts<'a>,
+    changes: Vec<Change>,
 }
 
 impl Follow<'_> {
-    pub(super) fn statement(&mut self, statement: &Statement) {
+    fn statement(&mut self, statement: &Statement) {
         use StatementKind as Kind;
         match &statement.kind {
             Kind::CreateTable {

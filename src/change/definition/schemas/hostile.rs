@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Change, Facts, Schemas, State};
+use super::{Change, Facts, Schemas, State, apply_statement};
 use crate::change::statement::{self, Context};
 use crate::change::{ColumnDefinition, TableDefinition};
 use crate::mysql::Flavour::{self, MariaDb, MySql};
@@ -63,7 +63,7 @@ fn apply(text: &str, context: Context) -> Vec<Change> {
         explicit_defaults_for_timestamp: None,
         utf8_is_utf8mb4: false,
     };
-    let changes = schemas.apply(&statement::scan(text, "d", context), &facts);
+    let changes = apply_statement(&mut schemas, &statement::scan(text, "d", context), &facts);
     for change in &changes {
         if let Change::Defined { table, definition } = change {
             let known = State::Known(Arc::clone(definition));

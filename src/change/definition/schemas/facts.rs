@@ -1,0 +1,58 @@
+//! What a statement's outcome depends on besides its text.
+
+use crate::binlog::Query;
+use crate::change::statement::Context;
+use crate::mysql::Flavour;
+use crate::row::name_of_collation;
+
+/// What a statement's outcome depends on besides itself. What is not known may be left out: what needs it turns stale.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What its text depends on.
+    pub context: Context,
+    /// The connection on the source, of the query event. Temporary tables belong to it.
+    pub thread_id: u32,
+    /// The character set of the session's `collation_server`, of the query event.
+    pub server_charset: Option<&'a str>,
+    /// The source's `default_storage_engine`.
+    pub default_engine: Option<&'a str>,
+    /// The session's `explicit_defaults_for_timestamp`; without it, the default of the source's version.
+    pub explicit_defaults_for_timestamp: Option<bool>,
+    /// Whether `utf8` means `utf8mb4`: on MariaDB without `UTF8_IS_UTF8MB3` in its `old_mode`.
+    pub utf8_is_utf8mb4: bool,
+}
+
+/// The flag of MariaDB's query events for `explicit_defaults_for_timestamp`.
+const MARIADB_EXPLICIT_DEFAULTS: u32 = 1 << 24;
+
+impl<'a> Facts<'a> {
+    /// What a query event tells.
+    pub fn of(query: &Query<'_>, context: Context) -> Self {
+        let explicit_defaults = match context.flavour {
+            Flavour::MySql => query.explicit_defaults_for_timestamp,
+            Flavour::MariaDb => query
+                .flags
+                .map(|flags| flags & MARIADB_EXPLICIT_DEFAULTS != 0),
+        };
+        let server_charset = query
+            .server_collation
+            .and_then(|collation| name_of_collation(u32::from(collation)));
+        Self {
+            context,
+            thread_id: query.thread_id,
+            server_charset,
+            default_engine: None,
+            explicit_defaults_for_timestamp: explicit_defaults,
+            utf8_is_utf8mb4: false,
+        }
+    }
+
+    /// The same with the source's `default_storage_engine`.
+    #[must_use]
+    pub fn with_default_engine(self, default_engine: Option<&'a str>) -> Self {
+        Self {
+            default_engine,
+            ..self
+        }
+    }
+}

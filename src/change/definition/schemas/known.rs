@@ -1,0 +1,272 @@
+//! Every table's definition as far as it is known at one moment, and the changes that lead from one moment to the next.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::reason::Reason;
+use crate::change::definition::table::TableDefinition;
+use crate::row::TableName;
+
+/// What is known of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Its definition.
+    Known(Arc<TableDefinition>),
+    /// That it may have changed in a way that was not followed; why.
+    Stale(Reason),
+}
+
+/// What a statement made of a table or database. Serialised, it is an entry of a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// The table has this definition now.
+    Defined {
+        /// The table.
+        #[serde(flatten)]
+        table: TableName,
+        /// Its definition.
+        #[serde(flatten)]
+        definition: Arc<TableDefinition>,
+    },
+    /// The table may have another definition now.
+    Stale {
+        /// The table.
+        #[serde(flatten)]
+        table: TableName,
+        /// What could not be followed.
+        reason: Reason,
+    },
+    /// There is no such table any more.
+    Gone {
+        /// The table.
+        #[serde(flatten)]
+        table: TableName,
+    },
+    /// Every table may have another definition now.
+    AllStale {
+        /// What could not be followed.
+        reason: Reason,
+    },
+    /// The database's default character set; `None` if it could not be followed.
+    Database {
+        /// Its name.
+        database: Box<str>,
+        /// The character set's name.
+        charset: Option<Box<str>>,
+        /// Whether it was made here, so that all its tables are known.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        whole: bool,
+    },
+    /// There is no such database any more; its tables are gone, each with a change of its own before this one.
+    DatabaseGone {
+        /// Its name.
+        database: Box<str>,
+    },
+}
+
+/// The definitions of a source's tables and databases at one moment of its binlog.
+#[derive(Clone, Debug, Default)]
+pub struct Schemas {
+    /// The source's `lower_case_table_names`.
+    lower_case_table_names: u8,
+    /// Whether a table that is not here is known not to exist.
+    pub(super) complete: bool,
+    pub(super) tables: HashMap<TableName, State>,
+    pub(super) databases: HashMap<Box<str>, Database>,
+    /// Temporary tables by their connection; they hide base tables of the same name from it.
+    pub(super) temporary: HashSet<(u32, TableName)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Database {
+    charset: Option<Box<str>>,
+    whole: bool,
+}
+
+impl Schemas {
+    /// Knows nothing yet, of a source with this `lower_case_table_names`.
+    pub fn new(lower_case_table_names: u8) -> Self {
+        Self {
+            lower_case_table_names,
+            ..Self::default()
+        }
+    }
+
+    /// Says that all tables of the source were put: from now on, one that is not here does not exist.
+    pub fn assume_complete(&mut self) {
+        self.complete = true;
+    }
+
+    /// Takes a table's definition from elsewhere.
+    pub fn put(&mut self, table: &TableName, definition: Arc<TableDefinition>) {
+        let table = self.fold(table);
+        self.tables.insert(table, State::Known(definition));
+    }
+
+    /// Takes a database's default character set from elsewhere.
+    pub fn put_database(&mut self, database: &str, charset: Option<&str>) {
+        let whole = self.complete;
+        self.set_database(database, charset, whole);
+    }
+
+    fn set_database(&mut self, database: &str, charset: Option<&str>, whole: bool) {
+        let name = self.fold_text(database);
+        let charset = charset.map(Into::into);
+        self.databases.insert(name, Database { charset, whole });
+    }
+
+    /// What is known of a table; `None` if it was never heard of, or is gone.
+    pub fn get(&self, table: &TableName) -> Option<&State> {
+        match self.lower_case_table_names {
+            0 => self.tables.get(table),
+            _ => self.tables.get(&self.fold(table)),
+        }
+    }
+
+    /// A database's default character set, if it is known.
+    pub fn database(&self, database: &str) -> Option<&str> {
+        let database = self.fold_text(database);
+        self.databases.get(&database)?.charset.as_deref()
+    }
+
+    /// Whether a table of this database that is not here does not exist.
+    pub(super) fn knows_all_of(&self, database: &str) -> bool {
+        let made_here = self.databases.get(database);
+        self.complete || made_here.is_some_and(|database| database.whole)
+    }
+
+    /// Every table, in no order.
+    pub fn tables(&self) -> impl Iterator<Item = (&TableName, &State)> {
+        self.tables.iter()
+    }
+
+    /// The changes that make the same of [`Self::new`], sorted by name: a snapshot for a journal.
+    pub fn changes(&self) -> Vec<Change> {
+        let mut databases: Vec<_> = self.databases.iter().collect();
+        databases.sort_unstable_by_key(|(name, _)| *name);
+        let mut tables: Vec<_> = self.tables.iter().collect();
+        tables.sort_unstable_by_key(|(table, _)| *table);
+        let databases = databases
+            .into_iter()
+            .map(|(name, database)| Change::Database {
+                database: name.clone(),
+                charset: database.charset.clone(),
+                whole: database.whole,
+            });
+        let tables = tables
+            .into_iter()
+            .map(|(table, state)| state.as_change(table));
+        databases.chain(tables).collect()
+    }
+
+    /// Takes a change that was made before, as a journal has it.
+    pub fn record(&mut self, change: &Change) {
+        match change {
+            Change::Defined { table, definition } => {
+                self.put(table, Arc::clone(definition));
+            }
+            Change::Stale { table, reason } => {
+                let table = self.fold(table);
+                self.tables.insert(table, State::Stale(reason.clone()));
+            }
+            Change::Gone { table } => {
+                let table = self.fold(table);
+                self.tables.remove(&table);
+            }
+            Change::AllStale { reason } => {
+                for state in self.tables.values_mut() {
+                    *state = State::Stale(reason.clone());
+                }
+            }
+            Change::Database {
+                database,
+                charset,
+                whole,
+            } => self.set_database(database, charset.as_deref(), *whole),
+            Change::DatabaseGone { database } => {
+                let database = self.fold_text(database);
+                self.databases.remove(&database);
+            }
+        }
+    }
+
+    /// Forgets temporary tables: the source was started anew.
+    pub fn forget_temporary(&mut self) {
+        self.temporary.clear();
+    }
+
+    /// A name as it compares on the source.
+    pub(in crate::change) fn fold(&self, table: &TableName) -> TableName {
+        TableName::new(
+            self.fold_text(&table.database),
+            self.fold_text(&table.table),
+        )
+    }
+
+    fn fold_text(&self, name: &str) -> Box<str> {
+        match self.lower_case_table_names {
+            0 => name.into(),
+            _ => name.to_lowercase().into(),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn as_change(&self, table: &TableName) -> Change {
+        let table = table.clone();
+        match self {
+            Self::Known(definition) => Change::Defined {
+                table,
+                definition: Arc::clone(definition),
+            },
+            Self::Stale(reason) => Change::Stale {
+                table,
+                reason: reason.clone(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_readable_and_make_the_same_again() {
+        let mut schemas = Schemas::new(1);
+        schemas.put_database("D", Some("utf8mb4"));
+        schemas.put(&TableName::new("D", "T"), Arc::default());
+        let stale = Change::Stale {
+            table: TableName::new("d", "u"),
+            reason: "why".into(),
+        };
+        schemas.record(&stale);
+        let lines: Vec<String> = schemas
+            .changes()
+            .iter()
+            .map(|change| serde_json::to_string(change).unwrap())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                r#"{"change":"database","database":"d","charset":"utf8mb4"}"#,
+                r#"{"change":"defined","database":"d","table":"t","columns":[]}"#,
+                r#"{"change":"stale","database":"d","table":"u","reason":"why"}"#,
+            ]
+        );
+        let mut again = Schemas::new(1);
+        for line in &lines {
+            again.record(&serde_json::from_str(line).unwrap());
+        }
+        assert_eq!(again.tables, schemas.tables);
+        assert_eq!(again.databases, schemas.databases);
+        assert!(matches!(
+            again.get(&TableName::new("D", "t")),
+            Some(State::Known(_))
+        ));
+    }
+}
