@@ -121,7 +121,7 @@ fn revision(number: u64) -> Revision {
         ..ColumnDefinition::default()
     });
     Revision {
-        at: Coordinates::new("binlog.000001", position(number)),
+        at: checkpoint(position(number)).point(),
         gtid: None,
         statement: Some(MIX[1].into()),
         changes: vec![Change::Defined {

@@ -390,7 +390,7 @@ impl Applier {
         };
         Ok(Step::NeedDefinition {
             table,
-            at: end.clone(),
+            at: self.definitions.point(end),
             believed: believed.map(Box::new),
             lack,
         })
@@ -407,7 +407,7 @@ impl Applier {
             | Answered::Definition { .. }
             | Answered::Engine { .. } => Ok(Step::NeedEngine {
                 table,
-                at: end.clone(),
+                at: self.definitions.point(end),
             }),
         }
     }

@@ -4,9 +4,11 @@
 //! `state::relay_log_info`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::definition::lineage::{Lineage, Point};
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet, XaId};
 
 /// A group boundary: everything before it is settled, but for what is said to be undecided.
@@ -24,7 +26,7 @@ pub struct Checkpoint {
     /// names again at another time. 0 while unknown.
     pub format_description_timestamp: u32,
     /// How often the connector has accepted that its server's binlogs began anew. Coordinates of different epochs do not
-    /// compare.
+    /// compare: it is the incarnation of their lineage.
     pub epoch: u64,
     /// XA transactions that were prepared before it and neither committed nor rolled back, each with the place at which
     /// its group begins.
@@ -59,6 +61,23 @@ impl Checkpoint {
             epoch: 0,
             undecided: BTreeMap::new(),
             snapshot: SnapshotProgress::None,
+        }
+    }
+
+    /// Whose binlogs its coordinates are of.
+    pub fn lineage(&self) -> Lineage {
+        Lineage {
+            server_uuid: self.server_uuid,
+            server_id: self.server_id,
+            incarnation: self.epoch,
+        }
+    }
+
+    /// Where the next group begins, and in whose binlogs.
+    pub fn point(&self) -> Point {
+        Point {
+            lineage: Arc::new(self.lineage()),
+            coordinates: self.coordinates.clone(),
         }
     }
 

@@ -24,6 +24,7 @@ pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
 pub use definition::engines::EngineChange;
 pub use definition::lack::Lack;
+pub use definition::lineage::{Lineage, Point};
 pub use definition::revision::Revision;
 pub use definition::table::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,

@@ -2,9 +2,9 @@
 
 use super::batch::items::Batch;
 use super::definition::lack::Lack;
+use super::definition::lineage::Point;
 use super::definition::table::Definition;
 use super::group::open::Spilled;
-use crate::binlog::Coordinates;
 use crate::row::TableName;
 
 /// What the assembler needs next, or has made.
@@ -12,24 +12,24 @@ use crate::row::TableName;
 pub enum Step {
     /// It has used up what it was fed.
     NeedEvent,
-    /// It must know how this table was defined up to these coordinates; answer with [`super::Assembler::define`].
+    /// It must know how this table was defined up to this point; answer with [`super::Assembler::define`].
     NeedDefinition {
         /// The table's name on the source.
         table: TableName,
         /// The end of the group in whose rows it occurs.
-        at: Coordinates,
+        at: Point,
         /// A definition that was read ahead of there: it serves if no DDL on the table stands in between.
         believed: Option<Box<Definition>>,
         /// What its table map does not tell.
         lack: Lack,
     },
-    /// It must know whether this table's engine was transactional in a group that ends at these coordinates; answer with
+    /// It must know whether this table's engine was transactional in a group that ends at this point; answer with
     /// [`super::Assembler::define_engine`].
     NeedEngine {
         /// The table's name on the source.
         table: TableName,
         /// The end of the group that was rolled back.
-        at: Coordinates,
+        at: Point,
     },
     /// A batch is ready.
     Batch(Box<Batch>),

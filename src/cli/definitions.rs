@@ -11,7 +11,7 @@ use super::{Exit, LogFormat};
 use crate::binlog::Coordinates;
 use crate::change::definition::{Change, Facts, Schemas, State, apply_statement};
 use crate::change::statement::{self, Context};
-use crate::change::{Revision, TableDefinition};
+use crate::change::{Point, Revision, TableDefinition};
 use crate::config;
 use crate::failure::Class;
 use crate::pipeline::Connector;
@@ -196,7 +196,7 @@ fn show(connector: &Connector, arguments: &DefinitionsArguments) -> Result<(), R
     });
     let page = Page {
         connector: name,
-        since: &past.since,
+        since: &past.since.coordinates,
         databases: databases.collect(),
         tables: tables.collect(),
     };
@@ -290,12 +290,13 @@ fn tell(
             checkpoint: checkpoint.coordinates,
         });
     }
+    let lineage = std::sync::Arc::new(checkpoint.lineage());
     let context = Context::newest(checkpoint.gtid_set.flavour());
     let definition = defined(statement, table, context)?;
     let told = std::sync::Arc::clone(&definition);
     let past = Journal::peek(&connector.state_dir, &connector.name, Some(at))?;
     let revision = Revision {
-        at: at.clone(),
+        at: Point::new(&lineage, at.clone()),
         gtid: None,
         statement: None,
         changes: vec![Change::Defined {

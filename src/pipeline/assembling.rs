@@ -9,8 +9,7 @@ use tracing::info;
 
 use super::PipelineError;
 use super::engine::{Answer, Engine, Fed, Feed, WantedDefinition};
-use crate::binlog::Coordinates;
-use crate::change::{Assembler, Batch};
+use crate::change::{Assembler, Batch, Point};
 use crate::metrics;
 use crate::row::TableName;
 use crate::source::{Answers, Chunk, Retained};
@@ -139,7 +138,9 @@ impl Answer for Source {
         let definition = self.runtime.block_on(asked)?;
         let found = definition.is_some();
         info!(%table, %at, found, "asked the source for a definition");
-        let is_proven = definition.as_ref().is_some_and(|it| it.read_to <= at);
+        let is_proven = definition
+            .as_ref()
+            .is_some_and(|it| it.read_to.is_after(&at) == Some(false));
         if !is_proven {
             let retained = self.answers.follow_retained(&table, &at, assembler.rules());
             if let Some(Retained { schemas, lacking }) = self.runtime.block_on(retained)? {
@@ -153,11 +154,7 @@ impl Answer for Source {
         Ok(())
     }
 
-    fn engine(
-        &mut self,
-        table: &TableName,
-        at: &Coordinates,
-    ) -> Result<Option<bool>, PipelineError> {
+    fn engine(&mut self, table: &TableName, at: &Point) -> Result<Option<bool>, PipelineError> {
         let asked = self.answers.engine(table, at);
         Ok(self.runtime.block_on(asked)?)
     }

@@ -36,8 +36,8 @@ pub(super) async fn find(
         None => Some(definitions.read_all().await?),
     };
     let end = match &read {
-        Some(known) => known.end.clone(),
-        None => definitions.end().await?,
+        Some(known) => known.end.coordinates.clone(),
+        None => definitions.end().await?.coordinates,
     };
     Ok(Found {
         journal,
@@ -88,8 +88,8 @@ async fn open(
     Ok(off_the_runtime(opening).await?)
 }
 
-/// What another connector's journal has for where a run begins: it must have come at least as far, for what was changed
-/// behind its end it does not tell.
+/// What another connector's journal has for where a run begins: it must have come at least as far, for it does
+/// not tell what was changed after its end.
 fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
     let at = &start.coordinates;
     let not = |why: String| {
@@ -120,13 +120,14 @@ fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
     if reached.coordinates < *at {
         return Err(not(format!("ends at {}, before {at}", reached.coordinates)));
     }
+    // What was just compared makes the journal's binlogs these.
     match Journal::peek(state_dir, name, Some(at))? {
         Some(past) => Ok(past.schemas),
         None => Err(not(format!("does not reach back to {at}"))),
     }
 }
 
-/// Makes it what is believed where the run begins, and has the journal begin there if there is none.
+/// Settles what is believed where the run begins, and begins a journal there if there is none.
 pub(super) async fn settle(
     found: Found,
     folder: &Arc<StateFolder>,
@@ -143,8 +144,9 @@ pub(super) async fn settle(
         .unwrap_or_else(|| Schemas::new(lower_case_table_names));
     let mut read = Vec::new();
     if let (Some(known), Answers::Server(definitions)) = (found.read, answers) {
-        let known = definitions.carry_over(known, &start.coordinates).await?;
-        if known.end == start.coordinates {
+        let begin = start.point();
+        let known = definitions.carry_over(known, &begin).await?;
+        if known.end == begin {
             for (table, definition) in known.tables {
                 schemas.put(&table, definition.table);
             }

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::spilling::Spilling;
 use crate::binlog::Coordinates;
-use crate::change::{AssembleError, Assembler, Batch, Definition, Lack, Step};
+use crate::change::{AssembleError, Assembler, Batch, Definition, Lack, Point, Step};
 use crate::row::TableName;
 use crate::source::Chunk;
 use crate::state::StateError;
@@ -62,7 +62,7 @@ pub trait Answer {
     ///
     /// # Errors
     /// When whoever would know cannot be asked.
-    fn engine(&mut self, table: &TableName, at: &Coordinates) -> Result<Option<bool>, Self::Error>;
+    fn engine(&mut self, table: &TableName, at: &Point) -> Result<Option<bool>, Self::Error>;
 }
 
 /// The definition that an assembler asks for, see [`Step::NeedDefinition`].
@@ -71,7 +71,7 @@ pub struct WantedDefinition {
     /// The table's name on the source.
     pub table: TableName,
     /// The end of the group in whose rows it occurs.
-    pub at: Coordinates,
+    pub at: Point,
     /// A definition that was read before there.
     pub believed: Option<Definition>,
     /// What its table map does not tell.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{PipelineError, beliefs};
 use crate::binlog::Coordinates;
-use crate::change::{Checkpoint, Choice, Definitions as Beliefs};
+use crate::change::{Checkpoint, Choice, Definitions as Beliefs, Lineage};
 use crate::mysql::Flavour;
 use crate::source::{
     self, Answers, Archive, Budget, Chunk, DefinedBy, DefinitionReader, EventSource, FileStream,
@@ -88,7 +88,16 @@ pub(super) async fn server(
     from: Option<Checkpoint>,
 ) -> Result<Opened, PipelineError> {
     let checked = source::check(options, identity).await?;
-    let mut definitions = DefinitionReader::new(options.clone());
+    // The same as that of the checkpoint that this resolves to, unless it is refused.
+    let lineage = match &from {
+        Some(checkpoint) => checkpoint.lineage(),
+        None => Lineage {
+            server_uuid: checked.facts.server_uuid,
+            server_id: checked.facts.server_id,
+            incarnation: 0,
+        },
+    };
+    let mut definitions = DefinitionReader::of(options.clone(), Arc::new(lineage));
     let found = beliefs::find(folder, from.as_ref(), &mut definitions).await?;
     let resolved = checked.resolve(from).await?;
     let start = resolved.checkpoint.clone();
@@ -127,7 +136,8 @@ pub(super) async fn files(
     let mut answers = match &options.definitions {
         Some(DefinedBy::Server(server)) => {
             lower_case_table_names = source::writer_of(server, archive.server_id).await?;
-            Answers::Server(Box::new(DefinitionReader::new((**server).clone())))
+            let lineage = Arc::new(start.lineage());
+            Answers::Server(Box::new(DefinitionReader::of((**server).clone(), lineage)))
         }
         Some(DefinedBy::Journal(_)) | None => Answers::Nobody,
     };

@@ -6,7 +6,7 @@
 use uuid::Uuid;
 
 use super::error::SourceError;
-use crate::change::Checkpoint;
+use crate::change::{Checkpoint, Lineage};
 use crate::mysql::Flavour;
 
 /// The `server_uuid` in checkpoints of files, which no server has.
@@ -35,6 +35,31 @@ pub(super) fn is_of(
             checkpoint.server_id,
             checkpoint.gtid_set.flavour(),
         ),
+        found: name(server_uuid, server_id, flavour),
+    })
+}
+
+/// Whether a server writes binlogs of this lineage, as far as its identity tells. Files know their server's id alone.
+pub(super) fn writes(server_uuid: Option<Uuid>, server_id: u32, lineage: &Lineage) -> bool {
+    match lineage.server_uuid {
+        Some(FILES) => lineage.server_id == server_id,
+        Some(uuid) => server_uuid == Some(uuid),
+        None => server_uuid.is_none() && lineage.server_id == server_id,
+    }
+}
+
+/// Makes sure that a server writes binlogs of a lineage.
+pub(super) fn is_of_lineage(
+    lineage: &Lineage,
+    flavour: Flavour,
+    server_uuid: Option<Uuid>,
+    server_id: u32,
+) -> Result<(), SourceError> {
+    if writes(server_uuid, server_id, lineage) {
+        return Ok(());
+    }
+    Err(SourceError::AnotherSource {
+        expected: name(lineage.server_uuid, lineage.server_id, flavour),
         found: name(server_uuid, server_id, flavour),
     })
 }

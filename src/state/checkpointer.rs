@@ -123,7 +123,7 @@ mod tests {
         let mut checkpointer = begun(dir.path()).await;
         let durable = checkpointer.durable();
         let mut revisions = vec![Revision {
-            at: Coordinates::new("binlog.000001", 100),
+            at: checkpoint(100).point(),
             gtid: None,
             statement: None,
             changes: Vec::new(),

@@ -1,6 +1,9 @@
 //! Definitions as information_schema tells them, beside what the server itself says of the same table.
 
-use rowtap::change::{ColumnDefinition, Definition};
+use std::sync::Arc;
+
+use rowtap::binlog::Coordinates;
+use rowtap::change::{ColumnDefinition, Definition, Lineage, Point};
 use rowtap::mysql::Flavour as Family;
 use rowtap::row::TableName;
 use rowtap::source::DefinitionReader;
@@ -16,6 +19,50 @@ fn read(server: &Server, database: &str, table: &str) -> Option<Definition> {
             .await
             .unwrap()
     })
+}
+
+/// The first binlogs of a server.
+fn lineage(server: &Server) -> Lineage {
+    let is_mysql = server.query_one("SELECT @@version NOT LIKE '%MariaDB%'");
+    let uuid = (is_mysql.as_deref() == Some("1")).then(|| server.query_one("SELECT @@server_uuid"));
+    let id = server.query_one("SELECT @@server_id").unwrap();
+    Lineage {
+        server_uuid: uuid.flatten().map(|uuid| uuid.parse().unwrap()),
+        server_id: id.parse().unwrap(),
+        incarnation: 0,
+    }
+}
+
+#[test]
+fn a_table_of_another_server_than_the_streams_proves_nothing() {
+    for flavour in Flavour::ALL {
+        let server = server(flavour, &[]);
+        server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT)");
+        let own = Lineage {
+            incarnation: 3,
+            ..lineage(&server)
+        };
+        let other = Lineage {
+            server_uuid: own.server_uuid.map(|_| uuid::Uuid::from_u128(7)),
+            server_id: own.server_id + 1,
+            ..own
+        };
+        let (file, position) = server.coordinates();
+        let table = TableName::new("d", "t");
+        for (of, proves) in [(own, true), (other, false)] {
+            let of = Arc::new(of);
+            let at = Point::new(&of, Coordinates::new(file.as_str(), position));
+            run(async {
+                let options = options(&server, r#""latest""#);
+                let mut definitions = DefinitionReader::of(options, Arc::clone(&of));
+                let found = definitions.serve(&table, &at, None).await.unwrap().unwrap();
+                let expected = if proves { Some(false) } else { None };
+                assert_eq!(found.read_to.is_after(&at), expected, "{flavour:?}");
+                let engine = definitions.engine(&table, &at).await.unwrap();
+                assert_eq!(engine, proves.then_some(true), "{flavour:?}");
+            });
+        }
+    }
 }
 
 #[test]
@@ -73,10 +120,14 @@ fn a_definition_holds_types_labels_and_the_key_in_its_order() {
         let labels = found.columns[4].labels();
         let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
         assert_eq!(labels, ["1", "o'k"]);
-        assert!(read.read_from <= read.read_to);
+        assert_eq!(read.read_from.is_after(&read.read_to), Some(false));
+        assert_eq!(*read.read_to.lineage, lineage(&server));
         let (file, position) = server.coordinates();
         assert_eq!(
-            (&*read.read_to.file, read.read_to.position),
+            (
+                &*read.read_to.coordinates.file,
+                read.read_to.coordinates.position
+            ),
             (file.as_str(), position)
         );
     }
@@ -211,6 +262,6 @@ fn all_definitions_at_once_are_those_of_each_table() {
             );
         }
         let (file, position) = server.coordinates();
-        assert_eq!(known.end, rowtap::binlog::Coordinates::new(file, position));
+        assert_eq!(known.end.coordinates, Coordinates::new(file, position));
     }
 }

@@ -120,7 +120,7 @@ impl Assembler {
             applier: Applier::new(
                 applier_settings,
                 TableMaps::new(flavour, settings.rules),
-                definitions,
+                definitions.along(Arc::new(checkpoint.lineage())),
                 Builder::new(settings.origin),
                 checkpoint,
             ),

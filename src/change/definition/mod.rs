@@ -8,6 +8,7 @@ pub(super) mod following;
 pub(super) mod labels;
 pub(super) mod lack;
 pub(super) mod layout;
+pub(super) mod lineage;
 pub(super) mod revision;
 pub(super) mod schemas;
 pub(super) mod table;

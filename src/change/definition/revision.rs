@@ -1,20 +1,16 @@
 //! What became known of definitions at one place of the binlog: the unit in which they are journaled.
 
-use serde::{Deserialize, Serialize};
-
+use super::lineage::Point;
 use super::schemas::Change;
-use crate::binlog::Coordinates;
 
 /// The changes of definitions that one group made, or one reading of the source.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
-    /// Behind the group: what is known of the tables from there on.
-    pub at: Coordinates,
+    /// The end of the group: what is known of the tables from there on.
+    pub at: Point,
     /// The group's GTID, if the source writes them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gtid: Option<Box<str>>,
     /// The statement, shortened; `None` where the definition was read from the source.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement: Option<Box<str>>,
     /// What is different from there on.
     pub changes: Vec<Change>,
@@ -26,7 +22,7 @@ impl Revision {
 
     /// Makes a revision of a statement's changes.
     pub(in crate::change) fn of_statement(
-        at: Coordinates,
+        at: Point,
         gtid: Option<Box<str>>,
         statement: &str,
         changes: Vec<Change>,

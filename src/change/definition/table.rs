@@ -6,19 +6,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::labels::labels;
-use crate::binlog::Coordinates;
+use super::lineage::Point;
 
 /// A definition as information_schema told it.
 ///
-/// It was true at some moment between the two coordinates, which were read from the source before and after it.
+/// It was true at some moment between the two points, which were read from the server before and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// What was read.
     pub table: Arc<TableDefinition>,
-    /// The source's coordinates before it was read.
-    pub read_from: Coordinates,
-    /// The source's coordinates after it was read.
-    pub read_to: Coordinates,
+    /// Where the server's binlog ended before it was read.
+    pub read_from: Point,
+    /// Where the server's binlog ended after it was read.
+    pub read_to: Point,
 }
 
 /// How a table is defined, whoever told it. Serialised, it leaves out what is absent.

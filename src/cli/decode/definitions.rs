@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::error::DecodeError;
 use crate::binlog::Coordinates;
-use crate::change::{Assembler, Definition, Definitions, Lack, TableDefinition};
+use crate::change::{Assembler, Definition, Definitions, Lack, Point, TableDefinition};
 use crate::cli::environment::variables;
 use crate::config;
 use crate::metrics::one_line;
@@ -97,8 +97,9 @@ impl ToldDefinitions {
             let past = Journal::peek(&place.state_dir, &place.connector, Some(at))
                 .map_err(DecodeError::State)?;
             // Relay logs, and the binlogs of another server, have places of their own.
-            let past =
-                past.filter(|past| past.since.file.is_empty() || past.since.is_of_series(&at));
+            let past = past.filter(|past| {
+                past.since.coordinates.file.is_empty() || past.since.coordinates.is_of_series(at)
+            });
             match past {
                 Some(past) => {
                     return Ok(Definitions::default().believing(past.schemas, Vec::new()));
@@ -117,7 +118,7 @@ impl ToldDefinitions {
     fn definition(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
     ) -> Result<Option<Definition>, DecodeError> {
         self.ask_unless_known(table)?;
         Ok(self.tables.get(table).map(|known| Definition {
@@ -248,6 +249,7 @@ impl Answer for ToldDefinitions {
         }
         if lack == Lack::Metadata && self.needs_names {
             let hint = self.hint();
+            let at = at.coordinates;
             return Err(DecodeError::Unnamed { table, at, hint });
         }
         self.warn(&table, Assumed::Lacking(lack));
@@ -255,11 +257,7 @@ impl Answer for ToldDefinitions {
         Ok(())
     }
 
-    fn engine(
-        &mut self,
-        table: &TableName,
-        _at: &Coordinates,
-    ) -> Result<Option<bool>, DecodeError> {
+    fn engine(&mut self, table: &TableName, _at: &Point) -> Result<Option<bool>, DecodeError> {
         let known = self.transactional(table)?;
         if known.is_none() {
             self.warn(table, Assumed::Transactional);

@@ -2,8 +2,7 @@
 
 use super::reader::DefinitionReader;
 use super::retained::Retained;
-use crate::binlog::Coordinates;
-use crate::change::Definition;
+use crate::change::{Definition, Point};
 use crate::filter::Rules;
 use crate::row::TableName;
 use crate::source::error::SourceError;
@@ -25,12 +24,14 @@ impl Answers {
     pub async fn serve(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
         believed: Option<Definition>,
     ) -> Result<Option<Definition>, SourceError> {
         match self {
             Self::Server(definitions) => definitions.serve(table, at, believed).await,
-            Self::Nobody => Ok(believed.filter(|believed| believed.read_to <= *at)),
+            Self::Nobody => {
+                Ok(believed.filter(|believed| believed.read_to.is_after(at) == Some(false)))
+            }
         }
     }
 
@@ -41,7 +42,7 @@ impl Answers {
     pub async fn engine(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
     ) -> Result<Option<bool>, SourceError> {
         match self {
             Self::Server(definitions) => definitions.engine(table, at).await,
@@ -56,7 +57,7 @@ impl Answers {
     pub async fn follow_retained(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
         rules: &Rules,
     ) -> Result<Option<Retained>, SourceError> {
         match self {

@@ -5,34 +5,34 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::binlog::Coordinates;
+use super::answering::AnsweringServer;
 use crate::change::{
-    ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
+    ColumnDefinition, Definition, Generated, Point, TableDefinition, charset_of_collation,
 };
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
-use crate::source::server::statements;
 
-/// Tables as they were read between two places of the source's binlog.
+/// Tables as they were read between two points of a server's binlogs.
 #[derive(Debug)]
 pub struct Reading {
     /// Every table that the account sees, except those of the server itself.
     pub tables: HashMap<TableName, Definition>,
     /// The default character set of every database that the account sees.
     pub databases: HashMap<Box<str>, Box<str>>,
-    /// Where the source's binlog ended before anything was read.
-    pub begin: Coordinates,
-    /// Where the source's binlog ended when all was read.
-    pub end: Coordinates,
+    /// Where the server's binlog ended before anything was read.
+    pub begin: Point,
+    /// Where the server's binlog ended when all was read.
+    pub end: Point,
 }
 
 /// Reads the tables that a condition on TABLE_SCHEMA and TABLE_NAME names.
 pub(in crate::source) async fn read_where(
-    session: &mut Session,
+    asked: &mut AnsweringServer,
     condition: &str,
 ) -> Result<Reading, SourceError> {
-    let read_from = end_of_binlog(session).await?;
+    let read_from = asked.end_of_binlog().await?;
+    let session = &mut asked.session;
     let engines = engines(session).await?;
     let mut columns = columns(session, condition).await?;
     let mut keys = keys(session, condition).await?;
@@ -87,7 +87,7 @@ pub(in crate::source) async fn read_where(
             },
         );
     }
-    let end = end_of_binlog(session).await?;
+    let end = asked.end_of_binlog().await?;
     for definition in tables.values_mut() {
         definition.read_to = end.clone();
     }
@@ -140,16 +140,6 @@ pub(in crate::source) async fn databases(
         .rows()
         .map(|row| Ok((row.expect("db")?.into(), row.expect("charset")?.into())))
         .collect()
-}
-
-/// Where the source's binlog ends now.
-pub(in crate::source) async fn end_of_binlog(
-    session: &mut Session,
-) -> Result<Coordinates, SourceError> {
-    statements::status(session)
-        .await?
-        .map(|status| status.coordinates)
-        .ok_or(SourceError::BinlogOff)
 }
 
 /// A table that has rows of its own.

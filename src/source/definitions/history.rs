@@ -1,16 +1,17 @@
-//! The history of DDL between two places of the source's binlog: which tables may have changed there.
+//! The history of DDL between two places of a server's binlogs: which tables may have changed there.
 //!
 //! Where the stream lags, a definition that is read now holds only if no DDL on the table stands in between. To be sure,
 //! every event in between is read, over a dump of its own that throws no replica out. Nothing is read twice.
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use tracing::info;
 
 use crate::binlog::{Coordinates, EventKind, Framer, Query, compressed};
-use crate::change::EngineChange;
 use crate::change::statement::{Effect, Statement, scan_query};
+use crate::change::{EngineChange, Lineage, Point};
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::ServerOptions;
@@ -18,15 +19,16 @@ use crate::source::server::dump::DumpStart;
 use crate::source::server::walk::DumpWalk;
 use crate::source::walk::{WalkEvent, unreadable};
 
-/// What is known of the DDL in one stretch of the binlog.
+/// What is known of the DDL in one stretch of the binlogs of one lineage. Of a point of another lineage it tells nothing.
 #[derive(Debug, Default)]
 pub(in crate::source) struct History {
+    lineage: Arc<Lineage>,
     read: Option<Range<Coordinates>>,
     changes: DdlChanges,
 }
 
-/// Where the last statement begins that may have changed a definition. Names are folded, as some servers compare them; that
-/// can only rule out too much.
+/// Where the last statement begins that may have changed a definition, in the binlogs of one lineage. Names are folded, as
+/// some servers compare them; that can only rule out too much.
 #[derive(Debug, Default)]
 struct DdlChanges {
     tables: HashMap<TableName, Coordinates>,
@@ -40,15 +42,26 @@ struct DdlChanges {
 }
 
 impl History {
-    /// Makes sure that the stretch between the two places is read.
+    /// Makes sure that the stretch between two points is read. Between points of two lineages there is none.
     ///
     /// # Errors
-    /// When the source does not give it.
+    /// When the server that wrote it does not give it.
     pub(in crate::source) async fn cover(
         &mut self,
         options: &ServerOptions,
-        stretch: Range<Coordinates>,
+        from: &Point,
+        to: &Point,
     ) -> Result<(), SourceError> {
+        if !from.is_of_lineage(&to.lineage) {
+            return Ok(());
+        }
+        let stretch = from.coordinates.clone()..to.coordinates.clone();
+        if !from.is_of_lineage(&self.lineage) {
+            *self = Self {
+                lineage: Arc::clone(&from.lineage),
+                ..Self::default()
+            };
+        }
         let rest = match self.read.take() {
             // After the beginning of what was read, so only its end may have to be carried on.
             Some(read) if read.start <= stretch.start && stretch.start <= read.end => {
@@ -65,48 +78,36 @@ impl History {
             return Ok(());
         }
         info!(from = %rest.start, to = %rest.end, "looking for DDL ahead of the stream");
-        self.changes.read(options, &rest).await?;
+        self.changes.read(options, &self.lineage, &rest).await?;
         let start = self.read.take().map_or(rest.start, |read| read.start);
         self.read = Some(start..rest.end);
         Ok(())
     }
 
     /// Whether no DDL at or after `from` may have changed the table, as far as was read.
-    pub(in crate::source) fn is_unchanged_since(
-        &self,
-        table: &TableName,
-        from: &Coordinates,
-    ) -> bool {
+    pub(in crate::source) fn is_unchanged_since(&self, table: &TableName, from: &Point) -> bool {
         self.is_since(&self.changes.tables, table, from)
     }
 
     /// Whether no DDL at or after `from` may have given the table another engine, as far as was read.
-    pub(in crate::source) fn keeps_engine_since(
-        &self,
-        table: &TableName,
-        from: &Coordinates,
-    ) -> bool {
+    pub(in crate::source) fn keeps_engine_since(&self, table: &TableName, from: &Point) -> bool {
         self.is_since(&self.changes.engines, table, from)
     }
 
     /// Whether no statement at or after `from` may have given the database another default, as far as was read.
-    pub(in crate::source) fn keeps_default_since(
-        &self,
-        database: &str,
-        from: &Coordinates,
-    ) -> bool {
+    pub(in crate::source) fn keeps_default_since(&self, database: &str, from: &Point) -> bool {
         let last = [
             self.changes.defaults.get(&*database.to_lowercase()),
             self.changes.all.as_ref(),
         ];
-        last.into_iter().flatten().all(|at| at < from)
+        self.are_before(last, from)
     }
 
     fn is_since(
         &self,
         tables: &HashMap<TableName, Coordinates>,
         table: &TableName,
-        from: &Coordinates,
+        from: &Point,
     ) -> bool {
         let table = folded(table);
         let last = [
@@ -114,7 +115,13 @@ impl History {
             self.changes.databases.get(&table.database),
             self.changes.all.as_ref(),
         ];
-        last.into_iter().flatten().all(|at| at < from)
+        self.are_before(last, from)
+    }
+
+    /// Whether it is known that these statements stand before a point.
+    fn are_before<const N: usize>(&self, last: [Option<&Coordinates>; N], from: &Point) -> bool {
+        let mut statements = last.into_iter().flatten();
+        from.is_of_lineage(&self.lineage) && statements.all(|at| *at < from.coordinates)
     }
 }
 
@@ -122,9 +129,10 @@ impl DdlChanges {
     async fn read(
         &mut self,
         options: &ServerOptions,
+        lineage: &Lineage,
         stretch: &Range<Coordinates>,
     ) -> Result<(), SourceError> {
-        let mut walk = DumpWalk::open(options, DumpStart::At(&stretch.start)).await?;
+        let mut walk = DumpWalk::of(lineage, options, DumpStart::At(&stretch.start)).await?;
         while let Some(event) = walk.next().await? {
             if event.at >= stretch.start && event.at < stretch.end {
                 self.note(&walk, &event)?;
@@ -212,6 +220,10 @@ mod tests {
         Coordinates::new("b.000001", position)
     }
 
+    fn point(position: u64) -> Point {
+        Point::new(&Arc::default(), at(position))
+    }
+
     fn check(statement: &str, table: (&str, &str), from: u64, expected: bool) {
         let context = statement::Context::new(Flavour::MySql, "9.7.0", 0);
         let mut history = History::default();
@@ -221,7 +233,7 @@ mod tests {
             &at(500),
         );
         assert_eq!(
-            history.is_unchanged_since(&TableName::new(table.0, table.1), &at(from)),
+            history.is_unchanged_since(&TableName::new(table.0, table.1), &point(from)),
             expected,
             "{statement}, {table:?} since {from}"
         );
@@ -239,9 +251,9 @@ mod tests {
             history.changes.statement(&statement, text, &at(position));
         }
         let table = TableName::new("d", "t");
-        assert!(!history.keeps_engine_since(&table, &at(300)));
-        assert!(history.keeps_engine_since(&table, &at(301)));
-        assert!(!history.is_unchanged_since(&table, &at(301)));
+        assert!(!history.keeps_engine_since(&table, &point(300)));
+        assert!(history.keeps_engine_since(&table, &point(301)));
+        assert!(!history.is_unchanged_since(&table, &point(301)));
     }
 
     #[test]
@@ -256,5 +268,20 @@ mod tests {
         check("TRUNCATE TABLE t", ("d", "t"), 4, true);
         check("FROBNICATE THE TABLES", ("d", "t"), 4, false);
         check("FROBNICATE THE TABLES", ("d", "t"), 501, true);
+    }
+
+    #[test]
+    fn of_a_point_in_another_lineage_nothing_is_known() {
+        let history = History::default();
+        let table = TableName::new("d", "t");
+        let again = Arc::new(Lineage {
+            incarnation: 1,
+            ..Lineage::default()
+        });
+        let there = Point::new(&again, at(900));
+        assert!(history.is_unchanged_since(&table, &point(900)));
+        assert!(!history.is_unchanged_since(&table, &there));
+        assert!(!history.keeps_engine_since(&table, &there));
+        assert!(!history.keeps_default_since("d", &there));
     }
 }

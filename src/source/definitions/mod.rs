@@ -1,5 +1,6 @@
 //! How tables are defined, as the source and its retained files tell it.
 
+mod answering;
 mod answers;
 mod catalogue;
 mod history;

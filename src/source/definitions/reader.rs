@@ -1,12 +1,15 @@
 //! Definitions of tables from the source's information_schema.
 //!
-//! A definition is only as good as the coordinates around it. They are read from the source before and after it, and the
-//! assembler judges whether anything happened to the table in between or since.
+//! A definition is only as good as the points around it. They are read from the server before and after it, and the
+//! assembler judges whether anything happened to the table in between or since. Each connection tells whose binlogs they
+//! are of: another server may answer at the same address by then, and its tables prove nothing.
 
-use super::catalogue::{Reading, databases, end_of_binlog, read_where};
+use std::sync::Arc;
+
+use super::answering::AnsweringServer;
+use super::catalogue::{Reading, databases, read_where};
 use super::history::History;
-use crate::binlog::Coordinates;
-use crate::change::Definition;
+use crate::change::{Definition, Lineage, Point};
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
@@ -16,29 +19,41 @@ use crate::source::server::{ServerOptions, statements};
 #[derive(Debug)]
 pub struct DefinitionReader {
     pub(in crate::source) options: ServerOptions,
-    session: Option<Session>,
+    /// The binlogs for which definitions are wanted; `None` for those of whoever answers.
+    wanted: Option<Arc<Lineage>>,
+    asked: Option<AnsweringServer>,
     pub(in crate::source) history: History,
 }
 
 impl DefinitionReader {
-    /// Makes a reader; nothing is connected yet.
+    /// Makes a reader; nothing is connected yet. What it reads is of the first incarnation of the binlogs of whoever answers.
     pub fn new(options: ServerOptions) -> Self {
         Self {
             options,
-            session: None,
+            wanted: None,
+            asked: None,
             history: History::default(),
         }
     }
 
+    /// Makes a reader for a stream of these binlogs; nothing is connected yet. What another server than theirs answers is of
+    /// that one's binlogs, and proves nothing for these.
+    pub fn of(options: ServerOptions, lineage: Arc<Lineage>) -> Self {
+        Self {
+            wanted: Some(lineage),
+            ..Self::new(options)
+        }
+    }
+
     /// Finds how a table was defined for a group that ends at `at`: as `believed` or else as it is defined now, if no DDL
-    /// on it stands between `at` and the reading. Where one does, the definition says so by its coordinates.
+    /// on it stands between `at` and the reading. Where one does, the definition says so by its points.
     ///
     /// # Errors
     /// When the source cannot be reached or does not answer.
     pub async fn serve(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
         believed: Option<Definition>,
     ) -> Result<Option<Definition>, SourceError> {
         if let Some(mut definition) = believed
@@ -61,32 +76,43 @@ impl DefinitionReader {
     pub async fn engine(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
     ) -> Result<Option<bool>, SourceError> {
         let Some(definition) = self.read(table).await? else {
             return Ok(None);
         };
-        if definition.read_to > *at {
-            let stretch = at.clone()..definition.read_to.clone();
-            self.history.cover(&self.options, stretch).await?;
-        }
-        let proven = self.history.keeps_engine_since(table, at);
+        let proven = match definition.read_to.is_after(at) {
+            Some(true) => {
+                let history = &mut self.history;
+                history
+                    .cover(&self.options, at, &definition.read_to)
+                    .await?;
+                history.keeps_engine_since(table, at)
+            }
+            Some(false) => true,
+            None => false,
+        };
         Ok(definition.table.transactional.filter(|_| proven))
     }
 
-    /// Whether a definition holds for a group that ends at `at`; if so, its coordinates are set to that.
+    /// Whether a definition holds for a group that ends at `at`; if so, its points are set to that.
     async fn proves(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
         definition: &mut Definition,
     ) -> Result<bool, SourceError> {
-        if definition.read_to <= *at {
+        match definition.read_to.is_after(at) {
             // The stream says what came since.
-            return Ok(true);
+            Some(false) => return Ok(true),
+            // Another server's tables are no proof.
+            None => return Ok(false),
+            Some(true) => {}
         }
-        let stretch = at.clone()..definition.read_to.clone();
-        self.history.cover(&self.options, stretch).await?;
+        let history = &mut self.history;
+        history
+            .cover(&self.options, at, &definition.read_to)
+            .await?;
         let proven = self.history.is_unchanged_since(table, at);
         if proven {
             definition.read_from = at.clone();
@@ -95,7 +121,7 @@ impl DefinitionReader {
         Ok(proven)
     }
 
-    /// Reads how a table is defined now, with the source's coordinates before and after; `None` if there is no such table
+    /// Reads how a table is defined now, with the ends of the server's binlog before and after; `None` if there is no such table
     /// or the account sees none. Views and sequences are no tables.
     ///
     /// An old connection that turns out broken is replaced once.
@@ -103,19 +129,19 @@ impl DefinitionReader {
     /// # Errors
     /// When the source cannot be reached or does not answer.
     pub async fn read(&mut self, table: &TableName) -> Result<Option<Definition>, SourceError> {
-        if let Some(mut session) = self.session.take() {
-            match read(&mut session, table).await {
+        if let Some(mut asked) = self.asked.take() {
+            match read(&mut asked, table).await {
                 Ok(definition) => {
-                    self.session = Some(session);
+                    self.asked = Some(asked);
                     return Ok(definition);
                 }
                 Err(error) if error.class().is_transient() => {}
                 Err(error) => return Err(error),
             }
         }
-        let mut session = self.open().await?;
-        let definition = read(&mut session, table).await?;
-        self.session = Some(session);
+        let mut asked = self.open().await?;
+        let definition = read(&mut asked, table).await?;
+        self.asked = Some(asked);
         Ok(definition)
     }
 
@@ -124,23 +150,23 @@ impl DefinitionReader {
     /// # Errors
     /// When the source cannot be reached or does not answer.
     pub async fn read_all(&mut self) -> Result<Reading, SourceError> {
-        let mut session = self.open().await?;
-        let known = read_all(&mut session).await?;
-        self.session = Some(session);
+        let mut asked = self.open().await?;
+        let known = read_all(&mut asked).await?;
+        self.asked = Some(asked);
         Ok(known)
     }
 
-    /// Where the source's binlog ends now.
+    /// Where the server's binlog ends now.
     ///
     /// # Errors
     /// When the source cannot be reached or does not answer.
-    pub async fn end(&mut self) -> Result<Coordinates, SourceError> {
-        let mut session = match self.session.take() {
-            Some(session) => session,
+    pub async fn end(&mut self) -> Result<Point, SourceError> {
+        let mut asked = match self.asked.take() {
+            Some(asked) => asked,
             None => self.open().await?,
         };
-        let end = end_of_binlog(&mut session).await?;
-        self.session = Some(session);
+        let end = asked.end_of_binlog().await?;
+        self.asked = Some(asked);
         Ok(end)
     }
 
@@ -152,16 +178,18 @@ impl DefinitionReader {
     pub async fn carry_over(
         &mut self,
         mut known: Reading,
-        at: &Coordinates,
+        at: &Point,
     ) -> Result<Reading, SourceError> {
-        let until = known.end.clone().max(at.clone());
-        if known.begin > *at || at.file.is_empty() {
+        if known.begin.is_after(at) != Some(false) || at.coordinates.file.is_empty() {
             return Ok(known);
         }
-        if known.begin < until {
-            let stretch = known.begin.clone()..until;
-            self.history.cover(&self.options, stretch).await?;
-            let history = &self.history;
+        let until = match known.end.is_before(at) {
+            Some(true) => at,
+            Some(false) | None => &known.end,
+        };
+        if known.begin.is_before(until) == Some(true) {
+            let history = &mut self.history;
+            history.cover(&self.options, &known.begin, until).await?;
             known
                 .tables
                 .retain(|table, _| history.is_unchanged_since(table, &known.begin));
@@ -178,11 +206,8 @@ impl DefinitionReader {
         Ok(known)
     }
 
-    pub(in crate::source) async fn open(&self) -> Result<Session, SourceError> {
-        let mut session = Session::open(&self.options).await?;
-        session.ask("SET NAMES utf8mb4").await?;
-        show_generated_keys(&mut session).await?;
-        Ok(session)
+    pub(in crate::source) async fn open(&self) -> Result<AnsweringServer, SourceError> {
+        AnsweringServer::connect(&self.options, self.wanted.as_ref()).await
     }
 }
 
@@ -212,32 +237,19 @@ pub async fn writer_of(options: &ServerOptions, server_id: u32) -> Result<u8, So
     Ok(u8::try_from(number("lower_case_table_names")?).unwrap_or_default())
 }
 
-/// Generated invisible primary keys are in every row image, yet a server may be set to leave them out of
-/// information_schema.
-async fn show_generated_keys(session: &mut Session) -> Result<(), SourceError> {
-    const VARIABLE: &str = "show_gipk_in_create_table_and_information_schema";
-    if statements::variables(session, &[VARIABLE])
-        .await?
-        .is_empty()
-    {
-        return Ok(());
-    }
-    session
-        .ask(&format!("SET SESSION {VARIABLE} = ON"))
-        .await
-        .map(drop)
-}
-
-async fn read(session: &mut Session, table: &TableName) -> Result<Option<Definition>, SourceError> {
-    let known = read_where(session, &is_table(table)).await?;
+async fn read(
+    asked: &mut AnsweringServer,
+    table: &TableName,
+) -> Result<Option<Definition>, SourceError> {
+    let known = read_where(asked, &is_table(table)).await?;
     Ok(known.tables.into_values().next())
 }
 
-async fn read_all(session: &mut Session) -> Result<Reading, SourceError> {
-    let begin = end_of_binlog(session).await?;
-    let databases = databases(session).await?;
+async fn read_all(asked: &mut AnsweringServer) -> Result<Reading, SourceError> {
+    let begin = asked.end_of_binlog().await?;
+    let databases = databases(&mut asked.session).await?;
     let known = read_where(
-        session,
+        asked,
         "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')",
     )
     .await?;

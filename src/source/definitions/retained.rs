@@ -11,8 +11,8 @@ use tracing::{info, warn};
 use super::catalogue::Reading;
 use super::reader::DefinitionReader;
 use crate::binlog::{Coordinates, FIRST_POSITION};
-use crate::change::Follower;
 use crate::change::definition::{Schemas, State};
+use crate::change::{Follower, Point};
 use crate::failure::Class;
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -41,7 +41,7 @@ impl DefinitionReader {
     pub async fn follow_retained(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
         rules: &Rules,
     ) -> Result<Option<Retained>, SourceError> {
         match self.follow(table, at, rules).await {
@@ -59,45 +59,52 @@ impl DefinitionReader {
     async fn follow(
         &mut self,
         table: &TableName,
-        at: &Coordinates,
+        at: &Point,
         rules: &Rules,
     ) -> Result<Option<Retained>, SourceError> {
-        let mut session = self.open().await?;
-        let files = statements::log_files(&mut session).await?;
-        let folding = statements::variables(&mut session, &["lower_case_table_names"]).await?;
-        drop(session);
+        let mut asked = self.open().await?;
+        if !at.is_of_lineage(&asked.lineage) {
+            return Ok(None);
+        }
+        let files = statements::log_files(&mut asked.session).await?;
+        let folding =
+            statements::variables(&mut asked.session, &["lower_case_table_names"]).await?;
+        drop(asked);
         let oldest = match files.first() {
-            Some(first) if files.iter().any(|file| *file.name == *at.file) => {
-                Coordinates::new(first.name.as_str(), FIRST_POSITION)
+            Some(first) if files.iter().any(|file| *file.name == *at.coordinates.file) => {
+                let top = Coordinates::new(first.name.as_str(), FIRST_POSITION);
+                Point::new(&at.lineage, top)
             }
             Some(_) | None => return Ok(None),
         };
         let known = self.read_all().await?;
-        if known.end < *at {
+        if known.end.is_before(at) != Some(false) {
             return Ok(None);
         }
         info!(from = %oldest, to = %at, %table, "following the statements of all retained files");
-        self.history
-            .cover(&self.options, oldest.clone()..known.end.clone())
-            .await?;
+        let history = &mut self.history;
+        history.cover(&self.options, &oldest, &known.end).await?;
         let folding = folding
             .get("lower_case_table_names")
             .and_then(|value| value.parse().ok());
         let believed = self.untouched_since(&known, &oldest, folding.unwrap_or_default());
-        let mut walk = DumpWalk::open(&self.options, DumpStart::At(&oldest)).await?;
+        let begin = DumpStart::At(&oldest.coordinates);
+        let mut walk = DumpWalk::of(&at.lineage, &self.options, begin).await?;
         let mut follower = Follower::new(walk.flavour(), believed, rules.clone());
-        go_on(&mut walk, &mut follower, at).await?;
+        go_on(&mut walk, &mut follower, &at.coordinates).await?;
         let schemas = follower.believed().clone();
         if let Some(State::Known(_)) = schemas.get(table) {
             let lacking = Vec::new();
             return Ok(Some(Retained { schemas, lacking }));
         }
-        follower.watch(table, at);
-        go_on(&mut walk, &mut follower, &known.end).await?;
+        follower.watch(table, &at.coordinates);
+        go_on(&mut walk, &mut follower, &known.end.coordinates).await?;
         let is_served = |(other, end): &(TableName, Coordinates)| {
             other != table
                 && known.tables.contains_key(other)
-                && self.history.is_unchanged_since(other, end)
+                && self
+                    .history
+                    .is_unchanged_since(other, &Point::new(&at.lineage, end.clone()))
         };
         let mut lacking = follower.lacking();
         lacking.retain(|missing| !is_served(missing));
@@ -105,7 +112,7 @@ impl DefinitionReader {
     }
 
     /// What has not changed since `place`, as it was read later.
-    fn untouched_since(&self, known: &Reading, place: &Coordinates, folding: u8) -> Schemas {
+    fn untouched_since(&self, known: &Reading, place: &Point, folding: u8) -> Schemas {
         let mut schemas = Schemas::new(folding);
         for (table, definition) in &known.tables {
             if self.history.is_unchanged_since(table, place) {

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
 use super::session::Session;
 use crate::binlog::Coordinates;
+use crate::mysql::Flavour;
 use crate::source::error::SourceError;
 
 /// The end of the source's binlog.
@@ -92,6 +95,25 @@ pub(in crate::source) async fn replicas(
             })
         })
         .collect()
+}
+
+/// Asks for the server's `server_uuid`, which MariaDB has not, and its `server_id`.
+pub(in crate::source) async fn identity(
+    session: &mut Session,
+) -> Result<(Option<Uuid>, u32), SourceError> {
+    let variables = variables(session, &["server_uuid", "server_id"]).await?;
+    let wrong = |column: &'static str| SourceError::Answer {
+        statement: "SHOW GLOBAL VARIABLES".to_owned(),
+        column,
+    };
+    let server_uuid = match variables.get("server_uuid") {
+        Some(uuid) if session.server().flavour == Flavour::MySql => {
+            Some(uuid.parse().map_err(|_| wrong("server_uuid"))?)
+        }
+        Some(_) | None => None,
+    };
+    let server_id = variables.get("server_id").and_then(|id| id.parse().ok());
+    Ok((server_uuid, server_id.ok_or_else(|| wrong("server_id"))?))
 }
 
 /// Asks for global variables; those that the server does not have are absent.

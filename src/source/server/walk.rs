@@ -11,10 +11,12 @@ use bytes::Bytes;
 use super::dump::{self, DumpReader, DumpStart, EventStream};
 use super::options::ServerOptions;
 use super::session::Session;
+use super::statements;
 use crate::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
-use crate::change::Arriving;
+use crate::change::{Arriving, Lineage};
 use crate::mysql::{Flavour, Portion};
 use crate::source::error::SourceError;
+use crate::source::identity;
 use crate::source::walk::{BoundarySearch, GroupWalk, WalkEvent, unreadable};
 
 /// What stands before a position.
@@ -119,6 +121,30 @@ impl DumpWalk {
         begin: DumpStart<'_>,
     ) -> Result<Self, SourceError> {
         let session = Session::open(options).await?;
+        Self::over(session, options, begin).await
+    }
+
+    /// Begins to look into the binlogs of a lineage, which the server must write.
+    ///
+    /// # Errors
+    /// As [`DumpWalk::open`], and when another server answers.
+    pub(in crate::source) async fn of(
+        lineage: &Lineage,
+        options: &ServerOptions,
+        begin: DumpStart<'_>,
+    ) -> Result<Self, SourceError> {
+        let mut session = Session::open(options).await?;
+        let flavour = session.server().flavour;
+        let (server_uuid, server_id) = statements::identity(&mut session).await?;
+        identity::is_of_lineage(lineage, flavour, server_uuid, server_id)?;
+        Self::over(session, options, begin).await
+    }
+
+    async fn over(
+        session: Session,
+        options: &ServerOptions,
+        begin: DumpStart<'_>,
+    ) -> Result<Self, SourceError> {
         let flavour = session.server().flavour;
         // A position of 4 GiB or more cannot be asked for; the file's beginning can.
         let top;

@@ -2,15 +2,108 @@
 //!
 //! `{…,"crc32":N}`, where N is the CRC-32 (IEEE) of the line's bytes before `,"crc32":`.
 
-use serde::Serialize;
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::binlog::Coordinates;
+use crate::change::definition::Change;
+use crate::change::{Lineage, Point, Revision};
 
 const CRC_FIELD: &[u8] = b",\"crc32\":";
 /// The most digits of a checksum and the closing brace.
 const CRC_TAIL_MAX: usize = 11;
 const AT_FIELD: &[u8] = b"{\"at\":";
+
+/// A revision as it is written, with whose binlogs its coordinates are of.
+#[derive(Serialize)]
+struct WrittenRevision<'a> {
+    at: &'a Coordinates,
+    server_uuid: Option<Uuid>,
+    server_id: u32,
+    incarnation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gtid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<&'a str>,
+    changes: &'a [Change],
+}
+
+/// A change that was known where a file of the journal begins; the file's header says in whose binlogs.
+#[derive(Serialize)]
+pub(super) struct WrittenState<'a> {
+    pub(super) at: &'a Coordinates,
+    pub(super) changes: [&'a Change; 1],
+}
+
+/// A revision as it is read.
+#[derive(Deserialize)]
+pub(super) struct ReadRevision {
+    at: Coordinates,
+    #[serde(default)]
+    server_uuid: Option<Uuid>,
+    #[serde(default)]
+    server_id: Option<u32>,
+    #[serde(default)]
+    incarnation: Option<u64>,
+    #[serde(default)]
+    gtid: Option<Box<str>>,
+    #[serde(default)]
+    statement: Option<Box<str>>,
+    changes: Vec<Change>,
+}
+
+impl ReadRevision {
+    /// The revision. One that does not say whose coordinates it has, as none did in version 1, has those of `own`.
+    ///
+    /// # Errors
+    /// When it says it in part.
+    pub(super) fn revision(self, own: &Arc<Lineage>) -> Result<Revision, String> {
+        let lineage = match (self.server_id, self.incarnation, self.server_uuid) {
+            (None, None, None) => Arc::clone(own),
+            (Some(server_id), Some(incarnation), server_uuid) => {
+                let said = Lineage {
+                    server_uuid,
+                    server_id,
+                    incarnation,
+                };
+                match said == **own {
+                    true => Arc::clone(own),
+                    false => Arc::new(said),
+                }
+            }
+            (_, _, _) => {
+                return Err("it names its server without server_id or incarnation".to_owned());
+            }
+        };
+        Ok(Revision {
+            at: Point::new(&lineage, self.at),
+            gtid: self.gtid,
+            statement: self.statement,
+            changes: self.changes,
+        })
+    }
+}
+
+/// Appends a revision as a line.
+pub(super) fn write_revision(revision: &Revision, out: &mut Vec<u8>) {
+    let Point {
+        lineage,
+        coordinates,
+    } = &revision.at;
+    let written = WrittenRevision {
+        at: coordinates,
+        server_uuid: lineage.server_uuid,
+        server_id: lineage.server_id,
+        incarnation: lineage.incarnation,
+        gtid: revision.gtid.as_deref(),
+        statement: revision.statement.as_deref(),
+        changes: &revision.changes,
+    };
+    write(&written, out);
+}
 
 /// Appends a value, which must serialise as an object with a member at least, as a line.
 pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) {

@@ -1,11 +1,14 @@
-//! The journal of definitions: how each table was defined at each place of the source's binlog.
+//! The journal of definitions: how each table was defined at each place of the source's binlogs.
 //!
 //! Append-only text in the connector's folder, in segments `definitions-<number>.jsonl`. A segment begins with all that
 //! was known at one place and goes on with what became known since; when it has outgrown what it began with, the next one
 //! begins, and the oldest go. So the journal also serves a checkpoint that is older than its newest line.
 //!
-//! Contract: revisions are durable before a checkpoint behind them is saved. A stream that resumes at a checkpoint finds
-//! the definitions as they were there; revisions behind it are cut off, since the stream passes their statements again.
+//! Contract: revisions are durable before a checkpoint after them is saved. A stream that resumes at a checkpoint finds
+//! the definitions as they were there; revisions after it are cut off, since the stream passes their statements again.
+//!
+//! Every file says of which server and of which incarnation of its binlogs it speaks, and so does every revision. What
+//! speaks of others than the checkpoint is not believed.
 
 mod line;
 mod segment;
@@ -16,20 +19,22 @@ mod told;
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::durable::{self, DurableFile};
 use super::{StateError, StateFolder};
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
-use crate::change::{Checkpoint, Revision};
+use crate::change::{Checkpoint, Point, Revision};
 use crate::fault::FileRole;
+use line::WrittenState;
 use segment::{Contents, Header, VERSION};
 
 const PREFIX: &str = "definitions-";
 const SUFFIX: &str = ".jsonl";
 /// Segments kept, the one that is written included.
 const SEGMENTS_MAX: usize = 4;
-/// A segment goes on for at least so many bytes behind the state that it began with.
+/// A segment goes on for at least so many bytes after the state that it began with.
 const GROWTH_BYTES_MIN: u64 = 1 << 20;
 
 /// The journal of a connector that runs.
@@ -40,7 +45,7 @@ pub struct Journal {
     /// The numbers of the segments, the one that is written last.
     segments: VecDeque<u64>,
     header: Header,
-    /// What is known behind the last revision.
+    /// What is known after the last revision.
     schemas: Schemas,
     snapshot_bytes: u64,
     bytes: u64,
@@ -55,7 +60,7 @@ pub struct ResumedJournal {
     pub journal: Journal,
     /// What was known there.
     pub schemas: Schemas,
-    /// What was read from the source, or told by a person, for places behind it; the stream may need it when it gets
+    /// What was read from the source, or told by a person, for later places; the stream may need it when it gets
     /// there.
     pub ahead: Vec<Revision>,
 }
@@ -63,8 +68,8 @@ pub struct ResumedJournal {
 /// The definitions at one place, as the journal has them.
 #[derive(Debug)]
 pub struct Past {
-    /// From where on they hold: behind the revision that came last.
-    pub since: Coordinates,
+    /// From where on they hold: the place of the revision that came last.
+    pub since: Point,
     /// The definitions.
     pub schemas: Schemas,
 }
@@ -92,7 +97,10 @@ impl Journal {
                 continue;
             }
             numbers.push_back(number);
-            let contents = segment::read(&path_of(folder, number), Some(&from.coordinates))?;
+            let path = path_of(folder, number);
+            let Some(contents) = segment::read(&path, Some(&from.coordinates))? else {
+                return Ok(None);
+            };
             for number in later {
                 remove(&path_of(folder, number))?;
             }
@@ -114,14 +122,7 @@ impl Journal {
         let folder = folder.path();
         let earlier = numbers(folder)?;
         let number = earlier.last().map_or(1, |last| last + 1);
-        let header = Header {
-            at: at.coordinates.clone(),
-            journal: VERSION,
-            server_uuid: at.server_uuid,
-            server_id: at.server_id,
-            lower_case_table_names,
-            tables: 0,
-        };
+        let header = Header::new(&at.point(), lower_case_table_names, 0);
         let journal =
             Self::write_segment(folder, number, VecDeque::new(), header, schemas.clone())?;
         for number in earlier {
@@ -140,7 +141,7 @@ impl Journal {
         };
         self.scratch.clear();
         for revision in revisions {
-            line::write(revision, &mut self.scratch);
+            line::write_revision(revision, &mut self.scratch);
             for change in &revision.changes {
                 self.schemas.record(change);
             }
@@ -149,15 +150,16 @@ impl Journal {
         self.file.sync_data()?;
         self.bytes += self.scratch.len() as u64;
         let grown = self.bytes.saturating_sub(self.snapshot_bytes);
-        if grown > self.growth_bytes_min.max(self.snapshot_bytes) {
-            self.rotate(last.at.clone())?;
+        let is_old = self.header.journal != VERSION;
+        if is_old || grown > self.growth_bytes_min.max(self.snapshot_bytes) {
+            self.rotate(&last.at)?;
         }
         self.scratch.shrink_to(64 * 1024);
         Ok(())
     }
 
-    /// Reads, without locking the folder, what a connector knew at a place; at the end of its journal if none is given.
-    /// `None` if there is no journal, or it does not reach back so far.
+    /// Reads, without locking the folder, what a connector knew at a place in the binlogs of its journal; at the journal's
+    /// end if none is given. `None` if there is no journal that is believed, or it does not reach back so far.
     ///
     /// # Errors
     /// As [`Journal::open`].
@@ -180,10 +182,14 @@ impl Journal {
             if at.is_some_and(|at| header.at > *at) {
                 continue;
             }
-            let contents = segment::read(&path, at)?;
-            let since = contents.last.map_or(header.at, |last| last.at);
-            let schemas = contents.schemas;
-            return Ok(Some(Past { since, schemas }));
+            let Some(contents) = segment::read(&path, at)? else {
+                return Ok(None);
+            };
+            let begin = || Point::new(&Arc::new(header.lineage()), header.at.clone());
+            return Ok(Some(Past {
+                since: contents.last.map_or_else(begin, |last| last.at),
+                schemas: contents.schemas,
+            }));
         }
         Ok(None)
     }
@@ -252,7 +258,7 @@ impl Journal {
             .into_iter()
             .filter(|revision| revision.statement.is_none())
             .collect();
-        ahead.extend(told::read(folder)?);
+        ahead.extend(told::read(folder, &Arc::new(journal.header.lineage()))?);
         Ok(ResumedJournal {
             journal,
             schemas,
@@ -260,12 +266,9 @@ impl Journal {
         })
     }
 
-    fn rotate(&mut self, at: Coordinates) -> Result<(), StateError> {
+    fn rotate(&mut self, at: &Point) -> Result<(), StateError> {
         let number = self.segments.back().map_or(1, |last| last + 1);
-        let header = Header {
-            at,
-            ..self.header.clone()
-        };
+        let header = Header::new(at, self.header.lower_case_table_names, 0);
         let schemas = std::mem::take(&mut self.schemas);
         let segments = std::mem::take(&mut self.segments);
         let growth_bytes_min = self.growth_bytes_min;
@@ -290,14 +293,10 @@ impl Journal {
         header.tables = changes.len();
         let mut text = Vec::new();
         line::write(&header, &mut text);
-        for change in changes {
-            let revision = Revision {
-                at: header.at.clone(),
-                gtid: None,
-                statement: None,
-                changes: vec![change],
-            };
-            line::write(&revision, &mut text);
+        for change in &changes {
+            let at = &header.at;
+            let changes = [change];
+            line::write(&WrittenState { at, changes }, &mut text);
         }
         let in_folder = (folder, FileRole::StateFolder);
         let file = durable::replace(in_folder, &name_of(number), FileRole::Journal, &text)?;

@@ -2,28 +2,30 @@
 //!
 //! | line | content |
 //! |---|---|
-//! | 1 | the header: `at`, the source, how many lines of state follow |
-//! | the next so many | the state at that place, a revision a line |
-//! | the rest | a revision a line, in stream order |
+//! | 1 | the header: `at`, the server, the incarnation of its binlogs, how many lines of state follow |
+//! | the next so many | the state at that place, a change a line |
+//! | the rest | a revision a line, in stream order, with its server and the incarnation of its binlogs |
 //!
-//! The header and the state are written under another name and renamed, so that only revisions behind them can be torn.
+//! The header and the state are written under another name and renamed, so that only revisions after them can be torn.
+//! In version 1 no line told an incarnation, and revisions no server: they were of the first, and of the header's.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::StateError;
 use super::super::durable::{DurableFile, FileError};
-use super::line;
+use super::line::{self, ReadRevision};
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
-use crate::change::{Checkpoint, Revision};
+use crate::change::{Checkpoint, Lineage, Point, Revision};
 use crate::fault::{FileRole, FileStep};
 
 /// The version of this layout.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// The longest line that is read.
 const LINE_BYTES_MAX: usize = 256 << 20;
 
@@ -38,6 +40,9 @@ pub(super) struct Header {
     pub(super) server_uuid: Option<Uuid>,
     /// The source's `server_id`.
     pub(super) server_id: u32,
+    /// The incarnation of its binlogs; absent in version 1.
+    #[serde(default)]
+    pub(super) incarnation: u64,
     /// The source's `lower_case_table_names`.
     pub(super) lower_case_table_names: u8,
     /// How many lines of state follow.
@@ -45,9 +50,36 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// Begins a segment of this version at a point.
+    pub(super) fn new(at: &Point, lower_case_table_names: u8, tables: usize) -> Self {
+        let Lineage {
+            server_uuid,
+            server_id,
+            incarnation,
+        } = *at.lineage;
+        Self {
+            at: at.coordinates.clone(),
+            journal: VERSION,
+            server_uuid,
+            server_id,
+            incarnation,
+            lower_case_table_names,
+            tables,
+        }
+    }
+
+    /// Whose binlogs it speaks of.
+    pub(super) fn lineage(&self) -> Lineage {
+        Lineage {
+            server_uuid: self.server_uuid,
+            server_id: self.server_id,
+            incarnation: self.incarnation,
+        }
+    }
+
     /// Whether it speaks of the checkpoint's source.
     pub(super) fn is_of(&self, checkpoint: &Checkpoint) -> bool {
-        self.server_uuid == checkpoint.server_uuid && self.server_id == checkpoint.server_id
+        self.lineage() == checkpoint.lineage()
     }
 }
 
@@ -59,7 +91,7 @@ pub(super) struct Contents {
     pub(super) schemas: Schemas,
     /// The last revision that is part of it.
     pub(super) last: Option<Revision>,
-    /// Revisions behind the place.
+    /// Revisions after the place.
     pub(super) ahead: Vec<Revision>,
     /// Bytes of the header and the state it came with.
     pub(super) snapshot_bytes: u64,
@@ -69,15 +101,20 @@ pub(super) struct Contents {
 
 /// Reads the header alone.
 pub(super) fn header(path: &Path) -> Result<Header, StateError> {
-    Lines::open(path)?.header()
+    SegmentLines::open(path)?.header()
 }
 
-/// Reads a segment up to a place; to its end if none is given.
+/// Reads a segment up to a place in its header's binlogs; to its end if none is given. `None` if a line belongs to other
+/// binlogs than the header: what it says then is not believed.
 ///
 /// A torn last line is passed over, unless it stands before `upto`: what did was durable before that place was saved.
-pub(super) fn read(path: &Path, upto: Option<&Coordinates>) -> Result<Contents, StateError> {
-    let mut lines = Lines::open(path)?;
+pub(super) fn read(
+    path: &Path,
+    upto: Option<&Coordinates>,
+) -> Result<Option<Contents>, StateError> {
+    let mut lines = SegmentLines::open(path)?;
     let header = lines.header()?;
+    let lineage = Arc::new(header.lineage());
     let mut contents = Contents {
         schemas: Schemas::new(header.lower_case_table_names),
         last: None,
@@ -87,21 +124,28 @@ pub(super) fn read(path: &Path, upto: Option<&Coordinates>) -> Result<Contents, 
         header,
     };
     for _ in 0..contents.header.tables {
-        let revision: Revision = lines
-            .next(None)?
+        let revision = lines
+            .revision(None, &lineage)?
             .ok_or_else(|| lines.damaged("a line of the state is missing".to_owned()))?;
+        if !revision.at.is_of_lineage(&lineage) {
+            return Ok(None);
+        }
         contents.take(&revision);
     }
     contents.snapshot_bytes = lines.offset;
     contents.bytes = lines.offset;
     let mut reached = contents.header.at.clone();
-    while let Some(revision) = lines.next::<Revision>(Some(upto))? {
-        if revision.at < reached {
-            let reason = format!("it stands at {}, behind one at {reached}", revision.at);
+    while let Some(revision) = lines.revision(Some(upto), &lineage)? {
+        if !revision.at.is_of_lineage(&lineage) {
+            return Ok(None);
+        }
+        let at = &revision.at.coordinates;
+        if *at < reached {
+            let reason = format!("it stands at {at}, after one at {reached}");
             return Err(lines.damaged(reason));
         }
-        reached = revision.at.clone();
-        if upto.is_some_and(|upto| revision.at > *upto) {
+        reached.clone_from(at);
+        if upto.is_some_and(|upto| *at > *upto) {
             contents.ahead.push(revision);
             continue;
         }
@@ -109,7 +153,7 @@ pub(super) fn read(path: &Path, upto: Option<&Coordinates>) -> Result<Contents, 
         contents.last = Some(revision);
         contents.bytes = lines.offset;
     }
-    Ok(contents)
+    Ok(Some(contents))
 }
 
 impl Contents {
@@ -120,16 +164,16 @@ impl Contents {
     }
 }
 
-struct Lines<'a> {
+struct SegmentLines<'a> {
     path: &'a Path,
     reader: BufReader<DurableFile>,
     line: Vec<u8>,
     number: usize,
-    /// Behind the line read last.
+    /// The end of the line read last.
     offset: u64,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> SegmentLines<'a> {
     fn open(path: &'a Path) -> Result<Self, StateError> {
         let file = DurableFile::open_to_read(path, FileRole::Journal)?;
         Ok(Self {
@@ -145,13 +189,25 @@ impl<'a> Lines<'a> {
         let header: Header = self
             .next(None)?
             .ok_or_else(|| self.damaged("it is empty".to_owned()))?;
-        if header.journal != VERSION {
+        if !(1..=VERSION).contains(&header.journal) {
             let found = header.journal;
             return Err(self.damaged(format!(
-                "it has version {found}, expected {VERSION}, run the rowtap that wrote it or a newer one"
+                "it has version {found}, expected 1 or {VERSION}, run the rowtap that wrote it or a newer one"
             )));
         }
         Ok(header)
+    }
+
+    /// The next line as a revision, see [`SegmentLines::next`]. One that does not say whose coordinates it has, has those
+    /// of `own`.
+    fn revision(
+        &mut self,
+        may_be_torn: Option<Option<&Coordinates>>,
+        own: &Arc<Lineage>,
+    ) -> Result<Option<Revision>, StateError> {
+        let line: Option<ReadRevision> = self.next(may_be_torn)?;
+        let revision = line.map(|line| line.revision(own)).transpose();
+        revision.map_err(|reason| self.damaged(reason))
     }
 
     /// The next line; `None` at the end, or for a last line that was torn where `may_be_torn` allows it: the place up to
@@ -195,7 +251,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether a torn line stands at or before a place that was saved behind it.
+/// Whether a torn line stands at or before a place that was saved after it.
 fn is_needed(torn: &[u8], upto: Option<&Coordinates>) -> bool {
     match (line::place_of_torn(torn), upto) {
         (Some(at), Some(upto)) => at <= *upto,

@@ -17,6 +17,10 @@ fn at(position: u64) -> Coordinates {
     Coordinates::new("b.000001", position)
 }
 
+fn point(position: u64) -> Point {
+    checkpoint(position).point()
+}
+
 fn checkpoint(position: u64) -> Checkpoint {
     Checkpoint::new(at(position), GtidSet::empty(Flavour::MySql), None, 1, 7)
 }
@@ -56,7 +60,7 @@ fn change(kind: u8, table: u8, shape: u8) -> Change {
 
 fn revision(position: u64, statement: Option<&str>, changes: Vec<Change>) -> Revision {
     Revision {
-        at: at(position),
+        at: point(position),
         gtid: Some("0-1-7".into()),
         statement: statement.map(Into::into),
         changes,
@@ -67,7 +71,10 @@ fn revision(position: u64, statement: Option<&str>, changes: Vec<Change>) -> Rev
 fn model(revisions: &[Revision], upto: u64) -> Vec<Change> {
     let mut schemas = Schemas::new(0);
     let upto = at(upto);
-    for revision in revisions.iter().filter(|revision| revision.at <= upto) {
+    for revision in revisions
+        .iter()
+        .filter(|revision| revision.at.coordinates <= upto)
+    {
         for change in &revision.changes {
             schemas.record(change);
         }
@@ -129,7 +136,7 @@ proptest! {
         }
         drop(journal);
         prop_assert!(numbers(folder.path()).unwrap().len() <= SEGMENTS_MAX);
-        let end = revisions.last().unwrap().at.position;
+        let end = revisions.last().unwrap().at.coordinates.position;
         match Journal::open(&folder, &checkpoint(upto)).unwrap() {
             Some(opened) => {
                 prop_assert_eq!(opened.schemas.changes(), model(&revisions, upto));
@@ -137,7 +144,7 @@ proptest! {
                 prop_assert!(opened.ahead.iter().all(|ahead| ahead.statement.is_none()));
                 // What stood behind it is cut off, and the stream adds it again.
                 let again: Vec<Revision> =
-                    revisions.iter().filter(|revision| revision.at > at(upto)).cloned().collect();
+                    revisions.iter().filter(|revision| revision.at.coordinates > at(upto)).cloned().collect();
                 let mut journal = opened.journal;
                 journal.append(&again).unwrap();
                 let opened = Journal::open(&folder, &checkpoint(end)).unwrap().unwrap();
@@ -159,7 +166,7 @@ proptest! {
         let place = place.index(bytes.len());
         bytes[place] ^= 1 << bit;
         fs::write(&path, &bytes).unwrap();
-        let end = revisions.last().unwrap().at.position;
+        let end = revisions.last().unwrap().at.coordinates.position;
         match Journal::open(&folder, &checkpoint(end)) {
             Ok(opened) => {
                 // Only the last line feed is not covered by a checksum, and then the line before it must be whole.
@@ -280,7 +287,7 @@ fn what_was_read_behind_the_checkpoint_is_handed_back() {
     let past = Journal::peek(dir.path(), "shop", Some(&at(25)))
         .unwrap()
         .unwrap();
-    assert_eq!(past.since, at(20));
+    assert_eq!(past.since, point(20));
     assert_eq!(past.schemas.changes(), model(&all, 25));
     let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
     assert_eq!(opened.ahead, [read]);
@@ -353,4 +360,153 @@ fn a_long_journal_keeps_its_last_part_and_opens_from_there() {
         bytes < segments * 2 * GROWTH_BYTES_MIN,
         "{bytes} bytes are kept"
     );
+}
+
+/// A folder with the journal that a rowtap of version 1 left, and the checkpoint at its end.
+fn left_by_version_1(
+    journal: &str,
+    checkpoint: &str,
+) -> (tempfile::TempDir, StateFolder, Checkpoint) {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StateFolder::open(dir.path(), "shop").unwrap();
+    fs::write(folder.path().join("definitions-00000001.jsonl"), journal).unwrap();
+    fs::write(folder.path().join("relay-log.info"), checkpoint).unwrap();
+    let checkpoint = folder.checkpoint().unwrap().unwrap();
+    (dir, folder, checkpoint)
+}
+
+fn version_1() -> [(tempfile::TempDir, StateFolder, Checkpoint); 2] {
+    [
+        left_by_version_1(
+            include_str!("../../../tests/state/version-1/mysql-9.7/definitions-00000001.jsonl"),
+            include_str!("../../../tests/state/version-1/mysql-9.7/relay-log.info"),
+        ),
+        left_by_version_1(
+            include_str!("../../../tests/state/version-1/mariadb-10.11/definitions-00000001.jsonl"),
+            include_str!("../../../tests/state/version-1/mariadb-10.11/relay-log.info"),
+        ),
+    ]
+}
+
+#[test]
+fn a_journal_of_version_1_is_of_its_headers_server_and_goes_on_as_version_2() {
+    for (_dir, folder, checkpoint) in version_1() {
+        let old = fs::read(newest(&folder)).unwrap();
+        let opened = Journal::open(&folder, &checkpoint).unwrap().unwrap();
+        assert_eq!(opened.schemas.tables().count(), 5);
+        assert_eq!(fs::read(newest(&folder)).unwrap(), old);
+        let mut journal = opened.journal;
+        let added = Revision {
+            at: checkpoint.point(),
+            ..revision(4, Some("CREATE …"), vec![defined(1, 1)])
+        };
+        journal.append(std::slice::from_ref(&added)).unwrap();
+        assert_eq!(numbers(folder.path()).unwrap(), [1, 2]);
+        let text = fs::read_to_string(newest(&folder)).unwrap();
+        assert!(text.contains("\"journal\":2,"), "{text}");
+        let opened = Journal::open(&folder, &checkpoint).unwrap().unwrap();
+        assert_eq!(opened.schemas.tables().count(), 6);
+    }
+}
+
+#[test]
+fn a_journal_of_version_1_is_of_the_first_incarnation() {
+    for (_dir, folder, checkpoint) in version_1() {
+        let begun_anew = Checkpoint {
+            epoch: 1,
+            ..checkpoint
+        };
+        assert!(Journal::open(&folder, &begun_anew).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_journal_of_another_incarnation_is_not_believed() {
+    let (_dir, folder, mut journal) = begin(1 << 20);
+    journal
+        .append(&[revision(10, None, vec![defined(1, 1)])])
+        .unwrap();
+    drop(journal);
+    let begun_anew = Checkpoint {
+        epoch: 1,
+        ..checkpoint(99)
+    };
+    assert!(Journal::open(&folder, &begun_anew).unwrap().is_none());
+    let journal = Journal::begin(&folder, &begun_anew, 0, &Schemas::new(0)).unwrap();
+    drop(journal);
+    assert!(Journal::open(&folder, &begun_anew).unwrap().is_some());
+    assert!(Journal::open(&folder, &checkpoint(99)).unwrap().is_none());
+}
+
+#[test]
+fn a_journal_with_a_line_of_another_server_is_not_believed() {
+    let others = [
+        Checkpoint {
+            server_id: 2,
+            ..checkpoint(11)
+        },
+        Checkpoint {
+            server_uuid: Some(uuid::Uuid::from_u128(7)),
+            ..checkpoint(11)
+        },
+        Checkpoint {
+            epoch: 1,
+            ..checkpoint(11)
+        },
+    ];
+    for other in others {
+        let (dir, folder, mut journal) = begin(1 << 20);
+        let foreign = Revision {
+            at: other.point(),
+            ..revision(11, None, vec![defined(2, 1)])
+        };
+        let own = revision(10, None, vec![defined(1, 1)]);
+        journal.append(&[own, foreign]).unwrap();
+        drop(journal);
+        assert!(Journal::open(&folder, &checkpoint(99)).unwrap().is_none());
+        let past = Journal::peek(dir.path(), "shop", Some(&at(99))).unwrap();
+        assert!(past.is_none());
+    }
+}
+
+#[test]
+fn a_line_that_names_its_server_in_part_is_damaged() {
+    let (_dir, folder, mut journal) = begin(1 << 20);
+    journal
+        .append(&[revision(10, None, vec![defined(1, 1)])])
+        .unwrap();
+    drop(journal);
+    let path = newest(&folder);
+    let text = fs::read_to_string(&path).unwrap();
+    let (header, line) = text.split_once('\n').unwrap();
+    let (body, _) = line.rsplit_once(",\"crc32\":").unwrap();
+    let body = body.replacen("\"incarnation\":0,", "", 1);
+    let sum = crc32fast::hash(body.as_bytes());
+    fs::write(&path, format!("{header}\n{body},\"crc32\":{sum}}}\n")).unwrap();
+    let error = Journal::open(&folder, &checkpoint(99)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("line 2 is damaged: it names its server without"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_was_told_without_a_server_is_of_the_checkpoints() {
+    let (_dir, folder, journal) = begin(1 << 20);
+    drop(journal);
+    let body = "{\"at\":{\"file\":\"b.000001\",\"position\":20},\"changes\":[]";
+    let sum = crc32fast::hash(body.as_bytes());
+    let path = folder.path().join("told-definitions.jsonl");
+    fs::write(&path, format!("{body},\"crc32\":{sum}}}\n")).unwrap();
+    let told = Revision {
+        gtid: None,
+        ..revision(20, None, Vec::new())
+    };
+    let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
+    assert_eq!(opened.ahead, std::slice::from_ref(&told));
+    Journal::tell(&folder, &told).unwrap();
+    let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
+    assert_eq!(opened.ahead, [told.clone(), told]);
 }

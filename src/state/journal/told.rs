@@ -3,17 +3,18 @@
 //! A file of its own beside the segments, a revision a line, replaced as a whole.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::super::{StateError, durable};
-use super::line;
-use crate::change::Revision;
+use super::line::{self, ReadRevision};
+use crate::change::{Lineage, Revision};
 use crate::fault::FileRole;
 
 const NAME: &str = "told-definitions.jsonl";
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// What was told, in the order in which it was.
-pub(super) fn read(folder: &Path) -> Result<Vec<Revision>, StateError> {
+/// What was told, in the order in which it was. Lines that do not say whose coordinates they have, have those of `own`.
+pub(super) fn read(folder: &Path, own: &Arc<Lineage>) -> Result<Vec<Revision>, StateError> {
     let path = folder.join(NAME);
     let bytes =
         durable::read(&path, FileRole::ToldDefinitions, FILE_BYTES_MAX)?.unwrap_or_default();
@@ -28,7 +29,8 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Revision>, StateError> {
             reason,
         };
         let text = text.map_err(|reason| damaged(reason.to_owned()))?;
-        told.push(line::read(text).map_err(damaged)?);
+        let revision = line::read::<ReadRevision>(text).and_then(|line| line.revision(own));
+        told.push(revision.map_err(damaged)?);
     }
     Ok(told)
 }
@@ -36,8 +38,8 @@ pub(super) fn read(folder: &Path) -> Result<Vec<Revision>, StateError> {
 /// Adds one, durably.
 pub(super) fn add(folder: &Path, revision: &Revision) -> Result<(), StateError> {
     let mut text = Vec::new();
-    for told in read(folder)?.iter().chain([revision]) {
-        line::write(told, &mut text);
+    for told in read(folder, &revision.at.lineage)?.iter().chain([revision]) {
+        line::write_revision(told, &mut text);
     }
     let folder = (folder, FileRole::StateFolder);
     durable::replace(folder, NAME, FileRole::ToldDefinitions, &text)?;

@@ -5,7 +5,7 @@ use super::*;
 /// An assembler that reads `d.t` as a column `id` and hidden ones at these places.
 fn believing(hidden: &[usize]) -> Assembler {
     let mut assembler = assembler("{}", usize::MAX, &[]);
-    let at = Coordinates::new("b.000001", 4);
+    let at = point(4);
     let column = ColumnDefinition {
         name: "id".into(),
         column_type: "int".into(),

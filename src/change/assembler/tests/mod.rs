@@ -17,7 +17,9 @@ use super::writer::Writer;
 use super::*;
 use crate::binlog::GtidSet;
 use crate::change::statement::StatementError;
-use crate::change::{ColumnDefinition, Item, Ledger, TableDefinition, TableMapError, Trouble};
+use crate::change::{
+    ColumnDefinition, Item, Ledger, Lineage, Point, TableDefinition, TableMapError, Trouble,
+};
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::{Flavour, Portion};
 use crate::row::TableName;
@@ -59,7 +61,7 @@ fn made_of(settings: AssemblerSettings, engines: &[(&str, bool)]) -> Assembler {
         0,
     );
     let definitions = engines.iter().map(|(table, transactional)| {
-        let at = Coordinates::new("b.000001", 4);
+        let at = point(4);
         let table_definition = TableDefinition {
             columns: vec![ColumnDefinition {
                 name: "id".into(),
@@ -77,6 +79,15 @@ fn made_of(settings: AssemblerSettings, engines: &[(&str, bool)]) -> Assembler {
         (TableName::new("d", *table), definition)
     });
     Assembler::new(settings, checkpoint, Definitions::new(definitions))
+}
+
+/// A point in the binlogs of the stream.
+fn point(position: u64) -> Point {
+    let lineage = Lineage {
+        server_id: 1,
+        ..Lineage::default()
+    };
+    Point::new(&Arc::new(lineage), Coordinates::new("b.000001", position))
 }
 
 /// What came out: the values of `id` per table, and the end.

@@ -1,9 +1,12 @@
 //! What each table's definition is believed to be at the stream's place.
 //!
 //! The belief comes, in order of trust, from the journal and the statements of the binlog, which are followed from there
-//! on, and from readings of information_schema. A reading was true at some moment between two coordinates of the source:
+//! on, and from readings of information_schema. A reading was true at some moment between two points of its server's binlogs:
 //! it becomes a belief only where nothing can have changed the table between that moment and the group that needs it.
 //! Where there is no belief, it is asked for; without an answer the stream stops rather than guess.
+//!
+//! The stream's coordinates are those of one lineage of binlogs. A reading of another one serves no group and is ruled out by
+//! none; it stays a guess until the source is asked.
 //!
 //! Names of tables in DDL and readings are compared in lower case, for a server may do so: that can only rule out too much.
 
@@ -11,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::binlog::Coordinates;
+use crate::change::definition::lineage::{Lineage, Point};
 use crate::change::definition::revision::Revision;
 use crate::change::definition::schemas::{Change, Facts, Reason, Schemas, State, apply_statement};
 use crate::change::definition::table::{Definition, TableDefinition};
@@ -20,15 +24,17 @@ use crate::row::TableName;
 /// The beliefs, what they may yet come from, and what of them the journal has not been told.
 #[derive(Debug, Default)]
 pub struct Definitions {
+    /// Whose binlogs the stream reads.
+    lineage: Arc<Lineage>,
     believed: Schemas,
     /// Readings that no group has needed yet, or that lie ahead of the stream.
     read: HashMap<TableName, Definition>,
-    /// Definitions that were proven for places ahead before the stream began anew behind them.
+    /// Definitions that were proven for places ahead before the stream began anew at an earlier place.
     proven: Vec<Revision>,
-    changed: HashMap<TableName, Coordinates>,
-    databases_changed: HashMap<Box<str>, Coordinates>,
+    changed: HashMap<TableName, Point>,
+    databases_changed: HashMap<Box<str>, Point>,
     /// Where the last statement stands that may have changed any table.
-    all_changed: Option<Coordinates>,
+    all_changed: Option<Point>,
     /// A belief turned out wrong, so that others got in the same way may be.
     was_wrong: bool,
     revisions: Vec<Revision>,
@@ -56,6 +62,17 @@ impl Definitions {
         }
     }
 
+    /// Follows a stream of these binlogs from now on.
+    #[must_use]
+    pub(in crate::change) fn along(self, lineage: Arc<Lineage>) -> Self {
+        Self { lineage, ..self }
+    }
+
+    /// Coordinates of the stream, and whose they are.
+    pub(in crate::change) fn point(&self, coordinates: &Coordinates) -> Point {
+        Point::new(&self.lineage, coordinates.clone())
+    }
+
     /// Takes a definition that was read later.
     pub fn offer(&mut self, table: &TableName, definition: Definition) {
         self.read.insert(folded(table), definition);
@@ -74,7 +91,7 @@ impl Definitions {
     /// The definition that holds for `table` in a group that ends at `end`.
     ///
     /// A definition read up to `end` serves the group: no DDL on a table can stand between the group's rows and its end,
-    /// since the group locks the table's metadata. A DDL behind the first coordinate of the reading rules it out. What
+    /// since the group locks the table's metadata. A DDL after the first point of the reading rules it out. What
     /// serves once is believed from then on.
     pub(in crate::change) fn serving(
         &mut self,
@@ -90,7 +107,7 @@ impl Definitions {
             };
             self.believed.record(&change);
             self.revisions.push(Revision {
-                at: end.clone(),
+                at: self.point(end),
                 gtid: None,
                 statement: None,
                 changes: vec![change],
@@ -104,26 +121,36 @@ impl Definitions {
 
     /// A reading that is proven for a group that ends at `end`; taken out, since it becomes a belief.
     fn proof(&mut self, table: &TableName, end: &Coordinates) -> Option<Arc<TableDefinition>> {
-        if self.unchanged(table)?.read_to <= *end {
-            return self.read.remove(&folded(table)).map(|read| read.table);
+        let folded = folded(table);
+        let definition = self.read.get(&folded)?;
+        let is_before_group = definition.read_to.is_after(&self.point(end)) == Some(false);
+        let is_unchanged = self
+            .changes_of(&folded)
+            .all(|at| at.is_before(&definition.read_from) == Some(true));
+        if is_before_group && is_unchanged {
+            return self.read.remove(&folded).map(|read| read.table);
         }
         None
     }
 
-    /// A definition of the table that was read since the last DDL on it was seen, wherever it was read.
+    /// A definition of the table that no DDL seen so far rules out, wherever it was read.
     pub(in crate::change) fn unchanged(&self, table: &TableName) -> Option<&Definition> {
         let table = folded(table);
         let definition = self.read.get(&table)?;
+        let changed = self
+            .changes_of(&table)
+            .any(|at| at.is_before(&definition.read_from) == Some(false));
+        (!changed).then_some(definition)
+    }
+
+    /// Where the statements seen last begin that may have changed the table; its name is folded.
+    fn changes_of(&self, table: &TableName) -> impl Iterator<Item = &Point> {
         let changes = [
-            self.changed.get(&table),
+            self.changed.get(table),
             self.databases_changed.get(&table.database),
             self.all_changed.as_ref(),
         ];
-        let changed = changes
-            .into_iter()
-            .flatten()
-            .any(|at| *at >= definition.read_from);
-        (!changed).then_some(definition)
+        changes.into_iter().flatten()
     }
 
     /// A definition that was proven for a group that ends at `end` before the stream began anew.
@@ -132,11 +159,11 @@ impl Definitions {
         table: &TableName,
         end: &Coordinates,
     ) -> Option<Definition> {
-        let wanted = folded(table);
+        let (wanted, end) = (folded(table), self.point(end));
         let changes = self
             .proven
             .iter()
-            .filter(|revision| revision.at == *end)
+            .filter(|revision| revision.at == end)
             .flat_map(|revision| &revision.changes);
         let found = changes.rev().find_map(|change| match change {
             Change::Defined { table, definition } if folded(table) == wanted => Some(definition),
@@ -150,7 +177,7 @@ impl Definitions {
         Some(Definition {
             table: Arc::clone(found),
             read_from: end.clone(),
-            read_to: end.clone(),
+            read_to: end,
         })
     }
 
@@ -165,12 +192,13 @@ impl Definitions {
     /// Follows a statement that begins at `at` in a group that ends at `end`; returns what it changed.
     pub(in crate::change) fn follow(&mut self, followed: &Executed<'_>) -> Vec<Change> {
         let statement = followed.statement;
+        let at = self.point(&followed.at);
         for table in statement.redefined_tables() {
-            self.changed.insert(folded(table), followed.at.clone());
+            self.changed.insert(folded(table), at.clone());
         }
         if let Some(database) = statement.dropped_database() {
             let database = database.to_lowercase().into();
-            self.databases_changed.insert(database, followed.at.clone());
+            self.databases_changed.insert(database, at);
         }
         let mut changes = match (followed.doubt, followed.error_code) {
             (Some(doubt), _) => self.distrust_doubtful(followed, doubt),
@@ -180,7 +208,7 @@ impl Definitions {
         self.complete_engine(followed, &mut changes);
         if !changes.is_empty() {
             self.revisions.push(Revision::of_statement(
-                followed.end.clone(),
+                self.point(followed.end),
                 followed.gtid.clone(),
                 followed.text,
                 changes.clone(),
@@ -238,7 +266,7 @@ impl Definitions {
         if !defines {
             return Vec::new();
         }
-        self.all_changed = Some(followed.at.clone());
+        self.all_changed = Some(self.point(&followed.at));
         let changes = self.loss_of_all(doubt);
         for change in &changes {
             self.believed.record(change);
@@ -278,7 +306,7 @@ impl Definitions {
     /// Gives up every belief: statements may have been left out of the stream.
     pub(in crate::change) fn distrust_all(&mut self, reason: &str, at: &Coordinates) {
         self.read.clear();
-        self.all_changed = Some(at.clone());
+        self.all_changed = Some(self.point(at));
         for change in self.loss_of_all(reason) {
             self.record(change, at);
         }
@@ -302,7 +330,7 @@ impl Definitions {
     fn record(&mut self, change: Change, at: &Coordinates) {
         self.believed.record(&change);
         self.revisions.push(Revision {
-            at: at.clone(),
+            at: self.point(at),
             gtid: None,
             statement: None,
             changes: vec![change],
@@ -344,7 +372,7 @@ impl Definitions {
         }
         if !taken.is_empty() {
             self.revisions.push(Revision {
-                at: end.clone(),
+                at: self.point(end),
                 gtid: None,
                 statement: None,
                 changes: taken,

@@ -8,11 +8,15 @@ fn at(position: u64) -> Coordinates {
     Coordinates::new("b.000001", position)
 }
 
+fn point(position: u64) -> Point {
+    Point::new(&Arc::default(), at(position))
+}
+
 fn definition(from: u64, to: u64) -> Definition {
     Definition {
         table: Arc::default(),
-        read_from: at(from),
-        read_to: at(to),
+        read_from: point(from),
+        read_to: point(to),
     }
 }
 
@@ -105,7 +109,7 @@ fn what_serves_once_is_believed_and_journaled_at_the_groups_end() {
     assert_eq!(revisions.len(), 1);
     assert_eq!(
         (&revisions[0].at, &revisions[0].statement),
-        (&at(30), &None)
+        (&point(30), &None)
     );
     assert!(definitions.take_revisions().is_empty());
 }
@@ -141,7 +145,7 @@ fn a_statement_that_failed_in_its_middle_is_not_followed() {
 fn what_was_proven_before_a_crash_serves_the_same_group_again() {
     let table = TableName::new("d", "t");
     let proven = Revision {
-        at: at(50),
+        at: point(50),
         gtid: None,
         statement: None,
         changes: vec![Change::Defined {
@@ -155,4 +159,70 @@ fn what_was_proven_before_a_crash_serves_the_same_group_again() {
         Some(definition(50, 50))
     );
     assert_eq!(definitions.proven_before(&table, &at(51)), None);
+}
+
+/// The same places, in binlogs that the server began anew, and in another server's.
+fn elsewhere() -> [Arc<Lineage>; 2] {
+    let begun_anew = Lineage {
+        incarnation: 1,
+        ..Lineage::default()
+    };
+    let another_server = Lineage {
+        server_id: 2,
+        ..Lineage::default()
+    };
+    [Arc::new(begun_anew), Arc::new(another_server)]
+}
+
+#[test]
+fn a_reading_of_other_binlogs_serves_no_group_and_is_ruled_out_by_no_statement() {
+    let table = TableName::new("d", "t");
+    for lineage in elsewhere() {
+        let read = Definition {
+            table: Arc::default(),
+            read_from: Point::new(&lineage, at(20)),
+            read_to: Point::new(&lineage, at(20)),
+        };
+        let mut definitions = Definitions::new([(table.clone(), read.clone())]);
+        assert_eq!(definitions.serving(&table, &at(30)), None);
+        follow(&mut definitions, "ALTER TABLE t ADD c INT", 40, 0);
+        assert_eq!(definitions.serving(&table, &at(50)), None);
+        // It stays a guess, which the source may be asked about.
+        assert_eq!(definitions.unchanged(&table), Some(&read));
+    }
+}
+
+#[test]
+fn a_reading_proves_nothing_where_a_statement_was_seen_in_other_binlogs() {
+    let table = TableName::new("d", "t");
+    for lineage in elsewhere() {
+        let mut definitions = Definitions::default();
+        follow(&mut definitions, "ALTER TABLE t ADD c INT", 40, 0);
+        let mut definitions = definitions.along(Arc::clone(&lineage));
+        let read = Definition {
+            table: Arc::default(),
+            read_from: Point::new(&lineage, at(50)),
+            read_to: Point::new(&lineage, at(50)),
+        };
+        definitions.offer(&table, read);
+        assert_eq!(definitions.serving(&table, &at(60)), None);
+    }
+}
+
+#[test]
+fn what_was_proven_in_other_binlogs_serves_no_group_of_these() {
+    let table = TableName::new("d", "t");
+    for lineage in elsewhere() {
+        let proven = Revision {
+            at: Point::new(&lineage, at(50)),
+            gtid: None,
+            statement: None,
+            changes: vec![Change::Defined {
+                table: table.clone(),
+                definition: Arc::default(),
+            }],
+        };
+        let definitions = Definitions::default().believing(Schemas::new(0), vec![proven]);
+        assert_eq!(definitions.proven_before(&table, &at(50)), None);
+    }
 }
