@@ -35,7 +35,7 @@ pub enum Gtid {
 }
 
 /// Where MySQL GTIDs come from: a server and a tag, empty for none.
-pub type Source = (Uuid, Box<str>);
+pub type GtidSource = (Uuid, Box<str>);
 
 /// The greatest number that a MySQL GTID may have.
 pub(super) const NUMBER_MAX: u64 = (1 << 63) - 2;
@@ -47,7 +47,7 @@ pub(super) const TAG_BYTES_MAX: usize = 32;
 #[serde(into = "StoredSet", try_from = "StoredSet")]
 pub enum GtidSet {
     /// Per source, the intervals seen.
-    MySql(BTreeMap<Source, Intervals>),
+    MySql(BTreeMap<GtidSource, Intervals>),
     /// Per domain, the last GTID seen: server id and sequence number.
     MariaDb(BTreeMap<u32, (u32, u64)>),
 }

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use super::error::BinlogError;
-use super::gtid::{Gtid, GtidSet, NUMBER_MAX, Source, TAG_BYTES_MAX};
+use super::gtid::{Gtid, GtidSet, GtidSource, NUMBER_MAX, TAG_BYTES_MAX};
 use super::intervals::{self, Intervals};
 use crate::mysql::Flavour;
 
@@ -117,7 +117,10 @@ impl GtidSet {
 }
 
 /// Reads `uuid:1-5:7:tag:1-3`, which may be several sources, as their tags differ.
-fn read_source(part: &str, sources: &mut BTreeMap<Source, Intervals>) -> Result<(), BinlogError> {
+fn read_source(
+    part: &str,
+    sources: &mut BTreeMap<GtidSource, Intervals>,
+) -> Result<(), BinlogError> {
     let Some((server, rest)) = part.split_once(':') else {
         return Err(refused(part, "a source with intervals, uuid:1-5"));
     };

@@ -18,16 +18,20 @@ pub struct Rules {
     database_fold: Fold,
     table_fold: Fold,
     rewrites: Vec<Rewrite>,
-    do_db: Vec<Rule>,
-    ignore_db: Vec<Rule>,
-    do_table: Vec<Rule>,
-    ignore_table: Vec<Rule>,
-    wild_do_table: Vec<(Rule, Pattern)>,
-    wild_ignore_table: Vec<(Rule, Pattern)>,
+    databases: DoAndIgnore<Rule>,
+    tables: DoAndIgnore<Rule>,
+    wild_tables: DoAndIgnore<(Rule, Pattern)>,
     /// The databases that do rules name literally.
     named: Vec<Box<str>>,
     same_server_id: bool,
     drops_shadow_tables: bool,
+}
+
+/// Rules of one kind: those that publish and those that reject.
+#[derive(Clone, Debug)]
+struct DoAndIgnore<R> {
+    do_rules: Vec<R>,
+    ignore_rules: Vec<R>,
 }
 
 /// What is wrong with a rule.
@@ -114,21 +118,30 @@ impl Rules {
             database_fold,
             table_fold,
             rewrites: compile_rewrites(&options.replicate_rewrite_db)?,
-            do_db: compile_databases(RuleKey::DoDb, &options.replicate_do_db)?,
-            ignore_db: compile_databases(RuleKey::IgnoreDb, &options.replicate_ignore_db)?,
-            do_table: compile_tables(RuleKey::DoTable, &options.replicate_do_table)?,
-            ignore_table: compile_tables(RuleKey::IgnoreTable, &options.replicate_ignore_table)?,
-            wild_do_table: with_patterns(
-                compile_tables(RuleKey::WildDoTable, &options.replicate_wild_do_table)?,
-                table_fold,
-            ),
-            wild_ignore_table: with_patterns(
-                compile_tables(
-                    RuleKey::WildIgnoreTable,
-                    &options.replicate_wild_ignore_table,
+            databases: DoAndIgnore {
+                do_rules: compile_databases(RuleKey::DoDb, &options.replicate_do_db)?,
+                ignore_rules: compile_databases(RuleKey::IgnoreDb, &options.replicate_ignore_db)?,
+            },
+            tables: DoAndIgnore {
+                do_rules: compile_tables(RuleKey::DoTable, &options.replicate_do_table)?,
+                ignore_rules: compile_tables(
+                    RuleKey::IgnoreTable,
+                    &options.replicate_ignore_table,
                 )?,
-                table_fold,
-            ),
+            },
+            wild_tables: DoAndIgnore {
+                do_rules: with_patterns(
+                    compile_tables(RuleKey::WildDoTable, &options.replicate_wild_do_table)?,
+                    table_fold,
+                ),
+                ignore_rules: with_patterns(
+                    compile_tables(
+                        RuleKey::WildIgnoreTable,
+                        &options.replicate_wild_ignore_table,
+                    )?,
+                    table_fold,
+                ),
+            },
             named: Vec::new(),
             same_server_id: options.same_server_id,
             drops_shadow_tables: options.shadow_tables == ShadowTables::Drop,
@@ -206,7 +219,8 @@ impl Rules {
     pub fn database(&self, database: &str) -> Verdict {
         let mut judgement = self.open(database, "");
         if judgement.database_rules() {
-            let no_database_rules = self.do_db.is_empty() && self.ignore_db.is_empty();
+            let no_database_rules =
+                self.databases.do_rules.is_empty() && self.databases.ignore_rules.is_empty();
             if no_database_rules || self.flavour == Flavour::MariaDb {
                 judgement.wildcard_rules_on_database();
             }
@@ -269,13 +283,15 @@ impl Rules {
     }
 
     fn literally_named(&self) -> Vec<Box<str>> {
-        let databases = self.do_db.iter().map(|rule| rule.text.clone());
+        let databases = self.databases.do_rules.iter().map(|rule| rule.text.clone());
         let tables = self
-            .do_table
+            .tables
+            .do_rules
             .iter()
             .filter_map(|rule| Some(rule.text.split_once('.')?.0.into()));
         let patterns = self
-            .wild_do_table
+            .wild_tables
+            .do_rules
             .iter()
             .filter_map(|(rule, _)| Some(wildcard::literal_database(&rule.text)?.into()));
         databases.chain(tables).chain(patterns).collect()
@@ -297,7 +313,7 @@ impl Judgement<'_> {
         }
         let name = published.to_string();
         let named = |rule: &Rule| rules.table_fold.same(&rule.text, &name);
-        if !rules.do_table.iter().any(named) {
+        if !rules.tables.do_rules.iter().any(named) {
             let rule = rule(RuleKey::ShadowTables, "drop");
             self.decide(Stage::Shadow, false, VerdictReason::Matched(rule));
         }
@@ -315,17 +331,18 @@ impl Judgement<'_> {
                 .find(|rule| rules.database_fold.same(&rule.text, database))
                 .cloned()
         };
-        let no_rules = rules.do_db.is_empty() && rules.ignore_db.is_empty();
+        let no_rules =
+            rules.databases.do_rules.is_empty() && rules.databases.ignore_rules.is_empty();
         // A statement without a default database passes whatever the rules are.
         let (pass, reason) = if no_rules || database.is_empty() {
             (true, VerdictReason::NoRules)
-        } else if rules.do_db.is_empty() {
-            match matched(&rules.ignore_db) {
+        } else if rules.databases.do_rules.is_empty() {
+            match matched(&rules.databases.ignore_rules) {
                 Some(rule) => (false, VerdictReason::Matched(rule)),
                 None => (true, VerdictReason::NotNamed(vec![RuleKey::IgnoreDb])),
             }
         } else {
-            match matched(&rules.do_db) {
+            match matched(&rules.databases.do_rules) {
                 Some(rule) => (true, VerdictReason::Matched(rule)),
                 None => (false, VerdictReason::NotNamed(vec![RuleKey::DoDb])),
             }
@@ -341,16 +358,17 @@ impl Judgement<'_> {
                 .find(|rule| rules.table_fold.same(&rule.text, &name))
                 .cloned()
         };
-        let (pass, reason) = if let Some(rule) = exact(&rules.do_table) {
+        let (pass, reason) = if let Some(rule) = exact(&rules.tables.do_rules) {
             (true, VerdictReason::Matched(rule))
-        } else if let Some(rule) = exact(&rules.ignore_table) {
+        } else if let Some(rule) = exact(&rules.tables.ignore_rules) {
             (false, VerdictReason::Matched(rule))
-        } else if let Some(rule) = wild(&rules.wild_do_table, &name) {
+        } else if let Some(rule) = wild(&rules.wild_tables.do_rules, &name) {
             (true, VerdictReason::Matched(rule))
-        } else if let Some(rule) = wild(&rules.wild_ignore_table, &name) {
+        } else if let Some(rule) = wild(&rules.wild_tables.ignore_rules, &name) {
             (false, VerdictReason::Matched(rule))
         } else {
-            let without_do = rules.do_table.is_empty() && rules.wild_do_table.is_empty();
+            let without_do =
+                rules.tables.do_rules.is_empty() && rules.wild_tables.do_rules.is_empty();
             (without_do, self.no_table_matched())
         };
         self.decide(Stage::Table, pass, reason);
@@ -359,13 +377,13 @@ impl Judgement<'_> {
     fn wildcard_rules_on_database(&mut self) {
         let rules = self.rules;
         let name = format!("{}.", self.verdict.published.database);
-        let (pass, reason) = if let Some(rule) = wild(&rules.wild_do_table, &name) {
+        let (pass, reason) = if let Some(rule) = wild(&rules.wild_tables.do_rules, &name) {
             (true, VerdictReason::Matched(rule))
-        } else if let Some(rule) = wild(&rules.wild_ignore_table, &name) {
+        } else if let Some(rule) = wild(&rules.wild_tables.ignore_rules, &name) {
             (false, VerdictReason::Matched(rule))
-        } else if !rules.wild_do_table.is_empty() {
+        } else if !rules.wild_tables.do_rules.is_empty() {
             (false, VerdictReason::NotNamed(vec![RuleKey::WildDoTable]))
-        } else if !rules.wild_ignore_table.is_empty() {
+        } else if !rules.wild_tables.ignore_rules.is_empty() {
             (
                 true,
                 VerdictReason::NotNamed(vec![RuleKey::WildIgnoreTable]),
@@ -384,12 +402,15 @@ impl Judgement<'_> {
             with_rules.map(|(key, _)| key).collect()
         };
         let do_keys = present([
-            (RuleKey::DoTable, rules.do_table.is_empty()),
-            (RuleKey::WildDoTable, rules.wild_do_table.is_empty()),
+            (RuleKey::DoTable, rules.tables.do_rules.is_empty()),
+            (RuleKey::WildDoTable, rules.wild_tables.do_rules.is_empty()),
         ]);
         let ignore_keys = present([
-            (RuleKey::IgnoreTable, rules.ignore_table.is_empty()),
-            (RuleKey::WildIgnoreTable, rules.wild_ignore_table.is_empty()),
+            (RuleKey::IgnoreTable, rules.tables.ignore_rules.is_empty()),
+            (
+                RuleKey::WildIgnoreTable,
+                rules.wild_tables.ignore_rules.is_empty(),
+            ),
         ]);
         match (do_keys.is_empty(), ignore_keys.is_empty()) {
             (false, _) => VerdictReason::NotNamed(do_keys),

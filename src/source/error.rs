@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::file_error::FileError;
+use super::file_error::BinlogFileError;
 use crate::binlog::{BinlogError, Coordinates};
 use crate::failure::Class;
 use crate::mysql::ConnectionError;
@@ -13,7 +13,7 @@ use crate::mysql::ConnectionError;
 pub enum SourceError {
     /// A binlog file cannot be read.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] BinlogFileError),
     /// The connection could not be made, or broke.
     #[error("no connection to the source")]
     Connection(#[from] ConnectionError),

@@ -10,7 +10,7 @@ use crate::failure::Class;
 /// Why a binlog file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FileError {
+pub enum BinlogFileError {
     /// The operating system refuses.
     #[error("cannot read {path}")]
     Io {
@@ -185,7 +185,7 @@ pub enum FileError {
     },
 }
 
-impl FileError {
+impl BinlogFileError {
     /// What the failure means: a file that the system does not hand out is a source that refuses.
     pub fn class(&self) -> Class {
         match self {

@@ -19,7 +19,7 @@ pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};
 pub use definitions::{Answers, DefinitionReader, Reading, Retained, writer_of};
 pub use error::SourceError;
-pub use file_error::FileError;
+pub use file_error::BinlogFileError;
 pub use files::{
     Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
     InputPath, SeriesPart, SourceOptions,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rowtap::binlog::Coordinates;
 use rowtap::failure::Class;
-use rowtap::source::{Archive, Budget, EventSource, FileError, FilesOptions, SourceError};
+use rowtap::source::{Archive, BinlogFileError, Budget, EventSource, FilesOptions, SourceError};
 
 use super::{FILE, RECORDINGS, events};
 
@@ -70,7 +70,7 @@ async fn a_file_that_is_cut_off_ends_there_only_while_its_server_writes_it() {
             fs::write(&path, &bytes).unwrap();
             match read(&path, STARTS[0]).await {
                 Ok((_, found)) => assert!(ends.contains(&cut) && found == expected),
-                Err(SourceError::File(FileError::Torn { at, .. })) => {
+                Err(SourceError::File(BinlogFileError::Torn { at, .. })) => {
                     assert_eq!(usize::try_from(at.position).unwrap(), ends[expected - 1]);
                     assert!(!ends.contains(&cut), "{name} cut at {cut}");
                 }

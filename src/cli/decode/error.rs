@@ -9,7 +9,7 @@ use crate::encode::EncodeError;
 use crate::failure::Class;
 use crate::filter::FilterError;
 use crate::row::TableName;
-use crate::source::{FileError, SourceError};
+use crate::source::{BinlogFileError, SourceError};
 use crate::state::StateError;
 
 /// Why a decoding ended early.
@@ -20,7 +20,7 @@ pub enum DecodeError {
     Usage(String),
     /// A file cannot be read.
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] BinlogFileError),
     /// Its events.
     #[error(transparent)]
     Assemble(#[from] AssembleError),

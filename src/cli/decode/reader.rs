@@ -16,7 +16,7 @@ use super::relay_logs::RelayLogs;
 use crate::binlog::{FormatDescription, Header};
 use crate::change::Batch;
 use crate::pipeline::{Fed, Feed};
-use crate::source::{BinlogSeries, Chunk, FileError, InputPath, SeriesPart};
+use crate::source::{BinlogFileError, BinlogSeries, Chunk, InputPath, SeriesPart};
 
 /// How long the end of a file that is followed is left alone.
 const FOLLOW_WAIT: Duration = Duration::from_millis(100);
@@ -58,7 +58,7 @@ pub(super) struct Reader {
     /// Events that were read and not fed.
     chunks: VecDeque<Chunk>,
     /// What was read after a file that holds no more than its first event.
-    ahead: Option<Result<Option<SeriesPart>, FileError>>,
+    ahead: Option<Result<Option<SeriesPart>, BinlogFileError>>,
     /// There was nothing to read the last time.
     is_idle: bool,
     is_over: bool,
@@ -141,7 +141,7 @@ impl Reader {
 
     fn look_for_file(
         &mut self,
-        part: Result<Option<SeriesPart>, FileError>,
+        part: Result<Option<SeriesPart>, BinlogFileError>,
     ) -> Result<(), DecodeError> {
         match part {
             Ok(Some(SeriesPart::Begin {
@@ -165,7 +165,7 @@ impl Reader {
     }
 
     /// Reads on.
-    fn part(&mut self) -> Result<Option<SeriesPart>, FileError> {
+    fn part(&mut self) -> Result<Option<SeriesPart>, BinlogFileError> {
         match self.ahead.take() {
             Some(part) => part,
             None if self.stop.is_cancelled() || self.abandoned.is_cancelled() => Ok(None),

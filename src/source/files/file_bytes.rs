@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::input::{Input, InputPath, OpenError};
 use crate::binlog::Coordinates;
-use crate::source::file_error::FileError;
+use crate::source::file_error::BinlogFileError;
 
 /// Bytes that are read at once; an event that is larger is read whole, or in pieces.
 pub(super) const CHUNK_BYTES: usize = 256 << 10;
@@ -61,7 +61,7 @@ impl FileBytes {
     }
 
     /// Opens the file and returns its magic, or as much of it as there is. Reading goes on after it.
-    pub(super) fn open(&mut self) -> Result<Vec<u8>, FileError> {
+    pub(super) fn open(&mut self) -> Result<Vec<u8>, BinlogFileError> {
         let (input, magic) = Input::open(&self.place).map_err(|error| match error {
             OpenError::Io(error) => self.io(error),
             OpenError::Compressed(error) => self.compressed(error),
@@ -76,7 +76,7 @@ impl FileBytes {
     }
 
     /// Goes on at a position after the present one.
-    pub(super) fn go_to(&mut self, position: u64) -> Result<(), FileError> {
+    pub(super) fn go_to(&mut self, position: u64) -> Result<(), BinlogFileError> {
         let from = self.position;
         let Some(input) = &mut self.input else {
             return Ok(());
@@ -85,7 +85,7 @@ impl FileBytes {
         let found = input
             .go_to(from, position)
             .map_err(|error| self.read_error(is_compressed, error))?;
-        found.map_err(|size| FileError::AfterEnd {
+        found.map_err(|size| BinlogFileError::AfterEnd {
             at: Coordinates::new(Arc::clone(&self.name), position),
             size,
         })?;
@@ -100,7 +100,7 @@ impl FileBytes {
         bytes: &mut Vec<u8>,
         count: usize,
         passed: usize,
-    ) -> Result<bool, FileError> {
+    ) -> Result<bool, BinlogFileError> {
         let missing = count.saturating_sub(bytes.len());
         if missing > 0
             && let Some(error) = self.take_broken()
@@ -132,7 +132,7 @@ impl FileBytes {
     }
 
     /// Why the bytes that were asked for did not all come.
-    pub(super) fn take_broken(&mut self) -> Option<FileError> {
+    pub(super) fn take_broken(&mut self) -> Option<BinlogFileError> {
         let Broken {
             error,
             is_compressed,
@@ -142,7 +142,7 @@ impl FileBytes {
 
     /// Makes sure that a file whose end was reached is the one under its name, and no shorter than it was. `ahead` bytes
     /// were read after the position.
-    pub(super) fn is_still_there(&self, ahead: usize) -> Result<(), FileError> {
+    pub(super) fn is_still_there(&self, ahead: usize) -> Result<(), BinlogFileError> {
         let path = self.place.path().to_owned();
         let Some(file) = self.input.as_ref().and_then(Input::file) else {
             return Ok(());
@@ -150,7 +150,7 @@ impl FileBytes {
         let named = match fs::metadata(&path) {
             Ok(named) => named,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(FileError::Gone {
+                return Err(BinlogFileError::Gone {
                     path,
                     at: self.here(),
                 });
@@ -159,13 +159,13 @@ impl FileBytes {
         };
         let open = file.metadata().map_err(|error| self.io(error))?;
         if (named.dev(), named.ino()) != (open.dev(), open.ino()) {
-            return Err(FileError::Replaced {
+            return Err(BinlogFileError::Replaced {
                 path,
                 at: self.here(),
             });
         }
         if open.len() < self.position + ahead as u64 {
-            return Err(FileError::Shrunk {
+            return Err(BinlogFileError::Shrunk {
                 path,
                 size: open.len(),
                 at: self.here(),
@@ -174,23 +174,23 @@ impl FileBytes {
         Ok(())
     }
 
-    fn read_error(&self, is_compressed: bool, source: io::Error) -> FileError {
+    fn read_error(&self, is_compressed: bool, source: io::Error) -> BinlogFileError {
         if is_compressed {
             return self.compressed(source);
         }
         self.io(source)
     }
 
-    fn compressed(&self, source: io::Error) -> FileError {
-        FileError::Compressed {
+    fn compressed(&self, source: io::Error) -> BinlogFileError {
+        BinlogFileError::Compressed {
             path: self.place.path().to_owned(),
             at: self.here(),
             source,
         }
     }
 
-    fn io(&self, source: io::Error) -> FileError {
-        FileError::Io {
+    fn io(&self, source: io::Error) -> BinlogFileError {
+        BinlogFileError::Io {
             path: self.place.path().to_owned(),
             source,
         }

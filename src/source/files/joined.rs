@@ -9,7 +9,7 @@ use super::series::{BinlogSeries, SeriesPart};
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::chunk::Chunk;
-use crate::source::file_error::FileError;
+use crate::source::file_error::BinlogFileError;
 
 /// What the stream holds next.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Joined {
     ///
     /// # Errors
     /// As [`BinlogSeries::read`], and a relay log, whose events stand elsewhere in another server's binlog.
-    pub(in crate::source) fn read(&mut self) -> Result<Option<Joint>, FileError> {
+    pub(in crate::source) fn read(&mut self) -> Result<Option<Joint>, BinlogFileError> {
         let chunk = match self.series.read()? {
             None => return Ok(None),
             Some(SeriesPart::Idle) => return Ok(Some(Joint::Idle)),
@@ -63,9 +63,12 @@ impl Joined {
 }
 
 /// Makes sure that a file's first event is not that of a relay log.
-pub(in crate::source) fn is_no_relay_log(place: &InputPath, first: &[u8]) -> Result<(), FileError> {
+pub(in crate::source) fn is_no_relay_log(
+    place: &InputPath,
+    first: &[u8],
+) -> Result<(), BinlogFileError> {
     if Header::parse(first).is_ok_and(|header| header.is_relay_log()) {
-        return Err(FileError::RelayLog {
+        return Err(BinlogFileError::RelayLog {
             path: place.path().to_owned(),
         });
     }

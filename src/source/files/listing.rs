@@ -12,7 +12,7 @@ use super::series::{read_index, successor};
 use super::splitter::{BinlogExtent, EVENT_BYTES_MAX, Splitter};
 use crate::binlog::{Coordinates, FormatDescription, Header};
 use crate::mysql::Flavour;
-use crate::source::file_error::FileError;
+use crate::source::file_error::BinlogFileError;
 
 /// Files whose names have one number after the other.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Listing {
     pub(in crate::source) fn new(
         files: &[PathBuf],
         index: Option<&Path>,
-    ) -> Result<Self, FileError> {
+    ) -> Result<Self, BinlogFileError> {
         let files = match index {
             Some(index) => read_index(index)?,
             None => files.to_vec(),
@@ -43,7 +43,7 @@ impl Listing {
             let [one, next] = pair else { continue };
             let (expected, found) = (name_behind(one), name(next));
             if expected.as_deref() != Some(&*found) {
-                return Err(FileError::Gap {
+                return Err(BinlogFileError::Gap {
                     after: name(one).to_string(),
                     expected: expected.unwrap_or_else(|| "a number after a dot".to_owned()),
                     found: found.to_string(),
@@ -51,12 +51,12 @@ impl Listing {
             }
         }
         for path in &files {
-            let metadata = fs::metadata(path).map_err(|source| FileError::Io {
+            let metadata = fs::metadata(path).map_err(|source| BinlogFileError::Io {
                 path: path.clone(),
                 source,
             })?;
             if !metadata.is_file() {
-                return Err(FileError::NotAFile { path: path.clone() });
+                return Err(BinlogFileError::NotAFile { path: path.clone() });
             }
         }
         Ok(Self { files })
@@ -88,7 +88,10 @@ impl Listing {
     }
 
     /// The files from that one on, to be read from its position on; none if there is no such file.
-    pub(in crate::source) fn series(&self, from: &Coordinates) -> Result<BinlogSeries, FileError> {
+    pub(in crate::source) fn series(
+        &self,
+        from: &Coordinates,
+    ) -> Result<BinlogSeries, BinlogFileError> {
         let files = self
             .files
             .iter()
@@ -100,12 +103,16 @@ impl Listing {
     pub(in crate::source) fn series_of_one(
         &self,
         from: &Coordinates,
-    ) -> Result<BinlogSeries, FileError> {
+    ) -> Result<BinlogSeries, BinlogFileError> {
         let file = self.path(&from.file).map(Path::to_owned);
         self.series_of(file.into_iter().collect(), from.position)
     }
 
-    fn series_of(&self, files: VecDeque<PathBuf>, start: u64) -> Result<BinlogSeries, FileError> {
+    fn series_of(
+        &self,
+        files: VecDeque<PathBuf>,
+        start: u64,
+    ) -> Result<BinlogSeries, BinlogFileError> {
         let extent = BinlogExtent {
             start,
             ..BinlogExtent::default()
@@ -119,10 +126,10 @@ impl Listing {
 }
 
 /// Reads what a file's first event tells.
-pub(in crate::source) fn describe(path: &Path) -> Result<Described, FileError> {
+pub(in crate::source) fn describe(path: &Path) -> Result<Described, BinlogFileError> {
     let place = InputPath::File(path.to_owned());
     let mut splitter = Splitter::new(place.clone(), BinlogExtent::default(), EVENT_BYTES_MAX);
-    let damaged = || FileError::NoDescription {
+    let damaged = || BinlogFileError::NoDescription {
         path: path.to_owned(),
     };
     let first = splitter.read()?.ok_or_else(damaged)?;
@@ -139,8 +146,8 @@ pub(in crate::source) fn describe(path: &Path) -> Result<Described, FileError> {
 }
 
 /// The size of a file, where it tells how many bytes the binlog in it has.
-pub(in crate::source) fn size(path: &Path) -> Result<Option<u64>, FileError> {
-    let metadata = fs::metadata(path).map_err(|source| FileError::Io {
+pub(in crate::source) fn size(path: &Path) -> Result<Option<u64>, BinlogFileError> {
+    let metadata = fs::metadata(path).map_err(|source| BinlogFileError::Io {
         path: path.to_owned(),
         source,
     })?;
@@ -184,6 +191,6 @@ mod tests {
         let error = Listing::new(&paths, None).unwrap_err().to_string();
         assert!(error.contains("b.000004"), "{error}");
         let error = Listing::new(&[folder.path().to_owned()], None).unwrap_err();
-        assert!(matches!(error, FileError::NotAFile { .. }), "{error}");
+        assert!(matches!(error, BinlogFileError::NotAFile { .. }), "{error}");
     }
 }

@@ -14,7 +14,7 @@ use super::input::{ENDINGS, InputPath};
 use super::splitter::{BinlogExtent, Splitter, StopReason};
 use crate::binlog::{FileName, Header};
 use crate::source::chunk::Chunk;
-use crate::source::file_error::FileError;
+use crate::source::file_error::BinlogFileError;
 
 /// What a series holds next.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl BinlogSeries {
         extent: BinlogExtent,
         event_bytes_max: u32,
         follow: bool,
-    ) -> Result<Self, FileError> {
+    ) -> Result<Self, BinlogFileError> {
         let mut listed = VecDeque::new();
         for place in places {
             match place {
@@ -165,7 +165,7 @@ impl BinlogSeries {
     ///
     /// # Errors
     /// What is wrong with a file, told when what stands before it was returned.
-    pub fn read(&mut self) -> Result<Option<SeriesPart>, FileError> {
+    pub fn read(&mut self) -> Result<Option<SeriesPart>, BinlogFileError> {
         loop {
             let Some(mut splitter) = self.current.take() else {
                 let Some(place) = self.places.pop_front() else {
@@ -178,8 +178,10 @@ impl BinlogSeries {
             };
             let piece = match splitter.read() {
                 Ok(piece) => piece,
-                Err(FileError::Torn { .. }) if self.is_followed() && !self.is_complete => None,
-                Err(FileError::Torn { .. }) if self.ends_anywhere() && self.is_in_use => None,
+                Err(BinlogFileError::Torn { .. }) if self.is_followed() && !self.is_complete => {
+                    None
+                }
+                Err(BinlogFileError::Torn { .. }) if self.ends_anywhere() && self.is_in_use => None,
                 Err(error) => return Err(error),
             };
             if let Some(piece) = piece {
@@ -203,7 +205,7 @@ impl BinlogSeries {
         }
     }
 
-    fn begin(&mut self, place: InputPath) -> Result<Option<SeriesPart>, FileError> {
+    fn begin(&mut self, place: InputPath) -> Result<Option<SeriesPart>, BinlogFileError> {
         let extent = BinlogExtent {
             stop: self.extent.stop.filter(|_| self.places.is_empty()),
             ..self.extent
@@ -212,19 +214,19 @@ impl BinlogSeries {
         splitter.cut_beyond(self.whole_bytes_max);
         let first = match splitter.read() {
             Ok(first) => first,
-            Err(FileError::Io { source, .. })
+            Err(BinlogFileError::Io { source, .. })
                 if self.awaits && source.kind() == io::ErrorKind::NotFound =>
             {
                 self.places.push_front(splitter.place().clone());
                 return Ok(Some(SeriesPart::Idle));
             }
-            Err(FileError::Torn { .. } | FileError::Magic { .. })
+            Err(BinlogFileError::Torn { .. } | BinlogFileError::Magic { .. })
                 if self.ends_anywhere() && is_young(splitter.place()) =>
             {
                 return Ok(None);
             }
             // A file that a server has just made may not yet hold its first event.
-            Err(FileError::Torn { .. } | FileError::Magic { .. })
+            Err(BinlogFileError::Torn { .. } | BinlogFileError::Magic { .. })
                 if self.is_followed() && is_young(splitter.place()) =>
             {
                 self.places.push_front(splitter.place().clone());
@@ -260,7 +262,7 @@ impl BinlogSeries {
     }
 
     /// Goes on at the end of a file that is followed; `false` if there is nothing more yet.
-    fn follow_on(&mut self, splitter: Splitter) -> Result<bool, FileError> {
+    fn follow_on(&mut self, splitter: Splitter) -> Result<bool, BinlogFileError> {
         let InputPath::File(path) = splitter.place() else {
             return Ok(true);
         };
@@ -326,8 +328,8 @@ pub(super) fn successor(path: &Path) -> Option<PathBuf> {
 
 /// The files that an index file names. A name without a folder, or in one that is not here, is looked for beside the index
 /// file: servers write names relative to their data folder, and backups are moved.
-pub(super) fn read_index(path: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let io = |source| FileError::Io {
+pub(super) fn read_index(path: &Path) -> Result<Vec<PathBuf>, BinlogFileError> {
+    let io = |source| BinlogFileError::Io {
         path: path.to_owned(),
         source,
     };
@@ -349,7 +351,7 @@ pub(super) fn read_index(path: &Path) -> Result<Vec<PathBuf>, FileError> {
         .map(file)
         .collect();
     if files.is_empty() {
-        return Err(FileError::EmptyIndex {
+        return Err(BinlogFileError::EmptyIndex {
             path: path.to_owned(),
         });
     }
@@ -425,7 +427,7 @@ mod tests {
         fs::write(&index, "\n").unwrap();
         assert!(matches!(
             read_index(&index),
-            Err(FileError::EmptyIndex { .. })
+            Err(BinlogFileError::EmptyIndex { .. })
         ));
     }
 }

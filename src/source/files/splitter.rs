@@ -17,7 +17,7 @@ use super::input::InputPath;
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::chunk::{Chunk, now_us};
-use crate::source::file_error::FileError;
+use crate::source::file_error::BinlogFileError;
 
 /// The largest event that a server writes.
 pub const EVENT_BYTES_MAX: u32 = 1 << 30;
@@ -131,8 +131,8 @@ impl Splitter {
 
     /// The next events; `None` at the file's end. What is wrong after whole events is told when these were returned.
     ///
-    /// At the end, and after [`FileError::Torn`], the file may have grown when this is asked again.
-    pub(super) fn read(&mut self) -> Result<Option<Piece>, FileError> {
+    /// At the end, and after [`BinlogFileError::Torn`], the file may have grown when this is asked again.
+    pub(super) fn read(&mut self) -> Result<Option<Piece>, BinlogFileError> {
         if self.stopped.is_some() {
             return Ok(None);
         }
@@ -150,24 +150,24 @@ impl Splitter {
     }
 
     /// Makes sure that a file whose end was reached is the one under its name, and no shorter than it was.
-    pub(super) fn is_still_there(&self) -> Result<(), FileError> {
+    pub(super) fn is_still_there(&self) -> Result<(), BinlogFileError> {
         let passed = self.large.as_ref().map_or(0, |large| large.passed);
         self.file.is_still_there(passed + self.carried.len())
     }
 
     /// Makes sure, at the file's end, that it has as many events as were to be skipped.
-    pub(super) fn has_passed_all(&self) -> Result<(), FileError> {
+    pub(super) fn has_passed_all(&self) -> Result<(), BinlogFileError> {
         if self.passed >= self.extent.offset {
             return Ok(());
         }
-        Err(FileError::OffsetAfterEnd {
+        Err(BinlogFileError::OffsetAfterEnd {
             file: Arc::clone(self.name()),
             offset: self.extent.offset,
             found: self.passed,
         })
     }
 
-    fn open(&mut self) -> Result<Option<Piece>, FileError> {
+    fn open(&mut self) -> Result<Option<Piece>, BinlogFileError> {
         let magic = self.file.open()?;
         self.check_magic(&magic)?;
         self.file.position = FIRST_POSITION;
@@ -178,32 +178,32 @@ impl Splitter {
         Ok(first)
     }
 
-    fn check_magic(&self, found: &[u8]) -> Result<(), FileError> {
+    fn check_magic(&self, found: &[u8]) -> Result<(), BinlogFileError> {
         if found == MAGIC {
             return Ok(());
         }
         let path = self.file.place().path().to_owned();
         if found == MAGIC_OF_ENCRYPTED {
-            return Err(FileError::Encrypted { path });
+            return Err(BinlogFileError::Encrypted { path });
         }
         if found == MAGIC_OF_INNODB {
-            return Err(FileError::Innodb { path });
+            return Err(BinlogFileError::Innodb { path });
         }
         let found = match found {
             [] => "nothing".to_owned(),
             bytes => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         };
-        Err(FileError::Magic { path, found })
+        Err(BinlogFileError::Magic { path, found })
     }
 
-    fn first_event(&mut self) -> Result<Option<Piece>, FileError> {
+    fn first_event(&mut self) -> Result<Option<Piece>, BinlogFileError> {
         let mut bytes = Vec::new();
         let at_end = self.file.fill(&mut bytes, Header::LEN, 0)?;
         let Some(size) = self.size_of(&bytes)? else {
             return self.end(bytes, at_end);
         };
         if size > self.whole_bytes_max {
-            return Err(FileError::EventSize {
+            return Err(BinlogFileError::EventSize {
                 at: self.file.here(),
                 kind: kind_of(&bytes),
                 found: u32::try_from(size).unwrap_or(u32::MAX),
@@ -214,7 +214,7 @@ impl Splitter {
         self.split(bytes, at_end)
     }
 
-    fn piece_of(&mut self) -> Result<Option<Piece>, FileError> {
+    fn piece_of(&mut self) -> Result<Option<Piece>, BinlogFileError> {
         loop {
             let before = self.file.position;
             let mut bytes = std::mem::take(&mut self.carried);
@@ -235,7 +235,11 @@ impl Splitter {
         }
     }
 
-    fn begin_large(&mut self, size: usize, bytes: Vec<u8>) -> Result<Option<Piece>, FileError> {
+    fn begin_large(
+        &mut self,
+        size: usize,
+        bytes: Vec<u8>,
+    ) -> Result<Option<Piece>, BinlogFileError> {
         let wanted = self.wanted(&bytes);
         let kind = kind_of(&bytes);
         self.carried = bytes;
@@ -257,7 +261,7 @@ impl Splitter {
     }
 
     /// The next piece of a large event, or what stands after one that is dropped.
-    fn next_of(&mut self, large: PartialEvent) -> Result<Option<Piece>, FileError> {
+    fn next_of(&mut self, large: PartialEvent) -> Result<Option<Piece>, BinlogFileError> {
         let mut large = large;
         loop {
             let count = PIECE_BYTES.min(large.bytes - large.passed);
@@ -265,7 +269,7 @@ impl Splitter {
             // What was read to find the event may be more than a piece of it.
             let at_end = self.file.fill(&mut bytes, count, large.passed)?;
             if at_end {
-                let torn = FileError::Torn {
+                let torn = BinlogFileError::Torn {
                     at: self.file.here(),
                     kind: Some(large.kind),
                     expected: large.bytes as u64,
@@ -314,24 +318,24 @@ impl Splitter {
     }
 
     /// The size of the event at the front of `bytes`, if enough of its header is there.
-    fn size_of(&self, bytes: &[u8]) -> Result<Option<usize>, FileError> {
+    fn size_of(&self, bytes: &[u8]) -> Result<Option<usize>, BinlogFileError> {
         let Some([_, _, _, _, kind, _, _, _, _, size @ ..]) = bytes.first_chunk::<13>() else {
             return Ok(None);
         };
         if begins_binlog(bytes) {
-            return Err(FileError::Joined {
+            return Err(BinlogFileError::Joined {
                 at: self.file.here(),
             });
         }
         let kind = EventKind::from_number(*kind);
         if kind == EventKind::StartEncryption {
-            return Err(FileError::Encrypted {
+            return Err(BinlogFileError::Encrypted {
                 path: self.file.place().path().to_owned(),
             });
         }
         let found = u32::from_le_bytes(*size);
         if (found as usize) < Header::LEN || found > self.event_bytes_max {
-            return Err(FileError::EventSize {
+            return Err(BinlogFileError::EventSize {
                 at: self.file.here(),
                 kind,
                 found,
@@ -373,7 +377,11 @@ impl Splitter {
     }
 
     /// Makes a piece of the whole events in `bytes` and carries the rest over.
-    fn split(&mut self, mut bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, FileError> {
+    fn split(
+        &mut self,
+        mut bytes: Vec<u8>,
+        at_end: bool,
+    ) -> Result<Option<Piece>, BinlogFileError> {
         let mut events = Vec::new();
         let mut begin = 0;
         let mut position = self.file.position;
@@ -434,7 +442,7 @@ impl Splitter {
     }
 
     /// The file's end, which is right only between events.
-    fn end(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, FileError> {
+    fn end(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<Option<Piece>, BinlogFileError> {
         debug_assert!(at_end, "a whole event is read before the end");
         if let Some(error) = self.file.take_broken() {
             self.carried = bytes;
@@ -447,7 +455,7 @@ impl Splitter {
         let kind = bytes.get(4).copied().map(EventKind::from_number);
         let found = bytes.len() as u64;
         self.carried = bytes;
-        Err(FileError::Torn {
+        Err(BinlogFileError::Torn {
             at: self.file.here(),
             kind,
             expected: expected as u64,

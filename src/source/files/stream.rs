@@ -14,7 +14,7 @@ use crate::mysql::Portion;
 use crate::source::budget::Budget;
 use crate::source::chunk::{Chunk, EventSource, admit, now_us};
 use crate::source::error::SourceError;
-use crate::source::file_error::FileError;
+use crate::source::file_error::BinlogFileError;
 
 /// How long the end of a file that is followed is left alone.
 const FOLLOW_WAIT: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ pub struct FileStream {
 }
 
 /// A reader that has read, and what it read.
-type Finished = (Box<Joined>, Result<Option<Joint>, FileError>);
+type Finished = (Box<Joined>, Result<Option<Joint>, BinlogFileError>);
 
 impl FileStream {
     /// Prepares to read a series; its files are opened by the first reads.
@@ -53,14 +53,14 @@ impl FileStream {
         }
     }
 
-    async fn read(&mut self) -> Result<Option<Joint>, FileError> {
+    async fn read(&mut self) -> Result<Option<Joint>, BinlogFileError> {
         if let Some(mut joined) = self.idle.take() {
             self.busy.spawn_blocking(move || {
                 let joint = joined.read();
                 (joined, joint)
             });
         }
-        let lost = |why: String| FileError::Io {
+        let lost = |why: String| BinlogFileError::Io {
             path: self.path.clone(),
             source: io::Error::other(why),
         };

@@ -8,7 +8,7 @@ use crate::mysql::Portion;
 use crate::source::budget::Budget;
 use crate::source::chunk::EventSource;
 use crate::source::error::SourceError;
-use crate::source::file_error::FileError;
+use crate::source::file_error::BinlogFileError;
 
 /// An event of `size` bytes, of which only the size means anything.
 fn event(size: usize) -> Vec<u8> {
@@ -43,7 +43,7 @@ fn series_of(path: &std::path::Path, start: u64, event_bytes_max: u32) -> Binlog
 }
 
 /// All events of a file, and the error that ended it.
-async fn read(path: &std::path::Path, position: u64) -> (Vec<Bytes>, Option<FileError>) {
+async fn read(path: &std::path::Path, position: u64) -> (Vec<Bytes>, Option<BinlogFileError>) {
     let budget = Budget::new(8 << 20);
     let mut source = source_of(path, position, 4 << 20, budget);
     let mut events = Vec::new();
@@ -100,7 +100,7 @@ async fn a_binlog_behind_another_in_one_file_is_told() {
         let (read, error) = read(file.path(), 4).await;
         assert_eq!(read.len(), 2);
         let error = error.unwrap();
-        assert!(matches!(error, FileError::Joined { .. }), "{error}");
+        assert!(matches!(error, BinlogFileError::Joined { .. }), "{error}");
         assert!(error.to_string().contains(":174,"), "{error}");
     }
     // Four bytes alone are the second 1852400382 of 1970.
@@ -154,8 +154,8 @@ async fn every_cut_of_a_file_is_told_with_its_place() {
         assert_eq!(events.len(), count, "{length}");
         match error {
             None => assert!(matches!(length, 4 | 34 | 59), "{length}"),
-            Some(FileError::Magic { .. }) => assert!(length < 4, "{length}"),
-            Some(FileError::Torn {
+            Some(BinlogFileError::Magic { .. }) => assert!(length < 4, "{length}"),
+            Some(BinlogFileError::Torn {
                 at,
                 kind,
                 expected,
@@ -198,11 +198,17 @@ async fn what_is_no_binlog_is_refused_as_what_it_is() {
     .await;
     let missing = std::path::Path::new("/nonexistent/binlog.000001");
     let (_, error) = read(missing, 4).await;
-    assert!(matches!(error, Some(FileError::Io { .. })), "{error:?}");
+    assert!(
+        matches!(error, Some(BinlogFileError::Io { .. })),
+        "{error:?}"
+    );
 }
 
 /// The events of a file with those beyond a limit put together from their pieces, and how many pieces there were.
-async fn read_cut(path: &std::path::Path, beyond: usize) -> (Vec<Vec<u8>>, u32, Option<FileError>) {
+async fn read_cut(
+    path: &std::path::Path,
+    beyond: usize,
+) -> (Vec<Vec<u8>>, u32, Option<BinlogFileError>) {
     let series = series_of(path, 4, 8 << 20).cutting_beyond(beyond);
     let mut source = FileStream::new(series, Budget::new(8 << 20));
     let (mut events, mut pieces) = (Vec::<Vec<u8>>::new(), 0);
@@ -248,7 +254,7 @@ async fn an_event_beyond_the_limit_comes_in_pieces_and_loses_nothing() {
         (
             _,
             2,
-            Some(FileError::Torn {
+            Some(BinlogFileError::Torn {
                 at,
                 kind: Some(_),
                 expected,
@@ -264,7 +270,7 @@ async fn an_event_beyond_the_limit_comes_in_pieces_and_loses_nothing() {
     let (_, _, error) = read_cut(whole.path(), 99).await;
     assert!(matches!(
         error,
-        Some(FileError::EventSize {
+        Some(BinlogFileError::EventSize {
             found: 100,
             max: 99,
             ..

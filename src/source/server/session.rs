@@ -14,7 +14,7 @@ pub(in crate::source) struct Session {
 
 /// What the source answered to a statement.
 #[derive(Debug)]
-pub(in crate::source) struct Answer {
+pub(in crate::source) struct SqlAnswer {
     statement: String,
     result: ResultSet,
 }
@@ -22,7 +22,7 @@ pub(in crate::source) struct Answer {
 /// One row of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::source) struct AnswerRow<'a> {
-    answer: &'a Answer,
+    answer: &'a SqlAnswer,
     row: usize,
 }
 
@@ -68,9 +68,12 @@ impl Session {
     }
 
     /// Asks one statement.
-    pub(in crate::source) async fn ask(&mut self, statement: &str) -> Result<Answer, SourceError> {
+    pub(in crate::source) async fn ask(
+        &mut self,
+        statement: &str,
+    ) -> Result<SqlAnswer, SourceError> {
         match self.connection.query(statement).await {
-            Ok(result) => Ok(Answer {
+            Ok(result) => Ok(SqlAnswer {
                 statement: shortened(statement),
                 result,
             }),
@@ -94,7 +97,7 @@ impl Session {
         let parts = self
             .connection
             .query_in_parts(statement, PART_ROWS_MAX, |result| {
-                let answer = Answer {
+                let answer = SqlAnswer {
                     statement: shortened(statement),
                     result,
                 };
@@ -115,7 +118,7 @@ impl Session {
     pub(in crate::source) async fn ask_in_forms(
         &mut self,
         forms: &[&str],
-    ) -> Result<Answer, SourceError> {
+    ) -> Result<SqlAnswer, SourceError> {
         let mut refused = None;
         for form in forms {
             match self.ask(form).await {
@@ -143,7 +146,7 @@ impl SourceError {
     }
 }
 
-impl Answer {
+impl SqlAnswer {
     /// The rows, in the server's order.
     pub(in crate::source) fn rows(&self) -> impl Iterator<Item = AnswerRow<'_>> {
         (0..self.result.rows.len()).map(|row| AnswerRow { answer: self, row })
