@@ -1,4 +1,4 @@
-//! `rowtap definitions`: how tables are defined at a place of the source's binlog, as the connector's journal has it; and
+//! `rowtap definitions`: how tables are defined at a place in the source's binlog, according to the connector's journal; and
 //! the way to tell it a definition that it cannot find out.
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -24,7 +24,7 @@ pub struct DefinitionsArguments {
     /// The connector's file.
     #[arg(value_name = "CONNECTOR.toml")]
     path: PathBuf,
-    /// Shows the definitions as they were there; without it, as they are where the journal ends.
+    /// Shows the definitions as they were there; without it, as they are at the end of the journal.
     #[arg(long, value_name = "FILE:POSITION", value_parser = coordinates)]
     at: Option<Coordinates>,
     /// Shows this table only.
@@ -33,7 +33,7 @@ pub struct DefinitionsArguments {
     /// Prints JSON.
     #[arg(long, conflicts_with = "define")]
     json: bool,
-    /// Tells the definition that the table has in the group that ends at --at, where rowtap stopped for want of it: the
+    /// Tells rowtap the definition that the table has in the group that ends at --at, where it stopped for lack of one: the
     /// statement as SHOW CREATE TABLE printed it then. The connector must be stopped.
     #[arg(
         long,
@@ -58,7 +58,7 @@ enum Refusal {
         state_dir: PathBuf,
     },
     #[error(
-        "the journal of definitions of {connector} does not reach back to {at}, take a place behind {oldest}"
+        "the journal of definitions of {connector} does not reach back to {at}, take a place after {oldest}"
     )]
     TooOld {
         connector: String,
@@ -66,8 +66,8 @@ enum Refusal {
         oldest: Coordinates,
     },
     #[error(
-        "the connector has gone on from {at} and is at {checkpoint}, so that nothing would read the definition; give --at as \
-         the message that stopped it has it"
+        "the connector is already past {at}, at {checkpoint}, so nothing would read the definition; give --at as the message \
+         that stopped it has it"
     )]
     Passed {
         at: Coordinates,
@@ -122,31 +122,31 @@ pub fn run(arguments: &DefinitionsArguments, log: LogFormat) -> Exit {
 
 /// A page of definitions, as `--json` prints it.
 #[derive(Serialize)]
-struct Page<'a> {
+struct DefinitionsPage<'a> {
     connector: &'a str,
-    /// Behind the statement or reading that came last.
+    /// After the statement or reading that came last.
     since: &'a Coordinates,
-    databases: Vec<Database<'a>>,
-    tables: Vec<Table<'a>>,
+    databases: Vec<ShownDatabase<'a>>,
+    tables: Vec<ShownTable<'a>>,
 }
 
 #[derive(Serialize)]
-struct Database<'a> {
+struct ShownDatabase<'a> {
     database: &'a str,
     charset: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Table<'a> {
+struct ShownTable<'a> {
     #[serde(flatten)]
     name: &'a TableName,
     #[serde(flatten)]
-    known: Known<'a>,
+    known: ShownDefinition<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Known<'a> {
+enum ShownDefinition<'a> {
     Definition(&'a TableDefinition),
     /// Why it is not known.
     Stale(&'a str),
@@ -177,24 +177,24 @@ fn show(connector: &Connector, arguments: &DefinitionsArguments) -> Result<(), R
     let databases = changes.iter().filter_map(|change| match change {
         Change::Database {
             database, charset, ..
-        } if arguments.table.is_none() => Some(Database {
+        } if arguments.table.is_none() => Some(ShownDatabase {
             database,
             charset: charset.as_deref(),
         }),
         _other => None,
     });
     let tables = changes.iter().filter_map(|change| match change {
-        Change::Defined { table, definition } if wanted(table) => Some(Table {
+        Change::Defined { table, definition } if wanted(table) => Some(ShownTable {
             name: table,
-            known: Known::Definition(definition),
+            known: ShownDefinition::Definition(definition),
         }),
-        Change::Stale { table, reason } if wanted(table) => Some(Table {
+        Change::Stale { table, reason } if wanted(table) => Some(ShownTable {
             name: table,
-            known: Known::Stale(reason.as_str()),
+            known: ShownDefinition::Stale(reason.as_str()),
         }),
         _other => None,
     });
-    let page = Page {
+    let page = DefinitionsPage {
         connector: name,
         since: &past.since.coordinates,
         databases: databases.collect(),
@@ -216,7 +216,7 @@ fn show(connector: &Connector, arguments: &DefinitionsArguments) -> Result<(), R
     Ok(())
 }
 
-fn print(page: &Page<'_>, out: &mut impl io::Write, bold: bool) -> io::Result<()> {
+fn print(page: &DefinitionsPage<'_>, out: &mut impl io::Write, bold: bool) -> io::Result<()> {
     let (on, off) = if bold {
         ("\x1b[1m", "\x1b[0m")
     } else {
@@ -226,8 +226,10 @@ fn print(page: &Page<'_>, out: &mut impl io::Write, bold: bool) -> io::Result<()
     for table in &page.tables {
         let name = table.name;
         match &table.known {
-            Known::Stale(reason) => writeln!(out, "\n{on}{name}{off}  not known: {reason}")?,
-            Known::Definition(definition) => {
+            ShownDefinition::Stale(reason) => {
+                writeln!(out, "\n{on}{name}{off}  not known: {reason}")?
+            }
+            ShownDefinition::Definition(definition) => {
                 let known = [&definition.engine, &definition.charset];
                 let known: Vec<&str> = known.into_iter().flatten().map(|word| &**word).collect();
                 let line = format!("{on}{name}{off}  {}", known.join(", "));

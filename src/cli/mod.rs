@@ -16,4 +16,4 @@ mod until;
 pub use exit::Exit;
 pub use log::LogFormat;
 pub use program::main;
-pub use until::Until;
+pub use until::UntilArgument;

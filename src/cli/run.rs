@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::environment::{listen, variables, version};
-use super::{Exit, LogFormat, Until, signals};
+use super::{Exit, LogFormat, UntilArgument, signals};
 use crate::config::{self, facts};
 use crate::failure::Class;
 use crate::http::{self, HttpError, Listen};
@@ -22,12 +22,12 @@ pub struct RunArguments {
     /// Connector files; a connector's name is its file's.
     #[arg(value_name = "CONNECTOR.toml", required = true)]
     paths: Vec<PathBuf>,
-    /// Ends when all that the source holds now is delivered.
+    /// Ends when everything that the source holds now is delivered.
     #[arg(long, conflicts_with = "until")]
     once: bool,
     /// Ends there: FILE:POSITION, a GTID set, or a time.
     #[arg(long, value_name = "WHERE")]
-    until: Option<Until>,
+    until: Option<UntilArgument>,
     /// Where to serve health, metrics and status, or off [default: 127.0.0.1:9633, if it is free]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
     http: Option<Listen>,
@@ -55,7 +55,7 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
     };
     let mode = mode(arguments);
     let ended = runtime.block_on(stream(connectors, mode, arguments.http.unwrap_or_default()));
-    // What still runs is a status page or a thread that waits for a client; neither has anything to lose.
+    // All that still runs is a status page, or a thread that waits for a client; neither has anything to lose.
     runtime.shutdown_background();
     match ended {
         Ok(ended) => report(&ended, log),
@@ -70,9 +70,11 @@ fn mode(arguments: &RunArguments) -> Mode {
     match &arguments.until {
         None if arguments.once => Mode::Once,
         None => Mode::Forever,
-        Some(Until::Coordinates(coordinates)) => Mode::UntilCoordinates(coordinates.clone()),
-        Some(Until::Gtids(set)) => Mode::UntilGtids(set.clone()),
-        Some(Until::Time(seconds)) => Mode::UntilTime(*seconds),
+        Some(UntilArgument::Coordinates(coordinates)) => {
+            Mode::UntilCoordinates(coordinates.clone())
+        }
+        Some(UntilArgument::Gtids(set)) => Mode::UntilGtids(set.clone()),
+        Some(UntilArgument::Time(seconds)) => Mode::UntilTime(*seconds),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `rowtap status`: how far connectors are, from the process that runs them, else from what they left in their folders.
+//! `rowtap status`: how far connectors are, from the process that runs them or else from their state folders.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use crate::state::{StateError, StateFolder};
 /// What to show, and how.
 #[derive(Debug, clap::Args)]
 pub struct StatusArguments {
-    /// Connector files; without any, the process that serves its status at --http is asked for all that it runs.
+    /// Connector files; without any, the process that serves its status at --http is asked for all of its connectors.
     #[arg(value_name = "CONNECTOR.toml")]
     paths: Vec<PathBuf>,
     /// Prints JSON.
@@ -48,7 +48,7 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
     };
     match print(&page, arguments.json) {
         Ok(()) => Exit::Done,
-        // Whoever reads has seen enough.
+        // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
             log.fail(None, &error);

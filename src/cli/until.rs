@@ -11,8 +11,8 @@ use crate::mysql::Flavour;
 
 /// Where a run ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// At the first group boundary at or behind these coordinates.
+pub enum UntilArgument {
+    /// At the first group boundary at or after these coordinates.
     Coordinates(Coordinates),
     /// When every GTID of the set was seen.
     Gtids(GtidSet),
@@ -23,7 +23,7 @@ pub enum Until {
 const EXPECTED: &str = "expected FILE:POSITION, a GTID set, or a time such as '2026-11-20 17:00:00' (of this machine) or \
                         2026-11-20T17:00:00Z";
 
-impl FromStr for Until {
+impl FromStr for UntilArgument {
     type Err = String;
 
     /// A date alone is no time: MariaDB's GTIDs look like dates.
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn each_form_is_told_from_the_others() {
-        let coordinates = Until::Coordinates(Coordinates::new("binlog.000004", 1337));
+        let coordinates = UntilArgument::Coordinates(Coordinates::new("binlog.000004", 1337));
         assert_eq!("binlog.000004:1337".parse(), Ok(coordinates));
         let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
         for (flavour, text) in [
@@ -78,12 +78,19 @@ mod tests {
             (Flavour::MariaDb, "0-1-270,5-9-3".to_owned()),
         ] {
             let set = GtidSet::parse(flavour, &text).unwrap();
-            assert_eq!(text.parse(), Ok(Until::Gtids(set)), "{text}");
+            assert_eq!(text.parse(), Ok(UntilArgument::Gtids(set)), "{text}");
         }
         for text in ["2026-11-20T17:00:00Z", "2026-11-20T19:00:00+02:00"] {
-            assert_eq!(text.parse(), Ok(Until::Time(1_795_194_000)), "{text}");
+            assert_eq!(
+                text.parse(),
+                Ok(UntilArgument::Time(1_795_194_000)),
+                "{text}"
+            );
         }
-        assert!(matches!("2026-11-20 17:00:00".parse(), Ok(Until::Time(_))));
+        assert!(matches!(
+            "2026-11-20 17:00:00".parse(),
+            Ok(UntilArgument::Time(_))
+        ));
     }
 
     #[test]
@@ -96,7 +103,7 @@ mod tests {
             "1900-01-01T00:00:00Z",
             "binlog:4",
         ] {
-            text.parse::<Until>().expect_err(text);
+            text.parse::<UntilArgument>().expect_err(text);
         }
     }
 }

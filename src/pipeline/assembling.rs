@@ -7,8 +7,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::info;
 
-use super::PipelineError;
-use super::engine::{Answer, Engine, Fed, Feed, WantedDefinition};
+use super::engine::{AnswerTables, Engine, Fed, Feed, WantedDefinition};
+use super::error::PipelineError;
 use crate::change::{Assembler, Batch, Point};
 use crate::metrics;
 use crate::row::TableName;
@@ -22,8 +22,8 @@ const IDLE_FLUSH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Assembling {
     engine: Engine<PipelineError>,
-    received: Received,
-    source: Source,
+    received: ReceivedChunks,
+    source: SourceAnswers,
 }
 
 impl Assembling {
@@ -38,14 +38,14 @@ impl Assembling {
         let runtime = Handle::current();
         Self {
             engine: Engine::new(assembler, folder.path().to_owned()),
-            received: Received {
+            received: ReceivedChunks {
                 chunks,
                 runtime: runtime.clone(),
                 metrics,
                 drained_us: None,
                 was_idle: false,
             },
-            source: Source { answers, runtime },
+            source: SourceAnswers { answers, runtime },
         }
     }
 
@@ -65,7 +65,7 @@ impl Assembling {
 
 /// The chunks of the receiver.
 #[derive(Debug)]
-struct Received {
+struct ReceivedChunks {
     chunks: mpsc::Receiver<Chunk>,
     runtime: Handle,
     metrics: Arc<metrics::Connector>,
@@ -75,7 +75,7 @@ struct Received {
     was_idle: bool,
 }
 
-impl Received {
+impl ReceivedChunks {
     /// Notes a batch that leaves.
     fn left(&mut self, batch: &Batch) {
         if self.was_idle {
@@ -91,7 +91,7 @@ impl Received {
     }
 }
 
-impl Feed for Received {
+impl Feed for ReceivedChunks {
     type Error = PipelineError;
 
     fn next(&mut self) -> Result<Fed, PipelineError> {
@@ -114,12 +114,12 @@ impl Feed for Received {
 
 /// The source, asked about its tables.
 #[derive(Debug)]
-struct Source {
+struct SourceAnswers {
     answers: Answers,
     runtime: Handle,
 }
 
-impl Answer for Source {
+impl AnswerTables for SourceAnswers {
     type Error = PipelineError;
 
     /// Answers with what the source proves for the group, or else with what its retained files tell.

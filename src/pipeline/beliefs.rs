@@ -1,10 +1,10 @@
-//! What a run knows of the tables where it begins: from the journal where one reaches back to its checkpoint, else from the
+//! What a run believes of the tables where it begins: from its journal if that reaches back to the checkpoint, else from the
 //! source.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::PipelineError;
+use super::error::PipelineError;
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{self, Checkpoint};
@@ -13,7 +13,7 @@ use crate::state::journal::ResumedJournal;
 use crate::state::{Journal, StateFolder, off_the_runtime};
 
 /// What is known before it is settled where the run begins.
-pub(super) struct Found {
+pub(super) struct FoundDefinitions {
     journal: Option<ResumedJournal>,
     read: Option<Reading>,
     /// What another connector's journal has for where the run begins.
@@ -29,7 +29,7 @@ pub(super) async fn find(
     folder: &Arc<StateFolder>,
     from: Option<&Checkpoint>,
     definitions: &mut DefinitionReader,
-) -> Result<Found, PipelineError> {
+) -> Result<FoundDefinitions, PipelineError> {
     let journal = open(folder, from).await?;
     let read = match journal {
         Some(_) => None,
@@ -39,7 +39,7 @@ pub(super) async fn find(
         Some(known) => known.end.coordinates.clone(),
         None => definitions.end().await?.coordinates,
     };
-    Ok(Found {
+    Ok(FoundDefinitions {
         journal,
         read,
         past: None,
@@ -47,14 +47,14 @@ pub(super) async fn find(
     })
 }
 
-/// As [`find`], for binlog files, of which nothing may have to be asked.
+/// As [`find`], for binlog files, for which there may be nobody to ask.
 pub(super) async fn find_beside_files(
     folder: &Arc<StateFolder>,
     from: Option<&Checkpoint>,
     start: &Checkpoint,
     defined_by: Option<&DefinedBy>,
     answers: &mut Answers,
-) -> Result<Found, PipelineError> {
+) -> Result<FoundDefinitions, PipelineError> {
     let journal = open(folder, from).await?;
     let (mut read, mut past) = (None, None);
     match (answers, defined_by) {
@@ -67,7 +67,7 @@ pub(super) async fn find_beside_files(
         }
         (Answers::Server(_) | Answers::Nobody, _) => {}
     }
-    Ok(Found {
+    Ok(FoundDefinitions {
         journal,
         read,
         past,
@@ -88,8 +88,8 @@ async fn open(
     Ok(off_the_runtime(opening).await?)
 }
 
-/// What another connector's journal has for where a run begins: it must have come at least as far, for it does
-/// not tell what was changed after its end.
+/// What another connector's journal says of the tables where a run begins. It must reach at least that far, since it knows
+/// nothing of changes after its end.
 fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
     let at = &start.coordinates;
     let not = |why: String| {
@@ -127,9 +127,9 @@ fn recall(path: &Path, start: &Checkpoint) -> Result<Schemas, PipelineError> {
     }
 }
 
-/// Settles what is believed where the run begins, and begins a journal there if there is none.
+/// Turns what was found into the beliefs of a run that begins at `start`, and begins a journal there if there is none.
 pub(super) async fn settle(
-    found: Found,
+    found: FoundDefinitions,
     folder: &Arc<StateFolder>,
     start: &Checkpoint,
     lower_case_table_names: u8,

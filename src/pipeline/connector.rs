@@ -1,4 +1,4 @@
-//! What a connector is made of, and how far it is to run.
+//! What makes up a connector, and how far it runs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,9 +25,9 @@ pub struct Connector {
     pub memory_max: u64,
     /// What to do about changes that were logged as statements.
     pub on_statement: OnStatement,
-    /// What becomes of bytes that are no text in their column's character set.
+    /// What becomes of bytes that are not valid text in their column's character set.
     pub invalid_text: InvalidText,
-    /// Bytes of an event beyond which it goes to the state folder and is read from there piece by piece.
+    /// Size of an event above which it goes to the state folder and is read from there piece by piece.
     pub event_memory_max: u64,
     /// How often the checkpoint is made durable while changes flow.
     pub checkpoint_interval: Duration,
@@ -40,7 +40,7 @@ pub enum Mode {
     Forever,
     /// To the source's end as it was when the run began.
     Once,
-    /// To the first group boundary at or behind these coordinates.
+    /// To the first group boundary at or after these coordinates.
     UntilCoordinates(Coordinates),
     /// Until every GTID of the set was seen.
     UntilGtids(GtidSet),

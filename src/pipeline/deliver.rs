@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::PipelineError;
+use super::error::PipelineError;
 use super::lanes::Encoded;
 use crate::change::{Checkpoint, Revision};
 use crate::encode::Block as _;

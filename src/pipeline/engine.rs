@@ -44,7 +44,7 @@ pub enum Fed {
 }
 
 /// Who answers what an assembler asks about tables.
-pub trait Answer {
+pub trait AnswerTables {
     /// Why there is no answer.
     type Error;
 
@@ -115,7 +115,7 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
     pub fn next(
         &mut self,
         feed: &mut impl Feed<Error = E>,
-        answers: &mut impl Answer<Error = E>,
+        answers: &mut impl AnswerTables<Error = E>,
     ) -> Result<Option<Batch>, E> {
         loop {
             let Some(assembler) = &mut self.assembler else {
@@ -160,7 +160,7 @@ fn step<E: From<AssembleError> + From<StateError>>(
     assembler: &mut Assembler,
     spilling: &mut Spilling,
     feed: &mut impl Feed<Error = E>,
-    answers: &mut impl Answer<Error = E>,
+    answers: &mut impl AnswerTables<Error = E>,
 ) -> Result<Stepped<E>, E> {
     match assembler.poll()? {
         Step::NeedEvent => match feed.next() {

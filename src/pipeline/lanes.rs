@@ -71,7 +71,7 @@ impl Lanes {
         let lanes = encoders.len();
         let shared = Shared {
             lanes: self,
-            reading: Mutex::new(Reading {
+            reading: Mutex::new(ReadAhead {
                 supply: Some(Supply {
                     next,
                     plans: Plans::<E, _> {
@@ -86,7 +86,7 @@ impl Lanes {
                 is_over: false,
             }),
             came: Condvar::new(),
-            order: Mutex::new(Order {
+            order: Mutex::new(BlockOrder {
                 waiting: VecDeque::new(),
                 waiting_bytes: 0,
                 next: 0,
@@ -110,10 +110,10 @@ impl Lanes {
 /// What all lanes of a stream work on.
 struct Shared<'a, E: Encode, N, P, W, X> {
     lanes: &'a Lanes,
-    reading: Mutex<Reading<E, N, P, X>>,
+    reading: Mutex<ReadAhead<E, N, P, X>>,
     /// A batch is ready, or it is over.
     came: Condvar,
-    order: Mutex<Order<E::Block, W, X>>,
+    order: Mutex<BlockOrder<E::Block, W, X>>,
     /// Something was written, or it is over.
     went: Condvar,
     /// Batches that are to be ready while one of several lanes reads. A transaction is read to its end before any of it is
@@ -122,7 +122,7 @@ struct Shared<'a, E: Encode, N, P, W, X> {
 }
 
 /// What was read and waits to be encoded.
-struct Reading<E: Encode, N, P, X> {
+struct ReadAhead<E: Encode, N, P, X> {
     /// A lane that reads has it.
     supply: Option<Supply<E, N, P>>,
     ready: VecDeque<Numbered<E, X>>,
@@ -134,9 +134,9 @@ struct Reading<E: Encode, N, P, X> {
 }
 
 /// A batch, or the failure in its place, and its number.
-type Numbered<E, X> = (u64, Result<Job<E>, X>);
+type Numbered<E, X> = (u64, Result<EncodeJob<E>, X>);
 
-struct Job<E: Encode> {
+struct EncodeJob<E: Encode> {
     batch: Batch,
     plans: Vec<Arc<E::Plan>>,
 }
@@ -154,7 +154,7 @@ struct Plans<E: Encode, P> {
 }
 
 /// Where blocks go.
-struct Order<B, W, X> {
+struct BlockOrder<B, W, X> {
     /// What came of the batches that are not written, from `next` on.
     waiting: VecDeque<Option<Result<Encoded<B>, X>>>,
     waiting_bytes: u64,
@@ -201,9 +201,9 @@ where
 }
 
 /// Ends the other lanes when this one panics: they would wait for its block.
-struct Watch<'a, 's, E: Encode, N, P, W, X>(&'s Shared<'a, E, N, P, W, X>);
+struct EndOnPanic<'a, 's, E: Encode, N, P, W, X>(&'s Shared<'a, E, N, P, W, X>);
 
-impl<E: Encode, N, P, W, X> Drop for Watch<'_, '_, E, N, P, W, X> {
+impl<E: Encode, N, P, W, X> Drop for EndOnPanic<'_, '_, E, N, P, W, X> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.end();
@@ -221,7 +221,7 @@ where
 {
     /// Takes, encodes and writes until there is nothing more.
     fn lane(&self, mut encoder: E) {
-        let _watch = Watch(self);
+        let _watch = EndOnPanic(self);
         while let Some(block) = self.room()
             && let Some((number, job)) = self.take()
         {
@@ -233,7 +233,7 @@ where
     fn encode(
         &self,
         encoder: &mut E,
-        Job { batch, plans }: Job<E>,
+        EncodeJob { batch, plans }: EncodeJob<E>,
         mut block: E::Block,
     ) -> Result<Encoded<E::Block>, EncodeError> {
         let _turn = self.lanes.pool.turn();
@@ -248,7 +248,7 @@ where
 
     /// Waits until there is room for one more block, and gives one to fill; `None` when it is over.
     fn room(&self) -> Option<E::Block> {
-        let is_full = |order: &mut Order<E::Block, W, X>| {
+        let is_full = |order: &mut BlockOrder<E::Block, W, X>| {
             !order.is_over
                 && (order.waiting_bytes > self.lanes.waiting_bytes_max
                     || order.waiting.len() > WAITING_BLOCKS_MAX)
@@ -277,7 +277,7 @@ where
                 continue;
             }
             if let Some(next) = reading.ready.pop_front() {
-                reading.ready_bytes -= next.1.as_ref().map_or(0, Job::bytes);
+                reading.ready_bytes -= next.1.as_ref().map_or(0, EncodeJob::bytes);
                 return Some(next);
             }
             if reading.is_over {
@@ -330,9 +330,9 @@ impl<E: Encode, N, P, W, X> Shared<'_, E, N, P, W, X> {
     }
 }
 
-impl<E: Encode, N, P, X> Reading<E, N, P, X> {
+impl<E: Encode, N, P, X> ReadAhead<E, N, P, X> {
     /// Takes over what was read.
-    fn put(&mut self, next: Result<Option<Job<E>>, X>) {
+    fn put(&mut self, next: Result<Option<EncodeJob<E>>, X>) {
         let Some(job) = next.transpose() else {
             self.is_over = true;
             return;
@@ -349,7 +349,7 @@ impl<E: Encode, N, P, X> Reading<E, N, P, X> {
     }
 }
 
-impl<E: Encode> Job<E> {
+impl<E: Encode> EncodeJob<E> {
     fn bytes(&self) -> usize {
         self.batch.buffers.iter().map(|buffer| buffer.len()).sum()
     }
@@ -359,7 +359,7 @@ impl<E, N, P> Supply<E, N, P>
 where
     E: Encode,
 {
-    fn job<X>(&mut self) -> Result<Option<Job<E>>, X>
+    fn job<X>(&mut self) -> Result<Option<EncodeJob<E>>, X>
     where
         N: FnMut() -> Result<Option<Batch>, X>,
         P: FnMut(&Arc<Table>) -> Result<Arc<E::Plan>, X>,
@@ -368,7 +368,7 @@ where
             return Ok(None);
         };
         let plans = self.plans.of(&batch)?;
-        Ok(Some(Job { batch, plans }))
+        Ok(Some(EncodeJob { batch, plans }))
     }
 }
 
@@ -398,7 +398,7 @@ impl<E: Encode, P> Plans<E, P> {
     }
 }
 
-impl<B: Block, W, X> Order<B, W, X> {
+impl<B: Block, W, X> BlockOrder<B, W, X> {
     fn put(&mut self, number: u64, encoded: Result<Encoded<B>, X>) {
         let place = usize::try_from(number - self.next).unwrap_or(usize::MAX);
         if place >= self.waiting.len() {

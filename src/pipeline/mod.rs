@@ -24,17 +24,19 @@ mod spilling;
 mod supervise;
 
 pub use connector::{Connector, Mode};
-pub use engine::{Answer, BATCH_BYTES_MAX, Engine, Fed, Feed, IDLE_BYTES_MAX, WantedDefinition};
+pub use engine::{
+    AnswerTables, BATCH_BYTES_MAX, Engine, Fed, Feed, IDLE_BYTES_MAX, WantedDefinition,
+};
 pub use error::PipelineError;
 pub use lanes::{Encoded, Lanes};
 pub use pool::Pool;
 pub use supervise::{Ended, run};
 
 use crate::sink;
-use run::Context;
+use run::ConnectorRun;
 
 /// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
-async fn run_once(context: &Context<'_>) -> Result<(), PipelineError> {
+async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineError> {
     let ended = match &context.connector.sink {
         sink::SinkOptions::File(options) => context.run(sink::File::new(options.clone())).await,
         #[cfg(feature = "kafka")]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{PipelineError, beliefs};
+use super::beliefs;
+use super::error::PipelineError;
 use crate::binlog::Coordinates;
 use crate::change::{Checkpoint, Choice, Definitions as Beliefs, Lineage};
 use crate::mysql::Flavour;
@@ -16,15 +17,15 @@ use crate::state::{Journal, ReplicaIdentity, StateFolder};
 
 /// A source that is ready to be read.
 #[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) begin: Begin,
+pub(super) struct OpenedSource {
+    pub(super) begin: ReadySource,
     /// Where the run begins.
     pub(super) start: Checkpoint,
     pub(super) flavour: Flavour,
     pub(super) server_uuid: Option<Uuid>,
     pub(super) server_id: u32,
     pub(super) lower_case_table_names: u8,
-    /// Whether the source leaves groups out.
+    /// Whether the source may leave groups out.
     pub(super) skips_groups: bool,
     /// Which groups are published.
     pub(super) choice: Choice,
@@ -38,40 +39,40 @@ pub(super) struct Opened {
 
 /// What the events come from.
 #[derive(Debug)]
-pub(super) enum Begin {
+pub(super) enum ReadySource {
     Server(Box<Resolved>),
     Files(Box<Archive>),
 }
 
 /// The events.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(super) enum SourceStream {
     Server(Box<Live>),
     Files(Box<FileStream>),
 }
 
-impl Begin {
-    /// Begins to read. Events of more than `whole_bytes_max` bytes come in pieces; files are read on and on if they are to be
-    /// followed.
+impl ReadySource {
+    /// Begins to read. Events of more than `whole_bytes_max` bytes come in pieces. With `follow`, the end of the last file is
+    /// not the end.
     pub(super) async fn stream(
         self,
         budget: &Budget,
         whole_bytes_max: usize,
         follow: bool,
-    ) -> Result<Stream, SourceError> {
+    ) -> Result<SourceStream, SourceError> {
         Ok(match self {
             Self::Server(resolved) => {
                 let live = resolved.stream(budget).await?;
-                Stream::Server(Box::new(live.cutting_beyond(whole_bytes_max)))
+                SourceStream::Server(Box::new(live.cutting_beyond(whole_bytes_max)))
             }
             Self::Files(archive) => {
-                Stream::Files(Box::new(archive.stream(budget, whole_bytes_max, follow)?))
+                SourceStream::Files(Box::new(archive.stream(budget, whole_bytes_max, follow)?))
             }
         })
     }
 }
 
-impl EventSource for Stream {
+impl EventSource for SourceStream {
     async fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
         match self {
             Self::Server(live) => live.next().await,
@@ -86,7 +87,7 @@ pub(super) async fn server(
     identity: &ReplicaIdentity,
     folder: &Arc<StateFolder>,
     from: Option<Checkpoint>,
-) -> Result<Opened, PipelineError> {
+) -> Result<OpenedSource, PipelineError> {
     let checked = source::check(options, identity).await?;
     // The same as that of the checkpoint that this resolves to, unless it is refused.
     let lineage = match &from {
@@ -107,7 +108,7 @@ pub(super) async fn server(
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
     let facts = &resolved.facts;
-    Ok(Opened {
+    Ok(OpenedSource {
         flavour: facts.flavour,
         server_uuid: facts.server_uuid,
         server_id: facts.server_id,
@@ -116,7 +117,7 @@ pub(super) async fn server(
         choice: Choice::default(),
         end,
         tls: facts.tls.clone(),
-        begin: Begin::Server(Box::new(resolved)),
+        begin: ReadySource::Server(Box::new(resolved)),
         start,
         answers,
         journal: settled.0,
@@ -129,7 +130,7 @@ pub(super) async fn files(
     options: &FilesOptions,
     folder: &Arc<StateFolder>,
     from: Option<Checkpoint>,
-) -> Result<Opened, PipelineError> {
+) -> Result<OpenedSource, PipelineError> {
     let archive = Archive::open(options, from.clone()).await?;
     let start = archive.checkpoint.clone();
     let mut lower_case_table_names = 0;
@@ -146,7 +147,7 @@ pub(super) async fn files(
         beliefs::find_beside_files(folder, from.as_ref(), &start, defined_by, &mut answers).await?;
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
-    Ok(Opened {
+    Ok(OpenedSource {
         flavour: archive.flavour,
         server_uuid: None,
         server_id: archive.server_id,
@@ -155,7 +156,7 @@ pub(super) async fn files(
         choice: archive.choice.clone(),
         end: None,
         tls: None,
-        begin: Begin::Files(Box::new(archive)),
+        begin: ReadySource::Files(Box::new(archive)),
         start,
         answers,
         journal: settled.0,

@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::assembling::Assembling;
+use super::connector::{Connector, Mode};
 use super::deliver::{Deliver, UnderWay};
 use super::engine::{BATCH_BYTES_MAX, IDLE_BYTES_MAX};
+use super::error::PipelineError;
 use super::lanes::Lanes;
-use super::opening::{self, Opened, Stream};
+use super::opening::{self, OpenedSource, SourceStream};
 use super::pool::Pool;
-use super::{Connector, Mode, PipelineError};
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
@@ -28,7 +29,7 @@ const CHUNKS_MAX: usize = 16;
 const WAITING_BYTES_MAX: u64 = 1 << 20;
 
 /// What all runs of a connector share.
-pub(super) struct Context<'a> {
+pub(super) struct ConnectorRun<'a> {
     pub(super) connector: &'a Connector,
     pub(super) mode: &'a Mode,
     pub(super) folder: &'a Arc<StateFolder>,
@@ -38,15 +39,15 @@ pub(super) struct Context<'a> {
 }
 
 /// What a run works with once its start is settled.
-struct Prepared {
-    stream: Stream,
+struct PreparedRun {
+    stream: SourceStream,
     budget: Budget,
     assembler: Assembler,
     answers: Answers,
     checkpointer: Checkpointer,
 }
 
-impl Context<'_> {
+impl ConnectorRun<'_> {
     /// Streams until the stop token, the goal or a failure.
     ///
     /// # Errors
@@ -63,7 +64,7 @@ impl Context<'_> {
     }
 
     /// Finds out where to begin, settles it, and begins to read.
-    async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<Prepared, PipelineError> {
+    async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<PreparedRun, PipelineError> {
         let from = self.resume_from(sink).await?;
         let identity = self.identity().await?;
         let opened = match &self.connector.source {
@@ -93,7 +94,7 @@ impl Context<'_> {
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
         let assembler = Assembler::new(settings, start, opened.known).choosing(opened.choice);
-        Ok(Prepared {
+        Ok(PreparedRun {
             stream,
             budget,
             assembler,
@@ -104,7 +105,7 @@ impl Context<'_> {
 
     fn settings(
         &self,
-        opened: &Opened,
+        opened: &OpenedSource,
         server_id: u32,
     ) -> Result<change::AssemblerSettings, PipelineError> {
         Ok(change::AssemblerSettings {
@@ -132,10 +133,10 @@ impl Context<'_> {
 
     async fn stages<S: Sink + 'static>(
         &self,
-        prepared: Prepared,
+        prepared: PreparedRun,
         sink: S,
     ) -> Result<(), PipelineError> {
-        let Prepared {
+        let PreparedRun {
             stream,
             budget,
             assembler,
@@ -246,7 +247,7 @@ impl Context<'_> {
 
 /// The receive stage: chunks from the source until it ends, fails or is stopped.
 struct Receive {
-    stream: Stream,
+    stream: SourceStream,
     chunks: mpsc::Sender<Chunk>,
     stop: CancellationToken,
     metrics: Arc<metrics::Connector>,

@@ -16,7 +16,7 @@ const SPILLED_BYTES_MAX: usize = 256 * 1024;
 const PIECE_BYTES: u64 = 1 << 20;
 
 /// Spilled events and the positions at which they begin.
-pub(super) type Returned = (Bytes, Vec<(u64, Range<u32>)>);
+pub(super) type SpilledEvents = (Bytes, Vec<(u64, Range<u32>)>);
 
 /// The spilled events of one group at a time. Its functions block on the disk.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Spilling {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub(super) fn give_back(&mut self) -> Result<Returned, StateError> {
+    pub(super) fn give_back(&mut self) -> Result<SpilledEvents, StateError> {
         let file = self
             .file
             .as_mut()

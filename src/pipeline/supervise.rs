@@ -8,9 +8,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error, info_span, warn};
 
+use super::connector::{Connector, Mode};
+use super::error::PipelineError;
 use super::pool::Pool;
-use super::run::Context;
-use super::{Connector, Mode, PipelineError};
+use super::run::ConnectorRun;
 use crate::change::{Checkpoint, Ledger};
 use crate::metrics;
 use crate::state::{StateFolder, off_the_runtime};
@@ -93,7 +94,7 @@ async fn supervise(
         folder.announce(http).map(|()| Arc::new(folder))
     };
     let folder = off_the_runtime(open).await?;
-    let context = Context {
+    let context = ConnectorRun {
         connector,
         mode,
         folder: &folder,

@@ -105,13 +105,13 @@ fn the_readmes_own_commands_work_on_a_real_binlog() {
             folder.succeeds(&arguments).stdout
         };
         let expected = match promised {
-            _ if promised.contains("JSON Lines") || promised.contains("on and on") => {
+            _ if promised.contains("JSON Lines") || promised.contains("keep reading") => {
                 "\"after\":{\"id\":7}"
             }
-            _ if promised.contains("row changes of each") => "shop.orders\t2\t0\t0",
+            _ if promised.contains("row changes per table") => "shop.orders\t2\t0\t0",
             _ if promised.contains("every event and checksum") => "checksum",
-            _ if promised.contains("make the changes again") => "INSERT INTO `shop`.`orders`",
-            _ if promised.contains("take them back") => "DELETE FROM `shop`.`orders`",
+            _ if promised.contains("repeat the changes") => "INSERT INTO `shop`.`orders`",
+            _ if promised.contains("undo them") => "DELETE FROM `shop`.`orders`",
             _ => panic!("{command}: nothing is known of '{promised}'"),
         };
         assert!(stdout.contains(expected), "{command}: {stdout}");

@@ -116,7 +116,7 @@ fn a_transaction_without_its_end_is_told_of_by_a_check() {
     let path = folder.path().join("binlog.000001");
     fs::write(&path, &bytes[..at]).unwrap();
     let found = decoded(&["--verify", path.to_str().unwrap()]);
-    let expected = "the last transaction of 1 has no end there, nothing else wrong";
+    let expected = "the last transaction of 1 does not end there, nothing else wrong";
     assert!(found.contains(expected), "{found}");
 }
 

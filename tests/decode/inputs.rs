@@ -157,7 +157,7 @@ fn arguments_that_cannot_be_meant_are_refused() {
     fails(
         &["--flashback", "--format=json", "x"],
         2,
-        &["leave --format=json out"],
+        &["leave out --format=json"],
     );
     fails(
         &[

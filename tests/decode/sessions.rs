@@ -312,7 +312,7 @@ fn types_that_no_binlog_tells_are_not_blamed_on_its_metadata() {
     let ended = decode(&[&server.binlog_path(&file).display().to_string()]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("no binlog tells all types"),
+        ended.stderr.contains("no binlog says all types"),
         "{}",
         ended.stderr
     );

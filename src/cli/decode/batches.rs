@@ -8,7 +8,7 @@ use tracing::warn;
 use super::caution::Caution;
 use super::definitions::ToldDefinitions;
 use super::error::DecodeError;
-use super::reader::{FileCounts, NextFile, Reader};
+use super::reader::{FileCounts, FilesReader, NextFile};
 use super::settings::{DecodeSettings, FileSettings};
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{self, Assembler, Batch, Checkpoint, Origin, Until};
@@ -23,7 +23,7 @@ const NAME: &str = "decode";
 
 /// The batches of all files, in order.
 pub(super) struct Batches {
-    reader: Reader,
+    reader: FilesReader,
     told: ToldDefinitions,
     settings: FileSettings,
     caution: Caution,
@@ -36,7 +36,7 @@ impl Batches {
     /// Prepares to read; nothing is opened before the first batch is asked for.
     pub(super) fn new(settings: DecodeSettings) -> Self {
         Self {
-            reader: Reader::new(settings.series, settings.stop),
+            reader: FilesReader::new(settings.series, settings.stop),
             caution: Caution::new(settings.file.statements),
             told: settings.told,
             settings: settings.file,

@@ -1,4 +1,4 @@
-//! What a person has to know who executes the statements, told while the changes are read.
+//! Warnings for whoever executes the statements, given while the changes are read.
 
 use tracing::warn;
 
@@ -7,13 +7,13 @@ use crate::change::statement::{Action, StatementKind};
 use crate::change::{Batch, Ddl, Item};
 use crate::encode::sql::Direction;
 
-/// What was met so far. Where no statements are printed nothing is told.
+/// What was met so far. When no statements are printed, there is nothing to warn of.
 #[derive(Debug)]
 pub(super) struct Caution {
     direction: Option<Direction>,
     is_rename_told: bool,
     is_trigger_told: bool,
-    /// How many statements of DDL were met, and where the first stands.
+    /// How many DDL statements were met, and where the first one is.
     not_undone: Option<(u64, Coordinates)>,
 }
 
@@ -27,7 +27,7 @@ impl Caution {
         }
     }
 
-    /// Looks at what comes next, and tells at once what is to be told once.
+    /// Looks at the next batch, and gives at once the warnings that are given once.
     pub(super) fn look(&mut self, batch: &Batch) {
         let Some(direction) = self.direction else {
             return;
@@ -52,8 +52,8 @@ impl Caution {
                 warn!(
                     at = %place(batch, ddl),
                     %database,
-                    "a statement names a database that --rewrite-db renames: it and others like it are comments in the \
-                     script; where they are needed, execute them yourself with the new name"
+                    "a statement names a database that --rewrite-db renames: it and others like it are comments in the script; \
+                     if you need them, execute them yourself with the new name"
                 );
             }
             return;
@@ -62,26 +62,26 @@ impl Caution {
         if creates && !std::mem::replace(&mut self.is_trigger_told, true) {
             warn!(
                 at = %place(batch, ddl),
-                "the script creates a trigger, which fires for the rows behind it, although the binlog holds what the \
-                 trigger did on the source: take it out of the script, and create it when the script was executed"
+                "the script creates a trigger, which fires for the rows after it, although the binlog holds what the trigger did \
+                 on the source: take it out of the script, and create it once the script was executed"
             );
         }
     }
 
-    /// Tells at the end what is not taken back.
+    /// Warns at the end of what is not undone.
     pub(super) fn end(&self) {
         if let Some((statements, first)) = &self.not_undone {
             warn!(
                 statements,
                 %first,
-                "DDL is not undone and stands in the script as comments: take it back yourself; rows that TRUNCATE or DROP \
-                 removed are not in the binlog"
+                "DDL is not undone and is in the script as comments: undo it yourself; rows that TRUNCATE or DROP removed are \
+                 not in the binlog"
             );
         }
     }
 }
 
-/// Where a statement stands.
+/// Where a statement is.
 fn place(batch: &Batch, ddl: &Ddl) -> Coordinates {
     let group = batch.groups.get(ddl.group as usize);
     let file = group.map_or_else(Default::default, |group| group.begin.file.clone());

@@ -1,7 +1,7 @@
 //! `--definitions`: what is known of tables beyond their table maps.
 //!
-//! A connector's journal knows how its tables were defined at any place since the connector began, so it is asked first;
-//! its server knows only how they are defined now.
+//! A connector's journal knows how its tables were defined at any place since the connector began, so it is asked first. The
+//! server knows only how they are defined now.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use crate::change::{Assembler, Definition, Definitions, Lack, Point, TableDefini
 use crate::cli::environment::variables;
 use crate::config;
 use crate::metrics::one_line;
-use crate::pipeline::{Answer, WantedDefinition};
+use crate::pipeline::{AnswerTables, WantedDefinition};
 use crate::row::TableName;
 use crate::source::{self, DefinedBy, SourceOptions};
 use crate::state::Journal;
 
-/// Tables' definitions by place, and others of which nothing says for which part of a binlog they hold.
+/// Definitions that were told for a place, and others that nothing ties to a part of the binlog.
 #[derive(Debug, Default)]
 pub(super) struct ToldDefinitions {
     journals: Vec<JournalFolder>,
@@ -53,8 +53,8 @@ struct JournalFolder {
 }
 
 impl ToldDefinitions {
-    /// Takes a connector's state folder, or the connector's file. A server is asked at once where there is no journal,
-    /// else when the journal does not know.
+    /// Takes a connector's state folder, or the connector's file. Its server is asked at once if there is no journal, else
+    /// when the journal does not know.
     pub(super) fn open(path: &Path) -> Result<Self, DecodeError> {
         let mut known = Self::default();
         if path.is_dir() {
@@ -96,7 +96,7 @@ impl ToldDefinitions {
         for place in &self.journals {
             let past = Journal::peek(&place.state_dir, &place.connector, Some(at))
                 .map_err(DecodeError::State)?;
-            // Relay logs, and the binlogs of another server, have places of their own.
+            // Places in relay logs, and in binlogs of another server, cannot be compared with the journal's.
             let past = past.filter(|past| {
                 past.since.coordinates.file.is_empty() || past.since.coordinates.is_of_series(at)
             });
@@ -107,7 +107,7 @@ impl ToldDefinitions {
                 None => warn!(
                     %at,
                     connector = place.connector,
-                    "the connector's journal of definitions does not reach back to there, or tells of other files"
+                    "the connector's journal of definitions does not reach back that far, or is about other files"
                 ),
             }
         }
@@ -169,27 +169,27 @@ impl ToldDefinitions {
         match assumed {
             Assumed::Lacking(Lack::Metadata) => warn!(
                 %table,
-                "the binlog does not tell all of the table: unnamed columns are called @1, @2, …, integers without a \
-                 sign in the binlog are signed, strings without a character set in the binlog, those of bytes too, are read as \
-                 utf8mb4, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; {}, or set \
+                "the binlog does not say everything about the table: unnamed columns are called @1, @2, …, integers whose sign \
+                 is not in the binlog are signed, strings whose character set is not in the binlog (BINARY and BLOB too) are \
+                 read as utf8mb4, ENUM and SET are numbers, MariaDB's INET4, INET6 and UUID are bytes; {}, or set \
                  binlog_row_metadata=FULL on the source",
                 self.hint()
             ),
             Assumed::Lacking(Lack::Types) => warn!(
                 %table,
-                "no binlog tells all types of the table: INET4, INET6 and UUID look like BINARY there and are printed as \
-                 bytes, old forms of times lack their fraction; {}",
+                "no binlog says all types of the table: INET4, INET6 and UUID look like BINARY there and are printed as bytes, \
+                 old forms of times lack their fraction; {}",
                 self.hint()
             ),
             Assumed::Lacking(Lack::Generated) => warn!(
                 %table,
-                "which columns of the table are generated is not known, and statements that give these values fail; {}",
+                "it is not known which columns of the table are generated, and statements that give these values fail; {}",
                 self.hint()
             ),
             Assumed::Transactional => warn!(
                 %table,
-                "a transaction that changed the table was rolled back: its engine is taken as transactional and the changes \
-                 are left out; give --definitions if it is not"
+                "a transaction that changed the table was rolled back: the table's engine is taken to be transactional and the \
+                 changes are left out; give --definitions if it is not"
             ),
         }
     }
@@ -199,7 +199,7 @@ impl ToldDefinitions {
             return Ok(());
         }
         match self.ask() {
-            // What the journal knows does not depend on a server that may be long gone.
+            // The journal is of use even if the server is long gone.
             Err(DecodeError::Definitions(error)) if !self.journals.is_empty() => {
                 warn!(%table, error = one_line(&error), "the journal does not know the table, and its source cannot be asked");
                 Ok(())
@@ -225,14 +225,14 @@ impl ToldDefinitions {
         }
         warn!(
             tables = self.tables.len(),
-            "what the binlog does not tell of tables is taken as the server defines them now, which is wrong for what was \
-             written before they were changed"
+            "what the binlog does not say about tables is taken from how the server defines them now, which is wrong for \
+             anything written before they were changed"
         );
         Ok(())
     }
 }
 
-impl Answer for ToldDefinitions {
+impl AnswerTables for ToldDefinitions {
     type Error = DecodeError;
 
     fn define(

@@ -1,4 +1,4 @@
-//! What ends a decoding early, and the exit code of it.
+//! What ends a decoding early.
 
 use std::io;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ pub enum DecodeError {
     /// A value.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// A table whose columns have no names, where statements are to name them.
+    /// A table whose columns have no names, which statements need.
     #[error(
         "the columns of {table} have no names in the binlog before {at}, and statements need them; {hint}, or set \
          binlog_row_metadata=FULL on the source"
@@ -63,7 +63,7 @@ pub enum DecodeError {
     State(#[source] StateError),
     /// A temporary file.
     #[error(
-        "a group is too large for memory, and cannot be kept on disk, set TMPDIR to a folder with room"
+        "a group is too large for memory and cannot be kept on disk, set TMPDIR to a folder with room"
     )]
     Spill(#[from] StateError),
     /// The standard output.
@@ -80,7 +80,7 @@ pub enum DecodeError {
         /// The ledger.
         ledger: crate::change::Ledger,
     },
-    /// What the system has no more of.
+    /// The system has no room for another thread or file.
     #[error("cannot start")]
     System(#[source] io::Error),
 }

@@ -45,7 +45,7 @@ pub(super) struct NextFile {
 
 /// Reads the files. [`Feed::next`] gives the events of the file that was announced last, up to its end.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct FilesReader {
     series: BinlogSeries,
     /// Ends the reading of a file that is followed.
     stop: CancellationToken,
@@ -64,7 +64,7 @@ pub(super) struct Reader {
     is_over: bool,
 }
 
-impl Reader {
+impl FilesReader {
     /// Prepares to read; nothing is opened before the first file is asked for.
     pub(super) fn new(series: BinlogSeries, stop: CancellationToken) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Reader {
         &self.counts
     }
 
-    /// Counts a file whose last transaction does not end in it.
+    /// RowCounts a file whose last transaction does not end in it.
     pub(super) fn count_unfinished(&mut self) {
         self.counts.unfinished += 1;
     }
@@ -181,7 +181,7 @@ impl Reader {
     }
 }
 
-impl Feed for Reader {
+impl Feed for FilesReader {
     type Error = DecodeError;
 
     fn next(&mut self) -> Result<Fed, DecodeError> {

@@ -20,7 +20,7 @@ pub(super) struct RelayLogs {
 }
 
 impl RelayLogs {
-    /// Takes the place and the first event of the next file, and returns whether it is to be read with the one before it.
+    /// Takes the path and the first event of the next file, and returns whether it is read as one with the file before it.
     pub(super) fn take(&mut self, place: &InputPath, first: &[u8]) -> bool {
         let is_relay_log = Header::parse(first).is_ok_and(|header| header.is_relay_log());
         let former = std::mem::replace(&mut self.last, is_relay_log.then(|| place.clone()));
@@ -31,12 +31,12 @@ impl RelayLogs {
         goes_on
     }
 
-    /// Whether the present file is a relay log.
+    /// Whether the current file is a relay log.
     pub(super) fn are_read(&self) -> bool {
         self.last.is_some()
     }
 
-    /// Says once of relay logs that changes came before any word of the source's file.
+    /// Warns once if changes come before the relay logs name the source's file.
     pub(super) fn warn_of(&mut self, batch: &Batch) {
         let Some(name) = &self.name else {
             return;
@@ -46,7 +46,7 @@ impl RelayLogs {
         }
         warn!(
             relay_log = %name,
-            "the relay log does not tell the name of its source's file: its own stands there, with positions of the source's; \
+            "the relay log does not name its source's file, so changes carry its own name, with positions of the source's file; \
              give the relay logs before it too"
         );
         self.name = None;

@@ -1,8 +1,8 @@
 //! `--format sql` and `--flashback`: blocks of statements to one script.
 //!
-//! A transaction may stand in several blocks, and only the last of them, which may be empty, tells that it is whole.
-//! What undoes changes comes in reverse order, so it waits in a temporary file until everything was read; after a mistake
-//! nothing of it is printed, for half of it would leave the tables in a state that they never had.
+//! A transaction may span several blocks, and only the last of them, which may be empty, says that it is whole. Statements
+//! that undo changes are printed in reverse order, so they wait in a temporary file until everything was read. After a
+//! mistake none of them is printed: half of them would leave the tables in a state that they never had.
 
 use super::batches::Batches;
 use super::error::DecodeError;
@@ -12,7 +12,7 @@ use crate::state::Spill;
 
 /// Prints the statements that make the changes again, in order.
 pub(super) fn redo(batches: &mut Batches) -> Result<(), DecodeError> {
-    // Nothing is printed where nothing can be read.
+    // When nothing can be read, nothing is printed.
     let mut has_head = false;
     let mut is_open = false;
     let done = encode(Direction::Redo, batches, |block| {
@@ -41,20 +41,20 @@ pub(super) fn redo(batches: &mut Batches) -> Result<(), DecodeError> {
 }
 
 /// A block in the temporary file.
-struct Kept {
+struct KeptBlock {
     offset: u64,
     length: usize,
     continues: bool,
     goes_on: bool,
 }
 
-/// Prints the statements that take the changes back, the last change first.
+/// Prints the statements that undo the changes, the last change first.
 pub(super) fn undo(batches: &mut Batches) -> Result<(), DecodeError> {
     let mut spool = Spill::create(&std::env::temp_dir())?;
     let mut kept = Vec::new();
     encode(Direction::Undo, batches, |block| {
         if !block.bytes.is_empty() {
-            kept.push(Kept {
+            kept.push(KeptBlock {
                 offset: spool.append(&block.bytes)?,
                 length: block.bytes.len(),
                 continues: block.continues,

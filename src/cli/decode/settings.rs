@@ -1,4 +1,4 @@
-//! Arguments as the decoding needs them.
+//! The arguments, checked against each other and turned into what the decoding works with.
 
 use std::path::{Path, PathBuf};
 
@@ -58,8 +58,8 @@ impl DecodeSettings {
             warn!(
                 %file,
                 %next,
-                "the second file is the older one by its number, or the same, and its changes come out behind those of the \
-                 first; give the files in the order in which the server wrote them"
+                "by its number the second file is the older one, or the same, and its changes come out after those of the first; \
+                 give the files in the order in which the server wrote them"
             );
         }
         let statements = match arguments.format {
@@ -87,21 +87,23 @@ impl DecodeSettings {
     }
 }
 
-/// What arguments that are right one by one contradict each other in, with the fix.
+/// How arguments that are right one by one contradict each other, with the fix.
 fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<String> {
     let inputs = places.iter().filter(|place| **place == InputPath::Stdin);
     let inputs = inputs.count();
     if inputs > 1 {
-        return Some("- stands for the standard input and can be read once only".to_owned());
+        return Some("- stands for the standard input, which can be read only once".to_owned());
     }
     if inputs == 1 && arguments.follow {
-        return Some("--follow takes a file, not -, whose end is the end".to_owned());
+        return Some(
+            "--follow takes a file, not -, which cannot be followed past its end".to_owned(),
+        );
     }
     if let Some(DecodeFormat::Changes(format)) = arguments.format
         && arguments.flashback
     {
         return Some(format!(
-            "--flashback prints SQL statements, leave --format={format} out or give --format=sql"
+            "--flashback prints SQL statements, leave out --format={format} or give --format=sql"
         ));
     }
     if let (Some(start), Some(stop)) = (arguments.start_datetime, arguments.stop_datetime)
@@ -114,7 +116,7 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
     match (arguments.files.as_slice(), arguments.stop_position) {
         ([file], Some(stop)) if !is_index(file) && arguments.start_position > stop => {
             Some(format!(
-                "--start-position {} is behind --stop-position {stop} of the same file, give the smaller one as the start",
+                "--start-position {} is after --stop-position {stop} of the same file, give the smaller one as the start",
                 arguments.start_position
             ))
         }
@@ -159,9 +161,9 @@ fn filter(arguments: &DecodeArguments) -> filter::FilterOptions {
         replicate_wild_do_table: rules.replicate_wild_do_table.clone(),
         replicate_wild_ignore_table: rules.replicate_wild_ignore_table.clone(),
         replicate_rewrite_db: rules.replicate_rewrite_db.clone(),
-        // A file is nobody's replica: no event in it is its own.
+        // A file has no replica of its own: no event in it comes from this program.
         same_server_id: true,
-        // What it says of a file is whole.
+        // Everything in a file is shown.
         shadow_tables: filter::ShadowTables::Keep,
         ..filter::FilterOptions::default()
     }

@@ -13,19 +13,19 @@ use crate::row::TableName;
 #[derive(Debug, Default)]
 pub(super) struct Summary {
     ledger: Ledger,
-    tables: BTreeMap<TableName, Counts>,
+    tables: BTreeMap<TableName, RowCounts>,
 }
 
 /// Row changes of a table.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+struct RowCounts {
     inserts: u64,
     updates: u64,
     deletes: u64,
 }
 
 impl Summary {
-    /// Counts every batch, up to the first mistake.
+    /// Counts every batch up to the first mistake.
     pub(super) fn add_all(&mut self, batches: &mut Batches) -> Result<(), DecodeError> {
         while let Some(batch) = batches.next()? {
             self.add(&batch);
@@ -53,19 +53,19 @@ impl Summary {
         }
     }
 
-    /// The ledger and a line a table, names and counts with tabs between.
+    /// The ledger, and a line for each table with its name and counts, separated by tabs.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{}\n", self.ledger);
         if !self.tables.is_empty() {
             text.push_str("table\tinserts\tupdates\tdeletes\n");
         }
         for (table, counts) in &self.tables {
-            let Counts {
+            let RowCounts {
                 inserts,
                 updates,
                 deletes,
             } = counts;
-            // Names may hold anything; an escaped one is still one field of one line.
+            // A name may hold any character; escaped, it is one field of one line.
             let name = table.to_string();
             writeln!(
                 text,
@@ -77,7 +77,7 @@ impl Summary {
         text
     }
 
-    /// The result of a check that came to the end.
+    /// The result of a check that reached the end.
     pub(super) fn verified(&self, files: &FileCounts) -> String {
         let checked = if files.without_checksums == 0 {
             "all with checksums".to_owned()
@@ -87,7 +87,7 @@ impl Summary {
         let wrong = match files.unfinished {
             0 => "nothing wrong".to_owned(),
             count => {
-                format!("the last transaction of {count} has no end there, nothing else wrong")
+                format!("the last transaction of {count} does not end there, nothing else wrong")
             }
         };
         format!(
