@@ -436,3 +436,228 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn inner<T>(mutex: Mutex<T>) -> T {
     mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::binlog::Coordinates;
+    use crate::change::Origin;
+    use crate::mysql::Flavour;
+    use crate::row::TableName;
+
+    /// What an encoder does with the batch of a number.
+    type Meets = fn(i64) -> Result<(), EncodeError>;
+
+    struct Numbers(Meets);
+
+    #[derive(Debug, Default)]
+    struct Number(i64);
+
+    impl Encode for Numbers {
+        type Plan = TableName;
+        type Block = Number;
+
+        fn encode(
+            &mut self,
+            batch: &Batch,
+            plans: &[Arc<TableName>],
+            block: &mut Number,
+        ) -> Result<(), EncodeError> {
+            (self.0)(batch.received_us)?;
+            assert_eq!(plans.len(), batch.tables.len());
+            block.0 = batch.received_us;
+            Ok(())
+        }
+    }
+
+    impl Block for Number {
+        fn record_count(&self) -> u64 {
+            1
+        }
+
+        fn byte_count(&self) -> u64 {
+            1
+        }
+
+        fn invalid_text_count(&self) -> u64 {
+            0
+        }
+    }
+
+    #[derive(Debug)]
+    enum Failure {
+        Next,
+        Encode,
+    }
+
+    impl From<EncodeError> for Failure {
+        fn from(_error: EncodeError) -> Self {
+            Self::Encode
+        }
+    }
+
+    fn encode_error() -> EncodeError {
+        EncodeError::RowCount {
+            at: Coordinates::new("binlog.000001", 4),
+            rows: 1,
+            left: 1,
+        }
+    }
+
+    fn batch(number: i64, tables: &[Arc<Table>]) -> Batch {
+        let origin = Origin {
+            connector: "c".into(),
+            flavour: Flavour::MySql,
+            server_uuid: None,
+            server_id: 1,
+        };
+        Batch {
+            origin: Arc::new(origin),
+            received_us: number,
+            buffers: Vec::new(),
+            tables: tables.to_vec(),
+            groups: Vec::new(),
+            items: Vec::new(),
+            end: None,
+            ledger: Ledger {
+                received: 1,
+                ..Ledger::default()
+            },
+            revisions: Vec::new(),
+        }
+    }
+
+    fn lanes() -> Lanes {
+        Lanes {
+            pool: Pool::new(),
+            waiting_bytes_max: 8,
+            failed: CancellationToken::new(),
+        }
+    }
+
+    fn encoders(meets: Meets) -> Vec<Numbers> {
+        (0..4).map(|_| Numbers(meets)).collect()
+    }
+
+    /// Runs four lanes over batches that are numbered from 0, and returns what was written and how it ended.
+    fn run(
+        lanes: &Lanes,
+        meets: Meets,
+        mut next: impl FnMut(i64) -> Result<bool, Failure> + Send,
+    ) -> (Vec<i64>, Result<Ledger, Failure>) {
+        let mut written = Vec::new();
+        let mut count = 0;
+        let ended = lanes.run(
+            encoders(meets),
+            || {
+                count += 1;
+                Ok(next(count - 1)?.then(|| batch(count - 1, &[])))
+            },
+            |table| Ok(Arc::new(table.name.clone())),
+            |encoded| {
+                written.push(encoded.block.0);
+                Ok(encoded.block)
+            },
+        );
+        (written, ended)
+    }
+
+    /// Takes longer for some batches than for those after them.
+    fn unevenly(number: i64) -> Result<(), EncodeError> {
+        for _ in 0..(number * 7919 % 13) * 50 {
+            thread::yield_now();
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn blocks_are_written_in_the_order_of_their_batches() {
+        let (written, ended) = run(&lanes(), unevenly, |number| Ok(number < 300));
+        assert_eq!(written, (0..300).collect::<Vec<_>>());
+        assert_eq!(ended.unwrap().received, 300);
+    }
+
+    #[test]
+    fn the_first_failure_of_the_stream_is_the_one_that_is_told() {
+        let meets: Meets = |number| match number {
+            40 => Err(encode_error()),
+            _ => unevenly(number),
+        };
+        let (written, ended) = run(&lanes(), meets, |number| match number {
+            60 => Err(Failure::Next),
+            _ => Ok(true),
+        });
+        assert!(matches!(ended, Err(Failure::Encode)), "{ended:?}");
+        assert_eq!(written, (0..40).collect::<Vec<_>>());
+        let (written, ended) = run(&lanes(), meets, |number| match number {
+            20 => Err(Failure::Next),
+            _ => Ok(true),
+        });
+        assert!(matches!(ended, Err(Failure::Next)), "{ended:?}");
+        assert_eq!(written, (0..20).collect::<Vec<_>>());
+    }
+
+    /// Gives three batches, then waits as for a source that is silent.
+    fn silent_after_three(lanes: &Lanes) -> impl FnMut(i64) -> Result<bool, Failure> + Send {
+        let failed = lanes.failed.clone();
+        move |number| {
+            while number >= 3 && !failed.is_cancelled() {
+                thread::yield_now();
+            }
+            Ok(number < 3)
+        }
+    }
+
+    #[test]
+    fn a_lane_that_waits_for_a_batch_ends_when_another_fails() {
+        let lanes = lanes();
+        let meets: Meets = |number| match number {
+            2 => Err(encode_error()),
+            _ => Ok(()),
+        };
+        let (written, ended) = run(&lanes, meets, silent_after_three(&lanes));
+        assert!(matches!(ended, Err(Failure::Encode)), "{ended:?}");
+        assert_eq!(written, [0, 1]);
+    }
+
+    #[test]
+    fn a_panic_in_one_lane_ends_the_others() {
+        let lanes = lanes();
+        let meets: Meets = |number| {
+            assert_ne!(number, 1, "planted");
+            Ok(())
+        };
+        let next = silent_after_three(&lanes);
+        let ended = catch_unwind(AssertUnwindSafe(|| run(&lanes, meets, next)));
+        ended.expect_err("the panic of a lane is the caller's");
+    }
+
+    #[test]
+    fn a_plan_is_made_once_for_each_table() {
+        let table = |name| {
+            Arc::new(Table::new(
+                TableName::new("d", name),
+                Vec::new(),
+                Vec::new(),
+            ))
+        };
+        let tables = [table("a"), table("b")];
+        let mut left = 0..100;
+        let (made, plans) = mpsc::channel();
+        lanes()
+            .run(
+                encoders(|_| Ok(())),
+                || Ok::<_, Failure>(left.next().map(|number| batch(number, &tables))),
+                move |table| {
+                    made.send(table.name.to_string()).unwrap();
+                    Ok(Arc::new(table.name.clone()))
+                },
+                |encoded| Ok(encoded.block),
+            )
+            .unwrap();
+        assert_eq!(plans.iter().collect::<Vec<_>>(), ["d.a", "d.b"]);
+    }
+}
