@@ -19,6 +19,7 @@ mod error;
 mod lanes;
 mod opening;
 mod pool;
+mod receive;
 mod run;
 mod spilling;
 mod supervise;

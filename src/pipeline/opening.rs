@@ -21,10 +21,7 @@ pub(super) struct OpenedSource {
     pub(super) begin: ReadySource,
     /// Where the run begins.
     pub(super) start: Checkpoint,
-    pub(super) flavour: Flavour,
-    pub(super) server_uuid: Option<Uuid>,
-    pub(super) server_id: u32,
-    pub(super) lower_case_table_names: u8,
+    pub(super) writer: BinlogWriter,
     /// Whether the source may leave groups out.
     pub(super) skips_groups: bool,
     /// Which groups are published.
@@ -35,6 +32,15 @@ pub(super) struct OpenedSource {
     pub(super) answers: Answers,
     pub(super) journal: Journal,
     pub(super) known: Beliefs,
+}
+
+/// The server that wrote the events.
+#[derive(Debug)]
+pub(super) struct BinlogWriter {
+    pub(super) flavour: Flavour,
+    pub(super) server_uuid: Option<Uuid>,
+    pub(super) server_id: u32,
+    pub(super) lower_case_table_names: u8,
 }
 
 /// What the events come from.
@@ -109,10 +115,12 @@ pub(super) async fn server(
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
     let facts = &resolved.facts;
     Ok(OpenedSource {
-        flavour: facts.flavour,
-        server_uuid: facts.server_uuid,
-        server_id: facts.server_id,
-        lower_case_table_names,
+        writer: BinlogWriter {
+            flavour: facts.flavour,
+            server_uuid: facts.server_uuid,
+            server_id: facts.server_id,
+            lower_case_table_names,
+        },
         skips_groups: resolved.skips_groups,
         choice: Choice::default(),
         end,
@@ -148,10 +156,12 @@ pub(super) async fn files(
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
     Ok(OpenedSource {
-        flavour: archive.flavour,
-        server_uuid: None,
-        server_id: archive.server_id,
-        lower_case_table_names,
+        writer: BinlogWriter {
+            flavour: archive.flavour,
+            server_uuid: None,
+            server_id: archive.server_id,
+            lower_case_table_names,
+        },
         skips_groups: false,
         choice: archive.choice.clone(),
         end: None,

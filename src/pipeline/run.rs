@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -15,12 +15,13 @@ use super::error::PipelineError;
 use super::lanes::Lanes;
 use super::opening::{self, OpenedSource, SourceStream};
 use super::pool::Pool;
+use super::receive::Receive;
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
 use crate::metrics;
 use crate::sink::Sink;
-use crate::source::{Answers, Budget, Chunk, EventSource as _, SourceOptions};
+use crate::source::{Answers, Budget, SourceOptions};
 use crate::state::{Checkpointer, ReplicaIdentity, StateFolder, off_the_runtime};
 
 /// Chunks that wait between receiver and assembler.
@@ -111,15 +112,15 @@ impl ConnectorRun<'_> {
         Ok(change::AssemblerSettings {
             origin: Arc::new(Origin {
                 connector: self.connector.name.as_str().into(),
-                flavour: opened.flavour,
-                server_uuid: opened.server_uuid,
-                server_id: opened.server_id,
+                flavour: opened.writer.flavour,
+                server_uuid: opened.writer.server_uuid,
+                server_id: opened.writer.server_id,
             }),
             server_id,
             rules: Rules::compile(
                 &self.connector.filter,
-                opened.flavour,
-                opened.lower_case_table_names,
+                opened.writer.flavour,
+                opened.writer.lower_case_table_names,
             )?,
             skips_groups: opened.skips_groups,
             on_statement: self.connector.on_statement,
@@ -194,23 +195,7 @@ impl ConnectorRun<'_> {
         });
         stages.spawn(deliver.run());
 
-        let mut outcome = Ok(());
-        while let Some(ended) = stages.join_next().await {
-            let ended =
-                ended.unwrap_or_else(|stopped| Err(PipelineError::Panic(stopped.to_string())));
-            if let Err(error) = ended {
-                // A closed neighbour is a consequence; the cause may arrive before or after it.
-                if !matches!(error, PipelineError::Closed) || outcome.is_ok() {
-                    outcome = match outcome {
-                        Err(first) if !matches!(first, PipelineError::Closed) => Err(first),
-                        _consequence => Err(error),
-                    };
-                }
-            }
-            // Whatever ended, the receiver has no reason to go on: its neighbours drain and follow.
-            stop.cancel();
-        }
-        outcome
+        joined(stages, &stop).await
     }
 
     async fn resume_from<S: Sink>(
@@ -245,39 +230,27 @@ impl ConnectorRun<'_> {
     }
 }
 
-/// The receive stage: chunks from the source until it ends, fails or is stopped.
-struct Receive {
-    stream: SourceStream,
-    chunks: mpsc::Sender<Chunk>,
-    stop: CancellationToken,
-    metrics: Arc<metrics::Connector>,
-    /// How far what was received is durable at the target, the only value that comes back to this stage.
-    durable: watch::Receiver<Checkpoint>,
-}
-
-impl Receive {
-    async fn run(mut self) -> Result<(), PipelineError> {
-        let ended = self.drive().await;
-        let durable = self.durable.borrow().coordinates.clone();
-        info!(clean = ended.is_ok(), %durable, "receiver stopped");
-        ended
-    }
-
-    async fn drive(&mut self) -> Result<(), PipelineError> {
-        loop {
-            let chunk = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Ok(()),
-                chunk = self.stream.next() => chunk?,
-            };
-            let Some(chunk) = chunk else { return Ok(()) };
-            self.metrics.received(chunk.buffer.len() as u64);
-            if self.chunks.send(chunk).await.is_err() {
-                // The decoder has reached its goal, or says itself why it ended.
-                return Ok(());
+/// Waits until all stages have ended, and tells why the first of them did.
+async fn joined(
+    mut stages: JoinSet<Result<(), PipelineError>>,
+    stop: &CancellationToken,
+) -> Result<(), PipelineError> {
+    let mut outcome = Ok(());
+    while let Some(ended) = stages.join_next().await {
+        let ended = ended.unwrap_or_else(|stopped| Err(PipelineError::Panic(stopped.to_string())));
+        if let Err(error) = ended {
+            // A closed neighbour is a consequence; the cause may arrive before or after it.
+            if !matches!(error, PipelineError::Closed) || outcome.is_ok() {
+                outcome = match outcome {
+                    Err(first) if !matches!(first, PipelineError::Closed) => Err(first),
+                    _consequence => Err(error),
+                };
             }
         }
+        // Whatever ended, the receiver has no reason to go on: its neighbours drain and follow.
+        stop.cancel();
     }
+    outcome
 }
 
 fn until(mode: &Mode, end: Option<&Coordinates>) -> Until {

@@ -171,7 +171,7 @@ fn arguments_that_cannot_be_meant_are_refused() {
     fails(
         &["--start-position=5000", "--stop-position=4999", "x"],
         2,
-        &["--start-position 5000 is behind"],
+        &["--start-position 5000 is after"],
     );
     fails(&["--definitions=no-such", "x"], 2, &["no-such", ".toml"]);
     fails(
