@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::document::{Draft, Node};
 use super::environment::Variables;
 use super::mistake::{ConfigError, Mistakes};
-use super::{deserializer, files, sink, source};
+use super::{files, section, sink, source};
 use crate::change::OnStatement;
 use crate::encode::InvalidText;
 use crate::filter::{FilterError, FilterOptions, Rules};
@@ -114,7 +114,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         return None;
     }
     let document = &mut draft.document;
-    let top = deserializer::read::<Top>(document, "", &[], &mut found);
+    let top = section::read::<Top>(document, "", &[], &mut found);
     let source = document.below_mut("source");
     let source = source.and_then(|section| source::read(section, &mut found));
     let filter = match document.below_mut("filter") {
@@ -141,10 +141,10 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
 
 /// Reads the `[filter]` section and adds the mistakes in its keys and rules.
 fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> {
-    let read = deserializer::read::<FilterOptions>(section, "filter", &[], mistakes)?;
+    let read = section::read::<FilterOptions>(section, "filter", &[], mistakes)?;
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
     for error in Rules::mistakes(&read.options) {
-        if read.is_usable(error.key()) {
+        if read.is_usable(&[error.key()]) {
             let place = rule(section, &error).unwrap_or(section).origin.clone();
             mistakes.add_key(&place, "filter", one_line(&error));
         }

@@ -1,12 +1,8 @@
 //! A configuration tree read into typed options by serde, strictly: a string is not a number and a number is not a string.
 //!
-//! Only values that come from the environment have no type of their own. Mistakes name the place, the key, and what was
-//! expected; what was found is shown unless the key names a secret.
-//!
-//! serde stops at the first mistake. So each is noted, mended in the tree (a wrong value leaves, a misspelt key gets its
-//! name, a missing one gets a value without meaning), and the tree is read again until serde finds nothing more.
+//! Only values that come from the environment have no type of their own. Errors know the place, the key, and what was
+//! expected.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::value::StrDeserializer;
@@ -17,211 +13,33 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::document::{Content, Keys, Node, parse_value};
-use super::mistake::Mistakes;
 use super::origin::Origin;
-use super::secret_file;
+use super::spelling::{hint, known, nearest};
 
-/// A section as far as it could be read.
-#[derive(Debug)]
-pub struct Section<T> {
-    /// What it says; where a value was wrong or missing, its default or a value without meaning.
-    pub options: T,
-    /// The keys of such values, within the section.
-    unusable: BTreeSet<Vec<String>>,
-}
-
-impl<T> Section<T> {
-    /// The same, made into another type.
-    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Section<U> {
-        Section {
-            options: make(self.options),
-            unusable: self.unusable,
-        }
-    }
-
-    /// Whether the value of a key such as `definitions.port` is what the file says, or a default that it leaves alone.
-    pub fn is_usable(&self, key: &str) -> bool {
-        let key: Vec<&str> = key.split('.').collect();
-        !self.unusable.iter().any(|unusable| {
-            key.starts_with(&unusable.iter().map(String::as_str).collect::<Vec<_>>())
-        })
-    }
-}
-
-/// Reads a tree, which stands under the key `at`, empty for the whole file, and adds every mistake in it. `others` are keys
-/// that it may hold beside those of the options. `None` if there are too many mistakes for the options to mean anything.
-pub fn read<T: de::DeserializeOwned>(
-    node: &mut Node,
-    at: &str,
-    others: &[&str],
-    mistakes: &mut Mistakes,
-) -> Option<Section<T>> {
-    let mut unusable = BTreeSet::new();
-    let mut filled = BTreeSet::new();
-    loop {
-        let error = match T::deserialize(ValueReader { node }) {
-            Ok(options) => return Some(Section { options, unusable }),
-            Err(error) => error.within(None, &node.origin),
-        };
-        let mut path: Vec<String> = error.keys.iter().rev().cloned().collect();
-        let told = |path: &[String]| {
-            let above = Some(at).filter(|at| !at.is_empty()).into_iter();
-            let key: Vec<&str> = above.chain(path.iter().map(String::as_str)).collect();
-            key.join(".")
-        };
-        if mistakes.is_full() {
-            return None;
-        }
-        match &error.fault {
-            Fault::Unknown { found, expected } => {
-                let known = known(others, expected);
-                let nearest = nearest(found, &known);
-                let hint = nearest.map_or_else(String::new, |key| format!("; did you mean {key}?"));
-                let expected = known.join(", ");
-                let message = format!("no such key '{found}', expected one of {expected}{hint}");
-                mistakes.add_key(error.place(node), &told(&path), message);
-                path.push(found.clone());
-                rename(node, &path, nearest)?;
-            }
-            Fault::Missing(field) => {
-                let above = path.clone();
-                path.push((*field).to_owned());
-                if unusable.insert(path.clone()) {
-                    let message = format!("key {field} is missing");
-                    mistakes.add_key(error.place(node), &told(&above), message);
-                }
-                if !filled.insert(path.clone()) {
-                    return None;
-                }
-                fill(node, &path)?;
-            }
-            Fault::Value(message) => {
-                // What lacks a part that was wrong is not wrong itself.
-                let lacks = |part: &Vec<String>| part.len() > path.len() && part.starts_with(&path);
-                let lacks_part = !path.is_empty() && unusable.iter().any(lacks);
-                if !lacks_part && !is_told(node, &path) {
-                    let is_secret = told(&path).split('.').any(secret_file::is_secret);
-                    let message = match &error.found {
-                        Some(found) if !is_secret => format!("{message}, found {found}"),
-                        Some(_) | None => message.clone(),
-                    };
-                    mistakes.add_key(error.place(node), &told(&path), message);
-                }
-                unusable.insert(remove(node, &path)?);
-            }
-            Fault::Told => {
-                unusable.insert(remove(node, &path)?);
-            }
-        }
-    }
-}
-
-/// Whether the value at a path is one whose mistake has been told.
-fn is_told(node: &Node, path: &[String]) -> bool {
-    let found = path.iter().try_fold(node, |node, part| node.below(part));
-    found.is_some_and(|node| node.content == Content::Unusable)
-}
-
-/// The keys that a table may hold, each once: one that may be spelled with underscores too is listed with dashes only.
-fn known<'a>(others: &[&'a str], expected: &[&'a str]) -> Vec<&'a str> {
-    let mut listed: Vec<&str> = Vec::new();
-    for name in others.iter().chain(expected) {
-        let is_other_spelling = expected.contains(&&*name.replace('_', "-")) && name.contains('_');
-        if !is_other_spelling && !listed.contains(name) {
-            listed.push(name);
-        }
-    }
-    listed
-}
-
-/// The name that was probably meant: it differs in at most half of its letters.
-pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '.'], "_");
-    let found = plain(found);
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(&found, &plain(name)), *name))
-        .filter(|(distance, name)| distance * 2 <= name.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// How much of a path the tree holds.
-fn depth(mut node: &Node, path: &[String]) -> usize {
-    for (depth, part) in path.iter().enumerate() {
-        match node.below(part) {
-            Some(below) => node = below,
-            None => return depth,
-        }
-    }
-    path.len()
-}
-
-/// The table that holds the last key of a path, and that key.
-fn table_of<'a, 'p>(node: &'a mut Node, path: &'p [String]) -> Option<(&'a mut Keys, &'p String)> {
-    let (last, above) = path.split_last()?;
-    let table = above
-        .iter()
-        .try_fold(node, |node, part| node.below_mut(part))?;
-    Some((table.keys_mut()?, last))
-}
-
-/// Gives a key its right name; without one, or where that is taken, the key leaves.
-fn rename(node: &mut Node, path: &[String], name: Option<&str>) -> Option<()> {
-    if depth(node, path) < path.len() {
-        // Inside the text of a variable.
-        return remove(node, path).map(|_path| ());
-    }
-    let (table, key) = table_of(node, path)?;
-    let value = table.remove(key)?;
-    if let Some(name) = name {
-        table.entry(name.to_owned()).or_insert(value);
-    }
-    Some(())
-}
-
-/// Puts a value without meaning where a key is missing.
-fn fill(node: &mut Node, path: &[String]) -> Option<()> {
-    let origin = node.origin.clone();
-    let (table, key) = table_of(node, path)?;
-    let content = Content::Unusable;
-    table.insert(key.clone(), Node { content, origin });
-    Some(())
-}
-
-/// Takes the value at a path out of the tree, or the innermost one around it, and returns where that stood.
-fn remove(node: &mut Node, path: &[String]) -> Option<Vec<String>> {
-    let mut path = path.get(..depth(node, path))?.to_vec();
-    while !path.is_empty() {
-        if let Some((table, key)) = table_of(node, &path) {
-            table.remove(key);
-            return Some(path);
-        }
-        // An element of a list keeps its place, so that those after it keep their numbers.
-        let element = path
-            .iter()
-            .try_fold(&mut *node, |node, part| node.below_mut(part))?;
-        if element.content != Content::Unusable {
-            element.content = Content::Unusable;
-            return Some(path);
-        }
-        path.pop();
-    }
-    None
+/// Reads a tree.
+///
+/// # Errors
+/// The first thing that does not fit.
+pub fn read<T: de::DeserializeOwned>(node: &Node) -> Result<T, ValueError> {
+    T::deserialize(ValueReader { node })
 }
 
 /// An error on its way up from the value to the root; each level adds its key.
 #[derive(Debug)]
-struct ValueError {
+pub struct ValueError {
     /// Innermost first.
     keys: Vec<String>,
-    place: Option<Origin>,
-    found: Option<String>,
-    fault: Fault,
+    /// Where it is; `None` if that is the root.
+    pub place: Option<Origin>,
+    /// What was found, where that may be shown.
+    pub found: Option<Box<str>>,
+    /// What is wrong.
+    pub misfit: Misfit,
 }
 
+/// Why a tree does not fit the options.
 #[derive(Debug)]
-enum Fault {
+pub enum Misfit {
     /// A key that is not one of those expected.
     Unknown {
         found: String,
@@ -236,17 +54,17 @@ enum Fault {
 }
 
 impl ValueError {
-    fn new(fault: Fault) -> Self {
+    fn new(misfit: Misfit) -> Self {
         Self {
             keys: Vec::new(),
             place: None,
             found: None,
-            fault,
+            misfit,
         }
     }
 
     fn value(message: impl Into<String>) -> Self {
-        Self::new(Fault::Value(message.into()))
+        Self::new(Misfit::Value(message.into()))
     }
 
     fn within(mut self, key: Option<&str>, place: &Origin) -> Self {
@@ -255,19 +73,19 @@ impl ValueError {
         self
     }
 
-    /// Where it is, within a tree.
-    fn place<'a>(&'a self, root: &'a Node) -> &'a Origin {
-        self.place.as_ref().unwrap_or(&root.origin)
+    /// The keys that lead to it from the root.
+    pub fn path(&self) -> Vec<String> {
+        self.keys.iter().rev().cloned().collect()
     }
 }
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.fault {
-            Fault::Unknown { found, .. } => write!(f, "no such key '{found}'"),
-            Fault::Missing(field) => write!(f, "key {field} is missing"),
-            Fault::Value(message) => f.write_str(message),
-            Fault::Told => f.write_str("the value cannot be used"),
+        match &self.misfit {
+            Misfit::Unknown { found, .. } => write!(f, "no such key '{found}'"),
+            Misfit::Missing(field) => write!(f, "key {field} is missing"),
+            Misfit::Value(message) => f.write_str(message),
+            Misfit::Told => f.write_str("the value cannot be used"),
         }
     }
 }
@@ -281,23 +99,22 @@ impl de::Error for ValueError {
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self {
-            found: Some(kind(found).to_owned()),
+            found: Some(kind(found).into()),
             ..Self::value(format!("expected {}", plain(&expected.to_string())))
         }
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self {
-            found: Some(found.to_string()),
+            found: Some(found.to_string().into()),
             ..Self::value(format!("expected {}", plain(&expected.to_string())))
         }
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
-        let hint = nearest(found, expected);
-        let hint = hint.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+        let hint = hint(nearest(found, expected));
         Self {
-            found: Some(format!("'{found}'{hint}")),
+            found: Some(format!("'{found}'{hint}").into()),
             ..Self::value(format!(
                 "expected one of {}",
                 known(&[], expected).join(", ")
@@ -307,11 +124,11 @@ impl de::Error for ValueError {
 
     fn unknown_field(found: &str, expected: &'static [&'static str]) -> Self {
         let found = found.to_owned();
-        Self::new(Fault::Unknown { found, expected })
+        Self::new(Misfit::Unknown { found, expected })
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(Fault::Missing(field))
+        Self::new(Misfit::Missing(field))
     }
 }
 
@@ -344,6 +161,7 @@ fn plain(expected: &str) -> String {
         "u32" => "a number from 0 to 4294967295".to_owned(),
         "u64" | "usize" => "a number from 0".to_owned(),
         "i32" | "i64" => "a number".to_owned(),
+        "a nonzero u16" => "a number from 1 to 65535".to_owned(),
         "a nonzero u32" => "a number from 1 to 4294967295".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "a list".to_owned(),
@@ -413,7 +231,7 @@ impl<'de> de::Deserializer<'de> for ValueReader<'_> {
                 nodes: nodes.iter().enumerate(),
             }),
             Content::Table(table) => visitor.visit_map(Entries::new(table, &[])),
-            Content::Unusable => Err(ValueError::new(Fault::Told)),
+            Content::Unusable => Err(ValueError::new(Misfit::Told)),
         }
     }
 
@@ -496,7 +314,7 @@ impl<'de> de::Deserializer<'de> for ValueReader<'_> {
                 "expected one of {}, as a string",
                 variants.join(", ")
             ))),
-            Content::Unusable => Err(ValueError::new(Fault::Told)),
+            Content::Unusable => Err(ValueError::new(Misfit::Told)),
         }
     }
 
@@ -572,7 +390,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         let key: StrDeserializer<'_, ValueError> = self.spelled(name, node).into_deserializer();
         seed.deserialize(key).map(Some).map_err(|mut error| {
             // As the file spells it.
-            if let Fault::Unknown { found, .. } = &mut error.fault {
+            if let Misfit::Unknown { found, .. } = &mut error.misfit {
                 found.clone_from(name);
             }
             error.within(None, &node.origin)

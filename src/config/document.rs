@@ -103,10 +103,10 @@ impl Node {
         }
     }
 
-    /// Where a key such as `definitions.port` stands, or else the innermost table that should hold it.
-    pub fn origin_of(&self, key: &str) -> &Origin {
+    /// Where a key stands, by its path, or else the innermost table that should hold it.
+    pub fn origin_of(&self, key: &[&str]) -> &Origin {
         let mut node = self;
-        for part in key.split('.') {
+        for part in key {
             match node.below(part) {
                 Some(below) => node = below,
                 None => break,

@@ -13,8 +13,10 @@ mod files;
 mod mistake;
 mod origin;
 mod secret_file;
+mod section;
 mod sink;
 mod source;
+mod spelling;
 
 pub use connector::{EVENT_MEMORY_MIN, load};
 pub use environment::Variables;
@@ -27,6 +29,7 @@ use serde::de::DeserializeOwned;
 use crate::sink::SinkOptions;
 use document::Node;
 use mistake::Mistakes;
+use section::Section;
 
 /// What a sink's type can be.
 const SINKS: [&str; 4] = ["kafka", "file", "stdout", "blackhole"];
@@ -36,7 +39,7 @@ fn sink_of(
     kind: &str,
     keys: &mut Node,
     mistakes: &mut Mistakes,
-) -> Result<Option<SinkOptions>, ()> {
+) -> Result<Option<Section<SinkOptions>>, ()> {
     Ok(match kind {
         #[cfg(feature = "kafka")]
         "kafka" => sink_as(keys, mistakes, SinkOptions::Kafka),
@@ -51,10 +54,9 @@ fn sink_as<T: DeserializeOwned>(
     keys: &mut Node,
     mistakes: &mut Mistakes,
     make: fn(T) -> SinkOptions,
-) -> Option<SinkOptions> {
+) -> Option<Section<SinkOptions>> {
     // The type is a key too, though it was read before the others.
-    let section = deserializer::read(keys, "sink", &["type"], mistakes)?;
-    Some(make(section.options))
+    section::read(keys, "sink", &["type"], mistakes).map(|section| section.map(make))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! Read here and not by serde's tagged enums, which lose the place of a mistake and read a variable's value as text.
 
-use super::deserializer::nearest;
 use super::document::{Content, Node};
 use super::mistake::Mistakes;
+use super::spelling::{hint, nearest};
 use super::{SINKS, SinkOptions, sink_of};
 
 /// Reads the section and adds its mistakes; `None` if there are too many for it to mean anything.
@@ -32,12 +32,18 @@ pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SinkOptions> 
             return None;
         }
     };
-    sink_of(name, section, mistakes).unwrap_or_else(|()| {
+    let read = sink_of(name, section, mistakes).unwrap_or_else(|()| {
         let meant = nearest(name, &SINKS);
-        let hint = meant.map_or_else(String::new, |name| format!("; did you mean {name}?"));
-        let message = format!("{expected}, found '{name}'{hint}");
+        let message = format!("{expected}, found '{name}'{}", hint(meant));
         mistakes.add_key(&kind.origin, "sink.type", message);
         // Its keys are judged as those of the type that was probably meant.
         sink_of(meant?, section, mistakes).ok().flatten()
-    })
+    })?;
+    for (key, reason) in read.options.problems() {
+        if read.is_usable(&key) {
+            let place = section.origin_of(&key);
+            mistakes.add_key(place, &format!("sink.{}", key.join(".")), reason);
+        }
+    }
+    Some(read.options)
 }

@@ -1,9 +1,9 @@
 //! The `[source]` section: a server, or binlog files where it names some.
 
-use super::deserializer::{self, Section};
 use super::document::Node;
 use super::mistake::{Mistake, Mistakes};
-use crate::source::{OptionProblem, SourceOptions};
+use super::section::{self, Section};
+use crate::source::SourceOptions;
 
 /// The keys that make it files.
 const OF_FILES: [&str; 2] = ["files", "index"];
@@ -21,12 +21,12 @@ pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SourceOptions
             None
         }
         (Some(_), None) => {
-            let files = deserializer::read(section, "source", &[], mistakes)?;
+            let files = section::read(section, "source", &[], mistakes)?;
             Some(checked(files.map(SourceOptions::Files), section, mistakes))
         }
         (None, _) => {
             let mut found = Mistakes::default();
-            let server = deserializer::read(section, "source", &[], &mut found);
+            let server = section::read(section, "source", &[], &mut found);
             mistakes.append(found.map(or_files));
             let server = server?.map(|server| SourceOptions::Server(Box::new(server)));
             Some(checked(server, section, mistakes))
@@ -36,13 +36,19 @@ pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SourceOptions
 
 /// Adds what the options contradict each other in, where nothing else is wrong with them.
 fn checked(read: Section<SourceOptions>, section: &Node, mistakes: &mut Mistakes) -> SourceOptions {
-    let usable = |problem: &OptionProblem| problem.keys.iter().all(|key| read.is_usable(key));
-    for problem in read.options.problems().into_iter().filter(usable) {
-        let Some(key) = problem.keys.first() else {
-            continue;
-        };
-        let place = section.origin_of(key);
-        mistakes.add_key(place, &format!("source.{key}"), problem.message.clone());
+    for problem in read.options.problems() {
+        let keys = problem.keys.iter().map(|key| key.split('.').collect());
+        let keys: Vec<Vec<&str>> = keys.collect();
+        if let [first, ..] = &*keys
+            && keys.iter().all(|key| read.is_usable(key))
+        {
+            let place = section.origin_of(first);
+            mistakes.add_key(
+                place,
+                &format!("source.{}", first.join(".")),
+                &*problem.message,
+            );
+        }
     }
     read.options
 }

@@ -38,6 +38,17 @@ pub enum SinkOptions {
     Blackhole(BlackholeOptions),
 }
 
+impl SinkOptions {
+    /// What is wrong with values that can be judged without the target: the path of each key, and what is wrong and the fix.
+    pub fn problems(&self) -> Vec<(Vec<&str>, &'static str)> {
+        match self {
+            #[cfg(feature = "kafka")]
+            Self::Kafka(options) => options.problems(),
+            Self::File(_) | Self::Stdout(_) | Self::Blackhole(_) => Vec::new(),
+        }
+    }
+}
+
 /// The checkpoint that a target holds with its data, read without touching the target; `None` where the target keeps
 /// none or nothing was committed.
 ///

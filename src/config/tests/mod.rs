@@ -106,7 +106,7 @@ impl Given {
         for mut draft in files::read_all(&self.paths, &self.variables, &KEYS, &mut mistakes) {
             let mut found = draft.mistakes;
             if draft.is_toml {
-                let read = deserializer::read(&mut draft.document, "", &[], &mut found);
+                let read = section::read(&mut draft.document, "", &[], &mut found);
                 all.extend(read.map(|section| (draft.name, section.options)));
             }
             mistakes.append(found);

@@ -179,34 +179,41 @@ fn refusal(property: &str) -> Option<&'static str> {
 }
 
 impl KafkaOptions {
-    /// Checks the values that can be judged without Kafka.
-    pub(super) fn validate(&self) -> Result<(), SinkError> {
-        let fault = |option: &str, reason: &str| {
-            Err(SinkError::Option {
-                option: option.to_owned(),
-                reason: reason.to_owned(),
-            })
-        };
+    /// What is wrong with values that can be judged without Kafka: the path of each key, and what is wrong and the fix.
+    pub(in crate::sink) fn problems(&self) -> Vec<(Vec<&str>, &'static str)> {
+        let mut problems = Vec::new();
         if self.bootstrap_servers.trim().is_empty() {
-            return fault("bootstrap_servers", "is empty, expected host:port");
+            problems.push((vec!["bootstrap_servers"], "is empty, expected host:port"));
         }
-        for (option, topic) in [("prefix", &self.prefix), ("ddl_topic", &self.ddl_topic)] {
+        for (key, topic) in [("prefix", &self.prefix), ("ddl_topic", &self.ddl_topic)] {
             if topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
-                return fault(
-                    option,
-                    "may hold letters, digits, dots, underscores and hyphens, at most 249",
-                );
+                let reason = "may hold letters, digits, dots, underscores and hyphens, at most 249";
+                problems.push((vec![key], reason));
             }
         }
         for property in self.properties.keys() {
             if let Some(reason) = refusal(property) {
-                return fault(&format!("properties.\"{property}\""), reason);
+                problems.push((vec!["properties", property], reason));
             }
         }
         if self.delivery_timeout.is_zero() {
-            return fault("delivery_timeout", "is zero, expected a time such as 2m");
+            let reason = "is zero, expected a time such as 2m";
+            problems.push((vec!["delivery_timeout"], reason));
         }
-        Ok(())
+        problems
+    }
+
+    /// Checks the values that can be judged without Kafka.
+    pub(super) fn validate(&self) -> Result<(), SinkError> {
+        let Some((key, reason)) = self.problems().into_iter().next() else {
+            return Ok(());
+        };
+        let option = match *key {
+            [table, property] => format!("{table}.\"{property}\""),
+            _ => key.join("."),
+        };
+        let reason = reason.to_owned();
+        Err(SinkError::Option { option, reason })
     }
 
     /// The configuration of the producer, secrets included.
