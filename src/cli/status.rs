@@ -10,7 +10,7 @@ use super::environment::variables;
 use super::{Exit, LogFormat};
 use crate::config::{self, facts};
 use crate::failure::Class;
-use crate::http::{DEFAULT_ADDRESS, Fields, Page, ask};
+use crate::http::{DEFAULT_ADDRESS, StatusFields, StatusPage, ask};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
 use crate::sink;
@@ -57,7 +57,7 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
     }
 }
 
-fn named(arguments: &StatusArguments, log: LogFormat) -> Result<Page, Exit> {
+fn named(arguments: &StatusArguments, log: LogFormat) -> Result<StatusPage, Exit> {
     let connectors = config::load(&arguments.paths, &variables()).map_err(|error| {
         log.fail_each(&error);
         Exit::from(error.class())
@@ -71,16 +71,16 @@ fn named(arguments: &StatusArguments, log: LogFormat) -> Result<Page, Exit> {
         })?;
         all.push(fields);
     }
-    Ok(Page::new(all))
+    Ok(StatusPage::new(all))
 }
 
-fn fields(connector: &Connector) -> Result<Fields, Box<dyn std::error::Error + 'static>> {
+fn fields(connector: &Connector) -> Result<StatusFields, Box<dyn std::error::Error + 'static>> {
     let owner = StateFolder::owner(&connector.state_dir, &connector.name)?;
     if let Some(address) = owner.as_ref().and_then(|owner| owner.http) {
         match ask(address) {
             Ok(page) => {
                 let mut theirs = page.connectors.into_iter();
-                let wanted = |fields: &Fields| {
+                let wanted = |fields: &StatusFields| {
                     fields.value("Connector").and_then(|name| name.as_str())
                         == Some(&*connector.name)
                 };
@@ -97,7 +97,7 @@ fn fields(connector: &Connector) -> Result<Fields, Box<dyn std::error::Error + '
         None => StateFolder::peek(&connector.state_dir, &connector.name)?,
     };
     let pid = owner.map(|owner| owner.pid);
-    Ok(Fields::at_rest(
+    Ok(StatusFields::at_rest(
         &connector.name,
         &facts(connector),
         checkpoint.as_ref(),
@@ -105,7 +105,7 @@ fn fields(connector: &Connector) -> Result<Fields, Box<dyn std::error::Error + '
     ))
 }
 
-fn print(page: &Page, json: bool) -> io::Result<()> {
+fn print(page: &StatusPage, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, page)?;

@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::Page;
+use super::StatusPage;
 use crate::failure::Class;
 
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ impl AskError {
 ///
 /// # Errors
 /// Nobody there, or somebody else.
-pub fn ask(address: SocketAddr) -> Result<Page, AskError> {
+pub fn ask(address: SocketAddr) -> Result<StatusPage, AskError> {
     let answer = exchange(address).map_err(|error| AskError::Unreachable { address, error })?;
     let stranger = |found: &str| AskError::Stranger {
         address,

@@ -21,11 +21,11 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::failure::Class;
-use crate::metrics::{Registry, State};
+use crate::metrics::{ConnectorState, Registry};
 
 pub use ask::{AskError, ask};
 use limits::Limited;
-pub use status::{Fields, Page};
+pub use status::{StatusFields, StatusPage};
 
 /// Where the pages are served unless something else is asked for.
 pub const DEFAULT_ADDRESS: SocketAddr =
@@ -70,7 +70,7 @@ impl HttpError {
 
 /// Pages that are ready to be served.
 #[derive(Debug)]
-pub struct Server {
+pub struct StatusServer {
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -79,7 +79,7 @@ pub struct Server {
 ///
 /// # Errors
 /// An address that was asked for and cannot be had.
-pub async fn bind(listen: Listen) -> Result<Option<Server>, HttpError> {
+pub async fn bind(listen: Listen) -> Result<Option<StatusServer>, HttpError> {
     let address = match listen {
         Listen::Default => DEFAULT_ADDRESS,
         Listen::At(address) => address,
@@ -88,7 +88,7 @@ pub async fn bind(listen: Listen) -> Result<Option<Server>, HttpError> {
     let bound = async {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Server { listener, address })
+        Ok(StatusServer { listener, address })
     };
     match bound.await {
         Ok(server) => {
@@ -103,7 +103,7 @@ pub async fn bind(listen: Listen) -> Result<Option<Server>, HttpError> {
     }
 }
 
-impl Server {
+impl StatusServer {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -137,7 +137,7 @@ async fn ready(Shared(registry): Shared<Arc<Registry>>) -> (StatusCode, String) 
     }
     for connector in connectors {
         let state = connector.state();
-        if state != State::Streaming {
+        if state != ConnectorState::Streaming {
             code = StatusCode::SERVICE_UNAVAILABLE;
         }
         text.push_str(&format!("{}: {}\n", connector.name(), state.name()));
@@ -155,13 +155,13 @@ async fn metrics(Shared(registry): Shared<Arc<Registry>>) -> Response {
     }
 }
 
-async fn status(Shared(registry): Shared<Arc<Registry>>) -> Json<Page> {
+async fn status(Shared(registry): Shared<Arc<Registry>>) -> Json<StatusPage> {
     let connectors = registry.connectors();
     let fields = connectors
         .iter()
-        .map(|connector| Fields::of(connector.facts(), &connector.snapshot()))
+        .map(|connector| StatusFields::of(connector.facts(), &connector.snapshot()))
         .collect();
-    Json(Page::new(fields))
+    Json(StatusPage::new(fields))
 }
 
 #[cfg(test)]

@@ -11,23 +11,23 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::change::Checkpoint;
-use crate::metrics::{Snapshot, State};
+use crate::metrics::{ConnectorState, Snapshot};
 use crate::mysql::Flavour;
 
 /// What `/status` answers.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Page {
+pub struct StatusPage {
     /// rowtap's version.
     pub version: String,
     /// The process.
     pub pid: u32,
     /// Its connectors, in the order of the command line.
-    pub connectors: Vec<Fields>,
+    pub connectors: Vec<StatusFields>,
 }
 
-impl Page {
+impl StatusPage {
     /// The page of this process.
-    pub fn new(connectors: Vec<Fields>) -> Self {
+    pub fn new(connectors: Vec<StatusFields>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -38,9 +38,9 @@ impl Page {
 
 /// Names and values, in the order of SHOW REPLICA STATUS.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(Vec<(Cow<'static, str>, Value)>);
+pub struct StatusFields(Vec<(Cow<'static, str>, Value)>);
 
-impl Fields {
+impl StatusFields {
     /// A connector's fields: what its configuration says and what its counters say.
     pub fn of(facts: &[(&'static str, String)], now: &Snapshot) -> Self {
         let mut fields = Self::default();
@@ -48,9 +48,9 @@ impl Fields {
         fields.add("Replica_IO_State", io_state(now));
         fields.facts(facts, false);
         let running = match now.state {
-            State::Streaming => ("Yes", "Yes"),
-            State::Starting | State::Retrying => ("Connecting", "Yes"),
-            State::Stopped | State::Failed => ("No", "No"),
+            ConnectorState::Streaming => ("Yes", "Yes"),
+            ConnectorState::Starting | ConnectorState::Retrying => ("Connecting", "Yes"),
+            ConnectorState::Stopped | ConnectorState::Failed => ("No", "No"),
         };
         fields.add("Replica_IO_Running", running.0);
         fields.add("Replica_SQL_Running", running.1);
@@ -168,7 +168,7 @@ impl Fields {
 }
 
 /// As `\G` of the mysql client shows a row: a line a field, names right-aligned.
-impl fmt::Display for Fields {
+impl fmt::Display for StatusFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.0 {
             match value {
@@ -183,7 +183,7 @@ impl fmt::Display for Fields {
     }
 }
 
-impl Serialize for Fields {
+impl Serialize for StatusFields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in &self.0 {
@@ -193,19 +193,19 @@ impl Serialize for Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for StatusFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct InOrder;
 
         impl<'de> Visitor<'de> for InOrder {
-            type Value = Fields;
+            type Value = StatusFields;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Fields::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StatusFields, A::Error> {
+                let mut fields = StatusFields::default();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
                     fields.0.push((Cow::Owned(name), value));
                 }
@@ -219,10 +219,10 @@ impl<'de> Deserialize<'de> for Fields {
 
 fn io_state(now: &Snapshot) -> &'static str {
     match now.state {
-        State::Starting => "Connecting to source",
-        State::Streaming => "Waiting for source to send event",
-        State::Retrying => "Waiting to reconnect after a failed source event read",
-        State::Stopped | State::Failed => "",
+        ConnectorState::Starting => "Connecting to source",
+        ConnectorState::Streaming => "Waiting for source to send event",
+        ConnectorState::Retrying => "Waiting to reconnect after a failed source event read",
+        ConnectorState::Stopped | ConnectorState::Failed => "",
     }
 }
 

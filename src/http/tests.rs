@@ -81,7 +81,7 @@ async fn the_status_page_has_a_replicas_fields() {
     });
     let (code, body) = page(address, "/status").await;
     assert_eq!(code, 200);
-    let found: Page = serde_json::from_str(&body).unwrap();
+    let found: StatusPage = serde_json::from_str(&body).unwrap();
     assert_eq!(found.pid, std::process::id());
     let fields = &found.connectors[0];
     for (name, expected) in [
@@ -106,7 +106,7 @@ async fn the_status_page_has_a_replicas_fields() {
     assert_eq!(fields.value("Ledger").unwrap()["rows"], 8);
     shop.retrying(&std::io::Error::other("source went\naway"));
     let (_, later) = page(address, "/status").await;
-    let later: Page = serde_json::from_str(&later).unwrap();
+    let later: StatusPage = serde_json::from_str(&later).unwrap();
     assert_eq!(
         later.connectors[0].value("Last_Error").unwrap(),
         "source went away"

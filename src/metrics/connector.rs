@@ -11,7 +11,7 @@ use crate::change::{Checkpoint, Ledger};
 /// What a connector is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum ConnectorState {
     /// Not yet connected for the first time.
     Starting,
     /// Receives from the source.
@@ -24,7 +24,7 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl ConnectorState {
     /// All states, in the order of a connector's life.
     pub const ALL: [Self; 5] = [
         Self::Starting,
@@ -48,14 +48,14 @@ impl State {
 
 /// Why a run of a connector ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct LastFailure {
     /// The error with its causes, in one line.
     pub message: String,
     /// When it happened, in microseconds since 1970.
     pub at_us: i64,
 }
 
-impl Trouble {
+impl LastFailure {
     fn new(error: &(dyn Error + 'static)) -> Self {
         Self {
             message: one_line(error),
@@ -78,7 +78,7 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
 
 /// The counters of one connector.
 #[derive(Debug)]
-pub struct Connector {
+pub struct ConnectorMetrics {
     name: Box<str>,
     facts: OnceLock<Vec<(&'static str, String)>>,
     ledger: LedgerCounters,
@@ -96,7 +96,7 @@ pub struct Connector {
     saved_us: AtomicI64,
     read: Mutex<Option<Checkpoint>>,
     durable: Mutex<Option<Checkpoint>>,
-    trouble: Mutex<Option<Trouble>>,
+    trouble: Mutex<Option<LastFailure>>,
     tls: Mutex<Option<String>>,
 }
 
@@ -127,7 +127,7 @@ struct LedgerCounters {
 /// No time: not yet, or not any more.
 const NEVER: i64 = i64::MIN;
 
-impl Connector {
+impl ConnectorMetrics {
     pub(super) fn new(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -265,27 +265,27 @@ impl Connector {
     /// Notes that the source sends from now on.
     pub fn streaming(&self) {
         add(&self.runs, 1);
-        self.enter(State::Streaming);
+        self.enter(ConnectorState::Streaming);
     }
 
     /// Notes a failure after which the connector tries again.
     pub fn retrying(&self, error: &(dyn Error + 'static)) {
-        *locked(&self.trouble) = Some(Trouble::new(error));
-        self.enter(State::Retrying);
+        *locked(&self.trouble) = Some(LastFailure::new(error));
+        self.enter(ConnectorState::Retrying);
     }
 
     /// Notes the failure that ended the connector.
     pub fn failed(&self, error: &(dyn Error + 'static)) {
-        *locked(&self.trouble) = Some(Trouble::new(error));
-        self.enter(State::Failed);
+        *locked(&self.trouble) = Some(LastFailure::new(error));
+        self.enter(ConnectorState::Failed);
     }
 
     /// Notes that the connector ended as asked.
     pub fn stopped(&self) {
-        self.enter(State::Stopped);
+        self.enter(ConnectorState::Stopped);
     }
 
-    fn enter(&self, state: State) {
+    fn enter(&self, state: ConnectorState) {
         self.state.store(state as u8, Ordering::Relaxed);
     }
 
@@ -323,15 +323,18 @@ impl Connector {
     }
 
     /// What the connector is doing.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ConnectorState {
         let index = usize::from(self.state.load(Ordering::Relaxed));
-        State::ALL.get(index).copied().unwrap_or(State::Failed)
+        ConnectorState::ALL
+            .get(index)
+            .copied()
+            .unwrap_or(ConnectorState::Failed)
     }
 
     /// As a replica counts it: unknown while not streaming, 0 once everything read is durable and the source had no more,
     /// else the age of the newest group read.
-    fn behind(&self, state: State, settled: bool, now_us: i64) -> Option<Duration> {
-        if state != State::Streaming {
+    fn behind(&self, state: ConnectorState, settled: bool, now_us: i64) -> Option<Duration> {
+        if state != ConnectorState::Streaming {
             return None;
         }
         if settled && self.caught_up_us.load(Ordering::Relaxed) != NEVER {
@@ -346,7 +349,7 @@ impl Connector {
 #[expect(missing_docs, reason = "the names are those of the functions above")]
 pub struct Snapshot {
     pub name: Box<str>,
-    pub state: State,
+    pub state: ConnectorState,
     pub ledger: Ledger,
     pub bytes_received: u64,
     pub bytes_encoded: u64,
@@ -361,7 +364,7 @@ pub struct Snapshot {
     pub checkpoint_age: Option<Duration>,
     pub read: Option<Checkpoint>,
     pub durable: Option<Checkpoint>,
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<LastFailure>,
     pub tls: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::connector::{Connector, Snapshot, State};
+use super::connector::{ConnectorMetrics, ConnectorState, Snapshot};
 use crate::change::Ledger;
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -21,24 +21,24 @@ type Count<T> = fn(&T) -> u64;
 type Samples<'a, T> = Vec<(Labels<'a>, T)>;
 
 /// The whole page.
-pub fn text(connectors: &[Arc<Connector>]) -> Result<String, fmt::Error> {
+pub fn text(connectors: &[Arc<ConnectorMetrics>]) -> Result<String, fmt::Error> {
     let snapshots = connectors
         .iter()
         .map(|connector| connector.snapshot())
         .collect();
     let mut registry = Registry::with_prefix("rowtap");
-    registry.register_collector(Box::new(Page { snapshots }));
+    registry.register_collector(Box::new(Scrape { snapshots }));
     let mut out = String::new();
     encode(&mut out, &registry)?;
     Ok(out)
 }
 
 #[derive(Debug)]
-struct Page {
+struct Scrape {
     snapshots: Vec<Snapshot>,
 }
 
-impl Collector for Page {
+impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         encoder
             .encode_descriptor("build", "The program", None, MetricType::Info)?
@@ -104,7 +104,7 @@ impl Collector for Page {
     }
 }
 
-impl Page {
+impl Scrape {
     fn gauges(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
         gauges(
             encoder,
@@ -157,7 +157,7 @@ impl Page {
     }
 
     fn states(&self) -> Samples<'_, u64> {
-        let states = State::ALL.map(|state| (state.name(), state));
+        let states = ConnectorState::ALL.map(|state| (state.name(), state));
         self.labelled("state", &states, |all, state| {
             u64::from(all.state == *state)
         })

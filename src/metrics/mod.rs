@@ -7,5 +7,5 @@ mod connector;
 mod exposition;
 mod registry;
 
-pub use connector::{Connector, Snapshot, State, Trouble, now_us, one_line};
+pub use connector::{ConnectorMetrics, ConnectorState, LastFailure, Snapshot, now_us, one_line};
 pub use registry::Registry;

@@ -4,13 +4,13 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::connector::{Connector, locked};
+use super::connector::{ConnectorMetrics, locked};
 use super::exposition;
 
 /// The counters of all connectors of a process.
 #[derive(Debug, Default)]
 pub struct Registry {
-    connectors: Mutex<Vec<Arc<Connector>>>,
+    connectors: Mutex<Vec<Arc<ConnectorMetrics>>>,
     http: OnceLock<SocketAddr>,
 }
 
@@ -21,18 +21,18 @@ impl Registry {
     }
 
     /// The counters of the connector of that name, made at the first call.
-    pub fn connector(&self, name: &str) -> Arc<Connector> {
+    pub fn connector(&self, name: &str) -> Arc<ConnectorMetrics> {
         let mut connectors = locked(&self.connectors);
         if let Some(found) = connectors.iter().find(|known| known.name() == name) {
             return Arc::clone(found);
         }
-        let connector = Arc::new(Connector::new(name));
+        let connector = Arc::new(ConnectorMetrics::new(name));
         connectors.push(Arc::clone(&connector));
         connector
     }
 
     /// All connectors, in the order of their first call.
-    pub fn connectors(&self) -> Vec<Arc<Connector>> {
+    pub fn connectors(&self) -> Vec<Arc<ConnectorMetrics>> {
         locked(&self.connectors).clone()
     }
 

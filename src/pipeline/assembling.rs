@@ -33,7 +33,7 @@ impl Assembling {
         chunks: mpsc::Receiver<Chunk>,
         answers: Answers,
         folder: &StateFolder,
-        metrics: Arc<metrics::Connector>,
+        metrics: Arc<metrics::ConnectorMetrics>,
     ) -> Self {
         let runtime = Handle::current();
         Self {
@@ -68,7 +68,7 @@ impl Assembling {
 struct ReceivedChunks {
     chunks: mpsc::Receiver<Chunk>,
     runtime: Handle,
-    metrics: Arc<metrics::Connector>,
+    metrics: Arc<metrics::ConnectorMetrics>,
     /// When the source had nothing more, if that was so when the last chunk was complete.
     drained_us: Option<i64>,
     /// No chunk came the last time.

@@ -52,7 +52,7 @@ pub(super) struct Deliver<S: Sink> {
     checkpointer: Checkpointer,
     /// Revisions that the journal has yet to hold before a boundary after them is committed.
     revisions: Vec<Revision>,
-    metrics: Arc<metrics::Connector>,
+    metrics: Arc<metrics::ConnectorMetrics>,
     /// How often what was written is committed while changes flow.
     interval: Duration,
     pending: Option<Checkpoint>,
@@ -119,7 +119,7 @@ impl<S: Sink> Deliver<S> {
     pub(super) fn new(
         sink: S,
         checkpointer: Checkpointer,
-        metrics: Arc<metrics::Connector>,
+        metrics: Arc<metrics::ConnectorMetrics>,
         interval: Duration,
         under_way: UnderWay,
     ) -> (Self, Planner<S>, Outlet<S>) {

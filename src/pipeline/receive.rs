@@ -17,7 +17,7 @@ pub(super) struct Receive {
     pub(super) stream: SourceStream,
     pub(super) chunks: mpsc::Sender<Chunk>,
     pub(super) stop: CancellationToken,
-    pub(super) metrics: Arc<metrics::Connector>,
+    pub(super) metrics: Arc<metrics::ConnectorMetrics>,
     /// How far what was received is durable at the target, the only value that comes back to this stage.
     pub(super) durable: watch::Receiver<Checkpoint>,
 }

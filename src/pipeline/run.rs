@@ -34,7 +34,7 @@ pub(super) struct ConnectorRun<'a> {
     pub(super) connector: &'a Connector,
     pub(super) mode: &'a Mode,
     pub(super) folder: &'a Arc<StateFolder>,
-    pub(super) metrics: &'a Arc<metrics::Connector>,
+    pub(super) metrics: &'a Arc<metrics::ConnectorMetrics>,
     pub(super) pool: &'a Pool,
     pub(super) stop: &'a CancellationToken,
 }

@@ -83,7 +83,7 @@ fn balanced(ledger: &Ledger) -> Result<(), PipelineError> {
 async fn supervise(
     connector: &Connector,
     mode: &Mode,
-    metrics: &Arc<metrics::Connector>,
+    metrics: &Arc<metrics::ConnectorMetrics>,
     pool: &Pool,
     stop: &CancellationToken,
     http: Option<SocketAddr>,

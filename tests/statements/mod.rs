@@ -10,7 +10,7 @@ mod snapshot;
 
 use mysql::Conn;
 use mysql::prelude::Queryable;
-use rowtap::change::statement::{self, Class, Context, Effect, Statement, StatementKind};
+use rowtap::change::statement::{self, Context, Effect, ObjectClass, Statement, StatementKind};
 use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
@@ -218,17 +218,17 @@ impl<'a> Case<'a> {
                 .flat_map(|statement| &statement.objects)
                 .any(|object| {
                     let same = match class {
-                        Class::Database => *object.name.database == **name,
-                        Class::Table
-                        | Class::View
-                        | Class::Trigger
-                        | Class::Routine
-                        | Class::Event => object.name.to_string() == *name,
+                        ObjectClass::Database => *object.name.database == **name,
+                        ObjectClass::Table
+                        | ObjectClass::View
+                        | ObjectClass::Trigger
+                        | ObjectClass::Routine
+                        | ObjectClass::Event => object.name.to_string() == *name,
                     };
                     same && object.class == *class
                 });
             // A table's triggers go with it, a database's objects too.
-            let with_table = *class == Class::Trigger && self.text.contains("TABLE");
+            let with_table = *class == ObjectClass::Trigger && self.text.contains("TABLE");
             let with_database =
                 dropped.is_some_and(|database| name.starts_with(&format!("{database}.")));
             assert!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rowtap::change::statement::Class;
+use rowtap::change::statement::ObjectClass;
 
 use crate::support::Server;
 
@@ -18,12 +18,12 @@ pub struct Snapshot {
     others: BTreeMap<(u8, String), String>,
 }
 
-const CLASSES: [Class; 5] = [
-    Class::View,
-    Class::Trigger,
-    Class::Routine,
-    Class::Event,
-    Class::Database,
+const CLASSES: [ObjectClass; 5] = [
+    ObjectClass::View,
+    ObjectClass::Trigger,
+    ObjectClass::Routine,
+    ObjectClass::Event,
+    ObjectClass::Database,
 ];
 
 impl Snapshot {
@@ -71,7 +71,7 @@ impl Snapshot {
     }
 
     /// Other objects that came, went, or have another definition.
-    pub fn others_changed(&self, after: &Self) -> Vec<(Class, String)> {
+    pub fn others_changed(&self, after: &Self) -> Vec<(ObjectClass, String)> {
         let changed = different(&self.others, &after.others);
         changed
             .into_iter()

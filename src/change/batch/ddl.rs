@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::binlog::Query;
 use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;
-use crate::change::statement::{Class, Context, Role, Statement, StatementKind};
+use crate::change::statement::{Context, ObjectClass, Role, Statement, StatementKind};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::row::TableName;
@@ -190,7 +190,7 @@ fn origins(statement: &Statement, schemas: &Schemas) -> HashMap<TableName, Table
     let tables = statement
         .objects
         .iter()
-        .filter(|object| object.class == Class::Table);
+        .filter(|object| object.class == ObjectClass::Table);
     let mut origins: HashMap<TableName, TableName> = HashMap::new();
     let mut old: Option<TableName> = None;
     for object in tables {

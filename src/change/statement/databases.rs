@@ -1,7 +1,7 @@
 //! The databases that the text of a statement names.
 
 use super::lexer::{Lexer, Token};
-use super::scanned::{Class, Context};
+use super::scanned::{Context, ObjectClass};
 use super::scanner::scan;
 
 /// The databases that a statement names, in its bodies and expressions too: all names before a dot, and those of databases
@@ -10,7 +10,7 @@ pub fn databases_named(text: &str, context: Context) -> Vec<Box<str>> {
     // Without a default database none is filled in where the text leaves it out.
     let objects = scan(text, "", context).objects.into_iter();
     let mut named: Vec<_> = objects
-        .filter(|object| object.class == Class::Database && !object.name.database.is_empty())
+        .filter(|object| object.class == ObjectClass::Database && !object.name.database.is_empty())
         .map(|object| object.name.database)
         .collect();
     let mut lexer = Lexer::new(text, context);

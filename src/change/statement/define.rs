@@ -1,7 +1,7 @@
 //! `CREATE`, `ALTER`, `DROP`, `RENAME` and `TRUNCATE`.
 
 use super::lexer::Token;
-use super::scanned::{Action, Class, Role, StatementKind};
+use super::scanned::{Action, ObjectClass, Role, StatementKind};
 use super::scanner::{Lost, Scanner};
 use crate::row::TableName;
 
@@ -39,7 +39,7 @@ impl Scanner<'_> {
             "FUNCTION" => self.create_function(),
             "SEQUENCE" => {
                 self.if_exists()?;
-                self.object(Class::Table, Role::Target)?;
+                self.object(ObjectClass::Table, Role::Target)?;
                 let action = Action::Create;
                 Ok(StatementKind::Sequence { action, temporary })
             }
@@ -57,7 +57,7 @@ impl Scanner<'_> {
             "TABLE" => self.alter_table(),
             "SEQUENCE" => {
                 self.if_exists()?;
-                self.object(Class::Table, Role::Target)?;
+                self.object(ObjectClass::Table, Role::Target)?;
                 Ok(StatementKind::Sequence {
                     action: Action::Alter,
                     temporary: false,
@@ -78,15 +78,15 @@ impl Scanner<'_> {
         }
         match noun.as_str() {
             "TABLE" | "TABLES" => {
-                self.drop_list(Class::Table)?;
+                self.drop_list(ObjectClass::Table)?;
                 Ok(StatementKind::DropTable { temporary })
             }
             "VIEW" => {
-                self.drop_list(Class::View)?;
+                self.drop_list(ObjectClass::View)?;
                 Ok(StatementKind::View(Action::Drop))
             }
             "SEQUENCE" => {
-                self.drop_list(Class::Table)?;
+                self.drop_list(ObjectClass::Table)?;
                 let action = Action::Drop;
                 Ok(StatementKind::Sequence { action, temporary })
             }
@@ -105,10 +105,10 @@ impl Scanner<'_> {
         }
         self.if_exists()?;
         loop {
-            self.object(Class::Table, Role::Target)?;
+            self.object(ObjectClass::Table, Role::Target)?;
             self.wait()?;
             self.expect("TO")?;
-            self.object(Class::Table, Role::RenamedTo)?;
+            self.object(ObjectClass::Table, Role::RenamedTo)?;
             if !self.eat_symbol(',')? {
                 break;
             }
@@ -119,7 +119,7 @@ impl Scanner<'_> {
 
     pub(super) fn truncate(&mut self) -> Result<StatementKind, Lost> {
         self.eat("TABLE")?;
-        self.object(Class::Table, Role::Target)?;
+        self.object(ObjectClass::Table, Role::Target)?;
         self.wait()?;
         if self.eat_any(&["DROP", "REUSE"])? {
             self.expect("STORAGE")?;
@@ -132,12 +132,12 @@ impl Scanner<'_> {
 
     fn create_table(&mut self, temporary: bool) -> Result<StatementKind, Lost> {
         self.if_exists()?;
-        self.object(Class::Table, Role::Target)?;
+        self.object(ObjectClass::Table, Role::Target)?;
         self.note_body();
         let bracketed = self.eat_bracket_then("LIKE")?;
         let like = bracketed || self.eat("LIKE")?;
         if like {
-            self.object(Class::Table, Role::Like)?;
+            self.object(ObjectClass::Table, Role::Like)?;
         }
         if bracketed && !self.eat_symbol(')')? {
             return Err(Lost);
@@ -190,7 +190,7 @@ impl Scanner<'_> {
 
     fn alter_table(&mut self) -> Result<StatementKind, Lost> {
         self.if_exists()?;
-        self.object(Class::Table, Role::Target)?;
+        self.object(ObjectClass::Table, Role::Target)?;
         self.wait()?;
         self.note_body();
         let mut action_begins = true;
@@ -222,14 +222,14 @@ impl Scanner<'_> {
             self.identifier()?;
             self.expect("WITH")?;
             self.expect("TABLE")?;
-            self.object(Class::Table, Role::Target)?;
+            self.object(ObjectClass::Table, Role::Target)?;
         } else if self.eat_words(&["CONVERT", "PARTITION"])? {
             self.identifier()?;
             self.expect("TO")?;
             self.expect("TABLE")?;
-            self.object(Class::Table, Role::Target)?;
+            self.object(ObjectClass::Table, Role::Target)?;
         } else if self.eat_words(&["CONVERT", "TABLE"])? {
-            self.object(Class::Table, Role::Target)?;
+            self.object(ObjectClass::Table, Role::Target)?;
         }
         Ok(())
     }
@@ -242,10 +242,10 @@ impl Scanner<'_> {
         if !self.eat_any(&["TO", "AS"])? {
             self.eat_symbol('=')?;
         }
-        self.object(Class::Table, Role::RenamedTo)
+        self.object(ObjectClass::Table, Role::RenamedTo)
     }
 
-    fn drop_list(&mut self, class: Class) -> Result<(), Lost> {
+    fn drop_list(&mut self, class: ObjectClass) -> Result<(), Lost> {
         self.if_exists()?;
         loop {
             self.object(class, Role::Target)?;
@@ -264,7 +264,7 @@ impl Scanner<'_> {
             self.note_key_dropped();
         }
         self.skip_to(&["ON"])?;
-        self.object(Class::Table, Role::Target)?;
+        self.object(ObjectClass::Table, Role::Target)?;
         self.note_body();
         Ok(kind)
     }
@@ -277,7 +277,11 @@ impl Scanner<'_> {
 
     fn database(&mut self) -> Result<(), Lost> {
         let name = self.identifier()?;
-        self.note(Class::Database, TableName::new(name, ""), Role::Target);
+        self.note(
+            ObjectClass::Database,
+            TableName::new(name, ""),
+            Role::Target,
+        );
         Ok(())
     }
 
@@ -285,7 +289,7 @@ impl Scanner<'_> {
     fn alter_database(&mut self) -> Result<StatementKind, Lost> {
         if self.option_of_database()? {
             let name = TableName::new(self.default_database(), "");
-            self.note(Class::Database, name, Role::Target);
+            self.note(ObjectClass::Database, name, Role::Target);
         } else {
             self.database()?;
         }
@@ -383,8 +387,8 @@ impl Scanner<'_> {
         let table = self.name()?;
         // Without a database of its own a trigger is in that of its table, whatever the default is.
         let trigger = TableName::new(table.database.clone(), trigger.table);
-        self.note(Class::Trigger, trigger, Role::Target);
-        self.note(Class::Table, table, Role::TriggerOn);
+        self.note(ObjectClass::Trigger, trigger, Role::Target);
+        self.note(ObjectClass::Table, table, Role::TriggerOn);
         Ok(StatementKind::Trigger(Action::Create))
     }
 
@@ -396,21 +400,21 @@ impl Scanner<'_> {
             self.skip_to(&["SONAME"])?;
             return Ok(StatementKind::Administration);
         }
-        self.note(Class::Routine, name, Role::Target);
+        self.note(ObjectClass::Routine, name, Role::Target);
         Ok(StatementKind::Function(Action::Create))
     }
 
     fn stored(&mut self, noun: &str, action: Action) -> Result<StatementKind, Lost> {
         let (class, kind) = match noun {
-            "VIEW" => (Class::View, StatementKind::View(action)),
-            "TRIGGER" => (Class::Trigger, StatementKind::Trigger(action)),
-            "PROCEDURE" => (Class::Routine, StatementKind::Procedure(action)),
-            "FUNCTION" => (Class::Routine, StatementKind::Function(action)),
-            "LIBRARY" => (Class::Routine, StatementKind::Library(action)),
-            "EVENT" => (Class::Event, StatementKind::Event(action)),
+            "VIEW" => (ObjectClass::View, StatementKind::View(action)),
+            "TRIGGER" => (ObjectClass::Trigger, StatementKind::Trigger(action)),
+            "PROCEDURE" => (ObjectClass::Routine, StatementKind::Procedure(action)),
+            "FUNCTION" => (ObjectClass::Routine, StatementKind::Function(action)),
+            "LIBRARY" => (ObjectClass::Routine, StatementKind::Library(action)),
+            "EVENT" => (ObjectClass::Event, StatementKind::Event(action)),
             "PACKAGE" => {
                 self.eat("BODY")?;
-                (Class::Routine, StatementKind::Package(action))
+                (ObjectClass::Routine, StatementKind::Package(action))
             }
             "USER" | "ROLE" => return Ok(StatementKind::Account),
             "SERVER" | "TABLESPACE" | "UNDO" | "LOGFILE" | "INSTANCE" | "RESOURCE" | "SPATIAL" => {

@@ -32,6 +32,6 @@ pub use emptied::empties_table;
 pub use error::StatementError;
 pub use query::{StatementSource, scan_query};
 pub use scanned::{
-    Action, Class, Context, Effect, Object, Role, Statement, StatementKind, Transaction,
+    Action, Context, Effect, Object, ObjectClass, Role, Statement, StatementKind, Transaction,
 };
 pub use scanner::scan;

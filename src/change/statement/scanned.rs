@@ -31,7 +31,7 @@ pub struct Statement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// What it is.
-    pub class: Class,
+    pub class: ObjectClass,
     /// Its name, the default database filled in; the table is empty for a database.
     pub name: TableName,
     /// What the statement does to it.
@@ -40,7 +40,7 @@ pub struct Object {
 
 /// What an object is, as far as the statement's words tell: `ALTER TABLE` and `RENAME TABLE` may name a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum ObjectClass {
     /// A base table, or a MariaDB sequence, which is one.
     Table,
     /// A view.
@@ -307,7 +307,7 @@ impl Statement {
         let redefines = self.effect() == Effect::Definition && self.kind != Kind::TruncateTable;
         self.objects
             .iter()
-            .filter(move |object| redefines && object.class == Class::Table)
+            .filter(move |object| redefines && object.class == ObjectClass::Table)
             .filter(|object| matches!(object.role, Role::Target | Role::RenamedTo))
             .map(|object| &object.name)
     }
@@ -332,7 +332,7 @@ impl Statement {
     pub fn tables(&self) -> impl Iterator<Item = &TableName> {
         self.objects
             .iter()
-            .filter(|object| matches!(object.class, Class::Table | Class::View))
+            .filter(|object| matches!(object.class, ObjectClass::Table | ObjectClass::View))
             .filter(|object| object.role != Role::Like)
             .map(|object| &object.name)
     }

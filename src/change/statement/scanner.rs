@@ -2,7 +2,7 @@
 
 use super::lexer::{Lexer, Token, Unterminated};
 use super::meaning::{AlterTable, CreateTable, Meaning, Spec};
-use super::scanned::{Class, Context, Object, Role, Statement, StatementKind, Transaction};
+use super::scanned::{Context, Object, ObjectClass, Role, Statement, StatementKind, Transaction};
 use crate::row::TableName;
 
 const PREFIX_CHARACTERS_MAX: usize = 80;
@@ -329,13 +329,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a name and notes it as an object.
-    pub(super) fn object(&mut self, class: Class, role: Role) -> Result<(), Lost> {
+    pub(super) fn object(&mut self, class: ObjectClass, role: Role) -> Result<(), Lost> {
         let name = self.name()?;
         self.note(class, name, role);
         Ok(())
     }
 
-    pub(super) fn note(&mut self, class: Class, name: TableName, role: Role) {
+    pub(super) fn note(&mut self, class: ObjectClass, name: TableName, role: Role) {
         self.objects.push(Object { class, name, role });
     }
 

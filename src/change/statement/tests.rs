@@ -48,15 +48,15 @@ fn show(statement: &Statement) -> String {
             Role::TriggerOn => "on ",
         };
         shown += match object.class {
-            Class::Table => "",
-            Class::View => "view ",
-            Class::Database => "db ",
-            Class::Trigger => "trigger ",
-            Class::Routine => "routine ",
-            Class::Event => "event ",
+            ObjectClass::Table => "",
+            ObjectClass::View => "view ",
+            ObjectClass::Database => "db ",
+            ObjectClass::Trigger => "trigger ",
+            ObjectClass::Routine => "routine ",
+            ObjectClass::Event => "event ",
         };
         shown += &match object.class {
-            Class::Database => object.name.database.to_string(),
+            ObjectClass::Database => object.name.database.to_string(),
             _ => object.name.to_string(),
         };
     }

@@ -1,7 +1,7 @@
 //! Statements that write rows: `INSERT`, `REPLACE`, `UPDATE`, `DELETE`, `LOAD`, alone or behind `WITH`.
 
 use super::lexer::Token;
-use super::scanned::{Class, Role, StatementKind};
+use super::scanned::{ObjectClass, Role, StatementKind};
 use super::scanner::{Lost, Scanner};
 use crate::row::TableName;
 
@@ -46,7 +46,7 @@ impl Scanner<'_> {
     pub(super) fn insert(&mut self, kind: StatementKind) -> Result<StatementKind, Lost> {
         while self.eat_any(&["LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE"])? {}
         self.eat("INTO")?;
-        self.object(Class::Table, Role::Target)?;
+        self.object(ObjectClass::Table, Role::Target)?;
         Ok(kind)
     }
 
@@ -59,7 +59,7 @@ impl Scanner<'_> {
         }
         self.skip_to(&["INTO"])?;
         self.expect("TABLE")?;
-        self.object(Class::Table, Role::Target)?;
+        self.object(ObjectClass::Table, Role::Target)?;
         Ok(StatementKind::LoadData)
     }
 
@@ -77,7 +77,7 @@ impl Scanner<'_> {
         let list = self.table_list()?;
         self.expect("SET")?;
         for listed in list {
-            self.note(Class::Table, listed.name, Role::Target);
+            self.note(ObjectClass::Table, listed.name, Role::Target);
         }
         Ok(StatementKind::Update)
     }
@@ -93,7 +93,7 @@ impl Scanner<'_> {
         if !table_list_follows {
             return match (from_first, <[Deleted; 1]>::try_from(deleted)) {
                 (true, Ok([only])) => {
-                    self.note(Class::Table, only.name, Role::Target);
+                    self.note(ObjectClass::Table, only.name, Role::Target);
                     Ok(StatementKind::Delete)
                 }
                 _ => Err(Lost),
@@ -103,7 +103,7 @@ impl Scanner<'_> {
         for target in deleted {
             let listed = list.iter().find(|listed| listed.is_meant_by(&target));
             let name = listed.map_or(target.name, |listed| listed.name.clone());
-            self.note(Class::Table, name, Role::Target);
+            self.note(ObjectClass::Table, name, Role::Target);
         }
         Ok(StatementKind::Delete)
     }

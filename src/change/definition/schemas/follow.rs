@@ -9,7 +9,7 @@ use super::{alter, create};
 use crate::change::definition::charset;
 use crate::change::definition::table::TableDefinition;
 use crate::change::statement::meaning::{AlterTable, CharsetName, CreateTable, Meaning};
-use crate::change::statement::{Action, Class, Role, Statement, StatementKind};
+use crate::change::statement::{Action, ObjectClass, Role, Statement, StatementKind};
 use crate::row::TableName;
 
 /// Applies a statement that the source executed; returns what it changed, already recorded in `schemas`. Statements that
@@ -52,7 +52,7 @@ impl Follow<'_> {
             Kind::RenameTable => self.rename_tables(statement),
             Kind::Sequence { action, .. } => self.sequence(statement, *action),
             Kind::View(Action::Create) => {
-                for view in names(statement, Class::View) {
+                for view in names(statement, ObjectClass::View) {
                     self.gone(&view);
                 }
             }
@@ -89,7 +89,7 @@ impl Follow<'_> {
     // ---- tables ----------------------------------------------------------------------------------------------------
 
     fn create(&mut self, statement: &Statement, like: bool) {
-        let Some(table) = self.first(statement, Class::Table) else {
+        let Some(table) = self.first(statement, ObjectClass::Table) else {
             return;
         };
         let meaning = match &statement.meaning {
@@ -134,7 +134,7 @@ impl Follow<'_> {
     }
 
     fn alter(&mut self, statement: &Statement) {
-        let Some(table) = self.first(statement, Class::Table) else {
+        let Some(table) = self.first(statement, ObjectClass::Table) else {
             return;
         };
         let alter = match &statement.meaning {
@@ -187,14 +187,14 @@ impl Follow<'_> {
 
     /// A statement on tables that was not followed: each may have another definition, name or none.
     fn lose(&mut self, statement: &Statement, reason: &str) {
-        for table in names(statement, Class::Table) {
+        for table in names(statement, ObjectClass::Table) {
             let table = self.schemas.fold(&table);
             self.stale(table, reason);
         }
     }
 
     fn drop_tables(&mut self, statement: &Statement, temporary: bool) {
-        for table in names(statement, Class::Table) {
+        for table in names(statement, ObjectClass::Table) {
             let table = self.schemas.fold(&table);
             if !self.reveal(&table) && !temporary {
                 self.gone(&table);
@@ -223,7 +223,7 @@ impl Follow<'_> {
     }
 
     fn sequence(&mut self, statement: &Statement, action: Action) {
-        for sequence in names(statement, Class::Table) {
+        for sequence in names(statement, ObjectClass::Table) {
             let sequence = self.schemas.fold(&sequence);
             match action {
                 Action::Create => self.stale(sequence, "it is a sequence"),
@@ -240,7 +240,7 @@ impl Follow<'_> {
     // ---- databases -------------------------------------------------------------------------------------------------
 
     fn create_database(&mut self, statement: &Statement) {
-        let Some(database) = self.first(statement, Class::Database) else {
+        let Some(database) = self.first(statement, ObjectClass::Database) else {
             return;
         };
         let database = database.database;
@@ -280,7 +280,7 @@ impl Follow<'_> {
     }
 
     fn alter_database(&mut self, statement: &Statement) {
-        let Some(database) = self.first(statement, Class::Database) else {
+        let Some(database) = self.first(statement, ObjectClass::Database) else {
             return;
         };
         let database = database.database;
@@ -317,7 +317,7 @@ impl Follow<'_> {
     }
 
     fn drop_database(&mut self, statement: &Statement) {
-        let Some(database) = self.first(statement, Class::Database) else {
+        let Some(database) = self.first(statement, ObjectClass::Database) else {
             return;
         };
         let database = database.database;
@@ -341,7 +341,7 @@ impl Follow<'_> {
 
     // ---- changes ---------------------------------------------------------------------------------------------------
 
-    fn first(&self, statement: &Statement, class: Class) -> Option<TableName> {
+    fn first(&self, statement: &Statement, class: ObjectClass) -> Option<TableName> {
         let object = statement.objects.first()?;
         (object.class == class).then(|| self.schemas.fold(&object.name))
     }
@@ -379,7 +379,7 @@ impl Follow<'_> {
 
     /// A temporary table hides the base table of its name from its connection.
     fn hide(&mut self, statement: &Statement) {
-        if let Some(table) = self.first(statement, Class::Table) {
+        if let Some(table) = self.first(statement, ObjectClass::Table) {
             self.schemas.temporary.insert((self.facts.thread_id, table));
         }
     }
@@ -399,7 +399,7 @@ impl Follow<'_> {
 /// A definition, or why there is none.
 pub(super) type Outcome = Result<Arc<TableDefinition>, Reason>;
 
-fn names(statement: &Statement, class: Class) -> Vec<TableName> {
+fn names(statement: &Statement, class: ObjectClass) -> Vec<TableName> {
     let objects = statement.objects.iter();
     objects
         .filter(|object| object.class == class && object.role != Role::Like)
