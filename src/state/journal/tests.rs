@@ -142,7 +142,7 @@ proptest! {
                 prop_assert_eq!(opened.schemas.changes(), model(&revisions, upto));
                 prop_assert_eq!(opened.journal.schemas.changes(), model(&revisions, upto));
                 prop_assert!(opened.ahead.iter().all(|ahead| ahead.statement.is_none()));
-                // What stood behind it is cut off, and the stream adds it again.
+                // What stood after it is cut off, and the stream adds it again.
                 let again: Vec<Revision> =
                     revisions.iter().filter(|revision| revision.at.coordinates > at(upto)).cloned().collect();
                 let mut journal = opened.journal;
@@ -181,7 +181,7 @@ proptest! {
 }
 
 #[test]
-fn a_journal_that_is_cut_anywhere_loses_what_was_never_saved_behind_and_nothing_else() {
+fn a_journal_that_is_cut_anywhere_loses_only_what_no_checkpoint_was_saved_after() {
     let revisions: Vec<Revision> = (0..4)
         .map(|index| {
             revision(
@@ -201,7 +201,7 @@ fn a_journal_that_is_cut_anywhere_loses_what_was_never_saved_behind_and_nothing_
     let header = whole.iter().position(|byte| *byte == b'\n').unwrap();
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        // The checkpoint stands behind the third revision, before the last one.
+        // The checkpoint stands after the third revision, before the last one.
         let opened = Journal::open(&folder, &checkpoint(12));
         if length as u64 >= saved - 1 {
             let mut opened = opened.unwrap().unwrap();
@@ -274,7 +274,7 @@ fn another_sources_journal_is_not_used_and_a_new_one_takes_its_place() {
 }
 
 #[test]
-fn what_was_read_behind_the_checkpoint_is_handed_back() {
+fn what_was_read_after_the_checkpoint_is_handed_back() {
     let (dir, folder, mut journal) = begin(1 << 20);
     let read = revision(20, None, vec![defined(1, 1)]);
     let all = [
