@@ -29,7 +29,7 @@ pub(super) enum Delivery<S: Sink> {
     /// A table is met for the first time and wants its plan.
     Prepare(Arc<Table>, oneshot::Sender<Arc<PlanOf<S>>>),
     /// The next block.
-    Write(Encoded<BlockOf<S>>),
+    Write(Box<Encoded<BlockOf<S>>>),
 }
 
 /// The lanes' end of a deliver stage: where they ask for plans. Its functions block.
@@ -93,7 +93,7 @@ impl<S: Sink> Outlet<S> {
         encoded: Encoded<BlockOf<S>>,
     ) -> Result<BlockOf<S>, PipelineError> {
         self.deliveries
-            .blocking_send(Delivery::Write(encoded))
+            .blocking_send(Delivery::Write(Box::new(encoded)))
             .map_err(|_| PipelineError::Closed)?;
         Ok(self.spare.try_recv().unwrap_or_default())
     }
@@ -157,7 +157,7 @@ impl<S: Sink> Deliver<S> {
             tokio::select! {
                 biased;
                 delivery = self.lanes.deliveries.recv() => match delivery {
-                    Some(Delivery::Write(encoded)) => self.write(encoded).await?,
+                    Some(Delivery::Write(encoded)) => self.write(*encoded).await?,
                     Some(Delivery::Prepare(table, reply)) => {
                         let plan = self.sink.prepare(&table).await?;
                         // Lanes that have failed no longer wait for it.
