@@ -11,7 +11,7 @@ use std::sync::Arc;
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use rowtap::binlog::{Coordinates, GtidSet};
 use rowtap::change::definition::{Change, Facts, Schemas, apply_statement};
-use rowtap::change::statement::{self, Context};
+use rowtap::change::statement::{self, StatementContext};
 use rowtap::change::{Checkpoint, ColumnDefinition, Revision, TableDefinition};
 use rowtap::mysql::Flavour;
 use rowtap::row::TableName;
@@ -52,7 +52,7 @@ fn main() {
 }
 
 fn statements(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flavour: Flavour) {
-    let context = Context::newest(flavour);
+    let context = StatementContext::newest(flavour);
     let facts = Facts {
         context,
         thread_id: 1,

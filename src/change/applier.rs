@@ -16,7 +16,6 @@ use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
 use super::definition::following::{Followed, StatementPlace, follow};
-use super::definition::lack::Lack;
 use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
 use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
@@ -24,10 +23,11 @@ use super::group::closed::{ClosedGroup, NextEvent};
 use super::group::large::{CutRows, LargeEvent};
 use super::group::open::HeldEvent;
 use super::group::tracker::Outcome;
+use super::questions::Questions;
 use super::statement::judging::{Judged, OnStatement, judge};
 use super::statement::{databases_named, empties_table};
 use super::step::Step;
-use super::trouble::{AssembleError, Others, Trouble};
+use super::trouble::{AssembleError, Trouble};
 use crate::binlog::{
     Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, load_data_body,
 };
@@ -38,9 +38,6 @@ use crate::row::TableName;
 /// How many times its own size a batch may keep in memory of the chunks around its rows.
 const PINNED_FACTOR: usize = 8;
 
-/// Why there is no belief about a table of which nothing was heard.
-const UNSEEN: &str = "no statement of the binlog defined it, and the source does not prove its definition for that place";
-
 /// Turns closed groups into batches.
 #[derive(Debug)]
 pub(super) struct Applier {
@@ -48,12 +45,12 @@ pub(super) struct Applier {
     table_maps: TableMaps,
     definitions: Definitions,
     engines: Engines,
-    answered: Answered,
+    questions: Questions,
     builder: Builder,
     checkpoint: Checkpoint,
 }
 
-/// What an applier is told once.
+/// What an applier is set up with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ApplierSettings {
     /// The connector's own server id.
@@ -76,28 +73,6 @@ pub(super) struct Applying {
     index: Option<u32>,
 }
 
-/// The answer that was given last in the group in hand: the same is not asked again.
-#[derive(Debug, Default)]
-enum Answered {
-    /// None was.
-    #[default]
-    Nothing,
-    /// The statements before the group were followed; these tables will lack a definition later.
-    Followed {
-        lacking: Vec<(TableName, Coordinates)>,
-    },
-    /// What can be told of this table was told.
-    Definition {
-        table: TableName,
-        /// The source was asked and shows no such table.
-        is_hidden: bool,
-        /// The tables that will lack a definition later.
-        lacking: Vec<(TableName, Coordinates)>,
-    },
-    /// What can be told of this table's engine was told.
-    Engine { table: TableName },
-}
-
 /// What became of one event.
 enum Settled {
     Done,
@@ -107,7 +82,7 @@ enum Settled {
 }
 
 /// An event of a closed group and where it stands in it.
-struct Event<'a> {
+struct GroupEvent<'a> {
     held: &'a HeldEvent,
     buffer: &'a Bytes,
     /// Its number in the group.
@@ -140,7 +115,7 @@ impl Applier {
             table_maps,
             definitions,
             engines: Engines::default(),
-            answered: Answered::Nothing,
+            questions: Questions::default(),
             builder,
             checkpoint,
         }
@@ -178,15 +153,7 @@ impl Applier {
         if let Some(definition) = definition {
             self.definitions.offer(&table, definition);
         }
-        let lacking = match std::mem::take(&mut self.answered) {
-            Answered::Followed { lacking } => lacking,
-            Answered::Nothing | Answered::Definition { .. } | Answered::Engine { .. } => Vec::new(),
-        };
-        self.answered = Answered::Definition {
-            table,
-            is_hidden,
-            lacking,
-        };
+        self.questions.definition_answered(table, is_hidden);
     }
 
     /// Takes what following the statements from further back has told of the place where the group in hand ends.
@@ -199,7 +166,7 @@ impl Applier {
         if let Some(end) = end {
             self.definitions.adopt(found, end);
         }
-        self.answered = Answered::Followed { lacking };
+        self.questions.statements_followed(lacking);
     }
 
     /// Takes the answer to [`Step::NeedEngine`].
@@ -215,7 +182,7 @@ impl Applier {
                 self.definitions.learn_engine(&table, transactional, end);
             }
         }
-        self.answered = Answered::Engine { table };
+        self.questions.engine_answered(table);
     }
 
     // ---- between groups --------------------------------------------------------------------------------------------
@@ -226,7 +193,7 @@ impl Applier {
         self.checkpoint.format_description_timestamp = header.timestamp;
     }
 
-    /// The source was started anew.
+    /// The source was restarted.
     pub(super) fn source_started(&mut self) {
         self.definitions.source_started();
     }
@@ -296,7 +263,7 @@ impl Applier {
                 NextEvent::Spilled => return Ok(Some(Step::NeedSpilled)),
                 NextEvent::End => break,
             };
-            let event = Event {
+            let event = GroupEvent {
                 held: &held,
                 buffer: &buffer,
                 ordinal: applying.group.done,
@@ -314,8 +281,17 @@ impl Applier {
                     }
                     continue;
                 }
-                Settled::Missing(missing) => self.ask(missing, &applying.group.end),
-                Settled::Engine(table) => self.ask_for_engine(table, &applying.group.end),
+                Settled::Missing(missing) => {
+                    let connector = &self.builder.origin().connector;
+                    let end = &applying.group.end;
+                    let definitions = &mut self.definitions;
+                    self.questions
+                        .ask_for_definition(missing, definitions, connector, end)
+                }
+                Settled::Engine(table) => {
+                    self.questions
+                        .ask_for_engine(table, &self.definitions, &applying.group.end)
+                }
             };
             let step = step.map_err(placed)?;
             applying.group.wait(held, buffer);
@@ -337,7 +313,7 @@ impl Applier {
     fn settle_group(&mut self, group: &ClosedGroup) {
         self.builder.ledger.received += group.held.count + group.inner;
         self.builder.group_ends();
-        self.answered = Answered::Nothing;
+        self.questions = Questions::default();
         self.table_maps.end_statement();
         self.checkpoint.coordinates = group.end.clone();
         if let Some(gtid) = &group.held.group.gtid {
@@ -345,76 +321,13 @@ impl Applier {
         }
     }
 
-    /// Asks for the definition that a table map lacks, once a group; what cannot be asked for is an error.
-    fn ask(&mut self, missing: Missing, end: &Coordinates) -> Result<Step, Trouble> {
-        let (table, lack, disagreement) = match missing {
-            Missing::Definition(table, lack) => (table, lack, None),
-            Missing::Disagreement(table, disagreement) => {
-                (table, Lack::Metadata, Some(disagreement))
-            }
-            Missing::Error(error) => return Err(error.into()),
-        };
-        if let Answered::Definition {
-            table: answered,
-            is_hidden,
-            lacking,
-        } = &mut self.answered
-            && *answered == table
-        {
-            let connector = self.builder.origin().connector.clone();
-            return Err(match disagreement {
-                Some(disagreement) => Trouble::Disagreement {
-                    table,
-                    disagreement: Box::new(disagreement),
-                    connector,
-                    end: end.clone(),
-                },
-                None => Trouble::NoDefinition {
-                    lack,
-                    is_hidden: *is_hidden,
-                    reason: self.definitions.doubt(&table).unwrap_or(UNSEEN).into(),
-                    connector,
-                    others: Others(std::mem::take(lacking)),
-                    end: end.clone(),
-                    table,
-                },
-            });
-        }
-        if let Some(disagreement) = disagreement {
-            self.definitions
-                .distrust(&table, &disagreement.to_string(), end);
-        }
-        let believed = match self.definitions.proven_before(&table, end) {
-            Some(proven) => Some(proven),
-            None => self.definitions.unchanged(&table).cloned(),
-        };
-        Ok(Step::NeedDefinition {
-            table,
-            at: self.definitions.point(end),
-            believed: believed.map(Box::new),
-            lack,
-        })
-    }
-
-    /// Asks for a table's engine, once a group.
-    fn ask_for_engine(&self, table: TableName, end: &Coordinates) -> Result<Step, Trouble> {
-        match &self.answered {
-            Answered::Engine { table: answered } if *answered == table => {
-                Err(Trouble::NoEngine { table })
-            }
-            Answered::Nothing
-            | Answered::Followed { .. }
-            | Answered::Definition { .. }
-            | Answered::Engine { .. } => Ok(Step::NeedEngine {
-                table,
-                at: self.definitions.point(end),
-            }),
-        }
-    }
-
     // ---- events ----------------------------------------------------------------------------------------------------
 
-    fn settle(&mut self, applying: &mut Applying, event: &Event<'_>) -> Result<Settled, Trouble> {
+    fn settle(
+        &mut self,
+        applying: &mut Applying,
+        event: &GroupEvent<'_>,
+    ) -> Result<Settled, Trouble> {
         let body = event.held.bytes(event.buffer);
         let header = &event.held.frame.header;
         match header.kind {
@@ -473,7 +386,7 @@ impl Applier {
     fn settle_query(
         &mut self,
         applying: &mut Applying,
-        event: &Event<'_>,
+        event: &GroupEvent<'_>,
         body: &[u8],
     ) -> Result<(), Trouble> {
         let query = Query::parse(body, event.format)?;
@@ -536,7 +449,7 @@ impl Applier {
     fn publish(
         &mut self,
         applying: &mut Applying,
-        event: &Event<'_>,
+        event: &GroupEvent<'_>,
         query: &Query<'_>,
         followed: Followed<'_>,
         (database, tables): (Box<str>, Vec<TableName>),
@@ -574,7 +487,7 @@ impl Applier {
     fn settle_rows(
         &mut self,
         applying: &mut Applying,
-        event: &Event<'_>,
+        event: &GroupEvent<'_>,
         kind: RowsKind,
     ) -> Result<Settled, Trouble> {
         let header = &event.held.frame.header;
@@ -626,7 +539,7 @@ impl Applier {
         Ok(Settled::Done)
     }
 
-    /// Whether the rows of an event are undone; `None` if that hangs on an engine that is not known.
+    /// Whether the rows of an event are undone; `None` if that depends on an engine that is not known.
     fn is_undone(&mut self, group: &ClosedGroup, ordinal: u64, table: &KeptTable) -> Option<bool> {
         let in_doubt = group.outcome == Outcome::RolledBack || group.held.is_undone(ordinal);
         if !in_doubt || planted(Fault::RolledBackGroupDelivered) {
@@ -645,7 +558,7 @@ impl Applier {
     fn emit_rows(
         &mut self,
         applying: &mut Applying,
-        event: &Event<'_>,
+        event: &GroupEvent<'_>,
         kind: RowsKind,
         header: &RowsHeader,
         table: &KeptTable,

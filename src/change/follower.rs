@@ -5,7 +5,7 @@
 
 use super::definition::beliefs::Definitions;
 use super::definition::following::{StatementPlace, follow};
-use super::definition::schemas::{Schemas, State};
+use super::definition::schemas::{Belief, Schemas};
 use super::group::placer::Placer;
 use super::group::tracker::Place;
 use super::trouble::{AssembleError, Trouble};
@@ -23,12 +23,12 @@ pub struct Follower {
     flavour: Flavour,
     definitions: Definitions,
     placer: Placer,
-    watch: Watch,
+    watch: LackWatch,
 }
 
 /// Looks for tables whose definition will be missing.
 #[derive(Debug)]
-struct Watch {
+struct LackWatch {
     rules: Rules,
     /// Of the group that is open.
     open: Vec<TableName>,
@@ -45,7 +45,7 @@ impl Follower {
             flavour,
             definitions: Definitions::default().believing(believed, Vec::new()),
             placer: Placer::default(),
-            watch: Watch {
+            watch: LackWatch {
                 rules,
                 open: Vec::new(),
                 last: Vec::new(),
@@ -172,8 +172,8 @@ impl Follower {
         }
         let table = TableName::new(database, table);
         let is_lacking = match self.definitions.believed().get(&table) {
-            Some(State::Known(_)) => false,
-            Some(State::Stale(reason)) => !reason.is_awaited(),
+            Some(Belief::Known(_)) => false,
+            Some(Belief::Stale(reason)) => !reason.is_awaited(),
             None => true,
         };
         let tells_names = || -> Result<bool, Trouble> {
@@ -186,7 +186,7 @@ impl Follower {
     }
 }
 
-impl Watch {
+impl LackWatch {
     /// The group ends.
     fn close(&mut self, end: &Coordinates, definitions: &mut Definitions) {
         if !self.is_active {

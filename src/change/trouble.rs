@@ -63,7 +63,7 @@ fn hidden(is_hidden: bool, table: &TableName) -> String {
 #[derive(Debug, Default)]
 pub struct Others(pub(super) Vec<(TableName, Coordinates)>);
 
-/// Tables of which a message tells at most.
+/// Tables that a message names at most.
 const OTHERS_MAX: usize = 30;
 
 impl Others {
@@ -76,7 +76,7 @@ impl Others {
         let mut text = String::new();
         for (index, (table, end)) in others.iter().take(OTHERS_MAX).enumerate() {
             text += match index {
-                0 => "; tell what it will miss behind that too: ",
+                0 => "; also define what it will lack after that: ",
                 _ => ", ",
             };
             text += &format!(
@@ -147,7 +147,7 @@ pub enum Trouble {
     #[error(
         "the definition of {table} does not fit its table map: {disagreement}; tell the right one by `rowtap definitions \
          {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`, or run `SET PERSIST \
-         binlog_row_metadata=FULL` on the source and start from a position behind it, and report this unless the wrong one \
+         binlog_row_metadata=FULL` on the source and start from a position after it, and report this unless the wrong one \
          was told"
     )]
     Disagreement {
@@ -163,7 +163,7 @@ pub enum Trouble {
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(
         "the group was rolled back, and whether the engine of {table} is transactional at that place is not known; grant \
-         the account SELECT on {table} and start from a position behind this group"
+         the account SELECT on {table} and start from a position after this group"
     )]
     NoEngine {
         /// The table.
@@ -192,7 +192,7 @@ pub enum Trouble {
     PayloadOpen,
     /// A rows event in pieces that are not all there, or not in order.
     #[error(
-        "a rows event in {expected} pieces is broken behind the first {found}; the place is inside it, or the file is damaged"
+        "a rows event in {expected} pieces is broken after the first {found}; the position is inside it, or the file is damaged"
     )]
     Fragments {
         /// Pieces that were in order.
@@ -218,7 +218,7 @@ pub enum Trouble {
     },
     /// The source lost events.
     #[error(
-        "the source reports an incident: events were lost before this place, take a new start behind it"
+        "the source reports an incident: events were lost before this position, start again after it"
     )]
     Incident,
     /// Spilled events came back otherwise than they went.

@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::environment::variables;
 use super::{Exit, LogFormat};
 use crate::binlog::Coordinates;
-use crate::change::definition::{Change, Facts, Schemas, State, apply_statement};
-use crate::change::statement::{self, Context};
+use crate::change::definition::{Belief, Change, Facts, Schemas, apply_statement};
+use crate::change::statement::{self, StatementContext};
 use crate::change::{Point, Revision, TableDefinition};
 use crate::config;
 use crate::failure::Class;
@@ -293,7 +293,7 @@ fn tell(
         });
     }
     let lineage = std::sync::Arc::new(checkpoint.lineage());
-    let context = Context::newest(checkpoint.gtid_set.flavour());
+    let context = StatementContext::newest(checkpoint.gtid_set.flavour());
     let definition = defined(statement, table, context)?;
     let told = std::sync::Arc::clone(&definition);
     let past = Journal::peek(&connector.state_dir, &connector.name, Some(at))?;
@@ -310,7 +310,7 @@ fn tell(
     let mut out = io::stdout().lock();
     writeln!(out, "{table} is defined so in the group that ends at {at}:")?;
     print_columns(&told, &mut out)?;
-    if let Some(State::Known(known)) = past.as_ref().and_then(|past| past.schemas.get(table))
+    if let Some(Belief::Known(known)) = past.as_ref().and_then(|past| past.schemas.get(table))
         && *known != told
     {
         writeln!(out, "It replaces what the journal has of the table there:")?;
@@ -328,7 +328,7 @@ fn tell(
 fn defined(
     statement: &str,
     table: &TableName,
-    context: Context,
+    context: StatementContext,
 ) -> Result<std::sync::Arc<TableDefinition>, Refusal> {
     let not_defined = |reason: &str| Refusal::NotDefined {
         table: table.clone(),
@@ -352,8 +352,8 @@ fn defined(
         },
     );
     match schemas.get(table) {
-        Some(State::Known(definition)) => Ok(std::sync::Arc::clone(definition)),
-        Some(State::Stale(reason)) => Err(not_defined(reason.as_str())),
+        Some(Belief::Known(definition)) => Ok(std::sync::Arc::clone(definition)),
+        Some(Belief::Stale(reason)) => Err(not_defined(reason.as_str())),
         None => Err(not_defined("it names another table")),
     }
 }

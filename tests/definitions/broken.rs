@@ -208,7 +208,7 @@ fn a_statement_with_bytes_that_are_no_text_is_healed_or_stops_the_stream() {
         ]);
         let ended = fails(
             &connector,
-            &["shop.t", "no text in its session's character set"],
+            &["shop.t", "not text in its session's character set"],
         );
         let (table, at) = wanted(&ended.log).expect("a command");
         define(&connector, &table, &at, "CREATE TABLE t (b INT, c INT)");

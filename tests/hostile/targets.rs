@@ -143,7 +143,7 @@ fn scan(statement: &[u8]) {
         (Flavour::MariaDb, "11.8.9-MariaDB"),
     ] {
         for sql_mode in [0, 4, 1 << 20] {
-            let context = statement::Context::new(flavour, version, sql_mode);
+            let context = statement::StatementContext::new(flavour, version, sql_mode);
             let scanned = statement::scan(&text, "shop", context);
             let _told = (
                 scanned.effect(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mysql::Conn;
 use mysql::prelude::Queryable;
-use rowtap::change::definition::{Schemas, State};
+use rowtap::change::definition::{Belief, Schemas};
 use rowtap::change::{ColumnDefinition, Generated, TableDefinition, charset_of_collation};
 use rowtap::row::TableName;
 
@@ -74,9 +74,9 @@ impl Catalogue {
         for (table, found) in &self.tables {
             match schemas.get(table) {
                 None => differences.push(format!("{table} is not known")),
-                Some(State::Stale(_)) => {}
-                Some(State::Known(believed)) if same(believed, found) => {}
-                Some(State::Known(believed)) => differences.push(format!(
+                Some(Belief::Stale(_)) => {}
+                Some(Belief::Known(believed)) if same(believed, found) => {}
+                Some(Belief::Known(believed)) => differences.push(format!(
                     "{table}\n    believed {}\n    found    {}",
                     serde_json::to_string(&**believed).unwrap(),
                     serde_json::to_string(found).unwrap()
@@ -84,7 +84,7 @@ impl Catalogue {
             }
         }
         for (table, state) in schemas.tables() {
-            let known = matches!(state, State::Known(_));
+            let known = matches!(state, Belief::Known(_));
             if known && !self.tables.contains_key(table) {
                 differences.push(format!("{table} is believed in and not there"));
             }
@@ -104,7 +104,7 @@ impl Catalogue {
     pub fn heal(&self, schemas: &mut Schemas) {
         let stale: Vec<TableName> = schemas
             .tables()
-            .filter(|(_, state)| matches!(state, State::Stale(_)))
+            .filter(|(_, state)| matches!(state, Belief::Stale(_)))
             .map(|(table, _)| table.clone())
             .collect();
         for table in stale {

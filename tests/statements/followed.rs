@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use rowtap::binlog::{Coordinates, EventKind, Framer, Query, TableMap};
-use rowtap::change::definition::{Change, Facts, Schemas, State, apply_statement};
-use rowtap::change::statement::{self, Context};
+use rowtap::change::definition::{Belief, Change, Facts, Schemas, apply_statement};
+use rowtap::change::statement::{self, StatementContext};
 use rowtap::mysql::Flavour as Family;
 use rowtap::row::{Charset, TableName, name_of_collation};
 
@@ -375,7 +375,7 @@ impl Followed {
         let map = TableMap::parse(body, self.framer.format(), self.family).unwrap();
         let text = |bytes| std::str::from_utf8(bytes).unwrap();
         let table = TableName::new(text(map.database), text(map.table));
-        let Some(State::Known(believed)) = self.schemas.get(&table) else {
+        let Some(Belief::Known(believed)) = self.schemas.get(&table) else {
             return;
         };
         let columns = map.columns().unwrap();
@@ -420,7 +420,7 @@ impl ApplyQuery for Schemas {
         version: &str,
         default_engine: &str,
     ) -> Vec<Change> {
-        let context = Context::new(family, version, query.sql_mode.unwrap_or(0));
+        let context = StatementContext::new(family, version, query.sql_mode.unwrap_or(0));
         let database = std::str::from_utf8(query.database).unwrap();
         let charset = query
             .client_collation

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use rowtap::change::TableDefinition;
-use rowtap::change::definition::{Schemas, State};
+use rowtap::change::definition::{Belief, Schemas};
 use rowtap::row::TableName;
 use rowtap::state::Journal;
 
@@ -120,7 +120,7 @@ impl Healing {
         let differences = catalogue.differences(&schemas);
         assert!(differences.is_empty(), "{}", differences.join("\n  "));
         for table in &wanted {
-            let known = matches!(schemas.get(table), Some(State::Known(_)));
+            let known = matches!(schemas.get(table), Some(Belief::Known(_)));
             assert!(known || !written.contains(table), "{table} is still stale");
             self.healed += usize::from(known);
             if !known {
@@ -129,7 +129,7 @@ impl Healing {
         }
         schemas
             .tables()
-            .filter(|(_, state)| matches!(state, State::Known(_)))
+            .filter(|(_, state)| matches!(state, Belief::Known(_)))
             .count()
     }
 
@@ -163,7 +163,7 @@ fn journal(connector: &Connector) -> Schemas {
 /// An engine that a statement left to the session's default is not in the binlog, so that the journal does not have it.
 fn fill_in_engines(schemas: &mut Schemas, catalogue: &Catalogue) {
     for (table, found) in &catalogue.tables {
-        let Some(State::Known(believed)) = schemas.get(table) else {
+        let Some(Belief::Known(believed)) = schemas.get(table) else {
             continue;
         };
         if believed.engine.is_none() {
@@ -177,6 +177,6 @@ fn fill_in_engines(schemas: &mut Schemas, catalogue: &Catalogue) {
 
 fn stale(schemas: &Schemas) -> Vec<TableName> {
     let tables = schemas.tables();
-    let stale = tables.filter(|(_, state)| matches!(state, State::Stale(_)));
+    let stale = tables.filter(|(_, state)| matches!(state, Belief::Stale(_)));
     stale.map(|(table, _)| table.clone()).collect()
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use rowtap::change::TableDefinition;
 use rowtap::change::definition::{Facts, Schemas, apply_statement};
-use rowtap::change::statement::{self, Context};
+use rowtap::change::statement::{self, StatementContext};
 use rowtap::mysql::Flavour::{self, MariaDb, MySql};
 use rowtap::row::TableName;
 
 fn apply(text: &str, flavour: Flavour) {
     let context = match flavour {
-        MySql => Context::new(MySql, "9.7.4", 0),
-        MariaDb => Context::new(MariaDb, "10.11.19-MariaDB-log", 0),
+        MySql => StatementContext::new(MySql, "9.7.4", 0),
+        MariaDb => StatementContext::new(MariaDb, "10.11.19-MariaDB-log", 0),
     };
     let mut schemas = Schemas::new(0);
     let table = Arc::new(TableDefinition::default());

@@ -10,7 +10,9 @@ mod snapshot;
 
 use mysql::Conn;
 use mysql::prelude::Queryable;
-use rowtap::change::statement::{self, Context, Effect, ObjectClass, Statement, StatementKind};
+use rowtap::change::statement::{
+    self, Effect, ObjectClass, Statement, StatementContext, StatementKind,
+};
 use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
@@ -59,7 +61,7 @@ fn run_all(server: Flavour, flavour: Family) {
                 .unwrap_or_else(|error| panic!("{text}: {error}"));
         } else if whose == "both" || whose == mine {
             let case = Case::execute(&server, &mut connection, default, text);
-            changed += case.check(|sql_mode| Context::new(flavour, &version, sql_mode));
+            changed += case.check(|sql_mode| StatementContext::new(flavour, &version, sql_mode));
             statements += 1;
         }
     }
@@ -111,7 +113,7 @@ impl<'a> Case<'a> {
     }
 
     /// Returns how many objects changed.
-    fn check(&self, context: impl Fn(u64) -> Context) -> usize {
+    fn check(&self, context: impl Fn(u64) -> StatementContext) -> usize {
         assert!(
             !self.logged.is_empty(),
             "{} is not in the binary log",

@@ -368,7 +368,7 @@ impl Assembler {
             Taken::Between(header) => self.pass(&header),
             Taken::Abandons(header) => {
                 self.pass(&header);
-                // The source died while writing the group; a replica that connected again is sent it anew.
+                // The source died while writing the group; a replica that connects again is sent it again.
                 self.close(Outcome::RolledBack, !self.intake.is_relaying());
             }
         }

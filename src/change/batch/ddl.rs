@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::binlog::Query;
 use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;
-use crate::change::statement::{Context, ObjectClass, Role, Statement, StatementKind};
+use crate::change::statement::{ObjectClass, Role, Statement, StatementContext, StatementKind};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::row::TableName;
@@ -56,7 +56,7 @@ pub struct StatementSession {
     pub server_collation: Option<u16>,
     /// Its `explicit_defaults_for_timestamp`, if its server lets sessions have one.
     pub explicit_defaults_for_timestamp: Option<bool>,
-    /// Microseconds behind the event's time.
+    /// Microseconds to add to the event's time.
     pub microseconds: Option<u32>,
 }
 
@@ -86,7 +86,11 @@ pub enum TableChangeKind {
 
 impl StatementSession {
     /// What a query event tells of its session.
-    pub(in crate::change) fn of(query: &Query<'_>, context: Context, suppresses_use: bool) -> Self {
+    pub(in crate::change) fn of(
+        query: &Query<'_>,
+        context: StatementContext,
+        suppresses_use: bool,
+    ) -> Self {
         let explicit_defaults = Facts::of(query, context).explicit_defaults_for_timestamp;
         let has_own = match context.flavour {
             Flavour::MySql => true,

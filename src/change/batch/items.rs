@@ -32,9 +32,9 @@ pub struct Batch {
     pub groups: Vec<Group>,
     /// The changes, in stream order.
     pub items: Vec<Item>,
-    /// The boundary behind the batch's last group; `None` while the group goes on in the next batch.
+    /// The boundary after the batch's last group; `None` while the group goes on in the next batch.
     pub end: Option<Checkpoint>,
-    /// What the events behind this batch were, for the connector's ledger.
+    /// What became of the events that this batch was made from, for the connector's ledger.
     pub ledger: Ledger,
     /// What became known of definitions up to the boundary, to be made durable before it is.
     pub revisions: Vec<Revision>,
@@ -90,7 +90,7 @@ pub enum RowsKind {
 }
 
 /// Which columns an image holds: a bitmap in the batch's buffer, a bit a column, least significant first.
-pub type Image = Range<u32>;
+pub type ColumnBitmap = Range<u32>;
 
 /// The rows of one rows event.
 #[derive(Clone, Debug)]
@@ -104,9 +104,9 @@ pub struct Rows {
     /// What was done.
     pub kind: RowsKind,
     /// The columns present in the only image, or in an update's before image.
-    pub columns: Image,
+    pub columns: ColumnBitmap,
     /// The columns present in an update's after image; the same as `columns` otherwise.
-    pub columns_after: Image,
+    pub columns_after: ColumnBitmap,
     /// The row images, back to back.
     pub body: Range<u32>,
     /// Where the rows event begins.

@@ -1,7 +1,7 @@
 //! Whether a table map can be one of a table that is defined as believed.
 //!
 //! It can only tell that a belief is wrong, never that it is right: two columns of one type renamed into each other leave
-//! the table map unchanged. Types that a server may write in more than one way are let pass.
+//! the table map unchanged. Types that a server may write in more than one way are accepted.
 
 use std::fmt;
 

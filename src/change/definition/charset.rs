@@ -4,7 +4,7 @@
 
 /// A character set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::change) struct Known {
+pub(in crate::change) struct KnownCharset {
     /// Its name, as newer servers spell it.
     pub(in crate::change) name: &'static str,
     /// The bytes of its longest character.
@@ -38,8 +38,8 @@ const SINGLE_BYTE: [&str; 25] = [
 
 /// The character set of a name in lower case; `None` if no known server has it.
 ///
-/// `utf8` is `utf8mb3`, but on a MariaDB that was told otherwise.
-pub(in crate::change) fn by_name(name: &str, utf8_is_utf8mb4: bool) -> Option<Known> {
+/// `utf8` is `utf8mb3`, except on a MariaDB that was configured otherwise.
+pub(in crate::change) fn by_name(name: &str, utf8_is_utf8mb4: bool) -> Option<KnownCharset> {
     let name = match name {
         "utf8" if utf8_is_utf8mb4 => "utf8mb4",
         "utf8" => "utf8mb3",
@@ -47,10 +47,10 @@ pub(in crate::change) fn by_name(name: &str, utf8_is_utf8mb4: bool) -> Option<Kn
     };
     let wide = WIDE.iter().find(|(known, _)| *known == name);
     if let Some(&(name, bytes_max)) = wide {
-        return Some(Known { name, bytes_max });
+        return Some(KnownCharset { name, bytes_max });
     }
     let name = SINGLE_BYTE.iter().find(|known| **known == name)?;
-    Some(Known { name, bytes_max: 1 })
+    Some(KnownCharset { name, bytes_max: 1 })
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Engines {
 pub enum EngineChange {
     /// Nothing.
     None,
-    /// These tables may have another one, or none, behind it.
+    /// These tables may have another one, or none, after it.
     Some {
         /// Their names in lower case.
         tables: Vec<TableName>,
@@ -98,14 +98,14 @@ fn folded(table: &TableName) -> TableName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::statement::{self, Context};
+    use crate::change::statement::{self, StatementContext};
     use crate::mysql::Flavour;
 
     fn check(text: &str, expected: Option<bool>) {
         let table = TableName::new("d", "t");
         let mut engines = Engines::default();
         engines.take(&table, true);
-        let context = Context::new(Flavour::MariaDb, "10.11.0", 0);
+        let context = StatementContext::new(Flavour::MariaDb, "10.11.0", 0);
         engines.note(&statement::scan(text, "d", context), text);
         assert_eq!(engines.of(&table), expected, "{text}");
     }

@@ -31,12 +31,12 @@ impl Lack {
         }
     }
 
-    /// What can be done on the source, behind what else can be done.
+    /// What can be done on the source, to be added to what else can be done.
     pub(in crate::change) fn cure(self) -> &'static str {
         match self {
             Self::Metadata => {
                 ", or run `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the \
-                 source and start from a position behind it"
+                 source and start from a position after it"
             }
             Self::Types | Self::Generated => "",
         }

@@ -5,9 +5,9 @@
 //! | server | what for | in table maps | values in row images |
 //! |---|---|---|---|
 //! | MySQL | a functional key part | from 8.0.13 up to some 8.0, at the place where it was added | never |
-//! | MariaDB | a unique key on long columns or `USING HASH` | behind all others, as `DB_ROW_HASH_1` and so on | mostly |
+//! | MariaDB | a unique key on long columns or `USING HASH` | after all others, as `DB_ROW_HASH_1` and so on | mostly |
 //!
-//! A definition tells their places, so that table maps with and without them are understood.
+//! A definition says where they are, so that table maps with and without them are understood.
 
 use std::ops::Range;
 

@@ -14,4 +14,4 @@ pub(super) mod schemas;
 pub(super) mod table;
 pub(super) mod table_maps;
 
-pub use schemas::{Change, Facts, Reason, Schemas, State, apply_statement};
+pub use schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::labels::labels;
 use super::lineage::Point;
 
-/// A definition as information_schema told it.
+/// A definition as information_schema has it.
 ///
 /// It was true at some moment between the two points, which were read from the server before and after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Definition {
     pub read_to: Point,
 }
 
-/// How a table is defined, whoever told it. Serialised, it leaves out what is absent.
+/// How a table is defined, wherever that is known from. Serialised, it leaves out what is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableDefinition {
     /// The columns in the table's order, those that are never in a row image left out.

@@ -216,7 +216,7 @@ pub enum TableMapError {
     #[error(
         "rows of {table} have values at place {place}, where the hidden column of a functional key part was expected; let the \
          account see all columns of {table}, or run `SET PERSIST binlog_row_metadata=FULL` on the source, and start from \
-         a position behind it"
+         a position after it"
     )]
     HiddenValue {
         /// The table.

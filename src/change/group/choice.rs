@@ -8,7 +8,7 @@ use crate::mysql::Flavour;
 pub struct Choice {
     /// If there are sets, only groups in one of them are taken.
     pub include: Vec<GtidSet>,
-    /// Groups in one of these are left out, whatever else says.
+    /// Groups in one of these are always left out.
     pub exclude: Vec<GtidSet>,
     /// By the server on which they were first executed.
     pub servers: Ids,
@@ -21,7 +21,7 @@ pub struct Choice {
 pub struct Ids {
     /// If there are any, only these are taken.
     pub include: Vec<u32>,
-    /// These are left out, whatever else says.
+    /// These are always left out.
     pub exclude: Vec<u32>,
 }
 

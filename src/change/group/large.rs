@@ -1,7 +1,7 @@
 //! A large event, read from the spill file of its group piece by piece.
 //!
 //! Its checksum was verified before it got there. Of a rows event the rows go on as they become whole, so that only a row is
-//! ever whole in memory; a compressed transaction is unpacked as its bytes come; a statement behind rows is passed over.
+//! ever whole in memory; a compressed transaction is unpacked as its bytes come; a statement that annotates rows is passed over.
 //! Any other event is put together first.
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ struct RowStream {
     kind: RowsKind,
     table: Arc<KeptTable>,
     frame: Frame,
-    /// The bitmaps, and behind them rows.
+    /// The bitmaps, then rows.
     bytes: Vec<u8>,
     bitmap_bytes: usize,
     after_bytes: usize,

@@ -73,7 +73,7 @@ pub struct Spilled {
     pub first: bool,
     /// Each event with the position at which it begins in the binlog.
     pub events: Vec<(u64, Bytes)>,
-    /// A piece of a large event, behind those.
+    /// A piece of a large event, after those.
     pub part: Option<SpilledPart>,
 }
 
@@ -141,7 +141,7 @@ impl OpenGroup {
         });
     }
 
-    /// Notes a savepoint behind the event pushed last; a second one of the same name replaces the first.
+    /// Notes a savepoint after the event pushed last; a second one of the same name replaces the first.
     pub(in crate::change) fn savepoint(&mut self, name: &[u8]) {
         self.savepoints
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));

@@ -25,7 +25,7 @@ pub(in crate::change) struct OpenPayload {
     ended: bool,
     /// Where the payload event begins.
     start: u64,
-    /// The payload from its begin, until its first event was seen.
+    /// The payload from its start, until its first event was seen.
     unread: Option<Bytes>,
     /// Length of the payload event's body.
     body_bytes: u64,

@@ -29,7 +29,7 @@ pub enum Mark<'a> {
 }
 
 impl Mark<'_> {
-    /// The mark of an event of which the body is not at hand, since it is large: what controls a transaction is short.
+    /// The mark of an event that is too large to be at hand: what controls a transaction is short.
     pub fn of_large(kind: EventKind) -> Self {
         match kind {
             EventKind::Query | EventKind::QueryCompressed => Self::Query(None),

@@ -1,11 +1,11 @@
 //! The specifications of `ALTER TABLE`.
 
 use super::lexer::Token;
-use super::meaning::{AlterTable, CharsetName, Place, Spec};
+use super::meaning::{AlterTable, ColumnPosition, NamedCharset, Spec};
 use super::scanner::{Lost, Scanner};
 
 impl Scanner<'_> {
-    /// Reads the specifications behind the table's name to the statement's end.
+    /// Reads the specifications after the table's name, up to the statement's end.
     pub(super) fn specifications(&mut self) -> Result<AlterTable, Lost> {
         let mut alter = AlterTable::default();
         loop {
@@ -25,7 +25,7 @@ impl Scanner<'_> {
     fn may_follow(&mut self) -> Result<bool, Lost> {
         let bookmark = self.bookmark();
         let follows = self.eat_any(&["PARTITION", "REMOVE"])?
-            || self.table_option(&mut super::meaning::Options::default())?;
+            || self.table_option(&mut super::meaning::TableOptions::default())?;
         self.go_back(bookmark);
         Ok(follows)
     }
@@ -187,7 +187,7 @@ impl Scanner<'_> {
             for column in elements.columns {
                 alter.specs.push(Spec::Add {
                     column,
-                    place: Place::Unnamed,
+                    place: ColumnPosition::Unnamed,
                     if_not_exists,
                 });
             }
@@ -211,13 +211,13 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn place(&mut self) -> Result<Place, Lost> {
+    fn place(&mut self) -> Result<ColumnPosition, Lost> {
         if self.eat("FIRST")? {
-            return Ok(Place::First);
+            return Ok(ColumnPosition::First);
         }
         match self.eat("AFTER")? {
-            true => Ok(Place::After(self.identifier()?.into())),
-            false => Ok(Place::Unnamed),
+            true => Ok(ColumnPosition::After(self.identifier()?.into())),
+            false => Ok(ColumnPosition::Unnamed),
         }
     }
 
@@ -330,8 +330,8 @@ impl Scanner<'_> {
         let mut charset = self.charset_name()?;
         if self.eat("COLLATE")? {
             match self.collation_name()? {
-                named @ CharsetName::Named(_) => charset = named,
-                CharsetName::Default | CharsetName::Unnamed => {}
+                named @ NamedCharset::Named(_) => charset = named,
+                NamedCharset::Default | NamedCharset::Unnamed => {}
             }
         }
         alter.specs.push(Spec::Convert(charset));

@@ -3,8 +3,8 @@
 //! Follows the servers' `sql_yacc.yy` for the synonyms, and `field.cc` for what is printed: MySQL prints no display widths
 //! since 8.0.19, but that of `TINYINT(1)` and those of `ZEROFILL`.
 
-use super::meaning::{CharsetName, Kind, Size};
-use super::scanned::Context;
+use super::meaning::{Kind, NamedCharset, Size};
+use super::scanned::StatementContext;
 use super::scanner::{Lost, Scanner};
 use crate::mysql::Flavour;
 
@@ -22,23 +22,23 @@ const VECTOR_DIMENSIONS: u32 = 2048;
 /// A type, and the character set that its words name.
 pub(super) struct Typed {
     pub(super) kind: Kind,
-    pub(super) charset: CharsetName,
+    pub(super) charset: NamedCharset,
     pub(super) serial: bool,
 }
 
 /// The width that an integer type has on display when none is named, signed and unsigned.
-struct Integer(&'static str, u32, u32);
+struct IntegerType(&'static str, u32, u32);
 
 impl Scanner<'_> {
     /// Reads a type with what belongs to it: length, sign, character set.
     pub(super) fn column_type(&mut self) -> Result<Typed, Lost> {
         let word = self.word()?.to_ascii_uppercase();
         let kind = match word.as_str() {
-            "TINYINT" | "INT1" => self.integer(&Integer("tinyint", 4, 3))?,
-            "SMALLINT" | "INT2" => self.integer(&Integer("smallint", 6, 5))?,
-            "MEDIUMINT" | "INT3" | "MIDDLEINT" => self.integer(&Integer("mediumint", 9, 8))?,
-            "INT" | "INTEGER" | "INT4" => self.integer(&Integer("int", 11, 10))?,
-            "BIGINT" | "INT8" => self.integer(&Integer("bigint", 20, 20))?,
+            "TINYINT" | "INT1" => self.integer(&IntegerType("tinyint", 4, 3))?,
+            "SMALLINT" | "INT2" => self.integer(&IntegerType("smallint", 6, 5))?,
+            "MEDIUMINT" | "INT3" | "MIDDLEINT" => self.integer(&IntegerType("mediumint", 9, 8))?,
+            "INT" | "INTEGER" | "INT4" => self.integer(&IntegerType("int", 11, 10))?,
+            "BIGINT" | "INT8" => self.integer(&IntegerType("bigint", 20, 20))?,
             "BOOL" | "BOOLEAN" => Kind::Plain("tinyint(1)".into()),
             "SERIAL" => return Ok(self.serial()),
             "FLOAT" => self.float()?,
@@ -77,13 +77,13 @@ impl Scanner<'_> {
 
     /// The types with a character set, and those that few tables have.
     fn text_type(&mut self, word: &str) -> Result<Typed, Lost> {
-        let mut charset = CharsetName::Unnamed;
+        let mut charset = NamedCharset::Unnamed;
         let kind = match word {
             "CHAR" | "CHARACTER" => self.character()?,
             "VARCHAR" | "VARCHARACTER" => self.varying()?,
             "VARCHAR2" if self.is_mariadb() => self.varying()?,
             "NCHAR" | "NATIONAL" | "NVARCHAR" => {
-                charset = CharsetName::Named("utf8mb3".into());
+                charset = NamedCharset::Named("utf8mb3".into());
                 self.national(word)?
             }
             "LONG" => {
@@ -115,8 +115,8 @@ impl Scanner<'_> {
             _ => return Ok(Typed::plain(self.rare_type(word)?)),
         };
         let named = self.charset_attributes()?;
-        let binary = named == CharsetName::Named("binary".into());
-        if charset == CharsetName::Unnamed {
+        let binary = named == NamedCharset::Named("binary".into());
+        if charset == NamedCharset::Unnamed {
             charset = named;
         } else if binary {
             return Err(Lost);
@@ -165,7 +165,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn integer(&mut self, Integer(name, signed, unsigned): &Integer) -> Result<Kind, Lost> {
+    fn integer(&mut self, IntegerType(name, signed, unsigned): &IntegerType) -> Result<Kind, Lost> {
         let width = self.width()?;
         let sign = self.sign()?;
         let default = if sign.unsigned { *unsigned } else { *signed };
@@ -362,7 +362,7 @@ impl Scanner<'_> {
     }
 
     fn prints_widths(&self) -> bool {
-        let Context {
+        let StatementContext {
             flavour, version, ..
         } = self.context();
         flavour == Flavour::MariaDb || version < MYSQL_WITHOUT_WIDTHS
@@ -373,7 +373,7 @@ impl Typed {
     fn plain(kind: Kind) -> Self {
         Self {
             kind,
-            charset: CharsetName::Unnamed,
+            charset: NamedCharset::Unnamed,
             serial: false,
         }
     }
@@ -412,7 +412,7 @@ impl Size {
     }
 }
 
-/// The words behind a number's type.
+/// The words after a number's type.
 #[derive(Default)]
 struct Sign {
     unsigned: bool,

@@ -1,9 +1,9 @@
-//! What stands in the brackets of `CREATE TABLE` and behind `ADD COLUMN`: columns with their attributes, and keys.
+//! What stands in the brackets of `CREATE TABLE` and after `ADD COLUMN`: columns with their attributes, and keys.
 //!
 //! An attribute that is not known here may mean anything, so it loses the statement.
 
 use super::lexer::Token;
-use super::meaning::{CharsetName, Column, Elements, Generation, Key, Period};
+use super::meaning::{ColumnClause, Elements, Generation, Key, NamedCharset, Period};
 use super::scanner::{Lost, Scanner};
 
 /// What an element other than a column begins with.
@@ -39,7 +39,7 @@ impl Scanner<'_> {
         Ok(elements)
     }
 
-    /// Takes the words that an element which is no column begins with.
+    /// Takes the words that begin an element other than a column.
     fn other_element(&mut self) -> Result<Option<Other>, Lost> {
         let constraint = self.eat("CONSTRAINT")?;
         if constraint && !self.constraint_follows()? {
@@ -71,7 +71,7 @@ impl Scanner<'_> {
         Ok(follows)
     }
 
-    /// Reads a primary key behind `PRIMARY KEY`, its options included.
+    /// Reads a primary key after `PRIMARY KEY`, its options included.
     pub(super) fn key(&mut self) -> Result<Key, Lost> {
         let mut key = Key::default();
         while !self.eat_symbol('(')? {
@@ -98,7 +98,7 @@ impl Scanner<'_> {
         Ok(key)
     }
 
-    /// Reads a period behind `PERIOD FOR`.
+    /// Reads a period after `PERIOD FOR`.
     pub(super) fn period(&mut self) -> Result<Period, Lost> {
         let name = self.identifier()?.into();
         self.symbol('(')?;
@@ -126,15 +126,15 @@ impl Scanner<'_> {
     }
 
     /// Reads a column: name, type and attributes.
-    pub(super) fn column(&mut self) -> Result<Column, Lost> {
+    pub(super) fn column(&mut self) -> Result<ColumnClause, Lost> {
         let name = self.identifier()?;
         self.column_named(name)
     }
 
     /// Reads what follows a column's name.
-    pub(super) fn column_named(&mut self, name: String) -> Result<Column, Lost> {
+    pub(super) fn column_named(&mut self, name: String) -> Result<ColumnClause, Lost> {
         let typed = self.column_type()?;
-        let mut column = Column {
+        let mut column = ColumnClause {
             name: name.into(),
             kind: typed.kind,
             charset: typed.charset,
@@ -152,7 +152,7 @@ impl Scanner<'_> {
     // ---- attributes ------------------------------------------------------------------------------------------------
 
     /// Reads an attribute; whether there was one before the element ends.
-    fn attribute(&mut self, column: &mut Column) -> Result<bool, Lost> {
+    fn attribute(&mut self, column: &mut ColumnClause) -> Result<bool, Lost> {
         let bookmark = self.bookmark();
         let word = match self.next()? {
             None => return Ok(false),
@@ -201,7 +201,7 @@ impl Scanner<'_> {
                     self.word()?;
                 }
                 let named = self.charset_attributes()?;
-                if named != CharsetName::Unnamed {
+                if named != NamedCharset::Unnamed {
                     column.charset = named;
                 }
             }
@@ -217,7 +217,7 @@ impl Scanner<'_> {
     }
 
     /// Attributes that no definition here shows, and some that are rare.
-    fn other_attribute(&mut self, word: &str, column: &mut Column) -> Result<(), Lost> {
+    fn other_attribute(&mut self, word: &str, column: &mut ColumnClause) -> Result<(), Lost> {
         match word {
             "COMMENT" | "ENGINE_ATTRIBUTE" | "SECONDARY_ENGINE_ATTRIBUTE" => {
                 self.eat_symbol('=')?;
@@ -251,16 +251,16 @@ impl Scanner<'_> {
         }
     }
 
-    /// Reads MariaDB's `name = value` behind the name; its engines define such attributes.
+    /// Reads MariaDB's `name = value` after the name; its engines define such attributes.
     fn engine_attribute(&mut self) -> Result<(), Lost> {
         self.symbol('=')?;
         self.value()
     }
 
-    fn collate(&mut self, column: &mut Column) -> Result<(), Lost> {
+    fn collate(&mut self, column: &mut ColumnClause) -> Result<(), Lost> {
         match self.collation_name()? {
-            named @ CharsetName::Named(_) => column.charset = named,
-            CharsetName::Default | CharsetName::Unnamed => {}
+            named @ NamedCharset::Named(_) => column.charset = named,
+            NamedCharset::Default | NamedCharset::Unnamed => {}
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! The databases that the text of a statement names.
 
 use super::lexer::{Lexer, Token};
-use super::scanned::{Context, ObjectClass};
+use super::scanned::{ObjectClass, StatementContext};
 use super::scanner::scan;
 
 /// The databases that a statement names, in its bodies and expressions too: all names before a dot, and those of databases
 /// that it defines. An alias or a table before its column counts as well, since no body is followed that far.
-pub fn databases_named(text: &str, context: Context) -> Vec<Box<str>> {
+pub fn databases_named(text: &str, context: StatementContext) -> Vec<Box<str>> {
     // Without a default database none is filled in where the text leaves it out.
     let objects = scan(text, "", context).objects.into_iter();
     let mut named: Vec<_> = objects
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn names_before_a_dot_and_databases_are_found() {
         let check = |text: &str, expected: &[&str]| {
-            let context = Context::newest(Flavour::MySql);
+            let context = StatementContext::newest(Flavour::MySql);
             let found = databases_named(text, context);
             assert_eq!(
                 found.iter().map(|name| &**name).collect::<Vec<_>>(),

@@ -1,10 +1,10 @@
 //! A DELETE that empties its table: what servers log for a MEMORY table when they open it first after a restart.
 
 use super::lexer::{Lexer, Token};
-use super::scanned::Context;
+use super::scanned::StatementContext;
 
 /// Whether the statement is `DELETE FROM` one table and nothing more, so that it does what TRUNCATE does.
-pub fn empties_table(statement: &str, context: Context) -> bool {
+pub fn empties_table(statement: &str, context: StatementContext) -> bool {
     let mut lexer = Lexer::new(statement, context);
     let mut tokens = Vec::new();
     loop {
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn only_a_delete_of_everything_empties_a_table() {
         let check = |statement: &str, expected: bool| {
-            let context = Context::new(Flavour::MariaDb, "10.11.2-MariaDB", 0);
+            let context = StatementContext::new(Flavour::MariaDb, "10.11.2-MariaDB", 0);
             assert_eq!(empties_table(statement, context), expected, "{statement}");
         };
         check("DELETE FROM `d`.`m`", true);

@@ -15,7 +15,7 @@
 
 use std::borrow::Cow;
 
-use super::scanned::Context;
+use super::scanned::StatementContext;
 use crate::mysql::Flavour;
 
 const ANSI_QUOTES: u64 = 0x4;
@@ -43,13 +43,13 @@ pub(super) struct Unterminated;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lexer<'a> {
     rest: &'a str,
-    context: Context,
+    context: StatementContext,
     /// Inside a comment whose content is part of the statement.
     in_executed_comment: bool,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(statement: &'a str, context: Context) -> Self {
+    pub(super) fn new(statement: &'a str, context: StatementContext) -> Self {
         let mut lexer = Self {
             rest: statement,
             context,
@@ -347,9 +347,9 @@ pub(super) mod work {
         static BYTES: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Takes the text that was left before and behind a step; one that found no end has read all of it.
-    pub(super) fn note(before: usize, behind: usize, found_end: bool) {
-        let read = if found_end { before - behind } else { before };
+    /// Takes the text that was left before and after a step; one that found no end has read all of it.
+    pub(super) fn note(before: usize, after: usize, found_end: bool) {
+        let read = if found_end { before - after } else { before };
         BYTES.set(BYTES.get() + read + 1);
     }
 
@@ -363,12 +363,12 @@ pub(super) mod work {
 mod tests {
     use super::*;
 
-    fn context(flavour: Flavour, sql_mode: u64) -> Context {
+    fn context(flavour: Flavour, sql_mode: u64) -> StatementContext {
         let version = match flavour {
             Flavour::MySql => 90_704,
             Flavour::MariaDb => 101_119,
         };
-        Context {
+        StatementContext {
             flavour,
             version,
             sql_mode,
@@ -376,7 +376,7 @@ mod tests {
     }
 
     /// Tokens as text: words as they are, identifiers in angle brackets, strings as `''`.
-    fn tokens(text: &str, context: Context) -> String {
+    fn tokens(text: &str, context: StatementContext) -> String {
         let mut lexer = Lexer::new(text, context);
         let mut shown = Vec::new();
         loop {

@@ -16,7 +16,7 @@ pub enum Meaning {
     /// `CREATE DATABASE` and `ALTER DATABASE`: its default character set, if the statement names one.
     Database {
         /// As named.
-        charset: CharsetName,
+        charset: NamedCharset,
         /// A database that exists is left as it is.
         if_not_exists: bool,
         /// A database that exists is dropped first.
@@ -31,7 +31,7 @@ pub enum Meaning {
 
 /// A character set as a statement names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CharsetName {
+pub enum NamedCharset {
     /// Not at all: what surrounds it decides.
     #[default]
     Unnamed,
@@ -48,15 +48,15 @@ pub struct CreateTable {
     pub if_not_exists: bool,
     /// Its columns and keys; none with `LIKE`.
     pub elements: Elements,
-    /// What stands behind them.
-    pub options: Options,
+    /// What follows them.
+    pub options: TableOptions,
 }
 
 /// What stands in the brackets of `CREATE TABLE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Elements {
     /// The columns in their order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ColumnClause>,
     /// The primary key, where it is an element of its own.
     pub key: Option<Key>,
     /// MariaDB's periods of application time.
@@ -83,28 +83,28 @@ pub struct Period {
     pub end: Box<str>,
 }
 
-/// What stands behind the brackets of `CREATE TABLE`, and among the specifications of `ALTER TABLE`.
+/// What follows the brackets of `CREATE TABLE`, and among the specifications of `ALTER TABLE`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct TableOptions {
     /// The engine.
     pub engine: Option<Box<str>>,
     /// The engine stands in partitions only.
     pub engine_in_partitions: bool,
     /// The default character set.
-    pub charset: CharsetName,
+    pub charset: NamedCharset,
     /// `WITH SYSTEM VERSIONING`
     pub versioned: bool,
 }
 
 /// A column as a statement defines it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct ColumnClause {
     /// Its name.
     pub name: Box<str>,
     /// Its type.
     pub kind: Kind,
     /// Its character set.
-    pub charset: CharsetName,
+    pub charset: NamedCharset,
     /// `NULL` or `NOT NULL`, if either is said.
     pub nullable: Option<bool>,
     /// How its values are computed.
@@ -195,7 +195,7 @@ pub struct AlterTable {
     /// What it does to columns and keys, in the order of the text.
     pub specs: Vec<Spec>,
     /// The table options among its specifications.
-    pub options: Options,
+    pub options: TableOptions,
     /// The table's new name.
     pub rename: Option<TableName>,
     /// The table that a partition became.
@@ -210,9 +210,9 @@ pub enum Spec {
     /// `ADD COLUMN`
     Add {
         /// The column.
-        column: Column,
+        column: ColumnClause,
         /// Where.
-        place: Place,
+        place: ColumnPosition,
         /// One that exists is left as it is.
         if_not_exists: bool,
     },
@@ -221,9 +221,9 @@ pub enum Spec {
         /// The name so far.
         old: Box<str>,
         /// What it becomes.
-        column: Column,
+        column: ColumnClause,
         /// Where, if it moves.
-        place: Place,
+        place: ColumnPosition,
         /// One that does not exist is passed over.
         if_exists: bool,
     },
@@ -260,7 +260,7 @@ pub enum Spec {
     /// `DROP PRIMARY KEY`
     DropKey,
     /// `CONVERT TO CHARACTER SET`
-    Convert(CharsetName),
+    Convert(NamedCharset),
     /// `ADD PERIOD FOR`
     AddPeriod(Period),
     /// `ADD SYSTEM VERSIONING`
@@ -271,7 +271,7 @@ pub enum Spec {
 
 /// Where a column goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum ColumnPosition {
     /// It stays, or as a new one goes to the end.
     #[default]
     Unnamed,

@@ -32,6 +32,7 @@ pub use emptied::empties_table;
 pub use error::StatementError;
 pub use query::{StatementSource, scan_query};
 pub use scanned::{
-    Action, Context, Effect, Object, ObjectClass, Role, Statement, StatementKind, Transaction,
+    Action, Effect, Object, ObjectClass, Role, Statement, StatementContext, StatementKind,
+    Transaction,
 };
 pub use scanner::scan;

@@ -1,10 +1,10 @@
 //! Table options, partitions, and the options of databases: the engine and the character set among them.
 
 use super::lexer::Token;
-use super::meaning::{CharsetName, Options};
+use super::meaning::{NamedCharset, TableOptions};
 use super::scanner::{Lost, Scanner};
 
-/// Options of one word and a value that no definition here shows.
+/// TableOptions of one word and a value that no definition here shows.
 const PASSED: [&str; 43] = [
     "AUTO_INCREMENT",
     "AUTOEXTEND_SIZE",
@@ -53,7 +53,7 @@ const PASSED: [&str; 43] = [
 
 impl Scanner<'_> {
     /// Reads the options of `CREATE TABLE` to the statement's end.
-    pub(super) fn table_options(&mut self, options: &mut Options) -> Result<(), Lost> {
+    pub(super) fn table_options(&mut self, options: &mut TableOptions) -> Result<(), Lost> {
         loop {
             if self.peek()?.is_none() || self.peek()? == Some(Token::Symbol(';')) {
                 return self.end();
@@ -71,7 +71,7 @@ impl Scanner<'_> {
     }
 
     /// Reads one option; whether there was one.
-    pub(super) fn table_option(&mut self, options: &mut Options) -> Result<bool, Lost> {
+    pub(super) fn table_option(&mut self, options: &mut TableOptions) -> Result<bool, Lost> {
         let bookmark = self.bookmark();
         if self.charset_option(&mut options.charset)? {
             return Ok(true);
@@ -113,14 +113,14 @@ impl Scanner<'_> {
     }
 
     /// Reads a default character set or collation, of a table or database.
-    pub(super) fn charset_option(&mut self, charset: &mut CharsetName) -> Result<bool, Lost> {
+    pub(super) fn charset_option(&mut self, charset: &mut NamedCharset) -> Result<bool, Lost> {
         let bookmark = self.bookmark();
         self.eat("DEFAULT")?;
         if self.charset_words()? {
             self.eat_symbol('=')?;
             let named = self.charset_name()?;
             // DEFAULT beside a collation leaves the choice to that.
-            if named != CharsetName::Default || *charset == CharsetName::Unnamed {
+            if named != NamedCharset::Default || *charset == NamedCharset::Unnamed {
                 *charset = named;
             }
             return Ok(true);
@@ -128,8 +128,8 @@ impl Scanner<'_> {
         if self.eat("COLLATE")? {
             self.eat_symbol('=')?;
             match self.collation_name()? {
-                named @ CharsetName::Named(_) => *charset = named,
-                CharsetName::Default | CharsetName::Unnamed => {}
+                named @ NamedCharset::Named(_) => *charset = named,
+                NamedCharset::Default | NamedCharset::Unnamed => {}
             }
             return Ok(true);
         }
@@ -159,8 +159,8 @@ impl Scanner<'_> {
     }
 
     /// Reads the options of a database to the statement's end.
-    pub(super) fn database_options(&mut self) -> Result<CharsetName, Lost> {
-        let mut charset = CharsetName::Unnamed;
+    pub(super) fn database_options(&mut self) -> Result<NamedCharset, Lost> {
+        let mut charset = NamedCharset::Unnamed;
         loop {
             if self.peek()?.is_none() || self.peek()? == Some(Token::Symbol(';')) {
                 self.end()?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::error::StatementError;
-use super::scanned::{Context, Statement};
+use super::scanned::{Statement, StatementContext};
 use super::scanner::scan;
 use super::text::{shown, text_of};
 use crate::binlog::{FormatDescription, Query};
@@ -17,7 +17,7 @@ pub struct StatementSource<'a> {
     /// Its default database, empty for none.
     pub database: &'a str,
     /// What the meaning of its text depends on.
-    pub context: Context,
+    pub context: StatementContext,
     /// Why the text is not all that was sent, so that the names in it may be others; `None` if it is.
     pub doubt: Option<&'static str>,
 }
@@ -35,7 +35,7 @@ pub fn scan_query<'a>(
         .map_err(|_| StatementError::Name(shown(query.database)))?;
     let text = text_of(query)?;
     let sql_mode = query.sql_mode.unwrap_or_default();
-    let context = Context::new(flavour, format.server_version(), sql_mode);
+    let context = StatementContext::new(flavour, format.server_version(), sql_mode);
     let statement = scan(&text.text, database, context);
     let source = StatementSource {
         text: text.text,

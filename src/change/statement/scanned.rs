@@ -7,7 +7,7 @@ use crate::row::TableName;
 
 /// What the text of a statement depends on besides itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Context {
+pub struct StatementContext {
     /// The family of the server that wrote the binlog.
     pub flavour: Flavour,
     /// Its version as major, minor and patch of two digits each: 9.7.4 is 90704, 10.11.19 is 101119.
@@ -206,7 +206,7 @@ pub enum Effect {
     Unknown,
 }
 
-impl Context {
+impl StatementContext {
     /// Makes a context of the newest server of a family, with the sql_mode that it has by default.
     pub fn newest(flavour: Flavour) -> Self {
         Self {
@@ -217,7 +217,7 @@ impl Context {
     }
 
     /// Makes a context of a server's version as it calls itself: `9.7.4`, `10.11.19-MariaDB-log`,
-    /// `5.5.5-10.11.19-MariaDB`. What is no number counts as 0.
+    /// `5.5.5-10.11.19-MariaDB`. What is not a number counts as 0.
     pub fn new(flavour: Flavour, server_version: &str, sql_mode: u64) -> Self {
         let text = match flavour {
             Flavour::MySql => server_version,

@@ -2,7 +2,9 @@
 
 use super::lexer::{Lexer, Token, Unterminated};
 use super::meaning::{AlterTable, CreateTable, Meaning, Spec};
-use super::scanned::{Context, Object, ObjectClass, Role, Statement, StatementKind, Transaction};
+use super::scanned::{
+    Object, ObjectClass, Role, Statement, StatementContext, StatementKind, Transaction,
+};
 use crate::row::TableName;
 
 const PREFIX_CHARACTERS_MAX: usize = 80;
@@ -22,7 +24,7 @@ impl From<Unterminated> for Lost {
 pub(super) struct Scanner<'a> {
     lexer: Lexer<'a>,
     default_database: &'a str,
-    context: Context,
+    context: StatementContext,
     objects: Vec<Object>,
     /// Where the part begins that says what becomes of definitions.
     body: Option<Lexer<'a>>,
@@ -35,7 +37,7 @@ pub(super) struct Scanner<'a> {
 }
 
 /// Reads a statement. `default_database` is the query event's, empty for none.
-pub fn scan(statement: &str, default_database: &str, context: Context) -> Statement {
+pub fn scan(statement: &str, default_database: &str, context: StatementContext) -> Statement {
     let mut scanner = Scanner {
         lexer: Lexer::new(statement, context),
         default_database,
@@ -349,7 +351,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    pub(super) fn context(&self) -> Context {
+    pub(super) fn context(&self) -> StatementContext {
         self.context
     }
 

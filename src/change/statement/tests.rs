@@ -8,10 +8,10 @@ use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::mysql::Flavour::{MariaDb, MySql};
 
-fn context(flavour: Flavour) -> Context {
+fn context(flavour: Flavour) -> StatementContext {
     match flavour {
-        MySql => Context::new(MySql, "9.7.4", 0),
-        MariaDb => Context::new(MariaDb, "10.11.19-MariaDB-log", 0),
+        MySql => StatementContext::new(MySql, "9.7.4", 0),
+        MariaDb => StatementContext::new(MariaDb, "10.11.19-MariaDB-log", 0),
     }
 }
 
@@ -94,14 +94,14 @@ fn statements_are_read_by_their_first_clauses() {
 
 #[test]
 fn quotes_follow_the_events_sql_mode() {
-    let ansi = Context {
+    let ansi = StatementContext {
         sql_mode: 0x4,
         ..context(MySql)
     };
     let text = r#"ALTER TABLE "x"."t" RENAME TO "u""#;
     assert_eq!(show(&scan(text, "d", ansi)), "AlterTable: x.t, > d.u");
     check(text, "Unknown");
-    let no_backslash = Context {
+    let no_backslash = StatementContext {
         sql_mode: 0x10_0000,
         ..context(MySql)
     };
@@ -226,7 +226,11 @@ fn versions_are_read_as_servers_write_them() {
         (MariaDb, "11.8", 110_800),
         (MySql, "", 0),
     ] {
-        assert_eq!(Context::new(flavour, text, 0).version, expected, "{text}");
+        assert_eq!(
+            StatementContext::new(flavour, text, 0).version,
+            expected,
+            "{text}"
+        );
     }
 }
 
@@ -265,7 +269,7 @@ proptest! {
     #[test]
     fn nothing_makes_it_panic(text in "\\PC*", mode in any::<u64>()) {
         for flavour in [MySql, MariaDb] {
-            scan(&text, "d", Context { sql_mode: mode, ..context(flavour) });
+            scan(&text, "d", StatementContext { sql_mode: mode, ..context(flavour) });
         }
     }
 
@@ -288,7 +292,7 @@ proptest! {
     }
 }
 
-/// What may be repeated without an end, and what stands before and behind it.
+/// What may be repeated without end, and what stands before and after it.
 const LONG: [(&str, &str, &str); 22] = [
     ("CREATE TABLE t (a INT DEFAULT ", "(1)+", "1)"),
     ("CREATE TABLE t (a INT DEFAULT ", "(", ""),
@@ -324,15 +328,12 @@ fn a_statement_is_read_in_proportion_to_its_length() {
     for flavour in [Flavour::MySql, Flavour::MariaDb] {
         let read = |text: &str| {
             super::lexer::work::take();
-            scan(text, "d", Context::newest(flavour));
+            scan(text, "d", StatementContext::newest(flavour));
             super::lexer::work::take()
         };
-        for (before, repeated, behind) in LONG {
+        for (before, repeated, after) in LONG {
             for bytes in [4_000, 64_000] {
-                let text = format!(
-                    "{before}{}{behind}",
-                    repeated.repeat(bytes / repeated.len())
-                );
+                let text = format!("{before}{}{after}", repeated.repeat(bytes / repeated.len()));
                 let read = read(&text);
                 assert!(
                     read <= text.len() * READ_MAX,

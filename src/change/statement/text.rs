@@ -12,12 +12,12 @@ use crate::row::{Charset, name_of_collation};
 /// Bytes of a statement that an error shows.
 const SHOWN_BYTES_MAX: usize = 60;
 
-const NO_TEXT: &str = "a statement holds bytes that are no text in its session's character set";
+const NO_TEXT: &str = "a statement holds bytes that are not text in its session's character set";
 const UNKNOWN_CHARSET: &str = "a statement is in a character set that rowtap does not know";
 
 /// A statement's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Text<'a> {
+pub(super) struct SessionText<'a> {
     /// In UTF-8, with U+FFFD for what is not text.
     pub(super) text: Cow<'a, str>,
     /// Why the text is not all that was sent; `None` if it is.
@@ -28,7 +28,7 @@ pub(super) struct Text<'a> {
 ///
 /// # Errors
 /// Where the character set is not known and it cannot even be told what kind of statement it is.
-pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<Text<'a>, StatementError> {
+pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<SessionText<'a>, StatementError> {
     let bytes = query.statement;
     let charset = match query.client_collation {
         // Statements of before there were status variables are taken for what newer ones are by default.
@@ -52,7 +52,7 @@ pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<Text<'a>, StatementError>
             return Err(StatementError::Unknown { words });
         }
     };
-    Ok(Text { text, doubt })
+    Ok(SessionText { text, doubt })
 }
 
 /// Whether a statement's first word stands before anything that is not ASCII, so that it is the word that it seems to be.

@@ -1,7 +1,7 @@
 //! What only text has: the labels of ENUM and SET, and the words that name a character set.
 
 use super::lexer::{Token, text_value};
-use super::meaning::CharsetName;
+use super::meaning::NamedCharset;
 use super::scanner::{Lost, Scanner};
 
 impl Scanner<'_> {
@@ -25,15 +25,15 @@ impl Scanner<'_> {
     }
 
     /// The words of a character set that may follow a type. `COLLATE` is an attribute and not among them.
-    pub(super) fn charset_attributes(&mut self) -> Result<CharsetName, Lost> {
-        let mut charset = CharsetName::Unnamed;
+    pub(super) fn charset_attributes(&mut self) -> Result<NamedCharset, Lost> {
+        let mut charset = NamedCharset::Unnamed;
         loop {
             charset = if self.eat("ASCII")? {
-                CharsetName::Named("latin1".into())
+                NamedCharset::Named("latin1".into())
             } else if self.eat("UNICODE")? {
-                CharsetName::Named("ucs2".into())
+                NamedCharset::Named("ucs2".into())
             } else if self.eat("BYTE")? {
-                CharsetName::Named("binary".into())
+                NamedCharset::Named("binary".into())
             } else if self.charset_words()? {
                 self.charset_name()?
             } else if !self.eat("BINARY")? {
@@ -53,25 +53,25 @@ impl Scanner<'_> {
     }
 
     /// Reads a character set's name: a word, an identifier or a string.
-    pub(super) fn charset_name(&mut self) -> Result<CharsetName, Lost> {
+    pub(super) fn charset_name(&mut self) -> Result<NamedCharset, Lost> {
         Ok(match self.name_or_text()? {
-            (name, true) if name == "default" => CharsetName::Default,
-            (name, _) => CharsetName::Named(name.into()),
+            (name, true) if name == "default" => NamedCharset::Default,
+            (name, _) => NamedCharset::Named(name.into()),
         })
     }
 
     /// Reads a collation's name for the character set that it belongs to.
-    pub(super) fn collation_name(&mut self) -> Result<CharsetName, Lost> {
+    pub(super) fn collation_name(&mut self) -> Result<NamedCharset, Lost> {
         let (name, word) = self.name_or_text()?;
         if word && name == "default" {
-            return Ok(CharsetName::Default);
+            return Ok(NamedCharset::Default);
         }
         // MariaDB's short names fit every set of Unicode.
         if name.starts_with("uca1400_") {
-            return Ok(CharsetName::Unnamed);
+            return Ok(NamedCharset::Unnamed);
         }
         let charset = name.split_once('_').map_or(&*name, |(charset, _)| charset);
-        Ok(CharsetName::Named(charset.into()))
+        Ok(NamedCharset::Named(charset.into()))
     }
 
     fn name_or_text(&mut self) -> Result<(String, bool), Lost> {

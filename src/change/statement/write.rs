@@ -1,11 +1,11 @@
-//! Statements that write rows: `INSERT`, `REPLACE`, `UPDATE`, `DELETE`, `LOAD`, alone or behind `WITH`.
+//! Statements that write rows: `INSERT`, `REPLACE`, `UPDATE`, `DELETE`, `LOAD`, alone or after `WITH`.
 
 use super::lexer::Token;
 use super::scanned::{ObjectClass, Role, StatementKind};
 use super::scanner::{Lost, Scanner};
 use crate::row::TableName;
 
-/// Words that may follow a table in a table list and so are no alias. All are reserved.
+/// Words that may follow a table in a table list, and are therefore not an alias. All are reserved.
 const AFTER_TABLE: [&str; 18] = [
     "JOIN",
     "INNER",

@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn check(statement: &str, table: (&str, &str), from: u64, expected: bool) {
-        let context = statement::Context::new(Flavour::MySql, "9.7.0", 0);
+        let context = statement::StatementContext::new(Flavour::MySql, "9.7.0", 0);
         let mut history = History::default();
         history.changes.statement(
             &statement::scan(statement, "d", context),
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn an_engine_outlives_a_change_of_columns() {
-        let context = statement::Context::new(Flavour::MySql, "9.7.0", 0);
+        let context = statement::StatementContext::new(Flavour::MySql, "9.7.0", 0);
         let mut history = History::default();
         for (text, position) in [
             ("ALTER TABLE t ENGINE=MyISAM", 300),

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::catalogue::Reading;
 use super::reader::DefinitionReader;
 use crate::binlog::{Coordinates, FIRST_POSITION};
-use crate::change::definition::{Schemas, State};
+use crate::change::definition::{Belief, Schemas};
 use crate::change::{Follower, Point};
 use crate::failure::Class;
 use crate::filter::Rules;
@@ -93,7 +93,7 @@ impl DefinitionReader {
         let mut follower = Follower::new(walk.flavour(), believed, rules.clone());
         go_on(&mut walk, &mut follower, &at.coordinates).await?;
         let schemas = follower.believed().clone();
-        if let Some(State::Known(_)) = schemas.get(table) {
+        if let Some(Belief::Known(_)) = schemas.get(table) {
             let lacking = Vec::new();
             return Ok(Some(Retained { schemas, lacking }));
         }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::binlog::GtidSet;
-use crate::change::definition::{Change, State};
+use crate::change::definition::{Belief, Change};
 use crate::change::{ColumnDefinition, TableDefinition};
 use crate::failure::Class;
 use crate::mysql::Flavour;
@@ -292,7 +292,7 @@ fn what_was_read_after_the_checkpoint_is_handed_back() {
     let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
     assert_eq!(opened.ahead, [read]);
     let state = opened.schemas.get(&TableName::new("d", "t1")).unwrap();
-    assert!(matches!(state, State::Known(definition) if definition.columns.len() == 1));
+    assert!(matches!(state, Belief::Known(definition) if definition.columns.len() == 1));
     assert!(Journal::peek(dir.path(), "none", None).unwrap().is_none());
 }
 

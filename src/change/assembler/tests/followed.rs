@@ -1,10 +1,10 @@
-//! Statements on definitions that are cut or large, in made-up events: what is read behind them is right, or stops the
+//! Statements on definitions that are cut or large, in made-up events: what is read after them is right, or stops the
 //! stream.
 
 use super::*;
 use crate::binlog::Framer;
 use crate::change::Follower;
-use crate::change::definition::schemas::{Schemas, State};
+use crate::change::definition::schemas::{Belief, Schemas};
 
 /// A table of one column whose binlog tells no names, a statement on it, and a row.
 fn written(statement: &str) -> Writer {
@@ -63,8 +63,8 @@ fn a_large_statement_is_followed_where_the_stream_passes_it() {
     ));
 }
 
-/// What is known of `d.t` behind all events, and what will be missing; events of more than 2000 bytes are not whole.
-fn follow(writer: &Writer) -> (Option<State>, Vec<(TableName, Coordinates)>) {
+/// What is known of `d.t` after all events, and what will be missing; events of more than 2000 bytes are not whole.
+fn follow(writer: &Writer) -> (Option<Belief>, Vec<(TableName, Coordinates)>) {
     let rules = Rules::compile(&FilterOptions::default(), Flavour::MySql, 0).unwrap();
     let mut follower = Follower::new(Flavour::MySql, Schemas::new(0), rules);
     let mut framer = Framer::new(Coordinates::new("b.000001", 4));
@@ -84,7 +84,7 @@ fn follow(writer: &Writer) -> (Option<State>, Vec<(TableName, Coordinates)>) {
 fn a_follower_knows_what_small_statements_made_and_doubts_all_behind_a_large_one() {
     let (known, lacking) = follow(&written("ALTER TABLE t CHANGE id b INT NOT NULL"));
     match known {
-        Some(State::Known(table)) => assert_eq!(&*table.columns[0].name, "b"),
+        Some(Belief::Known(table)) => assert_eq!(&*table.columns[0].name, "b"),
         other => panic!("{other:?}"),
     }
     assert_eq!(lacking.len(), 1);
@@ -94,7 +94,7 @@ fn a_follower_knows_what_small_statements_made_and_doubts_all_behind_a_large_one
         "ALTER TABLE t /* {long} */ CHANGE id b INT NOT NULL"
     ));
     let (doubted, lacking) = follow(&writer);
-    assert!(matches!(doubted, Some(State::Stale(_))), "{doubted:?}");
+    assert!(matches!(doubted, Some(Belief::Stale(_))), "{doubted:?}");
     let end = Coordinates::new("b.000001", u64::from(writer.position));
     assert_eq!(lacking[1], (TableName::new("d", "t"), end));
 }

@@ -8,7 +8,7 @@ fn go(writer: &Writer) -> Result<super::Outcome, AssembleError> {
     run(assembler("{}", usize::MAX, &[]), writer.again())
 }
 
-/// A writer inside a transaction, behind its table map.
+/// A writer inside a transaction, after its table map.
 fn begun() -> Writer {
     let mut writer = Writer::checked();
     writer.gtid(1);
@@ -26,7 +26,7 @@ fn mark_ignorable(writer: &mut Writer) {
     writer.bytes[end - 4..end].copy_from_slice(&checksum);
 }
 
-/// What went wrong, which has to be told with the place of the last event.
+/// What went wrong, which must name the place of the last event.
 #[track_caller]
 fn stops(writer: &Writer, expected: &str) {
     let error = go(writer).unwrap_err();
@@ -209,13 +209,13 @@ fn pieces_that_are_missing_or_out_of_order_or_of_another_size_are_refused() {
         let text = go(&writer).unwrap_err().trouble.to_string();
         assert!(text.contains(expected), "{text}");
     };
-    check(&pieces[..2], "in 3 pieces is broken behind the first 2");
-    check(&pieces[1..], "in 3 pieces is broken behind the first 0");
+    check(&pieces[..2], "in 3 pieces is broken after the first 2");
+    check(&pieces[1..], "in 3 pieces is broken after the first 0");
     let twice = [pieces[0].clone(), pieces[0].clone()];
-    check(&twice, "in 3 pieces is broken behind the first 1");
+    check(&twice, "in 3 pieces is broken after the first 1");
     let mut other = pieces.clone();
     other[1][0] = 4;
-    check(&other, "in 3 pieces is broken behind the first 1");
+    check(&other, "in 3 pieces is broken after the first 1");
     let mut lying = pieces.clone();
     lying[0][9] ^= 64;
     check(&lying, "the event has");

@@ -1,4 +1,4 @@
-//! Changes that were logged as statements: what the policy says of them, and which are none.
+//! Changes that were logged as statements: what the policy makes of them, and which statements are not changes.
 
 use super::*;
 use crate::binlog::EventKind;

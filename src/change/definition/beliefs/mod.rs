@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::binlog::Coordinates;
 use crate::change::definition::lineage::{Lineage, Point};
 use crate::change::definition::revision::Revision;
-use crate::change::definition::schemas::{Change, Facts, Reason, Schemas, State, apply_statement};
+use crate::change::definition::schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};
 use crate::change::definition::table::{Definition, TableDefinition};
 use crate::change::statement::{Effect, Statement, StatementKind};
 use crate::row::TableName;
@@ -29,7 +29,7 @@ pub struct Definitions {
     believed: Schemas,
     /// Readings that no group has needed yet, or that lie ahead of the stream.
     read: HashMap<TableName, Definition>,
-    /// Definitions that were proven for places ahead before the stream began anew at an earlier place.
+    /// Definitions that were proven for places ahead before the stream started again at an earlier place.
     proven: Vec<Revision>,
     changed: HashMap<TableName, Point>,
     databases_changed: HashMap<Box<str>, Point>,
@@ -78,7 +78,7 @@ impl Definitions {
         self.read.insert(folded(table), definition);
     }
 
-    /// The source was started anew, which ends every connection with its temporary tables.
+    /// The source was restarted, which ends every connection with its temporary tables.
     pub(in crate::change) fn source_started(&mut self) {
         self.believed.forget_temporary();
     }
@@ -91,14 +91,14 @@ impl Definitions {
     /// The definition that holds for `table` in a group that ends at `end`.
     ///
     /// A definition read up to `end` serves the group: no DDL on a table can stand between the group's rows and its end,
-    /// since the group locks the table's metadata. A DDL after the first point of the reading rules it out. What
+    /// since the group locks the table's metadata. A DDL statement after the first point of the reading rules it out. What
     /// serves once is believed from then on.
     pub(in crate::change) fn serving(
         &mut self,
         table: &TableName,
         end: &Coordinates,
     ) -> Option<&Arc<TableDefinition>> {
-        if !matches!(self.believed.get(table), Some(State::Known(_)))
+        if !matches!(self.believed.get(table), Some(Belief::Known(_)))
             && let Some(definition) = self.proof(table, end)
         {
             let change = Change::Defined {
@@ -114,8 +114,8 @@ impl Definitions {
             });
         }
         match self.believed.get(table)? {
-            State::Known(definition) => Some(definition),
-            State::Stale(_) => None,
+            Belief::Known(definition) => Some(definition),
+            Belief::Stale(_) => None,
         }
     }
 
@@ -153,7 +153,7 @@ impl Definitions {
         changes.into_iter().flatten()
     }
 
-    /// A definition that was proven for a group that ends at `end` before the stream began anew.
+    /// A definition that was proven for a group that ends at `end` before the stream started again.
     pub(in crate::change) fn proven_before(
         &self,
         table: &TableName,
@@ -184,8 +184,8 @@ impl Definitions {
     /// Why there is no belief about a table.
     pub(in crate::change) fn doubt(&self, table: &TableName) -> Option<&str> {
         match self.believed.get(table)? {
-            State::Stale(reason) => Some(reason.as_str()),
-            State::Known(_) => None,
+            Belief::Stale(reason) => Some(reason.as_str()),
+            Belief::Known(_) => None,
         }
     }
 
@@ -224,7 +224,7 @@ impl Definitions {
         transactional: bool,
         end: &Coordinates,
     ) {
-        let Some(State::Known(believed)) = self.believed.get(table) else {
+        let Some(Belief::Known(believed)) = self.believed.get(table) else {
             return;
         };
         if believed.transactional.is_none() {
@@ -355,7 +355,7 @@ impl Definitions {
         for change in found.changes() {
             let tells_more = match &change {
                 Change::Defined { table, .. } => {
-                    !matches!(self.believed.get(table), Some(State::Known(_)))
+                    !matches!(self.believed.get(table), Some(Belief::Known(_)))
                 }
                 Change::Stale { table, .. } => self.believed.get(table).is_none(),
                 Change::Database {

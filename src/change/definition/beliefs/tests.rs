@@ -1,7 +1,7 @@
 //! Beliefs over time: what a reading serves, what rules it out, and what is given up.
 
 use super::*;
-use crate::change::statement::{self, Context};
+use crate::change::statement::{self, StatementContext};
 use crate::mysql::Flavour;
 
 fn at(position: u64) -> Coordinates {
@@ -21,7 +21,7 @@ fn definition(from: u64, to: u64) -> Definition {
 }
 
 fn follow(definitions: &mut Definitions, text: &str, position: u64, error_code: u16) {
-    let context = Context::new(Flavour::MySql, "9.7.0", 0);
+    let context = StatementContext::new(Flavour::MySql, "9.7.0", 0);
     definitions.follow(&Executed {
         statement: &statement::scan(text, "d", context),
         text,
@@ -77,7 +77,7 @@ fn a_temporary_table_hides_a_table_until_the_source_is_started_anew() {
     let mut definitions = Definitions::default();
     let columns = |definitions: &Definitions| -> Vec<Box<str>> {
         match definitions.believed().get(&TableName::new("d", "t")) {
-            Some(State::Known(table)) => {
+            Some(Belief::Known(table)) => {
                 let names = table.columns.iter().map(|column| column.name.clone());
                 names.collect()
             }

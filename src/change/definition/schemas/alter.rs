@@ -1,16 +1,16 @@
 //! `ALTER TABLE`: a definition out of a definition.
 //!
-//! The order of columns comes about as in the servers' `mysql_prepare_alter_table`: first the columns that stay, in their
+//! The order of columns follows the servers' `mysql_prepare_alter_table`: first the columns that stay, in their
 //! order and under their new names, without those that move; then, in the order of the text, those that are added or
 //! moved, each to its place among the columns so far.
 
 use super::create::{self, same};
 use super::facts::Facts;
 use super::reason::Reason;
-use crate::change::definition::charset::{self, Known};
+use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::change::statement::meaning::{
-    AlterTable, CharsetName, Key, Kind, Period, Place, Size, Spec,
+    AlterTable, ColumnPosition, Key, Kind, NamedCharset, Period, Size, Spec,
 };
 
 /// Each column can be dropped, renamed, changed and shown at most.
@@ -27,7 +27,7 @@ struct Work<'a> {
     old: &'a TableDefinition,
     specs: &'a [Spec],
     /// The default character set of the table after it.
-    charset: Option<Known>,
+    charset: Option<KnownCharset>,
     facts: &'a Facts<'a>,
 }
 
@@ -46,11 +46,11 @@ pub(super) fn table(
         _ => None,
     });
     let charset = match convert.unwrap_or(&alter.options.charset) {
-        CharsetName::Unnamed => old.charset.as_deref(),
-        CharsetName::Default => database,
-        CharsetName::Named(name) => Some(&**name),
+        NamedCharset::Unnamed => old.charset.as_deref(),
+        NamedCharset::Default => database,
+        NamedCharset::Named(name) => Some(&**name),
     };
-    let charset = charset.map(|name| CharsetName::Named(name.into()));
+    let charset = charset.map(|name| NamedCharset::Named(name.into()));
     let charset = create::table_charset(&charset.unwrap_or_default(), None, facts)?;
     if convert.is_some() && charset.is_none() {
         return Err("converted to the database's character set, which is not known".into());
@@ -103,8 +103,8 @@ impl Work<'_> {
                 continue;
             }
             let slot = match self.change_of(&column.name) {
-                Some((_, Place::First | Place::After(_))) => continue,
-                Some((changed, Place::Unnamed)) => {
+                Some((_, ColumnPosition::First | ColumnPosition::After(_))) => continue,
+                Some((changed, ColumnPosition::Unnamed)) => {
                     create::column(changed, self.charset, self.facts)?
                 }
                 None => {
@@ -139,7 +139,7 @@ impl Work<'_> {
                 }
                 Spec::Change {
                     old, column, place, ..
-                } if *place != Place::Unnamed => {
+                } if *place != ColumnPosition::Unnamed => {
                     let Ok(former) = create::place_of(self.old, old) else {
                         continue;
                     };
@@ -152,14 +152,14 @@ impl Work<'_> {
             }
             let definition = create::column(column, self.charset, self.facts)?;
             let at = match place {
-                Place::First => usize::from(begins_with_generated_key(slots)),
-                Place::After(name) => {
+                ColumnPosition::First => usize::from(begins_with_generated_key(slots)),
+                ColumnPosition::After(name) => {
                     1 + slots
                         .iter()
                         .position(|slot| same(&slot.column.name, name))
                         .ok_or_else(|| format!("column {name} is not known"))?
                 }
-                Place::Unnamed => last_place(slots),
+                ColumnPosition::Unnamed => last_place(slots),
             };
             slots.insert(
                 at,
@@ -210,7 +210,10 @@ impl Work<'_> {
     fn change_of(
         &self,
         name: &str,
-    ) -> Option<(&crate::change::statement::meaning::Column, &Place)> {
+    ) -> Option<(
+        &crate::change::statement::meaning::ColumnClause,
+        &ColumnPosition,
+    )> {
         self.specs.iter().find_map(|spec| match spec {
             Spec::Change {
                 old, column, place, ..
@@ -318,7 +321,7 @@ impl Work<'_> {
 fn defines_text(specs: &[Spec]) -> bool {
     specs.iter().any(|spec| match spec {
         Spec::Add { column, .. } | Spec::Change { column, .. } => {
-            column.charset != CharsetName::Unnamed
+            column.charset != NamedCharset::Unnamed
                 || matches!(column.kind, Kind::Text { .. } | Kind::TextOf { .. })
         }
         _ => false,
@@ -353,7 +356,11 @@ fn last_place(slots: &[Slot]) -> usize {
 }
 
 /// `CONVERT TO CHARACTER SET`: every column of text, whose size grows where as many characters may take more bytes.
-fn convert_columns(slots: &mut [Slot], to: Option<Known>, facts: &Facts<'_>) -> Result<(), Reason> {
+fn convert_columns(
+    slots: &mut [Slot],
+    to: Option<KnownCharset>,
+    facts: &Facts<'_>,
+) -> Result<(), Reason> {
     let to = to.ok_or("the default character set is not known")?;
     for slot in slots {
         let column = &mut slot.column;
@@ -381,7 +388,7 @@ fn convert_columns(slots: &mut [Slot], to: Option<Known>, facts: &Facts<'_>) -> 
 }
 
 /// What a type of text becomes; the inner `None` for ENUM and SET, which stay as they are.
-fn kind_of(column_type: &str, from: Known, to: Known) -> Option<Option<Kind>> {
+fn kind_of(column_type: &str, from: KnownCharset, to: KnownCharset) -> Option<Option<Kind>> {
     let text = |size: Size| {
         let characters = size.bytes() / u64::from(from.bytes_max);
         let bytes = characters * u64::from(to.bytes_max);
@@ -408,6 +415,6 @@ fn kind_of(column_type: &str, from: Known, to: Known) -> Option<Option<Kind>> {
     }
 }
 
-fn is_wide(charset: Known) -> bool {
+fn is_wide(charset: KnownCharset) -> bool {
     matches!(charset.name, "ucs2" | "utf16" | "utf16le" | "utf32")
 }

@@ -2,11 +2,11 @@
 
 use super::facts::Facts;
 use super::reason::Reason;
-use crate::change::definition::charset::{self, Known};
+use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
 use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::change::statement::meaning::{
-    CharsetName, Column, CreateTable, Generation, Key, Kind, Options, Period, Size,
+    ColumnClause, CreateTable, Generation, Key, Kind, NamedCharset, Period, Size, TableOptions,
 };
 use crate::mysql::Flavour;
 
@@ -70,19 +70,19 @@ pub(super) fn table(
 
 /// A table's default character set; `None` if its database's is not known.
 pub(super) fn table_charset(
-    named: &CharsetName,
+    named: &NamedCharset,
     surrounding: Option<&str>,
     facts: &Facts<'_>,
-) -> Result<Option<Known>, Reason> {
+) -> Result<Option<KnownCharset>, Reason> {
     match named {
-        CharsetName::Named(name) => known_charset(name, facts).map(Some),
-        CharsetName::Unnamed | CharsetName::Default => surrounding
+        NamedCharset::Named(name) => known_charset(name, facts).map(Some),
+        NamedCharset::Unnamed | NamedCharset::Default => surrounding
             .map(|name| known_charset(name, facts))
             .transpose(),
     }
 }
 
-fn known_charset(name: &str, facts: &Facts<'_>) -> Result<Known, Reason> {
+fn known_charset(name: &str, facts: &Facts<'_>) -> Result<KnownCharset, Reason> {
     charset::by_name(name, facts.utf8_is_utf8mb4)
         .ok_or_else(|| format!("the character set {name} is not known").into())
 }
@@ -91,13 +91,13 @@ fn known_charset(name: &str, facts: &Facts<'_>) -> Result<Known, Reason> {
 
 /// The definition of a column in a table with this default character set.
 pub(super) fn column(
-    column: &Column,
-    default: Option<Known>,
+    column: &ColumnClause,
+    default: Option<KnownCharset>,
     facts: &Facts<'_>,
 ) -> Result<ColumnDefinition, Reason> {
     let charset = || match &column.charset {
-        CharsetName::Named(name) => known_charset(name, facts),
-        CharsetName::Unnamed | CharsetName::Default => default.ok_or_else(|| {
+        NamedCharset::Named(name) => known_charset(name, facts),
+        NamedCharset::Unnamed | NamedCharset::Default => default.ok_or_else(|| {
             format!(
                 "the default character set, which column {} has, is not known",
                 column.name
@@ -150,7 +150,7 @@ fn explicit_defaults(facts: &Facts<'_>) -> bool {
 fn labelled(
     name: &str,
     labels: &[Box<str>],
-    charset: Known,
+    charset: KnownCharset,
     facts: &Facts<'_>,
 ) -> Result<(String, Option<&'static str>), Reason> {
     let mysql = facts.context.flavour == Flavour::MySql;
@@ -171,7 +171,7 @@ fn labelled(
 }
 
 /// A type with a character set as information_schema prints it; in the set `binary` it is a type of bytes.
-pub(super) fn text(kind: &Kind, charset: Known) -> Option<(String, Option<&'static str>)> {
+pub(super) fn text(kind: &Kind, charset: KnownCharset) -> Option<(String, Option<&'static str>)> {
     let binary = charset.name == "binary";
     let bytes = |length: u64| length.saturating_mul(u64::from(charset.bytes_max));
     let sized = |size: Size| match binary {
@@ -287,7 +287,7 @@ pub(super) fn end_key_with_row_end(definition: &mut TableDefinition) {
 }
 
 impl Key {
-    fn of(column: &Column) -> Self {
+    fn of(column: &ColumnClause) -> Self {
         Self {
             columns: vec![column.name.clone()],
             period: None,
@@ -299,7 +299,7 @@ impl Key {
 
 /// The engine that a table gets, or keeps; `None` if it cannot be told.
 pub(super) fn engine(
-    options: &Options,
+    options: &TableOptions,
     former: Option<&str>,
     facts: &Facts<'_>,
 ) -> Option<Box<str>> {

@@ -1,7 +1,7 @@
 //! What a statement's outcome depends on besides its text.
 
 use crate::binlog::Query;
-use crate::change::statement::Context;
+use crate::change::statement::StatementContext;
 use crate::mysql::Flavour;
 use crate::row::name_of_collation;
 
@@ -9,7 +9,7 @@ use crate::row::name_of_collation;
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// What its text depends on.
-    pub context: Context,
+    pub context: StatementContext,
     /// The connection on the source, of the query event. Temporary tables belong to it.
     pub thread_id: u32,
     /// The character set of the session's `collation_server`, of the query event.
@@ -27,7 +27,7 @@ const MARIADB_EXPLICIT_DEFAULTS: u32 = 1 << 24;
 
 impl<'a> Facts<'a> {
     /// What a query event tells.
-    pub fn of(query: &Query<'_>, context: Context) -> Self {
+    pub fn of(query: &Query<'_>, context: StatementContext) -> Self {
         let explicit_defaults = match context.flavour {
             Flavour::MySql => query.explicit_defaults_for_timestamp,
             Flavour::MariaDb => query

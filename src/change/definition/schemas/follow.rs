@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::facts::Facts;
-use super::known::{Change, Schemas, State};
+use super::known::{Belief, Change, Schemas};
 use super::reason::Reason;
 use super::{alter, create};
 use crate::change::definition::charset;
 use crate::change::definition::table::TableDefinition;
-use crate::change::statement::meaning::{AlterTable, CharsetName, CreateTable, Meaning};
+use crate::change::statement::meaning::{AlterTable, CreateTable, Meaning, NamedCharset};
 use crate::change::statement::{Action, ObjectClass, Role, Statement, StatementKind};
 use crate::row::TableName;
 
@@ -112,12 +112,12 @@ impl Follow<'_> {
         self.conclude(table, outcome);
     }
 
-    fn build(&self, table: &TableName, meaning: &CreateTable) -> Outcome {
+    fn build(&self, table: &TableName, meaning: &CreateTable) -> DefinitionOutcome {
         let database = self.schemas.database(&table.database);
         create::table(meaning, database, self.facts).map(Arc::new)
     }
 
-    fn copy(&self, statement: &Statement) -> Outcome {
+    fn copy(&self, statement: &Statement) -> DefinitionOutcome {
         let mut objects = statement.objects.iter();
         let source = objects
             .find(|object| object.role == Role::Like)
@@ -127,8 +127,8 @@ impl Follow<'_> {
             return Err(format!("a copy of {source}, a temporary table").into());
         }
         match self.schemas.tables.get(&source) {
-            Some(State::Known(definition)) => Ok(Arc::clone(definition)),
-            Some(State::Stale(reason)) => Err(reason.of_copy(&source)),
+            Some(Belief::Known(definition)) => Ok(Arc::clone(definition)),
+            Some(Belief::Stale(reason)) => Err(reason.of_copy(&source)),
             None => Err(format!("a copy of {source}, which is not known").into()),
         }
     }
@@ -163,12 +163,12 @@ impl Follow<'_> {
         let changes_nothing = alter.specs.is_empty() && alter.options == Default::default();
         let is_same = |old: &TableDefinition| changes_nothing && old.hidden.is_empty();
         let outcome = match self.schemas.tables.get(&table) {
-            Some(State::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
-            Some(State::Known(old)) => {
+            Some(Belief::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
+            Some(Belief::Known(old)) => {
                 let database = self.schemas.database(&table.database);
                 alter::table(old, alter, database, self.facts).map(Arc::new)
             }
-            Some(State::Stale(reason)) => Err(reason.clone()),
+            Some(Belief::Stale(reason)) => Err(reason.clone()),
             None if changes_nothing && renamed.is_none() && alter.split_off.is_none() => return,
             None => Err("it was not known before ALTER TABLE".into()),
         };
@@ -286,7 +286,7 @@ impl Follow<'_> {
         let database = database.database;
         let charset = match &statement.meaning {
             Meaning::Database {
-                charset: CharsetName::Unnamed,
+                charset: NamedCharset::Unnamed,
                 ..
             } => return,
             Meaning::Database { charset, .. } => self.named(charset),
@@ -304,13 +304,13 @@ impl Follow<'_> {
     }
 
     /// A database's character set: as named, or the server's.
-    fn named(&self, named: &CharsetName) -> Option<Box<str>> {
+    fn named(&self, named: &NamedCharset) -> Option<Box<str>> {
         match named {
-            CharsetName::Named(name) => {
+            NamedCharset::Named(name) => {
                 let known = charset::by_name(name, self.facts.utf8_is_utf8mb4)?;
                 Some(known.name.into())
             }
-            CharsetName::Unnamed | CharsetName::Default => {
+            NamedCharset::Unnamed | NamedCharset::Default => {
                 self.facts.server_charset.map(Into::into)
             }
         }
@@ -346,11 +346,11 @@ impl Follow<'_> {
         (object.class == class).then(|| self.schemas.fold(&object.name))
     }
 
-    fn conclude(&mut self, table: TableName, outcome: Outcome) {
+    fn conclude(&mut self, table: TableName, outcome: DefinitionOutcome) {
         match outcome {
             Err(reason) => self.stale(table, reason),
             Ok(definition) => {
-                let known = State::Known(Arc::clone(&definition));
+                let known = Belief::Known(Arc::clone(&definition));
                 if self.schemas.tables.get(&table) != Some(&known) {
                     self.make(Change::Defined { table, definition });
                 }
@@ -397,7 +397,7 @@ impl Follow<'_> {
 }
 
 /// A definition, or why there is none.
-pub(super) type Outcome = Result<Arc<TableDefinition>, Reason>;
+pub(super) type DefinitionOutcome = Result<Arc<TableDefinition>, Reason>;
 
 fn names(statement: &Statement, class: ObjectClass) -> Vec<TableName> {
     let objects = statement.objects.iter();

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Change, Facts, Schemas, State, apply_statement};
-use crate::change::statement::{self, Context};
+use super::{Belief, Change, Facts, Schemas, apply_statement};
+use crate::change::statement::{self, StatementContext};
 use crate::change::{ColumnDefinition, TableDefinition};
 use crate::mysql::Flavour::{self, MariaDb, MySql};
 use crate::row::TableName;
@@ -30,14 +30,14 @@ const CUT: [&str; 14] = [
     "DROP INDEX `PRIMARY` ON `t`",
 ];
 
-fn context(flavour: Flavour, sql_mode: u64) -> Context {
+fn context(flavour: Flavour, sql_mode: u64) -> StatementContext {
     match flavour {
-        MySql => Context::new(MySql, "9.7.4", sql_mode),
-        MariaDb => Context::new(MariaDb, "10.11.19-MariaDB-log", sql_mode),
+        MySql => StatementContext::new(MySql, "9.7.4", sql_mode),
+        MariaDb => StatementContext::new(MariaDb, "10.11.19-MariaDB-log", sql_mode),
     }
 }
 
-fn apply(text: &str, context: Context) -> Vec<Change> {
+fn apply(text: &str, context: StatementContext) -> Vec<Change> {
     let mut schemas = Schemas::new(0);
     let column = |name: &str, kind: &str| ColumnDefinition {
         name: name.into(),
@@ -66,7 +66,7 @@ fn apply(text: &str, context: Context) -> Vec<Change> {
     let changes = apply_statement(&mut schemas, &statement::scan(text, "d", context), &facts);
     for change in &changes {
         if let Change::Defined { table, definition } = change {
-            let known = State::Known(Arc::clone(definition));
+            let known = Belief::Known(Arc::clone(definition));
             assert_eq!(schemas.get(table), Some(&known), "{text}");
         }
     }

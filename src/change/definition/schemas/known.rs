@@ -12,7 +12,7 @@ use crate::row::TableName;
 /// What is known of a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum Belief {
     /// Its definition.
     Known(Arc<TableDefinition>),
     /// That it may have changed in a way that was not followed; why.
@@ -75,14 +75,14 @@ pub struct Schemas {
     lower_case_table_names: u8,
     /// Whether a table that is not here is known not to exist.
     pub(super) complete: bool,
-    pub(super) tables: HashMap<TableName, State>,
-    pub(super) databases: HashMap<Box<str>, Database>,
+    pub(super) tables: HashMap<TableName, Belief>,
+    pub(super) databases: HashMap<Box<str>, KnownDatabase>,
     /// Temporary tables by their connection; they hide base tables of the same name from it.
     pub(super) temporary: HashSet<(u32, TableName)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Database {
+pub(super) struct KnownDatabase {
     charset: Option<Box<str>>,
     whole: bool,
 }
@@ -104,7 +104,7 @@ impl Schemas {
     /// Takes a table's definition from elsewhere.
     pub fn put(&mut self, table: &TableName, definition: Arc<TableDefinition>) {
         let table = self.fold(table);
-        self.tables.insert(table, State::Known(definition));
+        self.tables.insert(table, Belief::Known(definition));
     }
 
     /// Takes a database's default character set from elsewhere.
@@ -116,11 +116,12 @@ impl Schemas {
     fn set_database(&mut self, database: &str, charset: Option<&str>, whole: bool) {
         let name = self.fold_text(database);
         let charset = charset.map(Into::into);
-        self.databases.insert(name, Database { charset, whole });
+        self.databases
+            .insert(name, KnownDatabase { charset, whole });
     }
 
     /// What is known of a table; `None` if it was never heard of, or is gone.
-    pub fn get(&self, table: &TableName) -> Option<&State> {
+    pub fn get(&self, table: &TableName) -> Option<&Belief> {
         match self.lower_case_table_names {
             0 => self.tables.get(table),
             _ => self.tables.get(&self.fold(table)),
@@ -140,7 +141,7 @@ impl Schemas {
     }
 
     /// Every table, in no order.
-    pub fn tables(&self) -> impl Iterator<Item = (&TableName, &State)> {
+    pub fn tables(&self) -> impl Iterator<Item = (&TableName, &Belief)> {
         self.tables.iter()
     }
 
@@ -171,7 +172,7 @@ impl Schemas {
             }
             Change::Stale { table, reason } => {
                 let table = self.fold(table);
-                self.tables.insert(table, State::Stale(reason.clone()));
+                self.tables.insert(table, Belief::Stale(reason.clone()));
             }
             Change::Gone { table } => {
                 let table = self.fold(table);
@@ -179,7 +180,7 @@ impl Schemas {
             }
             Change::AllStale { reason } => {
                 for state in self.tables.values_mut() {
-                    *state = State::Stale(reason.clone());
+                    *state = Belief::Stale(reason.clone());
                 }
             }
             Change::Database {
@@ -194,7 +195,7 @@ impl Schemas {
         }
     }
 
-    /// Forgets temporary tables: the source was started anew.
+    /// Forgets temporary tables: the source was restarted.
     pub fn forget_temporary(&mut self) {
         self.temporary.clear();
     }
@@ -215,7 +216,7 @@ impl Schemas {
     }
 }
 
-impl State {
+impl Belief {
     pub(super) fn as_change(&self, table: &TableName) -> Change {
         let table = table.clone();
         match self {
@@ -266,7 +267,7 @@ mod tests {
         assert_eq!(again.databases, schemas.databases);
         assert!(matches!(
             again.get(&TableName::new("D", "t")),
-            Some(State::Known(_))
+            Some(Belief::Known(_))
         ));
     }
 }

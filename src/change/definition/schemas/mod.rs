@@ -18,5 +18,5 @@ mod hostile;
 
 pub use facts::Facts;
 pub use follow::apply_statement;
-pub use known::{Change, Schemas, State};
+pub use known::{Belief, Change, Schemas};
 pub use reason::Reason;

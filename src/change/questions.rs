@@ -1,0 +1,149 @@
+//! What is asked about the tables of the group in hand. No question is asked again after it was answered: if the answer does
+//! not help, the stream cannot go on.
+
+use super::definition::beliefs::Definitions;
+use super::definition::lack::Lack;
+use super::definition::table_maps::Missing;
+use super::step::Step;
+use super::trouble::{Others, Trouble};
+use crate::binlog::Coordinates;
+use crate::row::TableName;
+
+/// Why there is no belief about a table that no statement defined.
+const UNSEEN: &str = "no statement of the binlog defined it, and the source does not prove its definition for that place";
+
+/// The questions about one group.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    answered: Answered,
+}
+
+/// The answer that was given last; at the end of a group it is forgotten.
+#[derive(Debug, Default)]
+enum Answered {
+    /// None was.
+    #[default]
+    Nothing,
+    /// The statements before the group were followed; these tables will lack a definition later.
+    Followed {
+        lacking: Vec<(TableName, Coordinates)>,
+    },
+    /// What can be told of this table was told.
+    Definition {
+        table: TableName,
+        /// The source was asked and shows no such table.
+        is_hidden: bool,
+        /// The tables that will lack a definition later.
+        lacking: Vec<(TableName, Coordinates)>,
+    },
+    /// What can be told of this table's engine was told.
+    Engine { table: TableName },
+}
+
+impl Questions {
+    /// Notes that what can be told of a table was told.
+    pub(super) fn definition_answered(&mut self, table: TableName, is_hidden: bool) {
+        let lacking = match std::mem::take(&mut self.answered) {
+            Answered::Followed { lacking } => lacking,
+            Answered::Nothing | Answered::Definition { .. } | Answered::Engine { .. } => Vec::new(),
+        };
+        self.answered = Answered::Definition {
+            table,
+            is_hidden,
+            lacking,
+        };
+    }
+
+    /// Notes that the statements before the group were followed, and which tables will lack a definition later.
+    pub(super) fn statements_followed(&mut self, lacking: Vec<(TableName, Coordinates)>) {
+        self.answered = Answered::Followed { lacking };
+    }
+
+    /// Notes that what can be told of a table's engine was told.
+    pub(super) fn engine_answered(&mut self, table: TableName) {
+        self.answered = Answered::Engine { table };
+    }
+
+    /// Asks for the definition that a table map lacks.
+    ///
+    /// # Errors
+    /// What cannot be asked for, or was answered and still is lacking.
+    pub(super) fn ask_for_definition(
+        &mut self,
+        missing: Missing,
+        definitions: &mut Definitions,
+        connector: &str,
+        end: &Coordinates,
+    ) -> Result<Step, Trouble> {
+        let (table, lack, disagreement) = match missing {
+            Missing::Definition(table, lack) => (table, lack, None),
+            Missing::Disagreement(table, disagreement) => {
+                (table, Lack::Metadata, Some(disagreement))
+            }
+            Missing::Error(error) => return Err(error.into()),
+        };
+        if let Answered::Definition {
+            table: answered,
+            is_hidden,
+            lacking,
+        } = &mut self.answered
+            && *answered == table
+        {
+            let connector = connector.into();
+            return Err(match disagreement {
+                Some(disagreement) => Trouble::Disagreement {
+                    table,
+                    disagreement: Box::new(disagreement),
+                    connector,
+                    end: end.clone(),
+                },
+                None => Trouble::NoDefinition {
+                    lack,
+                    is_hidden: *is_hidden,
+                    reason: definitions.doubt(&table).unwrap_or(UNSEEN).into(),
+                    connector,
+                    others: Others(std::mem::take(lacking)),
+                    end: end.clone(),
+                    table,
+                },
+            });
+        }
+        if let Some(disagreement) = disagreement {
+            definitions.distrust(&table, &disagreement.to_string(), end);
+        }
+        let believed = match definitions.proven_before(&table, end) {
+            Some(proven) => Some(proven),
+            None => definitions.unchanged(&table).cloned(),
+        };
+        Ok(Step::NeedDefinition {
+            table,
+            at: definitions.point(end),
+            believed: believed.map(Box::new),
+            lack,
+        })
+    }
+
+    /// Asks whether a table's engine is transactional.
+    ///
+    /// # Errors
+    /// When nobody could tell.
+    pub(super) fn ask_for_engine(
+        &self,
+        table: TableName,
+        definitions: &Definitions,
+        end: &Coordinates,
+    ) -> Result<Step, Trouble> {
+        match &self.answered {
+            Answered::Engine { table: answered } if *answered == table => {
+                Err(Trouble::NoEngine { table })
+            }
+            Answered::Nothing
+            | Answered::Followed { .. }
+            | Answered::Definition { .. }
+            | Answered::Engine { .. } => Ok(Step::NeedEngine {
+                table,
+                at: definitions.point(end),
+            }),
+        }
+    }
+}
