@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{Instrument as _, info};
 
 use super::assembling::Assembling;
 use super::connector::{Connector, Mode};
@@ -77,10 +77,11 @@ impl ConnectorRun<'_> {
         let start = opened.start.clone();
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
-        let settings = self.settings(&opened, identity.server_id)?;
+        let settings = self.settings(&opened, identity.server_id);
         let (folder, journal) = (Arc::clone(self.folder), opened.journal);
         let checkpointer = Checkpointer::begin(folder, journal, &start).await?;
         self.metrics.committed(&start);
+        let settings = settings?;
         let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
         let tls = opened.tls.clone();
         let whole_bytes_max =
@@ -157,7 +158,7 @@ impl ConnectorRun<'_> {
             metrics: Arc::clone(self.metrics),
             durable: checkpointer.durable(),
         };
-        stages.spawn(receive.run());
+        stages.spawn(receive.run().in_current_span());
         let mut assembling = Assembling::new(
             assembler,
             chunk_rx,

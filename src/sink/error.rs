@@ -25,8 +25,8 @@ pub enum SinkError {
         #[source]
         source: io::Error,
     },
-    /// Data was written but the system could not make it durable. What a disk holds after that is unknown until the file
-    /// is read back by a new process, so this run does not try again.
+    /// Data was written but the system could not make it durable. What the disk holds is then unknown until a new process
+    /// reads the file back, so this run does not try again.
     #[error("cannot sync {}, check the disk and start again", path.display())]
     Sync {
         /// Which file or folder.

@@ -17,9 +17,9 @@ use crate::fault::FileRole;
 const LOCK_ATTEMPTS_MAX: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// An open state folder. The lock is held until the value is dropped, by the end of the process at the latest.
+/// An open state folder. The lock is held until the value is dropped, or at the latest until the process ends.
 ///
-/// All its functions block on the disk; asynchronous callers leave the runtime first.
+/// All its functions block on the disk: asynchronous callers use [`off_the_runtime`](super::off_the_runtime).
 #[derive(Debug)]
 pub struct StateFolder {
     path: PathBuf,
@@ -27,7 +27,7 @@ pub struct StateFolder {
 }
 
 impl StateFolder {
-    /// Creates `<state_dir>/<connector>` if it is missing, locks it, and removes what an interrupted run left unfinished.
+    /// Creates `<state_dir>/<connector>` if it is missing, locks it, and removes unfinished files of an interrupted run.
     ///
     /// # Errors
     /// `StateError::Locked` while another process has it open; `StateError::Io` where the folder cannot be written.
@@ -46,7 +46,7 @@ impl StateFolder {
         Ok(folder)
     }
 
-    /// Tells who has a connector's folder open now: `None` if nobody has, or if there is no such folder.
+    /// Tells who has a connector's folder open now: `None` if nobody does, or if there is no such folder.
     ///
     /// # Errors
     /// `StateError::Io` where the lock file cannot be read.
@@ -79,7 +79,7 @@ impl StateFolder {
     /// Reads the checkpoint; `None` only if there has never been one.
     ///
     /// # Errors
-    /// `StateError::Checkpoint` if the file is there and is not, to the last byte, what was written.
+    /// `StateError::Checkpoint` if the file exists but is not, byte for byte, what was written.
     pub fn checkpoint(&self) -> Result<Option<Checkpoint>, StateError> {
         read_checkpoint(&self.path)
     }
@@ -98,7 +98,7 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Who this connector is to its source; made up once and kept.
+    /// Who this connector is to its source; made up at the first call ever and kept.
     ///
     /// # Errors
     /// `StateError::Identity` if the file is there and cannot be understood, `StateError::Io` where it cannot be written.
@@ -120,7 +120,7 @@ impl StateFolder {
     }
 }
 
-/// Takes the lock unless another process has it. [`StateFolder::owner`] has it for a moment, so a few attempts are made.
+/// Takes the lock unless another process has it. [`StateFolder::owner`] holds it for a moment, hence the few attempts.
 fn take(lock: &LockFile) -> Result<bool, FileError> {
     for _attempt in 1..LOCK_ATTEMPTS_MAX {
         if lock.try_take()? {

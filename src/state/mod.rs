@@ -1,7 +1,7 @@
 //! Everything in the state folder: what one connector must remember from one run to the next.
 //!
 //! A connector owns the folder `<state_dir>/<connector>` and, through its lock file, is alone in it. `schemas/state.md`
-//! describes each file for those who read or repair one by hand.
+//! describes each file for anyone who reads or repairs one by hand.
 
 mod blocking;
 mod checkpointer;

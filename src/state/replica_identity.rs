@@ -1,6 +1,7 @@
-//! Who a connector is to its source: a server UUID and a server id of its own, as a replica has them in `auto.cnf`.
+//! Who a connector is to its source: a server UUID and a server id, kept in `auto.cnf` as a replica keeps them.
 //!
-//! Made up once: a source knows a replica that comes back by its UUID, and throws out another with the same server id.
+//! Made up once and kept: a source recognises a returning replica by its UUID, and disconnects another one that has the
+//! same server id.
 
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::fault::FileRole;
 
 const FILE_NAME: &str = "auto.cnf";
 const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// Ids that people give their servers are small; those made up here come from the upper half.
+/// People give their servers small ids, so those made up here come from the upper half.
 const SERVER_ID_MIN: u32 = 0x8000_0000;
 
 /// A connector as its source sees it.

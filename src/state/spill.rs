@@ -1,7 +1,7 @@
 //! A file for the events of a group that is too large for memory.
 //!
-//! Written at its end, read from its start, then dropped. It has no name as soon as it is open, so that the system
-//! removes it with the process.
+//! Written at its end, read from its start, then dropped. It loses its name as soon as it is open, so the system removes
+//! it when the process ends.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::durable::DurableFile;
 use super::error::StateError;
 use crate::fault::FileRole;
 
-/// The ending of a spill file's name in the moment that it has one.
+/// The ending of a spill file's name, for the moment that it has one.
 pub const ENDING: &str = "spill";
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
 
@@ -47,7 +47,7 @@ impl Spill {
     /// Adds bytes at the end and returns the offset at which they begin.
     ///
     /// # Errors
-    /// `StateError::Io`, on a full disk too; what was appended before can still be read.
+    /// `StateError::Io`, also when the disk is full; what was appended before can still be read.
     pub fn append(&mut self, bytes: &[u8]) -> Result<u64, StateError> {
         let offset = self.len();
         if self.buffer.len().saturating_add(bytes.len()) > BUFFER_BYTES_MAX {
@@ -74,13 +74,13 @@ impl Spill {
     /// Fills `out` from `offset` on.
     ///
     /// # Errors
-    /// `StateError::Io` where the disk fails, or if `offset` and the length of `out` reach past the end.
+    /// `StateError::Io` if the disk fails, or if `out` reaches past the end of the file.
     pub fn read_exact_at(&mut self, offset: u64, out: &mut [u8]) -> Result<(), StateError> {
         self.flush()?;
         Ok(self.file.read_exact_at(out, offset)?)
     }
 
-    /// Reads everything from the start. Appending goes on when the reader is dropped.
+    /// Reads everything from the start. Appending may go on once the reader is dropped.
     ///
     /// # Errors
     /// `StateError::Io` where the last bytes cannot be written.
@@ -92,7 +92,7 @@ impl Spill {
         })
     }
 
-    /// Forgets everything and gives the disk space back; the file can be used again.
+    /// Forgets everything and gives the disk space back; the file can then be used again.
     ///
     /// # Errors
     /// `StateError::Io` where the file cannot be cut.
@@ -113,14 +113,14 @@ impl Spill {
         result
     }
 
-    /// Writes at `written`, so that a write that failed halfway is written over by the next.
+    /// Writes at `written`, so that the next write overwrites one that failed halfway.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         self.file.write_at(bytes, self.written)?;
         self.written = self.written.saturating_add(length(bytes));
         Ok(())
     }
 
-    /// Where the file was; it has no name any more.
+    /// Where the file was; it no longer has a name.
     pub fn path(&self) -> &Path {
         self.file.path()
     }

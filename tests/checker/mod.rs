@@ -7,6 +7,8 @@
 mod crashes;
 #[cfg(all(feature = "kafka", feature = "planted-faults"))]
 mod planted;
+#[cfg(feature = "planted-faults")]
+mod planted_failures;
 #[cfg(feature = "kafka")]
 mod streams;
 #[cfg(not(feature = "planted-faults"))]

@@ -3,7 +3,7 @@
 //! Recorded bytes are damaged and handed to the readers of `targets.rs`, with the same seed in every run. `fuzz/` gives
 //! the same readers to a fuzzer, which looks further. Threatens whoever reads a binlog that somebody else wrote.
 
-mod crafted;
+pub mod crafted;
 mod damaged;
 mod names;
 mod refused;

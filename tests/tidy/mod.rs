@@ -77,6 +77,11 @@ const OUTSIDE: [&str; 9] = [
 /// The part of `mysql` that talks to a server.
 const CONNECTION: &str = "src/mysql/connection";
 
+/// Rooms whose files can be made to fail, and the one file that touches them.
+const KEEPS_FILES: [&str; 2] = ["state", "sink"];
+const FILES: &str = "src/state/durable.rs";
+const FILE_NAMES: [&str; 4] = ["std::fs", "tokio::fs", "std::os::unix::fs", "tempfile::"];
+
 const LINES_MAX: usize = 800;
 const ROOMS_WITHOUT_MEANING: [&str; 5] = ["utils", "util", "common", "types", "helpers"];
 
@@ -99,9 +104,10 @@ const FORBIDDEN: [(&str, &str); 11] = [
 const FLOORS: &[(&str, &[&str])] = &[];
 
 type Rule = fn(&str, &str) -> Vec<String>;
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 8] = [
     imports,
     purity,
+    files_in_one_place,
     length,
     opening,
     features,
@@ -339,6 +345,27 @@ fn purity(path: &str, text: &str) -> Vec<String> {
     complaints
 }
 
+/// What state and sinks do to files, they do in one file, where each step can be made to fail.
+fn files_in_one_place(path: &str, text: &str) -> Vec<String> {
+    let keeps_files = room(path).is_some_and(|room| KEEPS_FILES.contains(&room));
+    if !keeps_files || path == FILES || path.contains("tests") || !is_rust(path) {
+        return Vec::new();
+    }
+    let lines = text
+        .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]");
+    let mut complaints = Vec::new();
+    for (index, line) in lines.enumerate() {
+        if FILE_NAMES.iter().any(|name| code(line).contains(name)) {
+            complaints.push(format!(
+                "{path}:{}: touches files, which is the task of {FILES}",
+                index + 1
+            ));
+        }
+    }
+    complaints
+}
+
 fn length(path: &str, text: &str) -> Vec<String> {
     let lines = text.lines().count();
     if is_rust(path) && lines > LINES_MAX {
@@ -486,6 +513,27 @@ fn a_pure_room_that_touches_the_outside_is_found() {
         ("src/state/mod.rs", "use std::fs;", 0),
     ] {
         check(purity, path, text, complaints);
+    }
+}
+
+#[test]
+fn a_file_that_is_touched_elsewhere_is_found() {
+    for (path, text, complaints) in [
+        ("src/state/folder.rs", "use std::fs;", 1),
+        (
+            "src/sink/file/mod.rs",
+            "let file = std::fs::File::open(path)?;",
+            1,
+        ),
+        (
+            "src/sink/file/mod.rs",
+            "#[cfg(test)]\nmod tests { use std::fs; }",
+            0,
+        ),
+        ("src/state/durable.rs", "use std::fs;", 0),
+        ("src/source/files/mod.rs", "use std::fs;", 0),
+    ] {
+        check(files_in_one_place, path, text, complaints);
     }
 }
 

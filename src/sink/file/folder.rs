@@ -1,7 +1,7 @@
 //! A folder of data files under a manifest: repaired on opening, appended to, committed, rotated.
 //!
-//! Blocking; `file` calls it off the async runtime. Data files are `changes-00000001.jsonl` and `ddl-00000001.jsonl`, with
-//! growing numbers. What a crash left beyond the manifest is cut off; what somebody else cut off is an error.
+//! Everything here blocks; the sink calls it off the async runtime. Knows nothing of what the files hold. Bytes that a
+//! crash left beyond what the manifest records are cut off; recorded bytes that are missing are an error.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
+use super::data_file::Rotation;
 use super::manifest::{self, FileEntry, Manifest, ManifestContents};
-use super::series::{FileSeries, Rotation, SeriesKind, data_files};
+use super::series::{FileSeries, SeriesKind, data_files};
 use crate::change::Checkpoint;
-use crate::encode::Lines;
 use crate::fault::{Fault, FileRole, planted};
 use crate::sink::SinkError;
 use crate::state::{LOCK_NAME, LockFile, durable};
@@ -21,11 +21,13 @@ use crate::state::{LOCK_NAME, LockFile, durable};
 const OWN_LOCK_MAX: Duration = Duration::from_secs(30);
 const OWN_LOCK_POLL: Duration = Duration::from_millis(10);
 
-/// A folder that this process holds the lock of.
+/// A folder whose lock this process holds.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
     rotation: Rotation,
+    /// How the names of the data files end.
+    suffix: &'static str,
     /// `None` until the checkpoint at which everything begins is known.
     manifest: Option<Manifest>,
     changes: FileSeries,
@@ -40,15 +42,16 @@ impl DataFolder {
     ///
     /// # Errors
     /// A folder that another process holds or that cannot be written; a damaged manifest; lost data.
-    pub fn open(path: &Path, rotation: Rotation) -> Result<Self, SinkError> {
+    pub fn open(path: &Path, rotation: Rotation, suffix: &'static str) -> Result<Self, SinkError> {
         durable::create_folder(path, FileRole::DataFolder)?;
         let lock = lock(path)?;
         let mut folder = Self {
             path: path.to_owned(),
             rotation,
+            suffix,
             manifest: None,
-            changes: FileSeries::new(SeriesKind::Changes),
-            ddl: FileSeries::new(SeriesKind::Ddl),
+            changes: FileSeries::new(SeriesKind::Changes, suffix),
+            ddl: FileSeries::new(SeriesKind::Ddl, suffix),
             is_extended: false,
             _lock: lock,
         };
@@ -65,36 +68,14 @@ impl DataFolder {
         manifest.map(|manifest| &manifest.contents().checkpoint)
     }
 
-    /// Appends a block's lines; `true` when a file is full, so that a commit would close it.
+    /// Appends whole records to a series.
     ///
     /// # Errors
     /// What the file system refuses, or a folder that was never committed to.
-    pub fn write(&mut self, lines: &Lines) -> Result<bool, SinkError> {
+    pub fn append(&mut self, kind: SeriesKind, bytes: &[u8]) -> Result<(), SinkError> {
         if self.manifest.is_none() {
             return Err(SinkError::NotOpen);
         }
-        let mut from = 0;
-        for ddl in &lines.ddl {
-            self.append(SeriesKind::Changes, lines, from..ddl.start)?;
-            self.append(SeriesKind::Ddl, lines, ddl.clone())?;
-            from = ddl.end;
-        }
-        self.append(SeriesKind::Changes, lines, from..lines.bytes.len())?;
-        self.changes.count_rows(lines.row_count);
-        self.ddl.count_rows(lines.ddl.len() as u64);
-        Ok(self.changes.is_full(self.rotation) || self.ddl.is_full(self.rotation))
-    }
-
-    fn append(
-        &mut self,
-        kind: SeriesKind,
-        lines: &Lines,
-        range: std::ops::Range<usize>,
-    ) -> Result<(), SinkError> {
-        let bytes = lines
-            .bytes
-            .get(range)
-            .expect("an encoder marks lines inside its block");
         if bytes.is_empty() {
             return Ok(());
         }
@@ -104,6 +85,19 @@ impl DataFolder {
         };
         self.is_extended |= series.append(&self.path, bytes)?;
         Ok(())
+    }
+
+    /// Counts records that were appended to a series.
+    pub fn count_rows(&mut self, kind: SeriesKind, rows: u64) {
+        match kind {
+            SeriesKind::Changes => self.changes.count_rows(rows),
+            SeriesKind::Ddl => self.ddl.count_rows(rows),
+        }
+    }
+
+    /// Whether a file is full, so that a commit would close it.
+    pub fn is_full(&self) -> bool {
+        self.changes.is_full(self.rotation) || self.ddl.is_full(self.rotation)
     }
 
     /// Makes everything written durable, and `upto` with it; closes files that are full or old.
@@ -151,9 +145,9 @@ impl DataFolder {
         manifest.commit(changed, upto)
     }
 
-    /// Without a manifest nothing counts, so that there must be nothing.
+    /// Without a manifest nothing counts, so nothing may be there.
     fn assert_fresh(&self) -> Result<(), SinkError> {
-        match data_files(&self.path)?.first() {
+        match data_files(&self.path, self.suffix)?.first() {
             None => Ok(()),
             Some(name) => Err(SinkError::ManifestMissing {
                 path: self.path.join(manifest::NAME),
@@ -166,7 +160,7 @@ impl DataFolder {
         for series in [&mut self.changes, &mut self.ddl] {
             series.resume(&self.path, &mut contents)?;
         }
-        for name in data_files(&self.path)? {
+        for name in data_files(&self.path, self.suffix)? {
             if contents.files.contains_key(&name.to_string()) {
                 continue;
             }
@@ -175,7 +169,7 @@ impl DataFolder {
                 SeriesKind::Changes => self.changes.number(),
                 SeriesKind::Ddl => self.ddl.number(),
             };
-            // Files before the open one were in the manifest once; one that is not is no longer rowtap's.
+            // The manifest named every earlier file once. One that it no longer names is not rowtap's to remove.
             if name.number < next {
                 warn!(path = %path.display(), "file is not in the manifest, left alone");
                 continue;
@@ -190,8 +184,8 @@ impl DataFolder {
     }
 }
 
-/// Another process is an error at once. This one may still be on its way out of an earlier run, whose last sync goes on for
-/// a while after the run was given up.
+/// Another process is an error at once. If this process holds the lock itself, an earlier run has been given up while its
+/// last sync is still going on: that ends soon.
 fn lock(folder: &Path) -> Result<LockFile, SinkError> {
     let mut lock = LockFile::open(folder, FileRole::DataLock)?;
     let deadline = Instant::now() + OWN_LOCK_MAX;

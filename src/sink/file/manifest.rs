@@ -1,4 +1,4 @@
-//! The manifest of a folder of data files: what of them counts, and the checkpoint that goes with it.
+//! The manifest of a folder of data files: how much of each counts, and the checkpoint that goes with it.
 //!
 //! One line a commit, each `{"files":[…],"checkpoint":{…},"crc32":N}`, where N is the CRC-32 (IEEE) of the line's bytes
 //! before `,"crc32":`. A line names the files that changed since the line before it; the first line names all. The last
@@ -20,7 +20,7 @@ use crate::state::{RelayLogInfoError, relay_log_info};
 /// The manifest's name in its folder.
 pub const NAME: &str = "manifest.jsonl";
 const CRC_FIELD: &[u8] = b",\"crc32\":";
-/// A manifest that has grown by this much since it was last rewritten is written anew, one line long.
+/// A manifest that has grown by this much since it was last rewritten is rewritten, one line long.
 const GROWTH_BYTES_MAX: u64 = 4 << 20;
 
 /// A data file as the manifest records it.
@@ -32,7 +32,7 @@ pub struct FileEntry {
     pub bytes: u64,
     /// How many lines those are.
     pub rows: u64,
-    /// Whether nothing will be added any more.
+    /// Whether it is complete.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
 }
@@ -234,7 +234,7 @@ fn print_line(
 }
 
 impl Manifest {
-    /// Makes the manifest say `contents` and nothing else, durably and at once: a crash leaves the old one or this one.
+    /// Replaces the manifest by one that says `contents` and nothing else: a crash leaves the old one or this one.
     ///
     /// # Errors
     /// What the file system refuses.
@@ -255,10 +255,10 @@ impl Manifest {
         &self.contents
     }
 
-    /// Commits: durably adds a line with the files that changed. The data it speaks of is durable already.
+    /// Commits: durably adds a line with the files that changed. Their data is durable already.
     ///
     /// # Errors
-    /// What the file system refuses; whether the line counts then shows at the next start.
+    /// What the file system refuses; the next start shows whether the line counts.
     pub fn commit(&mut self, changed: Vec<FileEntry>, upto: &Checkpoint) -> Result<(), SinkError> {
         let files: Vec<&FileEntry> = changed.iter().collect();
         print_line(&files, upto, &self.folder.join(NAME), &mut self.line)?;

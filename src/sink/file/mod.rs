@@ -1,9 +1,19 @@
-//! JSON Lines files: each change once, for a reader of the manifest.
+//! A folder of JSON Lines files: each change once, for a reader of the manifest.
 //!
-//! The manifest's last valid line is the checkpoint, so data and checkpoint cannot fall apart. `schemas/state.md` tells
-//! readers how to trust it. File work runs off the async runtime: see `folder` for what is done there.
+//! The manifest's last valid line is the checkpoint, so data and checkpoint cannot come apart. `schemas/state.md` tells
+//! readers how to trust it. All file work runs off the async runtime.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `manifest` | what of the data files counts |
+//! | `data_file` | one open data file |
+//! | `series` | the files of one kind, of which the last is open |
+//! | `folder` | both series under the manifest: repaired on opening, appended to, committed, rotated |
+//! | `lines` | the format: which bytes of a block go where. Another format is another such file |
 
+mod data_file;
 mod folder;
+mod lines;
 pub(super) mod manifest;
 mod series;
 
@@ -20,8 +30,8 @@ use crate::change::Checkpoint;
 use crate::encode::{Format, InvalidText, Lines, LinesEncoder, Plan};
 use crate::row::Table;
 use crate::state::off_the_runtime;
+use data_file::Rotation;
 use folder::DataFolder;
-use series::Rotation;
 
 /// The `[sink]` section with `type = "file"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,7 +40,7 @@ pub struct FileOptions {
     /// What the lines look like.
     #[serde(default)]
     pub format: Format,
-    /// Where the files go; created if missing, and nobody else's.
+    /// Where the files go; created if missing, and used by nobody else.
     pub folder: PathBuf,
     /// A file is closed when it has grown to this size.
     #[serde(default = "rotate_bytes")]
@@ -55,7 +65,7 @@ fn rotate_interval() -> Duration {
 #[derive(Debug)]
 pub struct File {
     options: FileOptions,
-    /// `None` before `resume_point`, and for good after a failure: what is on the disk is then known only after reopening.
+    /// `None` before `resume_point`, and after a failure: only opening it again tells what is on the disk then.
     folder: Option<DataFolder>,
 }
 
@@ -98,7 +108,8 @@ impl Sink for File {
             bytes: self.options.rotate_bytes.as_u64(),
             interval: self.options.rotate_interval,
         };
-        let folder = off_the_runtime(move || DataFolder::open(&path, rotation)).await?;
+        let folder =
+            off_the_runtime(move || DataFolder::open(&path, rotation, lines::SUFFIX)).await?;
         let checkpoint = folder.checkpoint().cloned();
         self.folder = Some(folder);
         Ok(checkpoint)
@@ -112,11 +123,11 @@ impl Sink for File {
     }
 
     async fn write(&mut self, block: &mut Lines) -> Result<bool, SinkError> {
-        let lines = mem::take(block);
-        let (lines, is_full) = self
-            .blocking(move |folder| folder.write(&lines).map(|is_full| (lines, is_full)))
+        let taken = mem::take(block);
+        let (taken, is_full) = self
+            .blocking(move |folder| lines::write(folder, &taken).map(|is_full| (taken, is_full)))
             .await?;
-        *block = lines;
+        *block = taken;
         Ok(is_full)
     }
 

@@ -1,30 +1,20 @@
-//! A series of data files: `changes-00000001.jsonl` and so on, or `ddl-…`, of which the last is open.
+//! The two series of data files: `changes-00000001.jsonl` and so on, and `ddl-…`. The last file of each is open.
 //!
-//! Knows how far its open file is written, synced and recorded in the manifest. Not for the manifest itself: see `folder`.
+//! Not for the manifest: see `folder`.
 
 use std::fmt;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use tracing::info;
 
+use super::data_file::{DataFile, Rotation};
 use super::manifest::{FileEntry, ManifestContents};
 use crate::fault::FileRole;
 use crate::sink::SinkError;
-use crate::state::durable::{self, DurableFile};
+use crate::state::durable;
 
-const SUFFIX: &str = ".jsonl";
-/// Digits of a file's number, with zeros in front, so that names sort as they were written.
+/// Digits of a file's number, padded with zeros, so that names sort in the order in which they were written.
 const DIGITS: usize = 8;
-
-/// When a data file is closed and the next one begun, at the next commit.
-#[derive(Clone, Copy, Debug)]
-pub struct Rotation {
-    /// At this many bytes. A group is never split over two files, so that a large one makes a larger file.
-    pub bytes: u64,
-    /// At this age, counted from its first line or from the start of the process.
-    pub interval: Duration,
-}
 
 /// The two series of data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +30,9 @@ pub enum SeriesKind {
 pub struct DataFileName {
     /// Which series it belongs to.
     pub kind: SeriesKind,
-    /// Its place in the series, from 1.
+    /// Its number in the series, from 1.
     pub number: u64,
+    suffix: &'static str,
 }
 
 /// A series of data files, at its end.
@@ -50,32 +41,18 @@ pub struct FileSeries {
     kind: SeriesKind,
     /// The number of the open file, or of the next one.
     number: u64,
-    open: Option<Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    file: DurableFile,
-    since: Instant,
-    written: Extent,
-    synced: Extent,
-    recorded: Extent,
-}
-
-/// How much of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Extent {
-    bytes: u64,
-    rows: u64,
+    open: Option<DataFile>,
+    suffix: &'static str,
 }
 
 impl FileSeries {
-    /// Makes a series that begins with file 1.
-    pub fn new(kind: SeriesKind) -> Self {
+    /// Makes a series that begins with file 1; `suffix` is how the names of its format end.
+    pub fn new(kind: SeriesKind, suffix: &'static str) -> Self {
         Self {
             kind,
             number: 1,
             open: None,
+            suffix,
         }
     }
 
@@ -88,10 +65,11 @@ impl FileSeries {
         DataFileName {
             kind: self.kind,
             number: self.number,
+            suffix: self.suffix,
         }
     }
 
-    /// Goes on where the manifest says; drops closed files from it that their reader has taken away.
+    /// Goes on where the manifest says, and drops closed files from it that a reader has moved away.
     ///
     /// # Errors
     /// A file that is shorter than recorded, or what the file system refuses.
@@ -103,7 +81,8 @@ impl FileSeries {
         let mut last: Option<(DataFileName, FileEntry)> = None;
         let mut taken = Vec::new();
         for entry in contents.files.values() {
-            let Some(name) = DataFileName::parse(&entry.file).filter(|name| name.kind == self.kind)
+            let Some(name) =
+                DataFileName::parse(&entry.file, self.suffix).filter(|name| name.kind == self.kind)
             else {
                 continue;
             };
@@ -129,7 +108,7 @@ impl FileSeries {
             return Ok(());
         };
         for file in taken {
-            // The last one's number must not be given out again.
+            // The number of the last one must not be used again.
             if file != entry.file {
                 info!(file, "closed file is gone, dropped from the manifest");
                 contents.files.remove(&file);
@@ -137,12 +116,12 @@ impl FileSeries {
         }
         self.number = name.number.saturating_add(u64::from(entry.closed));
         if !entry.closed {
-            self.open = Some(Open::resume(&folder.join(&entry.file), &entry)?);
+            self.open = Some(DataFile::resume(&folder.join(&entry.file), &entry)?);
         }
         Ok(())
     }
 
-    /// Appends whole lines; returns whether it created a file for them.
+    /// Appends whole records; returns whether it created a file for them.
     ///
     /// # Errors
     /// What the file system refuses.
@@ -151,24 +130,24 @@ impl FileSeries {
         let is_new = self.open.is_none();
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(Open::create(&folder.join(name.to_string()))?),
+            none => none.insert(DataFile::create(&folder.join(name.to_string()))?),
         };
-        open.file.write(bytes)?;
-        open.written.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        open.append(bytes)?;
         Ok(is_new)
     }
 
-    /// Counts lines that were appended.
+    /// Counts records that were appended.
     pub fn count_rows(&mut self, rows: u64) {
         if let Some(open) = &mut self.open {
-            open.written.rows = open.written.rows.saturating_add(rows);
+            open.count_rows(rows);
         }
     }
 
     /// Whether the open file is due by its size.
     pub fn is_full(&self, rotation: Rotation) -> bool {
-        let open = self.open.as_ref();
-        open.is_some_and(|open| open.written.bytes >= rotation.bytes)
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.is_full(rotation))
     }
 
     /// Makes durable what was appended, though not yet the name of a new file.
@@ -176,66 +155,18 @@ impl FileSeries {
     /// # Errors
     /// What the file system refuses.
     pub fn sync(&mut self) -> Result<(), SinkError> {
-        let Some(open) = &mut self.open else {
-            return Ok(());
-        };
-        if open.synced != open.written {
-            open.file.sync_data()?;
-            open.synced = open.written;
-        }
-        Ok(())
+        self.open.as_mut().map_or(Ok(()), DataFile::sync)
     }
 
     /// What the manifest does not say yet of the open file; closes it when it is due.
     pub fn record(&mut self, rotation: Rotation) -> Option<FileEntry> {
-        let file = self.name().to_string();
-        let open = self.open.as_mut()?;
-        let closed = open.synced == open.written
-            && (open.synced.bytes >= rotation.bytes || open.since.elapsed() >= rotation.interval);
-        if !closed && open.recorded == open.synced {
-            return None;
-        }
-        open.recorded = open.synced;
-        let entry = FileEntry {
-            file,
-            bytes: open.synced.bytes,
-            rows: open.synced.rows,
-            closed,
-        };
-        if closed {
+        let name = self.name().to_string();
+        let entry = self.open.as_mut()?.record(name, rotation)?;
+        if entry.closed {
             self.open = None;
             self.number += 1;
         }
         Some(entry)
-    }
-}
-
-impl Open {
-    fn create(path: &Path) -> Result<Self, SinkError> {
-        let file = DurableFile::create(path, FileRole::DataFile)?;
-        Ok(Self::at(file, Extent::default()))
-    }
-
-    /// Cuts off what was not committed.
-    fn resume(path: &Path, entry: &FileEntry) -> Result<Self, SinkError> {
-        let mut file = DurableFile::open(path, FileRole::DataFile)?;
-        file.cut(entry.bytes)?;
-        file.sync_all()?;
-        let extent = Extent {
-            bytes: entry.bytes,
-            rows: entry.rows,
-        };
-        Ok(Self::at(file, extent))
-    }
-
-    fn at(file: DurableFile, extent: Extent) -> Self {
-        Self {
-            file,
-            since: Instant::now(),
-            written: extent,
-            synced: extent,
-            recorded: extent,
-        }
     }
 }
 
@@ -250,14 +181,15 @@ impl SeriesKind {
 
 impl DataFileName {
     /// Only names that rowtap itself would give.
-    fn parse(file: &str) -> Option<Self> {
+    fn parse(file: &str, suffix: &'static str) -> Option<Self> {
         [SeriesKind::Changes, SeriesKind::Ddl]
             .into_iter()
             .find_map(|kind| {
-                let digits = file.strip_prefix(kind.prefix())?.strip_suffix(SUFFIX)?;
+                let digits = file.strip_prefix(kind.prefix())?.strip_suffix(suffix)?;
                 let name = Self {
                     kind,
                     number: digits.parse().ok()?,
+                    suffix,
                 };
                 (name.to_string() == file).then_some(name)
             })
@@ -266,17 +198,19 @@ impl DataFileName {
 
 impl fmt::Display for DataFileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (prefix, number) = (self.kind.prefix(), self.number);
-        write!(f, "{prefix}{number:0DIGITS$}{SUFFIX}")
+        let (prefix, number, suffix) = (self.kind.prefix(), self.number, self.suffix);
+        write!(f, "{prefix}{number:0DIGITS$}{suffix}")
     }
 }
 
-/// The data files in a folder, of both series.
+/// The data files in a folder, of both series, whose names end in `suffix`.
 ///
 /// # Errors
 /// What the file system refuses.
-pub fn data_files(folder: &Path) -> Result<Vec<DataFileName>, SinkError> {
+pub fn data_files(folder: &Path, suffix: &'static str) -> Result<Vec<DataFileName>, SinkError> {
     let names = durable::names(folder, FileRole::DataFolder)?;
     let names = names.iter().filter_map(|name| name.to_str());
-    Ok(names.filter_map(DataFileName::parse).collect())
+    Ok(names
+        .filter_map(|name| DataFileName::parse(name, suffix))
+        .collect())
 }

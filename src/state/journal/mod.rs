@@ -1,11 +1,11 @@
 //! The journal of definitions: how each table was defined at each place of the source's binlogs.
 //!
-//! Append-only text in the connector's folder, in segments `definitions-<number>.jsonl`. A segment begins with all that
-//! was known at one place and goes on with what became known since; when it has outgrown what it began with, the next one
-//! begins, and the oldest go. So the journal also serves a checkpoint that is older than its newest line.
+//! Append-only text in the connector's folder, in segments `definitions-<number>.jsonl`. A segment begins with everything
+//! known at one point and goes on with what became known after it. Once it has outgrown its beginning, the next segment
+//! starts and the oldest are removed. So the journal also serves a checkpoint that is older than its newest line.
 //!
 //! Contract: revisions are durable before a checkpoint after them is saved. A stream that resumes at a checkpoint finds
-//! the definitions as they were there; revisions after it are cut off, since the stream passes their statements again.
+//! the definitions as they were there; later revisions are cut off, since the stream meets their statements again.
 //!
 //! Every file says of which server and of which incarnation of its binlogs it speaks, and so does every revision. What
 //! speaks of others than the checkpoint is not believed.
@@ -32,17 +32,17 @@ use segment::{Contents, Header, VERSION};
 
 const PREFIX: &str = "definitions-";
 const SUFFIX: &str = ".jsonl";
-/// Segments kept, the one that is written included.
+/// How many segments are kept, including the one being written.
 const SEGMENTS_MAX: usize = 4;
-/// A segment goes on for at least so many bytes after the state that it began with.
+/// A segment takes at least this many bytes on top of those it began with.
 const GROWTH_BYTES_MIN: u64 = 1 << 20;
 
-/// The journal of a connector that runs.
+/// The journal of a running connector.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
     file: DurableFile,
-    /// The numbers of the segments, the one that is written last.
+    /// The numbers of the segments; the last is being written.
     segments: VecDeque<u64>,
     header: Header,
     /// What is known after the last revision.
@@ -53,10 +53,10 @@ pub struct Journal {
     scratch: Vec<u8>,
 }
 
-/// A journal that serves a checkpoint.
+/// A journal that reaches back to the checkpoint at which a stream resumes.
 #[derive(Debug)]
 pub struct ResumedJournal {
-    /// The journal, to go on from there.
+    /// The journal, ready to be written from there on.
     pub journal: Journal,
     /// What was known there.
     pub schemas: Schemas,
@@ -65,7 +65,7 @@ pub struct ResumedJournal {
     pub ahead: Vec<Revision>,
 }
 
-/// The definitions at one place, as the journal has them.
+/// The definitions at one place, according to the journal.
 #[derive(Debug)]
 pub struct Past {
     /// From where on they hold: the place of the revision that came last.
@@ -75,11 +75,11 @@ pub struct Past {
 }
 
 impl Journal {
-    /// Opens the journal for a stream that resumes at a checkpoint; `None` if there is none that reaches back to it, or
-    /// it is another source's.
+    /// Opens the journal for a stream that resumes at a checkpoint; `None` if it does not reach back that far, belongs to
+    /// another source, or does not exist.
     ///
     /// # Errors
-    /// `StateError::Journal` where a line is damaged that is not a torn last one, `StateError::Io`.
+    /// `StateError::Journal` for a damaged line, unless it is the last one and merely torn; `StateError::Io`.
     pub fn open(
         folder: &StateFolder,
         from: &Checkpoint,
@@ -109,7 +109,7 @@ impl Journal {
         Ok(None)
     }
 
-    /// Begins anew at a checkpoint with what is known there; earlier segments go.
+    /// Starts afresh at a checkpoint with what is known there, and removes earlier segments.
     ///
     /// # Errors
     /// `StateError::Io` where the folder cannot be written.
@@ -134,7 +134,7 @@ impl Journal {
     /// Adds revisions, in stream order; they are durable on return.
     ///
     /// # Errors
-    /// `StateError::Io` where the file cannot be written; a torn line is cut off at the next start.
+    /// `StateError::Io` if the file cannot be written; the next start cuts off a torn line.
     pub fn append(&mut self, revisions: &[Revision]) -> Result<(), StateError> {
         let Some(last) = revisions.last() else {
             return Ok(());
@@ -158,8 +158,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Reads, without locking the folder, what a connector knew at a place in the binlogs of its journal; at the journal's
-    /// end if none is given. `None` if there is no journal that is believed, or it does not reach back so far.
+    /// Reads what a connector knew at a place in the binlogs of its journal, or at the journal's end, without locking its
+    /// folder. `None` if there is no journal that is believed, or it does not reach back that far.
     ///
     /// # Errors
     /// As [`Journal::open`].
@@ -173,7 +173,7 @@ impl Journal {
             let path = path_of(&folder, number);
             let header = match segment::header(&path) {
                 Ok(header) => header,
-                // The running connector has just let go of it.
+                // The running connector has just removed it.
                 Err(StateError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
                     continue;
                 }
@@ -213,7 +213,7 @@ impl Journal {
         told::add(folder.path(), revision)
     }
 
-    /// Forgets what was told: the stream begins elsewhere.
+    /// Forgets everything told: the stream begins elsewhere.
     ///
     /// # Errors
     /// `StateError::Io` where it cannot be removed.
@@ -230,7 +230,7 @@ impl Journal {
         let path = path_of(folder, number);
         let mut file = DurableFile::open(&path, FileRole::Journal)?;
         if file.length()? != contents.bytes {
-            // A last line may lack its line feed only: then the file grows by it.
+            // A last line may be whole but for its line feed, which is then added.
             file.cut(contents.bytes.saturating_sub(1))?;
             file.write(b"\n")?;
             file.sync_all()?;

@@ -1,6 +1,6 @@
-//! Definitions that a person told, for groups in which rowtap could not find them out.
+//! Told definitions: those that a person supplied, for groups where rowtap could not find them out.
 //!
-//! A file of its own beside the segments, a revision a line, replaced as a whole.
+//! A file of its own next to the segments, one revision a line, replaced as a whole.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(super) fn read(folder: &Path, own: &Arc<Lineage>) -> Result<Vec<Revision>, S
     Ok(told)
 }
 
-/// Adds one, durably.
+/// Adds one; it is durable on return.
 pub(super) fn add(folder: &Path, revision: &Revision) -> Result<(), StateError> {
     let mut text = Vec::new();
     for told in read(folder, &revision.at.lineage)?.iter().chain([revision]) {
@@ -46,7 +46,7 @@ pub(super) fn add(folder: &Path, revision: &Revision) -> Result<(), StateError> 
     Ok(())
 }
 
-/// Forgets all.
+/// Forgets everything.
 pub(super) fn remove(folder: &Path) -> Result<(), StateError> {
     let path = folder.join(NAME);
     Ok(durable::remove_if_there(&path, FileRole::ToldDefinitions)?)

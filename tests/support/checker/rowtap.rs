@@ -25,6 +25,7 @@ pub struct Connector {
     folder: TempDir,
     runs: Cell<u32>,
     fault: Option<String>,
+    failure: Option<String>,
 }
 
 /// A run of the binary.
@@ -64,12 +65,18 @@ impl Connector {
             folder,
             runs: Cell::new(0),
             fault: None,
+            failure: None,
         }
     }
 
     /// Plants a fault in every run from now on: the binary must have been built for it.
     pub fn plant(&mut self, fault: Option<&str>) {
         self.fault = fault.map(str::to_owned);
+    }
+
+    /// Makes a step on a file fail in every run from now on: the binary must have been built for it.
+    pub fn fail(&mut self, failure: Option<&str>) {
+        self.failure = failure.map(str::to_owned);
     }
 
     /// The folder that `sections` was given.
@@ -110,12 +117,16 @@ impl Connector {
             .args(arguments)
             .arg(self.folder.path().join("checked.toml"))
             .env_remove("ROWTAP_PLANTED_FAULT")
+            .env_remove("ROWTAP_PLANTED_FAILURE")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr);
         if let Some(fault) = &self.fault {
             command.env("ROWTAP_PLANTED_FAULT", fault);
+        }
+        if let Some(failure) = &self.failure {
+            command.env("ROWTAP_PLANTED_FAILURE", failure);
         }
         Run {
             child: command.spawn().expect("the binary starts"),
