@@ -18,6 +18,7 @@ use crate::source::error::SourceError;
 use crate::source::identity::{FILES, is_of};
 use crate::source::start::Start;
 use crate::source::walk::BoundarySearch;
+use crate::state::off_the_runtime;
 
 /// Files that can be read.
 #[derive(Debug)]
@@ -45,11 +46,7 @@ impl Archive {
         from: Option<Checkpoint>,
     ) -> Result<Self, SourceError> {
         let options = options.clone();
-        let opening = move || Self::find(&options, from);
-        match tokio::task::spawn_blocking(opening).await {
-            Ok(opened) => opened,
-            Err(stopped) => std::panic::resume_unwind(stopped.into_panic()),
-        }
+        off_the_runtime(move || Self::find(&options, from)).await
     }
 
     fn find(options: &FilesOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {

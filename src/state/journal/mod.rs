@@ -28,7 +28,7 @@ use crate::change::definition::Schemas;
 use crate::change::{Checkpoint, Point, Revision};
 use crate::fault::FileRole;
 use line::WrittenState;
-use segment::{Contents, Header, VERSION};
+use segment::{SegmentContents, SegmentHeader, VERSION};
 
 const PREFIX: &str = "definitions-";
 const SUFFIX: &str = ".jsonl";
@@ -44,7 +44,7 @@ pub struct Journal {
     file: DurableFile,
     /// The numbers of the segments; the last is being written.
     segments: VecDeque<u64>,
-    header: Header,
+    header: SegmentHeader,
     /// What is known after the last revision.
     schemas: Schemas,
     snapshot_bytes: u64,
@@ -67,7 +67,7 @@ pub struct ResumedJournal {
 
 /// The definitions at one place, according to the journal.
 #[derive(Debug)]
-pub struct Past {
+pub struct PastDefinitions {
     /// From where on they hold: the place of the revision that came last.
     pub since: Point,
     /// The definitions.
@@ -122,7 +122,7 @@ impl Journal {
         let folder = folder.path();
         let earlier = numbers(folder)?;
         let number = earlier.last().map_or(1, |last| last + 1);
-        let header = Header::new(&at.point(), lower_case_table_names, 0);
+        let header = SegmentHeader::new(&at.point(), lower_case_table_names, 0);
         let journal =
             Self::write_segment(folder, number, VecDeque::new(), header, schemas.clone())?;
         for number in earlier {
@@ -167,7 +167,7 @@ impl Journal {
         state_dir: &Path,
         connector: &str,
         at: Option<&Coordinates>,
-    ) -> Result<Option<Past>, StateError> {
+    ) -> Result<Option<PastDefinitions>, StateError> {
         let folder = state_dir.join(connector);
         for number in numbers(&folder)?.into_iter().rev() {
             let path = path_of(&folder, number);
@@ -186,7 +186,7 @@ impl Journal {
                 return Ok(None);
             };
             let begin = || Point::new(&Arc::new(header.lineage()), header.at.clone());
-            return Ok(Some(Past {
+            return Ok(Some(PastDefinitions {
                 since: contents.last.map_or_else(begin, |last| last.at),
                 schemas: contents.schemas,
             }));
@@ -224,7 +224,7 @@ impl Journal {
     fn resume(
         folder: &Path,
         segments: VecDeque<u64>,
-        contents: Contents,
+        contents: SegmentContents,
     ) -> Result<ResumedJournal, StateError> {
         let number = segments.back().copied().unwrap_or_default();
         let path = path_of(folder, number);
@@ -235,7 +235,7 @@ impl Journal {
             file.write(b"\n")?;
             file.sync_all()?;
         }
-        let Contents {
+        let SegmentContents {
             header,
             schemas,
             ahead,
@@ -268,7 +268,7 @@ impl Journal {
 
     fn rotate(&mut self, at: &Point) -> Result<(), StateError> {
         let number = self.segments.back().map_or(1, |last| last + 1);
-        let header = Header::new(at, self.header.lower_case_table_names, 0);
+        let header = SegmentHeader::new(at, self.header.lower_case_table_names, 0);
         let schemas = std::mem::take(&mut self.schemas);
         let segments = std::mem::take(&mut self.segments);
         let growth_bytes_min = self.growth_bytes_min;
@@ -286,7 +286,7 @@ impl Journal {
         folder: &Path,
         number: u64,
         mut segments: VecDeque<u64>,
-        mut header: Header,
+        mut header: SegmentHeader,
         schemas: Schemas,
     ) -> Result<Self, StateError> {
         let changes = schemas.changes();

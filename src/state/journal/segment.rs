@@ -31,7 +31,7 @@ const LINE_BYTES_MAX: usize = 256 << 20;
 
 /// The first line of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Header {
+pub(super) struct SegmentHeader {
     /// Where the state that follows was that of the stream.
     pub(super) at: Coordinates,
     /// The version of the layout.
@@ -49,7 +49,7 @@ pub(super) struct Header {
     pub(super) tables: usize,
 }
 
-impl Header {
+impl SegmentHeader {
     /// Begins a segment of this version at a point.
     pub(super) fn new(at: &Point, lower_case_table_names: u8, tables: usize) -> Self {
         let Lineage {
@@ -85,8 +85,8 @@ impl Header {
 
 /// What a segment says of the definitions at one place.
 #[derive(Debug)]
-pub(super) struct Contents {
-    pub(super) header: Header,
+pub(super) struct SegmentContents {
+    pub(super) header: SegmentHeader,
     /// The state there.
     pub(super) schemas: Schemas,
     /// The last revision that is part of it.
@@ -100,7 +100,7 @@ pub(super) struct Contents {
 }
 
 /// Reads the header alone.
-pub(super) fn header(path: &Path) -> Result<Header, StateError> {
+pub(super) fn header(path: &Path) -> Result<SegmentHeader, StateError> {
     SegmentLines::open(path)?.header()
 }
 
@@ -111,11 +111,11 @@ pub(super) fn header(path: &Path) -> Result<Header, StateError> {
 pub(super) fn read(
     path: &Path,
     upto: Option<&Coordinates>,
-) -> Result<Option<Contents>, StateError> {
+) -> Result<Option<SegmentContents>, StateError> {
     let mut lines = SegmentLines::open(path)?;
     let header = lines.header()?;
     let lineage = Arc::new(header.lineage());
-    let mut contents = Contents {
+    let mut contents = SegmentContents {
         schemas: Schemas::new(header.lower_case_table_names),
         last: None,
         ahead: Vec::new(),
@@ -156,7 +156,7 @@ pub(super) fn read(
     Ok(Some(contents))
 }
 
-impl Contents {
+impl SegmentContents {
     fn take(&mut self, revision: &Revision) {
         for change in &revision.changes {
             self.schemas.record(change);
@@ -185,8 +185,8 @@ impl<'a> SegmentLines<'a> {
         })
     }
 
-    fn header(&mut self) -> Result<Header, StateError> {
-        let header: Header = self
+    fn header(&mut self) -> Result<SegmentHeader, StateError> {
+        let header: SegmentHeader = self
             .next(None)?
             .ok_or_else(|| self.damaged("it is empty".to_owned()))?;
         if !(1..=VERSION).contains(&header.journal) {
