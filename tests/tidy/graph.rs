@@ -64,7 +64,7 @@ impl Graph {
             taken.extend(found.filter(|found| *found != module.path));
         };
         for import in &module.imports {
-            if import.is_public {
+            if import.is_public && !names(&module.body, &import.name) {
                 continue;
             }
             if self.modules.contains_key(&import.target) {
@@ -301,6 +301,16 @@ fn split_top(list: &str) -> Vec<&str> {
     }
     parts.push(&list[start..]);
     parts
+}
+
+/// Whether code names something by itself, not as a member or an associated type of something else.
+fn names(body: &str, name: &str) -> bool {
+    let is_word = |character: char| character.is_alphanumeric() || character == '_';
+    body.match_indices(name).any(|(at, _)| {
+        let before = &body[..at];
+        let is_whole = !before.ends_with(is_word) && !body[at + name.len()..].starts_with(is_word);
+        is_whole && !["::", ".", "type "].iter().any(|it| before.ends_with(it))
+    })
 }
 
 /// What follows `name::` wherever a path in the code begins with it.

@@ -101,7 +101,93 @@ const FORBIDDEN: [(&str, &str); 11] = [
 ];
 
 /// The rooms that have floors, each floor a file or a folder; a file takes from its own floor and those before it.
-const FLOORS: &[(&str, &[&str])] = &[];
+const FLOORS: &[(&str, &[&str])] = &[
+    (
+        "change",
+        &[
+            "statement",
+            "definition",
+            "checkpoint",
+            "batch",
+            "trouble",
+            "group",
+            "intake",
+            "follower",
+            "step",
+            "applier",
+            "assembler",
+        ],
+    ),
+    (
+        "state",
+        &[
+            "durable",
+            "relay_log_info",
+            "lock",
+            "error",
+            "blocking",
+            "replica_identity",
+            "spill",
+            "folder",
+            "journal",
+            "checkpointer",
+        ],
+    ),
+    (
+        "source",
+        &[
+            "start",
+            "file_error",
+            "error",
+            "budget",
+            "chunk",
+            "identity",
+            "walk",
+            "server",
+            "definitions",
+            "files",
+        ],
+    ),
+    (
+        "encode",
+        &[
+            "error", "format", "rows", "writer", "json", "envelope", "records", "lines", "sql",
+        ],
+    ),
+    (
+        "sink",
+        &["error", "contract", "file", "kafka", "stdout", "blackhole"],
+    ),
+    (
+        "pipeline",
+        &[
+            "error",
+            "connector",
+            "spilling",
+            "engine",
+            "pool",
+            "lanes",
+            "run",
+            "supervise",
+        ],
+    ),
+    (
+        "cli/decode",
+        &[
+            "error",
+            "arguments",
+            "definitions",
+            "settings",
+            "relay_logs",
+            "reader",
+            "caution",
+            "batches",
+            "output",
+            "script",
+            "summary",
+        ],
+    ),
+];
 
 type Rule = fn(&str, &str) -> Vec<String>;
 const RULES: [Rule; 8] = [
