@@ -11,7 +11,7 @@ use tracing::{Instrument as _, error, info_span, warn};
 use super::connector::{Connector, Mode};
 use super::error::PipelineError;
 use super::pool::Pool;
-use super::run::ConnectorRun;
+use super::run::{self, ConnectorRun};
 use crate::change::{Checkpoint, Ledger};
 use crate::metrics;
 use crate::state::{StateFolder, off_the_runtime};
@@ -105,7 +105,7 @@ async fn supervise(
     let mut failures = 0;
     let mut progress: Option<Checkpoint> = None;
     loop {
-        let failed = match super::run_once(&context).await {
+        let failed = match run::run_once(&context).await {
             Ok(()) => return Ok(()),
             Err(failed) if failed.class().is_transient() => failed,
             Err(failed) => return Err(failed),

@@ -6,10 +6,10 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::error::PipelineError;
 use super::opening::SourceStream;
 use crate::change::Checkpoint;
 use crate::metrics;
+use crate::pipeline::error::PipelineError;
 use crate::source::{Chunk, EventSource as _};
 
 /// The stage that owns the stream.

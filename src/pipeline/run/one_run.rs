@@ -8,18 +8,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info};
 
 use super::assembling::Assembling;
-use super::connector::{Connector, Mode};
 use super::deliver::{Deliver, UnderWay};
-use super::engine::{BATCH_BYTES_MAX, IDLE_BYTES_MAX};
-use super::error::PipelineError;
-use super::lanes::Lanes;
 use super::opening::{self, OpenedSource, SourceStream};
-use super::pool::Pool;
 use super::receive::Receive;
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
 use crate::metrics;
+use crate::pipeline::connector::{Connector, Mode};
+use crate::pipeline::engine::{BATCH_BYTES_MAX, IDLE_BYTES_MAX};
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::lanes::Lanes;
+use crate::pipeline::pool::Pool;
 use crate::sink::Sink;
 use crate::source::{Answers, Budget, SourceOptions};
 use crate::state::{Checkpointer, ReplicaIdentity, StateFolder, off_the_runtime};
@@ -30,13 +30,13 @@ const CHUNKS_MAX: usize = 16;
 const WAITING_BYTES_MAX: u64 = 1 << 20;
 
 /// What all runs of a connector share.
-pub(super) struct ConnectorRun<'a> {
-    pub(super) connector: &'a Connector,
-    pub(super) mode: &'a Mode,
-    pub(super) folder: &'a Arc<StateFolder>,
-    pub(super) metrics: &'a Arc<metrics::ConnectorMetrics>,
-    pub(super) pool: &'a Pool,
-    pub(super) stop: &'a CancellationToken,
+pub(in crate::pipeline) struct ConnectorRun<'a> {
+    pub(in crate::pipeline) connector: &'a Connector,
+    pub(in crate::pipeline) mode: &'a Mode,
+    pub(in crate::pipeline) folder: &'a Arc<StateFolder>,
+    pub(in crate::pipeline) metrics: &'a Arc<metrics::ConnectorMetrics>,
+    pub(in crate::pipeline) pool: &'a Pool,
+    pub(in crate::pipeline) stop: &'a CancellationToken,
 }
 
 /// What a run works with once its start is settled.
@@ -53,7 +53,10 @@ impl ConnectorRun<'_> {
     ///
     /// # Errors
     /// The first failure of any stage.
-    pub(super) async fn run<S: Sink + 'static>(&self, mut sink: S) -> Result<(), PipelineError> {
+    pub(in crate::pipeline) async fn run<S: Sink + 'static>(
+        &self,
+        mut sink: S,
+    ) -> Result<(), PipelineError> {
         let prepared = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Ok(()),

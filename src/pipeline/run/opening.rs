@@ -5,10 +5,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::beliefs;
-use super::error::PipelineError;
 use crate::binlog::Coordinates;
 use crate::change::{Checkpoint, Choice, Definitions as Beliefs, Lineage};
 use crate::mysql::Flavour;
+use crate::pipeline::error::PipelineError;
 use crate::source::{
     self, Answers, Archive, Budget, Chunk, DefinedBy, DefinitionReader, EventSource, FileStream,
     FilesOptions, Live, Resolved, ServerOptions, SourceError,

@@ -7,10 +7,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::info;
 
-use super::engine::{AnswerTables, Engine, Fed, Feed, WantedDefinition};
-use super::error::PipelineError;
 use crate::change::{Assembler, Batch, Point};
 use crate::metrics;
+use crate::pipeline::engine::{AnswerTables, Engine, Fed, Feed, WantedDefinition};
+use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
 use crate::source::{Answers, Chunk, Retained};
 use crate::state::StateFolder;

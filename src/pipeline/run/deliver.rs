@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::error::PipelineError;
-use super::lanes::Encoded;
 use crate::change::{Checkpoint, Revision};
 use crate::encode::Block as _;
 use crate::fault::{Fault, planted};
 use crate::metrics;
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::lanes::Encoded;
 use crate::row::Table;
 use crate::sink::{BlockOf, PlanOf, Sink};
 use crate::state::Checkpointer;

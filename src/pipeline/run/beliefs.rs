@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::error::PipelineError;
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{self, Checkpoint};
+use crate::pipeline::error::PipelineError;
 use crate::source::{Answers, DefinedBy, DefinitionReader, Reading, SourceError};
 use crate::state::journal::ResumedJournal;
 use crate::state::{Journal, StateFolder, off_the_runtime};
