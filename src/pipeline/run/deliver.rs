@@ -25,10 +25,6 @@ const SPARE_MAX: usize = 4;
 const IDLE_COMMIT: Duration = Duration::from_millis(50);
 
 /// What the lanes of a run hand to its deliver stage.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are blocks, and one at a time is on its way"
-)]
 pub(super) enum Delivery<S: Sink> {
     /// A table is met for the first time and wants its plan.
     Prepare(Arc<Table>, oneshot::Sender<Arc<PlanOf<S>>>),
