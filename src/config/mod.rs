@@ -1,8 +1,8 @@
 //! Connector files: TOML, then the environment, then files that hold secrets.
 //!
 //! One file is one connector; its name is the file's. The order of precedence is that of most tools: a variable beats the
-//! file, the file beats the default. An unknown key is an error, since a misspelt one would otherwise be no rule at all.
-//! Every mistake in every file is told at once.
+//! file, the file beats the default. An unknown key is an error, since a misspelt rule would otherwise be ignored.
+//! Every mistake in every file is reported at once.
 
 mod connector;
 mod deserializer;

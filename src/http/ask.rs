@@ -1,4 +1,4 @@
-//! Asking a running process for its status page. Blocks; no more of HTTP than that takes.
+//! Asks a running process for its status page, with as much of HTTP as that takes. Blocks.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use crate::failure::Class;
 const WAIT_MAX: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Why no status page was had.
+/// Why the status page could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
     /// Nobody answers.
@@ -24,9 +24,9 @@ pub enum AskError {
         #[source]
         error: io::Error,
     },
-    /// Somebody else answers.
+    /// Something else answers.
     #[error(
-        "what answers at {address} is no rowtap ({found}), name the address that it was started with by --http"
+        "what answers at {address} is not rowtap ({found}), name the address that it was started with by --http"
     )]
     Stranger {
         /// The address.
@@ -48,7 +48,7 @@ impl AskError {
 /// Reads the status page of the process at an address.
 ///
 /// # Errors
-/// Nobody there, or somebody else.
+/// Nobody answers, or something else than rowtap does.
 pub fn ask(address: SocketAddr) -> Result<StatusPage, AskError> {
     let answer = exchange(address).map_err(|error| AskError::Unreachable { address, error })?;
     let stranger = |found: &str| AskError::Stranger {

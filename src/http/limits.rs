@@ -1,4 +1,4 @@
-//! A listener that a careless or hostile client cannot exhaust: so many connections, and none that stays idle.
+//! A listener that a careless or hostile client cannot exhaust: it limits the number of connections and closes idle ones.
 
 use std::io;
 use std::net::SocketAddr;

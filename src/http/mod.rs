@@ -1,8 +1,8 @@
 //! Health, metrics and status of a running process, over HTTP/1 on a loopback address.
 //!
 //! `/livez` answers while the process runs, `/readyz` only while every connector streams, `/metrics` in OpenMetrics text,
-//! `/status` in JSON. Nothing can be changed here, and nothing secret is shown; an address that others can reach is used
-//! only if it was asked for.
+//! `/status` in JSON. Nothing can be changed here, and nothing secret is shown. Other machines can reach the pages
+//! only if such an address was asked for.
 
 mod ask;
 mod limits;
@@ -78,7 +78,7 @@ pub struct StatusServer {
 /// Starts to listen; `None` if that is not wanted, or if the default address is taken.
 ///
 /// # Errors
-/// An address that was asked for and cannot be had.
+/// An address that was asked for and cannot be used.
 pub async fn bind(listen: Listen) -> Result<Option<StatusServer>, HttpError> {
     let address = match listen {
         Listen::Default => DEFAULT_ADDRESS,

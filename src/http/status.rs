@@ -55,21 +55,33 @@ impl StatusFields {
         fields.add("Replica_IO_Running", running.0);
         fields.add("Replica_SQL_Running", running.1);
         fields.facts(facts, true);
-        fields.coordinates("Source_Log_File", "Read_Source_Log_Pos", now.read.as_ref());
+        fields.coordinates(
+            "Source_Log_File",
+            "Read_Source_Log_Pos",
+            now.boundaries.read.as_ref(),
+        );
         fields.coordinates(
             "Relay_Source_Log_File",
             "Exec_Source_Log_Pos",
-            now.durable.as_ref(),
+            now.boundaries.durable.as_ref(),
         );
         fields.add("Seconds_Behind_Source", now.behind.map(|age| age.as_secs()));
-        fields.gtid_sets(now.read.as_ref(), now.durable.as_ref());
-        fields.source(now.durable.as_ref().or(now.read.as_ref()));
+        fields.gtid_sets(
+            now.boundaries.read.as_ref(),
+            now.boundaries.durable.as_ref(),
+        );
+        fields.source(
+            now.boundaries
+                .durable
+                .as_ref()
+                .or(now.boundaries.read.as_ref()),
+        );
         fields.add("Source_TLS_Version", now.tls.as_deref());
-        let trouble = now.trouble.as_ref();
-        fields.add("Last_Error", trouble.map_or("", |trouble| &trouble.message));
+        let failure = now.last_failure.as_ref();
+        fields.add("Last_Error", failure.map_or("", |failure| &failure.message));
         fields.add(
             "Last_Error_Timestamp",
-            trouble.and_then(|trouble| timestamp(trouble.at_us)),
+            failure.and_then(|failure| timestamp(failure.at_us)),
         );
         fields.own(now);
         fields
@@ -119,17 +131,17 @@ impl StatusFields {
     /// What SHOW REPLICA STATUS has no name for.
     fn own(&mut self, now: &Snapshot) {
         self.add("State", now.state.name());
-        self.add("Reconnects", now.reconnects());
+        self.add("Reconnects", now.volumes.reconnects());
         self.add(
             "Checkpoint_Age",
             now.checkpoint_age.map(|age| age.as_secs()),
         );
-        self.add("Checkpoints", now.checkpoints);
-        self.add("Bytes_Received", now.bytes_received);
-        self.add("Bytes_Encoded", now.bytes_encoded);
+        self.add("Checkpoints", now.volumes.checkpoints);
+        self.add("Bytes_Received", now.volumes.bytes_received);
+        self.add("Bytes_Encoded", now.volumes.bytes_encoded);
         self.add("Bytes_In_Flight", now.bytes_in_flight);
-        self.add("Records", now.records);
-        self.add("Records_Delivered", now.records_delivered);
+        self.add("Records", now.volumes.records);
+        self.add("Records_Delivered", now.volumes.records_delivered);
         let ledger = serde_json::to_value(now.ledger).unwrap_or_default();
         self.add("Ledger", ledger);
     }

@@ -20,7 +20,7 @@ pub enum ConnectorState {
     Retrying,
     /// Ended as asked.
     Stopped,
-    /// Ended by a failure that a person must cure.
+    /// Ended by a failure that a person must fix.
     Failed,
 }
 
@@ -82,22 +82,68 @@ pub struct ConnectorMetrics {
     name: Box<str>,
     facts: OnceLock<Vec<(&'static str, String)>>,
     ledger: LedgerCounters,
+    volumes: VolumeCounters,
+    moments: Moments,
+    state: AtomicU8,
+    in_flight: Mutex<Option<Gauge>>,
+    boundaries: Mutex<Boundaries>,
+    last_failure: Mutex<Option<LastFailure>>,
+    tls: Mutex<Option<String>>,
+}
+
+/// How far a connector is.
+#[derive(Clone, Debug, Default)]
+pub struct Boundaries {
+    /// Up to where groups were read.
+    pub read: Option<Checkpoint>,
+    /// Up to where they are durable.
+    pub durable: Option<Checkpoint>,
+}
+
+/// How much passed through a connector since the process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Volumes {
+    /// Bytes from the source.
+    pub bytes_received: u64,
+    /// Bytes of records.
+    pub bytes_encoded: u64,
+    /// Records that the target took over.
+    pub records: u64,
+    /// Records that the target has kept.
+    pub records_delivered: u64,
+    /// Values that were not text in their character set and went on all the same.
+    pub invalid_text: u64,
+    /// Checkpoints made durable.
+    pub checkpoints: u64,
+    /// Connections to the source, the first one included.
+    pub connections: u64,
+}
+
+impl Volumes {
+    /// How often the connection to the source was made again.
+    pub fn reconnects(&self) -> u64 {
+        self.connections.saturating_sub(1)
+    }
+}
+
+/// [`Volumes`] that many threads add to.
+#[derive(Debug, Default)]
+struct VolumeCounters {
     bytes_received: AtomicU64,
     bytes_encoded: AtomicU64,
     records: AtomicU64,
     records_delivered: AtomicU64,
     invalid_text: AtomicU64,
     checkpoints: AtomicU64,
-    runs: AtomicU64,
-    in_flight: Mutex<Option<Gauge>>,
-    state: AtomicU8,
+    connections: AtomicU64,
+}
+
+/// When things happened last, in microseconds since 1970; [`NEVER`] for not yet, or not any more.
+#[derive(Debug)]
+struct Moments {
     source_time_us: AtomicI64,
     caught_up_us: AtomicI64,
     saved_us: AtomicI64,
-    read: Mutex<Option<Checkpoint>>,
-    durable: Mutex<Option<Checkpoint>>,
-    trouble: Mutex<Option<LastFailure>>,
-    tls: Mutex<Option<String>>,
 }
 
 /// A number that is asked for when a page shows it.
@@ -124,7 +170,7 @@ struct LedgerCounters {
     rows: AtomicU64,
 }
 
-/// No time: not yet, or not any more.
+/// Not yet, or not any more.
 const NEVER: i64 = i64::MIN;
 
 impl ConnectorMetrics {
@@ -133,21 +179,16 @@ impl ConnectorMetrics {
             name: name.into(),
             facts: OnceLock::new(),
             ledger: LedgerCounters::default(),
-            bytes_received: AtomicU64::new(0),
-            bytes_encoded: AtomicU64::new(0),
-            records: AtomicU64::new(0),
-            records_delivered: AtomicU64::new(0),
-            invalid_text: AtomicU64::new(0),
-            checkpoints: AtomicU64::new(0),
-            runs: AtomicU64::new(0),
-            in_flight: Mutex::new(None),
+            volumes: VolumeCounters::default(),
+            moments: Moments {
+                source_time_us: AtomicI64::new(NEVER),
+                caught_up_us: AtomicI64::new(NEVER),
+                saved_us: AtomicI64::new(NEVER),
+            },
             state: AtomicU8::new(0),
-            source_time_us: AtomicI64::new(NEVER),
-            caught_up_us: AtomicI64::new(NEVER),
-            saved_us: AtomicI64::new(NEVER),
-            read: Mutex::new(None),
-            durable: Mutex::new(None),
-            trouble: Mutex::new(None),
+            in_flight: Mutex::new(None),
+            boundaries: Mutex::default(),
+            last_failure: Mutex::new(None),
             tls: Mutex::new(None),
         }
     }
@@ -217,39 +258,42 @@ impl ConnectorMetrics {
 
     /// Adds bytes that came from the source.
     pub fn received(&self, bytes: u64) {
-        add(&self.bytes_received, bytes);
+        add(&self.volumes.bytes_received, bytes);
     }
 
     /// Adds a block that the target took over; what it took over before a commit is delivered with it.
     pub fn written(&self, records: u64, bytes: u64) {
-        add(&self.records, records);
-        add(&self.bytes_encoded, bytes);
+        add(&self.volumes.records, records);
+        add(&self.volumes.bytes_encoded, bytes);
     }
 
-    /// Adds values that were no text in their character set and went on all the same.
+    /// Adds values that were not text in their character set and went on all the same.
     pub fn invalid_text(&self, values: u64) {
-        add(&self.invalid_text, values);
+        add(&self.volumes.invalid_text, values);
     }
 
     /// Notes a boundary up to which groups were read, and when the last of them was committed on the source.
     pub fn read(&self, boundary: &Checkpoint, commit_us: i64) {
-        *locked(&self.read) = Some(boundary.clone());
-        self.source_time_us.store(commit_us, Ordering::Relaxed);
-        self.caught_up_us.store(NEVER, Ordering::Relaxed);
+        locked(&self.boundaries).read = Some(boundary.clone());
+        self.moments
+            .source_time_us
+            .store(commit_us, Ordering::Relaxed);
+        self.moments.caught_up_us.store(NEVER, Ordering::Relaxed);
     }
 
     /// Notes that all the source had was read, at a moment in microseconds since 1970.
     pub fn caught_up(&self, at_us: i64) {
-        self.caught_up_us.store(at_us, Ordering::Relaxed);
+        self.moments.caught_up_us.store(at_us, Ordering::Relaxed);
     }
 
     /// Notes a checkpoint that has just become durable.
     pub fn committed(&self, checkpoint: &Checkpoint) {
-        *locked(&self.durable) = Some(checkpoint.clone());
-        self.saved_us.store(now_us(), Ordering::Relaxed);
-        self.records_delivered
-            .store(value(&self.records), Ordering::Relaxed);
-        add(&self.checkpoints, 1);
+        locked(&self.boundaries).durable = Some(checkpoint.clone());
+        self.moments.saved_us.store(now_us(), Ordering::Relaxed);
+        self.volumes
+            .records_delivered
+            .store(value(&self.volumes.records), Ordering::Relaxed);
+        add(&self.volumes.checkpoints, 1);
     }
 
     /// Sets how to tell how many bytes are between the source and the target's acknowledgement.
@@ -264,19 +308,19 @@ impl ConnectorMetrics {
 
     /// Notes that the source sends from now on.
     pub fn streaming(&self) {
-        add(&self.runs, 1);
+        add(&self.volumes.connections, 1);
         self.enter(ConnectorState::Streaming);
     }
 
     /// Notes a failure after which the connector tries again.
     pub fn retrying(&self, error: &(dyn Error + 'static)) {
-        *locked(&self.trouble) = Some(LastFailure::new(error));
+        *locked(&self.last_failure) = Some(LastFailure::new(error));
         self.enter(ConnectorState::Retrying);
     }
 
     /// Notes the failure that ended the connector.
     pub fn failed(&self, error: &(dyn Error + 'static)) {
-        *locked(&self.trouble) = Some(LastFailure::new(error));
+        *locked(&self.last_failure) = Some(LastFailure::new(error));
         self.enter(ConnectorState::Failed);
     }
 
@@ -293,9 +337,8 @@ impl ConnectorMetrics {
     pub fn snapshot(&self) -> Snapshot {
         let now_us = now_us();
         let state = self.state();
-        let read = locked(&self.read).clone();
-        let durable = locked(&self.durable).clone();
-        let settled = match (&read, &durable) {
+        let boundaries = locked(&self.boundaries).clone();
+        let settled = match (&boundaries.read, &boundaries.durable) {
             (Some(read), Some(durable)) => read.coordinates == durable.coordinates,
             _ => false,
         };
@@ -303,22 +346,28 @@ impl ConnectorMetrics {
             name: self.name.clone(),
             state,
             ledger: self.ledger(),
-            bytes_received: value(&self.bytes_received),
-            bytes_encoded: value(&self.bytes_encoded),
-            records: value(&self.records),
-            records_delivered: value(&self.records_delivered),
-            invalid_text: value(&self.invalid_text),
-            checkpoints: value(&self.checkpoints),
-            connections: value(&self.runs),
+            volumes: self.volumes(),
             bytes_in_flight: locked(&self.in_flight)
                 .as_ref()
                 .map_or(0, |Gauge(bytes)| bytes()),
             behind: self.behind(state, settled, now_us),
-            checkpoint_age: since(self.saved_us.load(Ordering::Relaxed), now_us),
-            read,
-            durable,
-            trouble: locked(&self.trouble).clone(),
+            checkpoint_age: since(self.moments.saved_us.load(Ordering::Relaxed), now_us),
+            boundaries,
+            last_failure: locked(&self.last_failure).clone(),
             tls: locked(&self.tls).clone(),
+        }
+    }
+
+    fn volumes(&self) -> Volumes {
+        let counters = &self.volumes;
+        Volumes {
+            bytes_received: value(&counters.bytes_received),
+            bytes_encoded: value(&counters.bytes_encoded),
+            records: value(&counters.records),
+            records_delivered: value(&counters.records_delivered),
+            invalid_text: value(&counters.invalid_text),
+            checkpoints: value(&counters.checkpoints),
+            connections: value(&counters.connections),
         }
     }
 
@@ -331,48 +380,42 @@ impl ConnectorMetrics {
             .unwrap_or(ConnectorState::Failed)
     }
 
-    /// As a replica counts it: unknown while not streaming, 0 once everything read is durable and the source had no more,
-    /// else the age of the newest group read.
+    /// The lag as a replica counts it: unknown while not streaming, 0 once everything read is durable and the source had no
+    /// more, otherwise the age of the newest group read.
     fn behind(&self, state: ConnectorState, settled: bool, now_us: i64) -> Option<Duration> {
         if state != ConnectorState::Streaming {
             return None;
         }
-        if settled && self.caught_up_us.load(Ordering::Relaxed) != NEVER {
+        if settled && self.moments.caught_up_us.load(Ordering::Relaxed) != NEVER {
             return Some(Duration::ZERO);
         }
-        since(self.source_time_us.load(Ordering::Relaxed), now_us)
+        since(self.moments.source_time_us.load(Ordering::Relaxed), now_us)
     }
 }
 
 /// A connector's counters at one moment.
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "the names are those of the functions above")]
 pub struct Snapshot {
+    /// The connector.
     pub name: Box<str>,
+    /// What it is doing.
     pub state: ConnectorState,
+    /// What became of its events.
     pub ledger: Ledger,
-    pub bytes_received: u64,
-    pub bytes_encoded: u64,
-    pub records: u64,
-    pub records_delivered: u64,
-    /// Values that were no text in their character set and went on all the same.
-    pub invalid_text: u64,
-    pub checkpoints: u64,
-    pub connections: u64,
+    /// How much passed through it.
+    pub volumes: Volumes,
+    /// Bytes read and not yet kept by the target.
     pub bytes_in_flight: u64,
+    /// How far it is behind its source; `None` if that is unknown.
     pub behind: Option<Duration>,
+    /// How long ago its checkpoint was saved.
     pub checkpoint_age: Option<Duration>,
-    pub read: Option<Checkpoint>,
-    pub durable: Option<Checkpoint>,
-    pub trouble: Option<LastFailure>,
+    /// How far it is.
+    pub boundaries: Boundaries,
+    /// Why its last run that failed did.
+    pub last_failure: Option<LastFailure>,
+    /// The TLS version of the connection to the source; `None` for plaintext.
     pub tls: Option<String>,
-}
-
-impl Snapshot {
-    /// How often the connection to the source was made again.
-    pub fn reconnects(&self) -> u64 {
-        self.connections.saturating_sub(1)
-    }
 }
 
 fn since(at_us: i64, now_us: i64) -> Option<Duration> {

@@ -63,38 +63,35 @@ impl Collector for Scrape {
                 "received",
                 "Bytes from the source",
                 Some(Unit::Bytes),
-                |all| all.bytes_received,
+                |all| all.volumes.bytes_received,
             ),
             ("encoded", "Bytes of records", Some(Unit::Bytes), |all| {
-                all.bytes_encoded
+                all.volumes.bytes_encoded
             }),
             (
                 "records",
                 "Records that the target took over",
                 None,
-                |all| all.records,
+                |all| all.volumes.records,
             ),
             (
                 "delivered",
                 "Records that the target has kept",
                 None,
-                |all| all.records_delivered,
+                |all| all.volumes.records_delivered,
             ),
             (
                 "invalid_text",
-                "Values that were no text in their character set and went on all the same",
+                "Values that were not text in their character set and went on all the same",
                 None,
-                |all| all.invalid_text,
+                |all| all.volumes.invalid_text,
             ),
             ("checkpoints", "Checkpoints made durable", None, |all| {
-                all.checkpoints
+                all.volumes.checkpoints
             }),
-            (
-                "reconnects",
-                "Connections after the first",
-                None,
-                Snapshot::reconnects,
-            ),
+            ("reconnects", "Connections after the first", None, |all| {
+                all.volumes.reconnects()
+            }),
         ];
         for (name, help, unit, count) in plain {
             let samples = self.samples(|all| Some(count(all)));

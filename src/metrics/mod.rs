@@ -7,5 +7,7 @@ mod connector;
 mod exposition;
 mod registry;
 
-pub use connector::{ConnectorMetrics, ConnectorState, LastFailure, Snapshot, now_us, one_line};
+pub use connector::{
+    Boundaries, ConnectorMetrics, ConnectorState, LastFailure, Snapshot, Volumes, now_us, one_line,
+};
 pub use registry::Registry;
