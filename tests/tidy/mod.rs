@@ -198,6 +198,7 @@ const RULES: [Rule; 8] = [
     opening,
     features,
     names,
+    exit_codes,
     forbidden_words,
 ];
 
@@ -504,6 +505,32 @@ fn names(path: &str, _text: &str) -> Vec<String> {
     }
 }
 
+/// What a failure means and its number stand in one place; tests may quote the number.
+fn exit_codes(path: &str, text: &str) -> Vec<String> {
+    let elsewhere = room(path).is_some_and(|room| room != "failure");
+    if !is_rust(path) || !elsewhere || path.contains("tests") {
+        return Vec::new();
+    }
+    let lines = text
+        .lines()
+        .take_while(|line| line.trim() != "#[cfg(test)]");
+    let mut complaints = Vec::new();
+    for (index, line) in lines.enumerate() {
+        let number = |code| code_ends_with(line, &format!("=> {code},"));
+        if [65, 69, 73, 75, 76, 78].into_iter().any(number) {
+            complaints.push(format!(
+                "{path}:{}: an exit code outside of src/failure.rs",
+                index + 1
+            ));
+        }
+    }
+    complaints
+}
+
+fn code_ends_with(line: &str, end: &str) -> bool {
+    code(line).trim_end().ends_with(end)
+}
+
 fn forbidden_words(path: &str, text: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -662,6 +689,15 @@ fn a_name_without_meaning_is_found() {
     check(names, "src/binlog/common/mod.rs", "", 1);
     check(names, "tests/helpers/mod.rs", "", 1);
     check(names, "src/row/column_type.rs", "", 0);
+}
+
+#[test]
+fn an_exit_code_outside_its_place_is_found() {
+    let arm = "match self {\n    Self::Data => 65,\n}";
+    check(exit_codes, "src/sink/error.rs", arm, 1);
+    check(exit_codes, "src/failure.rs", arm, 0);
+    check(exit_codes, "tests/sinks/file.rs", arm, 0);
+    check(exit_codes, "src/row/value.rs", "Self::Bit => 1,", 0);
 }
 
 #[test]
