@@ -13,7 +13,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::document::{Content, Keys, Node, parse_value};
-use super::origin::Origin;
+use super::origin::ValueOrigin;
 use super::spelling::{hint, known, nearest};
 
 /// Reads a tree.
@@ -30,7 +30,7 @@ pub struct ValueError {
     /// Innermost first.
     keys: Vec<String>,
     /// Where it is; `None` if that is the root.
-    pub place: Option<Origin>,
+    pub place: Option<ValueOrigin>,
     /// What was found, where that may be shown.
     pub found: Option<Box<str>>,
     /// What is wrong.
@@ -67,7 +67,7 @@ impl ValueError {
         Self::new(Misfit::Value(message.into()))
     }
 
-    fn within(mut self, key: Option<&str>, place: &Origin) -> Self {
+    fn within(mut self, key: Option<&str>, place: &ValueOrigin) -> Self {
         self.keys.extend(key.map(str::to_owned));
         self.place.get_or_insert_with(|| place.clone());
         self
@@ -365,7 +365,7 @@ impl<'a> Entries<'a> {
 
     /// A key as the options spell it: variables have no dashes.
     fn spelled(&self, key: &'a str, node: &Node) -> &'a str {
-        if self.fields.contains(&key) || !matches!(node.origin, Origin::Variable(_)) {
+        if self.fields.contains(&key) || !matches!(node.origin, ValueOrigin::Variable(_)) {
             return key;
         }
         self.fields

@@ -10,7 +10,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, Mistakes};
-use super::origin::Origin;
+use super::origin::ValueOrigin;
 
 /// Keys and values. The order of keys in a file means nothing.
 pub type Keys = BTreeMap<String, Node>;
@@ -19,7 +19,7 @@ pub type Keys = BTreeMap<String, Node>;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     pub content: Content,
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ pub struct Draft {
 
 impl Node {
     /// An empty table.
-    pub fn empty(origin: Origin) -> Self {
+    pub fn empty(origin: ValueOrigin) -> Self {
         Self {
             content: Content::Table(Keys::new()),
             origin,
@@ -104,7 +104,7 @@ impl Node {
     }
 
     /// Where a key stands, by its path, or else the innermost table that should hold it.
-    pub fn origin_of(&self, key: &[&str]) -> &Origin {
+    pub fn origin_of(&self, key: &[&str]) -> &ValueOrigin {
         let mut node = self;
         for part in key {
             match node.below(part) {
@@ -130,7 +130,7 @@ pub fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Node> {
     let mut last = None;
     for error in errors {
         let place = parser.origin(error.span().map_or(0, |span| span.start));
-        let Origin::File { line, .. } = &place else {
+        let ValueOrigin::File { line, .. } = &place else {
             continue;
         };
         // What follows in the same line is often the parser's way back.
@@ -145,7 +145,7 @@ pub fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Node> {
 }
 
 /// Parses one value as it would stand after a key's equals sign; `None` if it is not TOML.
-pub fn parse_value(text: &str, origin: &Origin) -> Option<Node> {
+pub fn parse_value(text: &str, origin: &ValueOrigin) -> Option<Node> {
     let value = DeValue::parse(text).ok()?;
     let mut mistakes = Mistakes::default();
     let mut parser = Parser {
@@ -161,7 +161,7 @@ pub fn parse_value(text: &str, origin: &Origin) -> Option<Node> {
     Some(node)
 }
 
-fn relocate(node: &mut Node, origin: &Origin) {
+fn relocate(node: &mut Node, origin: &ValueOrigin) {
     node.origin = origin.clone();
     match &mut node.content {
         Content::List(nodes) => nodes.iter_mut().for_each(|node| relocate(node, origin)),
@@ -183,13 +183,13 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn origin(&self, offset: usize) -> Origin {
+    fn origin(&self, offset: usize) -> ValueOrigin {
         let before = self.text.get(..offset).unwrap_or_default();
         let (lines, last) = match before.rsplit_once('\n') {
             Some((lines, last)) => (1 + lines.matches('\n').count(), last),
             None => (0, before),
         };
-        Origin::File {
+        ValueOrigin::File {
             path: self.path.to_path_buf(),
             line: 1 + lines,
             column: 1 + last.chars().count(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::document::{Content, Draft, Node};
 use super::mistake::{Mistake, Mistakes};
-use super::origin::Origin;
+use super::origin::ValueOrigin;
 use super::secret_file::{joined, rival};
 
 /// Environment variables by name.
@@ -64,7 +64,7 @@ pub fn overlay(
         let path = segments.get(skip..).unwrap_or_default();
         let node = Node {
             content: Content::Free(value.clone()),
-            origin: Origin::Variable(variable.clone()),
+            origin: ValueOrigin::Variable(variable.clone()),
         };
         if insert(&mut draft.document, path, node).is_err() {
             meaningless(variable);
@@ -108,7 +108,7 @@ fn insert(node: &mut Node, path: &[String], new: Node) -> Result<(), ()> {
         // A variable with the secret itself beats the file's `_file` key, and the other way round.
         if let Some(rival) = rival(&key)
             && let Some(node) = table.get(&rival)
-            && matches!(node.origin, Origin::File { .. })
+            && matches!(node.origin, ValueOrigin::File { .. })
         {
             table.remove(&rival);
         }

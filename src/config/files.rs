@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::document::{self, Draft, Node};
 use super::environment::{self, Variables};
 use super::mistake::{Mistake, Mistakes, NAME_CHARS_MAX};
-use super::origin::Origin;
+use super::origin::ValueOrigin;
 use super::secret_file;
 
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -69,7 +69,7 @@ fn draft(path: &Path, name: String) -> Draft {
         name,
         is_toml: document.is_some(),
         document: document.unwrap_or_else(|| {
-            Node::empty(Origin::File {
+            Node::empty(ValueOrigin::File {
                 path: path.to_path_buf(),
                 line: 1,
                 column: 1,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::origin::Origin;
+use super::origin::ValueOrigin;
 use crate::failure::Class;
 use crate::metrics::one_line;
 
@@ -85,7 +85,7 @@ pub enum Mistake {
     #[error("{place}: {message}")]
     Syntax {
         /// The file and line.
-        place: Origin,
+        place: ValueOrigin,
         /// What the parser expected.
         message: String,
     },
@@ -101,7 +101,7 @@ pub enum Mistake {
     #[error("{place}: {}{}{message}", key, if key.is_empty() { "" } else { ": " })]
     Key {
         /// The file and line, or the variable.
-        place: Origin,
+        place: ValueOrigin,
         /// The key with its sections: `source.port`. Empty for the whole file.
         key: String,
         /// What was expected, what was found, and what to do.
@@ -114,8 +114,8 @@ impl Mistake {
     fn line(&self) -> (usize, usize) {
         match self {
             Self::Syntax { place, .. } | Self::Key { place, .. } => match place {
-                Origin::File { line, column, .. } => (*line, *column),
-                Origin::Variable(_) | Origin::SecretFile(_) => (usize::MAX, 0),
+                ValueOrigin::File { line, column, .. } => (*line, *column),
+                ValueOrigin::Variable(_) | ValueOrigin::SecretFile(_) => (usize::MAX, 0),
             },
             Self::Read { .. }
             | Self::NotAConnector { .. }
@@ -141,7 +141,7 @@ impl Mistakes {
     }
 
     /// Adds one that stands at a key.
-    pub fn add_key(&mut self, place: &Origin, key: &str, message: impl Into<String>) {
+    pub fn add_key(&mut self, place: &ValueOrigin, key: &str, message: impl Into<String>) {
         self.add(Mistake::Key {
             place: place.clone(),
             key: key.to_owned(),

@@ -22,7 +22,7 @@ pub use connector::{EVENT_MEMORY_MIN, load};
 pub use environment::Variables;
 pub use facts::facts;
 pub use mistake::{ConfigError, Mistake};
-pub use origin::Origin;
+pub use origin::ValueOrigin;
 
 use serde::de::DeserializeOwned;
 

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::document::{Content, Keys, Node};
 use super::mistake::Mistakes;
-use super::origin::Origin;
+use super::origin::ValueOrigin;
 
 const SUFFIX: &str = "_file";
 const SECRETS: [&str; 4] = ["password", "passphrase", "secret", "token"];
@@ -84,7 +84,7 @@ fn replace(table: &mut Keys, key: &str, path: &str, mistakes: &mut Mistakes) {
         Content::Text(file) | Content::Free(file) => {
             let file = PathBuf::from(file);
             match read(&file) {
-                Ok(secret) => (Content::Text(secret), Origin::SecretFile(file)),
+                Ok(secret) => (Content::Text(secret), ValueOrigin::SecretFile(file)),
                 Err(message) => {
                     fault(format!("{} {message}", file.display()));
                     (Content::Unusable, node.origin.clone())

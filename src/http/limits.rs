@@ -38,14 +38,14 @@ impl Limited {
 }
 
 impl Listener for Limited {
-    type Io = Connection;
+    type Io = PageConnection;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
+    async fn accept(&mut self) -> (PageConnection, SocketAddr) {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        let connection = Connection {
+        let connection = PageConnection {
             stream,
             idle_max: self.idle_max,
             deadline: Box::pin(sleep(self.idle_max)),
@@ -60,14 +60,14 @@ impl Listener for Limited {
 }
 
 /// A connection that ends when nothing was read or written for a while.
-pub struct Connection {
+pub struct PageConnection {
     stream: TcpStream,
     idle_max: Duration,
     deadline: Pin<Box<Sleep>>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Connection {
+impl PageConnection {
     /// Passes a ready result on; a pending one only until the deadline.
     fn timed<T>(
         &mut self,
@@ -86,7 +86,7 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for PageConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -97,7 +97,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for PageConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -190,7 +190,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 ];
 
 type Rule = fn(&str, &str) -> Vec<String>;
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     imports,
     purity,
     files_in_one_place,

@@ -19,7 +19,7 @@ const KEYS: [&str; 3] = ["source", "filter", "state_dir"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Options {
+struct TestOptions {
     source: Source,
     #[serde(default)]
     filter: Filter,
@@ -38,7 +38,7 @@ struct Source {
     #[serde(default)]
     compressed: Option<bool>,
     #[serde(default)]
-    mode: Mode,
+    mode: TestMode,
     #[serde(default)]
     hosts: Vec<String>,
     #[serde(default)]
@@ -47,7 +47,7 @@ struct Source {
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Mode {
+enum TestMode {
     #[default]
     Preferred,
     VerifyCa,
@@ -100,7 +100,7 @@ impl Given {
         self.variable("DIR", &name)
     }
 
-    fn read(&self) -> Result<Vec<(String, Options)>, String> {
+    fn read(&self) -> Result<Vec<(String, TestOptions)>, String> {
         let mut mistakes = Mistakes::default();
         let mut all = Vec::new();
         for mut draft in files::read_all(&self.paths, &self.variables, &KEYS, &mut mistakes) {
@@ -127,7 +127,7 @@ impl Given {
     }
 
     #[track_caller]
-    fn one(&self) -> Options {
+    fn one(&self) -> TestOptions {
         let mut all = self.read().unwrap();
         assert_eq!(all.len(), 1);
         all.remove(0).1
@@ -263,7 +263,7 @@ fn a_variable_beats_the_file() {
     assert_eq!(options.source.password.expose_secret(), "007");
     assert_eq!(options.source.compressed, Some(true));
     assert_eq!(options.source.hosts, ["a", "b"]);
-    assert_eq!(options.source.mode, Mode::VerifyCa);
+    assert_eq!(options.source.mode, TestMode::VerifyCa);
     assert_eq!(options.state_dir, "0");
     assert_eq!(options.filter.replicate_do_db, ["a,b", "c"]);
 }
@@ -286,7 +286,7 @@ fn a_table_can_come_from_variables_alone() {
         .variable("ROWTAP__SOURCE__MODE__AT__FILE", "binlog.000001")
         .variable("ROWTAP__SOURCE__MODE__AT__POSITION", "4")
         .one();
-    let expected = Mode::At {
+    let expected = TestMode::At {
         file: "binlog.000001".to_owned(),
         position: 4,
     };
