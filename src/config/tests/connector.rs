@@ -19,6 +19,14 @@ fn a_connector_needs_little_and_has_defaults() {
     assert!(matches!(&shop.sink, SinkOptions::File(_)));
 }
 
+/// Whether a mistake that begins so is among those that are reported.
+#[track_caller]
+fn told(given: &Given, expected: &str) {
+    let error = given.load().unwrap_err();
+    let is_told = error.lines().any(|line| line.starts_with(expected));
+    assert!(is_told, "{error}\n{expected}");
+}
+
 #[test]
 fn every_section_of_a_connector_is_checked() {
     for (change, expected) in [
@@ -88,9 +96,7 @@ fn every_section_of_a_connector_is_checked() {
         ),
     ] {
         let text = CONNECTOR.replacen(change.0, change.1, 1);
-        let error = given("shop.toml", &text).load().unwrap_err();
-        let is_told = error.lines().any(|line| line.starts_with(expected));
-        assert!(is_told, "{error}\n{expected}");
+        told(&given("shop.toml", &text), expected);
     }
 }
 
