@@ -1,8 +1,9 @@
 //! rowtap poses as a replica of a MySQL or MariaDB server and publishes every row change to Kafka or to files.
 //!
-//! This page is the map. The rooms are listed in the order in which a change passes them; a room imports only from those
-//! before it. `tests/tidy` holds that order, the order of the floors inside the larger rooms, and that no two files import from
-//! each other in a circle. The `mod.rs` of each folder lists its files.
+//! This page is the map. A *room* is a module of this crate; the rooms are listed in the order in which a change passes
+//! them, and a room imports only from those before it. The larger rooms have *floors*: files and folders in an order of their
+//! own, under the same rule. `tests/tidy` fails where a file breaks that order, or where files import from each other in a
+//! circle. The `mod.rs` of each folder lists its files.
 //!
 //! | room | what it does | touches the outside |
 //! |---|---|---|
@@ -11,17 +12,17 @@
 //! | [`row`] | row images to values: column types, character sets, decimals, times, JSON | no |
 //! | [`filter`] | the `replicate-*` rules and the verdicts they give | no |
 //! | [`change`] | events to batches of changes, group by group | no |
-//! | [`state`] | everything in the state folder, and every step on a file of state and sinks | files |
-//! | [`source`] | where events come from, and who answers questions about tables | servers, files |
+//! | [`state`] | everything in the state folder; opens, writes and syncs the files of sinks too | files |
+//! | [`source`] | where events come from: a server or files; asks the server about tables | servers, files |
 //! | [`encode`] | batches to the bytes of an output format | no |
 //! | [`sink`] | where changes go, and what is durable there | Kafka, files |
-//! | [`pipeline`] | one connector from source to sink, the engine, and the one retry loop | tasks and threads |
+//! | [`pipeline`] | runs one connector from source to sink, and runs it again after a failure | tasks and threads |
 //! | [`config`] | connector files | files, environment |
 //! | [`http`] | health, metrics and status pages | a loopback socket |
-//! | [`cli`] | one file a command; `program` lists them | the terminal |
+//! | [`cli`] | one file or folder for each command; `cli/program.rs` lists them | the terminal |
 //!
-//! Leaves that any room may use: [`failure`] (what an error means: retry or exit code) and [`fault`] (planted faults for the
-//! tests, such as the n-th fsync that fails). [`metrics`] counts for the impure rooms.
+//! Any room may use [`failure`], which says what an error means (a retry or an exit code), and [`fault`], which lets tests
+//! plant faults, such as an fsync that fails. The rooms that touch the outside count in [`metrics`].
 //!
 //! # Inside the larger rooms
 //!
@@ -30,48 +31,63 @@
 //! | `binlog/event.rs` | every event type by its number; each body has a file of its own beside it |
 //! | `change/statement` | the scanner for DDL, and what becomes of a statement |
 //! | `change/definition` | how tables are defined along the stream: beliefs, readings, revisions |
-//! | `change/group` | groups: the tracker, the open group, held events, the closed group, large events |
-//! | `change/intake.rs` | framed events to closed groups; scans and followers use it too |
+//! | `change/group` | where groups begin and end (COMMIT, ROLLBACK, XA PREPARE), and their events until the end is known |
+//! | `change/intake.rs` | framed events to closed groups |
 //! | `change/applier.rs` | a closed group to items of a batch: what becomes of each event type |
 //! | `change/assembler` | `feed`, `poll` and the questions that `poll` asks |
-//! | `state/durable.rs` | every step on a file of state and sinks, each a point at which a planted fault can make it fail |
-//! | `state/relay_log_info`, `state/journal`, `state/checkpointer.rs` | the checkpoint as text; definitions; what writes both in order |
+//! | `state/durable.rs` | creates, writes, syncs, renames and cuts all files; a planted fault can make each of these steps fail |
+//! | `state/relay_log_info` | the checkpoint as text, with what it must remember beside the coordinates, such as undecided XA groups |
+//! | `state/journal`, `state/checkpointer.rs` | the journal of definitions, and the writer of journal and checkpoint |
 //! | `state/spill.rs` | groups that are too large for memory |
-//! | `source/server` | a live source: its options (host, port, …), preflight, where to begin, the dump and its receiver |
+//! | `source/server` | a server: its options (host, port, …), the checks before a start, where to begin, the dump and its receiver |
 //! | `source/files` | binlog files as a source |
-//! | `source/definitions` | answers about tables: information_schema, history of DDL, retained binlogs |
+//! | `source/definitions` | what information_schema and the retained binlogs say about tables |
+//! | another folder there | another kind of source, such as a snapshot |
 //! | `encode/records.rs`, `encode/lines.rs` | which changes become which records or lines, whatever the format |
-//! | `encode/writer.rs`, `encode/envelope.rs` | what a format supplies; the formats by name, each with a folder such as `encode/json` |
+//! | `encode/envelope.rs` | the formats by name; each has a folder, such as `encode/json` |
+//! | `encode/writer.rs` | the trait that a format implements |
 //! | `encode/sql` | statements for `rowtap decode` |
-//! | `sink/contract.rs`, `sink/mod.rs` | what a sink promises; the sinks by name, each with a folder or file such as `sink/kafka` |
-//! | `pipeline/engine.rs`, `pipeline/lanes.rs` | the one loop over the assembler's steps, and encoding in order, for `run` and `decode` |
-//! | `pipeline/run`, `pipeline/supervise.rs` | the stages of one run, from opening its source; when a run begins again |
+//! | `sink/mod.rs` | the sinks by name; each has a file or folder, such as `sink/kafka` |
+//! | `sink/contract.rs` | the trait that a sink implements, and what it promises |
+//! | `pipeline/engine.rs` | drives the assembler and answers its questions, for `run` and `decode` |
+//! | `pipeline/lanes.rs` | encodes on several threads and keeps the order, for `run` and `decode` |
+//! | `pipeline/run` | one run: opens the source, then receives, assembles, encodes and delivers |
+//! | `pipeline/supervise.rs` | the retry loop: starts a failed run again from its checkpoint |
 //! | `config/source.rs`, `config/sink.rs` | the keys of a connector file by section |
-//! | `tests/checker` | crashes and planted faults under load, held against the source |
+//! | `tests/checker` | tests with crashes and planted faults under load; they compare the output with the source |
 //!
 //! # Words
 //!
 //! | word | meaning |
 //! |---|---|
-//! | source, sink, connector | the server or files that changes come from; where they go; one stream between the two, from one TOML file |
+//! | source | the server or the files that changes come from |
+//! | sink | where changes go |
+//! | connector | one stream from a source to a sink, configured by one TOML file |
 //! | receiver | what talks to a source, as a replica's I/O thread does |
 //! | group | a transaction, or a single DDL statement; it is *open* until its end is known, then *closed* |
 //! | intake | framed events in, closed groups out |
 //! | applier | reads a closed group and settles each of its events |
-//! | assembler | intake and applier behind `feed` and `poll` |
-//! | chunk, piece | bytes of a source with whole events; a part of an event that is too large to be held |
+//! | assembler | `feed` and `poll` over intake and applier |
+//! | chunk | bytes from a source that hold whole events |
+//! | piece | a part of an event that is too large to keep in memory |
 //! | spill | a file for the events of a group that is too large for memory |
 //! | batch | what leaves the assembler: whole groups or a part of one, as rows events and statements |
-//! | lane, plan, block | an encoder at work on a batch; what is fixed for a table before its rows are encoded; the encoded bytes |
+//! | lane | a thread that encodes batches |
+//! | plan | what is fixed for a table before its rows are encoded |
+//! | block | the encoded bytes of a batch |
 //! | envelope | what a format puts around the values of a row |
-//! | record, line | a message of a log with its key; a message in a file |
+//! | record | a message for a log such as Kafka, with its key |
+//! | line | a message in a file |
 //! | coordinates | a file and a position in a server's binlog |
 //! | checkpoint | a group boundary up to which everything is settled, and whose binlog it belongs to |
-//! | lineage | one server's binlogs since it last began them anew; facts of different lineages do not compare |
+//! | lineage | the binlogs of one server since it was last reset; positions of two lineages cannot be compared |
 //! | definition | the columns and properties of a table |
-//! | belief, reading, told definition | the definition that rowtap goes by; one read from information_schema; one given by a person |
-//! | revision, journal | what a statement changed in the beliefs; the file that keeps revisions |
-//! | history | the DDL in the source's retained binlogs |
+//! | belief | the definition that rowtap uses for a table at its place in the stream |
+//! | reading | a definition that was read from information_schema |
+//! | told definition | a definition that a person supplied |
+//! | revision | what one statement changed in the beliefs |
+//! | journal | the file that keeps revisions |
+//! | history | the DDL statements in the binlogs that the source still has |
 //! | ledger | the count of what became of every event |
 //! | manifest | the list of a file sink's files; its last line is the checkpoint |
 

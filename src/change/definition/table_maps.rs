@@ -293,17 +293,7 @@ fn define(
         .map(|definition| agree(&columns, definition).map(|layout| (definition, layout)))
         .transpose()
         .map_err(|disagreement| Missing::Disagreement(source.clone(), disagreement))?;
-    let mut read = Vec::with_capacity(columns.len());
-    for (index, column) in columns.iter().enumerate() {
-        let believed = laid_out
-            .as_ref()
-            .map(|(definition, layout)| layout.column(index, definition));
-        read.push(match believed {
-            Some(None) => numbered_column(index, column, source)?,
-            None if asks == Asks::Nothing => numbered_column(index, column, source)?,
-            believed => column_of(index, column, believed.flatten(), source)?,
-        });
-    }
+    let mut read = read_columns(&columns, laid_out.as_ref(), asks, source)?;
     let key = match &laid_out {
         Some((definition, layout)) if !named => layout.key(definition),
         Some(_) | None => map
@@ -320,6 +310,25 @@ fn define(
         hidden = layout.hidden();
     }
     Ok(Table::new(published, read, key).hiding(hidden))
+}
+
+/// The columns of a table map, completed by a definition as far as it is laid out along them.
+fn read_columns(
+    columns: &[ColumnMap],
+    laid_out: Option<&(&TableDefinition, Layout)>,
+    asks: Asks,
+    source: &TableName,
+) -> Result<Vec<Column>, Missing> {
+    let mut read = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        let believed = laid_out.map(|(definition, layout)| layout.column(index, definition));
+        read.push(match believed {
+            Some(None) => numbered_column(index, column, source)?,
+            None if asks == Asks::Nothing => numbered_column(index, column, source)?,
+            believed => column_of(index, column, believed.flatten(), source)?,
+        });
+    }
+    Ok(read)
 }
 
 /// Even a table map with names does not tell which columns are computed.
