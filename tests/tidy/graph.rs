@@ -78,7 +78,7 @@ impl Graph {
         }
         for child in &module.children {
             for rest in paths_from(&module.body, child) {
-                take(&[path, &[child.clone()], &*rest].concat());
+                take(&[path, std::slice::from_ref(child), &*rest].concat());
             }
         }
         for start in ["crate", "super", "self"] {
@@ -338,4 +338,103 @@ fn paths_from(body: &str, name: &str) -> Vec<Vec<String>> {
         found.push(path);
     }
     found
+}
+
+/// A graph of small files, the library's root first.
+pub fn graph_of(files: &[(&str, &str)]) -> Graph {
+    let root = "pub mod a;\npub mod b;\npub mod c;";
+    Graph::of(
+        [("src/lib.rs", root)]
+            .into_iter()
+            .chain(files.iter().copied()),
+    )
+}
+
+/// Small trees of files, and how many circles each has.
+const CIRCLES: &[(&[(&str, &str)], usize)] = &[
+    (
+        &[
+            ("src/a.rs", "use crate::b::B;"),
+            ("src/b.rs", "use crate::a::A;"),
+        ],
+        1,
+    ),
+    (
+        &[
+            ("src/a.rs", "use crate::b::B;"),
+            ("src/b.rs", "use crate::c::A;"),
+            ("src/c.rs", ""),
+        ],
+        0,
+    ),
+    (
+        &[
+            ("src/a.rs", "fn a() { crate::b::b() }"),
+            ("src/b.rs", "use crate::{c, a::A};"),
+        ],
+        1,
+    ),
+    (
+        &[
+            ("src/a.rs", "use crate::c;\nfn a() { c::B::new() }"),
+            ("src/c.rs", "pub use crate::b::B;"),
+            ("src/b.rs", "use crate::a::A;"),
+        ],
+        1,
+    ),
+    // A parent that only passes on what its child defines takes nothing from it.
+    (
+        &[
+            ("src/a/mod.rs", "mod x;\npub use x::X;\npub struct A;"),
+            ("src/a/x.rs", "use super::A;"),
+        ],
+        0,
+    ),
+    (
+        &[
+            (
+                "src/a/mod.rs",
+                "mod x;\npub use x::X;\nfn a() { x::make() }\npub struct A;",
+            ),
+            ("src/a/x.rs", "use super::A;"),
+        ],
+        1,
+    ),
+    (
+        &[
+            (
+                "src/a/mod.rs",
+                "mod x;\nmod y;\npub use x::X;\npub use y::Y;",
+            ),
+            ("src/a/x.rs", "use super::Y;"),
+            ("src/a/y.rs", "use super::{Y as _, X};"),
+        ],
+        1,
+    ),
+    (
+        &[
+            (
+                "src/a.rs",
+                "// use crate::b::B;\n#[cfg(test)]\nmod tests {\n    use crate::b::B;\n}",
+            ),
+            ("src/b.rs", "use crate::a::A;"),
+        ],
+        0,
+    ),
+    (
+        &[
+            ("src/a/mod.rs", "#[cfg(test)]\nmod tests;\nuse crate::b::B;"),
+            ("src/a/tests.rs", ""),
+            ("src/b.rs", "use crate::c::C;"),
+            ("src/c.rs", ""),
+        ],
+        0,
+    ),
+];
+
+#[test]
+fn a_circle_of_files_is_found_through_re_exports() {
+    for (files, found) in CIRCLES {
+        assert_eq!(graph_of(files).circles().len(), *found, "{files:?}");
+    }
 }

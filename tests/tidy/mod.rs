@@ -7,7 +7,7 @@ mod graph;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use graph::Graph;
+use graph::{Graph, graph_of};
 
 const PURE_AND_LEAF: &[&str] = &[
     "failure", "fault", "mysql", "binlog", "row", "filter", "change",
@@ -711,102 +711,6 @@ fn every_forbidden_word_is_found() {
         );
     }
     check(forbidden_words, "src/a.rs", "let shackles = MAXXXL;", 0);
-}
-
-/// A graph of small files, the library's root first.
-fn graph_of(files: &[(&str, &str)]) -> Graph {
-    let root = "pub mod a;\npub mod b;\npub mod c;";
-    Graph::of(
-        [("src/lib.rs", root)]
-            .into_iter()
-            .chain(files.iter().copied()),
-    )
-}
-
-#[test]
-fn a_circle_of_files_is_found_through_re_exports() {
-    for (files, found) in [
-        (
-            &[
-                ("src/a.rs", "use crate::b::B;"),
-                ("src/b.rs", "use crate::a::A;"),
-            ][..],
-            1,
-        ),
-        (
-            &[
-                ("src/a.rs", "use crate::b::B;"),
-                ("src/b.rs", "use crate::c::A;"),
-                ("src/c.rs", ""),
-            ],
-            0,
-        ),
-        (
-            &[
-                ("src/a.rs", "fn a() { crate::b::b() }"),
-                ("src/b.rs", "use crate::{c, a::A};"),
-            ],
-            1,
-        ),
-        (
-            &[
-                ("src/a.rs", "use crate::c;\nfn a() { c::B::new() }"),
-                ("src/c.rs", "pub use crate::b::B;"),
-                ("src/b.rs", "use crate::a::A;"),
-            ],
-            1,
-        ),
-        // A parent that only passes on what its child defines takes nothing from it.
-        (
-            &[
-                ("src/a/mod.rs", "mod x;\npub use x::X;\npub struct A;"),
-                ("src/a/x.rs", "use super::A;"),
-            ],
-            0,
-        ),
-        (
-            &[
-                (
-                    "src/a/mod.rs",
-                    "mod x;\npub use x::X;\nfn a() { x::make() }\npub struct A;",
-                ),
-                ("src/a/x.rs", "use super::A;"),
-            ],
-            1,
-        ),
-        (
-            &[
-                (
-                    "src/a/mod.rs",
-                    "mod x;\nmod y;\npub use x::X;\npub use y::Y;",
-                ),
-                ("src/a/x.rs", "use super::Y;"),
-                ("src/a/y.rs", "use super::{Y as _, X};"),
-            ],
-            1,
-        ),
-        (
-            &[
-                (
-                    "src/a.rs",
-                    "// use crate::b::B;\n#[cfg(test)]\nmod tests {\n    use crate::b::B;\n}",
-                ),
-                ("src/b.rs", "use crate::a::A;"),
-            ],
-            0,
-        ),
-        (
-            &[
-                ("src/a/mod.rs", "#[cfg(test)]\nmod tests;\nuse crate::b::B;"),
-                ("src/a/tests.rs", ""),
-                ("src/b.rs", "use crate::c::C;"),
-                ("src/c.rs", ""),
-            ],
-            0,
-        ),
-    ] {
-        assert_eq!(graph_of(files).circles().len(), found, "{files:?}");
-    }
 }
 
 #[test]
