@@ -230,6 +230,15 @@ impl Applier {
             || self.builder.pinned_bytes() >= bytes_max.saturating_mul(PINNED_FACTOR)
     }
 
+    /// Whether the batch is to leave inside the group in hand, if more rows of the group follow. A group that fits into a
+    /// batch is never split: a batch that ends at a boundary can be committed, a piece cannot.
+    fn is_overfull(&self) -> bool {
+        let bytes_max = self.settings.batch_bytes_max;
+        let pinned_max = bytes_max.saturating_mul(2 * PINNED_FACTOR);
+        self.builder.unfinished_bytes() >= bytes_max
+            || (self.builder.pins_several() && self.builder.pinned_bytes() >= pinned_max)
+    }
+
     /// Hands out the batch up to the checkpoint.
     pub(super) fn leave(&mut self) -> Batch {
         let mut batch = self.builder.take(Some(self.checkpoint.clone()));
@@ -263,6 +272,10 @@ impl Applier {
                 NextEvent::Spilled => return Ok(Some(Step::NeedSpilled)),
                 NextEvent::End => break,
             };
+            if holds_rows(held.frame.header.kind) && self.is_overfull() {
+                applying.group.wait(held, buffer);
+                return Ok(Some(self.piece(applying)));
+            }
             let event = GroupEvent {
                 held: &held,
                 buffer: &buffer,
@@ -276,9 +289,6 @@ impl Applier {
             let step = match settled.map_err(placed)? {
                 Settled::Done => {
                     applying.group.settle(&held);
-                    if let Some(piece) = self.full_piece(applying) {
-                        return Ok(Some(piece));
-                    }
                     continue;
                 }
                 Settled::Missing(missing) => {
@@ -301,13 +311,10 @@ impl Applier {
         Ok(None)
     }
 
-    /// Hands out a piece of the group that goes on, if the batch is full.
-    fn full_piece(&mut self, applying: &mut Applying) -> Option<Step> {
-        if !applying.group.has_more() || !self.is_full() {
-            return None;
-        }
+    /// Hands out a piece of the group, of which more rows follow.
+    fn piece(&mut self, applying: &mut Applying) -> Step {
         applying.index = None;
-        Some(Step::Batch(Box::new(self.builder.take(None))))
+        Step::Batch(Box::new(self.builder.take(None)))
     }
 
     fn settle_group(&mut self, group: &ClosedGroup) {
@@ -624,10 +631,13 @@ impl Applier {
         if is_over {
             applying.group.settle_large();
         }
-        if let Some(piece) = self.full_piece(applying) {
-            return Ok(Some(piece));
+        if is_over {
+            return Ok(None);
         }
-        Ok((!is_over).then_some(Step::NeedSpilled))
+        Ok(Some(match self.is_overfull() {
+            true => self.piece(applying),
+            false => Step::NeedSpilled,
+        }))
     }
 
     /// Puts the rows of a large event that are whole into the batch.
@@ -672,6 +682,20 @@ impl Applier {
             self.table_maps.end_statement();
         }
     }
+}
+
+/// Whether an event of this kind makes a batch larger.
+fn holds_rows(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::WriteRows
+            | EventKind::WriteRowsV1
+            | EventKind::UpdateRows
+            | EventKind::UpdateRowsV1
+            | EventKind::PartialUpdateRows
+            | EventKind::DeleteRows
+            | EventKind::DeleteRowsV1
+    )
 }
 
 /// A range of a body that begins at `origin` of its buffer, in the buffer.

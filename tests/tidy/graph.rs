@@ -319,7 +319,11 @@ fn paths_from(body: &str, name: &str) -> Vec<Vec<String>> {
     let start = format!("{name}::");
     let mut found = Vec::new();
     for (at, _) in body.match_indices(&start) {
-        if body[..at].ends_with(|before: char| is_word(before) || before == ':') {
+        // `pub(in crate::room)` says who may see something, and takes nothing.
+        let before = &body[..at];
+        if before.ends_with(|before: char| is_word(before) || before == ':')
+            || before.ends_with("pub(in ")
+        {
             continue;
         }
         let mut path = Vec::new();

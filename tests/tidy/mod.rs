@@ -114,6 +114,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "intake",
             "follower",
             "step",
+            "questions",
             "applier",
             "assembler",
         ],

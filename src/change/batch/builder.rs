@@ -46,6 +46,7 @@ struct Sizes {
 #[derive(Debug, Default)]
 struct WholeGroups {
     items: usize,
+    bytes: usize,
     ledger: Ledger,
 }
 
@@ -73,6 +74,7 @@ impl Builder {
     pub(in crate::change) fn group_ends(&mut self) {
         self.whole = WholeGroups {
             items: self.items.len(),
+            bytes: self.sizes.items,
             ledger: self.ledger,
         };
     }
@@ -98,10 +100,20 @@ impl Builder {
         self.sizes.items
     }
 
+    /// Bytes of the items of the group that was not yet read to its end.
+    pub(in crate::change) fn unfinished_bytes(&self) -> usize {
+        self.sizes.items.saturating_sub(self.whole.bytes)
+    }
+
     /// Bytes of the chunks that the items stand in, which stay charged until the batch is done: where filters reject most
     /// of a stream, they are many times those of the items.
     pub(in crate::change) fn pinned_bytes(&self) -> usize {
         self.sizes.pinned
+    }
+
+    /// Whether the items stand in more than one chunk.
+    pub(in crate::change) fn pins_several(&self) -> bool {
+        self.buffers.len() > 1
     }
 
     /// Bytes of all events since the last batch.

@@ -282,11 +282,6 @@ impl ClosedGroup {
         self.done += 1;
     }
 
-    /// Whether events are left that were not counted.
-    pub(in crate::change) fn has_more(&self) -> bool {
-        self.done < self.held.count
-    }
-
     /// The coordinates of a position in the file in which the group ends.
     pub(in crate::change) fn at(&self, start: u64) -> Coordinates {
         Coordinates::new(Arc::clone(&self.end.file), start)

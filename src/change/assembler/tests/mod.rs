@@ -97,6 +97,8 @@ struct Outcome {
     statements: Vec<String>,
     ledger: Ledger,
     batches: usize,
+    /// Batches that end inside a group.
+    pieces: usize,
     spills: usize,
     end: Option<Checkpoint>,
 }
@@ -104,6 +106,7 @@ struct Outcome {
 impl Outcome {
     fn take(&mut self, batch: &Batch) {
         self.batches += 1;
+        self.pieces += usize::from(batch.end.is_none());
         self.ledger += batch.ledger;
         self.end = batch.end.clone().or(self.end.take());
         for item in &batch.items {
@@ -272,6 +275,28 @@ fn a_spilled_group_is_delivered_in_order_and_in_pieces() {
         outcome.spills,
         outcome.batches
     );
+}
+
+#[test]
+fn a_batch_that_rows_fill_ends_with_their_group() {
+    for (events, values) in [(1, 5), (3, 5), (1, 13), (12, 1), (1, 40)] {
+        let mut writer = Writer::new();
+        for number in 1..=20 {
+            writer.gtid(number);
+            writer.query("BEGIN");
+            for _ in 0..events {
+                writer.table_map(1, "d", "t", true);
+                writer.insert(1, &vec![7; values]);
+            }
+            writer.xid();
+        }
+        let outcome = run(assembler("{}", 100_000, &[]), writer).unwrap();
+        assert_eq!(outcome.rows.len(), 20 * events * values);
+        assert!(outcome.batches > 4, "{} batches", outcome.batches);
+        // A row has five bytes and a batch 64: what fits into one is never split, nor is a single event.
+        let is_split = events > 1 && events * values * 5 > 64;
+        assert_eq!(outcome.pieces > 0, is_split, "{events} {values}");
+    }
 }
 
 #[test]
