@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::batch::builder::{Builder, TooMany};
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
-use super::batch::items::{Batch, Rows, RowsKind};
+use super::batch::items::{Batch, EventStamp, RowImages, Rows, RowsKind};
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
@@ -480,8 +480,7 @@ impl Applier {
             tables,
             session: StatementSession::of(query, source.context, header.suppresses_use()),
             statement: source.text.into(),
-            timestamp: header.timestamp,
-            position: event.held.frame.start,
+            event: EventStamp::of(&event.held.frame),
         };
         applying.sequence += 1;
         self.builder.ledger.ddl += 1;
@@ -570,23 +569,23 @@ impl Applier {
         header: &RowsHeader,
         table: &KeptTable,
     ) -> Result<(), Trouble> {
-        let frame = &event.held.frame;
         let origin = event.held.body().start;
-        let (columns, columns_after) = (
-            absolute(origin, &header.columns)?,
-            absolute(origin, &header.columns_after)?,
-        );
-        let body = absolute(origin, &header.body)?;
+        let images = RowImages {
+            columns: absolute(origin, &header.columns)?,
+            columns_after: absolute(origin, &header.columns_after)?,
+            body: absolute(origin, &header.body)?,
+        };
         let part = |range: &Range<u32>| {
             event
                 .buffer
                 .get(range.start as usize..range.end as usize)
                 .unwrap_or_default()
         };
-        table.allows([part(&columns), part(&columns_after)])?;
-        let images = kind.images(&table.table, part(&columns), part(&columns_after));
-        let row_count = images
-            .and_then(|images| images.count(part(&body)))
+        let (before, after) = (part(&images.columns), part(&images.columns_after));
+        table.allows([before, after])?;
+        let row_count = kind
+            .images(&table.table, before, after)
+            .and_then(|walk| walk.count(part(&images.body)))
             .map_err(|error| Trouble::Rows {
                 table: table.source.clone(),
                 error,
@@ -606,12 +605,8 @@ impl Applier {
             group: self.group_of(applying)?,
             buffer: self.builder.buffer(event.buffer)?,
             kind,
-            columns,
-            columns_after,
-            body,
-            position: frame.start,
-            timestamp: frame.header.timestamp,
-            server_id: frame.header.server_id,
+            images,
+            event: EventStamp::of(&event.held.frame),
             first_row,
             row_count,
             cascades: header.cascades(),

@@ -18,7 +18,9 @@ mod trouble;
 pub use assembler::{Assembler, AssemblerSettings, Until};
 pub use batch::builder::TooMany;
 pub use batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
-pub use batch::items::{Batch, ColumnBitmap, Group, Item, Origin, Rows, RowsKind};
+pub use batch::items::{
+    Batch, ColumnBitmap, EventStamp, Group, Item, Origin, RowImages, Rows, RowsKind,
+};
 pub use batch::ledger::Ledger;
 pub use checkpoint::{Checkpoint, SnapshotProgress};
 pub use definition::agreement::Disagreement;

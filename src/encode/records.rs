@@ -236,7 +236,7 @@ impl MessageLayout for RecordsLayout {
         let at = || {
             let group = batch.groups.get(ddl.group as usize);
             let file = group.map(|group| group.begin.file.clone());
-            Coordinates::new(file.unwrap_or_default(), ddl.position)
+            Coordinates::new(file.unwrap_or_default(), ddl.event.position)
         };
         for number in 0..writer.ddl_count(ddl) {
             let start = block.arena.len();

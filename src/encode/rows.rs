@@ -162,7 +162,7 @@ impl<'a> RowsEvent<'a> {
 
     /// Where the event begins; it is in the file of its group's first event, since a group never spans files.
     pub(super) fn at(&self) -> Coordinates {
-        Coordinates::new(self.group.begin.file.clone(), self.rows.position)
+        Coordinates::new(self.group.begin.file.clone(), self.rows.event.position)
     }
 
     /// The event, for messages.
@@ -181,9 +181,9 @@ impl<'a> RowsEvent<'a> {
         cells: &mut Cells,
         mut visit: impl FnMut(u64, RowChange<'_>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
-        let body = self.bytes(&self.rows.body)?;
-        let columns = self.bytes(&self.rows.columns)?;
-        let columns_after = self.bytes(&self.rows.columns_after)?;
+        let body = self.bytes(&self.rows.images.body)?;
+        let columns = self.bytes(&self.rows.images.columns)?;
+        let columns_after = self.bytes(&self.rows.images.columns_after)?;
         let first = Shape::new(self.table, columns).map_err(|source| self.image(source))?;
         let second = match self.rows.kind {
             RowsKind::PartialUpdate => Shape::partial(self.table, columns_after),

@@ -8,7 +8,10 @@ use uuid::Uuid;
 use super::{Encode, EncodeError, Format, InvalidText, Lines, LinesEncoder, Plan};
 use crate::binlog::{Coordinates, Gtid};
 use crate::change::statement::StatementKind;
-use crate::change::{Batch, Ddl, Group, Item, Ledger, Origin, Rows, RowsKind, StatementSession};
+use crate::change::{
+    Batch, Ddl, EventStamp, Group, Item, Ledger, Origin, RowImages, Rows, RowsKind,
+    StatementSession,
+};
 use crate::mysql::Flavour;
 use crate::row::{Charset, Column, ColumnType, Table, TableName};
 
@@ -89,12 +92,16 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
         group: 0,
         buffer: 0,
         kind,
-        columns: 0..1,
-        columns_after: 1..2,
-        body: 2..end,
-        position: 400,
-        timestamp: 0,
-        server_id: 7,
+        images: RowImages {
+            columns: 0..1,
+            columns_after: 1..2,
+            body: 2..end,
+        },
+        event: EventStamp {
+            position: 400,
+            timestamp: 0,
+            server_id: 7,
+        },
         first_row: 5,
         row_count: u32::try_from(images.len() / per_row).expect("small"),
         cascades: true,
@@ -170,7 +177,9 @@ pub(super) fn drop_tables(statement: &str, tables: &[&str]) -> Ddl {
         changes: Vec::new(),
         statement: statement.into(),
         session: StatementSession::default(),
-        timestamp: 0,
-        position: 200,
+        event: EventStamp {
+            position: 200,
+            ..EventStamp::default()
+        },
     }
 }

@@ -289,11 +289,11 @@ fn a_body_that_contradicts_the_batch_is_an_error_with_its_coordinates() {
         change(rows);
         lines(&batch).expect_err("an error").to_string()
     };
-    assert!(cut(|rows| rows.body.end -= 1).contains("_ROWS event at binlog.000002:400"));
+    assert!(cut(|rows| rows.images.body.end -= 1).contains("_ROWS event at binlog.000002:400"));
     assert!(cut(|rows| rows.row_count = 1).contains("bytes left after its 1 rows"));
     assert!(cut(|rows| rows.row_count = 3).contains("cannot read a row of shop.or\"ders"));
-    assert!(cut(|rows| rows.columns = 0..0).contains("cannot read a row"));
-    assert!(cut(|rows| rows.body.end = 1000).contains("bytes up to 1000"));
+    assert!(cut(|rows| rows.images.columns = 0..0).contains("cannot read a row"));
+    assert!(cut(|rows| rows.images.body.end = 1000).contains("bytes up to 1000"));
     assert!(cut(|rows| rows.buffer = 1).contains("buffer 1"));
     assert!(cut(|rows| rows.group = 1).contains("group 1"));
     assert!(cut(|rows| rows.table = 1).contains("table 1"));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rowtap::binlog::{ColumnMap, Coordinates, EventKind, Framer, Header, RowsHeader, TableMap};
-use rowtap::change::{Batch, Group, Item, Ledger, Origin, Rows, RowsKind};
+use rowtap::change::{Batch, EventStamp, Group, Item, Ledger, Origin, RowImages, Rows, RowsKind};
 use rowtap::encode::{Encode, Format, InvalidText, Lines, LinesEncoder, Plan};
 use rowtap::mysql;
 use rowtap::row::{Column, ColumnFacts, ColumnType, Images, RowError, Table, TableName};
@@ -140,12 +140,16 @@ impl Decoder<'_> {
             group: 0,
             buffer: 0,
             kind,
-            columns: range(&rows.columns),
-            columns_after: range(&rows.columns_after),
-            body: range(&rows.body),
-            position: 4,
-            timestamp: 0,
-            server_id: 1,
+            images: RowImages {
+                columns: range(&rows.columns),
+                columns_after: range(&rows.columns_after),
+                body: range(&rows.body),
+            },
+            event: EventStamp {
+                position: 4,
+                timestamp: 0,
+                server_id: 1,
+            },
             first_row: 0,
             row_count,
             cascades: true,

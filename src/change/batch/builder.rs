@@ -158,7 +158,7 @@ impl Builder {
     }
 
     pub(in crate::change) fn rows(&mut self, rows: Rows) {
-        self.sizes.items += rows.body.len();
+        self.sizes.items += rows.images.body.len();
         self.items.push(Item::Rows(rows));
     }
 

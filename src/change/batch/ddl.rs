@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::items::EventStamp;
 use crate::binlog::Query;
 use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;
@@ -35,10 +36,8 @@ pub struct Ddl {
     pub statement: Box<str>,
     /// The session that sent it.
     pub session: StatementSession,
-    /// The event's time on the source, in seconds since 1970.
-    pub timestamp: u32,
-    /// Where the query event begins.
-    pub position: u64,
+    /// The query event.
+    pub event: EventStamp,
 }
 
 /// What the binlog tells of the session that sent a statement.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::ddl::Ddl;
 use super::ledger::Ledger;
-use crate::binlog::{Coordinates, Gtid};
+use crate::binlog::{Coordinates, Frame, Gtid};
 use crate::change::checkpoint::Checkpoint;
 use crate::change::definition::revision::Revision;
 use crate::mysql::Flavour;
@@ -92,6 +92,28 @@ pub enum RowsKind {
 /// Which columns an image holds: a bitmap in the batch's buffer, a bit a column, least significant first.
 pub type ColumnBitmap = Range<u32>;
 
+/// The row images of a rows event, in the batch's buffer.
+#[derive(Clone, Debug)]
+pub struct RowImages {
+    /// The columns present in the only image, or in an update's before image.
+    pub columns: ColumnBitmap,
+    /// The columns present in an update's after image; the same as `columns` otherwise.
+    pub columns_after: ColumnBitmap,
+    /// The images, back to back.
+    pub body: Range<u32>,
+}
+
+/// What an event's header says of the change in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EventStamp {
+    /// Where the event begins.
+    pub position: u64,
+    /// Its time on the source, in seconds since 1970.
+    pub timestamp: u32,
+    /// The server that executed it first.
+    pub server_id: u32,
+}
+
 /// The rows of one rows event.
 #[derive(Clone, Debug)]
 pub struct Rows {
@@ -103,24 +125,26 @@ pub struct Rows {
     pub buffer: u32,
     /// What was done.
     pub kind: RowsKind,
-    /// The columns present in the only image, or in an update's before image.
-    pub columns: ColumnBitmap,
-    /// The columns present in an update's after image; the same as `columns` otherwise.
-    pub columns_after: ColumnBitmap,
-    /// The row images, back to back.
-    pub body: Range<u32>,
-    /// Where the rows event begins.
-    pub position: u64,
-    /// The event's time on the source, in seconds since 1970.
-    pub timestamp: u32,
-    /// The server that executed it first.
-    pub server_id: u32,
+    /// Its row images.
+    pub images: RowImages,
+    /// The rows event.
+    pub event: EventStamp,
     /// The sequence of the first row in its group, from 0; DDL statements count too.
     pub first_row: u64,
     /// How many rows the body holds.
     pub row_count: u32,
     /// Whether the storage engine checked foreign keys; what it then changed in other rows is not in the binlog.
     pub cascades: bool,
+}
+
+impl EventStamp {
+    pub(in crate::change) fn of(frame: &Frame) -> Self {
+        Self {
+            position: frame.start,
+            timestamp: frame.header.timestamp,
+            server_id: frame.header.server_id,
+        }
+    }
 }
 
 impl RowsKind {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::open::HeldEvent;
 use crate::binlog::{EventKind, Frame, Header, RowsHeader};
 use crate::change::batch::builder::TooMany;
-use crate::change::batch::items::{Rows, RowsKind};
+use crate::change::batch::items::{EventStamp, RowImages, Rows, RowsKind};
 use crate::change::definition::table_maps::KeptTable;
 use crate::change::trouble::Trouble;
 
@@ -243,12 +243,12 @@ impl RowStream {
             group: 0,
             buffer: 0,
             kind: self.kind,
-            body: columns_after.end..offset(buffer_bytes)?,
-            columns,
-            columns_after,
-            position: self.frame.start,
-            timestamp: self.frame.header.timestamp,
-            server_id: self.frame.header.server_id,
+            images: RowImages {
+                body: columns_after.end..offset(buffer_bytes)?,
+                columns,
+                columns_after,
+            },
+            event: EventStamp::of(&self.frame),
             first_row: 0,
             row_count,
             cascades: self.cascades,

@@ -85,5 +85,5 @@ impl Caution {
 fn place(batch: &Batch, ddl: &Ddl) -> Coordinates {
     let group = batch.groups.get(ddl.group as usize);
     let file = group.map_or_else(Default::default, |group| group.begin.file.clone());
-    Coordinates::new(file, ddl.position)
+    Coordinates::new(file, ddl.event.position)
 }

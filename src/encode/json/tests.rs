@@ -7,7 +7,7 @@ use super::super::sample::{
     ABSENT, NULL, ONE, SampleImage, TWO, batch, int, lines, parsed, table, text,
 };
 use crate::change::statement::StatementKind;
-use crate::change::{Ddl, Item, RowsKind, StatementSession};
+use crate::change::{Ddl, EventStamp, Item, RowsKind, StatementSession};
 
 #[test]
 fn a_line_holds_the_whole_envelope_and_identity() {
@@ -118,8 +118,10 @@ fn the_published_schema_names_exactly_the_members_that_are_written() {
         changes: Vec::new(),
         statement: "DROP DATABASE d".into(),
         session: StatementSession::default(),
-        timestamp: 0,
-        position: 500,
+        event: EventStamp {
+            position: 500,
+            ..EventStamp::default()
+        },
     }));
     let block = lines(&batch).expect("encoded");
     let (row_change, ddl) = (&parsed(&block.bytes)[0], &parsed(&block.bytes)[1]);

@@ -93,7 +93,7 @@ impl ScriptSession {
             explicit_defaults: session
                 .explicit_defaults_for_timestamp
                 .filter(|_| text.contains("timestamp")),
-            timestamp: depends_on_time.then_some((ddl.timestamp, microseconds)),
+            timestamp: depends_on_time.then_some((ddl.event.timestamp, microseconds)),
             foreign_key_checks: false,
         }
     }

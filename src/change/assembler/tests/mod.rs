@@ -113,7 +113,8 @@ impl Outcome {
             match item {
                 Item::Rows(rows) => {
                     let buffer = &batch.buffers[rows.buffer as usize];
-                    let body = &buffer[rows.body.start as usize..rows.body.end as usize];
+                    let body = &rows.images.body;
+                    let body = &buffer[body.start as usize..body.end as usize];
                     let table = batch.tables[rows.table as usize].name.to_string();
                     for row in body.chunks(5) {
                         self.rows.push((
