@@ -11,7 +11,8 @@ use bytes::Bytes;
 
 use super::batch::builder::{Builder, TooMany};
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
-use super::batch::items::{Batch, EventStamp, RowImages, Rows, RowsKind};
+use super::batch::items::Batch;
+use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind};
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;

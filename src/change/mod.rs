@@ -18,10 +18,9 @@ mod trouble;
 pub use assembler::{Assembler, AssemblerSettings, Until};
 pub use batch::builder::TooMany;
 pub use batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
-pub use batch::items::{
-    Batch, ColumnBitmap, EventStamp, Group, Item, Origin, RowImages, Rows, RowsKind,
-};
+pub use batch::items::{Batch, Group, Item, Origin};
 pub use batch::ledger::Ledger;
+pub use batch::rows::{ColumnBitmap, EventStamp, RowImages, Rows, RowsKind};
 pub use checkpoint::{Checkpoint, SnapshotProgress};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;

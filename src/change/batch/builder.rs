@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ddl::Ddl;
-use super::items::{Batch, Group, Item, Origin, Rows};
+use super::items::{Batch, Group, Item, Origin};
 use super::ledger::Ledger;
+use super::rows::Rows;
 use crate::change::checkpoint::Checkpoint;
 use crate::row::Table;
 

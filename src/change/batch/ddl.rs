@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::items::EventStamp;
+use super::rows::EventStamp;
 use crate::binlog::Query;
 use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;

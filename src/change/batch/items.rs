@@ -2,7 +2,6 @@
 //!
 //! Rows stay bytes. The unit is the rows event: a range of a shared buffer plus its table.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,13 +9,14 @@ use uuid::Uuid;
 
 use super::ddl::Ddl;
 use super::ledger::Ledger;
-use crate::binlog::{Coordinates, Frame, Gtid};
+use super::rows::Rows;
+use crate::binlog::{Coordinates, Gtid};
 use crate::change::checkpoint::Checkpoint;
 use crate::change::definition::revision::Revision;
 use crate::mysql::Flavour;
-use crate::row::{Images, RowError, Table};
+use crate::row::Table;
 
-/// Whole groups, or a piece of exactly one, in stream order.
+/// Whole groups, and at the end perhaps a piece of one that is larger than a batch, in stream order.
 #[derive(Debug)]
 pub struct Batch {
     /// Where the changes come from.
@@ -74,94 +74,4 @@ pub enum Item {
     Rows(Rows),
     /// A DDL statement.
     Ddl(Ddl),
-}
-
-/// What a rows event did to its rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowsKind {
-    /// One image a row: after.
-    Write,
-    /// Two images a row: before, after.
-    Update,
-    /// As an update; JSON columns after it may hold changes of the document before it.
-    PartialUpdate,
-    /// One image a row: before.
-    Delete,
-}
-
-/// Which columns an image holds: a bitmap in the batch's buffer, a bit a column, least significant first.
-pub type ColumnBitmap = Range<u32>;
-
-/// The row images of a rows event, in the batch's buffer.
-#[derive(Clone, Debug)]
-pub struct RowImages {
-    /// The columns present in the only image, or in an update's before image.
-    pub columns: ColumnBitmap,
-    /// The columns present in an update's after image; the same as `columns` otherwise.
-    pub columns_after: ColumnBitmap,
-    /// The images, back to back.
-    pub body: Range<u32>,
-}
-
-/// What an event's header says of the change in it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct EventStamp {
-    /// Where the event begins.
-    pub position: u64,
-    /// Its time on the source, in seconds since 1970.
-    pub timestamp: u32,
-    /// The server that executed it first.
-    pub server_id: u32,
-}
-
-/// The rows of one rows event.
-#[derive(Clone, Debug)]
-pub struct Rows {
-    /// Index into `Batch::tables`.
-    pub table: u32,
-    /// Index into `Batch::groups`.
-    pub group: u32,
-    /// Index into `Batch::buffers`.
-    pub buffer: u32,
-    /// What was done.
-    pub kind: RowsKind,
-    /// Its row images.
-    pub images: RowImages,
-    /// The rows event.
-    pub event: EventStamp,
-    /// The sequence of the first row in its group, from 0; DDL statements count too.
-    pub first_row: u64,
-    /// How many rows the body holds.
-    pub row_count: u32,
-    /// Whether the storage engine checked foreign keys; what it then changed in other rows is not in the binlog.
-    pub cascades: bool,
-}
-
-impl EventStamp {
-    pub(in crate::change) fn of(frame: &Frame) -> Self {
-        Self {
-            position: frame.start,
-            timestamp: frame.header.timestamp,
-            server_id: frame.header.server_id,
-        }
-    }
-}
-
-impl RowsKind {
-    /// The images of a row in an event of this kind, by its bitmaps of present columns.
-    ///
-    /// # Errors
-    /// Bitmaps that do not fit the table.
-    pub(in crate::change) fn images<'a>(
-        self,
-        table: &'a Table,
-        columns: &'a [u8],
-        columns_after: &'a [u8],
-    ) -> Result<Images<'a>, RowError> {
-        match self {
-            Self::Write | Self::Delete => Images::one(table, columns),
-            Self::Update => Images::update(table, columns, columns_after),
-            Self::PartialUpdate => Images::partial_update(table, columns, columns_after),
-        }
-    }
 }

@@ -4,3 +4,4 @@ pub(super) mod builder;
 pub(super) mod ddl;
 pub(super) mod items;
 pub(super) mod ledger;
+pub(super) mod rows;
