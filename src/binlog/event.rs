@@ -55,6 +55,22 @@ macro_rules! kinds {
     };
 }
 
+impl EventKind {
+    /// Whether it holds rows, neither compressed nor in pieces.
+    pub fn holds_rows(self) -> bool {
+        matches!(
+            self,
+            Self::WriteRows
+                | Self::WriteRowsV1
+                | Self::UpdateRows
+                | Self::UpdateRowsV1
+                | Self::PartialUpdateRows
+                | Self::DeleteRows
+                | Self::DeleteRowsV1
+        )
+    }
+}
+
 kinds! {
     /// A statement, or what controls a transaction.
     Query = 2, "QUERY";

@@ -273,7 +273,7 @@ impl Applier {
                 NextEvent::Spilled => return Ok(Some(Step::NeedSpilled)),
                 NextEvent::End => break,
             };
-            if holds_rows(held.frame.header.kind) && self.is_overfull() {
+            if held.frame.header.kind.holds_rows() && self.is_overfull() {
                 applying.group.wait(held, buffer);
                 return Ok(Some(self.piece(applying)));
             }
@@ -678,20 +678,6 @@ impl Applier {
             self.table_maps.end_statement();
         }
     }
-}
-
-/// Whether an event of this kind makes a batch larger.
-fn holds_rows(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::WriteRows
-            | EventKind::WriteRowsV1
-            | EventKind::UpdateRows
-            | EventKind::UpdateRowsV1
-            | EventKind::PartialUpdateRows
-            | EventKind::DeleteRows
-            | EventKind::DeleteRowsV1
-    )
 }
 
 /// A range of a body that begins at `origin` of its buffer, in the buffer.

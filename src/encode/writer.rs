@@ -22,7 +22,7 @@ pub(super) trait EnvelopeWriter {
     const SPLITS_KEY_CHANGES: bool;
 
     /// Begins a batch. A format that says more of a change than its own event does, such as that it is the last of its
-    /// transaction, looks it up here: a batch holds whole groups, or a piece of exactly one, whose last may hold no rows.
+    /// transaction, looks it up here: a batch holds whole groups, and at its end perhaps a piece of one, whose last piece may hold no rows.
     fn begin(&mut self, batch: &Batch);
 
     /// Begins a rows event.

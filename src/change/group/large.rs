@@ -77,13 +77,7 @@ impl LargeEvent {
             | EventKind::BeginLoadQuery
             | EventKind::AppendBlock
             | EventKind::TransactionPayload => true,
-            EventKind::WriteRows
-            | EventKind::WriteRowsV1
-            | EventKind::UpdateRows
-            | EventKind::UpdateRowsV1
-            | EventKind::PartialUpdateRows
-            | EventKind::DeleteRows
-            | EventKind::DeleteRowsV1 => u64::from(frame.header.event_size) > whole_bytes_max,
+            kind if kind.holds_rows() => u64::from(frame.header.event_size) > whole_bytes_max,
             _other => false,
         };
         let way = match in_pieces {

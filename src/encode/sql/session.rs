@@ -106,7 +106,7 @@ impl ScriptSession {
         }
     }
 
-    /// Writes the statement that turns this session into another.
+    /// Writes the statement that sets the variables in which `wanted` differs.
     pub(super) fn turn_to(&mut self, wanted: Self, out: &mut Vec<u8>) {
         if *self == wanted {
             return;
