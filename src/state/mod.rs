@@ -4,6 +4,7 @@
 //! describes each file for anyone who reads or repairs one by hand.
 
 mod blocking;
+pub mod checked_line;
 mod checkpointer;
 pub mod durable;
 mod error;

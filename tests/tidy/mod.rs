@@ -122,6 +122,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "state",
         &[
+            "checked_line",
             "durable",
             "relay_log_info",
             "lock",

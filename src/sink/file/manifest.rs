@@ -14,12 +14,12 @@ use crate::binlog::{Coordinates, GtidSet};
 use crate::change::Checkpoint;
 use crate::fault::FileRole;
 use crate::sink::SinkError;
+use crate::state::checked_line::{self, CRC_FIELD};
 use crate::state::durable::{self, DurableFile};
 use crate::state::{RelayLogInfoError, relay_log_info};
 
 /// The manifest's name in its folder.
 pub const NAME: &str = "manifest.jsonl";
-const CRC_FIELD: &[u8] = b",\"crc32\":";
 /// A manifest that has grown by this much since it was last rewritten is rewritten, one line long.
 const GROWTH_BYTES_MAX: u64 = 4 << 20;
 
@@ -165,7 +165,9 @@ fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, ManifestLineError)> {
 }
 
 fn parse_line(line: &[u8]) -> Result<(Vec<FileEntry>, Checkpoint), ManifestLineError> {
-    verify(line).map_err(ManifestLineError::Damaged)?;
+    let ended = line.strip_suffix(b"\n");
+    let ended = ended.ok_or_else(|| ManifestLineError::Damaged("it has no end".to_owned()))?;
+    checked_line::verify(ended).map_err(ManifestLineError::Damaged)?;
     let line: ReadLine = serde_json::from_slice(line)
         .map_err(|error| ManifestLineError::Meaning(error.to_string()))?;
     let checkpoint = match line.checkpoint {
@@ -175,26 +177,6 @@ fn parse_line(line: &[u8]) -> Result<(Vec<FileEntry>, Checkpoint), ManifestLineE
         StoredCheckpoint::Version1(version_1) => version_1.into(),
     };
     Ok((line.files, checkpoint))
-}
-
-/// Makes sure that a line is, to the last byte, what was written.
-fn verify(line: &[u8]) -> Result<(), String> {
-    let line = line.strip_suffix(b"\n").ok_or("it has no end")?;
-    let at = line
-        .windows(CRC_FIELD.len())
-        .rposition(|window| window == CRC_FIELD)
-        .ok_or("it has no checksum")?;
-    let (body, rest) = line.split_at_checked(at).ok_or("it has no checksum")?;
-    let crc32: u32 = rest
-        .strip_prefix(CRC_FIELD)
-        .and_then(|rest| rest.strip_suffix(b"}"))
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(|digits| digits.parse().ok())
-        .ok_or("its checksum is no number")?;
-    match crc32fast::hash(body) {
-        found if found == crc32 => Ok(()),
-        found => Err(format!("its checksum is {found}, expected {crc32}")),
-    }
 }
 
 impl From<CheckpointVersion1> for Checkpoint {
@@ -222,14 +204,7 @@ fn print_line(
             error,
         })?;
     out.clear();
-    serde_json::to_writer(&mut *out, &Line { files, checkpoint })
-        .expect("a line has string keys only");
-    let closing = out.pop();
-    debug_assert_eq!(closing, Some(b'}'));
-    let crc32 = crc32fast::hash(out);
-    out.extend_from_slice(CRC_FIELD);
-    out.extend_from_slice(itoa::Buffer::new().format(crc32).as_bytes());
-    out.extend_from_slice(b"}\n");
+    checked_line::write(&Line { files, checkpoint }, out);
     Ok(())
 }
 

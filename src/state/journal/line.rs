@@ -1,6 +1,4 @@
-//! One line of the journal: a JSON object that ends with the checksum of what stands before it.
-//!
-//! `{…,"crc32":N}`, where N is the CRC-32 (IEEE) of the line's bytes before `,"crc32":`.
+//! One line of the journal, with its checksum: see [`checked_line`].
 
 use std::sync::Arc;
 
@@ -11,10 +9,8 @@ use uuid::Uuid;
 use crate::binlog::Coordinates;
 use crate::change::definition::Change;
 use crate::change::{Lineage, Point, Revision};
+use crate::state::checked_line;
 
-const CRC_FIELD: &[u8] = b",\"crc32\":";
-/// The most digits of a checksum and the closing brace.
-const CRC_TAIL_MAX: usize = 11;
 const AT_FIELD: &[u8] = b"{\"at\":";
 
 /// A revision as it is written, with whose binlogs its coordinates are of.
@@ -102,19 +98,7 @@ pub(super) fn write_revision(revision: &Revision, out: &mut Vec<u8>) {
         statement: revision.statement.as_deref(),
         changes: &revision.changes,
     };
-    write(&written, out);
-}
-
-/// Appends a value, which must serialise as an object with a member at least, as a line.
-pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
-    let start = out.len();
-    serde_json::to_writer(&mut *out, value).expect("the journal's values have string keys only");
-    let closing = out.pop();
-    debug_assert_eq!(closing, Some(b'}'));
-    let crc32 = crc32fast::hash(out.get(start..).unwrap_or_default());
-    out.extend_from_slice(CRC_FIELD);
-    out.extend_from_slice(itoa::Buffer::new().format(crc32).as_bytes());
-    out.extend_from_slice(b"}\n");
+    checked_line::write(&written, out);
 }
 
 /// Reads a line, its line feed left out.
@@ -122,25 +106,7 @@ pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
 /// # Errors
 /// What is wrong with it, as a fragment.
 pub(super) fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
-    let search_from = line.len().saturating_sub(CRC_FIELD.len() + CRC_TAIL_MAX);
-    let tail = line.get(search_from..).unwrap_or_default();
-    let found = tail
-        .windows(CRC_FIELD.len())
-        .rposition(|window| window == CRC_FIELD)
-        .ok_or("it has no checksum")?;
-    let (body, rest) = line
-        .split_at_checked(search_from + found)
-        .ok_or("it has no checksum")?;
-    let crc32: u32 = rest
-        .strip_prefix(CRC_FIELD)
-        .and_then(|rest| rest.strip_suffix(b"}"))
-        .and_then(|digits| std::str::from_utf8(digits).ok())
-        .and_then(|digits| digits.parse().ok())
-        .ok_or("its checksum is no number")?;
-    let computed = crc32fast::hash(body);
-    if computed != crc32 {
-        return Err(format!("its checksum is {computed}, expected {crc32}"));
-    }
+    checked_line::verify(line)?;
     serde_json::from_slice(line).map_err(|error| error.to_string())
 }
 
@@ -171,7 +137,7 @@ mod tests {
     #[test]
     fn a_line_is_read_back_and_no_other_bit_pattern_passes_for_it() {
         let mut line = Vec::new();
-        write(&sample(), &mut line);
+        checked_line::write(&sample(), &mut line);
         assert_eq!(line.pop(), Some(b'\n'));
         assert_eq!(read::<Sample>(&line), Ok(sample()));
         for index in 0..line.len() {
@@ -187,7 +153,7 @@ mod tests {
     #[test]
     fn a_cut_line_tells_its_place_as_soon_as_it_holds_it() {
         let mut line = Vec::new();
-        write(&sample(), &mut line);
+        checked_line::write(&sample(), &mut line);
         let told: Vec<usize> = (0..line.len())
             .filter(|length| place_of_torn(&line[..*length]).is_some())
             .collect();

@@ -21,6 +21,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checked_line;
 use super::durable::{self, DurableFile};
 use super::{StateError, StateFolder};
 use crate::binlog::Coordinates;
@@ -292,11 +293,11 @@ impl Journal {
         let changes = schemas.changes();
         header.tables = changes.len();
         let mut text = Vec::new();
-        line::write(&header, &mut text);
+        checked_line::write(&header, &mut text);
         for change in &changes {
             let at = &header.at;
             let changes = [change];
-            line::write(&WrittenState { at, changes }, &mut text);
+            checked_line::write(&WrittenState { at, changes }, &mut text);
         }
         let in_folder = (folder, FileRole::StateFolder);
         let file = durable::replace(in_folder, &name_of(number), FileRole::Journal, &text)?;
