@@ -43,8 +43,8 @@ pub(super) const NUMBER_MAX: u64 = (1 << 63) - 2;
 pub(super) const TAG_BYTES_MAX: usize = 32;
 
 /// A set of GTIDs: what a server or rowtap has seen.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(into = "StoredSet", try_from = "StoredSet")]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "StoredSet")]
 pub enum GtidSet {
     /// Per source, the intervals seen.
     MySql(BTreeMap<GtidSource, Intervals>),
@@ -180,20 +180,11 @@ impl GtidSet {
 }
 
 /// A set as it is stored: its text, with the family that tells how to read it.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredSet {
     flavour: Flavour,
     set: String,
-}
-
-impl From<GtidSet> for StoredSet {
-    fn from(set: GtidSet) -> Self {
-        Self {
-            flavour: set.flavour(),
-            set: set.to_string(),
-        }
-    }
 }
 
 impl TryFrom<StoredSet> for GtidSet {
