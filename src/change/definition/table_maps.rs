@@ -87,7 +87,7 @@ pub(in crate::change) struct TableMaps {
     generation: u64,
     flavour: Flavour,
     rules: Rules,
-    /// TableMaps that are read without a definition.
+    /// Tables that are read without a definition.
     numbered: HashSet<TableName>,
     asks: Asks,
 }

@@ -1,6 +1,6 @@
 //! The open group: its events, held until its end is known.
 //!
-//! Keeps what the end decides on: savepoints, and the parts that ROLLBACK TO undid. HeldEvent bytes beyond the limit are
+//! Keeps what the end decides on: savepoints, and the parts that ROLLBACK TO undid. Held bytes beyond the limit are
 //! handed out to be spilled, in order, and come back when the group has ended.
 
 use std::collections::VecDeque;

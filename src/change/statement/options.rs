@@ -4,7 +4,7 @@ use super::lexer::Token;
 use super::meaning::{NamedCharset, TableOptions};
 use super::scanner::{Lost, Scanner};
 
-/// TableOptions of one word and a value that no definition here shows.
+/// Options of one word and a value that no definition here shows.
 const PASSED: [&str; 43] = [
     "AUTO_INCREMENT",
     "AUTOEXTEND_SIZE",

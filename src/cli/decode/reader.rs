@@ -91,7 +91,7 @@ impl FilesReader {
         &self.counts
     }
 
-    /// RowCounts a file whose last transaction does not end in it.
+    /// Counts a file whose last transaction does not end in it.
     pub(super) fn count_unfinished(&mut self) {
         self.counts.unfinished += 1;
     }
