@@ -1,6 +1,7 @@
 //! `rowtap definitions`: how tables are defined at a place in the source's binlog, according to the connector's journal; and
 //! the way to tell it a definition that it cannot find out.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
@@ -14,8 +15,11 @@ use crate::change::statement::{self, StatementContext};
 use crate::change::{Point, Revision, TableDefinition};
 use crate::config;
 use crate::failure::Class;
+use crate::filter::{FilterError, Rules};
+use crate::mysql::Flavour;
 use crate::pipeline::Connector;
 use crate::row::TableName;
+use crate::sink::{self, SinkError};
 use crate::state::{Journal, StateError, StateFolder};
 
 /// What to show, or to tell.
@@ -49,14 +53,15 @@ pub struct DefinitionsArguments {
 enum Refusal {
     #[error("state folder")]
     State(#[from] StateError),
+    #[error("sink")]
+    Sink(#[from] SinkError),
+    #[error(transparent)]
+    Filter(#[from] FilterError),
     #[error(
         "the connector {connector} has no journal of definitions in {}, run it first",
-        state_dir.display()
+        folder.display()
     )]
-    NoJournal {
-        connector: String,
-        state_dir: PathBuf,
-    },
+    NoJournal { connector: String, folder: PathBuf },
     #[error(
         "the journal of definitions of {connector} does not reach back to {at}, take a place after {oldest}"
     )]
@@ -84,9 +89,18 @@ enum Refusal {
 }
 
 impl Refusal {
+    fn no_journal(connector: &Connector) -> Self {
+        Self::NoJournal {
+            connector: connector.name.clone(),
+            folder: connector.state_dir.join(&connector.name),
+        }
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::State(error) => error.class(),
+            Self::Sink(error) => error.class(),
+            Self::Filter(error) => error.class(),
             Self::NoJournal { .. } | Self::TooOld { .. } | Self::NoTable { .. } => Class::Data,
             Self::NotDefined { .. } | Self::Passed { .. } => Class::Arguments,
             // Whoever reads has seen enough.
@@ -128,6 +142,9 @@ struct DefinitionsPage<'a> {
     since: &'a Coordinates,
     databases: Vec<ShownDatabase<'a>>,
     tables: Vec<ShownTable<'a>>,
+    /// How many tables there are that the filters leave out.
+    #[serde(skip)]
+    filtered: usize,
 }
 
 #[derive(Serialize)]
@@ -161,18 +178,19 @@ fn show(connector: &Connector, arguments: &DefinitionsArguments) -> Result<(), R
                 at: at.clone(),
                 oldest,
             },
-            (_, _) => Refusal::NoJournal {
-                connector: name.clone(),
-                state_dir: state_dir.clone(),
-            },
+            (_, _) => Refusal::no_journal(connector),
         });
     };
     let changes = past.schemas.changes();
-    let wanted = |table: &TableName| {
-        arguments
-            .table
-            .as_ref()
-            .is_none_or(|wanted| wanted == table)
+    let rules = rules(connector, &past.schemas)?;
+    let filtered = Cell::new(0);
+    let wanted = |table: &TableName| match &arguments.table {
+        Some(wanted) => wanted == table,
+        None => {
+            let is_kept = rules.table(&table.database, &table.table).keep;
+            filtered.set(filtered.get() + usize::from(!is_kept));
+            is_kept
+        }
     };
     let databases = changes.iter().filter_map(|change| match change {
         Change::Database {
@@ -194,11 +212,13 @@ fn show(connector: &Connector, arguments: &DefinitionsArguments) -> Result<(), R
         }),
         _other => None,
     });
+    let (databases, tables) = (databases.collect(), tables.collect());
     let page = DefinitionsPage {
         connector: name,
         since: &past.since.coordinates,
-        databases: databases.collect(),
-        tables: tables.collect(),
+        databases,
+        tables,
+        filtered: filtered.get(),
     };
     if let (Some(table), true) = (&arguments.table, page.tables.is_empty()) {
         return Err(Refusal::NoTable {
@@ -238,7 +258,26 @@ fn print(page: &DefinitionsPage<'_>, out: &mut impl io::Write, bold: bool) -> io
             }
         }
     }
-    Ok(())
+    match page.filtered {
+        0 => Ok(()),
+        1 => writeln!(out, "\n1 table that the filters leave out is not shown."),
+        count => writeln!(
+            out,
+            "\n{count} tables that the filters leave out are not shown."
+        ),
+    }
+}
+
+/// The connector's filters, for the server that its journal is about.
+fn rules(connector: &Connector, known: &Schemas) -> Result<Rules, Refusal> {
+    let stored = sink::stored_checkpoint(&connector.sink)?;
+    let checkpoint = match stored {
+        Some(checkpoint) => Some(checkpoint),
+        None => StateFolder::peek(&connector.state_dir, &connector.name)?,
+    };
+    let flavour = checkpoint.map_or(Flavour::MySql, |it| it.gtid_set.flavour());
+    let folding = known.lower_case_table_names();
+    Ok(Rules::compile(&connector.filter, flavour, folding)?)
 }
 
 fn print_columns(definition: &TableDefinition, out: &mut impl io::Write) -> io::Result<()> {
@@ -281,10 +320,7 @@ fn tell(
 ) -> Result<(), Refusal> {
     let folder = StateFolder::open(&connector.state_dir, &connector.name)?;
     let Some(checkpoint) = folder.checkpoint()? else {
-        return Err(Refusal::NoJournal {
-            connector: connector.name.clone(),
-            state_dir: connector.state_dir.clone(),
-        });
+        return Err(Refusal::no_journal(connector));
     };
     if *at <= checkpoint.coordinates {
         return Err(Refusal::Passed {

@@ -13,7 +13,7 @@ use crate::failure::Class;
 use crate::http::{DEFAULT_ADDRESS, StatusFields, StatusPage, ask};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
-use crate::sink;
+use crate::sink::{self, SinkError};
 use crate::state::{StateError, StateFolder};
 
 /// What to show, and how.
@@ -32,9 +32,9 @@ pub struct StatusArguments {
 
 /// Prints the status.
 pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
-    let page = if arguments.paths.is_empty() {
+    let (page, exit) = if arguments.paths.is_empty() {
         match ask(arguments.http) {
-            Ok(page) => page,
+            Ok(page) => (page, Exit::Done),
             Err(error) => {
                 log.fail(None, &error);
                 return error.class().into();
@@ -42,12 +42,12 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
         }
     } else {
         match named(arguments, log) {
-            Ok(page) => page,
+            Ok(read) => read,
             Err(exit) => return exit,
         }
     };
     match print(&page, arguments.json) {
-        Ok(()) => Exit::Done,
+        Ok(()) => exit,
         // The reader has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => {
@@ -57,24 +57,48 @@ pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
     }
 }
 
-fn named(arguments: &StatusArguments, log: LogFormat) -> Result<StatusPage, Exit> {
+/// The connectors of the files that are named, and how the command is to end: with the first failure of one whose status
+/// cannot be read, after the status of the others.
+fn named(arguments: &StatusArguments, log: LogFormat) -> Result<(StatusPage, Exit), Exit> {
     let connectors = config::load(&arguments.paths, &variables()).map_err(|error| {
         log.fail_each(&error);
         Exit::from(error.class())
     })?;
     let mut all = Vec::new();
+    let mut exit = Exit::Done;
     for connector in &connectors {
-        let fields = fields(connector).map_err(|error| {
-            log.fail(Some(&connector.name), &*error);
-            let class = error.downcast_ref().map_or(Class::Data, StateError::class);
-            Exit::from(class)
-        })?;
-        all.push(fields);
+        match fields(connector) {
+            Ok(fields) => all.push(fields),
+            Err(error) => {
+                log.fail(Some(&connector.name), &error);
+                if exit == Exit::Done {
+                    exit = error.class().into();
+                }
+            }
+        }
     }
-    Ok(StatusPage::new(all))
+    Ok((StatusPage::new(all), exit))
 }
 
-fn fields(connector: &Connector) -> Result<StatusFields, Box<dyn std::error::Error + 'static>> {
+/// Why a connector's status cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum StatusError {
+    #[error("state folder")]
+    State(#[from] StateError),
+    #[error("sink")]
+    Sink(#[from] SinkError),
+}
+
+impl StatusError {
+    fn class(&self) -> Class {
+        match self {
+            Self::State(error) => error.class(),
+            Self::Sink(error) => error.class(),
+        }
+    }
+}
+
+fn fields(connector: &Connector) -> Result<StatusFields, StatusError> {
     let owner = StateFolder::owner(&connector.state_dir, &connector.name)?;
     if let Some(address) = owner.as_ref().and_then(|owner| owner.http) {
         match ask(address) {

@@ -63,3 +63,35 @@ fn a_ddl_on_the_table_in_between_stops_the_stream_before_its_rows() {
         }
     }
 }
+
+#[test]
+fn tables_that_the_filters_leave_out_are_not_shown_unless_they_are_asked_for() {
+    let (server, folder) = lagging(Flavour::MySql97);
+    let folder = folder.replacing("[sink]", "[filter]\nreplicate-do-table = 'a.t'\n[sink]");
+    let never = folder.run(&["definitions", "shop.toml"]);
+    assert_eq!(never.code, Some(65), "{}", never.stderr);
+    assert!(
+        never.stderr.contains("state/shop, run it first"),
+        "{}",
+        never.stderr
+    );
+    server.execute("INSERT INTO a.t VALUES (1, 'one'); ALTER TABLE a.other ADD m INT");
+    folder.succeeds(&ONCE);
+    let shown = folder.succeeds(&["definitions", "shop.toml"]).stdout;
+    assert!(shown.contains("\na.t  "), "{shown}");
+    assert!(!shown.contains("a.other"), "{shown}");
+    assert!(
+        shown.contains("1 table that the filters leave out is not shown"),
+        "{shown}"
+    );
+    let json = folder
+        .succeeds(&["definitions", "--json", "shop.toml"])
+        .stdout;
+    assert!(!json.contains("other"), "{json}");
+    let asked = folder.succeeds(&["definitions", "--table", "a.other", "shop.toml"]);
+    assert!(
+        asked.stdout.contains("a.other  not known"),
+        "{}",
+        asked.stdout
+    );
+}

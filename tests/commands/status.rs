@@ -153,3 +153,39 @@ fn the_metrics_are_the_ledgers() {
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
 }
+
+#[test]
+fn a_damaged_checkpoint_hides_no_healthy_connector() {
+    let server = Server::shared(Flavour::MySql97);
+    account(server, "damaged_status");
+    let folder = Folder::streaming(server, "damaged_status");
+    folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+    for name in ["first", "last"] {
+        let text = std::fs::read_to_string(folder.path("shop.toml")).unwrap();
+        let text = text.replace("/changes", &format!("/{name}"));
+        std::fs::write(folder.path(&format!("{name}.toml")), text).unwrap();
+    }
+    std::fs::remove_dir_all(folder.path("changes")).unwrap();
+    let checkpoint = folder.path("state/shop/relay-log.info");
+    let whole = std::fs::read(&checkpoint).unwrap();
+    std::fs::write(&checkpoint, &whole[..whole.len() / 2]).unwrap();
+    let named = ["first.toml", "shop.toml", "last.toml"];
+    let shown = folder.run(&[&["status"], &named[..]].concat());
+    assert_eq!(shown.code, Some(65), "{}", shown.stderr);
+    for name in ["first", "last"] {
+        assert!(
+            shown.stdout.contains(&format!(" {name} ")),
+            "{}",
+            shown.stdout
+        );
+    }
+    assert!(
+        shown.stderr.contains("shop: ") && shown.stderr.contains("relay-log.info"),
+        "{}",
+        shown.stderr
+    );
+    let json = folder.run(&[&["status", "--json"], &named[..]].concat());
+    assert_eq!(json.code, Some(65), "{}", json.stderr);
+    let page: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(page["connectors"].as_array().unwrap().len(), 2, "{page}");
+}

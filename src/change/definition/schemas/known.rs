@@ -88,6 +88,11 @@ pub(super) struct KnownDatabase {
 }
 
 impl Schemas {
+    /// The source's `lower_case_table_names`.
+    pub fn lower_case_table_names(&self) -> u8 {
+        self.lower_case_table_names
+    }
+
     /// Knows nothing yet, of a source with this `lower_case_table_names`.
     pub fn new(lower_case_table_names: u8) -> Self {
         Self {
