@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,8 +14,8 @@ use super::{Exit, LogFormat, UntilArgument, signals};
 use crate::config::{self, facts};
 use crate::failure::Class;
 use crate::http::{self, HttpError, Listen};
-use crate::metrics::Registry;
-use crate::pipeline::{self, Connector, Ended, Mode};
+use crate::metrics::{ConnectorState, Registry};
+use crate::pipeline::{self, Connector, Ended, Mode, PipelineError};
 
 /// What to run, and how far.
 #[derive(Debug, clap::Args)]
@@ -54,9 +55,10 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
         }
     };
     let mode = mode(arguments);
-    let ended = runtime.block_on(stream(connectors, mode, arguments.http.unwrap_or_default()));
-    // All that still runs is a status page, or a thread that waits for a client; neither has anything to lose.
-    runtime.shutdown_background();
+    let listen = arguments.http.unwrap_or_default();
+    let ended = runtime.block_on(stream(connectors, mode, listen, log));
+    // What still runs has nothing to lose that a crash would not leave whole, and is not waited for: a thread may be stuck.
+    std::mem::forget(runtime);
     match ended {
         Ok(ended) => report(&ended, log),
         Err(error) => {
@@ -82,6 +84,7 @@ async fn stream(
     connectors: Vec<Connector>,
     mode: Mode,
     listen: Listen,
+    log: LogFormat,
 ) -> Result<Vec<Ended>, HttpError> {
     info!(
         version = version(),
@@ -99,18 +102,34 @@ async fn stream(
             .describe(facts(connector));
     }
     let stop = CancellationToken::new();
+    let graces: Vec<Duration> = connectors.iter().map(|it| it.shutdown_grace).collect();
+    let grace = graces.iter().max().copied().unwrap_or_default();
+    let last_words = {
+        let registry = Arc::clone(&registry);
+        move || report_stuck(&registry, &graces, log)
+    };
+    if let Err(error) = signals::watch(stop.clone(), grace, last_words) {
+        error!(%error, "signals are not handled");
+    }
     let mut beside = JoinSet::new();
-    let watching = stop.clone();
-    beside.spawn(async move {
-        if let Err(error) = signals::watch(watching).await {
-            error!(%error, "signals are not handled");
-        }
-    });
     if let Some(server) = http::bind(listen).await? {
         registry.serve_at(server.address());
         beside.spawn(server.serve(Arc::clone(&registry)));
     }
     Ok(pipeline::run(connectors, mode, registry, stop).await)
+}
+
+/// Says of every connector that did not even give up in time how far it is.
+fn report_stuck(registry: &Registry, graces: &[Duration], log: LogFormat) {
+    for (connector, grace) in registry.connectors().iter().zip(graces) {
+        match connector.state() {
+            ConnectorState::Stopped | ConnectorState::Failed => {}
+            ConnectorState::Starting | ConnectorState::Streaming | ConnectorState::Retrying => {
+                let error = PipelineError::grace_over(*grace, connector);
+                log.fail(Some(connector.name()), &error);
+            }
+        }
+    }
 }
 
 /// Prints every connector's ledger and error; the first error's code is the process's.

@@ -18,11 +18,12 @@ use crate::metrics::one_line;
 use crate::pipeline::Connector;
 
 /// The keys at the top of a connector file.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "state_dir",
     "memory_max",
     "event_memory_max",
     "checkpoint_interval",
+    "shutdown_grace",
     "on_statement",
     "invalid_text",
     "source",
@@ -49,6 +50,11 @@ struct Top {
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
     )]
     checkpoint_interval: Duration,
+    #[serde(
+        default = "shutdown_grace",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    shutdown_grace: Duration,
     #[serde(default)]
     on_statement: OnStatement,
     #[serde(default)]
@@ -75,6 +81,10 @@ fn event_memory_max() -> ByteSize {
 
 fn checkpoint_interval() -> Duration {
     Duration::from_secs(1)
+}
+
+fn shutdown_grace() -> Duration {
+    Duration::from_secs(10)
 }
 
 fn memory<'de, D: Deserializer<'de>>(input: D) -> Result<ByteSize, D::Error> {
@@ -134,6 +144,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         memory_max: top.memory_max.as_u64(),
         event_memory_max: top.event_memory_max.as_u64(),
         checkpoint_interval: top.checkpoint_interval,
+        shutdown_grace: top.shutdown_grace,
         on_statement: top.on_statement,
         invalid_text: top.invalid_text,
     })

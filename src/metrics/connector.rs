@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::binlog::Coordinates;
 use crate::change::{Checkpoint, Ledger};
 
 /// What a connector is doing.
@@ -294,6 +295,13 @@ impl ConnectorMetrics {
             .records_delivered
             .store(value(&self.volumes.records), Ordering::Relaxed);
         add(&self.volumes.checkpoints, 1);
+    }
+
+    /// The last commit of this process.
+    pub fn committed_to(&self) -> Option<Coordinates> {
+        let boundaries = locked(&self.boundaries);
+        let durable = boundaries.durable.as_ref();
+        durable.map(|checkpoint| checkpoint.coordinates.clone())
     }
 
     /// Sets how to tell how many bytes are between the source and the target's acknowledgement.

@@ -31,6 +31,8 @@ pub struct Connector {
     pub event_memory_max: u64,
     /// How often the checkpoint is made durable while changes flow.
     pub checkpoint_interval: Duration,
+    /// How long it may take to end after it was told to stop.
+    pub shutdown_grace: Duration,
 }
 
 /// How far a run goes.

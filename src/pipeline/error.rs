@@ -1,10 +1,13 @@
 //! What ends a run.
 
+use std::time::Duration;
+
 use crate::binlog::{Coordinates, XaId};
 use crate::change::AssembleError;
 use crate::encode::EncodeError;
 use crate::failure::Class;
 use crate::filter::FilterError;
+use crate::metrics::ConnectorMetrics;
 use crate::sink::SinkError;
 use crate::source::SourceError;
 use crate::state::StateError;
@@ -56,6 +59,29 @@ pub enum PipelineError {
     /// A neighbouring stage ended first; its own error is the one that counts.
     #[error("a neighbouring stage ended")]
     Closed,
+    /// The run was told to stop, or nobody takes what it delivers any more, before it had an answer that it needs.
+    #[error("stopped")]
+    Stopped,
+    /// The connector was told to stop and did not within its grace.
+    #[error(
+        "not stopped after shutdown_grace ({grace:?}), {}; if the target is only slow, set a longer shutdown_grace",
+        comes_again(.committed.as_ref())
+    )]
+    GraceOver {
+        /// How long it was given.
+        grace: Duration,
+        /// The last commit of this process.
+        committed: Option<Coordinates>,
+    },
+    /// The connector was told to stop, and what it had delivered by then could not be committed.
+    #[error("stopped without a last commit, {}", comes_again(.committed.as_ref()))]
+    Uncommitted {
+        /// The last commit of this process.
+        committed: Option<Coordinates>,
+        /// Why there was no other.
+        #[source]
+        failure: Box<PipelineError>,
+    },
     /// Too many failures in a row.
     #[error("gave up after {failures} failures in a row")]
     GaveUp {
@@ -79,7 +105,33 @@ impl PipelineError {
             Self::Sink(error) => error.class(),
             Self::Undecided { .. } => Class::Data,
             Self::Imbalance { .. } | Self::Panic(_) | Self::Closed => Class::Bug,
-            Self::GaveUp { .. } => Class::GaveUp,
+            Self::Stopped => Class::CleanEnd,
+            Self::GaveUp { .. } | Self::GraceOver { .. } | Self::Uncommitted { .. } => {
+                Class::GaveUp
+            }
         }
+    }
+
+    /// What is said of a connector that did not stop within its grace.
+    pub fn grace_over(grace: Duration, metrics: &ConnectorMetrics) -> Self {
+        Self::GraceOver {
+            grace,
+            committed: metrics.committed_to(),
+        }
+    }
+
+    /// Whether the failure only follows from the end of something else, whose own error counts.
+    pub(super) fn is_consequence(&self) -> bool {
+        matches!(self, Self::Closed | Self::Stopped)
+    }
+}
+
+/// What the next start of a connector repeats.
+fn comes_again(committed: Option<&Coordinates>) -> String {
+    match committed {
+        Some(at) => format!(
+            "nothing after {at} is known to be committed, and what is not comes again at the next start"
+        ),
+        None => "nothing was committed, and all of it comes again at the next start".to_owned(),
     }
 }

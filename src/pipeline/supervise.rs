@@ -1,5 +1,6 @@
 //! The one retry loop: each connector on its own, a failed run started again from its checkpoint.
 
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,9 @@ use crate::state::{StateFolder, off_the_runtime};
 /// The first wait after a retry at once has failed too; it doubles up to `source_connect_retry`.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// The part of a connector's grace that is kept for the end of the process.
+const LAST_WORDS_PART: u32 = 10;
+
 /// How a connector ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -30,7 +34,8 @@ pub struct Ended {
     pub result: Result<(), PipelineError>,
 }
 
-/// Runs connectors side by side until each has ended; one that fails for good leaves the others running.
+/// Runs connectors side by side until each has ended; one that fails for good leaves the others running. After `stop` each
+/// has its grace.
 pub async fn run(
     connectors: Vec<Connector>,
     mode: Mode,
@@ -46,8 +51,14 @@ pub async fn run(
         let metrics = registry.connector(&connector.name);
         let span = info_span!("connector", name = %connector.name);
         let task = async move {
-            let result = supervise(&connector, &mode, &metrics, &pool, &stop, http).await;
-            let result = result.and_then(|()| balanced(&metrics.ledger()));
+            let supervised = supervise(&connector, &mode, &metrics, &pool, &stop, http);
+            let grace = connector.shutdown_grace;
+            let result = match within_grace(supervised, grace, &metrics, &stop).await {
+                Ok(()) => balanced(&metrics.ledger()),
+                // It ended early, perhaps inside a group, whose events are counted together.
+                Err(early) if early.class().is_clean_end() => Ok(()),
+                Err(failure) => Err(failure),
+            };
             match &result {
                 Ok(()) => metrics.stopped(),
                 Err(error) => {
@@ -67,6 +78,25 @@ pub async fn run(
         tasks.spawn(task.instrument(span));
     }
     tasks.join_all().await
+}
+
+/// Waits for a connector's end; after `stop` only as long as leaves some of the grace for the end of the process. What is
+/// given up is dropped, and what blocks a thread is left behind.
+async fn within_grace(
+    supervised: impl Future<Output = Result<(), PipelineError>>,
+    grace: Duration,
+    metrics: &metrics::ConnectorMetrics,
+    stop: &CancellationToken,
+) -> Result<(), PipelineError> {
+    let over = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace - grace / LAST_WORDS_PART).await;
+    };
+    tokio::select! {
+        biased;
+        ended = supervised => ended,
+        () = over => Err(PipelineError::grace_over(grace, metrics)),
+    }
 }
 
 /// The last check of a run that ended well: every event is accounted for.
@@ -110,6 +140,16 @@ async fn supervise(
             Err(failed) if failed.class().is_transient() => failed,
             Err(failed) => return Err(failed),
         };
+        if stop.is_cancelled() {
+            return match failed {
+                // What had arrived by then is delivered and committed.
+                PipelineError::Source(_) => Ok(()),
+                failed => Err(PipelineError::Uncommitted {
+                    committed: metrics.committed_to(),
+                    failure: Box::new(failed),
+                }),
+            };
+        }
         let read = Arc::clone(&folder);
         let reached = off_the_runtime(move || read.checkpoint()).await?;
         if reached != progress {

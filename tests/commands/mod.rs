@@ -14,6 +14,7 @@ mod large;
 pub mod process;
 mod refusals;
 mod shadow;
+mod signals;
 mod status;
 
 /// The sink that a build may lack.

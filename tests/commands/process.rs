@@ -22,6 +22,7 @@ pub struct Folder {
 /// How a process ended.
 #[derive(Debug)]
 pub struct Ended {
+    /// `None` where a signal ended it.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -79,11 +80,22 @@ impl Folder {
 
     /// Starts rowtap; `shop.toml` among the arguments is the connector file.
     pub fn start(&self, arguments: &[&str]) -> Running {
+        self.start_with(arguments, None, None)
+    }
+
+    /// The same with other places for what it writes than files.
+    pub fn start_with(
+        &self,
+        arguments: &[&str],
+        out: Option<Stdio>,
+        err: Option<Stdio>,
+    ) -> Running {
         let number = fs::read_dir(self.dir.path()).unwrap().count();
         let (stdout, stderr) = (
             self.path(&format!("{number}.out")),
             self.path(&format!("{number}.err")),
         );
+        let [out_file, err_file] = [&stdout, &stderr].map(|path| File::create(path).unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_rowtap"))
             .args(["--log-format", "text"])
             .args(arguments)
@@ -91,8 +103,8 @@ impl Folder {
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
-            .stdout(File::create(&stdout).unwrap())
-            .stderr(File::create(&stderr).unwrap())
+            .stdout(out.unwrap_or(out_file.into()))
+            .stderr(err.unwrap_or(err_file.into()))
             .spawn()
             .unwrap();
         Running {

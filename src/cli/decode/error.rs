@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::binlog::Coordinates;
 use crate::change::AssembleError;
@@ -80,6 +81,11 @@ pub enum DecodeError {
         /// The ledger.
         ledger: crate::change::Ledger,
     },
+    /// It was told to stop and could not in time.
+    #[error(
+        "not stopped after {0:?}: the standard output is not read, or a file cannot be, look at whoever reads it"
+    )]
+    NotStopped(Duration),
     /// The system has no room for another thread or file.
     #[error("cannot start")]
     System(#[source] io::Error),
@@ -99,6 +105,7 @@ impl DecodeError {
             Self::State(error) => error.class(),
             Self::Spill(_) | Self::Output(_) => Class::CannotWrite,
             Self::OutputClosed => Class::CleanEnd,
+            Self::NotStopped(_) => Class::GaveUp,
             Self::Imbalance { .. } | Self::System(_) => Class::Bug,
         }
     }

@@ -20,9 +20,9 @@ mod script;
 mod settings;
 mod summary;
 
-use std::thread;
+use std::time::Duration;
 
-use tracing::{error, warn};
+use tracing::warn;
 
 pub use arguments::DecodeArguments;
 
@@ -35,6 +35,9 @@ use summary::Summary;
 use super::{Exit, LogFormat, signals};
 use crate::encode::{Format, LinesEncoder, Plan};
 
+/// How long the end may take after a signal.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
 /// Decodes to the end, or to the first mistake.
 pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
     let ended = DecodeSettings::new(arguments).and_then(|settings| {
@@ -42,7 +45,7 @@ pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
             warn!("{doubt}");
         }
         if arguments.follow {
-            stop_on_signals(&settings)?;
+            stop_on_signals(&settings, log)?;
         }
         decode(arguments, settings)
     });
@@ -57,21 +60,10 @@ pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
 }
 
 /// A reader of finished files ends at a signal like any other program; one that follows ends well.
-fn stop_on_signals(settings: &DecodeSettings) -> Result<(), DecodeError> {
-    let stop = settings.stop.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(DecodeError::System)?;
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            if let Err(error) = runtime.block_on(signals::watch(stop)) {
-                error!(%error, "signals are not handled");
-            }
-        })
-        .map_err(DecodeError::System)?;
-    Ok(())
+fn stop_on_signals(settings: &DecodeSettings, log: LogFormat) -> Result<(), DecodeError> {
+    let last_words = move || log.fail(None, &DecodeError::NotStopped(SHUTDOWN_GRACE));
+    let watched = signals::watch(settings.stop.clone(), SHUTDOWN_GRACE, last_words);
+    watched.map_err(DecodeError::System)
 }
 
 fn decode(arguments: &DecodeArguments, settings: DecodeSettings) -> Result<(), DecodeError> {

@@ -1,10 +1,12 @@
 //! The assembling of a run: the engine, fed by the receiver and answered by the source.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::change::{Assembler, Batch, Point};
@@ -12,7 +14,7 @@ use crate::metrics;
 use crate::pipeline::engine::{AnswerTables, Engine, Fed, Feed, WantedDefinition};
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
-use crate::source::{Answers, Chunk, Retained};
+use crate::source::{Answers, Chunk, Retained, SourceError};
 use crate::state::StateFolder;
 
 /// How long a stream without rows keeps its progress to itself.
@@ -27,29 +29,34 @@ pub(super) struct Assembling {
 }
 
 impl Assembling {
-    /// Prepares to assemble what is received. To be called on the runtime that receives it.
+    /// Prepares to assemble what is received, until `over`: then nothing more is waited for, neither chunks nor answers. To
+    /// be called on the runtime that receives the chunks.
     pub(super) fn new(
         assembler: Assembler,
         chunks: mpsc::Receiver<Chunk>,
         answers: Answers,
         folder: &StateFolder,
         metrics: Arc<metrics::ConnectorMetrics>,
+        over: CancellationToken,
     ) -> Self {
-        let runtime = Handle::current();
+        let waits = Waits {
+            runtime: Handle::current(),
+            over,
+        };
         Self {
             engine: Engine::new(assembler, folder.path().to_owned()),
             received: ReceivedChunks {
                 chunks,
-                runtime: runtime.clone(),
+                waits: waits.clone(),
                 metrics,
                 drained_us: None,
                 was_idle: false,
             },
-            source: SourceAnswers { answers, runtime },
+            source: SourceAnswers { answers, waits },
         }
     }
 
-    /// The next batch; `None` when the chunks have ended or the goal is reached.
+    /// The next batch; `None` when the chunks have ended, the goal is reached, or it is over.
     ///
     /// # Errors
     /// What the assembler cannot go on from, a definition that the source did not give, a spill file that cannot be kept;
@@ -63,11 +70,41 @@ impl Assembling {
     }
 }
 
+/// Waits for what happens on the runtime, from a thread of its own.
+#[derive(Clone, Debug)]
+struct Waits {
+    runtime: Handle,
+    over: CancellationToken,
+}
+
+impl Waits {
+    /// What is waited for; `None` when nobody wants it any more.
+    fn wait<T>(&self, awaited: impl Future<Output = T>) -> Option<T> {
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.over.cancelled() => None,
+                done = awaited => Some(done),
+            }
+        })
+    }
+
+    fn answer<T>(
+        &self,
+        asked: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, PipelineError> {
+        match self.wait(asked) {
+            Some(answer) => Ok(answer?),
+            None => Err(PipelineError::Stopped),
+        }
+    }
+}
+
 /// The chunks of the receiver.
 #[derive(Debug)]
 struct ReceivedChunks {
     chunks: mpsc::Receiver<Chunk>,
-    runtime: Handle,
+    waits: Waits,
     metrics: Arc<metrics::ConnectorMetrics>,
     /// When the source had nothing more, if that was so when the last chunk was complete.
     drained_us: Option<i64>,
@@ -99,7 +136,9 @@ impl Feed for ReceivedChunks {
             self.metrics.caught_up(at_us);
         }
         let chunk = async { tokio::time::timeout(IDLE_FLUSH, self.chunks.recv()).await };
-        let received = self.runtime.block_on(chunk);
+        let Some(received) = self.waits.wait(chunk) else {
+            return Ok(Fed::End);
+        };
         self.was_idle = received.is_err();
         Ok(match received {
             Ok(Some(chunk)) => {
@@ -116,7 +155,7 @@ impl Feed for ReceivedChunks {
 #[derive(Debug)]
 struct SourceAnswers {
     answers: Answers,
-    runtime: Handle,
+    waits: Waits,
 }
 
 impl AnswerTables for SourceAnswers {
@@ -135,7 +174,7 @@ impl AnswerTables for SourceAnswers {
             ..
         } = wanted;
         let asked = self.answers.serve(&table, &at, believed);
-        let definition = self.runtime.block_on(asked)?;
+        let definition = self.waits.answer(asked)?;
         let found = definition.is_some();
         info!(%table, %at, found, "asked the source for a definition");
         let is_proven = definition
@@ -143,7 +182,7 @@ impl AnswerTables for SourceAnswers {
             .is_some_and(|it| it.read_to.is_after(&at) == Some(false));
         if !is_proven {
             let retained = self.answers.follow_retained(&table, &at, assembler.rules());
-            if let Some(Retained { schemas, lacking }) = self.runtime.block_on(retained)? {
+            if let Some(Retained { schemas, lacking }) = self.waits.answer(retained)? {
                 assembler.adopt(&schemas, lacking);
             }
         }
@@ -156,6 +195,6 @@ impl AnswerTables for SourceAnswers {
 
     fn engine(&mut self, table: &TableName, at: &Point) -> Result<Option<bool>, PipelineError> {
         let asked = self.answers.engine(table, at);
-        Ok(self.runtime.block_on(asked)?)
+        self.waits.answer(asked)
     }
 }

@@ -14,7 +14,7 @@ pub(super) use one_run::ConnectorRun;
 
 /// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
 pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineError> {
-    let ended = match &context.connector.sink {
+    match &context.connector.sink {
         sink::SinkOptions::File(options) => context.run(sink::File::new(options.clone())).await,
         #[cfg(feature = "kafka")]
         sink::SinkOptions::Kafka(options) => {
@@ -24,9 +24,5 @@ pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineE
         }
         sink::SinkOptions::Stdout(options) => context.run(sink::Stdout::new(options)).await,
         sink::SinkOptions::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
-    };
-    match ended {
-        Err(error) if error.class().is_clean_end() => Ok(()),
-        ended => ended,
     }
 }

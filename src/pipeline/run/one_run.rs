@@ -63,7 +63,11 @@ impl ConnectorRun<'_> {
             prepared = self.prepare(&mut sink) => prepared?,
         };
         let ended = self.stages(prepared, sink).await;
-        info!(clean = ended.is_ok(), "replication stopped");
+        let clean = match &ended {
+            Ok(()) => true,
+            Err(error) => error.class().is_clean_end(),
+        };
+        info!(clean, "replication stopped");
         ended
     }
 
@@ -149,7 +153,9 @@ impl ConnectorRun<'_> {
             checkpointer,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
-        let stop = self.stop.child_token();
+        // At shutdown, or when nothing more can be delivered, what was not assembled by then is left.
+        let over = self.stop.child_token();
+        let stop = over.child_token();
         let mut stages = JoinSet::new();
         self.metrics.in_flight(move || {
             u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
@@ -168,6 +174,7 @@ impl ConnectorRun<'_> {
             answers,
             self.folder,
             Arc::clone(self.metrics),
+            over.clone(),
         );
         let policy = self.connector.invalid_text;
         let encoders = (0..self.pool.size()).map(|_| sink.encoder(policy));
@@ -197,7 +204,10 @@ impl ConnectorRun<'_> {
             lanes.run(encoders, next, plan, |encoded| outlet.write(encoded))?;
             Ok(())
         });
-        stages.spawn(deliver.run());
+        stages.spawn(async move {
+            let _over_with_it = over.drop_guard();
+            deliver.run().await
+        });
 
         joined(stages, &stop).await
     }
@@ -239,14 +249,14 @@ async fn joined(
     mut stages: JoinSet<Result<(), PipelineError>>,
     stop: &CancellationToken,
 ) -> Result<(), PipelineError> {
-    let mut outcome = Ok(());
+    let mut outcome: Result<(), PipelineError> = Ok(());
     while let Some(ended) = stages.join_next().await {
         let ended = ended.unwrap_or_else(|stopped| Err(PipelineError::Panic(stopped.to_string())));
         if let Err(error) = ended {
             // A closed neighbour is a consequence; the cause may arrive before or after it.
-            if !matches!(error, PipelineError::Closed) || outcome.is_ok() {
+            if !error.is_consequence() || outcome.is_ok() {
                 outcome = match outcome {
-                    Err(first) if !matches!(first, PipelineError::Closed) => Err(first),
+                    Err(first) if !first.is_consequence() => Err(first),
                     _consequence => Err(error),
                 };
             }

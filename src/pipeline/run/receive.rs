@@ -43,7 +43,12 @@ impl Receive {
             };
             let Some(chunk) = chunk else { return Ok(()) };
             self.metrics.received(chunk.buffer.len() as u64);
-            if self.chunks.send(chunk).await.is_err() {
+            let is_taken = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Ok(()),
+                sent = self.chunks.send(chunk) => sent.is_ok(),
+            };
+            if !is_taken {
                 // The decoder has reached its goal, or says itself why it ended.
                 return Ok(());
             }

@@ -162,8 +162,20 @@ pub(super) fn of_silence(servers: &str, wait_max: Duration, heard: Option<Heard>
         heard => SinkError::KafkaUnreachable {
             servers,
             wait_max,
-            reason: heard.map_or_else(|| "nothing was heard".to_owned(), |heard| heard.reason),
+            reason: heard.map_or_else(|| "nothing was heard".to_owned(), |it| explained(it.reason)),
         },
+    }
+}
+
+/// A broker that speaks no TLS ends the connection in the handshake, which librdkafka explains or does not, as it notices.
+fn explained(reason: String) -> String {
+    const EXPLANATION: &str = "connecting to a PLAINTEXT broker listener?";
+    let is_unexplained = reason.contains("closed by peer")
+        && reason.contains("SSL_HANDSHAKE")
+        && !reason.contains(EXPLANATION);
+    match is_unexplained {
+        true => format!("{reason}: {EXPLANATION}"),
+        false => reason,
     }
 }
 
@@ -194,6 +206,33 @@ mod tests {
             key_bytes: 1,
         };
         of_record(failure, "kafka:9092", None)
+    }
+
+    #[test]
+    fn a_broker_that_ends_the_handshake_may_speak_no_tls() {
+        for (reason, is_explained) in [
+            (
+                "Disconnected: SSL connection closed by peer (after 0ms in state SSL_HANDSHAKE)",
+                true,
+            ),
+            (
+                "Disconnected: SSL connection closed by peer (after 7000ms in state UP)",
+                false,
+            ),
+        ] {
+            let heard = Heard {
+                at: std::time::Instant::now(),
+                code: Code::BrokerTransportFailure,
+                reason: reason.to_owned(),
+            };
+            let text = of_silence("kafka:9092", Duration::ZERO, Some(heard)).to_string();
+            assert!(text.contains(reason), "{text}");
+            assert_eq!(
+                text.contains("PLAINTEXT broker listener?"),
+                is_explained,
+                "{text}"
+            );
+        }
     }
 
     #[test]

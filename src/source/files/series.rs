@@ -16,6 +16,9 @@ use crate::binlog::{FileName, Header};
 use crate::source::chunk::Chunk;
 use crate::source::file_error::BinlogFileError;
 
+/// How often an index file is looked for that a server may be replacing.
+const INDEX_LOOKS_MAX: usize = 100;
+
 /// What a series holds next.
 #[derive(Debug)]
 pub enum SeriesPart {
@@ -333,7 +336,7 @@ pub(super) fn read_index(path: &Path) -> Result<Vec<PathBuf>, BinlogFileError> {
         path: path.to_owned(),
         source,
     };
-    let text = fs::read_to_string(path).map_err(io)?;
+    let text = index_text(path).map_err(io)?;
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let file = |line: &str| {
         let named = Path::new(line);
@@ -358,9 +361,54 @@ pub(super) fn read_index(path: &Path) -> Result<Vec<PathBuf>, BinlogFileError> {
     Ok(files)
 }
 
+/// The text of an index file. MySQL removes the file before it gives its name to the next one, which is whole by then.
+fn index_text(path: &Path) -> io::Result<String> {
+    let next = path.with_extension("index_crash_safe");
+    for _look in 0..INDEX_LOOKS_MAX {
+        match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            read => return read,
+        }
+        let text = fs::read_to_string(&next);
+        // Only while there is no other.
+        if text.is_ok() && !path.exists() {
+            return text;
+        }
+    }
+    fs::read_to_string(path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_that_is_being_replaced_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = folder.path().join("binlog.index");
+        let next = folder.path().join("binlog.index_crash_safe");
+        let written = folder.path().join("written");
+        fs::write(&next, "./binlog.000001\n").unwrap();
+        assert_eq!(read_index(&index).unwrap().len(), 1);
+        let replaced = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    fs::write(&written, "./binlog.000001\n").unwrap();
+                    fs::rename(&written, &next).unwrap();
+                    let _ = fs::remove_file(&index);
+                    fs::rename(&next, &index).unwrap();
+                }
+                replaced.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !replaced.load(std::sync::atomic::Ordering::Relaxed) {
+                read_index(&index).unwrap();
+            }
+        });
+        fs::remove_file(&index).unwrap();
+        let error = read_index(&index).unwrap_err();
+        assert!(error.to_string().ends_with("binlog.index"), "{error}");
+    }
 
     #[test]
     fn the_next_file_has_the_next_number() {
