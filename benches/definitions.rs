@@ -60,6 +60,7 @@ fn statements(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flavour: Fla
         default_engine: Some("InnoDB"),
         explicit_defaults_for_timestamp: Some(true),
         utf8_is_utf8mb4: false,
+        in_engine_transaction: false,
     };
     group.throughput(Throughput::Elements(MIX.len() as u64));
     group.bench_function(format!("scan/{name}"), |bencher| {

@@ -385,6 +385,7 @@ fn defined(
             default_engine: None,
             explicit_defaults_for_timestamp: Some(true),
             utf8_is_utf8mb4: false,
+            in_engine_transaction: false,
         },
     );
     match schemas.get(table) {

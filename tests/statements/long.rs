@@ -26,6 +26,7 @@ fn apply(text: &str, flavour: Flavour) {
         default_engine: Some("InnoDB"),
         explicit_defaults_for_timestamp: None,
         utf8_is_utf8mb4: false,
+        in_engine_transaction: false,
     };
     apply_statement(&mut schemas, &statement::scan(text, "d", context), &facts);
 }

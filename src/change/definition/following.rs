@@ -40,6 +40,7 @@ pub(in crate::change) fn follow<'a>(
         statement: &statement,
         text: &source.text,
         doubt: source.doubt,
+        gaps: source.gaps,
         // A session may have another default engine than the server, and the binlog does not tell.
         facts: Facts::of(query, source.context),
         error_code: query.error_code,

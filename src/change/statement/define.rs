@@ -133,6 +133,7 @@ impl Scanner<'_> {
     fn create_table(&mut self, temporary: bool) -> Result<StatementKind, Lost> {
         self.if_exists()?;
         self.object(ObjectClass::Table, Role::Target)?;
+        self.note_name_read();
         self.note_body();
         let bracketed = self.eat_bracket_then("LIKE")?;
         let like = bracketed || self.eat("LIKE")?;
@@ -191,6 +192,7 @@ impl Scanner<'_> {
     fn alter_table(&mut self) -> Result<StatementKind, Lost> {
         self.if_exists()?;
         self.object(ObjectClass::Table, Role::Target)?;
+        self.note_name_read();
         self.wait()?;
         self.note_body();
         let mut action_begins = true;

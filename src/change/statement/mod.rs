@@ -30,7 +30,7 @@ mod tests;
 pub use databases::databases_named;
 pub use emptied::empties_table;
 pub use error::StatementError;
-pub use query::{StatementSource, scan_query};
+pub use query::{GAP, StatementSource, scan_query};
 pub use scanned::{
     Action, Effect, Object, ObjectClass, Role, Statement, StatementContext, StatementKind,
     Transaction,

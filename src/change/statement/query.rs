@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use super::error::StatementError;
-use super::scanned::{Statement, StatementContext};
+use super::scanned::{Object, Statement, StatementContext, StatementKind};
 use super::scanner::scan;
 use super::text::{shown, text_of};
 use crate::binlog::{FormatDescription, Query};
 use crate::mysql::Flavour;
+
+/// What stands for bytes that are not text.
+pub const GAP: char = char::REPLACEMENT_CHARACTER;
 
 /// What a statement was scanned from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct StatementSource<'a> {
     pub context: StatementContext,
     /// Why the text is not all that was sent, so that the names in it may be others; `None` if it is.
     pub doubt: Option<&'static str>,
+    /// Why there are characters U+FFFD in the text that were not sent. No object has one in its name.
+    pub gaps: Option<&'static str>,
 }
 
 /// Scans the statement of a query event.
@@ -37,11 +42,22 @@ pub fn scan_query<'a>(
     let sql_mode = query.sql_mode.unwrap_or_default();
     let context = StatementContext::new(flavour, format.server_version(), sql_mode);
     let statement = scan(&text.text, database, context);
+    let is_known = !matches!(statement.kind, StatementKind::Unknown { .. });
+    let has_names = |object: &Object| {
+        let names = [&object.name.database, &object.name.table];
+        names.iter().all(|name| !name.contains(GAP))
+    };
+    let names_are_whole = is_known && statement.objects.iter().all(has_names);
+    let (doubt, gaps) = match text.keeps_structure && names_are_whole {
+        true => (None, text.doubt),
+        false => (text.doubt, None),
+    };
     let source = StatementSource {
         text: text.text,
         database,
         context,
-        doubt: text.doubt,
+        doubt,
+        gaps,
     };
     Ok((statement, source))
 }

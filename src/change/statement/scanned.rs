@@ -157,7 +157,7 @@ pub enum StatementKind {
     Maintenance,
     /// Nothing but comments.
     Empty,
-    /// A statement that could not be followed.
+    /// A statement that could not be followed; it can only be about the table among the objects, or any if there is none.
     Unknown {
         /// Its first characters.
         prefix: Box<str>,

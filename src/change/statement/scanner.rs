@@ -10,6 +10,9 @@ use crate::row::TableName;
 const PREFIX_CHARACTERS_MAX: usize = 80;
 const REASON_CHARACTERS_MAX: usize = 60;
 
+/// Words with which a statement on one table may be one on another too.
+const OTHERS: [&str; 3] = ["RENAME", "CONVERT", "EXCHANGE"];
+
 /// The statement cannot be followed further.
 #[derive(Debug)]
 pub(super) struct Lost;
@@ -34,6 +37,8 @@ pub(super) struct Scanner<'a> {
     replaces: bool,
     /// `DROP INDEX` of the primary key.
     drops_key: bool,
+    /// Where what follows the table's name begins, in a statement on one table.
+    after_name: Option<Lexer<'a>>,
 }
 
 /// Reads a statement. `default_database` is the query event's, empty for none.
@@ -47,6 +52,7 @@ pub fn scan(statement: &str, default_database: &str, context: StatementContext) 
         conditional: false,
         replaces: false,
         drops_key: false,
+        after_name: None,
     };
     match scanner.statement() {
         Ok(kind) => Statement {
@@ -58,7 +64,7 @@ pub fn scan(statement: &str, default_database: &str, context: StatementContext) 
             kind: StatementKind::Unknown {
                 prefix: statement.chars().take(PREFIX_CHARACTERS_MAX).collect(),
             },
-            objects: Vec::new(),
+            objects: scanner.lost(),
             meaning: Meaning::Plain,
         },
     }
@@ -98,6 +104,29 @@ impl<'a> Scanner<'a> {
             }
             other => self.transaction(other),
         }
+    }
+
+    /// The table of a statement that cannot be followed to its end, if no word of the rest can be about another one.
+    fn lost(&mut self) -> Vec<Object> {
+        let Some(after_name) = self.after_name else {
+            return Vec::new();
+        };
+        let mut words = after_name
+            .rest()
+            .split(|letter: char| !letter.is_ascii_alphanumeric());
+        let is_about_others =
+            words.any(|word| OTHERS.iter().any(|other| word.eq_ignore_ascii_case(other)));
+        let mut objects = std::mem::take(&mut self.objects);
+        if is_about_others {
+            objects.clear();
+        }
+        objects.truncate(1);
+        objects
+    }
+
+    /// Notes that the name of the one table was read that the statement is about.
+    pub(super) fn note_name_read(&mut self) {
+        self.after_name = Some(self.lexer);
     }
 
     /// Reads again what follows the table's or database's name, this time for what it does to definitions.

@@ -22,6 +22,8 @@ pub(super) struct SessionText<'a> {
     pub(super) text: Cow<'a, str>,
     /// Why the text is not all that was sent; `None` if it is.
     pub(super) doubt: Option<&'static str>,
+    /// Whether nothing but single bytes were lost, so that the text has the structure of what was sent.
+    pub(super) keeps_structure: bool,
 }
 
 /// Reads a statement as its session wrote it.
@@ -36,6 +38,11 @@ pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<SessionText<'a>, Statemen
         Some(collation) => name_of_collation(u32::from(collation)).and_then(Charset::from_name),
     };
     let plain = std::str::from_utf8(bytes).ok();
+    // A byte that is lost in a character of several could be a quote.
+    let keeps_structure = matches!(
+        charset,
+        Some(Charset::Utf8 | Charset::Ascii | Charset::SingleByte(_))
+    );
     let (text, doubt) = match (charset, plain) {
         (Some(Charset::Utf8), Some(plain)) => (Cow::Borrowed(plain), None),
         (Some(charset), _) => {
@@ -52,7 +59,11 @@ pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<SessionText<'a>, Statemen
             return Err(StatementError::Unknown { words });
         }
     };
-    Ok(SessionText { text, doubt })
+    Ok(SessionText {
+        text,
+        doubt,
+        keeps_structure,
+    })
 }
 
 /// Whether a statement's first word stands before anything that is not ASCII, so that it is the word that it seems to be.

@@ -17,9 +17,12 @@ use crate::binlog::Coordinates;
 use crate::change::definition::lineage::{Lineage, Point};
 use crate::change::definition::revision::Revision;
 use crate::change::definition::schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};
-use crate::change::definition::table::{Definition, TableDefinition};
-use crate::change::statement::{Effect, Statement, StatementKind};
+use crate::change::definition::table::{ColumnDefinition, Definition, TableDefinition};
+use crate::change::statement::{Effect, GAP, Statement, StatementKind};
 use crate::row::TableName;
+
+/// What `DROP TABLE` fails with where it names a table that is not there.
+const NO_SUCH_TABLE: u16 = 1051;
 
 /// The beliefs, what they may yet come from, and what of them the journal has not been told.
 #[derive(Debug, Default)]
@@ -198,13 +201,23 @@ impl Definitions {
         }
         if let Some(database) = statement.dropped_database() {
             let database = database.to_lowercase().into();
-            self.databases_changed.insert(database, at);
+            self.databases_changed.insert(database, at.clone());
+        }
+        if statement.effect() == Effect::Unknown {
+            self.all_changed = Some(at);
         }
         let mut changes = match (followed.doubt, followed.error_code) {
             (Some(doubt), _) => self.distrust_doubtful(followed, doubt),
             (None, 0) => apply_statement(&mut self.believed, statement, &followed.facts),
+            // Those that were there are dropped all the same.
+            (None, NO_SUCH_TABLE) if is_drop(statement) => {
+                apply_statement(&mut self.believed, statement, &followed.facts)
+            }
             (None, code) => self.distrust_tables(statement, code),
         };
+        if let Some(gaps) = followed.gaps {
+            self.distrust_gaps(&mut changes, gaps);
+        }
         self.complete_engine(followed, &mut changes);
         if !changes.is_empty() {
             self.revisions.push(Revision::of_statement(
@@ -272,6 +285,22 @@ impl Definitions {
             self.believed.record(change);
         }
         changes
+    }
+
+    /// What bytes that are not text have become a part of is not known.
+    fn distrust_gaps(&mut self, changes: &mut [Change], gaps: &str) {
+        for change in changes {
+            let has_gap = |column: &ColumnDefinition| {
+                column.name.contains(GAP) || column.column_type.contains(GAP)
+            };
+            if let Change::Defined { table, definition } = change
+                && definition.columns.iter().any(has_gap)
+            {
+                let (table, reason) = (table.clone(), gaps.into());
+                *change = Change::Stale { table, reason };
+                self.believed.record(change);
+            }
+        }
     }
 
     /// A statement that failed on the source in its middle may have done a part of its work.
@@ -392,6 +421,8 @@ pub(in crate::change) struct Executed<'a> {
     pub(in crate::change) text: &'a str,
     /// Why the text is not all that was sent; `None` if it is.
     pub(in crate::change) doubt: Option<&'a str>,
+    /// Why there are characters U+FFFD in the text that were not sent; `None` if there are none.
+    pub(in crate::change) gaps: Option<&'a str>,
     pub(in crate::change) facts: Facts<'a>,
     /// What it failed with on the source; 0 for success.
     pub(in crate::change) error_code: u16,
@@ -402,6 +433,13 @@ pub(in crate::change) struct Executed<'a> {
     /// Where its group ends.
     pub(in crate::change) end: &'a Coordinates,
     pub(in crate::change) gtid: Option<Box<str>>,
+}
+
+fn is_drop(statement: &Statement) -> bool {
+    matches!(
+        statement.kind,
+        StatementKind::DropTable { temporary: false }
+    )
 }
 
 fn folded(table: &TableName) -> TableName {

@@ -21,11 +21,24 @@ fn definition(from: u64, to: u64) -> Definition {
 }
 
 fn follow(definitions: &mut Definitions, text: &str, position: u64, error_code: u16) {
-    let context = StatementContext::new(Flavour::MySql, "9.7.0", 0);
+    let server = (Flavour::MySql, "9.7.0");
+    follow_on(definitions, server, text, position, error_code, false);
+}
+
+fn follow_on(
+    definitions: &mut Definitions,
+    (flavour, version): (Flavour, &str),
+    text: &str,
+    position: u64,
+    error_code: u16,
+    in_engine_transaction: bool,
+) {
+    let context = StatementContext::new(flavour, version, 0);
     definitions.follow(&Executed {
         statement: &statement::scan(text, "d", context),
         text,
         doubt: None,
+        gaps: text.contains(GAP).then_some("bytes are no text"),
         facts: Facts {
             context,
             thread_id: 1,
@@ -33,6 +46,7 @@ fn follow(definitions: &mut Definitions, text: &str, position: u64, error_code: 
             default_engine: None,
             explicit_defaults_for_timestamp: Some(true),
             utf8_is_utf8mb4: false,
+            in_engine_transaction,
         },
         error_code,
         in_engine_transaction: false,
@@ -133,11 +147,11 @@ fn a_statement_that_failed_in_its_middle_is_not_followed() {
     let table = TableName::new("d", "t");
     let mut definitions = Definitions::new([(table.clone(), definition(10, 20))]);
     definitions.serving(&table, &at(30));
-    follow(&mut definitions, "DROP TABLE t, u", 40, 1051);
+    follow(&mut definitions, "DROP TABLE t, u", 40, 1217);
     assert!(definitions.serving(&table, &at(50)).is_none());
     assert_eq!(
         definitions.doubt(&table),
-        Some("a statement on it failed with error 1051")
+        Some("a statement on it failed with error 1217")
     );
 }
 
@@ -224,5 +238,182 @@ fn what_was_proven_in_other_binlogs_serves_no_group_of_these() {
         };
         let definitions = Definitions::default().believing(Schemas::new(0), vec![proven]);
         assert_eq!(definitions.proven_before(&table, &at(50)), None);
+    }
+}
+
+/// What is known of `d.t` after statements; those marked with `+` hold a storage engine's transaction.
+fn check_known(server: (Flavour, &str), statements: &[&str], expected: &str) {
+    let mut definitions = Definitions::default();
+    for (place, text) in (10..).step_by(10).zip(statements) {
+        let (text, error_code) = text.split_once('!').map_or((*text, 0), |(text, code)| {
+            (text, code.parse().expect("an error code"))
+        });
+        let in_engine_transaction = text.starts_with('+');
+        let text = text.trim_start_matches('+');
+        follow_on(
+            &mut definitions,
+            server,
+            text,
+            place,
+            error_code,
+            in_engine_transaction,
+        );
+    }
+    let found = match definitions.believed().get(&TableName::new("d", "t")) {
+        Some(Belief::Known(table)) => {
+            let columns = table.columns.iter();
+            let columns = columns.map(|column| format!("{} {}", column.name, column.column_type));
+            columns.collect::<Vec<_>>().join(", ")
+        }
+        Some(Belief::Stale(reason)) => format!("stale: {reason}"),
+        None => "nothing".to_owned(),
+    };
+    assert_eq!(found, expected, "{server:?}: {statements:?}");
+}
+
+const MYSQL_57: (Flavour, &str) = (Flavour::MySql, "5.7.44-log");
+const MYSQL_97: (Flavour, &str) = (Flavour::MySql, "9.7.0");
+const MARIADB: (Flavour, &str) = (Flavour::MariaDb, "10.11.14-MariaDB-log");
+
+#[test]
+fn if_not_exists_makes_what_the_binlog_proves_that_it_made() {
+    const MAY_HAVE: &str = "stale: it may have existed before CREATE … IF NOT EXISTS";
+    let create = "CREATE TABLE IF NOT EXISTS t (a INT)";
+    let made = "+CREATE TABLE IF NOT EXISTS t (a INT)";
+    for server in [MYSQL_97, MARIADB, MYSQL_57] {
+        let int = match server {
+            MYSQL_97 => "a int",
+            _ => "a int(11)",
+        };
+        check_known(server, &[create], MAY_HAVE);
+        check_known(server, &[made], int);
+        check_known(server, &["DROP TABLE t", create], int);
+        check_known(server, &["DROP TABLE IF EXISTS x, t", create], int);
+        check_known(server, &["DROP TABLE t", "FROBNICATE x", create], MAY_HAVE);
+        check_known(
+            server,
+            &["DROP TABLE t", "CREATE VIEW t AS SELECT 1", create],
+            MAY_HAVE,
+        );
+        check_known(
+            server,
+            &["CREATE TABLE t (b DATE)", "RENAME TABLE t TO u", create],
+            int,
+        );
+        check_known(server, &["CREATE DATABASE d", create], int);
+        check_known(
+            server,
+            &["DROP DATABASE d", "CREATE DATABASE IF NOT EXISTS d", create],
+            match server {
+                // A database that was made would hold a transaction.
+                MYSQL_97 => MAY_HAVE,
+                _ => int,
+            },
+        );
+        check_known(server, &["CREATE TABLE t (b DATE)", create], "b date");
+    }
+    check_known(MYSQL_97, &["CREATE TABLE t (b DATE)", made], "a int");
+    // Two sessions may have created it at once.
+    check_known(MARIADB, &["CREATE TABLE t (b DATE)", made], "b date");
+    check_known(
+        MYSQL_97,
+        &["+CREATE DATABASE IF NOT EXISTS d", create],
+        "a int",
+    );
+    check_known(
+        MARIADB,
+        &["CREATE DATABASE IF NOT EXISTS d", create],
+        MAY_HAVE,
+    );
+}
+
+#[test]
+fn a_drop_that_missed_a_table_dropped_the_others() {
+    check_known(
+        MYSQL_57,
+        &[
+            "CREATE TABLE t (a INT)",
+            "DROP TABLE t, u!1051",
+            "CREATE TABLE IF NOT EXISTS t (b DATE)",
+        ],
+        "b date",
+    );
+    check_known(
+        MYSQL_57,
+        &["CREATE TABLE t (a INT)", "DROP TABLE t, u!1217"],
+        "stale: a statement on it failed with error 1217",
+    );
+    check_known(
+        MYSQL_57,
+        &[
+            "CREATE TABLE t (a INT)",
+            "ALTER TABLE t ADD b INT!1317",
+            "ALTER TABLE t ADD c INT",
+        ],
+        "stale: a statement on it failed with error 1317",
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_leave_in_doubt_only_what_they_are_a_part_of() {
+    const DOUBT: &str = "stale: bytes are no text";
+    for (text, expected) in [
+        ("CREATE TABLE t (a DATE) COMMENT='\u{fffd}'", "a date"),
+        ("CREATE TABLE t (a DATE DEFAULT '\u{fffd}')", "a date"),
+        ("CREATE TABLE t (a DATE, \u{fffd} DATE)", DOUBT),
+        (
+            "CREATE TABLE t (a ENUM('\u{fffd}') CHARACTER SET latin1)",
+            DOUBT,
+        ),
+    ] {
+        check_known(MYSQL_97, &[text], expected);
+    }
+    check_known(
+        MYSQL_97,
+        &[
+            "CREATE TABLE t (a DATE)",
+            "ALTER TABLE t ADD b DATE COMMENT '\u{fffd}'",
+        ],
+        "a date, b date",
+    );
+    check_known(
+        MYSQL_97,
+        &[
+            "CREATE TABLE t (a DATE)",
+            "CREATE TABLE u (a DATE, \u{fffd} INT)",
+        ],
+        "a date",
+    );
+}
+
+#[test]
+fn a_statement_that_is_lost_after_its_tables_name_leaves_other_tables_alone() {
+    for lost in [
+        "ALTER TABLE u ADD c INT)",
+        "ALTER TABLE u ; ADD c INT",
+        "CREATE TABLE u (a INT",
+        "CREATE TABLE u a INT))",
+    ] {
+        check_known(MYSQL_97, &["CREATE TABLE t (a DATE)", lost], "a date");
+        let on_it = lost.replace(" u ", " t ");
+        let mut definitions = Definitions::default();
+        follow(&mut definitions, "CREATE TABLE t (a DATE)", 10, 0);
+        follow(&mut definitions, &on_it, 20, 0);
+        let doubt = definitions.doubt(&TableName::new("d", "t"));
+        assert!(
+            doubt.is_some_and(|doubt| doubt.contains("not understood")),
+            "{on_it}: {doubt:?}"
+        );
+    }
+    for lost in [
+        "ALTER TABLE u RENAME TO ;",
+        "ALTER TABLE u CONVERT TABLE TO)",
+        "FROBNICATE u",
+    ] {
+        let mut definitions = Definitions::default();
+        follow(&mut definitions, "CREATE TABLE t (a DATE)", 10, 0);
+        follow(&mut definitions, lost, 20, 0);
+        let doubt = definitions.doubt(&TableName::new("d", "t"));
+        assert!(doubt.is_some(), "{lost}");
     }
 }

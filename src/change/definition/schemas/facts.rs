@@ -20,8 +20,13 @@ pub struct Facts<'a> {
     pub explicit_defaults_for_timestamp: Option<bool>,
     /// Whether `utf8` means `utf8mb4`: on MariaDB without `UTF8_IS_UTF8MB3` in its `old_mode`.
     pub utf8_is_utf8mb4: bool,
+    /// Whether the query event holds a storage engine's transaction: what a statement makes that says `IF NOT EXISTS` was not
+    /// there before.
+    pub in_engine_transaction: bool,
 }
 
+/// From this version on MySQL's databases are kept by an engine with transactions.
+const MYSQL_8: u32 = 80_011;
 /// The flag of MariaDB's query events for `explicit_defaults_for_timestamp`.
 const MARIADB_EXPLICIT_DEFAULTS: u32 = 1 << 24;
 
@@ -44,7 +49,14 @@ impl<'a> Facts<'a> {
             default_engine: None,
             explicit_defaults_for_timestamp: explicit_defaults,
             utf8_is_utf8mb4: false,
+            in_engine_transaction: query.ddl_xid.is_some_and(|id| id != 0),
         }
+    }
+
+    /// Whether a database that `CREATE DATABASE IF NOT EXISTS` names was made by it; `None` where the binlog does not tell.
+    pub(super) fn makes_database(&self) -> Option<bool> {
+        let tells = self.context.flavour == Flavour::MySql && self.context.version >= MYSQL_8;
+        tells.then_some(self.in_engine_transaction)
     }
 
     /// The same with the source's `default_storage_engine`.

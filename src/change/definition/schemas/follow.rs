@@ -10,6 +10,7 @@ use crate::change::definition::charset;
 use crate::change::definition::table::TableDefinition;
 use crate::change::statement::meaning::{AlterTable, CreateTable, Meaning, NamedCharset};
 use crate::change::statement::{Action, ObjectClass, Role, Statement, StatementKind};
+use crate::mysql::Flavour;
 use crate::row::TableName;
 
 /// Applies a statement that the source executed; returns what it changed, already recorded in `schemas`. Statements that
@@ -54,11 +55,19 @@ impl Follow<'_> {
             Kind::View(Action::Create) => {
                 for view in names(statement, ObjectClass::View) {
                     self.gone(&view);
+                    // The name is taken all the same.
+                    self.schemas.forget_absent(&view);
                 }
             }
             Kind::CreateDatabase => self.create_database(statement),
             Kind::AlterDatabase => self.alter_database(statement),
             Kind::DropDatabase => self.drop_database(statement),
+            Kind::Unknown { prefix } if !statement.objects.is_empty() => {
+                self.lose(
+                    statement,
+                    &format!("a statement was not understood: {prefix:?}"),
+                );
+            }
             Kind::Unknown { prefix } => self.make(Change::AllStale {
                 reason: format!("a statement was not understood: {prefix:?}").into(),
             }),
@@ -97,19 +106,28 @@ impl Follow<'_> {
             Meaning::Unfollowed { reason } => return self.stale(table, reason.clone()),
             Meaning::Plain | Meaning::AlterTable(_) | Meaning::Database { .. } => return,
         };
-        if meaning.if_not_exists {
-            if self.schemas.tables.contains_key(&table) {
-                return;
+        if meaning.if_not_exists && !self.makes(&table) {
+            if !self.schemas.tables.contains_key(&table) {
+                self.stale(table, "it may have existed before CREATE … IF NOT EXISTS");
             }
-            if !self.schemas.knows_all_of(&table.database) {
-                return self.stale(table, "it may have existed before CREATE … IF NOT EXISTS");
-            }
+            return;
         }
         let outcome = match like {
             true => self.copy(statement),
             false => self.build(&table, meaning),
         };
         self.conclude(table, outcome);
+    }
+
+    /// Whether it is certain that a table which is created with `IF NOT EXISTS` was not there. MariaDB writes no such statement
+    /// on a table that was there, but for one that another session made meanwhile.
+    fn makes(&self, table: &TableName) -> bool {
+        let is_mariadb = self.facts.context.flavour == Flavour::MariaDb;
+        match self.schemas.tables.get(table) {
+            Some(Belief::Known(_)) if is_mariadb => false,
+            Some(_) => self.facts.in_engine_transaction,
+            None => self.facts.in_engine_transaction || self.schemas.is_absent(table),
+        }
     }
 
     fn build(&self, table: &TableName, meaning: &CreateTable) -> DefinitionOutcome {
@@ -216,7 +234,7 @@ impl Follow<'_> {
                     self.make(state.as_change(&new));
                 }
                 // A view.
-                None if self.schemas.knows_all_of(&old.database) => {}
+                None if self.schemas.is_absent(&old) => {}
                 None => self.stale(new, format!("renamed from {old}, which is not known")),
             }
         }
@@ -267,8 +285,12 @@ impl Follow<'_> {
                 });
             }
         };
-        let new = !if_not_exists || self.schemas.complete;
-        if if_not_exists && known {
+        let makes = match self.facts.makes_database() {
+            Some(makes) => makes,
+            None => self.schemas.is_database_absent(&database),
+        };
+        let new = !if_not_exists || makes;
+        if !new && known {
             return;
         }
         let charset = new.then(|| self.named(named)).flatten();
@@ -365,8 +387,9 @@ impl Follow<'_> {
 
     fn gone(&mut self, table: &TableName) {
         let table = self.schemas.fold(table);
-        if self.schemas.tables.contains_key(&table) {
-            self.make(Change::Gone { table });
+        match self.schemas.tables.contains_key(&table) {
+            true => self.make(Change::Gone { table }),
+            false => self.schemas.note_absent(table),
         }
     }
 

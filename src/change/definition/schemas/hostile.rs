@@ -62,6 +62,7 @@ fn apply(text: &str, context: StatementContext) -> Vec<Change> {
         default_engine: Some("InnoDB"),
         explicit_defaults_for_timestamp: None,
         utf8_is_utf8mb4: false,
+        in_engine_transaction: false,
     };
     let changes = apply_statement(&mut schemas, &statement::scan(text, "d", context), &facts);
     for change in &changes {

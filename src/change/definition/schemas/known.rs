@@ -79,6 +79,17 @@ pub struct Schemas {
     pub(super) databases: HashMap<Box<str>, KnownDatabase>,
     /// Temporary tables by their connection; they hide base tables of the same name from it.
     pub(super) temporary: HashSet<(u32, TableName)>,
+    absent: Absent,
+}
+
+/// Names at most that are known to be free; beyond it they are forgotten.
+const ABSENT_MAX: usize = 10_000;
+
+/// Names that no table or database has, because it was dropped or renamed and none was made since.
+#[derive(Clone, Debug, Default)]
+struct Absent {
+    tables: HashSet<TableName>,
+    databases: HashSet<Box<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +120,7 @@ impl Schemas {
     /// Takes a table's definition from elsewhere.
     pub fn put(&mut self, table: &TableName, definition: Arc<TableDefinition>) {
         let table = self.fold(table);
+        self.absent.tables.remove(&table);
         self.tables.insert(table, Belief::Known(definition));
     }
 
@@ -120,6 +132,7 @@ impl Schemas {
 
     fn set_database(&mut self, database: &str, charset: Option<&str>, whole: bool) {
         let name = self.fold_text(database);
+        self.absent.databases.remove(&name);
         let charset = charset.map(Into::into);
         self.databases
             .insert(name, KnownDatabase { charset, whole });
@@ -143,6 +156,48 @@ impl Schemas {
     pub(super) fn knows_all_of(&self, database: &str) -> bool {
         let made_here = self.databases.get(database);
         self.complete || made_here.is_some_and(|database| database.whole)
+    }
+
+    /// Whether it is certain that there is no such table.
+    pub(super) fn is_absent(&self, table: &TableName) -> bool {
+        !self.tables.contains_key(table)
+            && (self.knows_all_of(&table.database) || self.absent.tables.contains(table))
+    }
+
+    /// Whether it is certain that there is no such database.
+    pub(super) fn is_database_absent(&self, database: &str) -> bool {
+        !self.databases.contains_key(database)
+            && (self.complete || self.absent.databases.contains(database))
+    }
+
+    /// Notes that there is no such table, whether one was known or not.
+    pub(super) fn note_absent(&mut self, table: TableName) {
+        if self.absent.tables.len() >= ABSENT_MAX {
+            self.absent.tables.clear();
+        }
+        self.absent.tables.insert(table);
+    }
+
+    /// Notes that something that is no table may have this name.
+    pub(super) fn forget_absent(&mut self, table: &TableName) {
+        let table = self.fold(table);
+        self.absent.tables.remove(&table);
+    }
+
+    fn note_database_absent(&mut self, database: Box<str>) {
+        if self.absent.databases.len() >= ABSENT_MAX {
+            self.absent.databases.clear();
+        }
+        self.absent.databases.insert(database);
+    }
+
+    /// Any table may be there now.
+    fn doubt_absences(&mut self) {
+        self.complete = false;
+        self.absent = Absent::default();
+        for database in self.databases.values_mut() {
+            database.whole = false;
+        }
     }
 
     /// Every table, in no order.
@@ -177,13 +232,16 @@ impl Schemas {
             }
             Change::Stale { table, reason } => {
                 let table = self.fold(table);
+                self.absent.tables.remove(&table);
                 self.tables.insert(table, Belief::Stale(reason.clone()));
             }
             Change::Gone { table } => {
                 let table = self.fold(table);
                 self.tables.remove(&table);
+                self.note_absent(table);
             }
             Change::AllStale { reason } => {
+                self.doubt_absences();
                 for state in self.tables.values_mut() {
                     *state = Belief::Stale(reason.clone());
                 }
@@ -196,6 +254,7 @@ impl Schemas {
             Change::DatabaseGone { database } => {
                 let database = self.fold_text(database);
                 self.databases.remove(&database);
+                self.note_database_absent(database);
             }
         }
     }
