@@ -32,6 +32,7 @@
 //! | `change/statement` | the scanner for DDL, and what becomes of a statement |
 //! | `change/definition` | how tables are defined along the stream: beliefs, readings, revisions |
 //! | `change/group` | where groups begin and end (COMMIT, ROLLBACK, XA PREPARE), and their events until the end is known |
+//! | `change/checking.rs` | looks at every byte of an event, for `rowtap decode --verify` |
 //! | `change/intake.rs` | framed events to closed groups |
 //! | `change/applier.rs` | a closed group to items of a batch: what becomes of each event type |
 //! | `change/assembler` | `feed`, `poll` and the questions that `poll` asks |

@@ -132,6 +132,24 @@ impl FormatDescription {
             .copied()
     }
 
+    /// Makes sure that the bodies of the kinds that the server knows begin as their readers expect.
+    ///
+    /// # Errors
+    /// Another length of a kind's fixed part.
+    pub(super) fn check_lengths(&self) -> Result<(), BinlogError> {
+        for (kind, what, expected, text) in FIXED_PARTS {
+            let found = self.post_header(kind).unwrap_or(0);
+            if found != 0 && found != expected {
+                return Err(BinlogError::Value {
+                    what,
+                    expected: text,
+                    found: u64::from(found),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the signedness in table maps has a bit for YEAR columns. `None` where that is not known: MySQL 8.0.20 wrote
     /// none, 8.0.29 writes one.
     pub fn signs_years(&self) -> Option<bool> {
@@ -153,6 +171,82 @@ impl FormatDescription {
         }
     }
 }
+
+/// Bytes of the fixed parts that readers rely on; a server writes 0 for a kind that it does not write.
+const FIXED_PARTS: [(EventKind, &str, u8, &str); 12] = [
+    (
+        EventKind::Query,
+        "the post-header length of QUERY",
+        13,
+        "13",
+    ),
+    (
+        EventKind::Rotate,
+        "the post-header length of ROTATE",
+        8,
+        "8",
+    ),
+    (
+        EventKind::BeginLoadQuery,
+        "the post-header length of BEGIN_LOAD_QUERY",
+        4,
+        "4",
+    ),
+    (
+        EventKind::ExecuteLoadQuery,
+        "the post-header length of EXECUTE_LOAD_QUERY",
+        26,
+        "26",
+    ),
+    (
+        EventKind::TableMap,
+        "the post-header length of TABLE_MAP",
+        8,
+        "8",
+    ),
+    (
+        EventKind::WriteRowsV1,
+        "the post-header length of WRITE_ROWS_V1",
+        8,
+        "8",
+    ),
+    (
+        EventKind::UpdateRowsV1,
+        "the post-header length of UPDATE_ROWS_V1",
+        8,
+        "8",
+    ),
+    (
+        EventKind::DeleteRowsV1,
+        "the post-header length of DELETE_ROWS_V1",
+        8,
+        "8",
+    ),
+    (
+        EventKind::Incident,
+        "the post-header length of INCIDENT",
+        2,
+        "2",
+    ),
+    (
+        EventKind::WriteRows,
+        "the post-header length of WRITE_ROWS",
+        10,
+        "10",
+    ),
+    (
+        EventKind::UpdateRows,
+        "the post-header length of UPDATE_ROWS",
+        10,
+        "10",
+    ),
+    (
+        EventKind::DeleteRows,
+        "the post-header length of DELETE_ROWS",
+        10,
+        "10",
+    ),
+];
 
 fn text_before_zero(bytes: &[u8]) -> Result<&str, BinlogError> {
     let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();

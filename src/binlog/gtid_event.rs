@@ -48,9 +48,9 @@ impl GtidEvent {
     /// Another type, missing bytes, a number that no GTID has, or a field that must be understood and is not.
     pub fn parse(kind: EventKind, body: &[u8]) -> Result<Self, BinlogError> {
         match kind {
-            EventKind::Gtid => Self::untagged(body, true),
-            EventKind::AnonymousGtid => Self::untagged(body, false),
-            EventKind::GtidTagged => Self::tagged(body),
+            EventKind::Gtid => Self::untagged(&mut Cursor::new(body), true),
+            EventKind::AnonymousGtid => Self::untagged(&mut Cursor::new(body), false),
+            EventKind::GtidTagged => Self::tagged(&mut Cursor::new(body)),
             other => Err(BinlogError::Value {
                 what: "the type of a GTID event",
                 expected: "33, 34 or 42",
@@ -59,10 +59,32 @@ impl GtidEvent {
         }
     }
 
-    fn untagged(body: &[u8], named: bool) -> Result<Self, BinlogError> {
+    /// As [`GtidEvent::parse`], and makes sure that nothing stands after the last field that a server writes.
+    ///
+    /// # Errors
+    /// As there, or bytes after the last field.
+    pub(super) fn check(kind: EventKind, body: &[u8]) -> Result<(), BinlogError> {
+        let mut cursor = Cursor::new(body);
+        match kind {
+            EventKind::GtidTagged => {
+                Self::tagged(&mut cursor)?;
+            }
+            named_or_not => {
+                let event = Self::untagged(&mut cursor, named_or_not == EventKind::Gtid)?;
+                if event.transaction_length.is_some() && !cursor.is_empty() {
+                    server_versions(&mut cursor)?;
+                    if !cursor.is_empty() {
+                        cursor.u64("the commit group ticket")?;
+                    }
+                }
+            }
+        }
+        cursor.nothing_left("the GTID event's fields")
+    }
+
+    fn untagged(cursor: &mut Cursor<'_>, named: bool) -> Result<Self, BinlogError> {
         const LOGICAL_CLOCK: u8 = 2;
         const MORE_FOLLOWS: u64 = 1 << 55;
-        let mut cursor = Cursor::new(body);
         let mut event = Self {
             may_have_statements: cursor.u8("the GTID event's flags")? & 1 != 0,
             ..Self::default()
@@ -92,8 +114,7 @@ impl GtidEvent {
         Ok(event)
     }
 
-    fn tagged(body: &[u8]) -> Result<Self, BinlogError> {
-        let mut whole = Cursor::new(body);
+    fn tagged(whole: &mut Cursor<'_>) -> Result<Self, BinlogError> {
         let version = whole.u8("the message's version")?;
         if version != 2 {
             return Err(BinlogError::Value {
@@ -130,6 +151,16 @@ impl GtidEvent {
         }
         fields.event()
     }
+}
+
+/// Reads the version of this server, and that of the first one where it is another: the top bit tells.
+fn server_versions(cursor: &mut Cursor<'_>) -> Result<(), BinlogError> {
+    const MORE_FOLLOWS: u32 = 1 << 31;
+    let immediate = cursor.u32("the immediate server version")?;
+    if immediate & MORE_FOLLOWS != 0 {
+        cursor.u32("the original server version")?;
+    }
+    Ok(())
 }
 
 /// The fields of a tagged GTID event, by number.

@@ -103,6 +103,7 @@ impl GtidSet {
     /// A count past the end of the bytes, or bytes after the last GTID.
     pub fn decode_list(body: &[u8]) -> Result<Self, BinlogError> {
         const COUNT: u32 = (1 << 28) - 1;
+        const FILLING_BYTES_MAX: usize = 15;
         let mut cursor = Cursor::new(body);
         // The upper four bits are flags.
         let count = cursor.u32("the number of GTIDs")? & COUNT;
@@ -112,10 +113,11 @@ impl GtidSet {
             let server_id = cursor.u32("a GTID's server")?;
             domains.insert(domain, (server_id, cursor.u64("a GTID's sequence number")?));
         }
-        // An empty list is filled up by two zeros.
-        if count > 0 {
-            cursor.nothing_left("the GTID list")?;
+        // An empty list is filled up by zeros.
+        if count == 0 && cursor.left() <= FILLING_BYTES_MAX {
+            cursor.rest();
         }
+        cursor.nothing_left("the GTID list")?;
         Ok(Self::MariaDb(domains))
     }
 }

@@ -15,9 +15,10 @@ use super::{BinlogError, Gtid, Header};
 /// | flags | 1 | 1 standalone, 2 group commit, 4 transactional, 8 parallel, 16 waited, 32 DDL, 64 XA prepared, 128 XA ended |
 /// | commit id | 8 | with flag 2 |
 /// | XA id | 4, 1, 1, n, n | with flags 64 and 128: format, lengths, parts |
-/// | more flags | 1 | 1 engines, 2 ALTER starts, 4 ALTER commits, 8 ALTER rolls back |
+/// | more flags | 1 | 1 engines, 2 ALTER starts, 4 ALTER commits, 8 ALTER rolls back, 16 thread id |
 /// | engines | 1 | with the second flag 1 |
 /// | start of the ALTER | 8 | with the second flags 4 and 8: its sequence number |
+/// | thread id | 4 | with the second flag 16 |
 /// | zeros | n | up to 19 bytes in all |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MariaDbGtidEvent {
@@ -58,6 +59,9 @@ pub enum AlterPhase {
     },
 }
 
+/// Bytes up to which the fields are filled up with zeros.
+const FIXED_BYTES: usize = 19;
+
 mod flag {
     pub const STANDALONE: u8 = 1;
     pub const GROUP_COMMIT: u8 = 2;
@@ -72,6 +76,7 @@ mod more_flag {
     pub const ALTER_START: u8 = 2;
     pub const ALTER_COMMIT: u8 = 4;
     pub const ALTER_ROLLBACK: u8 = 8;
+    pub const THREAD_ID: u8 = 16;
 }
 
 impl MariaDbGtidEvent {
@@ -80,7 +85,29 @@ impl MariaDbGtidEvent {
     /// # Errors
     /// Missing bytes, or an XA id that is too long.
     pub fn parse(header: &Header, body: &[u8]) -> Result<Self, BinlogError> {
+        Self::read(header, &mut Cursor::new(body)).map(|(event, _)| event)
+    }
+
+    /// As [`MariaDbGtidEvent::parse`], and makes sure that only zero bytes stand after the last field.
+    ///
+    /// # Errors
+    /// As there, or another byte after the last field.
+    pub(super) fn check(header: &Header, body: &[u8]) -> Result<(), BinlogError> {
         let mut cursor = Cursor::new(body);
+        let (_, more_flags) = Self::read(header, &mut cursor)?;
+        if more_flags & more_flag::THREAD_ID != 0 {
+            cursor.u32("the thread id")?;
+        }
+        let is_filled_up =
+            body.len() <= FIXED_BYTES && cursor.clone().rest().iter().all(|byte| *byte == 0);
+        match is_filled_up {
+            true => Ok(()),
+            false => cursor.nothing_left("the GTID event's fields"),
+        }
+    }
+
+    /// Reads the event, and its further flags.
+    fn read(header: &Header, cursor: &mut Cursor<'_>) -> Result<(Self, u8), BinlogError> {
         let sequence = cursor.u64("the GTID's sequence number")?;
         let domain = cursor.u32("the GTID's domain")?;
         let flags = cursor.u8("the GTID event's flags")?;
@@ -91,11 +118,12 @@ impl MariaDbGtidEvent {
             None
         };
         let xa_id = if has(flag::PREPARED_XA | flag::COMPLETED_XA) {
-            Some(xa_id(&mut cursor)?)
+            Some(xa_id(cursor)?)
         } else {
             None
         };
-        Ok(Self {
+        let (alter, more_flags) = alter(cursor)?;
+        let event = Self {
             gtid: Gtid::MariaDb {
                 domain,
                 server_id: header.server_id,
@@ -108,8 +136,9 @@ impl MariaDbGtidEvent {
             completed_xa: has(flag::COMPLETED_XA),
             xa_id,
             commit_id,
-            alter: alter(&mut cursor)?,
-        })
+            alter,
+        };
+        Ok((event, more_flags))
     }
 }
 
@@ -124,26 +153,28 @@ fn xa_id(cursor: &mut Cursor<'_>) -> Result<XaId, BinlogError> {
     })
 }
 
-fn alter(cursor: &mut Cursor<'_>) -> Result<Option<AlterPhase>, BinlogError> {
+/// The phase of an ALTER, and the further flags.
+fn alter(cursor: &mut Cursor<'_>) -> Result<(Option<AlterPhase>, u8), BinlogError> {
     if cursor.is_empty() {
-        return Ok(None);
+        return Ok((None, 0));
     }
     let flags = cursor.u8("the GTID event's further flags")?;
     if flags & more_flag::ENGINES != 0 {
         cursor.u8("the number of engines")?;
     }
     if flags & more_flag::ALTER_START != 0 {
-        return Ok(Some(AlterPhase::Start));
+        return Ok((Some(AlterPhase::Start), flags));
     }
     if flags & (more_flag::ALTER_COMMIT | more_flag::ALTER_ROLLBACK) == 0 {
-        return Ok(None);
+        return Ok((None, flags));
     }
     let start = cursor.u64("the start of the ALTER")?;
-    Ok(Some(if flags & more_flag::ALTER_COMMIT != 0 {
+    let phase = if flags & more_flag::ALTER_COMMIT != 0 {
         AlterPhase::Commit { start }
     } else {
         AlterPhase::Rollback { start }
-    }))
+    };
+    Ok((Some(phase), flags))
 }
 
 #[cfg(test)]

@@ -18,7 +18,11 @@
 //! | transaction payload | [`Payload`], and [`PayloadReader`] for the events in it |
 //! | MariaDB's compressed query and rows | [`compressed`], to what they are when unpacked |
 //! | XID, XA prepare, incident, rows query, annotate rows | [`xid`], [`XaPrepare`], [`Incident`], [`statement`] |
+//! | user variable | [`UserVariable`] |
+//!
+//! [`check_body`] makes sure that the body of any of them is whole.
 
+mod body;
 mod checksum;
 pub mod column_map;
 pub mod compressed;
@@ -45,10 +49,12 @@ mod rows;
 mod table_map;
 mod transaction;
 mod unpack;
+mod user_variable;
 #[cfg(test)]
 mod writer;
 mod xa;
 
+pub use body::check_body;
 pub use checksum::Checksum;
 pub use column_map::ColumnMap;
 pub use control::Control;
@@ -69,4 +75,5 @@ pub use rotation::Heartbeat;
 pub use rows::RowsHeader;
 pub use table_map::TableMap;
 pub use transaction::{Incident, statement, xid};
+pub use user_variable::{UserValue, UserVariable};
 pub use xa::{XaId, XaPrepare};

@@ -83,7 +83,7 @@ impl Heartbeat {
 ///
 /// # Errors
 /// A name that is empty, too long, not UTF-8, or could name something outside a folder or break a line of text.
-fn file_name(bytes: &[u8]) -> Result<&str, BinlogError> {
+pub(super) fn file_name(bytes: &[u8]) -> Result<&str, BinlogError> {
     let fault = if bytes.is_empty() {
         "is empty"
     } else if bytes.len() > FILE_NAME_BYTES_MAX {

@@ -13,6 +13,7 @@ use super::batch::builder::{Builder, TooMany};
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
 use super::batch::items::Batch;
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind};
+use super::checking::{RowsCheck, check_event};
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
@@ -49,6 +50,8 @@ pub(super) struct Applier {
     questions: Questions,
     builder: Builder,
     checkpoint: Checkpoint,
+    /// What checks every body, if anything does.
+    rows_check: Option<RowsCheck>,
 }
 
 /// What an applier is set up with.
@@ -119,7 +122,14 @@ impl Applier {
             questions: Questions::default(),
             builder,
             checkpoint,
+            rows_check: None,
         }
+    }
+
+    /// Checks every event, whatever becomes of it.
+    pub(super) fn check_all(&mut self) {
+        self.table_maps.check_all();
+        self.rows_check = Some(RowsCheck::default());
     }
 
     /// The boundary after the last group that was applied.
@@ -283,7 +293,9 @@ impl Applier {
                 ordinal: applying.group.done,
                 format,
             };
-            let settled = self.settle(applying, &event);
+            let settled = self
+                .check(&mut applying.group, &event)
+                .and_then(|()| self.settle(applying, &event));
             let (start, kind) = (held.frame.start, held.frame.header.kind);
             let placed =
                 |trouble: Trouble| AssembleError::new(applying.group.at(start), kind, trouble);
@@ -331,6 +343,16 @@ impl Applier {
 
     // ---- events ----------------------------------------------------------------------------------------------------
 
+    /// Checks an event whose body is whole, if anything does: the bodies of those in a compressed transaction, and of
+    /// those that were compressed, were not seen before.
+    fn check(&self, group: &mut ClosedGroup, event: &GroupEvent<'_>) -> Result<(), Trouble> {
+        if self.rows_check.is_none() || group.rest_of(event.held).is_some() {
+            return Ok(());
+        }
+        let body = event.held.bytes(event.buffer);
+        check_event(&event.held.frame.header, body, event.format)
+    }
+
     fn settle(
         &mut self,
         applying: &mut Applying,
@@ -339,7 +361,9 @@ impl Applier {
         let body = event.held.bytes(event.buffer);
         let header = &event.held.frame.header;
         match header.kind {
-            EventKind::TableMap if !applying.is_chosen => self.builder.ledger.control += 1,
+            EventKind::TableMap if !applying.is_chosen && self.rows_check.is_none() => {
+                self.builder.ledger.control += 1;
+            }
             EventKind::TableMap => {
                 let end = &applying.group.end;
                 let definitions = &mut self.definitions;
@@ -504,6 +528,7 @@ impl Applier {
             self.table_maps.end_statement();
             return Ok(Settled::Done);
         }
+        self.check_rows(&mut applying.group, event, kind, &rows)?;
         if !applying.is_chosen {
             self.builder.ledger.filtered += 1;
             return Ok(Settled::Done);
@@ -512,7 +537,7 @@ impl Applier {
         let target = self.table_maps.target(table_id);
         let table = match target.ok_or(Trouble::NoTableMap { table_id })? {
             Target::Kept(table) if !self.is_own(header.server_id) => Arc::clone(table),
-            Target::Kept(_) | Target::Rejected => {
+            Target::Kept(_) | Target::Rejected | Target::Checked(_) => {
                 if !planted(Fault::FilteredGroupNotCounted) {
                     self.builder.ledger.filtered += 1;
                 }
@@ -528,7 +553,7 @@ impl Applier {
         }
         match self.is_undone(group, event.ordinal, &table) {
             Some(true) => self.builder.ledger.rolled_back += 1,
-            Some(false) if group.outcome == Outcome::Prepared => {
+            Some(false) if group.outcome == Outcome::Prepared && self.rows_check.is_none() => {
                 return Err(Trouble::Xa {
                     table: table.source.clone(),
                 });
@@ -544,6 +569,33 @@ impl Applier {
         }
         self.end_statement_if(rows.ends_statement());
         Ok(Settled::Done)
+    }
+
+    /// Checks the rows of an event that is whole, if anything does; those of a larger one as they become whole.
+    fn check_rows(
+        &mut self,
+        group: &mut ClosedGroup,
+        event: &GroupEvent<'_>,
+        kind: RowsKind,
+        header: &RowsHeader,
+    ) -> Result<(), Trouble> {
+        let Some(check) = &mut self.rows_check else {
+            return Ok(());
+        };
+        if group.rest_of(event.held).is_some() {
+            return Ok(());
+        }
+        let table_id = header.table_id;
+        let target = self.table_maps.target(table_id);
+        match target.ok_or(Trouble::NoTableMap { table_id })? {
+            Target::Kept(table) | Target::Checked(table) => {
+                let body = event.held.bytes(event.buffer);
+                let parts = [&header.columns, &header.columns_after, &header.body];
+                let parts = parts.map(|part| body.get(part.clone()).unwrap_or_default());
+                check.rows(table, kind, parts)
+            }
+            Target::Rejected => Ok(()),
+        }
     }
 
     /// Whether the rows of an event are undone; `None` if that depends on an engine that is not known.
@@ -647,6 +699,20 @@ impl Applier {
         else {
             return Ok(());
         };
+        if let Some(check) = &mut self.rows_check {
+            let RowImages {
+                columns,
+                columns_after,
+                body,
+            } = &rows.images;
+            let parts = [columns, columns_after, body];
+            let part = |range: &Range<u32>| buffer.get(range.start as usize..range.end as usize);
+            check.rows(
+                &table,
+                rows.kind,
+                parts.map(|range| part(range).unwrap_or_default()),
+            )?;
+        }
         let rows = Rows {
             table: self.builder.table(&table.table)?,
             buffer: self.builder.buffer(&buffer)?,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::checking::check_event;
 use super::group::arriving::Arriving;
 use super::group::closed::ClosedGroup;
 use super::group::open::{OpenGroup, Spilled, SpilledPart};
@@ -33,6 +34,8 @@ pub(super) struct Intake {
     late_from: Option<u32>,
     /// Bytes of the open group beyond which it is spilled.
     hold_bytes_max: usize,
+    /// Whether every body is checked.
+    checks_all: bool,
 }
 
 /// What became of an event.
@@ -83,7 +86,13 @@ impl Intake {
             skips_groups,
             late_from,
             hold_bytes_max,
+            checks_all: false,
         }
+    }
+
+    /// Checks the body of every event that is whole from now on.
+    pub(super) fn check_all(&mut self) {
+        self.checks_all = true;
     }
 
     /// Takes in relay logs from now on, one after the other: a group may begin in one and end in the next.
@@ -137,6 +146,10 @@ impl Intake {
             .map_err(|error| self.unframed(event, error))?;
         let header = frame.header;
         let body = event.get(frame.body.clone()).unwrap_or_default();
+        if self.checks_all {
+            check_event(&header, body, self.framer.format())
+                .map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
+        }
         let mut scratch = Vec::new();
         let placed = self
             .placer

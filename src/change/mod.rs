@@ -5,6 +5,7 @@
 mod applier;
 mod assembler;
 mod batch;
+mod checking;
 mod checkpoint;
 pub mod definition;
 mod follower;

@@ -115,6 +115,24 @@ pub enum Trouble {
         #[source]
         error: RowError,
     },
+    /// A value that its column cannot have.
+    #[error("column {column} of {table}")]
+    Value {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+        /// What is wrong.
+        #[source]
+        error: RowError,
+    },
+    /// A user variable with digits that no number has.
+    #[error("the value of the user variable")]
+    UserVariable {
+        /// What is wrong.
+        #[source]
+        error: RowError,
+    },
     /// A rows event came without its table map.
     #[error("table map {table_id} not seen before its rows event")]
     NoTableMap {

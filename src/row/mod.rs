@@ -3,6 +3,7 @@
 //! Pure, and without allocation per row or cell: values borrow from the image.
 
 mod charset;
+mod check;
 mod column_type;
 mod decimal;
 mod digits;
@@ -29,6 +30,7 @@ mod timestamp;
 mod value;
 
 pub use charset::{Charset, name_of_collation};
+pub use check::ValueCheck;
 pub use column_type::ColumnType;
 pub use decimal::Decimal;
 pub use digits::write_integer;

@@ -22,7 +22,7 @@ pub use error::SourceError;
 pub use file_error::BinlogFileError;
 pub use files::{
     Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
-    InputPath, SeriesPart, SourceOptions,
+    InputPath, SeriesPart, SourceOptions, warn_of_empty,
 };
 pub use server::{Checked, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check};
 pub use start::Start;

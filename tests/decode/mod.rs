@@ -12,6 +12,7 @@ mod recordings;
 mod relay_logs;
 mod script;
 mod sessions;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -55,7 +55,8 @@ pub struct Stream {
 
 impl Stream {
     /// One that begins before the first event of a file.
-    pub fn new(flavour: Flavour) -> Self {
+    /// With `checks`, every body is looked at, as `--verify` does.
+    pub fn new(flavour: Flavour, checks: bool) -> Self {
         let settings = AssemblerSettings {
             origin: Arc::new(Origin {
                 connector: "hostile".into(),
@@ -80,8 +81,12 @@ impl Stream {
             1,
             0,
         );
+        let assembler = Assembler::new(settings, checkpoint, Definitions::default());
         Self {
-            assembler: Assembler::new(settings, checkpoint, Definitions::default()),
+            assembler: match checks {
+                true => assembler.checking_all(),
+                false => assembler,
+            },
             spilled: VecDeque::new(),
             lines: LinesEncoder::new(Format::Json, InvalidText::Fail),
             records: RecordsEncoder::new(
@@ -173,18 +178,19 @@ pub fn as_file(data: &[u8]) -> Result<(), Refused> {
         let series = BinlogSeries::new(vec![place], extent, EVENT_BYTES_MAX, false);
         series
             .map_err(|error| Refused::new(&error))
-            .and_then(|series| through(series, flavour(data)))
+            .and_then(|series| through(series, flavour(data), data.len() % 2 == 1))
     })
 }
 
-fn through(mut series: BinlogSeries, flavour: Flavour) -> Result<(), Refused> {
-    let mut stream = Stream::new(flavour);
+fn through(mut series: BinlogSeries, flavour: Flavour, checks: bool) -> Result<(), Refused> {
+    let mut stream = Stream::new(flavour, checks);
     while let Some(part) = series.read().map_err(|error| Refused::new(&error))? {
         match part {
             SeriesPart::Begin { description, .. } => {
                 stream.feed(description.buffer, description.events)?;
             }
             SeriesPart::Events { chunk, .. } => stream.feed(chunk.buffer, chunk.events)?,
+            SeriesPart::Empty { .. } => {}
             SeriesPart::Idle => return Ok(()),
         }
     }

@@ -5,8 +5,8 @@
 
 use rowtap::binlog::{
     BinlogError, EventKind, FormatDescription, GtidEvent, GtidSet, Header, Heartbeat, Incident,
-    Inner, MariaDbGtidEvent, Payload, Query, RowsHeader, TableMap, XaPrepare, compressed,
-    statement, xid,
+    Inner, MariaDbGtidEvent, Payload, Query, RowsHeader, TableMap, XaPrepare, check_body,
+    compressed, statement, xid,
 };
 use rowtap::change::statement;
 use rowtap::filter::{FilterOptions, Rules};
@@ -53,6 +53,7 @@ pub fn event(data: &[u8]) {
     let header = header(EventKind::from_number(*kind), body.len());
     for format in shapes::formats() {
         let _told = read(&header, body, &format);
+        let _told = check_body(&header, body, &format);
     }
 }
 
@@ -78,7 +79,8 @@ pub fn table_map(data: &[u8]) {
 /// Choices of which a table map and rows of it are made, through the assembler and both encoders.
 pub fn rows(data: &[u8]) {
     let (flavour, events) = shapes::rows(data);
-    let mut stream = Stream::new(flavour);
+    // As many bytes as decide this are even as are odd.
+    let mut stream = Stream::new(flavour, data.len() % 2 == 1);
     for event in events {
         if stream.take(&event).is_err() {
             return;

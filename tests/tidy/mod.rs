@@ -110,6 +110,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "checkpoint",
             "batch",
             "trouble",
+            "checking",
             "group",
             "intake",
             "follower",

@@ -148,6 +148,15 @@ impl Assembler {
         self
     }
 
+    /// Checks every body, down to the values of rows, whatever becomes of its event. A prepared XA transaction, of which
+    /// nobody knows yet what becomes, is no trouble then.
+    #[must_use]
+    pub fn checking_all(mut self) -> Self {
+        self.intake.check_all();
+        self.applier.check_all();
+        self
+    }
+
     /// Reads relay logs, one after the other: a group may begin in one and end in the next.
     #[must_use]
     pub fn reading_relay_logs(mut self) -> Self {

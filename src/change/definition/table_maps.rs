@@ -33,6 +33,8 @@ pub(in crate::change) enum Target {
     Kept(Arc<KeptTable>),
     /// A filter rejected the table.
     Rejected,
+    /// A filter rejected the table, whose rows are checked all the same.
+    Checked(Arc<KeptTable>),
 }
 
 /// A table whose rows are published.
@@ -90,6 +92,8 @@ pub(in crate::change) struct TableMaps {
     /// Tables that are read without a definition.
     numbered: HashSet<TableName>,
     asks: Asks,
+    /// Whether rows are checked that are not published.
+    checks_all: bool,
 }
 
 /// When the definition of a table is asked for that is not known.
@@ -112,7 +116,13 @@ impl TableMaps {
             rules,
             numbered: HashSet::new(),
             asks: Asks::Needed,
+            checks_all: false,
         }
+    }
+
+    /// Resolves the tables that a filter rejects, too, for a reader that checks their rows.
+    pub(in crate::change) fn check_all(&mut self) {
+        self.checks_all = true;
     }
 
     /// Asks for the definitions of all tables from now on.
@@ -157,19 +167,24 @@ impl TableMaps {
         }
         let source = TableName::new(text(map.database)?, text(map.table)?);
         let verdict = self.rules.table(&source.database, &source.table);
-        let target = if verdict.keep {
-            let asks = match self.numbered.contains(&source) {
-                true => Asks::Nothing,
-                false => self.asks,
+        let is_kept = verdict.keep;
+        let target = if is_kept || self.checks_all {
+            let asks = match is_kept && !self.numbered.contains(&source) {
+                true => self.asks,
+                false => Asks::Nothing,
             };
             let published = verdict.published.clone();
             let table = define(&map, published, &source, definitions, end, asks)?;
-            Target::Kept(Arc::new(KeptTable {
+            let table = Arc::new(KeptTable {
                 table: Arc::new(table),
                 source,
                 is_proven: AtomicBool::new(false),
                 omits_hidden: self.flavour == Flavour::MySql,
-            }))
+            });
+            match is_kept {
+                true => Target::Kept(table),
+                false => Target::Checked(table),
+            }
         } else {
             Target::Rejected
         };

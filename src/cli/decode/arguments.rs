@@ -112,7 +112,8 @@ pub struct DecodeArguments {
     /// Prints what became of the events and how many rows changed in each table, instead of the changes.
     #[arg(long)]
     pub summary: bool,
-    /// Checks every event and checksum, and prints only the result.
+    /// Checks every checksum, the body of every event to its last byte and every value of its rows, filters notwithstanding, and
+    /// prints only the result.
     #[arg(long, conflicts_with = "summary")]
     pub verify: bool,
 }

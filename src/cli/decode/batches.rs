@@ -138,6 +138,9 @@ impl Batches {
         if self.settings.statements.is_some() && self.told.is_given() {
             assembler = assembler.asking_for_generated();
         }
+        if self.settings.checks_all {
+            assembler = assembler.checking_all();
+        }
         if file.is_relay_log {
             assembler = assembler.reading_relay_logs();
         }

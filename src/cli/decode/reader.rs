@@ -16,7 +16,7 @@ use super::relay_logs::RelayLogs;
 use crate::binlog::{FormatDescription, Header};
 use crate::change::Batch;
 use crate::pipeline::{Fed, Feed};
-use crate::source::{BinlogFileError, BinlogSeries, Chunk, InputPath, SeriesPart};
+use crate::source::{BinlogFileError, BinlogSeries, Chunk, InputPath, SeriesPart, warn_of_empty};
 
 /// How long the end of a file that is followed is left alone.
 const FOLLOW_WAIT: Duration = Duration::from_millis(100);
@@ -26,6 +26,8 @@ const FOLLOW_WAIT: Duration = Duration::from_millis(100);
 pub(super) struct FileCounts {
     pub(super) read: u64,
     pub(super) without_checksums: u64,
+    /// Those without an event.
+    pub(super) empty: u64,
     /// Those whose last transaction does not end in them.
     pub(super) unfinished: u64,
 }
@@ -152,6 +154,7 @@ impl FilesReader {
                 self.count(&place, &description);
                 self.begun = Some((name, description));
             }
+            Ok(Some(SeriesPart::Empty { place })) => self.pass_empty(&place),
             Ok(Some(SeriesPart::Idle)) => rest(),
             // Of a file that nobody reads on.
             Ok(Some(SeriesPart::Events { .. })) => {}
@@ -162,6 +165,13 @@ impl FilesReader {
             }
         }
         Ok(())
+    }
+
+    /// Counts a file that holds nothing, and tells of it.
+    fn pass_empty(&mut self, place: &InputPath) {
+        self.counts.read += 1;
+        self.counts.empty += 1;
+        warn_of_empty(place);
     }
 
     /// Reads on.
@@ -195,6 +205,10 @@ impl Feed for FilesReader {
         );
         match part {
             Ok(Some(SeriesPart::Events { chunk, .. })) => Ok(Fed::Chunk(chunk)),
+            Ok(Some(SeriesPart::Empty { place })) => {
+                self.pass_empty(&place);
+                self.next()
+            }
             Ok(Some(SeriesPart::Idle)) => {
                 // The first time, what is assembled leaves at once.
                 if was_idle {

@@ -32,6 +32,8 @@ pub(super) struct FileSettings {
     pub(super) event_bytes_max: u64,
     /// Which statements are printed, if any: they name columns, and may give generated ones no values.
     pub(super) statements: Option<Direction>,
+    /// Whether every body is checked.
+    pub(super) checks_all: bool,
 }
 
 impl DecodeSettings {
@@ -62,6 +64,13 @@ impl DecodeSettings {
                  give the files in the order in which the server wrote them"
             );
         }
+        for (file, next) in series.gaps() {
+            warn!(
+                %file,
+                %next,
+                "files between these two are missing, and the changes in them: give them too if the server still has them"
+            );
+        }
         let statements = match arguments.format {
             _either if arguments.summary || arguments.verify => None,
             _either if arguments.flashback => Some(Direction::Undo),
@@ -82,6 +91,7 @@ impl DecodeSettings {
                 on_statement: on_statement(arguments),
                 event_bytes_max,
                 statements,
+                checks_all: arguments.verify,
             },
         })
     }

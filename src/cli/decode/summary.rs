@@ -79,20 +79,40 @@ impl Summary {
 
     /// The result of a check that reached the end.
     pub(super) fn verified(&self, files: &FileCounts) -> String {
-        let checked = if files.without_checksums == 0 {
-            "all with checksums".to_owned()
-        } else {
-            format!("{} of them without checksums", files.without_checksums)
+        let mut found = Vec::new();
+        if files.empty > 0 {
+            found.push(format!("{} without an event", files.empty));
+        }
+        if files.unfinished > 0 {
+            let count = files.unfinished;
+            found.push(format!(
+                "the last transaction of {count} does not end there"
+            ));
+        }
+        let wrong = match found.as_slice() {
+            [] => "nothing wrong".to_owned(),
+            found => format!("{}, nothing else wrong", found.join(", ")),
         };
-        let wrong = match files.unfinished {
-            0 => "nothing wrong".to_owned(),
-            count => {
-                format!("the last transaction of {count} does not end there, nothing else wrong")
-            }
+        let checksums = match (files.without_checksums, files.read - files.empty) {
+            (0, 0) => "",
+            (0, 1) => ", with checksums",
+            (0, _) => ", all with checksums",
+            (1, 1) => ", without checksums",
+            (some, _) => &format!(", {some} of them without checksums"),
         };
         format!(
-            "{} files, {checked}: {} events, {} rows, {wrong}\n",
-            files.read, self.ledger.received, self.ledger.rows
+            "{}{checksums}: {}, {}, {wrong}\n",
+            counted(files.read, "file"),
+            counted(self.ledger.received, "event"),
+            counted(self.ledger.rows, "row"),
         )
+    }
+}
+
+/// A count and what is counted.
+fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
 }

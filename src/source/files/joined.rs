@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tracing::warn;
 
 use super::input::InputPath;
 use super::series::{BinlogSeries, SeriesPart};
@@ -43,6 +44,10 @@ impl Joined {
     pub(in crate::source) fn read(&mut self) -> Result<Option<Joint>, BinlogFileError> {
         let chunk = match self.series.read()? {
             None => return Ok(None),
+            Some(SeriesPart::Empty { place }) => {
+                warn_of_empty(&place);
+                return self.read();
+            }
             Some(SeriesPart::Idle) => return Ok(Some(Joint::Idle)),
             Some(SeriesPart::Events { chunk, .. }) => chunk,
             Some(SeriesPart::Begin {
@@ -60,6 +65,14 @@ impl Joined {
         };
         Ok(Some(Joint::Chunk(chunk)))
     }
+}
+
+/// Warns of a file that holds no event.
+pub fn warn_of_empty(place: &InputPath) {
+    warn!(
+        path = %place.path().display(),
+        "the file holds no event, not even a format description: its server died before it wrote one, or the file was emptied"
+    );
 }
 
 /// Makes sure that a file's first event is not that of a relay log.

@@ -17,6 +17,7 @@ mod walk;
 
 pub use archive::Archive;
 pub use input::InputPath;
+pub use joined::warn_of_empty;
 pub use options::{DefinedBy, FilesOptions, SourceOptions};
 pub use series::{BinlogSeries, SeriesPart};
 pub use splitter::{BinlogExtent, EVENT_BYTES_MAX};

@@ -38,6 +38,11 @@ pub enum SeriesPart {
         /// The events.
         chunk: Chunk,
     },
+    /// A file holds not even a format description: its server died before it wrote one, or the file was emptied.
+    Empty {
+        /// Where it is.
+        place: InputPath,
+    },
     /// A file that is followed has nothing more at this moment.
     Idle,
 }
@@ -157,6 +162,17 @@ impl BinlogSeries {
             .collect()
     }
 
+    /// The names of each two files of one folder and name, one after the other, between whose numbers there are others.
+    pub fn gaps(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let (former, latter) = (self.places.iter(), self.places.iter().skip(1));
+        former
+            .zip(latter)
+            .filter(|(one, next)| is_before(one, next) && !next.succeeds(one))
+            .map(|(one, next)| (one.name(), next.name()))
+            .filter(|(one, next)| one != next)
+            .collect()
+    }
+
     /// The path of the file that is read or comes next, for messages.
     pub(super) fn path(&self) -> &Path {
         let next = self.places.front();
@@ -238,10 +254,21 @@ impl BinlogSeries {
             Err(error) => return Err(error),
         };
         let Some(first) = first else {
-            if splitter.stopped() == Some(StopReason::Time) {
-                self.places.clear();
-            }
-            return Ok(None);
+            return Ok(match splitter.stopped() {
+                Some(StopReason::Time) => {
+                    self.places.clear();
+                    None
+                }
+                Some(StopReason::Position) => None,
+                None if self.is_followed() => {
+                    self.places.push_front(splitter.place().clone());
+                    Some(SeriesPart::Idle)
+                }
+                None if self.ends_anywhere() => None,
+                None => Some(SeriesPart::Empty {
+                    place: splitter.place().clone(),
+                }),
+            });
         };
         self.extent.start = 0;
         self.extent.offset = 0;
@@ -454,6 +481,42 @@ mod tests {
             let places = paths.iter().map(|path| InputPath::File(path.into()));
             let series = BinlogSeries::of(places.collect(), BinlogExtent::default(), 100);
             assert_eq!(series.out_of_order().len(), expected, "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_missing_between_others_are_found() {
+        for (paths, expected) in [
+            (&["d/b.000001", "d/b.000002.gz", "d/b.000003"][..], 0),
+            (&["d/b.000001", "d/b.000003", "d/b.000007"], 2),
+            (&["d/b.000003", "d/b.000001"], 0),
+            (&["d/b.000001", "d/b.000001"], 0),
+            (
+                &["d/b.999999", "d/b.1000000", "e/b.1000004", "e/c.1000009"],
+                0,
+            ),
+        ] {
+            let places = paths.iter().map(|path| InputPath::File(path.into()));
+            let series = BinlogSeries::of(places.collect(), BinlogExtent::default(), 100);
+            assert_eq!(series.gaps().len(), expected, "{paths:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_an_event_is_told_of_and_a_followed_one_awaited() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("binlog.000001");
+        fs::write(&path, b"\xfebin").unwrap();
+        let series = |follow| {
+            let places = vec![InputPath::File(path.clone())];
+            BinlogSeries::new(places, BinlogExtent::default(), 100, follow).unwrap()
+        };
+        let mut closed = series(false);
+        assert!(matches!(closed.read(), Ok(Some(SeriesPart::Empty { .. }))));
+        assert!(matches!(closed.read(), Ok(None)));
+        let mut followed = series(true);
+        for _ in 0..2 {
+            assert!(matches!(followed.read(), Ok(Some(SeriesPart::Idle))));
         }
     }
 

@@ -60,4 +60,23 @@ pub fn decode(file: &Path, definitions: Option<&Path>, mut line: impl FnMut(&str
     let status = child.wait().expect("it ends");
     let errors = std::fs::read_to_string(errors.path()).expect("text");
     assert!(status.success(), "{}: {errors}", file.display());
+    verify(file);
+}
+
+/// Makes sure that `--verify` finds nothing wrong with a file that a server wrote.
+fn verify(file: &Path) {
+    let output = Command::new(env!("CARGO_BIN_EXE_rowtap"))
+        .args(["--log-format", "text", "decode", "--verify"])
+        .arg(file)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .output()
+        .expect("rowtap starts");
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && found.contains(", nothing wrong"),
+        "{}: {found} {}",
+        file.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
