@@ -9,6 +9,12 @@
 //!
 //! A failure ends the whole run; `supervise` starts it again from the checkpoint. Starting and recovering are the same
 //! path, and nothing below this module waits and tries again by itself.
+//!
+//! Shutdown is the end of the stream: the receiver reads no more, chunks that were not assembled and questions that were not
+//! answered are left, and the rest is delivered and committed. Futures are dropped in three places only: those of a start
+//! (`run/one_run.rs`), of waits for chunks and answers (`run/assembling.rs`), and, when its grace is over, of a whole
+//! connector (`supervise.rs`). What runs on a thread of its own by then goes on to its end or to that of the process, and
+//! leaves no more than a crash would.
 
 mod connector;
 mod engine;

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "kafka")]
 mod crashes;
+#[cfg(feature = "kafka")]
+mod endings;
 #[cfg(all(feature = "kafka", feature = "planted-faults"))]
 mod planted;
 #[cfg(feature = "planted-faults")]

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::contract::{self, Subject, begin, write};
 use super::{checkpoint, lines, number, run};
+use crate::support::SmallDisk;
 
 struct Folder {
     parent: TempDir,
@@ -375,32 +376,15 @@ fn a_folder_that_cannot_be_is_one_clear_error() {
 
 #[test]
 fn a_full_disk_tears_nothing_and_the_stream_goes_on_once_there_is_space() {
-    const OWN_NAMESPACE: &str = "ROWTAP_TEST_OWN_NAMESPACE";
+    const NAME: &str =
+        "sinks::file::a_full_disk_tears_nothing_and_the_stream_goes_on_once_there_is_space";
     let folder = Folder::new();
     let mount = folder.parent.path().to_owned();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=512k", "tmpfs"])
-        .arg(&mount)
-        .output()
-        .unwrap();
-    if !mounted.status.success() {
-        // Mounting wants root; a namespace of one's own lends it.
-        let errors = String::from_utf8_lossy(&mounted.stderr);
-        assert!(std::env::var_os(OWN_NAMESPACE).is_none(), "{errors}");
-        let name =
-            "sinks::file::a_full_disk_tears_nothing_and_the_stream_goes_on_once_there_is_space";
-        let again = Command::new("unshare")
-            .args(["--map-root-user", "--mount"])
-            .arg(std::env::current_exe().unwrap())
-            .args(["--exact", name])
-            .env(OWN_NAMESPACE, "yes")
-            .status();
-        assert!(again.unwrap().success());
+    let Some(_disk) = SmallDisk::mount(&mount, 512, NAME) else {
         return;
-    }
+    };
     let ballast = mount.join("ballast");
     fs::write(&ballast, [0; 256 << 10]).unwrap();
-    let _unmount = Unmount(mount);
     run(async {
         let mut sink = begin(&folder).await;
         let mut written = 0;
@@ -435,14 +419,6 @@ fn a_full_disk_tears_nothing_and_the_stream_goes_on_once_there_is_space() {
         sink.commit(&checkpoint(resume + 2000)).await.unwrap();
     });
     assert_eq!(folder.read(), (0..resume + 2000).collect::<Vec<_>>());
-}
-
-struct Unmount(PathBuf);
-
-impl Drop for Unmount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
 }
 
 #[test]

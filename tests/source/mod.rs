@@ -3,7 +3,6 @@
 mod definitions;
 mod positions;
 mod preflight;
-mod slow_line;
 mod start;
 mod stream;
 

@@ -8,11 +8,10 @@ use rowtap::failure::Class;
 use rowtap::mysql::Flavour as Family;
 use rowtap::source::{Budget, EventSource, Live, SourceError};
 
-use super::slow_line::SlowLine;
 use super::{
     WAIT_MAX, chain, contains, kind, options, options_with, receive_until, resolve, run, server,
 };
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Line, Server};
 
 const HEARTBEAT: u8 = 27;
 const XID: u8 = 16;
@@ -109,10 +108,10 @@ fn a_line_that_goes_dead_is_given_up_and_a_slow_one_is_not() {
     let server = server(Flavour::MySql97, &["--max-allowed-packet=64M"]);
     server.execute("CREATE DATABASE d; CREATE TABLE d.t (a INT PRIMARY KEY, b LONGBLOB)");
     run(async {
-        let line = SlowLine::to(server.port()).await;
+        let line = Line::to(server.port()).await;
         let limits = r#","start":"latest","heartbeat_period":"400ms","replica_net_timeout":"1s""#;
         let mut options = options_with(&server, limits);
-        options.port = line.port;
+        options.port = line.port();
         let budget = Budget::new(1 << 20);
         let mut live = resolve(&options)
             .await

@@ -66,6 +66,16 @@ impl Kafka {
         self.private.kill();
     }
 
+    /// Lets it do nothing, though its connections stay open, until `resume`.
+    pub fn pause(&self) {
+        self.private.pause();
+    }
+
+    /// Lets it go on after `pause`.
+    pub fn resume(&self) {
+        self.private.resume();
+    }
+
     /// Starts it after `stop` or `kill`, on the same port and with its topics.
     #[track_caller]
     pub fn start_again(&self) {

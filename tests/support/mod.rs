@@ -9,15 +9,19 @@ mod deadline;
 mod definer;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod line;
 mod private;
 mod random;
 mod server;
+mod small_disk;
 
 pub use certificates::Certificates;
 pub use deadline::wait_until;
 pub use definer::Definer;
 #[cfg(feature = "kafka")]
 pub use kafka::Kafka;
+pub use line::Line;
 pub use private::cache;
 pub use random::Random;
 pub use server::{Flavour, Server};
+pub use small_disk::SmallDisk;

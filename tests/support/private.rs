@@ -96,6 +96,18 @@ impl Private {
         self.signal("KILL");
     }
 
+    /// Lets the server do nothing, without an end, until `resume`.
+    #[track_caller]
+    pub fn pause(&self) {
+        self.send("STOP");
+    }
+
+    /// Lets the server go on after `pause`.
+    #[track_caller]
+    pub fn resume(&self) {
+        self.send("CONT");
+    }
+
     /// Starts a stopped or killed server on its port and its data, and returns when it answers.
     #[track_caller]
     pub fn start_again(&self) {
@@ -163,6 +175,14 @@ impl Private {
             self.name
         );
         Ok(())
+    }
+
+    #[track_caller]
+    fn send(&self, signal: &str) {
+        let mut running = self.running();
+        let child = running.as_mut().expect("the server is running");
+        let pipe = child.stdin.as_mut().expect("the watcher was given a pipe");
+        writeln!(pipe, "{signal}").expect("the watcher reads");
     }
 
     #[track_caller]

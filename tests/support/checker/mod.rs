@@ -19,7 +19,7 @@ pub mod rebuild;
 mod rowtap;
 mod scenario;
 pub mod stream;
-mod topics;
+pub mod topics;
 mod verify;
 mod workload;
 
@@ -31,6 +31,7 @@ pub use {
     findings::{Check, Findings},
     random::Random,
     rowtap::{Connector, Ended, Run},
-    scenario::{Scenario, Sink},
-    workload::{Tally, Workload},
+    scenario::{Scenario, Sink, hold_against},
+    verify::{Truth, check_output},
+    workload::{NOISE, Tally, Workload},
 };

@@ -84,6 +84,11 @@ impl Connector {
         self.folder.path()
     }
 
+    /// Removes what its runs keep beside their output.
+    pub fn forget(&self) {
+        let _ = fs::remove_dir_all(self.state());
+    }
+
     /// The checkpoint as it is now; empty before the first.
     pub fn checkpoint(&self) -> Vec<u8> {
         fs::read(self.state().join("relay-log.info")).unwrap_or_default()
@@ -198,10 +203,16 @@ impl Run {
     /// Asks it by SIGTERM to stop, and waits until it has.
     #[track_caller]
     pub fn stop(self) -> Ended {
+        self.terminate();
+        self.wait(END_MAX)
+    }
+
+    /// Sends it SIGTERM.
+    #[track_caller]
+    pub fn terminate(&self) {
         let pid = self.child.id().to_string();
         let told = Command::new("kill").args(["-TERM", &pid]).status();
         assert!(told.expect("kill starts").success(), "no process {pid}");
-        self.wait(END_MAX)
     }
 
     /// Waits until it has ended.

@@ -11,6 +11,7 @@ use super::findings::{Check, Findings};
 use super::output::Output;
 use super::random::Random;
 use super::rowtap::{Connector, Ended, Run};
+use super::stream::Group;
 use super::verify::{Ledger, Truth, check_balance, check_output, check_totals, events_written};
 use super::workload::{NOISE, Running, Tally, Workload};
 use super::{files, rebuild, topics};
@@ -260,7 +261,6 @@ impl Stage<'_> {
 
     /// Holds the output against the source.
     fn check(&mut self, file: &str, position: u64) {
-        let begun = Instant::now();
         let workload = &self.scenario.workload;
         let findings = &mut self.findings;
         let output: Result<Output, String> = match self.scenario.sink {
@@ -274,31 +274,37 @@ impl Stage<'_> {
                 return;
             }
         };
-        let read = begun.elapsed();
-        let truth = Truth::read(&self.source, workload);
-        let groups = check_output(output, &truth, findings);
-        let checked = begun.elapsed();
+        hold_against(&self.source, workload, output, findings);
         if self.scenario.kills == 0 {
             let received = events_written(&self.source, file, position);
             let rows = u64::try_from(findings.row_changes).expect("a count fits into 64 bits");
             check_totals(&self.ledgers, received, rows, findings);
         }
-        let rebuilt = rebuild::empty_server(self.scenario.flavour);
-        let started = begun.elapsed();
-        rebuild::apply(&groups, &rebuilt, findings);
-        let applied = begun.elapsed();
-        rebuild::compare(
-            &self.source,
-            &rebuilt,
-            &workload.database,
-            &[NOISE],
-            findings,
-        );
-        println!(
-            "the output was read in {read:.1?}, checked in {:.1?}, rebuilt in {:.1?}, compared in {:.1?}",
-            checked - read,
-            applied - started,
-            begun.elapsed() - applied
-        );
     }
+}
+
+/// Holds an output from before the workload's first statement against the source, once the clients have ended. Returns its
+/// groups.
+#[track_caller]
+pub fn hold_against(
+    source: &Server,
+    workload: &Workload,
+    output: Output,
+    findings: &mut Findings,
+) -> Vec<Group> {
+    let begun = Instant::now();
+    let truth = Truth::read(source, workload);
+    let groups = check_output(output, &truth, findings);
+    let checked = begun.elapsed();
+    let rebuilt = rebuild::empty_server(source.flavour());
+    let started = begun.elapsed();
+    rebuild::apply(&groups, &rebuilt, findings);
+    let applied = begun.elapsed();
+    rebuild::compare(source, &rebuilt, &workload.database, &[NOISE], findings);
+    println!(
+        "the output was checked in {checked:.1?}, rebuilt in {:.1?}, compared in {:.1?}",
+        applied - started,
+        begun.elapsed() - applied
+    );
+    groups
 }

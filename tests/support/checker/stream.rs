@@ -4,7 +4,7 @@ use super::findings::{Check, Findings};
 use super::output::{Body, Change, Output, Record, Row, TableName};
 
 /// A transaction or a DDL statement as it came out.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Group {
     /// `file:position` of its first event.
     pub name: String,
@@ -13,7 +13,7 @@ pub struct Group {
 }
 
 /// A change in a group.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Item {
     /// Of a row.
     Row {
