@@ -27,10 +27,12 @@ pub struct Table {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type, in lower case.
+    /// Its type.
     pub column_type: String,
     /// Its EXTRA, in upper case.
     pub extra: String,
+    /// Its character set.
+    pub charset: Option<String>,
 }
 
 impl Column {
@@ -55,24 +57,33 @@ impl Table {
     }
 }
 
-/// Reads all tables.
+/// Reads all tables of the databases of the tests.
 #[track_caller]
 pub fn read(conn: &mut Conn) -> Catalogue {
-    let databases = DATABASES.map(|name| format!("'{name}'")).join(", ");
-    let columns: Vec<(String, String, String, String, String)> = conn
+    read_of(conn, &DATABASES)
+}
+
+/// Reads all tables of these databases.
+#[track_caller]
+pub fn read_of(conn: &mut Conn, databases: &[&str]) -> Catalogue {
+    let databases: Vec<String> = databases.iter().map(|name| format!("'{name}'")).collect();
+    let databases = databases.join(", ");
+    let columns: Vec<(String, String, String, String, String, Option<String>)> = conn
         .query(format!(
-            "SELECT c.table_schema, c.table_name, c.column_name, c.column_type, c.extra FROM information_schema.columns c \
+            "SELECT c.table_schema, c.table_name, c.column_name, c.column_type, c.extra, c.character_set_name FROM \
+             information_schema.columns c \
              JOIN information_schema.tables t ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
              WHERE c.table_schema IN ({databases}) AND t.table_type = 'BASE TABLE' ORDER BY 1, 2, c.ordinal_position"
         ))
         .expect("the server lists columns");
     let mut tables = Catalogue::new();
-    for (database, table, name, column_type, extra) in columns {
+    for (database, table, name, column_type, extra, charset) in columns {
         let table = tables.entry(format!("{database}.{table}")).or_default();
         table.columns.push(Column {
             name,
-            column_type: column_type.to_lowercase(),
+            column_type,
             extra: extra.to_uppercase(),
+            charset,
         });
     }
     let keys: Vec<(String, String, String)> = conn
@@ -89,7 +100,10 @@ pub fn read(conn: &mut Conn) -> Catalogue {
     for (name, table) in &mut tables {
         // No other client changes definitions, so it is still there.
         let shown: Option<(String, String)> = conn
-            .query_first(format!("SHOW CREATE TABLE {name}"))
+            .query_first(format!(
+                "SHOW CREATE TABLE `{}`",
+                name.replacen('.', "`.`", 1)
+            ))
             .expect("the server shows its table");
         table.definition = shown.map(|(_, text)| text).unwrap_or_default();
     }

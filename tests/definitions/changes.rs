@@ -32,31 +32,42 @@ pub fn check_messages(
         let Some(tables) = number(statement).and_then(|number| after.get(&number)) else {
             continue;
         };
-        for change in message["tableChanges"].as_array().expect("a list") {
-            let name = change["id"].as_str().expect("a name").replace('"', "");
-            let found = tables.get(&name);
-            if change["type"] == "DROP" {
-                if found.is_some() {
-                    findings.complain(Check::State, format!("{name} is not gone: {statement}"));
-                }
-                continue;
+        let one = check_message(&message, tables, findings);
+        told.compared += one.compared;
+        told.untold += one.untold;
+    }
+    told
+}
+
+/// Compares a DDL message with what the server had after the statement.
+#[track_caller]
+pub fn check_message(message: &Value, tables: &Catalogue, findings: &mut Findings) -> Told {
+    let mut told = Told::default();
+    let statement = message["ddl"].as_str().expect("a statement");
+    for change in message["tableChanges"].as_array().expect("a list") {
+        let name = change["id"].as_str().expect("a name").replace('"', "");
+        let found = tables.get(&name);
+        if change["type"] == "DROP" {
+            if found.is_some() {
+                findings.complain(Check::State, format!("{name} is not gone: {statement}"));
             }
-            if change["table"].is_null() {
-                told.untold += 1;
-                continue;
-            }
-            told.compared += 1;
-            let said = (
-                texts(&change["table"]["columns"], |it| &it["name"]),
-                texts(&change["table"]["primaryKeyColumnNames"], |it| it),
+            continue;
+        }
+        if change["table"].is_null() {
+            told.untold += 1;
+            continue;
+        }
+        told.compared += 1;
+        let said = (
+            texts(&change["table"]["columns"], |it| &it["name"]),
+            texts(&change["table"]["primaryKeyColumnNames"], |it| it),
+        );
+        let is = found.map(|table| (owned(&table.names()), table.key.clone()));
+        if is.as_ref() != Some(&said) {
+            findings.complain(
+                Check::State,
+                format!("{name} is {is:?}, a message says {said:?}: {statement}"),
             );
-            let is = found.map(|table| (owned(&table.names()), table.key.clone()));
-            if is.as_ref() != Some(&said) {
-                findings.complain(
-                    Check::State,
-                    format!("{name} is {is:?}, a message says {said:?}: {statement}"),
-                );
-            }
         }
     }
     told

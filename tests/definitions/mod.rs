@@ -7,6 +7,7 @@ mod changes;
 mod folded;
 mod hidden;
 mod random;
+mod retained;
 mod statements;
 pub mod stopped;
 mod traffic;

@@ -29,6 +29,8 @@ use super::random;
 pub use {
     crash::Moment,
     findings::{Check, Findings},
+    json::Json,
+    output::Change,
     random::Random,
     rowtap::{Connector, Ended, Run},
     scenario::{Scenario, Sink, hold_against},

@@ -1,0 +1,409 @@
+//! Random statements of every kind on servers with their default metadata, from databases that are made to databases that
+//! are dropped: what comes out while they are executed, over kills, from a place in the middle, and again from the first
+//! file when nothing of it is left on the server. The source keeps all files, so no reading has a reason to stop.
+//!
+//! | file | what is there |
+//! |---|---|
+//! | `kinds` | the kinds of statements |
+//! | `columns`, `values` | columns, and values for them |
+//! | `style` | what differs from session to session |
+//! | `script` | executes statements and keeps what the source shows before and after each |
+//! | `cells` | a value as the source shows it and as it came out |
+//! | `judge` | what came out against what the source showed |
+//!
+//! The default run samples with fixed seeds; `ROWTAP_TEST_FULL=1` asks for ten seeds of 500 statements on every server.
+
+mod cells;
+mod columns;
+mod judge;
+mod kinds;
+mod script;
+mod style;
+mod values;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rowtap::mysql::Flavour as Family;
+
+use self::judge::Steps;
+use self::kinds::DATABASES;
+use self::script::{Place, Script, Step};
+use super::catalogue::Catalogue;
+use super::{changes, stopped};
+use crate::support::checker::stream::{self, Group};
+use crate::support::checker::{Connector, Ended, Findings, Moment, Random, files};
+use crate::support::{Flavour, Server};
+
+const OUTPUT: &str = "output";
+/// What rowtap logs when it asks for a definition that nothing it has seen tells.
+const HEALED: &str = "asked the source for a definition";
+/// What rowtap says of tables that are gone, since an account may lack a privilege.
+const HIDDEN: &str =
+    ", and the source shows no such table now: it is gone, or the account lacks SELECT on it";
+/// Stops of one reading after which it is given up.
+const STOPS_MAX: usize = 60;
+/// Wrong rows of one reading that are printed, and letters of each.
+const WRONG_MAX: usize = 4;
+const COMPLAINT_MAX: usize = 1_000;
+/// Letters of a reason that tell it from others.
+const REASON_MAX: usize = 90;
+/// Cases that run at the same time: they mostly wait for their servers.
+const CASES_AT_ONCE: usize = 4;
+
+/// What is run.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    flavour: Flavour,
+    seed: u64,
+    statements: u64,
+    /// Kinds that are left out.
+    without: &'static [&'static str],
+}
+
+#[test]
+fn databases_that_are_gone_are_read_from_retained_files() {
+    for (flavour, seed) in [(Flavour::MySql97, 1), (Flavour::MySql80, 6)] {
+        sample(flavour, seed);
+    }
+}
+
+#[test]
+fn databases_that_are_gone_are_read_from_retained_files_on_every_server() {
+    if !super::is_full() {
+        return;
+    }
+    let number = |name: &str, or: u64| {
+        std::env::var(name).map_or(or, |text| text.parse().expect("a number"))
+    };
+    let (first, seeds) = (
+        number("ROWTAP_TEST_SEED", 100),
+        number("ROWTAP_TEST_SEEDS", 10),
+    );
+    let statements = number("ROWTAP_TEST_STATEMENTS", 500);
+    let only = std::env::var("ROWTAP_TEST_SERVER").ok();
+    let mut cases: Vec<Case> = Vec::new();
+    for seed in first..first + seeds {
+        for flavour in Flavour::EVERY {
+            if only.as_deref().is_none_or(|name| name == flavour.name()) {
+                cases.push(Case {
+                    flavour,
+                    seed,
+                    statements,
+                    without: &[],
+                });
+            }
+        }
+    }
+    run_all(&cases);
+}
+
+/// Runs cases a few at a time, adds them up, and complains of all.
+#[track_caller]
+fn run_all(cases: &[Case]) {
+    let next = AtomicUsize::new(0);
+    let totals = Mutex::new(Totals::default());
+    std::thread::scope(|scope| {
+        for _ in 0..CASES_AT_ONCE {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let outcome = case.run();
+                    totals.lock().expect("no case panics here").add(outcome);
+                }
+            });
+        }
+    });
+    let totals = totals.into_inner().expect("no case panics here");
+    println!("{} cases: {totals:#?}", cases.len());
+    assert!(totals.wrong == 0 && totals.stops.is_empty(), "see above");
+}
+
+#[track_caller]
+fn sample(flavour: Flavour, seed: u64) {
+    let case = Case {
+        flavour,
+        seed,
+        statements: 40,
+        without: &[],
+    };
+    let outcome = case.run();
+    assert!(outcome.wrong == 0 && outcome.stops.is_empty(), "see above");
+}
+
+/// A connector, and what its runs left.
+struct Reading {
+    name: &'static str,
+    connector: Connector,
+    heals: usize,
+    stops: Vec<String>,
+    /// Whether the last run came to the source's end.
+    is_whole: bool,
+}
+
+/// Says when it goes that all is over.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// What a case came to, or all of them.
+#[derive(Debug, Default)]
+struct Totals {
+    statements: u64,
+    steps: usize,
+    cells: usize,
+    definitions: usize,
+    heals: usize,
+    /// Stops by reason, names and numbers left out.
+    stops: BTreeMap<String, usize>,
+    wrong: usize,
+    /// Statements on definitions that were executed, and those that were refused, by kind.
+    kinds: BTreeMap<&'static str, (u64, u64)>,
+}
+
+impl Totals {
+    fn add(&mut self, other: Self) {
+        self.statements += other.statements;
+        self.steps += other.steps;
+        self.cells += other.cells;
+        self.definitions += other.definitions;
+        self.heals += other.heals;
+        self.wrong += other.wrong;
+        for (reason, count) in other.stops {
+            *self.stops.entry(reason).or_default() += count;
+        }
+        for (kind, (executed, refused)) in other.kinds {
+            let counts = self.kinds.entry(kind).or_default();
+            *counts = (counts.0 + executed, counts.1 + refused);
+        }
+    }
+}
+
+/// Why a reading stopped, without what differs from stop to stop.
+fn reason(stop: &str) -> String {
+    let reason = stop.rsplit("for certain there: ").next().unwrap_or(stop);
+    let letters = reason
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '#' } else { c });
+    letters.take(REASON_MAX).collect()
+}
+
+impl Case {
+    /// The server's defaults; MySQL has GTIDs with every second seed only, since it refuses some statements with them.
+    fn options(self) -> Vec<&'static str> {
+        let mut options = stopped::default_metadata(self.flavour).to_vec();
+        let is_mysql = self.flavour.family() == Family::MySql;
+        if is_mysql && self.seed.is_multiple_of(2) {
+            options.extend(["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]);
+        }
+        options
+    }
+
+    fn run(self) -> Totals {
+        let begun = Instant::now();
+        let server = Server::start(self.flavour, &self.options());
+        let first = server.coordinates();
+        let mut live = Reading::new(&server, "live", "'earliest'");
+        let mut killed = Reading::new(&server, "killed", "'earliest'");
+        let mut running = live.connector.run(&[]);
+        running.wait_until_ready();
+        let is_over = AtomicBool::new(false);
+        let mut script = Script::new(&server, self.seed, self.without);
+        let middle = std::thread::scope(|scope| {
+            let (killed, is_over) = (&mut killed, &is_over);
+            scope.spawn(move || killed.kill(self.seed, is_over));
+            // However this ends, whoever kills has to end too.
+            let _over = Over(is_over);
+            script.go_on(self.statements / 2);
+            let middle = script.place();
+            script.go_on(self.statements);
+            middle
+        });
+        live.note(&running.stop());
+        let from = format!("{{ file = '{}', position = {} }}", middle.0, middle.1);
+        let mut behind = Reading::new(&server, "from the middle", &from);
+        let mut findings = Findings::default();
+        for reading in [&mut live, &mut killed, &mut behind] {
+            reading.finish(&script.steps);
+            reading.check_journal(script.tables(), &mut findings);
+        }
+        drop_all(&server);
+        let mut gone = Reading::new(&server, "when all is gone", "'earliest'");
+        let mut gone_behind = Reading::new(&server, "from the middle when all is gone", &from);
+        for reading in [&mut live, &mut gone, &mut gone_behind] {
+            reading.finish(&script.steps);
+            reading.check_journal(&Catalogue::new(), &mut findings);
+        }
+        let steps = Steps::new(&script.steps);
+        let mut report = format!(
+            "{:?}, seed {}: {} statements on definitions in {} steps, {:.1?}\n",
+            self.flavour,
+            self.seed,
+            script.done,
+            script.steps.len(),
+            begun.elapsed()
+        );
+        let mut totals = Totals {
+            statements: script.done,
+            steps: script.steps.len(),
+            kinds: script.kinds,
+            ..Totals::default()
+        };
+        for (reading, since) in [
+            (&live, &first),
+            (&killed, &first),
+            (&behind, &middle),
+            (&gone, &first),
+            (&gone_behind, &middle),
+        ] {
+            report += &reading.judge(&steps, since, &mut totals);
+        }
+        if !findings.failed().is_empty() {
+            totals.wrong += 1;
+            report += &findings.to_string();
+        }
+        println!("{report}  executed and refused by kind: {:?}", totals.kinds);
+        totals
+    }
+}
+
+#[track_caller]
+fn drop_all(server: &Server) {
+    for database in DATABASES {
+        server.execute(&format!(
+            "SET NAMES utf8mb4; DROP DATABASE IF EXISTS `{database}`"
+        ));
+    }
+}
+
+impl Reading {
+    #[track_caller]
+    fn new(server: &Server, name: &'static str, start: &str) -> Self {
+        Self {
+            name,
+            connector: stopped::connector(server, "root", start),
+            heals: 0,
+            stops: Vec::new(),
+            is_whole: false,
+        }
+    }
+
+    /// Runs and is killed at random, again and again, with pauses, until there is nothing more to wait for.
+    fn kill(&mut self, seed: u64, is_over: &AtomicBool) {
+        let mut random = Random::new(seed, 22);
+        while !is_over.load(Ordering::SeqCst) {
+            let run = self.connector.run(&[]);
+            let ended = Moment::choose(&mut random, 4_000).kill(&self.connector, run);
+            self.heals += ended.log.matches(HEALED).count();
+            if ended.status.code().is_some() {
+                // It stopped by itself; what for, the last run tells.
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(random.below(3_000)));
+        }
+    }
+
+    /// Runs to the end. Wherever it stops for want of a definition, that is noted, and told.
+    #[track_caller]
+    fn finish(&mut self, steps: &[Step]) {
+        for _ in 0..STOPS_MAX {
+            let ended = stopped::once(&self.connector);
+            self.note(&ended);
+            self.is_whole = ended.status.success();
+            if self.is_whole {
+                return;
+            }
+            let wanted = stopped::wanted_all(&ended.log);
+            if wanted.is_empty() {
+                return;
+            }
+            for (table, at) in wanted {
+                match definition(steps, &table, &at) {
+                    Some(definition) => {
+                        stopped::tell(&self.connector, &table, &at, definition);
+                    }
+                    None => return,
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, ended: &Ended) {
+        self.heals += ended.log.matches(HEALED).count();
+        if !ended.status.success() {
+            let mut lines = ended.log.lines().rev();
+            let word = lines.find(|line| line.starts_with("rowtap: "));
+            let word = word.unwrap_or(&ended.log);
+            // What follows the reason is what to do.
+            let word = word.split("; tell it by").next().unwrap_or(word);
+            self.stops.push(word.replace(HIDDEN, ""));
+        }
+    }
+
+    /// Compares what the journal ends with, unless the reading did not come to its end.
+    fn check_journal(&self, tables: &Catalogue, findings: &mut Findings) {
+        if self.is_whole {
+            let file = self.connector.folder().join("checked.toml");
+            changes::check_journal(&file, tables, findings);
+        }
+    }
+
+    /// Complains of what is wrong and of stops, and puts all of it in words.
+    fn judge(&self, steps: &Steps<'_>, since: &Place, totals: &mut Totals) -> String {
+        let folder = self.connector.folder().join(OUTPUT);
+        let mut wrong = Vec::new();
+        let mut own = Findings::default();
+        let groups: Vec<Group> = match files::read(&folder) {
+            Ok(output) => stream::groups(output, &mut own),
+            Err(error) => {
+                wrong.push(error);
+                Vec::new()
+            }
+        };
+        let end = (!self.is_whole)
+            .then(|| groups.last().map(judge::place))
+            .flatten();
+        let mut compared = judge::rows(&groups, steps, (since, end.as_ref()), &mut wrong);
+        judge::messages(&changes::messages(&folder), steps, &mut compared, &mut own);
+        if !own.failed().is_empty() {
+            wrong.push(own.to_string());
+        }
+        let mut text = format!(
+            "  {}: {} cells and {} definitions compared, {} untold; {} heals, {} stops, {} wrong\n",
+            self.name,
+            compared.cells,
+            compared.definitions,
+            compared.untold,
+            self.heals,
+            self.stops.len(),
+            wrong.len()
+        );
+        for complaint in self.stops.iter().chain(wrong.iter().take(WRONG_MAX)) {
+            text += &format!(
+                "    {}\n",
+                complaint.chars().take(COMPLAINT_MAX).collect::<String>()
+            );
+        }
+        totals.cells += compared.cells;
+        totals.definitions += compared.definitions;
+        totals.heals += self.heals;
+        totals.wrong += wrong.len();
+        for stop in &self.stops {
+            *totals.stops.entry(reason(stop)).or_default() += 1;
+        }
+        text
+    }
+}
+
+/// The definition that a table had at a place.
+fn definition<'a>(steps: &'a [Step], table: &str, at: &str) -> Option<&'a str> {
+    let (file, position) = at.rsplit_once(':')?;
+    let at = (file.to_owned(), position.parse().ok()?);
+    let before = steps.iter().rev().find(|step| step.from < at)?;
+    Some(&before.tables.get(table)?.definition)
+}
