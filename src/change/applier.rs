@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::batch::builder::{Builder, TooMany};
+use super::batch::builder::{Builder, TooMany, absolute};
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
 use super::batch::items::Batch;
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind};
@@ -30,6 +30,7 @@ use super::statement::judging::{Judged, OnStatement, judge};
 use super::statement::{databases_named, empties_table};
 use super::step::Step;
 use super::trouble::{AssembleError, Trouble};
+use super::undefined::{UndefinedTables, forget_dropped};
 use crate::binlog::{
     Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, load_data_body,
 };
@@ -48,6 +49,7 @@ pub(super) struct Applier {
     definitions: Definitions,
     engines: Engines,
     questions: Questions,
+    undefined: UndefinedTables,
     builder: Builder,
     checkpoint: Checkpoint,
     /// What checks every body, if anything does.
@@ -120,6 +122,7 @@ impl Applier {
             definitions,
             engines: Engines::default(),
             questions: Questions::default(),
+            undefined: UndefinedTables::default(),
             builder,
             checkpoint,
             rows_check: None,
@@ -130,6 +133,11 @@ impl Applier {
     pub(super) fn check_all(&mut self) {
         self.table_maps.check_all();
         self.rows_check = Some(RowsCheck::default());
+    }
+
+    /// What the stream goes on without.
+    pub(super) fn undefined(&mut self) -> &mut UndefinedTables {
+        &mut self.undefined
     }
 
     /// The boundary after the last group that was applied.
@@ -308,8 +316,17 @@ impl Applier {
                     let connector = &self.builder.origin().connector;
                     let end = &applying.group.end;
                     let definitions = &mut self.definitions;
-                    self.questions
-                        .ask_for_definition(missing, definitions, connector, end)
+                    let asked =
+                        self.questions
+                            .ask_for_definition(missing, definitions, connector, end);
+                    match asked {
+                        Err(trouble) if self.undefined.takes(&trouble, &mut self.questions) => {
+                            self.go_without(&trouble, &applying.group.end);
+                            applying.group.wait(held, buffer);
+                            continue;
+                        }
+                        asked => asked,
+                    }
                 }
                 Settled::Engine(table) => {
                     self.questions
@@ -322,6 +339,21 @@ impl Applier {
         }
         self.settle_group(&applying.group);
         Ok(None)
+    }
+
+    /// Reads on without a definition that nobody could tell. One that was told and contradicts the binlog is none.
+    fn go_without(&mut self, trouble: &Trouble, end: &Coordinates) {
+        let Some((table, policy)) = self
+            .undefined
+            .go_without(trouble, &mut self.checkpoint, end)
+        else {
+            return;
+        };
+        if let Trouble::Disagreement { disagreement, .. } = trouble {
+            self.definitions
+                .distrust(table, &disagreement.to_string(), end);
+        }
+        self.table_maps.go_without(table, policy);
     }
 
     /// Hands out a piece of the group, of which more rows follow.
@@ -370,6 +402,12 @@ impl Applier {
                 match self.table_maps.map(body, event.format, definitions, end) {
                     Ok(()) => self.builder.ledger.control += 1,
                     Err(missing) => return Ok(Settled::Missing(missing)),
+                }
+                if !self.checkpoint.undefined.is_empty()
+                    && let Some(target) = self.table_maps.target_of(body, event.format)
+                {
+                    self.undefined
+                        .note_defined(target, &mut self.checkpoint, end);
                 }
             }
             EventKind::WriteRows | EventKind::WriteRowsV1 => {
@@ -443,6 +481,8 @@ impl Applier {
             statement.redefined_tables().next().is_some() || statement.dropped_database().is_some();
         if redefines || !changes.is_empty() {
             self.table_maps.clear();
+            self.table_maps.ask_again(statement);
+            forget_dropped(&mut self.checkpoint, statement);
         }
         self.engines.note(statement, &source.text);
         if !applying.is_chosen {
@@ -537,7 +577,13 @@ impl Applier {
         let target = self.table_maps.target(table_id);
         let table = match target.ok_or(Trouble::NoTableMap { table_id })? {
             Target::Kept(table) if !self.is_own(header.server_id) => Arc::clone(table),
-            Target::Kept(_) | Target::Rejected | Target::Checked(_) => {
+            Target::Undefined(_) if !self.is_own(header.server_id) => {
+                self.builder.ledger.skipped += 1;
+                self.builder.ledger.undefined += 1;
+                self.end_statement_if(rows.ends_statement());
+                return Ok(Settled::Done);
+            }
+            Target::Kept(_) | Target::Undefined(_) | Target::Rejected | Target::Checked(_) => {
                 if !planted(Fault::FilteredGroupNotCounted) {
                     self.builder.ledger.filtered += 1;
                 }
@@ -561,6 +607,7 @@ impl Applier {
             Some(false) => match group.rest_of(event.held) {
                 Some(large) => {
                     self.builder.ledger.emitted += 1;
+                    self.builder.ledger.numbered += u64::from(table.table.is_undefined);
                     large.stream(event.held, event.buffer, kind, &rows, &table);
                 }
                 None => self.emit_rows(applying, event, kind, &rows, &table)?,
@@ -594,7 +641,7 @@ impl Applier {
                 let parts = parts.map(|part| body.get(part.clone()).unwrap_or_default());
                 check.rows(table, kind, parts)
             }
-            Target::Rejected => Ok(()),
+            Target::Undefined(_) | Target::Rejected => Ok(()),
         }
     }
 
@@ -644,6 +691,7 @@ impl Applier {
                 error,
             })?;
         self.builder.ledger.emitted += 1;
+        self.builder.ledger.numbered += u64::from(table.table.is_undefined);
         self.builder.ledger.rows += u64::from(row_count);
         let first_row = applying.sequence;
         applying.sequence += u64::from(row_count);
@@ -744,18 +792,4 @@ impl Applier {
             self.table_maps.end_statement();
         }
     }
-}
-
-/// A range of a body that begins at `origin` of its buffer, in the buffer.
-fn absolute(origin: u32, range: &Range<usize>) -> Result<Range<u32>, TooMany> {
-    let shift = |offset: usize| {
-        u32::try_from(offset)
-            .ok()
-            .and_then(|offset| offset.checked_add(origin))
-            .ok_or(TooMany {
-                what: "bytes",
-                max: u64::from(u32::MAX),
-            })
-    };
-    Ok(shift(range.start)?..shift(range.end)?)
 }

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::definition::lineage::{Lineage, Point};
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet, XaId};
+use crate::filter::OnUnknown;
+use crate::row::TableName;
 
 /// A group boundary: everything before it is settled, but for what is said to be undecided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,17 @@ pub struct Checkpoint {
     pub undecided: BTreeMap<XaId, Coordinates>,
     /// How far a snapshot of the source's tables has come.
     pub snapshot: SnapshotProgress,
+    /// The tables without whose definition the stream has gone on, until it is known.
+    pub undefined: Arc<BTreeMap<TableName, Undefined>>,
+}
+
+/// How a stream has gone on without a table's definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undefined {
+    /// What becomes of its rows.
+    pub policy: OnUnknown,
+    /// Where the first group ended that had such rows.
+    pub since: Coordinates,
 }
 
 /// How far a snapshot of the source's tables has come.
@@ -61,6 +74,7 @@ impl Checkpoint {
             epoch: 0,
             undecided: BTreeMap::new(),
             snapshot: SnapshotProgress::None,
+            undefined: Arc::default(),
         }
     }
 
@@ -78,6 +92,24 @@ impl Checkpoint {
         Point {
             lineage: Arc::new(self.lineage()),
             coordinates: self.coordinates.clone(),
+        }
+    }
+
+    /// Takes that the stream goes on without a table's definition.
+    pub(super) fn go_without(&mut self, table: &TableName, policy: OnUnknown, at: &Coordinates) {
+        let undefined = Arc::make_mut(&mut self.undefined);
+        let since = || Undefined {
+            policy,
+            since: at.clone(),
+        };
+        undefined.entry(table.clone()).or_insert_with(since).policy = policy;
+    }
+
+    /// Takes that the definitions of these tables are known, or that they are gone.
+    pub(super) fn define(&mut self, is_defined: impl Fn(&TableName) -> bool) {
+        if self.undefined.keys().any(&is_defined) {
+            let undefined = Arc::make_mut(&mut self.undefined);
+            undefined.retain(|table, _| !is_defined(table));
         }
     }
 

@@ -1,6 +1,8 @@
 //! What is asked about the tables of the group in hand. No question is asked again after it was answered: if the answer does
 //! not help, the stream cannot go on.
 
+use std::collections::HashSet;
+
 use super::definition::beliefs::Definitions;
 use super::definition::lack::Lack;
 use super::definition::table_maps::Missing;
@@ -16,6 +18,8 @@ const UNSEEN: &str = "no statement of the binlog defined it, and the source does
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     answered: Answered,
+    /// The tables without whose definitions the group is read.
+    without: HashSet<TableName>,
 }
 
 /// The answer that was given last; at the end of a group it is forgotten.
@@ -62,6 +66,11 @@ impl Questions {
     /// Notes that what can be told of a table's engine was told.
     pub(super) fn engine_answered(&mut self, table: TableName) {
         self.answered = Answered::Engine { table };
+    }
+
+    /// Takes that the group is read without a table's definition; `false` if it could not be read that way.
+    pub(super) fn go_without(&mut self, table: &TableName) -> bool {
+        self.without.insert(table.clone())
     }
 
     /// Asks for the definition that a table map lacks.

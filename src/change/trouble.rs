@@ -247,6 +247,30 @@ pub enum Trouble {
     TooMany(#[from] TooMany),
 }
 
+impl Trouble {
+    /// The table whose definition is not known, where a stream could go on without.
+    pub(super) fn undefined_table(&self) -> Option<&TableName> {
+        match self {
+            Self::NoDefinition { table, .. } | Self::Disagreement { table, .. } => Some(table),
+            _other => None,
+        }
+    }
+
+    /// Why a table's definition is not known.
+    pub(super) fn why_undefined(&self) -> String {
+        match self {
+            Self::NoDefinition {
+                table,
+                lack,
+                is_hidden,
+                reason,
+                ..
+            } => format!("{}: {reason}{}", lack.of(table), hidden(*is_hidden, table)),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Why an event cannot stand where it does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GroupError {

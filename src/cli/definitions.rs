@@ -12,7 +12,7 @@ use super::{Exit, LogFormat};
 use crate::binlog::Coordinates;
 use crate::change::definition::{Belief, Change, Facts, Schemas, apply_statement};
 use crate::change::statement::{self, StatementContext};
-use crate::change::{Point, Revision, TableDefinition};
+use crate::change::{Checkpoint, Point, Revision, TableDefinition};
 use crate::config;
 use crate::failure::Class;
 use crate::filter::{FilterError, Rules};
@@ -37,14 +37,10 @@ pub struct DefinitionsArguments {
     /// Prints JSON.
     #[arg(long, conflicts_with = "define")]
     json: bool,
-    /// Tells rowtap the definition that the table has in the group that ends at --at, where it stopped for lack of one: the
-    /// statement as SHOW CREATE TABLE printed it then. The connector must be stopped.
-    #[arg(
-        long,
-        value_name = "CREATE TABLE …",
-        requires = "at",
-        requires = "table"
-    )]
+    /// Tells rowtap the definition that the table has in the group that ends at --at, where it stopped for lack of one, or
+    /// without --at that it has where the connector goes on: the statement as SHOW CREATE TABLE printed it then. `-` reads it
+    /// from standard input. The connector must be stopped.
+    #[arg(long, value_name = "CREATE TABLE …", requires = "table")]
     define: Option<String>,
 }
 
@@ -72,7 +68,7 @@ enum Refusal {
     },
     #[error(
         "the connector is already past {at}, at {checkpoint}, so nothing would read the definition; give --at as the message \
-         that stopped it has it"
+         that stopped it has it, or leave it out if the table is defined so where the connector goes on"
     )]
     Passed {
         at: Coordinates,
@@ -84,6 +80,8 @@ enum Refusal {
         "the statement does not define {table}: {reason}, give the whole CREATE TABLE as SHOW CREATE TABLE prints it"
     )]
     NotDefined { table: TableName, reason: String },
+    #[error("standard input cannot be read, give the statement on it or after --define")]
+    Input(#[source] io::Error),
     #[error("standard output")]
     Output(#[from] io::Error),
 }
@@ -102,7 +100,7 @@ impl Refusal {
             Self::Sink(error) => error.class(),
             Self::Filter(error) => error.class(),
             Self::NoJournal { .. } | Self::TooOld { .. } | Self::NoTable { .. } => Class::Data,
-            Self::NotDefined { .. } | Self::Passed { .. } => Class::Arguments,
+            Self::NotDefined { .. } | Self::Passed { .. } | Self::Input(_) => Class::Arguments,
             // Whoever reads has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Class::CleanEnd,
             Self::Output(_) => Class::CannotWrite,
@@ -120,9 +118,11 @@ pub fn run(arguments: &DefinitionsArguments, log: LogFormat) -> Exit {
         }
     };
     for connector in &connectors {
-        let done = match (&arguments.define, &arguments.table, &arguments.at) {
-            (Some(statement), Some(table), Some(at)) => tell(connector, statement, table, at),
-            (_, _, _) => show(connector, arguments),
+        let done = match (&arguments.define, &arguments.table) {
+            (Some(statement), Some(table)) => {
+                tell(connector, statement, table, arguments.at.as_ref())
+            }
+            (_, _) => show(connector, arguments),
         };
         if let Err(refusal) = done {
             if !refusal.class().is_clean_end() {
@@ -270,12 +270,7 @@ fn print(page: &DefinitionsPage<'_>, out: &mut impl io::Write, bold: bool) -> io
 
 /// The connector's filters, for the server that its journal is about.
 fn rules(connector: &Connector, known: &Schemas) -> Result<Rules, Refusal> {
-    let stored = sink::stored_checkpoint(&connector.sink)?;
-    let checkpoint = match stored {
-        Some(checkpoint) => Some(checkpoint),
-        None => StateFolder::peek(&connector.state_dir, &connector.name)?,
-    };
-    let flavour = checkpoint.map_or(Flavour::MySql, |it| it.gtid_set.flavour());
+    let flavour = checkpoint(connector)?.map_or(Flavour::MySql, |it| it.gtid_set.flavour());
     let folding = known.lower_case_table_names();
     Ok(Rules::compile(&connector.filter, flavour, folding)?)
 }
@@ -311,23 +306,45 @@ fn print_columns(definition: &TableDefinition, out: &mut impl io::Write) -> io::
     Ok(())
 }
 
-/// Takes a definition for the group that ends at `at`.
+/// Where the connector goes on; `None` if it never ran.
+fn checkpoint(connector: &Connector) -> Result<Option<Checkpoint>, Refusal> {
+    let stored = sink::stored_checkpoint(&connector.sink)?;
+    Ok(match stored {
+        Some(checkpoint) => Some(checkpoint),
+        None => StateFolder::peek(&connector.state_dir, &connector.name)?,
+    })
+}
+
+/// Takes a definition for the group that ends at a place, or for where the connector goes on.
 fn tell(
     connector: &Connector,
     statement: &str,
     table: &TableName,
-    at: &Coordinates,
+    at: Option<&Coordinates>,
 ) -> Result<(), Refusal> {
     let folder = StateFolder::open(&connector.state_dir, &connector.name)?;
-    let Some(checkpoint) = folder.checkpoint()? else {
+    let Some(checkpoint) = checkpoint(connector)? else {
         return Err(Refusal::no_journal(connector));
     };
-    if *at <= checkpoint.coordinates {
-        return Err(Refusal::Passed {
-            at: at.clone(),
-            checkpoint: checkpoint.coordinates,
-        });
-    }
+    let place = match at {
+        Some(at) if *at <= checkpoint.coordinates => {
+            return Err(Refusal::Passed {
+                at: at.clone(),
+                checkpoint: checkpoint.coordinates,
+            });
+        }
+        Some(at) => format!("in the group that ends at {at}"),
+        None => format!("where the connector goes on, at {}", checkpoint.coordinates),
+    };
+    let at = at.unwrap_or(&checkpoint.coordinates);
+    let read;
+    let statement = match statement {
+        "-" => {
+            read = io::read_to_string(io::stdin()).map_err(Refusal::Input)?;
+            &read
+        }
+        statement => statement,
+    };
     let lineage = std::sync::Arc::new(checkpoint.lineage());
     let context = StatementContext::newest(checkpoint.gtid_set.flavour());
     let definition = defined(statement, table, context)?;
@@ -344,7 +361,7 @@ fn tell(
     };
     Journal::tell(&folder, &revision)?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{table} is defined so in the group that ends at {at}:")?;
+    writeln!(out, "{table} is defined so {place}:")?;
     print_columns(&told, &mut out)?;
     if let Some(Belief::Known(known)) = past.as_ref().and_then(|past| past.schemas.get(table))
         && *known != told

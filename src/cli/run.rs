@@ -97,6 +97,9 @@ async fn stream(
         for doubt in connector.filter.doubts() {
             warn!(connector = connector.name, "{doubt}");
         }
+        for doubt in connector.definitions_unknown.doubts() {
+            warn!(connector = connector.name, "{doubt}");
+        }
         registry
             .connector(&connector.name)
             .describe(facts(connector));

@@ -10,15 +10,16 @@ use serde::{Deserialize, Deserializer};
 use super::document::{Draft, Node};
 use super::environment::Variables;
 use super::mistake::{ConfigError, Mistakes};
-use super::{files, section, sink, source};
+use super::section::{self, Section};
+use super::{files, sink, source};
 use crate::change::OnStatement;
 use crate::encode::InvalidText;
-use crate::filter::{FilterError, FilterOptions, Rules};
+use crate::filter::{FilterOptions, OnUnknown, Rules, UnknownOptions, one_or_many};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
 
 /// The keys at the top of a connector file.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 14] = [
     "state_dir",
     "memory_max",
     "event_memory_max",
@@ -26,6 +27,10 @@ const KEYS: [&str; 10] = [
     "shutdown_grace",
     "on_statement",
     "invalid_text",
+    "definitions_unknown",
+    "definitions_unknown_stop",
+    "definitions_unknown_names",
+    "definitions_unknown_skip",
     "source",
     "filter",
     "sink",
@@ -59,6 +64,14 @@ struct Top {
     on_statement: OnStatement,
     #[serde(default)]
     invalid_text: InvalidText,
+    #[serde(default)]
+    definitions_unknown: OnUnknown,
+    #[serde(default, deserialize_with = "one_or_many")]
+    definitions_unknown_stop: Vec<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    definitions_unknown_names: Vec<String>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    definitions_unknown_skip: Vec<String>,
     #[serde(rename = "source")]
     _source: IgnoredAny,
     #[serde(default, rename = "filter")]
@@ -125,6 +138,9 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
     }
     let document = &mut draft.document;
     let top = section::read::<Top>(document, "", &[], &mut found);
+    if let Some(top) = &top {
+        patterns(top, document, &mut found);
+    }
     let source = document.below_mut("source");
     let source = source.and_then(|section| source::read(section, &mut found));
     let filter = match document.below_mut("filter") {
@@ -135,6 +151,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
     let sink = sink.and_then(|section| sink::read(section, &mut found));
     mistakes.append(found);
     let top = top?.options;
+    let definitions_unknown = top.unknown();
     Some(Connector {
         name: draft.name,
         source: source?.with_event_bytes_max(top.event_memory_max.as_u64()),
@@ -147,7 +164,30 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         shutdown_grace: top.shutdown_grace,
         on_statement: top.on_statement,
         invalid_text: top.invalid_text,
+        definitions_unknown,
     })
+}
+
+impl Top {
+    fn unknown(&self) -> UnknownOptions {
+        UnknownOptions {
+            policy: self.definitions_unknown,
+            stop: self.definitions_unknown_stop.clone(),
+            names: self.definitions_unknown_names.clone(),
+            skip: self.definitions_unknown_skip.clone(),
+        }
+    }
+}
+
+/// Adds what is wrong with the patterns for tables whose definition is not known.
+fn patterns(top: &Section<Top>, document: &Node, mistakes: &mut Mistakes) {
+    for error in top.options.unknown().mistakes() {
+        if top.is_usable(&[error.key]) {
+            let place = rule(document, error.key, Some(&error.rule));
+            let place = place.unwrap_or(document).origin.clone();
+            mistakes.add_key(&place, error.key, one_line(&error));
+        }
+    }
 }
 
 /// Reads the `[filter]` section and adds the mistakes in its keys and rules.
@@ -156,7 +196,10 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
     for error in Rules::mistakes(&read.options) {
         if read.is_usable(&[error.key()]) {
-            let place = rule(section, &error).unwrap_or(section).origin.clone();
+            let place = rule(section, error.key(), error.rule())
+                .unwrap_or(section)
+                .origin
+                .clone();
             mistakes.add_key(&place, "filter", one_line(&error));
         }
     }
@@ -164,8 +207,8 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
 }
 
 /// Where a rule stands that is wrong.
-fn rule<'a>(section: &'a Node, error: &FilterError) -> Option<&'a Node> {
-    let key = section.below(error.key())?;
-    let element = key.elements().find(|node| node.text() == error.rule());
+fn rule<'a>(section: &'a Node, key: &str, rule: Option<&str>) -> Option<&'a Node> {
+    let key = section.below(key)?;
+    let element = key.elements().find(|node| node.text() == rule);
     element.or(Some(key))
 }

@@ -48,7 +48,7 @@ impl FilterOptions {
     }
 }
 
-fn why(key: RuleKey, rule: &str) -> Option<&'static str> {
+pub(super) fn why(key: RuleKey, rule: &str) -> Option<&'static str> {
     let of_databases = matches!(key, RuleKey::DoDb | RuleKey::IgnoreDb);
     let is_exact = of_databases || matches!(key, RuleKey::DoTable | RuleKey::IgnoreTable);
     if rule.contains('`') {

@@ -17,13 +17,15 @@ mod fold;
 mod options;
 mod rules;
 mod shadow;
+mod unknown;
 mod verdict;
 mod wildcard;
 
 pub use doubts::Doubt;
-pub use options::{Case, DdlFilter, FilterOptions, ShadowTables};
+pub use options::{Case, DdlFilter, FilterOptions, ShadowTables, one_or_many};
 pub use rules::{FilterError, Rules};
 pub use shadow::is_shadow_table;
+pub use unknown::{OnUnknown, UnknownOptions, UnknownRuleError, UnknownRules};
 pub use verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
 
 #[cfg(test)]

@@ -78,7 +78,11 @@ pub enum Case {
     Insensitive,
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+/// Reads a rule or an array of rules.
+///
+/// # Errors
+/// Any other value.
+pub fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     struct OneOrMany;
 
     impl<'de> Visitor<'de> for OneOrMany {

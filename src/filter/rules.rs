@@ -3,6 +3,7 @@
 use super::fold::Fold;
 use super::options::{Case, DdlFilter, FilterOptions, ShadowTables};
 use super::shadow::is_shadow_table;
+use super::unknown::{UnknownOptions, UnknownRules};
 use super::verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
 use super::wildcard::{self, Pattern};
 use crate::failure::Class;
@@ -181,6 +182,11 @@ impl Rules {
             }
         }
         mistakes
+    }
+
+    /// Compiles what becomes of tables whose definition is not known; names are compared as in the rules on tables.
+    pub fn on_unknown(&self, options: &UnknownOptions) -> UnknownRules {
+        options.compile(self.table_fold)
     }
 
     /// Whether events with the connector's own `server_id` are published.

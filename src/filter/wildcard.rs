@@ -3,6 +3,8 @@
 //!
 //! Linear in the pattern times the name: the last `%` is the only place ever returned to.
 
+use std::collections::HashSet;
+
 use super::fold::Fold;
 
 /// A compiled pattern.
@@ -42,6 +44,44 @@ impl Pattern {
             tokens.extend(units.into_iter().map(PatternToken::Unit));
         }
         Self { fold, tokens }
+    }
+
+    /// How many of its characters are no wildcards, in units of names.
+    pub(super) fn literals(&self) -> usize {
+        let is_literal = |token: &&PatternToken| matches!(token, PatternToken::Unit(_));
+        self.tokens.iter().filter(is_literal).count()
+    }
+
+    /// Whether some name matches both patterns.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        // What is left of both after each pair of beginnings that some name has.
+        let mut seen = HashSet::new();
+        let mut left = vec![(&*self.tokens, &*other.tokens)];
+        while let Some((one, two)) = left.pop() {
+            if !seen.insert((one.len(), two.len())) {
+                continue;
+            }
+            match (one, two) {
+                ([], []) => return true,
+                ([PatternToken::Run, rest @ ..], [_, more @ ..]) => {
+                    left.extend([(rest, two), (one, more)]);
+                }
+                ([_, more @ ..], [PatternToken::Run, rest @ ..]) => {
+                    left.extend([(one, rest), (more, two)]);
+                }
+                ([PatternToken::Run, rest @ ..], []) => left.push((rest, two)),
+                ([], [PatternToken::Run, rest @ ..]) => left.push((one, rest)),
+                ([PatternToken::One, rest @ ..], [_, more @ ..])
+                | ([_, rest @ ..], [PatternToken::One, more @ ..]) => left.push((rest, more)),
+                ([PatternToken::Unit(unit), rest @ ..], [PatternToken::Unit(other), more @ ..])
+                    if unit == other =>
+                {
+                    left.push((rest, more));
+                }
+                (_differing, _ended) => {}
+            }
+        }
+        false
     }
 
     /// Whether the pattern matches the whole of `name`.
@@ -151,6 +191,29 @@ mod tests {
     }
 
     #[test]
+    fn patterns_meet_where_some_name_matches_both() {
+        for (one, two, expected) in [
+            ("a.t", "a.t", true),
+            ("a.t", "a.u", false),
+            ("a.%", "a.t", true),
+            ("a.%", "b.%", false),
+            ("a.%x", "a.x%", true),
+            ("a._", "a.t", true),
+            ("a._", "a.tt", false),
+            ("%.t", "a.%", true),
+            ("%a%", "%b%", true),
+            ("%a", "%b", false),
+            ("", "%", true),
+            ("", "_", false),
+            ("%%", "", true),
+        ] {
+            let [one, two] = [one, two].map(|text| Pattern::new(text, Fold::Lower));
+            assert_eq!(one.meets(&two), expected, "{one:?} {two:?}");
+            assert_eq!(two.meets(&one), expected, "{two:?} {one:?}");
+        }
+    }
+
+    #[test]
     fn one_character_is_one_byte_only_where_names_are_bytes() {
         for (pattern, fold, expected) in [
             ("d_.t", Fold::Bytes, false),
@@ -218,6 +281,18 @@ mod tests {
             let expected = naive(&letters.0, &letters.1);
             prop_assert_eq!(Pattern::new(&pattern, Fold::Bytes).matches(&name), expected);
             prop_assert_eq!(Pattern::new(&pattern, Fold::General).matches(&name), expected);
+        }
+
+        #[test]
+        fn patterns_that_match_a_name_meet(
+            one in "[ab.%_]{0,6}",
+            two in "[ab.%_]{0,6}",
+            name in "[ab.]{0,6}",
+        ) {
+            let (one, two) = (Pattern::new(&one, Fold::Bytes), Pattern::new(&two, Fold::Bytes));
+            if one.matches(&name) && two.matches(&name) {
+                prop_assert!(one.meets(&two) && two.meets(&one));
+            }
         }
 
         #[test]

@@ -83,6 +83,8 @@ impl StatusFields {
             "Last_Error_Timestamp",
             failure.and_then(|failure| timestamp(failure.at_us)),
         );
+        let known = now.boundaries.durable.as_ref();
+        fields.undefined(known.or(now.boundaries.read.as_ref()));
         fields.own(now);
         fields
     }
@@ -107,6 +109,7 @@ impl StatusFields {
         fields.add("Seconds_Behind_Source", Value::Null);
         fields.gtid_sets(None, checkpoint);
         fields.source(checkpoint);
+        fields.undefined(checkpoint);
         fields.add("State", if pid.is_some() { "running" } else { "stopped" });
         fields.add("Pid", pid);
         fields
@@ -126,6 +129,17 @@ impl StatusFields {
         self.add("Source_Server_Id", known.server_id);
         let uuid = known.server_uuid.map(|uuid| uuid.to_string());
         self.add("Source_UUID", uuid);
+    }
+
+    /// The tables without whose definition the stream has gone on.
+    fn undefined(&mut self, known: Option<&Checkpoint>) {
+        let undefined = known.map(|known| &*known.undefined);
+        let tables = undefined.into_iter().flatten().map(|(table, how)| {
+            let (policy, since) = (how.policy.as_str(), &how.since);
+            format!("{table} {policy} since {since}")
+        });
+        let tables: Vec<String> = tables.collect();
+        self.add("Undefined_Tables", tables);
     }
 
     /// What SHOW REPLICA STATUS has no name for.

@@ -49,12 +49,24 @@ impl Collector for Scrape {
             None,
             self.events(),
         )?;
-        let plain: [(_, _, _, Count<Snapshot>); 9] = [
+        let plain: [(_, _, _, Count<Snapshot>); 11] = [
             (
                 "skipped_statements",
                 "Changes logged as statements that were passed over",
                 None,
                 |all| all.ledger.statements,
+            ),
+            (
+                "skipped_undefined",
+                "Rows events that were left out because their table's definition is not known",
+                None,
+                |all| all.ledger.undefined,
+            ),
+            (
+                "emitted_numbered",
+                "Rows events that went out although their table's definition is not known",
+                None,
+                |all| all.ledger.numbered,
             ),
             ("rows", "Rows of emitted events", None, |all| {
                 all.ledger.rows
@@ -129,7 +141,24 @@ impl Scrape {
             ("checkpoint_age", "Time since the checkpoint was saved"),
             Some(Unit::Seconds),
             self.samples(|all| all.checkpoint_age.map(|age| age.as_secs_f64())),
+        )?;
+        gauges(
+            encoder,
+            (
+                "undefined_tables",
+                "Tables whose rows go out without names, or are left out, for want of a definition",
+            ),
+            None,
+            self.undefined_tables(),
         )
+    }
+
+    /// How many tables are not defined at the checkpoint.
+    fn undefined_tables(&self) -> Samples<'_, u64> {
+        self.samples(|all| {
+            let durable = all.boundaries.durable.as_ref()?;
+            u64::try_from(durable.undefined.len()).ok()
+        })
     }
 
     fn samples<T>(&self, value: impl Fn(&Snapshot) -> Option<T>) -> Samples<'_, T> {
@@ -253,6 +282,8 @@ mod tests {
                 filtered: 2,
                 skipped: 1,
                 statements: 0,
+                undefined: 1,
+                numbered: 1,
                 ddl: 1,
                 control: 3,
                 rolled_back: 1,

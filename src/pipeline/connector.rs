@@ -25,6 +25,8 @@ pub struct Connector {
     pub memory_max: u64,
     /// What to do about changes that were logged as statements.
     pub on_statement: OnStatement,
+    /// What becomes of rows of tables whose definition is not known for certain.
+    pub definitions_unknown: filter::UnknownOptions,
     /// What becomes of bytes that are not valid text in their column's character set.
     pub invalid_text: InvalidText,
     /// Size of an event above which it goes to the state folder and is read from there piece by piece.

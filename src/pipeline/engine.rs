@@ -6,11 +6,12 @@
 
 use std::path::PathBuf;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::spilling::Spilling;
 use crate::binlog::Coordinates;
-use crate::change::{AssembleError, Assembler, Batch, Definition, Lack, Point, Step};
+use crate::change::{AssembleError, Assembler, Batch, Definition, Lack, Notice, Point, Step};
+use crate::filter::OnUnknown;
 use crate::row::TableName;
 use crate::source::Chunk;
 use crate::state::StateError;
@@ -162,7 +163,11 @@ fn step<E: From<AssembleError> + From<StateError>>(
     feed: &mut impl Feed<Error = E>,
     answers: &mut impl AnswerTables<Error = E>,
 ) -> Result<Stepped<E>, E> {
-    match assembler.poll()? {
+    let step = assembler.poll()?;
+    for notice in assembler.take_notices() {
+        tell(&notice);
+    }
+    match step {
         Step::NeedEvent => match feed.next() {
             Ok(Fed::Chunk(chunk)) => assembler.feed_part(
                 chunk.buffer,
@@ -207,6 +212,32 @@ fn step<E: From<AssembleError> + From<StateError>>(
         Step::Reached => return Ok(Stepped::End(None)),
     }
     Ok(Stepped::On)
+}
+
+fn tell(notice: &Notice) {
+    match notice {
+        Notice::Undefined {
+            table,
+            at,
+            policy,
+            why,
+        } => {
+            let becomes = match policy {
+                OnUnknown::Stop | OnUnknown::Names => "go out without names",
+                OnUnknown::Skip => "are left out",
+            };
+            warn!(
+                %table,
+                %at,
+                definitions_unknown = policy.as_str(),
+                "the table's rows {becomes} from here on, until its definition is known: {why}; stop the connector and tell it \
+                 by `rowtap definitions` with --table {table} --define 'CREATE TABLE …'"
+            );
+        }
+        Notice::Defined { table, at } => {
+            info!(%table, %at, "the table's definition is known again, its rows go out with names from here on");
+        }
+    }
 }
 
 /// Warns of what a batch leaves out.

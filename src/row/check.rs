@@ -35,6 +35,8 @@ impl ValueCheck {
             }
             Value::Signed(_)
             | Value::Unsigned(_)
+            | Value::EitherSign { .. }
+            | Value::Undecided(_)
             | Value::Float(_)
             | Value::Double(_)
             | Value::Bit(_)

@@ -28,6 +28,11 @@ pub enum ColumnType {
         /// Whether the column is UNSIGNED.
         unsigned: bool,
     },
+    /// An integer of which it is not known whether it is UNSIGNED.
+    EitherSign {
+        /// 1, 2, 3, 4 or 8.
+        width: u8,
+    },
     /// FLOAT.
     Float,
     /// DOUBLE.
@@ -91,6 +96,11 @@ pub enum ColumnType {
         prefix: u8,
         /// BINARY(n): the server cuts trailing zero bytes in the image, and they are put back up to this length.
         padded: Option<u16>,
+    },
+    /// CHAR, VARCHAR, BINARY, VARBINARY, TEXT or BLOB, whichever it is.
+    Undecided {
+        /// Bytes of the length before the value, 1 to 4.
+        prefix: u8,
     },
     /// MariaDB's VARCHAR, VARBINARY, TEXT and BLOB types with COMPRESSED.
     Packed {

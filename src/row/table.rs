@@ -43,6 +43,8 @@ pub struct Table {
     pub key: Vec<usize>,
     /// Indexes of columns that are the server's own and shown by no statement: their values are not published.
     pub hidden: Vec<usize>,
+    /// Whether its definition is not known, so that the columns are what the table map tells of them.
+    pub is_undefined: bool,
     /// Per column, how many bytes its values take.
     spans: Vec<Span>,
     /// The same of rows without a NULL.
@@ -62,6 +64,7 @@ impl Table {
             columns,
             key,
             hidden: Vec::new(),
+            is_undefined: false,
             spans,
             strides,
         }
@@ -143,9 +146,10 @@ impl Span {
     fn of(kind: &super::ColumnType) -> Self {
         use super::ColumnType as Kind;
         match kind {
-            Kind::Integer { width, .. } | Kind::Enum { width, .. } | Kind::Set { width, .. } => {
-                Self::Fixed(*width)
-            }
+            Kind::Integer { width, .. }
+            | Kind::EitherSign { width }
+            | Kind::Enum { width, .. }
+            | Kind::Set { width, .. } => Self::Fixed(*width),
             Kind::Float => Self::Fixed(4),
             Kind::Double => Self::Fixed(8),
             Kind::Decimal { precision, scale } => {
@@ -164,6 +168,7 @@ impl Span {
             Kind::Text { prefix, .. }
             | Kind::Packed { prefix, .. }
             | Kind::Binary { prefix, .. }
+            | Kind::Undecided { prefix }
             | Kind::Json { prefix }
             | Kind::Geometry { prefix }
             | Kind::Vector { prefix } => Self::prefixed(*prefix),

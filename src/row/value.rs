@@ -15,6 +15,13 @@ pub enum Value<'a> {
     Signed(i64),
     /// An unsigned integer.
     Unsigned(u64),
+    /// An integer of which it is not known whether it is signed, and to which that makes a difference.
+    EitherSign {
+        /// What it is if its column is signed.
+        signed: i64,
+        /// What it is if its column is UNSIGNED.
+        unsigned: u64,
+    },
     /// A FLOAT, which is finite.
     Float(f32),
     /// A DOUBLE, which is finite.
@@ -37,6 +44,8 @@ pub enum Value<'a> {
     Text(Text<'a>),
     /// BINARY, VARBINARY or BLOB.
     Binary(Binary<'a>),
+    /// Bytes of which it is not known whether they are text: as the image has them, spaces and zero bytes at the end cut.
+    Undecided(&'a [u8]),
     /// A value of a COMPRESSED column, which is unpacked when a format asks for it.
     Packed(Packed<'a>),
     /// An INET4.
@@ -124,6 +133,8 @@ impl<'a> Set<'a> {
 pub fn read<'a>(kind: &'a ColumnType, bytes: &'a [u8]) -> Result<Value<'a>, RowError> {
     match kind {
         ColumnType::Integer { width, unsigned } => integer(bytes, *width, *unsigned),
+        ColumnType::EitherSign { width } => either_sign(bytes, *width),
+        ColumnType::Undecided { .. } => Ok(Value::Undecided(bytes)),
         ColumnType::Float => float(bytes),
         ColumnType::Double => double(bytes),
         ColumnType::Decimal { precision, scale } => Ok(Value::Decimal(Decimal::Binary {
@@ -173,6 +184,16 @@ pub fn integer(bytes: &[u8], width: u8, unsigned: bool) -> Result<Value<'_>, Row
     // Moves the sign to the top bit and shifts it back down, whatever the width: MEDIUMINT has no type of its own.
     let unused = 64u32.saturating_sub(8 * u32::from(width));
     Ok(Value::Signed((value << unused).cast_signed() >> unused))
+}
+
+#[cold]
+fn either_sign(bytes: &[u8], width: u8) -> Result<Value<'_>, RowError> {
+    match (integer(bytes, width, false)?, integer(bytes, width, true)?) {
+        (Value::Signed(signed), Value::Unsigned(unsigned)) if signed < 0 => {
+            Ok(Value::EitherSign { signed, unsigned })
+        }
+        (_same, value) => Ok(value),
+    }
 }
 
 #[inline]
@@ -340,6 +361,25 @@ mod tests {
     }
 
     #[test]
+    fn both_values_are_told_where_the_sign_makes_a_difference() {
+        for width in [1u8, 2, 3, 4, 8] {
+            let kind = ColumnType::EitherSign { width };
+            let bytes = [0xff; 8];
+            assert_eq!(
+                read(&kind, &bytes[..usize::from(width)]),
+                Ok(Value::EitherSign {
+                    signed: -1,
+                    unsigned: u64::MAX >> (64 - 8 * u32::from(width)),
+                })
+            );
+            let mut bytes = [0; 8];
+            bytes[usize::from(width) - 1] = 0x7f;
+            let expected = integer_of(i64::from_le_bytes(bytes), width, true);
+            assert_eq!(read(&kind, &bytes[..usize::from(width)]), Ok(expected));
+        }
+    }
+
+    #[test]
     fn bits_are_big_endian_and_years_begin_at_zero() {
         assert_eq!(
             read(&ColumnType::Bit { bits: 9 }, &[1, 2]),
@@ -418,6 +458,7 @@ mod tests {
             },
             ColumnType::Set { width: 8, labels },
             ColumnType::Geometry { prefix: 4 },
+            ColumnType::EitherSign { width: 3 },
         ];
         kinds.extend([1, 2, 3, 4, 8].map(|width| ColumnType::Integer {
             width,

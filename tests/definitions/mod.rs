@@ -11,6 +11,7 @@ mod retained;
 mod statements;
 pub mod stopped;
 mod traffic;
+mod unknown;
 
 /// Whether the long run is wanted.
 fn is_full() -> bool {

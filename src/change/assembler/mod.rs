@@ -19,11 +19,12 @@ use super::definition::table_maps::TableMaps;
 use super::group::choice::Choice;
 use super::group::tracker::Outcome;
 use super::intake::{Intake, Taken, TakenPart};
+use super::notice::Notice;
 use super::statement::judging::OnStatement;
 use super::step::Step;
 use super::trouble::AssembleError;
 use crate::binlog::{Coordinates, EventKind, GtidSet, Header};
-use crate::filter::Rules;
+use crate::filter::{Rules, UnknownRules};
 use crate::mysql::Portion;
 use crate::row::TableName;
 
@@ -137,6 +138,13 @@ impl Assembler {
     #[must_use]
     pub fn choosing(mut self, choice: Choice) -> Self {
         self.choice = choice;
+        self
+    }
+
+    /// Goes on without definitions that nobody can tell, as these rules say.
+    #[must_use]
+    pub fn going_without(mut self, rules: UnknownRules) -> Self {
+        self.applier.undefined().set_rules(rules);
         self
     }
 
@@ -295,6 +303,11 @@ impl Assembler {
                 return Ok(step);
             }
         }
+    }
+
+    /// Hands out what whoever runs the stream is to be told; to be asked for after each `poll`.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        self.applier.undefined().take_notices()
     }
 
     /// Hands out what is assembled, even without a row, so that the checkpoint moves; `None` if nothing happened.

@@ -1,5 +1,6 @@
 //! The batch in the making.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -192,4 +193,21 @@ fn index(count: usize, what: &'static str) -> Result<u32, TooMany> {
         what,
         max: u64::from(u32::MAX),
     })
+}
+
+/// A range of a body that begins at `origin` of its buffer, in the buffer.
+pub(in crate::change) fn absolute(
+    origin: u32,
+    range: &Range<usize>,
+) -> Result<Range<u32>, TooMany> {
+    let shift = |offset: usize| {
+        u32::try_from(offset)
+            .ok()
+            .and_then(|offset| offset.checked_add(origin))
+            .ok_or(TooMany {
+                what: "bytes",
+                max: u64::from(u32::MAX),
+            })
+    };
+    Ok(shift(range.start)?..shift(range.end)?)
 }

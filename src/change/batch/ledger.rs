@@ -19,10 +19,14 @@ pub struct Ledger {
     /// Rows events and statements that a filter rejected.
     pub filtered: u64,
     /// Events passed over for a stated reason: marked ignorable by the server, a statement that changes nothing that is
-    /// published or is on a system database, or one of `statements`.
+    /// published or is on a system database, or one of `statements` or `undefined`.
     pub skipped: u64,
     /// Those of the skipped that are changes logged as statements: their rows are not in the binlog.
     pub statements: u64,
+    /// Those of the skipped that are rows events of tables whose definition is not known.
+    pub undefined: u64,
+    /// Those of the emitted whose table's definition is not known: their columns have numbers for names.
+    pub numbered: u64,
     /// DDL statements that went to the sink.
     pub ddl: u64,
     /// Events that carry no change: format description, rotate, GTID, BEGIN, table map, XID and their like.
@@ -58,6 +62,8 @@ impl AddAssign for Ledger {
         self.filtered += other.filtered;
         self.skipped += other.skipped;
         self.statements += other.statements;
+        self.undefined += other.undefined;
+        self.numbered += other.numbered;
         self.ddl += other.ddl;
         self.control += other.control;
         self.rolled_back += other.rolled_back;
@@ -81,10 +87,16 @@ impl fmt::Display for Ledger {
             self.held,
             self.rows
         )?;
-        match self.statements {
-            0 => Ok(()),
-            count => write!(f, "; skipped statements that change rows {count}"),
+        for (what, count) in [
+            ("skipped statements that change rows", self.statements),
+            ("skipped for want of a definition", self.undefined),
+            ("emitted without a definition", self.numbered),
+        ] {
+            if count > 0 {
+                write!(f, "; {what} {count}")?;
+            }
         }
+        Ok(())
     }
 }
 

@@ -16,7 +16,8 @@ use super::layout::{Layout, hashes};
 use super::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::binlog::column_map::kind;
 use crate::binlog::{BinlogError, ColumnMap, Coordinates, FormatDescription, TableMap};
-use crate::filter::Rules;
+use crate::change::statement::Statement;
+use crate::filter::{OnUnknown, Rules};
 use crate::mysql::Flavour;
 use crate::row::{
     CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, RowError, Special, Table,
@@ -35,6 +36,20 @@ pub(in crate::change) enum Target {
     Rejected,
     /// A filter rejected the table, whose rows are checked all the same.
     Checked(Arc<KeptTable>),
+    /// They are left out, for the table's definition is not known. Its name on the source.
+    Undefined(TableName),
+}
+
+impl Target {
+    /// Whether it was made without the table's definition, and that is known by now.
+    fn is_defined_now(&self, definitions: &mut Definitions, end: &Coordinates) -> bool {
+        let source = match self {
+            Self::Kept(kept) if kept.table.is_undefined => &kept.source,
+            Self::Undefined(source) => source,
+            Self::Kept(_) | Self::Rejected | Self::Checked(_) => return false,
+        };
+        definitions.serving(source, end).is_some()
+    }
 }
 
 /// A table whose rows are published.
@@ -91,6 +106,9 @@ pub(in crate::change) struct TableMaps {
     rules: Rules,
     /// Tables that are read without a definition.
     numbered: HashSet<TableName>,
+    /// Tables whose definition was asked for in vain since the last statement on them, and what becomes of their rows. Names
+    /// are in lower case.
+    undefined: HashMap<TableName, OnUnknown>,
     asks: Asks,
     /// Whether rows are checked that are not published.
     checks_all: bool,
@@ -105,6 +123,14 @@ enum Asks {
     Everything,
     /// Never.
     Nothing,
+    /// Not again: what is not known stays open.
+    InVain,
+}
+
+impl Asks {
+    fn goes_without(self) -> bool {
+        matches!(self, Self::Nothing | Self::InVain)
+    }
 }
 
 impl TableMaps {
@@ -115,6 +141,7 @@ impl TableMaps {
             flavour,
             rules,
             numbered: HashSet::new(),
+            undefined: HashMap::new(),
             asks: Asks::Needed,
             checks_all: false,
         }
@@ -133,6 +160,26 @@ impl TableMaps {
     /// Reads a table by its table maps alone from now on.
     pub(in crate::change) fn number_columns(&mut self, table: TableName) {
         self.numbered.insert(table);
+    }
+
+    /// Goes on without a table's definition, until a statement on the table follows or it becomes known.
+    pub(in crate::change) fn go_without(&mut self, table: &TableName, policy: OnUnknown) {
+        self.undefined.insert(folded(table), policy);
+    }
+
+    /// Asks again for the definitions of tables that a statement may have changed.
+    pub(in crate::change) fn ask_again(&mut self, statement: &Statement) {
+        if self.undefined.is_empty() {
+            return;
+        }
+        for table in statement.redefined_tables() {
+            self.undefined.remove(&folded(table));
+        }
+        if let Some(database) = statement.dropped_database() {
+            let database = database.to_lowercase();
+            self.undefined
+                .retain(|table, _| *table.database != *database);
+        }
     }
 
     pub(in crate::change) fn rules(&self) -> &Rules {
@@ -161,30 +208,19 @@ impl TableMaps {
             .map_err(|error| Missing::Error(TableMapError::from(error)))?;
         if let Some(known) = self.maps.get_mut(&map.table_id)
             && known.body == body
+            && !known.target.is_defined_now(definitions, end)
         {
             known.generation = self.generation;
             return Ok(());
         }
         let source = TableName::new(text(map.database)?, text(map.table)?);
         let verdict = self.rules.table(&source.database, &source.table);
-        let is_kept = verdict.keep;
-        let target = if is_kept || self.checks_all {
-            let asks = match is_kept && !self.numbered.contains(&source) {
-                true => self.asks,
-                false => Asks::Nothing,
-            };
-            let published = verdict.published.clone();
-            let table = define(&map, published, &source, definitions, end, asks)?;
-            let table = Arc::new(KeptTable {
-                table: Arc::new(table),
-                source,
-                is_proven: AtomicBool::new(false),
-                omits_hidden: self.flavour == Flavour::MySql,
-            });
-            match is_kept {
-                true => Target::Kept(table),
-                false => Target::Checked(table),
-            }
+        let target = if verdict.keep {
+            self.keep(&map, verdict.published, source, definitions, end)?
+        } else if self.checks_all {
+            let published = verdict.published;
+            let table = define(&map, published, &source, definitions, end, Asks::Nothing)?;
+            Target::Checked(self.kept(table, source))
         } else {
             Target::Rejected
         };
@@ -198,6 +234,58 @@ impl TableMaps {
         };
         self.maps.insert(map.table_id, mapped);
         Ok(())
+    }
+
+    fn keep(
+        &mut self,
+        map: &TableMap<'_>,
+        published: TableName,
+        source: TableName,
+        definitions: &mut Definitions,
+        end: &Coordinates,
+    ) -> Result<Target, Missing> {
+        let policy = match self.undefined.is_empty() {
+            true => None,
+            false => self.undefined.get(&folded(&source)).copied(),
+        };
+        let asks = match policy {
+            Some(OnUnknown::Names) => Asks::InVain,
+            Some(OnUnknown::Stop | OnUnknown::Skip) | None => {
+                match self.numbered.contains(&source) {
+                    true => Asks::Nothing,
+                    false => self.asks,
+                }
+            }
+        };
+        let table = match define(map, published, &source, definitions, end, asks) {
+            Err(Missing::Definition(_, _)) if policy == Some(OnUnknown::Skip) => {
+                return Ok(Target::Undefined(source));
+            }
+            defined => defined?,
+        };
+        if policy.is_some() && !table.is_undefined {
+            self.undefined.remove(&folded(&source));
+        }
+        Ok(Target::Kept(self.kept(table, source)))
+    }
+
+    fn kept(&self, table: Table, source: TableName) -> Arc<KeptTable> {
+        Arc::new(KeptTable {
+            table: Arc::new(table),
+            source,
+            is_proven: AtomicBool::new(false),
+            omits_hidden: self.flavour == Flavour::MySql,
+        })
+    }
+
+    /// The target of a table map that was taken.
+    pub(in crate::change) fn target_of(
+        &self,
+        body: &[u8],
+        format: &FormatDescription,
+    ) -> Option<&Target> {
+        let map = TableMap::parse(body, format, self.flavour).ok()?;
+        self.target(map.table_id)
     }
 
     /// The target of a rows event, if its table map was seen in the same statement.
@@ -295,7 +383,8 @@ fn define(
     } else {
         definitions.serving(source, end).map(|known| &**known)
     };
-    if !is_whole && definition.is_none() && asks != Asks::Nothing {
+    let is_undefined = !is_whole && definition.is_none();
+    if is_undefined && !asks.goes_without() {
         return Err(Missing::Definition(
             source.clone(),
             match named {
@@ -324,7 +413,9 @@ fn define(
         tell_computed(&mut read, &layout, known);
         hidden = layout.hidden();
     }
-    Ok(Table::new(published, read, key).hiding(hidden))
+    let mut table = Table::new(published, read, key).hiding(hidden);
+    table.is_undefined = is_undefined;
+    Ok(table)
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.
@@ -340,6 +431,7 @@ fn read_columns(
         read.push(match believed {
             Some(None) => numbered_column(index, column, source)?,
             None if asks == Asks::Nothing => numbered_column(index, column, source)?,
+            None if asks == Asks::InVain => undecided_column(index, column, source)?,
             believed => column_of(index, column, believed.flatten(), source)?,
         });
     }
@@ -429,6 +521,38 @@ fn column_of(
             error,
         })),
     }
+}
+
+/// A column of which only its table map is known, as of a stream that goes on without a definition: what the table map does
+/// not tell stays open.
+fn undecided_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<Column, Missing> {
+    let read = match numbered_column(index, map, table) {
+        Err(Missing::Error(TableMapError::Column { error, .. })) if error.needs_definition() => {
+            return Err(Missing::Definition(table.clone(), Lack::Types));
+        }
+        read => read?,
+    };
+    let is_text_known = map.collation.is_some();
+    let kind = match read.kind {
+        ColumnType::Integer { width, .. } if map.unsigned.is_none() && is_number(map) => {
+            ColumnType::EitherSign { width }
+        }
+        ColumnType::Text { prefix, .. } if !is_text_known => ColumnType::Undecided { prefix },
+        ColumnType::Packed { prefix, .. } if !is_text_known => ColumnType::Packed {
+            prefix,
+            charset: None,
+        },
+        kind => kind,
+    };
+    Ok(Column { kind, ..read })
+}
+
+fn is_number(map: &ColumnMap) -> bool {
+    !matches!(map.kind, kind::ENUM | kind::SET)
+}
+
+fn folded(table: &TableName) -> TableName {
+    TableName::new(table.database.to_lowercase(), table.table.to_lowercase())
 }
 
 /// A column of which only its table map is known, as of a hidden one. What that does not tell is read as [`crate::change::Assembler::number_columns`]

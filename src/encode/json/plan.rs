@@ -30,6 +30,9 @@ impl Plan {
         source.extend_from_slice(b",\"table\":");
         write_string(&table.name.table, &mut source);
         source.push(b',');
+        if table.is_undefined {
+            source.extend_from_slice(b"\"definition\":\"unknown\",");
+        }
         Self {
             names: names.collect(),
             source: source.into(),

@@ -3,6 +3,7 @@
 //! | type | JSON |
 //! |---|---|
 //! | integers, BIT, YEAR | integer |
+//! | an integer whose sign is not known | integer; `{"signed": integer, "unsigned": integer}` where that makes a difference |
 //! | FLOAT, DOUBLE | number, the shortest that gives the value back |
 //! | DECIMAL | string of its digits |
 //! | DATE, TIME, DATETIME | string as MySQL prints it, fraction and zeros kept |
@@ -11,6 +12,7 @@
 //! | UUID, INET4, INET6 | string as MariaDB prints it |
 //! | SET | string, its labels with commas between |
 //! | BINARY, VARBINARY, BLOB | string, base64 |
+//! | a string that may be text or bytes | `{"base64": string}` |
 //! | JSON | the document itself |
 //! | GEOMETRY | `{"srid": integer, "wkb": base64}` |
 //! | VECTOR | array of numbers |
@@ -75,6 +77,8 @@ pub(super) fn is_quoted(kind: &ColumnType) -> bool {
         | ColumnType::Enum { .. }
         | ColumnType::Set { .. } => true,
         ColumnType::Integer { .. }
+        | ColumnType::EitherSign { .. }
+        | ColumnType::Undecided { .. }
         | ColumnType::Float
         | ColumnType::Double
         | ColumnType::Bit { .. }
@@ -145,6 +149,8 @@ pub(super) fn write_value(
     match value {
         Value::Signed(value) => write_integer(value, out),
         Value::Unsigned(value) | Value::Bit(value) => write_integer(value, out),
+        Value::EitherSign { signed, unsigned } => write_either_sign(signed, unsigned, out),
+        Value::Undecided(bytes) => write_undecided(bytes, out),
         Value::Year(value) => write_integer(value, out),
         Value::Float(value) => write_float(value, out),
         Value::Double(value) => write_float(value, out),
@@ -185,6 +191,22 @@ pub(super) fn write_value(
         Value::Vector(floats) => return write_vector(floats, out),
     }
     Ok(())
+}
+
+#[cold]
+fn write_either_sign(signed: i64, unsigned: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"signed\":");
+    write_integer(signed, out);
+    out.extend_from_slice(b",\"unsigned\":");
+    write_integer(unsigned, out);
+    out.push(b'}');
+}
+
+#[cold]
+fn write_undecided(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"base64\":\"");
+    write_base64(bytes, out);
+    out.push(b'}');
 }
 
 fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {

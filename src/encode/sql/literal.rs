@@ -95,7 +95,10 @@ impl Literals {
                 let text = String::from_utf8_lossy(&self.bytes);
                 write_quoted(&text, out);
             }
-            Value::Geometry { .. } | Value::Vector(_) => write_hex(bytes, out),
+            Value::EitherSign { signed, .. } => write_integer(signed, out),
+            Value::Undecided(_) | Value::Geometry { .. } | Value::Vector(_) => {
+                write_hex(bytes, out);
+            }
         }
         debug_assert!(
             !matches!(kind, ColumnType::Json { .. })

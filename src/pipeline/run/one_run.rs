@@ -102,7 +102,12 @@ impl ConnectorRun<'_> {
         self.metrics.streaming();
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
-        let assembler = Assembler::new(settings, start, opened.known).choosing(opened.choice);
+        let on_unknown = settings
+            .rules
+            .on_unknown(&self.connector.definitions_unknown);
+        let assembler = Assembler::new(settings, start, opened.known)
+            .choosing(opened.choice)
+            .going_without(on_unknown);
         Ok(PreparedRun {
             stream,
             budget,

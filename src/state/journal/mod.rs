@@ -105,7 +105,7 @@ impl Journal {
             for number in later {
                 remove(&path_of(folder, number))?;
             }
-            return Self::resume(folder, numbers, contents).map(Some);
+            return Self::resume(folder, numbers, contents, &from.coordinates).map(Some);
         }
         Ok(None)
     }
@@ -226,6 +226,7 @@ impl Journal {
         folder: &Path,
         segments: VecDeque<u64>,
         contents: SegmentContents,
+        from: &Coordinates,
     ) -> Result<ResumedJournal, StateError> {
         let number = segments.back().copied().unwrap_or_default();
         let path = path_of(folder, number);
@@ -259,7 +260,9 @@ impl Journal {
             .into_iter()
             .filter(|revision| revision.statement.is_none())
             .collect();
-        ahead.extend(told::read(folder, &Arc::new(journal.header.lineage()))?);
+        let told = told::read(folder, &Arc::new(journal.header.lineage()))?;
+        let is_ahead = |told: &Revision| told.at.coordinates >= *from;
+        ahead.extend(told.into_iter().filter(is_ahead));
         Ok(ResumedJournal {
             journal,
             schemas,

@@ -10,17 +10,24 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::binlog::{Coordinates, GtidSet, XaId};
-use crate::change::{Checkpoint, SnapshotProgress};
+use crate::change::{Checkpoint, SnapshotProgress, Undefined};
+use crate::filter::OnUnknown;
 use crate::mysql::Flavour;
+use crate::row::TableName;
 
 /// The file's name in the state folder.
 pub const FILE_NAME: &str = "relay-log.info";
 /// The longest file that is read. GTID sets of long-lived clusters reach megabytes.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// The version of a checkpoint that names no undefined tables: what wrote it before can read it.
+const VERSION_WITHOUT_UNDEFINED: u32 = 2;
 const END: &str = "end";
 const SUM: &str = "crc32=";
 const KEYS: [&str; 9] = [
@@ -38,6 +45,8 @@ const KEYS: [&str; 9] = [
 const UNDECIDED: &str = "undecided=";
 /// XA transactions that may be undecided at once.
 const UNDECIDED_MAX: usize = 65_536;
+/// Begins the lines after those, one an undefined table.
+const UNDEFINED: &str = "undefined=";
 /// Lines before the keys: the number of lines, relay log name and position, source log name and position, delay.
 const FIXED_LINES: usize = 6;
 /// Lines after all that the checksum covers: the checksum and the end marker.
@@ -61,7 +70,7 @@ pub enum RelayLogInfoError {
     },
     /// A newer rowtap wrote it.
     #[error(
-        "it has version {found}, expected 1 or {VERSION}, run the rowtap that wrote it or a newer one"
+        "it has version {found}, expected 1 to {VERSION}, run the rowtap that wrote it or a newer one"
     )]
     Version {
         /// The version in the file.
@@ -128,14 +137,19 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
         }
     }
     let Coordinates { file, position } = &checkpoint.coordinates;
-    let lines = FIXED_LINES + KEYS.len() + undecided.len() + LAST_LINES;
+    let undefined = undefined_lines(checkpoint);
+    let lines = FIXED_LINES + KEYS.len() + undecided.len() + undefined.len() + LAST_LINES;
+    let version = match undefined.is_empty() {
+        true => VERSION_WITHOUT_UNDEFINED,
+        false => VERSION,
+    };
     let mut text = format!("{lines}\n\n0\n{file}\n{position}\n0\n");
     let server_uuid = checkpoint
         .server_uuid
         .map(|uuid| uuid.to_string())
         .unwrap_or_default();
     let values: [&dyn Display; KEYS.len()] = [
-        &VERSION,
+        &version,
         &flavour_text(checkpoint.gtid_set.flavour()),
         &checkpoint.gtid_set,
         &server_uuid,
@@ -150,6 +164,9 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
     }
     for (id, at) in undecided {
         writeln!(text, "{UNDECIDED}{id} {at}").expect("a text grows");
+    }
+    for line in undefined {
+        writeln!(text, "{UNDEFINED}{line}").expect("a text grows");
     }
     let sum = crc32fast::hash(text.as_bytes());
     writeln!(text, "{SUM}{sum:08x}\n{END}").expect("a text grows");
@@ -170,9 +187,10 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
     let position = lines.number("the source log's position")?;
     let delay = lines.next("the delay")?;
     // A newer version may have more lines; its version says so better than their number.
-    let has_epoch = match lines.value("version=")? {
-        "1" => false,
-        "2" => true,
+    let (has_epoch, has_undefined) = match lines.value("version=")? {
+        "1" => (false, false),
+        "2" => (true, false),
+        "3" => (true, true),
         other => {
             return Err(RelayLogInfoError::Version {
                 found: shortened(other),
@@ -216,6 +234,9 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
         let none = snapshot_text(SnapshotProgress::None);
         known(lines.line, "the snapshot's progress", snapshot, none)?;
         checkpoint.undecided = lines.undecided()?;
+    }
+    if has_undefined {
+        checkpoint.undefined = Arc::new(lines.undefined()?);
     }
     match lines.rest.next() {
         Some(line) => Err(wrong(lines.line + 1, "nothing more", line)),
@@ -327,6 +348,29 @@ impl<'a> CheckpointLines<'a> {
         Ok(undecided)
     }
 
+    /// The lines of undefined tables, in the order of their names.
+    fn undefined(&mut self) -> Result<BTreeMap<TableName, Undefined>, RelayLogInfoError> {
+        let mut undefined = BTreeMap::new();
+        let mut rest = self.rest.clone();
+        while let Some(value) = rest.next().and_then(|line| line.strip_prefix(UNDEFINED)) {
+            self.rest = rest.clone();
+            self.line += 1;
+            let is_last = |table: &TableName| {
+                let last = undefined.last_key_value();
+                last.is_none_or(|(last, _)| last < table)
+            };
+            match undefined_table(value) {
+                Some((table, how)) if is_last(&table) => drop(undefined.insert(table, how)),
+                Some(_) => return Err(self.wrong("tables in ascending order", value)),
+                None => return Err(self.wrong("a table and what becomes of its rows", value)),
+            }
+        }
+        match undefined.is_empty() {
+            true => Err(self.wrong("an undefined table", self.rest.clone().next().unwrap_or(""))),
+            false => Ok(undefined),
+        }
+    }
+
     fn wrong(&self, expected: &'static str, found: &str) -> RelayLogInfoError {
         wrong(self.line, expected, found)
     }
@@ -339,6 +383,41 @@ fn prepared(text: &str) -> Option<(XaId, Coordinates)> {
     let at = Coordinates::new(file, position.parse().ok()?);
     let is_as_written = is_file_name(file) && at.position.to_string() == position;
     is_as_written.then_some((XaId::parse(id)?, at))
+}
+
+/// What a line says of an undefined table. Names may hold any character, so that it is JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UndefinedLine<'a> {
+    policy: Cow<'a, str>,
+    file: Cow<'a, str>,
+    position: u64,
+    #[serde(flatten)]
+    table: Cow<'a, TableName>,
+}
+
+fn undefined_lines(checkpoint: &Checkpoint) -> Vec<String> {
+    let line = |(table, how): (&TableName, &Undefined)| {
+        let line = UndefinedLine {
+            policy: how.policy.as_str().into(),
+            file: (&*how.since.file).into(),
+            position: how.since.position,
+            table: Cow::Borrowed(table),
+        };
+        serde_json::to_string(&line).expect("texts and numbers are JSON")
+    };
+    checkpoint.undefined.iter().map(line).collect()
+}
+
+/// Reads a line of [`undefined_lines`].
+fn undefined_table(text: &str) -> Option<(TableName, Undefined)> {
+    let line: UndefinedLine<'_> = serde_json::from_str(text).ok()?;
+    let is_as_written = serde_json::to_string(&line).is_ok_and(|written| written == text);
+    let how = Undefined {
+        policy: OnUnknown::from_word(&line.policy)?,
+        since: Coordinates::new(&*line.file, line.position),
+    };
+    is_as_written.then(|| (line.table.into_owned(), how))
 }
 
 /// Makes sure that a line says what every checkpoint says as of now.

@@ -75,7 +75,8 @@ fn the_document_shows_what_is_written() {
         .skip(1)
         .map(|row| row.rsplit('|').nth(1).unwrap().trim().trim_matches('`'))
         .collect();
-    let (last, covered) = examples.split_last().unwrap();
+    let (undefined, covered) = examples.split_last().unwrap();
+    let (last, covered) = covered.split_last().unwrap();
     let (undecided, covered) = covered.split_last().unwrap();
     let (sum, covered) = covered.split_last().unwrap();
     assert_eq!(*undecided, "end");
@@ -88,6 +89,13 @@ fn the_document_shows_what_is_written() {
     let more = text.replacen(&count.to_string(), &(count + 1).to_string(), 1);
     let read = decode(sealed(&format!("{more}{last}\n")).as_bytes()).unwrap();
     assert_eq!(read.undecided.len(), 1);
+    let more = more
+        .replacen(&(count + 1).to_string(), &(count + 2).to_string(), 1)
+        .replace("version=2", "version=3");
+    let text = sealed(&format!("{more}{last}\n{undefined}\n"));
+    let read = decode(text.as_bytes()).unwrap();
+    assert_eq!(read.undefined.len(), 1);
+    assert_eq!(encode(&read).unwrap(), text);
 }
 
 #[test]
@@ -271,6 +279,82 @@ fn an_undecided_transaction_that_is_not_as_written_is_named() {
     ]);
 }
 
+/// A checkpoint with undefined tables, and its text without the seal.
+fn with_undefined() -> (Checkpoint, String) {
+    let line = |policy, position, table: &str| {
+        let how = Undefined {
+            policy,
+            since: Coordinates::new("binlog.000002", position),
+        };
+        (TableName::new("shop", table), how)
+    };
+    let undefined = [
+        line(OnUnknown::Skip, 4, "a\n\"b\u{1f600}"),
+        line(OnUnknown::Names, 1337, "orders"),
+    ];
+    let checkpoint = Checkpoint {
+        undefined: Arc::new(undefined.into()),
+        ..checkpoint()
+    };
+    let lines = concat!(
+        r#"undefined={"policy":"skip","file":"binlog.000002","position":4,"database":"shop","table":"a\n\"b😀"}"#,
+        "\n",
+        r#"undefined={"policy":"names","file":"binlog.000002","position":1337,"database":"shop","table":"orders"}"#,
+        "\n"
+    );
+    let head = FILE
+        .replace("version=2", "version=3")
+        .replacen("19", "21", 1);
+    (checkpoint, head + lines)
+}
+
+#[test]
+fn undefined_tables_are_lines_that_are_read_back() {
+    let (checkpoint, text) = with_undefined();
+    let text = sealed(&text);
+    assert_eq!(encode(&checkpoint).unwrap(), text);
+    assert_eq!(decode(text.as_bytes()).unwrap(), checkpoint);
+}
+
+#[test]
+fn lines_of_undefined_tables_that_were_never_written_are_refused() {
+    let (_, text) = with_undefined();
+    let lines: Vec<&str> = text.lines().collect();
+    let (head, [first, second]) = lines.split_at(17) else {
+        panic!("{text}");
+    };
+    let with = |count: &str, more: &[&str]| {
+        let text = [head, more].concat().join("\n") + "\n";
+        sealed(&text.replacen("21", count, 1))
+    };
+    for (text, expected) in [
+        (
+            with("21", &[second, first]),
+            "line 19: expected tables in ascending order",
+        ),
+        (
+            with("21", &[first, first]),
+            "line 19: expected tables in ascending order",
+        ),
+        (with("19", &[]), "expected an undefined table"),
+        (
+            with("20", &[&first.replace("skip", "pass")]),
+            "line 18: expected a table and what becomes of its rows",
+        ),
+        (
+            with("20", &[&first.replace(":4", ": 4")]),
+            "line 18: expected a table and what becomes of its rows",
+        ),
+        (
+            with("20", &[&first.replace("\"file\"", "\"x\":1,\"file\"")]),
+            "line 18: expected a table and what becomes of its rows",
+        ),
+    ] {
+        let error = decode(text.as_bytes()).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 #[test]
 fn what_only_a_newer_rowtap_does_is_refused() {
     refuses(&[
@@ -287,8 +371,8 @@ fn what_only_a_newer_rowtap_does_is_refused() {
         ),
         (
             "version=2",
-            "version=3",
-            "it has version 3, expected 1 or 2, run the rowtap that wrote it or a newer one",
+            "version=4",
+            "it has version 4, expected 1 to 3, run the rowtap that wrote it or a newer one",
         ),
         (
             "definitions_digest=",

@@ -6,6 +6,7 @@ mod kinds;
 mod large;
 mod packed;
 mod statements;
+mod undefined;
 
 use std::collections::VecDeque;
 use std::ops::Range;

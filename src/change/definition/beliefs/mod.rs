@@ -156,31 +156,50 @@ impl Definitions {
         changes.into_iter().flatten()
     }
 
-    /// A definition that was proven for a group that ends at `end` before the stream started again.
+    /// A definition that was proven or told for a place up to `end` ahead of the stream's start, where nothing has changed the
+    /// table since.
     pub(in crate::change) fn proven_before(
         &self,
         table: &TableName,
         end: &Coordinates,
     ) -> Option<Definition> {
         let (wanted, end) = (folded(table), self.point(end));
-        let changes = self
-            .proven
-            .iter()
-            .filter(|revision| revision.at == end)
-            .flat_map(|revision| &revision.changes);
-        let found = changes.rev().find_map(|change| match change {
-            Change::Defined { table, definition } if folded(table) == wanted => Some(definition),
-            Change::Defined { .. }
-            | Change::Stale { .. }
-            | Change::Gone { .. }
-            | Change::AllStale { .. }
-            | Change::Database { .. }
-            | Change::DatabaseGone { .. } => None,
-        })?;
+        let mut last: Option<(&Point, Option<&Arc<TableDefinition>>)> = None;
+        for revision in &self.proven {
+            let at = &revision.at;
+            let is_later = last.is_none_or(|(last, _)| at.is_before(last) == Some(false));
+            if at.is_after(&end) != Some(false) || !is_later {
+                continue;
+            }
+            for change in &revision.changes {
+                let found = match change {
+                    Change::Defined { table, definition } if folded(table) == wanted => {
+                        Some(definition)
+                    }
+                    Change::Stale { table, .. } | Change::Gone { table, .. }
+                        if folded(table) == wanted =>
+                    {
+                        None
+                    }
+                    Change::AllStale { .. } => None,
+                    Change::Defined { .. }
+                    | Change::Stale { .. }
+                    | Change::Gone { .. }
+                    | Change::Database { .. }
+                    | Change::DatabaseGone { .. } => continue,
+                };
+                last = Some((at, found));
+            }
+        }
+        let (at, found) = last?;
+        let is_unchanged = self
+            .changes_of(&wanted)
+            .all(|change| change.is_before(at) == Some(true));
+        let found = found.filter(|_| *at == end || is_unchanged)?;
         Some(Definition {
             table: Arc::clone(found),
-            read_from: end.clone(),
-            read_to: end,
+            read_from: at.clone(),
+            read_to: at.clone(),
         })
     }
 

@@ -167,12 +167,26 @@ fn what_was_proven_before_a_crash_serves_the_same_group_again() {
             definition: Arc::default(),
         }],
     };
-    let definitions = Definitions::default().believing(Schemas::new(0), vec![proven]);
-    assert_eq!(
-        definitions.proven_before(&table, &at(50)),
-        Some(definition(50, 50))
-    );
-    assert_eq!(definitions.proven_before(&table, &at(51)), None);
+    let given_up = Revision {
+        at: point(80),
+        changes: vec![Change::Stale {
+            table: table.clone(),
+            reason: "why".into(),
+        }],
+        ..proven.clone()
+    };
+    let mut definitions = Definitions::default().believing(Schemas::new(0), vec![proven, given_up]);
+    assert_eq!(definitions.proven_before(&table, &at(49)), None);
+    // Until a statement follows on the table, and until it was given up.
+    for place in [50, 51, 79] {
+        let found = definitions.proven_before(&table, &at(place));
+        assert_eq!(found, Some(definition(50, 50)), "{place}");
+    }
+    assert_eq!(definitions.proven_before(&table, &at(80)), None);
+    follow(&mut definitions, "ALTER TABLE t ADD c INT", 60, 0);
+    let found = definitions.proven_before(&table, &at(50));
+    assert_eq!(found, Some(definition(50, 50)));
+    assert_eq!(definitions.proven_before(&table, &at(70)), None);
 }
 
 /// The same places, in binlogs that the server began anew, and in another server's.

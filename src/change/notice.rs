@@ -1,0 +1,28 @@
+//! What whoever runs a stream is to be told of definitions, beside the changes.
+
+use crate::binlog::Coordinates;
+use crate::filter::OnUnknown;
+use crate::row::TableName;
+
+/// What whoever runs a stream is to be told.
+#[derive(Debug)]
+pub enum Notice {
+    /// The stream goes on without the definition of a table.
+    Undefined {
+        /// Its name on the source.
+        table: TableName,
+        /// Where the group ends that has its rows.
+        at: Coordinates,
+        /// What becomes of its rows.
+        policy: OnUnknown,
+        /// Why its definition is not known.
+        why: String,
+    },
+    /// The definition of a table without which the stream went on is known again.
+    Defined {
+        /// Its name on the source.
+        table: TableName,
+        /// Where the group ends that has its rows.
+        at: Coordinates,
+    },
+}

@@ -1,0 +1,103 @@
+//! The tables without whose definition a stream goes on, as the rules say: which they are, and who is told of it.
+
+use super::checkpoint::Checkpoint;
+use super::definition::table_maps::Target;
+use super::notice::Notice;
+use super::questions::Questions;
+use super::statement::{Statement, StatementKind};
+use super::trouble::Trouble;
+use crate::binlog::Coordinates;
+use crate::filter::{OnUnknown, UnknownRules};
+use crate::row::TableName;
+
+/// Tables that a stream goes on without a definition of at most.
+const UNDEFINED_MAX: usize = 65_536;
+
+/// What a stream does about definitions that are not known, and what is to be told of it. The tables themselves are in the
+/// checkpoint.
+#[derive(Debug, Default)]
+pub(super) struct UndefinedTables {
+    rules: UnknownRules,
+    notices: Vec<Notice>,
+}
+
+impl UndefinedTables {
+    /// Goes on without definitions as these rules say.
+    pub(super) fn set_rules(&mut self, rules: UnknownRules) {
+        self.rules = rules;
+    }
+
+    /// Hands out what whoever runs the stream is to be told.
+    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Whether the stream goes on where a definition is lacking, rather than stop. If that did not help in this group, it does
+    /// not.
+    pub(super) fn takes(&self, trouble: &Trouble, questions: &mut Questions) -> bool {
+        let table = trouble.undefined_table();
+        table.is_some_and(|table| {
+            self.rules.of(table) != OnUnknown::Stop && questions.go_without(table)
+        })
+    }
+
+    /// Notes that the stream goes on without the definition of a table in a group that ends at `end`.
+    pub(super) fn go_without<'a>(
+        &mut self,
+        trouble: &'a Trouble,
+        checkpoint: &mut Checkpoint,
+        end: &Coordinates,
+    ) -> Option<(&'a TableName, OnUnknown)> {
+        let table = trouble.undefined_table()?;
+        let policy = self.rules.of(table);
+        if checkpoint.undefined.len() >= UNDEFINED_MAX {
+            return None;
+        }
+        checkpoint.go_without(table, policy, end);
+        self.notices.push(Notice::Undefined {
+            table: table.clone(),
+            at: end.clone(),
+            policy,
+            why: trouble.why_undefined(),
+        });
+        Some((table, policy))
+    }
+
+    /// Notes that the definition of a table is known again, if the stream went on without.
+    pub(super) fn note_defined(
+        &mut self,
+        target: &Target,
+        checkpoint: &mut Checkpoint,
+        end: &Coordinates,
+    ) {
+        let Target::Kept(kept) = target else { return };
+        if kept.table.is_undefined || !checkpoint.undefined.contains_key(&kept.source) {
+            return;
+        }
+        checkpoint.define(|table| *table == kept.source);
+        self.notices.push(Notice::Defined {
+            table: kept.source.clone(),
+            at: end.clone(),
+        });
+    }
+}
+
+/// Forgets the tables that a statement drops: none of their rows are to come.
+pub(super) fn forget_dropped(checkpoint: &mut Checkpoint, statement: &Statement) {
+    if checkpoint.undefined.is_empty() {
+        return;
+    }
+    let is_same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+    match (&statement.kind, statement.dropped_database()) {
+        (StatementKind::DropTable { temporary: false }, _) => {
+            for dropped in statement.redefined_tables() {
+                checkpoint.define(|table| {
+                    is_same(&table.database, &dropped.database)
+                        && is_same(&table.table, &dropped.table)
+                });
+            }
+        }
+        (_, Some(database)) => checkpoint.define(|table| is_same(&table.database, database)),
+        (_, None) => {}
+    }
+}
