@@ -18,8 +18,10 @@ use crate::support::checker::{
 };
 use crate::support::{Flavour, Kafka, Line, Server, SmallDisk, wait_until};
 
-/// What each connector is given.
+/// What a connector is given whose target may not answer.
 const GRACE: Duration = Duration::from_secs(2);
+/// What the others are given, who do not need it: they end with a commit.
+const LONG_GRACE: Duration = Duration::from_secs(20);
 /// What an end may take beyond its grace on a machine that others keep busy.
 const MARGIN: Duration = Duration::from_secs(20);
 const PHASE_MAX: Duration = Duration::from_secs(300);
@@ -49,6 +51,8 @@ enum Kind {
     FullDisk,
     /// Publishing to a broker that stops and goes away.
     Broker,
+    /// Its first start, before which there are no topics on such a broker.
+    Topics,
 }
 
 /// How many connectors there are of each kind, and how often each is ended.
@@ -82,6 +86,7 @@ struct Subject<'a> {
     line: Line,
     disk: Option<SmallDisk>,
     broker: &'a Broker,
+    prefix: String,
     random: Random,
 }
 
@@ -94,7 +99,8 @@ impl Plan {
                     (Kind::Scanning, 4),
                     (Kind::Starting, 3),
                     (Kind::FullDisk, 3),
-                    (Kind::Broker, 4),
+                    (Kind::Broker, 3),
+                    (Kind::Topics, 1),
                 ],
                 endings: 25,
                 changes: [600, 4_000, 9_000],
@@ -107,6 +113,7 @@ impl Plan {
                     (Kind::Starting, 1),
                     (Kind::FullDisk, 1),
                     (Kind::Broker, 1),
+                    (Kind::Topics, 1),
                 ],
                 endings: 2,
                 changes: [200, 900, 1_200],
@@ -208,7 +215,7 @@ fn compare(source: &Server, workload: &Workload, subjects: &mut [Subject<'_>]) {
         let ended = subject.connector.run_once(ONCE_MAX);
         assert!(ended.status.success(), "{who}: {}", ended.log);
         let output = match subject.kind {
-            Kind::Broker => topics::read(&subject.broker.kafka, &subject.prefix("")),
+            Kind::Broker | Kind::Topics => topics::read(&subject.broker.kafka, &subject.prefix),
             _files => files::read(&subject.output()),
         };
         let output = output.unwrap_or_else(|error| panic!("{who}: {error}"));
@@ -225,7 +232,7 @@ fn compare(source: &Server, workload: &Workload, subjects: &mut [Subject<'_>]) {
             _from_the_start => check_output(output, &truth, &mut findings),
         };
         findings.assert_clean();
-        if subject.kind != Kind::Broker {
+        if !matches!(subject.kind, Kind::Broker | Kind::Topics) {
             let items: usize = groups.iter().map(|group| group.items.len()).sum();
             assert_eq!(records, items, "{who} repeats nothing");
         }
@@ -259,7 +266,7 @@ fn table(endings: &[Ending]) -> String {
         let with = |code: Option<i32>| all.iter().filter(|it| it.code == code).count();
         let (median, max) = (all[all.len() / 2].took, all[all.len() - 1].took);
         format!(
-            "{situation:<40} {:>5}  clean {:>5}  grace over {:>4}  second signal {:>3}  before it listened {:>3}  median \
+            "{situation:<40} {:>5}  clean {:>5}  without a commit {:>4}  second signal {:>3}  before it listened {:>3}  median \
              {median:>8.1?}  max {max:>8.1?}\n",
             all.len(),
             with(Some(0)),
@@ -269,6 +276,24 @@ fn table(endings: &[Ending]) -> String {
         )
     });
     rows.collect()
+}
+
+impl Kind {
+    /// Whether its target always answers.
+    fn has_answers(self) -> bool {
+        match self {
+            Self::Streaming | Self::Scanning | Self::Starting => true,
+            Self::FullDisk | Self::Broker | Self::Topics => false,
+        }
+    }
+
+    fn grace(self) -> Duration {
+        if self.has_answers() {
+            LONG_GRACE
+        } else {
+            GRACE
+        }
+    }
 }
 
 impl Broker {
@@ -287,7 +312,7 @@ impl Broker {
         let enter = |situation| *self.situation.lock().expect("no thread panics") = situation;
         let mut is_next_a_kill = false;
         while !is_over.load(Ordering::Relaxed) {
-            rest(1_000, 4_000);
+            rest(500, 2_500);
             if is_next_a_kill {
                 enter("the broker is gone");
                 self.kafka.kill();
@@ -314,13 +339,13 @@ impl<'a> Subject<'a> {
         broker: &'a Broker,
         begin: &(String, u64),
     ) -> Self {
+        let prefix = format!("{kind:?}-{number}-first");
         let connector = Connector::new(|folder| {
             fs::create_dir(folder.join("disk")).expect("the temporary folder takes another");
             let sink = match kind {
-                Kind::Broker => format!(
-                    "type = 'kafka'\nbootstrap_servers = '{}'\nprefix = '{}'\npartitions = 2",
+                Kind::Broker | Kind::Topics => format!(
+                    "type = 'kafka'\nbootstrap_servers = '{}'\nprefix = '{prefix}'\npartitions = 2",
                     broker.kafka.bootstrap(),
-                    prefix(kind, number),
                 ),
                 _files => format!(
                     "type = 'file'\nfolder = '{}'\nrotate_bytes = '1MB'",
@@ -333,7 +358,7 @@ impl<'a> Subject<'a> {
                  start = {{ file = '{}', position = {} }}\nsource_retry_count = 0\nsource_connect_retry = '1s'\n\
                  [filter]\nreplicate-ignore-table = ['{}.{NOISE}']\n\
                  [sink]\n{sink}\n",
-                GRACE.as_millis(),
+                kind.grace().as_millis(),
                 line.port(),
                 begin.0,
                 begin.1,
@@ -352,6 +377,7 @@ impl<'a> Subject<'a> {
             line,
             disk,
             broker,
+            prefix,
             random: Random::new(seed, 100 + stream),
         }
     }
@@ -360,8 +386,16 @@ impl<'a> Subject<'a> {
         self.connector.folder().join(OUTPUT)
     }
 
-    fn prefix(&self, ending: &str) -> String {
-        format!("{}{ending}", prefix(self.kind, self.number))
+    /// Makes its next start its first.
+    fn forget(&mut self, index: usize) {
+        self.connector.forget();
+        let _ = fs::remove_dir_all(self.output());
+        let file = self.connector.folder().join("checked.toml");
+        let text = fs::read_to_string(&file).expect("its file is there");
+        let next = format!("{:?}-{}-{index}", self.kind, self.number);
+        let text = text.replace(&self.prefix, &next);
+        fs::write(file, text).expect("its file can be written");
+        self.prefix = next;
     }
 
     fn end_often(&mut self, count: usize) -> Vec<Ending> {
@@ -371,12 +405,11 @@ impl<'a> Subject<'a> {
     /// Starts it and ends it at a random moment.
     #[track_caller]
     fn end_once(&mut self, index: usize) -> Ending {
-        if self.kind == Kind::Starting {
-            self.connector.forget();
-            let _ = fs::remove_dir_all(self.output());
+        if matches!(self.kind, Kind::Starting | Kind::Topics) {
+            self.forget(index);
         }
         let is_early = match self.kind {
-            Kind::Scanning | Kind::Starting => true,
+            Kind::Scanning | Kind::Starting | Kind::Topics => true,
             Kind::Streaming | Kind::FullDisk | Kind::Broker => self.random.chance(1, 2),
         };
         let mut situation = "a good line";
@@ -402,6 +435,12 @@ impl<'a> Subject<'a> {
             }
             situation = self.broker.situation();
         }
+        if self.kind == Kind::Topics {
+            situation = match self.broker.situation() {
+                BROKER_IS_THERE => "topics are made",
+                _in_trouble => "topics are made in the broker's troubles",
+            };
+        }
         if self.kind == Kind::Scanning && !run.log().contains("looking for DDL") {
             situation = "before a scan, a slow line";
         }
@@ -420,7 +459,7 @@ impl<'a> Subject<'a> {
                 run.terminate();
             }
         }
-        let ended = run.wait(GRACE + MARGIN);
+        let ended = run.wait(self.kind.grace() + MARGIN);
         let took = told.elapsed();
         self.line.restore();
         if let Some(disk) = &self.disk {
@@ -430,7 +469,7 @@ impl<'a> Subject<'a> {
         let code = ended.status.code();
         let may_be = match code {
             Some(0) => !log.contains("rowtap: "),
-            Some(75) => log.contains("committed, and "),
+            Some(75) => !self.kind.has_answers() && log.contains("committed, and "),
             Some(143) => is_second,
             // Before it listens to signals they end it as any program; it has done nothing by then.
             None => !log.contains("status pages"),
@@ -517,7 +556,7 @@ impl<'a> Subject<'a> {
                 }
                 "a full disk"
             }
-            Kind::Broker => BROKER_IS_THERE,
+            Kind::Broker | Kind::Topics => BROKER_IS_THERE,
         }
     }
 }
@@ -526,10 +565,6 @@ impl std::fmt::Display for Subject<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} {}", self.kind, self.number)
     }
-}
-
-fn prefix(kind: Kind, number: usize) -> String {
-    format!("{kind:?}-{number}").to_lowercase()
 }
 
 #[test]

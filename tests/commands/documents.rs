@@ -109,7 +109,7 @@ fn the_readmes_own_commands_work_on_a_real_binlog() {
                 "\"after\":{\"id\":7}"
             }
             _ if promised.contains("row changes per table") => "shop.orders\t2\t0\t0",
-            _ if promised.contains("every event and checksum") => "checksum",
+            _ if promised.contains("every byte of every event") => "checksum",
             _ if promised.contains("repeat the changes") => "INSERT INTO `shop`.`orders`",
             _ if promised.contains("undo them") => "DELETE FROM `shop`.`orders`",
             _ => panic!("{command}: nothing is known of '{promised}'"),

@@ -42,6 +42,7 @@ pub(super) type Client = ThreadedProducer<DeliveryContext>;
 #[derive(Debug, Default)]
 pub(super) struct DeliveryContext {
     acknowledged: AtomicU64,
+    acknowledged_records: AtomicU64,
     /// The sink sleeps until this much is acknowledged.
     wanted: AtomicU64,
     progress: Notify,
@@ -69,8 +70,14 @@ impl DeliveryContext {
         self.acknowledged.load(Ordering::Acquire)
     }
 
+    /// How many records those are.
+    pub(super) fn acknowledged_records(&self) -> u64 {
+        self.acknowledged_records.load(Ordering::Relaxed)
+    }
+
     /// Counts a record as settled.
     pub(super) fn acknowledge(&self, cost: u64) {
+        self.acknowledged_records.fetch_add(1, Ordering::Relaxed);
         let before = self.acknowledged.fetch_add(cost, Ordering::SeqCst);
         let wanted = self.wanted.load(Ordering::SeqCst);
         if before < wanted && before.saturating_add(cost) >= wanted {

@@ -75,7 +75,7 @@ impl Kafka {
         {
             Ok(()) => Ok(()),
             Err(Unsettled::Failed(failure)) => Err(self.failed(failure)),
-            Err(Unsettled::Stalled { since }) => Err(self.stalled(queue.client(), since)),
+            Err(Unsettled::Stalled { since }) => Err(self.stalled(queue, since)),
         }
     }
 
@@ -87,8 +87,8 @@ impl Kafka {
         rejection::of_record(failure, &self.options.bootstrap_servers, fatal)
     }
 
-    fn stalled(&self, client: &Client, since: Instant) -> SinkError {
-        let heard = client.client().context().heard();
+    fn stalled(&self, queue: &Queue, since: Instant) -> SinkError {
+        let heard = queue.client().client().context().heard();
         // What was heard before the silence began does not explain it.
         match heard.filter(|heard| heard.at >= since) {
             Some(heard) if rejection::is_refusal(heard.code) => SinkError::KafkaRefused {
@@ -96,7 +96,7 @@ impl Kafka {
                 reason: heard.reason,
             },
             heard => SinkError::KafkaStalled {
-                in_flight: u64::try_from(client.in_flight_count()).unwrap_or_default(),
+                in_flight: queue.in_flight(),
                 wait_max: self.options.delivery_timeout,
                 reason: heard.map_or_else(|| "nothing was heard".to_owned(), |h| h.reason),
             },

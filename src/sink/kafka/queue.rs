@@ -34,6 +34,8 @@ pub(super) struct Queue {
     thread: Option<JoinHandle<()>>,
     /// Costs of all records handed over so far.
     enqueued: u64,
+    /// How many there were of them.
+    records: u64,
 }
 
 /// Where filling the queue ended.
@@ -105,6 +107,7 @@ impl Queue {
             jobs: Some(jobs),
             thread: Some(thread),
             enqueued: 0,
+            records: 0,
         })
     }
 
@@ -117,6 +120,12 @@ impl Queue {
     /// Costs of all records handed over so far.
     pub(super) fn enqueued(&self) -> u64 {
         self.enqueued
+    }
+
+    /// Records that were handed over and not acknowledged yet.
+    pub(super) fn in_flight(&self) -> u64 {
+        let acknowledged = self.client().client().context().acknowledged_records();
+        self.records.saturating_sub(acknowledged)
     }
 
     /// Hands over a block's records from `from` on, as many as there is room for.
@@ -137,6 +146,11 @@ impl Queue {
         let filled = filled.await.map_err(|_| SinkError::NotOpen)?;
         *block = filled.block;
         self.enqueued = filled.enqueued;
+        let next = match &filled.stop {
+            FillEnd::Full { next } => *next,
+            FillEnd::Done | FillEnd::Failed(_) | FillEnd::Dead => block.records.len(),
+        };
+        self.records += next.saturating_sub(from) as u64;
         Ok(filled.stop)
     }
 }

@@ -11,6 +11,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
+use tokio::runtime::Handle;
 
 use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, TOPIC_CHARS_MAX, is_topic};
@@ -196,6 +197,7 @@ async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError>
     let config = config.clone();
     let admin = off_the_runtime(move || {
         AdminClient::from_config_and_context(&config, DeliveryContext::default())
+            .map(|client| Admin(Some(client)))
             .map_err(rejection::of_configuration)
     })
     .await?;
@@ -207,12 +209,7 @@ async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError>
     let options = AdminOptions::new()
         .request_timeout(Some(CREATE_MAX))
         .operation_timeout(Some(CREATE_MAX));
-    let created = admin.create_topics([&topic], &options).await;
-    off_the_runtime(move || {
-        drop(admin);
-        Ok::<_, SinkError>(())
-    })
-    .await?;
+    let created = admin.client().create_topics([&topic], &options).await;
     let code = match created {
         Err(error) => error.rdkafka_error_code(),
         Ok(results) => results
@@ -222,6 +219,26 @@ async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError>
     match code {
         None | Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
         Some(code) => Err(rejection::of_topic(&wanted.name, code)),
+    }
+}
+
+/// A client for requests about topics. It leaves in the background, since its end waits for brokers that may not answer.
+struct Admin(Option<AdminClient<DeliveryContext>>);
+
+impl Admin {
+    fn client(&self) -> &AdminClient<DeliveryContext> {
+        let client = self.0.as_ref();
+        client.expect("a client is there until it is dropped")
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(client))),
+            Err(_elsewhere) => drop(client),
+        }
     }
 }
 
