@@ -26,6 +26,7 @@ use super::group::large::{CutRows, LargeEvent};
 use super::group::open::HeldEvent;
 use super::group::tracker::Outcome;
 use super::questions::Questions;
+use super::settled::{self, UnsettledRows};
 use super::statement::judging::{Judged, OnStatement, judge};
 use super::statement::{databases_named, empties_table};
 use super::step::Step;
@@ -568,10 +569,22 @@ impl Applier {
             self.table_maps.end_statement();
             return Ok(Settled::Done);
         }
-        self.check_rows(&mut applying.group, event, kind, &rows)?;
+        if let Some(check) = &mut self.rows_check
+            && applying.group.rest_of(event.held).is_none()
+        {
+            check.event(
+                &self.table_maps,
+                kind,
+                &rows,
+                event.held.bytes(event.buffer),
+            )?;
+        }
         if !applying.is_chosen {
             self.builder.ledger.filtered += 1;
             return Ok(Settled::Done);
+        }
+        if let Some(missing) = self.unsettled(applying, event, kind, &rows)? {
+            return Ok(Settled::Missing(missing));
         }
         let table_id = rows.table_id;
         let target = self.table_maps.target(table_id);
@@ -618,33 +631,6 @@ impl Applier {
         Ok(Settled::Done)
     }
 
-    /// Checks the rows of an event that is whole, if anything does; those of a larger one as they become whole.
-    fn check_rows(
-        &mut self,
-        group: &mut ClosedGroup,
-        event: &GroupEvent<'_>,
-        kind: RowsKind,
-        header: &RowsHeader,
-    ) -> Result<(), Trouble> {
-        let Some(check) = &mut self.rows_check else {
-            return Ok(());
-        };
-        if group.rest_of(event.held).is_some() {
-            return Ok(());
-        }
-        let table_id = header.table_id;
-        let target = self.table_maps.target(table_id);
-        match target.ok_or(Trouble::NoTableMap { table_id })? {
-            Target::Kept(table) | Target::Checked(table) => {
-                let body = event.held.bytes(event.buffer);
-                let parts = [&header.columns, &header.columns_after, &header.body];
-                let parts = parts.map(|part| body.get(part.clone()).unwrap_or_default());
-                check.rows(table, kind, parts)
-            }
-            Target::Undefined(_) | Target::Rejected => Ok(()),
-        }
-    }
-
     /// Whether the rows of an event are undone; `None` if that depends on an engine that is not known.
     fn is_undone(&mut self, group: &ClosedGroup, ordinal: u64, table: &KeptTable) -> Option<bool> {
         let in_doubt = group.outcome == Outcome::RolledBack || group.held.is_undone(ordinal);
@@ -658,6 +644,33 @@ impl Applier {
             .serving(&table.source, &group.end)
             .and_then(|definition| definition.transactional)
             .or_else(|| self.engines.of(&table.source))
+    }
+
+    /// What the rows of an event lack whose table has something unsettled.
+    fn unsettled(
+        &mut self,
+        applying: &mut Applying,
+        event: &GroupEvent<'_>,
+        kind: RowsKind,
+        header: &RowsHeader,
+    ) -> Result<Option<Missing>, Trouble> {
+        let Some(table) = settled::unsettled_table(&self.table_maps, header) else {
+            return Ok(None);
+        };
+        let is_own = self.is_own(event.held.frame.header.server_id);
+        if is_own || self.is_undone(&applying.group, event.ordinal, &table) != Some(false) {
+            return Ok(None);
+        }
+        let rows = UnsettledRows {
+            kind,
+            header,
+            body: event.held.bytes(event.buffer),
+            is_large: applying.group.rest_of(event.held).is_some(),
+            format: event.format,
+            end: &applying.group.end,
+        };
+        let definitions = &mut self.definitions;
+        rows.missing(&table, &mut self.table_maps, definitions, &self.questions)
     }
 
     /// Counts the rows of an event, checks their bounds, and puts them into the batch.
@@ -675,17 +688,13 @@ impl Applier {
             columns_after: absolute(origin, &header.columns_after)?,
             body: absolute(origin, &header.body)?,
         };
-        let part = |range: &Range<u32>| {
-            event
-                .buffer
-                .get(range.start as usize..range.end as usize)
-                .unwrap_or_default()
-        };
-        let (before, after) = (part(&images.columns), part(&images.columns_after));
+        let body = event.held.bytes(event.buffer);
+        let part = |range: &Range<usize>| body.get(range.clone()).unwrap_or_default();
+        let (before, after) = (part(&header.columns), part(&header.columns_after));
         table.allows([before, after])?;
         let row_count = kind
             .images(&table.table, before, after)
-            .and_then(|walk| walk.count(part(&images.body)))
+            .and_then(|walk| walk.count(part(&header.body)))
             .map_err(|error| Trouble::Rows {
                 table: table.source.clone(),
                 error,
@@ -726,8 +735,6 @@ impl Applier {
             .map_err(|trouble| AssembleError::new(applying.group.at(start), kind, trouble))?;
         if is_over {
             applying.group.settle_large();
-        }
-        if is_over {
             return Ok(None);
         }
         Ok(Some(match self.is_overfull() {
@@ -747,20 +754,18 @@ impl Applier {
         else {
             return Ok(());
         };
+        let RowImages {
+            columns,
+            columns_after,
+            body,
+        } = &rows.images;
+        let part = |range: &Range<u32>| buffer.get(range.start as usize..range.end as usize);
+        let parts = [columns, columns_after, body].map(|range| part(range).unwrap_or_default());
         if let Some(check) = &mut self.rows_check {
-            let RowImages {
-                columns,
-                columns_after,
-                body,
-            } = &rows.images;
-            let parts = [columns, columns_after, body];
-            let part = |range: &Range<u32>| buffer.get(range.start as usize..range.end as usize);
-            check.rows(
-                &table,
-                rows.kind,
-                parts.map(|range| part(range).unwrap_or_default()),
-            )?;
+            check.rows(&table, rows.kind, parts)?;
         }
+        let connector = &self.builder.origin().connector;
+        settled::refuse(&table, rows.kind, parts, connector, &applying.group.end)?;
         let rows = Rows {
             table: self.builder.table(&table.table)?,
             buffer: self.builder.buffer(&buffer)?,

@@ -1,8 +1,10 @@
 //! Looks at every byte of the events that pass, for who checks a file: what changes do not need is left alone otherwise.
 
-use crate::binlog::{EventKind, FormatDescription, Header, UserValue, UserVariable, check_body};
+use crate::binlog::{
+    EventKind, FormatDescription, Header, RowsHeader, UserValue, UserVariable, check_body,
+};
 use crate::change::batch::rows::RowsKind;
-use crate::change::definition::table_maps::KeptTable;
+use crate::change::definition::table_maps::{KeptTable, TableMaps, Target};
 use crate::change::trouble::Trouble;
 use crate::row::{Cell, Decimal, RowError, Shape, Table, ValueCheck};
 
@@ -51,6 +53,29 @@ struct Refused {
 }
 
 impl RowsCheck {
+    /// Checks the rows of an event whose body is whole; those of a larger one are checked as they become whole.
+    ///
+    /// # Errors
+    /// As for [`RowsCheck::rows`], and where there is no table map.
+    pub(in crate::change) fn event(
+        &mut self,
+        table_maps: &TableMaps,
+        kind: RowsKind,
+        header: &RowsHeader,
+        body: &[u8],
+    ) -> Result<(), Trouble> {
+        let table_id = header.table_id;
+        match table_maps.target(table_id) {
+            Some(Target::Kept(table) | Target::Checked(table)) => {
+                let parts = [&header.columns, &header.columns_after, &header.body];
+                let parts = parts.map(|part| body.get(part.clone()).unwrap_or_default());
+                self.rows(table, kind, parts)
+            }
+            Some(Target::Undefined(_) | Target::Rejected) => Ok(()),
+            None => Err(Trouble::NoTableMap { table_id }),
+        }
+    }
+
     /// Checks whole rows: the bitmaps of the columns in them, and their images.
     ///
     /// # Errors
@@ -61,6 +86,10 @@ impl RowsCheck {
         kind: RowsKind,
         [before, after, body]: [&[u8]; 3],
     ) -> Result<(), Trouble> {
+        if !table.unsettled.is_empty() {
+            // Text whose character set is not known cannot be wrong.
+            return Ok(());
+        }
         let rows = |error| Trouble::Rows {
             table: table.source.clone(),
             error,

@@ -13,6 +13,7 @@ mod group;
 mod intake;
 mod notice;
 mod questions;
+mod settled;
 pub mod statement;
 mod step;
 mod trouble;

@@ -84,11 +84,12 @@ impl Questions {
         connector: &str,
         end: &Coordinates,
     ) -> Result<Step, Trouble> {
-        let (table, lack, disagreement) = match missing {
-            Missing::Definition(table, lack) => (table, lack, None),
+        let (table, lack, disagreement, doubt) = match missing {
+            Missing::Definition(table, lack) => (table, lack, None, None),
             Missing::Disagreement(table, disagreement) => {
-                (table, Lack::Metadata, Some(disagreement))
+                (table, Lack::Metadata, Some(disagreement), None)
             }
+            Missing::Value(table, doubt) => (table, Lack::Charset, None, Some(doubt)),
             Missing::Error(error) => return Err(error.into()),
         };
         if let Answered::Definition {
@@ -109,7 +110,8 @@ impl Questions {
                 None => Trouble::NoDefinition {
                     lack,
                     is_hidden: *is_hidden,
-                    reason: definitions.doubt(&table).unwrap_or(UNSEEN).into(),
+                    reason: doubt
+                        .unwrap_or_else(|| definitions.doubt(&table).unwrap_or(UNSEEN).into()),
                     connector,
                     others: Others(std::mem::take(lacking)),
                     end: end.clone(),
@@ -130,6 +132,34 @@ impl Questions {
             believed: believed.map(Box::new),
             lack,
         })
+    }
+
+    /// Why a value is not taken that is not the same in all that its column may be.
+    pub(super) fn refuse_value(
+        table: TableName,
+        reason: Box<str>,
+        connector: &str,
+        end: &Coordinates,
+    ) -> Trouble {
+        Trouble::NoDefinition {
+            lack: Lack::Charset,
+            is_hidden: false,
+            reason,
+            connector: connector.into(),
+            others: Others::default(),
+            end: end.clone(),
+            table,
+        }
+    }
+
+    /// Whether what can be told of a table was told last.
+    pub(super) fn has_told(&self, table: &TableName) -> bool {
+        match &self.answered {
+            Answered::Definition {
+                table: answered, ..
+            } => answered == table,
+            Answered::Nothing | Answered::Followed { .. } | Answered::Engine { .. } => false,
+        }
     }
 
     /// Asks whether a table's engine is transactional.

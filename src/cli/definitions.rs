@@ -406,7 +406,13 @@ fn defined(
         },
     );
     match schemas.get(table) {
-        Some(Belief::Known(definition)) => Ok(std::sync::Arc::clone(definition)),
+        Some(Belief::Known(definition)) => match definition.unsettled() {
+            Some(column) => Err(not_defined(&format!(
+                "the default character set, which column {} has, is not known",
+                column.name
+            ))),
+            None => Ok(std::sync::Arc::clone(definition)),
+        },
         Some(Belief::Stale(reason)) => Err(not_defined(reason.as_str())),
         None => Err(not_defined("it names another table")),
     }

@@ -1,6 +1,6 @@
 //! The images of a rows event: how many rows its body holds, with every bound checked.
 
-use super::{RowError, Shape, Table};
+use super::{Cell, RowError, Shape, Table};
 
 /// The images that make a row in a rows event.
 #[derive(Clone, Debug)]
@@ -78,6 +78,30 @@ impl<'a> Images<'a> {
             whole = at;
         }
         Ok((rows, whole))
+    }
+
+    /// Visits the cells of each image of an event's body, the body before an update's image after; `cells` is reused.
+    ///
+    /// # Errors
+    /// A body that ends inside a row.
+    pub fn visit(
+        &self,
+        body: &[u8],
+        cells: &mut Vec<Cell>,
+        mut visit: impl FnMut(&[Cell]),
+    ) -> Result<(), RowError> {
+        self.check_columns()?;
+        let mut at = 0;
+        while at < body.len() {
+            for shape in [Some(&self.first), self.second.as_ref()]
+                .into_iter()
+                .flatten()
+            {
+                shape.walk(body, &mut at, cells)?;
+                visit(cells);
+            }
+        }
+        Ok(())
     }
 
     /// Rows without columns take no bytes, so that nothing says how many there are. MariaDB writes such inserts.

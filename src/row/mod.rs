@@ -29,7 +29,7 @@ mod temporal;
 mod timestamp;
 mod value;
 
-pub use charset::{Charset, name_of_collation};
+pub use charset::{BINARY, Charset, name_of_collation};
 pub use check::ValueCheck;
 pub use column_type::ColumnType;
 pub use decimal::Decimal;

@@ -12,6 +12,7 @@ mod statements;
 pub mod stopped;
 mod traffic;
 mod unknown;
+mod unsettled;
 
 /// Whether the long run is wanted.
 fn is_full() -> bool {

@@ -118,6 +118,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "notice",
             "questions",
             "undefined",
+            "settled",
             "applier",
             "assembler",
         ],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::rows::EventStamp;
 use crate::binlog::Query;
+use crate::change::definition::charset;
 use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;
 use crate::change::statement::{ObjectClass, Role, Statement, StatementContext, StatementKind};
@@ -126,7 +127,7 @@ pub(in crate::change) fn table_changes(
         },
         table: table.clone(),
         previous: origins.get(table).cloned(),
-        definition: definition.cloned(),
+        definition: definition.and_then(published),
     };
     let is_moved = |table: &TableName| origins.values().any(|origin| origin == table);
     let changes = last_of_each(changes).filter_map(|change| match change {
@@ -154,6 +155,23 @@ pub(in crate::change) fn table_changes(
             ..change
         })
         .collect()
+}
+
+/// A definition as it is published: with its table's default character set where that is known; `None` where that of a
+/// column is not.
+fn published(definition: &Arc<TableDefinition>) -> Option<Arc<TableDefinition>> {
+    if definition.unsettled().is_some() {
+        return None;
+    }
+    let mut published = Arc::clone(definition);
+    if published
+        .charset
+        .as_deref()
+        .is_some_and(charset::is_unsettled)
+    {
+        Arc::make_mut(&mut published).charset = None;
+    }
+    Some(published)
 }
 
 /// What is left of the changes after the statement: of each table the last, and nothing of a name that a table had only

@@ -5,10 +5,12 @@
 
 use std::fmt;
 
+use super::charset;
 use super::layout::Layout;
 use super::table::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
+use crate::row::{BINARY, name_of_collation};
 
 /// What a table map holds against a belief.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,12 @@ fn of_column(map: &ColumnMap, believed: &ColumnDefinition) -> Option<Disagreemen
         let found = format!("{} numbers there", word(unsigned));
         return disagree(word(!unsigned).to_owned(), found);
     }
+    if let Some(found) = map.collation.and_then(name_of_collation)
+        && let Some(name) = set_of(believed)
+        && found != name
+    {
+        return disagree(format!("of character set {name}"), format!("{found} there"));
+    }
     if let Some(expected) = metadata_of(map.kind, believed)
         && expected != map.metadata
     {
@@ -137,6 +145,31 @@ fn is_number(map_kind: u8) -> bool {
     )
 }
 
+/// The character set of a column of text or bytes, if it is known.
+fn set_of(believed: &ColumnDefinition) -> Option<&'static str> {
+    match believed.data_type() {
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
+            let known = charset::by_name(believed.charset.as_deref()?, false)?;
+            (!known.is_unsettled()).then_some(known.name)
+        }
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Some(BINARY),
+        _other => None,
+    }
+}
+
+/// The longest value of a column of text or bytes with a length, in bytes.
+fn bytes_of(believed: &ColumnDefinition) -> Option<u16> {
+    if !matches!(
+        believed.data_type(),
+        "char" | "varchar" | "binary" | "varbinary"
+    ) {
+        return None;
+    }
+    let bytes_max = charset::by_name(set_of(believed)?, false)?.bytes_max;
+    let length = numbers_of(&believed.column_type).next()?;
+    length.checked_mul(u16::try_from(bytes_max).ok()?)
+}
+
 /// The metadata that a table map has for a column, where the definition tells it for certain.
 fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u16> {
     match map_kind {
@@ -157,6 +190,7 @@ fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u16> {
             "longblob" | "longtext" => Some(4),
             _other => None,
         },
+        kind::STRING | kind::VARCHAR => bytes_of(believed),
         kind::ENUM => Some(if believed.labels().len() < 256 { 1 } else { 2 }),
         kind::SET => {
             let bytes = believed.labels().len().div_ceil(8);
@@ -286,6 +320,43 @@ mod tests {
             ),
         ] {
             check(map, column_type, Some(expected));
+        }
+        for (map, column_type, charset, expected) in [
+            (
+                map(kind::VARCHAR, 40),
+                "varchar(10)",
+                Some("latin1"),
+                "column c of type varchar(10) was believed, the binlog has metadata 40, expected 10",
+            ),
+            (
+                map(kind::STRING, 10),
+                "char(10)",
+                Some("utf8mb3"),
+                "column c of type char(10) was believed, the binlog has metadata 10, expected 30",
+            ),
+            (
+                ColumnMap {
+                    collation: Some(45),
+                    ..map(kind::BLOB, 2)
+                },
+                "text",
+                Some("latin1"),
+                "column c of character set latin1 was believed, the binlog has utf8mb4 there",
+            ),
+            (
+                ColumnMap {
+                    collation: Some(8),
+                    ..map(kind::VARCHAR, 10)
+                },
+                "varbinary(10)",
+                None,
+                "column c of character set binary was believed, the binlog has latin1 there",
+            ),
+        ] {
+            let mut definition = believed(column_type);
+            definition.columns[0].charset = charset.map(Into::into);
+            let found = agree(std::slice::from_ref(&map), &definition).unwrap_err();
+            assert_eq!(found.to_string(), expected);
         }
         let found = agree(&[], &believed("int")).unwrap_err();
         assert_eq!(

@@ -1,14 +1,54 @@
 //! The character sets that servers know by name, and how many bytes a character takes in them at most.
 //!
 //! Not for reading text: see `row`. A set may be known here that rowtap cannot read.
+//!
+//! A set that is not known has a name too: see [`UNSETTLED`].
 
 /// A character set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::change) struct KnownCharset {
     /// Its name, as newer servers spell it.
     pub(in crate::change) name: &'static str,
-    /// The bytes of its longest character.
+    /// The bytes of its longest character; of a set that is not known, the most that any has.
     pub(in crate::change) bytes_max: u32,
+}
+
+impl KnownCharset {
+    /// Whether it only stands for a set that is not known.
+    pub(in crate::change) fn is_unsettled(self) -> bool {
+        is_unsettled(self.name)
+    }
+}
+
+/// What stands for a character set that is not known, as a database's default is where no statement tells it: one that
+/// databases usually have. In a definition it is the same one in all columns.
+pub(in crate::change) const UNSETTLED: &str = "?";
+
+/// The same where it may be one of [`RARE`] too.
+pub(in crate::change) const UNSETTLED_OR_RARE: &str = "??";
+
+/// Sets in which the bytes of ASCII mean something else. They are taken into account once a database or a server was seen
+/// that has one as its default.
+pub(in crate::change) const RARE: [&str; 6] =
+    ["binary", "swe7", "ucs2", "utf16", "utf16le", "utf32"];
+
+/// Whether a name stands for a set that is not known.
+pub(in crate::change) fn is_unsettled(name: &str) -> bool {
+    matches!(name, UNSETTLED | UNSETTLED_OR_RARE)
+}
+
+/// The sets that a column may have, by the name that stands for its own and the bytes that its longest character takes, if
+/// these are known.
+pub(in crate::change) fn candidates(unsettled: &str, bytes_max: Option<u32>) -> Vec<&'static str> {
+    let singles = SINGLE_BYTE.iter().map(|name| (*name, 1));
+    let known = WIDE.iter().copied().chain(singles);
+    known
+        .filter(|(_, bytes)| bytes_max.is_none_or(|wanted| wanted == *bytes))
+        .map(|(name, _)| name)
+        // No column has that one.
+        .filter(|name| *name != "filename")
+        .filter(|name| unsettled == UNSETTLED_OR_RARE || !RARE.contains(name))
+        .collect()
 }
 
 const WIDE: [(&str, u32); 17] = [
@@ -45,6 +85,12 @@ pub(in crate::change) fn by_name(name: &str, utf8_is_utf8mb4: bool) -> Option<Kn
         "utf8" => "utf8mb3",
         other => other,
     };
+    if let Some(name) = [UNSETTLED, UNSETTLED_OR_RARE]
+        .into_iter()
+        .find(|it| *it == name)
+    {
+        return Some(KnownCharset { name, bytes_max: 4 });
+    }
     let wide = WIDE.iter().find(|(known, _)| *known == name);
     if let Some(&(name, bytes_max)) = wide {
         return Some(KnownCharset { name, bytes_max });
@@ -68,5 +114,26 @@ mod tests {
         assert_eq!(by_name("utf8", false).map(|known| known.bytes_max), Some(3));
         assert_eq!(by_name("utf8", true).map(|known| known.bytes_max), Some(4));
         assert_eq!(by_name("klingon", false), None);
+    }
+
+    #[test]
+    fn candidates_are_narrowed_by_the_bytes_of_a_character() {
+        let three = candidates(UNSETTLED, Some(3));
+        assert_eq!(three, ["ujis", "eucjpms", "utf8mb3"]);
+        assert_eq!(candidates(UNSETTLED, Some(4)), ["utf8mb4", "gb18030"]);
+        let four = ["utf8mb4", "utf16", "utf16le", "utf32", "gb18030"];
+        assert_eq!(candidates(UNSETTLED_OR_RARE, Some(4)), four);
+        let all = candidates(UNSETTLED_OR_RARE, None);
+        assert!(RARE.iter().all(|rare| all.contains(rare)));
+        let usual = candidates(UNSETTLED, None);
+        assert_eq!(usual.len() + RARE.len(), all.len());
+        for name in usual {
+            // In all of these the bytes of ASCII are ASCII.
+            let set = crate::row::Charset::from_name(name).expect("a set that rowtap reads");
+            let ascii: Vec<u8> = (0..0x80).collect();
+            let mut scratch = String::new();
+            let text = set.decode(&ascii, &mut scratch);
+            assert_eq!(text.map(str::as_bytes), Ok(&*ascii), "{name}");
+        }
     }
 }

@@ -3,14 +3,24 @@
 //! Both families print `enum('a','b')` with a quote doubled and backslash, newline, carriage return and NUL written as
 //! `\\`, `\n`, `\r` and `\0`, whatever the session's sql_mode says.
 
+/// A label of an ENUM or SET column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::change) struct ListedLabel {
+    /// Its text; of one that is doubtful, as the statement has it.
+    pub(in crate::change) text: Box<str>,
+    /// Whether the server may have another one instead. In a definition such a label has a question mark before it.
+    pub(in crate::change) is_doubtful: bool,
+}
+
 /// Returns the labels of `enum(...)` or `set(...)`, unquoted; `None` if it is neither or is not written so.
-pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<Box<str>>> {
+pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<ListedLabel>> {
     let list = ["enum(", "set("]
         .iter()
         .find_map(|prefix| strip_prefix_ignoring_case(column_type, prefix))?;
     let mut characters = list.chars().peekable();
     let mut labels = Vec::new();
     loop {
+        let is_doubtful = characters.next_if_eq(&'?').is_some();
         if characters.next()? != '\'' {
             return None;
         }
@@ -31,7 +41,10 @@ pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<Box<str>>> {
                 other => label.push(other),
             }
         }
-        labels.push(label.into_boxed_str());
+        labels.push(ListedLabel {
+            text: label.into_boxed_str(),
+            is_doubtful,
+        });
         match characters.next()? {
             ',' => {}
             ')' => return Some(labels),
@@ -40,25 +53,48 @@ pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<Box<str>>> {
     }
 }
 
+/// Whether a COLUMN_TYPE has labels that are doubtful.
+pub(in crate::change) fn has_doubtful(column_type: &str) -> bool {
+    let may_have = column_type.contains("?'");
+    may_have && labels(column_type).is_some_and(|labels| labels.iter().any(|it| it.is_doubtful))
+}
+
+/// Writes a COLUMN_TYPE of these labels as definitions have it.
+pub(in crate::change) fn printed_with_doubts(name: &str, labels: &[ListedLabel]) -> String {
+    let mut text = format!("{name}(");
+    for (index, label) in labels.iter().enumerate() {
+        text.push_str(if index == 0 { "" } else { "," });
+        text.push_str(if label.is_doubtful { "?" } else { "" });
+        push_quoted(&label.text, &mut text);
+    }
+    text.push(')');
+    text
+}
+
 /// Writes a COLUMN_TYPE of these labels, as the servers print it.
 pub(in crate::change) fn printed<'a>(name: &str, labels: impl Iterator<Item = &'a str>) -> String {
     let mut text = format!("{name}(");
     for (index, label) in labels.enumerate() {
-        text.push_str(if index == 0 { "'" } else { ",'" });
-        for letter in label.chars() {
-            match letter {
-                '\'' => text.push_str("''"),
-                '\\' => text.push_str("\\\\"),
-                '\n' => text.push_str("\\n"),
-                '\r' => text.push_str("\\r"),
-                '\0' => text.push_str("\\0"),
-                other => text.push(other),
-            }
-        }
-        text.push('\'');
+        text.push_str(if index == 0 { "" } else { "," });
+        push_quoted(label, &mut text);
     }
     text.push(')');
     text
+}
+
+fn push_quoted(label: &str, text: &mut String) {
+    text.push('\'');
+    for letter in label.chars() {
+        match letter {
+            '\'' => text.push_str("''"),
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\0' => text.push_str("\\0"),
+            other => text.push(other),
+        }
+    }
+    text.push('\'');
 }
 
 fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
@@ -72,9 +108,12 @@ mod tests {
 
     fn check(column_type: &str, expected: Option<&[&str]>) {
         let found = labels(column_type);
-        let found = found
-            .as_ref()
-            .map(|labels| labels.iter().map(AsRef::as_ref).collect::<Vec<&str>>());
+        let found = found.as_ref().map(|labels| {
+            labels
+                .iter()
+                .map(|label| &*label.text)
+                .collect::<Vec<&str>>()
+        });
         assert_eq!(found.as_deref(), expected, "{column_type}");
     }
 
@@ -101,6 +140,27 @@ mod tests {
         let labels = ["", "it's", "back\\slash", "nl\n", "nul\0", "r\r", "ü"];
         let printed = printed("set", labels.into_iter());
         check(&printed, Some(&labels));
+    }
+
+    #[test]
+    fn labels_that_are_doubtful_are_marked() {
+        let listed = |text: &str, is_doubtful| ListedLabel {
+            text: text.into(),
+            is_doubtful,
+        };
+        let list = [
+            listed("a", false),
+            listed("é", true),
+            listed("?", false),
+            listed("b'?", true),
+        ];
+        let printed = printed_with_doubts("enum", &list);
+        assert_eq!(printed, "enum('a',?'é','?',?'b''?')");
+        assert_eq!(labels(&printed).as_deref(), Some(&list[..]));
+        assert!(has_doubtful(&printed));
+        assert!(!has_doubtful("enum('?''a')"));
+        assert!(!has_doubtful("enum('a?','b')"));
+        check("enum('a',??'b')", None);
     }
 
     #[test]

@@ -10,6 +10,9 @@ pub enum Lack {
     /// What no table map tells of some columns: that they are MariaDB's INET4, INET6 or UUID, or the fraction of times in
     /// their old form.
     Types,
+    /// The character set of a column, where the bytes of a value in it are not the same text in each that it may be; or the
+    /// label of an ENUM or SET, where the server may have another one than the statement.
+    Charset,
     /// Which columns are generated; only where that is asked for, see [`crate::change::Assembler::asking_for_generated`].
     Generated,
 }
@@ -25,6 +28,9 @@ impl Lack {
                 "the types of {table}'s columns cannot all be told by the binlog, in which INET4, INET6 and UUID look like \
                  BINARY and old forms of times lack their fraction"
             ),
+            Self::Charset => {
+                format!("the character sets of {table}'s columns are not in the binlog")
+            }
             Self::Generated => {
                 format!("which of {table}'s columns are generated is not in the binlog")
             }
@@ -34,7 +40,7 @@ impl Lack {
     /// What can be done on the source, to be added to what else can be done.
     pub(in crate::change) fn cure(self) -> &'static str {
         match self {
-            Self::Metadata => {
+            Self::Metadata | Self::Charset => {
                 ", or run `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the \
                  source and start from a position after it"
             }

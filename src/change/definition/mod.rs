@@ -11,6 +11,7 @@ pub(super) mod layout;
 pub(super) mod lineage;
 pub(super) mod revision;
 pub(super) mod schemas;
+pub(super) mod settling;
 pub(super) mod table;
 pub(super) mod table_maps;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::labels::labels;
+use super::charset;
+use super::labels::{has_doubtful, labels};
 use super::lineage::Point;
 
 /// A definition as information_schema has it.
@@ -39,9 +40,16 @@ pub struct TableDefinition {
     /// Whether the engine takes part in transactions; `None` if it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactional: Option<bool>,
-    /// The character set that columns added without one get; `None` if it is not known.
+    /// The character set that columns added without one get; `?`, `??` or none if it is not known, as of a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charset: Option<Box<str>>,
+}
+
+impl TableDefinition {
+    /// The first column whose character set or labels are not known for certain.
+    pub fn unsettled(&self) -> Option<&ColumnDefinition> {
+        self.columns.iter().find(|column| column.is_unsettled())
+    }
 }
 
 /// How a column is defined.
@@ -49,10 +57,12 @@ pub struct TableDefinition {
 pub struct ColumnDefinition {
     /// Its name.
     pub name: Box<str>,
-    /// COLUMN_TYPE as information_schema has it: `int(10) unsigned`, `enum('a','b')`.
+    /// COLUMN_TYPE as information_schema has it: `int(10) unsigned`, `enum('a','b')`. A question mark before a label says
+    /// that the server may have another one instead.
     #[serde(rename = "type")]
     pub column_type: Box<str>,
-    /// The character set's name, of text, ENUM and SET columns.
+    /// The character set's name, of text, ENUM and SET columns. `?` stands for one that is not known but is one that
+    /// databases usually have, `??` for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charset: Option<Box<str>>,
     /// Whether NULL is allowed.
@@ -116,7 +126,15 @@ impl ColumnDefinition {
 
     /// The labels of ENUM and SET, unquoted; none for other types. Allocates.
     pub fn labels(&self) -> Vec<Box<str>> {
-        labels(&self.column_type).unwrap_or_default()
+        let labels = labels(&self.column_type).unwrap_or_default();
+        labels.into_iter().map(|label| label.text).collect()
+    }
+
+    /// Whether its character set or some of its labels are not known for certain. Then a value of it is read only where it
+    /// is the same whatever they are.
+    pub fn is_unsettled(&self) -> bool {
+        self.charset.as_deref().is_some_and(charset::is_unsettled)
+            || has_doubtful(&self.column_type)
     }
 }
 

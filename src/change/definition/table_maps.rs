@@ -13,6 +13,7 @@ use super::agreement::{Disagreement, agree};
 use super::beliefs::Definitions;
 use super::lack::Lack;
 use super::layout::{Layout, hashes};
+use super::settling::{UnsettledColumns, settle};
 use super::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::binlog::column_map::kind;
 use crate::binlog::{BinlogError, ColumnMap, Coordinates, FormatDescription, TableMap};
@@ -48,7 +49,8 @@ impl Target {
             Self::Undefined(source) => source,
             Self::Kept(_) | Self::Rejected | Self::Checked(_) => return false,
         };
-        definitions.serving(source, end).is_some()
+        let serving = definitions.serving(source, end);
+        serving.is_some_and(|known| known.unsettled().is_none())
     }
 }
 
@@ -62,6 +64,8 @@ pub(in crate::change) struct KeptTable {
     is_proven: AtomicBool,
     /// Whether row images hold nothing of hidden columns.
     omits_hidden: bool,
+    /// The columns whose values may not be what they seem.
+    pub(in crate::change) unsettled: UnsettledColumns,
 }
 
 impl KeptTable {
@@ -257,24 +261,28 @@ impl TableMaps {
                 }
             }
         };
-        let table = match define(map, published, &source, definitions, end, asks) {
+        let defined = match define(map, published, &source, definitions, end, asks) {
             Err(Missing::Definition(_, _)) if policy == Some(OnUnknown::Skip) => {
                 return Ok(Target::Undefined(source));
             }
             defined => defined?,
         };
-        if policy.is_some() && !table.is_undefined {
+        if policy == Some(OnUnknown::Skip) && !defined.unsettled.is_empty() {
+            return Ok(Target::Undefined(source));
+        }
+        if policy.is_some() && !defined.table.is_undefined {
             self.undefined.remove(&folded(&source));
         }
-        Ok(Target::Kept(self.kept(table, source)))
+        Ok(Target::Kept(self.kept(defined, source)))
     }
 
-    fn kept(&self, table: Table, source: TableName) -> Arc<KeptTable> {
+    fn kept(&self, defined: Defined, source: TableName) -> Arc<KeptTable> {
         Arc::new(KeptTable {
-            table: Arc::new(table),
+            table: Arc::new(defined.table),
             source,
             is_proven: AtomicBool::new(false),
             omits_hidden: self.flavour == Flavour::MySql,
+            unsettled: defined.unsettled,
         })
     }
 
@@ -286,6 +294,24 @@ impl TableMaps {
     ) -> Option<&Target> {
         let map = TableMap::parse(body, format, self.flavour).ok()?;
         self.target(map.table_id)
+    }
+
+    /// Takes the table map that was taken under a number again, for more may be known of its table by now.
+    pub(in crate::change) fn renew(
+        &mut self,
+        table_id: u64,
+        format: &FormatDescription,
+        definitions: &mut Definitions,
+        end: &Coordinates,
+    ) -> Result<(), Missing> {
+        let Some(mapped) = self.maps.remove(&table_id) else {
+            return Ok(());
+        };
+        let renewed = self.map(&mapped.body, format, definitions, end);
+        if renewed.is_err() {
+            self.maps.insert(table_id, mapped);
+        }
+        renewed
     }
 
     /// The target of a rows event, if its table map was seen in the same statement.
@@ -336,6 +362,8 @@ pub(in crate::change) enum Missing {
     Definition(TableName, Lack),
     /// It contradicts the definition that is believed.
     Disagreement(TableName, Disagreement),
+    /// A value is not the same in all that its column may be; why.
+    Value(TableName, Box<str>),
     /// It cannot be read at all.
     Error(TableMapError),
 }
@@ -352,7 +380,7 @@ fn define(
     definitions: &mut Definitions,
     end: &Coordinates,
     asks: Asks,
-) -> Result<Table, Missing> {
+) -> Result<Defined, Missing> {
     let columns = map
         .columns()
         .map_err(|error| Missing::Error(TableMapError::from(error)))?;
@@ -381,8 +409,10 @@ fn define(
     let definition = if is_whole {
         None
     } else {
-        definitions.serving(source, end).map(|known| &**known)
+        definitions.serving(source, end).cloned()
     };
+    // Nobody could tell more of a table that goes without.
+    let definition = definition.filter(|known| !asks.goes_without() || known.unsettled().is_none());
     let is_undefined = !is_whole && definition.is_none();
     if is_undefined && !asks.goes_without() {
         return Err(Missing::Definition(
@@ -393,10 +423,20 @@ fn define(
             },
         ));
     }
+    let disagree = |disagreement| Missing::Disagreement(source.clone(), disagreement);
     let laid_out = definition
+        .as_deref()
         .map(|definition| agree(&columns, definition).map(|layout| (definition, layout)))
         .transpose()
-        .map_err(|disagreement| Missing::Disagreement(source.clone(), disagreement))?;
+        .map_err(disagree)?;
+    let settlement = match &laid_out {
+        Some((definition, layout)) => settle(&columns, layout, definition).map_err(disagree)?,
+        None => None,
+    };
+    let laid_out = laid_out.map(|(definition, layout)| {
+        let settled = settlement.as_ref().map(|settlement| &settlement.definition);
+        (settled.unwrap_or(definition), layout)
+    });
     let mut read = read_columns(&columns, laid_out.as_ref(), asks, source)?;
     let key = match &laid_out {
         Some((definition, layout)) if !named => layout.key(definition),
@@ -415,7 +455,25 @@ fn define(
     }
     let mut table = Table::new(published, read, key).hiding(hidden);
     table.is_undefined = is_undefined;
-    Ok(table)
+    let Some(settlement) = settlement else {
+        return Ok(Defined {
+            table,
+            unsettled: UnsettledColumns::default(),
+        });
+    };
+    if settlement.is_settled {
+        definitions.settle(source, settlement.definition, end);
+    }
+    Ok(Defined {
+        table,
+        unsettled: settlement.unsettled,
+    })
+}
+
+/// A table as a table map and what is known of it define it.
+struct Defined {
+    table: Table,
+    unsettled: UnsettledColumns,
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.

@@ -181,6 +181,12 @@ impl ToldDefinitions {
                  old forms of times lack their fraction; {}",
                 self.hint()
             ),
+            Assumed::Lacking(Lack::Charset) => warn!(
+                %table,
+                "the character sets of the table's columns are not known, and not all of its values are the same in each that \
+                 they may be: from here on its columns are called @1, @2, …, and strings are read as utf8mb4; {}",
+                self.hint()
+            ),
             Assumed::Lacking(Lack::Generated) => warn!(
                 %table,
                 "it is not known which columns of the table are generated, and statements that give these values fail; {}",
@@ -247,7 +253,7 @@ impl AnswerTables for ToldDefinitions {
             assembler.define(table, Some(definition));
             return Ok(());
         }
-        if lack == Lack::Metadata && self.needs_names {
+        if matches!(lack, Lack::Metadata | Lack::Charset) && self.needs_names {
             let hint = self.hint();
             let at = at.coordinates;
             return Err(DecodeError::Unnamed { table, at, hint });

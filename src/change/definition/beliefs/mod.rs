@@ -95,13 +95,13 @@ impl Definitions {
     ///
     /// A definition read up to `end` serves the group: no DDL on a table can stand between the group's rows and its end,
     /// since the group locks the table's metadata. A DDL statement after the first point of the reading rules it out. What
-    /// serves once is believed from then on.
+    /// serves once is believed from then on. It is preferred to what statements told where these leave something unsettled.
     pub(in crate::change) fn serving(
         &mut self,
         table: &TableName,
         end: &Coordinates,
     ) -> Option<&Arc<TableDefinition>> {
-        if !matches!(self.believed.get(table), Some(Belief::Known(_)))
+        if !self.is_settled(table)
             && let Some(definition) = self.proof(table, end)
         {
             let change = Change::Defined {
@@ -120,6 +120,29 @@ impl Definitions {
             Belief::Known(definition) => Some(definition),
             Belief::Stale(_) => None,
         }
+    }
+
+    /// Whether there is a belief in which nothing is unsettled.
+    fn is_settled(&self, table: &TableName) -> bool {
+        match self.believed.get(table) {
+            Some(Belief::Known(definition)) => definition.unsettled().is_none(),
+            Some(Belief::Stale(_)) | None => false,
+        }
+    }
+
+    /// Takes that a table map has told the character set that its table's definition left unsettled, in a group that ends at
+    /// `end`.
+    pub(in crate::change) fn settle(
+        &mut self,
+        table: &TableName,
+        definition: TableDefinition,
+        end: &Coordinates,
+    ) {
+        let change = Change::Defined {
+            table: table.clone(),
+            definition: Arc::new(definition),
+        };
+        self.record(change, end);
     }
 
     /// A reading that is proven for a group that ends at `end`; taken out, since it becomes a belief.
@@ -402,9 +425,12 @@ impl Definitions {
         let mut taken = Vec::new();
         for change in found.changes() {
             let tells_more = match &change {
-                Change::Defined { table, .. } => {
-                    !matches!(self.believed.get(table), Some(Belief::Known(_)))
-                }
+                Change::Defined { table, definition } => match self.believed.get(table) {
+                    Some(Belief::Known(_)) => {
+                        !self.is_settled(table) && definition.unsettled().is_none()
+                    }
+                    Some(Belief::Stale(_)) | None => true,
+                },
                 Change::Stale { table, .. } => self.believed.get(table).is_none(),
                 Change::Database {
                     database, charset, ..

@@ -276,7 +276,11 @@ fn check_known(server: (Flavour, &str), statements: &[&str], expected: &str) {
     let found = match definitions.believed().get(&TableName::new("d", "t")) {
         Some(Belief::Known(table)) => {
             let columns = table.columns.iter();
-            let columns = columns.map(|column| format!("{} {}", column.name, column.column_type));
+            let columns = columns.map(|column| {
+                let charset = column.charset.as_deref().unwrap_or_default();
+                let text = format!("{} {} {charset}", column.name, column.column_type);
+                text.trim_end().to_owned()
+            });
             columns.collect::<Vec<_>>().join(", ")
         }
         Some(Belief::Stale(reason)) => format!("stale: {reason}"),
@@ -429,5 +433,98 @@ fn a_statement_that_is_lost_after_its_tables_name_leaves_other_tables_alone() {
         follow(&mut definitions, lost, 20, 0);
         let doubt = definitions.doubt(&TableName::new("d", "t"));
         assert!(doubt.is_some(), "{lost}");
+    }
+}
+
+#[test]
+fn a_default_that_is_not_known_leaves_unsettled_the_text_that_has_it() {
+    const CREATE: &str = "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(5), b CHAR(3) CHARACTER SET latin1, c TEXT, \
+                          e ENUM('x ', 'é'), s SET('1', '2') COLLATE utf8mb4_bin, f BLOB)";
+    check_known(
+        MYSQL_97,
+        &[CREATE],
+        "id int, a varchar(5) ?, b char(3) latin1, c text ?, e enum('x',?'é') ?, s set('1','2') utf8mb4, f blob",
+    );
+    let known = "id int, a varchar(5) latin1, b char(3) latin1, c text latin1, e enum('x','é') latin1, s set('1','2') \
+                 utf8mb4, f blob";
+    check_known(
+        MYSQL_97,
+        &["CREATE DATABASE d CHARACTER SET latin1", CREATE],
+        known,
+    );
+    check_known(
+        MYSQL_97,
+        &["ALTER DATABASE d CHARACTER SET latin1", CREATE],
+        known,
+    );
+    for (alter, expected) in [
+        (
+            "ADD d CHAR(1)",
+            "a varchar(5) ?, b text, c enum('1') ?, d char(1) ?",
+        ),
+        (
+            "CHARSET latin1, ADD d CHAR(1)",
+            "a varchar(5) ?, b text, c enum('1') ?, d char(1) latin1",
+        ),
+        (
+            "MODIFY a VARCHAR(6) COLLATE utf8mb3_bin",
+            "a varchar(6) utf8mb3, b text, c enum('1') ?",
+        ),
+        (
+            "CONVERT TO CHARACTER SET utf8mb4",
+            "a varchar(5) utf8mb4, b text, c enum('1') utf8mb4",
+        ),
+        (
+            "CONVERT TO CHARACTER SET ucs2",
+            "stale: column c of type enum('1') was converted to ucs2 from a character set \
+                                           that is not known",
+        ),
+        (
+            "CONVERT TO CHARACTER SET DEFAULT",
+            "stale: converted to the database's character set, which is not known",
+        ),
+        (
+            "CHARACTER SET DEFAULT",
+            "stale: converted to the database's character set, which is not known",
+        ),
+        (
+            "DROP a, DROP c, CHARACTER SET DEFAULT",
+            "stale: converted to the database's character set, which is not known",
+        ),
+    ] {
+        let create = "CREATE TABLE t (a VARCHAR(5), b TEXT CHARACTER SET utf8mb4, c ENUM('1'))";
+        let expected = expected.replace("b text", "b text utf8mb4");
+        check_known(
+            MYSQL_97,
+            &[create, &format!("ALTER TABLE t {alter}")],
+            &expected,
+        );
+    }
+    check_known(
+        MYSQL_97,
+        &["CREATE TABLE u (a VARCHAR(5))", "CREATE TABLE t LIKE u"],
+        "a varchar(5) ?",
+    );
+    check_known(
+        MYSQL_97,
+        &["CREATE TABLE t (a TEXT(100))"],
+        "stale: the size of column a depends on a character set that is not known",
+    );
+    check_known(
+        MYSQL_97,
+        &["CREATE TABLE t (a TEXT(20), b VARCHAR(20000))"],
+        "a tinytext ?, b varchar(20000) ?",
+    );
+}
+
+#[test]
+fn rare_sets_count_once_a_database_or_server_was_seen_with_one() {
+    let create = "CREATE TABLE t (a VARCHAR(5), e ENUM('x', '@'))";
+    check_known(MYSQL_97, &[create], "a varchar(5) ?, e enum('x','@') ?");
+    for rare in ["ucs2", "swe7", "binary", "utf32"] {
+        let other = format!("CREATE DATABASE other CHARACTER SET {rare}");
+        let known = "a varchar(5) ??, e enum('x',?'@') ??";
+        check_known(MYSQL_97, &[&other, create], known);
+        check_known(MYSQL_97, &[&other, "DROP DATABASE other", create], known);
     }
 }

@@ -7,6 +7,7 @@
 use super::create::{self, same};
 use super::facts::Facts;
 use super::reason::Reason;
+use super::unsettled;
 use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::change::statement::meaning::{
@@ -27,7 +28,7 @@ struct Work<'a> {
     old: &'a TableDefinition,
     specs: &'a [Spec],
     /// The default character set of the table after it.
-    charset: Option<KnownCharset>,
+    charset: KnownCharset,
     facts: &'a Facts<'a>,
 }
 
@@ -35,7 +36,7 @@ struct Work<'a> {
 pub(super) fn table(
     old: &TableDefinition,
     alter: &AlterTable,
-    database: Option<&str>,
+    database: &str,
     facts: &Facts<'_>,
 ) -> Result<TableDefinition, Reason> {
     if alter.specs.len() > SPECS_MAX {
@@ -45,14 +46,17 @@ pub(super) fn table(
         Spec::Convert(named) => Some(named),
         _ => None,
     });
-    let charset = match convert.unwrap_or(&alter.options.charset) {
-        NamedCharset::Unnamed => old.charset.as_deref(),
+    let named = convert.unwrap_or(&alter.options.charset);
+    let surrounding = match named {
         NamedCharset::Default => database,
-        NamedCharset::Named(name) => Some(&**name),
+        NamedCharset::Unnamed | NamedCharset::Named(_) => {
+            old.charset.as_deref().unwrap_or(database)
+        }
     };
-    let charset = charset.map(|name| NamedCharset::Named(name.into()));
-    let charset = create::table_charset(&charset.unwrap_or_default(), None, facts)?;
-    if convert.is_some() && charset.is_none() {
+    let charset = create::table_charset(named, surrounding, facts)?;
+    // It may be another one than that of columns whose own is not known.
+    let is_another = *named == NamedCharset::Default && old.unsettled().is_some();
+    if charset.is_unsettled() && (convert.is_some() || is_another) {
         return Err("converted to the database's character set, which is not known".into());
     }
     if convert.is_some() && defines_text(&alter.specs) {
@@ -84,7 +88,7 @@ pub(super) fn table(
             true => engine,
             false => old.engine.clone(),
         },
-        charset: charset.map(|known| known.name.into()),
+        charset: Some(charset.name.into()),
         // Which of them are dropped and added the statement's keys tell, which are not read.
         hidden: Vec::new(),
     };
@@ -356,14 +360,13 @@ fn last_place(slots: &[Slot]) -> usize {
 }
 
 /// `CONVERT TO CHARACTER SET`: every column of text, whose size grows where as many characters may take more bytes.
-fn convert_columns(
-    slots: &mut [Slot],
-    to: Option<KnownCharset>,
-    facts: &Facts<'_>,
-) -> Result<(), Reason> {
-    let to = to.ok_or("the default character set is not known")?;
+fn convert_columns(slots: &mut [Slot], to: KnownCharset, facts: &Facts<'_>) -> Result<(), Reason> {
     for slot in slots {
         let column = &mut slot.column;
+        if column.is_unsettled() {
+            unsettled::convert(column, to)?;
+            continue;
+        }
         let Some(from) = column.charset.as_deref() else {
             continue;
         };

@@ -2,6 +2,7 @@
 
 use super::facts::Facts;
 use super::reason::Reason;
+use super::unsettled;
 use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
 use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
@@ -32,12 +33,12 @@ const ROW_END: &str = "row_end";
 /// The definition that a `CREATE TABLE` makes, in a database with this default character set.
 pub(super) fn table(
     create: &CreateTable,
-    database: Option<&str>,
+    database: &str,
     facts: &Facts<'_>,
 ) -> Result<TableDefinition, Reason> {
     let charset = table_charset(&create.options.charset, database, facts)?;
     let mut definition = TableDefinition {
-        charset: charset.map(|known| known.name.into()),
+        charset: Some(charset.name.into()),
         engine: engine(&create.options, None, facts),
         ..TableDefinition::default()
     };
@@ -68,18 +69,17 @@ pub(super) fn table(
     Ok(definition)
 }
 
-/// A table's default character set; `None` if its database's is not known.
+/// A table's default character set.
 pub(super) fn table_charset(
     named: &NamedCharset,
-    surrounding: Option<&str>,
+    surrounding: &str,
     facts: &Facts<'_>,
-) -> Result<Option<KnownCharset>, Reason> {
-    match named {
-        NamedCharset::Named(name) => known_charset(name, facts).map(Some),
-        NamedCharset::Unnamed | NamedCharset::Default => surrounding
-            .map(|name| known_charset(name, facts))
-            .transpose(),
-    }
+) -> Result<KnownCharset, Reason> {
+    let name = match named {
+        NamedCharset::Named(name) => name,
+        NamedCharset::Unnamed | NamedCharset::Default => surrounding,
+    };
+    known_charset(name, facts)
 }
 
 fn known_charset(name: &str, facts: &Facts<'_>) -> Result<KnownCharset, Reason> {
@@ -92,24 +92,25 @@ fn known_charset(name: &str, facts: &Facts<'_>) -> Result<KnownCharset, Reason> 
 /// The definition of a column in a table with this default character set.
 pub(super) fn column(
     column: &ColumnClause,
-    default: Option<KnownCharset>,
+    default: KnownCharset,
     facts: &Facts<'_>,
 ) -> Result<ColumnDefinition, Reason> {
     let charset = || match &column.charset {
         NamedCharset::Named(name) => known_charset(name, facts),
-        NamedCharset::Unnamed | NamedCharset::Default => default.ok_or_else(|| {
-            format!(
-                "the default character set, which column {} has, is not known",
-                column.name
-            )
-            .into()
-        }),
+        NamedCharset::Unnamed | NamedCharset::Default => Ok(default),
     };
     let (mut column_type, charset) = match &column.kind {
         Kind::Plain(printed) | Kind::Timestamp { printed } => (printed.to_string(), None),
         Kind::JsonText => ("longtext".to_owned(), Some("utf8mb4")),
         Kind::Enum { labels } => labelled("enum", labels, charset()?, facts)?,
         Kind::Set { labels } => labelled("set", labels, charset()?, facts)?,
+        Kind::TextOf { length } if unsettled::has_open_size(*length, charset()?) => {
+            return Err(format!(
+                "the size of column {} depends on a character set that is not known",
+                column.name
+            )
+            .into());
+        }
         Kind::Char { .. } | Kind::VarChar { .. } | Kind::Text { .. } | Kind::TextOf { .. } => {
             text(&column.kind, charset()?)
                 .ok_or_else(|| format!("column {} is longer than it may be", column.name))?
@@ -153,6 +154,11 @@ fn labelled(
     charset: KnownCharset,
     facts: &Facts<'_>,
 ) -> Result<(String, Option<&'static str>), Reason> {
+    if charset.is_unsettled() {
+        let labels = labels.iter().map(AsRef::as_ref);
+        let printed = unsettled::labelled(name, labels, charset);
+        return Ok((printed, Some(charset.name)));
+    }
     let mysql = facts.context.flavour == Flavour::MySql;
     let before_8 = facts.context.version < MYSQL_8;
     let has_nul = labels.iter().any(|label| label.contains('\0'));
@@ -183,6 +189,12 @@ pub(super) fn text(kind: &Kind, charset: KnownCharset) -> Option<(String, Option
             true => format!("binary({length})"),
             false => format!("char({length})"),
         },
+        // A table map tells where it became another type.
+        Kind::VarChar { length }
+            if charset.is_unsettled() && u64::from(*length) <= VARCHAR_BYTES_MAX =>
+        {
+            format!("varchar({length})")
+        }
         Kind::VarChar { length } if bytes(u64::from(*length)) <= VARCHAR_BYTES_MAX => {
             match binary {
                 true => format!("varbinary({length})"),

@@ -20,6 +20,7 @@ pub fn apply_statement(
     statement: &Statement,
     facts: &Facts<'_>,
 ) -> Vec<Change> {
+    schemas.note_charset(facts.server_charset);
     let mut follow = Follow {
         schemas,
         facts,
@@ -131,7 +132,7 @@ impl Follow<'_> {
     }
 
     fn build(&self, table: &TableName, meaning: &CreateTable) -> DefinitionOutcome {
-        let database = self.schemas.database(&table.database);
+        let database = self.schemas.default_charset(&table.database);
         create::table(meaning, database, self.facts).map(Arc::new)
     }
 
@@ -183,7 +184,7 @@ impl Follow<'_> {
         let outcome = match self.schemas.tables.get(&table) {
             Some(Belief::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
             Some(Belief::Known(old)) => {
-                let database = self.schemas.database(&table.database);
+                let database = self.schemas.default_charset(&table.database);
                 alter::table(old, alter, database, self.facts).map(Arc::new)
             }
             Some(Belief::Stale(reason)) => Err(reason.clone()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::reason::Reason;
+use crate::change::definition::charset;
 use crate::change::definition::table::TableDefinition;
 use crate::row::TableName;
 
@@ -80,6 +81,8 @@ pub struct Schemas {
     /// Temporary tables by their connection; they hide base tables of the same name from it.
     pub(super) temporary: HashSet<(u32, TableName)>,
     absent: Absent,
+    /// Whether a database or server was seen whose default character set is a rare one.
+    has_rare: bool,
 }
 
 /// Names at most that are known to be free; beyond it they are forgotten.
@@ -133,6 +136,7 @@ impl Schemas {
     fn set_database(&mut self, database: &str, charset: Option<&str>, whole: bool) {
         let name = self.fold_text(database);
         self.absent.databases.remove(&name);
+        self.note_charset(charset);
         let charset = charset.map(Into::into);
         self.databases
             .insert(name, KnownDatabase { charset, whole });
@@ -150,6 +154,19 @@ impl Schemas {
     pub fn database(&self, database: &str) -> Option<&str> {
         let database = self.fold_text(database);
         self.databases.get(&database)?.charset.as_deref()
+    }
+
+    /// The default character set of a database, or what stands for one that is not known.
+    pub(super) fn default_charset(&self, database: &str) -> &str {
+        self.database(database).unwrap_or(match self.has_rare {
+            true => charset::UNSETTLED_OR_RARE,
+            false => charset::UNSETTLED,
+        })
+    }
+
+    /// Notes the default character set of a database or server.
+    pub(super) fn note_charset(&mut self, charset: Option<&str>) {
+        self.has_rare |= charset.is_some_and(|name| charset::RARE.contains(&name));
     }
 
     /// Whether a table of this database that is not here does not exist.

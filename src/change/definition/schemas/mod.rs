@@ -12,6 +12,7 @@ mod facts;
 mod follow;
 mod known;
 mod reason;
+mod unsettled;
 
 #[cfg(test)]
 mod hostile;
