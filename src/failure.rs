@@ -10,6 +10,8 @@ pub enum Class {
     CleanEnd,
     /// The network, a server or a disk is not ready now; starting again from the checkpoint may help.
     Transient,
+    /// A disk is full; starting again from the checkpoint helps once there is room.
+    DiskFull,
     /// A bug in rowtap, or something that nobody foresaw.
     Bug,
     /// The command line is wrong.
@@ -31,7 +33,7 @@ pub enum Class {
 impl Class {
     /// Whether starting again from the checkpoint may succeed.
     pub fn is_transient(self) -> bool {
-        self == Self::Transient
+        matches!(self, Self::Transient | Self::DiskFull)
     }
 
     /// Whether the process ends as it was meant to.
@@ -47,7 +49,7 @@ impl Class {
             Self::Arguments => 2,
             Self::Data => 65,
             Self::Refused => 69,
-            Self::CannotWrite => 73,
+            Self::CannotWrite | Self::DiskFull => 73,
             Self::Transient | Self::GaveUp => 75,
             Self::Fenced => 76,
             Self::Configuration => 78,
@@ -68,13 +70,15 @@ mod tests {
             (Class::Data, 65),
             (Class::Refused, 69),
             (Class::CannotWrite, 73),
+            (Class::DiskFull, 73),
             (Class::Transient, 75),
             (Class::GaveUp, 75),
             (Class::Fenced, 76),
             (Class::Configuration, 78),
         ] {
             assert_eq!(class.exit_code(), code, "{class:?}");
-            assert_eq!(class.is_transient(), class == Class::Transient);
+            let is_transient = matches!(class, Class::Transient | Class::DiskFull);
+            assert_eq!(class.is_transient(), is_transient);
             assert_eq!(class.is_clean_end(), code == 0);
         }
     }

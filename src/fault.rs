@@ -71,6 +71,8 @@ pub enum FileRole {
     RelayLogInfo,
     /// `auto.cnf`.
     AutoCnf,
+    /// `target`.
+    Target,
     /// A segment of the journal.
     Journal,
     /// The definitions that a person told.

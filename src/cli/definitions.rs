@@ -308,7 +308,7 @@ fn print_columns(definition: &TableDefinition, out: &mut impl io::Write) -> io::
 
 /// Where the connector goes on; `None` if it never ran.
 fn checkpoint(connector: &Connector) -> Result<Option<Checkpoint>, Refusal> {
-    let stored = sink::stored_checkpoint(&connector.sink)?;
+    let stored = sink::stored_checkpoint(&connector.sink, &connector.name)?;
     Ok(match stored {
         Some(checkpoint) => Some(checkpoint),
         None => StateFolder::peek(&connector.state_dir, &connector.name)?,

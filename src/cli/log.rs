@@ -79,7 +79,9 @@ impl LogFormat {
             (Self::Text, Some(name)) => eprintln!("rowtap: {name}: {message}"),
             (Self::Json, _) => eprintln!(
                 "{}",
-                serde_json::json!({ "level": "ERROR", "message": message, "connector": connector })
+                serde_json::json!({
+                    "timestamp": now(), "level": "ERROR", "message": message, "connector": connector
+                })
             ),
         }
     }
@@ -97,8 +99,15 @@ impl LogFormat {
             Self::Text => eprintln!("{connector}: {ledger}"),
             Self::Json => eprintln!(
                 "{}",
-                serde_json::json!({ "level": "INFO", "message": "ledger", "connector": connector, "ledger": ledger })
+                serde_json::json!({
+                    "timestamp": now(), "level": "INFO", "message": "ledger", "connector": connector, "ledger": ledger
+                })
             ),
         }
     }
+}
+
+/// The time of a line, in the form that the other lines have.
+fn now() -> String {
+    format!("{:.6}", jiff::Timestamp::now())
 }

@@ -115,7 +115,7 @@ fn fields(connector: &Connector) -> Result<StatusFields, StatusError> {
             Err(error) => warn!(error = one_line(&error), "reading the state folder instead"),
         }
     }
-    let stored = sink::stored_checkpoint(&connector.sink)?;
+    let stored = sink::stored_checkpoint(&connector.sink, &connector.name)?;
     let checkpoint = match stored {
         Some(checkpoint) => Some(checkpoint),
         None => StateFolder::peek(&connector.state_dir, &connector.name)?,

@@ -1,6 +1,7 @@
 //! What a connector file may hold, and its translation into a connector.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{self, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::document::{Draft, Node};
 use super::environment::Variables;
-use super::mistake::{ConfigError, Mistakes};
+use super::mistake::{ConfigError, Mistake, Mistakes};
 use super::section::{self, Section};
 use super::{files, sink, source};
 use crate::change::OnStatement;
@@ -126,7 +127,28 @@ pub fn load(paths: &[PathBuf], variables: &Variables) -> Result<Vec<Connector>, 
     for draft in files::read_all(paths, variables, &KEYS, &mut mistakes) {
         connectors.extend(connector(draft, &mut mistakes));
     }
+    tell_of_shared_folders(&connectors, &mut mistakes);
     mistakes.unless_any(connectors)
+}
+
+/// Adds the mistake of two connectors with one folder, by whatever names.
+fn tell_of_shared_folders(connectors: &[Connector], mistakes: &mut Mistakes) {
+    let mut known: Vec<(&str, PathBuf)> = Vec::new();
+    for connector in connectors {
+        let Some(folder) = connector.sink.folder() else {
+            continue;
+        };
+        let found = fs::canonicalize(folder).or_else(|_| path::absolute(folder));
+        let found = found.unwrap_or_else(|_| folder.to_owned());
+        match known.iter().find(|(_, other)| *other == found) {
+            Some((first, _)) => mistakes.add(Mistake::SharedFolder {
+                first: (*first).to_owned(),
+                second: connector.name.clone(),
+                folder: folder.to_owned(),
+            }),
+            None => known.push((&connector.name, found)),
+        }
+    }
 }
 
 /// The connector of a file, whose mistakes are added; `None` if they leave none.

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use tracing::{info, warn};
+
 use super::document::{Content, Draft, Node};
 use super::mistake::{Mistake, Mistakes};
 use super::origin::ValueOrigin;
 use super::secret_file::{joined, rival};
+use super::spelling::nearest;
 
 /// Environment variables by name.
 pub type Variables = BTreeMap<String, String>;
@@ -51,8 +54,10 @@ pub fn overlay(
                 (index, skip)
             }
             (None, 1) if is_key(0) => (0, 0),
-            // Another connector's, run by another process.
-            (None, _) if !is_key(0) && is_key(1) => continue,
+            (None, _) if !is_key(0) && is_key(1) => {
+                tell_of_other(variable, segments.first(), drafts);
+                continue;
+            }
             (None, _) => {
                 meaningless(variable);
                 continue;
@@ -69,6 +74,23 @@ pub fn overlay(
         if insert(&mut draft.document, path, node).is_err() {
             meaningless(variable);
         }
+    }
+}
+
+/// Says that a variable is that of a connector that does not run here: in another process, or misspelt.
+fn tell_of_other(variable: &str, name: Option<&String>, drafts: &[Draft]) {
+    let known: Vec<&str> = drafts.iter().map(|draft| &*draft.name).collect();
+    let name = name.map_or("", String::as_str);
+    match nearest(name, &known) {
+        Some(meant) => warn!(
+            variable,
+            "the variable names a connector {name}, which is not run here, and is left aside; did you mean {PREFIX}{}__…?",
+            shouted(meant)
+        ),
+        None => info!(
+            variable,
+            "the variable names a connector {name}, which is not run here, and is left aside"
+        ),
     }
 }
 

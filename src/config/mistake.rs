@@ -81,6 +81,19 @@ pub enum Mistake {
         /// The other.
         second: PathBuf,
     },
+    /// Two connectors would write to the same folder.
+    #[error(
+        "connectors {first} and {second} both have the sink folder {}, give each a folder of its own",
+        folder.display()
+    )]
+    SharedFolder {
+        /// One connector.
+        first: String,
+        /// The other.
+        second: String,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file is not TOML.
     #[error("{place}: {message}")]
     Syntax {
@@ -121,6 +134,7 @@ impl Mistake {
             | Self::NotAConnector { .. }
             | Self::Name { .. }
             | Self::Duplicate { .. }
+            | Self::SharedFolder { .. }
             | Self::Variable { .. } => (usize::MAX, 0),
         }
     }

@@ -34,6 +34,35 @@ pub enum PipelineError {
     /// The sink.
     #[error("sink")]
     Sink(#[from] SinkError),
+    /// The folder that the changes went to tells nothing of them any more.
+    #[error(
+        "manifest.jsonl is gone from {folder}, which had the changes before {at}: restore the folder from a copy; or, if its files \
+         were moved away on purpose, remove {state}/target to go on with what comes after {at}"
+    )]
+    TargetEmptied {
+        /// The folder of the sink.
+        folder: String,
+        /// The checkpoint in the state folder.
+        at: Coordinates,
+        /// The state folder.
+        state: String,
+    },
+    /// The manifest tells of less than was committed to it.
+    #[error(
+        "manifest.jsonl in {folder} ends at {found}, though the changes before {at} were committed to it: lines at its end are \
+         missing; restore the folder from a copy, or remove {state}/relay-log.info to go on at {found}, so that what is \
+         missing comes again if the source still has it"
+    )]
+    ManifestCut {
+        /// The folder of the sink.
+        folder: String,
+        /// The checkpoint in the manifest.
+        found: Coordinates,
+        /// The checkpoint in the state folder.
+        at: Coordinates,
+        /// The state folder.
+        state: String,
+    },
     /// The checkpoint leaves XA transactions undecided, which only a newer rowtap holds.
     #[error(
         "the checkpoint leaves the XA transaction {id} undecided, whose group begins at {at}, and this rowtap holds none, \
@@ -103,9 +132,12 @@ impl PipelineError {
             Self::Filter(error) => error.class(),
             Self::Encode(error) => error.class(),
             Self::Sink(error) => error.class(),
-            Self::Undecided { .. } => Class::Data,
+            Self::Undecided { .. } | Self::TargetEmptied { .. } | Self::ManifestCut { .. } => {
+                Class::Data
+            }
             Self::Imbalance { .. } | Self::Panic(_) | Self::Closed => Class::Bug,
             Self::Stopped => Class::CleanEnd,
+            Self::GaveUp { last, .. } if last.class() == Class::DiskFull => Class::CannotWrite,
             Self::GaveUp { .. } | Self::GraceOver { .. } | Self::Uncommitted { .. } => {
                 Class::GaveUp
             }

@@ -49,7 +49,7 @@ pub async fn run(
     for connector in connectors {
         let (mode, pool, stop) = (mode.clone(), pool.clone(), stop.clone());
         let metrics = registry.connector(&connector.name);
-        let span = info_span!("connector", name = %connector.name);
+        let span = info_span!("run", connector = %connector.name);
         let task = async move {
             let supervised = supervise(&connector, &mode, &metrics, &pool, &stop, http);
             let grace = connector.shutdown_grace;

@@ -51,10 +51,36 @@ pub enum SinkError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A manifest line does not follow the one before it, so that what it says of the files is not all.
+    #[error(
+        "{} line {line} does not follow the line before it, one that stood there is missing, restore the folder from a copy",
+        path.display()
+    )]
+    ManifestGap {
+        /// The manifest.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
+    /// The folder holds the files of another connector.
+    #[error(
+        "the files in {} are those of connector {owner}, give {connector} a folder of its own, or call its file {owner}.toml \
+         again if it was renamed",
+        folder.display()
+    )]
+    AnotherConnector {
+        /// The folder.
+        folder: PathBuf,
+        /// Whose it is.
+        owner: Box<str>,
+        /// Who was to write to it.
+        connector: Box<str>,
+    },
     /// A manifest line is as it was written, and its checkpoint cannot be read.
     #[error(
-        "the checkpoint in {} line {line} cannot be trusted, restore the folder from a copy",
-        path.display()
+        "the checkpoint in {} line {line} cannot be {}",
+        path.display(),
+        if error.is_of_newer() { "read by this rowtap" } else { "trusted, restore the folder from a copy" }
     )]
     ManifestCheckpoint {
         /// The manifest.
@@ -237,11 +263,12 @@ impl SinkError {
             Self::OutputClosed => Class::CleanEnd,
             Self::NotOpen => Class::Bug,
             Self::ManifestLine { .. }
+            | Self::ManifestGap { .. }
             | Self::ManifestCheckpoint { .. }
             | Self::CheckpointUnwritable { .. }
             | Self::ManifestMissing { .. }
             | Self::DataLost { .. } => Class::Data,
-            Self::Io { source, .. } if is_full(source) => Class::Transient,
+            Self::Io { source, .. } if is_full(source) => Class::DiskFull,
             Self::Io { .. } | Self::Sync { .. } | Self::Output(_) => Class::CannotWrite,
             Self::Thread(_)
             | Self::KafkaUnreachable { .. }
@@ -258,9 +285,10 @@ impl SinkError {
                 transient: false, ..
             } => Class::Refused,
             Self::Locked { .. } => Class::Fenced,
-            Self::Option { .. } | Self::TopicCollision { .. } | Self::TopicTooLong { .. } => {
-                Class::Configuration
-            }
+            Self::AnotherConnector { .. }
+            | Self::Option { .. }
+            | Self::TopicCollision { .. }
+            | Self::TopicTooLong { .. } => Class::Configuration,
         }
     }
 }
@@ -292,9 +320,9 @@ fn fix(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "let the user that runs rowtap do so",
         io::ErrorKind::NotFound => "check the path",
         io::ErrorKind::ReadOnlyFilesystem => "choose a folder that can be written",
-        io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-            "choose another path, there is something else"
-        }
+        io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::AlreadyExists => "choose another path, there is something else",
         _ if is_full(error) => "free space on its disk",
         _ => "check the disk",
     }

@@ -14,6 +14,8 @@ mod file;
 mod kafka;
 mod stdout;
 
+use std::path::{self, Path};
+
 use crate::change::Checkpoint;
 
 pub use blackhole::{Blackhole, BlackholeOptions};
@@ -39,6 +41,31 @@ pub enum SinkOptions {
 }
 
 impl SinkOptions {
+    /// The folder that holds what was written, where that is one.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::File(options) => Some(&options.folder),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => None,
+            Self::Stdout(_) | Self::Blackhole(_) => None,
+        }
+    }
+
+    /// The target in a word or, where it is a folder, by its path.
+    pub fn target(&self) -> String {
+        match self {
+            Self::File(options) => {
+                let folder = path::absolute(&options.folder);
+                let folder = folder.as_deref().unwrap_or(&options.folder);
+                folder.display().to_string()
+            }
+            #[cfg(feature = "kafka")]
+            Self::Kafka(_) => "kafka".to_owned(),
+            Self::Stdout(_) => "stdout".to_owned(),
+            Self::Blackhole(_) => "blackhole".to_owned(),
+        }
+    }
+
     /// What is wrong with values that can be judged without the target: the path of each key, and what is wrong and the fix.
     pub fn problems(&self) -> Vec<(Vec<&str>, &'static str)> {
         match self {
@@ -49,15 +76,19 @@ impl SinkOptions {
     }
 }
 
-/// The checkpoint that a target holds with its data, read without touching the target; `None` where the target keeps
-/// none or nothing was committed.
+/// The checkpoint that a connector's target holds with its data, read without touching the target; `None` where the target
+/// keeps none or nothing was committed.
 ///
 /// # Errors
-/// When what is stored cannot be trusted.
-pub fn stored_checkpoint(options: &SinkOptions) -> Result<Option<Checkpoint>, SinkError> {
+/// When what is stored cannot be trusted, or is another connector's.
+pub fn stored_checkpoint(
+    options: &SinkOptions,
+    connector: &str,
+) -> Result<Option<Checkpoint>, SinkError> {
     match options {
         SinkOptions::File(options) => {
-            Ok(file::manifest::read(&options.folder)?.map(|contents| contents.checkpoint))
+            let contents = file::manifest::read_of(&options.folder, connector)?;
+            Ok(contents.map(|contents| contents.checkpoint))
         }
         #[cfg(feature = "kafka")]
         SinkOptions::Kafka(_) => Ok(None),

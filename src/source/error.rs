@@ -7,6 +7,10 @@ use crate::binlog::{BinlogError, Coordinates};
 use crate::failure::Class;
 use crate::mysql::ConnectionError;
 
+/// What a person does who wants a connector to begin elsewhere, whatever its sink.
+const NEW_START: &str = "take a new start: set start, remove relay-log.info from the connector's state folder and, with a file \
+                         sink, move everything out of its folder";
+
 /// Why a source failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -98,8 +102,8 @@ pub enum SourceError {
     /// The file to go on from is gone from the source.
     #[error(
         "{at} has been purged from the source, which now begins with {first}: changes in between are lost to this \
-         connector, take a new start (remove the connector's checkpoint) and keep binlogs longer on the source \
-         (binlog_expire_logs_seconds)"
+         connector; keep binlogs longer on the source (binlog_expire_logs_seconds) and {}",
+        NEW_START
     )]
     Purged {
         /// Where to go on.
@@ -109,7 +113,9 @@ pub enum SourceError {
     },
     /// Groups that are wanted are gone from the source.
     #[error(
-        "the source has purged groups that this connector has not seen ({detail}), take a new start (remove the connector's checkpoint) and keep binlogs longer on the source (binlog_expire_logs_seconds)"
+        "the source has purged groups that this connector has not seen ({detail}); keep binlogs longer on the source \
+         (binlog_expire_logs_seconds) and {}",
+        NEW_START
     )]
     PurgedGroups {
         /// The missing GTIDs, or what the source said.
@@ -191,8 +197,8 @@ pub enum SourceError {
     },
     /// A checkpoint that the protocol cannot name.
     #[error(
-        "cannot go on at {at}: a dump by position reaches 4 GiB and gtid_mode is not ON, set it on the source or take a \
-         new start (remove the connector's checkpoint)"
+        "cannot go on at {at}: a dump by position reaches 4 GiB and gtid_mode is not ON, set it on the source or {}",
+        NEW_START
     )]
     OutOfReach {
         /// The checkpoint.
@@ -206,8 +212,8 @@ pub enum SourceError {
     },
     /// The checkpoint was made with another source.
     #[error(
-        "the checkpoint belongs to source {expected}, but this is {found}: point the connector at its source, or take a \
-         new start (remove the connector's checkpoint)"
+        "the checkpoint belongs to source {expected}, but this is {found}: point the connector at its source, or {}",
+        NEW_START
     )]
     AnotherSource {
         /// As the checkpoint has it.
@@ -217,8 +223,8 @@ pub enum SourceError {
     },
     /// The checkpoint lies after the end of its file.
     #[error(
-        "the checkpoint {at} is after its file's end at {size}: the source was reset or has lost what it had sent, take \
-         a new start (remove the connector's checkpoint)"
+        "the checkpoint {at} is after its file's end at {size}: the source was reset or has lost what it had sent, {}",
+        NEW_START
     )]
     Shortened {
         /// The checkpoint.
@@ -229,7 +235,8 @@ pub enum SourceError {
     /// The file has the checkpoint's name but was begun at another time.
     #[error(
         "{file} was begun at {found}, the checkpoint's at {expected} (seconds since 1970): the source was reset or \
-         rebuilt, take a new start (remove the connector's checkpoint)"
+         rebuilt, {}",
+        NEW_START
     )]
     Rebuilt {
         /// The file.
@@ -241,8 +248,8 @@ pub enum SourceError {
     },
     /// The source lacks groups that the checkpoint has.
     #[error(
-        "the source lacks groups that the checkpoint or start has ({message}): it has lost or never had them, take a new \
-         start (remove the connector's checkpoint)"
+        "the source lacks groups that the checkpoint or start has ({message}): it has lost or never had them, {}",
+        NEW_START
     )]
     Diverged {
         /// What the source said.

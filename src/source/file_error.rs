@@ -12,7 +12,7 @@ use crate::failure::Class;
 #[non_exhaustive]
 pub enum BinlogFileError {
     /// The operating system refuses.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}, {}", read_fix(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -208,5 +208,17 @@ impl BinlogFileError {
             | Self::EventSize { .. }
             | Self::Torn { .. } => Class::Data,
         }
+    }
+}
+
+/// What a person can do about a file that the system does not hand out.
+fn read_fix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file, check its name and folder",
+        io::ErrorKind::PermissionDenied => "let the user that runs rowtap read it",
+        io::ErrorKind::IsADirectory => {
+            "it is a folder, name the binlog files or the .index file in it"
+        }
+        _other => "check the disk, or read a copy of the file",
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use crate::binlog::FIRST_POSITION;
+use crate::binlog::{FIRST_POSITION, FileName, GtidSet};
+use crate::mysql::Flavour;
 
 /// Where the first run begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,49 @@ pub enum Start {
         /// The set's text.
         gtid_set: String,
     },
+}
+
+/// Where the second event of a file begins at the earliest: the first has a header of 19 bytes and 57 of its own.
+const SECOND_POSITION_MIN: u64 = FIRST_POSITION + 19 + 57;
+
+impl Start {
+    /// What is wrong with it, as far as that can be told without the source; files of a server end in a number.
+    pub(super) fn problem(&self, is_of_server: bool) -> Option<String> {
+        match self {
+            Self::Earliest | Self::Latest => None,
+            Self::At { file, position } => {
+                if file.contains('/') || file.chars().any(char::is_control) {
+                    return Some(format!(
+                        "start has the file {file:?}, give its name alone, as SHOW BINARY LOGS has it"
+                    ));
+                }
+                if is_of_server && FileName(file).number().is_none() {
+                    return Some(format!(
+                        "start has the file {file:?}, which ends in no number, name one of SHOW BINARY LOGS such as binlog.000001"
+                    ));
+                }
+                (FIRST_POSITION + 1..SECOND_POSITION_MIN)
+                    .contains(position)
+                    .then(|| {
+                        format!(
+                            "start position {position} is inside a file's first event, use {FIRST_POSITION} or where a transaction \
+                             begins"
+                        )
+                    })
+            }
+            Self::After { gtid_set } => {
+                let is_set = [Flavour::MySql, Flavour::MariaDb]
+                    .iter()
+                    .any(|flavour| GtidSet::parse(*flavour, gtid_set).is_ok());
+                (!is_set).then(|| {
+                    format!(
+                        "start has the gtid_set {gtid_set:?}, which is none, write it as the source prints it, such as \
+                         3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5 or 0-1-270"
+                    )
+                })
+            }
+        }
+    }
 }
 
 const EXPECTED: &str = "\"earliest\", \"latest\", { file = \"binlog.000001\", position = 4 } or { gtid_set = \"...\" }";
@@ -135,6 +179,58 @@ mod tests {
                 gtid_set: String::new(),
             }),
         );
+    }
+
+    #[test]
+    fn what_cannot_be_a_start_is_known_without_the_source() {
+        let at = |file: &str, position| Start::At {
+            file: file.to_owned(),
+            position,
+        };
+        let after = |set: &str| Start::After {
+            gtid_set: set.to_owned(),
+        };
+        let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+        for (start, of_server, of_files) in [
+            (Start::Earliest, None, None),
+            (at("binlog.000001", 4), None, None),
+            (at("binlog.000001", 80), None, None),
+            (
+                at("binlog.000001", 79),
+                Some("inside a file's first event"),
+                Some("inside a file's first event"),
+            ),
+            (
+                at("binlog.000001", 5),
+                Some("use 4 or where"),
+                Some("use 4 or where"),
+            ),
+            (at("binlog", 4), Some("ends in no number"), None),
+            (at("shop.binlog", 157), Some("ends in no number"), None),
+            (
+                at("/var/lib/binlog.000001", 4),
+                Some("its name alone"),
+                Some("its name alone"),
+            ),
+            (after(&format!("{uuid}:1-5:tag:7")), None, None),
+            (after("0-1-270"), None, None),
+            (after(""), None, None),
+            (after(uuid), Some("which is none"), Some("which is none")),
+            (
+                after("yesterday"),
+                Some("as the source prints it"),
+                Some("as the source prints it"),
+            ),
+        ] {
+            for (is_of_server, expected) in [(true, of_server), (false, of_files)] {
+                let found = start.problem(is_of_server);
+                match (&found, expected) {
+                    (None, None) => {}
+                    (Some(found), Some(expected)) => assert!(found.contains(expected), "{found}"),
+                    _other => panic!("{start:?}: {found:?}"),
+                }
+            }
+        }
     }
 
     #[test]

@@ -9,8 +9,8 @@ pub const CRC_FIELD: &[u8] = b",\"crc32\":";
 /// The most digits of a checksum and the closing brace.
 const CRC_TAIL_MAX: usize = 11;
 
-/// Appends a value, which must serialise as an object with a member at least, as a line.
-pub fn write(value: &impl Serialize, out: &mut Vec<u8>) {
+/// Appends a value, which must serialise as an object with a member at least, as a line; returns its checksum.
+pub fn write(value: &impl Serialize, out: &mut Vec<u8>) -> u32 {
     let start = out.len();
     serde_json::to_writer(&mut *out, value).expect("what is kept in lines has string keys only");
     let closing = out.pop();
@@ -19,13 +19,14 @@ pub fn write(value: &impl Serialize, out: &mut Vec<u8>) {
     out.extend_from_slice(CRC_FIELD);
     out.extend_from_slice(itoa::Buffer::new().format(crc32).as_bytes());
     out.extend_from_slice(b"}\n");
+    crc32
 }
 
-/// Makes sure that a line, its line feed left out, is to the last byte what was written.
+/// Makes sure that a line, its line feed left out, is to the last byte what was written; returns its checksum.
 ///
 /// # Errors
 /// What is wrong with it, as a fragment.
-pub fn verify(line: &[u8]) -> Result<(), String> {
+pub fn verify(line: &[u8]) -> Result<u32, String> {
     let search_from = line.len().saturating_sub(CRC_FIELD.len() + CRC_TAIL_MAX);
     let tail = line.get(search_from..).unwrap_or_default();
     let found = tail
@@ -42,7 +43,7 @@ pub fn verify(line: &[u8]) -> Result<(), String> {
         .and_then(|digits| digits.parse().ok())
         .ok_or("its checksum is no number")?;
     match crc32fast::hash(body) {
-        found if found == crc32 => Ok(()),
+        found if found == crc32 => Ok(crc32),
         found => Err(format!("its checksum is {found}, expected {crc32}")),
     }
 }

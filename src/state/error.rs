@@ -36,10 +36,7 @@ pub enum StateError {
         error: io::Error,
     },
     /// The checkpoint is there but cannot be trusted.
-    #[error(
-        "checkpoint {} cannot be trusted, restore it from a copy, or remove it to begin where the connector's start says",
-        path.display()
-    )]
+    #[error("checkpoint {} cannot be {}", path.display(), checkpoint_fix(error))]
     Checkpoint {
         /// The file.
         path: PathBuf,
@@ -107,6 +104,17 @@ impl From<FileError> for StateError {
             action: error.verb(),
             path: error.path,
             error: error.source,
+        }
+    }
+}
+
+/// What a person can do about a checkpoint; one of a newer rowtap says so itself.
+fn checkpoint_fix(error: &RelayLogInfoError) -> &'static str {
+    match error.is_of_newer() {
+        true => "read by this rowtap",
+        false => {
+            "trusted, restore it from a copy, or remove it: then a file sink goes on where its manifest says, and any other \
+             begins where the connector's start says"
         }
     }
 }

@@ -14,6 +14,10 @@ use super::spill;
 use crate::change::Checkpoint;
 use crate::fault::FileRole;
 
+/// The file that tells where the connector's changes went last.
+pub const TARGET_NAME: &str = "target";
+const TARGET_BYTES_MAX: u64 = 64 << 10;
+
 const LOCK_ATTEMPTS_MAX: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -104,6 +108,30 @@ impl StateFolder {
     /// `StateError::Identity` if the file is there and cannot be understood, `StateError::Io` where it cannot be written.
     pub fn identity(&self) -> Result<ReplicaIdentity, StateError> {
         replica_identity::read_or_create(&self.path)
+    }
+
+    /// Where the connector's changes went last; `None` if nothing tells.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be read.
+    pub fn target(&self) -> Result<Option<String>, StateError> {
+        let path = self.path.join(TARGET_NAME);
+        let bytes = durable::read(&path, FileRole::Target, TARGET_BYTES_MAX)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned()))
+    }
+
+    /// Keeps where the connector's changes go from now on; durable on return.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be written.
+    pub fn keep_target(&self, target: &str) -> Result<(), StateError> {
+        if self.target()?.as_deref() == Some(target) {
+            return Ok(());
+        }
+        let folder = (self.path(), FileRole::StateFolder);
+        let text = format!("{target}\n");
+        durable::replace(folder, TARGET_NAME, FileRole::Target, text.as_bytes())?;
+        Ok(())
     }
 
     fn remove_leftovers(&self) -> Result<(), StateError> {
@@ -211,6 +239,18 @@ mod tests {
                 .http,
             None
         );
+    }
+
+    #[test]
+    fn a_target_is_kept_until_there_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = StateFolder::open(dir.path(), "shop").unwrap();
+        assert_eq!(folder.target().unwrap(), None);
+        for target in ["/srv/changes", "/srv/changes", "kafka"] {
+            folder.keep_target(target).unwrap();
+            assert_eq!(folder.target().unwrap().as_deref(), Some(target));
+        }
+        assert_eq!(mode(&folder.path().join(TARGET_NAME)), 0o600);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod documents;
 mod endings;
 mod events;
 mod files;
+mod folders;
 mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;

@@ -96,8 +96,12 @@ impl Folder {
             self.path(&format!("{number}.err")),
         );
         let [out_file, err_file] = [&stdout, &stderr].map(|path| File::create(path).unwrap());
+        let text: &[&str] = match arguments.contains(&"--log-format") {
+            true => &[],
+            false => &["--log-format", "text"],
+        };
         let child = Command::new(env!("CARGO_BIN_EXE_rowtap"))
-            .args(["--log-format", "text"])
+            .args(text)
             .args(arguments)
             .current_dir(self.dir.path())
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

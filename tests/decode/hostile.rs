@@ -45,11 +45,18 @@ fn what_is_no_binlog_is_refused_with_its_name() {
         &["names no binlog file"],
     );
     fails(&[&write("half.gz", b"\x1f\x8b\x08\x00")], 65, &["half.gz"]);
-    fails(&[folder.path().to_str().unwrap()], 69, &["cannot read"]);
+    fails(
+        &[folder.path().to_str().unwrap()],
+        69,
+        &["cannot read", "it is a folder, name the binlog files"],
+    );
     fails(
         &["/nonexistent/binlog.000001"],
         69,
-        &["cannot read /nonexistent/binlog.000001"],
+        &[
+            "cannot read /nonexistent/binlog.000001",
+            "there is no such file, check its name and folder",
+        ],
     );
     let nothing = decode_from(&["-"], std::path::Path::new("/dev/null"));
     assert_eq!(nothing.code, Some(65), "{}", nothing.stderr);

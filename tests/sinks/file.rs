@@ -92,7 +92,7 @@ impl Subject for Folder {
 fn file_sink(path: &Path, options: &str) -> sink::File {
     let options = format!("{{\"folder\": {path:?}{options}}}");
     let options: FileOptions = serde_json::from_str(&options).unwrap();
-    sink::File::new(options)
+    sink::File::new(options, "shop")
 }
 
 /// What a reader finds that trusts the manifest, by the program that `schemas/state.md` gives to readers.

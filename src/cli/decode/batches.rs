@@ -65,7 +65,7 @@ impl Batches {
     /// # Errors
     /// The first mistake, once what comes before it has left; nothing comes after it.
     pub(super) fn next(&mut self) -> Result<Option<Batch>, DecodeError> {
-        let next = self.advance();
+        let next = self.advance().map_err(|mistake| self.at_start(mistake));
         match &next {
             Ok(Some(batch)) => {
                 self.caution.look(batch);
@@ -75,6 +75,17 @@ impl Batches {
             Err(_mistake) => self.is_over = true,
         }
         next
+    }
+
+    /// Tells of bytes at the place to begin at, which are no event, as what they are.
+    fn at_start(&self, mistake: DecodeError) -> DecodeError {
+        let is_first = self.file_counts().read == 1 && self.settings.start > FIRST_POSITION;
+        match mistake.unreadable_at() {
+            Some(at) if is_first && at.position == self.settings.start => {
+                DecodeError::Start { at: at.clone() }
+            }
+            Some(_) | None => mistake,
+        }
     }
 
     fn advance(&mut self) -> Result<Option<Batch>, DecodeError> {

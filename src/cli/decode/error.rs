@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::binlog::Coordinates;
-use crate::change::AssembleError;
+use crate::change::{AssembleError, Trouble};
 use crate::encode::EncodeError;
 use crate::failure::Class;
 use crate::filter::FilterError;
@@ -31,6 +31,14 @@ pub enum DecodeError {
     /// A value.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// What stands at `--start-position` is no event.
+    #[error(
+        "no event begins at {at}, the place is inside an event: give --start-position where one begins, such as 4"
+    )]
+    Start {
+        /// Where the reading was to begin.
+        at: Coordinates,
+    },
     /// A table whose columns have no names, which statements need.
     #[error(
         "the columns of {table} have no names in the binlog before {at}, and statements need them; {hint}, or set \
@@ -92,6 +100,19 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// Where bytes stand that are no event.
+    pub(super) fn unreadable_at(&self) -> Option<&Coordinates> {
+        match self {
+            Self::File(
+                BinlogFileError::Torn { at, .. } | BinlogFileError::EventSize { at, .. },
+            ) => Some(at),
+            Self::Assemble(error) if matches!(*error.trouble, Trouble::Binlog(_)) => {
+                Some(&error.at)
+            }
+            _other => None,
+        }
+    }
+
     /// What the failure means. Filter rules are arguments here.
     pub fn class(&self) -> Class {
         match self {
@@ -101,7 +122,7 @@ impl DecodeError {
             Self::Encode(error) => error.class(),
             Self::Definitions(error) => error.class(),
             Self::Connector(error) => error.class(),
-            Self::NoJournal { .. } | Self::Unnamed { .. } => Class::Data,
+            Self::NoJournal { .. } | Self::Unnamed { .. } | Self::Start { .. } => Class::Data,
             Self::State(error) => error.class(),
             Self::Spill(_) | Self::Output(_) => Class::CannotWrite,
             Self::OutputClosed => Class::CleanEnd,

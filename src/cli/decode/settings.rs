@@ -34,6 +34,8 @@ pub(super) struct FileSettings {
     pub(super) statements: Option<Direction>,
     /// Whether every body is checked.
     pub(super) checks_all: bool,
+    /// Where the reading begins in the first file.
+    pub(super) start: u64,
 }
 
 impl DecodeSettings {
@@ -92,6 +94,7 @@ impl DecodeSettings {
                 event_bytes_max,
                 statements,
                 checks_all: arguments.verify,
+                start: arguments.start_position,
             },
         })
     }

@@ -6,6 +6,7 @@ mod deliver;
 mod one_run;
 mod opening;
 mod receive;
+mod target;
 
 use super::error::PipelineError;
 use crate::sink;
@@ -15,7 +16,10 @@ pub(super) use one_run::ConnectorRun;
 /// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
 pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineError> {
     match &context.connector.sink {
-        sink::SinkOptions::File(options) => context.run(sink::File::new(options.clone())).await,
+        sink::SinkOptions::File(options) => {
+            let sink = sink::File::new(options.clone(), &context.connector.name);
+            context.run(sink).await
+        }
         #[cfg(feature = "kafka")]
         sink::SinkOptions::Kafka(options) => {
             context

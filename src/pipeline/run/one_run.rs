@@ -11,6 +11,7 @@ use super::assembling::Assembling;
 use super::deliver::{Deliver, UnderWay};
 use super::opening::{self, OpenedSource, SourceStream};
 use super::receive::Receive;
+use super::target;
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
@@ -85,6 +86,8 @@ impl ConnectorRun<'_> {
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
         let settings = self.settings(&opened, identity.server_id);
+        let (folder, to) = (Arc::clone(self.folder), self.connector.sink.target());
+        off_the_runtime(move || folder.keep_target(&to)).await?;
         let (folder, journal) = (Arc::clone(self.folder), opened.journal);
         let checkpointer = Checkpointer::begin(folder, journal, &start).await?;
         self.metrics.committed(&start);
@@ -221,6 +224,8 @@ impl ConnectorRun<'_> {
         &self,
         sink: &mut S,
     ) -> Result<Option<Checkpoint>, PipelineError> {
+        let (connector, folder) = (self.connector.clone(), Arc::clone(self.folder));
+        off_the_runtime(move || target::check(&connector, &folder)).await?;
         let stored = sink.resume_point().await?;
         let folder = Arc::clone(self.folder);
         let local = off_the_runtime(move || folder.checkpoint()).await?;

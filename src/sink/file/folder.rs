@@ -28,6 +28,8 @@ pub struct DataFolder {
     rotation: Rotation,
     /// How the names of the data files end.
     suffix: &'static str,
+    /// The connector that writes here.
+    connector: Box<str>,
     /// `None` until the checkpoint at which everything begins is known.
     manifest: Option<Manifest>,
     changes: FileSeries,
@@ -41,21 +43,28 @@ impl DataFolder {
     /// Creates the folder or repairs what a crash left in it.
     ///
     /// # Errors
-    /// A folder that another process holds or that cannot be written; a damaged manifest; lost data.
-    pub fn open(path: &Path, rotation: Rotation, suffix: &'static str) -> Result<Self, SinkError> {
+    /// A folder of another connector, or one that another process holds or that cannot be written; a damaged manifest; lost
+    /// data.
+    pub fn open(
+        path: &Path,
+        rotation: Rotation,
+        suffix: &'static str,
+        connector: &str,
+    ) -> Result<Self, SinkError> {
         durable::create_folder(path, FileRole::DataFolder)?;
         let lock = lock(path)?;
         let mut folder = Self {
             path: path.to_owned(),
             rotation,
             suffix,
+            connector: connector.into(),
             manifest: None,
             changes: FileSeries::new(SeriesKind::Changes, suffix),
             ddl: FileSeries::new(SeriesKind::Ddl, suffix),
             is_extended: false,
             _lock: lock,
         };
-        match manifest::read(path)? {
+        match manifest::read_of(path, connector)? {
             Some(contents) => folder.resume(contents)?,
             None => folder.assert_fresh()?,
         }
@@ -107,10 +116,11 @@ impl DataFolder {
     pub fn commit(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {
         if self.manifest.is_none() {
             let contents = ManifestContents {
+                connector: None,
                 files: BTreeMap::new(),
                 checkpoint: upto.clone(),
             };
-            self.manifest = Some(Manifest::create(&self.path, contents)?);
+            self.manifest = Some(Manifest::create(&self.path, &self.connector, contents)?);
             return Ok(());
         }
         let early = planted(Fault::CheckpointBeforeFlush);
@@ -179,7 +189,10 @@ impl DataFolder {
         }
         durable::sync_folder(&self.path, FileRole::DataFolder)?;
         // A new manifest even where the old one was whole: after a failed sync only what is written again is durable.
-        self.manifest = Some(Manifest::create(&self.path, contents)?);
+        if contents.connector.is_none() {
+            info!(folder = %self.path.display(), connector = %self.connector, "the manifest named no connector, it is this one's now");
+        }
+        self.manifest = Some(Manifest::create(&self.path, &self.connector, contents)?);
         Ok(())
     }
 }
@@ -189,6 +202,7 @@ impl DataFolder {
 fn lock(folder: &Path) -> Result<LockFile, SinkError> {
     let mut lock = LockFile::open(folder, FileRole::DataLock)?;
     let deadline = Instant::now() + OWN_LOCK_MAX;
+    let mut is_told = false;
     while !lock.try_take()? {
         let is_own = lock
             .owner()
@@ -196,6 +210,9 @@ fn lock(folder: &Path) -> Result<LockFile, SinkError> {
         if !is_own || Instant::now() >= deadline {
             let path = folder.join(LOCK_NAME);
             return Err(SinkError::Locked { path });
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            info!(folder = %folder.display(), "the folder is still held by an earlier run, waiting for its last sync");
         }
         std::thread::sleep(OWN_LOCK_POLL);
     }

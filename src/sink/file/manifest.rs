@@ -1,8 +1,10 @@
 //! The manifest of a folder of data files: how much of each counts, and the checkpoint that goes with it.
 //!
-//! One line a commit, each `{"files":[…],"checkpoint":{…},"crc32":N}`, where N is the CRC-32 (IEEE) of the line's bytes
-//! before `,"crc32":`. A line names the files that changed since the line before it; the first line names all. The last
-//! valid line is the checkpoint, which is the text of `relay-log.info`. Not for the data files themselves: see `folder`.
+//! One line a commit, each `{"after":M,"files":[…],"checkpoint":{…},"crc32":N}`, where N is the CRC-32 (IEEE) of the line's
+//! bytes before `,"crc32":`, and M that of the line before, so that a missing line is noticed. A line names the files that
+//! changed since the line before it; the first line names all, and the connector in the place of M. The last valid line is
+//! the checkpoint, which is the text of `relay-log.info`. Manifests that were written before have neither connector nor M.
+//! Not for the data files themselves: see `folder`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,12 +41,26 @@ pub struct FileEntry {
 
 #[derive(Serialize)]
 struct Line<'a> {
+    #[serde(flatten)]
+    place: Place<'a>,
     files: &'a [&'a FileEntry],
     checkpoint: String,
 }
 
+/// Where a line stands.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Place<'a> {
+    /// It is the first, of the manifest of this connector.
+    Connector(&'a str),
+    /// It follows the line with this checksum.
+    After(u32),
+}
+
 #[derive(Deserialize)]
 struct ReadLine {
+    connector: Option<Box<str>>,
+    after: Option<u32>,
     files: Vec<FileEntry>,
     checkpoint: StoredCheckpoint,
     #[expect(dead_code, reason = "checked as bytes before the line is parsed")]
@@ -78,6 +94,8 @@ enum ManifestLineError {
     Damaged(String),
     /// It is as it was written, and its checkpoint cannot be read.
     Checkpoint(RelayLogInfoError),
+    /// It is as it was written, and does not follow the line before it.
+    Gap,
     /// It is as it was written, and is no line of a manifest.
     Meaning(String),
 }
@@ -85,6 +103,8 @@ enum ManifestLineError {
 /// What a manifest says: the files by name, and the last checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestContents {
+    /// The connector that writes it; `None` in a manifest that was written before connectors were named.
+    pub connector: Option<Box<str>>,
     /// Every file that counts.
     pub files: BTreeMap<String, FileEntry>,
     /// The checkpoint of the last valid line.
@@ -99,6 +119,8 @@ pub struct Manifest {
     contents: ManifestContents,
     growth_bytes: u64,
     line: Vec<u8>,
+    /// The checksum of the last line.
+    last: u32,
 }
 
 /// Reads a folder's manifest; `None` if there is none. A torn last line is passed over.
@@ -115,9 +137,29 @@ pub fn read(folder: &Path) -> Result<Option<ManifestContents>, SinkError> {
         Err((line, ManifestLineError::Checkpoint(error))) => {
             Err(SinkError::ManifestCheckpoint { path, line, error })
         }
+        Err((line, ManifestLineError::Gap)) => Err(SinkError::ManifestGap { path, line }),
         Err((line, ManifestLineError::Damaged(reason) | ManifestLineError::Meaning(reason))) => {
             Err(SinkError::ManifestLine { path, line, reason })
         }
+    }
+}
+
+/// As [`read`], and makes sure that the manifest is that of a connector, if it names one.
+///
+/// # Errors
+/// As there, and another connector's manifest.
+pub fn read_of(folder: &Path, connector: &str) -> Result<Option<ManifestContents>, SinkError> {
+    let contents = read(folder)?;
+    let owner = contents
+        .as_ref()
+        .and_then(|contents| contents.connector.as_deref());
+    match owner {
+        Some(owner) if owner != connector => Err(SinkError::AnotherConnector {
+            folder: folder.to_owned(),
+            owner: owner.into(),
+            connector: connector.into(),
+        }),
+        Some(_) | None => Ok(contents),
     }
 }
 
@@ -126,19 +168,32 @@ fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, ManifestLineError)> {
     let mut contents: Option<ManifestContents> = None;
     let mut damaged: Option<(usize, ManifestLineError)> = None;
     let mut torn: &[u8] = &[];
+    let mut last = None;
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         // Only the last append can be torn: what came before it was synced first.
         if let Some(damaged) = damaged {
             return Err(damaged);
         }
         match parse_line(line) {
-            Ok((files, checkpoint)) => {
+            Ok(line) => {
+                let follows = match &contents {
+                    None => line.after.is_none(),
+                    Some(known) if known.connector.is_some() => {
+                        line.connector.is_none() && line.after == last
+                    }
+                    Some(_) => line.connector.is_none() && line.after.is_none(),
+                };
+                if !follows {
+                    return Err((index + 1, ManifestLineError::Gap));
+                }
+                last = Some(line.crc32);
                 let contents = contents.get_or_insert_with(|| ManifestContents {
+                    connector: line.connector,
                     files: BTreeMap::new(),
-                    checkpoint: checkpoint.clone(),
+                    checkpoint: line.checkpoint.clone(),
                 });
-                contents.checkpoint = checkpoint;
-                let files = files.into_iter();
+                contents.checkpoint = line.checkpoint;
+                let files = line.files.into_iter();
                 contents
                     .files
                     .extend(files.map(|entry| (entry.file.clone(), entry)));
@@ -164,10 +219,19 @@ fn parse(bytes: &[u8]) -> Result<ManifestContents, (usize, ManifestLineError)> {
     contents.ok_or_else(|| damaged.unwrap_or_else(empty))
 }
 
-fn parse_line(line: &[u8]) -> Result<(Vec<FileEntry>, Checkpoint), ManifestLineError> {
+/// A line that was read.
+struct ParsedLine {
+    connector: Option<Box<str>>,
+    after: Option<u32>,
+    files: Vec<FileEntry>,
+    checkpoint: Checkpoint,
+    crc32: u32,
+}
+
+fn parse_line(line: &[u8]) -> Result<ParsedLine, ManifestLineError> {
     let ended = line.strip_suffix(b"\n");
     let ended = ended.ok_or_else(|| ManifestLineError::Damaged("it has no end".to_owned()))?;
-    checked_line::verify(ended).map_err(ManifestLineError::Damaged)?;
+    let crc32 = checked_line::verify(ended).map_err(ManifestLineError::Damaged)?;
     let line: ReadLine = serde_json::from_slice(line)
         .map_err(|error| ManifestLineError::Meaning(error.to_string()))?;
     let checkpoint = match line.checkpoint {
@@ -176,7 +240,13 @@ fn parse_line(line: &[u8]) -> Result<(Vec<FileEntry>, Checkpoint), ManifestLineE
         }
         StoredCheckpoint::Version1(version_1) => version_1.into(),
     };
-    Ok((line.files, checkpoint))
+    Ok(ParsedLine {
+        connector: line.connector,
+        after: line.after,
+        files: line.files,
+        checkpoint,
+        crc32,
+    })
 }
 
 impl From<CheckpointVersion1> for Checkpoint {
@@ -191,37 +261,52 @@ impl From<CheckpointVersion1> for Checkpoint {
     }
 }
 
-/// Makes the line of a commit.
+/// Makes the line of a commit; returns its checksum.
 fn print_line(
+    place: Place<'_>,
     files: &[&FileEntry],
     checkpoint: &Checkpoint,
     path: &Path,
     out: &mut Vec<u8>,
-) -> Result<(), SinkError> {
+) -> Result<u32, SinkError> {
     let checkpoint =
         relay_log_info::encode(checkpoint).map_err(|error| SinkError::CheckpointUnwritable {
             path: path.to_owned(),
             error,
         })?;
     out.clear();
-    checked_line::write(&Line { files, checkpoint }, out);
-    Ok(())
+    let line = Line {
+        place,
+        files,
+        checkpoint,
+    };
+    Ok(checked_line::write(&line, out))
 }
 
 impl Manifest {
-    /// Replaces the manifest by one that says `contents` and nothing else: a crash leaves the old one or this one.
+    /// Replaces the manifest by one of this connector that says `contents` and nothing else: a crash leaves the old one or
+    /// this one.
     ///
     /// # Errors
     /// What the file system refuses.
-    pub fn create(folder: &Path, contents: ManifestContents) -> Result<Self, SinkError> {
+    pub fn create(
+        folder: &Path,
+        connector: &str,
+        contents: ManifestContents,
+    ) -> Result<Self, SinkError> {
+        let contents = ManifestContents {
+            connector: Some(connector.into()),
+            ..contents
+        };
         let mut line = Vec::new();
-        let file = replace(folder, &contents, &mut line)?;
+        let (file, last) = replace(folder, &contents, &mut line)?;
         Ok(Self {
             folder: folder.to_owned(),
             file,
             contents,
             growth_bytes: 0,
             line,
+            last,
         })
     }
 
@@ -236,9 +321,11 @@ impl Manifest {
     /// What the file system refuses; the next start shows whether the line counts.
     pub fn commit(&mut self, changed: Vec<FileEntry>, upto: &Checkpoint) -> Result<(), SinkError> {
         let files: Vec<&FileEntry> = changed.iter().collect();
-        print_line(&files, upto, &self.folder.join(NAME), &mut self.line)?;
+        let path = self.folder.join(NAME);
+        let last = print_line(Place::After(self.last), &files, upto, &path, &mut self.line)?;
         self.file.write(&self.line)?;
         self.file.sync_data()?;
+        self.last = last;
 
         self.growth_bytes += u64::try_from(self.line.len()).unwrap_or(u64::MAX);
         self.contents.checkpoint.clone_from(upto);
@@ -247,24 +334,27 @@ impl Manifest {
             .files
             .extend(changed.map(|entry| (entry.file.clone(), entry)));
         if self.growth_bytes > GROWTH_BYTES_MAX {
-            self.file = replace(&self.folder, &self.contents, &mut self.line)?;
+            (self.file, self.last) = replace(&self.folder, &self.contents, &mut self.line)?;
             self.growth_bytes = 0;
         }
         Ok(())
     }
 }
 
-/// Returns the new manifest, open for appending.
+/// Returns the new manifest, open for appending, and the checksum of its line.
 fn replace(
     folder: &Path,
     contents: &ManifestContents,
     line: &mut Vec<u8>,
-) -> Result<DurableFile, SinkError> {
+) -> Result<(DurableFile, u32), SinkError> {
     let files: Vec<&FileEntry> = contents.files.values().collect();
-    print_line(&files, &contents.checkpoint, &folder.join(NAME), line)?;
+    let place = Place::Connector(contents.connector.as_deref().unwrap_or_default());
+    let path = folder.join(NAME);
+    let last = print_line(place, &files, &contents.checkpoint, &path, line)?;
 
     let folder = (folder, FileRole::DataFolder);
-    Ok(durable::replace(folder, NAME, FileRole::Manifest, line)?)
+    let file = durable::replace(folder, NAME, FileRole::Manifest, line)?;
+    Ok((file, last))
 }
 
 #[cfg(test)]
@@ -298,10 +388,11 @@ mod tests {
     /// A manifest of three lines, and what it said after each.
     fn three_lines(folder: &Path) -> (Vec<u8>, Vec<ManifestContents>) {
         let fresh = ManifestContents {
+            connector: None,
             files: BTreeMap::new(),
             checkpoint: checkpoint(4),
         };
-        let mut manifest = Manifest::create(folder, fresh).unwrap();
+        let mut manifest = Manifest::create(folder, "shop", fresh).unwrap();
         let mut said = vec![manifest.contents().clone()];
         for (number, position) in [(1, 1_000), (2, 2_000)] {
             let changed = vec![entry(number, position)];
@@ -385,14 +476,14 @@ mod tests {
             );
             assert_eq!(contents.checkpoint, expected);
             assert_eq!(contents.files.len(), 2);
-            // As a commit of this version after it is.
-            let mut line = Vec::new();
-            print_line(&[], &checkpoint(7), folder.path(), &mut line).unwrap();
-            let both = [written.as_bytes(), &line].concat();
-            assert_eq!(parse(&both).unwrap().checkpoint, checkpoint(7));
-            let made = Manifest::create(folder.path(), contents.clone()).unwrap();
-            assert_eq!(made.contents(), &contents);
-            assert_eq!(read(folder.path()).unwrap(), Some(contents));
+            assert_eq!(contents.connector, None);
+            let made = Manifest::create(folder.path(), "shop", contents.clone()).unwrap();
+            let named = ManifestContents {
+                connector: Some("shop".into()),
+                ..contents
+            };
+            assert_eq!(made.contents(), &named);
+            assert_eq!(read(folder.path()).unwrap(), Some(named));
         }
     }
 
@@ -433,11 +524,60 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_is_missing_is_noticed_wherever_it_stood() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bytes, said) = three_lines(folder.path());
+        let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+        let of = |indexes: &[usize]| -> Vec<u8> {
+            indexes
+                .iter()
+                .flat_map(|index| lines[*index].to_vec())
+                .collect()
+        };
+        for (indexes, line) in [
+            (&[0, 2][..], 2),
+            (&[1, 2], 1),
+            (&[2], 1),
+            (&[0, 2, 1], 2),
+            (&[0, 1, 1], 3),
+            (&[0, 1, 0], 3),
+        ] {
+            let (found, error) = parse(&of(indexes)).unwrap_err();
+            assert!(
+                matches!(error, ManifestLineError::Gap),
+                "{indexes:?}: {error:?}"
+            );
+            assert_eq!(found, line, "{indexes:?}");
+        }
+        assert_eq!(parse(&of(&[0, 1])).unwrap(), said[1]);
+        fs::write(folder.path().join(NAME), of(&[0, 2])).unwrap();
+        let error = read(folder.path()).unwrap_err();
+        assert_eq!(error.class(), crate::failure::Class::Data);
+        assert!(
+            error.to_string().contains("line 2 does not follow"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn lines_of_a_manifest_without_a_connector_need_not_follow_each_other() {
+        let text = serde_json::to_string(&relay_log_info::encode(&checkpoint(9)).unwrap()).unwrap();
+        let old = sealed(&format!("{{\"files\":[],\"checkpoint\":{text}"));
+        let contents = parse(old.repeat(3).as_bytes()).unwrap();
+        assert_eq!(
+            (contents.connector, contents.checkpoint),
+            (None, checkpoint(9))
+        );
+        let chained = sealed(&format!("{{\"after\":7,\"files\":[],\"checkpoint\":{text}"));
+        assert!(parse((old + &chained).as_bytes()).is_err());
+    }
+
+    #[test]
     fn a_grown_manifest_shrinks_to_one_line_that_says_the_same() {
         let folder = tempfile::tempdir().unwrap();
         three_lines(folder.path());
         let before = read(folder.path()).unwrap().unwrap();
-        let mut manifest = Manifest::create(folder.path(), before).unwrap();
+        let mut manifest = Manifest::create(folder.path(), "shop", before).unwrap();
         manifest.growth_bytes = GROWTH_BYTES_MAX;
         manifest
             .commit(vec![entry(2, 2_500)], &checkpoint(2_500))
@@ -462,7 +602,7 @@ mod tests {
             fs::write(folder.path().join(TEMPORARY), &bytes[..length]).unwrap();
             let contents = read(folder.path()).unwrap().unwrap();
             assert_eq!(contents, said[2]);
-            Manifest::create(folder.path(), contents).unwrap();
+            Manifest::create(folder.path(), "shop", contents).unwrap();
             assert!(!folder.path().join(TEMPORARY).exists());
         }
     }

@@ -65,15 +65,17 @@ fn rotate_interval() -> Duration {
 #[derive(Debug)]
 pub struct File {
     options: FileOptions,
+    connector: Box<str>,
     /// `None` before `resume_point`, and after a failure: only opening it again tells what is on the disk then.
     folder: Option<DataFolder>,
 }
 
 impl File {
-    /// Makes a sink; nothing is touched before `resume_point`.
-    pub fn new(options: FileOptions) -> Self {
+    /// Makes the sink of a connector; nothing is touched before `resume_point`.
+    pub fn new(options: FileOptions, connector: &str) -> Self {
         Self {
             options,
+            connector: connector.into(),
             folder: None,
         }
     }
@@ -108,8 +110,9 @@ impl Sink for File {
             bytes: self.options.rotate_bytes.as_u64(),
             interval: self.options.rotate_interval,
         };
-        let folder =
-            off_the_runtime(move || DataFolder::open(&path, rotation, lines::SUFFIX)).await?;
+        let connector = self.connector.clone();
+        let open = move || DataFolder::open(&path, rotation, lines::SUFFIX, &connector);
+        let folder = off_the_runtime(open).await?;
         let checkpoint = folder.checkpoint().cloned();
         self.folder = Some(folder);
         Ok(checkpoint)

@@ -99,6 +99,9 @@ impl FilesOptions {
             }
             (None, true) => add("files", "files is empty, name the binlog files".to_owned()),
         }
+        if let Some(message) = self.start.problem(false) {
+            add("start", message);
+        }
         // A checkpoint holds the name on one line.
         let names = self.files.iter().filter_map(|path| path.file_name());
         for name in names.map(|name| name.to_string_lossy()) {

@@ -134,6 +134,12 @@ impl ServerOptions {
         if self.host.is_empty() {
             add("host", "host is empty, name the source".to_owned());
         }
+        if self.port == 0 {
+            add("port", "port is 0, give that of the source".to_owned());
+        }
+        if let Some(message) = self.start.problem(true) {
+            add("start", message);
+        }
         for (name, value) in [
             ("connect_timeout", self.connect_timeout),
             ("replica_net_timeout", self.replica_net_timeout),

@@ -115,6 +115,20 @@ pub enum RelayLogInfoError {
     },
 }
 
+impl RelayLogInfoError {
+    /// Whether a newer rowtap wrote what cannot be read, so that there is nothing to mend.
+    pub fn is_of_newer(&self) -> bool {
+        match self {
+            Self::Version { .. } | Self::Unknown { .. } => true,
+            Self::Cut
+            | Self::Checksum { .. }
+            | Self::Line { .. }
+            | Self::FileName { .. }
+            | Self::TooManyUndecided { .. } => false,
+        }
+    }
+}
+
 /// Writes a checkpoint as text.
 ///
 /// # Errors
