@@ -434,7 +434,8 @@ mod tests {
         });
         fs::remove_file(&index).unwrap();
         let error = read_index(&index).unwrap_err();
-        assert!(error.to_string().ends_with("binlog.index"), "{error}");
+        let expected = "binlog.index, there is no such file, check its name and folder";
+        assert!(error.to_string().ends_with(expected), "{error}");
     }
 
     #[test]
