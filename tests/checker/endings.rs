@@ -13,8 +13,8 @@ use super::is_full;
 use crate::definitions::stopped::default_metadata;
 use crate::support::checker::stream::{self, Group};
 use crate::support::checker::{
-    Connector, Findings, NOISE, Random, Run, Truth, Workload, check_output, files, hold_against,
-    topics,
+    Connector, Findings, NOISE, Random, Run, Running, Truth, Workload, check_output, files,
+    hold_against, topics,
 };
 use crate::support::{Flavour, Kafka, Line, Server, SmallDisk, wait_until};
 
@@ -33,6 +33,8 @@ const PACE: Duration = Duration::from_millis(250);
 const PACE_CHANGES: u64 = 6;
 /// A moment that does not come is given up.
 const MOMENT_MAX: Duration = Duration::from_secs(8);
+/// A broker that has written nothing for so long has nothing left to write.
+const SETTLED: Duration = Duration::from_millis(500);
 const BROKER_IS_THERE: &str = "the broker is there";
 /// The test below.
 const NAME: &str = "checker::endings::it_loses_nothing_however_often_it_is_told_to_end";
@@ -87,6 +89,8 @@ struct Subject<'a> {
     disk: Option<SmallDisk>,
     broker: &'a Broker,
     prefix: String,
+    /// Whether the broker may have yet to read what its last process sent.
+    is_unsettled: bool,
     random: Random,
 }
 
@@ -176,15 +180,32 @@ fn check(flavour: Flavour, seed: u64) {
         })
         .collect();
 
+    let random = Random::new(seed, 99);
+    let endings = end_all(&plan, &clients, &broker, random, &mut subjects);
+    let tally = clients.finish();
+    println!("{flavour:?}: {tally:?}\n{}", table(&endings));
+    assert!(endings.len() >= plan.endings * subjects.len());
+    compare(&source, &workload, &mut subjects);
+}
+
+/// Ends all connectors again and again while the clients work and the broker has its troubles.
+#[track_caller]
+fn end_all(
+    plan: &Plan,
+    clients: &Running,
+    broker: &Broker,
+    random: Random,
+    subjects: &mut [Subject<'_>],
+) -> Vec<Ending> {
     let is_over = AtomicBool::new(false);
-    let endings = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let pacing = scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 clients.allow(clients.changes() + PACE_CHANGES);
                 std::thread::sleep(PACE);
             }
         });
-        let troubles = scope.spawn(|| broker.trouble(Random::new(seed, 99), plan.kills, &is_over));
+        let troubles = scope.spawn(|| broker.trouble(random, plan.kills, &is_over));
         let running: Vec<_> = subjects
             .iter_mut()
             .map(|subject| scope.spawn(|| subject.end_often(plan.endings)))
@@ -197,11 +218,7 @@ fn check(flavour: Flavour, seed: u64) {
         endings
             .flat_map(|it| it.expect("each end is one that may be"))
             .collect::<Vec<Ending>>()
-    });
-    let tally = clients.finish();
-    println!("{flavour:?}: {tally:?}\n{}", table(&endings));
-    assert!(endings.len() >= plan.endings * subjects.len());
-    compare(&source, &workload, &mut subjects);
+    })
 }
 
 /// Lets each connector come to the source's end, and holds its output against the source: the first one's by all checks, the
@@ -378,6 +395,7 @@ impl<'a> Subject<'a> {
             disk,
             broker,
             prefix,
+            is_unsettled: false,
             random: Random::new(seed, 100 + stream),
         }
     }
@@ -405,7 +423,16 @@ impl<'a> Subject<'a> {
     /// Starts it and ends it at a random moment.
     #[track_caller]
     fn end_once(&mut self, index: usize) -> Ending {
-        if matches!(self.kind, Kind::Starting | Kind::Topics) {
+        let begins_anew = match self.kind {
+            Kind::Starting | Kind::Topics => true,
+            // The others go on with a scan that was ended.
+            Kind::Scanning => self.number.is_multiple_of(2),
+            Kind::Streaming | Kind::FullDisk | Kind::Broker => false,
+        };
+        if self.is_unsettled {
+            self.settle();
+        }
+        if begins_anew {
             self.forget(index);
         }
         let is_early = match self.kind {
@@ -418,7 +445,7 @@ impl<'a> Subject<'a> {
         }
         let mut run = self.connector.run(&[]);
         let waits_for = match self.kind {
-            Kind::Scanning => Some("looking for DDL"),
+            Kind::Scanning => Some("replication started"),
             Kind::Streaming | Kind::FullDisk | Kind::Broker if !is_early => {
                 Some("replication started")
             }
@@ -442,7 +469,7 @@ impl<'a> Subject<'a> {
             };
         }
         if self.kind == Kind::Scanning && !run.log().contains("looking for DDL") {
-            situation = "before a scan, a slow line";
+            situation = "before or after a scan, a slow line";
         }
         self.end(run, situation)
     }
@@ -480,11 +507,27 @@ impl<'a> Subject<'a> {
             "{self}, {situation}: {code:?} after {took:?}: {log}"
         );
         assert!(!log.contains("panicked"), "{self}, {situation}: {log}");
+        let is_published = matches!(self.kind, Kind::Broker | Kind::Topics);
+        self.is_unsettled = is_published && code != Some(0);
         Ending {
             situation,
             took,
             code,
         }
+    }
+
+    /// Waits until the broker has read all that a process sent which ended without a commit. Before that it may write some of
+    /// it after the first records of the next process, which no producer without transactions can keep it from.
+    #[track_caller]
+    fn settle(&self) {
+        let mut before = None;
+        wait_until("the broker has read it all", PHASE_MAX, || {
+            std::thread::sleep(SETTLED);
+            let written = self.broker.kafka.written(&self.prefix);
+            let is_settled = written.is_some() && written == before;
+            before = written;
+            is_settled && self.broker.situation() == BROKER_IS_THERE
+        });
     }
 
     /// Waits for a random moment; where it is to wait for a line of the log, some time after that, though not for ever.

@@ -15,6 +15,8 @@ use super::private::Private;
 
 /// How long a request may take, on a machine that others keep busy.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
+/// How long an answer may take that can be asked for again.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
 
 /// A broker that ends when this value does, or the process. Topics exist once somebody creates them.
@@ -124,6 +126,23 @@ impl Kafka {
             .collect();
         topics.sort();
         topics
+    }
+
+    /// How many records were written to the topics that begin so; `None` while it does not answer.
+    pub fn written(&self, prefix: &str) -> Option<i64> {
+        let consumer: BaseConsumer = self.client().create().ok()?;
+        let metadata = consumer.fetch_metadata(None, ANSWER_MAX).ok()?;
+        let mut written = 0;
+        for topic in metadata.topics() {
+            if topic.name().starts_with(prefix) {
+                for partition in topic.partitions() {
+                    let watermarks =
+                        consumer.fetch_watermarks(topic.name(), partition.id(), ANSWER_MAX);
+                    written += watermarks.ok()?.1;
+                }
+            }
+        }
+        Some(written)
     }
 
     /// Every record of a topic as of now, partition after partition, each in its order; uncommitted ones left out.

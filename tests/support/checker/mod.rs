@@ -35,5 +35,5 @@ pub use {
     rowtap::{Connector, Ended, Run},
     scenario::{Scenario, Sink, hold_against},
     verify::{Truth, check_output},
-    workload::{NOISE, Tally, Workload},
+    workload::{NOISE, Running, Tally, Workload},
 };
