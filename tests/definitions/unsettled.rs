@@ -196,3 +196,84 @@ fn sets_in_which_ascii_is_something_else_count_once_a_database_has_one() {
         }
     }
 }
+
+/// What is made with `IF NOT EXISTS` in a database of before the files, and again after a drop.
+#[test]
+fn what_if_not_exists_made_is_known_where_the_binlog_proves_it() {
+    for flavour in EVERY {
+        let (server, _) = server(flavour, "latin1");
+        server.execute("CREATE DATABASE IF NOT EXISTS gone");
+        server.execute("CREATE TABLE IF NOT EXISTS gone.t (id INT PRIMARY KEY, a DATE)");
+        server.execute("INSERT INTO gone.t VALUES (1, '2020-01-02')");
+        // Left as it is.
+        server.execute("CREATE TABLE IF NOT EXISTS gone.t (a DATE, id INT PRIMARY KEY)");
+        server.execute("INSERT INTO gone.t VALUES (2, '2020-01-03')");
+        let expected = shown(&server, &["id", "a"]);
+        server.execute("DROP TABLE gone.t");
+        server.execute("CREATE TABLE IF NOT EXISTS gone.t (id INT, b INT)");
+        server.execute("INSERT INTO gone.t VALUES (3, 4)");
+        server.execute("DROP DATABASE gone");
+        server.execute("CREATE DATABASE IF NOT EXISTS gone CHARACTER SET latin2");
+        server.execute("CREATE TABLE gone.t (id INT, c VARCHAR(5))");
+        server.execute("INSERT INTO gone.t VALUES (5, 'ł')");
+        server.execute("DROP DATABASE gone");
+        let connector = connector(&server, "root", "'earliest'");
+        if flavour == Flavour::MySql57 {
+            // It says nothing of whether the table was there.
+            let ended = fails(&connector, &["gone.t", "IF NOT EXISTS"]);
+            let wanted = super::stopped::wanted_all(&ended.log);
+            for (table, at) in wanted {
+                define(
+                    &connector,
+                    &table,
+                    &at,
+                    "CREATE TABLE t (id INT PRIMARY KEY, a DATE)",
+                );
+            }
+        }
+        succeeds(&connector);
+        let found = published(&connector, &["id", "a"]);
+        assert_eq!(found[..2], expected, "{flavour:?}");
+        let last = published(&connector, &["id", "b", "c"]);
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(last[2], [text("3"), text("4"), None], "{flavour:?}");
+        assert_eq!(last[3], [text("5"), None, text("ł")], "{flavour:?}");
+    }
+}
+
+#[test]
+fn a_told_definition_in_another_character_set_than_the_binlog_shows_is_refused() {
+    for flavour in EVERY {
+        let (server, _) = server(flavour, "utf8mb4");
+        server.execute("CREATE TABLE gone.t (id INT PRIMARY KEY, a VARCHAR(20))");
+        server.execute("ALTER TABLE gone.t ADD b INT");
+        let (file, _) = server.coordinates();
+        server.execute("FLUSH BINARY LOGS");
+        super::stopped::purge(&server, &server.coordinates().0);
+        assert_ne!(file, server.coordinates().0);
+        server.execute("INSERT INTO gone.t VALUES (1, 'é', 7)");
+        let expected = shown(&server, &["id", "a", "b"]);
+        server.execute("DROP DATABASE gone");
+        let connector = connector(&server, "root", "'earliest'");
+        let ended = fails(
+            &connector,
+            &["gone.t", "no statement of the binlog defined it"],
+        );
+        let (table, at) = wanted(&ended.log).expect("a command");
+        let told = |charset: &str| {
+            format!("CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20), b INT) CHARSET {charset}")
+        };
+        define(&connector, &table, &at, &told("latin1"));
+        fails(
+            &connector,
+            &["gone.t", "does not fit its table map", "column a "],
+        );
+        define(&connector, &table, &at, &told("utf8mb4"));
+        succeeds(&connector);
+        assert_eq!(
+            published(&connector, &["id", "a", "b"]),
+            expected,
+            "{flavour:?}"
+        );
+    }
+}

@@ -384,45 +384,12 @@ fn define(
     let columns = map
         .columns()
         .map_err(|error| Missing::Error(TableMapError::from(error)))?;
-    let named = columns.iter().all(|column| column.name.is_some());
-    let mut is_contradicted = false;
-    if named {
-        // The table map tells all; a belief that it contradicts must not live on.
-        if let Some(believed) = definitions.serving(source, end)
-            && let Err(disagreement) = agree(&columns, believed)
-        {
-            is_contradicted = true;
-            definitions.distrust(source, &disagreement.to_string(), end);
-        }
-    }
-    let is_whole = named
-        && !columns
-            .iter()
-            .any(|column| hides_its_type(column, map.flavour()));
-    if asks == Asks::Everything
-        && is_whole
-        && !is_contradicted
-        && definitions.serving(source, end).is_none()
-    {
-        return Err(Missing::Definition(source.clone(), Lack::Generated));
-    }
-    let definition = if is_whole {
-        None
-    } else {
-        definitions.serving(source, end).cloned()
-    };
-    // Nobody could tell more of a table that goes without.
-    let definition = definition.filter(|known| !asks.goes_without() || known.unsettled().is_none());
-    let is_undefined = !is_whole && definition.is_none();
-    if is_undefined && !asks.goes_without() {
-        return Err(Missing::Definition(
-            source.clone(),
-            match named {
-                true => Lack::Types,
-                false => Lack::Metadata,
-            },
-        ));
-    }
+    let Chosen {
+        definition,
+        named,
+        is_contradicted,
+        is_undefined,
+    } = choose(&columns, map.flavour(), source, definitions, end, asks)?;
     let disagree = |disagreement| Missing::Disagreement(source.clone(), disagreement);
     let laid_out = definition
         .as_deref()
@@ -467,6 +434,70 @@ fn define(
     Ok(Defined {
         table,
         unsettled: settlement.unsettled,
+    })
+}
+
+/// The definition that a table map is read with.
+struct Chosen {
+    /// `None` where it tells all, or nobody knows more.
+    definition: Option<Arc<TableDefinition>>,
+    /// Whether the table map has the columns' names.
+    named: bool,
+    /// Whether it has shown that the belief was wrong.
+    is_contradicted: bool,
+    /// Whether it does not tell all, and nobody knows more.
+    is_undefined: bool,
+}
+
+fn choose(
+    columns: &[ColumnMap],
+    flavour: Flavour,
+    source: &TableName,
+    definitions: &mut Definitions,
+    end: &Coordinates,
+    asks: Asks,
+) -> Result<Chosen, Missing> {
+    let named = columns.iter().all(|column| column.name.is_some());
+    let mut is_contradicted = false;
+    if named {
+        // The table map tells all; a belief that it contradicts must not live on.
+        if let Some(believed) = definitions.serving(source, end)
+            && let Err(disagreement) = agree(columns, believed)
+        {
+            is_contradicted = true;
+            definitions.distrust(source, &disagreement.to_string(), end);
+        }
+    }
+    let is_whole = named && !columns.iter().any(|column| hides_its_type(column, flavour));
+    if asks == Asks::Everything
+        && is_whole
+        && !is_contradicted
+        && definitions.serving(source, end).is_none()
+    {
+        return Err(Missing::Definition(source.clone(), Lack::Generated));
+    }
+    let definition = if is_whole {
+        None
+    } else {
+        definitions.serving(source, end).cloned()
+    };
+    // Nobody could tell more of a table that goes without.
+    let definition = definition.filter(|known| !asks.goes_without() || known.unsettled().is_none());
+    let is_undefined = !is_whole && definition.is_none();
+    if is_undefined && !asks.goes_without() {
+        return Err(Missing::Definition(
+            source.clone(),
+            match named {
+                true => Lack::Types,
+                false => Lack::Metadata,
+            },
+        ));
+    }
+    Ok(Chosen {
+        definition,
+        named,
+        is_contradicted,
+        is_undefined,
     })
 }
 

@@ -457,6 +457,10 @@ fn a_default_that_is_not_known_leaves_unsettled_the_text_that_has_it() {
         &["ALTER DATABASE d CHARACTER SET latin1", CREATE],
         known,
     );
+}
+
+#[test]
+fn an_unsettled_column_stays_so_until_a_statement_gives_it_a_set() {
     for (alter, expected) in [
         (
             "ADD d CHAR(1)",
