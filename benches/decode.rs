@@ -21,6 +21,7 @@ use criterion::{Criterion, Throughput};
 use rowtap::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
 use rowtap::change::{
     Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, OnStatement, Origin, Step, Until,
+    XaMissing,
 };
 use rowtap::encode::{
     Encode, Format, InvalidText, LinesEncoder, Plan, RecordsEncoder, RecordsSettings,
@@ -156,6 +157,7 @@ impl Recording {
             rules: Rules::compile(&FilterOptions::default(), self.flavour, 0).expect("no rules"),
             skips_groups: false,
             on_statement: OnStatement::Fail,
+            xa_missing: XaMissing::Fail,
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::MAX,

@@ -79,6 +79,10 @@ pub enum FileRole {
     ToldDefinitions,
     /// The events of a large group.
     Spill,
+    /// The folder of prepared XA transactions.
+    PreparedFolder,
+    /// A prepared XA transaction.
+    PreparedGroup,
     /// The folder of a file sink itself.
     DataFolder,
     /// Its `lock`.

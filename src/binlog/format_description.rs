@@ -20,7 +20,7 @@ use crate::mysql::Flavour;
 pub(super) const CHECKSUM_BYTES: usize = 4;
 
 /// How the events of one file are laid out, and who wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FormatDescription {
     server_version: Box<str>,
     created: u32,

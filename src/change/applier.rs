@@ -4,16 +4,15 @@
 //! table maps are resolved; rows are counted and go into the batch as the bytes that they are. What is not known of a table
 //! is asked for, once.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::batch::builder::{Builder, TooMany, absolute};
+use super::applying::{ApplierSettings, Applying, GroupEvent, Settled};
+use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
 use super::batch::items::Batch;
-use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind};
-use super::checking::{RowsCheck, check_event};
+use super::batch::ledger::Ledger;
+use super::batch::rows::{EventStamp, RowsKind};
+use super::checking::RowsCheck;
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
@@ -22,20 +21,19 @@ use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
 use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
 use super::group::closed::{ClosedGroup, NextEvent};
-use super::group::large::{CutRows, LargeEvent};
-use super::group::open::HeldEvent;
 use super::group::tracker::Outcome;
 use super::questions::Questions;
 use super::settled::{self, UnsettledRows};
-use super::statement::judging::{Judged, OnStatement, judge};
+use super::statement::judging::{Judged, judge};
 use super::statement::{databases_named, empties_table};
 use super::step::Step;
 use super::trouble::{AssembleError, Trouble};
 use super::undefined::{UndefinedTables, forget_dropped};
+use super::xa::{Committing, Preparing, XaBooks, XaDecided, XaDecision, XaStage};
 use crate::binlog::{
     Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, load_data_body,
 };
-use crate::fault::{Fault, planted, planted_once};
+use crate::fault::{Fault, planted};
 use crate::filter::Rules;
 use crate::row::TableName;
 
@@ -55,57 +53,7 @@ pub(super) struct Applier {
     checkpoint: Checkpoint,
     /// What checks every body, if anything does.
     rows_check: Option<RowsCheck>,
-}
-
-/// What an applier is set up with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ApplierSettings {
-    /// The connector's own server id.
-    pub(super) server_id: u32,
-    /// What to do about changes that were logged as statements.
-    pub(super) on_statement: OnStatement,
-    /// Bytes of a batch at which it leaves.
-    pub(super) batch_bytes_max: usize,
-}
-
-/// A closed group whose events become items.
-#[derive(Debug)]
-pub(super) struct Applying {
-    pub(super) group: ClosedGroup,
-    /// Whether the group is one that the reader chose.
-    is_chosen: bool,
-    /// The next change's sequence in the group.
-    sequence: u64,
-    /// The group's index in the batch in the making; `None` until it has an item there.
-    index: Option<u32>,
-}
-
-/// What became of one event.
-enum Settled {
-    Done,
-    Missing(Missing),
-    /// The table's engine decides, and is not known.
-    Engine(TableName),
-}
-
-/// An event of a closed group and where it stands in it.
-struct GroupEvent<'a> {
-    held: &'a HeldEvent,
-    buffer: &'a Bytes,
-    /// Its number in the group.
-    ordinal: u64,
-    format: &'a FormatDescription,
-}
-
-impl Applying {
-    pub(super) fn new(group: ClosedGroup, is_chosen: bool) -> Self {
-        Self {
-            group,
-            is_chosen,
-            sequence: 0,
-            index: None,
-        }
-    }
+    xa: XaBooks,
 }
 
 impl Applier {
@@ -127,6 +75,7 @@ impl Applier {
             builder,
             checkpoint,
             rows_check: None,
+            xa: XaBooks::new(settings.xa_missing),
         }
     }
 
@@ -154,6 +103,11 @@ impl Applier {
     /// The table maps seen.
     pub(super) fn table_maps(&mut self) -> &mut TableMaps {
         &mut self.table_maps
+    }
+
+    /// The XA transactions that are prepared and undecided.
+    pub(super) fn xa(&mut self) -> &mut XaBooks {
+        &mut self.xa
     }
 
     /// The filters.
@@ -278,7 +232,16 @@ impl Applier {
         applying: &mut Applying,
         format: &FormatDescription,
     ) -> Result<Option<Step>, AssembleError> {
+        if matches!(applying.xa, XaStage::Settled) {
+            return Ok(None);
+        }
+        let before = *applying.before.get_or_insert(self.builder.ledger);
+        let own_format = applying.xa.format().cloned();
+        let format = own_format.as_deref().unwrap_or(format);
         loop {
+            if applying.is_to_be_kept() {
+                return self.begin_preparing(applying, before).map(Some);
+            }
             let (held, buffer) = match applying.group.next(format)? {
                 NextEvent::Whole(held, buffer) => (held, buffer),
                 NextEvent::Piece => {
@@ -292,6 +255,10 @@ impl Applier {
                 NextEvent::Spilled => return Ok(Some(Step::NeedSpilled)),
                 NextEvent::End => break,
             };
+            if applying.is_to_be_kept() {
+                applying.group.wait(held, buffer);
+                continue;
+            }
             if held.frame.header.kind.holds_rows() && self.is_overfull() {
                 applying.group.wait(held, buffer);
                 return Ok(Some(self.piece(applying)));
@@ -302,9 +269,11 @@ impl Applier {
                 ordinal: applying.group.done,
                 format,
             };
-            let settled = self
-                .check(&mut applying.group, &event)
-                .and_then(|()| self.settle(applying, &event));
+            let checked = match self.rows_check {
+                Some(_) => event.check(&mut applying.group),
+                None => Ok(()),
+            };
+            let settled = checked.and_then(|()| self.settle(applying, &event));
             let (start, kind) = (held.frame.start, held.frame.header.kind);
             let placed =
                 |trouble: Trouble| AssembleError::new(applying.group.at(start), kind, trouble);
@@ -312,6 +281,15 @@ impl Applier {
                 Settled::Done => {
                     applying.group.settle(&held);
                     continue;
+                }
+                Settled::Decides(decision) => {
+                    let at = applying.group.at(start);
+                    applying.group.settle(&held);
+                    let decided = self.decide(applying, decision);
+                    match decided.map_err(|trouble| AssembleError::new(at, kind, trouble))? {
+                        Some(step) => return Ok(Some(step)),
+                        None => continue,
+                    }
                 }
                 Settled::Missing(missing) => {
                     let connector = &self.builder.origin().connector;
@@ -338,8 +316,97 @@ impl Applier {
             applying.group.wait(held, buffer);
             return Ok(Some(step));
         }
+        Ok(self.end_group(applying, format))
+    }
+
+    /// The group was read to its end.
+    fn end_group(&mut self, applying: &mut Applying, format: &FormatDescription) -> Option<Step> {
+        let id = match std::mem::replace(&mut applying.xa, XaStage::Settled) {
+            XaStage::None | XaStage::Settled => {
+                self.settle_group(&applying.group);
+                return None;
+            }
+            XaStage::Prepares(preparing) => {
+                return Some(self.end_preparing(applying, *preparing, format));
+            }
+            XaStage::Commits(committing) => {
+                if committing.definitions.is_some() {
+                    self.table_maps.clear();
+                }
+                committing.id
+            }
+            XaStage::RollsBack(id) => id,
+        };
+        self.checkpoint.undecided.remove(&id);
         self.settle_group(&applying.group);
-        Ok(None)
+        let at = applying.group.end.clone();
+        Some(Step::Decided { id, at })
+    }
+
+    // ---- XA transactions -------------------------------------------------------------------------------------------
+
+    /// Has the events of a group that prepares an XA transaction kept. They are looked at next.
+    fn begin_preparing(
+        &mut self,
+        applying: &mut Applying,
+        before: Ledger,
+    ) -> Result<Step, AssembleError> {
+        let group = &applying.group;
+        let begun = self.xa.prepare(group, &mut self.builder.ledger, before);
+        let (kept, stage) = begun.map_err(|trouble| {
+            AssembleError::new(
+                group.held.group.begin.clone(),
+                EventKind::XaPrepare,
+                trouble,
+            )
+        })?;
+        applying.xa = stage;
+        Ok(Step::Prepare(kept))
+    }
+
+    fn end_preparing(
+        &mut self,
+        applying: &Applying,
+        preparing: Preparing,
+        format: &FormatDescription,
+    ) -> Step {
+        let group = &applying.group;
+        let ledger = &mut self.builder.ledger;
+        let (id, prepared) = preparing.end(group, format, ledger, applying.is_chosen);
+        let begin = prepared.begin.clone();
+        self.checkpoint.undecided.insert(id.clone(), begin);
+        self.xa.undecided.insert(id.clone(), prepared.clone());
+        self.reach_end_of(group);
+        let group = Box::new(prepared);
+        Step::Prepared { id, group }
+    }
+
+    /// Reads on with the events of the XA transaction that is committed; counts those of one that is rolled back.
+    fn decide(
+        &mut self,
+        applying: &mut Applying,
+        decision: XaDecision,
+    ) -> Result<Option<Step>, Trouble> {
+        let id = decision.id.clone();
+        match self.xa.decide(decision, &mut self.builder)? {
+            XaDecided::Unknown => Ok(None),
+            XaDecided::RollsBack => {
+                applying.xa = XaStage::RollsBack(id);
+                Ok(None)
+            }
+            XaDecided::Commits(prepared) => {
+                let by = &applying.group;
+                self.builder.ledger.received += by.held.count + by.inner;
+                applying.group = prepared.committed_by(&by.held.group, &by.end);
+                applying.is_chosen &= prepared.is_chosen;
+                let committing = Committing::begin(id.clone(), *prepared, &self.definitions);
+                if committing.definitions.is_some() {
+                    self.table_maps.clear();
+                }
+                applying.xa = XaStage::Commits(Box::new(committing));
+                Ok(Some(Step::NeedPrepared { id }))
+            }
+        }
     }
 
     /// Reads on without a definition that nobody could tell. One that was told and contradicts the binlog is none.
@@ -365,6 +432,10 @@ impl Applier {
 
     fn settle_group(&mut self, group: &ClosedGroup) {
         self.builder.ledger.received += group.held.count + group.inner;
+        self.reach_end_of(group);
+    }
+
+    fn reach_end_of(&mut self, group: &ClosedGroup) {
         self.builder.group_ends();
         self.questions = Questions::default();
         self.table_maps.end_statement();
@@ -375,16 +446,6 @@ impl Applier {
     }
 
     // ---- events ----------------------------------------------------------------------------------------------------
-
-    /// Checks an event whose body is whole, if anything does: the bodies of those in a compressed transaction, and of
-    /// those that were compressed, were not seen before.
-    fn check(&self, group: &mut ClosedGroup, event: &GroupEvent<'_>) -> Result<(), Trouble> {
-        if self.rows_check.is_none() || group.rest_of(event.held).is_some() {
-            return Ok(());
-        }
-        let body = event.held.bytes(event.buffer);
-        check_event(&event.held.frame.header, body, event.format)
-    }
 
     fn settle(
         &mut self,
@@ -399,7 +460,8 @@ impl Applier {
             }
             EventKind::TableMap => {
                 let end = &applying.group.end;
-                let definitions = &mut self.definitions;
+                let own = applying.xa.definitions();
+                let definitions = own.unwrap_or(&mut self.definitions);
                 match self.table_maps.map(body, event.format, definitions, end) {
                     Ok(()) => self.builder.ledger.control += 1,
                     Err(missing) => return Ok(Settled::Missing(missing)),
@@ -423,9 +485,9 @@ impl Applier {
             EventKind::DeleteRows | EventKind::DeleteRowsV1 => {
                 return self.settle_rows(applying, event, RowsKind::Delete);
             }
-            EventKind::Query => self.settle_query(applying, event, body)?,
+            EventKind::Query => return self.settle_query(applying, event, body),
             EventKind::ExecuteLoadQuery => {
-                self.settle_query(applying, event, &load_data_body(body)?)?;
+                return self.settle_query(applying, event, &load_data_body(body)?);
             }
             EventKind::TransactionPayload => {
                 applying.group.open_payload(event.held, event.buffer)?;
@@ -459,11 +521,15 @@ impl Applier {
         applying: &mut Applying,
         event: &GroupEvent<'_>,
         body: &[u8],
-    ) -> Result<(), Trouble> {
+    ) -> Result<Settled, Trouble> {
         let query = Query::parse(body, event.format)?;
-        if query.control().is_some() || query.is_phase_without_effect() {
+        let control = query.control();
+        if let Some(decision) = XaDecision::of(&applying.group, &query, control) {
+            return Ok(Settled::Decides(decision));
+        }
+        if control.is_some() || query.is_phase_without_effect() {
             self.builder.ledger.control += 1;
-            return Ok(());
+            return Ok(Settled::Done);
         }
         let group = &applying.group;
         let place = StatementPlace {
@@ -488,7 +554,12 @@ impl Applier {
         self.engines.note(statement, &source.text);
         if !applying.is_chosen {
             self.builder.ledger.filtered += 1;
-            return Ok(());
+            return Ok(Settled::Done);
+        }
+        if matches!(applying.xa, XaStage::Prepares(_)) {
+            // What is to be done about it is settled when the transaction is committed.
+            self.builder.ledger.rolled_back += 1;
+            return Ok(Settled::Done);
         }
         let own = self.is_own(event.held.frame.header.server_id);
         // A table that can be rolled back may reach others by foreign keys.
@@ -516,7 +587,7 @@ impl Applier {
                 self.publish(applying, event, &query, followed, (database, tables))?;
             }
         }
-        Ok(())
+        Ok(Settled::Done)
     }
 
     fn publish(
@@ -532,7 +603,7 @@ impl Applier {
             source,
             changes,
         } = followed;
-        let group = self.group_of(applying)?;
+        let group = applying.group_of(&mut self.builder)?;
         let rules = self.table_maps.rules();
         let header = &event.held.frame.header;
         let mut named = databases_named(&source.text, source.context).into_iter();
@@ -610,20 +681,21 @@ impl Applier {
             self.definitions
                 .learn_engine(&table.source, true, &group.end);
         }
+        if let XaStage::Prepares(preparing) = &mut applying.xa {
+            preparing.note(&table.source, &self.definitions);
+            self.builder.ledger.rolled_back += 1;
+            self.end_statement_if(rows.ends_statement());
+            return Ok(Settled::Done);
+        }
         match self.is_undone(group, event.ordinal, &table) {
             Some(true) => self.builder.ledger.rolled_back += 1,
-            Some(false) if group.outcome == Outcome::Prepared && self.rows_check.is_none() => {
-                return Err(Trouble::Xa {
-                    table: table.source.clone(),
-                });
-            }
             Some(false) => match group.rest_of(event.held) {
                 Some(large) => {
                     self.builder.ledger.emitted += 1;
                     self.builder.ledger.numbered += u64::from(table.table.is_undefined);
                     large.stream(event.held, event.buffer, kind, &rows, &table);
                 }
-                None => self.emit_rows(applying, event, kind, &rows, &table)?,
+                None => applying.emit_rows(&mut self.builder, event, kind, &rows, &table)?,
             },
             None => return Ok(Settled::Engine(table.source.clone())),
         }
@@ -673,65 +745,14 @@ impl Applier {
         rows.missing(&table, &mut self.table_maps, definitions, &self.questions)
     }
 
-    /// Counts the rows of an event, checks their bounds, and puts them into the batch.
-    fn emit_rows(
-        &mut self,
-        applying: &mut Applying,
-        event: &GroupEvent<'_>,
-        kind: RowsKind,
-        header: &RowsHeader,
-        table: &KeptTable,
-    ) -> Result<(), Trouble> {
-        let origin = event.held.body().start;
-        let images = RowImages {
-            columns: absolute(origin, &header.columns)?,
-            columns_after: absolute(origin, &header.columns_after)?,
-            body: absolute(origin, &header.body)?,
-        };
-        let body = event.held.bytes(event.buffer);
-        let part = |range: &Range<usize>| body.get(range.clone()).unwrap_or_default();
-        let (before, after) = (part(&header.columns), part(&header.columns_after));
-        table.allows([before, after])?;
-        let row_count = kind
-            .images(&table.table, before, after)
-            .and_then(|walk| walk.count(part(&header.body)))
-            .map_err(|error| Trouble::Rows {
-                table: table.source.clone(),
-                error,
-            })?;
-        self.builder.ledger.emitted += 1;
-        self.builder.ledger.numbered += u64::from(table.table.is_undefined);
-        self.builder.ledger.rows += u64::from(row_count);
-        let first_row = applying.sequence;
-        applying.sequence += u64::from(row_count);
-        if planted_once(Fault::GroupResumedInMiddle) {
-            return Ok(());
-        }
-        if planted(Fault::EventDropped) && first_row % 7 == 3 {
-            return Ok(());
-        }
-        let rows = Rows {
-            table: self.builder.table(&table.table)?,
-            group: self.group_of(applying)?,
-            buffer: self.builder.buffer(event.buffer)?,
-            kind,
-            images,
-            event: EventStamp::of(&event.held.frame),
-            first_row,
-            row_count,
-            cascades: header.cascades(),
-        };
-        self.builder.rows(rows);
-        Ok(())
-    }
-
     /// Reads on in the rows of a large event.
     fn stream_rows(&mut self, applying: &mut Applying) -> Result<Option<Step>, AssembleError> {
         let Some(large) = applying.group.large() else {
             return Ok(None);
         };
         let (start, kind, is_over) = (large.start(), large.kind(), large.is_read());
-        self.emit_whole_rows(applying)
+        applying
+            .emit_whole_rows(&mut self.builder, self.rows_check.as_mut())
             .map_err(|trouble| AssembleError::new(applying.group.at(start), kind, trouble))?;
         if is_over {
             applying.group.settle_large();
@@ -741,51 +762,6 @@ impl Applier {
             true => self.piece(applying),
             false => Step::NeedSpilled,
         }))
-    }
-
-    /// Puts the rows of a large event that are whole into the batch.
-    fn emit_whole_rows(&mut self, applying: &mut Applying) -> Result<(), Trouble> {
-        let cut = applying.group.large().map(LargeEvent::cut);
-        let Some(CutRows {
-            table,
-            buffer,
-            rows,
-        }) = cut.transpose()?.flatten()
-        else {
-            return Ok(());
-        };
-        let RowImages {
-            columns,
-            columns_after,
-            body,
-        } = &rows.images;
-        let part = |range: &Range<u32>| buffer.get(range.start as usize..range.end as usize);
-        let parts = [columns, columns_after, body].map(|range| part(range).unwrap_or_default());
-        if let Some(check) = &mut self.rows_check {
-            check.rows(&table, rows.kind, parts)?;
-        }
-        let connector = &self.builder.origin().connector;
-        settled::refuse(&table, rows.kind, parts, connector, &applying.group.end)?;
-        let rows = Rows {
-            table: self.builder.table(&table.table)?,
-            buffer: self.builder.buffer(&buffer)?,
-            group: self.group_of(applying)?,
-            first_row: applying.sequence,
-            ..rows
-        };
-        applying.sequence += u64::from(rows.row_count);
-        self.builder.ledger.rows += u64::from(rows.row_count);
-        self.builder.rows(rows);
-        Ok(())
-    }
-
-    fn group_of(&mut self, applying: &mut Applying) -> Result<u32, TooMany> {
-        if let Some(index) = applying.index {
-            return Ok(index);
-        }
-        let index = self.builder.group(&applying.group.held.group)?;
-        applying.index = Some(index);
-        Ok(index)
     }
 
     fn is_own(&self, server_id: u32) -> bool {

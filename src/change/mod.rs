@@ -3,6 +3,7 @@
 //! Pure: the assembler asks for what it lacks ([`Step::NeedDefinition`]) instead of reaching for it.
 
 mod applier;
+mod applying;
 mod assembler;
 mod batch;
 mod checking;
@@ -18,13 +19,13 @@ pub mod statement;
 mod step;
 mod trouble;
 mod undefined;
+mod xa;
 
 pub use assembler::{Assembler, AssemblerSettings, Until};
-pub use batch::builder::TooMany;
 pub use batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
 pub use batch::items::{Batch, Group, Item, Origin};
 pub use batch::ledger::Ledger;
-pub use batch::rows::{ColumnBitmap, EventStamp, RowImages, Rows, RowsKind};
+pub use batch::rows::{ColumnBitmap, EventStamp, RowImages, Rows, RowsKind, TooMany};
 pub use checkpoint::{Checkpoint, SnapshotProgress, Undefined};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
@@ -41,6 +42,9 @@ pub use group::arriving::Arriving;
 pub use group::choice::{Choice, Ids};
 pub use group::open::{Spilled, SpilledPart};
 pub use group::placer::{Placed, Placer};
+pub use group::prepared::{
+    PreparedEvents, PreparedGroup, Undecided, XaMissing, ledger_of_undecided,
+};
 pub use group::seen::Seen;
 pub use group::tracker::{Outcome, Place};
 pub use notice::Notice;

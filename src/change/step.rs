@@ -5,6 +5,8 @@ use super::definition::lack::Lack;
 use super::definition::lineage::Point;
 use super::definition::table::Definition;
 use super::group::open::Spilled;
+use super::group::prepared::{PreparedEvents, PreparedGroup};
+use crate::binlog::{Coordinates, XaId};
 use crate::row::TableName;
 
 /// What the assembler needs next, or has made.
@@ -37,6 +39,28 @@ pub enum Step {
     Spill(Spilled),
     /// The group has ended: give back the next spilled events with [`super::Assembler::feed_spilled`].
     NeedSpilled,
+    /// The group prepares an XA transaction: keep its events until the transaction is decided.
+    Prepare(PreparedEvents),
+    /// The events that were to be kept last were looked at; with this they can be given back at any later time.
+    Prepared {
+        /// The transaction's id.
+        id: XaId,
+        /// What is known of it.
+        group: Box<PreparedGroup>,
+    },
+    /// The XA transaction is committed: from here on, give back its events where [`Step::NeedSpilled`] asks for events.
+    NeedPrepared {
+        /// The transaction's id.
+        id: XaId,
+    },
+    /// The XA transaction was committed or rolled back: its events can be dropped once a checkpoint at or after this place
+    /// is durable.
+    Decided {
+        /// The transaction's id.
+        id: XaId,
+        /// Where the group ends that decided.
+        at: Coordinates,
+    },
     /// The goal is reached; only [`super::Assembler::finish`] is left to call.
     Reached,
 }

@@ -1,10 +1,10 @@
 //! Why a stream cannot go on.
 
-use crate::binlog::{BinlogError, Coordinates, EventKind};
+use crate::binlog::{BinlogError, Coordinates, EventKind, XaId};
 use crate::failure::Class;
 use crate::row::{RowError, TableName};
 
-use super::batch::builder::TooMany;
+use super::batch::rows::TooMany;
 use super::definition::agreement::Disagreement;
 use super::definition::lack::Lack;
 use super::definition::table_maps::TableMapError;
@@ -226,13 +226,31 @@ pub enum Trouble {
         /// Its kind.
         kind: EventKind,
     },
-    /// A prepared XA transaction.
+    /// A group that prepares an XA transaction, and does not end with that.
+    #[error("the group prepares an XA transaction, expected XA_PREPARE to be its last event")]
+    XaUnended,
+    /// Two prepared XA transactions with the same id.
     #[error(
-        "a prepared XA transaction changes {table}; this version does not hold XA transactions until they are decided"
+        "the XA transaction {id} is prepared, expected one that is not: the group at {before} prepared it, and nothing \
+         committed it or rolled it back since"
     )]
-    Xa {
-        /// One of its tables.
-        table: TableName,
+    XaTwice {
+        /// The id.
+        id: XaId,
+        /// Where the other one's group begins.
+        before: Coordinates,
+    },
+    /// The commit of an XA transaction that is not held.
+    #[error(
+        "XA COMMIT of {id}, whose XA PREPARE stands before the place where the stream of {connector} began, so that its \
+         changes would be lost; start at a position before the XA PREPARE, or, if the target has them, set \
+         xa_missing = \"warn\" (decode: --xa-missing warn)"
+    )]
+    XaUnseen {
+        /// The id.
+        id: XaId,
+        /// The connector's name.
+        connector: Box<str>,
     },
     /// The source lost events.
     #[error(

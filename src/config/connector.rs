@@ -13,20 +13,21 @@ use super::environment::Variables;
 use super::mistake::{ConfigError, Mistake, Mistakes};
 use super::section::{self, Section};
 use super::{files, sink, source};
-use crate::change::OnStatement;
+use crate::change::{OnStatement, XaMissing};
 use crate::encode::InvalidText;
 use crate::filter::{FilterOptions, OnUnknown, Rules, UnknownOptions, one_or_many};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
 
 /// The keys at the top of a connector file.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "state_dir",
     "memory_max",
     "event_memory_max",
     "checkpoint_interval",
     "shutdown_grace",
     "on_statement",
+    "xa_missing",
     "invalid_text",
     "definitions_unknown",
     "definitions_unknown_stop",
@@ -63,6 +64,8 @@ struct Top {
     shutdown_grace: Duration,
     #[serde(default)]
     on_statement: OnStatement,
+    #[serde(default)]
+    xa_missing: XaMissing,
     #[serde(default)]
     invalid_text: InvalidText,
     #[serde(default)]
@@ -185,6 +188,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         checkpoint_interval: top.checkpoint_interval,
         shutdown_grace: top.shutdown_grace,
         on_statement: top.on_statement,
+        xa_missing: top.xa_missing,
         invalid_text: top.invalid_text,
         definitions_unknown,
     })

@@ -284,6 +284,7 @@ mod tests {
                 statements: 0,
                 undefined: 1,
                 numbered: 1,
+                xa_missing: 0,
                 ddl: 1,
                 control: 3,
                 rolled_back: 1,

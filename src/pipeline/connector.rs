@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::binlog::{Coordinates, GtidSet};
-use crate::change::OnStatement;
+use crate::change::{OnStatement, XaMissing};
 use crate::encode::InvalidText;
 use crate::{filter, sink, source};
 
@@ -27,6 +27,8 @@ pub struct Connector {
     pub on_statement: OnStatement,
     /// What becomes of rows of tables whose definition is not known for certain.
     pub definitions_unknown: filter::UnknownOptions,
+    /// What to do about an XA COMMIT whose XA PREPARE was not seen.
+    pub xa_missing: XaMissing,
     /// What becomes of bytes that are not valid text in their column's character set.
     pub invalid_text: InvalidText,
     /// Size of an event above which it goes to the state folder and is read from there piece by piece.

@@ -5,16 +5,20 @@
 //! here. Everything here may block, so it wants a thread of its own.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::spilling::Spilling;
-use crate::binlog::Coordinates;
-use crate::change::{AssembleError, Assembler, Batch, Definition, Lack, Notice, Point, Step};
+use super::spilling::{self, Spilling};
+use crate::binlog::{Coordinates, XaId};
+use crate::change::{
+    AssembleError, Assembler, Batch, Definition, Lack, Notice, Point, PreparedEvents,
+    PreparedGroup, Step, Undecided,
+};
 use crate::filter::OnUnknown;
 use crate::row::TableName;
 use crate::source::Chunk;
-use crate::state::StateError;
+use crate::state::{PreparedFile, PreparedStore, StateError};
 
 /// Bytes of a batch at which it leaves.
 pub const BATCH_BYTES_MAX: usize = 256 * 1024;
@@ -84,10 +88,12 @@ pub struct WantedDefinition {
 pub struct Engine<E> {
     /// `None` once the last batch has left.
     assembler: Option<Box<Assembler>>,
-    spilling: Spilling,
+    keeping: Keeping,
     /// The first failure, reported when what came before it has left.
     failure: Option<E>,
     unfinished: Option<Coordinates>,
+    /// XA transactions that are prepared at the end, where someone reads on.
+    carried: Option<Undecided>,
 }
 
 /// What one step came to.
@@ -98,15 +104,42 @@ enum Stepped<E> {
     End(Option<E>),
 }
 
+/// Where events are kept that an assembler hands out for later.
+#[derive(Debug)]
+struct Keeping {
+    spilling: Spilling,
+    prepared: Arc<PreparedStore>,
+    /// The prepared XA transaction whose events were written last, until it is described.
+    preparing: Option<PreparedFile>,
+}
+
 impl<E: From<AssembleError> + From<StateError>> Engine<E> {
-    /// Prepares to drive an assembler, and to keep large groups in files in `spill_folder`.
-    pub fn new(assembler: Assembler, spill_folder: PathBuf) -> Self {
+    /// Prepares to drive an assembler, to keep large groups in files in `spill_folder`, and prepared XA transactions in
+    /// `prepared`.
+    pub fn new(assembler: Assembler, spill_folder: PathBuf, prepared: Arc<PreparedStore>) -> Self {
         Self {
             assembler: Some(Box::new(assembler)),
-            spilling: Spilling::new(spill_folder),
+            keeping: Keeping {
+                spilling: Spilling::new(spill_folder),
+                prepared,
+                preparing: None,
+            },
             failure: None,
             unfinished: None,
+            carried: None,
         }
+    }
+
+    /// Leaves XA transactions that are prepared at the end to whoever reads on, instead of counting them as held.
+    #[must_use]
+    pub fn carrying(mut self) -> Self {
+        self.carried = Some(Undecided::new());
+        self
+    }
+
+    /// The XA transactions that are prepared at the end, for [`Assembler::holding`]. Told once, after the last batch.
+    pub fn take_undecided(&mut self) -> Undecided {
+        self.carried.take().unwrap_or_default()
     }
 
     /// The next batch; `None` after the last.
@@ -122,7 +155,7 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
             let Some(assembler) = &mut self.assembler else {
                 return self.failure.take().map_or(Ok(None), Err);
             };
-            let batch = match step(assembler, &mut self.spilling, feed, answers) {
+            let batch = match step(assembler, &mut self.keeping, feed, answers) {
                 Ok(Stepped::On) => None,
                 Ok(Stepped::Batch(batch)) => Some(*batch),
                 Ok(Stepped::End(failure)) => {
@@ -149,9 +182,12 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
     }
 
     fn finish(&mut self) -> Option<Batch> {
-        let assembler = self.assembler.take()?;
+        let mut assembler = self.assembler.take()?;
         if !assembler.is_between_groups() {
             self.unfinished = Some(assembler.checkpoint().coordinates.clone());
+        }
+        if let Some(carried) = &mut self.carried {
+            *carried = assembler.take_undecided();
         }
         Some(assembler.finish())
     }
@@ -159,7 +195,7 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
 
 fn step<E: From<AssembleError> + From<StateError>>(
     assembler: &mut Assembler,
-    spilling: &mut Spilling,
+    keeping: &mut Keeping,
     feed: &mut impl Feed<Error = E>,
     answers: &mut impl AnswerTables<Error = E>,
 ) -> Result<Stepped<E>, E> {
@@ -204,14 +240,45 @@ fn step<E: From<AssembleError> + From<StateError>>(
             assembler.define_engine(table, transactional);
         }
         Step::Batch(batch) => return Ok(Stepped::Batch(batch)),
-        Step::Spill(spilled) => spilling.keep(&spilled)?,
+        Step::Spill(spilled) => keeping.spilling.keep(&spilled)?,
         Step::NeedSpilled => {
-            let (buffer, events) = spilling.give_back()?;
+            let (buffer, events) = keeping.spilling.give_back()?;
             assembler.feed_spilled(&buffer, &events)?;
         }
+        Step::Prepare(events) => keeping.prepare(&events)?,
+        Step::Prepared { id, group } => keeping.prepared(id, &group)?,
+        Step::NeedPrepared { id } => {
+            let (events, end) = keeping.prepared.events(&id)?;
+            keeping.spilling.give_back_from(events, end);
+        }
+        Step::Decided { id, at } => keeping.prepared.decided(&id, at),
         Step::Reached => return Ok(Stepped::End(None)),
     }
     Ok(Stepped::On)
+}
+
+impl Keeping {
+    /// Keeps the events of a prepared XA transaction, those that were spilled first.
+    fn prepare(&mut self, kept: &PreparedEvents) -> Result<(), StateError> {
+        let mut file = self.prepared.create(&kept.begin)?;
+        if kept.after_spilled {
+            self.spilling.copy(|bytes| file.append(bytes))?;
+        }
+        for (start, event) in &kept.events {
+            spilling::append(*start, event, |bytes| file.append(bytes))?;
+        }
+        self.preparing = Some(file);
+        Ok(())
+    }
+
+    /// Completes the transaction whose events were kept last.
+    fn prepared(&mut self, id: XaId, group: &PreparedGroup) -> Result<(), StateError> {
+        let file = self
+            .preparing
+            .take()
+            .expect("a transaction is described after its events were kept");
+        self.prepared.keep(file, id, group)
+    }
 }
 
 fn tell(notice: &Notice) {
@@ -249,6 +316,14 @@ fn warn_of_statements(batch: &Batch) {
             statements,
             before,
             "changes were logged as statements and passed over, their rows are not in the binlog"
+        );
+    }
+    let count = batch.ledger.xa_missing;
+    if count > 0 {
+        let before = batch.end.as_ref().map(|end| end.coordinates.to_string());
+        warn!(
+            count,
+            before, "XA transactions were committed whose XA PREPARE was not seen, and passed over"
         );
     }
 }

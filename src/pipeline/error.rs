@@ -63,16 +63,20 @@ pub enum PipelineError {
         /// The state folder.
         state: String,
     },
-    /// The checkpoint leaves XA transactions undecided, which only a newer rowtap holds.
+    /// The checkpoint leaves an XA transaction undecided whose changes are nowhere to be had.
     #[error(
-        "the checkpoint leaves the XA transaction {id} undecided, whose group begins at {at}, and this rowtap holds none, \
-         run the rowtap that wrote it or a newer one"
+        "the XA transaction {id}, prepared by the group at {at}, is neither committed nor rolled back at the checkpoint, its \
+         changes are not in the state folder and cannot be read from the source again, restore the folder `prepared` of \
+         the state folder from a copy, or begin anew with the state and the target of this connector emptied"
     )]
     Undecided {
-        /// One of them.
+        /// Its id.
         id: XaId,
         /// Where its group begins.
         at: Coordinates,
+        /// Why it cannot be read again; `None` if another group stands there.
+        #[source]
+        why: Option<Box<PipelineError>>,
     },
     /// The ledger does not add up.
     #[error("the ledger does not balance by {by} events, which is a bug in rowtap: {ledger}")]

@@ -24,6 +24,8 @@ pub(super) struct Spilling {
     folder: PathBuf,
     file: Option<Spill>,
     read: u64,
+    /// Where the events end in the file, if more than events is in it.
+    end: Option<u64>,
     /// Bytes that are left of the event that was given back last.
     missing: u64,
 }
@@ -35,6 +37,7 @@ impl Spilling {
             folder,
             file: None,
             read: 0,
+            end: None,
             missing: 0,
         }
     }
@@ -46,17 +49,13 @@ impl Spilling {
     pub(super) fn keep(&mut self, spilled: &Spilled) -> Result<(), StateError> {
         if spilled.first {
             self.file = None;
-            self.read = 0;
-            self.missing = 0;
+            self.rewind();
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(Spill::create(&self.folder)?),
-        };
+        let file = self
+            .file
+            .get_or_insert_with(|| Spill::nameless(&self.folder));
         for (start, event) in &spilled.events {
-            file.append(&start.to_le_bytes())?;
-            file.append(&(event.len() as u64).to_le_bytes())?;
-            file.append(event)?;
+            append(*start, event, |bytes| file.append(bytes).map(drop))?;
         }
         if let Some(part) = &spilled.part {
             if let Some((start, size)) = part.begin {
@@ -66,6 +65,41 @@ impl Spilling {
             file.append(&part.bytes)?;
         }
         Ok(())
+    }
+
+    /// Hands over all that was kept, for events that must outlive their group, as the bytes of a file of the same form.
+    ///
+    /// # Errors
+    /// A file that cannot be read; what `to` refuses.
+    pub(super) fn copy(
+        &mut self,
+        mut to: impl FnMut(&[u8]) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        let mut at = 0;
+        while at < file.len() {
+            bytes.clear();
+            let count = PIECE_BYTES.min(file.len() - at);
+            read(file, &mut at, count, &mut bytes)?;
+            to(&bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Gives back the events of a file that was made of [`Self::copy`] and [`append`], which end at `end`.
+    pub(super) fn give_back_from(&mut self, file: Spill, end: u64) {
+        self.file = Some(file);
+        self.rewind();
+        self.end = Some(end);
+    }
+
+    fn rewind(&mut self) {
+        self.read = 0;
+        self.end = None;
+        self.missing = 0;
     }
 
     /// Gives the next events back; only after some were kept. The last may be the first bytes of a large one; then more of it
@@ -86,7 +120,8 @@ impl Spilling {
             self.missing -= count;
             return Ok((bytes.into(), events));
         }
-        while self.missing == 0 && self.read < file.len() && bytes.len() < SPILLED_BYTES_MAX {
+        let end = self.end.unwrap_or_else(|| file.len());
+        while self.missing == 0 && self.read < end && bytes.len() < SPILLED_BYTES_MAX {
             let start = number(file, &mut self.read)?;
             let length = number(file, &mut self.read)?;
             let begin = bytes.len();
@@ -98,6 +133,17 @@ impl Spilling {
         }
         Ok((bytes.into(), events))
     }
+}
+
+/// Writes one event behind others.
+pub(super) fn append(
+    start: u64,
+    event: &[u8],
+    mut to: impl FnMut(&[u8]) -> Result<(), StateError>,
+) -> Result<(), StateError> {
+    to(&start.to_le_bytes())?;
+    to(&(event.len() as u64).to_le_bytes())?;
+    to(event)
 }
 
 fn number(file: &mut Spill, read: &mut u64) -> Result<u64, StateError> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Journal, StateError, StateFolder, off_the_runtime};
+use super::{Journal, PreparedStore, StateError, StateFolder, off_the_runtime};
 use crate::change::{Checkpoint, Revision};
 
 /// Writes a connector's journal and its `relay-log.info` for one run.
@@ -19,6 +19,7 @@ pub struct Checkpointer {
     folder: Arc<StateFolder>,
     /// Away only while it is being written.
     journal: Option<Journal>,
+    prepared: Arc<PreparedStore>,
     durable: watch::Sender<Checkpoint>,
 }
 
@@ -31,12 +32,14 @@ impl Checkpointer {
     pub async fn begin(
         folder: Arc<StateFolder>,
         journal: Journal,
+        prepared: Arc<PreparedStore>,
         start: &Checkpoint,
     ) -> Result<Self, StateError> {
         let (durable, _) = watch::channel(start.clone());
         let checkpointer = Self {
             folder,
             journal: Some(journal),
+            prepared,
             durable,
         };
         checkpointer.save(start).await?;
@@ -48,12 +51,20 @@ impl Checkpointer {
         self.durable.subscribe()
     }
 
-    /// Makes revisions durable in the journal, in stream order, before any checkpoint after them is: the sink's own
-    /// included. None are left in `revisions` on return.
+    /// Makes durable what a checkpoint relies on, before it is stored anywhere, at the sink included: the revisions before it,
+    /// in stream order, and the prepared XA transactions that it leaves undecided. None are left in `revisions` on return.
     ///
     /// # Errors
-    /// As [`Journal::append`]; the run is then over.
-    pub async fn record(&mut self, revisions: &mut Vec<Revision>) -> Result<(), StateError> {
+    /// As [`Journal::append`] and [`PreparedStore::sync`]; the run is then over.
+    pub async fn record(
+        &mut self,
+        revisions: &mut Vec<Revision>,
+        upto: &Checkpoint,
+    ) -> Result<(), StateError> {
+        if !upto.undecided.is_empty() {
+            let (prepared, upto) = (Arc::clone(&self.prepared), upto.clone());
+            off_the_runtime(move || prepared.sync(&upto)).await?;
+        }
         if revisions.is_empty() {
             return Ok(());
         }
@@ -77,7 +88,13 @@ impl Checkpointer {
     /// As [`StateFolder::save`]; the old checkpoint then stands, and is the one that is published.
     pub async fn save(&self, upto: &Checkpoint) -> Result<(), StateError> {
         let (folder, saved) = (Arc::clone(&self.folder), upto.clone());
-        let saved = off_the_runtime(move || folder.save(&saved).map(|()| saved)).await?;
+        let prepared = Arc::clone(&self.prepared);
+        let saved = off_the_runtime(move || {
+            folder.save(&saved)?;
+            prepared.forget(&saved)?;
+            Ok::<_, StateError>(saved)
+        })
+        .await?;
         self.durable.send_replace(saved);
         Ok(())
     }
@@ -103,7 +120,8 @@ mod tests {
     async fn begun(dir: &std::path::Path) -> Checkpointer {
         let folder = Arc::new(StateFolder::open(dir, "shop").unwrap());
         let journal = Journal::begin(&folder, &checkpoint(4), 0, &Schemas::new(0)).unwrap();
-        Checkpointer::begin(folder, journal, &checkpoint(4))
+        let prepared = Arc::new(PreparedStore::in_folder(folder.path()));
+        Checkpointer::begin(folder, journal, prepared, &checkpoint(4))
             .await
             .unwrap()
     }
@@ -128,7 +146,10 @@ mod tests {
             statement: None,
             changes: Vec::new(),
         }];
-        checkpointer.record(&mut revisions).await.unwrap();
+        checkpointer
+            .record(&mut revisions, &checkpoint(100))
+            .await
+            .unwrap();
         assert!(revisions.is_empty());
         assert_eq!(*durable.borrow(), checkpoint(4), "a record saves nothing");
         checkpointer.save(&checkpoint(100)).await.unwrap();

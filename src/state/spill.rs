@@ -1,10 +1,11 @@
 //! A file for the events of a group that is too large for memory.
 //!
 //! Written at its end, read from its start, then dropped. It loses its name as soon as it is open, so the system removes
-//! it when the process ends.
+//! it when the process ends; and it is made only once there is more than fits into a buffer. Prepared XA transactions are
+//! kept in files of the same kind that have a name.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -16,29 +17,50 @@ use crate::fault::FileRole;
 pub const ENDING: &str = "spill";
 const BUFFER_BYTES_MAX: usize = 256 * 1024;
 
-/// An append-only file without a name. Its functions block on the disk.
+/// An append-only file. Its functions block on the disk.
 #[derive(Debug)]
 pub struct Spill {
-    file: DurableFile,
+    home: SpillHome,
     /// Bytes in the file; those of `buffer` follow them.
     written: u64,
     buffer: Vec<u8>,
 }
 
+/// Where the bytes go.
+#[derive(Debug)]
+enum SpillHome {
+    File(DurableFile),
+    /// A file without a name in this folder, which is made when the buffer is full.
+    Folder(PathBuf),
+}
+
 impl Spill {
-    /// Makes an empty spill file in a folder: a connector's, or the system's for temporary files.
-    ///
-    /// # Errors
-    /// `StateError::Io` where it cannot be created.
-    pub fn create(folder: &Path) -> Result<Self, StateError> {
-        let path = folder.join(format!("{}.{ENDING}", Uuid::new_v4()));
-        let file = DurableFile::create_nameless(&path, FileRole::Spill)?;
-        Ok(Self::over(file))
+    /// Prepares an empty file without a name in a folder: a connector's, or the system's for temporary files. Few bytes stay
+    /// in memory.
+    pub fn nameless(folder: &Path) -> Self {
+        Self::over(SpillHome::Folder(folder.to_owned()))
     }
 
-    fn over(file: DurableFile) -> Self {
+    /// Appends to a file that is empty.
+    pub(super) fn in_file(file: DurableFile) -> Self {
+        Self::over(SpillHome::File(file))
+    }
+
+    /// Reads a file that is there.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the disk fails.
+    pub(super) fn of_file(file: DurableFile) -> Result<Self, StateError> {
+        let written = file.length()?;
+        Ok(Self {
+            written,
+            ..Self::in_file(file)
+        })
+    }
+
+    fn over(home: SpillHome) -> Self {
         Self {
-            file,
+            home,
             written: 0,
             buffer: Vec::new(),
         }
@@ -76,8 +98,17 @@ impl Spill {
     /// # Errors
     /// `StateError::Io` if the disk fails, or if `out` reaches past the end of the file.
     pub fn read_exact_at(&mut self, offset: u64, out: &mut [u8]) -> Result<(), StateError> {
+        if let SpillHome::Folder(_) = self.home {
+            let found = usize::try_from(offset)
+                .ok()
+                .and_then(|offset| self.buffer.get(offset..offset.checked_add(out.len())?));
+            if let Some(found) = found {
+                out.copy_from_slice(found);
+                return Ok(());
+            }
+        }
         self.flush()?;
-        Ok(self.file.read_exact_at(out, offset)?)
+        Ok(self.file()?.read_exact_at(out, offset)?)
     }
 
     /// Reads everything from the start. Appending may go on once the reader is dropped.
@@ -98,12 +129,27 @@ impl Spill {
     /// `StateError::Io` where the file cannot be cut.
     pub fn clear(&mut self) -> Result<(), StateError> {
         self.buffer.clear();
-        self.file.cut(0)?;
+        if let SpillHome::File(file) = &mut self.home {
+            file.cut(0)?;
+        }
         self.written = 0;
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<(), StateError> {
+    /// The file, which is made if it is not there yet.
+    fn file(&mut self) -> Result<&mut DurableFile, StateError> {
+        if let SpillHome::Folder(folder) = &self.home {
+            let path = folder.join(format!("{}.{ENDING}", Uuid::new_v4()));
+            self.home = SpillHome::File(DurableFile::create_nameless(&path, FileRole::Spill)?);
+        }
+        match &mut self.home {
+            SpillHome::File(file) => Ok(file),
+            SpillHome::Folder(_) => unreachable!("the file was made"),
+        }
+    }
+
+    /// Writes what is in memory to the file.
+    pub(super) fn flush(&mut self) -> Result<(), StateError> {
         let buffer = std::mem::take(&mut self.buffer);
         let result = self.write(&buffer);
         self.buffer = buffer;
@@ -115,14 +161,18 @@ impl Spill {
 
     /// Writes at `written`, so that the next write overwrites one that failed halfway.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        self.file.write_at(bytes, self.written)?;
+        let written = self.written;
+        self.file()?.write_at(bytes, written)?;
         self.written = self.written.saturating_add(length(bytes));
         Ok(())
     }
 
-    /// Where the file was; it no longer has a name.
+    /// Where the file was if it no longer has a name, or the folder in which it is to be made.
     pub fn path(&self) -> &Path {
-        self.file.path()
+        match &self.home {
+            SpillHome::File(file) => file.path(),
+            SpillHome::Folder(folder) => folder,
+        }
     }
 }
 
@@ -138,7 +188,10 @@ impl Read for SpillReader<'_> {
         let left = self.spill.written.saturating_sub(self.offset);
         let wanted = usize::try_from(left).map_or(out.len(), |left| left.min(out.len()));
         let (out, _) = out.split_at_mut(wanted);
-        let count = self.spill.file.read_at(out, self.offset)?;
+        let count = match &self.spill.home {
+            SpillHome::File(file) => file.read_at(out, self.offset)?,
+            SpillHome::Folder(_) => 0,
+        };
         self.offset = self.offset.saturating_add(count as u64);
         Ok(count)
     }
@@ -156,7 +209,7 @@ mod tests {
 
     fn spill() -> (tempfile::TempDir, Spill) {
         let dir = tempfile::tempdir().unwrap();
-        let spill = Spill::create(dir.path()).unwrap();
+        let spill = Spill::nameless(dir.path());
         (dir, spill)
     }
 
@@ -208,7 +261,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_named_as_such() {
         let full = DurableFile::open(Path::new("/dev/full"), FileRole::Spill).unwrap();
-        let mut spill = Spill::over(full);
+        let mut spill = Spill::in_file(full);
         let error = spill.append(&[0; BUFFER_BYTES_MAX + 1]).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -15,6 +15,8 @@ mod planted_failures;
 mod streams;
 #[cfg(not(feature = "planted-faults"))]
 mod unplanted;
+#[cfg(feature = "kafka")]
+mod xa;
 
 /// Whether the long run is wanted.
 #[cfg(feature = "kafka")]

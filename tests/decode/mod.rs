@@ -112,7 +112,7 @@ fn listing(flavour: Flavour, arguments: &[&str]) -> String {
         .map(|program| cache().join(flavour.name()).join("bin").join(program));
     let program = programs.iter().find(|path| path.exists()).unwrap();
     let output = Command::new(program)
-        .args(["-v", "--base64-output=decode-rows"])
+        .args(["-vv", "--base64-output=decode-rows"])
         .args(arguments)
         .env("TZ", "UTC")
         .output()

@@ -1,15 +1,16 @@
 //! A stream of events through assembler and encoders, whatever the events hold.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rowtap::binlog::{Coordinates, FIRST_POSITION, GtidSet};
+use rowtap::binlog::{Coordinates, FIRST_POSITION, GtidSet, XaId};
 use rowtap::change::{
     Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, OnStatement, Origin, Step, Until,
+    XaMissing,
 };
 use rowtap::encode::{
     Encode, Format, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
@@ -48,6 +49,8 @@ impl Refused {
 pub struct Stream {
     assembler: Assembler,
     spilled: VecDeque<(u64, Bytes)>,
+    prepared: HashMap<XaId, VecDeque<(u64, Bytes)>>,
+    preparing: VecDeque<(u64, Bytes)>,
     lines: LinesEncoder,
     records: RecordsEncoder,
     blocks: (Lines, Records),
@@ -68,6 +71,7 @@ impl Stream {
             rules: Rules::compile(&FilterOptions::default(), flavour, 0).expect("no rules"),
             skips_groups: false,
             on_statement: OnStatement::Warn,
+            xa_missing: XaMissing::Warn,
             until: Until::Never,
             batch_bytes_max: 1 << 12,
             hold_bytes_max: 1 << 14,
@@ -88,6 +92,8 @@ impl Stream {
                 false => assembler,
             },
             spilled: VecDeque::new(),
+            prepared: HashMap::new(),
+            preparing: VecDeque::new(),
             lines: LinesEncoder::new(Format::Json, InvalidText::Fail),
             records: RecordsEncoder::new(
                 Format::Json,
@@ -122,6 +128,24 @@ impl Stream {
                         self.spilled.clear();
                     }
                     self.spilled.extend(spilled.events);
+                }
+                Step::Prepare(kept) => {
+                    self.preparing.clear();
+                    if kept.after_spilled {
+                        self.preparing.clone_from(&self.spilled);
+                    }
+                    self.preparing.extend(kept.events);
+                }
+                Step::Prepared { id, .. } => {
+                    self.prepared
+                        .insert(id, std::mem::take(&mut self.preparing));
+                }
+                Step::NeedPrepared { id } => {
+                    self.spilled
+                        .clone_from(self.prepared.get(&id).expect("it was kept"));
+                }
+                Step::Decided { id, .. } => {
+                    self.prepared.remove(&id).expect("it was kept");
                 }
                 Step::NeedSpilled => {
                     let (position, event) = self.spilled.pop_front().expect("it was handed out");

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::applier::{Applier, ApplierSettings, Applying};
+use super::applier::Applier;
+use super::applying::{ApplierSettings, Applying};
 use super::batch::builder::Builder;
 use super::batch::items::{Batch, Origin};
 use super::checkpoint::Checkpoint;
@@ -17,6 +18,7 @@ use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
 use super::definition::table_maps::TableMaps;
 use super::group::choice::Choice;
+use super::group::prepared::{Undecided, XaMissing, ledger_of_undecided};
 use super::group::tracker::Outcome;
 use super::intake::{Intake, Taken, TakenPart};
 use super::notice::Notice;
@@ -42,7 +44,7 @@ pub enum Until {
 }
 
 /// What an assembler is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AssemblerSettings {
     /// The source, as records name it.
     pub origin: Arc<Origin>,
@@ -54,6 +56,8 @@ pub struct AssemblerSettings {
     pub skips_groups: bool,
     /// What to do about changes that were logged as statements.
     pub on_statement: OnStatement,
+    /// What to do about an XA COMMIT whose XA PREPARE was not seen.
+    pub xa_missing: XaMissing,
     /// Where to stop.
     pub until: Until,
     /// Bytes of a batch at which it leaves.
@@ -106,6 +110,7 @@ impl Assembler {
         let applier_settings = ApplierSettings {
             server_id: settings.server_id,
             on_statement: settings.on_statement,
+            xa_missing: settings.xa_missing,
             batch_bytes_max: settings.batch_bytes_max,
         };
         let flavour = settings.origin.flavour;
@@ -173,6 +178,18 @@ impl Assembler {
         self
     }
 
+    /// Takes what is known of the XA transactions that the checkpoint leaves undecided.
+    #[must_use]
+    pub fn holding(mut self, undecided: Undecided) -> Self {
+        self.applier.xa().undecided = undecided;
+        self
+    }
+
+    /// Hands out the XA transactions that are prepared and not decided, so that [`Self::finish`] does not count them.
+    pub fn take_undecided(&mut self) -> Undecided {
+        std::mem::take(&mut self.applier.xa().undecided)
+    }
+
     // ---- what it is fed --------------------------------------------------------------------------------------------
 
     /// Takes the next events; only after `poll` returned [`Step::NeedEvent`].
@@ -215,11 +232,11 @@ impl Assembler {
         buffer: &Bytes,
         events: &[(u64, Range<u32>)],
     ) -> Result<(), AssembleError> {
-        let checksum_bytes = self.intake.format().checksum_bytes();
         let applying = self
             .applying
             .as_mut()
             .expect("spilled events are asked for by a group that is being applied");
+        let checksum_bytes = applying.format(self.intake.format()).checksum_bytes();
         applying
             .group
             .take_spilled(buffer, events, checksum_bytes, self.event_bytes_max)
@@ -325,6 +342,8 @@ impl Assembler {
             ledger.received += open.count;
             ledger.held += open.count;
         }
+        let held = ledger_of_undecided(&self.applier.xa().undecided);
+        self.applier.builder().ledger += held;
         self.applier.leave()
     }
 

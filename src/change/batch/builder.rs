@@ -1,6 +1,5 @@
 //! The batch in the making.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +7,7 @@ use bytes::Bytes;
 use super::ddl::Ddl;
 use super::items::{Batch, Group, Item, Origin};
 use super::ledger::Ledger;
-use super::rows::Rows;
+use super::rows::{Rows, TooMany};
 use crate::change::checkpoint::Checkpoint;
 use crate::row::Table;
 
@@ -24,16 +23,6 @@ pub(in crate::change) struct Builder {
     sizes: Sizes,
     whole: WholeGroups,
     pub(in crate::change) ledger: Ledger,
-}
-
-/// A batch would outgrow its indexes.
-#[derive(Debug, thiserror::Error)]
-#[error("more than {max} {what} in one batch")]
-pub struct TooMany {
-    /// What there is too much of.
-    pub what: &'static str,
-    /// The limit.
-    pub max: u64,
 }
 
 /// Bytes that the batch stands for.
@@ -193,21 +182,4 @@ fn index(count: usize, what: &'static str) -> Result<u32, TooMany> {
         what,
         max: u64::from(u32::MAX),
     })
-}
-
-/// A range of a body that begins at `origin` of its buffer, in the buffer.
-pub(in crate::change) fn absolute(
-    origin: u32,
-    range: &Range<usize>,
-) -> Result<Range<u32>, TooMany> {
-    let shift = |offset: usize| {
-        u32::try_from(offset)
-            .ok()
-            .and_then(|offset| offset.checked_add(origin))
-            .ok_or(TooMany {
-                what: "bytes",
-                max: u64::from(u32::MAX),
-            })
-    };
-    Ok(shift(range.start)?..shift(range.end)?)
 }

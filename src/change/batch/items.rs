@@ -40,6 +40,23 @@ pub struct Batch {
     pub revisions: Vec<Revision>,
 }
 
+impl Batch {
+    /// A batch that only counts events.
+    pub fn without_items(origin: Arc<Origin>, ledger: Ledger) -> Self {
+        Self {
+            origin,
+            received_us: 0,
+            buffers: Vec::new(),
+            tables: Vec::new(),
+            groups: Vec::new(),
+            items: Vec::new(),
+            end: None,
+            ledger,
+            revisions: Vec::new(),
+        }
+    }
+}
+
 /// The source as every record names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {

@@ -10,7 +10,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 /// Counts of binlog events by what became of them, and of the rows in the emitted ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ledger {
     /// Events that were framed, artificial ones left out, and those inside compressed transactions.
     pub received: u64,
@@ -27,13 +27,17 @@ pub struct Ledger {
     pub undefined: u64,
     /// Those of the emitted whose table's definition is not known: their columns have numbers for names.
     pub numbered: u64,
+    /// Those of the control events that commit an XA transaction whose changes were not seen.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub xa_missing: u64,
     /// DDL statements that went to the sink.
     pub ddl: u64,
     /// Events that carry no change: format description, rotate, GTID, BEGIN, table map, XID and their like.
     pub control: u64,
     /// Rows events that were undone by ROLLBACK or ROLLBACK TO.
     pub rolled_back: u64,
-    /// Events of a group whose end was not seen.
+    /// Events of a group whose end was not seen, and of XA transactions that were prepared and neither committed nor
+    /// rolled back. A later run counts the latter once more, as what they become then.
     pub held: u64,
     /// Rows in the emitted events.
     pub rows: u64,
@@ -64,6 +68,7 @@ impl AddAssign for Ledger {
         self.statements += other.statements;
         self.undefined += other.undefined;
         self.numbered += other.numbered;
+        self.xa_missing += other.xa_missing;
         self.ddl += other.ddl;
         self.control += other.control;
         self.rolled_back += other.rolled_back;
@@ -91,6 +96,10 @@ impl fmt::Display for Ledger {
             ("skipped statements that change rows", self.statements),
             ("skipped for want of a definition", self.undefined),
             ("emitted without a definition", self.numbered),
+            (
+                "commits of XA transactions that were not seen",
+                self.xa_missing,
+            ),
         ] {
             if count > 0 {
                 write!(f, "; {what} {count}")?;
@@ -98,6 +107,10 @@ impl fmt::Display for Ledger {
         }
         Ok(())
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[cfg(test)]

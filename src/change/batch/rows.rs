@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::binlog::Frame;
+use crate::binlog::{Frame, RowsHeader};
 use crate::row::{Images, RowError, Table};
 
 /// What a rows event did to its rows.
@@ -66,6 +66,16 @@ pub struct Rows {
     pub cascades: bool,
 }
 
+/// A batch would outgrow its indexes.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {max} {what} in one batch")]
+pub struct TooMany {
+    /// What there is too much of.
+    pub what: &'static str,
+    /// The limit.
+    pub max: u64,
+}
+
 impl EventStamp {
     pub(in crate::change) fn of(frame: &Frame) -> Self {
         Self {
@@ -73,6 +83,17 @@ impl EventStamp {
             timestamp: frame.header.timestamp,
             server_id: frame.header.server_id,
         }
+    }
+}
+
+impl RowImages {
+    /// Where a rows event's images are in a buffer in which its body begins at `origin`.
+    pub(in crate::change) fn of_body(origin: u32, header: &RowsHeader) -> Result<Self, TooMany> {
+        Ok(Self {
+            columns: absolute(origin, &header.columns)?,
+            columns_after: absolute(origin, &header.columns_after)?,
+            body: absolute(origin, &header.body)?,
+        })
     }
 }
 
@@ -93,4 +114,18 @@ impl RowsKind {
             Self::PartialUpdate => Images::partial_update(table, columns, columns_after),
         }
     }
+}
+
+/// A range of a body that begins at `origin` of its buffer, in the buffer.
+fn absolute(origin: u32, range: &Range<usize>) -> Result<Range<u32>, TooMany> {
+    let shift = |offset: usize| {
+        u32::try_from(offset)
+            .ok()
+            .and_then(|offset| offset.checked_add(origin))
+            .ok_or(TooMany {
+                what: "bytes",
+                max: u64::from(u32::MAX),
+            })
+    };
+    Ok(shift(range.start)?..shift(range.end)?)
 }

@@ -11,7 +11,7 @@ use super::large::LargeEvent;
 use super::open::{HeldEvent, OpenGroup};
 use super::payload::{OpenPayload, Pulled};
 use super::tracker::Outcome;
-use crate::binlog::{Coordinates, EventKind, FormatDescription, Frame, Header};
+use crate::binlog::{Coordinates, EventKind, FormatDescription, Frame, Header, XaId};
 use crate::change::trouble::{AssembleError, Trouble};
 
 /// A closed group and how far its events were read.
@@ -28,6 +28,10 @@ pub(in crate::change) struct ClosedGroup {
     pub(in crate::change) done: u64,
     /// Events read from compressed transactions.
     pub(in crate::change) inner: u64,
+    /// The file that its events stand in.
+    file: Arc<str>,
+    /// It commits an XA transaction whose events were kept: their own end no longer counts.
+    is_decided: bool,
     /// The compressed transaction whose events are being read.
     payload: Option<OpenPayload>,
     /// An event that had to wait for a definition.
@@ -65,13 +69,24 @@ impl ClosedGroup {
             held,
             tail,
             outcome,
+            file: Arc::clone(&end.file),
             end,
             done: 0,
             inner: 0,
+            is_decided: false,
             payload: None,
             again: None,
             large: None,
             fragments: None,
+        }
+    }
+
+    /// A group that commits a prepared XA transaction, with the transaction's events, which stand in `file`.
+    pub(in crate::change) fn committing(held: OpenGroup, file: Arc<str>, end: Coordinates) -> Self {
+        Self {
+            file,
+            is_decided: true,
+            ..Self::new(held, Outcome::Committed, end)
         }
     }
 
@@ -128,7 +143,9 @@ impl ClosedGroup {
             })?;
             match pulled {
                 Pulled::Event(held, block) => {
-                    self.outcome = payload.outcome;
+                    if !self.is_decided {
+                        self.outcome = payload.outcome;
+                    }
                     self.payload = Some(payload);
                     self.inner += 1;
                     return Ok(NextEvent::Whole(held, block));
@@ -245,7 +262,9 @@ impl ClosedGroup {
         let body = buffer.slice(range.start as usize..range.end as usize);
         let missing = self.rest_of(held).map_or(0, |large| large.missing());
         let bytes = body.len() as u64 + missing;
-        self.payload = Some(OpenPayload::new(held.frame.start, body, bytes)?);
+        let event = buffer.slice(held.range.start as usize..held.range.end as usize);
+        let start = held.frame.start;
+        self.payload = Some(OpenPayload::new((start, event), body, bytes)?);
         Ok(())
     }
 
@@ -282,9 +301,44 @@ impl ClosedGroup {
         self.done += 1;
     }
 
-    /// The coordinates of a position in the file in which the group ends.
+    /// The coordinates of a position in the file that the group's events stand in.
     pub(in crate::change) fn at(&self, start: u64) -> Coordinates {
-        Coordinates::new(Arc::clone(&self.end.file), start)
+        Coordinates::new(Arc::clone(&self.file), start)
+    }
+
+    /// The compressed transaction that prepares an XA transaction, and the latter's id, while it is open.
+    pub(super) fn preparing_payload(&self) -> Option<(u64, Bytes, XaId)> {
+        let (start, event, id) = self.payload.as_ref()?.prepares()?;
+        Some((start, event.clone(), id.clone()))
+    }
+
+    /// The events that were never spilled and are still to be read, each with the position at which it begins.
+    pub(super) fn unread_in_memory(&self) -> Vec<(u64, Bytes)> {
+        let (events, buffers) = match self.tail.0.is_empty() {
+            true => (&self.held.events, &self.held.buffers),
+            false => (&self.tail.0, &self.tail.1),
+        };
+        let bytes = |held: &HeldEvent| {
+            let buffer = buffers
+                .get(held.buffer)
+                .expect("a held event names one of its group's buffers");
+            let range = held.range.start as usize..held.range.end as usize;
+            (held.frame.start, buffer.slice(range))
+        };
+        events.iter().map(bytes).collect()
+    }
+
+    /// The body of the group's last event, which is in memory until it is read.
+    pub(super) fn last_body(&self) -> Option<(EventKind, Bytes)> {
+        let (events, buffers) = match self.tail.0.is_empty() {
+            true => (&self.held.events, &self.held.buffers),
+            false => (&self.tail.0, &self.tail.1),
+        };
+        let held = events.back()?;
+        let range = held.body();
+        let body = buffers.get(held.buffer)?;
+        let body = body.slice(range.start as usize..range.end as usize);
+        Some((held.frame.header.kind, body))
     }
 
     fn settled(&mut self, held: &HeldEvent) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::open::HeldEvent;
 use crate::binlog::{BinlogError, EventKind, Fragment, Frame, Header, compressed};
-use crate::change::batch::builder::TooMany;
+use crate::change::batch::rows::TooMany;
 use crate::change::trouble::Trouble;
 
 /// The most that an event may have: both families limit it to this.

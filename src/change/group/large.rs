@@ -10,8 +10,7 @@ use bytes::Bytes;
 
 use super::open::HeldEvent;
 use crate::binlog::{EventKind, Frame, Header, RowsHeader};
-use crate::change::batch::builder::TooMany;
-use crate::change::batch::rows::{EventStamp, RowImages, Rows, RowsKind};
+use crate::change::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
 use crate::change::definition::table_maps::KeptTable;
 use crate::change::trouble::Trouble;
 

@@ -8,5 +8,6 @@ pub(super) mod large;
 pub(super) mod open;
 pub(super) mod payload;
 pub(super) mod placer;
+pub(super) mod prepared;
 pub(super) mod seen;
 pub(super) mod tracker;

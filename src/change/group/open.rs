@@ -164,6 +164,18 @@ impl OpenGroup {
         true
     }
 
+    /// What ROLLBACK TO undid so far, by the numbers of the events.
+    pub(in crate::change) fn undone(&self) -> &[Range<u64>] {
+        &self.undone
+    }
+
+    /// Takes the events of a prepared XA transaction, which are asked for as spilled ones are; ROLLBACK TO undid some.
+    pub(super) fn take_over(&mut self, events: u64, undone: Vec<Range<u64>>) {
+        self.spilled = events;
+        self.count = events;
+        self.undone = undone;
+    }
+
     /// Whether the event with this number in the group was undone by ROLLBACK TO.
     pub(in crate::change) fn is_undone(&self, ordinal: u64) -> bool {
         self.undone.iter().any(|range| range.contains(&ordinal))

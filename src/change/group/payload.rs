@@ -12,7 +12,7 @@ use super::seen::Seen;
 use super::tracker::{GroupTracker, Outcome, Place};
 use crate::binlog::{
     BinlogError, Control, EventKind, FormatDescription, Frame, Header, Inner, Payload,
-    PayloadReader, Query, XaPrepare,
+    PayloadReader, Query, XaId, XaPrepare,
 };
 use crate::change::trouble::Trouble;
 
@@ -25,12 +25,16 @@ pub(in crate::change) struct OpenPayload {
     ended: bool,
     /// Where the payload event begins.
     start: u64,
+    /// The payload event; only its first bytes where the rest is fed later.
+    event: Bytes,
     /// The payload from its start, until its first event was seen.
     unread: Option<Bytes>,
     /// Length of the payload event's body.
     body_bytes: u64,
     /// How the transaction ends.
     pub(in crate::change) outcome: Outcome,
+    /// The XA transaction that it prepares.
+    prepares: Option<XaId>,
 }
 
 /// What a payload has next.
@@ -42,9 +46,10 @@ pub(in crate::change) enum Pulled {
 }
 
 impl OpenPayload {
-    /// Begins to read the payload event whose body is `body`; its first bytes do where the rest is fed later.
+    /// Begins to read the payload event that begins at a position and has this `body`; the first bytes of both do where the
+    /// rest is fed later.
     pub(in crate::change) fn new(
-        start: u64,
+        (start, event): (u64, Bytes),
         body: Bytes,
         body_bytes: u64,
     ) -> Result<Self, Trouble> {
@@ -53,9 +58,11 @@ impl OpenPayload {
             tracker: GroupTracker::default(),
             ended: false,
             start,
+            event,
             unread: Some(body),
             body_bytes,
             outcome: Outcome::Committed,
+            prepares: None,
         })
     }
 
@@ -67,6 +74,12 @@ impl OpenPayload {
     /// Where the payload event begins.
     pub(in crate::change) fn start(&self) -> u64 {
         self.start
+    }
+
+    /// Where the payload event begins, the event, and the id of the XA transaction that it prepares, if it prepares one.
+    pub(in crate::change) fn prepares(&self) -> Option<(u64, &Bytes, &XaId)> {
+        let id = self.prepares.as_ref()?;
+        Some((self.start, &self.event, id))
     }
 
     pub(in crate::change) fn next(
@@ -91,7 +104,10 @@ impl OpenPayload {
             && held.frame.header.kind == EventKind::Query
             && Query::parse(bytes, format)?.control() == Some(Control::XaStart)
         {
-            self.outcome = outcome_of_xa(&body, self.body_bytes)?;
+            self.prepares = prepared_in(&body, self.body_bytes)?;
+            if self.prepares.is_some() {
+                self.outcome = Outcome::Prepared;
+            }
         }
         Ok(Pulled::Event(held, block))
     }
@@ -145,21 +161,21 @@ impl OpenPayload {
     }
 }
 
-/// Reads ahead how an XA transaction ends, before its first row goes on: only its last event tells.
-fn outcome_of_xa(body: &Bytes, body_bytes: u64) -> Result<Outcome, Trouble> {
+/// Reads ahead whether an XA transaction ends with its PREPARE, before its first row goes on: only its last event tells.
+fn prepared_in(body: &Bytes, body_bytes: u64) -> Result<Option<XaId>, Trouble> {
     if body_bytes > body.len() as u64 {
         return Err(Trouble::LargeXa);
     }
     let mut reader = Payload::parse(body)?.read(body.clone(), body_bytes)?;
-    let mut outcome = Outcome::Committed;
+    let mut prepared = None;
     while let Inner::Event(block, range) = reader.pull()? {
         let event = block
             .get(range.start as usize..range.end as usize)
             .unwrap_or_default();
-        let prepares = Header::parse(event)?.kind == EventKind::XaPrepare;
-        if prepares && !XaPrepare::parse(event.get(Header::LEN..).unwrap_or_default())?.one_phase {
-            outcome = Outcome::Prepared;
+        if Header::parse(event)?.kind == EventKind::XaPrepare {
+            let prepare = XaPrepare::parse(event.get(Header::LEN..).unwrap_or_default())?;
+            prepared = (!prepare.one_phase).then_some(prepare.id);
         }
     }
-    Ok(outcome)
+    Ok(prepared)
 }

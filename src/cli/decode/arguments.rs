@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use crate::binlog::GtidSet;
-use crate::change::OnStatement;
+use crate::change::{OnStatement, XaMissing};
 use crate::config::EVENT_MEMORY_MIN;
 use crate::encode::{Format, InvalidText};
 use crate::mysql::Flavour;
@@ -98,6 +98,9 @@ pub struct DecodeArguments {
     /// them, as --summary and --verify do. [default: fail]
     #[arg(long, value_name = "fail|warn", value_parser = on_statement)]
     pub on_statement: Option<OnStatement>,
+    /// What to do about an XA COMMIT whose XA PREPARE is not in the files: fail, or warn and count it.
+    #[arg(long, value_name = "fail|warn", default_value = "warn", value_parser = xa_missing)]
+    pub xa_missing: XaMissing,
     /// What to do about bytes that are not valid text in their column's character set: fail, replace them with U+FFFD (not in
     /// key columns), or print the value as {"base64": "…"}. Statements hold such bytes as they are.
     #[arg(long, value_name = "fail|replace|base64", default_value = "fail", value_parser = invalid_text)]
@@ -197,6 +200,15 @@ fn on_statement(text: &str) -> Result<OnStatement, String> {
     match text {
         "fail" => Ok(OnStatement::Fail),
         "warn" => Ok(OnStatement::Warn),
+        other => Err(format!("expected fail or warn, found {other}")),
+    }
+}
+
+/// Reads `--xa-missing`.
+fn xa_missing(text: &str) -> Result<XaMissing, String> {
+    match text {
+        "fail" => Ok(XaMissing::Fail),
+        "warn" => Ok(XaMissing::Warn),
         other => Err(format!("expected fail or warn, found {other}")),
     }
 }

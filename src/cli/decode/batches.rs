@@ -11,10 +11,13 @@ use super::error::DecodeError;
 use super::reader::{FileCounts, FilesReader, NextFile};
 use super::settings::{DecodeSettings, FileSettings};
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
-use crate::change::{self, Assembler, Batch, Checkpoint, Origin, Until};
+use crate::change::{
+    self, Assembler, Batch, Checkpoint, Origin, Undecided, Until, ledger_of_undecided,
+};
 use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::pipeline::{BATCH_BYTES_MAX, Engine, IDLE_BYTES_MAX};
+use crate::state::PreparedStore;
 
 /// Bytes of an open group at which it is spilled.
 const HOLD_BYTES_MAX: usize = 16 << 20;
@@ -29,6 +32,9 @@ pub(super) struct Batches {
     caution: Caution,
     /// Of the file whose events are read.
     engine: Option<Engine<DecodeError>>,
+    prepared: Arc<PreparedStore>,
+    /// XA transactions that were prepared in the files read so far, and are not decided.
+    undecided: Undecided,
     is_over: bool,
 }
 
@@ -41,6 +47,8 @@ impl Batches {
             told: settings.told,
             settings: settings.file,
             engine: None,
+            prepared: Arc::new(PreparedStore::passing(std::env::temp_dir())),
+            undecided: Undecided::new(),
             is_over: false,
         }
     }
@@ -93,7 +101,10 @@ impl Batches {
             let Some(engine) = &mut self.engine else {
                 match self.reader.next_file()? {
                     Some(file) => self.engine = Some(self.open(file)?),
-                    None => self.is_over = true,
+                    None => {
+                        self.is_over = true;
+                        return Ok(self.leave_undecided());
+                    }
                 }
                 continue;
             };
@@ -107,13 +118,33 @@ impl Batches {
             if next.is_some() {
                 return Ok(next);
             }
+            self.undecided = engine.take_undecided();
             self.engine = None;
         }
         Ok(None)
     }
 
+    /// Counts the XA transactions that no file decides on.
+    fn leave_undecided(&mut self) -> Option<Batch> {
+        let undecided = std::mem::take(&mut self.undecided);
+        let (id, first) = undecided.first_key_value()?;
+        let (count, at) = (undecided.len(), &first.begin);
+        warn!(
+            count, %id, %at,
+            "XA transactions are prepared and neither committed nor rolled back in the files, they are left out"
+        );
+        let origin = Origin {
+            connector: NAME.into(),
+            flavour: Flavour::MySql,
+            server_uuid: None,
+            server_id: 0,
+        };
+        let ledger = ledger_of_undecided(&undecided);
+        Some(Batch::without_items(Arc::new(origin), ledger))
+    }
+
     /// Makes the engine of a file, whose first event says who wrote it.
-    fn open(&self, file: NextFile) -> Result<Engine<DecodeError>, DecodeError> {
+    fn open(&mut self, file: NextFile) -> Result<Engine<DecodeError>, DecodeError> {
         let event = &*file.first_event;
         let header = Header::parse(event);
         let format = FormatDescription::parse(event.get(Header::LEN..).unwrap_or_default());
@@ -144,8 +175,9 @@ impl Batches {
         );
         let definitions = self.told.at(&checkpoint.coordinates)?;
         let settings = self.assembler_settings(flavour, server_id)?;
-        let assembler = Assembler::new(settings, checkpoint, definitions);
-        let mut assembler = assembler.choosing(self.settings.choice.clone());
+        let mut assembler = Assembler::new(settings, checkpoint, definitions)
+            .choosing(self.settings.choice.clone())
+            .holding(std::mem::take(&mut self.undecided));
         if self.settings.statements.is_some() && self.told.is_given() {
             assembler = assembler.asking_for_generated();
         }
@@ -155,7 +187,8 @@ impl Batches {
         if file.is_relay_log {
             assembler = assembler.reading_relay_logs();
         }
-        Ok(Engine::new(assembler, std::env::temp_dir()))
+        let prepared = Arc::clone(&self.prepared);
+        Ok(Engine::new(assembler, std::env::temp_dir(), prepared).carrying())
     }
 
     fn assembler_settings(
@@ -174,6 +207,7 @@ impl Batches {
             rules: Rules::compile(&self.settings.filter, flavour, 0)?,
             skips_groups: false,
             on_statement: self.settings.on_statement,
+            xa_missing: self.settings.xa_missing,
             until: Until::Never,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: HOLD_BYTES_MAX,

@@ -50,7 +50,7 @@ struct KeptBlock {
 
 /// Prints the statements that undo the changes, the last change first.
 pub(super) fn undo(batches: &mut Batches) -> Result<(), DecodeError> {
-    let mut spool = Spill::create(&std::env::temp_dir())?;
+    let mut spool = Spill::nameless(&std::env::temp_dir());
     let mut kept = Vec::new();
     encode(Direction::Undo, batches, |block| {
         if !block.bytes.is_empty() {

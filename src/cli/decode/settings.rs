@@ -8,7 +8,7 @@ use tracing::warn;
 use super::arguments::{DecodeArguments, DecodeFormat};
 use super::definitions::ToldDefinitions;
 use super::error::DecodeError;
-use crate::change::{Choice, Ids, OnStatement};
+use crate::change::{Choice, Ids, OnStatement, XaMissing};
 use crate::encode::sql::Direction;
 use crate::filter;
 use crate::source::{BinlogExtent, BinlogSeries, EVENT_BYTES_MAX, InputPath};
@@ -29,6 +29,7 @@ pub(super) struct FileSettings {
     pub(super) choice: Choice,
     pub(super) filter: filter::FilterOptions,
     pub(super) on_statement: OnStatement,
+    pub(super) xa_missing: XaMissing,
     pub(super) event_bytes_max: u64,
     /// Which statements are printed, if any: they name columns, and may give generated ones no values.
     pub(super) statements: Option<Direction>,
@@ -91,6 +92,7 @@ impl DecodeSettings {
                 choice: choice(arguments),
                 filter: filter(arguments),
                 on_statement: on_statement(arguments),
+                xa_missing: arguments.xa_missing,
                 event_bytes_max,
                 statements,
                 checks_all: arguments.verify,

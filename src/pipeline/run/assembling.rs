@@ -15,7 +15,7 @@ use crate::pipeline::engine::{AnswerTables, Engine, Fed, Feed, WantedDefinition}
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
 use crate::source::{Answers, Chunk, Retained, SourceError};
-use crate::state::StateFolder;
+use crate::state::{PreparedStore, StateFolder};
 
 /// How long a stream without rows keeps its progress to itself.
 const IDLE_FLUSH: Duration = Duration::from_secs(1);
@@ -36,15 +36,13 @@ impl Assembling {
         chunks: mpsc::Receiver<Chunk>,
         answers: Answers,
         folder: &StateFolder,
+        prepared: Arc<PreparedStore>,
         metrics: Arc<metrics::ConnectorMetrics>,
         over: CancellationToken,
     ) -> Self {
-        let waits = Waits {
-            runtime: Handle::current(),
-            over,
-        };
+        let waits = Waits::until(over);
         Self {
-            engine: Engine::new(assembler, folder.path().to_owned()),
+            engine: Engine::new(assembler, folder.path().to_owned(), prepared),
             received: ReceivedChunks {
                 chunks,
                 waits: waits.clone(),
@@ -72,12 +70,20 @@ impl Assembling {
 
 /// Waits for what happens on the runtime, from a thread of its own.
 #[derive(Clone, Debug)]
-struct Waits {
+pub(super) struct Waits {
     runtime: Handle,
     over: CancellationToken,
 }
 
 impl Waits {
+    /// Waits until `over`. To be called on the runtime.
+    pub(super) fn until(over: CancellationToken) -> Self {
+        Self {
+            runtime: Handle::current(),
+            over,
+        }
+    }
+
     /// What is waited for; `None` when nobody wants it any more.
     fn wait<T>(&self, awaited: impl Future<Output = T>) -> Option<T> {
         self.runtime.block_on(async {
@@ -89,7 +95,11 @@ impl Waits {
         })
     }
 
-    fn answer<T>(
+    /// What the source answers.
+    ///
+    /// # Errors
+    /// Its own; [`PipelineError::Stopped`] when nobody wants the answer any more.
+    pub(super) fn answer<T>(
         &self,
         asked: impl Future<Output = Result<T, SourceError>>,
     ) -> Result<T, PipelineError> {
@@ -153,9 +163,9 @@ impl Feed for ReceivedChunks {
 
 /// The source, asked about its tables.
 #[derive(Debug)]
-struct SourceAnswers {
-    answers: Answers,
-    waits: Waits,
+pub(super) struct SourceAnswers {
+    pub(super) answers: Answers,
+    pub(super) waits: Waits,
 }
 
 impl AnswerTables for SourceAnswers {

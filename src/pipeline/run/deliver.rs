@@ -231,7 +231,7 @@ impl<S: Sink> Deliver<S> {
             self.checkpointer.save(&upto).await?;
         }
         // Before any checkpoint after them, the sink's own included.
-        self.checkpointer.record(&mut self.revisions).await?;
+        self.checkpointer.record(&mut self.revisions, &upto).await?;
         self.sink.commit(&upto).await?;
         self.checkpointer.save(&upto).await?;
         self.metrics.committed(&upto);

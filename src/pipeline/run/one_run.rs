@@ -12,6 +12,7 @@ use super::deliver::{Deliver, UnderWay};
 use super::opening::{self, OpenedSource, SourceStream};
 use super::receive::Receive;
 use super::target;
+use super::undecided::UndecidedAtStart;
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
@@ -23,7 +24,7 @@ use crate::pipeline::lanes::Lanes;
 use crate::pipeline::pool::Pool;
 use crate::sink::Sink;
 use crate::source::{Answers, Budget, SourceOptions};
-use crate::state::{Checkpointer, ReplicaIdentity, StateFolder, off_the_runtime};
+use crate::state::{Checkpointer, PreparedStore, ReplicaIdentity, StateFolder, off_the_runtime};
 
 /// Chunks that wait between receiver and assembler.
 const CHUNKS_MAX: usize = 16;
@@ -46,6 +47,7 @@ struct PreparedRun {
     budget: Budget,
     assembler: Assembler,
     answers: Answers,
+    prepared: Arc<PreparedStore>,
     checkpointer: Checkpointer,
 }
 
@@ -83,15 +85,26 @@ impl ConnectorRun<'_> {
             SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
         };
         let start = opened.start.clone();
+        let settings = self.settings(&opened, identity.server_id);
+        let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         sink.commit(&start).await?;
-        let settings = self.settings(&opened, identity.server_id);
         let (folder, to) = (Arc::clone(self.folder), self.connector.sink.target());
         off_the_runtime(move || folder.keep_target(&to)).await?;
         let (folder, journal) = (Arc::clone(self.folder), opened.journal);
-        let checkpointer = Checkpointer::begin(folder, journal, &start).await?;
+        let kept = Arc::clone(&prepared);
+        let checkpointer = Checkpointer::begin(folder, journal, kept, &start).await?;
         self.metrics.committed(&start);
         let settings = settings?;
+        let undecided = UndecidedAtStart {
+            source: &self.connector.source,
+            identity: &identity,
+            start: &start,
+            settings: &settings,
+            known: &opened.known,
+            spill_folder: self.folder.path(),
+        };
+        let (undecided, answers) = undecided.find(&prepared, opened.answers).await?;
         let budget = Budget::new(u32::try_from(self.connector.memory_max).unwrap_or(u32::MAX));
         let tls = opened.tls.clone();
         let whole_bytes_max =
@@ -110,12 +123,14 @@ impl ConnectorRun<'_> {
             .on_unknown(&self.connector.definitions_unknown);
         let assembler = Assembler::new(settings, start, opened.known)
             .choosing(opened.choice)
-            .going_without(on_unknown);
+            .going_without(on_unknown)
+            .holding(undecided);
         Ok(PreparedRun {
             stream,
             budget,
             assembler,
-            answers: opened.answers,
+            answers,
+            prepared,
             checkpointer,
         })
     }
@@ -140,6 +155,7 @@ impl ConnectorRun<'_> {
             )?,
             skips_groups: opened.skips_groups,
             on_statement: self.connector.on_statement,
+            xa_missing: self.connector.xa_missing,
             until: until(self.mode, opened.end.as_ref()),
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),
@@ -158,6 +174,7 @@ impl ConnectorRun<'_> {
             budget,
             assembler,
             answers,
+            prepared: kept,
             checkpointer,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
@@ -181,6 +198,7 @@ impl ConnectorRun<'_> {
             chunk_rx,
             answers,
             self.folder,
+            kept,
             Arc::clone(self.metrics),
             over.clone(),
         );
@@ -229,17 +247,7 @@ impl ConnectorRun<'_> {
         let stored = sink.resume_point().await?;
         let folder = Arc::clone(self.folder);
         let local = off_the_runtime(move || folder.checkpoint()).await?;
-        let from = stored.or(local);
-        let undecided = from
-            .as_ref()
-            .and_then(|from| from.undecided.first_key_value());
-        if let Some((id, at)) = undecided {
-            return Err(PipelineError::Undecided {
-                id: id.clone(),
-                at: at.clone(),
-            });
-        }
-        Ok(from)
+        Ok(stored.or(local))
     }
 
     async fn identity(&self) -> Result<ReplicaIdentity, PipelineError> {

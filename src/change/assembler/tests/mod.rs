@@ -7,8 +7,9 @@ mod large;
 mod packed;
 mod statements;
 mod undefined;
+mod xa;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use super::*;
 use crate::binlog::GtidSet;
 use crate::change::statement::StatementError;
 use crate::change::{
-    ColumnDefinition, Item, Ledger, Lineage, Point, TableDefinition, TableMapError, Trouble,
+    ColumnDefinition, Item, Ledger, Lineage, Point, PreparedGroup, TableDefinition, TableMapError,
+    Trouble,
 };
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::{Flavour, Portion};
@@ -45,6 +47,7 @@ fn settings(rules: &str, hold_bytes_max: usize) -> AssemblerSettings {
         rules: Rules::compile(&options, Flavour::MySql, 0).unwrap(),
         skips_groups: false,
         on_statement: OnStatement::Fail,
+        xa_missing: XaMissing::Fail,
         until: Until::Never,
         batch_bytes_max: 64,
         hold_bytes_max,
@@ -137,14 +140,34 @@ fn run(assembler: Assembler, writer: Writer) -> Result<Outcome, AssembleError> {
 /// Runs with events of more than `whole_bytes_max` bytes arriving in pieces of 700, and leaving the spill file in pieces of
 /// 500.
 fn run_cutting(
+    assembler: Assembler,
+    writer: &Writer,
+    whole_bytes_max: usize,
+) -> Result<Outcome, AssembleError> {
+    run_with(assembler, writer, whole_bytes_max, |_| {})
+}
+
+/// Runs and shows each batch.
+fn run_watching(
+    assembler: Assembler,
+    writer: &Writer,
+    watch: impl FnMut(&Batch),
+) -> Result<Outcome, AssembleError> {
+    run_with(assembler, writer, usize::MAX, watch)
+}
+
+fn run_with(
     mut assembler: Assembler,
     writer: &Writer,
     whole_bytes_max: usize,
+    mut watch: impl FnMut(&Batch),
 ) -> Result<Outcome, AssembleError> {
     let bytes = Bytes::copy_from_slice(&writer.bytes);
     let mut outcome = Outcome::default();
     let mut spilled: VecDeque<(u64, usize, Vec<u8>)> = VecDeque::new();
     let mut missing: Vec<u8> = Vec::new();
+    let mut prepared = BTreeMap::new();
+    let mut preparing = VecDeque::new();
     let mut fed = arrivals(writer, whole_bytes_max);
     loop {
         match assembler.poll()? {
@@ -156,7 +179,10 @@ fn run_cutting(
             },
             Step::NeedDefinition { table, .. } => assembler.define(table, None),
             Step::NeedEngine { table, .. } => assembler.define_engine(table, None),
-            Step::Batch(batch) => outcome.take(&batch),
+            Step::Batch(batch) => {
+                watch(&batch);
+                outcome.take(&batch);
+            }
             Step::Spill(more) => {
                 outcome.spills += 1;
                 if more.first {
@@ -192,10 +218,31 @@ fn run_cutting(
                 }
                 assembler.feed_spilled(&buffer.into(), &events)?;
             }
+            Step::Prepare(kept) => {
+                preparing = match kept.after_spilled {
+                    true => spilled.clone(),
+                    false => VecDeque::new(),
+                };
+                let events = kept.events.iter();
+                preparing
+                    .extend(events.map(|(start, event)| (*start, event.len(), event.to_vec())));
+            }
+            Step::Prepared { id, group } => {
+                let json = serde_json::to_string(&*group).unwrap();
+                assert_eq!(
+                    serde_json::from_str::<PreparedGroup>(&json).unwrap(),
+                    *group
+                );
+                prepared.insert(id, std::mem::take(&mut preparing));
+            }
+            Step::NeedPrepared { id } => spilled = prepared[&id].clone(),
+            Step::Decided { id, .. } => drop(prepared.remove(&id).unwrap()),
             Step::Reached => break,
         }
     }
-    outcome.take(&assembler.finish());
+    let last = assembler.finish();
+    watch(&last);
+    outcome.take(&last);
     assert_eq!(outcome.ledger.imbalance(), 0, "{}", outcome.ledger);
     Ok(outcome)
 }

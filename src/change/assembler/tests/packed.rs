@@ -252,7 +252,8 @@ fn a_packed_part_that_lies_is_refused() {
 }
 
 #[test]
-fn an_xa_transaction_in_a_payload_is_delivered_where_it_is_committed_in_one_phase() {
+fn an_xa_transaction_in_a_payload_is_delivered_where_it_is_committed() {
+    const IN_PAYLOAD: u64 = 5;
     for one_phase in [true, false] {
         let events = inner(|writer| {
             writer.query("XA START X'7832',X'',1");
@@ -278,10 +279,20 @@ fn an_xa_transaction_in_a_payload_is_delivered_where_it_is_committed_in_one_phas
             writer.event(EventKind::XaPrepare, &prepare);
         });
         let payload = Payload::zstd(&events);
-        if one_phase {
-            assert_eq!(super::values(&outcome(&payload).unwrap()), [1, -1]);
-        } else {
-            refused(&payload, "prepared XA transaction changes d.t");
+        let mut writer = Writer::new();
+        writer.gtid(1);
+        writer.event(EventKind::TransactionPayload, &payload.body());
+        writer.transaction(2, &[-1]);
+        let mut expected = [1, -1];
+        if !one_phase {
+            writer.gtid(3);
+            writer.query("XA COMMIT X'78',X'',1");
+            expected.reverse();
         }
+        let in_file = writer.events.len() as u64;
+        let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
+        assert_eq!(super::values(&outcome), expected);
+        assert_eq!(outcome.ledger.held, 0);
+        assert_eq!(outcome.ledger.received, in_file + IN_PAYLOAD);
     }
 }

@@ -5,7 +5,7 @@ use rowtap::mysql::Flavour as Family;
 use super::super::random::Random;
 use super::Tally;
 use super::session::{End, Failure, Session};
-use super::statements;
+use super::{statements, xa};
 
 /// Of a client's transactions, one in so many is big.
 const BIG_EVERY: u64 = 1_500;
@@ -42,6 +42,9 @@ impl Client {
                     mixed(session, random)
                 }
             });
+            if self.session.workload().xa && self.random.chance(1, 40) {
+                self.session.transaction(xa::HELD, |_| Ok(End::Commit(0)));
+            }
             if self.random.chance(1, 25) {
                 self.noise();
             }

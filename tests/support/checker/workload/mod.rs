@@ -11,6 +11,7 @@ mod session;
 mod statements;
 mod tables;
 mod values;
+mod xa;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,6 +45,8 @@ pub struct Workload {
     /// Whether statements change a table that ROLLBACK does not undo, which MySQL allows with `gtid_mode=OFF` only; and,
     /// where no definitions change, whether MariaDB is made to log transactions that it rolled back.
     pub mixed_engines: bool,
+    /// Whether a quarter of the transactions are XA transactions, some of which stay prepared for a while.
+    pub xa: bool,
 }
 
 impl Default for Workload {
@@ -57,6 +60,7 @@ impl Default for Workload {
             ddl_rounds: 2,
             keyless: true,
             mixed_engines: false,
+            xa: false,
         }
     }
 }
@@ -68,6 +72,8 @@ pub struct Tally {
     pub committed: u64,
     /// Transactions rolled back on purpose.
     pub rolled_back: u64,
+    /// XA transactions that were prepared.
+    pub prepared: u64,
     /// Transactions begun again since a lock undid them.
     pub retried: u64,
     /// Connections lost.
@@ -89,6 +95,8 @@ struct Shared {
     /// Row changes after which clients stop.
     goal: AtomicU64,
     stopped: AtomicBool,
+    /// XA transactions so far, for their names.
+    named: AtomicU64,
 }
 
 /// Clients at work.
@@ -145,6 +153,7 @@ impl Workload {
             allowed: AtomicU64::new(u64::MAX),
             goal: AtomicU64::new(self.changes),
             stopped: AtomicBool::new(false),
+            named: AtomicU64::new(0),
         }
     }
 }
@@ -195,6 +204,7 @@ impl Running {
                 .expect("a client did what it could not go on from");
             all.committed += tally.committed;
             all.rolled_back += tally.rolled_back;
+            all.prepared += tally.prepared;
             all.retried += tally.retried;
             all.lost += tally.lost;
             all.statements += tally.statements;

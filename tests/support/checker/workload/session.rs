@@ -38,9 +38,11 @@ pub enum End {
 
 /// A client's connection and its place in the journal.
 pub struct Session {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     id: u64,
     sequence: u64,
+    /// The name of the XA transaction that is open.
+    pub(super) xa: Option<String>,
     conn: Option<Conn>,
     /// What was done so far.
     pub tally: Tally,
@@ -53,6 +55,7 @@ impl Session {
             shared,
             id,
             sequence: 0,
+            xa: None,
             conn: None,
             tally: Tally::default(),
         }
@@ -114,6 +117,14 @@ impl Session {
         conn.query_first(sql).map_err(|error| failure(&error, sql))
     }
 
+    /// Reads one column of a statement, as text.
+    pub(super) fn texts(&mut self, sql: &str, column: usize) -> Result<Vec<String>, Failure> {
+        let conn = self.connected()?;
+        let rows: Result<Vec<mysql::Row>, _> = conn.query(sql);
+        let rows = rows.map_err(|error| failure(&error, sql))?;
+        Ok(rows.iter().filter_map(|row| row.get(column)).collect())
+    }
+
     /// Runs a statement that commits by itself. One that was lost may have happened: `codes` are the errors that say so.
     pub fn define(&mut self, sql: &str) -> Result<(), Failure> {
         let mut was_lost = false;
@@ -151,7 +162,7 @@ impl Session {
                         "client {} was undone {undone} times",
                         self.id
                     );
-                    if matches!(self.execute("ROLLBACK"), Err(Failure::Lost(_))) {
+                    if matches!(self.roll_back(), Err(Failure::Lost(_))) {
                         self.lose();
                     }
                 }
@@ -176,10 +187,10 @@ impl Session {
         kind: &str,
         work: &mut impl FnMut(&mut Self) -> Result<End, Failure>,
     ) -> Result<(), Failure> {
-        self.execute("BEGIN")?;
+        self.begin(kind)?;
         let changes = match work(self)? {
             End::RollBack => {
-                self.execute("ROLLBACK")?;
+                self.roll_back()?;
                 self.tally.rolled_back += 1;
                 return Ok(());
             }
@@ -191,8 +202,9 @@ impl Session {
             "INSERT INTO {JOURNAL} (client, seq, kind, changes, note) VALUES ({}, {next}, '{kind}', {changes}, {note})",
             self.id
         ))?;
-        match self.execute("COMMIT") {
-            Ok(_) => {}
+        match self.commit(kind) {
+            Ok(()) => {}
+            Err(Failure::Undone) => return Err(Failure::Undone),
             Err(Failure::Lost(error)) => {
                 self.lose();
                 if !self.is_written(next) {
@@ -222,8 +234,9 @@ impl Session {
         }
     }
 
-    fn lose(&mut self) {
+    pub(super) fn lose(&mut self) {
         self.conn = None;
+        self.xa = None;
         self.tally.lost += 1;
     }
 

@@ -1,0 +1,209 @@
+//! A closed group on its way through the applier, and what becomes of its events one by one.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::batch::builder::Builder;
+use super::batch::ledger::Ledger;
+use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
+use super::checking::{RowsCheck, check_event};
+use super::definition::table_maps::{KeptTable, Missing};
+use super::group::closed::ClosedGroup;
+use super::group::large::{CutRows, LargeEvent};
+use super::group::open::HeldEvent;
+use super::group::prepared::XaMissing;
+use super::group::tracker::Outcome;
+use super::settled;
+use super::statement::judging::OnStatement;
+use super::trouble::Trouble;
+use super::xa::{XaDecision, XaStage};
+use crate::binlog::{FormatDescription, RowsHeader};
+use crate::fault::{Fault, planted, planted_once};
+use crate::row::TableName;
+
+/// What an applier is set up with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ApplierSettings {
+    /// The connector's own server id.
+    pub(super) server_id: u32,
+    /// What to do about changes that were logged as statements.
+    pub(super) on_statement: OnStatement,
+    /// What to do about an XA COMMIT whose XA PREPARE was not seen.
+    pub(super) xa_missing: XaMissing,
+    /// Bytes of a batch at which it leaves.
+    pub(super) batch_bytes_max: usize,
+}
+
+/// A closed group whose events become items.
+#[derive(Debug)]
+pub(super) struct Applying {
+    pub(super) group: ClosedGroup,
+    /// Whether the group is one that the reader chose.
+    pub(super) is_chosen: bool,
+    /// The next change's sequence in the group.
+    pub(super) sequence: u64,
+    /// The group's index in the batch in the making; `None` until it has an item there.
+    pub(super) index: Option<u32>,
+    /// What the ledger counted before it.
+    pub(super) before: Option<Ledger>,
+    /// What it has to do with an XA transaction.
+    pub(super) xa: XaStage,
+}
+
+/// What became of one event.
+pub(super) enum Settled {
+    Done,
+    Missing(Missing),
+    /// The table's engine decides, and is not known.
+    Engine(TableName),
+    /// It commits or rolls back a prepared XA transaction.
+    Decides(XaDecision),
+}
+
+/// An event of a closed group and where it stands in it.
+pub(super) struct GroupEvent<'a> {
+    pub(super) held: &'a HeldEvent,
+    pub(super) buffer: &'a Bytes,
+    /// Its number in the group.
+    pub(super) ordinal: u64,
+    pub(super) format: &'a FormatDescription,
+}
+
+impl Applying {
+    pub(super) fn new(group: ClosedGroup, is_chosen: bool) -> Self {
+        Self {
+            group,
+            is_chosen,
+            sequence: 0,
+            index: None,
+            before: None,
+            xa: XaStage::None,
+        }
+    }
+
+    /// The layout of the file that its events stand in, where that of the stream is `format`.
+    pub(super) fn format<'a>(&'a self, format: &'a FormatDescription) -> &'a FormatDescription {
+        self.xa.format().map_or(format, |own| own)
+    }
+
+    /// Whether its events are kept until another group decides on them, and it is not known yet here.
+    pub(super) fn is_to_be_kept(&self) -> bool {
+        self.group.outcome == Outcome::Prepared && matches!(self.xa, XaStage::None)
+    }
+
+    /// Counts the rows of an event, checks their bounds, and puts them into the batch.
+    pub(super) fn emit_rows(
+        &mut self,
+        builder: &mut Builder,
+        event: &GroupEvent<'_>,
+        kind: RowsKind,
+        header: &RowsHeader,
+        table: &KeptTable,
+    ) -> Result<(), Trouble> {
+        let images = RowImages::of_body(event.held.body().start, header)?;
+        let body = event.held.bytes(event.buffer);
+        let part = |range: &Range<usize>| body.get(range.clone()).unwrap_or_default();
+        let (before, after) = (part(&header.columns), part(&header.columns_after));
+        table.allows([before, after])?;
+        let row_count = kind
+            .images(&table.table, before, after)
+            .and_then(|walk| walk.count(part(&header.body)))
+            .map_err(|error| Trouble::Rows {
+                table: table.source.clone(),
+                error,
+            })?;
+        builder.ledger.emitted += 1;
+        builder.ledger.numbered += u64::from(table.table.is_undefined);
+        builder.ledger.rows += u64::from(row_count);
+        let first_row = self.sequence;
+        self.sequence += u64::from(row_count);
+        if planted_once(Fault::GroupResumedInMiddle) {
+            return Ok(());
+        }
+        if planted(Fault::EventDropped) && first_row % 7 == 3 {
+            return Ok(());
+        }
+        let rows = Rows {
+            table: builder.table(&table.table)?,
+            group: self.group_of(builder)?,
+            buffer: builder.buffer(event.buffer)?,
+            kind,
+            images,
+            event: EventStamp::of(&event.held.frame),
+            first_row,
+            row_count,
+            cascades: header.cascades(),
+        };
+        builder.rows(rows);
+        Ok(())
+    }
+
+    /// Puts the rows of a large event that are whole into the batch.
+    pub(super) fn emit_whole_rows(
+        &mut self,
+        builder: &mut Builder,
+        check: Option<&mut RowsCheck>,
+    ) -> Result<(), Trouble> {
+        let cut = self.group.large().map(LargeEvent::cut);
+        let Some(CutRows {
+            table,
+            buffer,
+            rows,
+        }) = cut.transpose()?.flatten()
+        else {
+            return Ok(());
+        };
+        let RowImages {
+            columns,
+            columns_after,
+            body,
+        } = &rows.images;
+        let part = |range: &Range<u32>| buffer.get(range.start as usize..range.end as usize);
+        let parts = [columns, columns_after, body].map(|range| part(range).unwrap_or_default());
+        if let Some(check) = check {
+            check.rows(&table, rows.kind, parts)?;
+        }
+        let connector = &builder.origin().connector;
+        settled::refuse(&table, rows.kind, parts, connector, &self.group.end)?;
+        let rows = Rows {
+            table: builder.table(&table.table)?,
+            buffer: builder.buffer(&buffer)?,
+            group: self.group_of(builder)?,
+            first_row: self.sequence,
+            ..rows
+        };
+        self.sequence += u64::from(rows.row_count);
+        builder.ledger.rows += u64::from(rows.row_count);
+        builder.rows(rows);
+        Ok(())
+    }
+
+    /// The group's index in the batch, to which it is added with its first item there.
+    pub(super) fn group_of(&mut self, builder: &mut Builder) -> Result<u32, TooMany> {
+        if let Some(index) = self.index {
+            return Ok(index);
+        }
+        let index = builder.group(&self.group.held.group)?;
+        self.index = Some(index);
+        Ok(index)
+    }
+}
+
+impl GroupEvent<'_> {
+    /// Checks the body, if it is whole: the bodies of those in a compressed transaction, and of those that were compressed,
+    /// were not seen before.
+    ///
+    /// # Errors
+    /// A body that is not whole, or holds what it cannot.
+    pub(super) fn check(&self, group: &mut ClosedGroup) -> Result<(), Trouble> {
+        if group.rest_of(self.held).is_some() {
+            return Ok(());
+        }
+        check_event(
+            &self.held.frame.header,
+            self.held.bytes(self.buffer),
+            self.format,
+        )
+    }
+}

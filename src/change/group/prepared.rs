@@ -1,0 +1,122 @@
+//! Prepared XA transactions: what is known of one until it is committed or rolled back.
+//!
+//! Its events are kept elsewhere, whole and in order, and come back as those of a group that was spilled do. What is here
+//! is what the stream does not tell once more when the transaction is committed: the layout of the file, what ROLLBACK TO
+//! undid, and how the tables were defined.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::closed::ClosedGroup;
+use super::open::OpenGroup;
+use crate::binlog::{Coordinates, EventKind, FormatDescription, XaId, XaPrepare};
+use crate::change::batch::items::Group;
+use crate::change::batch::ledger::Ledger;
+use crate::change::definition::table::TableDefinition;
+use crate::change::trouble::Trouble;
+use crate::row::TableName;
+
+/// A prepared XA transaction that is neither committed nor rolled back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreparedGroup {
+    /// Where its group begins.
+    pub begin: Coordinates,
+    /// The layout of the file that it stands in.
+    pub(in crate::change) format: FormatDescription,
+    /// Events that were kept.
+    pub(in crate::change) events: u64,
+    /// Events of the group that were not: the one before a compressed transaction.
+    pub(in crate::change) left_out: u64,
+    /// Whether every row of it can be rolled back.
+    pub(in crate::change) transactional: bool,
+    /// The events that ROLLBACK TO undid, by their numbers.
+    pub(in crate::change) undone: Vec<Range<u64>>,
+    /// How those of its tables were defined that are published.
+    pub(in crate::change) definitions: Vec<(TableName, Arc<TableDefinition>)>,
+    /// Whether the reader chose the group.
+    pub(in crate::change) is_chosen: bool,
+    /// What becomes of its events if it is rolled back.
+    pub(in crate::change) if_rolled_back: Ledger,
+}
+
+/// The XA transactions that are prepared at one moment, by their ids.
+pub type Undecided = BTreeMap<XaId, PreparedGroup>;
+
+/// What to do about an XA COMMIT whose XA PREPARE was not seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum XaMissing {
+    /// The stream stops: the transaction's changes would be lost.
+    #[default]
+    Fail,
+    /// It is counted and passed over: the stream is meant to begin after the XA PREPARE.
+    Warn,
+}
+
+/// Events of a prepared XA transaction, to be kept until it is committed or rolled back.
+#[derive(Debug)]
+pub struct PreparedEvents {
+    /// The transaction's id.
+    pub id: XaId,
+    /// Where its group begins.
+    pub begin: Coordinates,
+    /// Whether the events that were spilled of the group come before these.
+    pub after_spilled: bool,
+    /// Each event with the position at which it begins in the binlog.
+    pub events: Vec<(u64, Bytes)>,
+}
+
+/// What becomes of the events of XA transactions that are not decided by the end: they are held.
+pub fn ledger_of_undecided(undecided: &Undecided) -> Ledger {
+    let events = undecided
+        .values()
+        .map(|group| group.if_rolled_back.received);
+    let events = events.sum();
+    Ledger {
+        received: events,
+        held: events,
+        ..Ledger::default()
+    }
+}
+
+impl PreparedEvents {
+    /// What is to be kept of a group that prepares an XA transaction: all of it, or the compressed transaction that holds
+    /// all of it.
+    ///
+    /// # Errors
+    /// A group whose last event is no XA PREPARE.
+    pub(in crate::change) fn of(group: &ClosedGroup) -> Result<Self, Trouble> {
+        let begin = group.held.group.begin.clone();
+        if let Some((start, event, id)) = group.preparing_payload() {
+            return Ok(Self {
+                id,
+                begin,
+                after_spilled: false,
+                events: vec![(start, event)],
+            });
+        }
+        let id = match group.last_body() {
+            Some((EventKind::XaPrepare, body)) => XaPrepare::parse(&body)?.id,
+            _other => return Err(Trouble::XaUnended),
+        };
+        Ok(Self {
+            id,
+            begin,
+            after_spilled: group.held.spilled > 0,
+            events: group.unread_in_memory(),
+        })
+    }
+}
+
+impl PreparedGroup {
+    /// The group that commits it: with the place of the one that says so, and the changes of this one.
+    pub(in crate::change) fn committed_by(&self, by: &Group, end: &Coordinates) -> ClosedGroup {
+        let mut held = OpenGroup::new(by.clone(), self.transactional);
+        held.take_over(self.events, self.undone.clone());
+        ClosedGroup::committing(held, Arc::clone(&self.begin.file), end.clone())
+    }
+}

@@ -1,0 +1,387 @@
+//! Prepared XA transactions: their events, kept until the transaction is committed or rolled back.
+//!
+//! A transaction is a file of the folder `prepared`, named after the place where its group begins. It is synced before a
+//! checkpoint passes it, and removed once a checkpoint has passed the group that decided. `rowtap decode`, which remembers
+//! nothing, keeps them in files without a name.
+//!
+//! | part | bytes | what it is |
+//! |---|---|---|
+//! | events | n | as [`Spill`] has them: position, length, bytes |
+//! | description | m | JSON: the transaction's id, and its [`PreparedGroup`] |
+//! | length of the events | 8 | little-endian, as all numbers here |
+//! | length of the description | 4 | |
+//! | checksum | 4 | CRC32 of all before it |
+//! | mark | 8 | `rowtapXA` |
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::durable::{self, DurableFile};
+use super::error::StateError;
+use super::spill::Spill;
+use crate::binlog::{Coordinates, XaId};
+use crate::change::{Checkpoint, PreparedGroup};
+use crate::fault::FileRole;
+
+/// The folder's name in a connector's state folder.
+pub const FOLDER_NAME: &str = "prepared";
+const MARK: &[u8; 8] = b"rowtapXA";
+const FOOTER_BYTES: u64 = 24;
+/// Bytes of a description at most.
+const DESCRIPTION_BYTES_MAX: u64 = 1 << 30;
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// The prepared XA transactions of one connector, or of one run of `rowtap decode`. Its functions block on the disk.
+#[derive(Debug)]
+pub struct PreparedStore {
+    home: PreparedHome,
+    books: Mutex<Books>,
+}
+
+#[derive(Debug)]
+enum PreparedHome {
+    /// Files that outlive the process.
+    Folder(PathBuf),
+    /// Files without a name in this folder.
+    Passing(PathBuf),
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    kept: BTreeMap<XaId, Kept>,
+    /// Those that were decided on by the group that ends there, and not yet by what is durable.
+    decided: Vec<(Coordinates, Kept)>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    begin: Coordinates,
+    file: KeptFile,
+    event_bytes: u64,
+    is_synced: bool,
+}
+
+#[derive(Debug)]
+enum KeptFile {
+    Named(PathBuf),
+    Nameless(Spill),
+}
+
+/// A prepared XA transaction whose events are being written.
+#[derive(Debug)]
+pub struct PreparedFile {
+    begin: Coordinates,
+    spill: Spill,
+    path: Option<PathBuf>,
+    checksum: crc32fast::Hasher,
+}
+
+/// What is said of a transaction after its events.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    id: String,
+    group: PreparedGroup,
+}
+
+impl PreparedStore {
+    /// Keeps transactions in a connector's state folder. Those in the folder are not looked at before
+    /// [`Self::find`] or [`Self::forget_others`].
+    pub fn in_folder(state_folder: &Path) -> Self {
+        Self::new(PreparedHome::Folder(state_folder.join(FOLDER_NAME)))
+    }
+
+    /// Keeps transactions for as long as the process lives, those that are large in files without a name in a folder.
+    pub fn passing(folder: PathBuf) -> Self {
+        Self::new(PreparedHome::Passing(folder))
+    }
+
+    fn new(home: PreparedHome) -> Self {
+        Self {
+            home,
+            books: Mutex::default(),
+        }
+    }
+
+    // ---- writing ---------------------------------------------------------------------------------------------------
+
+    /// Begins to keep a transaction whose group begins there.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be made.
+    pub fn create(&self, begin: &Coordinates) -> Result<PreparedFile, StateError> {
+        let (spill, path) = match &self.home {
+            PreparedHome::Passing(folder) => (Spill::nameless(folder), None),
+            PreparedHome::Folder(folder) => {
+                durable::create_folder(folder, FileRole::PreparedFolder)?;
+                let path = folder.join(name_of(begin));
+                // The same group may have been kept by a run that ended before a checkpoint passed it.
+                durable::remove_if_there(&path, FileRole::PreparedGroup)?;
+                let file = DurableFile::create(&path, FileRole::PreparedGroup)?;
+                (Spill::in_file(file), Some(path))
+            }
+        };
+        Ok(PreparedFile {
+            begin: begin.clone(),
+            spill,
+            path,
+            checksum: crc32fast::Hasher::new(),
+        })
+    }
+
+    /// Completes a file with what is known of the transaction, which can be given back from now on.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be written.
+    pub fn keep(
+        &self,
+        mut file: PreparedFile,
+        id: XaId,
+        group: &PreparedGroup,
+    ) -> Result<(), StateError> {
+        let event_bytes = file.spill.len();
+        file.describe(&id, group)?;
+        let kept = Kept {
+            begin: file.begin,
+            event_bytes,
+            is_synced: false,
+            file: match file.path {
+                None => KeptFile::Nameless(file.spill),
+                Some(path) => {
+                    file.spill.flush()?;
+                    KeptFile::Named(path)
+                }
+            },
+        };
+        self.books().kept.insert(id, kept);
+        Ok(())
+    }
+
+    /// Makes durable what a checkpoint leaves undecided; to be called before it is stored anywhere.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the disk fails.
+    pub fn sync(&self, upto: &Checkpoint) -> Result<(), StateError> {
+        let PreparedHome::Folder(folder) = &self.home else {
+            return Ok(());
+        };
+        let mut books = self.books();
+        let mut is_new = false;
+        for (id, kept) in &mut books.kept {
+            let is_passed = upto.undecided.get(id) == Some(&kept.begin);
+            if let KeptFile::Named(path) = &kept.file
+                && is_passed
+                && !kept.is_synced
+            {
+                DurableFile::open(path, FileRole::PreparedGroup)?.sync_all()?;
+                kept.is_synced = true;
+                is_new = true;
+            }
+        }
+        if is_new {
+            durable::sync_folder(folder, FileRole::PreparedFolder)?;
+        }
+        Ok(())
+    }
+
+    // ---- reading ---------------------------------------------------------------------------------------------------
+
+    /// The events of a kept transaction, and where they end in the file that they are in.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be read.
+    pub fn events(&self, id: &XaId) -> Result<(Spill, u64), StateError> {
+        let mut books = self.books();
+        let kept = books
+            .kept
+            .get_mut(id)
+            .expect("the events of a transaction are wanted once, after it was kept");
+        let spill = match &mut kept.file {
+            KeptFile::Named(path) => {
+                let file = DurableFile::open(path, FileRole::PreparedGroup)?;
+                Spill::of_file(file)?
+            }
+            KeptFile::Nameless(spill) => {
+                let folder = spill.path().to_owned();
+                std::mem::replace(spill, Spill::nameless(&folder))
+            }
+        };
+        Ok((spill, kept.event_bytes))
+    }
+
+    /// Looks for a transaction that an earlier run kept; `None` if its file is missing, or is not whole.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be read.
+    pub fn find(
+        &self,
+        id: &XaId,
+        begin: &Coordinates,
+    ) -> Result<Option<PreparedGroup>, StateError> {
+        let PreparedHome::Folder(folder) = &self.home else {
+            return Ok(None);
+        };
+        let path = folder.join(name_of(begin));
+        if durable::length(&path, FileRole::PreparedGroup)?.is_none() {
+            return Ok(None);
+        }
+        let file = DurableFile::open_to_read(&path, FileRole::PreparedGroup)?;
+        let Some((event_bytes, description)) = checked(&file)? else {
+            return Ok(None);
+        };
+        let Ok(Description { id: named, group }) = serde_json::from_slice(&description) else {
+            return Ok(None);
+        };
+        if named != id.to_string() || group.begin != *begin {
+            return Ok(None);
+        }
+        let kept = Kept {
+            begin: begin.clone(),
+            file: KeptFile::Named(path),
+            event_bytes,
+            is_synced: true,
+        };
+        self.books().kept.insert(id.clone(), kept);
+        Ok(Some(group))
+    }
+
+    // ---- removing --------------------------------------------------------------------------------------------------
+
+    /// Notes that a transaction was decided on by the group that ends there.
+    pub fn decided(&self, id: &XaId, at: Coordinates) {
+        let mut books = self.books();
+        if let Some(kept) = books.kept.remove(id)
+            && let KeptFile::Named(_) = kept.file
+        {
+            books.decided.push((at, kept));
+        }
+    }
+
+    /// Removes transactions that were decided on before a checkpoint that is durable.
+    ///
+    /// # Errors
+    /// `StateError::Io` where a file cannot be removed.
+    pub fn forget(&self, durable: &Checkpoint) -> Result<(), StateError> {
+        let mut books = self.books();
+        let (passed, ahead) = std::mem::take(&mut books.decided)
+            .into_iter()
+            .partition(|(at, _)| *at <= durable.coordinates);
+        books.decided = ahead;
+        drop(books);
+        let passed: Vec<(Coordinates, Kept)> = passed;
+        for (_, kept) in passed {
+            if let KeptFile::Named(path) = kept.file {
+                durable::remove_if_there(&path, FileRole::PreparedGroup)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the files of an earlier run that are not those of transactions which are kept.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the folder cannot be read, or a file cannot be removed.
+    pub fn forget_others(&self) -> Result<(), StateError> {
+        let PreparedHome::Folder(folder) = &self.home else {
+            return Ok(());
+        };
+        let books = self.books();
+        for name in durable::names(folder, FileRole::PreparedFolder)? {
+            let path = folder.join(name);
+            let is_kept = books.kept.values().any(|kept| match &kept.file {
+                KeptFile::Named(named) => *named == path,
+                KeptFile::Nameless(_) => false,
+            });
+            if !is_kept {
+                durable::remove_if_there(&path, FileRole::PreparedGroup)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PreparedFile {
+    /// Adds bytes at the end of the events.
+    ///
+    /// # Errors
+    /// `StateError::Io`, also when the disk is full.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        self.checksum.update(bytes);
+        self.spill.append(bytes).map(drop)
+    }
+
+    fn describe(&mut self, id: &XaId, group: &PreparedGroup) -> Result<(), StateError> {
+        if self.path.is_none() {
+            return Ok(());
+        }
+        let event_bytes = self.spill.len();
+        let description = Description {
+            id: id.to_string(),
+            group: group.clone(),
+        };
+        let json = serde_json::to_vec(&description).expect("a description is plain data");
+        let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
+        self.append(&json)?;
+        self.append(&event_bytes.to_le_bytes())?;
+        self.append(&length.to_le_bytes())?;
+        let checksum = self.checksum.clone().finalize();
+        self.append(&checksum.to_le_bytes())?;
+        self.append(MARK)
+    }
+}
+
+/// The length of the events in a file, and its description; `None` if the file is not whole.
+fn checked(file: &DurableFile) -> Result<Option<(u64, Vec<u8>)>, StateError> {
+    let length = file.length()?;
+    let Some(footer_at) = length.checked_sub(FOOTER_BYTES) else {
+        return Ok(None);
+    };
+    let mut event_bytes = [0; 8];
+    let mut description_bytes = [0; 4];
+    let mut stored = [0; 4];
+    let mut mark = [0; 8];
+    file.read_exact_at(&mut event_bytes, footer_at)?;
+    file.read_exact_at(&mut description_bytes, footer_at + 8)?;
+    file.read_exact_at(&mut stored, footer_at + 12)?;
+    file.read_exact_at(&mut mark, footer_at + 16)?;
+    let event_bytes = u64::from_le_bytes(event_bytes);
+    let description_bytes = u64::from(u32::from_le_bytes(description_bytes));
+    let is_whole = &mark == MARK
+        && description_bytes <= DESCRIPTION_BYTES_MAX
+        && event_bytes.checked_add(description_bytes) == Some(footer_at);
+    if !is_whole || checksum(file, footer_at + 12)? != u32::from_le_bytes(stored) {
+        return Ok(None);
+    }
+    let mut description = vec![0; usize::try_from(description_bytes).unwrap_or(0)];
+    file.read_exact_at(&mut description, event_bytes)?;
+    Ok(Some((event_bytes, description)))
+}
+
+/// The checksum of a file's first bytes.
+fn checksum(file: &DurableFile, end: u64) -> Result<u32, StateError> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut piece = Vec::new();
+    let mut at = 0;
+    while at < end {
+        let count = PIECE_BYTES.min(end - at);
+        piece.resize(usize::try_from(count).unwrap_or(0), 0);
+        file.read_exact_at(&mut piece, at)?;
+        hasher.update(&piece);
+        at += count;
+    }
+    Ok(hasher.finalize())
+}
+
+/// The name of a transaction's file. A binlog's name is a file's, but it comes from the network.
+fn name_of(begin: &Coordinates) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let file = begin.file.chars();
+    let file: String = file.map(|c| if is_plain(&c) { c } else { '_' }).collect();
+    format!("{file}-{}.xa", begin.position)
+}

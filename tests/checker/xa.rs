@@ -1,0 +1,63 @@
+//! The workload with XA transactions, which are prepared before and decided after kills of rowtap and restarts of the source.
+
+use super::is_full;
+use crate::support::checker::{Scenario, Sink, Workload};
+use crate::support::{Flavour, Kafka};
+
+#[track_caller]
+fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
+    let (changes, kills, restarts) = if is_full() {
+        (40_000, 20, 5)
+    } else {
+        (3_000, 4, 1)
+    };
+    let scenario = Scenario {
+        flavour,
+        sink,
+        workload: Workload {
+            seed,
+            changes,
+            big_rows: 300,
+            clients: 8,
+            xa: true,
+            ..Workload::default()
+        },
+        kills,
+        restarts,
+        outages: 0,
+        fault: None,
+    };
+    let findings = scenario.run();
+    findings.assert_clean();
+    let came = u64::try_from(findings.row_changes).unwrap();
+    assert!(came >= changes, "only {came} row changes came out");
+}
+
+#[test]
+fn xa_transactions_of_mysql_come_out_once_and_whole() {
+    check(Flavour::MySql97, Sink::Files, 601);
+}
+
+#[test]
+fn xa_transactions_of_mariadb_come_out_once_and_whole() {
+    let (kafka, prefix) = (Kafka::shared(), "xa-mariadb");
+    check(Flavour::MariaDb1011, Sink::Topics { kafka, prefix }, 602);
+}
+
+#[test]
+fn xa_transactions_of_other_versions_come_out_once_and_whole() {
+    if !is_full() {
+        return;
+    }
+    let kafka = Kafka::shared();
+    for (flavour, prefix, seed) in [
+        (Flavour::MySql57, "xa-mysql-5.7", 603),
+        (Flavour::MySql80, "xa-mysql-8.0", 604),
+        (Flavour::MySql97, "xa-mysql-9.7", 605),
+        (Flavour::MariaDb118, "xa-mariadb-11.8", 606),
+    ] {
+        check(flavour, Sink::Topics { kafka, prefix }, seed);
+        check(flavour, Sink::Files, seed + 10);
+    }
+    check(Flavour::MariaDb1011, Sink::Files, 620);
+}
