@@ -56,6 +56,8 @@ fn statements(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flavour: Fla
     let facts = Facts {
         context,
         thread_id: 1,
+        default_database: None,
+        connection_charset: None,
         server_charset: Some("utf8mb4"),
         default_engine: Some("InnoDB"),
         explicit_defaults_for_timestamp: Some(true),

@@ -398,6 +398,8 @@ fn defined(
         &Facts {
             context,
             thread_id: 0,
+            default_database: None,
+            connection_charset: None,
             server_charset: None,
             default_engine: None,
             explicit_defaults_for_timestamp: Some(true),

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use super::RowError;
-use super::multi_byte::MultiByte;
+use super::multi_byte::{MultiByte, Written};
 
 /// Charset, tab, ids and ranges of ids of its collations in both families.
 const COLLATIONS: &str = include_str!("collations.tsv");
@@ -154,6 +154,41 @@ impl Charset {
         replaced
     }
 
+    /// Appends a character as the set writes it, if that is certain.
+    pub fn encode(self, letter: char, out: &mut Vec<u8>) -> Written {
+        let code = u32::from(letter);
+        match self {
+            Self::Utf8 => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+            Self::Utf32 => out.extend_from_slice(&code.to_be_bytes()),
+            Self::Ucs2 if code > 0xffff => return Written::Never,
+            Self::Ucs2 | Self::Utf16 => {
+                let mut units = [0; 2];
+                let units = letter.encode_utf16(&mut units).iter();
+                out.extend(units.flat_map(|unit| unit.to_be_bytes()));
+            }
+            Self::Utf16Le => {
+                let mut units = [0; 2];
+                let units = letter.encode_utf16(&mut units).iter();
+                out.extend(units.flat_map(|unit| unit.to_le_bytes()));
+            }
+            Self::Ascii => match u8::try_from(letter) {
+                Ok(byte) if byte.is_ascii() => out.push(byte),
+                Ok(_) | Err(_) => return Written::Never,
+            },
+            Self::SingleByte(table) => {
+                let codes = (0..=u8::MAX).zip(&table.characters);
+                let mut codes = codes.filter(|(_, found)| **found == Some(letter));
+                match (codes.next(), codes.next()) {
+                    (None, _) => return Written::Never,
+                    (Some((byte, _)), None) => out.push(byte),
+                    (Some(_), Some(_)) => return Written::Unclear,
+                }
+            }
+            Self::MultiByte(set) => return set.encode(letter, out),
+        }
+        Written::Once
+    }
+
     /// Whether bytes below 0x80 are ASCII.
     fn holds_ascii(self) -> bool {
         match self {
@@ -300,6 +335,32 @@ mod tests {
     }
 
     #[test]
+    fn characters_are_written_as_each_set_has_them() {
+        for (charset, letter, written, expected) in [
+            ("latin1", '\u{20ac}', Written::Once, &b"\x80"[..]),
+            ("latin1", '\u{436}', Written::Never, b""),
+            ("swe7", '[', Written::Never, b""),
+            ("ascii", '\u{e9}', Written::Never, b""),
+            ("ucs2", '\u{1f600}', Written::Never, b""),
+            ("utf16le", 'a', Written::Once, b"a\0"),
+            ("gbk", '\u{4e02}', Written::Once, b"\x81\x40"),
+            ("gb18030", '\u{1f600}', Written::Unclear, b""),
+            ("sjis", '\\', Written::Unclear, b""),
+            ("sjis", '\u{ff71}', Written::Once, b"\xb1"),
+            ("euckr", '\u{1f600}', Written::Never, b""),
+        ] {
+            let charset = Charset::from_name(charset).expect("a known character set");
+            let mut bytes = Vec::new();
+            assert_eq!(
+                charset.encode(letter, &mut bytes),
+                written,
+                "{charset:?} {letter}"
+            );
+            assert_eq!(bytes, expected, "{charset:?} {letter}");
+        }
+    }
+
+    #[test]
     fn bytes_that_are_no_text_are_an_error_at_their_place() {
         check_error("utf8mb4", b"ab\xff", 2);
         check_error("ascii", b"a\xc3\xa9", 1);
@@ -365,6 +426,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_written_once_is_read_back(letter in any::<char>()) {
+            for line in COLLATIONS.lines() {
+                let name = line.split('\t').next().expect("a name");
+                let Some(charset) = Charset::from_name(name) else { continue };
+                let mut bytes = Vec::new();
+                match charset.encode(letter, &mut bytes) {
+                    Written::Once => check(name, &bytes, &letter.to_string()),
+                    Written::Never | Written::Unclear => assert!(bytes.is_empty(), "{name}"),
+                }
+            }
+        }
+
         #[test]
         fn utf16_and_utf32_give_back_any_text(text in any::<String>()) {
             let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();

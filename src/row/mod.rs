@@ -41,6 +41,7 @@ pub use images::Images;
 pub use json_diff::{Changes, Patched};
 pub use json_opaque::Opaque;
 pub use jsonb::Json;
+pub use multi_byte::Written;
 pub use network::{write_inet4, write_inet6, write_uuid};
 pub use packed::{Packed, Unpacking};
 pub use resolve::{CharsetName, ColumnFacts, Labels, Special};

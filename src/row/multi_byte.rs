@@ -18,6 +18,17 @@ const PAIRS: usize = 1 << 16;
 /// The byte before pairs of a second plane, in ujis and eucjpms.
 const SECOND_PLANE: u8 = 0x8f;
 
+/// How a character set writes a character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// In one way.
+    Once,
+    /// Not at all: servers write a question mark.
+    Never,
+    /// In several ways, or in one that the tables here do not tell. Servers have chosen one.
+    Unclear,
+}
+
 /// A character set and its tables, which are made when it is first met.
 pub struct MultiByte {
     /// Its name as servers write it.
@@ -91,6 +102,29 @@ impl MultiByte {
         Ok(())
     }
 
+    /// Appends a character as the set writes it, if that is certain.
+    pub(super) fn encode(&self, letter: char, out: &mut Vec<u8>) -> Written {
+        // sjis has the backslash twice.
+        if letter.is_ascii() && letter != '\\' {
+            out.extend(u8::try_from(letter));
+            return Written::Once;
+        }
+        let tables = self.tables();
+        let codes = match u16::try_from(u32::from(letter)) {
+            Ok(unit) => tables.codes_of(unit),
+            Err(_) => Vec::new(),
+        };
+        match codes.as_slice() {
+            [code] => {
+                out.extend_from_slice(code);
+                Written::Once
+            }
+            // It has all of Unicode, in four bytes what is not in the tables.
+            [] if self.relative != encoding_rs::GB18030 => Written::Never,
+            _ => Written::Unclear,
+        }
+    }
+
     /// Reads a character of two to four bytes.
     fn long(&self, tables: &CodeTables, bytes: &[u8]) -> (Option<char>, usize) {
         let pair = |plane: usize, lead: u8, trail: u8| {
@@ -154,6 +188,26 @@ impl CodeTables {
             *unit = unit_of(one(relative, &[SECOND_PLANE, lead, trail]));
         }
         tables
+    }
+
+    /// The codes of a unit, two at most.
+    fn codes_of(&self, unit: u16) -> Vec<Vec<u8>> {
+        let singles = (0..=u8::MAX).zip(&self.singles);
+        let singles = singles.filter(|(_, found)| **found == unit);
+        let pairs = self.pairs.iter().enumerate();
+        let pairs = pairs.filter(|(_, found)| **found == unit);
+        let pairs = pairs.filter_map(|(index, _)| {
+            let code = u16::try_from(index % PAIRS).ok()?.to_be_bytes();
+            Some(match index < PAIRS {
+                true => code.to_vec(),
+                false => [&[SECOND_PLANE], code.as_slice()].concat(),
+            })
+        });
+        singles
+            .map(|(byte, _)| vec![byte])
+            .chain(pairs)
+            .take(2)
+            .collect()
     }
 
     fn correct(&mut self, line: &str) -> Option<()> {

@@ -100,6 +100,25 @@ impl Catalogue {
         differences
     }
 
+    /// The tables and databases that are not as they are believed to be are put as they are.
+    pub fn correct(&self, schemas: &mut Schemas) {
+        let believed: Vec<TableName> = schemas.tables().map(|(table, _)| table.clone()).collect();
+        for table in believed {
+            if !self.tables.contains_key(&table) {
+                schemas.record(&rowtap::change::definition::Change::Gone { table });
+            }
+        }
+        for (table, definition) in &self.tables {
+            match schemas.get(table) {
+                Some(Belief::Known(believed)) if same(believed, definition) => {}
+                _ => schemas.put(table, Arc::new(definition.clone())),
+            }
+        }
+        for (database, charset) in &self.databases {
+            schemas.put_database(database, Some(charset));
+        }
+    }
+
     /// Puts what is stale as it is, so that the statements after it are followed again.
     pub fn heal(&self, schemas: &mut Schemas) {
         let stale: Vec<TableName> = schemas

@@ -316,6 +316,7 @@ impl Followed {
         let since: u32 = since.parse().unwrap();
         let family = match family {
             "both" => true,
+            "mysql<8" => self.family == Family::MySql && major < 8,
             "mysql" => self.family == Family::MySql,
             "mariadb" => self.family == Family::MariaDb,
             other => panic!("{other} is no server"),

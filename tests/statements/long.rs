@@ -22,6 +22,8 @@ fn apply(text: &str, flavour: Flavour) {
     let facts = Facts {
         context,
         thread_id: 1,
+        default_database: None,
+        connection_charset: None,
         server_charset: Some("utf8mb4"),
         default_engine: Some("InnoDB"),
         explicit_defaults_for_timestamp: None,

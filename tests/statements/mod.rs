@@ -2,6 +2,7 @@
 //! what the scanner says of it is held against what information_schema and CHECKSUM TABLE say has changed.
 
 mod catalogue;
+mod clauses;
 mod followed;
 #[cfg(feature = "kafka")]
 mod healed;

@@ -51,6 +51,12 @@ pub(in crate::change) fn candidates(unsettled: &str, bytes_max: Option<u32>) -> 
         .collect()
 }
 
+/// `utf8mb4`.
+pub(in crate::change) const UTF8MB4: KnownCharset = KnownCharset {
+    name: "utf8mb4",
+    bytes_max: 4,
+};
+
 const WIDE: [(&str, u32); 17] = [
     ("big5", 2),
     ("sjis", 2),

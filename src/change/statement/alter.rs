@@ -43,7 +43,7 @@ impl Scanner<'_> {
             "CHANGE" => {
                 self.eat("COLUMN")?;
                 let if_exists = self.eat_words(&["IF", "EXISTS"])?;
-                let old = self.identifier()?.into();
+                let old = self.column_name()?.into();
                 let column = self.column()?;
                 let place = self.place()?;
                 alter.specs.push(Spec::Change {
@@ -253,7 +253,7 @@ impl Scanner<'_> {
             }
         }
         let if_exists = self.eat_words(&["IF", "EXISTS"])?;
-        let column = self.identifier()?.into();
+        let column = self.column_name()?.into();
         self.eat_any(&["RESTRICT", "CASCADE"])?;
         alter.specs.push(Spec::Drop { column, if_exists });
         Ok(())
@@ -281,7 +281,7 @@ impl Scanner<'_> {
             return self.identifier().map(drop);
         }
         if !self.eat_any(&["TO", "AS"])? {
-            self.eat_symbol('=')?;
+            self.eat_equal()?;
         }
         alter.rename = Some(self.name()?);
         Ok(())
@@ -295,7 +295,7 @@ impl Scanner<'_> {
         }
         self.eat("COLUMN")?;
         self.eat_words(&["IF", "EXISTS"])?;
-        let column: Box<str> = self.identifier()?.into();
+        let column: Box<str> = self.column_name()?.into();
         if self.eat_words(&["DROP", "DEFAULT"])? {
             return Ok(());
         }

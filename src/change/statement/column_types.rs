@@ -11,9 +11,13 @@ use crate::mysql::Flavour;
 const REAL_AS_FLOAT: u64 = 0x1;
 const MARIADB_ORACLE: u64 = 0x200;
 const MAXDB: u64 = 0x1000;
+/// Without either of these modes, what is longer than its type can hold becomes another type.
+pub const STRICT_MODES: u64 = 0x60_0000;
 
 /// From this version on MySQL prints no display widths and no `year(4)`.
 const MYSQL_WITHOUT_WIDTHS: u32 = 80_019;
+/// From this version on MySQL makes the smallest type of `TEXT(0)`.
+const MYSQL_SIZES_ZERO: u32 = 80_000;
 /// From this version on MySQL prints `geomcollection`.
 const MYSQL_GEOMCOLLECTION: u32 = 80_011;
 
@@ -32,7 +36,15 @@ struct IntegerType(&'static str, u32, u32);
 impl Scanner<'_> {
     /// Reads a type with what belongs to it: length, sign, character set.
     pub(super) fn column_type(&mut self) -> Result<Typed, Lost> {
-        let word = self.word()?.to_ascii_uppercase();
+        let mut word = self.word()?.to_ascii_uppercase();
+        let mut times = self.type_names();
+        if self.is_mariadb() && self.eat_symbol('.')? {
+            times = TypeNames::of_schema(&word).ok_or(Lost)?;
+            word = self.word()?.to_ascii_uppercase();
+        }
+        if let Some(typed) = self.type_elsewhere(&word, times)? {
+            return Ok(typed);
+        }
         let kind = match word.as_str() {
             "TINYINT" | "INT1" => self.integer(&IntegerType("tinyint", 4, 3))?,
             "SMALLINT" | "INT2" => self.integer(&IntegerType("smallint", 6, 5))?,
@@ -53,11 +65,9 @@ impl Scanner<'_> {
             "DECIMAL" | "DEC" | "NUMERIC" | "FIXED" => self.decimal()?,
             "BIT" => self.sized("bit", Some(1))?,
             "YEAR" => self.year()?,
-            "DATE" | "BLOB" | "NUMBER" | "CLOB" | "RAW" if self.is_oracle() => return Err(Lost),
             "DATE" => Kind::Plain("date".into()),
             "TIME" => Kind::Plain(self.fraction("time")?),
             "DATETIME" => Kind::Plain(self.fraction("datetime")?),
-            "TIMESTAMP" if self.mode(MAXDB) => return Err(Lost),
             "TIMESTAMP" => Kind::Timestamp {
                 printed: self.fraction("timestamp")?,
             },
@@ -67,12 +77,53 @@ impl Scanner<'_> {
             "MEDIUMBLOB" => Kind::Plain("mediumblob".into()),
             "LONGBLOB" => Kind::Plain("longblob".into()),
             "BLOB" => match self.length()? {
+                Some(0) if self.sizes_zero() => Kind::Plain("tinyblob".into()),
                 Some(length) => Kind::Plain(format!("{}blob", Size::of(length).prefix()).into()),
                 None => Kind::Plain("blob".into()),
             },
             _ => return self.text_type(&word),
         };
         Ok(Typed::plain(kind))
+    }
+
+    /// The types whose names mean something else in the modes `ORACLE` and `MAXDB`; those of times may say whose they are.
+    fn type_elsewhere(&mut self, word: &str, times: TypeNames) -> Result<Option<Typed>, Lost> {
+        match (times, word) {
+            (TypeNames::Oracle, "DATE") => {
+                return Ok(Some(Typed::plain(Kind::Plain("datetime".into()))));
+            }
+            (TypeNames::MaxDb, "TIMESTAMP") => {
+                let printed = self.fraction("datetime")?;
+                return Ok(Some(Typed::plain(Kind::Plain(printed))));
+            }
+            _ => {}
+        }
+        let kind = match (self.type_names(), word) {
+            (TypeNames::Oracle, "BLOB") => match self.length()? {
+                Some(length) => Kind::Plain(format!("{}blob", Size::of(length).prefix()).into()),
+                None => Kind::Plain("longblob".into()),
+            },
+            (TypeNames::Oracle, "NUMBER") => {
+                let bookmark = self.bookmark();
+                if self.eat_symbol('(')? {
+                    self.go_back(bookmark);
+                    self.decimal()?
+                } else {
+                    let sign = self.sign()?;
+                    Kind::Plain(format!("double{sign}").into())
+                }
+            }
+            (TypeNames::Oracle, "RAW") => self.sized("varbinary", None)?,
+            (TypeNames::Oracle, "CLOB") => {
+                let charset = self.charset_attributes()?;
+                return Ok(Some(Typed {
+                    charset,
+                    ..Typed::plain(Kind::Text { size: Size::Long })
+                }));
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Typed::plain(kind)))
     }
 
     /// The types with a character set, and those that few tables have.
@@ -101,6 +152,7 @@ impl Scanner<'_> {
             "MEDIUMTEXT" => Kind::Text { size: Size::Medium },
             "LONGTEXT" => Kind::Text { size: Size::Long },
             "TEXT" => match self.length()? {
+                Some(0) if self.sizes_zero() => Kind::Text { size: Size::Tiny },
                 Some(length) => Kind::TextOf { length },
                 None => Kind::Text { size: Size::Plain },
             },
@@ -315,6 +367,11 @@ impl Scanner<'_> {
             (None, Some(default)) => u64::from(default),
             (None, None) => return Err(Lost),
         };
+        if name == "varbinary" && length > 65_535 && self.context().sql_mode & STRICT_MODES == 0 {
+            return Ok(Kind::Plain(
+                format!("{}blob", Size::of(length).prefix()).into(),
+            ));
+        }
         if name == "binary" && length > 255 || length > 65_535 {
             return Err(Lost);
         }
@@ -357,8 +414,19 @@ impl Scanner<'_> {
         self.context().flavour == Flavour::MariaDb
     }
 
-    fn is_oracle(&self) -> bool {
-        self.is_mariadb() && self.mode(MARIADB_ORACLE)
+    fn type_names(&self) -> TypeNames {
+        if self.is_mariadb() && self.mode(MARIADB_ORACLE) {
+            TypeNames::Oracle
+        } else if self.mode(MAXDB) {
+            TypeNames::MaxDb
+        } else {
+            TypeNames::Own
+        }
+    }
+
+    /// Whether `TEXT(0)` is a type for nothing, and not one without a length.
+    fn sizes_zero(&self) -> bool {
+        self.context().flavour == Flavour::MySql && self.context().version >= MYSQL_SIZES_ZERO
     }
 
     fn prints_widths(&self) -> bool {
@@ -408,6 +476,26 @@ impl Size {
             Self::Plain => "",
             Self::Medium => "medium",
             Self::Long => "long",
+        }
+    }
+}
+
+/// Whose names of types are meant.
+#[derive(Clone, Copy)]
+enum TypeNames {
+    Own,
+    Oracle,
+    MaxDb,
+}
+
+impl TypeNames {
+    /// Those that MariaDB puts before a type and a dot.
+    fn of_schema(name: &str) -> Option<Self> {
+        match name {
+            "MARIADB_SCHEMA" => Some(Self::Own),
+            "ORACLE_SCHEMA" => Some(Self::Oracle),
+            "MAXDB_SCHEMA" => Some(Self::MaxDb),
+            _ => None,
         }
     }
 }

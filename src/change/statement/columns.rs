@@ -42,8 +42,11 @@ impl Scanner<'_> {
     /// Takes the words that begin an element other than a column.
     fn other_element(&mut self) -> Result<Option<Other>, Lost> {
         let constraint = self.eat("CONSTRAINT")?;
-        if constraint && !self.constraint_follows()? {
-            self.identifier()?;
+        if constraint {
+            self.eat_words(&["IF", "NOT", "EXISTS"])?;
+            if !self.constraint_follows()? {
+                self.identifier()?;
+            }
         }
         if self.eat_words(&["PRIMARY", "KEY"])? {
             return Ok(Some(Other::PrimaryKey));
@@ -127,7 +130,7 @@ impl Scanner<'_> {
 
     /// Reads a column: name, type and attributes.
     pub(super) fn column(&mut self) -> Result<ColumnClause, Lost> {
-        let name = self.identifier()?;
+        let name = self.column_name()?;
         self.column_named(name)
     }
 
@@ -197,7 +200,7 @@ impl Scanner<'_> {
             "COLLATE" => self.collate(column)?,
             "COMPRESSED" => {
                 column.compressed = true;
-                if self.eat_symbol('=')? {
+                if self.eat_equal()? {
                     self.word()?;
                 }
                 let named = self.charset_attributes()?;
@@ -220,7 +223,7 @@ impl Scanner<'_> {
     fn other_attribute(&mut self, word: &str, column: &mut ColumnClause) -> Result<(), Lost> {
         match word {
             "COMMENT" | "ENGINE_ATTRIBUTE" | "SECONDARY_ENGINE_ATTRIBUTE" => {
-                self.eat_symbol('=')?;
+                self.eat_equal()?;
                 match self.next()? {
                     Some(Token::Text(_)) => Ok(()),
                     Some(Token::Word(_) | Token::Quoted(_) | Token::Symbol(_)) | None => Err(Lost),
@@ -253,7 +256,7 @@ impl Scanner<'_> {
 
     /// Reads MariaDB's `name = value` after the name; its engines define such attributes.
     fn engine_attribute(&mut self) -> Result<(), Lost> {
-        self.symbol('=')?;
+        self.eat_equal()?.then_some(()).ok_or(Lost)?;
         self.value()
     }
 
@@ -315,12 +318,36 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Reads a default: a value, an expression in brackets, a function, MariaDB's next value of a sequence.
+    /// Reads a default: a value, an expression in brackets, a function; of MariaDB also a value of a sequence, `CASE … END`
+    /// and `{d '2020-01-01'}`.
     pub(super) fn default_value(&mut self) -> Result<(), Lost> {
-        if self.eat_words(&["NEXT", "VALUE", "FOR"])? {
+        let of_sequence = self.eat_words(&["NEXT", "VALUE", "FOR"])?
+            || self.eat_words(&["PREVIOUS", "VALUE", "FOR"])?;
+        if of_sequence {
             return self.name().map(drop);
         }
+        if self.eat("CASE")? {
+            return self.skip_case();
+        }
+        if self.eat_symbol('{')? {
+            self.word()?;
+            self.value()?;
+            return self.symbol('}');
+        }
+        self.eat("BINARY")?;
         self.value()
+    }
+
+    /// Passes over what follows up to the `END` that closes a `CASE` just taken.
+    fn skip_case(&mut self) -> Result<(), Lost> {
+        let mut depth = 1_u32;
+        while depth > 0 {
+            match self.skip_to(&["CASE", "END"])? {
+                "CASE" => depth += 1,
+                _end => depth -= 1,
+            }
+        }
+        Ok(())
     }
 
     /// Reads a literal, a word, a function's call or an expression in brackets.
@@ -333,10 +360,7 @@ impl Scanner<'_> {
                 let digits = self.word()?;
                 self.exponent(digits)
             }
-            Some(Token::Quoted(_)) => match self.eat_symbol('(')? {
-                true => self.skip_brackets(),
-                false => Ok(()),
-            },
+            Some(Token::Quoted(_)) => self.qualified_call(),
             Some(Token::Word(word)) if word.starts_with(|first: char| first.is_ascii_digit()) => {
                 let mut digits = word;
                 if self.eat_symbol('.')? {
@@ -353,17 +377,29 @@ impl Scanner<'_> {
                 }
                 self.exponent(digits)
             }
-            Some(Token::Word(_)) => {
+            Some(Token::Word(word)) => {
+                // A string's character set, before a string or a number in hexadecimal or binary digits.
+                if word.starts_with('_') {
+                    self.bytes()?;
+                }
                 // A string's character set, x'', DATE''.
                 if matches!(self.peek()?, Some(Token::Text(_))) {
                     return self.more_text();
                 }
-                match self.eat_symbol('(')? {
-                    true => self.skip_brackets(),
-                    false => Ok(()),
-                }
+                self.qualified_call()
             }
             Some(Token::Symbol(_)) | None => Err(Lost),
+        }
+    }
+
+    /// Reads what may follow a name: more of it, and arguments.
+    fn qualified_call(&mut self) -> Result<(), Lost> {
+        while self.eat_symbol('.')? {
+            self.identifier()?;
+        }
+        match self.eat_symbol('(')? {
+            true => self.skip_brackets(),
+            false => Ok(()),
         }
     }
 

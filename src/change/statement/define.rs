@@ -242,7 +242,7 @@ impl Scanner<'_> {
             return Ok(());
         }
         if !self.eat_any(&["TO", "AS"])? {
-            self.eat_symbol('=')?;
+            self.eat_equal()?;
         }
         self.object(ObjectClass::Table, Role::RenamedTo)
     }
@@ -324,10 +324,10 @@ impl Scanner<'_> {
             if self.eat("TEMPORARY")? {
                 temporary = true;
             } else if self.eat("ALGORITHM")? {
-                self.eat_symbol('=')?;
+                self.eat_equal()?;
                 self.word()?;
             } else if self.eat("DEFINER")? {
-                self.eat_symbol('=')?;
+                self.eat_equal()?;
                 self.user()?;
             } else if self.eat_words(&["SQL", "SECURITY"])? {
                 self.word()?;

@@ -295,14 +295,28 @@ pub(super) fn text_value(raw: &str, escapes: bool) -> String {
         return String::new();
     };
     let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
+    // Doubled, or the string would have ended.
+    let doubled = [quote, quote].iter().collect::<String>();
+    match escapes {
+        true => unescape(inner, Some(quote)),
+        false => inner.replace(&doubled, &quote.to_string()),
+    }
+}
+
+/// Resolves the escapes in what stood between quotes that were not doubled in it.
+pub(super) fn unescaped(inner: &str) -> String {
+    unescape(inner, None)
+}
+
+fn unescape(inner: &str, quote: Option<char>) -> String {
     let mut letters = inner.chars();
     let mut value = String::with_capacity(inner.len());
     while let Some(letter) = letters.next() {
-        if letter == quote {
+        if Some(letter) == quote {
             // Doubled, or the string would have ended.
             letters.next();
-            value.push(quote);
-        } else if letter == '\\' && escapes {
+            value.push(letter);
+        } else if letter == '\\' {
             match letters.next() {
                 Some('0') => value.push('\0'),
                 Some('b') => value.push('\x08'),

@@ -94,6 +94,8 @@ pub struct TableOptions {
     pub charset: NamedCharset,
     /// `WITH SYSTEM VERSIONING`
     pub versioned: bool,
+    /// `START TRANSACTION`, with which MySQL logs `CREATE TABLE … SELECT`.
+    pub starts_transaction: bool,
 }
 
 /// A column as a statement defines it.
@@ -165,15 +167,24 @@ pub enum Kind {
     /// `ENUM`
     Enum {
         /// Its labels, trailing blanks included.
-        labels: Vec<Box<str>>,
+        labels: Vec<Label>,
     },
     /// `SET`
     Set {
         /// Its labels, trailing blanks included.
-        labels: Vec<Box<str>>,
+        labels: Vec<Label>,
     },
     /// MariaDB's `JSON`, which is text.
     JsonText,
+}
+
+/// A label of `ENUM` or `SET` as a statement writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// As text, which the server puts into the column's character set.
+    Text(Box<str>),
+    /// In hexadecimal or binary digits: bytes in the column's character set.
+    Bytes(Box<[u8]>),
 }
 
 /// The sizes of `TEXT` and `BLOB`.

@@ -27,6 +27,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use column_types::STRICT_MODES;
 pub use databases::databases_named;
 pub use emptied::empties_table;
 pub use error::StatementError;

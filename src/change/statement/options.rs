@@ -64,6 +64,7 @@ impl Scanner<'_> {
             }
             // MySQL writes it before the options.
             let started = self.eat_words(&["START", "TRANSACTION"])?;
+            options.starts_transaction |= started;
             if !started && !self.eat_symbol(',')? && !self.table_option(options)? {
                 return Err(Lost);
             }
@@ -81,7 +82,7 @@ impl Scanner<'_> {
             return Ok(true);
         }
         if self.eat_any(&["ENGINE", "TYPE"])? {
-            self.eat_symbol('=')?;
+            self.eat_equal()?;
             let escapes = self.bookmark().escapes();
             let name = match self.next()? {
                 Some(Token::Word(word)) => word.to_owned(),
@@ -93,7 +94,7 @@ impl Scanner<'_> {
             return Ok(true);
         }
         if self.eat_any(&["DATA", "INDEX"])? && self.eat("DIRECTORY")? {
-            self.eat_symbol('=')?;
+            self.eat_equal()?;
             self.value()?;
             return Ok(true);
         }
@@ -107,7 +108,7 @@ impl Scanner<'_> {
                 return Ok(false);
             }
         }
-        self.eat_symbol('=')?;
+        self.eat_equal()?;
         self.value()?;
         Ok(true)
     }
@@ -117,7 +118,7 @@ impl Scanner<'_> {
         let bookmark = self.bookmark();
         self.eat("DEFAULT")?;
         if self.charset_words()? {
-            self.eat_symbol('=')?;
+            self.eat_equal()?;
             let named = self.charset_name()?;
             // DEFAULT beside a collation leaves the choice to that.
             if named != NamedCharset::Default || *charset == NamedCharset::Unnamed {
@@ -126,7 +127,7 @@ impl Scanner<'_> {
             return Ok(true);
         }
         if self.eat("COLLATE")? {
-            self.eat_symbol('=')?;
+            self.eat_equal()?;
             match self.collation_name()? {
                 named @ NamedCharset::Named(_) => *charset = named,
                 NamedCharset::Default | NamedCharset::Unnamed => {}
@@ -174,7 +175,7 @@ impl Scanner<'_> {
             if !read_only && !self.eat_any(&["ENCRYPTION", "COMMENT"])? {
                 return Err(Lost);
             }
-            self.eat_symbol('=')?;
+            self.eat_equal()?;
             self.value()?;
         }
     }

@@ -5,6 +5,7 @@ use super::meaning::{AlterTable, CreateTable, Meaning, Spec};
 use super::scanned::{
     Object, ObjectClass, Role, Statement, StatementContext, StatementKind, Transaction,
 };
+use super::texts;
 use crate::row::TableName;
 
 const PREFIX_CHARACTERS_MAX: usize = 80;
@@ -12,6 +13,9 @@ const REASON_CHARACTERS_MAX: usize = 60;
 
 /// Words with which a statement on one table may be one on another too.
 const OTHERS: [&str; 3] = ["RENAME", "CONVERT", "EXCHANGE"];
+
+/// A column's database and table.
+const QUALIFIERS_MAX: usize = 2;
 
 /// The statement cannot be followed further.
 #[derive(Debug)]
@@ -155,9 +159,16 @@ impl<'a> Scanner<'a> {
                     ..CreateTable::default()
                 };
                 if !like {
+                    let may_double = !self.lexer.escapes() && has_servers_layout(self.lexer.rest());
                     self.symbol('(')?;
                     table.elements = self.elements()?;
                     self.table_options(&mut table.options)?;
+                    if may_double && !texts::undouble(&mut table) {
+                        return Ok(Meaning::Unfollowed {
+                            reason: "the server may have doubled the backslashes of its labels"
+                                .into(),
+                        });
+                    }
                 }
                 Meaning::CreateTable(Box::new(table))
             }
@@ -283,6 +294,17 @@ impl<'a> Scanner<'a> {
         Ok(self.lexer.eat_symbol(symbol)?)
     }
 
+    /// Takes `=`, or `:=`, which is the same to both servers.
+    pub(super) fn eat_equal(&mut self) -> Result<bool, Lost> {
+        let mut ahead = self.lexer;
+        ahead.eat_symbol(':')?;
+        let found = ahead.eat_symbol('=')?;
+        if found {
+            self.lexer = ahead;
+        }
+        Ok(found)
+    }
+
     pub(super) fn expect(&mut self, word: &str) -> Result<(), Lost> {
         self.eat(word)?.then_some(()).ok_or(Lost)
     }
@@ -359,6 +381,22 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Reads a column's name, which may be qualified by its table and that by its database: MySQL up to 5.7 and MariaDB
+    /// allow that where a column is defined or changed.
+    pub(super) fn column_name(&mut self) -> Result<String, Lost> {
+        if self.eat_symbol('.')? {
+            return self.identifier();
+        }
+        let mut name = self.identifier()?;
+        for _ in 0..QUALIFIERS_MAX {
+            if !self.eat_symbol('.')? {
+                break;
+            }
+            name = self.identifier()?;
+        }
+        Ok(name)
+    }
+
     /// Reads a name and notes it as an object.
     pub(super) fn object(&mut self, class: ObjectClass, role: Role) -> Result<(), Lost> {
         let name = self.name()?;
@@ -393,4 +431,10 @@ impl<'a> Scanner<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether the elements of a table stand as servers themselves write them: each on a line of its own, indented.
+fn has_servers_layout(elements: &str) -> bool {
+    let first = elements.strip_prefix("(\n  ");
+    first.is_some_and(|first| first.starts_with(['`', '"', '[']))
 }

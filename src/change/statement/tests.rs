@@ -113,6 +113,38 @@ fn quotes_follow_the_events_sql_mode() {
     check(text, "AlterTable: d.t");
 }
 
+/// The labels of the first column.
+fn labels(text: &str, sql_mode: u64) -> Option<Vec<meaning::Label>> {
+    let context = StatementContext {
+        sql_mode,
+        ..context(MySql)
+    };
+    match scan(text, "d", context).meaning {
+        meaning::Meaning::CreateTable(table) => {
+            match table.elements.columns.into_iter().next()?.kind {
+                meaning::Kind::Enum { labels } => Some(labels),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn backslashes_that_the_server_doubled_are_taken_out_or_in_doubt() {
+    const NO_BACKSLASH_ESCAPES: u64 = 0x10_0000;
+    let text = |label: &str| Some(vec![meaning::Label::Text(label.into())]);
+    let own = "CREATE TABLE `t` (\n  `e` enum('x\\\\')\n)";
+    let logged = format!("{own} START TRANSACTION");
+    assert_eq!(labels(&logged, NO_BACKSLASH_ESCAPES), text("x\\"));
+    assert_eq!(labels(own, NO_BACKSLASH_ESCAPES), None);
+    assert_eq!(labels(own, 0), text("x\\"));
+    let typed = "CREATE TABLE t (e ENUM('x\\\\'))";
+    assert_eq!(labels(typed, NO_BACKSLASH_ESCAPES), text("x\\\\"));
+    let plain = "CREATE TABLE `t` (\n  `e` enum('x')\n)";
+    assert_eq!(labels(plain, NO_BACKSLASH_ESCAPES), text("x"));
+}
+
 #[test]
 fn effects_tell_ddl_from_rows_from_the_rest() {
     for (text, effect, writes_rows, redefined) in [

@@ -13,6 +13,7 @@ use crate::row::{Charset, name_of_collation};
 const SHOWN_BYTES_MAX: usize = 60;
 
 const NO_TEXT: &str = "a statement holds bytes that are not text in its session's character set";
+const LONG_BACKSLASH: &str = "a statement holds a backslash of two bytes, which escapes nothing";
 const UNKNOWN_CHARSET: &str = "a statement is in a character set that rowtap does not know";
 
 /// A statement's text.
@@ -48,7 +49,9 @@ pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<SessionText<'a>, Statemen
         (Some(charset), _) => {
             let mut text = String::new();
             let replaced = charset.decode_replacing(bytes, &mut text);
-            (Cow::Owned(text), (replaced > 0).then_some(NO_TEXT))
+            let doubt = (replaced > 0).then_some(NO_TEXT);
+            let double = holds_long_backslash(charset, bytes, &text).then_some(LONG_BACKSLASH);
+            (Cow::Owned(text), doubt.or(double))
         }
         (None, Some(plain)) if plain.is_ascii() => (Cow::Borrowed(plain), None),
         (None, _) if begins_with_a_word(bytes) => {
@@ -64,6 +67,14 @@ pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<SessionText<'a>, Statemen
         doubt,
         keeps_structure,
     })
+}
+
+/// Whether text holds the backslash that sjis has besides ASCII's: a scanner could not tell them apart.
+fn holds_long_backslash(charset: Charset, bytes: &[u8], text: &str) -> bool {
+    const LONG: &[u8] = b"\x81\x5f";
+    charset.name() == "sjis"
+        && text.contains('\\')
+        && bytes.windows(LONG.len()).any(|pair| pair == LONG)
 }
 
 /// Whether a statement's first word stands before anything that is not ASCII, so that it is the word that it seems to be.
@@ -125,6 +136,17 @@ mod tests {
             Some(11),
             "ALTER TABLE ä".as_bytes(),
             ("ALTER TABLE \u{fffd}\u{fffd}", Some(NO_TEXT)),
+        );
+        // 0x815f is a backslash of two bytes in sjis, 0x5c a trail byte of the letter before it.
+        check(
+            Some(13),
+            b"DROP TABLE `\x95\x5c`",
+            ("DROP TABLE `表`", None),
+        );
+        check(
+            Some(13),
+            b"DROP TABLE `\x81\x5f`",
+            ("DROP TABLE `\\`", Some(LONG_BACKSLASH)),
         );
         check(
             Some(4000),

@@ -1,27 +1,58 @@
 //! What only text has: the labels of ENUM and SET, and the words that name a character set.
 
-use super::lexer::{Token, text_value};
-use super::meaning::NamedCharset;
+use super::lexer::{Token, text_value, unescaped};
+use super::meaning::{CreateTable, Kind, Label, NamedCharset};
 use super::scanner::{Lost, Scanner};
 
 impl Scanner<'_> {
-    pub(super) fn labels(&mut self) -> Result<Vec<Box<str>>, Lost> {
+    pub(super) fn labels(&mut self) -> Result<Vec<Label>, Lost> {
         let escapes = self.bookmark().escapes();
         let mut labels = Vec::new();
         self.symbol('(')?;
         loop {
-            match self.next()? {
-                Some(Token::Text(raw)) => labels.push(text_value(raw, escapes).into()),
-                Some(Token::Word(_) | Token::Quoted(_) | Token::Symbol(_)) | None => {
-                    return Err(Lost);
-                }
-            }
+            let label = match self.bytes()? {
+                Some(bytes) => Label::Bytes(bytes.into()),
+                None => match self.next()? {
+                    Some(Token::Text(raw)) => Label::Text(text_value(raw, escapes).into()),
+                    Some(Token::Word(_) | Token::Quoted(_) | Token::Symbol(_)) | None => {
+                        return Err(Lost);
+                    }
+                },
+            };
+            labels.push(label);
             if !self.eat_symbol(',')? {
                 break;
             }
         }
         self.symbol(')')?;
         Ok(labels)
+    }
+
+    /// Reads bytes in hexadecimal or binary digits: `x'4142'`, `0x4142`, `b'101'`, `0b101`.
+    pub(super) fn bytes(&mut self) -> Result<Option<Vec<u8>>, Lost> {
+        let bookmark = self.bookmark();
+        let Some(Token::Word(word)) = self.next()? else {
+            self.go_back(bookmark);
+            return Ok(None);
+        };
+        let quoted = match self.peek()? {
+            Some(Token::Text(raw)) => raw.get(1..raw.len().saturating_sub(1)),
+            _ => None,
+        };
+        let (digits, bits) = match (word, quoted) {
+            ("x" | "X", Some(digits)) => (digits, 4),
+            ("b" | "B", Some(digits)) => (digits, 1),
+            (number, _) if number.starts_with("0x") => (number.get(2..).ok_or(Lost)?, 4),
+            (number, _) if number.starts_with("0b") => (number.get(2..).ok_or(Lost)?, 1),
+            _ => {
+                self.go_back(bookmark);
+                return Ok(None);
+            }
+        };
+        if matches!(word, "x" | "X" | "b" | "B") {
+            self.next()?;
+        }
+        digits_to_bytes(digits, bits).map(Some)
     }
 
     /// The words of a character set that may follow a type. `COLLATE` is an attribute and not among them.
@@ -83,4 +114,42 @@ impl Scanner<'_> {
             Some(Token::Symbol(_)) | None => return Err(Lost),
         })
     }
+}
+
+/// Takes out what servers put into labels that they write themselves under `NO_BACKSLASH_ESCAPES`: backslashes that escape,
+/// though none escapes then. Returns whether the labels are certain: only MySQL says of its text that it is its own.
+pub(super) fn undouble(table: &mut CreateTable) -> bool {
+    let own = table.options.starts_transaction;
+    let columns = table.elements.columns.iter_mut();
+    let labels = columns.flat_map(|column| match &mut column.kind {
+        Kind::Enum { labels } | Kind::Set { labels } => labels.as_mut_slice(),
+        _ => &mut [],
+    });
+    for label in labels {
+        match label {
+            Label::Text(text) if text.contains('\\') => {
+                if !own {
+                    return false;
+                }
+                *text = unescaped(text).into();
+            }
+            Label::Text(_) | Label::Bytes(_) => {}
+        }
+    }
+    true
+}
+
+/// Bytes that digits of so many bits make, the first byte filled up with zeros.
+fn digits_to_bytes(digits: &str, bits: u32) -> Result<Vec<u8>, Lost> {
+    let mut bytes = Vec::new();
+    for group in digits.as_bytes().rchunks(if bits == 4 { 2 } else { 8 }) {
+        let mut byte = 0_u8;
+        for digit in group {
+            let value = char::from(*digit).to_digit(1 << bits).ok_or(Lost)?;
+            byte = byte << bits | u8::try_from(value).map_err(|_| Lost)?;
+        }
+        bytes.push(byte);
+    }
+    bytes.reverse();
+    Ok(bytes)
 }

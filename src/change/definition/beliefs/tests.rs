@@ -42,6 +42,8 @@ fn follow_on(
         facts: Facts {
             context,
             thread_id: 1,
+            default_database: None,
+            connection_charset: None,
             server_charset: None,
             default_engine: None,
             explicit_defaults_for_timestamp: Some(true),

@@ -4,23 +4,40 @@
 //! order and under their new names, without those that move; then, in the order of the text, those that are added or
 //! moved, each to its place among the columns so far.
 
+use std::borrow::Cow;
+
 use super::create::{self, same};
 use super::facts::Facts;
+use super::labels as label_texts;
 use super::reason::Reason;
 use super::unsettled;
 use crate::change::definition::charset::{self, KnownCharset};
+use crate::change::definition::labels;
 use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::change::statement::meaning::{
-    AlterTable, ColumnPosition, Key, Kind, NamedCharset, Period, Size, Spec,
+    AlterTable, ColumnPosition, Key, Kind, Label, NamedCharset, Period, Size, Spec,
 };
+use crate::mysql::Flavour;
+use crate::row::BINARY;
 
 /// Each column can be dropped, renamed, changed and shown at most.
 const SPECS_MAX: usize = 4 * create::COLUMNS_MAX;
+
+/// From this version on a text column that is changed and converted may grow.
+const MYSQL_8: u32 = 80_000;
 
 /// A column in the making, and where it was before.
 struct Slot {
     column: ColumnDefinition,
     former: Option<usize>,
+}
+
+/// The default character sets around a table.
+pub(super) struct Surrounding<'a> {
+    /// Its database's.
+    pub(super) database: &'a str,
+    /// That of the session's default database, which MySQL converts to by default.
+    pub(super) session: &'a str,
 }
 
 /// The statement, and what it depends on.
@@ -36,7 +53,7 @@ struct Work<'a> {
 pub(super) fn table(
     old: &TableDefinition,
     alter: &AlterTable,
-    database: &str,
+    surrounding: &Surrounding<'_>,
     facts: &Facts<'_>,
 ) -> Result<TableDefinition, Reason> {
     if alter.specs.len() > SPECS_MAX {
@@ -47,10 +64,14 @@ pub(super) fn table(
         _ => None,
     });
     let named = convert.unwrap_or(&alter.options.charset);
+    let to_default = convert == Some(&NamedCharset::Default);
     let surrounding = match named {
-        NamedCharset::Default => database,
+        NamedCharset::Default if to_default && facts.context.flavour == Flavour::MySql => {
+            surrounding.session
+        }
+        NamedCharset::Default => surrounding.database,
         NamedCharset::Unnamed | NamedCharset::Named(_) => {
-            old.charset.as_deref().unwrap_or(database)
+            old.charset.as_deref().unwrap_or(surrounding.database)
         }
     };
     let charset = create::table_charset(named, surrounding, facts)?;
@@ -59,13 +80,13 @@ pub(super) fn table(
     if charset.is_unsettled() && (convert.is_some() || is_another) {
         return Err("converted to the database's character set, which is not known".into());
     }
-    if convert.is_some() && defines_text(&alter.specs) {
-        // What such a column gets differs from version to version.
-        return Err("text columns are defined and converted at once".into());
-    }
+    let specs = match convert.is_some() {
+        true => Cow::Owned(converted_specs(&alter.specs, charset, facts)?),
+        false => Cow::Borrowed(alter.specs.as_slice()),
+    };
     let work = Work {
         old,
-        specs: &alter.specs,
+        specs: &specs,
         charset,
         facts,
     };
@@ -278,8 +299,9 @@ impl Work<'_> {
         }
         for spec in self.specs {
             match spec {
+                // What the statement itself drops counts as existing.
                 Spec::AddKey { key, if_not_exists }
-                    if !*if_not_exists || definition.key.is_empty() =>
+                    if !*if_not_exists || self.old.key.is_empty() =>
                 {
                     create::set_key(definition, key, &periods)?;
                 }
@@ -321,14 +343,45 @@ impl Work<'_> {
     }
 }
 
-/// Whether columns of text are added or changed.
-fn defines_text(specs: &[Spec]) -> bool {
-    specs.iter().any(|spec| match spec {
-        Spec::Add { column, .. } | Spec::Change { column, .. } => {
-            column.charset != NamedCharset::Unnamed
-                || matches!(column.kind, Kind::Text { .. } | Kind::TextOf { .. })
+/// The specifications of a statement that converts: whatever set its columns name, they get the one of the table, but for
+/// columns of bytes.
+fn converted_specs(
+    specs: &[Spec],
+    to: KnownCharset,
+    facts: &Facts<'_>,
+) -> Result<Vec<Spec>, Reason> {
+    let mut specs = specs.to_vec();
+    for spec in &mut specs {
+        let is_new = matches!(spec, Spec::Add { .. });
+        let (Spec::Add { column, .. } | Spec::Change { column, .. }) = spec else {
+            continue;
+        };
+        let grows = matches!(column.kind, Kind::Text { .. } | Kind::TextOf { .. });
+        let mysql = facts.context.flavour == Flavour::MySql;
+        if grows && !is_new && mysql && facts.context.version >= MYSQL_8 {
+            return Err("text columns are changed and converted at once".into());
         }
-        _ => false,
+        let NamedCharset::Named(name) = &column.charset else {
+            continue;
+        };
+        if **name == *BINARY {
+            continue;
+        }
+        if has_labels_beyond_ascii(&column.kind) {
+            return Err("labels are defined in one character set and converted at once".into());
+        }
+        column.charset = NamedCharset::Named(to.name.into());
+    }
+    Ok(specs)
+}
+
+fn has_labels_beyond_ascii(kind: &Kind) -> bool {
+    let (Kind::Enum { labels } | Kind::Set { labels }) = kind else {
+        return false;
+    };
+    labels.iter().any(|label| match label {
+        Label::Text(text) => !text.is_ascii(),
+        Label::Bytes(_) => true,
     })
 }
 
@@ -359,7 +412,8 @@ fn last_place(slots: &[Slot]) -> usize {
     slots.len() - implicit
 }
 
-/// `CONVERT TO CHARACTER SET`: every column of text, whose size grows where as many characters may take more bytes.
+/// `CONVERT TO CHARACTER SET`: every column of text, whose size grows where as many characters may take more bytes, and
+/// every label; columns of bytes stay as they are.
 fn convert_columns(slots: &mut [Slot], to: KnownCharset, facts: &Facts<'_>) -> Result<(), Reason> {
     for slot in slots {
         let column = &mut slot.column;
@@ -367,57 +421,62 @@ fn convert_columns(slots: &mut [Slot], to: KnownCharset, facts: &Facts<'_>) -> R
             unsettled::convert(column, to)?;
             continue;
         }
-        let Some(from) = column.charset.as_deref() else {
+        let Some(from) = column.charset.as_deref().filter(|name| *name != BINARY) else {
             continue;
         };
         let from = charset::by_name(from, facts.utf8_is_utf8mb4)
             .ok_or_else(|| format!("the character set {from} is not known"))?;
-        let kind = kind_of(&column.column_type, from, to).ok_or_else(|| {
-            format!(
-                "column {} of type {} was converted to {}",
-                column.name, column.column_type, to.name
-            )
-        })?;
-        if let Some(kind) = kind {
-            let (printed, charset) = create::text(&kind, to)
-                .ok_or_else(|| format!("column {} is longer than it may be", column.name))?;
-            column.column_type = printed.into();
-            column.charset = charset.map(Into::into);
-        } else {
-            column.charset = Some(to.name.into());
-        }
+        let (kind, charset) = match column.data_type() {
+            name @ ("enum" | "set") => {
+                let labels = label_texts::converted(&column.labels(), from, to, facts)?;
+                let printed = labels::printed(name, labels.iter().map(AsRef::as_ref));
+                (printed, label_texts::charset_shown(to, facts))
+            }
+            _ => {
+                let converted = converted(&column.column_type, from, to, facts);
+                converted.ok_or_else(|| {
+                    format!(
+                        "column {} of type {} was converted to {}",
+                        column.name, column.column_type, to.name
+                    )
+                })?
+            }
+        };
+        column.column_type = kind.into();
+        column.charset = charset.map(Into::into);
     }
     Ok(())
 }
 
-/// What a type of text becomes; the inner `None` for ENUM and SET, which stay as they are.
-fn kind_of(column_type: &str, from: KnownCharset, to: KnownCharset) -> Option<Option<Kind>> {
+/// What a type of text becomes in another character set.
+fn converted(
+    column_type: &str,
+    from: KnownCharset,
+    to: KnownCharset,
+    facts: &Facts<'_>,
+) -> Option<(String, Option<&'static str>)> {
+    let (column_type, compressed) = match column_type.strip_suffix(create::COMPRESSED) {
+        Some(column_type) => (column_type, create::COMPRESSED),
+        None => (column_type, ""),
+    };
     let text = |size: Size| {
         let characters = size.bytes() / u64::from(from.bytes_max);
         let bytes = characters * u64::from(to.bytes_max);
-        Some(Some(Kind::Text {
+        Kind::Text {
             size: Size::of(bytes.min(Size::Long.bytes())),
-        }))
+        }
     };
     let (name, length) = column_type.split_once('(').unwrap_or((column_type, ""));
     let length = || length.strip_suffix(')')?.parse().ok();
-    match name {
-        // The servers mangle some labels: beyond ASCII, or where characters have more bytes than one at least.
-        "enum" | "set"
-            if column_type.is_ascii() && !is_wide(from) && !is_wide(to) && to.name != "binary" =>
-        {
-            Some(None)
-        }
-        "char" => Some(Some(Kind::Char { length: length()? })),
-        "varchar" => Some(Some(Kind::VarChar { length: length()? })),
+    let kind = match name {
+        "char" => Kind::Char { length: length()? },
+        "varchar" => Kind::VarChar { length: length()? },
         "tinytext" => text(Size::Tiny),
         "text" => text(Size::Plain),
         "mediumtext" => text(Size::Medium),
         "longtext" => text(Size::Long),
-        _ => None,
-    }
-}
-
-fn is_wide(charset: KnownCharset) -> bool {
-    matches!(charset.name, "ucs2" | "utf16" | "utf16le" | "utf32")
+        _ => return None,
+    };
+    let (printed, charset) = create::text(&kind, to, facts)?;
+    Some((printed + compressed, charset))
 }

@@ -1,13 +1,16 @@
 //! `CREATE TABLE`: columns, key, engine and versioning, with what the text leaves to its surroundings filled in.
 
 use super::facts::Facts;
+use super::labels as label_texts;
 use super::reason::Reason;
 use super::unsettled;
 use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
 use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
+use crate::change::statement::STRICT_MODES;
 use crate::change::statement::meaning::{
-    ColumnClause, CreateTable, Generation, Key, Kind, NamedCharset, Period, Size, TableOptions,
+    ColumnClause, CreateTable, Generation, Key, Kind, Label, NamedCharset, Period, Size,
+    TableOptions,
 };
 use crate::mysql::Flavour;
 
@@ -17,11 +20,11 @@ const NO_ENGINE_SUBSTITUTION: u64 = 0x4000_0000;
 const EXPLICIT_DEFAULTS_MYSQL: u32 = 80_002;
 const EXPLICIT_DEFAULTS_MARIADB: u32 = 101_000;
 
-/// Before this version labels ended at a zero byte, and those of bytes had a character set.
-const MYSQL_8: u32 = 80_000;
-
 /// The most columns that a table of either family has.
 pub(super) const COLUMNS_MAX: usize = 4096;
+
+/// What MariaDB prints after the type of a compressed column.
+pub(super) const COMPRESSED: &str = " /*M!100301 COMPRESSED*/";
 
 const CHAR_MAX: u32 = 255;
 const VARCHAR_BYTES_MAX: u64 = 65_535;
@@ -112,14 +115,20 @@ pub(super) fn column(
             .into());
         }
         Kind::Char { .. } | Kind::VarChar { .. } | Kind::Text { .. } | Kind::TextOf { .. } => {
-            text(&column.kind, charset()?)
+            text(&column.kind, charset()?, facts)
                 .ok_or_else(|| format!("column {} is longer than it may be", column.name))?
         }
     };
     if column.compressed {
-        column_type += " /*M!100301 COMPRESSED*/";
+        column_type += COMPRESSED;
     }
-    let timestamp = matches!(column.kind, Kind::Timestamp { .. });
+    let computed = matches!(
+        column.generated,
+        Some(Generation::Stored | Generation::Virtual)
+    );
+    // MariaDB takes back what it made NOT NULL by itself where the column turns out to be computed.
+    let timestamp = matches!(column.kind, Kind::Timestamp { .. })
+        && !(computed && facts.context.flavour == Flavour::MariaDb);
     let nullable_by_default = !timestamp || explicit_defaults(facts);
     let generated = column.generated.map(|generation| match generation {
         Generation::Stored => Generated::Stored,
@@ -150,34 +159,27 @@ fn explicit_defaults(facts: &Facts<'_>) -> bool {
 
 fn labelled(
     name: &str,
-    labels: &[Box<str>],
+    labels: &[Label],
     charset: KnownCharset,
     facts: &Facts<'_>,
 ) -> Result<(String, Option<&'static str>), Reason> {
     if charset.is_unsettled() {
-        let labels = labels.iter().map(AsRef::as_ref);
-        let printed = unsettled::labelled(name, labels, charset);
+        let labels = label_texts::of_any_set(labels, charset, facts)?;
+        let printed = unsettled::labelled(name, labels.iter().map(AsRef::as_ref), charset);
         return Ok((printed, Some(charset.name)));
     }
-    let mysql = facts.context.flavour == Flavour::MySql;
-    let before_8 = facts.context.version < MYSQL_8;
-    let has_nul = labels.iter().any(|label| label.contains('\0'));
-    if has_nul && mysql && before_8 {
-        return Err("a label holds a zero byte, which this version cuts off".into());
-    }
-    let binary = charset.name == "binary";
-    let labels = labels.iter().map(|label| match binary {
-        true => &**label,
-        false => label.trim_end_matches(' '),
-    });
-    // MySQL 8 names no character set for labels of bytes.
-    let named = !(binary && mysql) || before_8;
-    let printed = labels::printed(name, labels);
-    Ok((printed, named.then_some(charset.name)))
+    let labels = label_texts::defined(labels, charset, facts)?;
+    let printed = labels::printed(name, labels.iter().map(AsRef::as_ref));
+    Ok((printed, label_texts::charset_shown(charset, facts)))
 }
 
 /// A type with a character set as information_schema prints it; in the set `binary` it is a type of bytes.
-pub(super) fn text(kind: &Kind, charset: KnownCharset) -> Option<(String, Option<&'static str>)> {
+pub(super) fn text(
+    kind: &Kind,
+    charset: KnownCharset,
+    facts: &Facts<'_>,
+) -> Option<(String, Option<&'static str>)> {
+    let strict = facts.context.sql_mode & STRICT_MODES != 0;
     let binary = charset.name == "binary";
     let bytes = |length: u64| length.saturating_mul(u64::from(charset.bytes_max));
     let sized = |size: Size| match binary {
@@ -200,6 +202,11 @@ pub(super) fn text(kind: &Kind, charset: KnownCharset) -> Option<(String, Option
                 true => format!("varbinary({length})"),
                 false => format!("varchar({length})"),
             }
+        }
+        Kind::VarChar { length }
+            if !strict && !unsettled::has_open_size(u64::from(*length), charset) =>
+        {
+            sized(Size::of(bytes(u64::from(*length))))
         }
         Kind::Text { size } => sized(*size),
         Kind::TextOf { length } => sized(Size::of(bytes(*length))),

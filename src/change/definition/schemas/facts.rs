@@ -12,6 +12,10 @@ pub struct Facts<'a> {
     pub context: StatementContext,
     /// The connection on the source, of the query event. Temporary tables belong to it.
     pub thread_id: u32,
+    /// The session's default database, of the query event.
+    pub default_database: Option<&'a str>,
+    /// The character set of the session's `collation_connection`, of the query event; `None` for utf8mb4.
+    pub connection_charset: Option<&'a str>,
     /// The character set of the session's `collation_server`, of the query event.
     pub server_charset: Option<&'a str>,
     /// The source's `default_storage_engine`.
@@ -32,20 +36,24 @@ const MARIADB_EXPLICIT_DEFAULTS: u32 = 1 << 24;
 
 impl<'a> Facts<'a> {
     /// What a query event tells.
-    pub fn of(query: &Query<'_>, context: StatementContext) -> Self {
+    pub fn of(query: &Query<'a>, context: StatementContext) -> Self {
         let explicit_defaults = match context.flavour {
             Flavour::MySql => query.explicit_defaults_for_timestamp,
             Flavour::MariaDb => query
                 .flags
                 .map(|flags| flags & MARIADB_EXPLICIT_DEFAULTS != 0),
         };
-        let server_charset = query
-            .server_collation
-            .and_then(|collation| name_of_collation(u32::from(collation)));
+        let charset = |collation: Option<u16>| {
+            collation.and_then(|collation| name_of_collation(u32::from(collation)))
+        };
         Self {
             context,
             thread_id: query.thread_id,
-            server_charset,
+            default_database: std::str::from_utf8(query.database)
+                .ok()
+                .filter(|name| !name.is_empty()),
+            connection_charset: charset(query.connection_collation),
+            server_charset: charset(query.server_collation),
             default_engine: None,
             explicit_defaults_for_timestamp: explicit_defaults,
             utf8_is_utf8mb4: false,

@@ -184,8 +184,11 @@ impl Follow<'_> {
         let outcome = match self.schemas.tables.get(&table) {
             Some(Belief::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
             Some(Belief::Known(old)) => {
-                let database = self.schemas.default_charset(&table.database);
-                alter::table(old, alter, database, self.facts).map(Arc::new)
+                let surrounding = alter::Surrounding {
+                    database: self.schemas.default_charset(&table.database),
+                    session: self.session_charset(),
+                };
+                alter::table(old, alter, &surrounding, self.facts).map(Arc::new)
             }
             Some(Belief::Stale(reason)) => Err(reason.clone()),
             None if changes_nothing && renamed.is_none() && alter.split_off.is_none() => return,
@@ -201,6 +204,14 @@ impl Follow<'_> {
                 self.gone(&table);
                 self.conclude(new, outcome);
             }
+        }
+    }
+
+    /// The session's `collation_database`: what its default database has, or the server.
+    fn session_charset(&self) -> &str {
+        match (self.facts.default_database, self.facts.server_charset) {
+            (None, Some(server)) => server,
+            (database, _) => self.schemas.default_charset(database.unwrap_or_default()),
         }
     }
 

@@ -58,6 +58,8 @@ fn apply(text: &str, context: StatementContext) -> Vec<Change> {
     let facts = Facts {
         context,
         thread_id: 1,
+        default_database: None,
+        connection_charset: None,
         server_charset: Some("utf8mb4"),
         default_engine: Some("InnoDB"),
         explicit_defaults_for_timestamp: None,

@@ -11,6 +11,7 @@ mod create;
 mod facts;
 mod follow;
 mod known;
+mod labels;
 mod reason;
 mod unsettled;
 
