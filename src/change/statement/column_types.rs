@@ -88,17 +88,15 @@ impl Scanner<'_> {
 
     /// The types whose names mean something else in the modes `ORACLE` and `MAXDB`; those of times may say whose they are.
     fn type_elsewhere(&mut self, word: &str, times: TypeNames) -> Result<Option<Typed>, Lost> {
-        match (times, word) {
-            (TypeNames::Oracle, "DATE") => {
-                return Ok(Some(Typed::plain(Kind::Plain("datetime".into()))));
-            }
-            (TypeNames::MaxDb, "TIMESTAMP") => {
-                let printed = self.fraction("datetime")?;
-                return Ok(Some(Typed::plain(Kind::Plain(printed))));
-            }
-            _ => {}
-        }
-        let kind = match (self.type_names(), word) {
+        let own = self.type_names();
+        let names = if matches!(word, "DATE" | "TIMESTAMP") {
+            times
+        } else {
+            own
+        };
+        let kind = match (names, word) {
+            (TypeNames::Oracle, "DATE") => Kind::Plain("datetime".into()),
+            (TypeNames::MaxDb, "TIMESTAMP") => Kind::Plain(self.fraction("datetime")?),
             (TypeNames::Oracle, "BLOB") => match self.length()? {
                 Some(length) => Kind::Plain(format!("{}blob", Size::of(length).prefix()).into()),
                 None => Kind::Plain("longblob".into()),

@@ -22,6 +22,7 @@ mod scanned;
 mod scanner;
 mod text;
 mod texts;
+mod undouble;
 mod write;
 
 #[cfg(test)]

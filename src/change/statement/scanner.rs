@@ -5,7 +5,8 @@ use super::meaning::{AlterTable, CreateTable, Meaning, Spec};
 use super::scanned::{
     Object, ObjectClass, Role, Statement, StatementContext, StatementKind, Transaction,
 };
-use super::texts;
+use super::undouble::undouble;
+use crate::mysql::Flavour;
 use crate::row::TableName;
 
 const PREFIX_CHARACTERS_MAX: usize = 80;
@@ -13,6 +14,10 @@ const REASON_CHARACTERS_MAX: usize = 60;
 
 /// Words with which a statement on one table may be one on another too.
 const OTHERS: [&str; 3] = ["RENAME", "CONVERT", "EXCHANGE"];
+
+/// The sql_modes that decide how a statement is read: `REAL_AS_FLOAT`, `ANSI_QUOTES`, MariaDB's `ORACLE` and `MSSQL`, `MAXDB`,
+/// `NO_BACKSLASH_ESCAPES`.
+const READING_MODES: [u64; 6] = [0x1, 0x4, 0x200, 0x400, 0x1000, 0x10_0000];
 
 /// A column's database and table.
 const QUALIFIERS_MAX: usize = 2;
@@ -46,7 +51,54 @@ pub(super) struct Scanner<'a> {
 }
 
 /// Reads a statement. `default_database` is the query event's, empty for none.
+///
+/// MariaDB's `SET STATEMENT sql_mode = … FOR` is logged with the mode that it sets, and was read in another, which is not
+/// logged. Such a statement is followed if it is the same in every mode.
 pub fn scan(statement: &str, default_database: &str, context: StatementContext) -> Statement {
+    let mut found = scan_once(statement, default_database, context);
+    if !sets_its_mode(statement, context) {
+        return found;
+    }
+    for subset in 1..1_u32 << READING_MODES.len() {
+        let flipped = (0_u32..).zip(READING_MODES);
+        let flipped = flipped.filter(|(bit, _)| subset >> bit & 1 != 0);
+        let context = StatementContext {
+            sql_mode: flipped.fold(context.sql_mode, |modes, (_, mode)| modes ^ mode),
+            ..context
+        };
+        let other = scan_once(statement, default_database, context);
+        if (&other.kind, &other.objects) != (&found.kind, &found.objects) {
+            return Statement {
+                kind: unknown(statement),
+                objects: Vec::new(),
+                meaning: Meaning::Plain,
+            };
+        }
+        if other.meaning != found.meaning {
+            found.meaning = Meaning::Unfollowed {
+                reason: "it sets the sql_mode, and means something else in others".into(),
+            };
+        }
+    }
+    found
+}
+
+/// Whether a statement sets the sql_mode for itself.
+fn sets_its_mode(statement: &str, context: StatementContext) -> bool {
+    let mut lexer = Lexer::new(statement, context);
+    let sets = context.flavour == Flavour::MariaDb
+        && matches!(lexer.eat_word("SET"), Ok(true))
+        && matches!(lexer.eat_word("STATEMENT"), Ok(true));
+    sets && lexer.rest().to_ascii_lowercase().contains("sql_mode")
+}
+
+fn unknown(statement: &str) -> StatementKind {
+    StatementKind::Unknown {
+        prefix: statement.chars().take(PREFIX_CHARACTERS_MAX).collect(),
+    }
+}
+
+fn scan_once(statement: &str, default_database: &str, context: StatementContext) -> Statement {
     let mut scanner = Scanner {
         lexer: Lexer::new(statement, context),
         default_database,
@@ -65,9 +117,7 @@ pub fn scan(statement: &str, default_database: &str, context: StatementContext) 
             objects: scanner.objects,
         },
         Err(Lost) => Statement {
-            kind: StatementKind::Unknown {
-                prefix: statement.chars().take(PREFIX_CHARACTERS_MAX).collect(),
-            },
+            kind: unknown(statement),
             objects: scanner.lost(),
             meaning: Meaning::Plain,
         },
@@ -163,7 +213,7 @@ impl<'a> Scanner<'a> {
                     self.symbol('(')?;
                     table.elements = self.elements()?;
                     self.table_options(&mut table.options)?;
-                    if may_double && !texts::undouble(&mut table) {
+                    if may_double && !undouble(&mut table) {
                         return Ok(Meaning::Unfollowed {
                             reason: "the server may have doubled the backslashes of its labels"
                                 .into(),

@@ -376,3 +376,31 @@ fn a_statement_is_read_in_proportion_to_its_length() {
         }
     }
 }
+
+#[test]
+fn a_statement_that_sets_its_mode_is_followed_if_it_is_the_same_in_every_mode() {
+    let scanned = |text: &str| scan(text, "d", context(MariaDb));
+    let plain = scanned("SET STATEMENT sql_mode = '' FOR CREATE TABLE t (a INT, e ENUM('x'))");
+    assert!(matches!(plain.meaning, meaning::Meaning::CreateTable(_)));
+    for text in [
+        r"SET STATEMENT sql_mode = '' FOR CREATE TABLE t (e ENUM('a\\b'))",
+        r#"SET STATEMENT SQL_MODE = '' FOR CREATE TABLE t (e ENUM("x"))"#,
+        "SET STATEMENT max_statement_time = 5, sql_mode = '' FOR CREATE TABLE t (a DATE)",
+        "SET STATEMENT sql_mode = '' FOR ALTER TABLE t ADD a REAL",
+    ] {
+        let found = scanned(text);
+        let meaning = &found.meaning;
+        assert!(
+            matches!(meaning, meaning::Meaning::Unfollowed { .. }),
+            "{text}"
+        );
+        assert_eq!(found.objects.len(), 1, "{text}");
+    }
+    let quoted = r#"SET STATEMENT sql_mode = 'ANSI_QUOTES' FOR CREATE TABLE "t" (a INT)"#;
+    assert!(matches!(
+        scanned(quoted).kind,
+        StatementKind::Unknown { .. }
+    ));
+    let split = r"SET STATEMENT sql_mode = '' FOR ALTER TABLE t COMMENT '\', RENAME TO u -- '";
+    assert!(matches!(scanned(split).kind, StatementKind::Unknown { .. }));
+}

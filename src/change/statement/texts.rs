@@ -1,7 +1,7 @@
 //! What only text has: the labels of ENUM and SET, and the words that name a character set.
 
-use super::lexer::{Token, text_value, unescaped};
-use super::meaning::{CreateTable, Kind, Label, NamedCharset};
+use super::lexer::{Token, text_value};
+use super::meaning::{Label, NamedCharset};
 use super::scanner::{Lost, Scanner};
 
 impl Scanner<'_> {
@@ -114,29 +114,6 @@ impl Scanner<'_> {
             Some(Token::Symbol(_)) | None => return Err(Lost),
         })
     }
-}
-
-/// Takes out what servers put into labels that they write themselves under `NO_BACKSLASH_ESCAPES`: backslashes that escape,
-/// though none escapes then. Returns whether the labels are certain: only MySQL says of its text that it is its own.
-pub(super) fn undouble(table: &mut CreateTable) -> bool {
-    let own = table.options.starts_transaction;
-    let columns = table.elements.columns.iter_mut();
-    let labels = columns.flat_map(|column| match &mut column.kind {
-        Kind::Enum { labels } | Kind::Set { labels } => labels.as_mut_slice(),
-        _ => &mut [],
-    });
-    for label in labels {
-        match label {
-            Label::Text(text) if text.contains('\\') => {
-                if !own {
-                    return false;
-                }
-                *text = unescaped(text).into();
-            }
-            Label::Text(_) | Label::Bytes(_) => {}
-        }
-    }
-    true
 }
 
 /// Bytes that digits of so many bits make, the first byte filled up with zeros.

@@ -128,6 +128,10 @@ fn put_into(text: &str, charset: KnownCharset) -> Result<String, Reason> {
     }
     let set = readable(charset)?;
     let mut scratch = Vec::new();
+    // It stands for bytes that are no text, if it was not sent.
+    if text.contains(char::REPLACEMENT_CHARACTER) && charset.name != UTF8MB4.name {
+        return Err("a label holds what may be no text".into());
+    }
     let letters = text.chars();
     let kept = letters.map(|letter| match written(set, charset, letter, &mut scratch) {
         Written::Once | Written::Unclear => letter,
