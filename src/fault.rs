@@ -77,6 +77,8 @@ pub enum FileRole {
     Journal,
     /// The definitions that a person told.
     ToldDefinitions,
+    /// What is kept of binlogs for questions about definitions.
+    History,
     /// The events of a large group.
     Spill,
     /// The folder of prepared XA transactions.

@@ -33,11 +33,13 @@
 //! | `change/definition` | how tables are defined along the stream: beliefs, readings, revisions |
 //! | `change/group` | where groups begin and end (COMMIT, ROLLBACK, XA PREPARE), and their events until the end is known |
 //! | `change/checking.rs` | looks at every byte of an event, for `rowtap decode --verify` |
+//! | `change/history` | what is kept of a stream for questions about definitions |
 //! | `change/intake.rs` | framed events to closed groups |
 //! | `change/applier.rs` | a closed group to items of a batch: what becomes of each event type |
 //! | `change/assembler` | `feed`, `poll` and the questions that `poll` asks |
 //! | `state/durable.rs` | creates, writes, syncs, renames and cuts all files; a planted fault can make each of these steps fail |
 //! | `state/relay_log_info` | the checkpoint as text, with what it must remember beside the coordinates, such as undecided XA groups |
+//! | `state/history.rs` | the file of the history |
 //! | `state/journal`, `state/checkpointer.rs` | the journal of definitions, and the writer of journal and checkpoint |
 //! | `state/spill.rs` | groups that are too large for memory |
 //! | `source/server` | a server: its options (host, port, …), the checks before a start, where to begin, the dump and its receiver |
@@ -89,6 +91,8 @@
 //! | revision | what one statement changed in the beliefs |
 //! | journal | the file that keeps revisions |
 //! | history | the DDL statements in the binlogs that the source still has |
+//! | stretch | a part of a binlog file, and what of it is kept in the history |
+//! | scan | a reading of retained binlogs beside the stream, for the history |
 //! | ledger | the count of what became of every event |
 //! | manifest | the list of a file sink's files; its last line is the checkpoint |
 

@@ -47,7 +47,7 @@ pub(super) struct Applier {
     table_maps: TableMaps,
     definitions: Definitions,
     engines: Engines,
-    questions: Questions,
+    pub(super) questions: Questions,
     undefined: UndefinedTables,
     builder: Builder,
     checkpoint: Checkpoint,

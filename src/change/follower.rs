@@ -1,28 +1,28 @@
 //! Follows the statements of a stream ahead of its reading: what they make of definitions, and which tables' rows then come
 //! without a definition that could be proven.
 //!
-//! Rows are not read. What cannot be read of the statements is a doubt about every table, as it is for the assembler.
+//! Rows are not read: what is followed is what the [history](super::history) keeps of the stream. What cannot be read of the
+//! statements is a doubt about every table, as it is for the assembler.
+
+use std::sync::Arc;
 
 use super::definition::beliefs::Definitions;
 use super::definition::following::{StatementPlace, follow};
 use super::definition::schemas::{Belief, Schemas};
-use super::group::placer::Placer;
-use super::group::tracker::Place;
-use super::trouble::{AssembleError, Trouble};
-use crate::binlog::{Coordinates, EventKind, Frame, Framer, Query, TableMap, compressed};
+use super::history::{KeptEvent, KeptWhat, Stretch};
+use crate::binlog::{Coordinates, FormatDescription, Query};
 use crate::filter::Rules;
-use crate::mysql::Flavour;
 use crate::row::TableName;
 
 /// Tables that are named at most.
 const LACKING_MAX: usize = 1000;
+/// Why nothing is known after a statement that is no statement.
+const UNREAD: &str = "a statement could not be read";
 
 /// Definitions at the place to which a stream was followed.
 #[derive(Debug)]
 pub struct Follower {
-    flavour: Flavour,
     definitions: Definitions,
-    placer: Placer,
     watch: LackWatch,
 }
 
@@ -30,25 +30,23 @@ pub struct Follower {
 #[derive(Debug)]
 struct LackWatch {
     rules: Rules,
-    /// Of the group that is open.
-    open: Vec<TableName>,
-    /// Of the group that was closed last.
+    /// Of the group that had some last, before it began to look.
     last: Vec<TableName>,
+    /// Where that group ended.
+    last_end: Option<Coordinates>,
     is_active: bool,
     lacking: Vec<(TableName, Coordinates)>,
 }
 
 impl Follower {
     /// Begins between groups, with what is known there and the filters of the stream.
-    pub fn new(flavour: Flavour, believed: Schemas, rules: Rules) -> Self {
+    pub fn new(believed: Schemas, rules: Rules) -> Self {
         Self {
-            flavour,
             definitions: Definitions::default().believing(believed, Vec::new()),
-            placer: Placer::default(),
             watch: LackWatch {
                 rules,
-                open: Vec::new(),
                 last: Vec::new(),
+                last_end: None,
                 is_active: false,
                 lacking: Vec::new(),
             },
@@ -65,12 +63,14 @@ impl Follower {
     pub fn watch(&mut self, table: &TableName, end: &Coordinates) {
         let watch = &mut self.watch;
         watch.is_active = true;
-        watch.open.push(table.clone());
-        let others = std::mem::take(&mut watch.last);
-        watch
-            .open
-            .extend(others.into_iter().filter(|other| other != table));
-        watch.close(end, &mut self.definitions);
+        let mut found = vec![table.clone()];
+        if watch.last_end.as_ref() == Some(end) {
+            let others = std::mem::take(&mut watch.last);
+            found.extend(others.into_iter().filter(|other| other != table));
+        }
+        for table in found {
+            watch.lacks(table, end, &mut self.definitions);
+        }
     }
 
     /// The tables whose definition was missing, each with the end of the first group that has rows of it.
@@ -78,126 +78,91 @@ impl Follower {
         self.watch.lacking
     }
 
-    /// Takes the next event of the stream; `body` is `None` for one that is too large to be whole in memory.
-    ///
-    /// # Errors
-    /// An event that cannot be read or cannot stand where it does.
-    pub fn take(
-        &mut self,
-        framer: &Framer,
-        frame: &Frame,
-        body: Option<&[u8]>,
-    ) -> Result<(), AssembleError> {
-        let kind = frame.header.kind;
-        let at = Coordinates::new(framer.next().file.clone(), frame.start);
-        self.read(framer, frame, body, &at)
-            .map_err(|trouble| AssembleError::new(at, kind, trouble))
+    /// Takes what is kept of the next stretch, from one position to another.
+    pub fn take(&mut self, stretch: &Stretch, from: u64, to: u64) {
+        let is_within = |at: u64| from <= at && at < to;
+        let mut events = stretch
+            .events
+            .iter()
+            .filter(|event| is_within(event.at))
+            .peekable();
+        // A group that ends where the part begins is before it.
+        for seen in stretch
+            .tables
+            .iter()
+            .filter(|seen| from < seen.end && seen.end <= to)
+        {
+            while let Some(event) = events.next_if(|event| event.at < seen.end) {
+                self.event(&stretch.file, &stretch.format, event);
+            }
+            let end = Coordinates::new(Arc::clone(&stretch.file), seen.end);
+            self.sighted(&seen.table, &end);
+        }
+        for event in events {
+            self.event(&stretch.file, &stretch.format, event);
+        }
     }
 
-    fn read(
-        &mut self,
-        framer: &Framer,
-        frame: &Frame,
-        body: Option<&[u8]>,
-        at: &Coordinates,
-    ) -> Result<(), Trouble> {
-        let mut scratch = Vec::new();
-        let placed = self
-            .placer
-            .place(frame, body, framer.format(), &mut scratch)?;
-        let Some(place) = placed.map(|placed| placed.place) else {
-            return Ok(());
-        };
-        let kind = frame.header.kind;
-        match (kind, body) {
-            (EventKind::FormatDescription, _) if framer.format().created() != 0 => {
-                self.definitions.source_started();
-            }
-            (EventKind::Query, Some(body)) => self.query(framer, body, at)?,
-            (EventKind::QueryCompressed, Some(body)) => {
-                let plain = compressed::plain_body(kind, body, framer.format())?;
-                self.query(framer, &plain, at)?;
-            }
-            (EventKind::Query | EventKind::QueryCompressed, None) => {
-                self.doubt("a statement is larger than event_memory_max", at);
-            }
-            (EventKind::Incident, _) => self.doubt("the source reports lost events", at),
-            (EventKind::Unknown(_), _) if !frame.header.is_ignorable() => {
-                self.doubt("an event is of a kind that rowtap does not know", at);
-            }
-            (EventKind::TableMap, Some(body)) => self.table_map(framer, body)?,
-            _rows_and_context => {}
-        }
-        if matches!(place, Place::Ends(_) | Place::Alone) {
-            self.watch.close(framer.next(), &mut self.definitions);
+    fn event(&mut self, file: &Arc<str>, format: &FormatDescription, event: &KeptEvent) {
+        let at = Coordinates::new(Arc::clone(file), event.at);
+        match &event.what {
+            KeptWhat::Started(_) => self.definitions.source_started(),
+            KeptWhat::Doubt(reason) => self.definitions.distrust_all(reason, &at),
+            KeptWhat::Statement(body) => self.statement(body, format, &at),
         }
         // Nobody asks what changed where.
         self.definitions.take_revisions();
-        Ok(())
     }
 
-    fn query(&mut self, framer: &Framer, body: &[u8], at: &Coordinates) -> Result<(), Trouble> {
-        let query = Query::parse(body, framer.format())?;
+    fn statement(&mut self, body: &[u8], format: &FormatDescription, at: &Coordinates) {
+        let Ok(query) = Query::parse(body, format) else {
+            return self.definitions.distrust_all(UNREAD, at);
+        };
         if query.control().is_some() || query.is_phase_without_effect() {
-            return Ok(());
+            return;
         }
         let place = StatementPlace {
             at: at.clone(),
-            end: framer.next(),
+            end: at,
             gtid: None,
         };
-        let source = (self.flavour, framer.format());
+        let source = (format.flavour(), format);
         if follow(&mut self.definitions, &query, source, &place).is_err() {
-            self.doubt("a statement could not be read", at);
+            self.definitions.distrust_all(UNREAD, at);
         }
-        Ok(())
     }
 
-    fn doubt(&mut self, reason: &str, at: &Coordinates) {
-        self.definitions.distrust_all(reason, at);
-    }
-
-    fn table_map(&mut self, framer: &Framer, body: &[u8]) -> Result<(), Trouble> {
+    /// A group that ends there has rows of the table, and its table map tells no names.
+    fn sighted(&mut self, table: &TableName, end: &Coordinates) {
         let watch = &mut self.watch;
-        let map = TableMap::parse(body, framer.format(), self.flavour)?;
-        let names = (
-            std::str::from_utf8(map.database),
-            std::str::from_utf8(map.table),
-        );
-        let (Ok(database), Ok(table)) = names else {
-            return Ok(());
-        };
-        if !watch.rules.table(database, table).keep {
-            return Ok(());
+        if !watch.rules.table(&table.database, &table.table).keep {
+            return;
         }
-        let table = TableName::new(database, table);
-        let is_lacking = match self.definitions.believed().get(&table) {
+        let is_lacking = match self.definitions.believed().get(table) {
             Some(Belief::Known(_)) => false,
             Some(Belief::Stale(reason)) => !reason.is_awaited(),
             None => true,
         };
-        let tells_names = || -> Result<bool, Trouble> {
-            Ok(map.columns()?.iter().all(|column| column.name.is_some()))
-        };
-        if is_lacking && !watch.open.contains(&table) && !tells_names()? {
-            watch.open.push(table);
+        if is_lacking {
+            watch.lacks(table.clone(), end, &mut self.definitions);
         }
-        Ok(())
     }
 }
 
 impl LackWatch {
-    /// The group ends.
-    fn close(&mut self, end: &Coordinates, definitions: &mut Definitions) {
-        if !self.is_active {
-            self.last = std::mem::take(&mut self.open);
-            return;
-        }
-        for table in self.open.drain(..) {
+    /// A table has no definition in the group that ends there.
+    fn lacks(&mut self, table: TableName, end: &Coordinates, definitions: &mut Definitions) {
+        if self.is_active {
             definitions.await_told(&table);
             if self.lacking.len() < LACKING_MAX {
                 self.lacking.push((table, end.clone()));
             }
+            return;
         }
+        if self.last_end.as_ref() != Some(end) {
+            self.last_end = Some(end.clone());
+            self.last.clear();
+        }
+        self.last.push(table);
     }
 }

@@ -15,6 +15,7 @@ use super::group::open::{OpenGroup, Spilled, SpilledPart};
 use super::group::placer::{Placed, Placer};
 use super::group::seen::Seen;
 use super::group::tracker::{Outcome, Place};
+use super::history::{Sieve, SievedEvent, Stretch};
 use super::trouble::{AssembleError, Trouble};
 use crate::binlog::{
     BinlogError, Control, Coordinates, EventKind, FormatDescription, Frame, Framer, Header,
@@ -36,6 +37,8 @@ pub(super) struct Intake {
     hold_bytes_max: usize,
     /// Whether every body is checked.
     checks_all: bool,
+    /// Keeps what the stream tells of definitions.
+    sieve: Option<Sieve>,
 }
 
 /// What became of an event.
@@ -87,12 +90,27 @@ impl Intake {
             late_from,
             hold_bytes_max,
             checks_all: false,
+            sieve: None,
         }
     }
 
     /// Checks the body of every event that is whole from now on.
     pub(super) fn check_all(&mut self) {
         self.checks_all = true;
+    }
+
+    /// Keeps what the stream tells of definitions from now on.
+    pub(super) fn keep_history(&mut self) {
+        let sieve = Sieve::default();
+        self.sieve = Some(match self.skips_groups {
+            true => sieve.with_gaps(),
+            false => sieve,
+        });
+    }
+
+    /// What was kept since this was asked last, up to the last place between groups.
+    pub(super) fn take_history(&mut self) -> Vec<Stretch> {
+        self.sieve.as_mut().map(Sieve::hand_out).unwrap_or_default()
     }
 
     /// Takes in relay logs from now on, one after the other: a group may begin in one and end in the next.
@@ -140,6 +158,11 @@ impl Intake {
         range: Range<u32>,
         buffer: &Bytes,
     ) -> Result<Taken, AssembleError> {
+        // A rotation moves on to the next file.
+        let file = self
+            .sieve
+            .is_some()
+            .then(|| Arc::clone(&self.framer.next().file));
         let frame = self
             .framer
             .frame(event)
@@ -155,6 +178,9 @@ impl Intake {
             .placer
             .place(&frame, Some(body), self.framer.format(), &mut scratch)
             .map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
+        if let Some(file) = &file {
+            self.sift(file, &frame, Some(body));
+        }
         let Some(Placed { place, seen }) = placed else {
             return Ok(Taken::Artificial(header));
         };
@@ -215,7 +241,9 @@ impl Intake {
             }
             false => {
                 let taken = arriving.take(&bytes);
-                taken.and_then(|()| arriving.finish()).map_err(wrong)?;
+                let frame = taken.and_then(|()| arriving.finish()).map_err(wrong)?;
+                let file = Arc::clone(&self.framer.next().file);
+                self.sift(&file, &frame, None);
                 Some(place)
             }
         };
@@ -295,6 +323,18 @@ impl Intake {
     }
 
     /// Makes sure that an event between groups may be passed over.
+    fn sift(&mut self, file: &Arc<str>, frame: &Frame, body: Option<&[u8]>) {
+        if let Some(sieve) = &mut self.sieve {
+            sieve.take(&SievedEvent {
+                file,
+                frame,
+                body,
+                format: self.framer.format(),
+                is_between: self.placer.is_between_groups(),
+            });
+        }
+    }
+
     fn passes(&self, frame: &Frame) -> Result<(), AssembleError> {
         let kind = frame.header.kind;
         let trouble = match kind {

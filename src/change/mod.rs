@@ -11,6 +11,7 @@ mod checkpoint;
 pub mod definition;
 mod follower;
 mod group;
+pub mod history;
 mod intake;
 mod notice;
 mod questions;

@@ -13,6 +13,9 @@ use crate::row::TableName;
 
 /// Why there is no belief about a table that no statement defined.
 const UNSEEN: &str = "no statement of the binlog defined it, and the source does not prove its definition for that place";
+/// Why there is none where more of the source's binlogs would have to be read.
+const OUT_OF_LIMITS: &str = "no more of the source's binlogs may be read to find it out, raise definitions_scan_max, or start \
+                             again to go on where this run ended";
 
 /// The questions about one group.
 #[derive(Debug, Default)]
@@ -32,6 +35,8 @@ enum Answered {
     Followed {
         lacking: Vec<(TableName, Coordinates)>,
     },
+    /// The statements before the group could not all be followed, for they would have to be read first.
+    OutOfLimits,
     /// What can be told of this table was told.
     Definition {
         table: TableName,
@@ -39,6 +44,8 @@ enum Answered {
         is_hidden: bool,
         /// The tables that will lack a definition later.
         lacking: Vec<(TableName, Coordinates)>,
+        /// More could be told if more could be read.
+        is_out_of_limits: bool,
     },
     /// What can be told of this table's engine was told.
     Engine { table: TableName },
@@ -47,20 +54,29 @@ enum Answered {
 impl Questions {
     /// Notes that what can be told of a table was told.
     pub(super) fn definition_answered(&mut self, table: TableName, is_hidden: bool) {
-        let lacking = match std::mem::take(&mut self.answered) {
-            Answered::Followed { lacking } => lacking,
-            Answered::Nothing | Answered::Definition { .. } | Answered::Engine { .. } => Vec::new(),
+        let (lacking, is_out_of_limits) = match std::mem::take(&mut self.answered) {
+            Answered::Followed { lacking } => (lacking, false),
+            Answered::OutOfLimits => (Vec::new(), true),
+            Answered::Nothing | Answered::Definition { .. } | Answered::Engine { .. } => {
+                (Vec::new(), false)
+            }
         };
         self.answered = Answered::Definition {
             table,
             is_hidden,
             lacking,
+            is_out_of_limits,
         };
     }
 
     /// Notes that the statements before the group were followed, and which tables will lack a definition later.
     pub(super) fn statements_followed(&mut self, lacking: Vec<(TableName, Coordinates)>) {
         self.answered = Answered::Followed { lacking };
+    }
+
+    /// Notes that the statements before the group could not all be followed, for they would have to be read first.
+    pub(super) fn statements_out_of_limits(&mut self) {
+        self.answered = Answered::OutOfLimits;
     }
 
     /// Notes that what can be told of a table's engine was told.
@@ -96,6 +112,7 @@ impl Questions {
             table: answered,
             is_hidden,
             lacking,
+            is_out_of_limits,
         } = &mut self.answered
             && *answered == table
         {
@@ -110,8 +127,11 @@ impl Questions {
                 None => Trouble::NoDefinition {
                     lack,
                     is_hidden: *is_hidden,
-                    reason: doubt
-                        .unwrap_or_else(|| definitions.doubt(&table).unwrap_or(UNSEEN).into()),
+                    reason: match (is_out_of_limits, doubt) {
+                        (true, _) => OUT_OF_LIMITS.into(),
+                        (false, Some(doubt)) => doubt,
+                        (false, None) => definitions.doubt(&table).unwrap_or(UNSEEN).into(),
+                    },
                     connector,
                     others: Others(std::mem::take(lacking)),
                     end: end.clone(),
@@ -158,7 +178,10 @@ impl Questions {
             Answered::Definition {
                 table: answered, ..
             } => answered == table,
-            Answered::Nothing | Answered::Followed { .. } | Answered::Engine { .. } => false,
+            Answered::Nothing
+            | Answered::Followed { .. }
+            | Answered::OutOfLimits
+            | Answered::Engine { .. } => false,
         }
     }
 
@@ -178,6 +201,7 @@ impl Questions {
             }
             Answered::Nothing
             | Answered::Followed { .. }
+            | Answered::OutOfLimits
             | Answered::Definition { .. }
             | Answered::Engine { .. } => Ok(Step::NeedEngine {
                 table,

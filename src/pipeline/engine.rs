@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::spilling::{self, Spilling};
 use crate::binlog::{Coordinates, XaId};
+use crate::change::history::Stretch;
 use crate::change::{
     AssembleError, Assembler, Batch, Definition, Lack, Notice, Point, PreparedEvents,
     PreparedGroup, Step, Undecided,
@@ -94,6 +95,8 @@ pub struct Engine<E> {
     unfinished: Option<Coordinates>,
     /// XA transactions that are prepared at the end, where someone reads on.
     carried: Option<Undecided>,
+    /// What the stream told of definitions until it ended.
+    history: Vec<Stretch>,
 }
 
 /// What one step came to.
@@ -127,6 +130,7 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
             failure: None,
             unfinished: None,
             carried: None,
+            history: Vec::new(),
         }
     }
 
@@ -164,9 +168,7 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
                 }
                 Err(failure) => {
                     self.failure = Some(failure);
-                    self.assembler
-                        .take()
-                        .and_then(|assembler| assembler.salvage())
+                    self.end().and_then(|assembler| assembler.salvage())
                 }
             };
             if let Some(batch) = batch {
@@ -181,8 +183,23 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
         self.unfinished.take()
     }
 
-    fn finish(&mut self) -> Option<Batch> {
+    /// What the stream has told of definitions since this was asked last, where the assembler keeps it.
+    pub fn take_history(&mut self) -> Vec<Stretch> {
+        let mut history = std::mem::take(&mut self.history);
+        if let Some(assembler) = &mut self.assembler {
+            history.extend(assembler.take_history());
+        }
+        history
+    }
+
+    fn end(&mut self) -> Option<Box<Assembler>> {
         let mut assembler = self.assembler.take()?;
+        self.history.extend(assembler.take_history());
+        Some(assembler)
+    }
+
+    fn finish(&mut self) -> Option<Batch> {
+        let mut assembler = self.end()?;
         if !assembler.is_between_groups() {
             self.unfinished = Some(assembler.checkpoint().coordinates.clone());
         }

@@ -17,7 +17,9 @@ mod walk;
 
 pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};
-pub use definitions::{Answers, DefinitionReader, Reading, Retained, writer_of};
+pub use definitions::{
+    Answers, DefinitionReader, Followed, Reading, Retained, WantedBefore, writer_of,
+};
 pub use error::SourceError;
 pub use file_error::BinlogFileError;
 pub use files::{

@@ -8,6 +8,7 @@ mod folded;
 mod hidden;
 mod random;
 mod retained;
+mod scanned;
 mod statements;
 pub mod stopped;
 mod traffic;

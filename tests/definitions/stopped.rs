@@ -28,6 +28,28 @@ pub fn connector(server: &Server, user: &str, start: &str) -> Connector {
 /// The same with more in front of its sections.
 #[track_caller]
 pub fn connector_with(server: &Server, user: &str, start: &str, top: &str) -> Connector {
+    connector_of(server, user, start, (top, "", ""))
+}
+
+/// The same with more keys of the source, and more sections.
+#[track_caller]
+pub fn connector_with_source(
+    server: &Server,
+    user: &str,
+    start: &str,
+    keys: &str,
+    sections: &str,
+) -> Connector {
+    connector_of(server, user, start, ("", keys, sections))
+}
+
+#[track_caller]
+fn connector_of(
+    server: &Server,
+    user: &str,
+    start: &str,
+    (top, keys, sections): (&str, &str, &str),
+) -> Connector {
     let port = server.port();
     // This build knows no key exchange that is still spoken.
     let tls = match server.flavour() {
@@ -38,7 +60,8 @@ pub fn connector_with(server: &Server, user: &str, start: &str, top: &str) -> Co
         format!(
             "checkpoint_interval = '100ms'\n{top}\n\
              [source]\nhost = '127.0.0.1'\nport = {port}\nuser = '{user}'\nstart = {start}\n\
-             source_retry_count = 0\nsource_connect_retry = '1s'\n{tls}\
+             source_retry_count = 0\nsource_connect_retry = '1s'\n{tls}{keys}\
+             {sections}\
              [sink]\ntype = 'file'\nfolder = '{}'\nrotate_bytes = '2MB'\n",
             folder.join(OUTPUT).display()
         )

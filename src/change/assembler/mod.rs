@@ -20,6 +20,7 @@ use super::definition::table_maps::TableMaps;
 use super::group::choice::Choice;
 use super::group::prepared::{Undecided, XaMissing, ledger_of_undecided};
 use super::group::tracker::Outcome;
+use super::history::Stretch;
 use super::intake::{Intake, Taken, TakenPart};
 use super::notice::Notice;
 use super::statement::judging::OnStatement;
@@ -190,6 +191,13 @@ impl Assembler {
         std::mem::take(&mut self.applier.xa().undecided)
     }
 
+    /// Keeps what the stream tells of definitions, for [`Self::take_history`].
+    #[must_use]
+    pub fn keeping_history(mut self) -> Self {
+        self.intake.keep_history();
+        self
+    }
+
     // ---- what it is fed --------------------------------------------------------------------------------------------
 
     /// Takes the next events; only after `poll` returned [`Step::NeedEvent`].
@@ -274,10 +282,27 @@ impl Assembler {
         self.applier.adopt(found, lacking, end);
     }
 
+    /// Takes that following the statements from further back would have to read more than may be read, before the answer to
+    /// [`Step::NeedDefinition`].
+    pub fn stop_short(&mut self) {
+        self.applier.questions.statements_out_of_limits();
+    }
+
     /// Takes the answer to [`Step::NeedEngine`]; `None` if it cannot be told for that place.
     pub fn define_engine(&mut self, table: TableName, transactional: Option<bool>) {
         let end = self.applying.as_ref().map(|applying| &applying.group.end);
         self.applier.define_engine(table, transactional, end);
+    }
+
+    /// What was kept of the stream since this was asked last, up to the last place between groups that it has come to.
+    pub fn take_history(&mut self) -> Vec<Stretch> {
+        self.intake.take_history()
+    }
+
+    /// Where the group in hand begins.
+    pub fn group_begin(&self) -> Option<&Coordinates> {
+        let applying = self.applying.as_ref()?;
+        Some(&applying.group.held.group.begin)
     }
 
     // ---- what it does ----------------------------------------------------------------------------------------------

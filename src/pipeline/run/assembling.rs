@@ -14,7 +14,7 @@ use crate::metrics;
 use crate::pipeline::engine::{AnswerTables, Engine, Fed, Feed, WantedDefinition};
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
-use crate::source::{Answers, Chunk, Retained, SourceError};
+use crate::source::{Answers, Chunk, Followed, SourceError, WantedBefore};
 use crate::state::{PreparedStore, StateFolder};
 
 /// How long a stream without rows keeps its progress to itself.
@@ -60,11 +60,15 @@ impl Assembling {
     /// What the assembler cannot go on from, a definition that the source did not give, a spill file that cannot be kept;
     /// each once the groups before it have left.
     pub(super) fn next(&mut self) -> Result<Option<Batch>, PipelineError> {
-        let next = self.engine.next(&mut self.received, &mut self.source)?;
-        if let Some(batch) = &next {
-            self.received.left(batch);
+        let next = self.engine.next(&mut self.received, &mut self.source);
+        self.source
+            .answers
+            .take_streamed(self.engine.take_history());
+        match &next {
+            Ok(Some(batch)) => self.received.left(batch),
+            Ok(None) | Err(_) => self.source.answers.write_streamed(),
         }
-        Ok(next)
+        next
     }
 }
 
@@ -191,9 +195,16 @@ impl AnswerTables for SourceAnswers {
             .as_ref()
             .is_some_and(|it| it.read_to.is_after(&at) == Some(false));
         if !is_proven {
-            let retained = self.answers.follow_retained(&table, &at, assembler.rules());
-            if let Some(Retained { schemas, lacking }) = self.waits.answer(retained)? {
-                assembler.adopt(&schemas, lacking);
+            let wanted = WantedBefore {
+                table: &table,
+                begin: assembler.group_begin(),
+                at: &at,
+            };
+            let followed = self.answers.follow_retained(&wanted, assembler.rules());
+            match self.waits.answer(followed)? {
+                Followed::Upto(retained) => assembler.adopt(&retained.schemas, retained.lacking),
+                Followed::OutOfLimits => assembler.stop_short(),
+                Followed::Nothing => {}
             }
         }
         match (&self.answers, definition) {

@@ -121,10 +121,13 @@ impl ConnectorRun<'_> {
         let on_unknown = settings
             .rules
             .on_unknown(&self.connector.definitions_unknown);
-        let assembler = Assembler::new(settings, start, opened.known)
+        let mut assembler = Assembler::new(settings, start, opened.known)
             .choosing(opened.choice)
             .going_without(on_unknown)
             .holding(undecided);
+        if matches!(self.connector.source, SourceOptions::Server(_)) {
+            assembler = assembler.keeping_history();
+        }
         Ok(PreparedRun {
             stream,
             budget,

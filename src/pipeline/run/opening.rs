@@ -105,8 +105,12 @@ pub(super) async fn server(
         },
     };
     let mut definitions = DefinitionReader::of(options.clone(), Arc::new(lineage));
+    definitions.keep_history_in(folder).await;
     let found = beliefs::find(folder, from.as_ref(), &mut definitions).await?;
-    let resolved = checked.resolve(from).await?;
+    let resolved = checked.resolve(from.clone()).await?;
+    definitions
+        .stream_from(from.as_ref(), resolved.skips_groups)
+        .await?;
     let start = resolved.checkpoint.clone();
     let lower_case_table_names = resolved.facts.lower_case_table_names;
     let end = found.end.clone();
@@ -146,7 +150,9 @@ pub(super) async fn files(
         Some(DefinedBy::Server(server)) => {
             lower_case_table_names = source::writer_of(server, archive.server_id).await?;
             let lineage = Arc::new(start.lineage());
-            Answers::Server(Box::new(DefinitionReader::of((**server).clone(), lineage)))
+            let mut definitions = DefinitionReader::of((**server).clone(), lineage);
+            definitions.keep_history_in(folder).await;
+            Answers::Server(Box::new(definitions))
         }
         Some(DefinedBy::Journal(_)) | None => Answers::Nobody,
     };

@@ -1,7 +1,8 @@
 //! Who answers the assembler's questions about definitions.
 
 use super::reader::DefinitionReader;
-use super::retained::Retained;
+use super::retained::{Followed, WantedBefore};
+use crate::change::history::Stretch;
 use crate::change::{Definition, Point};
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -56,13 +57,28 @@ impl Answers {
     /// As there.
     pub async fn follow_retained(
         &mut self,
-        table: &TableName,
-        at: &Point,
+        wanted: &WantedBefore<'_>,
         rules: &Rules,
-    ) -> Result<Option<Retained>, SourceError> {
+    ) -> Result<Followed, SourceError> {
         match self {
-            Self::Server(definitions) => definitions.follow_retained(table, at, rules).await,
-            Self::Nobody => Ok(None),
+            Self::Server(definitions) => definitions.follow_retained(wanted, rules).await,
+            Self::Nobody => Ok(Followed::Nothing),
+        }
+    }
+
+    /// As [`DefinitionReader::take_streamed`].
+    pub fn take_streamed(&mut self, stretches: Vec<Stretch>) {
+        match self {
+            Self::Server(definitions) => definitions.take_streamed(stretches),
+            Self::Nobody => {}
+        }
+    }
+
+    /// As [`DefinitionReader::write_streamed`].
+    pub fn write_streamed(&mut self) {
+        match self {
+            Self::Server(definitions) => definitions.write_streamed(),
+            Self::Nobody => {}
         }
     }
 }

@@ -1,48 +1,124 @@
-//! The history of DDL between two places of a server's binlogs: which tables may have changed there.
+//! The history of DDL in a server's binlogs: read once, and kept in the state folder.
 //!
-//! Where the stream lags, a definition that is read now holds only if no DDL on the table stands in between. To be sure,
-//! every event in between is read, over a dump of its own that throws no replica out. Nothing is read twice.
+//! Where the stream lags, a definition that is read now holds only if no DDL on the table stands in between; and where the
+//! stream begins in the past, what statements before it made of tables is found in files that it does not read. Both are
+//! answered from what is kept. What is missing of it is read over a dump of its own, which throws no replica out.
+//!
+//! What was kept by an earlier run counts only once the source has shown, in this run, that it still has the event which
+//! was read last, at its place: after RESET or from another copy of the server, files of the same names are others.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tracing::info;
+use tokio::time::Instant;
+use tracing::{info, warn};
 
-use crate::binlog::{Coordinates, EventKind, Framer, Query, compressed};
-use crate::change::statement::{Effect, Statement, scan_query};
-use crate::change::{EngineChange, Lineage, Point};
+use super::kept_binlogs::{KeptBinlogs, OtherFile};
+use super::scan::{Progress, ScanLimits};
+use crate::binlog::{Coordinates, EventKind, FIRST_POSITION};
+use crate::change::history::{EventMark, Sieve, SievedEvent, Stretch};
+use crate::change::{Lineage, Placer, Point};
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::ServerOptions;
 use crate::source::server::dump::DumpStart;
+use crate::source::server::session::Session;
+use crate::source::server::statements::{self, LogFile};
 use crate::source::server::walk::DumpWalk;
 use crate::source::walk::{WalkEvent, unreadable};
+use crate::state::{HistoryFile, StateFolder, off_the_runtime};
 
-/// What is known of the DDL in one stretch of the binlogs of one lineage. Of a point of another lineage it tells nothing.
-#[derive(Debug, Default)]
+/// Roughly how many bytes of statements and tables are kept.
+const KEPT_BYTES_MAX: usize = 64 << 20;
+/// How often what the stream tells is written.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is known of the DDL in the binlogs of one lineage. Of a point of another lineage it tells nothing.
+#[derive(Debug)]
 pub(in crate::source) struct History {
     lineage: Arc<Lineage>,
-    read: Option<Range<Coordinates>>,
-    changes: DdlChanges,
+    kept: KeptBinlogs,
+    file: Option<Arc<Mutex<HistoryFile>>>,
+    /// Whether the source has what is kept of an earlier run.
+    is_checked: bool,
+    limits: ScanLimits,
+    /// What the stream told and is not written yet.
+    unwritten: Vec<Stretch>,
+    written: Instant,
 }
 
-/// Where the last statement begins that may have changed a definition, in the binlogs of one lineage. Names are folded, as
-/// some servers compare them; that can only rule out too much.
-#[derive(Debug, Default)]
-struct DdlChanges {
-    tables: HashMap<TableName, Coordinates>,
-    databases: HashMap<Box<str>, Coordinates>,
-    /// Databases that were made, dropped, or given another default character set.
-    defaults: HashMap<Box<str>, Coordinates>,
-    /// A statement that could not be followed may have changed any table.
-    all: Option<Coordinates>,
-    /// Of the changed tables, those that may have got another engine.
-    engines: HashMap<TableName, Coordinates>,
+/// Where a stream begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum StreamPlace<'a> {
+    /// Where its options say, for the first time.
+    Anew,
+    /// Where it ended, in a file that was begun then, which the source must have.
+    At(&'a Coordinates, u32),
+    /// Where the source says.
+    Unsure,
 }
 
 impl History {
-    /// Makes sure that the stretch between two points is read. Between points of two lineages there is none.
+    /// Begins with nothing, and nowhere to keep it.
+    pub(super) fn new(options: &ServerOptions) -> Self {
+        Self {
+            lineage: Arc::default(),
+            kept: KeptBinlogs::default(),
+            file: None,
+            is_checked: false,
+            limits: ScanLimits::new(options),
+            unwritten: Vec::new(),
+            written: Instant::now(),
+        }
+    }
+
+    /// Begins with what a connector has kept of these binlogs, and keeps there what is read.
+    pub(super) async fn kept_in(&mut self, folder: Arc<StateFolder>, lineage: Arc<Lineage>) {
+        let of = Arc::clone(&lineage);
+        let open = move || {
+            let (file, stretches) = HistoryFile::open(&folder, &of);
+            let mut kept = KeptBinlogs::default();
+            let taken: Result<Vec<()>, OtherFile> = stretches
+                .into_iter()
+                .map(|stretch| kept.take(stretch))
+                .collect();
+            (file, kept, taken.is_ok())
+        };
+        let (file, kept, is_whole) = off_the_runtime(open).await;
+        self.lineage = lineage;
+        self.file = Some(Arc::new(Mutex::new(file)));
+        self.kept = kept;
+        if !is_whole {
+            self.drop_kept("it contradicts itself").await;
+        }
+    }
+
+    /// Takes that the stream will tell what stands from a place on. What was kept must go on there without a gap, or the
+    /// source must have it still.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    pub(super) async fn goes_on_at(
+        &mut self,
+        options: &ServerOptions,
+        place: StreamPlace<'_>,
+    ) -> Result<(), SourceError> {
+        if self.kept.newest().is_none() {
+            return Ok(());
+        }
+        match place {
+            StreamPlace::Anew => {
+                self.drop_kept("the stream begins anew").await;
+                Ok(())
+            }
+            StreamPlace::At(place, begun) if self.kept.knows(place, begun) => Ok(()),
+            StreamPlace::At(..) | StreamPlace::Unsure => self.check(options).await,
+        }
+    }
+
+    /// Makes sure that what stands between two points is known; `false` where the limits of scans do not let it be read.
+    /// Between points of two lineages there is nothing.
     ///
     /// # Errors
     /// When the server that wrote it does not give it.
@@ -51,237 +127,379 @@ impl History {
         options: &ServerOptions,
         from: &Point,
         to: &Point,
-    ) -> Result<(), SourceError> {
+    ) -> Result<bool, SourceError> {
         if !from.is_of_lineage(&to.lineage) {
-            return Ok(());
+            return Ok(true);
         }
-        let stretch = from.coordinates.clone()..to.coordinates.clone();
         if !from.is_of_lineage(&self.lineage) {
-            *self = Self {
-                lineage: Arc::clone(&from.lineage),
-                ..Self::default()
-            };
+            self.lineage = Arc::clone(&from.lineage);
+            self.kept = KeptBinlogs::default();
+            self.file = None;
+            self.is_checked = true;
         }
-        let rest = match self.read.take() {
-            // After the beginning of what was read, so only its end may have to be carried on.
-            Some(read) if read.start <= stretch.start && stretch.start <= read.end => {
-                let rest = read.end.clone()..stretch.end.clone();
-                self.read = Some(read);
-                rest
+        let between = from.coordinates.clone()..to.coordinates.clone();
+        self.check(options).await?;
+        while let Some(gap) = self.kept.gap(&between) {
+            if let Some(bytes_max) = self.limits.used_up() {
+                warn!(
+                    definitions_scan_max = bytes_max,
+                    missing = %gap.start,
+                    "no more of the source's binlogs is read in this run, so that definitions may stay unknown; the next run \
+                     goes on where this one ended"
+                );
+                return Ok(false);
             }
-            Some(_) | None => {
-                self.changes = DdlChanges::default();
-                stretch.clone()
+            if self.kept.bytes() > KEPT_BYTES_MAX {
+                warn!(
+                    bytes = self.kept.bytes(),
+                    missing = %gap.start,
+                    "the source's binlogs hold more DDL than is kept, definitions before it may stay unknown"
+                );
+                return Ok(false);
             }
+            self.read(options, &gap).await?;
+        }
+        Ok(true)
+    }
+
+    /// Whether all between two points is known.
+    pub(super) fn covers(&self, between: &Range<Coordinates>) -> bool {
+        self.kept.gap(between).is_none()
+    }
+
+    /// The first place from which on all is known up to another one.
+    pub(super) fn known_since(&self, place: &Coordinates) -> Coordinates {
+        self.kept.known_since(place)
+    }
+
+    /// Whether no DDL between two points, which are covered, may have changed the table.
+    pub(super) fn spares_table(&self, table: &TableName, from: &Point, to: &Point) -> bool {
+        let between = self.between(from, to);
+        between.is_some_and(|between| self.kept.changes().spare_table(table, &between))
+    }
+
+    /// Whether no DDL between two points, which are covered, may have given the table another engine.
+    pub(super) fn spares_engine(&self, table: &TableName, from: &Point, to: &Point) -> bool {
+        let between = self.between(from, to);
+        between.is_some_and(|between| self.kept.changes().spare_engine(table, &between))
+    }
+
+    /// Whether no statement between two points, which are covered, may have given the database another default.
+    pub(super) fn spares_default(&self, database: &str, from: &Point, to: &Point) -> bool {
+        let between = self.between(from, to);
+        between.is_some_and(|between| self.kept.changes().spare_default(database, &between))
+    }
+
+    /// What is kept between two places, in order, each with the positions between which it lies.
+    pub(super) fn parts(
+        &self,
+        between: &Range<Coordinates>,
+    ) -> impl Iterator<Item = (&Stretch, Range<u64>)> {
+        self.kept.parts(between)
+    }
+
+    /// Takes what the stream of these binlogs told. Blocks on the disk, now and then.
+    pub(super) fn take_streamed(&mut self, stretches: Vec<Stretch>) {
+        let mut is_urgent = false;
+        for stretch in stretches {
+            let is_known = !stretch.is_last && self.covers(&(stretch.begin()..stretch.end()));
+            if is_known {
+                continue;
+            }
+            is_urgent |= !stretch.events.is_empty();
+            if self.kept.take(stretch.clone()).is_err() {
+                // The stream is at its place, so that what was kept is not.
+                warn!(file = %stretch.file, "what was kept of the source's binlogs is of other files, it is dropped");
+                self.kept = KeptBinlogs::default();
+                self.unwritten.clear();
+                self.rewrite();
+                let taken = self.kept.take(stretch.clone());
+                debug_assert_eq!(taken, Ok(()));
+            }
+            match self.unwritten.last_mut() {
+                Some(last) if last.end() == stretch.begin() && !last.is_last => last.join(stretch),
+                _other => self.unwritten.push(stretch),
+            }
+        }
+        if is_urgent || self.written.elapsed() >= WRITE_INTERVAL {
+            self.write_streamed();
+        }
+    }
+
+    /// Writes what the stream told. Blocks on the disk.
+    pub(super) fn write_streamed(&mut self) {
+        self.written = Instant::now();
+        let unwritten = std::mem::take(&mut self.unwritten);
+        let is_overgrown = match &self.file {
+            Some(file) if !unwritten.is_empty() => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.append(unwritten.iter());
+                file.is_overgrown()
+            }
+            Some(_) | None => false,
         };
-        if rest.start >= rest.end {
+        if is_overgrown {
+            self.kept.forget_beyond(KEPT_BYTES_MAX);
+            self.rewrite();
+        }
+    }
+
+    fn rewrite(&mut self) {
+        if let Some(file) = &self.file {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            file.rewrite(self.kept.stretches());
+        }
+    }
+
+    fn between(&self, from: &Point, to: &Point) -> Option<Range<Coordinates>> {
+        let is_own = from.is_of_lineage(&self.lineage) && to.is_of_lineage(&self.lineage);
+        is_own.then(|| from.coordinates.clone()..to.coordinates.clone())
+    }
+
+    // ---- what was kept by an earlier run -----------------------------------------------------------------------------
+
+    /// Makes sure that the source has the files of which something is kept, and drops what it has no more.
+    async fn check(&mut self, options: &ServerOptions) -> Result<(), SourceError> {
+        if self.is_checked {
             return Ok(());
         }
-        info!(from = %rest.start, to = %rest.end, "looking for DDL ahead of the stream");
-        self.changes.read(options, &self.lineage, &rest).await?;
-        let start = self.read.take().map_or(rest.start, |read| read.start);
-        self.read = Some(start..rest.end);
+        let Some(newest) = self
+            .kept
+            .newest()
+            .map(|stretch| (stretch.end(), stretch.begun, stretch.mark))
+        else {
+            self.is_checked = true;
+            return Ok(());
+        };
+        let files = self.files(options).await?;
+        match self.strange(&files) {
+            Some(reason) => self.drop_kept(reason).await,
+            None => {
+                let oldest = files
+                    .first()
+                    .map(|file| file.name.clone())
+                    .unwrap_or_default();
+                self.kept.forget_before(&oldest);
+                let is_there = match self.has(options, &newest).await {
+                    // There is no event at its place, or no such place.
+                    Err(error) if !error.class().is_transient() => false,
+                    has => has?,
+                };
+                if self.kept.newest().is_some() && !is_there {
+                    self.drop_kept("the source has another event in its place")
+                        .await;
+                }
+            }
+        }
+        self.is_checked = true;
         Ok(())
     }
 
-    /// Whether no DDL at or after `from` may have changed the table, as far as was read.
-    pub(in crate::source) fn is_unchanged_since(&self, table: &TableName, from: &Point) -> bool {
-        self.is_since(&self.changes.tables, table, from)
+    /// Why what is kept cannot be of the files that the source has.
+    fn strange(&self, files: &[LogFile]) -> Option<&'static str> {
+        let newest = self.kept.newest()?;
+        let last = files.last()?;
+        if Coordinates::new(last.name.as_str(), 0) < Coordinates::new(Arc::clone(&newest.file), 0) {
+            return Some("the source has only files of lower numbers");
+        }
+        let mut stretches = self.kept.stretches();
+        let is_shorter = stretches.any(|stretch| {
+            let mut files = files.iter();
+            files.any(|file| *file.name == *stretch.file && file.size < stretch.to)
+        });
+        is_shorter.then_some("one of the source's files is shorter")
     }
 
-    /// Whether no DDL at or after `from` may have given the table another engine, as far as was read.
-    pub(in crate::source) fn keeps_engine_since(&self, table: &TableName, from: &Point) -> bool {
-        self.is_since(&self.changes.engines, table, from)
-    }
-
-    /// Whether no statement at or after `from` may have given the database another default, as far as was read.
-    pub(in crate::source) fn keeps_default_since(&self, database: &str, from: &Point) -> bool {
-        let last = [
-            self.changes.defaults.get(&*database.to_lowercase()),
-            self.changes.all.as_ref(),
-        ];
-        self.are_before(last, from)
-    }
-
-    fn is_since(
+    /// Whether the source has the event which ends at a place.
+    async fn has(
         &self,
-        tables: &HashMap<TableName, Coordinates>,
-        table: &TableName,
-        from: &Point,
-    ) -> bool {
-        let table = folded(table);
-        let last = [
-            tables.get(&table),
-            self.changes.databases.get(&table.database),
-            self.changes.all.as_ref(),
-        ];
-        self.are_before(last, from)
+        options: &ServerOptions,
+        (end, begun, mark): &(Coordinates, u32, EventMark),
+    ) -> Result<bool, SourceError> {
+        let at = match mark.size {
+            0 => end.position,
+            _size => mark.at,
+        };
+        let from = Coordinates::new(Arc::clone(&end.file), at);
+        let mut walk = DumpWalk::of(&self.lineage, options, DumpStart::At(&from)).await?;
+        while let Some(event) = walk.next().await? {
+            let is_description = event.frame.header.kind == EventKind::FormatDescription;
+            if *event.at.file == *end.file && is_description {
+                if event.frame.header.timestamp != *begun {
+                    return Ok(false);
+                }
+                if mark.size == 0 {
+                    return Ok(true);
+                }
+            }
+            if !event.frame.artificial && event.at >= from {
+                return Ok(EventMark::of(&event.frame, event.body.as_deref()) == *mark);
+            }
+        }
+        Ok(false)
     }
 
-    /// Whether it is known that these statements stand before a point.
-    fn are_before<const N: usize>(&self, last: [Option<&Coordinates>; N], from: &Point) -> bool {
-        let mut statements = last.into_iter().flatten();
-        from.is_of_lineage(&self.lineage) && statements.all(|at| *at < from.coordinates)
+    async fn drop_kept(&mut self, reason: &str) {
+        warn!(
+            reason,
+            "what was kept of the source's binlogs is dropped, to be read again where it is needed"
+        );
+        self.kept = KeptBinlogs::default();
+        self.unwritten.clear();
+        if let Some(file) = self.file.clone() {
+            off_the_runtime(move || {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.rewrite([].into_iter());
+            })
+            .await;
+        }
     }
-}
 
-impl DdlChanges {
+    // ---- scans -------------------------------------------------------------------------------------------------------
+
+    async fn files(&self, options: &ServerOptions) -> Result<Vec<LogFile>, SourceError> {
+        let mut session = Session::open(options).await?;
+        statements::log_files(&mut session).await
+    }
+
+    /// Reads a part of the binlogs of which nothing is known, until its end or until the limits end it.
     async fn read(
         &mut self,
         options: &ServerOptions,
-        lineage: &Lineage,
-        stretch: &Range<Coordinates>,
+        gap: &Range<Coordinates>,
     ) -> Result<(), SourceError> {
-        let mut walk = DumpWalk::of(lineage, options, DumpStart::At(&stretch.start)).await?;
-        while let Some(event) = walk.next().await? {
-            if event.at >= stretch.start && event.at < stretch.end {
-                self.note(&walk, &event)?;
-            }
-            if !event.frame.artificial && *walk.framer().next() >= stretch.end {
-                return Ok(());
-            }
-        }
-        Self::is_whole(walk.framer(), stretch)
-    }
-
-    /// The source ends a walk at the last event that replicas may have. Its own end may be further on for a moment.
-    fn is_whole(framer: &Framer, stretch: &Range<Coordinates>) -> Result<(), SourceError> {
-        if *framer.next() >= stretch.end {
-            return Ok(());
-        }
-        Err(SourceError::Unsettled {
-            at: stretch.end.clone(),
-        })
-    }
-
-    fn note(&mut self, walk: &DumpWalk, event: &WalkEvent) -> Result<(), SourceError> {
-        let format = walk.framer().format();
-        let unpacked;
-        let body = match (event.frame.header.kind, &event.body) {
-            (EventKind::Query, Some(body)) => &**body,
-            (EventKind::QueryCompressed, Some(body)) => {
-                unpacked = compressed::plain_body(event.frame.header.kind, body, format)
-                    .map_err(|error| unreadable(&event.at, error))?;
-                &*unpacked
-            }
-            // It is too large to be read.
-            (EventKind::Query | EventKind::QueryCompressed, None) => {
-                self.all = Some(event.at.clone());
-                return Ok(());
-            }
-            _other => return Ok(()),
+        let files = self.files(options).await?;
+        let mut progress = Progress::new(gap, &files);
+        let mark = self.kept.mark_before(&gap.start);
+        let from = match mark {
+            Some(mark) => Coordinates::new(Arc::clone(&gap.start.file), mark.at),
+            None => gap.start.clone(),
         };
-        let query = Query::parse(body, format).map_err(|error| unreadable(&event.at, error))?;
-        if query.control().is_none() {
-            match scan_query(&query, walk.flavour(), format) {
-                Ok((statement, source)) if source.doubt.is_none() => {
-                    self.statement(&statement, &source.text, &event.at);
-                }
-                Ok(_) | Err(_) => self.all = Some(event.at.clone()),
+        let mut walk = DumpWalk::of(&self.lineage, options, DumpStart::At(&from)).await?;
+        let mut reading = Reading::new(from, mark);
+        while let Some(event) = walk.next().await? {
+            let bytes = u64::from(event.frame.header.event_size);
+            if event.at >= gap.end {
+                reading.sieve.go_on_in(&event.at.file);
+                break;
             }
+            if reading.take(&walk, &event)? == Taken::Strange {
+                self.drop_kept("the source has another event in its place")
+                    .await;
+                return Ok(());
+            }
+            self.limits.count(bytes, &mut progress).await;
+            // Inside a group nothing could be kept of it, so that the next run would come no further.
+            let is_over = self.limits.used_up().is_some() && reading.placer.is_between_groups();
+            if is_over || progress.is_to_be_kept() {
+                self.keep(reading.sieve.hand_out()).await;
+                progress.tell(&event.at);
+            }
+            if is_over {
+                return Ok(());
+            }
+            if !event.frame.artificial && *walk.framer().next() >= gap.end {
+                break;
+            }
+        }
+        self.keep(reading.sieve.hand_out()).await;
+        progress.end();
+        // The source ends a walk at the last event that replicas may have. Its own end may be further on for a moment.
+        if *walk.framer().next() < gap.end
+            || self
+                .kept
+                .gap(gap)
+                .is_some_and(|rest| rest.start == gap.start)
+        {
+            return Err(SourceError::Unsettled {
+                at: gap.end.clone(),
+            });
         }
         Ok(())
     }
 
-    fn statement(&mut self, statement: &Statement, text: &str, at: &Coordinates) {
-        if let EngineChange::Some { tables, .. } = EngineChange::of(statement, text) {
-            let tables = tables.into_iter().map(|table| (table, at.clone()));
-            self.engines.extend(tables);
+    /// Keeps what a scan has read.
+    async fn keep(&mut self, stretches: Vec<Stretch>) {
+        if stretches.is_empty() {
+            return;
         }
-        if statement.effect() == Effect::Unknown {
-            self.all = Some(at.clone());
+        for stretch in &stretches {
+            if self.kept.take(stretch.clone()) == Err(OtherFile) {
+                self.drop_kept("the source's files are others now").await;
+                return;
+            }
         }
-        let database = statement.objects.first();
-        if let Some(object) = database.filter(|_| statement.defines_database()) {
-            let database = object.name.database.to_lowercase().into();
-            self.defaults.insert(database, at.clone());
-        }
-        for table in statement.redefined_tables() {
-            self.tables.insert(folded(table), at.clone());
-        }
-        if let Some(database) = statement.dropped_database() {
-            self.databases
-                .insert(database.to_lowercase().into(), at.clone());
+        if let Some(file) = self.file.clone() {
+            let is_overgrown = off_the_runtime(move || {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                file.append(stretches.iter());
+                file.is_overgrown()
+            })
+            .await;
+            if is_overgrown {
+                info!("what is kept of the source's binlogs is written anew");
+                self.rewrite();
+            }
         }
     }
 }
 
-fn folded(table: &TableName) -> TableName {
-    TableName::new(table.database.to_lowercase(), table.table.to_lowercase())
+/// The events of a scan on their way into the sieve.
+struct Reading {
+    sieve: Sieve,
+    placer: Placer,
+    /// Where the scan began.
+    from: Coordinates,
+    /// The event that must stand there.
+    mark: Option<EventMark>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::change::statement;
-    use crate::mysql::Flavour;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Kept,
+    /// Another event stands where a known one was.
+    Strange,
+}
 
-    fn at(position: u64) -> Coordinates {
-        Coordinates::new("b.000001", position)
-    }
-
-    fn point(position: u64) -> Point {
-        Point::new(&Arc::default(), at(position))
-    }
-
-    fn check(statement: &str, table: (&str, &str), from: u64, expected: bool) {
-        let context = statement::StatementContext::new(Flavour::MySql, "9.7.0", 0);
-        let mut history = History::default();
-        history.changes.statement(
-            &statement::scan(statement, "d", context),
-            statement,
-            &at(500),
-        );
-        assert_eq!(
-            history.is_unchanged_since(&TableName::new(table.0, table.1), &point(from)),
-            expected,
-            "{statement}, {table:?} since {from}"
-        );
-    }
-
-    #[test]
-    fn an_engine_outlives_a_change_of_columns() {
-        let context = statement::StatementContext::new(Flavour::MySql, "9.7.0", 0);
-        let mut history = History::default();
-        for (text, position) in [
-            ("ALTER TABLE t ENGINE=MyISAM", 300),
-            ("ALTER TABLE t ADD c INT", 500),
-        ] {
-            let statement = statement::scan(text, "d", context);
-            history.changes.statement(&statement, text, &at(position));
+impl Reading {
+    fn new(from: Coordinates, mark: Option<EventMark>) -> Self {
+        Self {
+            sieve: Sieve::default().noting_tables(),
+            placer: Placer::default(),
+            from,
+            mark,
         }
-        let table = TableName::new("d", "t");
-        assert!(!history.keeps_engine_since(&table, &point(300)));
-        assert!(history.keeps_engine_since(&table, &point(301)));
-        assert!(!history.is_unchanged_since(&table, &point(301)));
     }
 
-    #[test]
-    fn a_table_is_unchanged_where_every_ddl_on_it_stands_before() {
-        check("ALTER TABLE t ADD c INT", ("d", "t"), 500, false);
-        check("ALTER TABLE t ADD c INT", ("d", "t"), 501, true);
-        check("ALTER TABLE t ADD c INT", ("d", "u"), 4, true);
-        check("ALTER TABLE T ADD c INT", ("d", "t"), 4, false);
-        check("RENAME TABLE t TO e.u", ("e", "u"), 4, false);
-        check("RENAME TABLE t TO e.u", ("d", "t"), 4, false);
-        check("DROP DATABASE D", ("d", "t"), 4, false);
-        check("TRUNCATE TABLE t", ("d", "t"), 4, true);
-        check("FROBNICATE THE TABLES", ("d", "t"), 4, false);
-        check("FROBNICATE THE TABLES", ("d", "t"), 501, true);
-    }
-
-    #[test]
-    fn of_a_point_in_another_lineage_nothing_is_known() {
-        let history = History::default();
-        let table = TableName::new("d", "t");
-        let again = Arc::new(Lineage {
-            incarnation: 1,
-            ..Lineage::default()
+    fn take(&mut self, walk: &DumpWalk, event: &WalkEvent) -> Result<Taken, SourceError> {
+        let (frame, format) = (&event.frame, walk.framer().format());
+        let body = event.body.as_deref();
+        // A dump that cannot begin so far on begins at the top of the file.
+        let is_before = event.at < self.from && self.from.position != FIRST_POSITION;
+        let mark = self
+            .mark
+            .filter(|_| !frame.artificial && event.at == self.from);
+        let is_between = match mark {
+            Some(mark) if EventMark::of(frame, body) != mark => return Ok(Taken::Strange),
+            // It ended its group, which began before.
+            Some(_) => true,
+            None => {
+                self.placer
+                    .place(frame, body, format, &mut Vec::new())
+                    .map_err(|trouble| unreadable(&event.at, trouble))?;
+                self.placer.is_between_groups()
+            }
+        };
+        if is_before && !frame.artificial {
+            return Ok(Taken::Kept);
+        }
+        self.sieve.take(&SievedEvent {
+            file: &event.at.file,
+            frame,
+            body,
+            format,
+            is_between,
         });
-        let there = Point::new(&again, at(900));
-        assert!(history.is_unchanged_since(&table, &point(900)));
-        assert!(!history.is_unchanged_since(&table, &there));
-        assert!(!history.keeps_engine_since(&table, &there));
-        assert!(!history.keeps_default_since("d", &there));
+        Ok(Taken::Kept)
     }
 }

@@ -3,11 +3,14 @@
 mod answering;
 mod answers;
 mod catalogue;
+mod ddl_changes;
 mod history;
+mod kept_binlogs;
 mod reader;
 mod retained;
+mod scan;
 
 pub use answers::Answers;
 pub use catalogue::Reading;
 pub use reader::{DefinitionReader, writer_of};
-pub use retained::Retained;
+pub use retained::{Followed, Retained, WantedBefore};

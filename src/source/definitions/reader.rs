@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use super::answering::AnsweringServer;
 use super::catalogue::{Reading, databases, read_where};
-use super::history::History;
-use crate::change::{Definition, Lineage, Point};
+use super::history::{History, StreamPlace};
+use crate::change::history::Stretch;
+use crate::change::{Checkpoint, Definition, Lineage, Point};
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
 use crate::source::server::{ServerOptions, statements};
+use crate::state::StateFolder;
 
 /// Reads definitions over a connection of its own, opened when first needed.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct DefinitionReader {
     /// The binlogs for which definitions are wanted; `None` for those of whoever answers.
     wanted: Option<Arc<Lineage>>,
     asked: Option<AnsweringServer>,
+    /// All tables, as they were read last.
+    known: Option<Arc<Reading>>,
     pub(in crate::source) history: History,
 }
 
@@ -29,10 +33,11 @@ impl DefinitionReader {
     /// Makes a reader; nothing is connected yet. What it reads is of the first incarnation of the binlogs of whoever answers.
     pub fn new(options: ServerOptions) -> Self {
         Self {
-            options,
             wanted: None,
             asked: None,
-            history: History::default(),
+            known: None,
+            history: History::new(&options),
+            options,
         }
     }
 
@@ -43,6 +48,42 @@ impl DefinitionReader {
             wanted: Some(lineage),
             ..Self::new(options)
         }
+    }
+
+    /// Begins with what the connector has kept of the wanted binlogs, and keeps what is read of them.
+    pub async fn keep_history_in(&mut self, folder: &Arc<StateFolder>) {
+        if let Some(wanted) = &self.wanted {
+            let (folder, wanted) = (Arc::clone(folder), Arc::clone(wanted));
+            self.history.kept_in(folder, wanted).await;
+        }
+    }
+
+    /// Prepares to take what the stream tells that goes on at a checkpoint, or begins anew; with `skips_groups` the source
+    /// says where it goes on.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn stream_from(
+        &mut self,
+        from: Option<&Checkpoint>,
+        skips_groups: bool,
+    ) -> Result<(), SourceError> {
+        let place = from.map(|from| match skips_groups {
+            true => StreamPlace::Unsure,
+            false => StreamPlace::At(&from.coordinates, from.format_description_timestamp),
+        });
+        let place = place.unwrap_or(StreamPlace::Anew);
+        self.history.goes_on_at(&self.options, place).await
+    }
+
+    /// Takes what the stream of the wanted binlogs told, to keep it. Blocks on the disk.
+    pub fn take_streamed(&mut self, stretches: Vec<Stretch>) {
+        self.history.take_streamed(stretches);
+    }
+
+    /// Writes what the stream told. Blocks on the disk.
+    pub fn write_streamed(&mut self) {
+        self.history.write_streamed();
     }
 
     /// Finds how a table was defined for a group that ends at `at`: as `believed` or else as it is defined now, if no DDL
@@ -83,11 +124,8 @@ impl DefinitionReader {
         };
         let proven = match definition.read_to.is_after(at) {
             Some(true) => {
-                let history = &mut self.history;
-                history
-                    .cover(&self.options, at, &definition.read_to)
-                    .await?;
-                history.keeps_engine_since(table, at)
+                let (history, to) = (&mut self.history, &definition.read_to);
+                history.cover(&self.options, at, to).await? && history.spares_engine(table, at, to)
             }
             Some(false) => true,
             None => false,
@@ -109,11 +147,9 @@ impl DefinitionReader {
             None => return Ok(false),
             Some(true) => {}
         }
-        let history = &mut self.history;
-        history
-            .cover(&self.options, at, &definition.read_to)
-            .await?;
-        let proven = self.history.is_unchanged_since(table, at);
+        let (history, to) = (&mut self.history, &definition.read_to);
+        let proven =
+            history.cover(&self.options, at, to).await? && history.spares_table(table, at, to);
         if proven {
             definition.read_from = at.clone();
             definition.read_to = at.clone();
@@ -156,6 +192,18 @@ impl DefinitionReader {
         Ok(known)
     }
 
+    /// As [`Self::read_all`], unless that was done at a place or after it.
+    pub(super) async fn known_at(&mut self, place: &Point) -> Result<Arc<Reading>, SourceError> {
+        match &self.known {
+            Some(known) if known.begin.is_before(place) == Some(false) => Ok(Arc::clone(known)),
+            Some(_) | None => {
+                let known = Arc::new(self.read_all().await?);
+                self.known = Some(Arc::clone(&known));
+                Ok(known)
+            }
+        }
+    }
+
     /// Where the server's binlog ends now.
     ///
     /// # Errors
@@ -187,15 +235,18 @@ impl DefinitionReader {
             Some(true) => at,
             Some(false) | None => &known.end,
         };
-        if known.begin.is_before(until) == Some(true) {
+        let begin = &known.begin;
+        if begin.is_before(until) == Some(true) {
             let history = &mut self.history;
-            history.cover(&self.options, &known.begin, until).await?;
+            if !history.cover(&self.options, begin, until).await? {
+                return Ok(known);
+            }
             known
                 .tables
-                .retain(|table, _| history.is_unchanged_since(table, &known.begin));
+                .retain(|table, _| history.spares_table(table, begin, until));
             known
                 .databases
-                .retain(|database, _| history.keeps_default_since(database, &known.begin));
+                .retain(|database, _| history.spares_default(database, begin, until));
         }
         for definition in known.tables.values_mut() {
             definition.read_from = at.clone();

@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -74,6 +75,12 @@ pub struct ServerOptions {
     /// How the source lists this replica; rowtap's UUID is added. `rowtap` when absent.
     #[serde(default)]
     pub report_host: Option<String>,
+    /// Bytes of binlogs that one run may read beside its stream to find out definitions; as many as it takes when absent.
+    #[serde(default)]
+    pub definitions_scan_max: Option<ByteSize>,
+    /// Bytes of them that it may read in a second; as fast as it can when absent.
+    #[serde(default)]
+    pub definitions_scan_rate_max: Option<ByteSize>,
     /// Bytes of an event beyond which it is not kept whole in memory: the connector's `event_memory_max`.
     #[serde(skip, default = "event_bytes_max")]
     pub event_bytes_max: u64,
@@ -158,6 +165,14 @@ impl ServerOptions {
                 REPORT_HOST_BYTES_MAX - UUID_BYTES - 1
             );
             add("report_host", message);
+        }
+        if self.definitions_scan_rate_max == Some(ByteSize::b(0)) {
+            let message = "definitions_scan_rate_max is 0, give it a size such as \"10MB\", or set definitions_scan_max to 0 for \
+                           no scans at all";
+            problems.push(OptionProblem::new(
+                "definitions_scan_rate_max",
+                message.to_owned(),
+            ));
         }
         problems.extend(self.heartbeat_problem());
         problems

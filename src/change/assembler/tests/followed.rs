@@ -3,8 +3,9 @@
 
 use super::*;
 use crate::binlog::Framer;
-use crate::change::Follower;
 use crate::change::definition::schemas::{Belief, Schemas};
+use crate::change::history::{Sieve, SievedEvent};
+use crate::change::{Follower, Placer};
 
 /// A table of one column whose binlog tells no names, a statement on it, and a row.
 fn written(statement: &str) -> Writer {
@@ -66,15 +67,28 @@ fn a_large_statement_is_followed_where_the_stream_passes_it() {
 /// What is known of `d.t` after all events, and what will be missing; events of more than 2000 bytes are not whole.
 fn follow(writer: &Writer) -> (Option<Belief>, Vec<(TableName, Coordinates)>) {
     let rules = Rules::compile(&FilterOptions::default(), Flavour::MySql, 0).unwrap();
-    let mut follower = Follower::new(Flavour::MySql, Schemas::new(0), rules);
+    let mut follower = Follower::new(Schemas::new(0), rules);
     let mut framer = Framer::new(Coordinates::new("b.000001", 4));
     let other = TableName::new("d", "other");
     follower.watch(&other, &Coordinates::new("b.000001", 4));
+    let (mut sieve, mut placer) = (Sieve::default().noting_tables(), Placer::default());
     for range in &writer.events {
         let event = &writer.bytes[range.start as usize..range.end as usize];
+        let file = framer.next().file.clone();
         let frame = framer.frame(event).unwrap();
         let body = (event.len() <= 2000).then(|| &event[frame.body.clone()]);
-        follower.take(&framer, &frame, body).unwrap();
+        let format = framer.format();
+        placer.place(&frame, body, format, &mut Vec::new()).unwrap();
+        sieve.take(&SievedEvent {
+            file: &file,
+            frame: &frame,
+            body,
+            format,
+            is_between: placer.is_between_groups(),
+        });
+    }
+    for stretch in sieve.hand_out() {
+        follower.take(&stretch, stretch.from, stretch.to);
     }
     let state = follower.believed().get(&TableName::new("d", "t")).cloned();
     (state, follower.lacking())

@@ -2,6 +2,7 @@
 
 mod followed;
 mod hidden;
+mod kept;
 mod kinds;
 mod large;
 mod packed;
