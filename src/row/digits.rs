@@ -85,15 +85,15 @@ fn write_magnitude(value: u64, out: &mut Vec<u8>) {
 fn write_significant(value: u64, out: &mut Vec<u8>) {
     match value {
         0..10 => out.push(b'0'.wrapping_add(value.to_le_bytes()[0])),
-        10..100 => out.extend_from_slice(&two(low(value))),
+        10..100 => out.extend_from_slice(&two(value.to_le_bytes()[0])),
         100..1_000 => {
-            let [_, a] = two(low(value / 100));
-            let [b, c] = two(low(value));
+            let [_, a] = two((value / 100).to_le_bytes()[0]);
+            let [b, c] = last_two(low(value));
             out.extend_from_slice(&[a, b, c]);
         }
         1_000..10_000 => {
-            let [a, b] = two(low(value / 100));
-            let [c, d] = two(low(value));
+            let [a, b] = two((value / 100).to_le_bytes()[0]);
+            let [c, d] = last_two(low(value));
             out.extend_from_slice(&[a, b, c, d]);
         }
         10_000..100_000 => write_last(value, 5, out),
@@ -123,7 +123,7 @@ fn write_last(value: u64, count: u8, out: &mut Vec<u8>) {
 #[inline]
 pub(super) fn write_padded(value: u32, count: u8, out: &mut Vec<u8>) {
     if count == 2 {
-        return out.extend_from_slice(&two(value));
+        return out.extend_from_slice(&last_two(value));
     }
     let value = u64::from(value);
     if count > 8 {
@@ -134,25 +134,29 @@ pub(super) fn write_padded(value: u32, count: u8, out: &mut Vec<u8>) {
 
 /// The last two digits of a number.
 #[inline]
-pub(super) fn two(value: impl Into<u32>) -> [u8; 2] {
-    /// `00` to `99`.
+pub(super) fn last_two(value: u32) -> [u8; 2] {
+    two((value % 100).to_le_bytes()[0])
+}
+
+/// The last two digits of a number of a byte, which needs no division.
+#[inline]
+pub(super) fn two(value: u8) -> [u8; 2] {
     #[expect(
         clippy::indexing_slicing,
         reason = "computed while compiling, where a panic is an error"
     )]
-    const PAIRS: [[u8; 2]; 100] = {
-        let mut pairs = [[b'0'; 2]; 100];
-        let mut value = 0u8;
-        while value < 100 {
-            pairs[value as usize] = [b'0' + value / 10, b'0' + value % 10];
-            value += 1;
+    const PAIRS: [[u8; 2]; 256] = {
+        let mut pairs = [[b'0'; 2]; 256];
+        let mut index = 0;
+        let mut value = 0;
+        while index < pairs.len() {
+            pairs[index] = [b'0' + value / 10, b'0' + value % 10];
+            index += 1;
+            value = (value + 1) % 100;
         }
         pairs
     };
-    PAIRS
-        .get(value.into() as usize % 100)
-        .copied()
-        .unwrap_or_default()
+    PAIRS.get(usize::from(value)).copied().unwrap_or_default()
 }
 
 /// The lowest four bits as a hexadecimal digit.

@@ -9,7 +9,16 @@ const TEXT_MAX: usize = 40;
 /// The number must be finite.
 pub(super) fn write_double(value: f64, out: &mut Vec<u8>) {
     let mut buffer = zmij::Buffer::new();
+    if (1e-5..1e15).contains(&value.abs()) {
+        // Laid out alike here.
+        return out.extend_from_slice(buffer.format_finite(value).as_bytes());
+    }
     let text = buffer.format_finite(value.abs());
+    write_laid_out(text, value.is_sign_negative(), out);
+}
+
+/// Lays out the shortest digits of a number, whatever layout they have.
+fn write_laid_out(text: &str, is_negative: bool, out: &mut Vec<u8>) {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let mut digits = [b'0'; TEXT_MAX];
@@ -27,7 +36,7 @@ pub(super) fn write_double(value: f64, out: &mut Vec<u8>) {
         .unwrap_or_default();
     // The number is 0.digits times ten to the power of `point`.
     let point = count(whole.len()) + exponent.parse::<i32>().unwrap_or(0) - count(zeros);
-    if value.is_sign_negative() {
+    if is_negative {
         out.push(b'-');
     }
     match digits {
@@ -106,6 +115,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_number_of_ordinary_size_is_laid_out_like_any_other(digits in -1e16..1e16f64, exponent in -23..=0) {
+            let value = digits * 10f64.powi(exponent);
+            let mut laid_out = Vec::new();
+            let shortest = zmij::Buffer::new().format_finite(value.abs()).to_owned();
+            write_laid_out(&shortest, value.is_sign_negative(), &mut laid_out);
+            assert_eq!(text(value).as_bytes(), laid_out);
+        }
+
         #[test]
         fn the_number_comes_back(value in any::<f64>()) {
             prop_assume!(value.is_finite());

@@ -13,16 +13,18 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends `text` as the inside of a JSON string.
-#[inline]
-pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
-    let is_text = write_runs::<false>(text.as_bytes(), out).is_some();
-    debug_assert!(is_text, "only what is looked at can be wrong");
-}
-
 /// Appends bytes as the inside of a JSON string, or nothing and `false` if they are not UTF-8.
 #[inline]
 pub fn write_utf8(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    if bytes.len() <= CHUNK {
+        return match str::from_utf8(bytes) {
+            Ok(text) => {
+                write_escaped(text, out);
+                true
+            }
+            Err(_) => false,
+        };
+    }
     let start = out.len();
     let is_text = write_runs::<true>(bytes, out).is_some();
     if !is_text {
@@ -31,41 +33,117 @@ pub fn write_utf8(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     is_text
 }
 
-/// Bytes that are looked at side by side, and copied before: a copy of a fixed size takes an instruction.
+/// Appends `text` as the inside of a JSON string.
+#[inline]
+pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    if bytes.len() <= CHUNK && write_short_plain::<false>(bytes, out) {
+        return;
+    }
+    let is_text = write_runs::<false>(bytes, out).is_some();
+    debug_assert!(is_text, "only what is looked at can be wrong");
+}
+
+/// Bytes that are looked at side by side.
 const CHUNK: usize = 16;
 
-/// Appends text run by run: of ASCII that a JSON string holds as it is, of what it escapes, of what is no ASCII. Only that
-/// can be no UTF-8, which is looked for where `CHECKED` says so; `None` if it is.
+/// Bytes of a word.
+const WORD: usize = size_of::<u64>();
+
+/// Appends up to sixteen bytes if all of them are plain, else nothing.
+///
+/// What is written is always a whole word or two, and what is too much is cut off again: a copy of a fixed size takes an
+/// instruction. Their halves may overlap.
+#[inline]
+fn write_short_plain<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    let end = out.len() + bytes.len();
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        if odd_bits::<CHECKED>(first) | odd_bits::<CHECKED>(last) != 0 {
+            return false;
+        }
+        let all = u128::from(first) | u128::from(last) << (8 * (bytes.len() - WORD));
+        out.extend_from_slice(&all.to_le_bytes());
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        let (first, last) = (u64::from(first), u64::from(last));
+        if odd_bits::<CHECKED>(first | last << 32) != 0 {
+            return false;
+        }
+        let all = first | last << (8 * (bytes.len() - WORD / 2));
+        out.extend_from_slice(&all.to_le_bytes());
+    } else {
+        if !bytes.iter().all(|byte| is_plain::<CHECKED>(*byte)) {
+            return false;
+        }
+        for byte in bytes {
+            out.push(*byte);
+        }
+    }
+    out.truncate(end);
+    true
+}
+
+/// Appends text run by run: of what is plain, and of what is odd, which is to be escaped or, where `CHECKED` says so, may be no
+/// UTF-8; `None` if it is none.
 fn write_runs<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut rest = bytes;
-    while let Some((chunk, after)) = rest.split_first_chunk::<CHUNK>() {
-        out.extend_from_slice(chunk);
-        if is_plain_chunk(chunk) {
-            rest = after;
-            continue;
-        }
-        let plain = plain_length(chunk);
-        out.truncate(out.len() - (CHUNK - plain));
-        rest = write_odd::<CHECKED>(rest.get(plain..)?, out)?;
+    while rest.len() >= CHUNK {
+        let (chunks, _) = rest.as_chunks::<CHUNK>();
+        let plain = chunks.iter();
+        let plain = plain.take_while(|chunk| is_plain_chunk::<CHECKED>(chunk));
+        let (plain, after) = rest.split_at_checked(CHUNK * plain.count())?;
+        out.extend_from_slice(plain);
+        rest = write_words::<CHECKED>(after, out)?;
     }
-    while !rest.is_empty() {
-        let odd = rest.iter().position(|byte| !is_plain_byte(*byte));
-        let (plain, after) = rest.split_at_checked(odd.unwrap_or(rest.len()))?;
+    rest = write_words::<CHECKED>(rest, out)?;
+    while !write_short_plain::<CHECKED>(rest, out) {
+        let odd = rest.iter().position(|byte| !is_plain::<CHECKED>(*byte))?;
+        let (plain, after) = rest.split_at_checked(odd)?;
         out.extend_from_slice(plain);
         rest = write_odd::<CHECKED>(after, out)?;
     }
     Some(())
 }
 
+/// Appends text word by word, until some words side by side were plain or less than a word is left; gives what is left.
+#[inline]
+fn write_words<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
+    /// Looking for a longer run costs as much as a few words.
+    const PLAIN_WORDS_MAX: u8 = 4;
+    let (mut rest, mut plain_words) = (bytes, 0);
+    while let Some((word, after)) = rest.split_first_chunk::<WORD>()
+        && plain_words < PLAIN_WORDS_MAX
+    {
+        let start = out.len();
+        out.extend_from_slice(word);
+        let odd = odd_bits::<CHECKED>(u64::from_le_bytes(*word));
+        if odd == 0 {
+            rest = after;
+            plain_words += 1;
+            continue;
+        }
+        let plain = odd.trailing_zeros() as usize / 8;
+        out.truncate(start + plain);
+        rest = write_odd::<CHECKED>(rest.get(plain..)?, out)?;
+        plain_words = 0;
+    }
+    Some(rest)
+}
+
 /// Appends an escape, or what is no ASCII up to what is; gives what is left.
+#[inline(always)]
 fn write_odd<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
     match bytes.split_first() {
-        None => Some(bytes),
-        Some((byte, rest)) if byte.is_ascii() => {
-            write_escape(*byte, out);
+        Some((byte @ (b'"' | b'\\'), rest)) => {
+            out.extend_from_slice(&[b'\\', *byte]);
             Some(rest)
         }
-        Some(_) => {
+        Some((byte, rest)) if byte.is_ascii() => {
+            write_control(*byte, out);
+            Some(rest)
+        }
+        _not_ascii => {
             let end = bytes.iter().position(u8::is_ascii);
             let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len()))?;
             if CHECKED && str::from_utf8(run).is_err() {
@@ -78,26 +156,57 @@ fn write_odd<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Opt
 }
 
 #[inline]
-fn is_plain_chunk(chunk: &[u8; CHUNK]) -> bool {
-    let odd = |odd, byte: &u8| odd | !is_plain_byte(*byte);
+fn is_plain_chunk<const CHECKED: bool>(chunk: &[u8; CHUNK]) -> bool {
+    let odd = |odd, byte: &u8| odd | !is_plain::<CHECKED>(*byte);
     !chunk.iter().fold(false, odd)
 }
 
-/// How many bytes in front are plain.
-#[inline]
-fn plain_length(chunk: &[u8; CHUNK]) -> usize {
-    let (words, _) = chunk.as_chunks();
-    let odd = words.iter().map(|word| odd_bits(u64::from_le_bytes(*word)));
-    let length = |bits: u64| bits.trailing_zeros() as usize / 8;
-    odd.rev().fold(0, |after, bits| match bits {
-        0 => 8 + after,
-        bits => length(bits),
-    })
+/// Appends text that `window` begins with, if it has no more bytes than that, is ASCII and holds nothing to escape; `false`,
+/// and nothing, for other text.
+///
+/// Bytes after the text are looked at and written too, and cut off again: that it is always as many bytes makes it a few
+/// instructions.
+#[inline(always)]
+pub fn write_plain_start(window: &[u8; 32], length: usize, out: &mut Vec<u8>) -> bool {
+    if length > window.len() || !is_plain_start(window, length) {
+        return false;
+    }
+    let end = out.len() + length;
+    out.extend_from_slice(window);
+    out.truncate(end);
+    true
 }
 
-/// Whether the first `length` bytes are ASCII that a JSON string holds as it is. That the others are looked at too makes it a few instructions.
-#[inline]
-pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
+/// The same for text that is as short as most names are.
+#[inline(always)]
+pub(super) fn write_plain_words(window: &[u8; CHUNK], length: usize, out: &mut Vec<u8>) -> bool {
+    let word = |words: &[u8]| {
+        words
+            .first_chunk()
+            .map_or(0, |word| u64::from_le_bytes(*word))
+    };
+    let (first, second) = window.split_at(WORD);
+    // Of the odd bytes, the first is told for certain.
+    let plain_length = match odd_bits::<true>(word(first)) {
+        0 if length <= WORD => WORD,
+        0 => match odd_bits::<true>(word(second)) {
+            0 => CHUNK,
+            odd => WORD + odd.trailing_zeros() as usize / 8,
+        },
+        odd => odd.trailing_zeros() as usize / 8,
+    };
+    if plain_length < length {
+        return false;
+    }
+    let end = out.len() + length;
+    out.extend_from_slice(window);
+    out.truncate(end);
+    true
+}
+
+/// Whether the first `length` bytes are plain ASCII.
+#[inline(always)]
+fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
     /// Each byte's place, in a byte as well: the places are compared side by side.
     const PLACES: [u8; 32] = {
         let mut places = [0; 32];
@@ -112,32 +221,39 @@ pub fn is_plain_start(bytes: &[u8; 32], length: usize) -> bool {
     };
     let length = u8::try_from(length).unwrap_or(u8::MAX);
     let odd = bytes.iter().zip(PLACES).fold(false, |odd, (byte, place)| {
-        odd | ((place < length) & !is_plain_byte(*byte))
+        odd | ((place < length) & !is_plain::<true>(*byte))
     });
     !odd
 }
 
-/// Of eight bytes, the top bit of each that is not plain, and maybe of others above the lowest of them.
+/// Of eight bytes, the top bit of each that is odd, and maybe of others above the lowest of them.
 ///
 /// `x - 0x20` borrows into the top bit of a byte below 0x20, and `x ^ c` is zero, below one, where `x` is `c`; a borrow may run
 /// on into the next byte.
 #[inline]
-fn odd_bits(word: u64) -> u64 {
+fn odd_bits<const CHECKED: bool>(word: u64) -> u64 {
     let low = word.wrapping_sub(EVERY * 0x20);
     let quote = (word ^ (EVERY * 0x22)).wrapping_sub(EVERY);
     let backslash = (word ^ (EVERY * 0x5c)).wrapping_sub(EVERY);
-    (word | low | quote | backslash) & TOP
+    let odd = low | quote | backslash;
+    TOP & match CHECKED {
+        true => odd | word,
+        false => odd & !word,
+    }
 }
 
+/// Whether a JSON string holds a byte as it is. What is no ASCII it holds too, but where `CHECKED` says so that is looked at.
 #[inline]
-fn is_plain_byte(byte: u8) -> bool {
-    (byte.wrapping_sub(0x20) < 0x60) & (byte != b'"') & (byte != b'\\')
+fn is_plain<const CHECKED: bool>(byte: u8) -> bool {
+    let is_held = match CHECKED {
+        true => byte.wrapping_sub(0x20) < 0x60,
+        false => byte >= 0x20,
+    };
+    is_held & (byte != b'"') & (byte != b'\\')
 }
 
-fn write_escape(byte: u8, out: &mut Vec<u8>) {
+fn write_control(byte: u8, out: &mut Vec<u8>) {
     match byte {
-        b'"' => out.extend_from_slice(b"\\\""),
-        b'\\' => out.extend_from_slice(b"\\\\"),
         0x08 => out.extend_from_slice(b"\\b"),
         0x0c => out.extend_from_slice(b"\\f"),
         b'\n' => out.extend_from_slice(b"\\n"),
@@ -173,28 +289,51 @@ mod tests {
     #[test]
     fn every_byte_at_every_place_is_judged_alone() {
         for byte in 0..=255u8 {
+            let is_held = match byte.is_ascii() {
+                true => escaped(&char::from(byte).to_string()).len() == 3,
+                false => true,
+            };
             for at in 0..CHUNK {
-                let mut bytes = [b'a'; CHUNK];
-                bytes[at] = byte;
-                let is_plain = is_plain_byte(byte);
-                assert_eq!(
-                    is_plain,
-                    byte.is_ascii() && escaped(&char::from(byte).to_string()).len() == 3
-                );
-                assert_eq!(is_plain_chunk(&bytes), is_plain, "{byte:#x} at {at}");
-                let plain = if is_plain { CHUNK } else { at };
-                assert_eq!(plain_length(&bytes), plain, "{byte:#x} at {at}");
-                for length in 0..=CHUNK {
-                    let mut window = [b'"'; 32];
-                    window[..CHUNK].copy_from_slice(&bytes);
-                    let expected = is_plain || at >= length;
-                    assert_eq!(
-                        is_plain_start(&window, length),
-                        expected,
-                        "{byte:#x} at {at} of {length}"
-                    );
-                }
+                check_chunk::<true>(byte, at, is_held && byte.is_ascii());
+                check_chunk::<false>(byte, at, is_held);
+                check_windows(byte, at, is_held && byte.is_ascii());
             }
+        }
+    }
+
+    /// Checks what is made of so many bytes, all of them plain but for one that may be.
+    fn check_chunk<const CHECKED: bool>(byte: u8, at: usize, expected: bool) {
+        let mut bytes = [b'a'; CHUNK];
+        bytes[at] = byte;
+        assert_eq!(is_plain::<CHECKED>(byte), expected, "{byte:#x}");
+        assert_eq!(
+            is_plain_chunk::<CHECKED>(&bytes),
+            expected,
+            "{byte:#x} at {at}"
+        );
+        for length in at + 1..=CHUNK {
+            let mut out = b"before".to_vec();
+            let short = &bytes[..length];
+            assert_eq!(write_short_plain::<CHECKED>(short, &mut out), expected);
+            let after = if expected { short } else { b"" };
+            assert_eq!(out, [b"before", after].concat(), "{byte:#x} at {at}");
+        }
+    }
+
+    /// The same for what begins with text and may go on beyond it.
+    fn check_windows(byte: u8, at: usize, is_plain: bool) {
+        let mut window = [b'"'; 32];
+        window[..CHUNK].fill(b'a');
+        window[at] = byte;
+        for length in 0..=CHUNK {
+            let expected = is_plain || at >= length;
+            let start = is_plain_start(&window, length);
+            assert_eq!(start, expected, "{byte:#x} at {at} of {length}");
+            let mut out = b"before".to_vec();
+            let words = window.first_chunk().expect("two words");
+            assert_eq!(write_plain_words(words, length, &mut out), expected);
+            let after = if expected { &window[..length] } else { b"" };
+            assert_eq!(out, [b"before", after].concat(), "{byte:#x} at {at}");
         }
     }
 

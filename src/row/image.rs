@@ -123,7 +123,8 @@ impl<'a> Shape<'a> {
     /// A body that ends inside the image.
     #[inline]
     pub fn skip(&self, body: &[u8], at: &mut usize) -> Result<(), RowError> {
-        match self.end_without_nulls(body, *at) {
+        let end = self.end_without_nulls(body, *at);
+        match end.or_else(|| self.end_full(body, *at)) {
             Some(end) => {
                 *at = end;
                 Ok(())
@@ -153,14 +154,18 @@ impl<'a> Shape<'a> {
                 if bits & 1 == 1 {
                     *cell = Cell::Null;
                 } else {
-                    let (start, end) = value_at(body, position, *span)?;
+                    let (start, end) = match *span {
+                        // That the body holds it is seen at the end of the image.
+                        Span::Fixed(width) => (position, position + usize::from(width)),
+                        Span::Prefixed { .. } => value_at(body, position, *span)?,
+                    };
                     *cell = Cell::Value { start, end };
                     position = end;
                 }
                 bits >>= 1;
             }
         }
-        Some(position)
+        (position <= body.len()).then_some(position)
     }
 
     /// Where such an image ends, if none of it is NULL and the body holds it.
@@ -181,6 +186,21 @@ impl<'a> Shape<'a> {
             }
         }
         (position <= body.len()).then_some(position)
+    }
+
+    /// Where such an image ends, if the body holds it.
+    fn end_full(&self, body: &[u8], at: usize) -> Option<usize> {
+        let (nulls, mut position) = self.full(body, at)?;
+        for (byte, spans) in nulls.iter().zip(self.table.spans().chunks(8)) {
+            let mut bits = *byte;
+            for span in spans {
+                if bits & 1 == 0 {
+                    position = value_at(body, position, *span)?.1;
+                }
+                bits >>= 1;
+            }
+        }
+        Some(position)
     }
 
     #[inline]

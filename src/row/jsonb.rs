@@ -12,16 +12,21 @@
 //! Counts, sizes and offsets have 2 bytes in small objects and arrays, 4 in large ones; all is little-endian. Follows
 //! `sql-common/json_binary.h` and `json_dom.cc` (MySQL).
 
+use std::slice::ChunksExact;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::digits::write_integer;
 use super::double::write_double;
-use super::escape::write_string;
+use super::escape::{write_plain_words, write_utf8};
 use super::{Date, DateTime, Decimal, RowError, Time};
 
 /// How deep the server lets documents nest.
 pub(super) const DEPTH_MAX: u8 = 100;
+
+/// The type of a string.
+const STRING: u8 = 0x0c;
 
 /// Bytes of an opaque value that the server puts on one line of base64.
 const BASE64_LINE: usize = 57;
@@ -163,10 +168,7 @@ impl<'a> JsonbReader<'a> {
                 write_double(value, out);
                 Ok(())
             }
-            0x0c => {
-                let text = self.sized(at)?;
-                self.write_text(text, at, out)
-            }
+            STRING => self.write_text(at, out),
             0x0f => self.write_opaque(at, out),
             _ => Err(error("an unknown type", at)),
         }
@@ -174,16 +176,25 @@ impl<'a> JsonbReader<'a> {
 
     fn write_object(&mut self, object: Container, out: &mut Vec<u8>) -> Result<(), RowError> {
         let count = self.header(object)?;
-        let values = object.key(count);
-        out.push(b'{');
-        for index in 0..count {
-            if index > 0 {
-                out.push(b',');
-            }
-            let (key, start) = self.key(object, object.key(index))?;
-            self.write_text(key, start, out)?;
-            out.push(b':');
-            self.write_entry(object, values, index, out)?;
+        let keys = self.entries(object.key(0), count, object.width() + 2)?;
+        let values = self.entries(object.key(count), count, object.width() + 1)?;
+        let mut before = b'{';
+        for (key, value) in keys.zip(values) {
+            let (offset, length) = match *key {
+                [a, b, c, d] => (u32::from(u16::from_le_bytes([a, b])), [c, d]),
+                [a, b, c, d, e, f] => (u32::from_le_bytes([a, b, c, d]), [e, f]),
+                _ => return Err(error("a part beyond its end", object.start)),
+            };
+            let start = object.start.saturating_add(offset as usize);
+            let key = self.slice(start, usize::from(u16::from_le_bytes(length)))?;
+            out.extend_from_slice(&[before, b'"']);
+            self.write_inside(key, start, out)?;
+            out.extend_from_slice(b"\":");
+            self.write_entry(object, value, out)?;
+            before = b',';
+        }
+        if count == 0 {
+            out.push(b'{');
         }
         out.push(b'}');
         Ok(())
@@ -191,13 +202,13 @@ impl<'a> JsonbReader<'a> {
 
     fn write_array(&mut self, array: Container, out: &mut Vec<u8>) -> Result<(), RowError> {
         let count = self.header(array)?;
-        let items = array.items();
+        let items = self.entries(array.items(), count, array.width() + 1)?;
         out.push(b'[');
-        for index in 0..count {
+        for (index, item) in items.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            self.write_entry(array, items, index, out)?;
+            self.write_entry(array, item, out)?;
         }
         out.push(b']');
         Ok(())
@@ -216,16 +227,69 @@ impl<'a> JsonbReader<'a> {
         Ok(count)
     }
 
-    /// Writes the value of an entry.
+    /// So many entries of so many bytes each.
+    fn entries(
+        &mut self,
+        at: usize,
+        count: usize,
+        bytes: usize,
+    ) -> Result<ChunksExact<'a, u8>, RowError> {
+        let entries = self.slice(at, count.saturating_mul(bytes))?;
+        Ok(entries.chunks_exact(bytes))
+    }
+
+    /// Writes the value of an entry: one that fits into the entry itself, or the one that it says the place of.
+    #[inline]
     fn write_entry(
         &mut self,
         container: Container,
-        entries: usize,
-        index: usize,
+        entry: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), RowError> {
-        let (kind, start) = self.entry(container, entries, index)?;
-        self.write_value(kind, start, container.depth, out)
+        let (kind, field) = match *entry {
+            [kind, a, b] => (kind, [a, b, 0, 0]),
+            [kind, a, b, c, d] => (kind, [a, b, c, d]),
+            _ => return Err(error("a part beyond its end", container.start)),
+        };
+        let [a, b, ..] = field;
+        match kind {
+            0x04 => write_literal(a, container.start, out)?,
+            0x05 => write_integer(i16::from_le_bytes([a, b]), out),
+            0x06 => write_integer(u16::from_le_bytes([a, b]), out),
+            0x07 if container.wide => write_integer(i32::from_le_bytes(field), out),
+            0x08 if container.wide => write_integer(u32::from_le_bytes(field), out),
+            _ => {
+                let offset = u32::from_le_bytes(field) as usize;
+                let start = container.start.saturating_add(offset);
+                match kind {
+                    STRING => self.write_text(start, out)?,
+                    _ => self.write_value(kind, start, container.depth, out)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the string at `at`.
+    #[inline]
+    fn write_text(&mut self, at: usize, out: &mut Vec<u8>) -> Result<(), RowError> {
+        let (start, text) = self.sized(at)?;
+        out.push(b'"');
+        self.write_inside(text, start, out)?;
+        out.push(b'"');
+        Ok(())
+    }
+
+    /// Writes the text at `start` without its quotes.
+    #[inline(always)]
+    fn write_inside(&self, text: &[u8], start: usize, out: &mut Vec<u8>) -> Result<(), RowError> {
+        let window = self.document.get(start..).and_then(<[u8]>::first_chunk);
+        if window.is_some_and(|window| write_plain_words(window, text.len(), out))
+            || write_utf8(text, out)
+        {
+            return Ok(());
+        }
+        Err(error("text that is not utf8mb4", start))
     }
 
     /// The type of an entry's value, and where it is: in the entry itself where it fits.
@@ -258,15 +322,9 @@ impl<'a> JsonbReader<'a> {
         Ok((self.slice(start, usize::from(length))?, start))
     }
 
-    fn write_text(&self, text: &[u8], at: usize, out: &mut Vec<u8>) -> Result<(), RowError> {
-        let text = std::str::from_utf8(text).map_err(|_| error("text that is not utf8mb4", at))?;
-        write_string(text, out);
-        Ok(())
-    }
-
     fn write_opaque(&mut self, at: usize, out: &mut Vec<u8>) -> Result<(), RowError> {
         let [kind] = self.take(at)?;
-        let bytes = self.sized(at + 1)?;
+        let (_, bytes) = self.sized(at + 1)?;
         let packed = || match <[u8; 8]>::try_from(bytes) {
             Ok(bytes) => Ok(i64::from_le_bytes(bytes)),
             Err(_) => Err(error("a date or time of another length than 8", at)),
@@ -302,14 +360,28 @@ impl<'a> JsonbReader<'a> {
         Ok(())
     }
 
-    /// The bytes after a length in groups of seven bits.
-    fn sized(&mut self, at: usize) -> Result<&'a [u8], RowError> {
+    /// The bytes after a length in groups of seven bits, and where they begin.
+    #[inline]
+    fn sized(&mut self, at: usize) -> Result<(usize, &'a [u8]), RowError> {
+        match self.document.get(at) {
+            // Most lengths take one byte, which is read together with what it is the length of.
+            Some(length @ 0..0x80) => {
+                let sized = self.slice(at, 1 + usize::from(*length))?;
+                let text = sized.split_first().map_or(sized, |(_, text)| text);
+                Ok((at + 1, text))
+            }
+            _long => self.long_sized(at),
+        }
+    }
+
+    fn long_sized(&mut self, at: usize) -> Result<(usize, &'a [u8]), RowError> {
         let mut length = 0usize;
         for index in 0..5 {
             let [byte] = self.take(at + index)?;
             length |= usize::from(byte & 0x7f) << (7 * index);
             if byte & 0x80 == 0 {
-                return self.slice(at + index + 1, length);
+                let start = at + index + 1;
+                return Ok((start, self.slice(start, length)?));
             }
         }
         Err(error("a length of more than five bytes", at))
@@ -325,6 +397,7 @@ impl<'a> JsonbReader<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn take<const N: usize>(&mut self, at: usize) -> Result<[u8; N], RowError> {
         match self.slice(at, N)?.first_chunk() {
             Some(bytes) => Ok(*bytes),
@@ -332,6 +405,7 @@ impl<'a> JsonbReader<'a> {
         }
     }
 
+    #[inline]
     fn slice(&mut self, at: usize, length: usize) -> Result<&'a [u8], RowError> {
         let bytes = self
             .document
@@ -382,6 +456,7 @@ impl<'a> JsonbReader<'a> {
     }
 }
 
+#[cold]
 pub(super) fn error(what: &'static str, at: usize) -> RowError {
     RowError::Json { what, at }
 }

@@ -35,7 +35,7 @@ pub use column_type::ColumnType;
 pub use decimal::Decimal;
 pub use digits::write_integer;
 pub use error::{Inside, RowError};
-pub use escape::{is_plain_start, write_escaped, write_string, write_utf8};
+pub use escape::{write_escaped, write_plain_start, write_string, write_utf8};
 pub use image::{Cell, Shape};
 pub use images::Images;
 pub use json_diff::{Changes, Patched};

@@ -4,7 +4,7 @@
 //! Follows `mysys/my_time.cc` (MySQL) and `sql/compat56.cc` (MariaDB).
 
 use super::RowError;
-use super::digits::two;
+use super::digits::{last_two, two};
 use super::numbers::{big_endian, length, narrow, whole_and_fraction};
 
 /// A calendar date; month and day may be zero, and so may all of it.
@@ -94,8 +94,8 @@ impl Date {
     }
 
     fn text(&self) -> [u8; 10] {
-        let [a, b] = two(self.year / 100);
-        let [c, d] = two(self.year % 100);
+        let [a, b] = last_two(u32::from(self.year / 100));
+        let [c, d] = last_two(u32::from(self.year));
         let [e, f] = two(self.month);
         let [g, h] = two(self.day);
         [a, b, c, d, b'-', e, f, b'-', g, h]
@@ -163,10 +163,10 @@ impl Time {
             out.push(b'-');
         }
         if self.hours > 99 {
-            let [_, hundreds] = two(self.hours / 100);
+            let [_, hundreds] = last_two(u32::from(self.hours / 100));
             out.push(hundreds);
         }
-        let [a, b] = two(self.hours % 100);
+        let [a, b] = last_two(u32::from(self.hours));
         let [c, d] = two(self.minutes);
         let [e, f] = two(self.seconds);
         out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
@@ -186,10 +186,12 @@ impl DateTime {
         let fraction_bytes = fsp.div_ceil(2);
         let (whole, fraction) = whole_and_fraction(bytes, 5, fraction_bytes)
             .ok_or_else(|| length("DATETIME", bytes, 5 + fraction_bytes))?;
-        let whole = whole.checked_sub(1 << 39).ok_or(RowError::Invalid {
-            kind: "DATETIME",
-            what: "a sign",
-        })?;
+        let whole = whole
+            .checked_sub(1 << 39)
+            .ok_or_else(|| RowError::Invalid {
+                kind: "DATETIME",
+                what: "a sign",
+            })?;
         Self::of(whole, micros("DATETIME", fraction, fraction_bytes)?, fsp)
     }
 
@@ -259,16 +261,18 @@ impl DateTime {
         let [a, b] = two(self.hour);
         let [c, d] = two(self.minute);
         let [e, f] = two(self.second);
+        let [point, f1, f2, f3, f4, f5, f6] = match self.fsp {
+            0 => [0; 7],
+            _some => fraction(self.micros),
+        };
         let start = out.len();
         // A copy of a fixed size takes two instructions; what is too much is taken off again.
         out.extend_from_slice(date);
         out.truncate(start + 10);
-        out.push(between);
-        out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
-        if self.fsp > 0 {
-            out.extend_from_slice(&fraction(self.micros));
-            out.truncate(start + 19 + fraction_length(self.fsp));
-        }
+        out.extend_from_slice(&[
+            between, a, b, b':', c, d, b':', e, f, point, f1, f2, f3, f4, f5, f6,
+        ]);
+        out.truncate(start + 19 + fraction_length(self.fsp));
     }
 }
 
@@ -330,9 +334,9 @@ pub(super) fn micros(kind: &'static str, fraction: u64, bytes: u8) -> Result<u32
 
 /// A point and six digits.
 fn fraction(micros: u32) -> [u8; 7] {
-    let [a, b] = two(micros / 10_000);
-    let [c, d] = two(micros / 100);
-    let [e, f] = two(micros);
+    let [a, b] = last_two(micros / 10_000);
+    let [c, d] = last_two(micros / 100);
+    let [e, f] = last_two(micros);
     [b'.', a, b, c, d, e, f]
 }
 

@@ -261,7 +261,7 @@ fn binary(bytes: &[u8], padded: Option<u16>) -> Result<Value<'_>, RowError> {
         Some(padded) => u16::try_from(bytes.len())
             .ok()
             .and_then(|length| padded.checked_sub(length))
-            .ok_or(RowError::Length {
+            .ok_or_else(|| RowError::Length {
                 kind: "BINARY",
                 found: bytes.len(),
                 expected: usize::from(padded),
@@ -280,7 +280,7 @@ fn label<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a
         .ok()
         .and_then(|index| labels.get(index))
         .map(|label| Value::Enum(label))
-        .ok_or(RowError::NoLabel {
+        .ok_or_else(|| RowError::NoLabel {
             kind: "ENUM",
             number: usize::try_from(number).unwrap_or(usize::MAX),
             labels: labels.len(),

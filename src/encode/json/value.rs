@@ -25,7 +25,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::InvalidText;
 use crate::row::{
     Binary, Charset, ColumnType, KnownDates, Packed, RowError, Text, Unpacking, Value, integer,
-    is_plain_start, read, write_escaped, write_inet4, write_inet6, write_integer, write_utf8,
+    read, write_escaped, write_inet4, write_inet6, write_integer, write_plain_start, write_utf8,
     write_uuid,
 };
 
@@ -98,7 +98,9 @@ pub(super) fn write_cell(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(), RowError> {
-    let bytes = body.get(range.clone()).unwrap_or_default();
+    let Some(bytes) = body.get(range.clone()) else {
+        return Err(cut_off(range, body));
+    };
     match kind {
         ColumnType::Integer { width, unsigned } => {
             write_value(integer(bytes, *width, *unsigned)?, scratch, out)
@@ -117,6 +119,16 @@ pub(super) fn write_cell(
     }
 }
 
+/// The error of a cell that goes beyond the body that it was found in.
+#[cold]
+fn cut_off(range: Range<usize>, body: &[u8]) -> RowError {
+    RowError::Length {
+        kind: "cell",
+        found: body.len().saturating_sub(range.start),
+        expected: range.len(),
+    }
+}
+
 /// Appends short text that needs no escapes, and its closing quote; `false`, and nothing, for other text. `window` begins
 /// with the text and may go beyond it.
 #[inline]
@@ -126,15 +138,10 @@ fn write_short_text(
     charset: Charset,
     out: &mut Vec<u8>,
 ) -> bool {
-    if length > SHORT_TEXT
-        || !matches!(charset, Charset::Utf8 | Charset::Ascii)
-        || !is_plain_start(window, length)
+    if !matches!(charset, Charset::Utf8 | Charset::Ascii) || !write_plain_start(window, length, out)
     {
         return false;
     }
-    let end = out.len() + length;
-    out.extend_from_slice(window);
-    out.truncate(end);
     out.push(b'"');
     true
 }
