@@ -187,7 +187,10 @@ fn a_minimal_update_keeps_its_key_and_an_image_without_key_fails() {
 fn ddl_is_a_message_of_its_own() {
     let table = table(&[0]);
     let mut batch = batch(&table, RowsKind::Write, &[]);
-    batch.items = vec![Item::Ddl(drop_tables("DROP TABLE a, `b`", &["a", "b"]))];
+    batch.items = vec![Item::Ddl(Box::new(drop_tables(
+        "DROP TABLE a, `b`",
+        &["a", "b"],
+    )))];
     let block = lines(&batch).expect("encoded");
     assert_eq!(block.row_count, 0);
     assert_eq!(block.line_count, 1);
@@ -458,7 +461,7 @@ fn a_statement_becomes_as_many_messages_as_its_format_wants() {
     let table = table(&[0]);
     let mut batch = batch(&table, RowsKind::Write, &[]);
     for (tables, expected) in [(&[][..], ""), (&["a"], "a\n"), (&["a", "b"], "a\nb\n")] {
-        batch.items = vec![Item::Ddl(drop_tables("DROP TABLE …", tables))];
+        batch.items = vec![Item::Ddl(Box::new(drop_tables("DROP TABLE …", tables)))];
         let block = letters(&mut LinesLayout::default(), &batch);
         assert_eq!(block.bytes, expected.as_bytes());
         let count = tables.len();

@@ -11,6 +11,14 @@ use super::rows::{Rows, TooMany};
 use crate::change::checkpoint::Checkpoint;
 use crate::row::Table;
 
+/// Bytes that an item takes beside those of its rows or statement; where transactions are small, they are most of a batch.
+const ITEM_BYTES: usize = size_of::<Item>();
+/// Bytes that a group takes.
+const GROUP_BYTES: usize = size_of::<Group>();
+
+/// Items of a batch that room is made for before they come.
+const ITEMS_ROOM_MAX: usize = 4096;
+
 /// Collects items until a batch leaves.
 #[derive(Debug)]
 pub(in crate::change) struct Builder {
@@ -86,9 +94,9 @@ impl Builder {
         self.sizes.seen += bytes;
     }
 
-    /// Bytes of the items so far.
+    /// Bytes that the batch stands for so far, those that it takes itself included.
     pub(in crate::change) fn bytes(&self) -> usize {
-        self.sizes.items
+        self.sizes.items + self.items.len() * ITEM_BYTES + self.groups.len() * GROUP_BYTES
     }
 
     /// Bytes of the items of the group that was not yet read to its end.
@@ -155,20 +163,23 @@ impl Builder {
 
     pub(in crate::change) fn ddl(&mut self, ddl: Ddl) {
         self.sizes.items += ddl.statement.len();
-        self.items.push(Item::Ddl(ddl));
+        self.items.push(Item::Ddl(Box::new(ddl)));
     }
 
     /// Takes the batch out and begins the next.
     pub(in crate::change) fn take(&mut self, end: Option<Checkpoint>) -> Batch {
         self.sizes = Sizes::default();
         self.whole = WholeGroups::default();
+        // The next batch will hold about as much.
+        let room = self.items.len().min(ITEMS_ROOM_MAX);
+        let items = std::mem::replace(&mut self.items, Vec::with_capacity(room));
         Batch {
             origin: Arc::clone(&self.origin),
             received_us: self.received_us,
             buffers: std::mem::take(&mut self.buffers),
             tables: std::mem::take(&mut self.tables),
             groups: std::mem::take(&mut self.groups),
-            items: std::mem::take(&mut self.items),
+            items,
             end,
             ledger: std::mem::take(&mut self.ledger),
             revisions: Vec::new(),

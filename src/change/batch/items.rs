@@ -89,6 +89,6 @@ pub struct Group {
 pub enum Item {
     /// The rows of a rows event.
     Rows(Rows),
-    /// A DDL statement.
-    Ddl(Ddl),
+    /// A DDL statement. It is rare and large: boxed, it does not make all the others so.
+    Ddl(Box<Ddl>),
 }

@@ -108,7 +108,7 @@ fn the_published_schema_names_exactly_the_members_that_are_written() {
     let described = |name: &str| members(&schema["$defs"][name]["properties"]);
     let table = table(&[0]);
     let mut batch = batch(&table, RowsKind::Write, &[&[int(ONE), text("a"), NULL]]);
-    batch.items.push(Item::Ddl(Ddl {
+    batch.items.push(Item::Ddl(Box::new(Ddl {
         group: 0,
         sequence: 6,
         database: "".into(),
@@ -122,7 +122,7 @@ fn the_published_schema_names_exactly_the_members_that_are_written() {
             position: 500,
             ..EventStamp::default()
         },
-    }));
+    })));
     let block = lines(&batch).expect("encoded");
     let (row_change, ddl) = (&parsed(&block.bytes)[0], &parsed(&block.bytes)[1]);
     // Only a row with changes of a document that it does not hold has this member.
