@@ -279,12 +279,12 @@ impl Applier {
                 |trouble: Trouble| AssembleError::new(applying.group.at(start), kind, trouble);
             let step = match settled.map_err(placed)? {
                 Settled::Done => {
-                    applying.group.settle(&held);
+                    applying.group.settle(&held, buffer);
                     continue;
                 }
                 Settled::Decides(decision) => {
                     let at = applying.group.at(start);
-                    applying.group.settle(&held);
+                    applying.group.settle(&held, buffer);
                     let decided = self.decide(applying, decision);
                     match decided.map_err(|trouble| AssembleError::new(at, kind, trouble))? {
                         Some(step) => return Ok(Some(step)),

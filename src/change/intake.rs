@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::checking::check_event;
 use super::group::arriving::Arriving;
 use super::group::closed::ClosedGroup;
-use super::group::open::{OpenGroup, Spilled, SpilledPart};
+use super::group::open::{GroupMemory, OpenGroup, Spilled, SpilledPart};
 use super::group::placer::{Placed, Placer};
 use super::group::seen::Seen;
 use super::group::tracker::{Outcome, Place};
@@ -28,6 +28,8 @@ pub(super) struct Intake {
     framer: Framer,
     placer: Placer,
     open: Option<OpenGroup>,
+    /// What the next group is held in.
+    memory: GroupMemory,
     arriving: Option<(Arriving, Place)>,
     /// The source was asked by GTID set, so that it leaves groups out.
     skips_groups: bool,
@@ -85,6 +87,7 @@ impl Intake {
             },
             placer: Placer::default(),
             open: None,
+            memory: GroupMemory::default(),
             arriving: None,
             skips_groups,
             late_from,
@@ -192,6 +195,7 @@ impl Intake {
                 let seen = seen.expect("an event with its body is looked at");
                 let group = seen.group(self.at(&frame), &frame);
                 let mut open = OpenGroup::new(group, seen.is_transactional());
+                open.reuse(std::mem::take(&mut self.memory));
                 open.push(buffer, range, frame);
                 self.open = Some(open);
                 Ok(match place == Place::Alone {
@@ -271,6 +275,11 @@ impl Intake {
     pub(super) fn close(&mut self, outcome: Outcome) -> Option<ClosedGroup> {
         let open = self.open.take()?;
         Some(ClosedGroup::new(open, outcome, self.framer.next().clone()))
+    }
+
+    /// Takes a group back that is done with, to hold the next one in its memory.
+    pub(super) fn reuse(&mut self, done: ClosedGroup) {
+        self.memory = done.held.into_memory();
     }
 
     /// Looks at the first piece of a large event, which holds the header. Nothing is known of its body yet.

@@ -186,12 +186,10 @@ impl DateTime {
         let fraction_bytes = fsp.div_ceil(2);
         let (whole, fraction) = whole_and_fraction(bytes, 5, fraction_bytes)
             .ok_or_else(|| length("DATETIME", bytes, 5 + fraction_bytes))?;
-        let whole = whole
-            .checked_sub(1 << 39)
-            .ok_or_else(|| RowError::Invalid {
-                kind: "DATETIME",
-                what: "a sign",
-            })?;
+        let whole = whole.checked_sub(1 << 39).ok_or(RowError::Invalid {
+            kind: "DATETIME",
+            what: "a sign",
+        })?;
         Self::of(whole, micros("DATETIME", fraction, fraction_bytes)?, fsp)
     }
 

@@ -251,12 +251,12 @@ impl Framer {
 
     fn placed_anywhere(&self, header: Header, body: Range<usize>) -> Result<Frame, BinlogError> {
         let size = u64::from(header.event_size);
-        let overflow = BinlogError::Value {
+        let overflow = || BinlogError::Value {
             what: "the position in the file",
             expected: "less than 2^64",
             found: self.next.position,
         };
-        let counted = self.next.position.checked_add(size).ok_or(overflow)?;
+        let counted = self.next.position.checked_add(size).ok_or_else(overflow)?;
         let start = if header.log_position == 0 || lower_32_bits(counted) == header.log_position {
             self.next.position
         } else {

@@ -317,7 +317,9 @@ impl Assembler {
                 if let Some(step) = self.applier.apply(applying, self.intake.format())? {
                     return Ok(step);
                 }
-                self.applying = None;
+                if let Some(done) = self.applying.take() {
+                    self.intake.reuse(done.group);
+                }
                 let is_idle = self.applier.builder().idle_bytes() >= self.idle_bytes_max;
                 if is_idle || self.applier.is_full() {
                     return Ok(Step::Batch(Box::new(self.applier.leave())));

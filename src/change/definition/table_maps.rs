@@ -3,7 +3,7 @@
 //! A table map is judged and resolved once; the same bytes seen again are recognised without parsing, which keeps the
 //! filters and the resolution off the path of small transactions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -104,7 +104,8 @@ struct Mapped {
 /// The table maps seen.
 #[derive(Debug)]
 pub(in crate::change) struct TableMaps {
-    maps: HashMap<u64, Mapped>,
+    /// By their ids, of which a stream has few: these are found sooner by order than by hash.
+    maps: BTreeMap<u64, Mapped>,
     generation: u64,
     flavour: Flavour,
     rules: Rules,
@@ -140,7 +141,7 @@ impl Asks {
 impl TableMaps {
     pub(in crate::change) fn new(flavour: Flavour, rules: Rules) -> Self {
         Self {
-            maps: HashMap::new(),
+            maps: BTreeMap::new(),
             generation: 1,
             flavour,
             rules,
@@ -208,15 +209,16 @@ impl TableMaps {
         definitions: &mut Definitions,
         end: &Coordinates,
     ) -> Result<(), Missing> {
-        let map = TableMap::parse(body, format, self.flavour)
-            .map_err(|error| Missing::Error(TableMapError::from(error)))?;
-        if let Some(known) = self.maps.get_mut(&map.table_id)
+        let wrong = |error| Missing::Error(TableMapError::from(error));
+        let table_id = TableMap::id_of(body).map_err(wrong)?;
+        if let Some(known) = self.maps.get_mut(&table_id)
             && known.body == body
             && !known.target.is_defined_now(definitions, end)
         {
             known.generation = self.generation;
             return Ok(());
         }
+        let map = TableMap::parse(body, format, self.flavour).map_err(wrong)?;
         let source = TableName::new(text(map.database)?, text(map.table)?);
         let verdict = self.rules.table(&source.database, &source.table);
         let target = if verdict.keep {

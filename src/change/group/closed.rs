@@ -11,7 +11,7 @@ use super::large::LargeEvent;
 use super::open::{HeldEvent, OpenGroup};
 use super::payload::{OpenPayload, Pulled};
 use super::tracker::Outcome;
-use crate::binlog::{Coordinates, EventKind, FormatDescription, Frame, Header, XaId};
+use crate::binlog::{Coordinates, EventKind, FormatDescription, Frame, Header, XaId, compressed};
 use crate::change::trouble::{AssembleError, Trouble};
 
 /// A closed group and how far its events were read.
@@ -34,6 +34,8 @@ pub(in crate::change) struct ClosedGroup {
     is_decided: bool,
     /// The compressed transaction whose events are being read.
     payload: Option<OpenPayload>,
+    /// The chunk of the event that was settled last, if the group holds it: the next event mostly stands in it too.
+    at_hand: Option<Bytes>,
     /// An event that had to wait for a definition.
     again: Option<(HeldEvent, Bytes)>,
     /// The event that comes back from the spill file piece by piece.
@@ -75,6 +77,7 @@ impl ClosedGroup {
             inner: 0,
             is_decided: false,
             payload: None,
+            at_hand: None,
             again: None,
             large: None,
             fragments: None,
@@ -99,12 +102,19 @@ impl ClosedGroup {
         format: &FormatDescription,
     ) -> Result<NextEvent, AssembleError> {
         let (held, buffer) = match self.next_as_logged(format)? {
-            NextEvent::Whole(held, buffer) => (held, buffer),
+            NextEvent::Whole(held, buffer) if !self.is_plain(&held) => (held, buffer),
             other => return Ok(other),
         };
         let (start, kind) = (held.frame.start, held.frame.header.kind);
         self.whole(held, buffer, format)
             .map_err(|trouble| AssembleError::new(self.at(start), kind, trouble))
+    }
+
+    /// Whether an event is read as it was logged, as most are.
+    fn is_plain(&self, held: &HeldEvent) -> bool {
+        self.fragments.is_none()
+            && !fragments::is_piece(held)
+            && compressed::plain_kind(held.frame.header.kind).is_none()
     }
 
     /// Puts an event that was logged in pieces together, and unpacks one that is compressed.
@@ -170,7 +180,9 @@ impl ClosedGroup {
                 .buffers
                 .get(held.buffer)
                 .expect("a held event names one of its group's buffers");
-            let buffer = buffer.clone();
+            let known = self.at_hand.take();
+            let known = known.filter(|known| is_same_chunk(known, buffer));
+            let buffer = known.unwrap_or_else(|| buffer.clone());
             return NextEvent::Whole(held, buffer);
         }
         if self.done < self.held.spilled {
@@ -199,6 +211,7 @@ impl ClosedGroup {
             return self.take_more(buffer);
         }
         self.held.buffers.clear();
+        self.at_hand = None;
         for (start, range) in events {
             let event = buffer
                 .get(range.start as usize..range.end as usize)
@@ -286,8 +299,12 @@ impl ClosedGroup {
             .filter(|large| self.payload.is_none() && large.start() == start)
     }
 
-    /// Counts an event that is settled, unless it has more than that; what is left of it otherwise is passed over.
-    pub(in crate::change) fn settle(&mut self, held: &HeldEvent) {
+    /// Takes an event back that is settled, and counts it unless it has more than that; what is left of it otherwise is passed
+    /// over.
+    pub(in crate::change) fn settle(&mut self, held: &HeldEvent, buffer: Bytes) {
+        let chunk = self.held.buffers.get(held.buffer);
+        let is_of_group = chunk.is_some_and(|chunk| is_same_chunk(chunk, &buffer));
+        self.at_hand = is_of_group.then_some(buffer);
         let goes_on =
             self.payload.is_some() || self.large.as_ref().is_some_and(LargeEvent::has_rows);
         if !goes_on {
@@ -347,4 +364,9 @@ impl ClosedGroup {
         }
         self.done += 1;
     }
+}
+
+/// Whether two handles are those of one chunk.
+fn is_same_chunk(one: &Bytes, other: &Bytes) -> bool {
+    one.as_ptr() == other.as_ptr() && one.len() == other.len()
 }

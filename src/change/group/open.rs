@@ -104,6 +104,18 @@ pub(in crate::change) struct OpenGroup {
     undone: Vec<Range<u64>>,
 }
 
+/// The memory of a group that is done with, for the next one: holds nothing.
+#[derive(Debug, Default)]
+pub(in crate::change) struct GroupMemory {
+    events: VecDeque<HeldEvent>,
+    buffers: Vec<Bytes>,
+}
+
+impl GroupMemory {
+    /// Room for more events is given back.
+    const EVENTS_MAX: usize = 1024;
+}
+
 impl OpenGroup {
     pub(in crate::change) fn new(group: Group, transactional: bool) -> Self {
         Self {
@@ -139,6 +151,22 @@ impl OpenGroup {
             range,
             frame,
         });
+    }
+
+    /// Goes on in the memory that held the events of a group before it.
+    pub(in crate::change) fn reuse(&mut self, memory: GroupMemory) {
+        self.events = memory.events;
+        self.buffers = memory.buffers;
+    }
+
+    /// Gives up the events, and the memory that held them.
+    pub(in crate::change) fn into_memory(self) -> GroupMemory {
+        let (mut events, mut buffers) = (self.events, self.buffers);
+        events.clear();
+        events.shrink_to(GroupMemory::EVENTS_MAX);
+        buffers.clear();
+        buffers.shrink_to(GroupMemory::EVENTS_MAX);
+        GroupMemory { events, buffers }
     }
 
     /// Notes a savepoint after the event pushed last; a second one of the same name replaces the first.

@@ -11,10 +11,10 @@ use crate::change::trouble::Trouble;
 /// An event as groups see it.
 #[derive(Debug)]
 pub enum Seen<'a> {
-    /// A MySQL GTID event.
-    Gtid(GtidEvent),
+    /// A MySQL GTID event. One opens a group: boxed, it does not make what is seen of all the other events large.
+    Gtid(Box<GtidEvent>),
     /// A MariaDB GTID event.
-    MariaDbGtid(MariaDbGtidEvent),
+    MariaDbGtid(Box<MariaDbGtidEvent>),
     /// A query event, by what it does to the transaction.
     Query(Option<Control<'a>>),
     /// An XA PREPARE event.
@@ -36,10 +36,10 @@ impl<'a> Seen<'a> {
     ) -> Result<Self, Trouble> {
         Ok(match frame.header.kind {
             EventKind::Gtid | EventKind::AnonymousGtid | EventKind::GtidTagged => {
-                Self::Gtid(GtidEvent::parse(frame.header.kind, body)?)
+                Self::Gtid(Box::new(GtidEvent::parse(frame.header.kind, body)?))
             }
             EventKind::MariaDbGtid => {
-                Self::MariaDbGtid(MariaDbGtidEvent::parse(&frame.header, body)?)
+                Self::MariaDbGtid(Box::new(MariaDbGtidEvent::parse(&frame.header, body)?))
             }
             EventKind::Query => Self::Query(Query::parse(body, format)?.control()),
             EventKind::QueryCompressed => {

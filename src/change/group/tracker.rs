@@ -215,16 +215,16 @@ impl GroupTracker {
                 Ok(Place::Outside)
             }
             kind => {
-                self.inside(&kind.to_string())?;
+                self.inside(kind)?;
                 Ok(Place::Inside)
             }
         }
     }
 
-    fn inside(&self, found: &str) -> Result<(), GroupError> {
+    fn inside(&self, found: impl ToString) -> Result<(), GroupError> {
         if self.state == TrackerState::Outside {
             return Err(GroupError::NotOpened {
-                found: found.to_owned(),
+                found: found.to_string(),
             });
         }
         Ok(())

@@ -4,16 +4,20 @@
 
 use std::ops::Range;
 
+use uuid::Uuid;
+
 use super::super::rows::{Comparison, Image, RowChange, RowsEvent, group};
 use super::super::writer::EnvelopeWriter;
 use super::super::{EncodeError, InvalidText};
 use super::plan::{MemberName, Plan};
 use super::table_changes;
 use super::value::{Scratch, write_cell, write_invalid_text, write_value};
+use crate::binlog::Gtid;
 use crate::change::{Batch, Ddl, Group};
 use crate::mysql::Flavour;
 use crate::row::{
-    Cell, Changes, Column, Patched, RowError, Value, read, write_integer, write_string,
+    Cell, Changes, Column, Patched, RowError, Value, read, write_escaped, write_integer,
+    write_string,
 };
 
 /// Writes the format's messages; owns every buffer that this takes.
@@ -26,6 +30,8 @@ pub(in crate::encode) struct JsonWriter {
     received: Vec<u8>,
     /// Of the group and table last written: from `,"source":` to the sequence in it.
     head: Vec<u8>,
+    /// How much of `head` is the group's: up to the table's name.
+    head_of_group: usize,
     /// Of the group last written: from after the sequence to the total order.
     middle: Vec<u8>,
     /// Of the row being written: the changes that have no document to apply to, a member for each such column, with a comma
@@ -73,7 +79,7 @@ impl EnvelopeWriter for JsonWriter {
             self.source.extend_from_slice(b",\"server_uuid\":\"");
             self.source.extend_from_slice(
                 uuid.hyphenated()
-                    .encode_lower(&mut uuid::Uuid::encode_buffer())
+                    .encode_lower(&mut Uuid::encode_buffer())
                     .as_bytes(),
             );
             self.source.push(b'"');
@@ -84,12 +90,19 @@ impl EnvelopeWriter for JsonWriter {
     }
 
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
-        let place = (event.rows.group, event.rows.table);
-        if self.current == Some(place) {
-            return;
+        let (group, table) = (event.rows.group, event.rows.table);
+        match self.current {
+            Some((known, known_table)) if known == group => {
+                if known_table != table {
+                    self.write_table(plan.source());
+                }
+            }
+            _another => {
+                self.write_group(event.group);
+                self.write_table(plan.source());
+            }
         }
-        self.write_group(event.group, plan.source());
-        self.current = Some(place);
+        self.current = Some((group, table));
     }
 
     fn write_key(
@@ -187,7 +200,8 @@ impl EnvelopeWriter for JsonWriter {
         let mut place = b"\"db\":".to_vec();
         write_string(&ddl.database, &mut place);
         place.extend_from_slice(b",\"table\":null,");
-        self.write_group(group(batch, ddl.group)?, &place);
+        self.write_group(group(batch, ddl.group)?);
+        self.write_table(&place);
         self.current = None;
         let start = out.len();
         self.write_place(ddl.sequence, out);
@@ -218,32 +232,42 @@ impl EnvelopeWriter for JsonWriter {
 }
 
 impl JsonWriter {
-    fn write_group(&mut self, group: &Group, place: &[u8]) {
+    fn write_group(&mut self, group: &Group) {
         self.head.clear();
         self.head.push(b',');
         self.head.extend_from_slice(&self.source);
         write_times(group.commit_us, &mut self.head);
         self.head.extend_from_slice(b",\"origin_server_id\":");
         write_integer(group.server_id, &mut self.head);
-        self.head.extend_from_slice(b",\"gtid\":");
-        let gtid = group.gtid.as_ref().map(ToString::to_string);
-        match &gtid {
-            Some(gtid) => write_string(gtid, &mut self.head),
-            None => self.head.extend_from_slice(b"null"),
+        self.middle.clear();
+        self.middle.extend_from_slice(b"},\"transaction\":{\"id\":");
+        let start = self.middle.len();
+        match &group.gtid {
+            Some(gtid) => {
+                write_gtid(gtid, &mut self.middle);
+                let gtid = self.middle.get(start..).unwrap_or_default();
+                self.head.extend_from_slice(b",\"gtid\":");
+                self.head.extend_from_slice(gtid);
+            }
+            None => {
+                write_string(&group.begin.to_string(), &mut self.middle);
+                self.head.extend_from_slice(b",\"gtid\":null");
+            }
         }
+        self.middle.extend_from_slice(b",\"total_order\":");
         self.head.extend_from_slice(b",\"file\":");
         write_string(&group.begin.file, &mut self.head);
         self.head.extend_from_slice(b",\"pos\":");
         write_integer(group.begin.position, &mut self.head);
         self.head.push(b',');
-        self.head.extend_from_slice(place);
-        self.head.extend_from_slice(b"\"sequence\":");
+        self.head_of_group = self.head.len();
+    }
 
-        self.middle.clear();
-        self.middle.extend_from_slice(b"},\"transaction\":{\"id\":");
-        let id = gtid.unwrap_or_else(|| group.begin.to_string());
-        write_string(&id, &mut self.middle);
-        self.middle.extend_from_slice(b",\"total_order\":");
+    /// Goes on from the group that was written last with the members of `source` that name the table.
+    fn write_table(&mut self, source: &[u8]) {
+        self.head.truncate(self.head_of_group);
+        self.head.extend_from_slice(source);
+        self.head.extend_from_slice(b"\"sequence\":");
     }
 
     /// Appends `source` and all but the last brace of `transaction`.
@@ -418,12 +442,87 @@ fn close_object(start: usize, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Appends a GTID as a string, which is what its text is.
+fn write_gtid(gtid: &Gtid, out: &mut Vec<u8>) {
+    out.push(b'"');
+    match gtid {
+        Gtid::MySql { uuid, tag, number } => {
+            let mut text = Uuid::encode_buffer();
+            let text = uuid.hyphenated().encode_lower(&mut text);
+            out.extend_from_slice(text.as_bytes());
+            out.push(b':');
+            if !tag.is_empty() {
+                write_escaped(tag, out);
+                out.push(b':');
+            }
+            write_integer(*number, out);
+        }
+        Gtid::MariaDb {
+            domain,
+            server_id,
+            sequence,
+        } => {
+            write_integer(*domain, out);
+            out.push(b'-');
+            write_integer(*server_id, out);
+            out.push(b'-');
+            write_integer(*sequence, out);
+        }
+    }
+    out.push(b'"');
+}
+
 /// Appends `,"ts_ms":…,"ts_us":…,"ts_ns":…` of a time in microseconds.
 fn write_times(us: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"ts_ms\":");
     write_integer(us.div_euclid(1000), out);
     out.extend_from_slice(b",\"ts_us\":");
+    let start = out.len();
     write_integer(us, out);
+    let digits = start..out.len();
     out.extend_from_slice(b",\"ts_ns\":");
-    write_integer(i128::from(us) * 1000, out);
+    out.extend_from_within(digits);
+    if us != 0 {
+        out.extend_from_slice(b"000");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gtid_is_written_as_it_prints() {
+        for text in [
+            "3e11fa47-71ca-11e1-9e33-c80aa9429562:23",
+            "3e11fa47-71ca-11e1-9e33-c80aa9429562:a_tag:9223372036854775806",
+            "0-1-100",
+            "4294967295-4294967295-18446744073709551615",
+        ] {
+            let gtid: Gtid = text.parse().expect("a GTID");
+            let mut out = Vec::new();
+            write_gtid(&gtid, &mut out);
+            assert_eq!(out, format!("\"{gtid}\"").as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_time_is_written_in_three_units() {
+        for us in [
+            0,
+            1,
+            999,
+            1_000,
+            1_795_932_297_921_220,
+            -1,
+            i64::MAX,
+            i64::MIN,
+        ] {
+            let mut out = Vec::new();
+            write_times(us, &mut out);
+            let (ms, ns) = (us.div_euclid(1000), i128::from(us) * 1000);
+            let expected = format!(",\"ts_ms\":{ms},\"ts_us\":{us},\"ts_ns\":{ns}");
+            assert_eq!(out, expected.as_bytes());
+        }
+    }
 }

@@ -42,6 +42,13 @@ pub struct BinlogExtent {
     pub stop_time: Option<u32>,
 }
 
+impl BinlogExtent {
+    /// Whether every event is read once those to pass over were.
+    fn is_open(&self) -> bool {
+        self.start_time.is_none() && self.stop.is_none() && self.stop_time.is_none()
+    }
+}
+
 /// Events of one file, and where the first of them begins.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -347,6 +354,9 @@ impl Splitter {
 
     /// Whether the event at the front of `bytes`, which is whole, is to be read.
     fn wanted(&self, bytes: &[u8]) -> Selection {
+        if self.passed >= self.extent.offset && self.extent.is_open() {
+            return Selection::Yes;
+        }
         let Ok(header) = Header::parse(bytes) else {
             return Selection::Yes;
         };
@@ -466,7 +476,9 @@ impl Splitter {
 
 /// Whether bytes are the magic and a format description that stands after it: four bytes alone may be a time.
 fn begins_binlog(bytes: &[u8]) -> bool {
-    let event = bytes.strip_prefix(&MAGIC).unwrap_or_default();
+    let Some(event) = bytes.strip_prefix(&MAGIC) else {
+        return false;
+    };
     Header::parse(event).is_ok_and(|header| {
         header.kind == EventKind::FormatDescription
             && u64::from(header.log_position) == FIRST_POSITION + u64::from(header.event_size)
