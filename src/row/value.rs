@@ -123,6 +123,11 @@ impl<'a> Set<'a> {
             .filter(move |(index, _)| set(index))
             .map(|(_, label)| &**label)
     }
+
+    /// The labels that the server shows, with commas between them: it leaves out an empty one before which nothing stands.
+    pub fn shown(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.iter().skip_while(|label| label.is_empty())
+    }
 }
 
 /// Reads the value whose bytes an image holds, without the length before them.
@@ -426,6 +431,15 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(read(&many, &[0b1000]).is_err());
+        let labels: Arc<[Box<str>]> = ["", "b", "c"].map(Box::from).into();
+        let shown = |bits| Set {
+            bits,
+            labels: &labels,
+        };
+        for (bits, expected) in [(0b1, ""), (0b111, "b,c"), (0b110, "b,c")] {
+            let labels: Vec<&str> = shown(bits).shown().collect();
+            assert_eq!(labels.join(","), expected);
+        }
     }
 
     #[test]

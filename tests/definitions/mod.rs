@@ -8,6 +8,7 @@ mod folded;
 mod hidden;
 mod random;
 mod retained;
+mod rewritten;
 mod scanned;
 mod statements;
 pub mod stopped;

@@ -40,6 +40,7 @@ impl Scanner<'_> {
             "SEQUENCE" => {
                 self.if_exists()?;
                 self.object(ObjectClass::Table, Role::Target)?;
+                self.note_body();
                 let action = Action::Create;
                 Ok(StatementKind::Sequence { action, temporary })
             }
@@ -58,6 +59,7 @@ impl Scanner<'_> {
             "SEQUENCE" => {
                 self.if_exists()?;
                 self.object(ObjectClass::Table, Role::Target)?;
+                self.note_body();
                 Ok(StatementKind::Sequence {
                     action: Action::Alter,
                     temporary: false,

@@ -46,6 +46,8 @@ pub enum NamedCharset {
 pub struct CreateTable {
     /// A table that exists is left as it is.
     pub if_not_exists: bool,
+    /// The default character set may be another than the text says, which then names none.
+    pub charset_in_doubt: bool,
     /// Its columns and keys; none with `LIKE`.
     pub elements: Elements,
     /// What follows them.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::error::StatementError;
+use super::meaning::Meaning;
+use super::rewritten::{may_be_rewritten, may_lack_charset};
 use super::scanned::{Object, Statement, StatementContext, StatementKind};
 use super::scanner::scan;
 use super::text::{shown, text_of};
@@ -11,6 +13,9 @@ use crate::mysql::Flavour;
 
 /// What stands for bytes that are not text.
 pub const GAP: char = char::REPLACEMENT_CHARACTER;
+
+const IN_TWO_SETS: &str = "CREATE TABLE … SELECT or LIKE a temporary table, by a session whose character set the statement may \
+     not be in";
 
 /// What a statement was scanned from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +46,18 @@ pub fn scan_query<'a>(
     let text = text_of(query)?;
     let sql_mode = query.sql_mode.unwrap_or_default();
     let context = StatementContext::new(flavour, format.server_version(), sql_mode);
-    let statement = scan(&text.text, database, context);
+    let mut statement = scan(&text.text, database, context);
+    match &mut statement.meaning {
+        Meaning::CreateTable(_) if is_in_two_sets(query.statement, &text.text) => {
+            let reason = IN_TWO_SETS.into();
+            statement.meaning = Meaning::Unfollowed { reason };
+        }
+        Meaning::CreateTable(table) => table.charset_in_doubt = may_lack_charset(&text.text),
+        Meaning::Plain
+        | Meaning::AlterTable(_)
+        | Meaning::Database { .. }
+        | Meaning::Unfollowed { .. } => {}
+    }
     let is_known = !matches!(statement.kind, StatementKind::Unknown { .. });
     let has_names = |object: &Object| {
         let names = [&object.name.database, &object.name.table];
@@ -60,4 +76,11 @@ pub fn scan_query<'a>(
         gaps,
     };
     Ok((statement, source))
+}
+
+/// Whether a statement's bytes are text in UTF-8 too, and a server that wrote them would have meant that.
+fn is_in_two_sets(bytes: &[u8], text: &str) -> bool {
+    !text.is_ascii()
+        && may_be_rewritten(text)
+        && std::str::from_utf8(bytes).is_ok_and(|plain| plain != text)
 }

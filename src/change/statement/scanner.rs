@@ -3,7 +3,7 @@
 use super::lexer::{Lexer, Token, Unterminated};
 use super::meaning::{AlterTable, CreateTable, Meaning, Spec};
 use super::scanned::{
-    Object, ObjectClass, Role, Statement, StatementContext, StatementKind, Transaction,
+    Action, Object, ObjectClass, Role, Statement, StatementContext, StatementKind, Transaction,
 };
 use super::undouble::undouble;
 use crate::mysql::Flavour;
@@ -239,6 +239,19 @@ impl<'a> Scanner<'a> {
                 if_not_exists: self.conditional,
                 or_replace: self.replaces,
             },
+            StatementKind::Sequence {
+                action: Action::Create,
+                ..
+            } => Meaning::CreateTable(Box::new(self.sequence()?)),
+            StatementKind::Sequence {
+                action: Action::Alter,
+                ..
+            } => match self.sequence_type()? {
+                Some(_) => Meaning::Unfollowed {
+                    reason: "a sequence was given another type".into(),
+                },
+                None => Meaning::Plain,
+            },
             _ => Meaning::Plain,
         })
     }
@@ -246,6 +259,11 @@ impl<'a> Scanner<'a> {
     /// Notes that what says more about definitions begins here.
     pub(super) fn note_body(&mut self) {
         self.body = Some(self.lexer);
+    }
+
+    /// Whether the statement has `IF NOT EXISTS` or the like.
+    pub(super) fn is_conditional(&self) -> bool {
+        self.conditional
     }
 
     pub(super) fn note_replaces(&mut self) {

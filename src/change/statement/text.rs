@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::error::StatementError;
+use super::rewritten::is_rewritten;
 use crate::binlog::Query;
 use crate::row::{Charset, name_of_collation};
 
@@ -46,6 +47,7 @@ pub(super) fn text_of<'a>(query: &Query<'a>) -> Result<SessionText<'a>, Statemen
     );
     let (text, doubt) = match (charset, plain) {
         (Some(Charset::Utf8), Some(plain)) => (Cow::Borrowed(plain), None),
+        (Some(_), Some(plain)) if is_rewritten(plain) => (Cow::Borrowed(plain), None),
         (Some(charset), _) => {
             let mut text = String::new();
             let replaced = charset.decode_replacing(bytes, &mut text);

@@ -179,7 +179,7 @@ pub(super) fn write_value(
         Value::Uuid(value) => write_closed(out, |out| write_uuid(value, out)),
         Value::Enum(label) => write_closed(out, |out| write_escaped(label, out)),
         Value::Set(set) => write_closed(out, |out| {
-            for (index, label) in set.iter().enumerate() {
+            for (index, label) in set.shown().enumerate() {
                 if index > 0 {
                     out.push(b',');
                 }

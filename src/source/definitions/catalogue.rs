@@ -47,6 +47,7 @@ pub(in crate::source) async fn read_where(
         engine,
         charset,
         is_versioned,
+        is_sequence,
     } in base
     {
         let Some(columns) = columns.remove(&table) else {
@@ -69,7 +70,10 @@ pub(in crate::source) async fn read_where(
             // A DDL came between the statements, so what was read was never true at any one moment.
             continue;
         };
-        let transactional = engines.get(&engine.to_ascii_uppercase()).copied();
+        let transactional = match is_sequence {
+            true => Some(false),
+            false => engines.get(&engine.to_ascii_uppercase()).copied(),
+        };
         let (read_from, read_to) = (read_from.clone(), read_from.clone());
         tables.insert(
             table,
@@ -149,12 +153,14 @@ struct Base {
     charset: Option<Box<str>>,
     /// Whether it keeps what its rows were, as tables of MariaDB may.
     is_versioned: bool,
+    /// Whether it is a sequence, whose changes stay however a transaction ends.
+    is_sequence: bool,
 }
 
 async fn base_tables(session: &mut Session, condition: &str) -> Result<Vec<Base>, SourceError> {
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type, ENGINE AS engine, TABLE_COLLATION AS \
-         collation FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {condition}"
+         collation FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND {condition}"
     );
     let mut tables = Vec::new();
     session
@@ -166,6 +172,7 @@ async fn base_tables(session: &mut Session, condition: &str) -> Result<Vec<Base>
                 engine: row.text("engine").unwrap_or_default().to_owned(),
                 charset: charset.map(Into::into),
                 is_versioned: row.text("type") == Some("SYSTEM VERSIONED"),
+                is_sequence: row.text("type") == Some("SEQUENCE"),
             });
             Ok(())
         })

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::cells;
-use super::script::{Place, Rows, Step, row_text};
+use super::script::{CELL, Place, Rows, Step, is_logged, is_sequence, row_text};
 use crate::definitions::catalogue::Catalogue;
 use crate::definitions::changes;
+use crate::support::Flavour;
 use crate::support::checker::stream::{Group, Item};
 use crate::support::checker::{Change, Findings};
+
+/// Statements on a table that a complaint tells.
+const HISTORY_MAX: usize = 5;
 
 /// What was compared.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,13 +28,14 @@ pub struct Compared {
 /// The steps in the order of the binlog.
 pub struct Steps<'a> {
     steps: &'a [Step],
+    flavour: Flavour,
 }
 
 impl<'a> Steps<'a> {
-    pub fn new(steps: &'a [Step]) -> Self {
+    pub fn new(steps: &'a [Step], flavour: Flavour) -> Self {
         let mut all = steps.iter().zip(steps.iter().skip(1));
         assert!(all.all(|(one, next)| order(&one.to) <= order(&next.from)));
-        Self { steps }
+        Self { steps, flavour }
     }
 
     /// The index of the step that wrote the event at a place.
@@ -79,7 +84,12 @@ pub fn rows(
             let Item::Row { table, change } = item else {
                 continue;
             };
-            compared.cells += add(&table.to_string(), change, tables, step_rows);
+            compared.cells += add(
+                &table.to_string(),
+                change,
+                (tables, steps.flavour),
+                step_rows,
+            );
         }
     }
     for (index, step) in steps.steps.iter().enumerate() {
@@ -89,16 +99,11 @@ pub fn rows(
         }
         let mut found = found.remove(&index).unwrap_or_default();
         for (table, rows) in &step.rows {
-            compare(
-                table,
-                rows,
-                &found.remove(table).unwrap_or_default(),
-                step,
-                wrong,
-            );
+            let found = found.remove(table).unwrap_or_default();
+            compare(table, rows, &found, (steps.steps, index), wrong);
         }
         for (table, rows) in found {
-            compare(&table, &Rows::new(), &rows, step, wrong);
+            compare(&table, &Rows::new(), &rows, (steps.steps, index), wrong);
         }
     }
     compared
@@ -108,7 +113,7 @@ pub fn rows(
 fn add(
     name: &str,
     change: &Change,
-    tables: &Catalogue,
+    (tables, flavour): (&Catalogue, Flavour),
     rows: &mut BTreeMap<String, Rows>,
 ) -> usize {
     let mut cells = 0;
@@ -116,13 +121,15 @@ fn add(
     for (row, count) in [(change.before(), -1), (change.after(), 1)] {
         let Some(row) = row else { continue };
         cells += row.0.len();
-        let text = row_text(row.0.iter().map(|(column, value)| {
+        let text = row_text(row.0.iter().filter_map(|(column, value)| {
             let known = tables.get(name).and_then(|table| {
                 let mut columns = table.columns.iter();
                 columns.find(|known| known.name == **column)
             });
-            let column_type = known.map_or("", |column| &column.column_type);
-            (column.to_string(), cells::published(column_type, value))
+            let without = if is_sequence(name) { "bigint" } else { "" };
+            let column_type = known.map_or(without, |column| &column.column_type);
+            let is_logged = known.is_none_or(|column| is_logged(column, flavour));
+            is_logged.then(|| (column.to_string(), cells::published(column_type, value)))
         }));
         *rows.entry(text).or_default() += count;
     }
@@ -130,7 +137,13 @@ fn add(
     cells
 }
 
-fn compare(table: &str, expected: &Rows, found: &Rows, step: &Step, wrong: &mut Vec<String>) {
+fn compare(
+    table: &str,
+    expected: &Rows,
+    found: &Rows,
+    (steps, index): (&[Step], usize),
+    wrong: &mut Vec<String>,
+) {
     if expected == found {
         return;
     }
@@ -139,20 +152,33 @@ fn compare(table: &str, expected: &Rows, found: &Rows, step: &Step, wrong: &mut 
             .iter()
             .filter(|(row, count)| other.get(*row) != Some(count));
         let first = rows.next();
-        first.map(|(row, count)| format!("{count} times {}", row.replace('\u{1f}', ", ")))
+        first.map_or(String::new(), |(row, count)| {
+            format!("{count} times{CELL}{row}")
+        })
     };
-    let text = format!(
-        "rows of {table} at {}:{}: came out {:?}, expected {:?}; statement: {}; definition: {}",
+    let (came, were) = (only(found, expected), only(expected, found));
+    let differs = |(came, were): &(&str, &str)| came != were;
+    let cells = came.split(CELL).zip(were.split(CELL)).find(differs);
+    let step = &steps[index];
+    let definition = |step: &Step| {
+        let table = step.tables.get(table)?;
+        Some(table.definition.replace('\n', ""))
+    };
+    let is_of_it = |pair: &&[Step]| definition(&pair[0]) != definition(&pair[1]);
+    let changed = steps[..=index].windows(2).rev().filter(is_of_it);
+    let history: Vec<&str> = changed
+        .take(HISTORY_MAX)
+        .map(|pair| &*pair[1].text)
+        .collect();
+    wrong.push(format!(
+        "rows of {table} at {}:{}: came out {cells:?} was; {}; defined by {history:?}; came out {}, was {}; statement: {}",
         step.from.0,
         step.from.1,
-        only(found, expected),
-        only(expected, found),
+        definition(step).unwrap_or_default(),
+        came.replace(CELL, ", "),
+        were.replace(CELL, ", "),
         step.text,
-        step.tables
-            .get(table)
-            .map_or(String::new(), |table| table.definition.replace('\n', ""))
-    );
-    wrong.push(text);
+    ));
 }
 
 /// Compares each DDL message with what the server had after the statement.

@@ -10,7 +10,7 @@ use mysql::{Conn, Value};
 use super::kinds::{Action, DATABASES, KINDS, Maker};
 use super::style::{Style, split};
 use super::{cells, values};
-use crate::definitions::catalogue::{self, Catalogue, Table};
+use crate::definitions::catalogue::{self, Catalogue, Column, Table};
 use crate::support::checker::Random;
 use crate::support::{Flavour, Server};
 
@@ -21,6 +21,8 @@ pub type Rows = BTreeMap<String, i64>;
 const ROWS_MAX: i64 = 30;
 /// Tables that triggers write to begin so.
 pub const LOGS: &str = "shop.log";
+/// Sequences begin so.
+pub const SEQUENCES: &str = "shop.s";
 /// Names of dropped tables that are remembered.
 const GONE_MAX: usize = 20;
 
@@ -61,6 +63,8 @@ pub struct Script<'a> {
     gone: Vec<String>,
     /// The rows of tables as they are now, where that is known.
     rows: BTreeMap<String, Rows>,
+    /// The statement that the server died of: a fault of its own, which ends the script.
+    pub died_of: Option<String>,
     /// All that was done.
     pub steps: Vec<Step>,
     /// Statements on definitions that were executed, and those that were refused, by kind.
@@ -73,7 +77,7 @@ impl<'a> Script<'a> {
     /// Makes the first databases; kinds of these names are left out.
     #[track_caller]
     pub fn new(server: &'a Server, seed: u64, without: &'a [&'a str]) -> Self {
-        server.execute("CREATE DATABASE shop CHARACTER SET utf8mb4; CREATE DATABASE depot");
+        server.execute("SET NAMES utf8mb4; CREATE DATABASE shop CHARACTER SET utf8mb4; CREATE DATABASE depot; CREATE DATABASE `Läger`");
         let mut script = Self {
             flavour: server.flavour(),
             conn: session(server, "utf8mb4"),
@@ -88,6 +92,7 @@ impl<'a> Script<'a> {
             tables: Rc::new(Catalogue::new()),
             gone: Vec::new(),
             rows: BTreeMap::new(),
+            died_of: None,
             steps: Vec::new(),
             kinds: BTreeMap::new(),
             done: 0,
@@ -102,12 +107,15 @@ impl<'a> Script<'a> {
     /// Goes on until so many statements on definitions were executed.
     #[track_caller]
     pub fn go_on(&mut self, until: u64) {
-        while self.done < until {
+        while self.done < until && self.died_of.is_none() {
             self.style
                 .vary(&mut self.conn, self.flavour, &mut self.random);
             let (kind, actions) = self.choose();
             for action in actions {
                 self.perform(kind, action);
+                if self.died_of.is_some() {
+                    return;
+                }
                 self.write();
             }
         }
@@ -187,10 +195,10 @@ impl<'a> Script<'a> {
             && !statement.contains("OR REPLACE");
         let from = self.place();
         let outcome = self.style.execute(&mut self.conn, &statement);
-        assert!(
-            !matches!(outcome, Err(mysql::Error::IoError(_))),
-            "the server died of {statement}"
-        );
+        if matches!(outcome, Err(mysql::Error::IoError(_))) {
+            self.died_of = Some(statement);
+            return;
+        }
         if outcome.is_ok()
             && ["DROP DATABASE", "CREATE OR REPLACE DATABASE"]
                 .iter()
@@ -337,6 +345,13 @@ impl<'a> Script<'a> {
             self.rows.remove(name);
             rows.insert(name.clone(), difference(self.current(name), &before));
         }
+        for name in tables.iter().filter(|name| is_sequence(name)) {
+            // Each value that is reserved is logged as a new row, without the old one.
+            rows.insert(
+                name.clone(),
+                read(&mut self.observer, name, &sequence(), self.flavour),
+            );
+        }
         self.steps.push(Step {
             from,
             to,
@@ -351,7 +366,7 @@ impl<'a> Script<'a> {
     #[track_caller]
     fn current(&mut self, name: &str) -> &Rows {
         if !self.rows.contains_key(name) {
-            let rows = read(&mut self.observer, name, &self.tables[name]);
+            let rows = read(&mut self.observer, name, &self.tables[name], self.flavour);
             self.rows.insert(name.to_owned(), rows);
         }
         &self.rows[name]
@@ -398,6 +413,36 @@ fn session(server: &Server, names: &str) -> Conn {
     conn
 }
 
+/// Whether it is the name of a sequence.
+pub fn is_sequence(name: &str) -> bool {
+    let number = name.strip_prefix(SEQUENCES);
+    number.is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The table that a sequence is.
+pub fn sequence() -> Table {
+    let names = [
+        "next_not_cached_value",
+        "minimum_value",
+        "maximum_value",
+        "start_value",
+        "increment",
+        "cache_size",
+        "cycle_option",
+        "cycle_count",
+    ];
+    let columns = names.map(|name| Column {
+        name: name.to_owned(),
+        column_type: "bigint".to_owned(),
+        extra: String::new(),
+        charset: None,
+    });
+    Table {
+        columns: columns.to_vec(),
+        ..Table::default()
+    }
+}
+
 fn quoted(name: &str) -> String {
     let (database, table) = split(name);
     format!("`{database}`.`{table}`")
@@ -405,10 +450,14 @@ fn quoted(name: &str) -> String {
 
 /// The rows of a table, as SELECT shows them.
 #[track_caller]
-fn read(conn: &mut Conn, name: &str, table: &Table) -> Rows {
-    let list: Vec<String> = table
-        .columns
-        .iter()
+fn read(conn: &mut Conn, name: &str, table: &Table, flavour: Flavour) -> Rows {
+    let logged = || {
+        table
+            .columns
+            .iter()
+            .filter(|column| is_logged(column, flavour))
+    };
+    let list: Vec<String> = logged()
         .map(|column| cells::select(&column.column_type, &column.name))
         .collect();
     let statement = format!("SELECT {} FROM {}", list.join(", "), quoted(name));
@@ -421,7 +470,7 @@ fn read(conn: &mut Conn, name: &str, table: &Table) -> Rows {
         let cells = row
             .unwrap()
             .into_iter()
-            .zip(&table.columns)
+            .zip(logged())
             .map(|(value, column)| {
                 let text = match value {
                     Value::NULL => None,
@@ -438,10 +487,24 @@ fn read(conn: &mut Conn, name: &str, table: &Table) -> Rows {
     rows
 }
 
+/// Whether a column is in every row image: MariaDB leaves out virtual ones that it has no need of, and from 11 on all that it
+/// computes.
+pub fn is_logged(column: &Column, flavour: Flavour) -> bool {
+    let left_out = match flavour {
+        Flavour::MariaDb1011 => "VIRTUAL",
+        Flavour::MariaDb118 => "GENERATED",
+        Flavour::MySql57 | Flavour::MySql80 | Flavour::MySql97 => return true,
+    };
+    !column.extra.contains(left_out)
+}
+
+/// Ends a cell in the text of a row.
+pub const CELL: char = '\u{1f}';
+
 /// A row as one text.
 pub fn row_text(cells: impl Iterator<Item = (String, String)>) -> String {
     cells
-        .map(|(name, value)| format!("{name}: {value}\u{1f}"))
+        .map(|(name, value)| format!("{name}: {value}{CELL}"))
         .collect()
 }
 

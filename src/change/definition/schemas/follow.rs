@@ -132,7 +132,11 @@ impl Follow<'_> {
     }
 
     fn build(&self, table: &TableName, meaning: &CreateTable) -> DefinitionOutcome {
-        let database = self.schemas.default_charset(&table.database);
+        let database = match meaning.charset_in_doubt {
+            // A temporary table has any set.
+            true => charset::UNSETTLED_OR_RARE,
+            false => self.schemas.default_charset(&table.database),
+        };
         create::table(meaning, database, self.facts).map(Arc::new)
     }
 
@@ -255,14 +259,17 @@ impl Follow<'_> {
     fn sequence(&mut self, statement: &Statement, action: Action) {
         for sequence in names(statement, ObjectClass::Table) {
             let sequence = self.schemas.fold(&sequence);
-            match action {
-                Action::Create => self.stale(sequence, "it is a sequence"),
-                Action::Alter => {}
-                Action::Drop => {
-                    if !self.reveal(&sequence) {
-                        self.gone(&sequence);
-                    }
+            match (action, &statement.meaning) {
+                (Action::Create, Meaning::CreateTable(meaning)) => {
+                    let outcome = self.build(&sequence, meaning);
+                    self.conclude(sequence, outcome.map(not_transactional));
                 }
+                (Action::Drop, _) if self.reveal(&sequence) => {}
+                (Action::Drop, _) => self.gone(&sequence),
+                (Action::Create | Action::Alter, Meaning::Unfollowed { reason }) => {
+                    self.stale(sequence, reason.clone());
+                }
+                (Action::Create | Action::Alter, _) => {}
             }
         }
     }
@@ -440,4 +447,13 @@ fn names(statement: &Statement, class: ObjectClass) -> Vec<TableName> {
         .filter(|object| object.class == class && object.role != Role::Like)
         .map(|object| object.name.clone())
         .collect()
+}
+
+/// The table of a sequence: what is written to it stays, however the transaction ends.
+fn not_transactional(definition: Arc<TableDefinition>) -> Arc<TableDefinition> {
+    Arc::new(TableDefinition {
+        engine: None,
+        transactional: Some(false),
+        ..TableDefinition::clone(&definition)
+    })
 }
