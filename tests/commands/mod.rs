@@ -17,6 +17,7 @@ mod refusals;
 mod shadow;
 mod signals;
 mod status;
+mod undone;
 mod xa;
 
 /// The sink that a build may lack.
