@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::applying::{ApplierSettings, Applying, GroupEvent, Settled};
 use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
@@ -22,6 +24,7 @@ use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
 use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
 use super::group::closed::{ClosedGroup, NextEvent};
+use super::group::open::HeldEvent;
 use super::group::tracker::Outcome;
 use super::questions::Questions;
 use super::settled::{self, UnsettledRows};
@@ -276,56 +279,63 @@ impl Applier {
                 None => Ok(()),
             };
             let settled = checked.and_then(|()| self.settle(applying, &event));
-            let (start, kind) = (held.frame.start, held.frame.header.kind);
-            let placed =
-                |trouble: Trouble| AssembleError::new(applying.group.at(start), kind, trouble);
-            let step = match settled.map_err(placed)? {
-                Settled::Done => {
-                    applying.group.settle(&held, buffer);
-                    continue;
-                }
-                Settled::Decides(decision) => {
-                    let at = applying.group.at(start);
-                    applying.group.settle(&held, buffer);
-                    let decided = self.decide(applying, decision);
-                    match decided.map_err(|trouble| AssembleError::new(at, kind, trouble))? {
-                        Some(step) => return Ok(Some(step)),
-                        None => continue,
-                    }
-                }
-                Settled::Missing(missing) => {
-                    let connector = &self.builder.origin().connector;
-                    let end = &applying.group.end;
-                    let definitions = &mut self.definitions;
-                    let draft = self.table_maps.draft(&missing, held.bytes(&buffer), format);
-                    let asked = self.questions.ask_for_definition(
-                        missing,
-                        definitions,
-                        connector,
-                        end,
-                        draft,
-                    );
-                    match asked {
-                        Err(trouble) if self.undefined.takes(&trouble, &mut self.questions) => {
-                            let known = (&mut self.definitions, &mut self.table_maps);
-                            self.undefined
-                                .go_without(&trouble, &mut self.checkpoint, known, end);
-                            applying.group.wait(held, buffer);
-                            continue;
-                        }
-                        asked => asked,
-                    }
-                }
-                Settled::Engine(table) => {
-                    self.questions
-                        .ask_for_engine(table, &self.definitions, &applying.group.end)
-                }
-            };
-            let step = step.map_err(placed)?;
-            applying.group.wait(held, buffer);
-            return Ok(Some(step));
+            if let Ok(Settled::Done) = settled {
+                applying.group.settle(&held, buffer);
+                continue;
+            }
+            let (at, kind) = (applying.group.at(held.frame.start), held.frame.header.kind);
+            let asked =
+                settled.and_then(|settled| self.ask(applying, settled, (held, buffer), format));
+            let placed = |trouble| AssembleError::new(at, kind, trouble);
+            if let Some(step) = asked.map_err(placed)? {
+                return Ok(Some(step));
+            }
         }
         Ok(self.end_group(applying, format))
+    }
+
+    /// Asks for what an event lacks, which then comes again; or acts on what it decides. `None` where there is nothing to wait
+    /// for.
+    fn ask(
+        &mut self,
+        applying: &mut Applying,
+        settled: Settled,
+        (held, buffer): (HeldEvent, Bytes),
+        format: &FormatDescription,
+    ) -> Result<Option<Step>, Trouble> {
+        let end = &applying.group.end;
+        let asked = match settled {
+            Settled::Done => {
+                applying.group.settle(&held, buffer);
+                return Ok(None);
+            }
+            Settled::Decides(decision) => {
+                applying.group.settle(&held, buffer);
+                return self.decide(applying, decision);
+            }
+            Settled::Missing(missing) => {
+                let connector = &self.builder.origin().connector;
+                let definitions = &mut self.definitions;
+                let questions = &mut self.questions;
+                let draft = self.table_maps.draft(&missing, held.bytes(&buffer), format);
+                match questions.ask_for_definition(missing, definitions, connector, end, draft) {
+                    Err(trouble) if self.undefined.takes(&trouble, questions) => {
+                        let known = (&mut self.definitions, &mut self.table_maps);
+                        let checkpoint = &mut self.checkpoint;
+                        self.undefined.go_without(&trouble, checkpoint, known, end);
+                        applying.group.wait(held, buffer);
+                        return Ok(None);
+                    }
+                    asked => asked?,
+                }
+            }
+            Settled::Engine(table) => {
+                let questions = &self.questions;
+                questions.ask_for_engine(table, &self.definitions, end)?
+            }
+        };
+        applying.group.wait(held, buffer);
+        Ok(Some(asked))
     }
 
     /// The group was read to its end.
