@@ -10,6 +10,7 @@ use rowtap::mysql::Flavour;
 use rowtap::state::relay_log_info;
 use serde_json::Value;
 
+use crate::commands::planted::HISTORY;
 use crate::hostile::crafted::{Crafted, QUERY, TABLE_MAP, WRITE_ROWS, full_map, insert};
 use crate::support::checker::{Connector, Ended};
 
@@ -404,6 +405,7 @@ fn every_file_and_every_step_fails_in_a_test() {
         .chain(RESUME.iter().map(|(_, point)| point))
         .chain(&SPILL)
         .chain(&PREPARED)
+        .chain(&HISTORY)
         .map(|(point, _)| *point)
         .collect();
     for name in ["FileStep", "FileRole"] {

@@ -12,6 +12,8 @@ mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod large;
+#[cfg(feature = "planted-faults")]
+pub mod planted;
 pub mod process;
 mod refusals;
 mod shadow;
