@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::definition::beliefs::Definitions;
 use super::definition::following::{StatementPlace, follow};
-use super::definition::lack::Lacking;
 use super::definition::schemas::{Belief, Schemas};
 use super::history::{KeptEvent, KeptWhat, Stretch};
 use crate::binlog::{Coordinates, FormatDescription, Query};
@@ -32,11 +31,11 @@ pub struct Follower {
 struct LackWatch {
     rules: Rules,
     /// Of the group that had some last, before it began to look.
-    last: Vec<(TableName, Box<str>)>,
+    last: Vec<TableName>,
     /// Where that group ended.
     last_end: Option<Coordinates>,
     is_active: bool,
-    lacking: Vec<Lacking>,
+    lacking: Vec<(TableName, Coordinates)>,
 }
 
 impl Follower {
@@ -64,18 +63,18 @@ impl Follower {
     pub fn watch(&mut self, table: &TableName, end: &Coordinates) {
         let watch = &mut self.watch;
         watch.is_active = true;
-        let mut found = vec![(table.clone(), Box::default())];
+        let mut found = vec![table.clone()];
         if watch.last_end.as_ref() == Some(end) {
             let others = std::mem::take(&mut watch.last);
-            found.extend(others.into_iter().filter(|(other, _)| other != table));
+            found.extend(others.into_iter().filter(|other| other != table));
         }
-        for (table, draft) in found {
-            watch.lacks((table, draft), end, &mut self.definitions);
+        for table in found {
+            watch.lacks(table, end, &mut self.definitions);
         }
     }
 
     /// The tables whose definition was missing, each with the end of the first group that has rows of it.
-    pub fn lacking(self) -> Vec<Lacking> {
+    pub fn lacking(self) -> Vec<(TableName, Coordinates)> {
         self.watch.lacking
     }
 
@@ -97,7 +96,7 @@ impl Follower {
                 self.event(&stretch.file, &stretch.format, event);
             }
             let end = Coordinates::new(Arc::clone(&stretch.file), seen.end);
-            self.sighted(&seen.table, &seen.draft, &end);
+            self.sighted(&seen.table, &end);
         }
         for event in events {
             self.event(&stretch.file, &stretch.format, event);
@@ -134,7 +133,7 @@ impl Follower {
     }
 
     /// A group that ends there has rows of the table, and its table map tells no names.
-    fn sighted(&mut self, table: &TableName, draft: &str, end: &Coordinates) {
+    fn sighted(&mut self, table: &TableName, end: &Coordinates) {
         let watch = &mut self.watch;
         if !watch.rules.table(&table.database, &table.table).keep {
             return;
@@ -145,24 +144,18 @@ impl Follower {
             None => true,
         };
         if is_lacking {
-            watch.lacks((table.clone(), draft.into()), end, &mut self.definitions);
+            watch.lacks(table.clone(), end, &mut self.definitions);
         }
     }
 }
 
 impl LackWatch {
     /// A table has no definition in the group that ends there.
-    fn lacks(
-        &mut self,
-        (table, draft): (TableName, Box<str>),
-        end: &Coordinates,
-        definitions: &mut Definitions,
-    ) {
+    fn lacks(&mut self, table: TableName, end: &Coordinates, definitions: &mut Definitions) {
         if self.is_active {
             definitions.await_told(&table);
             if self.lacking.len() < LACKING_MAX {
-                let end = end.clone();
-                self.lacking.push(Lacking { table, end, draft });
+                self.lacking.push((table, end.clone()));
             }
             return;
         }
@@ -170,6 +163,6 @@ impl LackWatch {
             self.last_end = Some(end.clone());
             self.last.clear();
         }
-        self.last.push((table, draft));
+        self.last.push(table);
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::definition::beliefs::Definitions;
-use super::definition::lack::{Lack, Lacking};
+use super::definition::lack::Lack;
 use super::definition::table_maps::Missing;
 use super::step::Step;
 use super::trouble::{Others, Trouble};
@@ -32,7 +32,9 @@ enum Answered {
     #[default]
     Nothing,
     /// The statements before the group were followed; these tables will lack a definition later.
-    Followed { lacking: Vec<Lacking> },
+    Followed {
+        lacking: Vec<(TableName, Coordinates)>,
+    },
     /// The statements before the group could not all be followed, for they would have to be read first.
     OutOfLimits,
     /// What can be told of this table was told.
@@ -41,7 +43,7 @@ enum Answered {
         /// The source was asked and shows no such table.
         is_hidden: bool,
         /// The tables that will lack a definition later.
-        lacking: Vec<Lacking>,
+        lacking: Vec<(TableName, Coordinates)>,
         /// More could be told if more could be read.
         is_out_of_limits: bool,
     },
@@ -68,7 +70,7 @@ impl Questions {
     }
 
     /// Notes that the statements before the group were followed, and which tables will lack a definition later.
-    pub(super) fn statements_followed(&mut self, lacking: Vec<Lacking>) {
+    pub(super) fn statements_followed(&mut self, lacking: Vec<(TableName, Coordinates)>) {
         self.answered = Answered::Followed { lacking };
     }
 
@@ -87,7 +89,7 @@ impl Questions {
         self.without.insert(table.clone())
     }
 
-    /// Asks for the definition that a table map lacks; `draft` has what it tells.
+    /// Asks for the definition that a table map lacks.
     ///
     /// # Errors
     /// What cannot be asked for, or was answered and still is lacking.
@@ -97,7 +99,6 @@ impl Questions {
         definitions: &mut Definitions,
         connector: &str,
         end: &Coordinates,
-        draft: Box<str>,
     ) -> Result<Step, Trouble> {
         let (table, lack, disagreement, doubt) = match missing {
             Missing::Definition(table, lack) => (table, lack, None, None),
@@ -122,8 +123,6 @@ impl Questions {
                     disagreement: Box::new(disagreement),
                     connector,
                     end: end.clone(),
-                    draft,
-                    commands: None,
                 },
                 None => Trouble::NoDefinition {
                     lack,
@@ -136,8 +135,6 @@ impl Questions {
                     connector,
                     others: Others(std::mem::take(lacking)),
                     end: end.clone(),
-                    draft,
-                    commands: None,
                     table,
                 },
             });
@@ -154,7 +151,6 @@ impl Questions {
             at: definitions.point(end),
             believed: believed.map(Box::new),
             lack,
-            draft,
         })
     }
 
@@ -172,8 +168,6 @@ impl Questions {
             connector: connector.into(),
             others: Others::default(),
             end: end.clone(),
-            draft: Box::default(),
-            commands: None,
             table,
         }
     }

@@ -66,7 +66,6 @@ fn draft(path: &Path, name: String) -> Draft {
         }
     };
     Draft {
-        path: path.to_path_buf(),
         name,
         is_toml: document.is_some(),
         document: document.unwrap_or_else(|| {

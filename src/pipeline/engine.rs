@@ -82,8 +82,6 @@ pub struct WantedDefinition {
     pub believed: Option<Definition>,
     /// What its table map does not tell.
     pub lack: Lack,
-    /// A CREATE TABLE with what it tells.
-    pub draft: Box<str>,
 }
 
 /// Drives one assembler from its first chunk to its last batch.
@@ -244,7 +242,6 @@ fn step<E: From<AssembleError> + From<StateError>>(
             at,
             believed,
             lack,
-            draft,
         } => {
             let believed = believed.map(|believed| *believed);
             let wanted = WantedDefinition {
@@ -252,7 +249,6 @@ fn step<E: From<AssembleError> + From<StateError>>(
                 at,
                 believed,
                 lack,
-                draft,
             };
             answers.define(wanted, assembler)?;
         }

@@ -218,7 +218,6 @@ mod tests {
             tables: vec![Sighting {
                 table: TableName::new("d", "t\u{e9}"),
                 end: to,
-                draft: "CREATE TABLE …".into(),
             }],
         }
     }

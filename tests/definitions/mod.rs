@@ -12,7 +12,6 @@ mod rewritten;
 mod scanned;
 mod statements;
 pub mod stopped;
-mod to_tell;
 mod traffic;
 mod unknown;
 mod unsettled;

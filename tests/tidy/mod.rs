@@ -120,7 +120,6 @@ const FLOORS: &[(&str, &[&str])] = &[
             "questions",
             "undefined",
             "settled",
-            "undone",
             "xa",
             "applying",
             "applier",

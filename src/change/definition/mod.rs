@@ -3,7 +3,6 @@
 pub(super) mod agreement;
 pub(super) mod beliefs;
 pub(super) mod charset;
-pub(super) mod draft;
 pub(super) mod engines;
 pub(super) mod following;
 pub(super) mod labels;
@@ -16,5 +15,4 @@ pub(super) mod settling;
 pub(super) mod table;
 pub(super) mod table_maps;
 
-pub use draft::blank;
 pub use schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::effects::DefinitionEffects;
 use super::stretch::{EventMark, KeptEvent, KeptWhat, Sighting, Stretch};
 use crate::binlog::{EventKind, FormatDescription, Frame, Query, TableMap, compressed};
-use crate::change::definition::draft::draft;
 use crate::row::TableName;
 
 /// Keeps what a binlog tells of definitions; begins between groups. The events come in order.
@@ -49,7 +48,7 @@ struct OpenStretch {
     /// Of the group that is open.
     events: Vec<KeptEvent>,
     /// Of the group that is open.
-    tables: Vec<(TableName, Box<str>)>,
+    tables: Vec<TableName>,
 }
 
 impl Sieve {
@@ -193,9 +192,7 @@ impl Sieve {
         let folded = TableName::new(database.to_lowercase(), table.to_lowercase());
         if !self.seen.contains(&folded) && !tells_names() {
             self.seen.insert(folded);
-            let table = TableName::new(database, table);
-            let draft = draft(&table, &map.columns().unwrap_or_default());
-            open.tables.push((table, draft.into()));
+            open.tables.push(TableName::new(database, table));
         }
     }
 
@@ -263,7 +260,7 @@ impl OpenStretch {
         let tables = self.tables.drain(..);
         self.stretch
             .tables
-            .extend(tables.map(|(table, draft)| Sighting { table, end, draft }));
+            .extend(tables.map(|table| Sighting { table, end }));
     }
 
     /// Takes out what is complete; `None` if there is nothing new.

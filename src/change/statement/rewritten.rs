@@ -14,9 +14,10 @@ pub(super) fn may_be_rewritten(text: &str) -> bool {
     let mut has_columns = false;
     let mut has_end = false;
     for line in lines {
-        has_columns |= line.starts_with("  `");
+        // A session with ANSI_QUOTES gets its quotes.
+        let is_column = line.starts_with("  `") || line.starts_with("  \"");
+        has_columns |= is_column;
         has_end |= line.starts_with(')');
-        let is_column = line.starts_with("  `");
         // Servers say of each column whether it allows NULL, in one way or the other.
         let says_null = ["NULL", "DEFAULT", "GENERATED ALWAYS"]
             .iter()
@@ -25,7 +26,8 @@ pub(super) fn may_be_rewritten(text: &str) -> bool {
             return false;
         }
     }
-    first.starts_with("CREATE ") && first.ends_with("` (") && has_columns && has_end
+    let opens = first.ends_with("` (") || first.ends_with("\" (");
+    first.starts_with("CREATE ") && opens && has_columns && has_end
 }
 
 /// Whether a server certainly wrote it.
@@ -68,6 +70,8 @@ mod tests {
             &format!("{columns}) START TRANSACTION"),
             (true, true, false),
         );
+        let ansi = columns.replace('`', "\"");
+        check(&format!("{ansi}) START TRANSACTION"), (true, true, false));
         for text in [
             "CREATE TABLE a (id INT) ENGINE=InnoDB",
             "CREATE TABLE `a` (`id` int NOT NULL) ENGINE=InnoDB",

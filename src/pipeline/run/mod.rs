@@ -7,7 +7,6 @@ mod one_run;
 mod opening;
 mod receive;
 mod target;
-mod to_tell;
 mod undecided;
 
 use super::error::PipelineError;
