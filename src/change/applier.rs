@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::applying::{ApplierSettings, Applying, GroupEvent, Settled};
 use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
@@ -17,18 +19,21 @@ use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
 use super::definition::following::{Followed, StatementPlace, follow};
+use super::definition::lack::Lacking;
 use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
 use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
 use super::group::closed::{ClosedGroup, NextEvent};
+use super::group::open::HeldEvent;
 use super::group::tracker::Outcome;
 use super::questions::Questions;
 use super::settled::{self, UnsettledRows};
 use super::statement::judging::{Judged, judge};
-use super::statement::{databases_named, empties_table};
+use super::statement::{Statement, databases_named, empties_table};
 use super::step::Step;
 use super::trouble::{AssembleError, Trouble};
 use super::undefined::{UndefinedTables, forget_dropped};
+use super::undone::{self, Written};
 use super::xa::{Committing, Preparing, XaBooks, XaDecided, XaDecision, XaStage};
 use crate::binlog::{
     Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, load_data_body,
@@ -134,7 +139,7 @@ impl Applier {
     pub(super) fn adopt(
         &mut self,
         found: &Schemas,
-        lacking: Vec<(TableName, Coordinates)>,
+        lacking: Vec<Lacking>,
         end: Option<&Coordinates>,
     ) {
         if let Some(end) = end {
@@ -274,49 +279,63 @@ impl Applier {
                 None => Ok(()),
             };
             let settled = checked.and_then(|()| self.settle(applying, &event));
-            let (start, kind) = (held.frame.start, held.frame.header.kind);
-            let placed =
-                |trouble: Trouble| AssembleError::new(applying.group.at(start), kind, trouble);
-            let step = match settled.map_err(placed)? {
-                Settled::Done => {
-                    applying.group.settle(&held, buffer);
-                    continue;
-                }
-                Settled::Decides(decision) => {
-                    let at = applying.group.at(start);
-                    applying.group.settle(&held, buffer);
-                    let decided = self.decide(applying, decision);
-                    match decided.map_err(|trouble| AssembleError::new(at, kind, trouble))? {
-                        Some(step) => return Ok(Some(step)),
-                        None => continue,
-                    }
-                }
-                Settled::Missing(missing) => {
-                    let connector = &self.builder.origin().connector;
-                    let end = &applying.group.end;
-                    let definitions = &mut self.definitions;
-                    let asked =
-                        self.questions
-                            .ask_for_definition(missing, definitions, connector, end);
-                    match asked {
-                        Err(trouble) if self.undefined.takes(&trouble, &mut self.questions) => {
-                            self.go_without(&trouble, &applying.group.end);
-                            applying.group.wait(held, buffer);
-                            continue;
-                        }
-                        asked => asked,
-                    }
-                }
-                Settled::Engine(table) => {
-                    self.questions
-                        .ask_for_engine(table, &self.definitions, &applying.group.end)
-                }
-            };
-            let step = step.map_err(placed)?;
-            applying.group.wait(held, buffer);
-            return Ok(Some(step));
+            if let Ok(Settled::Done) = settled {
+                applying.group.settle(&held, buffer);
+                continue;
+            }
+            let (at, kind) = (applying.group.at(held.frame.start), held.frame.header.kind);
+            let asked =
+                settled.and_then(|settled| self.ask(applying, settled, (held, buffer), format));
+            let placed = |trouble| AssembleError::new(at, kind, trouble);
+            if let Some(step) = asked.map_err(placed)? {
+                return Ok(Some(step));
+            }
         }
         Ok(self.end_group(applying, format))
+    }
+
+    /// Asks for what an event lacks, which then comes again; or acts on what it decides. `None` where there is nothing to wait
+    /// for.
+    fn ask(
+        &mut self,
+        applying: &mut Applying,
+        settled: Settled,
+        (held, buffer): (HeldEvent, Bytes),
+        format: &FormatDescription,
+    ) -> Result<Option<Step>, Trouble> {
+        let end = &applying.group.end;
+        let asked = match settled {
+            Settled::Done => {
+                applying.group.settle(&held, buffer);
+                return Ok(None);
+            }
+            Settled::Decides(decision) => {
+                applying.group.settle(&held, buffer);
+                return self.decide(applying, decision);
+            }
+            Settled::Missing(missing) => {
+                let connector = &self.builder.origin().connector;
+                let definitions = &mut self.definitions;
+                let questions = &mut self.questions;
+                let draft = self.table_maps.draft(&missing, held.bytes(&buffer), format);
+                match questions.ask_for_definition(missing, definitions, connector, end, draft) {
+                    Err(trouble) if self.undefined.takes(&trouble, questions) => {
+                        let known = (&mut self.definitions, &mut self.table_maps);
+                        let checkpoint = &mut self.checkpoint;
+                        self.undefined.go_without(&trouble, checkpoint, known, end);
+                        applying.group.wait(held, buffer);
+                        return Ok(None);
+                    }
+                    asked => asked?,
+                }
+            }
+            Settled::Engine(table) => {
+                let questions = &self.questions;
+                questions.ask_for_engine(table, &self.definitions, end)?
+            }
+        };
+        applying.group.wait(held, buffer);
+        Ok(Some(asked))
     }
 
     /// The group was read to its end.
@@ -407,21 +426,6 @@ impl Applier {
                 Ok(Some(Step::NeedPrepared { id }))
             }
         }
-    }
-
-    /// Reads on without a definition that nobody could tell. One that was told and contradicts the binlog is none.
-    fn go_without(&mut self, trouble: &Trouble, end: &Coordinates) {
-        let Some((table, policy)) = self
-            .undefined
-            .go_without(trouble, &mut self.checkpoint, end)
-        else {
-            return;
-        };
-        if let Trouble::Disagreement { disagreement, .. } = trouble {
-            self.definitions
-                .distrust(table, &disagreement.to_string(), end);
-        }
-        self.table_maps.go_without(table, policy);
     }
 
     /// Hands out a piece of the group, of which more rows follow.
@@ -562,6 +566,10 @@ impl Applier {
             return Ok(Settled::Done);
         }
         let own = self.is_own(event.held.frame.header.server_id);
+        let is_in_doubt = !own && undone::is_in_doubt(group, event.ordinal);
+        if is_in_doubt && let Some(settled) = self.settle_undone(group, statement, &query) {
+            return Ok(settled);
+        }
         // A table that can be rolled back may reach others by foreign keys.
         let empties = group.outcome == Outcome::Committed
             && group.held.is_statement()
@@ -588,6 +596,27 @@ impl Applier {
             }
         }
         Ok(Settled::Done)
+    }
+
+    /// Settles a change that was logged as a statement and is undone.
+    fn settle_undone(
+        &mut self,
+        group: &ClosedGroup,
+        statement: &Statement,
+        query: &Query<'_>,
+    ) -> Option<Settled> {
+        let written = Written {
+            rules: self.table_maps.rules(),
+            definitions: &self.definitions,
+            engines: &self.engines,
+            thread_id: query.thread_id,
+        };
+        match undone::is_statement(group, statement, &written) {
+            Ok(true) => self.builder.ledger.rolled_back += 1,
+            Ok(false) => return None,
+            Err(table) => return Some(Settled::Engine(table)),
+        }
+        Some(Settled::Done)
     }
 
     fn publish(
@@ -687,7 +716,7 @@ impl Applier {
             self.end_statement_if(rows.ends_statement());
             return Ok(Settled::Done);
         }
-        match self.is_undone(group, event.ordinal, &table) {
+        match self.are_undone(group, event.ordinal, &table) {
             Some(true) => self.builder.ledger.rolled_back += 1,
             Some(false) => match group.rest_of(event.held) {
                 Some(large) => {
@@ -704,18 +733,11 @@ impl Applier {
     }
 
     /// Whether the rows of an event are undone; `None` if that depends on an engine that is not known.
-    fn is_undone(&mut self, group: &ClosedGroup, ordinal: u64, table: &KeptTable) -> Option<bool> {
-        let in_doubt = group.outcome == Outcome::RolledBack || group.held.is_undone(ordinal);
-        if !in_doubt || planted(Fault::RolledBackGroupDelivered) {
-            return Some(false);
+    fn are_undone(&mut self, group: &ClosedGroup, ordinal: u64, table: &KeptTable) -> Option<bool> {
+        match undone::is_in_doubt(group, ordinal) {
+            true => undone::are_rows(group, &table.source, &mut self.definitions, &self.engines),
+            false => Some(false),
         }
-        if group.held.transactional {
-            return Some(true);
-        }
-        self.definitions
-            .serving(&table.source, &group.end)
-            .and_then(|definition| definition.transactional)
-            .or_else(|| self.engines.of(&table.source))
     }
 
     /// What the rows of an event lack whose table has something unsettled.
@@ -730,7 +752,7 @@ impl Applier {
             return Ok(None);
         };
         let is_own = self.is_own(event.held.frame.header.server_id);
-        if is_own || self.is_undone(&applying.group, event.ordinal, &table) != Some(false) {
+        if is_own || self.are_undone(&applying.group, event.ordinal, &table) != Some(false) {
             return Ok(None);
         }
         let rows = UnsettledRows {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::definition::beliefs::Definitions;
 use super::definition::following::{StatementPlace, follow};
+use super::definition::lack::Lacking;
 use super::definition::schemas::{Belief, Schemas};
 use super::history::{KeptEvent, KeptWhat, Stretch};
 use crate::binlog::{Coordinates, FormatDescription, Query};
@@ -31,11 +32,11 @@ pub struct Follower {
 struct LackWatch {
     rules: Rules,
     /// Of the group that had some last, before it began to look.
-    last: Vec<TableName>,
+    last: Vec<(TableName, Box<str>)>,
     /// Where that group ended.
     last_end: Option<Coordinates>,
     is_active: bool,
-    lacking: Vec<(TableName, Coordinates)>,
+    lacking: Vec<Lacking>,
 }
 
 impl Follower {
@@ -63,18 +64,18 @@ impl Follower {
     pub fn watch(&mut self, table: &TableName, end: &Coordinates) {
         let watch = &mut self.watch;
         watch.is_active = true;
-        let mut found = vec![table.clone()];
+        let mut found = vec![(table.clone(), Box::default())];
         if watch.last_end.as_ref() == Some(end) {
             let others = std::mem::take(&mut watch.last);
-            found.extend(others.into_iter().filter(|other| other != table));
+            found.extend(others.into_iter().filter(|(other, _)| other != table));
         }
-        for table in found {
-            watch.lacks(table, end, &mut self.definitions);
+        for (table, draft) in found {
+            watch.lacks((table, draft), end, &mut self.definitions);
         }
     }
 
     /// The tables whose definition was missing, each with the end of the first group that has rows of it.
-    pub fn lacking(self) -> Vec<(TableName, Coordinates)> {
+    pub fn lacking(self) -> Vec<Lacking> {
         self.watch.lacking
     }
 
@@ -96,7 +97,7 @@ impl Follower {
                 self.event(&stretch.file, &stretch.format, event);
             }
             let end = Coordinates::new(Arc::clone(&stretch.file), seen.end);
-            self.sighted(&seen.table, &end);
+            self.sighted(&seen.table, &seen.draft, &end);
         }
         for event in events {
             self.event(&stretch.file, &stretch.format, event);
@@ -133,7 +134,7 @@ impl Follower {
     }
 
     /// A group that ends there has rows of the table, and its table map tells no names.
-    fn sighted(&mut self, table: &TableName, end: &Coordinates) {
+    fn sighted(&mut self, table: &TableName, draft: &str, end: &Coordinates) {
         let watch = &mut self.watch;
         if !watch.rules.table(&table.database, &table.table).keep {
             return;
@@ -144,18 +145,24 @@ impl Follower {
             None => true,
         };
         if is_lacking {
-            watch.lacks(table.clone(), end, &mut self.definitions);
+            watch.lacks((table.clone(), draft.into()), end, &mut self.definitions);
         }
     }
 }
 
 impl LackWatch {
     /// A table has no definition in the group that ends there.
-    fn lacks(&mut self, table: TableName, end: &Coordinates, definitions: &mut Definitions) {
+    fn lacks(
+        &mut self,
+        (table, draft): (TableName, Box<str>),
+        end: &Coordinates,
+        definitions: &mut Definitions,
+    ) {
         if self.is_active {
             definitions.await_told(&table);
             if self.lacking.len() < LACKING_MAX {
-                self.lacking.push((table, end.clone()));
+                let end = end.clone();
+                self.lacking.push(Lacking { table, end, draft });
             }
             return;
         }
@@ -163,6 +170,6 @@ impl LackWatch {
             self.last_end = Some(end.clone());
             self.last.clear();
         }
-        self.last.push(table);
+        self.last.push((table, draft));
     }
 }

@@ -20,6 +20,7 @@ pub mod statement;
 mod step;
 mod trouble;
 mod undefined;
+mod undone;
 mod xa;
 
 pub use assembler::{Assembler, AssemblerSettings, Until};
@@ -31,7 +32,7 @@ pub use checkpoint::{Checkpoint, SnapshotProgress, Undefined};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
 pub use definition::engines::EngineChange;
-pub use definition::lack::Lack;
+pub use definition::lack::{Lack, Lacking};
 pub use definition::lineage::{Lineage, Point};
 pub use definition::revision::Revision;
 pub use definition::table::{

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::definition::beliefs::Definitions;
-use super::definition::lack::Lack;
+use super::definition::lack::{Lack, Lacking};
 use super::definition::table_maps::Missing;
 use super::step::Step;
 use super::trouble::{Others, Trouble};
@@ -32,9 +32,7 @@ enum Answered {
     #[default]
     Nothing,
     /// The statements before the group were followed; these tables will lack a definition later.
-    Followed {
-        lacking: Vec<(TableName, Coordinates)>,
-    },
+    Followed { lacking: Vec<Lacking> },
     /// The statements before the group could not all be followed, for they would have to be read first.
     OutOfLimits,
     /// What can be told of this table was told.
@@ -43,7 +41,7 @@ enum Answered {
         /// The source was asked and shows no such table.
         is_hidden: bool,
         /// The tables that will lack a definition later.
-        lacking: Vec<(TableName, Coordinates)>,
+        lacking: Vec<Lacking>,
         /// More could be told if more could be read.
         is_out_of_limits: bool,
     },
@@ -70,7 +68,7 @@ impl Questions {
     }
 
     /// Notes that the statements before the group were followed, and which tables will lack a definition later.
-    pub(super) fn statements_followed(&mut self, lacking: Vec<(TableName, Coordinates)>) {
+    pub(super) fn statements_followed(&mut self, lacking: Vec<Lacking>) {
         self.answered = Answered::Followed { lacking };
     }
 
@@ -89,7 +87,7 @@ impl Questions {
         self.without.insert(table.clone())
     }
 
-    /// Asks for the definition that a table map lacks.
+    /// Asks for the definition that a table map lacks; `draft` has what it tells.
     ///
     /// # Errors
     /// What cannot be asked for, or was answered and still is lacking.
@@ -99,6 +97,7 @@ impl Questions {
         definitions: &mut Definitions,
         connector: &str,
         end: &Coordinates,
+        draft: Box<str>,
     ) -> Result<Step, Trouble> {
         let (table, lack, disagreement, doubt) = match missing {
             Missing::Definition(table, lack) => (table, lack, None, None),
@@ -123,6 +122,8 @@ impl Questions {
                     disagreement: Box::new(disagreement),
                     connector,
                     end: end.clone(),
+                    draft,
+                    commands: None,
                 },
                 None => Trouble::NoDefinition {
                     lack,
@@ -135,6 +136,8 @@ impl Questions {
                     connector,
                     others: Others(std::mem::take(lacking)),
                     end: end.clone(),
+                    draft,
+                    commands: None,
                     table,
                 },
             });
@@ -151,6 +154,7 @@ impl Questions {
             at: definitions.point(end),
             believed: believed.map(Box::new),
             lack,
+            draft,
         })
     }
 
@@ -168,6 +172,8 @@ impl Questions {
             connector: connector.into(),
             others: Others::default(),
             end: end.clone(),
+            draft: Box::default(),
+            commands: None,
             table,
         }
     }

@@ -24,6 +24,8 @@ pub enum Step {
         believed: Option<Box<Definition>>,
         /// What its table map does not tell.
         lack: Lack,
+        /// A CREATE TABLE with what it tells.
+        draft: Box<str>,
     },
     /// It must know whether this table's engine was transactional in a group that ends at this point; answer with
     /// [`super::Assembler::define_engine`].

@@ -1,12 +1,14 @@
 //! Why a stream cannot go on.
 
+use std::path::PathBuf;
+
 use crate::binlog::{BinlogError, Coordinates, EventKind, XaId};
 use crate::failure::Class;
 use crate::row::{RowError, TableName};
 
 use super::batch::rows::TooMany;
 use super::definition::agreement::Disagreement;
-use super::definition::lack::Lack;
+use super::definition::lack::{Lack, Lacking};
 use super::definition::table_maps::TableMapError;
 use super::statement::StatementError;
 
@@ -59,9 +61,19 @@ fn hidden(is_hidden: bool, table: &TableName) -> String {
     }
 }
 
-/// Tables whose definition is missing, each with the end of the group that has its rows first.
+/// Where the commands are that tell all definitions that are missing.
+fn in_file(commands: Option<&PathBuf>) -> String {
+    commands.map_or_else(String::new, |path| {
+        format!(
+            "; all of these commands are in {}, fill in its blanks and run it with sh",
+            path.display()
+        )
+    })
+}
+
+/// Tables whose definition is missing.
 #[derive(Debug, Default)]
-pub struct Others(pub(super) Vec<(TableName, Coordinates)>);
+pub struct Others(pub(super) Vec<Lacking>);
 
 /// Tables that a message names at most.
 const OTHERS_MAX: usize = 30;
@@ -71,10 +83,10 @@ impl Others {
         let others: Vec<_> = self
             .0
             .iter()
-            .filter(|(table, _)| table != stopped)
+            .filter(|lacking| lacking.table != *stopped)
             .collect();
         let mut text = String::new();
-        for (index, (table, end)) in others.iter().take(OTHERS_MAX).enumerate() {
+        for (index, Lacking { table, end, .. }) in others.iter().take(OTHERS_MAX).enumerate() {
             text += match index {
                 0 => "; also define what it will lack after that: ",
                 _ => ", ",
@@ -142,8 +154,8 @@ pub enum Trouble {
     /// A table map without names, and nothing to take them from.
     #[error(
         "{}, and its definition is not known for certain there: {reason}{}; tell it by `rowtap definitions {connector}.toml \
-         --table {table} --at {end} --define 'CREATE TABLE …'`{}{}",
-        lack.of(table), hidden(*is_hidden, table), others.commands(connector, table), lack.cure()
+         --table {table} --at {end} --define 'CREATE TABLE …'`{}{}{}",
+        lack.of(table), hidden(*is_hidden, table), others.commands(connector, table), lack.cure(), in_file(commands.as_ref())
     )]
     NoDefinition {
         /// The table.
@@ -160,13 +172,17 @@ pub enum Trouble {
         end: Coordinates,
         /// The tables that the stream will stop at for the same, unless their definitions are told too.
         others: Others,
+        /// A CREATE TABLE with what its table map tells.
+        draft: Box<str>,
+        /// A file with the commands to edit and run, if one was written.
+        commands: Option<PathBuf>,
     },
     /// A definition that was proven for its place, and the table map says otherwise.
     #[error(
         "the definition of {table} does not fit its table map: {disagreement}; tell the right one by `rowtap definitions \
          {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`, or run `SET PERSIST \
          binlog_row_metadata=FULL` on the source and start from a position after it, and report this unless the wrong one \
-         was told"
+         was told{}", in_file(commands.as_ref())
     )]
     Disagreement {
         /// The table.
@@ -177,6 +193,10 @@ pub enum Trouble {
         connector: Box<str>,
         /// Where the group ends that has its rows.
         end: Coordinates,
+        /// A CREATE TABLE with what its table map tells.
+        draft: Box<str>,
+        /// A file with the commands to edit and run, if one was written.
+        commands: Option<PathBuf>,
     },
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(
@@ -274,6 +294,37 @@ impl Trouble {
         }
     }
 
+    /// All tables that a person has to tell the definition of, the one first that the stream stopped at.
+    pub fn lacking(&self) -> Vec<Lacking> {
+        let (table, end, draft, others) = match self {
+            Self::NoDefinition {
+                table,
+                end,
+                draft,
+                others: Others(others),
+                ..
+            } => (table, end, draft, others.as_slice()),
+            Self::Disagreement {
+                table, end, draft, ..
+            } => (table, end, draft, &[][..]),
+            _other => return Vec::new(),
+        };
+        let first = Lacking {
+            table: table.clone(),
+            end: end.clone(),
+            draft: draft.clone(),
+        };
+        let others = others.iter().filter(|other| other.table != *table);
+        std::iter::once(first).chain(others.cloned()).collect()
+    }
+
+    /// Takes that the commands that tell these definitions are in a file.
+    pub fn written_to(&mut self, path: PathBuf) {
+        if let Self::NoDefinition { commands, .. } | Self::Disagreement { commands, .. } = self {
+            *commands = Some(path);
+        }
+    }
+
     /// Why a table's definition is not known.
     pub(super) fn why_undefined(&self) -> String {
         match self {
@@ -336,6 +387,8 @@ mod tests {
                 connector: "shop".into(),
                 end: Coordinates::new("b.000001", 1337),
                 others: Others::default(),
+                draft: Box::default(),
+                commands: None,
             };
             let message = message.to_string();
             for part in expected.iter().chain(&["--define", "it is new"]) {

@@ -1,14 +1,14 @@
 //! The tables without whose definition a stream goes on, as the rules say: which they are, and who is told of it.
 
 use super::checkpoint::Checkpoint;
-use super::definition::table_maps::Target;
+use super::definition::beliefs::Definitions;
+use super::definition::table_maps::{TableMaps, Target};
 use super::notice::Notice;
 use super::questions::Questions;
 use super::statement::{Statement, StatementKind};
 use super::trouble::Trouble;
 use crate::binlog::Coordinates;
 use crate::filter::{OnUnknown, UnknownRules};
-use crate::row::TableName;
 
 /// Tables that a stream goes on without a definition of at most.
 const UNDEFINED_MAX: usize = 65_536;
@@ -41,18 +41,26 @@ impl UndefinedTables {
         })
     }
 
-    /// Notes that the stream goes on without the definition of a table in a group that ends at `end`.
-    pub(super) fn go_without<'a>(
+    /// Goes on without the definition of a table in a group that ends at `end`. One that was told and contradicts the binlog is
+    /// none.
+    pub(super) fn go_without(
         &mut self,
-        trouble: &'a Trouble,
+        trouble: &Trouble,
         checkpoint: &mut Checkpoint,
+        (definitions, table_maps): (&mut Definitions, &mut TableMaps),
         end: &Coordinates,
-    ) -> Option<(&'a TableName, OnUnknown)> {
-        let table = trouble.undefined_table()?;
-        let policy = self.rules.of(table);
+    ) {
+        let Some(table) = trouble.undefined_table() else {
+            return;
+        };
         if checkpoint.undefined.len() >= UNDEFINED_MAX {
-            return None;
+            return;
         }
+        if let Trouble::Disagreement { disagreement, .. } = trouble {
+            definitions.distrust(table, &disagreement.to_string(), end);
+        }
+        let policy = self.rules.of(table);
+        table_maps.go_without(table, policy);
         checkpoint.go_without(table, policy, end);
         self.notices.push(Notice::Undefined {
             table: table.clone(),
@@ -60,7 +68,6 @@ impl UndefinedTables {
             policy,
             why: trouble.why_undefined(),
         });
-        Some((table, policy))
     }
 
     /// Notes that the definition of a table is known again, if the stream went on without.

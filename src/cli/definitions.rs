@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::environment::variables;
 use super::{Exit, LogFormat};
 use crate::binlog::Coordinates;
-use crate::change::definition::{Belief, Change, Facts, Schemas, apply_statement};
+use crate::change::definition::{Belief, Change, Facts, Schemas, apply_statement, blank};
 use crate::change::statement::{self, StatementContext};
 use crate::change::{Checkpoint, Point, Revision, TableDefinition};
 use crate::config;
@@ -387,6 +387,10 @@ fn defined(
         table: table.clone(),
         reason: reason.to_owned(),
     };
+    if let Some(blank) = blank(statement) {
+        let left = format!("it still has {blank} in it, which is to be filled in");
+        return Err(not_defined(&left));
+    }
     let scanned = statement::scan(statement, &table.database, context);
     if !matches!(scanned.kind, statement::StatementKind::CreateTable { .. }) {
         return Err(not_defined("it is no CREATE TABLE"));

@@ -178,6 +178,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
     let top = top?.options;
     let definitions_unknown = top.unknown();
     Some(Connector {
+        path: draft.path,
         name: draft.name,
         source: source?.with_event_bytes_max(top.event_memory_max.as_u64()),
         filter: filter?,

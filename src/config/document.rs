@@ -5,7 +5,7 @@
 //! that the rest can still be checked.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -41,6 +41,8 @@ pub enum Content {
 /// A connector file that is being read.
 #[derive(Debug)]
 pub struct Draft {
+    /// The file.
+    pub path: PathBuf,
     /// The connector's name.
     pub name: String,
     /// What the file says; an empty table where it is not TOML.

@@ -66,6 +66,7 @@ fn draft(path: &Path, name: String) -> Draft {
         }
     };
     Draft {
+        path: path.to_path_buf(),
         name,
         is_toml: document.is_some(),
         document: document.unwrap_or_else(|| {

@@ -11,6 +11,8 @@ use crate::{filter, sink, source};
 /// One configured stream.
 #[derive(Clone, Debug)]
 pub struct Connector {
+    /// Its file, as it was named.
+    pub path: PathBuf,
     /// Its name: the stem of its file.
     pub name: String,
     /// Where changes come from.

@@ -82,6 +82,8 @@ pub struct WantedDefinition {
     pub believed: Option<Definition>,
     /// What its table map does not tell.
     pub lack: Lack,
+    /// A CREATE TABLE with what it tells.
+    pub draft: Box<str>,
 }
 
 /// Drives one assembler from its first chunk to its last batch.
@@ -242,6 +244,7 @@ fn step<E: From<AssembleError> + From<StateError>>(
             at,
             believed,
             lack,
+            draft,
         } => {
             let believed = believed.map(|believed| *believed);
             let wanted = WantedDefinition {
@@ -249,6 +252,7 @@ fn step<E: From<AssembleError> + From<StateError>>(
                 at,
                 believed,
                 lack,
+                draft,
             };
             answers.define(wanted, assembler)?;
         }

@@ -17,7 +17,9 @@ use crate::fault::FileRole;
 /// The file that tells where the connector's changes went last.
 pub const TARGET_NAME: &str = "target";
 const TARGET_BYTES_MAX: u64 = 64 << 10;
-
+/// The file of the commands that tell definitions.
+const COMMANDS: &str = "definitions-to-tell.sh";
+const COMMANDS_BYTES_MAX: u64 = 64 << 20;
 const LOCK_ATTEMPTS_MAX: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
@@ -100,6 +102,23 @@ impl StateFolder {
         let folder = (self.path(), FileRole::StateFolder);
         durable::replace(folder, FILE_NAME, FileRole::RelayLogInfo, text.as_bytes())?;
         Ok(())
+    }
+
+    /// Keeps commands for a person to edit and run, and returns where. Those that are there already, perhaps edited, stay if
+    /// they begin with the same two lines.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be read or written.
+    pub fn keep_commands(&self, text: &str) -> Result<PathBuf, StateError> {
+        let path = self.path.join(COMMANDS);
+        let role = FileRole::ToldDefinitions;
+        let there = durable::read(&path, role, COMMANDS_BYTES_MAX).unwrap_or_default();
+        let title: String = text.split_inclusive('\n').take(2).collect();
+        if !there.is_some_and(|there| there.starts_with(title.as_bytes())) {
+            let folder = (self.path(), FileRole::StateFolder);
+            durable::replace(folder, COMMANDS, role, text.as_bytes())?;
+        }
+        Ok(path)
     }
 
     /// Who this connector is to its source; made up at the first call ever and kept.

@@ -218,6 +218,7 @@ mod tests {
             tables: vec![Sighting {
                 table: TableName::new("d", "t\u{e9}"),
                 end: to,
+                draft: "CREATE TABLE …".into(),
             }],
         }
     }

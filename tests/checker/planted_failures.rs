@@ -10,6 +10,7 @@ use rowtap::mysql::Flavour;
 use rowtap::state::relay_log_info;
 use serde_json::Value;
 
+use crate::commands::planted::HISTORY;
 use crate::hostile::crafted::{Crafted, QUERY, TABLE_MAP, WRITE_ROWS, full_map, insert};
 use crate::support::checker::{Connector, Ended};
 
@@ -104,10 +105,27 @@ const SPILL: [Point; 3] = [
     ("Write Spill", ".spill"),
 ];
 
+/// What an XA transaction comes to that stays prepared over checkpoints.
+const PREPARED: [Point; 8] = [
+    ("Create PreparedFolder", "/prepared"),
+    ("Sync PreparedFolder", ""),
+    ("List PreparedFolder", "/prepared"),
+    ("Create PreparedGroup", ".xa"),
+    ("Write PreparedGroup", ".xa"),
+    ("Sync PreparedGroup", ".xa"),
+    ("Open PreparedGroup", ".xa"),
+    ("Remove PreparedGroup", ".xa"),
+];
+
 /// Groups of about as many bytes as a batch holds, one of them perhaps too large for memory, and after each of them a
 /// statement that changes the definitions.
 fn binlog(large: bool) -> Vec<u8> {
     let mut file = Crafted::new(Flavour::MySql);
+    groups(&mut file, large);
+    file.finish()
+}
+
+fn groups(file: &mut Crafted, large: bool) {
     let mut number = 0;
     let mut next = || {
         number += 1;
@@ -115,8 +133,8 @@ fn binlog(large: bool) -> Vec<u8> {
     };
     let mut id = 0;
     for group in 0..GROUPS {
-        gtid(&mut file, next());
-        statement(&mut file, "BEGIN");
+        gtid(file, next());
+        statement(file, "BEGIN");
         let events = if large && group == 1 {
             LARGE_GROUP_EVENTS
         } else {
@@ -137,13 +155,34 @@ fn binlog(large: bool) -> Vec<u8> {
             file.event(WRITE_ROWS, &insert(2, &images.collect::<Vec<u8>>()));
         }
         file.commit();
-        gtid(&mut file, next());
+        gtid(file, next());
         let comment = "c".repeat(BATCH_BYTES);
         statement(
-            &mut file,
+            file,
             &format!("CREATE TABLE made_{group} (id INT PRIMARY KEY COMMENT '{comment}')"),
         );
     }
+}
+
+/// As [`binlog`], with an XA transaction that is prepared before the first group and committed after the last.
+fn binlog_with_xa() -> Vec<u8> {
+    const XA_PREPARE: u8 = 38;
+    let mut file = Crafted::new(Flavour::MySql);
+    gtid(&mut file, 100);
+    statement(&mut file, "XA START X'61',X'',1");
+    let map = full_map(
+        b"shop",
+        b"t",
+        &[(3, &[], b"id"), (15, &[0xf4, 0xff], b"text")],
+    );
+    file.event(TABLE_MAP, &map);
+    file.event(WRITE_ROWS, &insert(2, &image(1000)));
+    statement(&mut file, "XA END X'61',X'',1");
+    let id = [0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, b'a'];
+    file.event(XA_PREPARE, &id);
+    groups(&mut file, false);
+    gtid(&mut file, 101);
+    statement(&mut file, "XA COMMIT X'61',X'',1");
     file.finish()
 }
 
@@ -326,6 +365,15 @@ fn a_large_group_whose_spill_file_fails_is_told_and_goes_on() {
 }
 
 #[test]
+fn an_xa_transaction_whose_file_fails_is_told_and_goes_on() {
+    let binlog = binlog_with_xa();
+    let expected = expected(&binlog);
+    for point in PREPARED {
+        check((&binlog, &expected), None, point, 1);
+    }
+}
+
+#[test]
 fn a_full_disk_is_told_with_its_fix_and_nothing_is_lost_over_it() {
     let binlog = binlog(false);
     let expected = expected(&binlog);
@@ -356,6 +404,8 @@ fn every_file_and_every_step_fails_in_a_test() {
         .chain(&DATA)
         .chain(RESUME.iter().map(|(_, point)| point))
         .chain(&SPILL)
+        .chain(&PREPARED)
+        .chain(&HISTORY)
         .map(|(point, _)| *point)
         .collect();
     for name in ["FileStep", "FileRole"] {

@@ -12,11 +12,14 @@ mod groups;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod large;
+#[cfg(feature = "planted-faults")]
+pub mod planted;
 pub mod process;
 mod refusals;
 mod shadow;
 mod signals;
 mod status;
+mod undone;
 mod xa;
 
 /// The sink that a build may lack.

@@ -12,6 +12,7 @@ mod rewritten;
 mod scanned;
 mod statements;
 pub mod stopped;
+mod to_tell;
 mod traffic;
 mod unknown;
 mod unsettled;

@@ -120,6 +120,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "questions",
             "undefined",
             "settled",
+            "undone",
             "xa",
             "applying",
             "applier",

@@ -14,6 +14,7 @@ use super::batch::builder::Builder;
 use super::batch::items::{Batch, Origin};
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
+use super::definition::lack::Lacking;
 use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
 use super::definition::table_maps::TableMaps;
@@ -277,7 +278,7 @@ impl Assembler {
     /// Takes what following the statements from further back has told of the group in hand, before the answer to
     /// [`Step::NeedDefinition`]; and the tables whose definition is missing from there on, each with the end of the group
     /// that has its rows first.
-    pub fn adopt(&mut self, found: &Schemas, lacking: Vec<(TableName, Coordinates)>) {
+    pub fn adopt(&mut self, found: &Schemas, lacking: Vec<Lacking>) {
         let end = self.applying.as_ref().map(|applying| &applying.group.end);
         self.applier.adopt(found, lacking, end);
     }

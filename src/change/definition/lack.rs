@@ -1,6 +1,18 @@
 //! What a table map does not tell, so that the table's definition is asked for.
 
+use crate::binlog::Coordinates;
 use crate::row::TableName;
+
+/// A table whose definition is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The table.
+    pub table: TableName,
+    /// The end of the first group that has its rows.
+    pub end: Coordinates,
+    /// A CREATE TABLE with what its table map tells.
+    pub draft: Box<str>,
+}
 
 /// What is asked for, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,6 +3,7 @@
 pub(super) mod agreement;
 pub(super) mod beliefs;
 pub(super) mod charset;
+pub(super) mod draft;
 pub(super) mod engines;
 pub(super) mod following;
 pub(super) mod labels;
@@ -15,4 +16,5 @@ pub(super) mod settling;
 pub(super) mod table;
 pub(super) mod table_maps;
 
+pub use draft::blank;
 pub use schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::agreement::{Disagreement, agree};
 use super::beliefs::Definitions;
+use super::draft::draft;
 use super::lack::Lack;
 use super::layout::{Layout, hashes};
 use super::settling::{UnsettledColumns, settle};
@@ -286,6 +287,30 @@ impl TableMaps {
             omits_hidden: self.flavour == Flavour::MySql,
             unsettled: defined.unsettled,
         })
+    }
+
+    /// A CREATE TABLE with what a table map tells, which is `body` unless what is missing is found in rows after it.
+    pub(in crate::change) fn draft(
+        &self,
+        missing: &Missing,
+        body: &[u8],
+        format: &FormatDescription,
+    ) -> Box<str> {
+        let is_of = |mapped: &&Mapped| match (&mapped.target, missing) {
+            (Target::Kept(kept), Missing::Value(table, _)) => kept.source == *table,
+            _other => false,
+        };
+        let seen = self.maps.values().find(is_of);
+        let body = seen.map_or(body, |mapped| &*mapped.body);
+        let Ok(map) = TableMap::parse(body, format, self.flavour) else {
+            return Box::default();
+        };
+        let (Ok(database), Ok(table), Ok(columns)) =
+            (text(map.database), text(map.table), map.columns())
+        else {
+            return Box::default();
+        };
+        draft(&TableName::new(database, table), &columns).into()
     }
 
     /// The target of a table map that was taken.

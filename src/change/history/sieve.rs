@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::effects::DefinitionEffects;
 use super::stretch::{EventMark, KeptEvent, KeptWhat, Sighting, Stretch};
 use crate::binlog::{EventKind, FormatDescription, Frame, Query, TableMap, compressed};
+use crate::change::definition::draft::draft;
 use crate::row::TableName;
 
 /// Keeps what a binlog tells of definitions; begins between groups. The events come in order.
@@ -48,7 +49,7 @@ struct OpenStretch {
     /// Of the group that is open.
     events: Vec<KeptEvent>,
     /// Of the group that is open.
-    tables: Vec<TableName>,
+    tables: Vec<(TableName, Box<str>)>,
 }
 
 impl Sieve {
@@ -192,7 +193,9 @@ impl Sieve {
         let folded = TableName::new(database.to_lowercase(), table.to_lowercase());
         if !self.seen.contains(&folded) && !tells_names() {
             self.seen.insert(folded);
-            open.tables.push(TableName::new(database, table));
+            let table = TableName::new(database, table);
+            let draft = draft(&table, &map.columns().unwrap_or_default());
+            open.tables.push((table, draft.into()));
         }
     }
 
@@ -260,7 +263,7 @@ impl OpenStretch {
         let tables = self.tables.drain(..);
         self.stretch
             .tables
-            .extend(tables.map(|table| Sighting { table, end }));
+            .extend(tables.map(|(table, draft)| Sighting { table, end, draft }));
     }
 
     /// Takes out what is complete; `None` if there is nothing new.

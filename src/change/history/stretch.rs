@@ -76,6 +76,9 @@ pub struct Sighting {
     pub table: TableName,
     /// Where the group ends that has the rows.
     pub end: u64,
+    /// A CREATE TABLE with what its table map tells.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub draft: Box<str>,
 }
 
 impl Stretch {
@@ -100,7 +103,9 @@ impl Stretch {
             KeptWhat::Started(_) => EVENT,
             KeptWhat::Doubt(reason) => EVENT + reason.len(),
         };
-        let of_table = |seen: &Sighting| EVENT + seen.table.database.len() + seen.table.table.len();
+        let of_table = |seen: &Sighting| {
+            EVENT + seen.table.database.len() + seen.table.table.len() + seen.draft.len()
+        };
         let events: usize = self.events.iter().map(of_event).sum();
         let tables: usize = self.tables.iter().map(of_table).sum();
         events + tables

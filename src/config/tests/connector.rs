@@ -29,6 +29,7 @@ fn told(given: &Given, expected: &str) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_section_of_a_connector_is_checked() {
     for (change, expected) in [
         (

@@ -7,6 +7,7 @@ mod one_run;
 mod opening;
 mod receive;
 mod target;
+mod to_tell;
 mod undecided;
 
 use super::error::PipelineError;

@@ -12,6 +12,7 @@ use super::deliver::{Deliver, UnderWay};
 use super::opening::{self, OpenedSource, SourceStream};
 use super::receive::Receive;
 use super::target;
+use super::to_tell;
 use super::undecided::UndecidedAtStart;
 use crate::binlog::Coordinates;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
@@ -205,6 +206,7 @@ impl ConnectorRun<'_> {
             Arc::clone(self.metrics),
             over.clone(),
         );
+        let (connector, folder) = (self.connector.clone(), Arc::clone(self.folder));
         let policy = self.connector.invalid_text;
         let encoders = (0..self.pool.size()).map(|_| sink.encoder(policy));
         let encoders: Vec<S::Encoder> = encoders.collect();
@@ -223,7 +225,12 @@ impl ConnectorRun<'_> {
         };
         stages.spawn_blocking(move || {
             let next = || {
-                let next = assembling.next()?;
+                let next = assembling.next().map_err(|mut error| {
+                    if let PipelineError::Assemble(error) = &mut error {
+                        to_tell::write(error, &connector, &folder);
+                    }
+                    error
+                })?;
                 if next.is_some() {
                     under_way.add();
                 }

@@ -268,6 +268,7 @@ mod tests {
                 .map(|at| Sighting {
                     table: TableName::new("d", "t"),
                     end: at + 10,
+                    draft: Box::default(),
                 })
                 .collect(),
         }

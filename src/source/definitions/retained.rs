@@ -15,7 +15,7 @@ use super::catalogue::Reading;
 use super::reader::DefinitionReader;
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::definition::{Belief, Schemas};
-use crate::change::{Follower, Point};
+use crate::change::{Follower, Lacking, Point};
 use crate::failure::Class;
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -32,7 +32,7 @@ pub struct Retained {
     pub schemas: Schemas,
     /// Where the table's definition is not among that: every table that has rows there or later and no known definition, each
     /// with the end of its first such group.
-    pub lacking: Vec<(TableName, Coordinates)>,
+    pub lacking: Vec<Lacking>,
 }
 
 /// What came of following the retained files.
@@ -129,7 +129,9 @@ impl DefinitionReader {
             &mut follower,
             &(at.coordinates.clone()..known.end.coordinates.clone()),
         );
-        let is_served = |(other, end): &(TableName, Coordinates)| {
+        let is_served = |Lacking {
+                             table: other, end, ..
+                         }: &Lacking| {
             let end = Point::new(&at.lineage, end.clone());
             other != table
                 && known.tables.contains_key(other)

@@ -5,7 +5,7 @@ use super::*;
 use crate::binlog::Framer;
 use crate::change::definition::schemas::{Belief, Schemas};
 use crate::change::history::{Sieve, SievedEvent};
-use crate::change::{Follower, Placer};
+use crate::change::{Follower, Lacking, Placer};
 
 /// A table of one column whose binlog tells no names, a statement on it, and a row.
 fn written(statement: &str) -> Writer {
@@ -65,7 +65,7 @@ fn a_large_statement_is_followed_where_the_stream_passes_it() {
 }
 
 /// What is known of `d.t` after all events, and what will be missing; events of more than 2000 bytes are not whole.
-fn follow(writer: &Writer) -> (Option<Belief>, Vec<(TableName, Coordinates)>) {
+fn follow(writer: &Writer) -> (Option<Belief>, Vec<Lacking>) {
     let rules = Rules::compile(&FilterOptions::default(), Flavour::MySql, 0).unwrap();
     let mut follower = Follower::new(Schemas::new(0), rules);
     let mut framer = Framer::new(Coordinates::new("b.000001", 4));
@@ -110,7 +110,13 @@ fn a_follower_knows_what_small_statements_made_and_doubts_all_behind_a_large_one
     let (doubted, lacking) = follow(&writer);
     assert!(matches!(doubted, Some(Belief::Stale(_))), "{doubted:?}");
     let end = Coordinates::new("b.000001", u64::from(writer.position));
-    assert_eq!(lacking[1], (TableName::new("d", "t"), end));
+    let Lacking {
+        table,
+        end: at,
+        draft,
+    } = &lacking[1];
+    assert_eq!((table.to_string().as_str(), at), ("d.t", &end));
+    assert!(draft.contains("<name 1> INT"), "{draft}");
 }
 
 #[test]

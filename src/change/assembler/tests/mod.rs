@@ -21,8 +21,8 @@ use super::*;
 use crate::binlog::GtidSet;
 use crate::change::statement::StatementError;
 use crate::change::{
-    ColumnDefinition, Item, Ledger, Lineage, Point, PreparedGroup, TableDefinition, TableMapError,
-    Trouble,
+    ColumnDefinition, Item, Ledger, Lineage, Point, PreparedGroup, Spilled, TableDefinition,
+    TableMapError, Trouble,
 };
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::{Flavour, Portion};
@@ -165,7 +165,7 @@ fn run_with(
 ) -> Result<Outcome, AssembleError> {
     let bytes = Bytes::copy_from_slice(&writer.bytes);
     let mut outcome = Outcome::default();
-    let mut spilled: VecDeque<(u64, usize, Vec<u8>)> = VecDeque::new();
+    let mut spilled = SpilledEvents::new();
     let mut missing: Vec<u8> = Vec::new();
     let mut prepared = BTreeMap::new();
     let mut preparing = VecDeque::new();
@@ -186,37 +186,14 @@ fn run_with(
             }
             Step::Spill(more) => {
                 outcome.spills += 1;
-                if more.first {
-                    spilled.clear();
-                }
-                let whole = more.events.iter();
-                spilled.extend(whole.map(|(start, event)| (*start, event.len(), event.to_vec())));
-                if let Some(part) = more.part {
-                    if let Some((start, size)) = part.begin {
-                        spilled.push_back((start, size as usize, Vec::new()));
-                    }
-                    spilled.back_mut().unwrap().2.extend(part.bytes);
-                }
+                keep(&mut spilled, more);
             }
             Step::NeedSpilled if !missing.is_empty() => {
                 let piece: Vec<u8> = missing.drain(..missing.len().min(500)).collect();
                 assembler.feed_spilled(&piece.into(), &[])?;
             }
             Step::NeedSpilled => {
-                // Events come back together; one that is large ends them.
-                let (mut buffer, mut events) = (Vec::new(), Vec::new());
-                while events.len() < 4 && missing.is_empty() {
-                    let Some((start, size, mut event)) = spilled.pop_front() else {
-                        break;
-                    };
-                    assert_eq!(event.len(), size);
-                    if size > whole_bytes_max {
-                        missing = event.split_off(500);
-                    }
-                    let begin = u32::try_from(buffer.len()).unwrap();
-                    buffer.append(&mut event);
-                    events.push((start, begin..u32::try_from(buffer.len()).unwrap()));
-                }
+                let (buffer, events) = give_back(&mut spilled, &mut missing, whole_bytes_max);
                 assembler.feed_spilled(&buffer.into(), &events)?;
             }
             Step::Prepare(kept) => {
@@ -246,6 +223,45 @@ fn run_with(
     outcome.take(&last);
     assert_eq!(outcome.ledger.imbalance(), 0, "{}", outcome.ledger);
     Ok(outcome)
+}
+
+/// Events with their positions and lengths; the last may have come in part.
+type SpilledEvents = VecDeque<(u64, usize, Vec<u8>)>;
+
+fn keep(spilled: &mut SpilledEvents, more: Spilled) {
+    if more.first {
+        spilled.clear();
+    }
+    let whole = more.events.iter();
+    spilled.extend(whole.map(|(start, event)| (*start, event.len(), event.to_vec())));
+    if let Some(part) = more.part {
+        if let Some((start, size)) = part.begin {
+            spilled.push_back((start, size as usize, Vec::new()));
+        }
+        spilled.back_mut().unwrap().2.extend(part.bytes);
+    }
+}
+
+/// Events come back together; one that is large ends them, and what is `missing` of it comes later.
+fn give_back(
+    spilled: &mut SpilledEvents,
+    missing: &mut Vec<u8>,
+    whole_bytes_max: usize,
+) -> (Vec<u8>, Vec<(u64, Range<u32>)>) {
+    let (mut buffer, mut events) = (Vec::new(), Vec::new());
+    while events.len() < 4 && missing.is_empty() {
+        let Some((start, size, mut event)) = spilled.pop_front() else {
+            break;
+        };
+        assert_eq!(event.len(), size);
+        if size > whole_bytes_max {
+            *missing = event.split_off(500);
+        }
+        let begin = u32::try_from(buffer.len()).unwrap();
+        buffer.append(&mut event);
+        events.push((start, begin..u32::try_from(buffer.len()).unwrap()));
+    }
+    (buffer, events)
 }
 
 /// The events as they arrive: large ones in pieces.

@@ -91,6 +91,24 @@ impl Definitions {
         &self.believed
     }
 
+    /// All tables that are known of, and whether their engine is transactional, as far as that is proven.
+    pub(in crate::change) fn engines(&self) -> impl Iterator<Item = (&TableName, Option<bool>)> {
+        let believed = self.believed.tables().map(|(table, belief)| match belief {
+            Belief::Known(definition) => (table, definition.transactional),
+            Belief::Stale(_) => (table, None),
+        });
+        let read = self.read.keys();
+        let read = read.filter(|table| self.believed.get(table).is_none());
+        believed.chain(read.map(|table| (table, None)))
+    }
+
+    /// Whether tables were read from the source at a place after one of the stream.
+    pub(in crate::change) fn reads_ahead(&self, end: &Coordinates) -> bool {
+        let end = self.point(end);
+        let mut read = self.read.values();
+        read.any(|definition| definition.read_to.is_after(&end) != Some(false))
+    }
+
     /// The definition that holds for `table` in a group that ends at `end`.
     ///
     /// A definition read up to `end` serves the group: no DDL on a table can stand between the group's rows and its end,

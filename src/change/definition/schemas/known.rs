@@ -115,6 +115,11 @@ impl Schemas {
         }
     }
 
+    /// Whether a connection has a temporary table of this name.
+    pub fn is_temporary(&self, thread_id: u32, table: &TableName) -> bool {
+        self.temporary.contains(&(thread_id, self.fold(table)))
+    }
+
     /// Says that all tables of the source were put: from now on, one that is not here does not exist.
     pub fn assume_complete(&mut self) {
         self.complete = true;
