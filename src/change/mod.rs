@@ -52,4 +52,4 @@ pub use group::tracker::{Outcome, Place};
 pub use notice::Notice;
 pub use statement::judging::OnStatement;
 pub use step::Step;
-pub use trouble::{AssembleError, GroupError, Others, Trouble};
+pub use trouble::{AssembleError, GroupError, ToTell, Trouble};

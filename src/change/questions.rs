@@ -7,7 +7,7 @@ use super::definition::beliefs::Definitions;
 use super::definition::lack::{Lack, Lacking};
 use super::definition::table_maps::Missing;
 use super::step::Step;
-use super::trouble::{Others, Trouble};
+use super::trouble::{ToTell, Trouble};
 use crate::binlog::Coordinates;
 use crate::row::TableName;
 
@@ -122,8 +122,10 @@ impl Questions {
                     disagreement: Box::new(disagreement),
                     connector,
                     end: end.clone(),
-                    draft,
-                    commands: None,
+                    to_tell: Box::new(ToTell {
+                        draft,
+                        ..ToTell::default()
+                    }),
                 },
                 None => Trouble::NoDefinition {
                     lack,
@@ -134,10 +136,12 @@ impl Questions {
                         (false, None) => definitions.doubt(&table).unwrap_or(UNSEEN).into(),
                     },
                     connector,
-                    others: Others(std::mem::take(lacking)),
+                    to_tell: Box::new(ToTell {
+                        draft,
+                        others: std::mem::take(lacking),
+                        commands: None,
+                    }),
                     end: end.clone(),
-                    draft,
-                    commands: None,
                     table,
                 },
             });
@@ -170,10 +174,8 @@ impl Questions {
             is_hidden: false,
             reason,
             connector: connector.into(),
-            others: Others::default(),
+            to_tell: Box::default(),
             end: end.clone(),
-            draft: Box::default(),
-            commands: None,
             table,
         }
     }

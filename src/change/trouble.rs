@@ -71,17 +71,24 @@ fn in_file(commands: Option<&PathBuf>) -> String {
     })
 }
 
-/// Tables whose definition is missing.
+/// What a person has to tell, so that the stream can go on.
 #[derive(Debug, Default)]
-pub struct Others(pub(super) Vec<Lacking>);
+pub struct ToTell {
+    /// A CREATE TABLE with what the table map tells of the table that the stream stopped at.
+    pub(super) draft: Box<str>,
+    /// Tables whose definition will be missing after that.
+    pub(super) others: Vec<Lacking>,
+    /// A file with the commands to edit and run, if one was written.
+    pub(super) commands: Option<PathBuf>,
+}
 
 /// Tables that a message names at most.
 const OTHERS_MAX: usize = 30;
 
-impl Others {
+impl ToTell {
     fn commands(&self, connector: &str, stopped: &TableName) -> String {
         let others: Vec<_> = self
-            .0
+            .others
             .iter()
             .filter(|lacking| lacking.table != *stopped)
             .collect();
@@ -155,7 +162,7 @@ pub enum Trouble {
     #[error(
         "{}, and its definition is not known for certain there: {reason}{}; tell it by `rowtap definitions {connector}.toml \
          --table {table} --at {end} --define 'CREATE TABLE …'`{}{}{}",
-        lack.of(table), hidden(*is_hidden, table), others.commands(connector, table), lack.cure(), in_file(commands.as_ref())
+        lack.of(table), hidden(*is_hidden, table), to_tell.commands(connector, table), lack.cure(), in_file(to_tell.commands.as_ref())
     )]
     NoDefinition {
         /// The table.
@@ -170,19 +177,15 @@ pub enum Trouble {
         connector: Box<str>,
         /// Where the group ends that needs it.
         end: Coordinates,
-        /// The tables that the stream will stop at for the same, unless their definitions are told too.
-        others: Others,
-        /// A CREATE TABLE with what its table map tells.
-        draft: Box<str>,
-        /// A file with the commands to edit and run, if one was written.
-        commands: Option<PathBuf>,
+        /// What a person has to tell.
+        to_tell: Box<ToTell>,
     },
     /// A definition that was proven for its place, and the table map says otherwise.
     #[error(
         "the definition of {table} does not fit its table map: {disagreement}; tell the right one by `rowtap definitions \
          {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`, or run `SET PERSIST \
          binlog_row_metadata=FULL` on the source and start from a position after it, and report this unless the wrong one \
-         was told{}", in_file(commands.as_ref())
+         was told{}", in_file(to_tell.commands.as_ref())
     )]
     Disagreement {
         /// The table.
@@ -193,10 +196,8 @@ pub enum Trouble {
         connector: Box<str>,
         /// Where the group ends that has its rows.
         end: Coordinates,
-        /// A CREATE TABLE with what its table map tells.
-        draft: Box<str>,
-        /// A file with the commands to edit and run, if one was written.
-        commands: Option<PathBuf>,
+        /// What a person has to tell.
+        to_tell: Box<ToTell>,
     },
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(
@@ -296,19 +297,22 @@ impl Trouble {
 
     /// All tables that a person has to tell the definition of, the one first that the stream stopped at.
     pub fn lacking(&self) -> Vec<Lacking> {
-        let (table, end, draft, others) = match self {
-            Self::NoDefinition {
-                table,
-                end,
-                draft,
-                others: Others(others),
-                ..
-            } => (table, end, draft, others.as_slice()),
-            Self::Disagreement {
-                table, end, draft, ..
-            } => (table, end, draft, &[][..]),
-            _other => return Vec::new(),
+        let (Self::NoDefinition {
+            table,
+            end,
+            to_tell,
+            ..
+        }
+        | Self::Disagreement {
+            table,
+            end,
+            to_tell,
+            ..
+        }) = self
+        else {
+            return Vec::new();
         };
+        let ToTell { draft, others, .. } = &**to_tell;
         let first = Lacking {
             table: table.clone(),
             end: end.clone(),
@@ -320,8 +324,8 @@ impl Trouble {
 
     /// Takes that the commands that tell these definitions are in a file.
     pub fn written_to(&mut self, path: PathBuf) {
-        if let Self::NoDefinition { commands, .. } | Self::Disagreement { commands, .. } = self {
-            *commands = Some(path);
+        if let Self::NoDefinition { to_tell, .. } | Self::Disagreement { to_tell, .. } = self {
+            to_tell.commands = Some(path);
         }
     }
 
@@ -386,9 +390,7 @@ mod tests {
                 reason: "it is new".into(),
                 connector: "shop".into(),
                 end: Coordinates::new("b.000001", 1337),
-                others: Others::default(),
-                draft: Box::default(),
-                commands: None,
+                to_tell: Box::default(),
             };
             let message = message.to_string();
             for part in expected.iter().chain(&["--define", "it is new"]) {

@@ -225,12 +225,9 @@ impl ConnectorRun<'_> {
         };
         stages.spawn_blocking(move || {
             let next = || {
-                let next = assembling.next().map_err(|mut error| {
-                    if let PipelineError::Assemble(error) = &mut error {
-                        to_tell::write(error, &connector, &folder);
-                    }
-                    error
-                })?;
+                let next = assembling
+                    .next()
+                    .map_err(|error| to_tell::write(error, &connector, &folder))?;
                 if next.is_some() {
                     under_way.add();
                 }

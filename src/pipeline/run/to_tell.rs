@@ -5,28 +5,36 @@ use std::path::Path;
 
 use tracing::warn;
 
-use crate::change::{AssembleError, Lacking};
+use crate::change::Lacking;
 use crate::metrics::one_line;
 use crate::pipeline::connector::Connector;
+use crate::pipeline::error::PipelineError;
 use crate::state::StateFolder;
 
 /// Ends a statement in the file.
 const END: &str = "END_OF_CREATE_TABLE";
 
 /// Writes the file where a failure is for want of definitions, and has the failure name it.
-pub(super) fn write(error: &mut AssembleError, connector: &Connector, folder: &StateFolder) {
+pub(super) fn write(
+    failure: PipelineError,
+    connector: &Connector,
+    folder: &StateFolder,
+) -> PipelineError {
+    let PipelineError::Assemble(mut error) = failure else {
+        return failure;
+    };
     let lacking = error.trouble.lacking();
-    if lacking.is_empty() {
-        return;
+    if !lacking.is_empty() {
+        let here = std::env::current_dir().unwrap_or_default();
+        match folder.keep_commands(&script(&lacking, connector, &here)) {
+            Ok(path) => error.trouble.written_to(path),
+            Err(failure) => warn!(
+                error = one_line(&failure),
+                "the commands that tell the missing definitions could not be written to a file"
+            ),
+        }
     }
-    let here = std::env::current_dir().unwrap_or_default();
-    match folder.keep_commands(&script(&lacking, connector, &here)) {
-        Ok(path) => error.trouble.written_to(path),
-        Err(failure) => warn!(
-            error = one_line(&failure),
-            "the commands that tell the missing definitions could not be written to a file"
-        ),
-    }
+    PipelineError::Assemble(error)
 }
 
 fn script(lacking: &[Lacking], connector: &Connector, here: &Path) -> String {
