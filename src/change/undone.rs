@@ -61,8 +61,7 @@ pub(super) fn is_statement(
     if group.held.transactional {
         return Ok(true);
     }
-    // Before the place of a reading there may have been tables that nothing tells of.
-    if statement.objects.is_empty() || written.definitions.reads_ahead(&group.end) {
+    if statement.objects.is_empty() || written.definitions.may_miss_tables(&group.end) {
         return Ok(false);
     }
     let is_kept = |table: &TableName| written.rules.table(&table.database, &table.table).keep;

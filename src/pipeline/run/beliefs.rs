@@ -139,6 +139,7 @@ pub(super) async fn settle(
         let beliefs = change::Definitions::default().believing(opened.schemas, opened.ahead);
         return Ok((opened.journal, beliefs));
     }
+    let mut is_known = found.past.is_some();
     let mut schemas = found
         .past
         .unwrap_or_else(|| Schemas::new(lower_case_table_names));
@@ -147,6 +148,7 @@ pub(super) async fn settle(
         let begin = start.point();
         let known = definitions.carry_over(known, &begin).await?;
         if known.end == begin {
+            is_known = true;
             for (table, definition) in known.tables {
                 schemas.put(&table, definition.table);
             }
@@ -156,6 +158,9 @@ pub(super) async fn settle(
         } else {
             read.extend(known.tables);
         }
+    }
+    if !is_known {
+        schemas.assume_partial();
     }
     let (folder, start) = (Arc::clone(folder), start.clone());
     let begin = move || {

@@ -295,6 +295,7 @@ impl Journal {
     ) -> Result<Self, StateError> {
         let changes = schemas.changes();
         header.tables = changes.len();
+        header.partial = schemas.is_partial();
         let mut text = Vec::new();
         checked_line::write(&header, &mut text);
         for change in &changes {

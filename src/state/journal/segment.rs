@@ -47,6 +47,9 @@ pub(super) struct SegmentHeader {
     pub(super) lower_case_table_names: u8,
     /// How many lines of state follow.
     pub(super) tables: usize,
+    /// Whether there may have been tables of which nothing told when the journal was begun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) partial: bool,
 }
 
 impl SegmentHeader {
@@ -65,6 +68,7 @@ impl SegmentHeader {
             incarnation,
             lower_case_table_names,
             tables,
+            partial: false,
         }
     }
 
@@ -116,7 +120,7 @@ pub(super) fn read(
     let header = lines.header()?;
     let lineage = Arc::new(header.lineage());
     let mut contents = SegmentContents {
-        schemas: Schemas::new(header.lower_case_table_names),
+        schemas: beginning(&header),
         last: None,
         ahead: Vec::new(),
         snapshot_bytes: 0,
@@ -257,4 +261,13 @@ fn is_needed(torn: &[u8], upto: Option<&Coordinates>) -> bool {
         (Some(at), Some(upto)) => at <= *upto,
         (None, _) | (_, None) => false,
     }
+}
+
+/// What is known before the first line of state.
+fn beginning(header: &SegmentHeader) -> Schemas {
+    let mut schemas = Schemas::new(header.lower_case_table_names);
+    if header.partial {
+        schemas.assume_partial();
+    }
+    schemas
 }

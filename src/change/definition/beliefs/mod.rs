@@ -102,8 +102,11 @@ impl Definitions {
         believed.chain(read.map(|table| (table, None)))
     }
 
-    /// Whether tables were read from the source at a place after one of the stream.
-    pub(in crate::change) fn reads_ahead(&self, end: &Coordinates) -> bool {
+    /// Whether there may be tables at a place of the stream that nothing told of.
+    pub(in crate::change) fn may_miss_tables(&self, end: &Coordinates) -> bool {
+        if self.believed.is_partial() {
+            return true;
+        }
         let end = self.point(end);
         let mut read = self.read.values();
         read.any(|definition| definition.read_to.is_after(&end) != Some(false))

@@ -81,6 +81,8 @@ pub struct Schemas {
     /// Temporary tables by their connection; they hide base tables of the same name from it.
     pub(super) temporary: HashSet<(u32, TableName)>,
     absent: Absent,
+    /// Whether there may have been tables at the start of which nothing tells.
+    partial: bool,
     /// Whether a database or server was seen whose default character set is a rare one.
     has_rare: bool,
 }
@@ -113,6 +115,16 @@ impl Schemas {
             lower_case_table_names,
             ..Self::default()
         }
+    }
+
+    /// Says that there may have been tables at the start of the stream that nobody told of.
+    pub fn assume_partial(&mut self) {
+        self.partial = true;
+    }
+
+    /// Whether there may be tables that nobody told of, since the stream began at a place at which they were not read.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// Whether a connection has a temporary table of this name.
