@@ -11,8 +11,11 @@ use rowtap::change::definition::blank;
 use super::stopped::{connector, default_metadata, fails, from_here_on, rows, succeeds};
 use crate::support::{Flavour, Server};
 
-/// Tables, each with its columns: name, whole type, whether it is unsigned, labels.
-const TABLES: [(&str, &[(&str, &str, bool, &str)]); 3] = [
+/// A column: its name, whole type, whether it is unsigned, its labels.
+type KnownColumn = (&'static str, &'static str, bool, &'static str);
+
+/// Tables, each with its columns.
+const TABLES: [(&str, &[KnownColumn]); 3] = [
     (
         "shop.one",
         &[

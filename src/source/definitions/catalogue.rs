@@ -60,13 +60,7 @@ pub(in crate::source) async fn read_where(
             ordinals.extend(ordinals.len() + 1..=columns.len());
         }
         let parts = keys.remove(&table).unwrap_or_default();
-        let count = parts.len();
-        let mut named: Vec<Box<str>> = parts.into_iter().flatten().collect();
-        let hidden = hidden(&ordinals, count - named.len());
-        if !named.is_empty() {
-            named.extend(row_end);
-        }
-        let Some(key) = places(&named, &columns) else {
+        let Some((key, hidden)) = key(parts, row_end, &ordinals, &columns) else {
             // A DDL came between the statements, so what was read was never true at any one moment.
             continue;
         };
@@ -101,6 +95,23 @@ pub(in crate::source) async fn read_where(
         begin: read_from,
         end,
     })
+}
+
+/// Where a table's key columns are, and its hidden ones; `None` if a key column is not there. A key that there is ends with the
+/// columns that end the rows of a versioned table.
+fn key(
+    parts: Vec<Option<Box<str>>>,
+    row_end: Vec<Box<str>>,
+    ordinals: &[usize],
+    columns: &[ColumnDefinition],
+) -> Option<(Vec<usize>, Vec<usize>)> {
+    let count = parts.len();
+    let mut named: Vec<Box<str>> = parts.into_iter().flatten().collect();
+    let hidden = hidden(ordinals, count - named.len());
+    if !named.is_empty() {
+        named.extend(row_end);
+    }
+    Some((places(&named, columns)?, hidden))
 }
 
 /// Where columns of these names are; `None` if one is not there.

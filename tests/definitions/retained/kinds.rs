@@ -134,7 +134,8 @@ impl Maker<'_> {
     }
 
     fn charset(&mut self) -> &'static str {
-        *self.random.pick(&CHARSETS)
+        let charset: &&str = self.random.pick(&CHARSETS);
+        charset
     }
 
     fn columns(&mut self) -> Columns<'_> {

@@ -235,12 +235,7 @@ impl Case<'_> {
             middle
         });
         if let Some(statement) = script.died_of {
-            println!("{self:?}: given up, the server died of {statement}");
-            let died = vec![format!("{:?}: {statement}", self.flavour)];
-            return Totals {
-                died,
-                ..Totals::default()
-            };
+            return self.given_up(&statement);
         }
         live.note(&running.stop());
         let from = format!("{{ file = '{}', position = {} }}", middle.0, middle.1);
@@ -287,6 +282,15 @@ impl Case<'_> {
         }
         println!("{report}  executed and refused by kind: {:?}", totals.kinds);
         totals
+    }
+
+    /// What is told of a case in which the server died.
+    fn given_up(self, statement: &str) -> Totals {
+        println!("{self:?}: given up, the server died of {statement}");
+        Totals {
+            died: vec![format!("{:?}: {statement}", self.flavour)],
+            ..Totals::default()
+        }
     }
 }
 

@@ -109,7 +109,8 @@ fn text(random: &mut Random, column: &Column, number: u64) -> String {
         let charset = column.charset.as_deref().unwrap_or_default();
         return format!("_{charset} x'{bytes}'");
     }
-    quoted(*random.pick(&TEXTS))
+    let text: &&str = random.pick(&TEXTS);
+    quoted(text)
 }
 
 /// The first and last characters of a set's parts, in its own bytes.
