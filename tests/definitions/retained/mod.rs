@@ -39,6 +39,14 @@ use crate::support::checker::stream::{self, Group};
 use crate::support::checker::{Connector, Ended, Findings, Moment, Random, files};
 use crate::support::{Flavour, Server};
 
+/// Servers and seeds of the default run.
+const SAMPLE: [(Flavour, u64); 5] = [
+    (Flavour::MySql97, 1),
+    (Flavour::MySql80, 6),
+    (Flavour::MySql57, 1),
+    (Flavour::MariaDb1011, 1),
+    (Flavour::MariaDb118, 1),
+];
 const OUTPUT: &str = "output";
 /// What rowtap logs when it asks for a definition that nothing it has seen tells.
 const HEALED: &str = "asked the source for a definition";
@@ -67,9 +75,13 @@ struct Case<'a> {
 
 #[test]
 fn databases_that_are_gone_are_read_from_retained_files() {
-    for (flavour, seed) in [(Flavour::MySql97, 1), (Flavour::MySql80, 6)] {
-        sample(flavour, seed);
-    }
+    let sample = |(flavour, seed)| Case {
+        flavour,
+        seed,
+        statements: 40,
+        without: &[],
+    };
+    run_all(&SAMPLE.map(sample));
 }
 
 #[test]
@@ -122,18 +134,6 @@ fn run_all(cases: &[Case<'_>]) {
     let totals = totals.into_inner().expect("no case panics here");
     println!("{} cases: {totals:#?}", cases.len());
     assert!(totals.wrong == 0 && totals.stops.is_empty(), "see above");
-}
-
-#[track_caller]
-fn sample(flavour: Flavour, seed: u64) {
-    let case = Case {
-        flavour,
-        seed,
-        statements: 40,
-        without: &[],
-    };
-    let outcome = case.run();
-    assert!(outcome.wrong == 0 && outcome.stops.is_empty(), "see above");
 }
 
 /// A connector, and what its runs left.
