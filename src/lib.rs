@@ -36,11 +36,15 @@
 //! | `change/history` | what is kept of a stream for questions about definitions |
 //! | `change/intake.rs` | framed events to closed groups |
 //! | `change/applier.rs` | a closed group to items of a batch: what becomes of each event type |
+//! | `change/xa.rs`, `change/group/prepared.rs` | XA transactions between their two phases |
+//! | `change/undone.rs` | what ROLLBACK undid |
+//! | `change/undefined.rs`, `change/settled.rs` | rows of tables, and values of columns, of which not all is known |
 //! | `change/assembler` | `feed`, `poll` and the questions that `poll` asks |
 //! | `state/durable.rs` | creates, writes, syncs, renames and cuts all files; a planted fault can make each of these steps fail |
 //! | `state/relay_log_info` | the checkpoint as text, with what it must remember beside the coordinates, such as undecided XA groups |
 //! | `state/history.rs` | the file of the history |
 //! | `state/journal`, `state/checkpointer.rs` | the journal of definitions, and the writer of journal and checkpoint |
+//! | `state/prepared.rs` | the events of XA transactions that are undecided |
 //! | `state/spill.rs` | groups that are too large for memory |
 //! | `source/server` | a server: its options (host, port, …), the checks before a start, where to begin, the dump and its receiver |
 //! | `source/files` | binlog files as a source |
@@ -68,6 +72,7 @@
 //! | connector | one stream from a source to a sink, configured by one TOML file |
 //! | receiver | what talks to a source, as a replica's I/O thread does |
 //! | group | a transaction, or a single DDL statement; it is *open* until its end is known, then *closed* |
+//! | undecided | of an XA transaction: prepared, and neither committed nor rolled back |
 //! | intake | framed events in, closed groups out |
 //! | applier | reads a closed group and settles each of its events |
 //! | assembler | `feed` and `poll` over intake and applier |
