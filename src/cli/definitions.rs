@@ -336,6 +336,7 @@ fn tell(
         Some(at) => format!("in the group that ends at {at}"),
         None => format!("where the connector goes on, at {}", checkpoint.coordinates),
     };
+    let goes_on_there = at.is_none();
     let at = at.unwrap_or(&checkpoint.coordinates);
     let read;
     let statement = match statement {
@@ -360,13 +361,23 @@ fn tell(
         }],
     };
     Journal::tell(&folder, &revision)?;
+    if goes_on_there && let Some(mut resumed) = Journal::open(&folder, &checkpoint)? {
+        // What is believed of the table there may be wrong, and would be used first.
+        resumed.journal.append(std::slice::from_ref(&revision))?;
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "{table} is defined so {place}:")?;
     print_columns(&told, &mut out)?;
     if let Some(Belief::Known(known)) = past.as_ref().and_then(|past| past.schemas.get(table))
         && *known != told
     {
-        writeln!(out, "It replaces what the journal has of the table there:")?;
+        let said = match goes_on_there {
+            true => "It replaces what the journal has of the table there:",
+            false => {
+                "The journal has this of the table there, which is used first, unless the binlog contradicts it:"
+            }
+        };
+        writeln!(out, "{said}")?;
         print_columns(known, &mut out)?;
     }
     writeln!(
@@ -417,11 +428,25 @@ fn defined(
                 "the default character set, which column {} has, is not known",
                 column.name
             ))),
-            None => Ok(std::sync::Arc::clone(definition)),
+            None => match repeated(definition) {
+                Some(name) => Err(not_defined(&format!("it has two columns {name}"))),
+                None => Ok(std::sync::Arc::clone(definition)),
+            },
         },
         Some(Belief::Stale(reason)) => Err(not_defined(reason.as_str())),
         None => Err(not_defined("it names another table")),
     }
+}
+
+/// A name that two columns have, in whichever case.
+fn repeated(definition: &TableDefinition) -> Option<&str> {
+    let mut names = std::collections::HashSet::new();
+    let names = definition
+        .columns
+        .iter()
+        .map(|column| &*column.name)
+        .filter(move |name| !names.insert(name.to_lowercase()));
+    { names }.next()
 }
 
 fn coordinates(text: &str) -> Result<Coordinates, String> {
