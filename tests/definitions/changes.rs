@@ -159,7 +159,7 @@ pub fn lines(folder: &Path, prefix: &str) -> Vec<Value> {
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| {
             let name = path.file_name().expect("a name").to_string_lossy();
-            name.starts_with(prefix)
+            name.starts_with(prefix) && name.ends_with(".jsonl")
         })
         .collect();
     paths.sort();

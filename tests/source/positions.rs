@@ -82,6 +82,12 @@ async fn check(server: &Server, file: &str, events: &[(u64, bool)], position: u6
             assert_eq!((before, after), nearest(events, position), "{error}");
             assert_eq!(error.class().exit_code(), 65);
         }
+        // No file's first event is so short, so that the server is not asked.
+        (Err(error @ SourceError::Options(_)), Expected::InsideEvent)
+            if events.get(1).is_some_and(|(second, _)| position < *second) =>
+        {
+            assert_eq!(error.class().exit_code(), 78, "{}", chain(&error));
+        }
         (Ok(_), expected) => panic!("position {position} was taken, expected {expected:?}"),
         (Err(error), expected) => panic!(
             "position {position}: {}, expected {expected:?}",

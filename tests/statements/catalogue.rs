@@ -144,7 +144,10 @@ impl Catalogue {
 fn same(believed: &TableDefinition, found: &TableDefinition) -> bool {
     let mut found = found.clone();
     if believed.engine.is_none() {
-        (found.engine, found.transactional) = (None, None);
+        found.engine = None;
+        found.transactional = found
+            .transactional
+            .filter(|_| believed.transactional.is_some());
     }
     let mut believed = believed.clone();
     leave_unsettled(&mut believed.charset, &mut found.charset);
@@ -153,17 +156,21 @@ fn same(believed: &TableDefinition, found: &TableDefinition) -> bool {
         if believed.is_unsettled() {
             leave_unsettled(&mut believed.charset, &mut found.charset);
             // Labels in doubt are there as the statements have them.
-            believed.column_type = believed.column_type.replace("?'", "'").into();
+            let marked = [("(?'", "('"), (",?'", ",'")];
+            for (marked, plain) in marked {
+                believed.column_type = believed.column_type.replace(marked, plain).into();
+            }
         }
     }
     believed == found
 }
 
-/// A character set that is not known is any but one of those that databases rarely have.
+/// A character set that is not known is any but one of those that databases rarely have, where these are not ruled out any.
 fn leave_unsettled(believed: &mut Option<Box<str>>, found: &mut Option<Box<str>>) {
     const RARE: [&str; 5] = ["swe7", "ucs2", "utf16", "utf16le", "utf32"];
     let is_usual = found.as_deref().is_some_and(|name| !RARE.contains(&name));
-    if believed.as_deref() == Some("?") && is_usual {
+    let is_any = believed.as_deref() == Some("??");
+    if is_any || believed.as_deref() == Some("?") && is_usual {
         believed.clone_from(found);
     }
 }
@@ -181,7 +188,7 @@ fn tables(connection: &mut Conn) -> BTreeMap<TableName, (TableDefinition, bool)>
         connection,
         "TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_COLLATION, TABLE_TYPE",
         "TABLES",
-        "AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')",
+        "AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE')",
     );
     found
         .into_iter()
@@ -192,7 +199,11 @@ fn tables(connection: &mut Conn) -> BTreeMap<TableName, (TableDefinition, bool)>
                 other => other,
             };
             let definition = TableDefinition {
-                transactional: transactional.get(&engine.to_lowercase()).copied(),
+                // However a transaction ends, what it did to a sequence stays.
+                transactional: match kind.as_deref() {
+                    Some("SEQUENCE") => Some(false),
+                    _table => transactional.get(&engine.to_lowercase()).copied(),
+                },
                 engine: Some(spelled.into()),
                 charset: collation.map(|name| newer(charset_of_collation(&name)).into()),
                 ..TableDefinition::default()

@@ -59,6 +59,21 @@ pub(in crate::change) fn has_doubtful(column_type: &str) -> bool {
     may_have && labels(column_type).is_some_and(|labels| labels.iter().any(|it| it.is_doubtful))
 }
 
+/// A COLUMN_TYPE of ENUM or SET with those labels in doubt that a server may show for bytes that are no text: it puts question
+/// marks in their place, or nothing. `None` where there are none of these.
+pub(in crate::change) fn doubting_replaced(column_type: &str) -> Option<String> {
+    let mut labels = labels(column_type)?;
+    let (name, _) = column_type.split_once('(')?;
+    let mut is_changed = false;
+    for label in &mut labels {
+        if label.text.is_empty() || label.text.contains(['?', char::REPLACEMENT_CHARACTER]) {
+            is_changed |= !label.is_doubtful;
+            label.is_doubtful = true;
+        }
+    }
+    is_changed.then(|| printed_with_doubts(name, &labels))
+}
+
 /// Writes a COLUMN_TYPE of these labels as definitions have it.
 pub(in crate::change) fn printed_with_doubts(name: &str, labels: &[ListedLabel]) -> String {
     let mut text = format!("{name}(");
@@ -161,6 +176,19 @@ mod tests {
         assert!(!has_doubtful("enum('?''a')"));
         assert!(!has_doubtful("enum('a?','b')"));
         check("enum('a',??'b')", None);
+    }
+
+    #[test]
+    fn labels_that_a_server_may_have_replaced_are_marked() {
+        for (column_type, expected) in [
+            ("enum('?-1','b','')", Some("enum(?'?-1','b',?'')")),
+            ("SET('a',?'?')", None),
+            ("set('a','b')", None),
+            ("int", None),
+        ] {
+            let found = doubting_replaced(column_type);
+            assert_eq!(found.as_deref(), expected, "{column_type}");
+        }
     }
 
     #[test]

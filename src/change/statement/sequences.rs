@@ -10,6 +10,8 @@ impl Scanner<'_> {
     /// Reads what follows a new sequence's name: the table that it is.
     pub(super) fn sequence(&mut self) -> Result<CreateTable, Lost> {
         let values = match self.sequence_type()? {
+            // The server gives the widest one a digit more than other columns have.
+            Some(Kind::Plain(kind)) => Kind::Plain(kind.replace("bigint(20)", "bigint(21)").into()),
             Some(kind) => kind,
             None => Kind::Plain("bigint(21)".into()),
         };
@@ -92,6 +94,10 @@ mod tests {
         check(
             "CREATE SEQUENCE s AS SMALLINT UNSIGNED MINVALUE 1",
             "\"smallint(5) unsigned\"",
+        );
+        check(
+            "CREATE SEQUENCE s AS BIGINT UNSIGNED",
+            "\"bigint(21) unsigned\"",
         );
         check(
             "CREATE SEQUENCE s MAXVALUE 100 AS TINYINT",

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::binlog::Coordinates;
+use crate::change::definition::labels::{doubting_replaced, has_doubtful};
 use crate::change::definition::lineage::{Lineage, Point};
 use crate::change::definition::revision::Revision;
 use crate::change::definition::schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};
@@ -125,6 +126,7 @@ impl Definitions {
         if !self.is_settled(table)
             && let Some(definition) = self.proof(table, end)
         {
+            let definition = self.doubted(table, definition);
             let change = Change::Defined {
                 table: table.clone(),
                 definition,
@@ -164,6 +166,31 @@ impl Definitions {
             definition: Arc::new(definition),
         };
         self.record(change, end);
+    }
+
+    /// A reading, with those labels in doubt that a source may show for bytes which are no text: where statements have left
+    /// labels in doubt, it has such bytes.
+    fn doubted(
+        &self,
+        table: &TableName,
+        mut definition: Arc<TableDefinition>,
+    ) -> Arc<TableDefinition> {
+        let is_in_doubt = match self.believed.get(table) {
+            Some(Belief::Stale(reason)) => reason.is_of_labels(),
+            Some(Belief::Known(known)) => {
+                let mut columns = known.columns.iter();
+                columns.any(|column| has_doubtful(&column.column_type))
+            }
+            None => false,
+        };
+        if is_in_doubt {
+            for column in &mut Arc::make_mut(&mut definition).columns {
+                if let Some(doubted) = doubting_replaced(&column.column_type) {
+                    column.column_type = doubted.into();
+                }
+            }
+        }
+        definition
     }
 
     /// A reading that is proven for a group that ends at `end`; taken out, since it becomes a belief.

@@ -26,6 +26,12 @@ impl Reason {
         self.is_awaited
     }
 
+    /// Whether labels are in doubt, because the source holds bytes for them that are no text. What it then shows of them is not
+    /// what they are.
+    pub(in crate::change) fn is_of_labels(&self) -> bool {
+        self.text.contains("label")
+    }
+
     /// The reason of a table that is a copy of this one.
     pub(super) fn of_copy(&self, source: &impl fmt::Display) -> Self {
         Self {
