@@ -130,7 +130,7 @@ fn an_account_that_may_not_read_a_table_needs_not_where_the_binlog_defines_it() 
         );
         let told = String::from_utf8(known.stdout).unwrap();
         assert!(
-            told.contains("replaces what the journal has of the table there:"),
+            told.contains("The journal has this of the table there, which is used first"),
             "{told}"
         );
         server.execute("ALTER TABLE shop.t ADD c INT FIRST; INSERT INTO shop.t VALUES (3, 4)");
