@@ -4,6 +4,8 @@
 //!
 //! A set that is not known has a name too: see [`UNSETTLED`].
 
+use crate::mysql::Flavour;
+
 /// A character set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::change) struct KnownCharset {
@@ -50,6 +52,21 @@ pub(in crate::change) fn candidates(unsettled: &str, bytes_max: Option<u32>) -> 
         .filter(|name| unsettled == UNSETTLED_OR_RARE || !RARE.contains(name))
         .collect()
 }
+
+/// The only set that a column may have on a server of this family, if there is but one.
+pub(in crate::change) fn only_candidate(
+    unsettled: &str,
+    bytes_max: u32,
+    flavour: Flavour,
+) -> Option<&'static str> {
+    let candidates = candidates(unsettled, Some(bytes_max)).into_iter();
+    let is_there = |name: &&str| flavour == Flavour::MySql || !MYSQL_ONLY.contains(name);
+    let mut candidates = candidates.filter(is_there);
+    candidates.next().filter(|_| candidates.next().is_none())
+}
+
+/// Sets that MariaDB does not have.
+const MYSQL_ONLY: [&str; 1] = ["gb18030"];
 
 /// `utf8mb4`.
 pub(in crate::change) const UTF8MB4: KnownCharset = KnownCharset {
@@ -120,6 +137,15 @@ mod tests {
         assert_eq!(by_name("utf8", false).map(|known| known.bytes_max), Some(3));
         assert_eq!(by_name("utf8", true).map(|known| known.bytes_max), Some(4));
         assert_eq!(by_name("klingon", false), None);
+    }
+
+    #[test]
+    fn four_bytes_a_character_are_one_set_on_a_mariadb() {
+        let only = |unsettled, bytes, flavour| only_candidate(unsettled, bytes, flavour);
+        assert_eq!(only(UNSETTLED, 4, Flavour::MariaDb), Some("utf8mb4"));
+        assert_eq!(only(UNSETTLED, 4, Flavour::MySql), None);
+        assert_eq!(only(UNSETTLED_OR_RARE, 4, Flavour::MariaDb), None);
+        assert_eq!(only(UNSETTLED, 3, Flavour::MariaDb), None);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::layout::Layout;
 use super::table::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
+use crate::mysql::Flavour;
 use crate::row::{
     BINARY, Cell, Charset, ColumnType, Images, RowError, Table, Unpacking, Value,
     name_of_collation, read,
@@ -63,6 +64,7 @@ pub(in crate::change) fn settle(
     map: &[ColumnMap],
     layout: &Layout,
     definition: &TableDefinition,
+    flavour: Flavour,
 ) -> Result<Option<Settlement>, Disagreement> {
     if definition.unsettled().is_none() {
         return Ok(None);
@@ -70,6 +72,7 @@ pub(in crate::change) fn settle(
     let columns = map.iter().enumerate();
     let columns = columns.filter_map(|(place, map)| Some((map, layout.column(place, definition)?)));
     let (mut found, mut bytes_max) = (None, None);
+    let mut unsettled = None;
     for (map, column) in columns {
         if !has_open_text(column) {
             continue;
@@ -78,7 +81,10 @@ pub(in crate::change) fn settle(
         if let Some(bytes) = bytes_of_character(map, column)? {
             bytes_max = Some(bytes);
         }
+        unsettled = column.charset.as_deref();
     }
+    let by_length = || charset::only_candidate(unsettled?, bytes_max?, flavour);
+    let found = found.or_else(by_length);
     Ok(Some(match found {
         Some(name) => with_charset(map, layout, definition, name),
         None => without_charset(map, layout, definition, bytes_max),

@@ -424,7 +424,9 @@ fn define(
         .transpose()
         .map_err(disagree)?;
     let settlement = match &laid_out {
-        Some((definition, layout)) => settle(&columns, layout, definition).map_err(disagree)?,
+        Some((definition, layout)) => {
+            settle(&columns, layout, definition, map.flavour()).map_err(disagree)?
+        }
         None => None,
     };
     let laid_out = laid_out.map(|(definition, layout)| {
