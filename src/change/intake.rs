@@ -331,7 +331,7 @@ impl Intake {
         }
     }
 
-    /// Makes sure that an event between groups may be passed over.
+    /// Shows the history an event, where one is kept.
     fn sift(&mut self, file: &Arc<str>, frame: &Frame, body: Option<&[u8]>) {
         if let Some(sieve) = &mut self.sieve {
             sieve.take(&SievedEvent {
@@ -344,6 +344,7 @@ impl Intake {
         }
     }
 
+    /// Makes sure that an event between groups may be passed over.
     fn passes(&self, frame: &Frame) -> Result<(), AssembleError> {
         let kind = frame.header.kind;
         let trouble = match kind {
