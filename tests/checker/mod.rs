@@ -18,6 +18,21 @@ mod unplanted;
 #[cfg(feature = "kafka")]
 mod xa;
 
+#[cfg(feature = "kafka")]
+use crate::support::checker::{Findings, Scenario};
+
+/// Runs a scenario and makes sure that every check holds, and that as many row changes came out as were to be made.
+#[cfg(feature = "kafka")]
+#[track_caller]
+fn runs_clean(scenario: &Scenario<'_>) -> Findings {
+    let findings = scenario.run();
+    findings.assert_clean();
+    let came = u64::try_from(findings.row_changes).expect("a count fits into 64 bits");
+    let changes = scenario.workload.changes;
+    assert!(came >= changes, "only {came} row changes came out");
+    findings
+}
+
 /// Whether the long run is wanted.
 #[cfg(feature = "kafka")]
 fn is_full() -> bool {

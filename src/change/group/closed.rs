@@ -331,31 +331,27 @@ impl ClosedGroup {
 
     /// The events that were never spilled and are still to be read, each with the position at which it begins.
     pub(super) fn unread_in_memory(&self) -> Vec<(u64, Bytes)> {
-        let (events, buffers) = match self.tail.0.is_empty() {
-            true => (&self.held.events, &self.held.buffers),
-            false => (&self.tail.0, &self.tail.1),
-        };
-        let bytes = |held: &HeldEvent| {
-            let buffer = buffers
-                .get(held.buffer)
-                .expect("a held event names one of its group's buffers");
-            let range = held.range.start as usize..held.range.end as usize;
-            (held.frame.start, buffer.slice(range))
-        };
-        events.iter().map(bytes).collect()
+        let (events, buffers) = self.in_memory();
+        let whole = |held: &HeldEvent| (held.frame.start, held.whole(buffers));
+        events.iter().map(whole).collect()
     }
 
     /// The body of the group's last event, which is in memory until it is read.
     pub(super) fn last_body(&self) -> Option<(EventKind, Bytes)> {
-        let (events, buffers) = match self.tail.0.is_empty() {
-            true => (&self.held.events, &self.held.buffers),
-            false => (&self.tail.0, &self.tail.1),
-        };
+        let (events, buffers) = self.in_memory();
         let held = events.back()?;
         let range = held.body();
         let body = buffers.get(held.buffer)?;
         let body = body.slice(range.start as usize..range.end as usize);
         Some((held.frame.header.kind, body))
+    }
+
+    /// The events that were never spilled, and the chunks that they stand in.
+    fn in_memory(&self) -> (&VecDeque<HeldEvent>, &[Bytes]) {
+        match self.tail.0.is_empty() {
+            true => (&self.held.events, &self.held.buffers),
+            false => (&self.tail.0, &self.tail.1),
+        }
     }
 
     fn settled(&mut self, held: &HeldEvent) {

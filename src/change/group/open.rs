@@ -34,6 +34,14 @@ impl HeldEvent {
         at(self.frame.body.start)..at(self.frame.body.end)
     }
 
+    /// The whole event, out of its group's buffers.
+    pub(in crate::change) fn whole(&self, buffers: &[Bytes]) -> Bytes {
+        let buffer = buffers
+            .get(self.buffer)
+            .expect("a held event names one of its group's buffers");
+        buffer.slice(self.range.start as usize..self.range.end as usize)
+    }
+
     /// The bytes of the event's body, which stands in `buffer`.
     pub(in crate::change) fn bytes<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
         let body = self.body();
@@ -221,16 +229,8 @@ impl OpenGroup {
     pub(in crate::change) fn spill(&mut self) -> Spilled {
         let first = self.spilled == 0;
         let buffers = std::mem::take(&mut self.buffers);
-        let slice = |held: HeldEvent| {
-            let buffer = buffers
-                .get(held.buffer)
-                .expect("a held event names one of its group's buffers");
-            (
-                held.frame.start,
-                buffer.slice(held.range.start as usize..held.range.end as usize),
-            )
-        };
-        let events: Vec<(u64, Bytes)> = self.events.drain(..).map(slice).collect();
+        let whole = |held: HeldEvent| (held.frame.start, held.whole(&buffers));
+        let events: Vec<(u64, Bytes)> = self.events.drain(..).map(whole).collect();
         self.spilled += events.len() as u64;
         self.bytes = 0;
         Spilled {

@@ -67,7 +67,7 @@ impl Style {
         format!("'{}'", text.replace('\'', quote))
     }
 
-    /// Whether a statement of this session can hold the text.
+    /// Whether a statement can hold the text.
     pub fn takes(&self, text: &str) -> bool {
         !self.latin1
             || text
