@@ -33,10 +33,18 @@ pub fn facts(connector: &Connector) -> Vec<(&'static str, String)> {
 
 fn server_facts(server: &ServerOptions) -> Vec<(&'static str, String)> {
     let retry = server.source_connect_retry.as_secs();
+    let (host, port) = match &*server.hosts {
+        [] => (server.host.clone(), server.port.to_string()),
+        // Each with its port: which of them is the source may change while it runs.
+        hosts => {
+            let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+            (hosts.join(","), String::new())
+        }
+    };
     vec![
-        ("Source_Host", server.host.clone()),
+        ("Source_Host", host),
         ("Source_User", server.user.clone()),
-        ("Source_Port", server.port.to_string()),
+        ("Source_Port", port),
         ("Connect_Retry", retry.to_string()),
         ("Source_Retry_Count", server.source_retry_count.to_string()),
     ]

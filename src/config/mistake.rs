@@ -172,12 +172,6 @@ impl Mistakes {
             .for_each(|mistake| self.add(mistake));
     }
 
-    /// The same, each put in other words.
-    pub fn map(mut self, words: impl Fn(Mistake) -> Mistake) -> Self {
-        self.found = self.found.into_iter().map(words).collect();
-        self
-    }
-
     /// Whether there is none yet.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()

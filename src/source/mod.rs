@@ -26,5 +26,7 @@ pub use files::{
     Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
     InputPath, SeriesPart, SourceOptions, warn_of_empty,
 };
-pub use server::{Checked, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check};
+pub use server::{
+    Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check,
+};
 pub use start::Start;

@@ -84,6 +84,30 @@ fn every_section_of_a_connector_is_checked() {
             "shop.toml:1:2: source: key host is missing for a server, or files or index for binlog files",
         ),
         (
+            ("host = 'db'", "host = 'db'\nhosts = ['a']"),
+            "shop.toml:3:1: source.hosts: host and hosts are both given, keep one",
+        ),
+        (
+            ("host = 'db'", "hosts = ['a']\nport = 3307"),
+            "shop.toml:2:1: source.hosts: hosts names the ports too, as \"db1:3306\", remove port",
+        ),
+        (
+            ("host = 'db'", "hosts = ['a:1', 'b', 'b:3306']"),
+            "shop.toml:2:1: source.hosts: hosts names b:3306 twice, remove one",
+        ),
+        (
+            ("host = 'db'", "hosts = []"),
+            "shop.toml:1:2: source.host: host is empty, name the source",
+        ),
+        (
+            ("host = 'db'", "hosts = ['a b']"),
+            "shop.toml:2:10: source.hosts",
+        ),
+        (
+            ("host = 'db'", "hosts = ['a']\nfiles = ['b.000001']"),
+            "shop.toml:2:1: source.hosts: a source is a server or files, remove hosts or files",
+        ),
+        (
             ("host = 'db'\nuser = 'u'", "files = [\"f/b\\n.000001\"]"),
             "shop.toml:2:1: source.files: the file name \"b\\n.000001\" holds a control character, rename the file",
         ),

@@ -112,6 +112,13 @@ impl FilesOptions {
             }
         }
         if let Some(DefinedBy::Server(server)) = &self.definitions {
+            if let [first, ..] = &*server.hosts {
+                let message = format!(
+                    "hosts is for a source, name the server that wrote the files: host = \"{first}\""
+                );
+                let problem = OptionProblem::new("hosts", message);
+                problems.push(problem.within("definitions"));
+            }
             let of_server = server.problems().into_iter();
             problems.extend(of_server.map(|problem| problem.within("definitions")));
         }

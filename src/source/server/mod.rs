@@ -1,5 +1,6 @@
 //! A live source: checked, asked where to begin, and read as a replica reads it.
 
+mod address;
 pub(super) mod dump;
 mod options;
 mod preflight;
@@ -10,6 +11,7 @@ mod start;
 pub(super) mod statements;
 pub(super) mod walk;
 
+pub use address::HostAddress;
 pub use options::{OptionProblem, ServerOptions};
 pub use preflight::SourceFacts;
 pub use receiver::Live;

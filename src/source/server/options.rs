@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::address::{HostAddress, PORT};
 use crate::mysql;
 use crate::source::start::Start;
 
@@ -17,11 +18,22 @@ use crate::source::start::Start;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerOptions {
-    /// Host name or address.
+    /// Host name or address; empty where there are `hosts`.
+    #[serde(default)]
     pub host: String,
     /// TCP port.
     #[serde(default = "port")]
     pub port: u16,
+    /// Servers that replicate from each other, of which one is the source: the next that has what was delivered takes the
+    /// place of one that is lost.
+    #[serde(default)]
+    pub hosts: Vec<HostAddress>,
+    /// How long a server that lacks groups which were delivered is waited for before the stream goes on there.
+    #[serde(
+        default = "failover_wait_max",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub failover_wait_max: Duration,
     /// Account name.
     pub user: String,
     /// Its password, empty for none.
@@ -138,8 +150,20 @@ impl ServerOptions {
     pub fn problems(&self) -> Vec<OptionProblem> {
         let mut problems = Vec::new();
         let mut add = |key: &str, message| problems.push(OptionProblem::new(key, message));
-        if self.host.is_empty() {
-            add("host", "host is empty, name the source".to_owned());
+        match (self.host.is_empty(), self.hosts.is_empty()) {
+            (true, true) => add("host", "host is empty, name the source".to_owned()),
+            (false, false) => {
+                add(
+                    "hosts",
+                    "host and hosts are both given, keep one".to_owned(),
+                );
+            }
+            (true, false) | (false, true) => {}
+        }
+        for (index, host) in self.hosts.iter().enumerate() {
+            if self.hosts.iter().take(index).any(|other| other == host) {
+                add("hosts", format!("hosts names {host} twice, remove one"));
+            }
         }
         if self.port == 0 {
             add("port", "port is 0, give that of the source".to_owned());
@@ -198,6 +222,28 @@ impl ServerOptions {
         Some(problem.beside("replica_net_timeout"))
     }
 
+    /// The servers that the options name, each by itself.
+    pub(in crate::source) fn candidates(&self) -> Vec<Self> {
+        let alone = |HostAddress { host, port }: HostAddress| Self {
+            host,
+            port,
+            hosts: Vec::new(),
+            ..self.clone()
+        };
+        match self.hosts.is_empty() {
+            true => vec![self.clone()],
+            false => self.hosts.iter().cloned().map(alone).collect(),
+        }
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> HostAddress {
+        HostAddress {
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
+
     /// The host name under which the source lists a replica with this UUID.
     pub(in crate::source) fn report_host(&self, uuid: uuid::Uuid) -> String {
         format!("{}-{uuid}", self.report_host.as_deref().unwrap_or("rowtap"))
@@ -221,7 +267,11 @@ impl ServerOptions {
 }
 
 fn port() -> u16 {
-    3306
+    PORT
+}
+
+fn failover_wait_max() -> Duration {
+    Duration::from_secs(60)
 }
 
 fn connect_timeout() -> Duration {
@@ -309,6 +359,38 @@ mod tests {
             let message = problems[0].to_string();
             assert!(message.contains(expected), "{extra}: {message}");
         }
+    }
+
+    #[test]
+    fn hosts_take_the_place_of_a_host() {
+        let options = read(r#"{"hosts":["a","[::1]:3307"],"user":"u"}"#).unwrap();
+        assert_eq!(options.problems(), []);
+        let candidates = options.candidates();
+        let addresses: Vec<String> = candidates
+            .iter()
+            .map(|it| it.address().to_string())
+            .collect();
+        assert_eq!(addresses, ["a:3306", "[::1]:3307"]);
+        for (json, expected) in [
+            (r#"{"user":"u"}"#, "host is empty"),
+            (r#"{"hosts":[],"user":"u"}"#, "host is empty"),
+            (r#"{"hosts":["a"],"host":"a","user":"u"}"#, "keep one"),
+            (
+                r#"{"hosts":["a","b","a:3306"],"user":"u"}"#,
+                "names a:3306 twice",
+            ),
+        ] {
+            let problems = read(json).unwrap().problems();
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert!(
+                problems[0].message.contains(expected),
+                "{json}: {problems:?}"
+            );
+        }
+        let error = read(r#"{"hosts":["a:b"],"user":"u"}"#)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("is no host"), "{error}");
     }
 
     #[test]
