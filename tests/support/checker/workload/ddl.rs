@@ -2,6 +2,7 @@
 
 use super::Tally;
 use super::session::{End, Session};
+use crate::support::Flavour;
 
 /// One of the things to do.
 enum Step {
@@ -26,7 +27,7 @@ impl Definer {
     pub fn run(mut self) -> Tally {
         let workload = self.session.workload().clone();
         let rounds: Vec<Vec<Step>> = (1..=workload.ddl_rounds)
-            .map(|round| steps(round, workload.keyless))
+            .map(|round| steps(round, workload.keyless, self.session.flavour()))
             .collect();
         let count: u64 = rounds
             .iter()
@@ -54,7 +55,7 @@ impl Definer {
     }
 }
 
-fn steps(round: u64, keyless: bool) -> Vec<Step> {
+fn steps(round: u64, keyless: bool, flavour: Flavour) -> Vec<Step> {
     let (side, renamed, copied) = (
         format!("side_{round}"),
         format!("side_{round}_renamed"),
@@ -82,9 +83,14 @@ fn steps(round: u64, keyless: bool) -> Vec<Step> {
         }),
         Step::Define(format!("TRUNCATE TABLE {renamed}")),
         Step::Insert(renamed.clone()),
-        Step::Define(format!(
-            "CREATE TABLE {copied} (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY) SELECT word, number + 1 AS number FROM {renamed}"
-        )),
+        Step::Define(match flavour {
+            // These cannot log a statement and its rows as one transaction with a GTID.
+            Flavour::MySql57 | Flavour::MySql80 => format!("CREATE TABLE {copied} LIKE {renamed}"),
+            Flavour::MySql97 | Flavour::MariaDb118 | Flavour::MariaDb1011 => format!(
+                "CREATE TABLE {copied} (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY) SELECT word, number + 1 AS number \
+                 FROM {renamed}"
+            ),
+        }),
         // The clients find a table of that name at every moment.
         Step::Define(format!("CREATE TABLE doc_next_{round} LIKE doc")),
         Step::Define(format!(
