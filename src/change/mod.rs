@@ -45,7 +45,8 @@ pub use group::choice::{Choice, Ids};
 pub use group::open::{Spilled, SpilledPart};
 pub use group::placer::{Placed, Placer};
 pub use group::prepared::{
-    PreparedEvents, PreparedGroup, Undecided, XaMissing, ledger_of_undecided,
+    HeldGroups, OldestHeld, PreparedEvents, PreparedGroup, Undecided, XaMissing,
+    ledger_of_undecided,
 };
 pub use group::seen::Seen;
 pub use group::tracker::{Outcome, Place};

@@ -208,6 +208,7 @@ impl Preparing {
         if_rolled_back.received = group.held.count + group.inner;
         let prepared = PreparedGroup {
             begin: group.held.group.begin.clone(),
+            prepared_us: group.held.group.commit_us,
             format: format.clone(),
             events: self.events,
             left_out: group.held.count - self.events,

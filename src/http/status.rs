@@ -4,12 +4,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::binlog::{Coordinates, XaId};
 use crate::change::Checkpoint;
 use crate::metrics::{ConnectorState, Snapshot};
 use crate::mysql::Flavour;
@@ -83,6 +85,14 @@ impl StatusFields {
             "Last_Error_Timestamp",
             failure.and_then(|failure| timestamp(failure.at_us)),
         );
+        fields.held(
+            now.held.count,
+            now.held
+                .oldest
+                .as_ref()
+                .map(|oldest| (&oldest.id, &oldest.begin)),
+            now.held_for(),
+        );
         let known = now.boundaries.durable.as_ref();
         fields.undefined(known.or(now.boundaries.read.as_ref()));
         fields.own(now);
@@ -109,6 +119,10 @@ impl StatusFields {
         fields.add("Seconds_Behind_Source", Value::Null);
         fields.gtid_sets(None, checkpoint);
         fields.source(checkpoint);
+        let undecided = checkpoint.map(|checkpoint| &checkpoint.undecided);
+        let count = undecided.map_or(0, |undecided| undecided.len() as u64);
+        let oldest = undecided.and_then(|undecided| undecided.iter().min_by_key(|(_, at)| *at));
+        fields.held(count, oldest, None);
         fields.undefined(checkpoint);
         fields.add("State", if pid.is_some() { "running" } else { "stopped" });
         fields.add("Pid", pid);
@@ -129,6 +143,14 @@ impl StatusFields {
         self.add("Source_Server_Id", known.server_id);
         let uuid = known.server_uuid.map(|uuid| uuid.to_string());
         self.add("Source_UUID", uuid);
+    }
+
+    /// The XA transactions that are prepared and undecided.
+    fn held(&mut self, count: u64, oldest: Option<(&XaId, &Coordinates)>, age: Option<Duration>) {
+        self.add("XA_Held", count);
+        let oldest = oldest.map(|(id, at)| format!("{id} prepared at {at}"));
+        self.add("XA_Held_Oldest", oldest);
+        self.add("XA_Held_Seconds", age.map(|age| age.as_secs()));
     }
 
     /// The tables without whose definition the stream has gone on.
@@ -156,7 +178,7 @@ impl StatusFields {
         self.add("Bytes_In_Flight", now.bytes_in_flight);
         self.add("Records", now.volumes.records);
         self.add("Records_Delivered", now.volumes.records_delivered);
-        let ledger = serde_json::to_value(now.ledger).unwrap_or_default();
+        let ledger = serde_json::to_value(now.ledger_with_held()).unwrap_or_default();
         self.add("Ledger", ledger);
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::binlog::Coordinates;
-use crate::change::{Checkpoint, Ledger};
+use crate::change::{Checkpoint, HeldGroups, Ledger};
 
 /// What a connector is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -86,7 +86,8 @@ pub struct ConnectorMetrics {
     volumes: VolumeCounters,
     moments: Moments,
     state: AtomicU8,
-    in_flight: Mutex<Option<Gauge>>,
+    in_flight: Mutex<Option<Gauge<u64>>>,
+    held: Mutex<Option<Gauge<HeldGroups>>>,
     boundaries: Mutex<Boundaries>,
     last_failure: Mutex<Option<LastFailure>>,
     tls: Mutex<Option<String>>,
@@ -147,10 +148,10 @@ struct Moments {
     saved_us: AtomicI64,
 }
 
-/// A number that is asked for when a page shows it.
-struct Gauge(Box<dyn Fn() -> u64 + Send>);
+/// What is asked for when a page shows it.
+struct Gauge<T>(Box<dyn Fn() -> T + Send>);
 
-impl fmt::Debug for Gauge {
+impl<T> fmt::Debug for Gauge<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Gauge")
     }
@@ -191,6 +192,7 @@ impl ConnectorMetrics {
             },
             state: AtomicU8::new(0),
             in_flight: Mutex::new(None),
+            held: Mutex::new(None),
             boundaries: Mutex::default(),
             last_failure: Mutex::new(None),
             tls: Mutex::new(None),
@@ -321,6 +323,11 @@ impl ConnectorMetrics {
         *locked(&self.in_flight) = Some(Gauge(Box::new(bytes)));
     }
 
+    /// Sets how to tell which XA transactions are prepared and undecided.
+    pub fn holding(&self, held: impl Fn() -> HeldGroups + Send + 'static) {
+        *locked(&self.held) = Some(Gauge(Box::new(held)));
+    }
+
     /// Notes how the connection to the source is encrypted: the TLS version, `None` for plaintext.
     pub fn connected(&self, tls: Option<&str>) {
         *locked(&self.tls) = tls.map(str::to_owned);
@@ -370,6 +377,10 @@ impl ConnectorMetrics {
             bytes_in_flight: locked(&self.in_flight)
                 .as_ref()
                 .map_or(0, |Gauge(bytes)| bytes()),
+            held: locked(&self.held)
+                .as_ref()
+                .map_or_else(HeldGroups::default, |Gauge(held)| held()),
+            now_us,
             behind: self.behind(state, settled, now_us),
             checkpoint_age: since(self.moments.saved_us.load(Ordering::Relaxed), now_us),
             boundaries,
@@ -426,6 +437,10 @@ pub struct Snapshot {
     pub volumes: Volumes,
     /// Bytes read and not yet kept by the target.
     pub bytes_in_flight: u64,
+    /// The XA transactions that are prepared and undecided.
+    pub held: HeldGroups,
+    /// The moment, in microseconds since 1970.
+    pub now_us: i64,
     /// How far it is behind its source; `None` if that is unknown.
     pub behind: Option<Duration>,
     /// How long ago its checkpoint was saved.
@@ -436,6 +451,26 @@ pub struct Snapshot {
     pub last_failure: Option<LastFailure>,
     /// The TLS version of the connection to the source; `None` for plaintext.
     pub tls: Option<String>,
+}
+
+impl Snapshot {
+    /// What became of the connector's events, with those of the XA transactions that are prepared and undecided now. The
+    /// ledger by itself counts these when they are decided.
+    pub fn ledger_with_held(&self) -> Ledger {
+        let mut ledger = self.ledger;
+        ledger += Ledger {
+            received: self.held.events,
+            held: self.held.events,
+            ..Ledger::default()
+        };
+        ledger
+    }
+
+    /// How long the oldest of the XA transactions that are undecided has been prepared.
+    pub fn held_for(&self) -> Option<Duration> {
+        let oldest = self.held.oldest.as_ref()?;
+        since(oldest.prepared_us, self.now_us)
+    }
 }
 
 fn since(at_us: i64, now_us: i64) -> Option<Duration> {

@@ -150,6 +150,34 @@ impl Scrape {
             ),
             None,
             self.undefined_tables(),
+        )?;
+        self.held(encoder)
+    }
+
+    /// XA transactions that are prepared and undecided.
+    fn held(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let plain: [(_, _, Count<Snapshot>); 2] = [
+            (
+                "xa_held",
+                "XA transactions that are prepared and undecided",
+                |all| all.held.count,
+            ),
+            ("xa_held_events", "Their binlog events", |all| {
+                all.held.events
+            }),
+        ];
+        for (name, help, count) in plain {
+            let samples = self.samples(|all| Some(count(all)));
+            gauges(encoder, (name, help), None, samples)?;
+        }
+        gauges(
+            encoder,
+            (
+                "xa_held_age",
+                "Time since the oldest of them was prepared on the source",
+            ),
+            Some(Unit::Seconds),
+            self.samples(|all| all.held_for().map(|age| age.as_secs_f64())),
         )
     }
 
@@ -243,7 +271,7 @@ mod tests {
     use super::super::registry::Registry as Counters;
     use super::*;
     use crate::binlog::{Coordinates, GtidSet};
-    use crate::change::Checkpoint;
+    use crate::change::{Checkpoint, HeldGroups};
     use crate::metrics::now_us;
     use crate::mysql::Flavour;
 
@@ -298,6 +326,11 @@ mod tests {
         shop.written(1, 100);
         shop.invalid_text(3);
         shop.in_flight(|| 77);
+        shop.holding(|| HeldGroups {
+            count: 2,
+            events: 9,
+            oldest: None,
+        });
         shop.streaming();
         shop.streaming();
         let lines = lines(&counters);
@@ -324,6 +357,9 @@ mod tests {
             "rowtap_invalid_text_total{connector=\"shop\"} 3",
             "rowtap_delivered_total{connector=\"shop\"} 4",
             "rowtap_in_flight_bytes{connector=\"shop\"} 77",
+            "rowtap_xa_held{connector=\"shop\"} 2",
+            "rowtap_xa_held{connector=\"stock\"} 0",
+            "rowtap_xa_held_events{connector=\"shop\"} 9",
             "rowtap_reconnects_total{connector=\"shop\"} 1",
             "rowtap_state{connector=\"shop\",state=\"streaming\"} 1",
             "rowtap_state{connector=\"shop\",state=\"starting\"} 0",

@@ -13,7 +13,7 @@
 //! | checksum | 4 | CRC32 of all before it |
 //! | mark | 8 | `rowtapXA` |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +23,7 @@ use super::durable::{self, DurableFile};
 use super::error::StateError;
 use super::spill::Spill;
 use crate::binlog::{Coordinates, XaId};
-use crate::change::{Checkpoint, PreparedGroup};
+use crate::change::{Checkpoint, HeldGroups, OldestHeld, PreparedGroup};
 use crate::fault::FileRole;
 
 /// The folder's name in a connector's state folder.
@@ -59,6 +59,9 @@ struct Books {
 #[derive(Debug)]
 struct Kept {
     begin: Coordinates,
+    prepared_us: i64,
+    /// The events of its group.
+    events: u64,
     file: KeptFile,
     event_bytes: u64,
     is_synced: bool,
@@ -145,6 +148,8 @@ impl PreparedStore {
         file.describe(&id, group)?;
         let kept = Kept {
             begin: file.begin,
+            prepared_us: group.prepared_us,
+            events: group.event_count(),
             event_bytes,
             is_synced: false,
             file: match file.path {
@@ -239,12 +244,29 @@ impl PreparedStore {
         }
         let kept = Kept {
             begin: begin.clone(),
+            prepared_us: group.prepared_us,
+            events: group.event_count(),
             file: KeptFile::Named(path),
             event_bytes,
             is_synced: true,
         };
         self.books().kept.insert(id.clone(), kept);
         Ok(Some(group))
+    }
+
+    /// What is kept and undecided now.
+    pub fn held(&self) -> HeldGroups {
+        let books = self.books();
+        let oldest = books.kept.iter().min_by_key(|(_, kept)| kept.prepared_us);
+        HeldGroups {
+            count: books.kept.len() as u64,
+            events: books.kept.values().map(|kept| kept.events).sum(),
+            oldest: oldest.map(|(id, kept)| OldestHeld {
+                id: id.clone(),
+                begin: kept.begin.clone(),
+                prepared_us: kept.prepared_us,
+            }),
+        }
     }
 
     // ---- removing --------------------------------------------------------------------------------------------------
@@ -288,13 +310,14 @@ impl PreparedStore {
             return Ok(());
         };
         let books = self.books();
+        let kept = books.kept.values().filter_map(|kept| match &kept.file {
+            KeptFile::Named(path) => Some(path),
+            KeptFile::Nameless(_) => None,
+        });
+        let kept: BTreeSet<&PathBuf> = kept.collect();
         for name in durable::names(folder, FileRole::PreparedFolder)? {
             let path = folder.join(name);
-            let is_kept = books.kept.values().any(|kept| match &kept.file {
-                KeptFile::Named(named) => *named == path,
-                KeptFile::Nameless(_) => false,
-            });
-            if !is_kept {
+            if !kept.contains(&path) {
                 durable::remove_if_there(&path, FileRole::PreparedGroup)?;
             }
         }

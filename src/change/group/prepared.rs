@@ -25,6 +25,8 @@ use crate::row::TableName;
 pub struct PreparedGroup {
     /// Where its group begins.
     pub begin: Coordinates,
+    /// When it was prepared on the source, in microseconds since 1970.
+    pub prepared_us: i64,
     /// The layout of the file that it stands in.
     pub(in crate::change) format: FormatDescription,
     /// Events that were kept.
@@ -45,6 +47,28 @@ pub struct PreparedGroup {
 
 /// The XA transactions that are prepared at one moment, by their ids.
 pub type Undecided = BTreeMap<XaId, PreparedGroup>;
+
+/// What is held of XA transactions at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldGroups {
+    /// How many transactions are prepared and undecided.
+    pub count: u64,
+    /// The events of their groups.
+    pub events: u64,
+    /// The one that was prepared before all others.
+    pub oldest: Option<OldestHeld>,
+}
+
+/// The XA transaction that has been undecided for longest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldestHeld {
+    /// Its id.
+    pub id: XaId,
+    /// Where its group begins.
+    pub begin: Coordinates,
+    /// When it was prepared on the source, in microseconds since 1970.
+    pub prepared_us: i64,
+}
 
 /// What to do about an XA COMMIT whose XA PREPARE was not seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -72,9 +96,7 @@ pub struct PreparedEvents {
 
 /// What becomes of the events of XA transactions that are not decided by the end: they are held.
 pub fn ledger_of_undecided(undecided: &Undecided) -> Ledger {
-    let events = undecided
-        .values()
-        .map(|group| group.if_rolled_back.received);
+    let events = undecided.values().map(PreparedGroup::event_count);
     let events = events.sum();
     Ledger {
         received: events,
@@ -113,6 +135,11 @@ impl PreparedEvents {
 }
 
 impl PreparedGroup {
+    /// The events of its group.
+    pub fn event_count(&self) -> u64 {
+        self.if_rolled_back.received
+    }
+
     /// The group that commits it: with the place of the one that says so, and the changes of this one.
     pub(in crate::change) fn committed_by(&self, by: &Group, end: &Coordinates) -> ClosedGroup {
         let mut held = OpenGroup::new(by.clone(), self.transactional);

@@ -189,6 +189,10 @@ impl ConnectorRun<'_> {
         self.metrics.in_flight(move || {
             u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
         });
+        // The store goes with the run, at whose end the ledger counts what is held.
+        let held = Arc::downgrade(&kept);
+        self.metrics
+            .holding(move || held.upgrade().map(|kept| kept.held()).unwrap_or_default());
         let receive = Receive {
             stream,
             chunks: chunk_tx,
