@@ -12,7 +12,6 @@ use super::applying::{ApplierSettings, Applying, GroupEvent, Settled};
 use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
 use super::batch::items::Batch;
-use super::batch::ledger::Ledger;
 use super::batch::rows::{EventStamp, RowsKind};
 use super::checking::RowsCheck;
 use super::checkpoint::Checkpoint;
@@ -25,6 +24,7 @@ use super::definition::table::Definition;
 use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
 use super::group::closed::{ClosedGroup, NextEvent};
 use super::group::open::HeldEvent;
+use super::group::prepared::PreparedGroup;
 use super::group::tracker::Outcome;
 use super::questions::Questions;
 use super::settled::{self, UnsettledRows};
@@ -34,9 +34,9 @@ use super::step::Step;
 use super::trouble::{AssembleError, Trouble};
 use super::undefined::{UndefinedTables, forget_dropped};
 use super::undone::{self, Written};
-use super::xa::{Committing, Preparing, XaBooks, XaDecided, XaDecision, XaStage};
+use super::xa::{Committing, XaBooks, XaDecided, XaDecision, XaStage};
 use crate::binlog::{
-    Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, load_data_body,
+    Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, XaId, load_data_body,
 };
 use crate::fault::{Fault, planted};
 use crate::filter::Rules;
@@ -240,12 +240,18 @@ impl Applier {
         if matches!(applying.xa, XaStage::Settled) {
             return Ok(None);
         }
+        if let Some((id, prepared)) = applying.xa.take_one_phase() {
+            return Ok(Some(self.begin_committing(applying, id, prepared)));
+        }
         let before = *applying.before.get_or_insert(self.builder.ledger);
         let own_format = applying.xa.format().cloned();
         let format = own_format.as_deref().unwrap_or(format);
         loop {
             if applying.is_to_be_kept() {
-                return self.begin_preparing(applying, before).map(Some);
+                let ledger = &mut self.builder.ledger;
+                let (kept, stage) = self.xa.prepare(&applying.group, ledger, before)?;
+                applying.xa = stage;
+                return Ok(Some(Step::Prepare(kept)));
             }
             let (held, buffer) = match applying.group.next(format)? {
                 NextEvent::Whole(held, buffer) => (held, buffer),
@@ -341,12 +347,22 @@ impl Applier {
     /// The group was read to its end.
     fn end_group(&mut self, applying: &mut Applying, format: &FormatDescription) -> Option<Step> {
         let id = match std::mem::replace(&mut applying.xa, XaStage::Settled) {
-            XaStage::None | XaStage::Settled => {
+            XaStage::None | XaStage::Settled | XaStage::CommitsAtOnce(_) => {
                 self.settle_group(&applying.group);
                 return None;
             }
             XaStage::Prepares(preparing) => {
-                return Some(self.end_preparing(applying, *preparing, format));
+                let (group, ledger) = (&applying.group, &mut self.builder.ledger);
+                let (id, prepared) = preparing.end(group, format, ledger, applying.is_chosen);
+                let checkpoint = &mut self.checkpoint;
+                applying.xa = self
+                    .xa
+                    .prepared((&id, &prepared), group.outcome, checkpoint);
+                if matches!(applying.xa, XaStage::Settled) {
+                    self.reach_end_of(&applying.group);
+                }
+                let group = Box::new(prepared);
+                return Some(Step::Prepared { id, group });
             }
             XaStage::Commits(committing) => {
                 if committing.definitions.is_some() {
@@ -356,49 +372,13 @@ impl Applier {
             }
             XaStage::RollsBack(id) => id,
         };
-        self.checkpoint.undecided.remove(&id);
+        self.checkpoint.decided(&id);
         self.settle_group(&applying.group);
         let at = applying.group.end.clone();
         Some(Step::Decided { id, at })
     }
 
     // ---- XA transactions -------------------------------------------------------------------------------------------
-
-    /// Has the events of a group that prepares an XA transaction kept. They are looked at next.
-    fn begin_preparing(
-        &mut self,
-        applying: &mut Applying,
-        before: Ledger,
-    ) -> Result<Step, AssembleError> {
-        let group = &applying.group;
-        let begun = self.xa.prepare(group, &mut self.builder.ledger, before);
-        let (kept, stage) = begun.map_err(|trouble| {
-            AssembleError::new(
-                group.held.group.begin.clone(),
-                EventKind::XaPrepare,
-                trouble,
-            )
-        })?;
-        applying.xa = stage;
-        Ok(Step::Prepare(kept))
-    }
-
-    fn end_preparing(
-        &mut self,
-        applying: &Applying,
-        preparing: Preparing,
-        format: &FormatDescription,
-    ) -> Step {
-        let group = &applying.group;
-        let ledger = &mut self.builder.ledger;
-        let (id, prepared) = preparing.end(group, format, ledger, applying.is_chosen);
-        let begin = prepared.begin.clone();
-        self.checkpoint.undecided.insert(id.clone(), begin);
-        self.xa.undecided.insert(id.clone(), prepared.clone());
-        self.reach_end_of(group);
-        let group = Box::new(prepared);
-        Step::Prepared { id, group }
-    }
 
     /// Reads on with the events of the XA transaction that is committed; counts those of one that is rolled back.
     fn decide(
@@ -416,16 +396,30 @@ impl Applier {
             XaDecided::Commits(prepared) => {
                 let by = &applying.group;
                 self.builder.ledger.received += by.held.count + by.inner;
-                applying.group = prepared.committed_by(&by.held.group, &by.end);
-                applying.is_chosen &= prepared.is_chosen;
-                let committing = Committing::begin(id.clone(), *prepared, &self.definitions);
-                if committing.definitions.is_some() {
-                    self.table_maps.clear();
-                }
-                applying.xa = XaStage::Commits(Box::new(committing));
-                Ok(Some(Step::NeedPrepared { id }))
+                Ok(Some(self.begin_committing(applying, id, *prepared)))
             }
         }
+    }
+
+    /// Reads on with the events of an XA transaction that was prepared.
+    fn begin_committing(
+        &mut self,
+        applying: &mut Applying,
+        id: XaId,
+        prepared: PreparedGroup,
+    ) -> Step {
+        let ledger = &mut self.builder.ledger;
+        ledger.received += prepared.left_out;
+        ledger.control += prepared.left_out;
+        let by = &applying.group;
+        applying.group = prepared.committed_by(&by.held.group, &by.end);
+        applying.is_chosen &= prepared.is_chosen;
+        let committing = Committing::begin(id.clone(), prepared, &self.definitions);
+        if committing.definitions.is_some() {
+            self.table_maps.clear();
+        }
+        applying.xa = XaStage::Commits(Box::new(committing));
+        Step::NeedPrepared { id }
     }
 
     /// Hands out a piece of the group, of which more rows follow.

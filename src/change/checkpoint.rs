@@ -32,7 +32,7 @@ pub struct Checkpoint {
     pub epoch: u64,
     /// XA transactions that were prepared before it and neither committed nor rolled back, each with the place at which
     /// its group begins.
-    pub undecided: BTreeMap<XaId, Coordinates>,
+    pub undecided: Arc<BTreeMap<XaId, Coordinates>>,
     /// How far a snapshot of the source's tables has come.
     pub snapshot: SnapshotProgress,
     /// The tables without whose definition the stream has gone on, until it is known.
@@ -72,7 +72,7 @@ impl Checkpoint {
             server_id,
             format_description_timestamp,
             epoch: 0,
-            undecided: BTreeMap::new(),
+            undecided: Arc::default(),
             snapshot: SnapshotProgress::None,
             undefined: Arc::default(),
         }
@@ -92,6 +92,18 @@ impl Checkpoint {
         Point {
             lineage: Arc::new(self.lineage()),
             coordinates: self.coordinates.clone(),
+        }
+    }
+
+    /// Takes that the XA transaction whose group begins there is prepared.
+    pub(super) fn prepared(&mut self, id: &XaId, begin: &Coordinates) {
+        Arc::make_mut(&mut self.undecided).insert(id.clone(), begin.clone());
+    }
+
+    /// Takes that the XA transaction is committed or rolled back.
+    pub(super) fn decided(&mut self, id: &XaId) {
+        if self.undecided.contains_key(id) {
+            Arc::make_mut(&mut self.undecided).remove(id);
         }
     }
 

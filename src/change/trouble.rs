@@ -220,12 +220,6 @@ pub enum Trouble {
         /// Its kind.
         kind: EventKind,
     },
-    /// A large compressed XA transaction.
-    #[error(
-        "a compressed XA transaction of more bytes than event_memory_max, which is not read ahead to its end; raise \
-         event_memory_max"
-    )]
-    LargeXa,
     /// A compressed transaction without its commit.
     #[error("the compressed transaction ends before its commit")]
     PayloadOpen,

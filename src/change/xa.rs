@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use super::batch::builder::Builder;
 use super::batch::ledger::Ledger;
+use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::schemas::Belief;
 use super::definition::table::TableDefinition;
 use super::group::closed::ClosedGroup;
 use super::group::prepared::{PreparedEvents, PreparedGroup, Undecided, XaMissing};
-use super::trouble::Trouble;
-use crate::binlog::{Control, FormatDescription, Query, XaId};
+use super::group::tracker::Outcome;
+use super::trouble::{AssembleError, Trouble};
+use crate::binlog::{Control, EventKind, FormatDescription, Query, XaId};
 use crate::row::TableName;
 
 /// The XA transactions that are prepared and neither committed nor rolled back.
@@ -31,6 +33,8 @@ pub(super) enum XaStage {
     None,
     /// It prepares one: its events are looked at, so that what they need is asked for in time, and kept.
     Prepares(Box<Preparing>),
+    /// It was to prepare one, and commits it in one phase.
+    CommitsAtOnce(Box<(XaId, PreparedGroup)>),
     /// It commits one, whose events are read in its place.
     Commits(Box<Committing>),
     /// It rolls one back.
@@ -97,15 +101,17 @@ impl XaBooks {
         group: &ClosedGroup,
         ledger: &mut Ledger,
         before: Ledger,
-    ) -> Result<(PreparedEvents, XaStage), Trouble> {
-        let kept = PreparedEvents::of(group)?;
+    ) -> Result<(PreparedEvents, XaStage), AssembleError> {
+        let at = &group.held.group.begin;
+        let placed = |trouble| AssembleError::new(at.clone(), EventKind::XaPrepare, trouble);
+        let kept = PreparedEvents::of(group).map_err(placed)?;
         if let Some(other) = self.undecided.get(&kept.id)
             && other.begin != kept.begin
         {
-            return Err(Trouble::XaTwice {
+            return Err(placed(Trouble::XaTwice {
                 id: kept.id,
                 before: other.begin.clone(),
-            });
+            }));
         }
         // Of a compressed transaction some events were counted already.
         *ledger = Ledger {
@@ -114,6 +120,23 @@ impl XaBooks {
         };
         let preparing = Preparing::begin(&kept, group, before);
         Ok((kept, XaStage::Prepares(Box::new(preparing))))
+    }
+
+    /// Takes the transaction of a group that was read to its end, and returns what is next: nothing after an XA PREPARE; one that
+    /// turned out to be committed in one phase is committed.
+    pub(super) fn prepared(
+        &mut self,
+        (id, prepared): (&XaId, &PreparedGroup),
+        outcome: Outcome,
+        checkpoint: &mut Checkpoint,
+    ) -> XaStage {
+        let (id, prepared) = (id.clone(), prepared.clone());
+        if outcome == Outcome::Committed {
+            return XaStage::CommitsAtOnce(Box::new((id, prepared)));
+        }
+        checkpoint.prepared(&id, &prepared.begin);
+        self.undecided.insert(id, prepared);
+        XaStage::Settled
     }
 
     /// Takes out the transaction that a group commits, after its events came in the group's place; one that it rolls back is
@@ -129,11 +152,7 @@ impl XaBooks {
         let ledger = &mut builder.ledger;
         ledger.control += 1;
         match (self.undecided.remove(&id), commits, self.missing) {
-            (Some(prepared), true, _) => {
-                ledger.received += prepared.left_out;
-                ledger.control += prepared.left_out;
-                Ok(XaDecided::Commits(Box::new(prepared)))
-            }
+            (Some(prepared), true, _) => Ok(XaDecided::Commits(Box::new(prepared))),
             (Some(prepared), false, _) => {
                 *ledger += prepared.if_rolled_back;
                 Ok(XaDecided::RollsBack)
@@ -157,7 +176,11 @@ impl XaStage {
     pub(super) fn format(&self) -> Option<&Arc<FormatDescription>> {
         match self {
             Self::Commits(committing) => Some(&committing.format),
-            Self::None | Self::Prepares(_) | Self::RollsBack(_) | Self::Settled => None,
+            Self::None
+            | Self::Prepares(_)
+            | Self::CommitsAtOnce(_)
+            | Self::RollsBack(_)
+            | Self::Settled => None,
         }
     }
 
@@ -165,7 +188,22 @@ impl XaStage {
     pub(super) fn definitions(&mut self) -> Option<&mut Definitions> {
         match self {
             Self::Commits(committing) => committing.definitions.as_mut(),
-            Self::None | Self::Prepares(_) | Self::RollsBack(_) | Self::Settled => None,
+            Self::None
+            | Self::Prepares(_)
+            | Self::CommitsAtOnce(_)
+            | Self::RollsBack(_)
+            | Self::Settled => None,
+        }
+    }
+
+    /// Takes out the transaction that is committed in the group that was to prepare it.
+    pub(super) fn take_one_phase(&mut self) -> Option<(XaId, PreparedGroup)> {
+        match std::mem::replace(self, Self::Settled) {
+            Self::CommitsAtOnce(committed) => Some(*committed),
+            other => {
+                *self = other;
+                None
+            }
         }
     }
 }

@@ -323,10 +323,12 @@ impl ClosedGroup {
         Coordinates::new(Arc::clone(&self.file), start)
     }
 
-    /// The compressed transaction that prepares an XA transaction, and the latter's id, while it is open.
-    pub(super) fn preparing_payload(&self) -> Option<(u64, Bytes, XaId)> {
-        let (start, event, id) = self.payload.as_ref()?.prepares()?;
-        Some((start, event.clone(), id.clone()))
+    /// The id of the XA transaction whose compressed events are being read; and the event that holds them, with the position
+    /// at which it begins, unless that is read from the spill file.
+    pub(super) fn xa_in_payload(&self) -> Option<(XaId, Option<(u64, Bytes)>)> {
+        let (id, start, event) = self.payload.as_ref()?.xa()?;
+        let event = event.map(|event| (start, event.clone()));
+        Some((id.clone(), event))
     }
 
     /// The events that were never spilled and are still to be read, each with the position at which it begins.

@@ -27,14 +27,15 @@ pub(in crate::change) struct OpenPayload {
     start: u64,
     /// The payload event; only its first bytes where the rest is fed later.
     event: Bytes,
-    /// The payload from its start, until its first event was seen.
-    unread: Option<Bytes>,
-    /// Length of the payload event's body.
-    body_bytes: u64,
-    /// How the transaction ends.
+    /// Whether that is all of it.
+    is_whole: bool,
+    /// Whether an event was read.
+    is_begun: bool,
+    /// How the transaction ends. Of an XA transaction only the last event tells whether it is prepared, as one of two phases is,
+    /// or committed: until then it is taken to be prepared.
     pub(in crate::change) outcome: Outcome,
-    /// The XA transaction that it prepares.
-    prepares: Option<XaId>,
+    /// The XA transaction that it is.
+    xa: Option<XaId>,
 }
 
 /// What a payload has next.
@@ -53,16 +54,17 @@ impl OpenPayload {
         body: Bytes,
         body_bytes: u64,
     ) -> Result<Self, Trouble> {
+        let is_whole = body.len() as u64 >= body_bytes;
         Ok(Self {
-            reader: Payload::parse(&body)?.read(body.clone(), body_bytes)?,
+            reader: Payload::parse(&body)?.read(body, body_bytes)?,
             tracker: GroupTracker::default(),
             ended: false,
             start,
             event,
-            unread: Some(body),
-            body_bytes,
+            is_whole,
+            is_begun: false,
             outcome: Outcome::Committed,
-            prepares: None,
+            xa: None,
         })
     }
 
@@ -76,10 +78,11 @@ impl OpenPayload {
         self.start
     }
 
-    /// Where the payload event begins, the event, and the id of the XA transaction that it prepares, if it prepares one.
-    pub(in crate::change) fn prepares(&self) -> Option<(u64, &Bytes, &XaId)> {
-        let id = self.prepares.as_ref()?;
-        Some((self.start, &self.event, id))
+    /// The id of the XA transaction that it is, if it is one, where the payload event begins, and the event, unless only its
+    /// first bytes are here.
+    pub(in crate::change) fn xa(&self) -> Option<(&XaId, u64, Option<&Bytes>)> {
+        let event = self.is_whole.then_some(&self.event);
+        Some((self.xa.as_ref()?, self.start, event))
     }
 
     pub(in crate::change) fn next(
@@ -100,16 +103,31 @@ impl OpenPayload {
         };
         let bytes = held.bytes(&block);
         self.place(&held.frame, bytes, format)?;
-        if let Some(body) = self.unread.take()
-            && held.frame.header.kind == EventKind::Query
-            && Query::parse(bytes, format)?.control() == Some(Control::XaStart)
-        {
-            self.prepares = prepared_in(&body, self.body_bytes)?;
-            if self.prepares.is_some() {
-                self.outcome = Outcome::Prepared;
-            }
+        if held.frame.header.kind == EventKind::XaPrepare {
+            self.is_of_xa(&XaPrepare::parse(bytes)?)?;
+        } else if !self.is_begun && held.frame.header.kind == EventKind::Query {
+            self.note_xa(&Query::parse(bytes, format)?);
         }
+        self.is_begun = true;
         Ok(Pulled::Event(held, block))
+    }
+
+    /// Makes sure that the XA transaction ends which has begun.
+    fn is_of_xa(&self, last: &XaPrepare) -> Result<(), Trouble> {
+        match &self.xa {
+            Some(id) if *id == last.id => Ok(()),
+            Some(_) | None => Err(Trouble::InPayload {
+                kind: EventKind::XaPrepare,
+            }),
+        }
+    }
+
+    /// Takes what the first event tells.
+    fn note_xa(&mut self, query: &Query<'_>) {
+        if query.control() == Some(Control::XaStart) {
+            self.xa = query.xa_id();
+            self.outcome = Outcome::Prepared;
+        }
     }
 
     fn frame(&self, block: &Bytes, range: &Range<u32>) -> Result<Frame, BinlogError> {
@@ -148,7 +166,8 @@ impl OpenPayload {
         }
         match self.tracker.place(seen.mark())? {
             Place::Opens | Place::Inside => Ok(()),
-            Place::Ends(outcome) if outcome == self.outcome => {
+            Place::Ends(outcome) if outcome == Outcome::Committed || outcome == self.outcome => {
+                self.outcome = outcome;
                 self.ended = true;
                 Ok(())
             }
@@ -159,23 +178,4 @@ impl OpenPayload {
             Place::Ends(_) | Place::Outside | Place::Abandons => refused,
         }
     }
-}
-
-/// Reads ahead whether an XA transaction ends with its PREPARE, before its first row goes on: only its last event tells.
-fn prepared_in(body: &Bytes, body_bytes: u64) -> Result<Option<XaId>, Trouble> {
-    if body_bytes > body.len() as u64 {
-        return Err(Trouble::LargeXa);
-    }
-    let mut reader = Payload::parse(body)?.read(body.clone(), body_bytes)?;
-    let mut prepared = None;
-    while let Inner::Event(block, range) = reader.pull()? {
-        let event = block
-            .get(range.start as usize..range.end as usize)
-            .unwrap_or_default();
-        if Header::parse(event)?.kind == EventKind::XaPrepare {
-            let prepare = XaPrepare::parse(event.get(Header::LEN..).unwrap_or_default())?;
-            prepared = (!prepare.one_phase).then_some(prepare.id);
-        }
-    }
-    Ok(prepared)
 }

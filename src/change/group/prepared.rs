@@ -107,18 +107,18 @@ pub fn ledger_of_undecided(undecided: &Undecided) -> Ledger {
 
 impl PreparedEvents {
     /// What is to be kept of a group that prepares an XA transaction: all of it, or the compressed transaction that holds
-    /// all of it.
+    /// all of it. Whether the latter is prepared, or committed in one phase, shows at its end.
     ///
     /// # Errors
     /// A group whose last event is no XA PREPARE.
     pub(in crate::change) fn of(group: &ClosedGroup) -> Result<Self, Trouble> {
         let begin = group.held.group.begin.clone();
-        if let Some((start, event, id)) = group.preparing_payload() {
+        if let Some((id, event)) = group.xa_in_payload() {
             return Ok(Self {
                 id,
                 begin,
-                after_spilled: false,
-                events: vec![(start, event)],
+                after_spilled: event.is_none(),
+                events: event.into_iter().collect(),
             });
         }
         let id = match group.last_body() {

@@ -1,6 +1,5 @@
 //! The XA transactions that a checkpoint leaves undecided: found in the state folder, or read again from the source.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -45,7 +44,7 @@ impl UndecidedAtStart<'_> {
         mut answers: Answers,
     ) -> Result<(Undecided, Answers), PipelineError> {
         let mut found = Undecided::new();
-        for (id, at) in &self.start.undecided {
+        for (id, at) in &*self.start.undecided {
             let group = match stored(store, id, at).await? {
                 Some(group) => group,
                 None => {
@@ -88,7 +87,7 @@ impl UndecidedAtStart<'_> {
         let from = Checkpoint {
             coordinates: at.clone(),
             format_description_timestamp: 0,
-            undecided: BTreeMap::new(),
+            undecided: Arc::default(),
             ..self.start.clone()
         };
         let stream = self.stream(from.clone()).await.map_err(permanent)?;

@@ -176,7 +176,7 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
     for (key, value) in KEYS.iter().zip(values) {
         writeln!(text, "{key}={value}").expect("a text grows");
     }
-    for (id, at) in undecided {
+    for (id, at) in &**undecided {
         writeln!(text, "{UNDECIDED}{id} {at}").expect("a text grows");
     }
     for line in undefined {
@@ -247,7 +247,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
         let snapshot = lines.value("snapshot=")?;
         let none = snapshot_text(SnapshotProgress::None);
         known(lines.line, "the snapshot's progress", snapshot, none)?;
-        checkpoint.undecided = lines.undecided()?;
+        checkpoint.undecided = Arc::new(lines.undecided()?);
     }
     if has_undefined {
         checkpoint.undefined = Arc::new(lines.undefined()?);

@@ -50,10 +50,10 @@ fn checkpoint() -> Checkpoint {
     let at = Coordinates::new("binlog.000004", 1337);
     Checkpoint {
         epoch: 3,
-        undecided: BTreeMap::from([
+        undecided: Arc::new(BTreeMap::from([
             (xa_id(b"gt", b"bq"), Coordinates::new("binlog.000003", 4711)),
             (xa_id(b"gu", b""), Coordinates::new("odd name.000003", 4)),
-        ]),
+        ])),
         ..Checkpoint::new(at, set, Some(uuid()), 1, 1_700_000_000)
     }
 }
@@ -398,7 +398,7 @@ fn a_file_name_that_would_break_the_lines_is_refused() {
             ..checkpoint()
         };
         let undecided = Checkpoint {
-            undecided: BTreeMap::from([(xa_id(b"g", b""), at)]),
+            undecided: Arc::new(BTreeMap::from([(xa_id(b"g", b""), at)])),
             ..checkpoint()
         };
         for checkpoint in [in_use, undecided] {
@@ -416,7 +416,7 @@ fn no_more_undecided_transactions_are_written_or_read_than_the_limit() {
         })
     };
     let most = Checkpoint {
-        undecided: ids(UNDECIDED_MAX).collect(),
+        undecided: Arc::new(ids(UNDECIDED_MAX).collect()),
         ..checkpoint()
     };
     let text = encode(&most).unwrap();
@@ -430,7 +430,7 @@ fn no_more_undecided_transactions_are_written_or_read_than_the_limit() {
     };
     assert_eq!(decode(sealed(&more).as_bytes()).unwrap_err(), expected);
     let more = Checkpoint {
-        undecided: ids(UNDECIDED_MAX + 1).collect(),
+        undecided: Arc::new(ids(UNDECIDED_MAX + 1).collect()),
         ..most
     };
     assert_eq!(encode(&more).unwrap_err(), expected);
@@ -486,7 +486,7 @@ proptest! {
         let server_uuid = server_uuid.map(Uuid::from_u128);
         let checkpoint = Checkpoint {
             epoch,
-            undecided,
+            undecided: Arc::new(undecided),
             ..Checkpoint::new(at, gtid_set, server_uuid, server_id, begun)
         };
         let text = encode(&checkpoint).unwrap();

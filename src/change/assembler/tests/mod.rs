@@ -165,7 +165,7 @@ fn run_with(
 ) -> Result<Outcome, AssembleError> {
     let bytes = Bytes::copy_from_slice(&writer.bytes);
     let mut outcome = Outcome::default();
-    let mut spilled = SpilledEvents::new();
+    let (mut all_spilled, mut spilled) = (SpilledEvents::new(), SpilledEvents::new());
     let mut missing: Vec<u8> = Vec::new();
     let mut prepared = BTreeMap::new();
     let mut preparing = VecDeque::new();
@@ -186,7 +186,8 @@ fn run_with(
             }
             Step::Spill(more) => {
                 outcome.spills += 1;
-                keep(&mut spilled, more);
+                keep(&mut all_spilled, more);
+                spilled = all_spilled.clone();
             }
             Step::NeedSpilled if !missing.is_empty() => {
                 let piece: Vec<u8> = missing.drain(..missing.len().min(500)).collect();
@@ -198,7 +199,7 @@ fn run_with(
             }
             Step::Prepare(kept) => {
                 preparing = match kept.after_spilled {
-                    true => spilled.clone(),
+                    true => all_spilled.clone(),
                     false => VecDeque::new(),
                 };
                 let events = kept.events.iter();

@@ -251,48 +251,76 @@ fn a_packed_part_that_lies_is_refused() {
     }
 }
 
+/// The events of an XA transaction `x` without its GTID; the last says whose they are.
+fn xa_transaction(values: &[i32], one_phase: bool, name: u8) -> Vec<u8> {
+    inner(|writer| {
+        writer.query("XA START X'78',X'',1");
+        for values in values.chunks(20) {
+            writer.table_map(1, "d", "t", true);
+            writer.insert(1, values);
+        }
+        writer.query("XA END X'78',X'',1");
+        let [one_phase, format, bytes] = [u8::from(one_phase), 1, 1];
+        let prepare = [one_phase, format, 0, 0, 0, bytes, 0, 0, 0, 0, 0, 0, 0, name];
+        writer.event(EventKind::XaPrepare, &prepare);
+    })
+}
+
 #[test]
 fn an_xa_transaction_in_a_payload_is_delivered_where_it_is_committed() {
-    const IN_PAYLOAD: u64 = 5;
-    for one_phase in [true, false] {
-        let events = inner(|writer| {
-            writer.query("XA START X'7832',X'',1");
-            writer.table_map(1, "d", "t", true);
-            writer.insert(1, &[1]);
-            writer.query("XA END X'7832',X'',1");
-            let prepare = [
-                u8::from(one_phase),
-                1,
-                0,
-                0,
-                0,
-                1,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                b'x',
-            ];
-            writer.event(EventKind::XaPrepare, &prepare);
-        });
-        let payload = Payload::zstd(&events);
-        let mut writer = Writer::new();
+    let values: Vec<i32> = (0..1000).collect();
+    for (one_phase, whole_bytes_max, hold_bytes_max) in [
+        (true, usize::MAX, usize::MAX),
+        (false, usize::MAX, usize::MAX),
+        // The payload is in the spill file, whole and in pieces.
+        (true, 600, 100),
+        (false, 600, 100),
+        (true, 600, usize::MAX),
+        (false, 600, usize::MAX),
+    ] {
+        let events = xa_transaction(&values, one_phase, b'x');
+        let in_payload = 3 + 2 * 50;
+        let payload = Payload {
+            compression: 255,
+            ..Payload::zstd(&events)
+        };
+        let mut writer = Writer::checked();
         writer.gtid(1);
         writer.event(EventKind::TransactionPayload, &payload.body());
         writer.transaction(2, &[-1]);
-        let mut expected = [1, -1];
+        let mut expected = [values.as_slice(), &[-1]].concat();
         if !one_phase {
             writer.gtid(3);
             writer.query("XA COMMIT X'78',X'',1");
-            expected.reverse();
+            expected.rotate_right(1);
         }
         let in_file = writer.events.len() as u64;
-        let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
+        let assembler = assembler("{}", hold_bytes_max, &[]);
+        let outcome = run_cutting(assembler, &writer, whole_bytes_max).unwrap();
         assert_eq!(super::values(&outcome), expected);
         assert_eq!(outcome.ledger.held, 0);
-        assert_eq!(outcome.ledger.received, in_file + IN_PAYLOAD);
+        assert_eq!(outcome.ledger.received, in_file + in_payload);
+        let end = outcome.end.unwrap();
+        assert!(end.undecided.is_empty());
+        let last = if one_phase { ":1-2" } else { ":1-3" };
+        assert!(end.gtid_set.to_string().ends_with(last));
     }
+}
+
+#[test]
+fn an_xa_transaction_in_a_payload_that_ends_as_another_is_refused() {
+    let events = xa_transaction(&[1], false, b'y');
+    refused(
+        &Payload::zstd(&events),
+        "XA_PREPARE event inside a compressed transaction",
+    );
+    let events = inner(|writer| {
+        writer.query("BEGIN");
+        let prepare = [0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, b'x'];
+        writer.event(EventKind::XaPrepare, &prepare);
+    });
+    refused(
+        &Payload::zstd(&events),
+        "XA_PREPARE event inside a compressed transaction",
+    );
 }

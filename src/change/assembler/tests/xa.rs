@@ -132,7 +132,13 @@ fn an_undecided_transaction_is_in_the_checkpoint_and_held_in_the_ledger() {
     let outcome = run(assembler("{}", usize::MAX, &[]), writer).unwrap();
     assert_eq!(values(&outcome), [1, 3]);
     assert_eq!(outcome.ledger.held, 6);
-    let undecided: Vec<_> = outcome.end.unwrap().undecided.into_iter().collect();
+    let undecided: Vec<_> = outcome
+        .end
+        .unwrap()
+        .undecided
+        .iter()
+        .map(|(id, at)| (id.clone(), at.clone()))
+        .collect();
     assert_eq!(undecided, [(xa_id(7), Coordinates::new("b.000001", begin))]);
 }
 
