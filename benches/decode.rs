@@ -159,6 +159,7 @@ impl Recording {
             on_statement: OnStatement::Fail,
             xa_missing: XaMissing::Fail,
             until: Until::Never,
+            delays: false,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::MAX,
             event_bytes_max: 32 << 20,

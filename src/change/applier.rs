@@ -551,7 +551,7 @@ impl Applier {
         }
         self.engines.note(statement, &source.text);
         if !applying.is_chosen {
-            self.builder.ledger.filtered += 1;
+            self.builder.ledger.leave_out();
             return Ok(Settled::Done);
         }
         if matches!(applying.xa, XaStage::Prepares(_)) {
@@ -674,7 +674,7 @@ impl Applier {
             )?;
         }
         if !applying.is_chosen {
-            self.builder.ledger.filtered += 1;
+            self.builder.ledger.leave_out();
             return Ok(Settled::Done);
         }
         if let Some(missing) = self.unsettled(applying, event, kind, &rows)? {

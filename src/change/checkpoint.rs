@@ -27,6 +27,8 @@ pub struct Checkpoint {
     /// When the source began the file, from the file's format description event: a source that was reset writes the same
     /// names again at another time. 0 while unknown.
     pub format_description_timestamp: u32,
+    /// How many seconds groups are held back after their commit, as a replica's SOURCE_DELAY.
+    pub delay_s: u64,
     /// How often the connector has accepted that its server's binlogs began anew. Coordinates of different epochs do not
     /// compare: it is the incarnation of their lineage.
     pub epoch: u64,
@@ -71,6 +73,7 @@ impl Checkpoint {
             server_uuid,
             server_id,
             format_description_timestamp,
+            delay_s: 0,
             epoch: 0,
             undecided: Arc::default(),
             snapshot: SnapshotProgress::None,

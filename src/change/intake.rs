@@ -17,6 +17,7 @@ use super::group::seen::Seen;
 use super::group::tracker::{Outcome, Place};
 use super::history::{Sieve, SievedEvent, Stretch};
 use super::trouble::{AssembleError, Trouble};
+use super::until::Until;
 use crate::binlog::{
     BinlogError, Control, Coordinates, EventKind, FormatDescription, Frame, Framer, Header,
 };
@@ -33,8 +34,8 @@ pub(super) struct Intake {
     arriving: Option<(Arriving, Place)>,
     /// The source was asked by GTID set, so that it leaves groups out.
     skips_groups: bool,
-    /// Groups that begin at or after this time, in seconds since 1970, are not taken.
-    late_from: Option<u32>,
+    /// Where to stop: the group before which that is is not taken.
+    until: Until,
     /// Bytes of the open group beyond which it is spilled.
     hold_bytes_max: usize,
     /// Whether every body is checked.
@@ -60,7 +61,7 @@ pub(super) enum Taken {
     Held,
     /// It is held, and its group is to be closed.
     Ends(Outcome),
-    /// It begins a group at or after the time to stop at, and was not taken.
+    /// It begins a group before which the stream is to stop, and was not taken.
     Late,
 }
 
@@ -77,7 +78,7 @@ impl Intake {
     pub(super) fn new(
         start: Coordinates,
         skips_groups: bool,
-        late_from: Option<u32>,
+        until: Until,
         hold_bytes_max: usize,
     ) -> Self {
         Self {
@@ -90,7 +91,7 @@ impl Intake {
             memory: GroupMemory::default(),
             arriving: None,
             skips_groups,
-            late_from,
+            until,
             hold_bytes_max,
             checks_all: false,
             sieve: None,
@@ -190,7 +191,7 @@ impl Intake {
         match place {
             Place::Outside => self.passes(&frame).map(|()| Taken::Between(header)),
             Place::Abandons => self.passes(&frame).map(|()| Taken::Abandons(header)),
-            Place::Opens | Place::Alone if self.is_late(&header) => Ok(Taken::Late),
+            Place::Opens | Place::Alone if self.is_late(&header, seen.as_ref()) => Ok(Taken::Late),
             Place::Opens | Place::Alone => {
                 let seen = seen.expect("an event with its body is looked at");
                 let group = seen.group(self.at(&frame), &frame);
@@ -214,7 +215,7 @@ impl Intake {
         }
     }
 
-    /// Takes the next piece of a large event; `None` where that begins a group at or after the time to stop at.
+    /// Takes the next piece of a large event; `None` where that begins a group before which the stream is to stop.
     ///
     /// # Errors
     /// An event that cannot be read, cannot stand where it does, or is of a kind that is never large.
@@ -301,7 +302,7 @@ impl Intake {
             .map_err(|trouble| AssembleError::new(at.clone(), kind, trouble))?;
         match placed.map(|placed| placed.place) {
             Some(place @ (Place::Inside | Place::Ends(_))) => Ok(Some((arriving, place))),
-            Some(Place::Opens | Place::Alone) if self.is_late(&header) => Ok(None),
+            Some(Place::Opens | Place::Alone) if self.is_late(&header, None) => Ok(None),
             Some(Place::Opens | Place::Alone | Place::Outside | Place::Abandons) | None => {
                 Err(AssembleError::new(at, kind, Trouble::Large { kind }))
             }
@@ -355,8 +356,9 @@ impl Intake {
         Err(AssembleError::new(self.at(frame), kind, trouble))
     }
 
-    fn is_late(&self, header: &Header) -> bool {
-        self.late_from.is_some_and(|from| header.timestamp >= from)
+    fn is_late(&self, header: &Header, seen: Option<&Seen<'_>>) -> bool {
+        let gtid = seen.and_then(Seen::gtid);
+        self.until.is_before(gtid, header.timestamp)
     }
 
     /// Where the event that was framed last begins.

@@ -21,9 +21,10 @@ mod step;
 mod trouble;
 mod undefined;
 mod undone;
+mod until;
 mod xa;
 
-pub use assembler::{Assembler, AssemblerSettings, Until};
+pub use assembler::{Assembler, AssemblerSettings};
 pub use batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
 pub use batch::items::{Batch, Group, Item, Origin};
 pub use batch::ledger::Ledger;
@@ -54,3 +55,4 @@ pub use notice::Notice;
 pub use statement::judging::OnStatement;
 pub use step::Step;
 pub use trouble::{AssembleError, GroupError, ToTell, Trouble};
+pub use until::Until;

@@ -41,6 +41,12 @@ pub enum Step {
     Spill(Spilled),
     /// The group has ended: give back the next spilled events with [`super::Assembler::feed_spilled`].
     NeedSpilled,
+    /// A group is closed that was committed at this time, in microseconds since 1970: answer with
+    /// [`super::Assembler::go_on`] once it may be delivered. Asked only where groups are delayed.
+    Due {
+        /// When it was committed.
+        committed_us: i64,
+    },
     /// The group prepares an XA transaction: keep its events until the transaction is decided.
     Prepare(PreparedEvents),
     /// The events that were to be kept last were looked at; with this they can be given back at any later time.

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::environment::{listen, variables, version};
+use super::until::gtid_set;
 use super::{Exit, LogFormat, UntilArgument, signals};
+use crate::binlog::GtidSet;
 use crate::config::{self, facts};
 use crate::failure::Class;
 use crate::http::{self, HttpError, Listen};
@@ -29,6 +31,14 @@ pub struct RunArguments {
     /// Ends there: FILE:POSITION, a GTID set, or a time.
     #[arg(long, value_name = "WHERE")]
     until: Option<UntilArgument>,
+    /// Ends before the first transaction of this GTID set, as a replica does with SQL_BEFORE_GTIDS.
+    #[arg(
+        long,
+        value_name = "GTID_SET",
+        value_parser = gtid_set,
+        conflicts_with_all = ["once", "until"]
+    )]
+    until_before: Option<GtidSet>,
     /// Where to serve health, metrics and status, or off [default: 127.0.0.1:9633, if it is free]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
     http: Option<Listen>,
@@ -69,6 +79,9 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
 }
 
 fn mode(arguments: &RunArguments) -> Mode {
+    if let Some(set) = &arguments.until_before {
+        return Mode::BeforeGtids(set.clone());
+    }
     match &arguments.until {
         None if arguments.once => Mode::Once,
         None => Mode::Forever,

@@ -49,6 +49,17 @@ impl FromStr for UntilArgument {
     }
 }
 
+/// `--until-before`: a set of either family.
+pub(super) fn gtid_set(text: &str) -> Result<GtidSet, String> {
+    const EXPECTED: &str = "expected a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:6-9 or 0-1-270, before whose first \
+                            transaction the run ends";
+    let parse = |flavour| GtidSet::parse(flavour, text).ok();
+    let found = parse(Flavour::MySql).or_else(|| parse(Flavour::MariaDb));
+    found
+        .filter(|set| !set.is_empty())
+        .ok_or(EXPECTED.to_owned())
+}
+
 /// Seconds since 1970.
 fn time(text: &str) -> Option<i64> {
     if let Ok(at) = text.parse::<Timestamp>() {

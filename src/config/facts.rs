@@ -41,11 +41,25 @@ fn server_facts(server: &ServerOptions) -> Vec<(&'static str, String)> {
             (hosts.join(","), String::new())
         }
     };
+    let ids = |ids: &[u32]| {
+        let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        texts.join(",")
+    };
     vec![
         ("Source_Host", host),
         ("Source_User", server.user.clone()),
         ("Source_Port", port),
         ("Connect_Retry", retry.to_string()),
         ("Source_Retry_Count", server.source_retry_count.to_string()),
+        ("SQL_Delay", server.source_delay.as_secs().to_string()),
+        (
+            "Replicate_Ignore_Server_Ids",
+            ids(&server.ignore_server_ids),
+        ),
+        ("Replicate_Do_Domain_Ids", ids(&server.do_domain_ids)),
+        (
+            "Replicate_Ignore_Domain_Ids",
+            ids(&server.ignore_domain_ids),
+        ),
     ]
 }

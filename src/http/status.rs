@@ -78,6 +78,8 @@ impl StatusFields {
                 .as_ref()
                 .or(now.boundaries.read.as_ref()),
         );
+        let remaining = now.remaining_delay.map(|left| left.as_secs());
+        fields.add("SQL_Remaining_Delay", remaining);
         fields.add("Source_TLS_Version", now.tls.as_deref());
         let failure = now.last_failure.as_ref();
         fields.add("Last_Error", failure.map_or("", |failure| &failure.message));

@@ -146,6 +146,8 @@ struct Moments {
     source_time_us: AtomicI64,
     caught_up_us: AtomicI64,
     saved_us: AtomicI64,
+    /// When the group that is waited for is due.
+    due_us: AtomicI64,
 }
 
 /// What is asked for when a page shows it.
@@ -163,6 +165,7 @@ struct LedgerCounters {
     received: AtomicU64,
     emitted: AtomicU64,
     filtered: AtomicU64,
+    left_out: AtomicU64,
     skipped: AtomicU64,
     statements: AtomicU64,
     undefined: AtomicU64,
@@ -189,6 +192,7 @@ impl ConnectorMetrics {
                 source_time_us: AtomicI64::new(NEVER),
                 caught_up_us: AtomicI64::new(NEVER),
                 saved_us: AtomicI64::new(NEVER),
+                due_us: AtomicI64::new(NEVER),
             },
             state: AtomicU8::new(0),
             in_flight: Mutex::new(None),
@@ -221,6 +225,7 @@ impl ConnectorMetrics {
             received,
             emitted,
             filtered,
+            left_out,
             skipped,
             statements,
             undefined,
@@ -236,6 +241,7 @@ impl ConnectorMetrics {
             (&counters.received, received),
             (&counters.emitted, emitted),
             (&counters.filtered, filtered),
+            (&counters.left_out, left_out),
             (&counters.skipped, skipped),
             (&counters.statements, statements),
             (&counters.undefined, undefined),
@@ -258,6 +264,7 @@ impl ConnectorMetrics {
             received: value(&counters.received),
             emitted: value(&counters.emitted),
             filtered: value(&counters.filtered),
+            left_out: value(&counters.left_out),
             skipped: value(&counters.skipped),
             statements: value(&counters.statements),
             undefined: value(&counters.undefined),
@@ -299,6 +306,12 @@ impl ConnectorMetrics {
     /// Notes that all the source had was read, at a moment in microseconds since 1970.
     pub fn caught_up(&self, at_us: i64) {
         self.moments.caught_up_us.store(at_us, Ordering::Relaxed);
+    }
+
+    /// Notes when the next group may be delivered, which is waited for; `None` once it is not any more.
+    pub fn waits_until(&self, due_us: Option<i64>) {
+        let due_us = due_us.unwrap_or(NEVER);
+        self.moments.due_us.store(due_us, Ordering::Relaxed);
     }
 
     /// Notes a checkpoint that has just become durable.
@@ -383,6 +396,7 @@ impl ConnectorMetrics {
             now_us,
             behind: self.behind(state, settled, now_us),
             checkpoint_age: since(self.moments.saved_us.load(Ordering::Relaxed), now_us),
+            remaining_delay: until(self.moments.due_us.load(Ordering::Relaxed), now_us),
             boundaries,
             last_failure: locked(&self.last_failure).clone(),
             tls: locked(&self.tls).clone(),
@@ -443,6 +457,8 @@ pub struct Snapshot {
     pub now_us: i64,
     /// How far it is behind its source; `None` if that is unknown.
     pub behind: Option<Duration>,
+    /// How long the next group is still held back by `source_delay`; `None` where none is.
+    pub remaining_delay: Option<Duration>,
     /// How long ago its checkpoint was saved.
     pub checkpoint_age: Option<Duration>,
     /// How far it is.
@@ -476,6 +492,11 @@ impl Snapshot {
 fn since(at_us: i64, now_us: i64) -> Option<Duration> {
     let age = u64::try_from(now_us.saturating_sub(at_us)).unwrap_or(0);
     (at_us != NEVER).then(|| Duration::from_micros(age))
+}
+
+fn until(at_us: i64, now_us: i64) -> Option<Duration> {
+    let left = u64::try_from(at_us.saturating_sub(now_us)).unwrap_or(0);
+    (at_us != NEVER).then(|| Duration::from_micros(left))
 }
 
 fn add(counter: &AtomicU64, count: u64) {

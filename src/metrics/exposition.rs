@@ -308,6 +308,7 @@ mod tests {
                 received: 10,
                 emitted: 1,
                 filtered: 2,
+                left_out: 1,
                 skipped: 1,
                 statements: 0,
                 undefined: 1,

@@ -52,6 +52,8 @@ pub enum Mode {
     UntilCoordinates(Coordinates),
     /// Until every GTID of the set was seen.
     UntilGtids(GtidSet),
+    /// To the first group of the set.
+    BeforeGtids(GtidSet),
     /// To the first group that began at or after this time, in seconds since 1970.
     UntilTime(u32),
 }

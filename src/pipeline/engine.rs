@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
+use super::delay::Delay;
 use super::spilling::{self, Spilling};
 use crate::binlog::{Coordinates, XaId};
 use crate::change::history::Stretch;
@@ -92,6 +93,8 @@ pub struct Engine<E> {
     /// `None` once the last batch has left.
     assembler: Option<Box<Assembler>>,
     keeping: Keeping,
+    /// Holds groups back until their time; without it none is held back.
+    delay: Option<Delay>,
     /// The first failure, reported when what came before it has left.
     failure: Option<E>,
     unfinished: Option<Coordinates>,
@@ -129,11 +132,19 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
                 prepared,
                 preparing: None,
             },
+            delay: None,
             failure: None,
             unfinished: None,
             carried: None,
             history: Vec::new(),
         }
+    }
+
+    /// Holds groups back until their time.
+    #[must_use]
+    pub(in crate::pipeline) fn delaying(mut self, delay: Option<Delay>) -> Self {
+        self.delay = delay;
+        self
     }
 
     /// Leaves XA transactions that are prepared at the end to whoever reads on, instead of counting them as held.
@@ -161,7 +172,8 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
             let Some(assembler) = &mut self.assembler else {
                 return self.failure.take().map_or(Ok(None), Err);
             };
-            let batch = match step(assembler, &mut self.keeping, feed, answers) {
+            let keeping = (&mut self.keeping, self.delay.as_ref());
+            let batch = match step(assembler, keeping, feed, answers) {
                 Ok(Stepped::On) => None,
                 Ok(Stepped::Batch(batch)) => Some(*batch),
                 Ok(Stepped::End(failure)) => {
@@ -214,7 +226,7 @@ impl<E: From<AssembleError> + From<StateError>> Engine<E> {
 
 fn step<E: From<AssembleError> + From<StateError>>(
     assembler: &mut Assembler,
-    keeping: &mut Keeping,
+    (keeping, delay): (&mut Keeping, Option<&Delay>),
     feed: &mut impl Feed<Error = E>,
     answers: &mut impl AnswerTables<Error = E>,
 ) -> Result<Stepped<E>, E> {
@@ -265,6 +277,18 @@ fn step<E: From<AssembleError> + From<StateError>>(
         Step::NeedSpilled => {
             let (buffer, events) = keeping.spilling.give_back()?;
             assembler.feed_spilled(&buffer, &events)?;
+        }
+        Step::Due { committed_us } => {
+            if let Some(delay) = delay.filter(|delay| !delay.is_over(committed_us)) {
+                // What came before it is not held up.
+                if let Some(batch) = assembler.flush() {
+                    return Ok(Stepped::Batch(Box::new(batch)));
+                }
+                if !delay.wait(committed_us) {
+                    return Ok(Stepped::End(None));
+                }
+            }
+            assembler.go_on();
         }
         Step::Prepare(events) => keeping.prepare(&events)?,
         Step::Prepared { id, group } => keeping.prepared(id, &group)?,

@@ -17,6 +17,7 @@
 //! leaves no more than a crash would.
 
 mod connector;
+mod delay;
 mod engine;
 mod error;
 mod lanes;

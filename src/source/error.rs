@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::file_error::BinlogFileError;
 use crate::binlog::{BinlogError, Coordinates};
 use crate::failure::Class;
-use crate::mysql::ConnectionError;
+use crate::mysql::{ConnectionError, Flavour};
 
 /// What a person does who wants a connector to begin elsewhere, whatever its sink.
 const NEW_START: &str = "take a new start: set start, remove relay-log.info from the connector's state folder and, with a file \
@@ -41,6 +41,28 @@ pub enum SourceError {
     /// An option cannot be meant so.
     #[error("{0}")]
     Options(String),
+    /// A choice of groups names what no server of the family has.
+    #[error(
+        "do_domain_ids and ignore_domain_ids choose {what}, which {} has not, remove them",
+        flavour.name()
+    )]
+    NeverThere {
+        /// The source's family.
+        flavour: Flavour,
+        /// What it lacks.
+        what: &'static str,
+    },
+    /// A run is to end at GTIDs that the source never writes.
+    #[error(
+        "the run is to end at the GTIDs {goal}, but the source, {source_is}, never writes such, end it at FILE:POSITION by \
+         --until"
+    )]
+    NeverReached {
+        /// The GTIDs.
+        goal: String,
+        /// What the source is.
+        source_is: String,
+    },
     /// Several things that a person must change before the source can be read.
     #[error("the source cannot be read for {} reasons: {}", .0.len(), numbered(.0))]
     Several(Vec<SourceError>),
@@ -290,9 +312,11 @@ impl SourceError {
     pub fn class(&self) -> Class {
         match self {
             Self::Silent(_) | Self::Ended | Self::Unsettled { .. } => Class::Transient,
-            Self::Options(_) | Self::UnknownFile { .. } | Self::GtidSet { .. } => {
-                Class::Configuration
-            }
+            Self::Options(_)
+            | Self::NeverThere { .. }
+            | Self::NeverReached { .. }
+            | Self::UnknownFile { .. }
+            | Self::GtidSet { .. } => Class::Configuration,
             Self::StartAfterEnd { .. }
             | Self::InsideEvent { .. }
             | Self::InsideGroup { .. }

@@ -73,6 +73,7 @@ impl Stream {
             on_statement: OnStatement::Warn,
             xa_missing: XaMissing::Warn,
             until: Until::Never,
+            delays: false,
             batch_bytes_max: 1 << 12,
             hold_bytes_max: 1 << 14,
             event_bytes_max: 1 << 8,
@@ -120,6 +121,7 @@ impl Stream {
                 .map_err(|error| Refused::new(&error))?
             {
                 Step::NeedEvent | Step::Reached => return Ok(()),
+                Step::Due { .. } => self.assembler.go_on(),
                 Step::Batch(batch) => self.encode(&batch)?,
                 Step::NeedDefinition { table, .. } => self.assembler.number_columns(table),
                 Step::NeedEngine { table, .. } => self.assembler.define_engine(table, Some(true)),

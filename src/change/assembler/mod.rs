@@ -27,23 +27,11 @@ use super::notice::Notice;
 use super::statement::judging::OnStatement;
 use super::step::Step;
 use super::trouble::AssembleError;
-use crate::binlog::{Coordinates, EventKind, GtidSet, Header};
+use super::until::Until;
+use crate::binlog::{Coordinates, EventKind, Header};
 use crate::filter::{Rules, UnknownRules};
 use crate::mysql::Portion;
 use crate::row::TableName;
-
-/// How far a stream is to be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// Without end.
-    Never,
-    /// To the first group boundary at or after these coordinates.
-    Coordinates(Coordinates),
-    /// To the group boundary at which every GTID of the set was seen.
-    Gtids(GtidSet),
-    /// To the boundary before the first group that began at or after this time, in seconds since 1970.
-    Time(u32),
-}
 
 /// What an assembler is made of.
 #[derive(Clone, Debug)]
@@ -62,6 +50,8 @@ pub struct AssemblerSettings {
     pub xa_missing: XaMissing,
     /// Where to stop.
     pub until: Until,
+    /// Whether each group waits for its time, see [`Step::Due`].
+    pub delays: bool,
     /// Bytes of a batch at which it leaves.
     pub batch_bytes_max: usize,
     /// Bytes of an open group at which it is spilled.
@@ -82,8 +72,11 @@ pub struct Assembler {
     applier: Applier,
     choice: Choice,
     until: Until,
-    /// A group began at or after the time to stop at.
+    /// The group came before which the stream is to stop.
     is_late: bool,
+    delays: bool,
+    /// When the closed group in hand was committed, until it may be delivered.
+    awaited_us: Option<i64>,
     /// The source has no more for now.
     is_drained: bool,
     event_bytes_max: u64,
@@ -105,10 +98,6 @@ impl Assembler {
         checkpoint: Checkpoint,
         definitions: Definitions,
     ) -> Self {
-        let late_from = match settings.until {
-            Until::Time(goal) => Some(goal),
-            Until::Never | Until::Coordinates(_) | Until::Gtids(_) => None,
-        };
         let applier_settings = ApplierSettings {
             server_id: settings.server_id,
             on_statement: settings.on_statement,
@@ -116,12 +105,13 @@ impl Assembler {
             batch_bytes_max: settings.batch_bytes_max,
         };
         let flavour = settings.origin.flavour;
+        let begun_with = checkpoint.gtid_set.clone();
         Self {
             incoming: None,
             intake: Intake::new(
                 checkpoint.coordinates.clone(),
                 settings.skips_groups,
-                late_from,
+                settings.until.clone(),
                 settings.hold_bytes_max,
             ),
             applying: None,
@@ -133,8 +123,10 @@ impl Assembler {
                 checkpoint,
             ),
             choice: Choice::default(),
+            is_late: settings.until.is_passed(&begun_with),
             until: settings.until,
-            is_late: false,
+            delays: settings.delays,
+            awaited_us: None,
             is_drained: false,
             event_bytes_max: settings.event_bytes_max,
             idle_bytes_max: settings.idle_bytes_max,
@@ -314,6 +306,9 @@ impl Assembler {
     /// Whatever the stream cannot go on from; the assembler must not be used again.
     pub fn poll(&mut self) -> Result<Step, AssembleError> {
         loop {
+            if let Some(committed_us) = self.awaited_us {
+                return Ok(Step::Due { committed_us });
+            }
             if let Some(applying) = &mut self.applying {
                 if let Some(step) = self.applier.apply(applying, self.intake.format())? {
                     return Ok(step);
@@ -350,6 +345,11 @@ impl Assembler {
         }
     }
 
+    /// Takes the answer to [`Step::Due`]: the group may be delivered.
+    pub fn go_on(&mut self) {
+        self.awaited_us = None;
+    }
+
     /// Hands out what whoever runs the stream is to be told; to be asked for after each `poll`.
     pub fn take_notices(&mut self) -> Vec<Notice> {
         self.applier.undefined().take_notices()
@@ -357,18 +357,23 @@ impl Assembler {
 
     /// Hands out what is assembled, even without a row, so that the checkpoint moves; `None` if nothing happened.
     ///
-    /// To be called about once a second, and only between `poll`s that returned [`Step::NeedEvent`].
+    /// To be called about once a second, and only between `poll`s that returned [`Step::NeedEvent`] or [`Step::Due`].
     pub fn flush(&mut self) -> Option<Batch> {
         let builder = self.applier.builder();
         (builder.has_items() || builder.idle_bytes() > 0).then(|| self.applier.leave())
     }
 
-    /// Closes the books at the end of a run: events of an unfinished group count as held.
+    /// Closes the books at the end of a run: events of a group that is unfinished, or waits for its time, count as held.
     pub fn finish(mut self) -> Batch {
-        if let Some(open) = self.intake.open() {
+        let waiting = self.applying.as_ref().filter(|_| self.awaited_us.is_some());
+        let counts = [
+            self.intake.open().map(|open| open.count),
+            waiting.map(|waiting| waiting.group.held.count),
+        ];
+        for count in counts.into_iter().flatten() {
             let ledger = &mut self.applier.builder().ledger;
-            ledger.received += open.count;
-            ledger.held += open.count;
+            ledger.received += count;
+            ledger.held += count;
         }
         let held = ledger_of_undecided(&self.applier.xa().undecided);
         self.applier.builder().ledger += held;
@@ -399,7 +404,7 @@ impl Assembler {
                 Until::Never => false,
                 Until::Coordinates(goal) => checkpoint.coordinates >= *goal,
                 Until::Gtids(goal) => goal.is_subset(&checkpoint.gtid_set),
-                Until::Time(_) => self.is_late,
+                Until::BeforeGtids(_) | Until::Time(_) => self.is_late,
             }
     }
 
@@ -491,6 +496,7 @@ impl Assembler {
                 && self
                     .choice
                     .takes(opened_by.gtid.as_ref(), opened_by.server_id);
+            self.awaited_us = self.delays.then_some(opened_by.commit_us);
             self.applying = Some(Applying::new(group, is_chosen));
         }
     }

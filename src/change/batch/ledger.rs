@@ -18,6 +18,9 @@ pub struct Ledger {
     pub emitted: u64,
     /// Rows events and statements that a filter rejected.
     pub filtered: u64,
+    /// Those of the filtered whose whole group was left out: by its GTID, its server or its domain.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u64,
     /// Events passed over for a stated reason: marked ignorable by the server, a statement that changes nothing that is
     /// published or is on a system database, or one of `statements` or `undefined`.
     pub skipped: u64,
@@ -59,11 +62,20 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// Counts an event of a group that is left out.
+    pub(in crate::change) fn leave_out(&mut self) {
+        self.filtered += 1;
+        self.left_out += 1;
+    }
+}
+
 impl AddAssign for Ledger {
     fn add_assign(&mut self, other: Self) {
         self.received += other.received;
         self.emitted += other.emitted;
         self.filtered += other.filtered;
+        self.left_out += other.left_out;
         self.skipped += other.skipped;
         self.statements += other.statements;
         self.undefined += other.undefined;
@@ -93,6 +105,7 @@ impl fmt::Display for Ledger {
             self.rows
         )?;
         for (what, count) in [
+            ("filtered in groups that were left out", self.left_out),
             ("skipped statements that change rows", self.statements),
             ("skipped for want of a definition", self.undefined),
             ("emitted without a definition", self.numbered),

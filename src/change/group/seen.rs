@@ -2,8 +2,8 @@
 
 use super::tracker::Mark;
 use crate::binlog::{
-    Control, Coordinates, EventKind, FormatDescription, Frame, GtidEvent, MariaDbGtidEvent, Query,
-    XaPrepare, compressed, xid,
+    Control, Coordinates, EventKind, FormatDescription, Frame, Gtid, GtidEvent, MariaDbGtidEvent,
+    Query, XaPrepare, compressed, xid,
 };
 use crate::change::batch::items::Group;
 use crate::change::trouble::Trouble;
@@ -80,6 +80,15 @@ impl<'a> Seen<'a> {
     /// that cannot in groups of their own, without the flag.
     pub(in crate::change) fn is_transactional(&self) -> bool {
         matches!(self, Self::MariaDbGtid(event) if event.transactional)
+    }
+
+    /// The GTID of the group that this event opens.
+    pub(in crate::change) fn gtid(&self) -> Option<&Gtid> {
+        match self {
+            Self::Gtid(event) => event.gtid.as_ref(),
+            Self::MariaDbGtid(event) => Some(&event.gtid),
+            Self::Query(_) | Self::XaPrepare { .. } | Self::Other(_) => None,
+        }
     }
 
     /// The group that this event opens.

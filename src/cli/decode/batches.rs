@@ -209,6 +209,7 @@ impl Batches {
             on_statement: self.settings.on_statement,
             xa_missing: self.settings.xa_missing,
             until: Until::Never,
+            delays: false,
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: HOLD_BYTES_MAX,
             event_bytes_max: self.settings.event_bytes_max,

@@ -11,6 +11,7 @@ use tracing::info;
 
 use crate::change::{Assembler, Batch, Point};
 use crate::metrics;
+use crate::pipeline::delay::Delay;
 use crate::pipeline::engine::{AnswerTables, Engine, Fed, Feed, WantedDefinition};
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
@@ -29,8 +30,8 @@ pub(super) struct Assembling {
 }
 
 impl Assembling {
-    /// Prepares to assemble what is received, until `over`: then nothing more is waited for, neither chunks nor answers. To
-    /// be called on the runtime that receives the chunks.
+    /// Prepares to assemble what is received, each group once its delay is over, until `over`: then nothing more is waited
+    /// for, neither chunks nor answers. To be called on the runtime that receives the chunks.
     pub(super) fn new(
         assembler: Assembler,
         chunks: mpsc::Receiver<Chunk>,
@@ -38,11 +39,11 @@ impl Assembling {
         folder: &StateFolder,
         prepared: Arc<PreparedStore>,
         metrics: Arc<metrics::ConnectorMetrics>,
-        over: CancellationToken,
+        (over, delay): (CancellationToken, Option<Delay>),
     ) -> Self {
         let waits = Waits::until(over);
         Self {
-            engine: Engine::new(assembler, folder.path().to_owned(), prepared),
+            engine: Engine::new(assembler, folder.path().to_owned(), prepared).delaying(delay),
             received: ReceivedChunks {
                 chunks,
                 waits: waits.clone(),

@@ -9,7 +9,7 @@ use tracing::{Instrument as _, info};
 
 use super::assembling::Assembling;
 use super::deliver::{Deliver, UnderWay};
-use super::opening::{self, OpenedSource, SourceStream};
+use super::opening::{self, BinlogWriter, OpenedSource, SourceStream};
 use super::receive::Receive;
 use super::target;
 use super::to_tell;
@@ -19,12 +19,13 @@ use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
 use crate::metrics;
 use crate::pipeline::connector::{Connector, Mode};
+use crate::pipeline::delay::Delay;
 use crate::pipeline::engine::{BATCH_BYTES_MAX, IDLE_BYTES_MAX};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::lanes::Lanes;
 use crate::pipeline::pool::Pool;
 use crate::sink::Sink;
-use crate::source::{Answers, Budget, SourceOptions};
+use crate::source::{Answers, Budget, SourceError, SourceOptions};
 use crate::state::{Checkpointer, PreparedStore, ReplicaIdentity, StateFolder, off_the_runtime};
 
 /// Chunks that wait between receiver and assembler.
@@ -50,6 +51,8 @@ struct PreparedRun {
     answers: Answers,
     prepared: Arc<PreparedStore>,
     checkpointer: Checkpointer,
+    /// By how many seconds this machine's clock is ahead of the source's.
+    clock_ahead_s: i64,
 }
 
 impl ConnectorRun<'_> {
@@ -136,6 +139,7 @@ impl ConnectorRun<'_> {
             answers,
             prepared,
             checkpointer,
+            clock_ahead_s: opened.clock_ahead_s,
         })
     }
 
@@ -144,6 +148,7 @@ impl ConnectorRun<'_> {
         opened: &OpenedSource,
         server_id: u32,
     ) -> Result<change::AssemblerSettings, PipelineError> {
+        reachable(self.mode, &opened.writer)?;
         Ok(change::AssemblerSettings {
             origin: Arc::new(Origin {
                 connector: self.connector.name.as_str().into(),
@@ -161,6 +166,7 @@ impl ConnectorRun<'_> {
             on_statement: self.connector.on_statement,
             xa_missing: self.connector.xa_missing,
             until: until(self.mode, opened.end.as_ref()),
+            delays: !self.connector.source.delay().is_zero(),
             batch_bytes_max: BATCH_BYTES_MAX,
             hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),
             event_bytes_max: self.connector.event_memory_max,
@@ -180,11 +186,13 @@ impl ConnectorRun<'_> {
             answers,
             prepared: kept,
             checkpointer,
+            clock_ahead_s,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
         // At shutdown, or when nothing more can be delivered, what was not assembled by then is left.
         let over = self.stop.child_token();
         let stop = over.child_token();
+        let failed = over.child_token();
         let mut stages = JoinSet::new();
         self.metrics.in_flight(move || {
             u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
@@ -197,10 +205,17 @@ impl ConnectorRun<'_> {
             stream,
             chunks: chunk_tx,
             stop: stop.clone(),
+            failed: failed.clone(),
             metrics: Arc::clone(self.metrics),
             durable: checkpointer.durable(),
         };
         stages.spawn(receive.run().in_current_span());
+        let delay = Delay::new(
+            self.connector.source.delay(),
+            clock_ahead_s,
+            failed,
+            Arc::clone(self.metrics),
+        );
         let mut assembling = Assembling::new(
             assembler,
             chunk_rx,
@@ -208,7 +223,7 @@ impl ConnectorRun<'_> {
             self.folder,
             kept,
             Arc::clone(self.metrics),
-            over.clone(),
+            (over.clone(), delay),
         );
         let (connector, folder) = (self.connector.clone(), Arc::clone(self.folder));
         let policy = self.connector.invalid_text;
@@ -296,6 +311,22 @@ async fn joined(
     outcome
 }
 
+/// Makes sure that a run that ends at GTIDs can end.
+fn reachable(mode: &Mode, writer: &BinlogWriter) -> Result<(), SourceError> {
+    let (Mode::UntilGtids(goal) | Mode::BeforeGtids(goal)) = mode else {
+        return Ok(());
+    };
+    let source_is = match (writer.flavour == goal.flavour(), writer.writes_gtids) {
+        (true, true) => return Ok(()),
+        (true, false) => format!("{} with gtid_mode OFF", writer.flavour.name()),
+        (false, _) => writer.flavour.name().to_owned(),
+    };
+    Err(SourceError::NeverReached {
+        goal: goal.to_string(),
+        source_is,
+    })
+}
+
 fn until(mode: &Mode, end: Option<&Coordinates>) -> Until {
     match mode {
         Mode::Forever => Until::Never,
@@ -303,6 +334,7 @@ fn until(mode: &Mode, end: Option<&Coordinates>) -> Until {
         Mode::Once => end.map_or(Until::Never, |end| Until::Coordinates(end.clone())),
         Mode::UntilCoordinates(coordinates) => Until::Coordinates(coordinates.clone()),
         Mode::UntilGtids(set) => Until::Gtids(set.clone()),
+        Mode::BeforeGtids(set) => Until::BeforeGtids(set.clone()),
         Mode::UntilTime(time) => Until::Time(*time),
     }
 }

@@ -1,6 +1,7 @@
 //! A run's source, opened: what it is, where the run begins, what is known of the tables there, and the events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -26,6 +27,8 @@ pub(super) struct OpenedSource {
     pub(super) skips_groups: bool,
     /// Which groups are published.
     pub(super) choice: Choice,
+    /// By how many seconds this machine's clock is ahead of the source's.
+    pub(super) clock_ahead_s: i64,
     /// Where the source's binlog ended; `None` where its events end by themselves.
     pub(super) end: Option<Coordinates>,
     pub(super) tls: Option<String>,
@@ -41,6 +44,8 @@ pub(super) struct BinlogWriter {
     pub(super) server_uuid: Option<Uuid>,
     pub(super) server_id: u32,
     pub(super) lower_case_table_names: u8,
+    /// Whether its groups may have GTIDs.
+    pub(super) writes_gtids: bool,
 }
 
 /// What the events come from.
@@ -111,7 +116,8 @@ pub(super) async fn server(
     definitions
         .stream_from(from.as_ref(), resolved.skips_groups)
         .await?;
-    let start = resolved.checkpoint.clone();
+    let mut start = resolved.checkpoint.clone();
+    start.delay_s = delay_s(options.source_delay);
     let lower_case_table_names = resolved.facts.lower_case_table_names;
     let end = found.end.clone();
     let mut answers = Answers::Server(Box::new(definitions));
@@ -124,9 +130,11 @@ pub(super) async fn server(
             server_uuid: facts.server_uuid,
             server_id: facts.server_id,
             lower_case_table_names,
+            writes_gtids: facts.writes_gtids(),
         },
         skips_groups: resolved.skips_groups,
-        choice: Choice::default(),
+        choice: options.choice(),
+        clock_ahead_s: facts.clock_ahead_s,
         end,
         tls: facts.tls.clone(),
         begin: ReadySource::Server(Box::new(resolved)),
@@ -144,7 +152,8 @@ pub(super) async fn files(
     from: Option<Checkpoint>,
 ) -> Result<OpenedSource, PipelineError> {
     let archive = Archive::open(options, from.clone()).await?;
-    let start = archive.checkpoint.clone();
+    let mut start = archive.checkpoint.clone();
+    start.delay_s = 0;
     let mut lower_case_table_names = 0;
     let mut answers = match &options.definitions {
         Some(DefinedBy::Server(server)) => {
@@ -167,9 +176,11 @@ pub(super) async fn files(
             server_uuid: None,
             server_id: archive.server_id,
             lower_case_table_names,
+            writes_gtids: true,
         },
         skips_groups: false,
         choice: archive.choice.clone(),
+        clock_ahead_s: 0,
         end: None,
         tls: None,
         begin: ReadySource::Files(Box::new(archive)),
@@ -178,4 +189,9 @@ pub(super) async fn files(
         journal: settled.0,
         known: settled.1,
     })
+}
+
+/// A delay in whole seconds, as a checkpoint has it; a part of a second counts as one.
+fn delay_s(delay: Duration) -> u64 {
+    delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
 }

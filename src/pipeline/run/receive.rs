@@ -17,6 +17,8 @@ pub(super) struct Receive {
     pub(super) stream: SourceStream,
     pub(super) chunks: mpsc::Sender<Chunk>,
     pub(super) stop: CancellationToken,
+    /// Cancelled once the source has failed.
+    pub(super) failed: CancellationToken,
     pub(super) metrics: Arc<metrics::ConnectorMetrics>,
     /// How far what was received is durable at the target, the only value that comes back to this stage.
     pub(super) durable: watch::Receiver<Checkpoint>,
@@ -29,6 +31,9 @@ impl Receive {
     /// Whatever ends the stream of the source.
     pub(super) async fn run(mut self) -> Result<(), PipelineError> {
         let ended = self.drive().await;
+        if ended.is_err() {
+            self.failed.cancel();
+        }
         let durable = self.durable.borrow().coordinates.clone();
         info!(clean = ended.is_ok(), %durable, "receiver stopped");
         ended

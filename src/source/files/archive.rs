@@ -67,7 +67,7 @@ impl Archive {
             server_id: described.server_id,
             choice: Choice {
                 exclude: excluded(described.flavour)?,
-                ..Choice::default()
+                ..chosen(options, described.flavour)?
             },
             checkpoint,
             listing,
@@ -98,6 +98,15 @@ impl Archive {
         };
         let series = series.cutting_beyond(whole_bytes_max);
         Ok(FileStream::new(series, budget.clone()))
+    }
+}
+
+/// Which groups the options leave; the files' server must have what they name.
+fn chosen(options: &FilesOptions, flavour: Flavour) -> Result<Choice, SourceError> {
+    let choice = options.choice();
+    match choice.never_in(flavour) {
+        Some(what) => Err(SourceError::NeverThere { flavour, what }),
+        None => Ok(choice),
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::source::server::{OptionProblem, ServerOptions};
+use crate::change::Choice;
+use crate::source::server::{OptionProblem, ServerOptions, choice, domains_problem};
 use crate::source::start::Start;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -32,6 +33,15 @@ pub struct FilesOptions {
     /// Where the first run begins; later ones begin at the checkpoint.
     #[serde(default = "start")]
     pub start: Start,
+    /// Groups that were first executed on these servers are left out.
+    #[serde(default)]
+    pub ignore_server_ids: Vec<u32>,
+    /// Groups of these of MariaDB's replication domains are the only ones that are not left out; of all if there are none.
+    #[serde(default)]
+    pub do_domain_ids: Vec<u32>,
+    /// Groups of these domains are left out.
+    #[serde(default)]
+    pub ignore_domain_ids: Vec<u32>,
     /// Where the definitions of tables come from where the files do not hold them.
     #[serde(default)]
     pub definitions: Option<DefinedBy>,
@@ -72,6 +82,14 @@ impl SourceOptions {
         self
     }
 
+    /// How old a group's commit must be before it is delivered.
+    pub fn delay(&self) -> Duration {
+        match self {
+            Self::Server(server) => server.source_delay,
+            Self::Files(_) => Duration::ZERO,
+        }
+    }
+
     /// Consecutive failures after which the connector gives up, and the longest wait between two attempts.
     pub fn retries(&self) -> (u32, Duration) {
         let of = |server: &ServerOptions| (server.source_retry_count, server.source_connect_retry);
@@ -88,6 +106,15 @@ impl SourceOptions {
 }
 
 impl FilesOptions {
+    /// Which groups are delivered.
+    pub(in crate::source) fn choice(&self) -> Choice {
+        choice(
+            &self.ignore_server_ids,
+            &self.do_domain_ids,
+            &self.ignore_domain_ids,
+        )
+    }
+
     fn problems(&self) -> Vec<OptionProblem> {
         let mut problems = Vec::new();
         let mut add = |key: &str, message| problems.push(OptionProblem::new(key, message));
@@ -111,6 +138,10 @@ impl FilesOptions {
                 add("files", message);
             }
         }
+        problems.extend(domains_problem(
+            &self.do_domain_ids,
+            &self.ignore_domain_ids,
+        ));
         if let Some(DefinedBy::Server(server)) = &self.definitions {
             if let [first, ..] = &*server.hosts {
                 let message = format!(

@@ -59,8 +59,11 @@ pub(in crate::source) struct Arrived {
     pub(in crate::source) drained: bool,
 }
 
-/// How long the source waits for rowtap to read on while its sink is slow, before it gives the connection up.
+/// How long the source waits for rowtap to read on while its sink is slow, before it gives the connection up. Groups that
+/// are not delivered before their time are waited for on top of that.
 const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// The longest that a server takes, a year.
+const NET_WRITE_TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 const STATUS_BYTES: u32 = 1;
 
 /// Prepares the session as a replica does and sends the command.
@@ -132,10 +135,11 @@ async fn prepare(
             "SET @master_heartbeat_period = {heartbeat}, @source_heartbeat_period = {heartbeat}"
         ))
         .await?;
+    let write_timeout = options.source_delay.saturating_add(NET_WRITE_TIMEOUT);
     session
         .ask(&format!(
             "SET SESSION net_write_timeout = {}",
-            NET_WRITE_TIMEOUT.as_secs()
+            write_timeout.min(NET_WRITE_TIMEOUT_MAX).as_secs()
         ))
         .await?;
     if flavour == Flavour::MariaDb {

@@ -13,6 +13,7 @@ pub(super) mod walk;
 
 pub use address::HostAddress;
 pub use options::{OptionProblem, ServerOptions};
+pub(super) use options::{choice, domains_problem};
 pub use preflight::SourceFacts;
 pub use receiver::Live;
 pub use start::{Checked, Resolved, check};

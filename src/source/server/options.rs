@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::address::{HostAddress, PORT};
+use crate::change::{Choice, Ids};
 use crate::mysql;
 use crate::source::start::Start;
 
@@ -84,6 +85,21 @@ pub struct ServerOptions {
     /// Where the first run begins; later ones begin at the checkpoint.
     #[serde(default)]
     pub start: Start,
+    /// Groups that were first executed on these servers are left out.
+    #[serde(default)]
+    pub ignore_server_ids: Vec<u32>,
+    /// Groups of these of MariaDB's replication domains are the only ones that are not left out; of all if there are none.
+    #[serde(default)]
+    pub do_domain_ids: Vec<u32>,
+    /// Groups of these domains are left out.
+    #[serde(default)]
+    pub ignore_domain_ids: Vec<u32>,
+    /// How old a group's commit must be before it is delivered.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub source_delay: Duration,
     /// How the source lists this replica; rowtap's UUID is added. `rowtap` when absent.
     #[serde(default)]
     pub report_host: Option<String>,
@@ -138,6 +154,8 @@ const UUID_BYTES: usize = 36;
 /// What a source accepts: the least is a millisecond, the most 4,294,967 seconds.
 const HEARTBEAT_MIN: Duration = Duration::from_millis(1);
 const HEARTBEAT_MAX: Duration = Duration::from_secs(4_294_967);
+/// The longest delay that a replica takes.
+const DELAY_MAX: Duration = Duration::from_secs(2_147_483_647);
 
 impl ServerOptions {
     /// How often an idle source is to say that it is alive.
@@ -190,6 +208,17 @@ impl ServerOptions {
             );
             add("report_host", message);
         }
+        if self.source_delay > DELAY_MAX {
+            let message = format!(
+                "source_delay is {:?}, set it to {DELAY_MAX:?} at most",
+                self.source_delay
+            );
+            add("source_delay", message);
+        }
+        problems.extend(domains_problem(
+            &self.do_domain_ids,
+            &self.ignore_domain_ids,
+        ));
         if self.definitions_scan_rate_max == Some(ByteSize::b(0)) {
             let message = "definitions_scan_rate_max is 0, give it a size such as \"10MB\", or set definitions_scan_max to 0 for \
                            no scans at all";
@@ -244,6 +273,15 @@ impl ServerOptions {
         }
     }
 
+    /// Which groups are delivered.
+    pub fn choice(&self) -> Choice {
+        choice(
+            &self.ignore_server_ids,
+            &self.do_domain_ids,
+            &self.ignore_domain_ids,
+        )
+    }
+
     /// The host name under which the source lists a replica with this UUID.
     pub(in crate::source) fn report_host(&self, uuid: uuid::Uuid) -> String {
         format!("{}-{uuid}", self.report_host.as_deref().unwrap_or("rowtap"))
@@ -263,6 +301,38 @@ impl ServerOptions {
             get_source_public_key: self.get_source_public_key,
             source_public_key_path: self.source_public_key_path.clone(),
         }
+    }
+}
+
+/// What is wrong with a choice of domains: a replica takes one list only.
+pub(in crate::source) fn domains_problem(
+    do_ids: &[u32],
+    ignore_ids: &[u32],
+) -> Option<OptionProblem> {
+    if do_ids.is_empty() || ignore_ids.is_empty() {
+        return None;
+    }
+    let message = "both do_domain_ids and ignore_domain_ids are given, keep one of the two";
+    let problem = OptionProblem::new("ignore_domain_ids", message.to_owned());
+    Some(problem.beside("do_domain_ids"))
+}
+
+/// The groups that these keys leave.
+pub(in crate::source) fn choice(
+    ignore_server_ids: &[u32],
+    do_domain_ids: &[u32],
+    ignore_domain_ids: &[u32],
+) -> Choice {
+    Choice {
+        servers: Ids {
+            include: Vec::new(),
+            exclude: ignore_server_ids.to_vec(),
+        },
+        domains: Ids {
+            include: do_domain_ids.to_vec(),
+            exclude: ignore_domain_ids.to_vec(),
+        },
+        ..Choice::default()
     }
 }
 
@@ -347,6 +417,11 @@ mod tests {
         for (extra, expected) in [
             (r#""heartbeat_period":"60s""#, "halve it"),
             (r#""heartbeat_period":"0s""#, "between"),
+            (r#""source_delay":"600000h""#, "2147483647s at most"),
+            (
+                r#""do_domain_ids":[1],"ignore_domain_ids":[2]"#,
+                "keep one of the two",
+            ),
             (r#""replica_net_timeout":"0s""#, "give it a length"),
             (
                 r#""report_host":"a-host-name-that-is-too-long""#,

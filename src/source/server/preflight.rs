@@ -10,6 +10,7 @@ use super::options::ServerOptions;
 use super::session::{ACCESS_DENIED, Session};
 use super::statements;
 use crate::mysql::{Flavour, command};
+use crate::source::chunk::now_us;
 use crate::source::error::SourceError;
 use crate::source::start::Start;
 use crate::state::ReplicaIdentity;
@@ -41,6 +42,8 @@ pub struct SourceFacts {
     pub replicas_visible: bool,
     /// The TLS version of the connection that checked it; `None` for plaintext.
     pub tls: Option<String>,
+    /// By how many whole seconds this machine's clock was ahead of the source's, as of the check.
+    pub clock_ahead_s: i64,
 }
 
 impl SourceFacts {
@@ -53,6 +56,14 @@ impl SourceFacts {
     pub fn serves_gtids(&self) -> bool {
         match self.flavour {
             Flavour::MySql => self.gtid_mode.as_deref() == Some("ON"),
+            Flavour::MariaDb => true,
+        }
+    }
+
+    /// Whether there may be groups with GTIDs.
+    pub fn writes_gtids(&self) -> bool {
+        match self.flavour {
+            Flavour::MySql => !matches!(self.gtid_mode.as_deref(), None | Some("OFF")),
             Flavour::MariaDb => true,
         }
     }
@@ -91,6 +102,7 @@ pub(in crate::source) async fn check(
     let variables = statements::variables(session, &VARIABLES).await?;
     let mut facts = facts(&variables, session.server().flavour)?;
     facts.tls.clone_from(&session.server().tls);
+    facts.clock_ahead_s = clock_ahead_s(session).await?;
     let mut faults = settings_faults(&variables);
     let privileges = privileges(session, facts.flavour).await?;
     if privileges.is_off && !variables.get("log_bin").is_none_or(is_off) {
@@ -98,6 +110,10 @@ pub(in crate::source) async fn check(
     }
     if matches!(options.start, Start::After { .. }) && !facts.serves_gtids() {
         faults.push(facts.gtid_mode_off());
+    }
+    if let Some(what) = options.choice().never_in(facts.flavour) {
+        let flavour = facts.flavour;
+        faults.push(SourceError::NeverThere { flavour, what });
     }
     if !privileges.missing.is_empty() {
         faults.push(SourceError::MissingGrants {
@@ -167,7 +183,20 @@ fn facts(
             .map_err(|_| wrong("lower_case_table_names"))?,
         replicas_visible: false,
         tls: None,
+        clock_ahead_s: 0,
     })
+}
+
+/// By how many whole seconds this machine's clock is ahead of the source's: less than one is the way there and back.
+async fn clock_ahead_s(session: &mut Session) -> Result<i64, SourceError> {
+    const EXPRESSION: &str = "CAST(1000000 * UNIX_TIMESTAMP(SYSDATE(6)) AS SIGNED)";
+    let theirs = statements::value(session, EXPRESSION).await?;
+    let theirs_us = theirs.and_then(|text| text.parse::<i64>().ok());
+    let theirs_us = theirs_us.ok_or_else(|| SourceError::Answer {
+        statement: EXPRESSION.to_owned(),
+        column: "value",
+    })?;
+    Ok((now_us() - theirs_us) / 1_000_000)
 }
 
 /// What is wrong with the server's settings, whoever reads it.

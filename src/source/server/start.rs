@@ -360,6 +360,7 @@ mod tests {
             lower_case_table_names: 0,
             replicas_visible: true,
             tls: None,
+            clock_ahead_s: 0,
         }
     }
 

@@ -157,7 +157,8 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
         true => VERSION_WITHOUT_UNDEFINED,
         false => VERSION,
     };
-    let mut text = format!("{lines}\n\n0\n{file}\n{position}\n0\n");
+    let delay = checkpoint.delay_s;
+    let mut text = format!("{lines}\n\n0\n{file}\n{position}\n{delay}\n");
     let server_uuid = checkpoint
         .server_uuid
         .map(|uuid| uuid.to_string())
@@ -199,7 +200,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
     let relay_log_position = lines.next("the relay log's position")?;
     let file = lines.next("the source log's name")?;
     let position = lines.number("the source log's position")?;
-    let delay = lines.next("the delay")?;
+    let delay_s = lines.number("the delay")?;
     // A newer version may have more lines; its version says so better than their number.
     let (has_epoch, has_undefined) = match lines.value("version=")? {
         "1" => (false, false),
@@ -221,7 +222,6 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
     if !is_file_name(file) {
         return Err(wrong(4, "the source log's name", file));
     }
-    known(6, "the delay", delay, "0")?;
     let flavour = match lines.value("flavour=")? {
         "mysql" => Flavour::MySql,
         "mariadb" => Flavour::MariaDb,
@@ -240,6 +240,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
     let begun = lines.value_number("format_description_timestamp=")?;
     let at = Coordinates::new(file, position);
     let mut checkpoint = Checkpoint::new(at, gtid_set, server_uuid, server_id, begun);
+    checkpoint.delay_s = delay_s;
     if has_epoch {
         checkpoint.epoch = lines.value_number("epoch=")?;
         let digest = lines.value("definitions_digest=")?;

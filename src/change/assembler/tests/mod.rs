@@ -1,5 +1,6 @@
 //! The assembler over made-up events: what is delivered, what is not, and that every event is accounted for.
 
+mod delayed;
 mod followed;
 mod hidden;
 mod kept;
@@ -50,6 +51,7 @@ fn settings(rules: &str, hold_bytes_max: usize) -> AssemblerSettings {
         on_statement: OnStatement::Fail,
         xa_missing: XaMissing::Fail,
         until: Until::Never,
+        delays: false,
         batch_bytes_max: 64,
         hold_bytes_max,
         event_bytes_max: 2000,
@@ -216,6 +218,7 @@ fn run_with(
             }
             Step::NeedPrepared { id } => spilled = prepared[&id].clone(),
             Step::Decided { id, .. } => drop(prepared.remove(&id).unwrap()),
+            Step::Due { .. } => assembler.go_on(),
             Step::Reached => break,
         }
     }
