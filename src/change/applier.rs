@@ -29,7 +29,7 @@ use super::group::tracker::Outcome;
 use super::questions::Questions;
 use super::settled::{self, UnsettledRows};
 use super::statement::judging::{Judged, judge};
-use super::statement::{Statement, databases_named, empties_table};
+use super::statement::{databases_named, empties_table};
 use super::step::Step;
 use super::trouble::{AssembleError, Trouble};
 use super::undefined::{UndefinedTables, forget_dropped};
@@ -561,7 +561,7 @@ impl Applier {
         }
         let own = self.is_own(event.held.frame.header.server_id);
         let is_in_doubt = !own && undone::is_in_doubt(group, event.ordinal);
-        if is_in_doubt && let Some(settled) = self.settle_undone(group, statement, &query) {
+        if is_in_doubt && let Some(settled) = self.settle_undone(group, &followed, &query) {
             return Ok(settled);
         }
         // A table that can be rolled back may reach others by foreign keys.
@@ -569,14 +569,7 @@ impl Applier {
             && group.held.is_statement()
             && empties_table(&source.text, source.context);
         let policy = self.settings.on_statement;
-        let judged = judge(
-            statement,
-            self.rules(),
-            source.database,
-            own,
-            empties,
-            policy,
-        )?;
+        let judged = judge(statement, source, self.rules(), own, empties, policy)?;
         let ledger = &mut self.builder.ledger;
         match judged {
             Judged::Filtered => ledger.filtered += 1,
@@ -596,7 +589,7 @@ impl Applier {
     fn settle_undone(
         &mut self,
         group: &ClosedGroup,
-        statement: &Statement,
+        followed: &Followed<'_>,
         query: &Query<'_>,
     ) -> Option<Settled> {
         let written = Written {
@@ -605,7 +598,7 @@ impl Applier {
             engines: &self.engines,
             thread_id: query.thread_id,
         };
-        match undone::is_statement(group, statement, &written) {
+        match undone::is_statement(group, &followed.statement, &followed.source, &written) {
             Ok(true) => self.builder.ledger.rolled_back += 1,
             Ok(false) => return None,
             Err(table) => return Some(Settled::Engine(table)),

@@ -8,7 +8,8 @@ use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
 use super::group::closed::ClosedGroup;
 use super::group::tracker::Outcome;
-use super::statement::{Effect, Statement};
+use super::statement::judging::verdict;
+use super::statement::{Effect, Statement, StatementSource};
 use crate::fault::{Fault, planted};
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -53,9 +54,10 @@ pub(super) struct Written<'a> {
 pub(super) fn is_statement(
     group: &ClosedGroup,
     statement: &Statement,
+    source: &StatementSource<'_>,
     written: &Written<'_>,
 ) -> Result<bool, TableName> {
-    if statement.effect() != Effect::Rows || !statement.verdict(written.rules).keep {
+    if statement.effect() != Effect::Rows || !verdict(statement, source, written.rules).keep {
         return Ok(false);
     }
     if group.held.transactional {

@@ -32,6 +32,8 @@ impl FilterOptions {
             (RuleKey::WildDoTable, &self.replicate_wild_do_table),
             (RuleKey::WildIgnoreTable, &self.replicate_wild_ignore_table),
             (RuleKey::RewriteDb, &self.replicate_rewrite_db),
+            (RuleKey::TablesInclude, &self.tables_include),
+            (RuleKey::TablesExclude, &self.tables_exclude),
         ];
         let rules = lists
             .into_iter()
@@ -49,6 +51,9 @@ impl FilterOptions {
 }
 
 pub(super) fn why(key: RuleKey, rule: &str) -> Option<&'static str> {
+    if matches!(key, RuleKey::TablesInclude | RuleKey::TablesExclude) {
+        return why_expression(rule);
+    }
     let of_databases = matches!(key, RuleKey::DoDb | RuleKey::IgnoreDb);
     let is_exact = of_databases || matches!(key, RuleKey::DoTable | RuleKey::IgnoreTable);
     if rule.contains('`') {
@@ -66,6 +71,24 @@ pub(super) fn why(key: RuleKey, rule: &str) -> Option<&'static str> {
     }
 }
 
+fn why_expression(rule: &str) -> Option<&'static str> {
+    // A comma may stand in a count, as in `{2,3}`.
+    let outside_counts = rule.split('{').enumerate();
+    let mut outside_counts = outside_counts.map(|(index, part)| match index {
+        0 => part,
+        _ => part.split_once('}').map_or(part, |(_, rest)| rest),
+    });
+    if outside_counts.any(|part| part.contains(',')) {
+        Some("is one expression with a comma in it, write an array of rules for several")
+    } else if !rule.contains('.') {
+        Some(
+            "has no dot and is matched against \"database.table\", write it so that it matches both",
+        )
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +101,7 @@ mod tests {
             replicate-do-table = ["`a`.`t`", "shop.%", "shop.order_items"]
             replicate-wild-do-table = ["shop.%", "shop.t ", "a.x,b.x"]
             replicate-rewrite-db = ["a->b", "a,c->b"]
+            tables-include = ["shop\\..*", "shop\\.a,shop\\.b", "a\\.t_\\d{1,2}", "orders"]
             "#,
         )
         .unwrap();
@@ -91,6 +115,8 @@ mod tests {
             r#"replicate-wild-do-table = "shop.t " begins or ends with a space"#,
             r#"replicate-wild-do-table = "a.x,b.x" is one name with a comma"#,
             r#"replicate-rewrite-db = "a,c->b" is one name with a comma"#,
+            r#"tables-include = "shop\.a,shop\.b" is one expression with a comma"#,
+            r#"tables-include = "orders" has no dot"#,
         ];
         assert_eq!(told.len(), starts.len(), "{told:?}");
         for (told, start) in told.iter().zip(starts) {

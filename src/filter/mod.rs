@@ -6,14 +6,19 @@
 //! 1. `replicate-rewrite-db` renames the database; every later stage sees the new name.
 //! 2. A system database (`mysql`, `sys`, `performance_schema`, `information_schema`) is rejected unless a rule names it
 //!    literally. A replica has no such stage; it is here because accounts and secrets are not changes to publish.
-//! 3. The database rules: with any `replicate-do-db` only those pass and `replicate-ignore-db` is not consulted.
-//! 4. The table rules: exact do, exact ignore, wild do, wild ignore, the first that matches decides; without a match a
+//! 3. The patterns: a table that a `tables-exclude` matches is rejected, and with any `tables-include` only those that one
+//!    matches pass. A replica has no such stage either; it is here for the lists of other programs.
+//! 4. The database rules: with any `replicate-do-db` only those pass and `replicate-ignore-db` is not consulted.
+//! 5. The table rules: exact do, exact ignore, wild do, wild ignore, the first that matches decides; without a match a
 //!    table passes unless a do rule of either kind exists.
 //!
-//! Statements are judged by the objects they name, not by the default database. Nothing here reads rows or holds state.
+//! Statements are judged by the objects they name, or with `ddl-filter = "as_mysqld"` as a replica judges them: by their
+//! default database, then by all the tables they change together. Nothing here reads rows or holds state.
 
 mod doubts;
+mod expression;
 mod fold;
+mod judgement;
 mod options;
 mod rules;
 mod shadow;
@@ -22,6 +27,7 @@ mod verdict;
 mod wildcard;
 
 pub use doubts::Doubt;
+pub use judgement::ReplicatedStatement;
 pub use options::{Case, DdlFilter, FilterOptions, ShadowTables, one_or_many};
 pub use rules::{FilterError, Rules};
 pub use shadow::is_shadow_table;

@@ -27,6 +27,12 @@ pub struct FilterOptions {
     /// Patterns of tables to reject.
     #[serde(deserialize_with = "one_or_many")]
     pub replicate_wild_ignore_table: Vec<String>,
+    /// Regular expressions of tables to publish, each for the whole of `database.table`; all others are rejected.
+    #[serde(alias = "tables_include", deserialize_with = "one_or_many")]
+    pub tables_include: Vec<String>,
+    /// Regular expressions of tables to reject, whatever `tables-include` says of them.
+    #[serde(alias = "tables_exclude", deserialize_with = "one_or_many")]
+    pub tables_exclude: Vec<String>,
     /// Databases to publish under another name, as `from->to`; the first that matches counts.
     #[serde(deserialize_with = "one_or_many")]
     pub replicate_rewrite_db: Vec<String>,
@@ -61,7 +67,7 @@ pub enum DdlFilter {
     /// By the objects they name, as rows are: kept if any named table is kept.
     #[default]
     ByObject,
-    /// As a replica does, by their default database first.
+    /// As a replica does: by their default database, then by all the tables they change together.
     AsMysqld,
 }
 

@@ -1,38 +1,41 @@
-//! The rules compiled, and the evaluation.
+//! The rules compiled.
 
+use super::expression;
 use super::fold::Fold;
 use super::options::{Case, DdlFilter, FilterOptions, ShadowTables};
-use super::shadow::is_shadow_table;
 use super::unknown::{UnknownOptions, UnknownRules};
-use super::verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
+use super::verdict::{Rule, RuleKey};
 use super::wildcard::{self, Pattern};
 use crate::failure::Class;
 use crate::mysql::Flavour;
-use crate::row::TableName;
 
-const SYSTEM_DATABASES: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
+/// The databases that belong to the server.
+pub(super) const SYSTEM_DATABASES: [&str; 4] =
+    ["mysql", "sys", "performance_schema", "information_schema"];
 
 /// The compiled rules of a connector.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    flavour: Flavour,
-    database_fold: Fold,
-    table_fold: Fold,
-    rewrites: Vec<Rewrite>,
-    databases: DoAndIgnore<Rule>,
-    tables: DoAndIgnore<Rule>,
-    wild_tables: DoAndIgnore<(Rule, Pattern)>,
+    pub(super) flavour: Flavour,
+    pub(super) database_fold: Fold,
+    pub(super) table_fold: Fold,
+    pub(super) rewrites: Vec<Rewrite>,
+    pub(super) patterns: DoAndIgnore<(Rule, regex::Regex)>,
+    pub(super) databases: DoAndIgnore<Rule>,
+    pub(super) tables: DoAndIgnore<Rule>,
+    pub(super) wild_tables: DoAndIgnore<(Rule, Pattern)>,
     /// The databases that do rules name literally.
-    named: Vec<Box<str>>,
+    pub(super) named: Vec<Box<str>>,
+    pub(super) drops_shadow_tables: bool,
+    pub(super) ddl_filter: DdlFilter,
     same_server_id: bool,
-    drops_shadow_tables: bool,
 }
 
 /// Rules of one kind: those that publish and those that reject.
 #[derive(Clone, Debug)]
-struct DoAndIgnore<R> {
-    do_rules: Vec<R>,
-    ignore_rules: Vec<R>,
+pub(super) struct DoAndIgnore<R> {
+    pub(super) do_rules: Vec<R>,
+    pub(super) ignore_rules: Vec<R>,
 }
 
 /// What is wrong with a rule.
@@ -62,9 +65,16 @@ pub enum FilterError {
         /// The rule.
         rule: Box<str>,
     },
-    /// A way of judging statements that this version does not have.
-    #[error("ddl-filter = \"as_mysqld\" is not available yet, use \"by_object\"")]
-    AsMysqldNotAvailable,
+    /// An expression that cannot be compiled.
+    #[error("{key} = \"{rule}\" {reason}")]
+    Expression {
+        /// Where it is written.
+        key: RuleKey,
+        /// How it begins.
+        rule: Box<str>,
+        /// What is wrong with it, and what to write instead.
+        reason: String,
+    },
 }
 
 impl FilterError {
@@ -76,28 +86,29 @@ impl FilterError {
     /// The key of the section under which the mistake is.
     pub fn key(&self) -> &'static str {
         match self {
-            Self::NoDot { key, .. } | Self::EmptyName { key, .. } => key.as_str(),
+            Self::NoDot { key, .. }
+            | Self::EmptyName { key, .. }
+            | Self::Expression { key, .. } => key.as_str(),
             Self::NoArrow { .. } => RuleKey::RewriteDb.as_str(),
-            Self::AsMysqldNotAvailable => "ddl-filter",
         }
     }
 
     /// The rule that is wrong, where the mistake is in one.
     pub fn rule(&self) -> Option<&str> {
         match self {
-            Self::NoDot { rule, .. } | Self::EmptyName { rule, .. } | Self::NoArrow { rule } => {
-                Some(rule)
-            }
-            Self::AsMysqldNotAvailable => None,
+            Self::NoDot { rule, .. }
+            | Self::EmptyName { rule, .. }
+            | Self::Expression { rule, .. }
+            | Self::NoArrow { rule } => Some(rule),
         }
     }
 }
 
 #[derive(Clone, Debug)]
-struct Rewrite {
-    rule: Rule,
-    from: Box<str>,
-    to: Box<str>,
+pub(super) struct Rewrite {
+    pub(super) rule: Rule,
+    pub(super) from: Box<str>,
+    pub(super) to: Box<str>,
 }
 
 impl Rules {
@@ -110,15 +121,24 @@ impl Rules {
         flavour: Flavour,
         lower_case_table_names: u8,
     ) -> Result<Self, FilterError> {
-        if options.ddl_filter == DdlFilter::AsMysqld {
-            return Err(FilterError::AsMysqldNotAvailable);
-        }
         let (database_fold, table_fold) = folds(options.case, flavour, lower_case_table_names);
         let mut rules = Self {
             flavour,
             database_fold,
             table_fold,
             rewrites: compile_rewrites(&options.replicate_rewrite_db)?,
+            patterns: DoAndIgnore {
+                do_rules: compile_expressions(
+                    RuleKey::TablesInclude,
+                    &options.tables_include,
+                    table_fold,
+                )?,
+                ignore_rules: compile_expressions(
+                    RuleKey::TablesExclude,
+                    &options.tables_exclude,
+                    table_fold,
+                )?,
+            },
             databases: DoAndIgnore {
                 do_rules: compile_databases(RuleKey::DoDb, &options.replicate_do_db)?,
                 ignore_rules: compile_databases(RuleKey::IgnoreDb, &options.replicate_ignore_db)?,
@@ -144,6 +164,7 @@ impl Rules {
                 ),
             },
             named: Vec::new(),
+            ddl_filter: options.ddl_filter,
             same_server_id: options.same_server_id,
             drops_shadow_tables: options.shadow_tables == ShadowTables::Drop,
         };
@@ -154,8 +175,13 @@ impl Rules {
     /// Everything that is wrong with rules, where [`Rules::compile`] stops at the first.
     pub fn mistakes(options: &FilterOptions) -> Vec<FilterError> {
         let mut mistakes = Vec::new();
-        if options.ddl_filter == DdlFilter::AsMysqld {
-            mistakes.push(FilterError::AsMysqldNotAvailable);
+        for (key, rules) in [
+            (RuleKey::TablesInclude, &options.tables_include),
+            (RuleKey::TablesExclude, &options.tables_exclude),
+        ] {
+            for rule in rules.chunks(1) {
+                mistakes.extend(compile_expressions(key, rule, Fold::Bytes).err());
+            }
         }
         for rule in options.replicate_rewrite_db.chunks(1) {
             mistakes.extend(compile_rewrites(rule).err());
@@ -194,100 +220,6 @@ impl Rules {
         self.same_server_id
     }
 
-    /// Judges the rows of a table by the name in its table map. Allocates; called once per new table map.
-    pub fn table(&self, database: &str, table: &str) -> Verdict {
-        let mut judgement = self.open(database, table);
-        judgement.shadow_tables();
-        if judgement.database_rules() {
-            judgement.table_rules();
-        }
-        judgement.verdict
-    }
-
-    /// Judges a statement by the tables it names: the verdict of the first that is kept, else of the first. `None` if
-    /// there are none.
-    pub fn tables<'a>(&self, names: impl IntoIterator<Item = &'a TableName>) -> Option<Verdict> {
-        let mut rejected = None;
-        for name in names {
-            let verdict = self.table(&name.database, &name.table);
-            if verdict.keep {
-                return Some(verdict);
-            }
-            rejected.get_or_insert(verdict);
-        }
-        rejected
-    }
-
-    /// Judges a statement on a whole database, or on something in it that is not a table.
-    ///
-    /// The wildcard rules are consulted with `database.` as the name: by MariaDB always, by MySQL only without database
-    /// rules.
-    pub fn database(&self, database: &str) -> Verdict {
-        let mut judgement = self.open(database, "");
-        if judgement.database_rules() {
-            let no_database_rules =
-                self.databases.do_rules.is_empty() && self.databases.ignore_rules.is_empty();
-            if no_database_rules || self.flavour == Flavour::MariaDb {
-                judgement.wildcard_rules_on_database();
-            }
-        }
-        judgement.verdict
-    }
-
-    /// Whether a database that a statement names is published under another name. A server that takes names in any case may
-    /// have this one in another case than the statement.
-    pub fn is_renamed(&self, database: &str) -> bool {
-        let folded = database.to_lowercase();
-        self.rewrites
-            .iter()
-            .any(|rewrite| rewrite.from != rewrite.to && rewrite.from.to_lowercase() == folded)
-    }
-
-    /// Judges a statement that does not say what it acts on: kept, for nothing says that a rule rejects it.
-    pub fn unnamed(&self) -> Verdict {
-        Verdict {
-            keep: true,
-            published: TableName::new("", ""),
-            rewrite: None,
-            stages: vec![Decision {
-                stage: Stage::Table,
-                pass: true,
-                reason: VerdictReason::NothingNamed,
-            }],
-        }
-    }
-
-    /// Renames the database and asks the system stage.
-    fn open(&self, database: &str, table: &str) -> Judgement<'_> {
-        let rewrite = self
-            .rewrites
-            .iter()
-            .find(|rewrite| self.database_fold.same(&rewrite.from, database));
-        let published = rewrite.map_or(database, |rewrite| &rewrite.to);
-        let mut judgement = Judgement {
-            rules: self,
-            verdict: Verdict {
-                keep: true,
-                published: TableName::new(published, table),
-                rewrite: rewrite.map(|rewrite| rewrite.rule.clone()),
-                stages: Vec::with_capacity(2),
-            },
-        };
-        if SYSTEM_DATABASES
-            .iter()
-            .any(|system| self.database_fold.same(system, database))
-        {
-            let named = self.named.iter().any(|named| {
-                self.database_fold.same(named, database)
-                    || self.database_fold.same(named, published)
-            });
-            if !named {
-                judgement.decide(Stage::System, false, VerdictReason::SystemDatabase);
-            }
-        }
-        judgement
-    }
-
     fn literally_named(&self) -> Vec<Box<str>> {
         let databases = self.databases.do_rules.iter().map(|rule| rule.text.clone());
         let tables = self
@@ -295,151 +227,22 @@ impl Rules {
             .do_rules
             .iter()
             .filter_map(|rule| Some(rule.text.split_once('.')?.0.into()));
-        let patterns = self
+        let wild_tables = self
             .wild_tables
             .do_rules
             .iter()
             .filter_map(|(rule, _)| Some(wildcard::literal_database(&rule.text)?.into()));
-        databases.chain(tables).chain(patterns).collect()
+        let patterns = self
+            .patterns
+            .do_rules
+            .iter()
+            .filter_map(|(rule, _)| Some(rule.text.split_once("\\.")?.0.into()));
+        databases
+            .chain(tables)
+            .chain(wild_tables)
+            .chain(patterns)
+            .collect()
     }
-}
-
-/// A verdict in the making.
-struct Judgement<'a> {
-    rules: &'a Rules,
-    verdict: Verdict,
-}
-
-impl Judgement<'_> {
-    fn shadow_tables(&mut self) {
-        let rules = self.rules;
-        let published = &self.verdict.published;
-        if !self.verdict.keep || !rules.drops_shadow_tables || !is_shadow_table(&published.table) {
-            return;
-        }
-        let name = published.to_string();
-        let named = |rule: &Rule| rules.table_fold.same(&rule.text, &name);
-        if !rules.tables.do_rules.iter().any(named) {
-            let rule = rule(RuleKey::ShadowTables, "drop");
-            self.decide(Stage::Shadow, false, VerdictReason::Matched(rule));
-        }
-    }
-
-    /// The database stage. Returns whether the stages after it are to be asked.
-    fn database_rules(&mut self) -> bool {
-        if !self.verdict.keep {
-            return false;
-        }
-        let rules = self.rules;
-        let database = &self.verdict.published.database;
-        let matched = |list: &[Rule]| {
-            list.iter()
-                .find(|rule| rules.database_fold.same(&rule.text, database))
-                .cloned()
-        };
-        let no_rules =
-            rules.databases.do_rules.is_empty() && rules.databases.ignore_rules.is_empty();
-        // A statement without a default database passes whatever the rules are.
-        let (pass, reason) = if no_rules || database.is_empty() {
-            (true, VerdictReason::NoRules)
-        } else if rules.databases.do_rules.is_empty() {
-            match matched(&rules.databases.ignore_rules) {
-                Some(rule) => (false, VerdictReason::Matched(rule)),
-                None => (true, VerdictReason::NotNamed(vec![RuleKey::IgnoreDb])),
-            }
-        } else {
-            match matched(&rules.databases.do_rules) {
-                Some(rule) => (true, VerdictReason::Matched(rule)),
-                None => (false, VerdictReason::NotNamed(vec![RuleKey::DoDb])),
-            }
-        };
-        self.decide(Stage::Database, pass, reason)
-    }
-
-    fn table_rules(&mut self) {
-        let rules = self.rules;
-        let name = self.verdict.published.to_string();
-        let exact = |list: &[Rule]| {
-            list.iter()
-                .find(|rule| rules.table_fold.same(&rule.text, &name))
-                .cloned()
-        };
-        let (pass, reason) = if let Some(rule) = exact(&rules.tables.do_rules) {
-            (true, VerdictReason::Matched(rule))
-        } else if let Some(rule) = exact(&rules.tables.ignore_rules) {
-            (false, VerdictReason::Matched(rule))
-        } else if let Some(rule) = wild(&rules.wild_tables.do_rules, &name) {
-            (true, VerdictReason::Matched(rule))
-        } else if let Some(rule) = wild(&rules.wild_tables.ignore_rules, &name) {
-            (false, VerdictReason::Matched(rule))
-        } else {
-            let without_do =
-                rules.tables.do_rules.is_empty() && rules.wild_tables.do_rules.is_empty();
-            (without_do, self.no_table_matched())
-        };
-        self.decide(Stage::Table, pass, reason);
-    }
-
-    fn wildcard_rules_on_database(&mut self) {
-        let rules = self.rules;
-        let name = format!("{}.", self.verdict.published.database);
-        let (pass, reason) = if let Some(rule) = wild(&rules.wild_tables.do_rules, &name) {
-            (true, VerdictReason::Matched(rule))
-        } else if let Some(rule) = wild(&rules.wild_tables.ignore_rules, &name) {
-            (false, VerdictReason::Matched(rule))
-        } else if !rules.wild_tables.do_rules.is_empty() {
-            (false, VerdictReason::NotNamed(vec![RuleKey::WildDoTable]))
-        } else if !rules.wild_tables.ignore_rules.is_empty() {
-            (
-                true,
-                VerdictReason::NotNamed(vec![RuleKey::WildIgnoreTable]),
-            )
-        } else {
-            (true, VerdictReason::NoRules)
-        };
-        self.decide(Stage::Table, pass, reason);
-    }
-
-    /// Without a match the do rules decide if there are any, so only they are named then.
-    fn no_table_matched(&self) -> VerdictReason {
-        let rules = self.rules;
-        let present = |keys: [(RuleKey, bool); 2]| -> Vec<RuleKey> {
-            let with_rules = keys.into_iter().filter(|(_, empty)| !empty);
-            with_rules.map(|(key, _)| key).collect()
-        };
-        let do_keys = present([
-            (RuleKey::DoTable, rules.tables.do_rules.is_empty()),
-            (RuleKey::WildDoTable, rules.wild_tables.do_rules.is_empty()),
-        ]);
-        let ignore_keys = present([
-            (RuleKey::IgnoreTable, rules.tables.ignore_rules.is_empty()),
-            (
-                RuleKey::WildIgnoreTable,
-                rules.wild_tables.ignore_rules.is_empty(),
-            ),
-        ]);
-        match (do_keys.is_empty(), ignore_keys.is_empty()) {
-            (false, _) => VerdictReason::NotNamed(do_keys),
-            (true, false) => VerdictReason::NotNamed(ignore_keys),
-            (true, true) => VerdictReason::NoRules,
-        }
-    }
-
-    fn decide(&mut self, stage: Stage, pass: bool, reason: VerdictReason) -> bool {
-        self.verdict.keep = pass;
-        self.verdict.stages.push(Decision {
-            stage,
-            pass,
-            reason,
-        });
-        pass
-    }
-}
-
-fn wild(list: &[(Rule, Pattern)], name: &str) -> Option<Rule> {
-    list.iter()
-        .find(|(_, pattern)| pattern.matches(name))
-        .map(|(rule, _)| rule.clone())
 }
 
 /// How databases and how tables are compared.
@@ -500,6 +303,20 @@ fn compile_rewrites(texts: &[String]) -> Result<Vec<Rewrite>, FilterError> {
         .collect()
 }
 
+fn compile_expressions(
+    key: RuleKey,
+    texts: &[String],
+    fold: Fold,
+) -> Result<Vec<(Rule, regex::Regex)>, FilterError> {
+    texts
+        .iter()
+        .map(|text| {
+            not_empty(key, text, text, "expression")?;
+            Ok((rule(key, text), expression::compile(key, text, fold)?))
+        })
+        .collect()
+}
+
 fn with_patterns(rules: Vec<Rule>, fold: Fold) -> Vec<(Rule, Pattern)> {
     rules
         .into_iter()
@@ -510,7 +327,8 @@ fn with_patterns(rules: Vec<Rule>, fold: Fold) -> Vec<(Rule, Pattern)> {
         .collect()
 }
 
-fn rule(key: RuleKey, text: &str) -> Rule {
+/// A rule as written.
+pub(super) fn rule(key: RuleKey, text: &str) -> Rule {
     Rule {
         key,
         text: text.into(),
@@ -539,9 +357,12 @@ fn wild_hint(key: RuleKey, rule: &str) -> String {
         RuleKey::IgnoreTable => {
             format!(", or use replicate-wild-ignore-table = \"{rule}.%\" for a whole database")
         }
-        RuleKey::DoDb | RuleKey::IgnoreDb | RuleKey::RewriteDb | RuleKey::ShadowTables => {
-            String::new()
-        }
+        RuleKey::DoDb
+        | RuleKey::IgnoreDb
+        | RuleKey::RewriteDb
+        | RuleKey::TablesInclude
+        | RuleKey::TablesExclude
+        | RuleKey::ShadowTables => String::new(),
     }
 }
 
@@ -551,6 +372,9 @@ fn empty_hint(key: RuleKey) -> &'static str {
         RuleKey::DoTable | RuleKey::IgnoreTable => "write it as \"database.table\"",
         RuleKey::WildDoTable | RuleKey::WildIgnoreTable => "write % for any name",
         RuleKey::RewriteDb => "write it as \"from->to\"",
+        RuleKey::TablesInclude | RuleKey::TablesExclude => {
+            "write a regular expression for whole names, such as \"shop\\..*\""
+        }
         RuleKey::ShadowTables => "write \"drop\" or \"keep\"",
     }
 }

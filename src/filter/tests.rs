@@ -417,51 +417,149 @@ fn a_verdict_explains_itself() {
     }
 }
 
+/// A statement with this default database on these tables, or on a database.
+fn statement(rules: &Rules, default_database: &str, names: &str) -> Verdict {
+    let named: Vec<TableName> = names
+        .split(", ")
+        .filter_map(|name| name.split_once('/'))
+        .map(|(database, table)| TableName::new(database, table))
+        .collect();
+    let tables: Vec<&TableName> = named.iter().collect();
+    rules.statement(&ReplicatedStatement {
+        default_database,
+        database: names.strip_prefix("database "),
+        tables: &tables,
+    })
+}
+
 #[test]
-fn rules_that_no_server_takes_are_refused_with_their_fix() {
-    for (text, expected) in [
+fn a_replica_judges_statements_by_their_default_database() {
+    for flavour in [MySql, MariaDb] {
+        for (text, default_database, names, keep) in [
+            ("do-db=a", "a", "b/t", true),
+            ("do-db=a", "b", "a/t", false),
+            ("do-db=a", "", "b/t", true),
+            ("ignore-db=a", "a", "b/t", false),
+            ("ignore-db=a", "b", "a/t", true),
+            ("do-db=a", "a", "", true),
+            ("do-db=a", "b", "", false),
+            // The first table that a rule matches decides for all.
+            ("ignore-table=a.t", "a", "a/u, a/t", false),
+            ("do-table=a.u; ignore-table=a.t", "a", "a/t, a/u", false),
+            ("do-table=a.u; ignore-table=a.t", "a", "a/u, a/t", true),
+            ("do-table=a.u", "a", "a/x, a/u", true),
+            ("do-table=a.u", "a", "a/x, a/y", false),
+            ("do-table=a.u", "a", "", true),
+            ("wild-ignore-table=a.%", "a", "b/t", true),
+            ("do-db=a; do-table=b.t", "a", "b/t", true),
+            ("do-db=a", "a", "database a", true),
+            ("do-db=a", "b", "database b", false),
+            ("wild-do-table=a%.%", "a1", "database a1", true),
+            ("wild-do-table=a%.%", "b1", "database b1", false),
+            ("wild-do-table=a%.t%", "a1", "database a1", false),
+            ("wild-ignore-table=a.%", "a", "database a", false),
+        ] {
+            let verdict = statement(&rules(text, flavour, 0), default_database, names);
+            assert_eq!(verdict.keep, keep, "{names} under {text}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn wildcards_speak_of_databases_beside_database_rules_on_mariadb_only() {
+    let text = "do-db=a; wild-ignore-table=a.%";
+    for (flavour, keep) in [(MySql, true), (MariaDb, false)] {
+        let verdict = statement(&rules(text, flavour, 0), "a", "database a");
+        assert_eq!(verdict.keep, keep, "{flavour:?}: {verdict}");
+    }
+}
+
+fn expressions(include: &[&str], exclude: &[&str]) -> FilterOptions {
+    let owned = |rules: &[&str]| rules.iter().map(|&rule| rule.to_owned()).collect();
+    FilterOptions {
+        tables_include: owned(include),
+        tables_exclude: owned(exclude),
+        ..FilterOptions::default()
+    }
+}
+
+#[test]
+fn expressions_match_whole_names() {
+    for (include, exclude, kept, rejected) in [
         (
-            "do-table=shop",
-            "replicate-do-table = \"shop\" has no dot, write it as \"database.table\", \
-             or use replicate-wild-do-table = \"shop.%\" for a whole database",
+            &[r"a\..*"][..],
+            &[][..],
+            &["a/t", "a/x.y"][..],
+            &["ab/t", "b/a.t"][..],
         ),
+        (&[r"a\.t"], &[], &["a/t"], &["a/t2", "xa/t", "A/t"]),
+        (&[r"(?i)a\.t"], &[], &["a/T", "A/t"], &["a/u"]),
+        (&[r"a\.t|b\.u"], &[], &["a/t", "b/u"], &["a/tx", "xb/u"]),
+        (&[r"^a\.t$"], &[], &["a/t"], &["a/t\nb"]),
         (
-            "wild-ignore-table=tmp%",
-            "replicate-wild-ignore-table = \"tmp%\" has no dot, write it as \"database.table\", \
-             or \"tmp%.%\" for a whole database",
+            &[],
+            &[r".*\.tmp_.*"],
+            &["a/t"],
+            &["a/tmp_1", "b/tmp_\u{1F600}"],
         ),
+        (&[r"a\..*"], &[r"a\.t\d+"], &["a/t"], &["a/t1", "b/t"]),
         (
-            "ignore-table=.t",
-            "replicate-ignore-table = \".t\" has an empty database, write it as \"database.table\"",
-        ),
-        (
-            "wild-do-table=a.",
-            "replicate-wild-do-table = \"a.\" has an empty table, write % for any name",
-        ),
-        (
-            "do-db=",
-            "replicate-do-db = \"\" has an empty name, write a database's name or leave the rule out",
-        ),
-        (
-            "rewrite-db=a-b",
-            "replicate-rewrite-db = \"a-b\" has no arrow, write it as \"from->to\"",
-        ),
-        (
-            "rewrite-db=a-> ",
-            "replicate-rewrite-db = \"a-> \" has an empty right side, write it as \"from->to\"",
-        ),
-        (
-            "rewrite-db=->a",
-            "replicate-rewrite-db = \"->a\" has an empty left side, write it as \"from->to\"",
+            &[r"mysql\.user"],
+            &[],
+            &["mysql/user"],
+            &["mysql/db", "sys/user"],
         ),
     ] {
-        let error = Rules::compile(&options(text), MySql, 0).unwrap_err();
-        assert_eq!(error.to_string(), expected);
+        let options = expressions(include, exclude);
+        let rules = Rules::compile(&options, MySql, 0).unwrap();
+        check_one(&rules, &format!("{options:?}"), kept, rejected);
     }
-    let refused = FilterOptions {
-        ddl_filter: DdlFilter::AsMysqld,
-        ..FilterOptions::default()
+}
+
+#[test]
+fn expressions_come_before_the_rules_of_servers_and_see_new_names() {
+    let options = FilterOptions {
+        tables_include: vec![r"copy\..*".to_owned()],
+        ..options("rewrite-db=shop->copy; ignore-table=copy.x; do-db=copy")
     };
-    let error = Rules::compile(&refused, MySql, 0).unwrap_err();
-    assert_eq!(error, FilterError::AsMysqldNotAvailable);
+    let rules = Rules::compile(&options, MySql, 0).unwrap();
+    check_one(&rules, "", &["shop/t", "copy/t"], &["shop/x", "other/t"]);
+    assert_eq!(
+        rules.table("other", "t").to_string(),
+        "rejected: no match in tables-include (pattern stage)"
+    );
+    assert!(rules.database("shop").keep && !rules.database("other").keep);
+}
+
+#[test]
+fn expressions_ignore_case_where_table_rules_do() {
+    let options = expressions(&[r"shop\.t"], &[]);
+    for (flavour, setting, keep) in [(MySql, 0, false), (MySql, 1, true), (MariaDb, 0, true)] {
+        let rules = Rules::compile(&options, flavour, setting).unwrap();
+        assert_eq!(rules.table("shop", "T").keep, keep, "{flavour:?} {setting}");
+    }
+}
+
+#[test]
+fn expressions_that_cannot_be_are_refused_with_what_to_write() {
+    let long = "a".repeat(70_000);
+    for (text, told) in [
+        (
+            r"a\.(?!tmp).*",
+            "looks around with \"(?!\", which is not supported",
+        ),
+        (r"a\.(t", "unclosed group"),
+        ("a)|(b", "unopened group"),
+        (r"(a{1000}){1000}\.t", "bytes of memory"),
+        (r"a\.(t)\1", "backreferences are not supported"),
+        ("", "has an empty expression"),
+        (&long, "has 70000 bytes of at most 65536"),
+    ] {
+        let options = expressions(&[], &[text]);
+        let error = Rules::compile(&options, MySql, 0).unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        assert_eq!(error.key(), "tables-exclude");
+        assert!(error.to_string().len() < 300, "{error}");
+        assert_eq!(Rules::mistakes(&options), [error]);
+    }
 }

@@ -35,6 +35,8 @@ pub enum Stage {
     System,
     /// `shadow-tables`
     Shadow,
+    /// `tables-exclude` and `tables-include`.
+    Pattern,
     /// `replicate-do-db` and `replicate-ignore-db`.
     Database,
     /// The rules on tables; for statements on databases, the wildcard rules seen as rules on `database.`.
@@ -82,6 +84,10 @@ pub enum RuleKey {
     WildIgnoreTable,
     /// `replicate-rewrite-db`
     RewriteDb,
+    /// `tables-include`
+    TablesInclude,
+    /// `tables-exclude`
+    TablesExclude,
     /// `shadow-tables`
     ShadowTables,
 }
@@ -110,6 +116,8 @@ impl RuleKey {
             Self::WildDoTable => "replicate-wild-do-table",
             Self::WildIgnoreTable => "replicate-wild-ignore-table",
             Self::RewriteDb => "replicate-rewrite-db",
+            Self::TablesInclude => "tables-include",
+            Self::TablesExclude => "tables-exclude",
             Self::ShadowTables => "shadow-tables",
         }
     }
@@ -132,6 +140,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::System => "system stage",
             Self::Shadow => "shadow table stage",
+            Self::Pattern => "pattern stage",
             Self::Database => "database stage",
             Self::Table => "table stage",
         })

@@ -5,21 +5,26 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rowtap::filter::FilterOptions;
+use rowtap::filter::{DdlFilter, FilterOptions};
 use serde_json::Value;
 
+use super::statements;
 use super::traffic::Change;
 use crate::support::Server;
 
 /// Each connector has connections of its own, of which the source takes a hundred.
 const CONNECTORS_PER_RUN: usize = 24;
 
+/// What a connector wrote.
+pub struct Streamed {
+    /// The row changes.
+    pub rows: Vec<Change>,
+    /// The numbers of the statements.
+    pub statements: Vec<usize>,
+}
+
 /// Streams the source's binary log from `begin` to its end into files, once for each set of rules, and reads them.
-pub fn changes(
-    source: &Server,
-    begin: &(String, u64),
-    rules: &[FilterOptions],
-) -> Vec<Vec<Change>> {
+pub fn changes(source: &Server, begin: &(String, u64), rules: &[FilterOptions]) -> Vec<Streamed> {
     let folder = tempfile::tempdir().unwrap();
     let mut changes = Vec::new();
     for (number, rules) in rules.chunks(CONNECTORS_PER_RUN).enumerate() {
@@ -55,6 +60,9 @@ fn connector(file: &Path, source: &Server, begin: &(String, u64), rules: &Filter
         source.port(),
         path("changes"),
     );
+    if rules.ddl_filter == DdlFilter::AsMysqld {
+        text += "ddl-filter = \"as_mysqld\"\n";
+    }
     for (key, list) in [
         ("replicate-do-db", &rules.replicate_do_db),
         ("replicate-ignore-db", &rules.replicate_ignore_db),
@@ -99,13 +107,22 @@ fn run(connectors: &[PathBuf]) {
     );
 }
 
-fn read(folder: &Path) -> Vec<Change> {
+fn read(folder: &Path) -> Streamed {
+    let ddl = lines(folder, "ddl-");
+    let texts = ddl.iter().map(|line| line["ddl"].as_str().unwrap());
+    Streamed {
+        rows: lines(folder, "changes-").iter().map(change).collect(),
+        statements: texts.filter_map(statements::number).collect(),
+    }
+}
+
+fn lines(folder: &Path, prefix: &str) -> Vec<Value> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
             let name = path.file_name().unwrap().to_string_lossy();
-            name.starts_with("changes-")
+            name.starts_with(prefix)
         })
         .collect();
     files.sort();
@@ -113,7 +130,7 @@ fn read(folder: &Path) -> Vec<Change> {
     lines
         .collect::<String>()
         .lines()
-        .map(|line| change(&serde_json::from_str(line).unwrap()))
+        .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 

@@ -9,13 +9,13 @@ use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
 
-const DATABASES: [&str; 16] = [
+pub const DATABASES: [&str; 16] = [
     "shop", "Shop", "shop2", "sh_p", "shxp", "sh%p", "sh\\p", "a", "a.b", "été", "ete", "x,y",
     "copy", "foo", "foo1", "tmp_1",
 ];
-const TABLES: [&str; 6] = ["t", "T", "orders", "tmp_1", "b.c", "c"];
+pub const TABLES: [&str; 6] = ["t", "T", "orders", "tmp_1", "b.c", "c"];
 /// Databases that come and go: rules may name them too.
-const PASSING_DATABASES: [&str; 9] = [
+pub const PASSING_DATABASES: [&str; 9] = [
     "nowhere", "shop9", "foo9", "a_b", "axb", "copy9", "tmp_2", "ét9", "x.y",
 ];
 const CREATE_DATABASE: &str = "CREATE DATABASE IF NOT EXISTS ";

@@ -1,8 +1,10 @@
 //! What becomes of a statement: published, filtered, passed over, or a reason to stop.
 
 use super::error::StatementError;
+use super::query::StatementSource;
 use super::scanned::{Effect, Statement, StatementKind};
-use crate::filter::Rules;
+use super::scanner::scan;
+use crate::filter::{Rules, Verdict};
 use crate::row::TableName;
 
 /// The databases that belong to the server.
@@ -45,8 +47,8 @@ pub enum OnStatement {
 /// A statement that the scanner does not know, and where the policy says so one that changes rows.
 pub(in crate::change) fn judge(
     statement: &Statement,
+    source: &StatementSource<'_>,
     rules: &Rules,
-    default_database: &str,
     own: bool,
     empties: bool,
     policy: OnStatement,
@@ -66,7 +68,7 @@ pub(in crate::change) fn judge(
     if own {
         return Ok(Judged::Filtered);
     }
-    let verdict = statement.verdict(rules);
+    let verdict = verdict(statement, source, rules);
     if !verdict.keep {
         return Ok(if is_on_system_database(statement) {
             Judged::Skipped
@@ -93,9 +95,27 @@ pub(in crate::change) fn judge(
         .tables()
         .map(|name| rules.table(&name.database, &name.table).published);
     Ok(Judged::Publish {
-        database: rules.database(default_database).published.database,
+        database: rules.renamed(source.database).into(),
         tables: tables.collect(),
     })
+}
+
+/// What the rules say of a statement, by the objects it names or as a replica judges it.
+pub(in crate::change) fn verdict(
+    statement: &Statement,
+    source: &StatementSource<'_>,
+    rules: &Rules,
+) -> Verdict {
+    if !rules.judges_as_replica() {
+        return statement.verdict(rules);
+    }
+    let default_database = rules.renamed(source.database);
+    if default_database == source.database {
+        return statement.verdict_of_replica(rules, default_database);
+    }
+    // A replica reads names without a database of their own as names in the renamed one, and leaves the others.
+    let read = scan(&source.text, default_database, source.context);
+    read.verdict_of_replica(rules, default_database)
 }
 
 /// Whether all that the statement names belongs to the server itself, as accounts do.

@@ -1,7 +1,7 @@
 //! A statement as the scanner read it: what it is, the objects it names, and what it does to what is published.
 
 use super::meaning;
-use crate::filter::{Rules, Verdict};
+use crate::filter::{ReplicatedStatement, Rules, Verdict};
 use crate::mysql::Flavour;
 use crate::row::TableName;
 
@@ -330,11 +330,51 @@ impl Statement {
 
     /// The tables and views that it acts on, in the order of the text, without those it only copies.
     pub fn tables(&self) -> impl Iterator<Item = &TableName> {
+        self.tables_with(|role| role != Role::Like)
+    }
+
+    fn tables_with(&self, is_wanted: fn(Role) -> bool) -> impl Iterator<Item = &TableName> {
         self.objects
             .iter()
             .filter(|object| matches!(object.class, ObjectClass::Table | ObjectClass::View))
-            .filter(|object| object.role != Role::Like)
+            .filter(move |object| is_wanted(object.role))
             .map(|object| &object.name)
+    }
+
+    /// Judges it as a replica does: by its default database, then by the tables that it changes, all of them together. The
+    /// names are those that a replica reads: `self` was scanned with this default database, which is the renamed one.
+    ///
+    /// Accounts and administration are changes of the database `mysql` besides. Where a replica looks at more than the text,
+    /// at the table of a trigger that is dropped and at the columns of an `UPDATE` of several tables, the statement is kept
+    /// if it is in doubt.
+    pub fn verdict_of_replica(&self, rules: &Rules, default_database: &str) -> Verdict {
+        use StatementKind as Kind;
+        if matches!(self.kind, Kind::Account | Kind::Administration) {
+            let verdict = rules.database("mysql");
+            if !verdict.keep {
+                return verdict;
+            }
+        }
+        let target = self.objects.first().filter(|_| self.defines_database());
+        let ask = |tables: &[&TableName]| {
+            rules.statement(&ReplicatedStatement {
+                default_database,
+                database: target.map(|object| &*object.name.database),
+                tables,
+            })
+        };
+        // The new name in an ALTER TABLE is not in a server's list of tables, that in a RENAME TABLE is.
+        let tables: Vec<&TableName> = match self.kind {
+            Kind::AlterTable => self.tables_with(|role| role != Role::RenamedTo).collect(),
+            _ => self.tables().collect(),
+        };
+        if self.kind != Kind::Update {
+            return ask(&tables);
+        }
+        let verdicts = tables.iter().map(|table| ask(&[table]));
+        verdicts
+            .reduce(|first, next| if first.keep { first } else { next })
+            .unwrap_or_else(|| ask(&[]))
     }
 
     /// Judges it by the objects it names: by its tables, kept if any is kept; without tables by its database; accounts

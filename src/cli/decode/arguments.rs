@@ -13,6 +13,7 @@ use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::EVENT_MEMORY_MIN;
 use crate::encode::{Format, InvalidText};
+use crate::filter::DdlFilter;
 use crate::mysql::Flavour;
 
 /// What to decode, which part of it, and how.
@@ -169,9 +170,18 @@ pub struct RuleArguments {
     /// Leaves out tables that match the pattern.
     #[arg(long, value_name = "PATTERN")]
     pub replicate_wild_ignore_table: Vec<String>,
+    /// Takes only tables whose `database.table` the regular expression matches as a whole.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub tables_include: Vec<String>,
+    /// Leaves out tables whose `database.table` the regular expression matches as a whole.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub tables_exclude: Vec<String>,
     /// Gives a database another name before the other rules apply.
     #[arg(long, visible_alias = "rewrite-db", value_name = "FROM->TO")]
     pub replicate_rewrite_db: Vec<String>,
+    /// How statements are judged: by the objects they name, or as a replica does.
+    #[arg(long, value_name = "WAY", default_value = "by_object", value_parser = ddl_filter)]
+    pub ddl_filter: DdlFilter,
 }
 
 /// Reads `--event-memory-max`, which may be no less than a connector's.
@@ -183,6 +193,15 @@ fn event_memory_max(text: &str) -> Result<ByteSize, String> {
         return Err(format!("expected at least {EVENT_MEMORY_MIN}"));
     }
     Ok(size)
+}
+
+/// Reads `--ddl-filter`.
+fn ddl_filter(text: &str) -> Result<DdlFilter, String> {
+    match text {
+        "by_object" => Ok(DdlFilter::ByObject),
+        "as_mysqld" => Ok(DdlFilter::AsMysqld),
+        other => Err(format!("expected by_object or as_mysqld, found {other}")),
+    }
 }
 
 /// Reads `--invalid-text`.

@@ -175,7 +175,10 @@ fn filter(arguments: &DecodeArguments) -> filter::FilterOptions {
         replicate_ignore_table: rules.replicate_ignore_table.clone(),
         replicate_wild_do_table: rules.replicate_wild_do_table.clone(),
         replicate_wild_ignore_table: rules.replicate_wild_ignore_table.clone(),
+        tables_include: rules.tables_include.clone(),
+        tables_exclude: rules.tables_exclude.clone(),
         replicate_rewrite_db: rules.replicate_rewrite_db.clone(),
+        ddl_filter: rules.ddl_filter,
         // A file has no replica of its own: no event in it comes from this program.
         same_server_id: true,
         // Everything in a file is shown.
