@@ -34,6 +34,8 @@ pub fn facts(connector: &Connector) -> Vec<(&'static str, String)> {
 fn server_facts(server: &ServerOptions) -> Vec<(&'static str, String)> {
     let retry = server.source_connect_retry.as_secs();
     let (host, port) = match &*server.hosts {
+        // As a server says of a client that came through its socket.
+        [] if server.socket.is_some() => ("localhost".to_owned(), String::new()),
         [] => (server.host.clone(), server.port.to_string()),
         // Each with its port: which of them is the source may change while it runs.
         hosts => {

@@ -8,7 +8,7 @@ use crate::source::SourceOptions;
 /// The keys that make it files.
 const OF_FILES: [&str; 2] = ["files", "index"];
 /// The keys that make it a server.
-const OF_SERVERS: [&str; 2] = ["host", "hosts"];
+const OF_SERVERS: [&str; 3] = ["host", "hosts", "socket"];
 
 /// Reads the section and adds its mistakes; `None` if there are too many for it to mean anything.
 pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SourceOptions> {
@@ -28,25 +28,33 @@ pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SourceOptions
             let files = section::read(section, "source", &[], mistakes)?;
             Some(checked(files.map(SourceOptions::Files), section, mistakes))
         }
-        (None, None) => {
-            // A misspelt key gets its name by the reading.
-            let server = section::read(section, "source", &[], mistakes)?;
-            if OF_SERVERS.iter().all(|key| section.below(key).is_none()) {
+        (None, _) => {
+            let mut found = Mistakes::default();
+            if let (Some(_), Some(port)) = (section.below("socket"), section.below("port")) {
                 let message =
-                    "key host is missing for a server, or files or index for binlog files";
-                mistakes.add_key(&section.origin, "source", message);
-                return None;
+                    "a source is reached by host and port or by socket, remove one of them";
+                found.add_key(&port.origin, "source.port", message);
             }
-            let server = server.map(|server| SourceOptions::Server(Box::new(server)));
-            Some(checked(server, section, mistakes))
-        }
-        (None, Some(_)) => {
             if let (Some(hosts), Some(_)) = (section.below("hosts"), section.below("port")) {
                 let message = "hosts names the ports too, as \"db1:3306\", remove port";
-                mistakes.add_key(&hosts.origin.clone(), "source.hosts", message);
+                found.add_key(&hosts.origin, "source.hosts", message);
             }
-            let server = section::read(section, "source", &[], mistakes)?;
-            let server = server.map(|server| SourceOptions::Server(Box::new(server)));
+            let is_given =
+                |section: &Node| OF_SERVERS.iter().any(|key| section.below(key).is_some());
+            let was_given = is_given(section);
+            let read = section::read(section, "source", &[], &mut found);
+            // A wrong value was told and is gone by now; a misspelt key was told and has its name.
+            let is_named = was_given || is_given(section);
+            if !is_named && read.is_some() {
+                let message =
+                    "key host is missing for a server, or files or index for binlog files";
+                found.add_key(&section.origin, "source", message);
+            }
+            mistakes.append(found);
+            let server = read?.map(|server| SourceOptions::Server(Box::new(server)));
+            if !is_named {
+                return Some(server.options);
+            }
             Some(checked(server, section, mistakes))
         }
     }

@@ -35,6 +35,18 @@ pub enum ConnectionError {
         #[source]
         source: io::Error,
     },
+    /// Nothing answers at the socket.
+    #[error(
+        "the socket {path} cannot be connected to, check source.socket, its permissions and that the server runs",
+        path = path.display()
+    )]
+    SocketUnreachable {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// The server did not answer in time.
     #[error("{address} did not answer within {limit:?} while {during}")]
     Timeout {
@@ -141,6 +153,15 @@ pub enum ConnectionError {
         #[source]
         source: TlsConfigError,
     },
+    /// The command that prints the password did not.
+    #[error("the password for {address} is not to be had, check source.password_command")]
+    Password {
+        /// `host:port`.
+        address: String,
+        /// Why.
+        #[source]
+        source: PasswordCommandError,
+    },
     /// A file of the configuration cannot be read.
     #[error("{key} names {path}, which cannot be read, check the path and its permissions")]
     File {
@@ -234,6 +255,45 @@ pub enum ConnectionError {
     },
 }
 
+/// Why a command did not print a password. What it printed is never told, unless it printed it as an error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PasswordCommandError {
+    /// It cannot be started.
+    #[error("it cannot be run")]
+    Run(#[source] io::Error),
+    /// It failed.
+    #[error("it ended with {status}, and said on standard error: {said}")]
+    Failed {
+        /// How it ended.
+        status: String,
+        /// The end of what it wrote to standard error, in one line.
+        said: String,
+    },
+    /// It did not end in time.
+    #[error("it did not end within {limit:?}")]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+    },
+    /// What it printed cannot be a password.
+    #[error("it printed {found}, expected the password alone, as one line of text")]
+    Output {
+        /// What was found.
+        found: &'static str,
+    },
+}
+
+impl PasswordCommandError {
+    /// What the failure means: whoever makes tokens may be away for a while.
+    fn class(&self) -> Class {
+        match self {
+            Self::Run(_) | Self::Output { .. } => Class::Configuration,
+            Self::Failed { .. } | Self::Timeout { .. } => Class::Transient,
+        }
+    }
+}
+
 /// Errors of a server that pass by themselves.
 const TRANSIENT_CODES: &[u16] = &[
     1040, // too many connections
@@ -256,10 +316,12 @@ impl ConnectionError {
         match self {
             Self::Resolve { .. }
             | Self::Unreachable { .. }
+            | Self::SocketUnreachable { .. }
             | Self::Timeout { .. }
             | Self::Closed { .. }
             | Self::Io { .. }
             | Self::Abandoned { .. } => Class::Transient,
+            Self::Password { source, .. } => source.class(),
             Self::TurnedAway { error, .. } | Self::Server { error, .. } => said(Some(error)),
             Self::Login { source, .. } => said(source.server_error()),
             Self::Stranger { .. }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 /// Everything a [`super::Connection`] needs to know.
 ///
@@ -15,10 +16,16 @@ pub struct ConnectOptions {
     pub host: String,
     /// TCP port of the server.
     pub port: u16,
+    /// The server's Unix socket, which is used instead of host and port.
+    pub socket: Option<PathBuf>,
     /// Account name.
     pub user: String,
     /// Account password; empty for an account without one.
     pub password: SecretString,
+    /// What prints the password instead, run for each connection.
+    pub password_command: Option<PasswordCommand>,
+    /// Whether the password may be sent as it is to a server whose certificate was checked.
+    pub enable_cleartext_plugin: bool,
     /// Encryption and the checks on the server's certificate.
     pub tls: TlsOptions,
     /// Limit for resolving, connecting, encrypting and authenticating together.
@@ -34,13 +41,68 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// Returns `host:port` as messages name the server.
+    /// Returns `host:port`, or the path of the socket, as messages name the server.
     pub fn address(&self) -> String {
+        if let Some(socket) = &self.socket {
+            return socket.display().to_string();
+        }
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// A program whose output is a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PasswordCommand {
+    /// Run by `/bin/sh -c`.
+    Shell(String),
+    /// A program and its arguments, run as they are.
+    Program(Vec<String>),
+}
+
+impl PasswordCommand {
+    /// Whether it names nothing to run.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Shell(command) => command.trim().is_empty(),
+            Self::Program(words) => words.first().is_none_or(String::is_empty),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for PasswordCommand {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Command;
+
+        impl<'de> Visitor<'de> for Command {
+            type Value = PasswordCommand;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a command for the shell as a string, or a program and its arguments as a list",
+                )
+            }
+
+            fn visit_str<E: Error>(self, command: &str) -> Result<PasswordCommand, E> {
+                Ok(PasswordCommand::Shell(command.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<PasswordCommand, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = list.next_element()? {
+                    words.push(word);
+                }
+                Ok(PasswordCommand::Program(words))
+            }
+        }
+
+        deserializer.deserialize_any(Command)
     }
 }
 

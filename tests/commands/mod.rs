@@ -20,6 +20,7 @@ mod shadow;
 mod signals;
 mod status;
 mod undone;
+mod ways_in;
 mod xa;
 
 /// The sink that a build may lack.

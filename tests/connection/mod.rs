@@ -47,6 +47,9 @@ fn options_at(port: u16, user: &str, password: &str) -> ConnectOptions {
         compression: Compression::None,
         get_source_public_key: false,
         source_public_key_path: None,
+        socket: None,
+        password_command: None,
+        enable_cleartext_plugin: false,
     }
 }
 

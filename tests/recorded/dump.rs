@@ -98,6 +98,9 @@ async fn in_dump(server: &Server, begin: Begin<'_>) -> Vec<Placed> {
         compression: Compression::None,
         get_source_public_key: false,
         source_public_key_path: None,
+        socket: None,
+        password_command: None,
+        enable_cleartext_plugin: false,
     };
     let mut connection = Connection::connect(&options).await.unwrap();
     let is_mariadb = server.flavour().family() == Family::MariaDb;

@@ -9,7 +9,11 @@
 //! | `caching_sha2_password`, else | the password | the password under an RSA key that was pinned or allowed |
 //! | `mysql_native_password` | scramble | scramble |
 //! | `client_ed25519` | signature | signature |
+//! | `mysql_clear_password`, `dialog` | the password, if that is enabled and the certificate was checked | refused |
 //! | anything else | refused | refused |
+//!
+//! A Unix socket counts as TLS for `caching_sha2_password`. Plugins of the server that look at the socket's user alone
+//! (`unix_socket`, `auth_socket`) ask for nothing.
 
 use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
 use mysql_common::auth::plugins::client_ed25519::ClientEd25519;
@@ -27,6 +31,12 @@ const NATIVE: &str = "mysql_native_password";
 const ED25519: &str = "client_ed25519";
 const CLEAR: &str = "mysql_clear_password";
 const OLD: &str = "mysql_old_password";
+/// MariaDB's PAM: the server asks questions, mostly one for the password.
+const DIALOG: &str = "dialog";
+/// `dialog`: the kind of question that is answered by the password, without the bit that marks the last one.
+const DIALOG_PASSWORD: u8 = 2;
+/// Characters of a question that are shown.
+const QUESTION_CHARACTERS_MAX: usize = 64;
 
 /// `caching_sha2_password`: the client asks for the server's RSA key.
 const REQUEST_KEY: u8 = 2;
@@ -58,10 +68,22 @@ pub enum AuthenticationError {
     },
     /// The server asked for the password in clear text.
     #[error(
-        "the server asks for the password in clear text (mysql_clear_password), which rowtap never sends, use an \
-         account with caching_sha2_password, mysql_native_password or ed25519"
+        "the server asks for the password in clear text ({plugin}), which rowtap sends only where it is told to and the server's \
+         certificate was checked, use an account with caching_sha2_password, mysql_native_password or ed25519, or set \
+         source.enable_cleartext_plugin to true and source.tls.mode to 'verify_ca' or 'verify_identity'"
     )]
-    ClearText,
+    ClearText {
+        /// The plugin's name.
+        plugin: &'static str,
+    },
+    /// The server asked for something else than the password.
+    #[error(
+        "the server asks '{question}', which rowtap cannot answer, use an account whose PAM service asks for the password alone"
+    )]
+    Question {
+        /// What it asked.
+        question: Box<str>,
+    },
     /// The server asked for the scramble of servers before 4.1.
     #[error(
         "the server asks for authentication as before MySQL 4.1 (mysql_old_password), which is not safe, give the \
@@ -102,7 +124,8 @@ impl AuthenticationError {
         match self {
             Self::Refused { error, .. } => Some(error),
             Self::Plugin { .. }
-            | Self::ClearText
+            | Self::ClearText { .. }
+            | Self::Question { .. }
             | Self::Old
             | Self::SecondFactor
             | Self::PublicKeyNeeded
@@ -130,6 +153,10 @@ pub(super) struct Circumstances<'a> {
     pub(super) password: &'a str,
     /// Whether the connection is encrypted.
     pub(super) is_encrypted: bool,
+    /// Whether the connection is a Unix socket.
+    pub(super) is_local: bool,
+    /// Whether the password may be sent as it is: that was asked for, and the server's certificate was checked.
+    pub(super) may_send_clear: bool,
     /// The server's key, where a file holds it.
     pub(super) pinned_key: Option<PublicKey>,
     /// Whether a key that the server sends may be used.
@@ -149,6 +176,9 @@ enum Plugin {
     CachingSha2,
     Native,
     Ed25519,
+    Clear,
+    /// `true` once the password was sent.
+    Dialog(bool),
 }
 
 impl Plugin {
@@ -157,6 +187,8 @@ impl Plugin {
             Self::CachingSha2 => CACHING_SHA2,
             Self::Native => NATIVE,
             Self::Ed25519 => ED25519,
+            Self::Clear => CLEAR,
+            Self::Dialog(_) => DIALOG,
         }
     }
 }
@@ -193,6 +225,9 @@ impl<'a> Login<'a> {
 
     /// Reads a packet of the server.
     pub(super) fn read(&mut self, payload: &[u8]) -> Result<LoginStep, AuthenticationError> {
+        if let Some(question) = self.question(payload) {
+            return self.reply(question);
+        }
         match payload.split_first() {
             Some((&response::OK, _)) => {
                 response::ok(payload)?;
@@ -221,7 +256,23 @@ impl<'a> Login<'a> {
                 self.plugin = Plugin::Ed25519;
                 return self.sign(challenge);
             }
-            _ if name == CLEAR.as_bytes() => return Err(AuthenticationError::ClearText),
+            _ if name == CLEAR.as_bytes() => {
+                let step = self.send_clear(CLEAR)?;
+                self.plugin = Plugin::Clear;
+                return Ok(step);
+            }
+            _ if name == DIALOG.as_bytes() => {
+                let step = self.send_clear(DIALOG)?;
+                self.plugin = Plugin::Dialog(false);
+                return match challenge {
+                    // Newer servers wait for the password before they ask.
+                    [] | [0] => {
+                        self.plugin = Plugin::Dialog(true);
+                        Ok(step)
+                    }
+                    question => self.reply(question),
+                };
+            }
             _ if name == OLD.as_bytes() => return Err(AuthenticationError::Old),
             _ => {
                 return Err(AuthenticationError::Plugin {
@@ -245,9 +296,48 @@ impl<'a> Login<'a> {
             Plugin::Native => {
                 scramble_native(&self.nonce, password).map_or_else(Vec::new, Vec::from)
             }
-            // A signature needs a challenge of its own, which comes with the switch to this plugin.
-            Plugin::Ed25519 => Vec::new(),
+            // A signature needs a challenge of its own, which comes with the switch to this plugin; the others answer questions.
+            Plugin::Ed25519 | Plugin::Clear | Plugin::Dialog(_) => Vec::new(),
         })
+    }
+
+    /// A question of the `dialog` plugin, in a packet of its own.
+    fn question<'p>(&self, payload: &'p [u8]) -> Option<&'p [u8]> {
+        match (self.plugin, payload.split_first()?) {
+            (Plugin::Dialog(_), (&response::AUTH_MORE, question)) => Some(question),
+            (Plugin::Dialog(_), (&(response::OK | response::ERR | response::EOF), _)) => None,
+            (Plugin::Dialog(_), _) => Some(payload),
+            (Plugin::CachingSha2 | Plugin::Native | Plugin::Ed25519 | Plugin::Clear, _) => None,
+        }
+    }
+
+    /// Answers a question of the `dialog` plugin: the first, if it is for the password.
+    fn reply(&mut self, question: &[u8]) -> Result<LoginStep, AuthenticationError> {
+        let (kind, text) = question.split_first().unwrap_or((&0, &[]));
+        if kind >> 1 != DIALOG_PASSWORD || self.plugin != Plugin::Dialog(false) {
+            let text = text.strip_suffix(&[0]).unwrap_or(text);
+            let question = text.escape_ascii().to_string();
+            let question = question.chars().take(QUESTION_CHARACTERS_MAX).collect();
+            return Err(AuthenticationError::Question { question });
+        }
+        self.plugin = Plugin::Dialog(true);
+        self.send_clear(DIALOG)
+    }
+
+    /// Sends the password as it is, where that is allowed.
+    fn send_clear(&self, plugin: &'static str) -> Result<LoginStep, AuthenticationError> {
+        let Circumstances {
+            password,
+            is_encrypted,
+            may_send_clear,
+            ..
+        } = &self.circumstances;
+        match *is_encrypted && *may_send_clear {
+            true => Ok(LoginStep::Send(Zeroizing::new(
+                [password.as_bytes(), &[0]].concat(),
+            ))),
+            false => Err(AuthenticationError::ClearText { plugin }),
+        }
     }
 
     fn sign(&self, challenge: &[u8]) -> Result<LoginStep, AuthenticationError> {
@@ -275,9 +365,9 @@ impl<'a> Login<'a> {
         }
     }
 
-    /// Sends the password, protected by TLS or by a key that may be trusted.
+    /// Sends the password, protected by TLS, by the machine's own walls, or by a key that may be trusted.
     fn full(&mut self) -> Result<LoginStep, AuthenticationError> {
-        if self.circumstances.is_encrypted {
+        if self.circumstances.is_encrypted || self.circumstances.is_local {
             let password = self.circumstances.password.as_bytes();
             return Ok(LoginStep::Send(Zeroizing::new([password, &[0]].concat())));
         }
@@ -297,7 +387,7 @@ impl<'a> Login<'a> {
     }
 
     fn refused(&self, error: ServerError) -> AuthenticationError {
-        let is_encrypted = self.circumstances.is_encrypted;
+        let is_encrypted = self.circumstances.is_encrypted || self.circumstances.is_local;
         AuthenticationError::Refused {
             fix: fix(error.code, is_encrypted),
             error: error.without(self.circumstances.password),
@@ -337,7 +427,7 @@ impl Context for &Circumstances<'_> {
     }
 
     fn is_ipc_transport(&self) -> bool {
-        false
+        self.is_local
     }
 
     fn is_tls_transport(&self) -> bool {

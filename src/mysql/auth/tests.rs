@@ -11,10 +11,17 @@ fn login(proposed: &str, is_encrypted: bool, may_ask_for_key: bool) -> Login<'st
     let circumstances = Circumstances {
         password: PASSWORD,
         is_encrypted,
+        is_local: false,
+        may_send_clear: false,
         pinned_key: None,
         may_ask_for_key,
     };
     Login::new(circumstances, proposed, *NONCE)
+}
+
+fn may_send_clear(mut login: Login<'static>) -> Login<'static> {
+    login.circumstances.may_send_clear = true;
+    login
 }
 
 fn switch(plugin: &str, challenge: &[u8]) -> Vec<u8> {
@@ -118,6 +125,7 @@ fn clear_text_and_what_is_older_than_4_1_are_refused_even_under_tls() {
     for is_encrypted in [false, true] {
         let mut login = login(CACHING_SHA2, is_encrypted, true);
         refused(login.read(&switch(CLEAR, b"")), "clear text");
+        refused(login.read(&switch(DIALOG, b"\x04Password: ")), "clear text");
         refused(login.read(&switch(OLD, b"01234567\0")), "before MySQL 4.1");
         refused(login.read(&[0xfe]), "before MySQL 4.1");
         refused(
@@ -131,6 +139,52 @@ fn clear_text_and_what_is_older_than_4_1_are_refused_even_under_tls() {
         refused(login.read(&[2, b'x', 0]), "more than one factor");
         refused(login.read(b"\xfb/etc/passwd"), "a request for a file");
     }
+}
+
+#[test]
+fn clear_text_goes_out_where_it_may_and_the_connection_is_encrypted() {
+    let clear = switch(CLEAR, b"");
+    let mut encrypted = may_send_clear(login(CACHING_SHA2, true, false));
+    assert_eq!(sent(encrypted.read(&clear)), b"canary-1f9c\0");
+    let mut plain = may_send_clear(login(CACHING_SHA2, false, false));
+    refused(plain.read(&clear), "clear text");
+}
+
+#[test]
+fn pam_is_answered_its_question_for_the_password_once() {
+    let pam = || may_send_clear(login(CACHING_SHA2, true, false));
+    let mut at_once = pam();
+    assert_eq!(
+        sent(at_once.read(&switch(DIALOG, b"\x05Password: \0"))),
+        b"canary-1f9c\0"
+    );
+    assert!(
+        at_once
+            .read(&[0, 0, 0, 2, 0, 0, 0])
+            .is_ok_and(|step| step == LoginStep::Done)
+    );
+    let mut before_it_asks = pam();
+    assert_eq!(
+        sent(before_it_asks.read(&switch(DIALOG, b""))),
+        b"canary-1f9c\0"
+    );
+    refused(
+        before_it_asks.read(b"\x05Code: "),
+        "the server asks 'Code: '",
+    );
+    let mut other = pam();
+    refused(
+        other.read(&switch(DIALOG, b"\x02Colour: ")),
+        "the server asks 'Colour: '",
+    );
+}
+
+#[test]
+fn a_unix_socket_may_carry_the_password_that_a_server_has_not_cached() {
+    let mut login = login(CACHING_SHA2, false, false);
+    login.circumstances.is_local = true;
+    assert_eq!(sent(login.read(&[1, 4])), b"canary-1f9c\0");
+    refused(login.read(&switch(CLEAR, b"")), "clear text");
 }
 
 #[test]

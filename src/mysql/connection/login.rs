@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use secrecy::ExposeSecret as _;
-use tokio::net::{TcpSocket, TcpStream};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::peer::{Peer, Server};
-use super::transport::{Socket, Transport, TransportError};
+use super::transport::{Socket, Transport, TransportError, Wire};
 use crate::mysql::auth::{self, AuthenticationError, Circumstances, Login, LoginStep};
 use crate::mysql::error::ConnectionError;
 use crate::mysql::handshake::{self, Greeting};
@@ -32,15 +32,19 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Connects, encrypts and logs in.
 pub(super) async fn connect(
     options: &ConnectOptions,
+    password: &SecretString,
 ) -> Result<(Server, Transport, Peer), ConnectionError> {
     let peer = Peer {
         address: options.address(),
-        password: options.password.clone(),
+        password: password.clone(),
     };
     // Files come first: what is wrong with them does not depend on the server.
     let config = tls_config(options).await?;
     let pinned_key = pinned_key(options).await?;
-    let socket = reach(options).await?;
+    let socket = match &options.socket {
+        Some(path) => Wire::Unix(reach_socket(path).await?),
+        None => Wire::Tcp(reach(options).await?),
+    };
     let mut transport = Transport::new(Socket::Plain(socket), LOGIN_PACKET_BYTES_MAX);
     let greeting = greet(&mut transport, &peer).await?;
     if !greeting.offers(options.compression) {
@@ -65,8 +69,10 @@ pub(super) async fn connect(
     };
     let login = Login::new(
         Circumstances {
-            password: options.password.expose_secret(),
+            password: password.expose_secret(),
             is_encrypted: tls.is_some(),
+            is_local: options.socket.is_some(),
+            may_send_clear: options.enable_cleartext_plugin && options.tls.mode.verifies(),
             pinned_key,
             may_ask_for_key: options.get_source_public_key,
         },
@@ -119,6 +125,14 @@ async fn reach(options: &ConnectOptions) -> Result<TcpStream, ConnectionError> {
             address,
             source: None,
         },
+    })
+}
+
+async fn reach_socket(path: &Path) -> Result<UnixStream, ConnectionError> {
+    let connected = UnixStream::connect(path).await;
+    connected.map_err(|source| ConnectionError::SocketUnreachable {
+        path: path.to_owned(),
+        source,
     })
 }
 
@@ -187,6 +201,9 @@ async fn encrypt(
 }
 
 fn server_name(options: &ConnectOptions) -> Result<ServerName<'static>, ConnectionError> {
+    if options.socket.is_some() {
+        return Ok(ServerName::try_from("localhost").expect("it is a name"));
+    }
     if let Ok(address) = options.host.parse::<IpAddr>() {
         return Ok(ServerName::IpAddress(address.into()));
     }
@@ -283,7 +300,10 @@ async fn pinned_key(options: &ConnectOptions) -> Result<Option<PublicKey>, Conne
 }
 
 async fn tls_config(options: &ConnectOptions) -> Result<Option<ClientConfig>, ConnectionError> {
-    if options.tls.mode == TlsMode::Disabled {
+    // As the mysql client does: what stays on the machine is encrypted only where that is asked for.
+    let is_local = options.socket.is_some();
+    if options.tls.mode == TlsMode::Disabled || (is_local && options.tls.mode == TlsMode::Preferred)
+    {
         return Ok(None);
     }
     let tls = options.tls.clone();

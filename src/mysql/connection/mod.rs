@@ -5,6 +5,7 @@
 
 mod dump;
 mod login;
+mod password;
 mod peer;
 mod transport;
 
@@ -48,7 +49,8 @@ impl Connection {
     /// Every way this can fail has its variant; see [`ConnectionError`].
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectionError> {
         let limit = options.connect_timeout;
-        match tokio::time::timeout(limit, login::connect(options)).await {
+        let password = password::of(options).await?;
+        match tokio::time::timeout(limit, login::connect(options, &password)).await {
             Ok(outcome) => {
                 let (server, transport, peer) = outcome?;
                 Ok(Self {

@@ -4,10 +4,11 @@
 //! the name. Secrets from files and the environment are already in place when this is read.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::address::{HostAddress, PORT};
@@ -35,11 +36,21 @@ pub struct ServerOptions {
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
     )]
     pub failover_wait_max: Duration,
+    /// The source's Unix socket, instead of host and port.
+    #[serde(default)]
+    pub socket: Option<PathBuf>,
     /// Account name.
     pub user: String,
     /// Its password, empty for none.
     #[serde(default)]
     pub password: SecretString,
+    /// A command that prints the password, run for each connection.
+    #[serde(default)]
+    pub password_command: Option<mysql::PasswordCommand>,
+    /// Whether the password may be sent as it is (`mysql_clear_password`, PAM's `dialog`) to a source whose certificate was
+    /// checked.
+    #[serde(default)]
+    pub enable_cleartext_plugin: bool,
     /// The replica's id among all replicas of the source; drawn once and kept in the state folder when absent.
     #[serde(default)]
     pub server_id: Option<NonZeroU32>,
@@ -54,7 +65,7 @@ pub struct ServerOptions {
     pub get_source_public_key: bool,
     /// A PEM file with the source's RSA key, for the same.
     #[serde(default)]
-    pub source_public_key_path: Option<std::path::PathBuf>,
+    pub source_public_key_path: Option<PathBuf>,
     /// How long it may take to connect.
     #[serde(
         default = "connect_timeout",
@@ -169,14 +180,16 @@ impl ServerOptions {
         let mut problems = Vec::new();
         let mut add = |key: &str, message| problems.push(OptionProblem::new(key, message));
         match (self.host.is_empty(), self.hosts.is_empty()) {
-            (true, true) => add("host", "host is empty, name the source".to_owned()),
+            (true, true) if self.socket.is_none() => {
+                add("host", "host is empty, name the source".to_owned())
+            }
             (false, false) => {
                 add(
                     "hosts",
                     "host and hosts are both given, keep one".to_owned(),
                 );
             }
-            (true, false) | (false, true) => {}
+            (true, _) | (false, true) => {}
         }
         for (index, host) in self.hosts.iter().enumerate() {
             if self.hosts.iter().take(index).any(|other| other == host) {
@@ -228,6 +241,44 @@ impl ServerOptions {
             ));
         }
         problems.extend(self.heartbeat_problem());
+        problems.extend(self.ways_in_problems());
+        problems
+    }
+
+    /// What is wrong with how to reach the source and to log in.
+    fn ways_in_problems(&self) -> Vec<OptionProblem> {
+        let mut problems = Vec::new();
+        let mut add = |key: &str, message: &str, beside: &str| {
+            let problem = OptionProblem::new(key, message.to_owned());
+            problems.push(problem.beside(beside));
+        };
+        if self
+            .socket
+            .as_ref()
+            .is_some_and(|it| it.as_os_str().is_empty())
+        {
+            let message = "socket is empty, give the path of the source's Unix socket";
+            add("socket", message, "socket");
+        }
+        if self.socket.is_some() && !(self.host.is_empty() && self.hosts.is_empty()) {
+            let message = "a source is reached by host and port or by socket, remove one of them";
+            add("socket", message, "host");
+        }
+        if let Some(command) = &self.password_command {
+            if command.is_empty() {
+                let message = "password_command is empty, give a command that prints the password";
+                add("password_command", message, "password_command");
+            }
+            if !self.password.expose_secret().is_empty() {
+                let message = "password_command and password are both given, keep one of them";
+                add("password_command", message, "password");
+            }
+        }
+        if self.enable_cleartext_plugin && !self.tls.mode.verifies() {
+            let message = "enable_cleartext_plugin sends the password as it is, which only a source whose certificate is checked \
+                           may see, set tls.mode to 'verify_ca' or 'verify_identity'";
+            add("enable_cleartext_plugin", message, "tls");
+        }
         problems
     }
 
@@ -292,8 +343,11 @@ impl ServerOptions {
         mysql::ConnectOptions {
             host: self.host.clone(),
             port: self.port,
+            socket: self.socket.clone(),
             user: self.user.clone(),
             password: self.password.clone(),
+            password_command: self.password_command.clone(),
+            enable_cleartext_plugin: self.enable_cleartext_plugin,
             tls: self.tls.clone(),
             connect_timeout: self.connect_timeout,
             read_timeout: self.replica_net_timeout,
@@ -406,6 +460,10 @@ mod tests {
                 "duration format",
             ),
             (r#"{"host":"db"}"#, "missing field `user`"),
+            (
+                r#"{"host":"db","user":"u","password_command":5}"#,
+                "a command for the shell as a string",
+            ),
         ] {
             let error = read(json).unwrap_err().to_string();
             assert!(error.contains(expected), "{json}: {error}");
@@ -423,6 +481,16 @@ mod tests {
                 "keep one of the two",
             ),
             (r#""replica_net_timeout":"0s""#, "give it a length"),
+            (r#""socket":"/s""#, "remove one of them"),
+            (
+                r#""password":"p","password_command":"c""#,
+                "keep one of them",
+            ),
+            (r#""password_command":[]"#, "give a command"),
+            (
+                r#""enable_cleartext_plugin":true,"tls":{"mode":"required"}"#,
+                "set tls.mode to 'verify_ca' or 'verify_identity'",
+            ),
             (
                 r#""report_host":"a-host-name-that-is-too-long""#,
                 "shorten it to 23",
