@@ -4,8 +4,8 @@
 
 use regex::{Regex, RegexBuilder};
 
+use super::error::FilterError;
 use super::fold::Fold;
-use super::rules::FilterError;
 use super::verdict::RuleKey;
 
 /// Memory of one compiled expression, in bytes.

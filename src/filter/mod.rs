@@ -16,6 +16,7 @@
 //! default database, then by all the tables they change together. Nothing here reads rows or holds state.
 
 mod doubts;
+mod error;
 mod expression;
 mod fold;
 mod judgement;
@@ -27,9 +28,10 @@ mod verdict;
 mod wildcard;
 
 pub use doubts::Doubt;
+pub use error::FilterError;
 pub use judgement::ReplicatedStatement;
 pub use options::{Case, DdlFilter, FilterOptions, ShadowTables, one_or_many};
-pub use rules::{FilterError, Rules};
+pub use rules::Rules;
 pub use shadow::is_shadow_table;
 pub use unknown::{OnUnknown, UnknownOptions, UnknownRuleError, UnknownRules};
 pub use verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
