@@ -38,6 +38,24 @@ impl XaId {
     }
 }
 
+impl XaId {
+    /// The id that a server lists: the format's number, the lengths of the two parts, and the bytes of both, as they are or
+    /// as `0x` and hexadecimal digits.
+    pub fn recovered(format: i64, lengths: (usize, usize), data: &[u8]) -> Option<Self> {
+        let bytes = match data.strip_prefix(b"0x") {
+            Some(digits) if data.len() != lengths.0 + lengths.1 => unhex(digits)?,
+            Some(_) | None => data.into(),
+        };
+        let (global, branch) = bytes.split_at_checked(lengths.0)?;
+        let id = Self {
+            format: u32::try_from(format & i64::from(u32::MAX)).ok()?,
+            global: global.into(),
+            branch: branch.into(),
+        };
+        (branch.len() == lengths.1).then_some(id)
+    }
+}
+
 impl fmt::Display for XaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for part in [&self.global, &self.branch] {

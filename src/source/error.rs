@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::file_error::BinlogFileError;
-use crate::binlog::{BinlogError, Coordinates};
+use crate::binlog::{BinlogError, Coordinates, XaId};
 use crate::failure::Class;
 use crate::mysql::{ConnectionError, Flavour};
 
@@ -198,6 +198,19 @@ pub enum SourceError {
         /// The end of the binlog.
         at: Coordinates,
     },
+    /// XA transactions stand before the place where the stream is to begin, and nobody decides on them.
+    #[error(
+        "XA transactions are prepared before the end of the binlog and were not decided within {waited:?}, their changes would be \
+         lost: {}; run XA COMMIT or XA ROLLBACK on the source, or raise xa_wait_max; or set xa_wait_max = \"0s\" and xa_missing = \
+         \"warn\" to begin without them",
+        listed(.ids)
+    )]
+    Undecided {
+        /// Their ids.
+        ids: Vec<XaId>,
+        /// How long they were waited for.
+        waited: Duration,
+    },
     /// The text of a GTID set cannot be read.
     #[error("gtid_set {text:?} is not a set of {flavour} GTIDs, write it as the source prints it")]
     GtidSet {
@@ -343,8 +356,19 @@ impl SourceError {
             | Self::GtidModeOff { .. }
             | Self::OutOfReach { .. }
             | Self::GtidRefused { .. }
+            | Self::Undecided { .. }
             | Self::Server { .. } => Class::Refused,
         }
+    }
+}
+
+/// Ids of XA transactions, of many the first ones.
+fn listed(ids: &[XaId]) -> String {
+    const LISTED_MAX: usize = 20;
+    let first: Vec<String> = ids.iter().take(LISTED_MAX).map(XaId::to_string).collect();
+    match ids.len().saturating_sub(LISTED_MAX) {
+        0 => first.join(" and "),
+        more => format!("{} and {more} more", first.join(" and ")),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::events::{ONCE, prepare};
-use super::process::Folder;
+use super::process::{Folder, page};
 use crate::support::{Flavour, Server};
 
 /// The values of `a.t` that came out, in order, and the kinds of the changes.
-fn values(folder: &Folder) -> Vec<(String, i64)> {
+pub(super) fn values(folder: &Folder) -> Vec<(String, i64)> {
     let changes = folder.changes();
     let rows = changes.iter().filter(|it| it["source"]["table"] == "t");
     rows.map(|change| {
@@ -22,12 +22,12 @@ fn values(folder: &Folder) -> Vec<(String, i64)> {
     .collect()
 }
 
-fn created(ids: &[i64]) -> Vec<(String, i64)> {
+pub(super) fn created(ids: &[i64]) -> Vec<(String, i64)> {
     ids.iter().map(|id| ("c".to_owned(), *id)).collect()
 }
 
 /// Prepares a transaction on a connection of its own, which is closed then.
-fn prepares(server: &Server, name: &str, work: &str) {
+pub(super) fn prepares(server: &Server, name: &str, work: &str) {
     server.execute(&format!(
         "USE a; XA START {name}; {work}; XA END {name}; XA PREPARE {name}"
     ));
@@ -72,6 +72,12 @@ fn what_is_prepared_waits_for_its_decision_over_ends_of_the_process_and_of_the_s
         folder.succeeds(&ONCE);
         assert_eq!(values(&folder), created(&[3]), "{flavour:?}");
         assert_eq!(kept(&folder).len(), 2, "{flavour:?}");
+        let status = folder.run(&["status", "shop.toml"]).stdout;
+        let held = [
+            "XA_Held: 2\n",
+            "XA_Held_Oldest: X'6f6e65',X'',1 prepared at",
+        ];
+        assert!(held.iter().all(|it| status.contains(it)), "{status}");
         server.restart();
         server.execute("INSERT INTO a.t VALUES (4, 'four')");
         folder.succeeds(&ONCE);
@@ -170,6 +176,55 @@ fn compressed_and_large_transactions_are_kept_too() {
 }
 
 #[test]
+fn compressed_transactions_of_more_than_event_memory_max_are_kept_on_disk() {
+    let (server, folder) = begin(Flavour::MySql97, &[]);
+    server.execute("CREATE TABLE a.big (id INT PRIMARY KEY AUTO_INCREMENT, body LONGBLOB)");
+    // Bytes that no packing makes few.
+    let noise = "(SELECT GROUP_CONCAT(UNHEX(SHA2(CONCAT(@seed, n), 512)) SEPARATOR '') FROM
+        (WITH RECURSIVE c AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM c WHERE n < 20000) SELECT n FROM c) AS numbers)";
+    let work = |name: &str| {
+        format!(
+            "SET SESSION binlog_transaction_compression = ON, group_concat_max_len = 10000000, cte_max_recursion_depth = 30000,
+                 @seed = '{name}';
+             USE a; XA START '{name}'; INSERT INTO big (body) VALUES ({noise}); INSERT INTO big (body) VALUES ({noise});
+             INSERT INTO t VALUES (LENGTH('{name}'), '{name}'); XA END '{name}'"
+        )
+    };
+    server.execute(&format!(
+        "{}; XA COMMIT 'at once' ONE PHASE",
+        work("at once")
+    ));
+    server.execute(&format!("{}; XA PREPARE 'later'", work("later")));
+    let (file, _) = server.coordinates();
+    let listing = server.mysqlbinlog(&[server.binlog_path(&file)]);
+    assert_eq!(listing.matches("Transaction_Payload").count(), 2);
+    let folder = folder.replacing(
+        "state_dir",
+        "memory_max = '16 MiB'\nevent_memory_max = '1 MiB'\nstate_dir",
+    );
+    folder.succeeds(&ONCE);
+    assert_eq!(values(&folder), created(&[7]));
+    assert_eq!(kept(&folder).len(), 1);
+    folder.succeeds(&ONCE);
+    server.execute("XA COMMIT 'later'");
+    folder.succeeds(&ONCE);
+    assert_eq!(values(&folder), created(&[7, 5]));
+    assert!(kept(&folder).is_empty());
+    let truth = server.query_text("SELECT TO_BASE64(body) FROM a.big ORDER BY id");
+    let truth: Vec<String> = truth.into_iter().flatten().flatten().collect();
+    let changes = folder.changes();
+    let bodies: Vec<&str> = changes
+        .iter()
+        .filter(|it| it["source"]["table"] == "big" && it["op"] == "c")
+        .map(|it| it["after"]["body"].as_str().unwrap())
+        .collect();
+    assert_eq!(bodies.len(), 4);
+    for (body, expected) in bodies.iter().zip(&truth) {
+        assert!(*body == expected.replace('\n', ""));
+    }
+}
+
+#[test]
 fn a_commit_whose_first_phase_was_before_the_start_is_told() {
     for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
         let (server, folder) = begin(flavour, &[]);
@@ -235,4 +290,63 @@ fn names_of_any_bytes_and_many_of_them_are_kept_apart() {
     let expected: Vec<i64> = (10..200).rev().chain([1, 0]).collect();
     assert_eq!(values(&folder), created(&expected));
     assert!(kept(&folder).is_empty());
+}
+
+#[test]
+fn what_is_held_shows_in_status_and_metrics_until_it_is_decided() {
+    let (server, folder) = begin(Flavour::MySql97, &[]);
+    let mut running = folder.start(&["run", "--http", "127.0.0.1:0", "shop.toml"]);
+    let http = running.http();
+    let metrics = || {
+        let text = page(&http, "/metrics").unwrap().1;
+        let value = |name: &str| {
+            let start = format!("rowtap_{name}{{connector=\"shop\"}} ");
+            text.lines()
+                .find_map(|line| line.strip_prefix(&start))
+                .and_then(|value| value.parse::<f64>().ok())
+        };
+        ["xa_held", "xa_held_events", "xa_held_age_seconds"].map(value)
+    };
+    prepares(&server, "'one'", "INSERT INTO t VALUES (1, 'one')");
+    prepares(&server, "'two'", "INSERT INTO t VALUES (2, 'two')");
+    // GTID, XA START, table map, rows, XA END, XA PREPARE.
+    running.until("both are held", |_| {
+        metrics()[..2] == [Some(2.0), Some(12.0)]
+    });
+    let age = metrics()[2].unwrap();
+    assert!((0.0..60.0).contains(&age), "{age}");
+    let json = folder.run(&["status", "--json", "shop.toml"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let status = &json["connectors"][0];
+    assert_eq!(status["XA_Held"], 2);
+    assert!(
+        status["XA_Held_Oldest"]
+            .as_str()
+            .unwrap()
+            .starts_with("X'6f6e65',X'',1 prepared at binlog.")
+    );
+    assert!(status["XA_Held_Seconds"].as_u64().unwrap() < 60);
+    let ledger = &status["Ledger"];
+    assert_eq!(ledger["held"], 12);
+    let classes = [
+        "emitted",
+        "filtered",
+        "skipped",
+        "ddl",
+        "control",
+        "rolled_back",
+        "held",
+    ];
+    let sum: u64 = classes
+        .iter()
+        .map(|class| ledger[class].as_u64().unwrap())
+        .sum();
+    assert_eq!(ledger["received"], sum);
+    server.execute("XA COMMIT 'one'; XA ROLLBACK 'two'");
+    running.until("none is held", |_| {
+        metrics() == [Some(0.0), Some(0.0), None]
+    });
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+    assert_eq!(values(&folder), created(&[1]));
 }

@@ -9,6 +9,7 @@ mod refusal;
 pub(super) mod session;
 mod start;
 pub(super) mod statements;
+mod undecided;
 pub(super) mod walk;
 
 pub use address::HostAddress;

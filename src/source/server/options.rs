@@ -111,6 +111,13 @@ pub struct ServerOptions {
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
     )]
     pub source_delay: Duration,
+    /// How long a start at the end of the binlog waits for the decision on XA transactions that are prepared; 0 for no look
+    /// at them.
+    #[serde(
+        default = "xa_wait_max",
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+    )]
+    pub xa_wait_max: Duration,
     /// How the source lists this replica; rowtap's UUID is added. `rowtap` when absent.
     #[serde(default)]
     pub report_host: Option<String>,
@@ -408,6 +415,10 @@ fn replica_net_timeout() -> Duration {
 
 fn source_connect_retry() -> Duration {
     Duration::from_secs(60)
+}
+
+fn xa_wait_max() -> Duration {
+    Duration::from_secs(30)
 }
 
 fn event_bytes_max() -> u64 {

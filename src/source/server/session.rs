@@ -172,6 +172,11 @@ impl<'a> AnswerRow<'a> {
         self.answer.result.text(self.row, column)
     }
 
+    /// A cell's bytes; `None` for NULL and for a column that the answer lacks.
+    pub(in crate::source) fn bytes(&self, column: &str) -> Option<&'a [u8]> {
+        self.answer.result.bytes(self.row, column)
+    }
+
     /// The text of a cell that must be there.
     pub(in crate::source) fn expect(&self, column: &'static str) -> Result<&'a str, SourceError> {
         self.text(column).ok_or_else(|| self.answer.lacks(column))

@@ -1,11 +1,14 @@
 //! Where a stream begins: the first time as the connector's `start` says, later at its checkpoint.
 
+use std::sync::Arc;
+
 use super::dump::{self, DumpReader, DumpStart};
 use super::options::ServerOptions;
 use super::preflight::SourceFacts;
 use super::receiver::{ExpectedFile, Live};
 use super::session::Session;
-use super::statements::LogFile;
+use super::statements::{LogFile, Status};
+use super::undecided::SettledEnd;
 use super::{preflight, statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use crate::change::Checkpoint;
@@ -176,9 +179,15 @@ impl Starting<'_> {
 
     /// The end of the binlog as of now.
     async fn latest(&mut self) -> Result<Checkpoint, SourceError> {
-        let status = statements::status(self.session)
-            .await?
-            .ok_or(SourceError::BinlogOff)?;
+        let SettledEnd { status, undecided } = SettledEnd::find(self.session, self.options).await?;
+        let checkpoint = self.end(status).await?;
+        Ok(Checkpoint {
+            undecided: Arc::new(undecided),
+            ..checkpoint
+        })
+    }
+
+    async fn end(&mut self, status: Status) -> Result<Checkpoint, SourceError> {
         let end = status.coordinates;
         let executed = status
             .executed_gtid_set

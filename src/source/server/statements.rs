@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::session::Session;
-use crate::binlog::Coordinates;
+use crate::binlog::{Coordinates, XaId};
 use crate::mysql::Flavour;
 use crate::source::error::SourceError;
+
+/// `ER_XAER_RMERR`, with which MySQL refuses XA RECOVER for want of a privilege.
+const XA_FAILED: u16 = 1401;
 
 /// The end of the source's binlog.
 #[derive(Clone, Debug)]
@@ -95,6 +98,31 @@ pub(in crate::source) async fn replicas(
             })
         })
         .collect()
+}
+
+/// Asks which XA transactions are prepared; `None` where the account may not know, as without `XA_RECOVER_ADMIN` on MySQL 8.0
+/// and later.
+pub(in crate::source) async fn prepared(
+    session: &mut Session,
+) -> Result<Option<Vec<XaId>>, SourceError> {
+    let form = match session.server().flavour {
+        Flavour::MySql => "XA RECOVER CONVERT XID",
+        Flavour::MariaDb => "XA RECOVER",
+    };
+    let answer = match session.ask(form).await {
+        Ok(answer) => answer,
+        Err(error) if error.server_code() == Some(XA_FAILED) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut ids = Vec::new();
+    for row in answer.rows() {
+        let format: i64 = row.parse("formatID")?;
+        let lengths = (row.parse("gtrid_length")?, row.parse("bqual_length")?);
+        let data = row.bytes("data").ok_or_else(|| answer.lacks("data"))?;
+        let id = XaId::recovered(format, lengths, data);
+        ids.push(id.ok_or_else(|| answer.lacks("data"))?);
+    }
+    Ok(Some(ids))
 }
 
 /// Asks for the server's `server_uuid`, which MariaDB has not, and its `server_id`.

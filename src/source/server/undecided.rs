@@ -1,0 +1,181 @@
+//! The end of the binlog as a start, where XA transactions are prepared and undecided.
+//!
+//! A stream that begins after an XA PREPARE lacks the changes when it comes to the XA COMMIT. So every transaction that is
+//! prepared when the question is put is waited for. Those that are prepared meanwhile stand in the binlog between that moment
+//! and the start: they are looked up there, and the checkpoint names them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::dump::DumpStart;
+use super::options::ServerOptions;
+use super::session::Session;
+use super::statements::{self, Status};
+use super::walk::DumpWalk;
+use crate::binlog::{
+    BinlogError, Control, Coordinates, EventKind, FormatDescription, GtidSet, Header, Inner,
+    Payload, Query, XaId, XaPrepare,
+};
+use crate::source::error::SourceError;
+use crate::source::walk::{GroupWalk, WalkEvent, unreadable};
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+/// The end of the binlog, and the XA transactions before it that are undecided there, each with the place at which its group
+/// begins.
+#[derive(Debug)]
+pub(super) struct SettledEnd {
+    pub(super) status: Status,
+    pub(super) undecided: BTreeMap<XaId, Coordinates>,
+}
+
+impl SettledEnd {
+    /// Waits until all XA transactions are decided that are prepared now, and takes the end of the binlog then. One that is
+    /// being prepared at this very moment may not be listed yet; the stream stops at its XA COMMIT.
+    ///
+    /// # Errors
+    /// [`SourceError::Undecided`] when that takes longer than `xa_wait_max`.
+    pub(super) async fn find(
+        session: &mut Session,
+        options: &ServerOptions,
+    ) -> Result<Self, SourceError> {
+        let begin = status(session).await?;
+        let mut undecided = BTreeMap::new();
+        if options.xa_wait_max.is_zero() {
+            let status = begin;
+            return Ok(Self { status, undecided });
+        }
+        if !waited(session, options.xa_wait_max).await? {
+            let account = statements::account(session).await?;
+            warn!(
+                %account,
+                "the source does not show the account which XA transactions are prepared, and the stream will stop at the XA COMMIT \
+                 of one: run GRANT XA_RECOVER_ADMIN ON *.* TO {account} before the first start, or set xa_missing = \"warn\""
+            );
+            let status = begin;
+            return Ok(Self { status, undecided });
+        }
+        let status = status(session).await?;
+        if status.coordinates != begin.coordinates {
+            let (from, to) = (&begin.coordinates, &status.coordinates);
+            undecided = prepared_between(options, from, to).await?;
+        }
+        Ok(Self { status, undecided })
+    }
+}
+
+async fn status(session: &mut Session) -> Result<Status, SourceError> {
+    let status = statements::status(session).await?;
+    status.ok_or(SourceError::BinlogOff)
+}
+
+/// Waits for the decision on all that is prepared now; `false` if the account may not see it.
+async fn waited(session: &mut Session, wait_max: Duration) -> Result<bool, SourceError> {
+    let deadline = Instant::now() + wait_max;
+    let Some(mut left) = statements::prepared(session).await? else {
+        return Ok(false);
+    };
+    if !left.is_empty() {
+        let count = left.len();
+        info!(
+            count,
+            "XA transactions are prepared, the stream begins once they are decided"
+        );
+    }
+    while !left.is_empty() {
+        if Instant::now() >= deadline {
+            return Err(SourceError::Undecided {
+                ids: left,
+                waited: wait_max,
+            });
+        }
+        sleep(BETWEEN_LOOKS).await;
+        let now = statements::prepared(session).await?.unwrap_or_default();
+        left.retain(|id| now.contains(id));
+    }
+    Ok(true)
+}
+
+/// The XA transactions that are prepared between two places and not decided there.
+async fn prepared_between(
+    options: &ServerOptions,
+    from: &Coordinates,
+    to: &Coordinates,
+) -> Result<BTreeMap<XaId, Coordinates>, SourceError> {
+    let mut walk = DumpWalk::open(options, DumpStart::At(from)).await?;
+    let mut groups = GroupWalk::new(GtidSet::empty(walk.flavour()));
+    let mut undecided = BTreeMap::new();
+    let mut begin = from.clone();
+    while let Some(event) = walk.next().await? {
+        let format = walk.framer().format();
+        let step = groups.take(&event, format)?;
+        if step.opens.is_some() {
+            begin = event.at.clone();
+        }
+        match phase(&event, format).map_err(|error| unreadable(&event.at, error))? {
+            Phase::Prepares(id) => drop(undecided.insert(id, begin.clone())),
+            Phase::Decides(id) => drop(undecided.remove(&id)),
+            Phase::Other => {}
+        }
+        if step.is_between && event.reached() >= *to {
+            break;
+        }
+    }
+    Ok(undecided)
+}
+
+/// What an event does to an XA transaction.
+enum Phase {
+    Prepares(XaId),
+    Decides(XaId),
+    Other,
+}
+
+fn phase(event: &WalkEvent, format: &FormatDescription) -> Result<Phase, BinlogError> {
+    // A payload that is too large to be looked at is the one that is missed: the stream stops at its XA COMMIT.
+    let Some(body) = &event.body else {
+        return Ok(Phase::Other);
+    };
+    let prepares = |prepare: Option<XaPrepare>| match prepare {
+        Some(XaPrepare {
+            one_phase: false,
+            id,
+        }) => Phase::Prepares(id),
+        Some(_) | None => Phase::Other,
+    };
+    match event.frame.header.kind {
+        EventKind::XaPrepare => Ok(prepares(Some(XaPrepare::parse(body)?))),
+        EventKind::TransactionPayload => Ok(prepares(prepared_in(body)?)),
+        EventKind::Query => {
+            let query = Query::parse(body, format)?;
+            let decides = matches!(
+                query.control(),
+                Some(Control::XaCommit | Control::XaRollback)
+            );
+            let id = query.xa_id().filter(|_| decides);
+            Ok(id.map_or(Phase::Other, Phase::Decides))
+        }
+        _other => Ok(Phase::Other),
+    }
+}
+
+/// How a compressed transaction ends, if it is an XA transaction.
+fn prepared_in(body: &Bytes) -> Result<Option<XaPrepare>, BinlogError> {
+    let mut reader = Payload::parse(body)?.read(body.clone(), body.len() as u64)?;
+    let mut last = None;
+    while let Inner::Event(block, range) = reader.pull()? {
+        let event = block
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or_default();
+        if Header::parse(event)?.kind == EventKind::XaPrepare {
+            last = Some(XaPrepare::parse(
+                event.get(Header::LEN..).unwrap_or_default(),
+            )?);
+        }
+    }
+    Ok(last)
+}
