@@ -296,7 +296,7 @@ fn step<E: From<AssembleError> + From<StateError>>(
             let (events, end) = keeping.prepared.events(&id)?;
             keeping.spilling.give_back_from(events, end);
         }
-        Step::Decided { id, at } => keeping.prepared.decided(&id, at),
+        Step::Decided { id, at } => keeping.prepared.decided(&id, at)?,
         Step::Reached => return Ok(Stepped::End(None)),
     }
     Ok(Stepped::On)

@@ -12,6 +12,7 @@ mod folder;
 mod history;
 pub mod journal;
 mod lock;
+mod passing;
 mod prepared;
 pub mod relay_log_info;
 mod replica_identity;

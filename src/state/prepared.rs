@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable::{self, DurableFile};
 use super::error::StateError;
+use super::passing::{PassingSpill, PassingSpills};
 use super::spill::Spill;
 use crate::binlog::{Coordinates, XaId};
 use crate::change::{Checkpoint, HeldGroups, OldestHeld, PreparedGroup};
@@ -45,15 +46,15 @@ pub struct PreparedStore {
 enum PreparedHome {
     /// Files that outlive the process.
     Folder(PathBuf),
-    /// Files without a name in this folder.
-    Passing(PathBuf),
+    /// Nothing outlives the process.
+    Passing(Mutex<PassingSpills>),
 }
 
 #[derive(Debug, Default)]
 struct Books {
     kept: BTreeMap<XaId, Kept>,
     /// Those that were decided on by the group that ends there, and not yet by what is durable.
-    decided: Vec<(Coordinates, Kept)>,
+    decided: Vec<(Coordinates, PathBuf)>,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,8 @@ struct Kept {
 #[derive(Debug)]
 enum KeptFile {
     Named(PathBuf),
-    Nameless(Spill),
+    /// `None` once it was given back.
+    Passing(Option<PassingSpill>),
 }
 
 /// A prepared XA transaction whose events are being written.
@@ -98,7 +100,9 @@ impl PreparedStore {
 
     /// Keeps transactions for as long as the process lives, those that are large in files without a name in a folder.
     pub fn passing(folder: PathBuf) -> Self {
-        Self::new(PreparedHome::Passing(folder))
+        Self::new(PreparedHome::Passing(Mutex::new(PassingSpills::new(
+            folder,
+        ))))
     }
 
     fn new(home: PreparedHome) -> Self {
@@ -116,7 +120,7 @@ impl PreparedStore {
     /// `StateError::Io` where the file cannot be made.
     pub fn create(&self, begin: &Coordinates) -> Result<PreparedFile, StateError> {
         let (spill, path) = match &self.home {
-            PreparedHome::Passing(folder) => (Spill::nameless(folder), None),
+            PreparedHome::Passing(spills) => (Spill::nameless(locked(spills).folder()), None),
             PreparedHome::Folder(folder) => {
                 durable::create_folder(folder, FileRole::PreparedFolder)?;
                 let path = folder.join(name_of(begin));
@@ -152,12 +156,15 @@ impl PreparedStore {
             events: group.event_count(),
             event_bytes,
             is_synced: false,
-            file: match file.path {
-                None => KeptFile::Nameless(file.spill),
-                Some(path) => {
+            file: match (file.path, &self.home) {
+                (Some(path), _) => {
                     file.spill.flush()?;
                     KeptFile::Named(path)
                 }
+                (None, PreparedHome::Passing(spills)) => {
+                    KeptFile::Passing(Some(locked(spills).keep(file.spill)?))
+                }
+                (None, PreparedHome::Folder(_)) => unreachable!("a file in the folder has a path"),
             },
         };
         self.books().kept.insert(id, kept);
@@ -172,20 +179,20 @@ impl PreparedStore {
         let PreparedHome::Folder(folder) = &self.home else {
             return Ok(());
         };
-        let mut books = self.books();
-        let mut is_new = false;
-        for (id, kept) in &mut books.kept {
-            let is_passed = upto.undecided.get(id) == Some(&kept.begin);
-            if let KeptFile::Named(path) = &kept.file
-                && is_passed
-                && !kept.is_synced
-            {
-                DurableFile::open(path, FileRole::PreparedGroup)?.sync_all()?;
+        let is_new = |(id, kept): &(&XaId, &mut Kept)| {
+            !kept.is_synced && upto.undecided.get(*id) == Some(&kept.begin)
+        };
+        let mut paths = Vec::new();
+        for (_, kept) in self.books().kept.iter_mut().filter(is_new) {
+            if let KeptFile::Named(path) = &kept.file {
+                paths.push(path.clone());
                 kept.is_synced = true;
-                is_new = true;
             }
         }
-        if is_new {
+        for path in &paths {
+            DurableFile::open(path, FileRole::PreparedGroup)?.sync_all()?;
+        }
+        if !paths.is_empty() {
             durable::sync_folder(folder, FileRole::PreparedFolder)?;
         }
         Ok(())
@@ -208,9 +215,9 @@ impl PreparedStore {
                 let file = DurableFile::open(path, FileRole::PreparedGroup)?;
                 Spill::of_file(file)?
             }
-            KeptFile::Nameless(spill) => {
-                let folder = spill.path().to_owned();
-                std::mem::replace(spill, Spill::nameless(&folder))
+            KeptFile::Passing(passing) => {
+                let passing = passing.take();
+                self.taken(passing.expect("the events of a transaction are wanted once"))?
             }
         };
         Ok((spill, kept.event_bytes))
@@ -272,13 +279,20 @@ impl PreparedStore {
     // ---- removing --------------------------------------------------------------------------------------------------
 
     /// Notes that a transaction was decided on by the group that ends there.
-    pub fn decided(&self, id: &XaId, at: Coordinates) {
+    ///
+    /// # Errors
+    /// `StateError::Io` where the disk fails.
+    pub fn decided(&self, id: &XaId, at: Coordinates) -> Result<(), StateError> {
         let mut books = self.books();
-        if let Some(kept) = books.kept.remove(id)
-            && let KeptFile::Named(_) = kept.file
-        {
-            books.decided.push((at, kept));
+        let Some(kept) = books.kept.remove(id) else {
+            return Ok(());
+        };
+        match kept.file {
+            KeptFile::Named(path) => books.decided.push((at, path)),
+            KeptFile::Passing(Some(passing)) => drop(self.taken(passing)?),
+            KeptFile::Passing(None) => {}
         }
+        Ok(())
     }
 
     /// Removes transactions that were decided on before a checkpoint that is durable.
@@ -287,16 +301,13 @@ impl PreparedStore {
     /// `StateError::Io` where a file cannot be removed.
     pub fn forget(&self, durable: &Checkpoint) -> Result<(), StateError> {
         let mut books = self.books();
-        let (passed, ahead) = std::mem::take(&mut books.decided)
-            .into_iter()
-            .partition(|(at, _)| *at <= durable.coordinates);
+        let is_passed = |(at, _): &(Coordinates, PathBuf)| *at <= durable.coordinates;
+        let decided = std::mem::take(&mut books.decided).into_iter();
+        let (passed, ahead): (Vec<_>, Vec<_>) = decided.partition(is_passed);
         books.decided = ahead;
         drop(books);
-        let passed: Vec<(Coordinates, Kept)> = passed;
-        for (_, kept) in passed {
-            if let KeptFile::Named(path) = kept.file {
-                durable::remove_if_there(&path, FileRole::PreparedGroup)?;
-            }
+        for (_, path) in passed {
+            durable::remove_if_there(&path, FileRole::PreparedGroup)?;
         }
         Ok(())
     }
@@ -312,7 +323,7 @@ impl PreparedStore {
         let books = self.books();
         let kept = books.kept.values().filter_map(|kept| match &kept.file {
             KeptFile::Named(path) => Some(path),
-            KeptFile::Nameless(_) => None,
+            KeptFile::Passing(_) => None,
         });
         let kept: BTreeSet<&PathBuf> = kept.collect();
         for name in durable::names(folder, FileRole::PreparedFolder)? {
@@ -324,8 +335,15 @@ impl PreparedStore {
         Ok(())
     }
 
+    fn taken(&self, passing: PassingSpill) -> Result<Spill, StateError> {
+        match &self.home {
+            PreparedHome::Passing(spills) => locked(spills).take(passing),
+            PreparedHome::Folder(_) => unreachable!("what is in the folder has a path"),
+        }
+    }
+
     fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.books)
     }
 }
 
@@ -357,6 +375,10 @@ impl PreparedFile {
         self.append(&checksum.to_le_bytes())?;
         self.append(MARK)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The length of the events in a file, and its description; `None` if the file is not whole.

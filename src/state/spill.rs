@@ -88,6 +88,11 @@ impl Spill {
         self.written.saturating_add(length(&self.buffer))
     }
 
+    /// Whether all of it is in memory.
+    pub(super) fn is_in_memory(&self) -> bool {
+        matches!(self.home, SpillHome::Folder(_))
+    }
+
     /// Whether nothing was appended.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

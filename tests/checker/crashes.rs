@@ -23,6 +23,7 @@ fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
         },
         kills,
         restarts,
+        forgets: 0,
         outages: 0,
         fault: None,
     };

@@ -77,6 +77,7 @@ impl Shape {
             },
             kills,
             restarts: 0,
+            forgets: 0,
             outages,
             fault,
         };

@@ -27,6 +27,7 @@ fn stream(flavour: Flavour, sink: Sink<'_>, workload: Workload) -> Findings {
         workload,
         kills: 0,
         restarts: 0,
+        forgets: 0,
         outages: 0,
         fault: None,
     };

@@ -1,4 +1,5 @@
-//! The workload with XA transactions, which are prepared before and decided after kills of rowtap and restarts of the source.
+//! The workload with XA transactions, which are prepared before and decided after kills of rowtap, restarts of the source and
+//! losses of the state folder.
 
 use super::{is_full, runs_clean};
 use crate::support::checker::{Scenario, Sink, Workload};
@@ -6,10 +7,10 @@ use crate::support::{Flavour, Kafka};
 
 #[track_caller]
 fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
-    let (changes, kills, restarts) = if is_full() {
-        (40_000, 20, 5)
+    let (changes, kills, restarts, forgets) = if is_full() {
+        (40_000, 20, 5, 3)
     } else {
-        (3_000, 4, 1)
+        (3_000, 4, 1, 1)
     };
     let scenario = Scenario {
         flavour,
@@ -24,6 +25,7 @@ fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
         },
         kills,
         restarts,
+        forgets,
         outages: 0,
         fault: None,
     };

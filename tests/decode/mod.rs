@@ -13,6 +13,7 @@ mod relay_logs;
 mod script;
 mod sessions;
 mod verify;
+mod xa;
 
 use std::collections::BTreeMap;
 use std::fs::File;

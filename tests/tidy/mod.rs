@@ -139,6 +139,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "blocking",
             "replica_identity",
             "spill",
+            "passing",
             "folder",
             "journal",
             "prepared",

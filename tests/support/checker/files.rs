@@ -18,10 +18,9 @@ struct Extent {
 
 /// Reads what the manifest vouches for. The error is the first thing that a reader could not make sense of.
 pub fn read(folder: &Path) -> Result<Output, String> {
-    let mut records: Vec<Record> = Vec::new();
-    let mut lines_before: BTreeMap<Box<str>, u64> = BTreeMap::new();
+    let mut lines = Lines::default();
     for (name, extent) in manifest(folder)? {
-        let log: Box<str> = name.split('-').next().unwrap_or_default().into();
+        let log = name.split('-').next().unwrap_or_default();
         let bytes = fs::read(folder.join(&name)).map_err(|error| format!("{name}: {error}"))?;
         let length = usize::try_from(extent.bytes).expect("a file of a test fits into memory");
         let counted = bytes.get(..length).ok_or_else(|| {
@@ -34,17 +33,46 @@ pub fn read(folder: &Path) -> Result<Output, String> {
         if !text.is_empty() && !text.ends_with('\n') {
             return Err(format!("{name} is cut inside a line at byte {length}"));
         }
-        let before = lines_before.entry(log.clone()).or_default();
+        lines.read(log, &name, text)?;
+        let count = u64::try_from(text.lines().count()).expect("a count fits into 64 bits");
+        if count != extent.rows {
+            return Err(format!(
+                "{name} has {count} lines, the manifest says {}",
+                extent.rows
+            ));
+        }
+    }
+    Ok(lines.output())
+}
+
+/// Reads what `rowtap decode` printed.
+pub fn read_printed(text: &str) -> Result<Output, String> {
+    let mut lines = Lines::default();
+    lines.read("changes", "the output", text)?;
+    Ok(lines.output())
+}
+
+/// The lines so far.
+#[derive(Default)]
+struct Lines {
+    records: Vec<Record>,
+    /// How many there are in each log.
+    counts: BTreeMap<Box<str>, u64>,
+}
+
+impl Lines {
+    fn read(&mut self, log: &str, name: &str, text: &str) -> Result<(), String> {
+        let before = self.counts.entry(log.into()).or_default();
         for (index, line) in text.lines().enumerate() {
             let (identity, body) =
                 read_envelope(line).map_err(|error| format!("{name}:{}: {error}", index + 1))?;
             let place = Place {
-                log: log.clone(),
+                log: log.into(),
                 partition: 0,
                 offset: *before,
             };
             *before += 1;
-            records.push(Record {
+            self.records.push(Record {
                 place,
                 identity,
                 key: None,
@@ -52,18 +80,15 @@ pub fn read(folder: &Path) -> Result<Output, String> {
                 body,
             });
         }
-        let lines = u64::try_from(text.lines().count()).expect("a count fits into 64 bits");
-        if lines != extent.rows {
-            return Err(format!(
-                "{name} has {lines} lines, the manifest says {}",
-                extent.rows
-            ));
+        Ok(())
+    }
+
+    fn output(self) -> Output {
+        Output {
+            records: self.records,
+            target: Target::Files,
         }
     }
-    Ok(Output {
-        records,
-        target: Target::Files,
-    })
 }
 
 /// How many bytes count by now; 0 where there is no manifest yet.

@@ -44,6 +44,8 @@ pub struct Scenario<'a> {
     pub kills: u64,
     /// How often the source is restarted meanwhile.
     pub restarts: u64,
+    /// How often the state folder is removed after a kill.
+    pub forgets: u64,
     /// How many of the kills come while the broker is away and records are on their way to it.
     pub outages: u64,
     /// A planted fault, for a binary that was built with them.
@@ -178,6 +180,7 @@ impl Stage<'_> {
         let Scenario {
             kills,
             restarts,
+            forgets,
             ref workload,
             ..
         } = *self.scenario;
@@ -192,7 +195,9 @@ impl Stage<'_> {
                 continue;
             }
             let moment = Moment::choose(&mut random, part * CHANGE_BYTES_MIN);
-            if restarts > 0 && kill % (kills / (restarts + 1)).max(1) == 0 && kill < kills {
+            let is_one_of =
+                |count: u64| count > 0 && kill % (kills / (count + 1)).max(1) == 0 && kill < kills;
+            if is_one_of(restarts) {
                 self.restart(&clients, kill);
             }
             let ended = moment.kill(&self.connector, run);
@@ -203,6 +208,10 @@ impl Stage<'_> {
                 );
                 self.findings.complain(Check::Run, text);
                 break;
+            }
+            if is_one_of(forgets) {
+                self.connector.forget();
+                println!("the state folder was removed after kill {kill}");
             }
         }
         clients.finish()
