@@ -26,7 +26,7 @@ fn decoded_as(arguments: &[&str], files: &[String]) -> String {
 #[track_caller]
 fn check(flavour: Flavour, options: &[&str], seed: u64, changes: u64) {
     // Many files, so that transactions are decided in other files than they were prepared in.
-    let options = [options, &["--max-binlog-size=256K"]].concat();
+    let options = [options, &["--max-binlog-size=64K"]].concat();
     let source = Server::start(flavour, &options);
     let (first, _) = source.coordinates();
     let workload = Workload {
