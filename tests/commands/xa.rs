@@ -40,7 +40,7 @@ fn begin(flavour: Flavour, options: &[&str]) -> (Server, Folder) {
 }
 
 /// The files in which transactions are kept.
-fn kept(folder: &Folder) -> Vec<std::path::PathBuf> {
+pub(super) fn kept(folder: &Folder) -> Vec<std::path::PathBuf> {
     let Ok(entries) = fs::read_dir(folder.path("state/shop/prepared")) else {
         return Vec::new();
     };

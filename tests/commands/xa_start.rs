@@ -30,7 +30,7 @@ fn what_nobody_decides_on_is_listed_by_its_id() {
         let (server, folder) = begin(flavour);
         let long = "fe".repeat(64);
         let names = [
-            format!("X'{long}',X'{long}',4294967295"),
+            format!("X'{long}',X'{long}',2147483647"),
             "X'0027225cff',X'00',7".to_owned(),
             "X'3078',X'',1".to_owned(),
         ];
