@@ -20,8 +20,8 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use rowtap::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
 use rowtap::change::{
-    Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, OnStatement, Origin, Step, Until,
-    XaMissing,
+    Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, LeftOut, OnStatement, Origin,
+    Step, Until, XaMissing,
 };
 use rowtap::encode::{
     Encode, Format, InvalidText, LinesEncoder, Plan, RecordsEncoder, RecordsSettings,
@@ -155,7 +155,7 @@ impl Recording {
             }),
             server_id: 2,
             rules: Rules::compile(&FilterOptions::default(), self.flavour, 0).expect("no rules"),
-            skips_groups: false,
+            left_out: LeftOut::Nothing,
             on_statement: OnStatement::Fail,
             xa_missing: XaMissing::Fail,
             until: Until::Never,

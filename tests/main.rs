@@ -16,6 +16,8 @@ mod connection;
 mod decode;
 #[cfg(feature = "kafka")]
 mod definitions;
+#[cfg(feature = "kafka")]
+mod failover;
 mod filters;
 mod historic;
 mod hostile;

@@ -36,7 +36,7 @@ use super::undefined::{UndefinedTables, forget_dropped};
 use super::undone::{self, Written};
 use super::xa::{Committing, XaBooks, XaDecided, XaDecision, XaStage};
 use crate::binlog::{
-    Coordinates, EventKind, FormatDescription, Header, Query, RowsHeader, XaId, load_data_body,
+    Coordinates, EventKind, FormatDescription, Query, RowsHeader, XaId, load_data_body,
 };
 use crate::fault::{Fault, planted};
 use crate::filter::Rules;
@@ -167,27 +167,18 @@ impl Applier {
     // ---- between groups --------------------------------------------------------------------------------------------
 
     /// A file's format description came, once more or for the first time.
-    pub(super) fn format_changed(&mut self, header: &Header) {
+    pub(super) fn format_changed(&mut self) {
         self.table_maps.clear();
-        self.checkpoint.format_description_timestamp = header.timestamp;
+    }
+
+    /// The checkpoint, to be moved on between groups.
+    pub(super) fn passed(&mut self) -> &mut Checkpoint {
+        &mut self.checkpoint
     }
 
     /// The source was restarted.
     pub(super) fn source_started(&mut self) {
         self.definitions.source_started();
-    }
-
-    /// Counts an event between groups; `next` is the position after it, unless a group is open.
-    pub(super) fn pass(&mut self, header: &Header, next: Option<&Coordinates>) {
-        let ledger = &mut self.builder.ledger;
-        ledger.received += 1;
-        match header.kind {
-            EventKind::Unknown(_) | EventKind::Ignorable => ledger.skipped += 1,
-            _known => ledger.control += 1,
-        }
-        if let Some(next) = next {
-            self.checkpoint.reach(next);
-        }
     }
 
     /// Takes that groups may have been left out before one that begins at `at`: statements among them were not followed.

@@ -23,6 +23,18 @@ use crate::binlog::{
 };
 use crate::mysql::Portion;
 
+/// Which groups a source leaves out of a stream, so that positions jump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LeftOut {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of a GTID set of which nothing is known: statements among them were not followed.
+    Unread,
+    /// Those that were delivered before, perhaps by another server.
+    Delivered,
+}
+
 /// Takes in one stream's events.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -32,8 +44,7 @@ pub(super) struct Intake {
     /// What the next group is held in.
     memory: GroupMemory,
     arriving: Option<(Arriving, Place)>,
-    /// The source was asked by GTID set, so that it leaves groups out.
-    skips_groups: bool,
+    left_out: LeftOut,
     /// Where to stop: the group before which that is is not taken.
     until: Until,
     /// Bytes of the open group beyond which it is spilled.
@@ -77,20 +88,20 @@ impl Intake {
     /// Begins between groups, at `start`; a source that was asked by GTID set says itself where.
     pub(super) fn new(
         start: Coordinates,
-        skips_groups: bool,
+        left_out: LeftOut,
         until: Until,
         hold_bytes_max: usize,
     ) -> Self {
         Self {
-            framer: match skips_groups {
-                true => Framer::skipping(),
-                false => Framer::new(start),
+            framer: match left_out {
+                LeftOut::Unread | LeftOut::Delivered => Framer::skipping(),
+                LeftOut::Nothing => Framer::new(start),
             },
             placer: Placer::default(),
             open: None,
             memory: GroupMemory::default(),
             arriving: None,
-            skips_groups,
+            left_out,
             until,
             hold_bytes_max,
             checks_all: false,
@@ -106,9 +117,9 @@ impl Intake {
     /// Keeps what the stream tells of definitions from now on.
     pub(super) fn keep_history(&mut self) {
         let sieve = Sieve::default();
-        self.sieve = Some(match self.skips_groups {
-            true => sieve.with_gaps(),
-            false => sieve,
+        self.sieve = Some(match self.left_out {
+            LeftOut::Unread | LeftOut::Delivered => sieve.with_gaps(),
+            LeftOut::Nothing => sieve,
         });
     }
 
@@ -147,9 +158,21 @@ impl Intake {
         self.open.as_ref()
     }
 
-    /// Whether the source, or a replica, may have left groups out since this was asked last.
+    /// Whether the source, or a replica, may have left out groups since this was asked last of which nothing is known.
     pub(super) fn take_gap(&mut self) -> bool {
-        self.skips_groups || self.framer.take_gap()
+        self.left_out == LeftOut::Unread || self.framer.take_gap()
+    }
+
+    /// Whether groups are left out.
+    pub(super) fn leaves_out(&self) -> bool {
+        self.left_out != LeftOut::Nothing
+    }
+
+    /// Whether it is at a place before `reached`: a source that was asked by GTID set begins at the top of a file, before
+    /// what it sends.
+    pub(super) fn is_before(&self, reached: &Coordinates) -> bool {
+        let next = self.framer.next();
+        self.leaves_out() && next.is_of_series(reached) && next < reached
     }
 
     /// Takes the next event, which stands at `range` of `buffer`.

@@ -51,6 +51,7 @@ pub use group::prepared::{
 };
 pub use group::seen::Seen;
 pub use group::tracker::{Outcome, Place};
+pub use intake::LeftOut;
 pub use notice::Notice;
 pub use statement::judging::OnStatement;
 pub use step::Step;

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -131,6 +131,7 @@ async fn supervise(
         metrics,
         pool,
         stop,
+        last: Mutex::default(),
     };
     let mut failures = 0;
     let mut progress: Option<Checkpoint> = None;

@@ -1,5 +1,6 @@
 //! Why a source cannot be read, as a person is told it, and what that means for the connector.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::file_error::BinlogFileError;
@@ -256,6 +257,49 @@ pub enum SourceError {
         /// As the server says.
         found: String,
     },
+    /// The checkpoint was made with another source, and no GTIDs tell what this one has of what was delivered.
+    #[error(
+        "the checkpoint belongs to source {expected}, but this is {found}, and without GTIDs no change of server can be \
+         followed: {}; or point the connector at its source",
+        gtids(.gtid_mode.as_deref())
+    )]
+    AnotherWithoutGtids {
+        /// As the checkpoint has it.
+        expected: String,
+        /// As the server says.
+        found: String,
+        /// The server's `gtid_mode`, which MariaDB has not.
+        gtid_mode: Option<String>,
+    },
+    /// A server that is to take the source's place does not have what was delivered, and will not get it.
+    #[error(
+        "{server} lacks groups that were delivered to the target and that it will not get by replication: {missing}; its history \
+         has split from what was delivered: name a server in hosts that has them, or {}",
+        NEW_START
+    )]
+    Lacking {
+        /// Where it listens.
+        server: String,
+        /// The groups.
+        missing: String,
+    },
+    /// A server that is to take the source's place does not yet have what was delivered.
+    #[error("{server} does not have all groups yet that were delivered, it lacks {missing}")]
+    Behind {
+        /// Where it listens.
+        server: String,
+        /// The groups.
+        missing: String,
+    },
+    /// None of several servers can be read.
+    #[error("none of the {} hosts can be the source now: {}", .0.len(), numbered(.0))]
+    NoHost(Vec<HostFailure>),
+    /// The source is a replica that does not log what it replicates.
+    #[error(
+        "the source is a replica that does not log what it replicates, set log_replica_updates = ON (log_slave_updates in \
+         MariaDB and before MySQL 8.0.26) in its configuration and restart it"
+    )]
+    ReplicaUpdatesOff,
     /// The checkpoint lies after the end of its file.
     #[error(
         "the checkpoint {at} is after its file's end at {size}: the source was reset or has lost what it had sent, {}",
@@ -312,6 +356,27 @@ pub enum SourceError {
     },
 }
 
+/// A server that cannot be the source, and why.
+#[derive(Debug)]
+pub struct HostFailure {
+    /// Where it listens.
+    pub address: String,
+    /// Why.
+    pub error: SourceError,
+}
+
+impl fmt::Display for HostFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.address, self.error)?;
+        let mut cause = std::error::Error::source(&self.error);
+        while let Some(inner) = cause {
+            write!(f, ": {inner}")?;
+            cause = inner.source();
+        }
+        Ok(())
+    }
+}
+
 impl SourceError {
     /// Makes one error of all that is wrong; `None` if nothing is.
     pub(super) fn of_all(mut faults: Vec<Self>) -> Option<Self> {
@@ -324,7 +389,10 @@ impl SourceError {
     /// What the failure means for the connector.
     pub fn class(&self) -> Class {
         match self {
-            Self::Silent(_) | Self::Ended | Self::Unsettled { .. } => Class::Transient,
+            Self::Silent(_) | Self::Ended | Self::Unsettled { .. } | Self::Behind { .. } => {
+                Class::Transient
+            }
+            Self::NoHost(failures) => class_of_all(failures),
             Self::Options(_)
             | Self::NeverThere { .. }
             | Self::NeverReached { .. }
@@ -345,6 +413,9 @@ impl SourceError {
             // Unknown means permanent, and so does none.
             Self::Several(errors) => errors.first().map_or(Class::Bug, Self::class),
             Self::BinlogOff
+            | Self::ReplicaUpdatesOff
+            | Self::AnotherWithoutGtids { .. }
+            | Self::Lacking { .. }
             | Self::BinlogFormat { .. }
             | Self::MissingGrants { .. }
             | Self::ServerIdOfSource { .. }
@@ -372,7 +443,34 @@ fn listed(ids: &[XaId]) -> String {
     }
 }
 
-fn numbered(errors: &[SourceError]) -> String {
+/// What it means that no server can be read: a history that has split is for a person to decide on; otherwise one that is
+/// only away may come back.
+fn class_of_all(failures: &[HostFailure]) -> Class {
+    let mut failures = failures.iter().map(|failure| &failure.error);
+    let first = failures.clone().next();
+    let splits = |error: &&SourceError| matches!(error, SourceError::Lacking { .. });
+    let may_end = |error: &&SourceError| error.class().is_transient();
+    let deciding = failures.clone().find(splits).or(failures.find(may_end));
+    // Unknown means permanent, and so does none.
+    deciding.or(first).map_or(Class::Bug, SourceError::class)
+}
+
+/// How the servers of a connector are given GTIDs.
+fn gtids(mode: Option<&str>) -> &'static str {
+    match mode {
+        Some("ON") => {
+            "the connector has seen no GTID yet, let it read on at its source until it has"
+        }
+        Some(_) => {
+            "on the source and its replicas run SET GLOBAL enforce_gtid_consistency = ON, then SET GLOBAL gtid_mode = \
+             OFF_PERMISSIVE, ON_PERMISSIVE and ON one after the other, keep them in their configuration, and let the connector \
+             read on at its source"
+        }
+        None => "let the connector read on at its source until it has seen a GTID",
+    }
+}
+
+fn numbered<E: std::fmt::Display>(errors: &[E]) -> String {
     let numbers = 1..;
     let texts: Vec<String> = numbers
         .zip(errors)

@@ -30,11 +30,7 @@ pub(super) fn is_of(
         return Ok(());
     }
     Err(SourceError::AnotherSource {
-        expected: name(
-            checkpoint.server_uuid,
-            checkpoint.server_id,
-            checkpoint.gtid_set.flavour(),
-        ),
+        expected: name_of(checkpoint),
         found: name(server_uuid, server_id, flavour),
     })
 }
@@ -64,8 +60,17 @@ pub(super) fn is_of_lineage(
     })
 }
 
+/// What messages call the source of a checkpoint.
+pub(super) fn name_of(checkpoint: &Checkpoint) -> String {
+    name(
+        checkpoint.server_uuid,
+        checkpoint.server_id,
+        checkpoint.gtid_set.flavour(),
+    )
+}
+
 /// What messages call a source.
-fn name(uuid: Option<Uuid>, server_id: u32, flavour: Flavour) -> String {
+pub(super) fn name(uuid: Option<Uuid>, server_id: u32, flavour: Flavour) -> String {
     let family = flavour.name();
     match uuid {
         Some(FILES) => format!("the binlog files of {family} server_id {server_id}"),

@@ -20,13 +20,13 @@ pub use chunk::{Chunk, EventSource};
 pub use definitions::{
     Answers, DefinitionReader, Followed, Reading, Retained, WantedBefore, writer_of,
 };
-pub use error::SourceError;
+pub use error::{HostFailure, SourceError};
 pub use file_error::BinlogFileError;
 pub use files::{
     Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
     InputPath, SeriesPart, SourceOptions, warn_of_empty,
 };
 pub use server::{
-    Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check,
+    Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check, choose,
 };
 pub use start::Start;

@@ -34,6 +34,8 @@ const FOOTER_BYTES: u64 = 24;
 /// Bytes of a description at most.
 const DESCRIPTION_BYTES_MAX: u64 = 1 << 30;
 const PIECE_BYTES: u64 = 1 << 20;
+/// How many transactions of one place are told apart: one a server that was the source.
+const PLACES_MAX: u32 = 8;
 
 /// The prepared XA transactions of one connector, or of one run of `rowtap decode`. Its functions block on the disk.
 #[derive(Debug)]
@@ -123,7 +125,7 @@ impl PreparedStore {
             PreparedHome::Passing(spills) => (Spill::nameless(locked(spills).folder()), None),
             PreparedHome::Folder(folder) => {
                 durable::create_folder(folder, FileRole::PreparedFolder)?;
-                let path = folder.join(name_of(begin));
+                let path = self.unused(folder, begin);
                 // The same group may have been kept by a run that ended before a checkpoint passed it.
                 durable::remove_if_there(&path, FileRole::PreparedGroup)?;
                 let file = DurableFile::create(&path, FileRole::PreparedGroup)?;
@@ -235,30 +237,47 @@ impl PreparedStore {
         let PreparedHome::Folder(folder) = &self.home else {
             return Ok(None);
         };
-        let path = folder.join(name_of(begin));
-        if durable::length(&path, FileRole::PreparedGroup)?.is_none() {
-            return Ok(None);
+        for number in 0..PLACES_MAX {
+            let path = folder.join(name_of(begin, number));
+            if durable::length(&path, FileRole::PreparedGroup)?.is_none() {
+                continue;
+            }
+            let file = DurableFile::open_to_read(&path, FileRole::PreparedGroup)?;
+            let Some((event_bytes, description)) = checked(&file)? else {
+                continue;
+            };
+            let Ok(Description { id: named, group }) = serde_json::from_slice(&description) else {
+                continue;
+            };
+            if named != id.to_string() || group.begin != *begin {
+                continue;
+            }
+            let kept = Kept {
+                begin: begin.clone(),
+                prepared_us: group.prepared_us,
+                events: group.event_count(),
+                file: KeptFile::Named(path),
+                event_bytes,
+                is_synced: true,
+            };
+            self.books().kept.insert(id.clone(), kept);
+            return Ok(Some(group));
         }
-        let file = DurableFile::open_to_read(&path, FileRole::PreparedGroup)?;
-        let Some((event_bytes, description)) = checked(&file)? else {
-            return Ok(None);
+        Ok(None)
+    }
+
+    /// A file for the group at a place, which is none of those that are kept: servers that took each other's place have
+    /// different groups at one.
+    fn unused(&self, folder: &Path, begin: &Coordinates) -> PathBuf {
+        let books = self.books();
+        let is_kept = |path: &PathBuf| {
+            let is_named = |kept: &Kept| matches!(&kept.file, KeptFile::Named(of) if of == path);
+            let mut decided = books.decided.iter();
+            books.kept.values().any(is_named) || decided.any(|(_, of)| of == path)
         };
-        let Ok(Description { id: named, group }) = serde_json::from_slice(&description) else {
-            return Ok(None);
-        };
-        if named != id.to_string() || group.begin != *begin {
-            return Ok(None);
-        }
-        let kept = Kept {
-            begin: begin.clone(),
-            prepared_us: group.prepared_us,
-            events: group.event_count(),
-            file: KeptFile::Named(path),
-            event_bytes,
-            is_synced: true,
-        };
-        self.books().kept.insert(id.clone(), kept);
-        Ok(Some(group))
+        let mut paths = (0..PLACES_MAX).map(|number| folder.join(name_of(begin, number)));
+        let unused = paths.find(|path| !is_kept(path));
+        unused.unwrap_or_else(|| folder.join(name_of(begin, PLACES_MAX)))
     }
 
     /// What is kept and undecided now.
@@ -423,10 +442,14 @@ fn checksum(file: &DurableFile, end: u64) -> Result<u32, StateError> {
     Ok(hasher.finalize())
 }
 
-/// The name of a transaction's file. A binlog's name is a file's, but it comes from the network.
-fn name_of(begin: &Coordinates) -> String {
+/// The name of a transaction's file; the number tells files of one place apart. A binlog's name is a file's, but it comes
+/// from the network.
+fn name_of(begin: &Coordinates, number: u32) -> String {
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let file = begin.file.chars();
     let file: String = file.map(|c| if is_plain(&c) { c } else { '_' }).collect();
-    format!("{file}-{}.xa", begin.position)
+    match number {
+        0 => format!("{file}-{}.xa", begin.position),
+        number => format!("{file}-{}.{number}.xa", begin.position),
+    }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rowtap::binlog::{Coordinates, FIRST_POSITION, GtidSet, XaId};
 use rowtap::change::{
-    Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, OnStatement, Origin, Step, Until,
-    XaMissing,
+    Assembler, AssemblerSettings, Batch, Checkpoint, Definitions, LeftOut, OnStatement, Origin,
+    Step, Until, XaMissing,
 };
 use rowtap::encode::{
     Encode, Format, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
@@ -69,7 +69,7 @@ impl Stream {
             }),
             server_id: 2,
             rules: Rules::compile(&FilterOptions::default(), flavour, 0).expect("no rules"),
-            skips_groups: false,
+            left_out: LeftOut::Nothing,
             on_statement: OnStatement::Warn,
             xa_missing: XaMissing::Warn,
             until: Until::Never,

@@ -345,6 +345,11 @@ fn a_checkpoint_goes_on_only_on_its_own_source() {
             Family::MySql => elsewhere.server_uuid = Some(uuid::Uuid::from_u128(9)),
             Family::MariaDb => elsewhere.server_id = 9,
         }
+        let strange = match flavour.family() {
+            Family::MySql => "00000000-0000-0000-0000-000000000009:1-5",
+            Family::MariaDb => "0-9-5",
+        };
+        elsewhere.gtid_set = GtidSet::parse(flavour.family(), strange).unwrap();
         let mut purged = checkpoint.clone();
         purged.coordinates = Coordinates::new("binlog.000000", 4);
         let mut shortened = checkpoint.clone();

@@ -10,6 +10,7 @@ mod definer;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod line;
+mod pair;
 mod private;
 mod random;
 mod server;
@@ -21,6 +22,7 @@ pub use definer::Definer;
 #[cfg(feature = "kafka")]
 pub use kafka::Kafka;
 pub use line::Line;
+pub use pair::Pair;
 pub use private::cache;
 pub use random::Random;
 pub use server::{Flavour, Server};

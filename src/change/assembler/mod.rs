@@ -22,7 +22,7 @@ use super::group::choice::Choice;
 use super::group::prepared::{Undecided, XaMissing, ledger_of_undecided};
 use super::group::tracker::Outcome;
 use super::history::Stretch;
-use super::intake::{Intake, Taken, TakenPart};
+use super::intake::{Intake, LeftOut, Taken, TakenPart};
 use super::notice::Notice;
 use super::statement::judging::OnStatement;
 use super::step::Step;
@@ -42,8 +42,8 @@ pub struct AssemblerSettings {
     pub server_id: u32,
     /// The filters.
     pub rules: Rules,
-    /// Whether the source was asked by GTID set, so that it names the file and leaves out groups.
-    pub skips_groups: bool,
+    /// Which groups the source leaves out, since it was asked by GTID set; then it names the file too.
+    pub left_out: LeftOut,
     /// What to do about changes that were logged as statements.
     pub on_statement: OnStatement,
     /// What to do about an XA COMMIT whose XA PREPARE was not seen.
@@ -110,7 +110,7 @@ impl Assembler {
             incoming: None,
             intake: Intake::new(
                 checkpoint.coordinates.clone(),
-                settings.skips_groups,
+                settings.left_out,
                 settings.until.clone(),
                 settings.hold_bytes_max,
             ),
@@ -438,7 +438,13 @@ impl Assembler {
                 self.close(Outcome::Committed, true);
             }
             Taken::Late => self.is_late = true,
-            Taken::Artificial(header) => self.look_at(&header),
+            Taken::Artificial(header) => {
+                self.look_at(&header);
+                // The place after groups that were left out.
+                if self.intake.leaves_out() {
+                    self.reach_next();
+                }
+            }
             Taken::Between(header) => self.pass(&header),
             Taken::Abandons(header) => {
                 self.pass(&header);
@@ -468,14 +474,29 @@ impl Assembler {
         if header.kind == EventKind::FormatDescription && self.intake.format().created() != 0 {
             self.applier.source_started();
         }
-        let is_boundary = self.intake.open().is_none();
-        let next = is_boundary.then(|| self.intake.next());
-        self.applier.pass(header, next);
+        self.applier.builder().ledger.pass(header.kind);
+        self.reach_next();
+    }
+
+    /// Moves the checkpoint to the next event, unless a group is open.
+    fn reach_next(&mut self) {
+        if self.intake.open().is_none() && !self.is_behind() {
+            self.applier.passed().reach(self.intake.next());
+        }
+    }
+
+    /// Whether what was delivered ends after the next event.
+    fn is_behind(&self) -> bool {
+        let reached = &self.applier.checkpoint().coordinates;
+        self.intake.is_before(reached)
     }
 
     fn look_at(&mut self, header: &Header) {
         if header.kind == EventKind::FormatDescription {
-            self.applier.format_changed(header);
+            self.applier.format_changed();
+            if !self.is_behind() {
+                self.applier.passed().format_description_timestamp = header.timestamp;
+            }
         }
     }
 

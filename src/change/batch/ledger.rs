@@ -9,6 +9,8 @@
 use std::fmt;
 use std::ops::AddAssign;
 
+use crate::binlog::EventKind;
+
 /// Counts of binlog events by what became of them, and of the rows in the emitted ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ledger {
@@ -47,6 +49,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Counts an event that stands between groups.
+    pub(in crate::change) fn pass(&mut self, kind: EventKind) {
+        self.received += 1;
+        match kind {
+            EventKind::Unknown(_) | EventKind::Ignorable => self.skipped += 1,
+            _known => self.control += 1,
+        }
+    }
+
     /// Received events less those accounted for; zero unless rowtap has a bug.
     pub fn imbalance(&self) -> i128 {
         let settled = [

@@ -12,7 +12,7 @@ use super::reader::{FileCounts, FilesReader, NextFile};
 use super::settings::{DecodeSettings, FileSettings};
 use crate::binlog::{Coordinates, FIRST_POSITION, FormatDescription, GtidSet, Header};
 use crate::change::{
-    self, Assembler, Batch, Checkpoint, Origin, Undecided, Until, ledger_of_undecided,
+    self, Assembler, Batch, Checkpoint, LeftOut, Origin, Undecided, Until, ledger_of_undecided,
 };
 use crate::filter::Rules;
 use crate::mysql::Flavour;
@@ -205,7 +205,7 @@ impl Batches {
             }),
             server_id: 0,
             rules: Rules::compile(&self.settings.filter, flavour, 0)?,
-            skips_groups: false,
+            left_out: LeftOut::Nothing,
             on_statement: self.settings.on_statement,
             xa_missing: self.settings.xa_missing,
             until: Until::Never,

@@ -24,13 +24,16 @@ pub(super) struct FoundDefinitions {
 
 /// Opens the journal for a run that resumes, else reads every definition.
 ///
-/// To be called before the start is resolved, so that for `latest` what is read is older than every event.
+/// To be called before the start is resolved, so that for `latest` what is read is older than every event. What a journal
+/// says is believed where `may_go_on` allows it.
 pub(super) async fn find(
     folder: &Arc<StateFolder>,
     from: Option<&Checkpoint>,
+    may_go_on: impl Fn(&Schemas) -> bool,
     definitions: &mut DefinitionReader,
 ) -> Result<FoundDefinitions, PipelineError> {
     let journal = open(folder, from).await?;
+    let journal = journal.filter(|opened| may_go_on(&opened.schemas));
     let read = match journal {
         Some(_) => None,
         None => Some(definitions.read_all().await?),
@@ -136,6 +139,9 @@ pub(super) async fn settle(
     answers: &mut Answers,
 ) -> Result<(Journal, change::Definitions), PipelineError> {
     if let Some(opened) = found.journal {
+        if !opened.journal.is_of(start) {
+            return carry_over(opened, start, lower_case_table_names).await;
+        }
         let beliefs = change::Definitions::default().believing(opened.schemas, opened.ahead);
         return Ok((opened.journal, beliefs));
     }
@@ -169,5 +175,27 @@ pub(super) async fn settle(
     };
     let (journal, schemas) = off_the_runtime(begin).await;
     let beliefs = change::Definitions::new(read).believing(schemas, Vec::new());
+    Ok((journal?, beliefs))
+}
+
+/// Goes on at another server with what is known. Temporary tables are not there, and places ahead were the former server's.
+async fn carry_over(
+    opened: ResumedJournal,
+    start: &Checkpoint,
+    lower_case_table_names: u8,
+) -> Result<(Journal, change::Definitions), PipelineError> {
+    let ResumedJournal {
+        journal,
+        mut schemas,
+        ahead: _,
+    } = opened;
+    schemas.forget_temporary();
+    let start = start.clone();
+    let carry = move || {
+        let journal = journal.carry_over(&start, lower_case_table_names, &schemas);
+        (journal, schemas)
+    };
+    let (journal, schemas) = off_the_runtime(carry).await;
+    let beliefs = change::Definitions::default().believing(schemas, Vec::new());
     Ok((journal?, beliefs))
 }

@@ -1,6 +1,6 @@
 //! One run of a connector: from its checkpoint until it is stopped, reaches its goal or fails.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -25,7 +25,7 @@ use crate::pipeline::error::PipelineError;
 use crate::pipeline::lanes::Lanes;
 use crate::pipeline::pool::Pool;
 use crate::sink::Sink;
-use crate::source::{Answers, Budget, SourceError, SourceOptions};
+use crate::source::{Answers, Budget, HostAddress, SourceError, SourceOptions};
 use crate::state::{Checkpointer, PreparedStore, ReplicaIdentity, StateFolder, off_the_runtime};
 
 /// Chunks that wait between receiver and assembler.
@@ -41,6 +41,8 @@ pub(in crate::pipeline) struct ConnectorRun<'a> {
     pub(in crate::pipeline) metrics: &'a Arc<metrics::ConnectorMetrics>,
     pub(in crate::pipeline) pool: &'a Pool,
     pub(in crate::pipeline) stop: &'a CancellationToken,
+    /// Where the source of the last run listened.
+    pub(in crate::pipeline) last: Mutex<Option<HostAddress>>,
 }
 
 /// What a run works with once its start is settled.
@@ -84,10 +86,14 @@ impl ConnectorRun<'_> {
         let identity = self.identity().await?;
         let opened = match &self.connector.source {
             SourceOptions::Server(server) => {
-                opening::server(server, &identity, self.folder, from).await?
+                let last = self.last_address();
+                opening::server(server, &identity, self.folder, from, last.as_ref()).await?
             }
             SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
         };
+        if let SourceOptions::Server(server) = &opened.options {
+            self.keep_address(server.address());
+        }
         let start = opened.start.clone();
         let settings = self.settings(&opened, identity.server_id);
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
@@ -101,7 +107,7 @@ impl ConnectorRun<'_> {
         self.metrics.committed(&start);
         let settings = settings?;
         let undecided = UndecidedAtStart {
-            source: &self.connector.source,
+            source: &opened.options,
             identity: &identity,
             start: &start,
             settings: &settings,
@@ -162,7 +168,7 @@ impl ConnectorRun<'_> {
                 opened.writer.flavour,
                 opened.writer.lower_case_table_names,
             )?,
-            skips_groups: opened.skips_groups,
+            left_out: opened.left_out,
             on_statement: self.connector.on_statement,
             xa_missing: self.connector.xa_missing,
             until: until(self.mode, opened.end.as_ref()),
@@ -274,6 +280,15 @@ impl ConnectorRun<'_> {
         let folder = Arc::clone(self.folder);
         let local = off_the_runtime(move || folder.checkpoint()).await?;
         Ok(stored.or(local))
+    }
+
+    fn last_address(&self) -> Option<HostAddress> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
+    fn keep_address(&self, address: HostAddress) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
     async fn identity(&self) -> Result<ReplicaIdentity, PipelineError> {

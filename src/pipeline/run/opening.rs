@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use super::beliefs;
 use crate::binlog::Coordinates;
-use crate::change::{Checkpoint, Choice, Definitions as Beliefs, Lineage};
+use crate::change::definition::Schemas;
+use crate::change::{Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage};
 use crate::mysql::Flavour;
 use crate::pipeline::error::PipelineError;
 use crate::source::{
     self, Answers, Archive, Budget, Chunk, DefinedBy, DefinitionReader, EventSource, FileStream,
-    FilesOptions, Live, Resolved, ServerOptions, SourceError,
+    FilesOptions, HostAddress, Live, Resolved, ServerOptions, SourceError, SourceOptions, Start,
 };
 use crate::state::{Journal, ReplicaIdentity, StateFolder};
 
@@ -23,8 +24,10 @@ pub(super) struct OpenedSource {
     /// Where the run begins.
     pub(super) start: Checkpoint,
     pub(super) writer: BinlogWriter,
-    /// Whether the source may leave groups out.
-    pub(super) skips_groups: bool,
+    /// What was opened: of several servers the one.
+    pub(super) options: SourceOptions,
+    /// Which groups the source leaves out.
+    pub(super) left_out: LeftOut,
     /// Which groups are published.
     pub(super) choice: Choice,
     /// By how many seconds this machine's clock is ahead of the source's.
@@ -92,26 +95,34 @@ impl EventSource for SourceStream {
     }
 }
 
-/// Opens a server.
+/// Opens a server: of several, that which is the source now. `last` is where the source listened last.
 pub(super) async fn server(
     options: &ServerOptions,
     identity: &ReplicaIdentity,
     folder: &Arc<StateFolder>,
     from: Option<Checkpoint>,
+    last: Option<&HostAddress>,
 ) -> Result<OpenedSource, PipelineError> {
-    let checked = source::check(options, identity).await?;
+    let checked = source::choose(options, identity, from.as_ref(), last).await?;
+    let options = checked.options().clone();
+    let takes_over = from.as_ref().is_some_and(|from| !checked.is_of(from));
     // The same as that of the checkpoint that this resolves to, unless it is refused.
     let lineage = match &from {
-        Some(checkpoint) => checkpoint.lineage(),
-        None => Lineage {
+        Some(checkpoint) if !takes_over => checkpoint.lineage(),
+        former => Lineage {
             server_uuid: checked.facts.server_uuid,
             server_id: checked.facts.server_id,
-            incarnation: 0,
+            incarnation: former.as_ref().map_or(0, |former| former.epoch + 1),
         },
     };
     let mut definitions = DefinitionReader::of(options.clone(), Arc::new(lineage));
     definitions.keep_history_in(folder).await;
-    let found = beliefs::find(folder, from.as_ref(), &mut definitions).await?;
+    let folding = checked.facts.lower_case_table_names;
+    // Of the groups of a start's set, statements were not followed, and may stand elsewhere at another server.
+    let is_followed = !matches!(options.start, Start::After { .. });
+    let may_go_on =
+        |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
+    let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
     let resolved = checked.resolve(from.clone()).await?;
     definitions
         .stream_from(from.as_ref(), resolved.skips_groups)
@@ -132,9 +143,10 @@ pub(super) async fn server(
             lower_case_table_names,
             writes_gtids: facts.writes_gtids(),
         },
-        skips_groups: resolved.skips_groups,
+        left_out: resolved.left_out(),
         choice: options.choice(),
         clock_ahead_s: facts.clock_ahead_s,
+        options: SourceOptions::Server(Box::new(options)),
         end,
         tls: facts.tls.clone(),
         begin: ReadySource::Server(Box::new(resolved)),
@@ -178,7 +190,8 @@ pub(super) async fn files(
             lower_case_table_names,
             writes_gtids: true,
         },
-        skips_groups: false,
+        options: SourceOptions::Files(options.clone()),
+        left_out: LeftOut::Nothing,
         choice: archive.choice.clone(),
         clock_ahead_s: 0,
         end: None,

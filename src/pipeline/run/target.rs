@@ -65,5 +65,12 @@ pub(super) fn check(connector: &Connector, folder: &StateFolder) -> Result<(), P
 }
 
 fn is_ahead(one: &Checkpoint, other: &Checkpoint) -> bool {
-    one.lineage() == other.lineage() && one.coordinates > other.coordinates
+    match one.lineage() == other.lineage() {
+        true => one.coordinates > other.coordinates,
+        // Of two servers only the sets tell.
+        false => {
+            let (one, other) = (&one.gtid_set, &other.gtid_set);
+            !other.is_empty() && other != one && other.is_subset(one)
+        }
+    }
 }

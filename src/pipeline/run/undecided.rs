@@ -10,8 +10,8 @@ use super::assembling::{SourceAnswers, Waits};
 use super::opening::{ReadySource, SourceStream};
 use crate::binlog::{Coordinates, XaId};
 use crate::change::{
-    Assembler, AssemblerSettings, Checkpoint, Definitions as Beliefs, PreparedGroup, Undecided,
-    Until,
+    Assembler, AssemblerSettings, Checkpoint, Definitions as Beliefs, LeftOut, PreparedGroup,
+    Undecided, Until,
 };
 use crate::pipeline::engine::{Engine, Fed, Feed};
 use crate::pipeline::error::PipelineError;
@@ -93,7 +93,7 @@ impl UndecidedAtStart<'_> {
         let stream = self.stream(from.clone()).await.map_err(permanent)?;
         let known = self.known.believed().clone();
         let settings = AssemblerSettings {
-            skips_groups: false,
+            left_out: LeftOut::Nothing,
             until: Until::Coordinates(Coordinates::new(Arc::clone(&at.file), at.position + 1)),
             ..self.settings.clone()
         };
@@ -125,7 +125,7 @@ impl UndecidedAtStart<'_> {
         let ready = match self.source {
             SourceOptions::Server(server) => {
                 let checked = source::check(server, self.identity).await?;
-                ReadySource::Server(Box::new(checked.resolve(Some(from)).await?))
+                ReadySource::Server(Box::new(checked.resolve_at(from).await?))
             }
             SourceOptions::Files(files) => {
                 ReadySource::Files(Box::new(Archive::open(files, Some(from)).await?))

@@ -2,17 +2,20 @@
 
 mod address;
 pub(super) mod dump;
+mod hosts;
 mod options;
 mod preflight;
 mod receiver;
 mod refusal;
 pub(super) mod session;
+mod standing;
 mod start;
 pub(super) mod statements;
 mod undecided;
 pub(super) mod walk;
 
 pub use address::HostAddress;
+pub use hosts::choose;
 pub use options::{OptionProblem, ServerOptions};
 pub(super) use options::{choice, domains_problem};
 pub use preflight::SourceFacts;

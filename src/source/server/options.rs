@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::address::{HostAddress, PORT};
 use crate::change::{Choice, Ids};
 use crate::mysql;
+use crate::source::error::SourceError;
 use crate::source::start::Start;
 
 /// Where the source is, how to log in, and where to begin.
@@ -287,6 +288,19 @@ impl ServerOptions {
             add("enable_cleartext_plugin", message, "tls");
         }
         problems
+    }
+
+    /// Makes sure that there are no problems.
+    ///
+    /// # Errors
+    /// All that there are.
+    pub(in crate::source) fn refuse_problems(&self) -> Result<(), SourceError> {
+        let problems = self.problems();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Err(SourceError::Options(messages.join("; ")))
     }
 
     /// What is wrong with the heartbeat; one that is left out follows from `replica_net_timeout`.

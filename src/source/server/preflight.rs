@@ -12,6 +12,7 @@ use super::statements;
 use crate::mysql::{Flavour, command};
 use crate::source::chunk::now_us;
 use crate::source::error::SourceError;
+use crate::source::identity;
 use crate::source::start::Start;
 use crate::state::ReplicaIdentity;
 
@@ -68,6 +69,11 @@ impl SourceFacts {
         }
     }
 
+    /// What messages call it.
+    pub(in crate::source) fn name(&self) -> String {
+        identity::name(self.server_uuid, self.server_id, self.flavour)
+    }
+
     /// What is wrong where a start needs GTIDs and the source serves none.
     pub(in crate::source) fn gtid_mode_off(&self) -> SourceError {
         SourceError::GtidModeOff {
@@ -76,7 +82,7 @@ impl SourceFacts {
     }
 }
 
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 13] = [
     "version",
     "log_bin",
     "binlog_format",
@@ -88,6 +94,8 @@ const VARIABLES: [&str; 11] = [
     "gtid_mode",
     "gtid_purged",
     "lower_case_table_names",
+    "log_replica_updates",
+    "log_slave_updates",
 ];
 
 /// Checks the source.
@@ -120,6 +128,13 @@ pub(in crate::source) async fn check(
             account: statements::account(session).await?,
             grants: privileges.missing.join(", "),
         });
+    }
+    let logs_updates = ["log_replica_updates", "log_slave_updates"];
+    let mut logs_updates = logs_updates.iter().filter_map(|name| variables.get(*name));
+    if logs_updates.next().is_some_and(is_off)
+        && statements::replicates(session).await? == Some(true)
+    {
+        faults.push(SourceError::ReplicaUpdatesOff);
     }
     let server_id = server_id(options, identity);
     if server_id == facts.server_id {

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
+use tracing::info;
+
+use super::address::HostAddress;
 use super::dump::{self, DumpReader, DumpStart};
 use super::options::ServerOptions;
 use super::preflight::SourceFacts;
 use super::receiver::{ExpectedFile, Live};
 use super::session::Session;
+use super::standing::{HeldGroups, Standing};
 use super::statements::{LogFile, Status};
 use super::undecided::SettledEnd;
 use super::{preflight, statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
-use crate::change::Checkpoint;
+use crate::change::{Checkpoint, LeftOut};
 use crate::mysql::Flavour;
 use crate::source::budget::Budget;
 use crate::source::error::SourceError;
-use crate::source::identity::is_of;
+use crate::source::identity::{self, is_of};
 use crate::source::start::Start;
 use crate::state::ReplicaIdentity;
 
@@ -27,6 +31,58 @@ pub struct Checked {
     session: Session,
     options: ServerOptions,
     replica: DumpReader,
+}
+
+/// What a server is to a checkpoint.
+#[derive(Debug)]
+pub(super) enum Relation {
+    /// Its binlogs are those of the checkpoint.
+    Source,
+    /// It is another server that has all groups before the checkpoint.
+    Successor,
+    /// It lacks some of them.
+    Lacks(Lack),
+}
+
+/// What a server lacks, and whether it may yet get it.
+#[derive(Debug)]
+pub(super) struct Lack {
+    missing: String,
+    /// Whether it is the checkpoint's own server.
+    is_source: bool,
+    has_written: bool,
+    /// Whether it replicates from another server; `None` if it does not show that.
+    replicates: Option<bool>,
+}
+
+impl Lack {
+    /// Whether waiting may help: not for a server that has left the history which was delivered.
+    pub(super) fn may_catch_up(&self) -> bool {
+        self.is_source || self.replicates != Some(false) || !self.has_written
+    }
+
+    /// What is said of a server that lacks groups, after all the waiting or before.
+    pub(super) fn refusal(self, address: &HostAddress, is_over: bool) -> SourceError {
+        let Self { missing, .. } = self;
+        match (self.is_source, is_over) {
+            // Groups that are about to be committed are sent before they count as executed.
+            (true, true) => SourceError::Diverged { message: missing },
+            (false, true) if self.replicates != Some(true) => SourceError::Lacking {
+                server: address.to_string(),
+                missing,
+            },
+            (false, false) if self.has_written && self.replicates == Some(false) => {
+                SourceError::Lacking {
+                    server: address.to_string(),
+                    missing,
+                }
+            }
+            (_, _) => SourceError::Behind {
+                server: address.to_string(),
+                missing,
+            },
+        }
+    }
 }
 
 /// A source that was checked, and where the stream will begin.
@@ -54,11 +110,7 @@ pub async fn check(
     options: &ServerOptions,
     identity: &ReplicaIdentity,
 ) -> Result<Checked, SourceError> {
-    let problems = options.problems();
-    if !problems.is_empty() {
-        let messages: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return Err(SourceError::Options(messages.join("; ")));
-    }
+    options.refuse_problems()?;
     let mut session = Session::open(options).await?;
     let uuid = identity.server_uuid;
     session.ask("SET NAMES utf8mb4").await?;
@@ -80,32 +132,91 @@ pub async fn check(
 }
 
 impl Checked {
-    /// Finds where to begin: at the checkpoint, which must be one of this source, or where the `start` option says.
+    /// The options, with the host and the port of this server.
+    pub fn options(&self) -> &ServerOptions {
+        &self.options
+    }
+
+    /// Whether its binlogs are those that a checkpoint is of, as far as its identity tells.
+    pub fn is_of(&self, checkpoint: &Checkpoint) -> bool {
+        let facts = &self.facts;
+        is_of(
+            checkpoint,
+            facts.flavour,
+            facts.server_uuid,
+            facts.server_id,
+        )
+        .is_ok()
+    }
+
+    /// Finds out what the server is to a checkpoint.
     ///
     /// # Errors
-    /// When there is no way to begin there, or whatever breaks on the way.
-    pub async fn resolve(mut self, from: Option<Checkpoint>) -> Result<Resolved, SourceError> {
-        let mut start = Starting {
-            session: &mut self.session,
-            options: &self.options,
-            facts: &self.facts,
-        };
-        let checkpoint = match from {
-            Some(checkpoint) => start.resume(checkpoint).await?,
-            None => start.begin().await?,
-        };
-        Ok(Resolved {
-            skips_groups: is_by_gtid(&self.options, &self.facts, &checkpoint)?,
+    /// When it is no server to go on at whatever it gets, or whatever breaks on the way.
+    pub(super) async fn relation_to(
+        &mut self,
+        checkpoint: &Checkpoint,
+    ) -> Result<Relation, SourceError> {
+        self.starting().relation_to(checkpoint).await
+    }
+
+    /// Begins at the coordinates of a checkpoint, which are of this server, whatever the options say.
+    ///
+    /// # Errors
+    /// When the source has not what stands there, or whatever breaks on the way.
+    pub async fn resolve_at(mut self, checkpoint: Checkpoint) -> Result<Resolved, SourceError> {
+        let checkpoint = self.starting().resume_at(checkpoint).await?;
+        Ok(self.resolved(checkpoint, false))
+    }
+
+    fn resolved(self, checkpoint: Checkpoint, skips_groups: bool) -> Resolved {
+        Resolved {
             checkpoint,
+            skips_groups,
             facts: self.facts,
             session: self.session,
             options: self.options,
             replica: self.replica,
-        })
+        }
+    }
+
+    fn starting(&mut self) -> Starting<'_> {
+        Starting {
+            session: &mut self.session,
+            options: &self.options,
+            facts: &self.facts,
+        }
+    }
+
+    /// Finds where to begin: at the checkpoint, which must be one of this source or of one whose place it takes, or where
+    /// the `start` option says.
+    ///
+    /// # Errors
+    /// When there is no way to begin there, or whatever breaks on the way.
+    pub async fn resolve(mut self, from: Option<Checkpoint>) -> Result<Resolved, SourceError> {
+        let checkpoint = match from {
+            Some(checkpoint) if self.is_of(&checkpoint) => {
+                self.starting().resume(checkpoint).await?
+            }
+            Some(checkpoint) => self.starting().take_over(checkpoint).await?,
+            None => self.starting().begin().await?,
+        };
+        let skips_groups = is_by_gtid(&self.options, &self.facts, &checkpoint)?;
+        Ok(self.resolved(checkpoint, skips_groups))
     }
 }
 
 impl Resolved {
+    /// Which groups the source leaves out.
+    pub fn left_out(&self) -> LeftOut {
+        let is_own_set = matches!(self.options.start, Start::After { .. });
+        match self.skips_groups {
+            false => LeftOut::Nothing,
+            true if self.checkpoint.epoch > 0 && !is_own_set => LeftOut::Delivered,
+            true => LeftOut::Unread,
+        }
+    }
+
     /// Registers as a replica and starts the dump. If the source objects, that arrives with the first chunk.
     ///
     /// # Errors
@@ -136,8 +247,10 @@ fn is_by_gtid(
     facts: &SourceFacts,
     checkpoint: &Checkpoint,
 ) -> Result<bool, SourceError> {
-    let by_set =
-        matches!(options.start, Start::After { .. }) || checkpoint.coordinates.file.is_empty();
+    let by_set = matches!(options.start, Start::After { .. })
+        || checkpoint.coordinates.file.is_empty()
+        // The server took another's place: what was delivered may stand in its files after what was not.
+        || checkpoint.epoch > 0;
     let out_of_reach = u32::try_from(checkpoint.coordinates.position).is_err();
     match (by_set || out_of_reach, facts.serves_gtids()) {
         (false, _) => Ok(false),
@@ -225,23 +338,132 @@ impl Starting<'_> {
         }
         let set = self.parse(text)?;
         self.is_not_purged(&set).await?;
-        let (at, begun) = walk::first_after(self.options, &set).await?;
-        Ok(self.checkpoint(at, set, begun))
+        let after = walk::first_after(self.options, &set).await?;
+        Ok(self.checkpoint(after.at, set, after.begun))
     }
 
-    /// Makes sure that the checkpoint is one of this source, and that the source still has what follows it.
-    async fn resume(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, SourceError> {
+    /// What the server is to a checkpoint.
+    async fn relation_to(&mut self, checkpoint: &Checkpoint) -> Result<Relation, SourceError> {
         let facts = self.facts;
-        is_of(
-            &checkpoint,
+        let of = is_of(
+            checkpoint,
             facts.flavour,
             facts.server_uuid,
             facts.server_id,
-        )?;
+        );
+        let delivered = &checkpoint.gtid_set;
+        let mut is_unrelated = None;
+        let is_source = match of {
+            // The server says itself what it has of its files.
+            Ok(()) if !is_by_gtid(self.options, facts, checkpoint)? => return Ok(Relation::Source),
+            Ok(()) => true,
+            Err(another) if delivered.flavour() != facts.flavour => return Err(another),
+            Err(_) if delivered.is_empty() || !facts.serves_gtids() => {
+                return Err(SourceError::AnotherWithoutGtids {
+                    expected: identity::name_of(checkpoint),
+                    found: facts.name(),
+                    gtid_mode: facts.gtid_mode.clone(),
+                });
+            }
+            Err(another) => {
+                // It shares no history with the checkpoint.
+                is_unrelated = Some(another);
+                false
+            }
+        };
+        let standing = self.standing(delivered).await?;
+        if let Some(another) = is_unrelated.filter(|_| !standing.is_related) {
+            return Err(another);
+        }
+        let Some(missing) = standing.missing else {
+            self.is_not_purged(delivered).await?;
+            return Ok(match is_source {
+                true => Relation::Source,
+                false => Relation::Successor,
+            });
+        };
+        Ok(Relation::Lacks(Lack {
+            missing,
+            is_source,
+            has_written: standing.has_written,
+            replicates: statements::replicates(self.session).await?,
+        }))
+    }
+
+    /// Compares the server's groups with those that were delivered.
+    async fn standing(&mut self, delivered: &GtidSet) -> Result<Standing, SourceError> {
+        let facts = self.facts;
+        let held = match facts.flavour {
+            Flavour::MySql => {
+                let executed = statements::value(self.session, "@@global.gtid_executed").await?;
+                HeldGroups::MySql(self.parse(&executed.unwrap_or_default().replace('\n', ""))?)
+            }
+            Flavour::MariaDb => {
+                let mut texts = Vec::new();
+                for variable in ["@@global.gtid_binlog_state", "@@global.gtid_slave_pos"] {
+                    let text = statements::value(self.session, variable).await?;
+                    texts.push(text.unwrap_or_default());
+                }
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                HeldGroups::mariadb(&texts).map_err(|source| SourceError::GtidSet {
+                    text: texts.join(","),
+                    flavour: facts.flavour.name(),
+                    source,
+                })?
+            }
+        };
+        Ok(held.compare(delivered, facts.server_uuid, facts.server_id))
+    }
+
+    /// Goes on at this server after all that was delivered before a checkpoint of another one. The checkpoint becomes this
+    /// server's, in a lineage of its own.
+    async fn take_over(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, SourceError> {
+        if let Relation::Lacks(lack) = self.relation_to(&checkpoint).await? {
+            return Err(lack.refusal(&self.options.address(), true));
+        }
+        let status = statements::status(self.session).await?;
+        let end = status.ok_or(SourceError::BinlogOff)?.coordinates;
+        let set = checkpoint.gtid_set.clone();
+        self.is_not_purged(&set).await?;
+        let after = walk::first_after(self.options, &set).await?;
+        let (coordinates, begun) = match after.is_group {
+            true => (after.at, after.begun),
+            // All that stood before the end was delivered.
+            false if after.at.file == end.file => (end, after.begun),
+            false => (after.at, after.begun),
+        };
+        let facts = self.facts;
+        info!(
+            from = identity::name_of(&checkpoint),
+            to = facts.name(),
+            host = %self.options.address(),
+            at = %coordinates,
+            gtid_set = %set,
+            "another server takes the source's place, it has all that was delivered"
+        );
+        Ok(Checkpoint {
+            coordinates,
+            server_uuid: facts.server_uuid,
+            server_id: facts.server_id,
+            format_description_timestamp: begun,
+            epoch: checkpoint.epoch + 1,
+            ..checkpoint
+        })
+    }
+
+    /// Makes sure that the source still has what follows a checkpoint of its own.
+    async fn resume(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, SourceError> {
         if is_by_gtid(self.options, self.facts, &checkpoint)? {
-            self.is_not_purged(&checkpoint.gtid_set).await?;
+            if let Relation::Lacks(lack) = self.relation_to(&checkpoint).await? {
+                return Err(lack.refusal(&self.options.address(), true));
+            }
             return Ok(checkpoint);
         }
+        self.resume_at(checkpoint).await
+    }
+
+    /// As [`Self::resume`], at the checkpoint's coordinates.
+    async fn resume_at(&mut self, checkpoint: Checkpoint) -> Result<Checkpoint, SourceError> {
         let at = &checkpoint.coordinates;
         let files = statements::log_files(self.session).await?;
         match files.iter().find(|file| *file.name == *at.file) {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::session::Session;
+use super::session::{ACCESS_DENIED, AnswerRow, Session};
 use crate::binlog::{Coordinates, XaId};
 use crate::mysql::Flavour;
 use crate::source::error::SourceError;
@@ -123,6 +123,28 @@ pub(in crate::source) async fn prepared(
         ids.push(id.ok_or_else(|| answer.lacks("data"))?);
     }
     Ok(Some(ids))
+}
+
+/// Asks whether the server replicates from another one, by an applier that runs; `None` if it does not show that to the
+/// account.
+pub(in crate::source) async fn replicates(
+    session: &mut Session,
+) -> Result<Option<bool>, SourceError> {
+    let forms: &[&str] = match session.server().flavour {
+        Flavour::MySql => &["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"],
+        Flavour::MariaDb => &["SHOW ALL SLAVES STATUS"],
+    };
+    let answer = match session.ask_in_forms(forms).await {
+        Ok(answer) => answer,
+        Err(error) if error.server_code() == Some(ACCESS_DENIED) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let runs = |row: AnswerRow<'_>| {
+        let of = |column| row.text(column);
+        let applier = of("Replica_SQL_Running").or_else(|| of("Slave_SQL_Running"));
+        applier == Some("Yes")
+    };
+    Ok(Some(answer.rows().any(runs)))
 }
 
 /// Asks for the server's `server_uuid`, which MariaDB has not, and its `server_id`.

@@ -73,23 +73,40 @@ pub(in crate::source) async fn settled(
     Err(SourceError::Unsettled { at: end.clone() })
 }
 
-/// Where the first group begins that is not in a set, or where the binlog ends if there is none; and when that file was
-/// begun.
+/// The first place at which there is something after a set's groups.
+#[derive(Debug)]
+pub(in crate::source) struct AfterSet {
+    pub(in crate::source) at: Coordinates,
+    /// When the place's file was begun, in seconds since 1970.
+    pub(in crate::source) begun: u32,
+    /// Whether a group begins there. If not there is none, and the place is the end of what a source sends then.
+    pub(in crate::source) is_group: bool,
+}
+
+/// Where the first group begins that is not in a set.
 pub(in crate::source) async fn first_after(
     options: &ServerOptions,
     set: &GtidSet,
-) -> Result<(Coordinates, u32), SourceError> {
+) -> Result<AfterSet, SourceError> {
     let mut walk = DumpWalk::open(options, DumpStart::After(set)).await?;
     let mut groups = GroupWalk::new(GtidSet::empty(walk.flavour()));
     let mut reached = Coordinates::new("", FIRST_POSITION);
     while let Some(event) = walk.next().await? {
         let step = groups.take(&event, walk.framer().format())?;
         if step.opens.is_some() {
-            return Ok((event.at, groups.begun));
+            return Ok(AfterSet {
+                at: event.at,
+                begun: groups.begun,
+                is_group: true,
+            });
         }
         reached = event.reached();
     }
-    Ok((reached, groups.begun))
+    Ok(AfterSet {
+        at: reached,
+        begun: groups.begun,
+        is_group: false,
+    })
 }
 
 impl From<GroupWalk> for Prefix {

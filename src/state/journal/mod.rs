@@ -77,7 +77,7 @@ pub struct PastDefinitions {
 
 impl Journal {
     /// Opens the journal for a stream that resumes at a checkpoint; `None` if it does not reach back that far, belongs to
-    /// another source, or does not exist.
+    /// another source, or does not exist. What was carried over to a server at which no checkpoint was saved is removed.
     ///
     /// # Errors
     /// `StateError::Journal` for a damaged line, unless it is the last one and merely torn; `StateError::Io`.
@@ -90,10 +90,7 @@ impl Journal {
         let mut later = Vec::new();
         while let Some(number) = numbers.pop_back() {
             let header = segment::header(&path_of(folder, number))?;
-            if !header.is_of(from) {
-                return Ok(None);
-            }
-            if header.at > from.coordinates {
+            if !header.is_of(from) || header.at > from.coordinates {
                 later.push(number);
                 continue;
             }
@@ -130,6 +127,27 @@ impl Journal {
             remove(&path_of(folder, number))?;
         }
         Ok(journal)
+    }
+
+    /// Whether it is of the binlogs that a checkpoint is of.
+    pub fn is_of(&self, checkpoint: &Checkpoint) -> bool {
+        self.header.is_of(checkpoint)
+    }
+
+    /// Goes on at a checkpoint of another server, or of another incarnation, with what is known there. Until a checkpoint
+    /// there is saved, the journal still serves one before it.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the folder cannot be written.
+    pub fn carry_over(
+        self,
+        at: &Checkpoint,
+        lower_case_table_names: u8,
+        schemas: &Schemas,
+    ) -> Result<Self, StateError> {
+        let number = self.segments.back().map_or(1, |last| last + 1);
+        let header = SegmentHeader::new(&at.point(), lower_case_table_names, 0);
+        Self::write_segment(&self.folder, number, self.segments, header, schemas.clone())
     }
 
     /// Adds revisions, in stream order; they are durable on return.
@@ -170,6 +188,7 @@ impl Journal {
         at: Option<&Coordinates>,
     ) -> Result<Option<PastDefinitions>, StateError> {
         let folder = state_dir.join(connector);
+        let mut lineage = None;
         for number in numbers(&folder)?.into_iter().rev() {
             let path = path_of(&folder, number);
             let header = match segment::header(&path) {
@@ -180,6 +199,9 @@ impl Journal {
                 }
                 Err(error) => return Err(error),
             };
+            if *lineage.get_or_insert_with(|| header.lineage()) != header.lineage() {
+                return Ok(None);
+            }
             if at.is_some_and(|at| header.at > *at) {
                 continue;
             }
@@ -201,9 +223,18 @@ impl Journal {
     /// As [`Journal::open`].
     pub fn oldest(state_dir: &Path, connector: &str) -> Result<Option<Coordinates>, StateError> {
         let folder = state_dir.join(connector);
-        let oldest = numbers(&folder)?.first().copied();
-        let header = oldest.map(|number| segment::header(&path_of(&folder, number)));
-        Ok(header.transpose()?.map(|header| header.at))
+        let mut oldest: Option<SegmentHeader> = None;
+        for number in numbers(&folder)?.into_iter().rev() {
+            let header = segment::header(&path_of(&folder, number))?;
+            if oldest
+                .as_ref()
+                .is_some_and(|newer| newer.lineage() != header.lineage())
+            {
+                break;
+            }
+            oldest = Some(header);
+        }
+        Ok(oldest.map(|header| header.at))
     }
 
     /// Keeps a definition that a person told, for a group that the stream has yet to reach.

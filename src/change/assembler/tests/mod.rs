@@ -47,7 +47,7 @@ fn settings(rules: &str, hold_bytes_max: usize) -> AssemblerSettings {
         origin: Arc::new(origin),
         server_id: 99,
         rules: Rules::compile(&options, Flavour::MySql, 0).unwrap(),
-        skips_groups: false,
+        left_out: LeftOut::Nothing,
         on_statement: OnStatement::Fail,
         xa_missing: XaMissing::Fail,
         until: Until::Never,

@@ -1,0 +1,1 @@
+//! A source that is not what it was.
