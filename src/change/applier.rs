@@ -42,9 +42,6 @@ use crate::fault::{Fault, planted};
 use crate::filter::Rules;
 use crate::row::TableName;
 
-/// How many times its own size a batch may keep in memory of the chunks around its rows.
-const PINNED_FACTOR: usize = 8;
-
 /// Turns closed groups into batches.
 #[derive(Debug)]
 pub(super) struct Applier {
@@ -193,20 +190,14 @@ impl Applier {
 
     // ---- batches ---------------------------------------------------------------------------------------------------
 
-    /// Whether the batch in the making is to leave: by its rows, or by the chunks that they keep in memory.
+    /// Whether the batch in the making is to leave.
     pub(super) fn is_full(&self) -> bool {
-        let bytes_max = self.settings.batch_bytes_max;
-        self.builder.bytes() >= bytes_max
-            || self.builder.pinned_bytes() >= bytes_max.saturating_mul(PINNED_FACTOR)
+        self.builder.is_full(self.settings.batch_bytes_max)
     }
 
-    /// Whether the batch is to leave inside the group in hand, if more rows of the group follow. A group that fits into a
-    /// batch is never split: a batch that ends at a boundary can be committed, a piece cannot.
+    /// Whether the batch in the making is to leave inside the group in hand, if more rows of the group follow.
     fn is_overfull(&self) -> bool {
-        let bytes_max = self.settings.batch_bytes_max;
-        let pinned_max = bytes_max.saturating_mul(2 * PINNED_FACTOR);
-        self.builder.unfinished_bytes() >= bytes_max
-            || (self.builder.pins_several() && self.builder.pinned_bytes() >= pinned_max)
+        self.builder.is_overfull(self.settings.batch_bytes_max)
     }
 
     /// Hands out the batch up to the checkpoint.
@@ -314,7 +305,8 @@ impl Applier {
                 let connector = &self.builder.origin().connector;
                 let definitions = &mut self.definitions;
                 let questions = &mut self.questions;
-                let draft = self.table_maps.draft(&missing, held.bytes(&buffer), format);
+                let body = held.bytes(&buffer);
+                let draft = self.table_maps.draft(&missing, body, format, definitions);
                 match questions.ask_for_definition(missing, definitions, connector, end, draft) {
                     Err(trouble) if self.undefined.takes(&trouble, questions) => {
                         let known = (&mut self.definitions, &mut self.table_maps);
@@ -326,9 +318,16 @@ impl Applier {
                     asked => asked?,
                 }
             }
-            Settled::Engine(table) => {
-                let questions = &self.questions;
-                questions.ask_for_engine(table, &self.definitions, end)?
+            Settled::Engines(unknown) => {
+                let connector = &self.builder.origin().connector;
+                let (definitions, questions) = (&self.definitions, &mut self.questions);
+                match questions.ask_for_engine(unknown, definitions, connector, end) {
+                    Err(trouble) if self.undefined.leaves_out(&trouble, questions) => {
+                        applying.group.wait(held, buffer);
+                        return Ok(None);
+                    }
+                    asked => asked?,
+                }
             }
         };
         applying.group.wait(held, buffer);
@@ -587,12 +586,13 @@ impl Applier {
             rules: self.table_maps.rules(),
             definitions: &self.definitions,
             engines: &self.engines,
+            questions: &self.questions,
             thread_id: query.thread_id,
         };
         match undone::is_statement(group, &followed.statement, &followed.source, &written) {
             Ok(true) => self.builder.ledger.rolled_back += 1,
             Ok(false) => return None,
-            Err(table) => return Some(Settled::Engine(table)),
+            Err(unknown) => return Some(Settled::Engines(unknown)),
         }
         Some(Settled::Done)
     }
@@ -669,16 +669,15 @@ impl Applier {
         let table = match target.ok_or(Trouble::NoTableMap { table_id })? {
             Target::Kept(table) if !self.is_own(header.server_id) => Arc::clone(table),
             Target::Undefined(_) if !self.is_own(header.server_id) => {
-                self.builder.ledger.skipped += 1;
-                self.builder.ledger.undefined += 1;
-                self.end_statement_if(rows.ends_statement());
+                self.builder.ledger.leave_undefined();
+                self.table_maps.end_statement_if(rows.ends_statement());
                 return Ok(Settled::Done);
             }
             Target::Kept(_) | Target::Undefined(_) | Target::Rejected | Target::Checked(_) => {
                 if !planted(Fault::FilteredGroupNotCounted) {
                     self.builder.ledger.filtered += 1;
                 }
-                self.end_statement_if(rows.ends_statement());
+                self.table_maps.end_statement_if(rows.ends_statement());
                 return Ok(Settled::Done);
             }
         };
@@ -691,10 +690,10 @@ impl Applier {
         if let XaStage::Prepares(preparing) = &mut applying.xa {
             preparing.note(&table.source, &self.definitions);
             self.builder.ledger.rolled_back += 1;
-            self.end_statement_if(rows.ends_statement());
+            self.table_maps.end_statement_if(rows.ends_statement());
             return Ok(Settled::Done);
         }
-        match self.are_undone(group, event.ordinal, &table) {
+        match self.are_undone(group, event, &table) {
             Some(true) => self.builder.ledger.rolled_back += 1,
             Some(false) => match group.rest_of(event.held) {
                 Some(large) => {
@@ -704,18 +703,27 @@ impl Applier {
                 }
                 None => applying.emit_rows(&mut self.builder, event, kind, &rows, &table)?,
             },
-            None => return Ok(Settled::Engine(table.source.clone())),
+            None if self.questions.goes_without(&table.source) => {
+                self.builder.ledger.leave_undefined();
+            }
+            None => return Ok(Settled::Engines(vec![table.source.clone()])),
         }
-        self.end_statement_if(rows.ends_statement());
+        self.table_maps.end_statement_if(rows.ends_statement());
         Ok(Settled::Done)
     }
 
     /// Whether the rows of an event are undone; `None` if that depends on an engine that is not known.
-    fn are_undone(&mut self, group: &ClosedGroup, ordinal: u64, table: &KeptTable) -> Option<bool> {
-        match undone::is_in_doubt(group, ordinal) {
-            true => undone::are_rows(group, &table.source, &mut self.definitions, &self.engines),
-            false => Some(false),
+    fn are_undone(
+        &mut self,
+        group: &ClosedGroup,
+        event: &GroupEvent<'_>,
+        table: &KeptTable,
+    ) -> Option<bool> {
+        if !undone::is_in_doubt(group, event.ordinal) {
+            return Some(false);
         }
+        let definitions = &mut self.definitions;
+        undone::are_rows(group, table, definitions, &self.engines, event.format)
     }
 
     /// What the rows of an event lack whose table has something unsettled.
@@ -730,7 +738,7 @@ impl Applier {
             return Ok(None);
         };
         let is_own = self.is_own(event.held.frame.header.server_id);
-        if is_own || self.are_undone(&applying.group, event.ordinal, &table) != Some(false) {
+        if is_own || self.are_undone(&applying.group, event, &table) != Some(false) {
             return Ok(None);
         }
         let rows = UnsettledRows {
@@ -766,11 +774,5 @@ impl Applier {
 
     fn is_own(&self, server_id: u32) -> bool {
         server_id == self.settings.server_id && !self.rules().same_server_id()
-    }
-
-    fn end_statement_if(&mut self, ends: bool) {
-        if ends {
-            self.table_maps.end_statement();
-        }
     }
 }

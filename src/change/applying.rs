@@ -55,8 +55,8 @@ pub(super) struct Applying {
 pub(super) enum Settled {
     Done,
     Missing(Missing),
-    /// The table's engine decides, and is not known.
-    Engine(TableName),
+    /// The engines of these tables decide, and are not known; at least one.
+    Engines(Vec<TableName>),
     /// It commits or rolls back a prepared XA transaction.
     Decides(XaDecision),
 }

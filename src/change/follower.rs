@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use super::definition::beliefs::Definitions;
+use super::definition::draft::draft_of;
 use super::definition::following::{StatementPlace, follow};
-use super::definition::lack::Lacking;
+use super::definition::lack::{Lacking, Untold};
 use super::definition::schemas::{Belief, Schemas};
 use super::history::{KeptEvent, KeptWhat, Stretch};
 use crate::binlog::{Coordinates, FormatDescription, Query};
@@ -32,7 +33,7 @@ pub struct Follower {
 struct LackWatch {
     rules: Rules,
     /// Of the group that had some last, before it began to look.
-    last: Vec<(TableName, Box<str>)>,
+    last: Vec<(TableName, Untold)>,
     /// Where that group ended.
     last_end: Option<Coordinates>,
     is_active: bool,
@@ -64,13 +65,14 @@ impl Follower {
     pub fn watch(&mut self, table: &TableName, end: &Coordinates) {
         let watch = &mut self.watch;
         watch.is_active = true;
-        let mut found = vec![(table.clone(), Box::default())];
+        let draft = Box::default();
+        let mut found = vec![(table.clone(), Untold::Definition { draft })];
         if watch.last_end.as_ref() == Some(end) {
             let others = std::mem::take(&mut watch.last);
             found.extend(others.into_iter().filter(|(other, _)| other != table));
         }
-        for (table, draft) in found {
-            watch.lacks((table, draft), end, &mut self.definitions);
+        for found in found {
+            watch.lacks(found, end, &mut self.definitions);
         }
     }
 
@@ -139,14 +141,17 @@ impl Follower {
         if !watch.rules.table(&table.database, &table.table).keep {
             return;
         }
-        let is_lacking = match self.definitions.believed().get(table) {
-            Some(Belief::Known(_)) => false,
-            Some(Belief::Stale(reason)) => !reason.is_awaited(),
-            None => true,
+        let untold = match self.definitions.believed().get(table) {
+            Some(Belief::Known(known)) if known.unsettled().is_none() => return,
+            Some(Belief::Known(known)) => Untold::Charset {
+                draft: draft_of(table, known).into(),
+            },
+            Some(Belief::Stale(reason)) if reason.is_awaited() => return,
+            Some(Belief::Stale(_)) | None => Untold::Definition {
+                draft: draft.into(),
+            },
         };
-        if is_lacking {
-            watch.lacks((table.clone(), draft.into()), end, &mut self.definitions);
-        }
+        watch.lacks((table.clone(), untold), end, &mut self.definitions);
     }
 }
 
@@ -154,7 +159,7 @@ impl LackWatch {
     /// A table has no definition in the group that ends there.
     fn lacks(
         &mut self,
-        (table, draft): (TableName, Box<str>),
+        (table, untold): (TableName, Untold),
         end: &Coordinates,
         definitions: &mut Definitions,
     ) {
@@ -162,7 +167,7 @@ impl LackWatch {
             definitions.await_told(&table);
             if self.lacking.len() < LACKING_MAX {
                 let end = end.clone();
-                self.lacking.push(Lacking { table, end, draft });
+                self.lacking.push(Lacking { table, end, untold });
             }
             return;
         }
@@ -170,6 +175,6 @@ impl LackWatch {
             self.last_end = Some(end.clone());
             self.last.clear();
         }
-        self.last.push((table, draft));
+        self.last.push((table, untold));
     }
 }

@@ -33,7 +33,7 @@ pub use checkpoint::{Checkpoint, SnapshotProgress, Undefined};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
 pub use definition::engines::EngineChange;
-pub use definition::lack::{Lack, Lacking};
+pub use definition::lack::{Lack, Lacking, Untold};
 pub use definition::lineage::{Lineage, Point};
 pub use definition::revision::Revision;
 pub use definition::table::{

@@ -18,6 +18,13 @@ pub enum Notice {
         /// Why its definition is not known.
         why: String,
     },
+    /// What a group that was rolled back did to a table is left out, for its engine is not known.
+    LeftOut {
+        /// Its name on the source.
+        table: TableName,
+        /// Where the group ends.
+        at: Coordinates,
+    },
     /// The definition of a table without which the stream went on is known again.
     Defined {
         /// Its name on the source.

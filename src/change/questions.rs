@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::definition::beliefs::Definitions;
-use super::definition::lack::{Lack, Lacking};
+use super::definition::lack::{Lack, Lacking, Untold};
 use super::definition::table_maps::Missing;
 use super::step::Step;
 use super::trouble::{ToTell, Trouble};
@@ -21,8 +21,10 @@ const OUT_OF_LIMITS: &str = "no more of the source's binlogs may be read to find
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     answered: Answered,
-    /// The tables without whose definitions the group is read.
+    /// The tables without whose definitions the group is read, or of whose rows nothing is taken for want of their engine.
     without: HashSet<TableName>,
+    /// The tables of whose engine all was told that can be.
+    engines: HashSet<TableName>,
 }
 
 /// The answer that was given last; at the end of a group it is forgotten.
@@ -45,8 +47,6 @@ enum Answered {
         /// More could be told if more could be read.
         is_out_of_limits: bool,
     },
-    /// What can be told of this table's engine was told.
-    Engine { table: TableName },
 }
 
 impl Questions {
@@ -55,9 +55,7 @@ impl Questions {
         let (lacking, is_out_of_limits) = match std::mem::take(&mut self.answered) {
             Answered::Followed { lacking } => (lacking, false),
             Answered::OutOfLimits => (Vec::new(), true),
-            Answered::Nothing | Answered::Definition { .. } | Answered::Engine { .. } => {
-                (Vec::new(), false)
-            }
+            Answered::Nothing | Answered::Definition { .. } => (Vec::new(), false),
         };
         self.answered = Answered::Definition {
             table,
@@ -79,12 +77,18 @@ impl Questions {
 
     /// Notes that what can be told of a table's engine was told.
     pub(super) fn engine_answered(&mut self, table: TableName) {
-        self.answered = Answered::Engine { table };
+        self.answered = Answered::Nothing;
+        self.engines.insert(table);
     }
 
-    /// Takes that the group is read without a table's definition; `false` if it could not be read that way.
+    /// Takes that the group is read without a table's definition, or engine; `false` if it could not be read that way.
     pub(super) fn go_without(&mut self, table: &TableName) -> bool {
         self.without.insert(table.clone())
+    }
+
+    /// Whether the group is read without something of a table.
+    pub(super) fn goes_without(&self, table: &TableName) -> bool {
+        self.without.contains(table)
     }
 
     /// Asks for the definition that a table map lacks; `draft` has what it tells.
@@ -186,35 +190,44 @@ impl Questions {
             Answered::Definition {
                 table: answered, ..
             } => answered == table,
-            Answered::Nothing
-            | Answered::Followed { .. }
-            | Answered::OutOfLimits
-            | Answered::Engine { .. } => false,
+            Answered::Nothing | Answered::Followed { .. } | Answered::OutOfLimits => false,
         }
     }
 
-    /// Asks whether a table's engine is transactional.
+    /// Asks whether the engines of these tables are transactional, of one after the other.
     ///
     /// # Errors
-    /// When nobody could tell.
+    /// When nobody could tell of any.
     pub(super) fn ask_for_engine(
         &self,
-        table: TableName,
+        unknown: Vec<TableName>,
         definitions: &Definitions,
+        connector: &str,
         end: &Coordinates,
     ) -> Result<Step, Trouble> {
-        match &self.answered {
-            Answered::Engine { table: answered } if *answered == table => {
-                Err(Trouble::NoEngine { table })
-            }
-            Answered::Nothing
-            | Answered::Followed { .. }
-            | Answered::OutOfLimits
-            | Answered::Definition { .. }
-            | Answered::Engine { .. } => Ok(Step::NeedEngine {
-                table,
+        let unasked = unknown.iter().find(|table| !self.engines.contains(*table));
+        if let Some(table) = unasked {
+            return Ok(Step::NeedEngine {
+                table: table.clone(),
                 at: definitions.point(end),
-            }),
+            });
         }
+        let mut lacking = unknown.into_iter().map(|table| Lacking {
+            table,
+            end: end.clone(),
+            untold: Untold::Engine,
+        });
+        let first = lacking
+            .next()
+            .expect("an engine is asked for where one is not known");
+        Err(Trouble::NoEngine {
+            table: first.table,
+            connector: connector.into(),
+            end: first.end,
+            to_tell: Box::new(ToTell {
+                others: lacking.collect(),
+                ..ToTell::default()
+            }),
+        })
     }
 }

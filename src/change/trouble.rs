@@ -8,7 +8,7 @@ use crate::row::{RowError, TableName};
 
 use super::batch::rows::TooMany;
 use super::definition::agreement::Disagreement;
-use super::definition::lack::{Lack, Lacking};
+use super::definition::lack::{Lack, Lacking, Untold};
 use super::definition::table_maps::TableMapError;
 use super::statement::StatementError;
 
@@ -74,9 +74,9 @@ fn in_file(commands: Option<&PathBuf>) -> String {
 /// What a person has to tell, so that the stream can go on.
 #[derive(Debug, Default)]
 pub struct ToTell {
-    /// A CREATE TABLE with what the table map tells of the table that the stream stopped at.
+    /// A CREATE TABLE with what is known of the table that the stream stopped at, where its definition is to be told.
     pub(super) draft: Box<str>,
-    /// Tables whose definition will be missing after that.
+    /// What is missing there too, or will be after that.
     pub(super) others: Vec<Lacking>,
     /// A file with the commands to edit and run, if one was written.
     pub(super) commands: Option<PathBuf>,
@@ -93,14 +93,21 @@ impl ToTell {
             .filter(|lacking| lacking.table != *stopped)
             .collect();
         let mut text = String::new();
-        for (index, Lacking { table, end, .. }) in others.iter().take(OTHERS_MAX).enumerate() {
-            text += match index {
-                0 => "; also define what it will lack after that: ",
+        for (index, other) in others.iter().take(OTHERS_MAX).enumerate() {
+            let Lacking { table, end, untold } = other;
+            text += match (index, untold) {
+                (0, Untold::Definition { .. } | Untold::Charset { .. }) => {
+                    "; also define what it will lack after that: "
+                }
+                (0, Untold::Engine) => "; also tell those of ",
                 _ => ", ",
             };
-            text += &format!(
-                "`rowtap definitions {connector}.toml --table {table} --at {end} --define 'CREATE TABLE …'`"
-            );
+            let told = match untold {
+                Untold::Definition { .. } | Untold::Charset { .. } => "--define 'CREATE TABLE …'",
+                Untold::Engine => "--engine ENGINE",
+            };
+            text +=
+                &format!("`rowtap definitions {connector}.toml --table {table} --at {end} {told}`");
         }
         if others.len() > OTHERS_MAX {
             text += &format!(" and {} more", others.len() - OTHERS_MAX);
@@ -201,12 +208,19 @@ pub enum Trouble {
     },
     /// A group was rolled back, and it is not known whether the table takes part in that.
     #[error(
-        "the group was rolled back, and whether the engine of {table} is transactional at that place is not known; grant \
-         the account SELECT on {table} and start from a position after this group"
+        "the group was rolled back, and it is not known whether the engine of {table} took part in that, so that its changes may \
+         stand; tell the engine that it had there by `rowtap definitions {connector}.toml --table {table} --at {end} --engine \
+         ENGINE`{}{}", to_tell.commands(connector, table), in_file(to_tell.commands.as_ref())
     )]
     NoEngine {
         /// The table.
         table: TableName,
+        /// The connector.
+        connector: Box<str>,
+        /// Where the group ends.
+        end: Coordinates,
+        /// What else a person has to tell.
+        to_tell: Box<ToTell>,
     },
     /// An event of a kind that rowtap does not decode.
     #[error("{kind} events are not decoded by this version, and this one is not marked ignorable")]
@@ -289,36 +303,51 @@ impl Trouble {
         }
     }
 
-    /// All tables that a person has to tell the definition of, the one first that the stream stopped at.
+    /// All that a person has to tell of tables, of the one first that the stream stopped at.
     pub fn lacking(&self) -> Vec<Lacking> {
-        let (Self::NoDefinition {
-            table,
-            end,
-            to_tell,
-            ..
-        }
-        | Self::Disagreement {
-            table,
-            end,
-            to_tell,
-            ..
-        }) = self
-        else {
-            return Vec::new();
+        let (table, end, to_tell) = match self {
+            Self::NoDefinition {
+                table,
+                end,
+                to_tell,
+                ..
+            }
+            | Self::Disagreement {
+                table,
+                end,
+                to_tell,
+                ..
+            }
+            | Self::NoEngine {
+                table,
+                end,
+                to_tell,
+                ..
+            } => (table, end, to_tell),
+            _other => return Vec::new(),
         };
         let ToTell { draft, others, .. } = &**to_tell;
+        let untold = match self {
+            Self::NoEngine { .. } => Untold::Engine,
+            _of_a_definition => Untold::Definition {
+                draft: draft.clone(),
+            },
+        };
         let first = Lacking {
             table: table.clone(),
             end: end.clone(),
-            draft: draft.clone(),
+            untold,
         };
         let others = others.iter().filter(|other| other.table != *table);
         std::iter::once(first).chain(others.cloned()).collect()
     }
 
-    /// Takes that the commands that tell these definitions are in a file.
+    /// Takes that the commands that tell all this are in a file.
     pub fn written_to(&mut self, path: PathBuf) {
-        if let Self::NoDefinition { to_tell, .. } | Self::Disagreement { to_tell, .. } = self {
+        if let Self::NoDefinition { to_tell, .. }
+        | Self::Disagreement { to_tell, .. }
+        | Self::NoEngine { to_tell, .. } = self
+        {
             to_tell.commands = Some(path);
         }
     }

@@ -41,6 +41,21 @@ impl UndefinedTables {
         })
     }
 
+    /// Whether what a group that was rolled back did to a table is left out, where it is not known whether it stands.
+    pub(super) fn leaves_out(&mut self, trouble: &Trouble, questions: &mut Questions) -> bool {
+        let Trouble::NoEngine { table, end, .. } = trouble else {
+            return false;
+        };
+        let is_left_out = self.rules.of(table) == OnUnknown::Skip && questions.go_without(table);
+        if is_left_out {
+            self.notices.push(Notice::LeftOut {
+                table: table.clone(),
+                at: end.clone(),
+            });
+        }
+        is_left_out
+    }
+
     /// Goes on without the definition of a table in a group that ends at `end`. One that was told and contradicts the binlog is
     /// none.
     pub(super) fn go_without(

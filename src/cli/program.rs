@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::environment::version;
-use super::{Exit, LogFormat, decode, definitions, log, run, status};
+use super::{Exit, LogFormat, decode, definitions, log, run, signals, status};
 
 /// Streams MySQL and MariaDB changes to Kafka and files, by posing as a replica.
 #[derive(Debug, Parser)]
@@ -33,6 +33,7 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> Exit {
+    let heard = signals::hear_early();
     let arguments = Arguments::parse();
     let log = match log::start(arguments.log_format, arguments.log_level.as_deref()) {
         Ok(log) => log,
@@ -41,8 +42,12 @@ pub fn main() -> Exit {
             return error.class().into();
         }
     };
+    let heard = match &arguments.command {
+        Command::Run(_) => heard,
+        _ends_at_once => signals::end_at_once(heard),
+    };
     match arguments.command {
-        Command::Run(arguments) => run::run(&arguments, log),
+        Command::Run(arguments) => run::run(&arguments, heard, log),
         Command::Decode(arguments) => decode::run(&arguments, log),
         Command::Status(arguments) => status::run(&arguments, log),
         Command::Definitions(arguments) => definitions::run(&arguments, log),

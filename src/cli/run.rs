@@ -1,5 +1,6 @@
 //! `rowtap run`: connectors from start to end, their status pages, and their last words.
 
+use std::io;
 use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
@@ -10,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::environment::{listen, variables, version};
+use super::signals::{self, HeardSignals};
 use super::until::gtid_set;
-use super::{Exit, LogFormat, UntilArgument, signals};
+use super::{Exit, LogFormat, UntilArgument};
 use crate::binlog::GtidSet;
 use crate::config::{self, facts};
 use crate::failure::Class;
@@ -44,8 +46,12 @@ pub struct RunArguments {
     http: Option<Listen>,
 }
 
-/// Runs until every connector has ended.
-pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
+/// Runs until every connector has ended, or a signal that was heard since the process began ends them.
+pub fn run(
+    arguments: &RunArguments,
+    heard: io::Result<Option<HeardSignals>>,
+    log: LogFormat,
+) -> Exit {
     let connectors = match config::load(&arguments.paths, &variables()) {
         Ok(connectors) => connectors,
         Err(error) => {
@@ -66,7 +72,7 @@ pub fn run(arguments: &RunArguments, log: LogFormat) -> Exit {
     };
     let mode = mode(arguments);
     let listen = arguments.http.unwrap_or_default();
-    let ended = runtime.block_on(stream(connectors, mode, listen, log));
+    let ended = runtime.block_on(stream(connectors, mode, listen, heard, log));
     // What still runs has nothing to lose that a crash would not leave whole, and is not waited for: a thread may be stuck.
     std::mem::forget(runtime);
     match ended {
@@ -97,6 +103,7 @@ async fn stream(
     connectors: Vec<Connector>,
     mode: Mode,
     listen: Listen,
+    heard: io::Result<Option<HeardSignals>>,
     log: LogFormat,
 ) -> Result<Vec<Ended>, HttpError> {
     info!(
@@ -124,7 +131,10 @@ async fn stream(
         let registry = Arc::clone(&registry);
         move || report_stuck(&registry, &graces, log)
     };
-    if let Err(error) = signals::watch(stop.clone(), grace, last_words) {
+    let watched = heard
+        .and_then(|heard| heard.map_or_else(HeardSignals::new, Ok))
+        .and_then(|heard| signals::watch(heard, stop.clone(), grace, last_words));
+    if let Err(error) = watched {
         error!(%error, "signals are not handled");
     }
     let mut beside = JoinSet::new();

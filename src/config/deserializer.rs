@@ -167,6 +167,7 @@ fn plain(expected: &str) -> String {
         "a sequence" => "a list".to_owned(),
         "a map" => "a table".to_owned(),
         "path string" => "a path".to_owned(),
+        DURATION => "a duration such as \"10s\" or \"1m 30s\"".to_owned(),
         // A number of bytes, as its crate calls what it wants.
         "parsable string" | "integer overflow" | "an integer or string" => {
             "a size such as \"48MiB\", or a number of bytes".to_owned()
@@ -174,6 +175,18 @@ fn plain(expected: &str) -> String {
         other if other.starts_with("struct ") => "a table".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// How the crate of durations calls what it wants.
+const DURATION: &str = "an unsigned duration string";
+
+/// Hands a text to a visitor. What is wrong with a duration is said in the words of a connector file.
+fn visit_text<'de, V: Visitor<'de>>(text: &str, visitor: V) -> Result<V::Value, ValueError> {
+    let expected = (&visitor as &dyn Expected).to_string();
+    visitor.visit_str(text).map_err(|error| match &*expected {
+        DURATION => de::Error::invalid_value(Unexpected::Str(text), &DURATION),
+        _other => error,
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -217,7 +230,7 @@ impl<'de> de::Deserializer<'de> for ValueReader<'_> {
             return ValueReader { node: &node }.deserialize_any(visitor);
         }
         match &self.node.content {
-            Content::Text(text) | Content::Free(text) => visitor.visit_str(text),
+            Content::Text(text) | Content::Free(text) => visit_text(text, visitor),
             Content::Integer(number) => match u64::try_from(*number) {
                 Ok(number) => visitor.visit_u64(number),
                 Err(_) => visitor.visit_i64(*number),
@@ -246,7 +259,7 @@ impl<'de> de::Deserializer<'de> for ValueReader<'_> {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match &self.node.content {
-            Content::Free(text) => visitor.visit_str(text),
+            Content::Free(text) => visit_text(text, visitor),
             // Required keys are texts.
             Content::Unusable => visitor.visit_str(""),
             _typed => self.deserialize_any(visitor),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::document::{Content, Draft, Node};
 use super::mistake::{Mistake, Mistakes};
@@ -87,9 +87,10 @@ fn tell_of_other(variable: &str, name: Option<&String>, drafts: &[Draft]) {
             "the variable names a connector {name}, which is not run here, and is left aside; did you mean {PREFIX}{}__…?",
             shouted(meant)
         ),
-        None => info!(
+        None => warn!(
             variable,
-            "the variable names a connector {name}, which is not run here, and is left aside"
+            "the variable names a connector {name}, which is not run here, and is left aside; the connectors here are {}",
+            known.join(", ")
         ),
     }
 }

@@ -65,11 +65,16 @@ pub trait AnswerTables {
         assembler: &mut Assembler,
     ) -> Result<(), Self::Error>;
 
-    /// Whether the table's engine was transactional in the group that ends at `at`; `None` if nobody knows.
+    /// Tells the assembler whether the table's engine was transactional in the group that ends at `at`, or that nobody knows.
     ///
     /// # Errors
     /// When whoever would know cannot be asked.
-    fn engine(&mut self, table: &TableName, at: &Point) -> Result<Option<bool>, Self::Error>;
+    fn engine(
+        &mut self,
+        table: TableName,
+        at: &Point,
+        assembler: &mut Assembler,
+    ) -> Result<(), Self::Error>;
 }
 
 /// The definition that an assembler asks for, see [`Step::NeedDefinition`].
@@ -269,8 +274,7 @@ fn step<E: From<AssembleError> + From<StateError>>(
             answers.define(wanted, assembler)?;
         }
         Step::NeedEngine { table, at } => {
-            let transactional = answers.engine(&table, &at)?;
-            assembler.define_engine(table, transactional);
+            answers.engine(table, &at, assembler)?;
         }
         Step::Batch(batch) => return Ok(Stepped::Batch(batch)),
         Step::Spill(spilled) => keeping.spilling.keep(&spilled)?,
@@ -344,6 +348,15 @@ fn tell(notice: &Notice) {
                 definitions_unknown = policy.as_str(),
                 "the table's rows {becomes} from here on, until its definition is known: {why}; stop the connector and tell it \
                  by `rowtap definitions` with --table {table} --define 'CREATE TABLE …'"
+            );
+        }
+        Notice::LeftOut { table, at } => {
+            warn!(
+                %table,
+                %at,
+                definitions_unknown = OnUnknown::Skip.as_str(),
+                "a group was rolled back, and it is not known whether the table's engine took part in that: what the group did to \
+                 the table is left out; tell the engine by `rowtap definitions` with --table {table} --engine ENGINE"
             );
         }
         Notice::Defined { table, at } => {

@@ -36,8 +36,8 @@ pub enum PipelineError {
     Sink(#[from] SinkError),
     /// The folder that the changes went to tells nothing of them any more.
     #[error(
-        "manifest.jsonl is gone from {folder}, which had the changes before {at}: restore the folder from a copy; or, if its files \
-         were moved away on purpose, remove {state}/target to go on with what comes after {at}"
+        "manifest.jsonl is gone from {folder}, which had the changes before {at}: restore the folder from a copy; or, if it can do \
+         without them, move whatever is left in it elsewhere, and remove {state}/target to go on with what comes after {at}"
     )]
     TargetEmptied {
         /// The folder of the sink.
@@ -66,7 +66,7 @@ pub enum PipelineError {
     /// The checkpoint leaves an XA transaction undecided whose changes are nowhere to be had.
     #[error(
         "the XA transaction {id}, prepared by the group at {at}, is neither committed nor rolled back at the checkpoint, its \
-         changes are not in the state folder and cannot be read from the source again, restore the folder `prepared` of \
+         changes are not in the state folder, or damaged there, and cannot be read from the source again, restore the folder `prepared` of \
          the state folder from a copy, or begin anew with the state and the target of this connector emptied"
     )]
     Undecided {

@@ -101,7 +101,11 @@ pub enum SinkError {
         error: RelayLogInfoError,
     },
     /// There are data files, but no manifest that says how much of them counts.
-    #[error("{} is missing though {data_file} is there, restore it or empty the folder", path.display())]
+    #[error(
+        "{} is missing though {data_file} is there, restore it from a copy, or, if the folder can do without them, move its files \
+         elsewhere",
+        path.display()
+    )]
     ManifestMissing {
         /// The manifest.
         path: PathBuf,

@@ -18,7 +18,7 @@ mod walk;
 pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};
 pub use definitions::{
-    Answers, DefinitionReader, Followed, Reading, Retained, WantedBefore, writer_of,
+    Answers, DefinitionReader, Followed, Reading, Retained, WantedBefore, files_of, writer_of,
 };
 pub use error::{HostFailure, SourceError};
 pub use file_error::BinlogFileError;

@@ -487,6 +487,40 @@ fn files_that_are_missing_or_damaged_are_named() {
     check(&listed(&[relayed]), 65, &["is a relay log"]);
 }
 
+/// Only the last file may be one that its server is still writing.
+#[test]
+fn an_end_within_an_event_is_told_of_or_refused() {
+    for flavour in FLAVOURS {
+        let server = Server::start(flavour, &[]);
+        traffic(&server);
+        let last = binlogs(&server).pop().unwrap();
+        let bytes = fs::read(&last).unwrap();
+        let name = last.file_name().unwrap().to_str().unwrap();
+        let copies = connector("");
+        let copy = copies.path(name);
+        fs::write(&copy, &bytes[..bytes.len() - 10]).unwrap();
+        let folder = connector(&listed(std::slice::from_ref(&copy)));
+        let ended = folder.succeeds(&ONCE);
+        for words in [
+            "the last file ends within an event",
+            "ends inside the event at",
+        ] {
+            assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+        }
+        // What comes later is not missed.
+        fs::write(&copy, &bytes).unwrap();
+        let ended = folder.succeeds(&ONCE);
+        assert!(
+            !ended.stderr.contains("within an event"),
+            "{}",
+            ended.stderr
+        );
+        let whole = connector(&listed(&[copy]));
+        whole.succeeds(&ONCE);
+        assert_eq!(records(&folder), records(&whole));
+    }
+}
+
 #[test]
 fn a_file_that_changes_under_its_reader_stops_it() {
     let server = Server::start(Flavour::MySql97, &[]);

@@ -174,6 +174,32 @@ fn a_folder_that_was_emptied_is_no_fresh_one() {
 }
 
 #[test]
+fn a_manifest_that_is_gone_is_missed_with_all_that_is_to_be_done() {
+    let folder = connector();
+    folder.succeeds(&ONCE);
+    fs::remove_file(file(&folder, "manifest.jsonl")).unwrap();
+    let words = [
+        "manifest.jsonl is gone from",
+        "move whatever is left in it elsewhere",
+        "remove",
+        "shop/target to go on",
+    ];
+    folder.fails(65, &words);
+    // Half of it is not enough, and says which half is missing.
+    fs::remove_file(folder.path("state/shop/target")).unwrap();
+    folder.fails(
+        65,
+        &[
+            "manifest.jsonl is missing though changes-",
+            "move its files elsewhere",
+        ],
+    );
+    fs::rename(folder.path("changes"), folder.path("gone")).unwrap();
+    folder.succeeds(&ONCE);
+    assert_eq!(folder.changes().len(), 0);
+}
+
+#[test]
 fn a_folder_that_the_file_names_anew_is_told_of_and_used() {
     let folder = connector();
     folder.succeeds(&ONCE);

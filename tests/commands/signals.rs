@@ -1,7 +1,7 @@
 //! SIGTERM and SIGINT, whatever the process waits for: it ends within its grace, and says so where nothing was committed.
 
 use std::fs::{self, File};
-use std::io::{PipeReader, Read as _};
+use std::io::{PipeReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -206,4 +206,33 @@ fn a_decoding_of_a_slow_pipe_ends_like_any_other_program() {
     let ended = ends(running, "TERM");
     assert_eq!(ended.code, None, "{}", ended.stderr);
     drop(writer);
+}
+
+/// The connector file is a pipe, so that the process is known to be at its very beginning.
+#[test]
+fn a_signal_before_the_connectors_are_read_ends_it_well() {
+    for signal in ["TERM", "INT"] {
+        let folder = Folder::new("");
+        let pipe = folder.path("shop.toml");
+        fs::remove_file(&pipe).unwrap();
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let running = folder.start(&["run", "--http", "off", "shop.toml"]);
+        // Returns once the other end is open.
+        let mut writer = File::create(&pipe).unwrap();
+        running.signal(signal);
+        let none = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let away = none.local_addr().unwrap().port();
+        let text = source(away, "u").replace("{dir}", &folder.path("").display().to_string());
+        writer.write_all(text.as_bytes()).unwrap();
+        drop(writer);
+        let ended = running.end();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(ended.stderr.contains("stopping"), "{}", ended.stderr);
+    }
 }

@@ -4,6 +4,7 @@ use rowtap::mysql::Flavour as Family;
 
 use super::{decode, decoded, fails};
 use crate::commands::process::{Folder, account};
+use crate::definitions::stopped::purge;
 use crate::support::{Flavour, Server};
 
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
@@ -93,7 +94,7 @@ fn statements_need_names(file: &str, connector: &str) {
         let fragments = [
             "columns of a.t have no names",
             "000",
-            "give --definitions, or",
+            "give --definitions a connector, or a file",
             "FULL",
         ];
         let printed = fails(&[statements, file], 65, &fragments);
@@ -123,4 +124,163 @@ fn without_the_journal(server: &Server, file: &str, first: &str) {
         [format!("{first} 1").as_str(), "4000000002"]
     );
     assert!(asked.contains("{\"id\":4000000002}"), "{asked}");
+}
+
+/// A binlog of two tables that are gone, of which it names no columns, and what told it so far.
+fn of_gone_tables(flavour: Flavour) -> (Server, [String; 2]) {
+    let metadata = match flavour.family() {
+        Family::MySql => "--binlog-row-metadata=MINIMAL",
+        Family::MariaDb => "--binlog-row-metadata=NO_LOG",
+    };
+    let server = Server::start(flavour, &[metadata]);
+    server.execute(
+        "CREATE DATABASE a; CREATE TABLE a.t (id INT UNSIGNED PRIMARY KEY, size ENUM('s', 'm')); CREATE TABLE a.u (n INT UNSIGNED)",
+    );
+    let files = ["1", "2"].map(|number| {
+        server.execute("FLUSH BINARY LOGS");
+        let (file, _) = server.coordinates();
+        server.execute(&format!(
+            "INSERT INTO a.t VALUES (400000000{number}, 's'); INSERT INTO a.u VALUES (400000001{number})"
+        ));
+        server.execute("ALTER TABLE a.t MODIFY size ENUM('s', 'm') FIRST");
+        server.execute(&format!("INSERT INTO a.t (id, size) VALUES (400000002{number}, 'm')"));
+        server.execute("ALTER TABLE a.t MODIFY size ENUM('m', 's') AFTER id");
+        server.binlog_path(&file).display().to_string()
+    });
+    server.execute("DROP TABLE a.t, a.u; FLUSH BINARY LOGS");
+    (server, files)
+}
+
+#[test]
+fn a_file_of_create_table_statements_names_what_no_server_has_any_more() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
+        let (_server, [first, second]) = of_gone_tables(flavour);
+        fails(
+            &["--format=sql", &first],
+            65,
+            &[
+                "columns of a.t have no names",
+                "or a file with its CREATE TABLE",
+            ],
+        );
+        let folder = Folder::new("");
+        let told = folder.path("told.sql");
+        let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+        // The labels have changed places in the second file.
+        let text = format!(
+            "USE a;\nCREATE TABLE `u` (\n  `n` int unsigned\n);\n-- at {}:4\nCREATE TABLE t (id INT UNSIGNED PRIMARY KEY, size ENUM('s', 'm') \
+             CHARACTER SET utf8mb4);\n-- at {}:4\nCREATE TABLE t (id INT UNSIGNED PRIMARY KEY, size ENUM('m', 's') CHARACTER SET utf8mb4);\n",
+            name(&first),
+            name(&second)
+        );
+        std::fs::write(&told, text).unwrap();
+        let told = told.to_str().unwrap();
+        let found = decode(&["--definitions", told, &first, &second]);
+        assert_eq!(found.code, Some(0), "{}", found.stderr);
+        assert_eq!(
+            rows(&found.stdout),
+            [
+                "4000000001 \"s\"",
+                "4000000011",
+                "4000000021 \"m\"",
+                "4000000002 \"s\"",
+                "4000000012",
+                "4000000022 \"m\"",
+            ],
+            "{flavour:?}"
+        );
+        assert!(
+            found.stdout.contains("\"size\":\"s\"") && found.stdout.contains("{\"n\":4000000011}")
+        );
+        assert!(
+            found.stderr.contains("tells without a place"),
+            "{}",
+            found.stderr
+        );
+        let sql = decoded(&["--format=sql", "--definitions", told, &first]);
+        assert!(sql.contains("INSERT INTO `a`.`t`(`id`, `size`)"), "{sql}");
+
+        // What does not fit the binlog is not believed.
+        let wrong = folder.path("wrong.sql");
+        std::fs::write(
+            &wrong,
+            "CREATE TABLE a.t (id INT);\nCREATE TABLE a.u (n INT UNSIGNED);\n",
+        )
+        .unwrap();
+        fails(
+            &["--definitions", wrong.to_str().unwrap(), &first],
+            65,
+            &["a.t does not fit its table map", "1 columns was believed"],
+        );
+        for (text, fragment) in [
+            ("CREATE TABLE t (id INT);", "USE it before"),
+            ("SELECT 1;", "write one for each table"),
+        ] {
+            std::fs::write(&wrong, text).unwrap();
+            fails(
+                &["--definitions", wrong.to_str().unwrap(), &first],
+                2,
+                &[fragment],
+            );
+        }
+    }
+}
+
+/// The same commands serve the connector and the decoding.
+#[test]
+fn the_commands_of_a_connector_that_stopped_serve_a_decoding() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
+        let (server, [first, _]) = of_gone_tables(flavour);
+        account(&server, "u");
+        let file = first.rsplit('/').next().unwrap();
+        let folder = Folder::streaming(&server, "u");
+        let folder = folder.replacing(
+            "start = 'latest'",
+            &format!("start = {{ file = '{file}', position = 4 }}"),
+        );
+        purge(&server, file);
+        folder.fails(65, &["definitions-to-tell.sh"]);
+        let script = folder.path("state/shop/definitions-to-tell.sh");
+        let text = std::fs::read_to_string(&script).unwrap();
+        let mut lines: Vec<String> = Vec::new();
+        for line in text.lines() {
+            // A person who knows the tables.
+            let table = |name: &str| {
+                lines
+                    .iter()
+                    .rev()
+                    .find(|line| line.contains("--table"))
+                    .is_some_and(|line| line.contains(name))
+            };
+            let line = match line {
+                line if line.contains("<name 1>") && table("'a.u'") => {
+                    "  n INT UNSIGNED".to_owned()
+                }
+                line if line.contains("<name 1>") => "  id INT UNSIGNED NOT NULL,".to_owned(),
+                line if line.contains("<name 2>") => {
+                    "  size ENUM('s','m') CHARACTER SET utf8mb4".to_owned()
+                }
+                line if line.contains("<, PRIMARY KEY") && !table("'a.u'") => {
+                    "  , PRIMARY KEY (id)".to_owned()
+                }
+                line if line.contains("<, PRIMARY KEY") => String::new(),
+                line => line.to_owned(),
+            };
+            lines.push(line);
+        }
+        std::fs::write(&script, lines.join("\n") + "\n").unwrap();
+        let found = decoded(&["--definitions", script.to_str().unwrap(), &first]);
+        let expected = ["4000000001 \"s\"", "4000000011", "4000000021 \"m\""];
+        assert_eq!(rows(&found), expected, "{flavour:?}");
+        // Told to the connector, they are in its state folder.
+        let told = std::process::Command::new("sh")
+            .arg(&script)
+            .env("ROWTAP", env!("CARGO_BIN_EXE_rowtap"))
+            .output()
+            .unwrap();
+        assert!(told.status.success(), "{told:?}");
+        let state = folder.path("state/shop");
+        let found = decoded(&["--definitions", state.to_str().unwrap(), &first]);
+        assert_eq!(rows(&found), expected, "{flavour:?}");
+    }
 }

@@ -122,10 +122,12 @@ fn an_account_that_may_not_read_a_table_needs_not_where_the_binlog_defines_it() 
         let errors = String::from_utf8(late.stderr).unwrap();
         assert_eq!(late.status.code(), Some(2), "{errors}");
         assert!(errors.contains("the connector is already past"), "{errors}");
+        server.execute("INSERT INTO shop.known VALUES (2)");
+        let (file, position) = server.coordinates();
         let known = tell(
             &connector,
             "shop.known",
-            "binlog.000099:4",
+            &format!("{file}:{position}"),
             "CREATE TABLE known (b INT, c INT)",
         );
         let told = String::from_utf8(known.stdout).unwrap();

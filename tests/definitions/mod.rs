@@ -4,6 +4,7 @@
 mod broken;
 mod catalogue;
 mod changes;
+mod engines;
 mod folded;
 mod hidden;
 mod random;
@@ -13,6 +14,7 @@ mod scanned;
 mod statements;
 pub mod stopped;
 mod to_tell;
+mod told;
 mod traffic;
 mod unknown;
 mod unsettled;

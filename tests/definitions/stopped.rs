@@ -143,6 +143,20 @@ pub fn wanted_all(log: &str) -> Vec<(String, String)> {
     wanted.collect()
 }
 
+/// The tables and the places that a stopped connector wants engines for, from the commands that it prints.
+pub fn wanted_engines(log: &str) -> Vec<(String, String)> {
+    let word = log.lines().last().unwrap_or_default();
+    let commands = word
+        .split("`rowtap definitions checked.toml --table ")
+        .skip(1);
+    let wanted = commands.filter_map(|command| {
+        let (table, rest) = command.split_once(" --at ")?;
+        let (at, _) = rest.split_once(" --engine ")?;
+        Some((table.to_owned(), at.to_owned()))
+    });
+    wanted.collect()
+}
+
 /// The table and the place that a stopped connector wants a definition for first.
 pub fn wanted(log: &str) -> Option<(String, String)> {
     wanted_all(log).into_iter().next()

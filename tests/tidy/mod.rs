@@ -191,6 +191,7 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "error",
             "arguments",
+            "told_file",
             "definitions",
             "settings",
             "relay_logs",

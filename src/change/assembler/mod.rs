@@ -449,7 +449,7 @@ impl Assembler {
             Taken::Abandons(header) => {
                 self.pass(&header);
                 // The source died while writing the group; a replica that connects again is sent it again.
-                self.close(Outcome::RolledBack, !self.intake.is_relaying());
+                self.close(Outcome::Abandoned, !self.intake.is_relaying());
             }
         }
         Ok(None)

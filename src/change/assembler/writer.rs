@@ -77,6 +77,11 @@ impl Writer {
         self.events.push(begin..begin + size);
     }
 
+    /// Ends the file within a group, whose server did not live to end it.
+    pub(super) fn abandon(&mut self) {
+        self.event(EventKind::Stop, &[]);
+    }
+
     pub(super) fn gtid(&mut self, number: u64) {
         let mut body = vec![0];
         body.extend([7; 16]);

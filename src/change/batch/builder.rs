@@ -16,6 +16,9 @@ const ITEM_BYTES: usize = size_of::<Item>();
 /// Bytes that a group takes.
 const GROUP_BYTES: usize = size_of::<Group>();
 
+/// How many times its own size a batch may keep in memory of the chunks around its rows.
+const PINNED_FACTOR: usize = 8;
+
 /// Items of a batch that room is made for before they come.
 const ITEMS_ROOM_MAX: usize = 4096;
 
@@ -99,20 +102,19 @@ impl Builder {
         self.sizes.items + self.items.len() * ITEM_BYTES + self.groups.len() * GROUP_BYTES
     }
 
-    /// Bytes of the items of the group that was not yet read to its end.
-    pub(in crate::change) fn unfinished_bytes(&self) -> usize {
-        self.sizes.items.saturating_sub(self.whole.bytes)
+    /// Whether it is to leave: by its rows, or by the chunks that they keep in memory. These stay charged until the batch is
+    /// done, and where filters reject most of a stream, they are many times the bytes of the items.
+    pub(in crate::change) fn is_full(&self, bytes_max: usize) -> bool {
+        self.bytes() >= bytes_max || self.sizes.pinned >= bytes_max.saturating_mul(PINNED_FACTOR)
     }
 
-    /// Bytes of the chunks that the items stand in, which stay charged until the batch is done: where filters reject most
-    /// of a stream, they are many times those of the items.
-    pub(in crate::change) fn pinned_bytes(&self) -> usize {
-        self.sizes.pinned
-    }
-
-    /// Whether the items stand in more than one chunk.
-    pub(in crate::change) fn pins_several(&self) -> bool {
-        self.buffers.len() > 1
+    /// Whether it is to leave inside the group in hand, if more rows of the group follow. A group that fits into a batch is
+    /// never split: a batch that ends at a boundary can be committed, a piece cannot.
+    pub(in crate::change) fn is_overfull(&self, bytes_max: usize) -> bool {
+        let pinned_max = bytes_max.saturating_mul(2 * PINNED_FACTOR);
+        let pins_several = self.buffers.len() > 1;
+        self.sizes.items.saturating_sub(self.whole.bytes) >= bytes_max
+            || (pins_several && self.sizes.pinned >= pinned_max)
     }
 
     /// Bytes of all events since the last batch.

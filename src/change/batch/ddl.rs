@@ -141,7 +141,10 @@ pub(in crate::change) fn table_changes(
             previous: None,
             definition: None,
         }),
-        Change::AllStale { .. } | Change::Database { .. } | Change::DatabaseGone { .. } => None,
+        Change::Engine { .. }
+        | Change::AllStale { .. }
+        | Change::Database { .. }
+        | Change::DatabaseGone { .. } => None,
     });
     let renamed = |table: &TableName| rules.table(&table.database, &table.table).published;
     changes
@@ -201,7 +204,10 @@ fn table_of(change: &Change) -> Option<&TableName> {
         Change::Defined { table, .. } | Change::Stale { table, .. } | Change::Gone { table } => {
             Some(table)
         }
-        Change::AllStale { .. } | Change::Database { .. } | Change::DatabaseGone { .. } => None,
+        Change::Engine { .. }
+        | Change::AllStale { .. }
+        | Change::Database { .. }
+        | Change::DatabaseGone { .. } => None,
     }
 }
 

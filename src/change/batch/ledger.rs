@@ -28,7 +28,8 @@ pub struct Ledger {
     pub skipped: u64,
     /// Those of the skipped that are changes logged as statements: their rows are not in the binlog.
     pub statements: u64,
-    /// Those of the skipped that are rows events of tables whose definition is not known.
+    /// Those of the skipped that are rows events of tables whose definition is not known, or of whose engine it is not known
+    /// whether a rollback undid them.
     pub undefined: u64,
     /// Those of the emitted whose table's definition is not known: their columns have numbers for names.
     pub numbered: u64,
@@ -56,6 +57,12 @@ impl Ledger {
             EventKind::Unknown(_) | EventKind::Ignorable => self.skipped += 1,
             _known => self.control += 1,
         }
+    }
+
+    /// Counts a rows event that is left out for want of what is not known of its table.
+    pub(in crate::change) fn leave_undefined(&mut self) {
+        self.skipped += 1;
+        self.undefined += 1;
     }
 
     /// Received events less those accounted for; zero unless rowtap has a bug.

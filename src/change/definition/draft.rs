@@ -6,6 +6,8 @@
 use std::fmt::Write as _;
 
 use super::charset;
+use super::labels::{ListedLabel, has_doubtful, labels};
+use super::table::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
 use crate::row::{TableName, name_of_collation};
@@ -22,12 +24,7 @@ const BLANKS: [&str; 6] = [
 
 /// Writes a draft.
 pub(in crate::change) fn draft(table: &TableName, columns: &[ColumnMap]) -> String {
-    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
-    let mut text = format!(
-        "CREATE TABLE {}.{} (\n",
-        quoted(&table.database),
-        quoted(&table.table)
-    );
+    let mut text = beginning(table);
     for (index, column) in columns.iter().enumerate() {
         let name = match &column.name {
             Some(name) => quoted(name),
@@ -38,6 +35,53 @@ pub(in crate::change) fn draft(table: &TableName, columns: &[ColumnMap]) -> Stri
         let _ = writeln!(text, "  {name} {}{not_null}{comma}", type_of(column));
     }
     text + "  <, PRIMARY KEY (…) as it was, or nothing>\n)\n"
+}
+
+/// Writes a draft of a table whose definition is known but for character sets and labels.
+pub(in crate::change) fn draft_of(table: &TableName, known: &TableDefinition) -> String {
+    let mut text = beginning(table);
+    let keys = known.key.iter().filter_map(|key| known.columns.get(*key));
+    let keys: Vec<String> = keys.map(|column| quoted(&column.name)).collect();
+    for (index, column) in known.columns.iter().enumerate() {
+        let not_null = if column.nullable { "" } else { " NOT NULL" };
+        let is_last = index + 1 == known.columns.len() && keys.is_empty();
+        let comma = if is_last { "" } else { "," };
+        let name = quoted(&column.name);
+        let _ = writeln!(text, "  {name} {}{not_null}{comma}", known_type(column));
+    }
+    if !keys.is_empty() {
+        let _ = writeln!(text, "  PRIMARY KEY ({})", keys.join(", "));
+    }
+    text + ")\n"
+}
+
+/// The type of a column with its character set, or blanks for what of it is not known.
+fn known_type(column: &ColumnDefinition) -> String {
+    let charset = match column.charset.as_deref() {
+        Some(name) if charset::is_unsettled(name) => " CHARACTER SET <character set>".to_owned(),
+        Some(name) => format!(" CHARACTER SET {name}"),
+        None => String::new(),
+    };
+    if !has_doubtful(&column.column_type) {
+        return format!("{}{charset}", column.column_type);
+    }
+    let listed = labels(&column.column_type).unwrap_or_default();
+    let quoted = |label: &ListedLabel| format!("'{}'", label.text.replace('\'', "''"));
+    let listed: Vec<String> = listed.iter().map(quoted).collect();
+    // It would end the blank.
+    let listed = Some(listed.join(",")).filter(|listed| !listed.contains('>'));
+    let name = column.data_type().to_uppercase();
+    let listed = listed.as_deref().unwrap_or("'a','b'");
+    format!("{name}(<labels, as {listed}>){charset}")
+}
+
+fn beginning(table: &TableName) -> String {
+    let (database, table) = (quoted(&table.database), quoted(&table.table));
+    format!("CREATE TABLE {database}.{table} (\n")
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }
 
 /// The first blank that is left in a statement.

@@ -3,15 +3,32 @@
 use crate::binlog::Coordinates;
 use crate::row::TableName;
 
-/// A table whose definition is missing.
+/// A table of which a person has to tell something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
     /// The table.
     pub table: TableName,
-    /// The end of the first group that has its rows.
+    /// The end of the first group that needs it.
     pub end: Coordinates,
-    /// A CREATE TABLE with what its table map tells.
-    pub draft: Box<str>,
+    /// What is to be told.
+    pub untold: Untold,
+}
+
+/// What of a table a person has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Untold {
+    /// Its definition.
+    Definition {
+        /// A CREATE TABLE with what is known of it.
+        draft: Box<str>,
+    },
+    /// Its definition, where a value of a column whose character set or labels are not known is not the same whatever they are.
+    Charset {
+        /// A CREATE TABLE with what is known of it.
+        draft: Box<str>,
+    },
+    /// Its engine.
+    Engine,
 }
 
 /// What is asked for, and why.

@@ -17,4 +17,4 @@ pub(super) mod table;
 pub(super) mod table_maps;
 
 pub use draft::blank;
-pub use schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};
+pub use schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement, transactional};

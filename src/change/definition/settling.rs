@@ -219,6 +219,11 @@ impl UnsettledColumns {
         self.0.is_empty()
     }
 
+    /// Their places in the table map.
+    pub(in crate::change) fn places(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|column| column.place)
+    }
+
     /// Looks for a value that is not the same whatever the unsettled character sets and labels are; says why not.
     ///
     /// # Errors

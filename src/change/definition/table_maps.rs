@@ -11,10 +11,11 @@ use bytes::Bytes;
 
 use super::agreement::{Disagreement, agree};
 use super::beliefs::Definitions;
-use super::draft::draft;
+use super::draft::{draft, draft_of};
 use super::lack::Lack;
 use super::layout::{Layout, hashes};
-use super::settling::{UnsettledColumns, settle};
+use super::schemas::Belief;
+use super::settling::{Settlement, UnsettledColumns, settle};
 use super::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::binlog::column_map::kind;
 use crate::binlog::{BinlogError, ColumnMap, Coordinates, FormatDescription, TableMap};
@@ -202,6 +203,13 @@ impl TableMaps {
         self.generation += 1;
     }
 
+    /// Ends the statement, if a rows event says so.
+    pub(in crate::change) fn end_statement_if(&mut self, ends: bool) {
+        if ends {
+            self.end_statement();
+        }
+    }
+
     /// Takes a table map; `Err(Missing::Definition)` asks for a definition of the table and leaves no trace.
     pub(in crate::change) fn map(
         &mut self,
@@ -289,19 +297,20 @@ impl TableMaps {
         })
     }
 
-    /// A CREATE TABLE with what a table map tells, which is `body` unless what is missing is found in rows after it.
+    /// A CREATE TABLE with what is known of a table where the body of a table map is read, or a value after it.
     pub(in crate::change) fn draft(
         &self,
         missing: &Missing,
         body: &[u8],
         format: &FormatDescription,
+        definitions: &Definitions,
     ) -> Box<str> {
-        let is_of = |mapped: &&Mapped| match (&mapped.target, missing) {
-            (Target::Kept(kept), Missing::Value(table, _)) => kept.source == *table,
-            _other => false,
-        };
-        let seen = self.maps.values().find(is_of);
-        let body = seen.map_or(body, |mapped| &*mapped.body);
+        if let Missing::Value(table, _) = missing {
+            return match definitions.believed().get(table) {
+                Some(Belief::Known(known)) => draft_of(table, known).into(),
+                Some(Belief::Stale(_)) | None => Box::default(),
+            };
+        }
         let Ok(map) = TableMap::parse(body, format, self.flavour) else {
             return Box::default();
         };
@@ -434,6 +443,7 @@ fn define(
         (settled.unwrap_or(definition), layout)
     });
     let mut read = read_columns(&columns, laid_out.as_ref(), asks, source)?;
+    let has_doubtful = number_doubtful(&mut read, &columns, settlement.as_ref(), asks, source)?;
     let key = match &laid_out {
         Some((definition, layout)) if !named => layout.key(definition),
         Some(_) | None => map
@@ -450,7 +460,7 @@ fn define(
         hidden = layout.hidden();
     }
     let mut table = Table::new(published, read, key).hiding(hidden);
-    table.is_undefined = is_undefined;
+    table.is_undefined = is_undefined || has_doubtful;
     let Some(settlement) = settlement else {
         return Ok(Defined {
             table,
@@ -462,8 +472,36 @@ fn define(
     }
     Ok(Defined {
         table,
-        unsettled: settlement.unsettled,
+        unsettled: match asks.goes_without() {
+            true => UnsettledColumns::default(),
+            false => settlement.unsettled,
+        },
     })
+}
+
+/// Has the columns in doubt be read by their table map alone, in a table that goes without what is not known of them; whether
+/// there are some.
+fn number_doubtful(
+    read: &mut [Column],
+    columns: &[ColumnMap],
+    settlement: Option<&Settlement>,
+    asks: Asks,
+    source: &TableName,
+) -> Result<bool, Missing> {
+    let Some(settlement) = settlement.filter(|_| asks.goes_without()) else {
+        return Ok(false);
+    };
+    for place in settlement.unsettled.places() {
+        if let (Some(column), Some(map)) = (read.get_mut(place), columns.get(place)) {
+            *column = match asks {
+                Asks::InVain => undecided_column(place, map, source)?,
+                Asks::Nothing | Asks::Needed | Asks::Everything => {
+                    numbered_column(place, map, source)?
+                }
+            };
+        }
+    }
+    Ok(!settlement.unsettled.is_empty())
 }
 
 /// The definition that a table map is read with.
@@ -510,8 +548,13 @@ fn choose(
     } else {
         definitions.serving(source, end).cloned()
     };
-    // Nobody could tell more of a table that goes without.
-    let definition = definition.filter(|known| !asks.goes_without() || known.unsettled().is_none());
+    // Nobody could tell more of a table that goes without: it must do for all but the columns in doubt.
+    let does = |known: &TableDefinition| {
+        let laid_out = agree(columns, known);
+        laid_out.is_ok_and(|layout| settle(columns, &layout, known, flavour).is_ok())
+    };
+    let definition = definition
+        .filter(|known| !asks.goes_without() || known.unsettled().is_none() || does(known));
     let is_undefined = !is_whole && definition.is_none();
     if is_undefined && !asks.goes_without() {
         return Err(Missing::Definition(

@@ -45,6 +45,8 @@ pub enum Outcome {
     Committed,
     /// Its changes to transactional tables are undone.
     RolledBack,
+    /// As that, for the server died while writing it.
+    Abandoned,
     /// Its changes wait for XA COMMIT or XA ROLLBACK.
     Prepared,
 }

@@ -91,9 +91,12 @@ pub struct DecodeArguments {
     /// The replication filters.
     #[command(flatten)]
     pub rules: RuleArguments,
-    /// Where table definitions come from if the binlog does not hold column names: a connector's state folder, or its file.
-    /// With the file, the source is asked how the tables are defined now when the state folder does not know.
-    #[arg(long, value_name = "CONNECTOR.toml|FOLDER")]
+    /// Where table definitions come from if the binlog does not hold column names: a connector's state folder, or its file, or
+    /// a file with the CREATE TABLE statements. With the connector's file, the source is asked how the tables are defined now when
+    /// the state folder does not know. A definition with a line `-- at binlog.000003:1234` before it holds from there on in that
+    /// binlog, another one from the top of each; both until a statement on the table. The file of commands that a connector wrote
+    /// when it stopped may be given too, with its blanks filled in.
+    #[arg(long, value_name = "CONNECTOR.toml|FOLDER|FILE")]
     pub definitions: Option<PathBuf>,
     /// What to do about changes that were logged as statements, whose rows are not in the binlog: fail, or warn and count
     /// them, as --summary and --verify do. [default: fail]

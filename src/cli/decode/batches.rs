@@ -173,7 +173,7 @@ impl Batches {
             server_id,
             0,
         );
-        let definitions = self.told.at(&checkpoint.coordinates)?;
+        let definitions = self.told.at(&checkpoint.point(), flavour)?;
         let settings = self.assembler_settings(flavour, server_id)?;
         let mut assembler = Assembler::new(settings, checkpoint, definitions)
             .choosing(self.settings.choice.clone())

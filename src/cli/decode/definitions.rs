@@ -1,7 +1,7 @@
 //! `--definitions`: what is known of tables beyond their table maps.
 //!
 //! A connector's journal knows how its tables were defined at any place since the connector began, so it is asked first. The
-//! server knows only how they are defined now.
+//! server knows only how they are defined now. A person may know more.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,14 @@ use std::sync::Arc;
 use tracing::warn;
 
 use super::error::DecodeError;
+use super::told_file::ToldFile;
 use crate::binlog::Coordinates;
-use crate::change::{Assembler, Definition, Definitions, Lack, Point, TableDefinition};
+use crate::change::definition::Schemas;
+use crate::change::{Assembler, Definition, Definitions, Lack, Point, Revision, TableDefinition};
 use crate::cli::environment::variables;
 use crate::config;
 use crate::metrics::one_line;
+use crate::mysql::Flavour;
 use crate::pipeline::{AnswerTables, WantedDefinition};
 use crate::row::TableName;
 use crate::source::{self, DefinedBy, SourceOptions};
@@ -25,6 +28,8 @@ use crate::state::Journal;
 #[derive(Debug, Default)]
 pub(super) struct ToldDefinitions {
     journals: Vec<JournalFolder>,
+    /// What a person told in a file.
+    file: Option<ToldFile>,
     /// Servers that were not asked yet.
     servers: Vec<source::ServerOptions>,
     /// Some server was asked.
@@ -68,9 +73,14 @@ impl ToldDefinitions {
         }
         if !path.exists() {
             return Err(DecodeError::Usage(format!(
-                "there is no {}, give --definitions the .toml file of a connector or its state folder",
+                "there is no {}, give --definitions the .toml file of a connector, its state folder, or a file with CREATE TABLE \
+                 statements",
                 path.display()
             )));
+        }
+        if path.extension().is_none_or(|ending| ending != "toml") {
+            known.file = Some(told_in(path)?);
+            return Ok(known);
         }
         let path = path.to_owned();
         let connectors = config::load(slice::from_ref(&path), &variables())
@@ -91,8 +101,17 @@ impl ToldDefinitions {
         Ok(known)
     }
 
-    /// What a journal knows at a place where a reading begins.
-    pub(super) fn at(&self, at: &Coordinates) -> Result<Definitions, DecodeError> {
+    /// What is known at a point where a reading of binlogs of this family begins.
+    pub(super) fn at(&self, point: &Point, flavour: Flavour) -> Result<Definitions, DecodeError> {
+        let at = &point.coordinates;
+        let mut told = Vec::new();
+        if let Some(file) = &self.file {
+            let revisions = file.revisions(point, flavour);
+            told = revisions.map_err(DecodeError::Usage)?;
+        }
+        for place in &self.journals {
+            told.extend(place.told(point)?);
+        }
         for place in &self.journals {
             let past = Journal::peek(&place.state_dir, &place.connector, Some(at))
                 .map_err(DecodeError::State)?;
@@ -102,7 +121,7 @@ impl ToldDefinitions {
             });
             match past {
                 Some(past) => {
-                    return Ok(Definitions::default().believing(past.schemas, Vec::new()));
+                    return Ok(Definitions::default().believing(past.schemas, told));
                 }
                 None => warn!(
                     %at,
@@ -111,7 +130,7 @@ impl ToldDefinitions {
                 ),
             }
         }
-        Ok(Definitions::default())
+        Ok(Definitions::default().believing(Schemas::default(), told))
     }
 
     /// The definition of a table, said to hold for the group that ends at `at`.
@@ -130,7 +149,10 @@ impl ToldDefinitions {
 
     /// Whether `--definitions` was given.
     pub(super) fn is_given(&self) -> bool {
-        self.was_asked || !self.journals.is_empty() || !self.servers.is_empty()
+        self.was_asked
+            || self.file.is_some()
+            || !self.journals.is_empty()
+            || !self.servers.is_empty()
     }
 
     /// What a person can do about a table that is not known.
@@ -140,7 +162,7 @@ impl ToldDefinitions {
         } else if self.is_given() {
             "what --definitions names does not know the table there"
         } else {
-            "give --definitions"
+            "give --definitions a connector, or a file with its CREATE TABLE"
         }
     }
 
@@ -247,8 +269,16 @@ impl AnswerTables for ToldDefinitions {
         assembler: &mut Assembler,
     ) -> Result<(), DecodeError> {
         let WantedDefinition {
-            table, at, lack, ..
+            table,
+            at,
+            believed,
+            lack,
+            ..
         } = wanted;
+        if let Some(told) = believed.filter(|told| told.read_to.is_after(&at) == Some(false)) {
+            assembler.define(table, Some(told));
+            return Ok(());
+        }
         if let Some(definition) = self.definition(&table, &at)? {
             assembler.define(table, Some(definition));
             return Ok(());
@@ -263,16 +293,57 @@ impl AnswerTables for ToldDefinitions {
         Ok(())
     }
 
-    fn engine(&mut self, table: &TableName, _at: &Point) -> Result<Option<bool>, DecodeError> {
-        let known = self.transactional(table)?;
+    fn engine(
+        &mut self,
+        table: TableName,
+        _at: &Point,
+        assembler: &mut Assembler,
+    ) -> Result<(), DecodeError> {
+        let known = self.transactional(&table)?;
         if known.is_none() {
-            self.warn(table, Assumed::Transactional);
+            self.warn(&table, Assumed::Transactional);
         }
-        Ok(Some(known.unwrap_or(true)))
+        assembler.define_engine(table, Some(known.unwrap_or(true)));
+        Ok(())
     }
 }
 
+/// Reads what a file tells.
+fn told_in(path: &Path) -> Result<ToldFile, DecodeError> {
+    let wrong = |why: String| DecodeError::Usage(format!("{}: {why}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        wrong(format!(
+            "it cannot be read: {error}, give --definitions a text that can"
+        ))
+    })?;
+    let file = ToldFile::parse(&text).map_err(wrong)?;
+    if file.has_placeless() {
+        warn!(
+            path = %path.display(),
+            "what the file tells without a place is taken from the top of each binlog on, which is wrong for a table that was \
+             changed before or in an earlier one of several binlogs"
+        );
+    }
+    Ok(file)
+}
+
 impl JournalFolder {
+    /// What a person told the connector, as of the binlogs that are read, if they are of its server.
+    fn told(&self, of: &Point) -> Result<Vec<Revision>, DecodeError> {
+        let told = Journal::told(&self.state_dir, &self.connector).map_err(DecodeError::State)?;
+        let is_of_server = |told: &Revision| {
+            told.at.lineage.server_id == of.lineage.server_id
+                && told.at.coordinates.is_of_series(&of.coordinates)
+        };
+        let told = told.into_iter().filter(is_of_server);
+        Ok(told
+            .map(|told| Revision {
+                at: Point::new(&of.lineage, told.at.coordinates),
+                ..told
+            })
+            .collect())
+    }
+
     fn of_folder(folder: &Path) -> Option<Self> {
         let folder = std::path::absolute(folder).ok()?;
         Some(Self {

@@ -19,6 +19,7 @@ mod relay_logs;
 mod script;
 mod settings;
 mod summary;
+mod told_file;
 
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ use error::DecodeError;
 use settings::DecodeSettings;
 use summary::Summary;
 
-use super::{Exit, LogFormat, signals};
+use super::signals::{self, HeardSignals};
+use super::{Exit, LogFormat};
 use crate::encode::{Format, LinesEncoder, Plan};
 
 /// How long the end may take after a signal.
@@ -62,7 +64,8 @@ pub fn run(arguments: &DecodeArguments, log: LogFormat) -> Exit {
 /// A reader of finished files ends at a signal like any other program; one that follows ends well.
 fn stop_on_signals(settings: &DecodeSettings, log: LogFormat) -> Result<(), DecodeError> {
     let last_words = move || log.fail(None, &DecodeError::NotStopped(SHUTDOWN_GRACE));
-    let watched = signals::watch(settings.stop.clone(), SHUTDOWN_GRACE, last_words);
+    let watched = HeardSignals::new()
+        .and_then(|heard| signals::watch(heard, settings.stop.clone(), SHUTDOWN_GRACE, last_words));
     watched.map_err(DecodeError::System)
 }
 

@@ -113,7 +113,15 @@ fn every_section_of_a_connector_is_checked() {
         ),
         (
             ("[source]", "checkpoint_interval = 5\n[source]"),
-            "shop.toml:1:1: checkpoint_interval: expected",
+            "shop.toml:1:1: checkpoint_interval: expected a duration such as \"10s\" or \"1m 30s\", found a number",
+        ),
+        (
+            ("[source]", "checkpoint_interval = '-1s'\n[source]"),
+            "shop.toml:1:1: checkpoint_interval: expected a duration such as \"10s\" or \"1m 30s\", found string \"-1s\"",
+        ),
+        (
+            ("[source]", "shutdown_grace = 'soon'\n[source]"),
+            "shop.toml:1:1: shutdown_grace: expected a duration such as \"10s\" or \"1m 30s\", found string \"soon\"",
         ),
         (
             ("'db'", "''"),

@@ -196,17 +196,7 @@ impl AnswerTables for SourceAnswers {
             .as_ref()
             .is_some_and(|it| it.read_to.is_after(&at) == Some(false));
         if !is_proven {
-            let wanted = WantedBefore {
-                table: &table,
-                begin: assembler.group_begin(),
-                at: &at,
-            };
-            let followed = self.answers.follow_retained(&wanted, assembler.rules());
-            match self.waits.answer(followed)? {
-                Followed::Upto(retained) => assembler.adopt(&retained.schemas, retained.lacking),
-                Followed::OutOfLimits => assembler.stop_short(),
-                Followed::Nothing => {}
-            }
+            self.follow_retained(&table, &at, assembler)?;
         }
         match (&self.answers, definition) {
             (Answers::Server(_), None) => assembler.hide(table),
@@ -215,8 +205,43 @@ impl AnswerTables for SourceAnswers {
         Ok(())
     }
 
-    fn engine(&mut self, table: &TableName, at: &Point) -> Result<Option<bool>, PipelineError> {
-        let asked = self.answers.engine(table, at);
-        self.waits.answer(asked)
+    /// Answers as [`Self::define`] does.
+    fn engine(
+        &mut self,
+        table: TableName,
+        at: &Point,
+        assembler: &mut Assembler,
+    ) -> Result<(), PipelineError> {
+        let asked = self.answers.engine(&table, at);
+        let transactional = self.waits.answer(asked)?;
+        info!(%table, %at, found = transactional.is_some(), "asked the source for an engine");
+        if transactional.is_none() {
+            self.follow_retained(&table, at, assembler)?;
+        }
+        assembler.define_engine(table, transactional);
+        Ok(())
+    }
+}
+
+impl SourceAnswers {
+    /// Tells the assembler what the source's retained files say of a table in the group that ends at `at`.
+    fn follow_retained(
+        &mut self,
+        table: &TableName,
+        at: &Point,
+        assembler: &mut Assembler,
+    ) -> Result<(), PipelineError> {
+        let wanted = WantedBefore {
+            table,
+            begin: assembler.group_begin(),
+            at,
+        };
+        let followed = self.answers.follow_retained(&wanted, assembler.rules());
+        match self.waits.answer(followed)? {
+            Followed::Upto(retained) => assembler.adopt(&retained.schemas, retained.lacking),
+            Followed::OutOfLimits => assembler.stop_short(),
+            Followed::Nothing => {}
+        }
+        Ok(())
     }
 }

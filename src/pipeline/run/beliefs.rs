@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
-use crate::change::{self, Checkpoint};
+use crate::change::{self, Checkpoint, Revision};
 use crate::pipeline::error::PipelineError;
 use crate::source::{Answers, DefinedBy, DefinitionReader, Reading, SourceError};
 use crate::state::journal::ResumedJournal;
@@ -15,6 +15,8 @@ use crate::state::{Journal, StateFolder, off_the_runtime};
 /// What is known before it is settled where the run begins.
 pub(super) struct FoundDefinitions {
     journal: Option<ResumedJournal>,
+    /// What a person told for places from where the run begins on, where there is no journal.
+    told: Vec<Revision>,
     read: Option<Reading>,
     /// What another connector's journal has for where the run begins.
     past: Option<Schemas>,
@@ -32,7 +34,7 @@ pub(super) async fn find(
     may_go_on: impl Fn(&Schemas) -> bool,
     definitions: &mut DefinitionReader,
 ) -> Result<FoundDefinitions, PipelineError> {
-    let journal = open(folder, from).await?;
+    let (journal, told) = open(folder, from).await?;
     let journal = journal.filter(|opened| may_go_on(&opened.schemas));
     let read = match journal {
         Some(_) => None,
@@ -44,6 +46,7 @@ pub(super) async fn find(
     };
     Ok(FoundDefinitions {
         journal,
+        told,
         read,
         past: None,
         end: Some(end),
@@ -58,7 +61,7 @@ pub(super) async fn find_beside_files(
     defined_by: Option<&DefinedBy>,
     answers: &mut Answers,
 ) -> Result<FoundDefinitions, PipelineError> {
-    let journal = open(folder, from).await?;
+    let (journal, told) = open(folder, from).await?;
     let (mut read, mut past) = (None, None);
     match (answers, defined_by) {
         (Answers::Server(definitions), _) if journal.is_none() => {
@@ -72,21 +75,25 @@ pub(super) async fn find_beside_files(
     }
     Ok(FoundDefinitions {
         journal,
+        told,
         read,
         past,
         end: None,
     })
 }
 
-/// Opens the connector's journal, if it resumes and there is one that reaches back.
+/// Opens the connector's journal, if it resumes and there is one that reaches back; else finds what a person told it.
 async fn open(
     folder: &Arc<StateFolder>,
     from: Option<&Checkpoint>,
-) -> Result<Option<ResumedJournal>, PipelineError> {
+) -> Result<(Option<ResumedJournal>, Vec<Revision>), PipelineError> {
     let (folder, from) = (Arc::clone(folder), from.cloned());
     let opening = move || match from {
-        Some(checkpoint) => Journal::open(&folder, &checkpoint),
-        None => Journal::forget_told(&folder).map(|()| None),
+        Some(checkpoint) => match Journal::open(&folder, &checkpoint)? {
+            Some(journal) => Ok((Some(journal), Vec::new())),
+            None => Ok((None, Journal::told_ahead(&folder, &checkpoint)?)),
+        },
+        None => Journal::forget_told(&folder).map(|()| (None, Vec::new())),
     };
     Ok(off_the_runtime(opening).await?)
 }
@@ -174,7 +181,7 @@ pub(super) async fn settle(
         (journal, schemas)
     };
     let (journal, schemas) = off_the_runtime(begin).await;
-    let beliefs = change::Definitions::new(read).believing(schemas, Vec::new());
+    let beliefs = change::Definitions::new(read).believing(schemas, found.told);
     Ok((journal?, beliefs))
 }
 

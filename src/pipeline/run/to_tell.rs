@@ -1,11 +1,11 @@
-//! The commands that tell the definitions for want of which a stream has stopped, as a file to edit and run.
+//! The commands that tell the definitions and engines for want of which a stream has stopped, as a file to edit and run.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use tracing::warn;
 
-use crate::change::Lacking;
+use crate::change::{Lacking, Untold};
 use crate::metrics::one_line;
 use crate::pipeline::connector::Connector;
 use crate::pipeline::error::PipelineError;
@@ -39,30 +39,42 @@ pub(super) fn write(
 
 fn script(lacking: &[Lacking], connector: &Connector, here: &Path) -> String {
     let mut text = String::new();
-    if let Some(Lacking { table, end, .. }) = lacking.first() {
+    if let Some(Lacking { table, end, untold }) = lacking.first() {
         let (name, table) = (&connector.name, one(table));
+        let what = match untold {
+            Untold::Definition { .. } | Untold::Charset { .. } => "definition",
+            Untold::Engine => "engine",
+        };
         let _ = writeln!(
             text,
-            "#!/bin/sh\n# {name} stopped at {end} for want of the definition of {table}\nset -eu"
+            "#!/bin/sh\n# {name} stopped at {end} for want of the {what} of {table}\nset -eu"
         );
     }
     text += "# The binlog does not tell how these tables were defined there. Replace each <blank> by what was so at that place,\n\
              # or a whole statement by what SHOW CREATE TABLE printed then. Run this file while the connector is stopped, then\n\
              # start the connector, which compares types and number of the columns with its binlog.\n";
     let _ = writeln!(text, "cd {}", quoted(&here.display().to_string()));
-    for Lacking { table, end, draft } in lacking {
-        let name = one(table);
-        let draft = match draft.is_empty() {
-            true => "<name, and the rest of CREATE TABLE>\n",
-            false => draft,
-        };
+    for Lacking { table, end, untold } in lacking {
+        if matches!(untold, Untold::Charset { .. }) {
+            text += "\n# Needed only if a text of this table is not ASCII; remove it otherwise.";
+        }
         let _ = write!(
             text,
-            "\n\"${{ROWTAP:-rowtap}}\" definitions {} --table {} --at {} --define - <<'{END}'\n{draft}{END}\n",
+            "\n\"${{ROWTAP:-rowtap}}\" definitions {} --table {} --at {} ",
             quoted(&connector.path.display().to_string()),
-            quoted(&name),
+            quoted(&one(table)),
             quoted(&end.to_string()),
         );
+        text += &match untold {
+            Untold::Definition { draft } | Untold::Charset { draft } => {
+                let draft = match draft.is_empty() {
+                    true => "<name, and the rest of CREATE TABLE>\n",
+                    false => draft,
+                };
+                format!("--define - <<'{END}'\n{draft}{END}\n")
+            }
+            Untold::Engine => "--engine '<engine, such as InnoDB>'\n".to_owned(),
+        };
     }
     text
 }

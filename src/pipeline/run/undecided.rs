@@ -48,7 +48,12 @@ impl UndecidedAtStart<'_> {
             let group = match stored(store, id, at).await? {
                 Some(group) => group,
                 None => {
-                    warn!(%id, %at, "an XA transaction that is undecided is not in the state folder, it is read again");
+                    warn!(
+                        %id,
+                        %at,
+                        "an XA transaction that is undecided is not in the state folder, or its file there is damaged: it is read \
+                         again"
+                    );
                     let (group, returned) = self.read_again(id, at, store, answers).await?;
                     answers = returned;
                     group

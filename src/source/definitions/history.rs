@@ -389,8 +389,12 @@ impl History {
                 return Ok(());
             }
             self.limits.count(bytes, &mut progress).await;
-            // Inside a group nothing could be kept of it, so that the next run would come no further.
-            let is_over = self.limits.used_up().is_some() && reading.placer.is_between_groups();
+            // Inside a group nothing could be kept of it, nor of what is read only to know the place by: the next run would come
+            // no further.
+            let has_come_on = !event.frame.artificial && *walk.framer().next() > gap.start;
+            let is_over = self.limits.used_up().is_some()
+                && has_come_on
+                && reading.placer.is_between_groups();
             if is_over || progress.is_to_be_kept() {
                 self.keep(reading.sieve.hand_out()).await;
                 progress.tell(&event.at);

@@ -12,5 +12,5 @@ mod scan;
 
 pub use answers::Answers;
 pub use catalogue::Reading;
-pub use reader::{DefinitionReader, writer_of};
+pub use reader::{DefinitionReader, files_of, writer_of};
 pub use retained::{Followed, Retained, WantedBefore};

@@ -288,6 +288,19 @@ pub async fn writer_of(options: &ServerOptions, server_id: u32) -> Result<u8, So
     Ok(u8::try_from(number("lower_case_table_names")?).unwrap_or_default())
 }
 
+/// The binlog files that a server has, each with its size in bytes now.
+///
+/// # Errors
+/// When it cannot be reached or does not answer.
+pub async fn files_of(options: &ServerOptions) -> Result<Vec<(String, u64)>, SourceError> {
+    let mut session = Session::open(options).await?;
+    let files = statements::log_files(&mut session).await?;
+    Ok(files
+        .into_iter()
+        .map(|file| (file.name, file.size))
+        .collect())
+}
+
 async fn read(
     asked: &mut AnsweringServer,
     table: &TableName,

@@ -248,5 +248,8 @@ impl DefinitionReader {
 }
 
 fn is_known(schemas: &Schemas, table: &TableName) -> bool {
-    matches!(schemas.get(table), Some(Belief::Known(_)))
+    match schemas.get(table) {
+        Some(Belief::Known(known)) => known.unsettled().is_none(),
+        Some(Belief::Stale(_)) | None => false,
+    }
 }

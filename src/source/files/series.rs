@@ -10,9 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tracing::warn;
+
 use super::input::{ENDINGS, InputPath};
 use super::splitter::{BinlogExtent, Splitter, StopReason};
 use crate::binlog::{FileName, Header};
+use crate::metrics::one_line;
 use crate::source::chunk::Chunk;
 use crate::source::file_error::BinlogFileError;
 
@@ -200,7 +203,16 @@ impl BinlogSeries {
                 Err(BinlogFileError::Torn { .. }) if self.is_followed() && !self.is_complete => {
                     None
                 }
-                Err(BinlogFileError::Torn { .. }) if self.ends_anywhere() && self.is_in_use => None,
+                Err(error @ BinlogFileError::Torn { .. })
+                    if self.ends_anywhere() && self.is_in_use =>
+                {
+                    warn!(
+                        error = one_line(&error),
+                        "the last file ends within an event: its server is writing it, or died while it did, or the file was \
+                         copied meanwhile; what is there ends before that event"
+                    );
+                    None
+                }
                 Err(error) => return Err(error),
             };
             if let Some(piece) = piece {

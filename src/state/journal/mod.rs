@@ -245,6 +245,25 @@ impl Journal {
         told::add(folder.path(), revision)
     }
 
+    /// What a person told for places at a checkpoint or after it, for a stream that resumes there without a journal.
+    ///
+    /// # Errors
+    /// `StateError::Journal` where it is damaged, `StateError::Io`.
+    pub fn told_ahead(
+        folder: &StateFolder,
+        from: &Checkpoint,
+    ) -> Result<Vec<Revision>, StateError> {
+        told::read_ahead(folder.path(), &Arc::new(from.lineage()), &from.coordinates)
+    }
+
+    /// All that a person told a connector, without locking its folder.
+    ///
+    /// # Errors
+    /// As [`Journal::told_ahead`].
+    pub fn told(state_dir: &Path, connector: &str) -> Result<Vec<Revision>, StateError> {
+        told::read(&state_dir.join(connector), &Arc::default())
+    }
+
     /// Forgets everything told: the stream begins elsewhere.
     ///
     /// # Errors
@@ -291,9 +310,8 @@ impl Journal {
             .into_iter()
             .filter(|revision| revision.statement.is_none())
             .collect();
-        let told = told::read(folder, &Arc::new(journal.header.lineage()))?;
-        let is_ahead = |told: &Revision| told.at.coordinates >= *from;
-        ahead.extend(told.into_iter().filter(is_ahead));
+        let own = Arc::new(journal.header.lineage());
+        ahead.extend(told::read_ahead(folder, &own, from)?);
         Ok(ResumedJournal {
             journal,
             schemas,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::super::{StateError, durable};
 use super::line::{self, ReadRevision};
+use crate::binlog::Coordinates;
 use crate::change::{Lineage, Revision};
 use crate::fault::FileRole;
 
@@ -32,6 +33,17 @@ pub(super) fn read(folder: &Path, own: &Arc<Lineage>) -> Result<Vec<Revision>, S
         let revision = line::read::<ReadRevision>(text).and_then(|line| line.revision(own));
         told.push(revision.map_err(damaged)?);
     }
+    Ok(told)
+}
+
+/// As [`read`], for places from one on.
+pub(super) fn read_ahead(
+    folder: &Path,
+    own: &Arc<Lineage>,
+    from: &Coordinates,
+) -> Result<Vec<Revision>, StateError> {
+    let mut told = read(folder, own)?;
+    told.retain(|told| told.at.coordinates >= *from);
     Ok(told)
 }
 

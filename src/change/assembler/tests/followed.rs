@@ -113,10 +113,33 @@ fn a_follower_knows_what_small_statements_made_and_doubts_all_behind_a_large_one
     let Lacking {
         table,
         end: at,
-        draft,
-    } = &lacking[1];
+        untold: Untold::Definition { draft },
+    } = &lacking[1]
+    else {
+        panic!("{lacking:?}");
+    };
     assert_eq!((table.to_string().as_str(), at), ("d.t", &end));
     assert!(draft.contains("<name 1> INT"), "{draft}");
+}
+
+#[test]
+fn what_a_scan_cannot_read_is_a_doubt_about_every_table() {
+    for (kind, expected) in [
+        (EventKind::Incident, "the source reports lost events"),
+        (
+            EventKind::Unknown(200),
+            "an event is of a kind that rowtap does not know",
+        ),
+    ] {
+        let mut writer = Writer::new();
+        writer.gtid(1);
+        writer.query("CREATE TABLE t (id INT NOT NULL)");
+        writer.event(kind, &[1, 0, 0]);
+        match follow(&writer).0 {
+            Some(Belief::Stale(reason)) => assert_eq!(reason.as_str(), expected),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -20,10 +20,11 @@ use bytes::Bytes;
 use super::writer::Writer;
 use super::*;
 use crate::binlog::GtidSet;
+use crate::change::definition::Change;
 use crate::change::statement::StatementError;
 use crate::change::{
-    ColumnDefinition, Item, Ledger, Lineage, Point, PreparedGroup, Spilled, TableDefinition,
-    TableMapError, Trouble,
+    ColumnDefinition, Item, Ledger, Lineage, Point, PreparedGroup, Revision, Spilled,
+    TableDefinition, TableMapError, Trouble, Untold,
 };
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::{Flavour, Portion};
@@ -60,13 +61,6 @@ fn settings(rules: &str, hold_bytes_max: usize) -> AssemblerSettings {
 }
 
 fn made_of(settings: AssemblerSettings, engines: &[(&str, bool)]) -> Assembler {
-    let checkpoint = Checkpoint::new(
-        Coordinates::new("b.000001", 4),
-        GtidSet::empty(Flavour::MySql),
-        None,
-        1,
-        0,
-    );
     let definitions = engines.iter().map(|(table, transactional)| {
         let at = point(4);
         let table_definition = TableDefinition {
@@ -85,7 +79,18 @@ fn made_of(settings: AssemblerSettings, engines: &[(&str, bool)]) -> Assembler {
         };
         (TableName::new("d", *table), definition)
     });
-    Assembler::new(settings, checkpoint, Definitions::new(definitions))
+    defined(settings, Definitions::new(definitions))
+}
+
+fn defined(settings: AssemblerSettings, definitions: Definitions) -> Assembler {
+    let checkpoint = Checkpoint::new(
+        Coordinates::new("b.000001", 4),
+        GtidSet::empty(Flavour::MySql),
+        None,
+        1,
+        0,
+    );
+    Assembler::new(settings, checkpoint, definitions)
 }
 
 /// A point in the binlogs of the stream.
@@ -395,7 +400,7 @@ fn a_rollback_asks_for_no_engine_where_the_source_says_that_all_can_be_rolled_ba
         writer.mariadb_gtid(1, flags);
         writer.table_map(1, "d", "t", true);
         writer.insert(1, &[1]);
-        writer.query("ROLLBACK");
+        writer.abandon();
         let outcome = run(assembler("{}", usize::MAX, &[]), writer).ok();
         let found = outcome.map(|outcome| outcome.ledger.rolled_back);
         assert_eq!(found, rolled_back, "flags {flags}");
@@ -420,19 +425,71 @@ fn rollback_to_undoes_what_stands_behind_the_savepoint() {
     assert_eq!(values(&outcome), [1, 3]);
 }
 
-#[test]
-fn a_rollback_of_a_table_with_an_unknown_engine_stops() {
+/// A row of `d.t`, in a group that the server ended or did not live to end.
+fn rolled_back(is_ended: bool) -> Writer {
     let mut writer = Writer::new();
     writer.gtid(1);
     writer.query("BEGIN");
     writer.table_map(1, "d", "t", true);
     writer.insert(1, &[1]);
-    writer.query("ROLLBACK");
-    let error = run(assembler("{}", usize::MAX, &[]), writer).unwrap_err();
-    assert!(
-        matches!(*error.trouble, Trouble::NoEngine { .. }),
-        "{error:?}"
+    match is_ended {
+        true => writer.query("ROLLBACK"),
+        false => writer.abandon(),
+    }
+    writer.transaction(2, &[2]);
+    writer
+}
+
+#[test]
+fn rows_in_a_group_that_is_rolled_back_are_undone_whatever_their_engine() {
+    let outcome = run(assembler("{}", usize::MAX, &[]), rolled_back(true)).unwrap();
+    assert_eq!(values(&outcome), [2]);
+    assert_eq!(outcome.ledger.rolled_back, 1);
+}
+
+#[test]
+fn rows_of_an_unknown_engine_stop_where_the_server_died_while_writing_them() {
+    let error = run(assembler("{}", usize::MAX, &[]), rolled_back(false)).unwrap_err();
+    let [lacking] = &*error.trouble.lacking() else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        (lacking.table.to_string(), &lacking.untold),
+        ("d.t".to_owned(), &Untold::Engine)
     );
+    let told = |change| {
+        let revision = Revision {
+            at: Point {
+                coordinates: lacking.end.clone(),
+                ..point(4)
+            },
+            gtid: None,
+            statement: None,
+            changes: vec![change],
+        };
+        let definitions = Definitions::default().believing(Schemas::default(), vec![revision]);
+        run(
+            defined(settings("{}", usize::MAX), definitions),
+            rolled_back(false),
+        )
+        .unwrap()
+    };
+    for transactional in [true, false] {
+        let outcome = told(Change::Engine {
+            table: TableName::new("d", "T"),
+            transactional,
+        });
+        let expected: &[i32] = if transactional { &[2] } else { &[1, 2] };
+        assert_eq!(values(&outcome), expected);
+    }
+    // Where they may be left out, the others go on.
+    let settings = settings("{}", usize::MAX);
+    let options = toml::from_str("definitions_unknown_skip = 'd.t'").unwrap();
+    let rules = settings.rules.on_unknown(&options);
+    let skipping = made_of(settings, &[]).going_without(rules);
+    let outcome = run(skipping, rolled_back(false)).unwrap();
+    assert_eq!(values(&outcome), [2]);
+    assert_eq!((outcome.ledger.skipped, outcome.ledger.undefined), (1, 1));
 }
 
 #[test]

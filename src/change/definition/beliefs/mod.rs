@@ -234,44 +234,87 @@ impl Definitions {
         table: &TableName,
         end: &Coordinates,
     ) -> Option<Definition> {
-        let (wanted, end) = (folded(table), self.point(end));
-        let mut last: Option<(&Point, Option<&Arc<TableDefinition>>)> = None;
-        for revision in &self.proven {
-            let at = &revision.at;
-            let is_later = last.is_none_or(|(last, _)| at.is_before(last) == Some(false));
-            if at.is_after(&end) != Some(false) || !is_later {
-                continue;
+        let wanted = folded(table);
+        let (at, found) = self.last_proven(&wanted, end, |change| match change {
+            Change::Defined { table, definition } if folded(table) == wanted => {
+                Some(Some(definition))
             }
-            for change in &revision.changes {
-                let found = match change {
-                    Change::Defined { table, definition } if folded(table) == wanted => {
-                        Some(definition)
-                    }
-                    Change::Stale { table, .. } | Change::Gone { table, .. }
-                        if folded(table) == wanted =>
-                    {
-                        None
-                    }
-                    Change::AllStale { .. } => None,
-                    Change::Defined { .. }
-                    | Change::Stale { .. }
-                    | Change::Gone { .. }
-                    | Change::Database { .. }
-                    | Change::DatabaseGone { .. } => continue,
-                };
-                last = Some((at, found));
+            Change::Stale { table, .. } | Change::Gone { table, .. } if folded(table) == wanted => {
+                Some(None)
             }
-        }
-        let (at, found) = last?;
-        let is_unchanged = self
-            .changes_of(&wanted)
-            .all(|change| change.is_before(at) == Some(true));
-        let found = found.filter(|_| *at == end || is_unchanged)?;
+            Change::AllStale { .. } => Some(None),
+            Change::Defined { .. }
+            | Change::Stale { .. }
+            | Change::Engine { .. }
+            | Change::Gone { .. }
+            | Change::Database { .. }
+            | Change::DatabaseGone { .. } => None,
+        })?;
         Some(Definition {
             table: Arc::clone(found),
             read_from: at.clone(),
             read_to: at.clone(),
         })
+    }
+
+    /// Whether the table takes part in transactions, as it was told or proven for a place up to `end` ahead of the stream's
+    /// start, where nothing has changed the table since.
+    pub(in crate::change) fn told_engine(
+        &self,
+        table: &TableName,
+        end: &Coordinates,
+    ) -> Option<bool> {
+        let wanted = folded(table);
+        let found = self.last_proven(&wanted, end, |change| match change {
+            Change::Engine {
+                table,
+                transactional,
+            } if folded(table) == wanted => Some(Some(*transactional)),
+            Change::Defined { table, definition } if folded(table) == wanted => {
+                definition.transactional.map(Some)
+            }
+            Change::Gone { table, .. } if folded(table) == wanted => Some(None),
+            Change::Defined { .. }
+            | Change::Stale { .. }
+            | Change::Engine { .. }
+            | Change::Gone { .. }
+            | Change::AllStale { .. }
+            | Change::Database { .. }
+            | Change::DatabaseGone { .. } => None,
+        });
+        found.map(|(_, transactional)| transactional)
+    }
+
+    /// The last that `pick` finds in what was proven for places up to `end`, if nothing has changed the table since; its name
+    /// is folded. `Some(None)` says that nothing from before counts.
+    fn last_proven<'a, T>(
+        &'a self,
+        table: &TableName,
+        end: &Coordinates,
+        pick: impl Fn(&'a Change) -> Option<Option<T>>,
+    ) -> Option<(&'a Point, T)> {
+        let end = self.point(end);
+        let mut last: Option<(&Point, Option<T>)> = None;
+        for revision in &self.proven {
+            let at = &revision.at;
+            let is_later = match &last {
+                Some((last, _)) => at.is_before(last) == Some(false),
+                None => true,
+            };
+            if at.is_after(&end) != Some(false) || !is_later {
+                continue;
+            }
+            for found in revision.changes.iter().filter_map(&pick) {
+                last = Some((at, found));
+            }
+        }
+        let (at, found) = last?;
+        let is_unchanged = || {
+            let mut changes = self.changes_of(table);
+            changes.all(|change| change.is_before(at) == Some(true))
+        };
+        let found = found.filter(|_| *at == end || is_unchanged())?;
+        Some((at, found))
     }
 
     /// Why there is no belief about a table.
@@ -474,8 +517,9 @@ impl Definitions {
         for change in found.changes() {
             let tells_more = match &change {
                 Change::Defined { table, definition } => match self.believed.get(table) {
-                    Some(Belief::Known(_)) => {
-                        !self.is_settled(table) && definition.unsettled().is_none()
+                    Some(Belief::Known(known)) => {
+                        let settles = !self.is_settled(table) && definition.unsettled().is_none();
+                        settles || tells_engine(known, definition)
                     }
                     Some(Belief::Stale(_)) | None => true,
                 },
@@ -483,9 +527,10 @@ impl Definitions {
                 Change::Database {
                     database, charset, ..
                 } => charset.is_some() && self.believed.database(database).is_none(),
-                Change::Gone { .. } | Change::AllStale { .. } | Change::DatabaseGone { .. } => {
-                    false
-                }
+                Change::Engine { .. }
+                | Change::Gone { .. }
+                | Change::AllStale { .. }
+                | Change::DatabaseGone { .. } => false,
             };
             if tells_more {
                 self.believed.record(&change);
@@ -526,6 +571,13 @@ pub(in crate::change) struct Executed<'a> {
     /// Where its group ends.
     pub(in crate::change) end: &'a Coordinates,
     pub(in crate::change) gtid: Option<Box<str>>,
+}
+
+/// Whether a definition is the one that is known, and tells whether its engine takes part in transactions, too.
+fn tells_engine(known: &TableDefinition, found: &TableDefinition) -> bool {
+    known.transactional.is_none()
+        && found.transactional.is_some()
+        && (&known.columns, &known.key) == (&found.columns, &found.key)
 }
 
 fn is_drop(statement: &Statement) -> bool {

@@ -360,13 +360,12 @@ fn engine_name(name: &str) -> &str {
     known.map_or(name, |(_, spelled)| spelled)
 }
 
-/// Whether an engine takes part in transactions, of the engines that are the same everywhere.
-pub(super) fn transactional(engine: &str) -> Option<bool> {
-    match engine.to_ascii_lowercase().as_str() {
+/// Whether an engine takes part in transactions, of the engines that are the same everywhere; `None` of any other.
+pub fn transactional(engine: &str) -> Option<bool> {
+    match engine_name(engine).to_ascii_lowercase().as_str() {
         "innodb" | "ndbcluster" | "rocksdb" => Some(true),
-        "myisam" | "memory" | "csv" | "archive" | "blackhole" | "mrg_myisam" | "aria" => {
-            Some(false)
-        }
+        "myisam" | "memory" | "csv" | "archive" | "blackhole" | "mrg_myisam" | "aria"
+        | "sequence" => Some(false),
         _ => None,
     }
 }

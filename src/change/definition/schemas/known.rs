@@ -41,6 +41,14 @@ pub enum Change {
         /// What could not be followed.
         reason: Reason,
     },
+    /// The table's engine takes part in transactions, or does not. Only a person tells of that alone.
+    Engine {
+        /// The table.
+        #[serde(flatten)]
+        table: TableName,
+        /// Whether it does.
+        transactional: bool,
+    },
     /// There is no such table any more.
     Gone {
         /// The table.
@@ -268,6 +276,14 @@ impl Schemas {
                 let table = self.fold(table);
                 self.absent.tables.remove(&table);
                 self.tables.insert(table, Belief::Stale(reason.clone()));
+            }
+            Change::Engine {
+                table,
+                transactional,
+            } => {
+                if let Some(Belief::Known(known)) = self.tables.get_mut(&self.fold(table)) {
+                    Arc::make_mut(known).transactional = Some(*transactional);
+                }
             }
             Change::Gone { table } => {
                 let table = self.fold(table);

@@ -18,6 +18,7 @@ mod unsettled;
 #[cfg(test)]
 mod hostile;
 
+pub use create::transactional;
 pub use facts::Facts;
 pub use follow::apply_statement;
 pub use known::{Belief, Change, Schemas};
