@@ -13,7 +13,7 @@
 //! | checksum | 4 | CRC32 of all before it |
 //! | mark | 8 | `rowtapXA` |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -36,6 +36,8 @@ const DESCRIPTION_BYTES_MAX: u64 = 1 << 30;
 const PIECE_BYTES: u64 = 1 << 20;
 /// How many transactions of one place are told apart: one a server that was the source.
 const PLACES_MAX: u32 = 8;
+/// Files that are synced at once.
+const SYNCS_MAX: usize = 16;
 
 /// The prepared XA transactions of one connector, or of one run of `rowtap decode`. Its functions block on the disk.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ struct Books {
     kept: BTreeMap<XaId, Kept>,
     /// Those that were decided on by the group that ends there, and not yet by what is durable.
     decided: Vec<(Coordinates, PathBuf)>,
+    /// The files of both.
+    paths: HashSet<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -169,7 +173,7 @@ impl PreparedStore {
                 (None, PreparedHome::Folder(_)) => unreachable!("a file in the folder has a path"),
             },
         };
-        self.books().kept.insert(id, kept);
+        self.books().keep(id, kept);
         Ok(())
     }
 
@@ -191,13 +195,11 @@ impl PreparedStore {
                 kept.is_synced = true;
             }
         }
-        for path in &paths {
-            DurableFile::open(path, FileRole::PreparedGroup)?.sync_all()?;
+        if paths.is_empty() {
+            return Ok(());
         }
-        if !paths.is_empty() {
-            durable::sync_folder(folder, FileRole::PreparedFolder)?;
-        }
-        Ok(())
+        sync_all(&paths)?;
+        Ok(durable::sync_folder(folder, FileRole::PreparedFolder)?)
     }
 
     // ---- reading ---------------------------------------------------------------------------------------------------
@@ -260,7 +262,7 @@ impl PreparedStore {
                 event_bytes,
                 is_synced: true,
             };
-            self.books().kept.insert(id.clone(), kept);
+            self.books().keep(id.clone(), kept);
             return Ok(Some(group));
         }
         Ok(None)
@@ -270,13 +272,8 @@ impl PreparedStore {
     /// different groups at one.
     fn unused(&self, folder: &Path, begin: &Coordinates) -> PathBuf {
         let books = self.books();
-        let is_kept = |path: &PathBuf| {
-            let is_named = |kept: &Kept| matches!(&kept.file, KeptFile::Named(of) if of == path);
-            let mut decided = books.decided.iter();
-            books.kept.values().any(is_named) || decided.any(|(_, of)| of == path)
-        };
         let mut paths = (0..PLACES_MAX).map(|number| folder.join(name_of(begin, number)));
-        let unused = paths.find(|path| !is_kept(path));
+        let unused = paths.find(|path| !books.paths.contains(path));
         unused.unwrap_or_else(|| folder.join(name_of(begin, PLACES_MAX)))
     }
 
@@ -324,6 +321,9 @@ impl PreparedStore {
         let decided = std::mem::take(&mut books.decided).into_iter();
         let (passed, ahead): (Vec<_>, Vec<_>) = decided.partition(is_passed);
         books.decided = ahead;
+        for (_, path) in &passed {
+            books.paths.remove(path);
+        }
         drop(books);
         for (_, path) in passed {
             durable::remove_if_there(&path, FileRole::PreparedGroup)?;
@@ -331,23 +331,23 @@ impl PreparedStore {
         Ok(())
     }
 
-    /// Removes the files of an earlier run that are not those of transactions which are kept.
+    /// Keeps these transactions alone, and removes all other files of earlier runs.
     ///
     /// # Errors
     /// `StateError::Io` where the folder cannot be read, or a file cannot be removed.
-    pub fn forget_others(&self) -> Result<(), StateError> {
+    pub fn forget_others(&self, undecided: &BTreeMap<XaId, Coordinates>) -> Result<(), StateError> {
         let PreparedHome::Folder(folder) = &self.home else {
             return Ok(());
         };
-        let books = self.books();
-        let kept = books.kept.values().filter_map(|kept| match &kept.file {
-            KeptFile::Named(path) => Some(path),
-            KeptFile::Passing(_) => None,
-        });
-        let kept: BTreeSet<&PathBuf> = kept.collect();
+        let mut books = self.books();
+        let all = std::mem::take(&mut *books);
+        let is_undecided = |(id, kept): &(XaId, Kept)| undecided.get(id) == Some(&kept.begin);
+        for (id, kept) in all.kept.into_iter().filter(is_undecided) {
+            books.keep(id, kept);
+        }
         for name in durable::names(folder, FileRole::PreparedFolder)? {
             let path = folder.join(name);
-            if !kept.contains(&path) {
+            if !books.paths.contains(&path) {
                 durable::remove_if_there(&path, FileRole::PreparedGroup)?;
             }
         }
@@ -363,6 +363,15 @@ impl PreparedStore {
 
     fn books(&self) -> MutexGuard<'_, Books> {
         locked(&self.books)
+    }
+}
+
+impl Books {
+    fn keep(&mut self, id: XaId, kept: Kept) {
+        if let KeptFile::Named(path) = &kept.file {
+            self.paths.insert(path.clone());
+        }
+        self.kept.insert(id, kept);
     }
 }
 
@@ -394,6 +403,31 @@ impl PreparedFile {
         self.append(&checksum.to_le_bytes())?;
         self.append(MARK)
     }
+}
+
+/// Syncs files, several at once: a file system with a journal makes what is synced together durable together.
+fn sync_all(paths: &[PathBuf]) -> Result<(), StateError> {
+    let sync_some = |paths: &[PathBuf]| {
+        paths.iter().try_for_each(|path| {
+            let file = DurableFile::open(path, FileRole::PreparedGroup)?;
+            Ok(file.sync_all()?)
+        })
+    };
+    let (here, others) = paths.split_at(paths.len().div_ceil(SYNCS_MAX));
+    std::thread::scope(|scope| {
+        let share = here.len().max(1);
+        let others: Vec<_> = others
+            .chunks(share)
+            .map(|paths| scope.spawn(move || sync_some(paths)))
+            .collect();
+        let mut done: Result<(), StateError> = sync_some(here);
+        for other in others {
+            let other = other.join();
+            let other = other.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            done = done.and(other);
+        }
+        done
+    })
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -22,6 +22,7 @@ mod status;
 mod undone;
 mod ways_in;
 mod xa;
+mod xa_many;
 mod xa_start;
 
 /// The sink that a build may lack.
