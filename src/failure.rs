@@ -4,7 +4,8 @@
 //! and at nothing else. An error that nobody has classified is permanent.
 
 /// What a failure means for whoever must deal with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Class {
     /// No failure: the reader of the standard output had enough and went away.
     CleanEnd,

@@ -79,6 +79,14 @@ pub enum FileRole {
     ToldDefinitions,
     /// What is kept of binlogs for questions about definitions.
     History,
+    /// The groups that are to be passed over.
+    SkipOrders,
+    /// The record of those that were.
+    SkippedGroups,
+    /// Why the connector ended last.
+    LastError,
+    /// The socket for commands.
+    ControlSocket,
     /// The events of a large group.
     Spill,
     /// The folder of prepared XA transactions.

@@ -10,9 +10,8 @@ use bytes::Bytes;
 
 use super::applying::{ApplierSettings, Applying, GroupEvent, Settled};
 use super::batch::builder::Builder;
-use super::batch::ddl::{Ddl, StatementSession, table_changes};
 use super::batch::items::Batch;
-use super::batch::rows::{EventStamp, RowsKind};
+use super::batch::rows::RowsKind;
 use super::checking::RowsCheck;
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
@@ -26,10 +25,12 @@ use super::group::closed::{ClosedGroup, NextEvent};
 use super::group::open::HeldEvent;
 use super::group::prepared::PreparedGroup;
 use super::group::tracker::Outcome;
+use super::passing::Passing;
 use super::questions::Questions;
 use super::settled::{self, UnsettledRows};
+use super::skips::PassedOver;
+use super::statement::empties_table;
 use super::statement::judging::{Judged, judge};
-use super::statement::{databases_named, empties_table};
 use super::step::Step;
 use super::trouble::{AssembleError, Trouble};
 use super::undefined::{UndefinedTables, forget_dropped};
@@ -222,6 +223,9 @@ impl Applier {
         if matches!(applying.xa, XaStage::Settled) {
             return Ok(None);
         }
+        if let Some(order) = applying.group.held.passed_over {
+            return Ok(self.pass_over(applying, order, format));
+        }
         if let Some((id, prepared)) = applying.xa.take_one_phase() {
             return Ok(Some(self.begin_committing(applying, id, prepared)));
         }
@@ -366,6 +370,44 @@ impl Applier {
         self.settle_group(&applying.group);
         let at = applying.group.end.clone();
         Some(Step::Decided { id, at })
+    }
+
+    /// Passes a group over as an order says.
+    fn pass_over(
+        &mut self,
+        applying: &mut Applying,
+        order: u64,
+        format: &FormatDescription,
+    ) -> Option<Step> {
+        let passing = Passing {
+            definitions: &mut self.definitions,
+            engines: &mut self.engines,
+            table_maps: &mut self.table_maps,
+            xa: &mut self.xa,
+            checkpoint: &mut self.checkpoint,
+            flavour: self.builder.origin().flavour,
+            ledger: &mut self.builder.ledger,
+            format,
+        };
+        let (passed_over, decided) = passing.pass_over(&mut applying.group, order);
+        self.builder.pass_over(passed_over);
+        applying.xa = XaStage::Settled;
+        self.reach_end_of(&applying.group);
+        let at = applying.group.end.clone();
+        decided.map(|id| Step::Decided { id, at })
+    }
+
+    /// Passes over what stands between groups and belongs to none, as an order says.
+    pub(super) fn pass_over_event(&mut self, passed_over: PassedOver, next: Option<&Coordinates>) {
+        self.builder.ledger.received += 1;
+        self.builder.ledger.passed_over += 1;
+        let reason = "an event before it was passed over that may stand for changes";
+        self.definitions.distrust_all(reason, &passed_over.end);
+        self.table_maps.clear();
+        self.builder.pass_over(passed_over);
+        if let Some(next) = next {
+            self.checkpoint.reach(next);
+        }
     }
 
     // ---- XA transactions -------------------------------------------------------------------------------------------
@@ -569,7 +611,11 @@ impl Applier {
                 ledger.statements += 1;
             }
             Judged::Publish { database, tables } => {
-                self.publish(applying, event, &query, followed, (database, tables))?;
+                let judged = (database, tables);
+                let believed = self.definitions.believed();
+                let rules = self.table_maps.rules();
+                let builder = &mut self.builder;
+                applying.emit_ddl(builder, event, &query, followed, judged, (believed, rules))?;
             }
         }
         Ok(Settled::Done)
@@ -595,41 +641,6 @@ impl Applier {
             Err(unknown) => return Some(Settled::Engines(unknown)),
         }
         Some(Settled::Done)
-    }
-
-    fn publish(
-        &mut self,
-        applying: &mut Applying,
-        event: &GroupEvent<'_>,
-        query: &Query<'_>,
-        followed: Followed<'_>,
-        (database, tables): (Box<str>, Vec<TableName>),
-    ) -> Result<(), Trouble> {
-        let Followed {
-            statement,
-            source,
-            changes,
-        } = followed;
-        let group = applying.group_of(&mut self.builder)?;
-        let rules = self.table_maps.rules();
-        let header = &event.held.frame.header;
-        let mut named = databases_named(&source.text, source.context).into_iter();
-        let ddl = Ddl {
-            group,
-            sequence: applying.sequence,
-            database,
-            renamed: named.find(|name| rules.is_renamed(name)),
-            changes: table_changes(&statement, &changes, self.definitions.believed(), rules),
-            kind: statement.kind,
-            tables,
-            session: StatementSession::of(query, source.context, header.suppresses_use()),
-            statement: source.text.into(),
-            event: EventStamp::of(&event.held.frame),
-        };
-        applying.sequence += 1;
-        self.builder.ledger.ddl += 1;
-        self.builder.ddl(ddl);
-        Ok(())
     }
 
     // ---- rows ------------------------------------------------------------------------------------------------------

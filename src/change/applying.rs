@@ -5,9 +5,12 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::batch::builder::Builder;
+use super::batch::ddl::{Ddl, StatementSession, table_changes};
 use super::batch::ledger::Ledger;
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
 use super::checking::{RowsCheck, check_event};
+use super::definition::following::Followed;
+use super::definition::schemas::Schemas;
 use super::definition::table_maps::{KeptTable, Missing};
 use super::group::closed::ClosedGroup;
 use super::group::large::{CutRows, LargeEvent};
@@ -15,11 +18,13 @@ use super::group::open::HeldEvent;
 use super::group::prepared::XaMissing;
 use super::group::tracker::Outcome;
 use super::settled;
+use super::statement::databases_named;
 use super::statement::judging::OnStatement;
 use super::trouble::Trouble;
 use super::xa::{XaDecision, XaStage};
-use crate::binlog::{FormatDescription, RowsHeader};
+use crate::binlog::{FormatDescription, Query, RowsHeader};
 use crate::fault::{Fault, planted, planted_once};
+use crate::filter::Rules;
 use crate::row::TableName;
 
 /// What an applier is set up with.
@@ -136,6 +141,41 @@ impl Applying {
             cascades: header.cascades(),
         };
         builder.rows(rows);
+        Ok(())
+    }
+
+    /// Puts a statement into the batch, whose database and tables have their published names.
+    pub(super) fn emit_ddl(
+        &mut self,
+        builder: &mut Builder,
+        event: &GroupEvent<'_>,
+        query: &Query<'_>,
+        followed: Followed<'_>,
+        (database, tables): (Box<str>, Vec<TableName>),
+        (believed, rules): (&Schemas, &Rules),
+    ) -> Result<(), TooMany> {
+        let Followed {
+            statement,
+            source,
+            changes,
+        } = followed;
+        let header = &event.held.frame.header;
+        let mut named = databases_named(&source.text, source.context).into_iter();
+        let ddl = Ddl {
+            group: self.group_of(builder)?,
+            sequence: self.sequence,
+            database,
+            renamed: named.find(|name| rules.is_renamed(name)),
+            changes: table_changes(&statement, &changes, believed, rules),
+            kind: statement.kind,
+            tables,
+            session: StatementSession::of(query, source.context, header.suppresses_use()),
+            statement: source.text.into(),
+            event: EventStamp::of(&event.held.frame),
+        };
+        self.sequence += 1;
+        builder.ledger.ddl += 1;
+        builder.ddl(ddl);
         Ok(())
     }
 

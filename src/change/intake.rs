@@ -16,6 +16,7 @@ use super::group::placer::{Placed, Placer};
 use super::group::seen::Seen;
 use super::group::tracker::{Outcome, Place};
 use super::history::{Sieve, SievedEvent, Stretch};
+use super::skips::{PassedOver, SkipOrders};
 use super::trouble::{AssembleError, Trouble};
 use super::until::Until;
 use crate::binlog::{
@@ -53,16 +54,20 @@ pub(super) struct Intake {
     checks_all: bool,
     /// Keeps what the stream tells of definitions.
     sieve: Option<Sieve>,
+    /// Which groups are passed over.
+    orders: SkipOrders,
 }
 
 /// What became of an event.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Taken {
     /// It is in no file, and nothing counts it.
     Artificial(Header),
     /// It stands between groups, and settles at once.
     Between(Header),
-    /// As that, and the group before it was never finished.
+    /// It stands between groups, is not known, and is passed over as an order says.
+    PassedOver(Box<PassedOver>),
+    /// As [`Taken::Between`], and the group before it was never finished.
     Abandons(Header),
     /// It opened a group.
     Opened,
@@ -79,7 +84,8 @@ pub(super) enum Taken {
 /// A piece of a large event, to be spilled with all that its group holds in memory.
 #[derive(Debug)]
 pub(super) struct TakenPart {
-    pub(super) spilled: Spilled,
+    /// `None` of a group that is passed over, of which nothing is kept.
+    pub(super) spilled: Option<Spilled>,
     /// The event has all its pieces, and its group is to be closed.
     pub(super) ends: Option<Outcome>,
 }
@@ -106,7 +112,13 @@ impl Intake {
             hold_bytes_max,
             checks_all: false,
             sieve: None,
+            orders: SkipOrders::default(),
         }
+    }
+
+    /// Passes groups over as these orders say.
+    pub(super) fn pass_over(&mut self, orders: SkipOrders) {
+        self.orders = orders;
     }
 
     /// Checks the body of every event that is whole from now on.
@@ -190,21 +202,22 @@ impl Intake {
             .sieve
             .is_some()
             .then(|| Arc::clone(&self.framer.next().file));
-        let frame = self
-            .framer
-            .frame(event)
-            .map_err(|error| self.unframed(event, error))?;
+        let frame = self.frame(event)?;
         let header = frame.header;
         let body = event.get(frame.body.clone()).unwrap_or_default();
         if self.checks_all {
             check_event(&header, body, self.framer.format())
                 .map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
         }
-        let mut scratch = Vec::new();
-        let placed = self
-            .placer
-            .place(&frame, Some(body), self.framer.format(), &mut scratch)
-            .map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
+        let (mut scratch, mut again) = (Vec::new(), Vec::new());
+        let format = self.framer.format();
+        let mut placed = self.placer.place(&frame, Some(body), format, &mut scratch);
+        if placed.is_err() && self.passes_over() {
+            // What cannot be read of a group that is passed over need not be.
+            placed = self.placer.place(&frame, None, format, &mut again);
+        }
+        let placed =
+            placed.map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
         if let Some(file) = &file {
             self.sift(file, &frame, Some(body));
         }
@@ -212,7 +225,7 @@ impl Intake {
             return Ok(Taken::Artificial(header));
         };
         match place {
-            Place::Outside => self.passes(&frame).map(|()| Taken::Between(header)),
+            Place::Outside => self.between(&frame),
             Place::Abandons => self.passes(&frame).map(|()| Taken::Abandons(header)),
             Place::Opens | Place::Alone if self.is_late(&header, seen.as_ref()) => Ok(Taken::Late),
             Place::Opens | Place::Alone => {
@@ -220,6 +233,9 @@ impl Intake {
                 let group = seen.group(self.at(&frame), &frame);
                 let mut open = OpenGroup::new(group, seen.is_transactional());
                 open.reuse(std::mem::take(&mut self.memory));
+                open.passed_over = self
+                    .orders
+                    .take(open.group.gtid.as_ref(), &open.group.begin);
                 open.push(buffer, range, frame);
                 self.open = Some(open);
                 Ok(match place == Place::Alone {
@@ -258,6 +274,9 @@ impl Intake {
                 (arriving, place, Some(begin))
             }
         };
+        if self.passes_over() {
+            return Ok(Some(self.pass_over_part(arriving, place, bytes, part)));
+        }
         let at = self.at(arriving.frame());
         let kind = arriving.frame().header.kind;
         let wrong = |error| AssembleError::new(at, kind, error);
@@ -286,13 +305,49 @@ impl Intake {
             Some(Place::Ends(outcome)) => Some(outcome),
             _goes_on => None,
         };
-        Ok(Some(TakenPart { spilled, ends }))
+        Ok(Some(TakenPart {
+            spilled: Some(spilled),
+            ends,
+        }))
+    }
+
+    /// Takes the next piece of a large event of a group that is passed over.
+    fn pass_over_part(
+        &mut self,
+        mut arriving: Arriving,
+        place: Place,
+        bytes: Bytes,
+        part: Portion,
+    ) -> TakenPart {
+        let kind = arriving.frame().header.kind;
+        // Its checksum need not be right.
+        let _ = arriving.take(&bytes);
+        let is_over = !part.goes_on();
+        match is_over {
+            false => self.arriving = Some((arriving, place)),
+            true => {
+                let file = Arc::clone(&self.framer.next().file);
+                self.sift(&file, arriving.frame(), None);
+                if let Some(open) = &mut self.open {
+                    open.count += 1;
+                    open.is_unread |= changes_tables(kind);
+                }
+            }
+        }
+        TakenPart {
+            spilled: None,
+            ends: match place {
+                Place::Ends(outcome) if is_over => Some(outcome),
+                _goes_on => None,
+            },
+        }
     }
 
     /// Hands out what the open group holds in memory, if that is over the limit.
     pub(super) fn spill_if_large(&mut self) -> Option<Spilled> {
         let open = self.open.as_mut()?;
-        (open.bytes > self.hold_bytes_max).then(|| open.spill())
+        let is_large = open.bytes > self.hold_bytes_max && open.passed_over.is_none();
+        is_large.then(|| open.spill())
     }
 
     /// Closes the open group, which ends with the event taken last; `None` if none was taken.
@@ -337,6 +392,10 @@ impl Intake {
             .open
             .as_mut()
             .expect("an event inside a group follows one that opened it");
+        if open.passed_over.is_some() && !changes_tables(frame.header.kind) {
+            open.count += 1;
+            return;
+        }
         open.push(buffer, range, frame);
         match seen {
             Some(Seen::Query(Some(Control::Savepoint(name)))) => open.savepoint(name),
@@ -352,6 +411,47 @@ impl Intake {
                 | Seen::Other(_),
             )
             | None => {}
+        }
+    }
+
+    /// Whether the open group is passed over.
+    fn passes_over(&self) -> bool {
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.passed_over.is_some())
+    }
+
+    /// Frames an event; in a group that is passed over, its checksum need not be right.
+    fn frame(&mut self, event: &[u8]) -> Result<Frame, AssembleError> {
+        match self.framer.frame(event) {
+            Ok(frame) => Ok(frame),
+            Err(error) if self.passes_over() => {
+                let framed = self.framer.frame_unread(event);
+                framed.map_err(|_| self.unframed(event, error))
+            }
+            Err(error) => Err(self.unframed(event, error)),
+        }
+    }
+
+    /// An event between groups: passed, or passed over where it is not known and an order says so.
+    fn between(&mut self, frame: &Frame) -> Result<Taken, AssembleError> {
+        let Err(error) = self.passes(frame) else {
+            return Ok(Taken::Between(frame.header));
+        };
+        let begin = self.at(frame);
+        match self.orders.take(None, &begin) {
+            Some(order) => Ok(Taken::PassedOver(Box::new(PassedOver {
+                order,
+                gtid: None,
+                begin,
+                end: self.framer.next().clone(),
+                commit_us: i64::from(frame.header.timestamp) * 1_000_000,
+                events: 1,
+                xa: None,
+                statements: 0,
+                doubts_definitions: true,
+            }))),
+            None => Err(error),
         }
     }
 
@@ -393,6 +493,17 @@ impl Intake {
         let kind = Header::parse(event).ok().map(|header| header.kind);
         AssembleError::new(self.framer.next().clone(), kind, error)
     }
+}
+
+/// Kinds that are looked at even in a group that is passed over.
+fn changes_tables(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Query
+            | EventKind::QueryCompressed
+            | EventKind::TransactionPayload
+            | EventKind::XaPrepare
+    )
 }
 
 /// Kinds that grow with rows or statements.

@@ -6,6 +6,7 @@ use crate::binlog::{BinlogError, Coordinates, EventKind, XaId};
 use crate::failure::Class;
 use crate::row::{RowError, TableName};
 
+use super::batch::items::Group;
 use super::batch::rows::TooMany;
 use super::definition::agreement::Disagreement;
 use super::definition::lack::{Lack, Lacking, Untold};
@@ -23,6 +24,8 @@ pub struct AssembleError {
     /// What is wrong with it.
     #[source]
     pub trouble: Box<Trouble>,
+    /// The group that it is in.
+    pub group: Option<Box<Group>>,
 }
 
 impl AssembleError {
@@ -41,7 +44,14 @@ impl AssembleError {
             at,
             kind: kind.into(),
             trouble: Box::new(trouble.into()),
+            group: None,
         }
+    }
+
+    /// Names the group that it is in.
+    pub(super) fn within(mut self, group: Option<&Group>) -> Self {
+        self.group = group.cloned().map(Box::new);
+        self
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The applier reads the groups; this keeps the books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::batch::builder::Builder;
@@ -22,6 +22,8 @@ use crate::row::TableName;
 #[derive(Debug)]
 pub(super) struct XaBooks {
     pub(super) undecided: Undecided,
+    /// Those whose XA PREPARE was passed over: nothing comes of their XA COMMIT.
+    pub(super) dropped: BTreeSet<XaId>,
     /// What to do about an XA COMMIT of another one.
     missing: XaMissing,
 }
@@ -87,6 +89,7 @@ impl XaBooks {
     pub(super) fn new(missing: XaMissing) -> Self {
         Self {
             undecided: Undecided::new(),
+            dropped: BTreeSet::new(),
             missing,
         }
     }
@@ -157,6 +160,7 @@ impl XaBooks {
                 *ledger += prepared.if_rolled_back;
                 Ok(XaDecided::RollsBack)
             }
+            (None, _, _) if self.dropped.remove(&id) => Ok(XaDecided::Unknown),
             (None, true, XaMissing::Fail) => Err(Trouble::XaUnseen {
                 id,
                 connector: builder.origin().connector.clone(),

@@ -10,6 +10,7 @@ mod log;
 mod program;
 mod run;
 mod signals;
+mod skip;
 mod status;
 mod until;
 

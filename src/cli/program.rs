@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::environment::version;
-use super::{Exit, LogFormat, decode, definitions, log, run, signals, status};
+use super::{Exit, LogFormat, decode, definitions, log, run, signals, skip, status};
 
 /// Streams MySQL and MariaDB changes to Kafka and files, by posing as a replica.
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ enum Command {
     Status(status::StatusArguments),
     /// Shows how tables are defined at a place of the binlog, as the connector knows them.
     Definitions(definitions::DefinitionsArguments),
+    /// Passes groups over, such as one that a connector has stopped at.
+    Skip(skip::SkipArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -51,5 +53,6 @@ pub fn main() -> Exit {
         Command::Decode(arguments) => decode::run(&arguments, log),
         Command::Status(arguments) => status::run(&arguments, log),
         Command::Definitions(arguments) => definitions::run(&arguments, log),
+        Command::Skip(arguments) => skip::run(&arguments, log),
     }
 }

@@ -130,6 +130,7 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
         end: None,
         ledger: Ledger::default(),
         revisions: Vec::new(),
+        passed_over: Vec::new(),
     }
 }
 

@@ -9,8 +9,17 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::binlog::{Coordinates, GtidSet};
 use crate::change::{Checkpoint, Ledger};
-use crate::metrics::now_us;
+use crate::metrics::{LastFailure, now_us, one_line};
 use crate::mysql::Flavour;
+
+fn failure(said: &'static str) -> LastFailure {
+    LastFailure {
+        message: one_line(&io::Error::other(said)),
+        number: 1236,
+        is_of_source: true,
+        at_us: now_us(),
+    }
+}
 
 async fn page(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -44,7 +53,7 @@ async fn ready_means_that_every_connector_streams() {
     assert_eq!(page(address, "/readyz").await, (503, expected));
     stock.streaming();
     assert_eq!(page(address, "/readyz").await.0, 200);
-    shop.retrying(&std::io::Error::other("gone"));
+    shop.retrying(failure("gone"));
     assert_eq!(page(address, "/readyz").await.0, 503);
     assert_eq!(page(address, "/elsewhere").await.0, 404);
 }
@@ -104,7 +113,7 @@ async fn the_status_page_has_a_replicas_fields() {
         assert_eq!(fields.value(name).unwrap().to_string(), expected, "{name}");
     }
     assert_eq!(fields.value("Ledger").unwrap()["rows"], 8);
-    shop.retrying(&std::io::Error::other("source went\naway"));
+    shop.retrying(failure("source went\naway"));
     let (_, later) = page(address, "/status").await;
     let later: StatusPage = serde_json::from_str(&later).unwrap();
     assert_eq!(

@@ -48,21 +48,25 @@ impl ConnectorState {
 }
 
 /// Why a run of a connector ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastFailure {
     /// The error with its causes, in one line.
     pub message: String,
+    /// The source's number for it, or the exit code that stands for it.
+    pub number: u32,
+    /// Whether the source failed, and not what was done with its events.
+    pub is_of_source: bool,
     /// When it happened, in microseconds since 1970.
     pub at_us: i64,
 }
 
-impl LastFailure {
-    fn new(error: &(dyn Error + 'static)) -> Self {
-        Self {
-            message: one_line(error),
-            at_us: now_us(),
-        }
-    }
+/// The orders to pass groups over, and what came of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Skips {
+    /// Those that are not carried out, as text.
+    pub ordered: Vec<String>,
+    /// How many groups were passed over so far.
+    pub passed_over: u64,
 }
 
 /// An error and its causes, outermost first.
@@ -88,6 +92,7 @@ pub struct ConnectorMetrics {
     state: AtomicU8,
     in_flight: Mutex<Option<Gauge<u64>>>,
     held: Mutex<Option<Gauge<HeldGroups>>>,
+    skips: Mutex<Option<Gauge<Skips>>>,
     boundaries: Mutex<Boundaries>,
     last_failure: Mutex<Option<LastFailure>>,
     tls: Mutex<Option<String>>,
@@ -175,6 +180,7 @@ struct LedgerCounters {
     control: AtomicU64,
     rolled_back: AtomicU64,
     held: AtomicU64,
+    passed_over: AtomicU64,
     rows: AtomicU64,
 }
 
@@ -197,6 +203,7 @@ impl ConnectorMetrics {
             state: AtomicU8::new(0),
             in_flight: Mutex::new(None),
             held: Mutex::new(None),
+            skips: Mutex::new(None),
             boundaries: Mutex::default(),
             last_failure: Mutex::new(None),
             tls: Mutex::new(None),
@@ -235,6 +242,7 @@ impl ConnectorMetrics {
             control,
             rolled_back,
             held,
+            passed_over,
             rows,
         } = *ledger;
         for (counter, count) in [
@@ -251,6 +259,7 @@ impl ConnectorMetrics {
             (&counters.control, control),
             (&counters.rolled_back, rolled_back),
             (&counters.held, held),
+            (&counters.passed_over, passed_over),
             (&counters.rows, rows),
         ] {
             add(counter, count);
@@ -274,6 +283,7 @@ impl ConnectorMetrics {
             control: value(&counters.control),
             rolled_back: value(&counters.rolled_back),
             held: value(&counters.held),
+            passed_over: value(&counters.passed_over),
             rows: value(&counters.rows),
         }
     }
@@ -352,15 +362,20 @@ impl ConnectorMetrics {
         self.enter(ConnectorState::Streaming);
     }
 
+    /// Sets how to tell which groups are to be passed over, and how many were.
+    pub fn skipping(&self, skips: impl Fn() -> Skips + Send + 'static) {
+        *locked(&self.skips) = Some(Gauge(Box::new(skips)));
+    }
+
     /// Notes a failure after which the connector tries again.
-    pub fn retrying(&self, error: &(dyn Error + 'static)) {
-        *locked(&self.last_failure) = Some(LastFailure::new(error));
+    pub fn retrying(&self, failure: LastFailure) {
+        *locked(&self.last_failure) = Some(failure);
         self.enter(ConnectorState::Retrying);
     }
 
     /// Notes the failure that ended the connector.
-    pub fn failed(&self, error: &(dyn Error + 'static)) {
-        *locked(&self.last_failure) = Some(LastFailure::new(error));
+    pub fn failed(&self, failure: LastFailure) {
+        *locked(&self.last_failure) = Some(failure);
         self.enter(ConnectorState::Failed);
     }
 
@@ -399,6 +414,9 @@ impl ConnectorMetrics {
             remaining_delay: until(self.moments.due_us.load(Ordering::Relaxed), now_us),
             boundaries,
             last_failure: locked(&self.last_failure).clone(),
+            skips: locked(&self.skips)
+                .as_ref()
+                .map_or_else(Skips::default, |Gauge(skips)| skips()),
             tls: locked(&self.tls).clone(),
         }
     }
@@ -465,6 +483,8 @@ pub struct Snapshot {
     pub boundaries: Boundaries,
     /// Why its last run that failed did.
     pub last_failure: Option<LastFailure>,
+    /// The groups to be passed over, and those that were.
+    pub skips: Skips,
     /// The TLS version of the connection to the source; `None` for plaintext.
     pub tls: Option<String>,
 }

@@ -197,7 +197,7 @@ impl Scrape {
     }
 
     fn events(&self) -> Samples<'_, u64> {
-        let classes: [(_, Count<Ledger>); 8] = [
+        let classes: [(_, Count<Ledger>); 9] = [
             ("received", |ledger| ledger.received),
             ("emitted", |ledger| ledger.emitted),
             ("filtered", |ledger| ledger.filtered),
@@ -206,6 +206,7 @@ impl Scrape {
             ("control", |ledger| ledger.control),
             ("rolled_back", |ledger| ledger.rolled_back),
             ("held", |ledger| ledger.held),
+            ("passed_over", |ledger| ledger.passed_over),
         ];
         self.labelled("class", &classes, |all, count| count(&all.ledger))
     }
@@ -272,7 +273,7 @@ mod tests {
     use super::*;
     use crate::binlog::{Coordinates, GtidSet};
     use crate::change::{Checkpoint, HeldGroups};
-    use crate::metrics::now_us;
+    use crate::metrics::{LastFailure, now_us};
     use crate::mysql::Flavour;
 
     fn checkpoint(position: u64) -> Checkpoint {
@@ -305,7 +306,7 @@ mod tests {
         counters.connector("stock");
         for _ in 0..2 {
             counters.connector("shop").settled(&Ledger {
-                received: 10,
+                received: 11,
                 emitted: 1,
                 filtered: 2,
                 left_out: 1,
@@ -318,6 +319,7 @@ mod tests {
                 control: 3,
                 rolled_back: 1,
                 held: 1,
+                passed_over: 1,
                 rows: 5,
             });
         }
@@ -336,7 +338,7 @@ mod tests {
         shop.streaming();
         let lines = lines(&counters);
         for (class, count) in [
-            ("received", 20),
+            ("received", 22),
             ("emitted", 2),
             ("filtered", 4),
             ("skipped", 2),
@@ -344,6 +346,7 @@ mod tests {
             ("control", 6),
             ("rolled_back", 2),
             ("held", 2),
+            ("passed_over", 2),
         ] {
             let line =
                 format!("rowtap_events_total{{connector=\"shop\",class=\"{class}\"}} {count}");
@@ -387,7 +390,7 @@ mod tests {
         shop.committed(&checkpoint(900));
         assert_eq!(shop.snapshot().behind, Some(Duration::ZERO));
         assert!(shop.snapshot().checkpoint_age.unwrap().as_secs() < 5);
-        shop.retrying(&std::io::Error::other("gone"));
+        shop.retrying(LastFailure::default());
         assert_eq!(shop.snapshot().behind, None);
     }
 }

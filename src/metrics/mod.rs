@@ -8,6 +8,7 @@ mod exposition;
 mod registry;
 
 pub use connector::{
-    Boundaries, ConnectorMetrics, ConnectorState, LastFailure, Snapshot, Volumes, now_us, one_line,
+    Boundaries, ConnectorMetrics, ConnectorState, LastFailure, Skips, Snapshot, Volumes, now_us,
+    one_line,
 };
 pub use registry::Registry;

@@ -376,6 +376,19 @@ fn warn_of_statements(batch: &Batch) {
             "changes were logged as statements and passed over, their rows are not in the binlog"
         );
     }
+    for group in &batch.passed_over {
+        let gtid = group.gtid.as_ref().map(ToString::to_string);
+        let xa = group.xa.as_ref().map(ToString::to_string);
+        warn!(
+            order = group.order,
+            gtid,
+            begin = %group.begin,
+            end = %group.end,
+            events = group.events,
+            xa,
+            "a group is passed over as ordered, its changes are not delivered"
+        );
+    }
     let count = batch.ledger.xa_missing;
     if count > 0 {
         let before = batch.end.as_ref().map(|end| end.coordinates.to_string());

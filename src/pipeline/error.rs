@@ -8,9 +8,10 @@ use crate::encode::EncodeError;
 use crate::failure::Class;
 use crate::filter::FilterError;
 use crate::metrics::ConnectorMetrics;
+use crate::mysql::ConnectionError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
-use crate::state::StateError;
+use crate::state::{LastError, StateError, StoppedGroup};
 
 /// Why a run ended.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +146,53 @@ impl PipelineError {
             Self::GaveUp { .. } | Self::GraceOver { .. } | Self::Uncommitted { .. } => {
                 Class::GaveUp
             }
+        }
+    }
+
+    /// What is kept of it, and shown as a replica's last error.
+    pub fn last_error(&self) -> LastError {
+        let group = match self {
+            Self::Assemble(error) => Some(match &error.group {
+                Some(group) => StoppedGroup {
+                    begin: group.begin.clone(),
+                    gtid: group.gtid.as_ref().map(ToString::to_string),
+                },
+                None => StoppedGroup {
+                    begin: error.at.clone(),
+                    gtid: None,
+                },
+            }),
+            _other => None,
+        };
+        LastError {
+            at_us: crate::metrics::now_us(),
+            number: self.number(),
+            is_of_source: self.is_of_source(),
+            message: crate::metrics::one_line(self),
+            group,
+        }
+    }
+
+    /// The number that the source gave it, or else the exit code that stands for it.
+    fn number(&self) -> u32 {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let connection = error.downcast_ref::<ConnectionError>();
+            if let Some(said) = connection.and_then(ConnectionError::server_error) {
+                return u32::from(said.code);
+            }
+            cause = error.source();
+        }
+        u32::from(self.class().exit_code())
+    }
+
+    /// Whether a replica's I/O thread would have it.
+    fn is_of_source(&self) -> bool {
+        match self {
+            Self::Source(_) => true,
+            Self::GaveUp { last, .. } => last.is_of_source(),
+            Self::Uncommitted { failure, .. } => failure.is_of_source(),
+            _other => false,
         }
     }
 

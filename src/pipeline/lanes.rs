@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::pool::Pool;
-use crate::change::{Batch, Checkpoint, Ledger, Revision};
+use crate::change::{Batch, Checkpoint, Ledger, PassedOver, Revision};
 use crate::encode::{Block, Encode, EncodeError};
 use crate::row::Table;
 
@@ -37,6 +37,8 @@ pub struct Encoded<B> {
     pub ledger: Ledger,
     /// What became known of definitions up to the boundary.
     pub revisions: Vec<Revision>,
+    /// The groups that were passed over up to the boundary.
+    pub passed_over: Vec<PassedOver>,
 }
 
 /// How a stream's lanes run.
@@ -243,6 +245,7 @@ where
             end: batch.end,
             ledger: batch.ledger,
             revisions: batch.revisions,
+            passed_over: batch.passed_over,
         })
     }
 
@@ -527,6 +530,7 @@ mod tests {
                 ..Ledger::default()
             },
             revisions: Vec::new(),
+            passed_over: Vec::new(),
         }
     }
 

@@ -23,6 +23,7 @@ mod error;
 mod lanes;
 mod pool;
 mod run;
+mod skipping;
 mod spilling;
 mod supervise;
 
@@ -33,4 +34,5 @@ pub use engine::{
 pub use error::PipelineError;
 pub use lanes::{Encoded, Lanes};
 pub use pool::Pool;
+pub use skipping::carry_out;
 pub use supervise::{Ended, run};

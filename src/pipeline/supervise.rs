@@ -1,21 +1,26 @@
-//! The one retry loop: each connector on its own, a failed run started again from its checkpoint.
+//! The one retry loop: each connector on its own, a failed run started again from its checkpoint. Commands that reach a
+//! connector end its run at the end of a group, are carried out, and the next run begins.
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, error, info_span, warn};
+use tracing::{Instrument as _, error, info, info_span, warn};
 
 use super::connector::{Connector, Mode};
 use super::error::PipelineError;
 use super::pool::Pool;
 use super::run::{self, ConnectorRun};
+use super::skipping::carry_out;
 use crate::change::{Checkpoint, Ledger};
-use crate::metrics;
-use crate::state::{StateFolder, off_the_runtime};
+use crate::metrics::{self, Skips};
+use crate::state::{Asked, ControlServer, SkipStore, StateError, StateFolder, off_the_runtime};
 
 /// The first wait after a retry at once has failed too; it doubles up to `source_connect_retry`.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -62,7 +67,7 @@ pub async fn run(
             match &result {
                 Ok(()) => metrics.stopped(),
                 Err(error) => {
-                    metrics.failed(error);
+                    metrics.failed(error.last_error().into());
                     // Alone, its end is the process's, which tells the reason last.
                     if !alone {
                         error!(error = %metrics::one_line(error), "connector failed, the others go on");
@@ -121,9 +126,16 @@ async fn supervise(
     let (state_dir, name) = (connector.state_dir.clone(), connector.name.clone());
     let open = move || {
         let mut folder = StateFolder::open(&state_dir, &name)?;
-        folder.announce(http).map(|()| Arc::new(folder))
+        folder.announce(http)?;
+        let skips = SkipStore::open(&folder)?;
+        Ok::<_, StateError>((Arc::new(folder), Arc::new(skips)))
     };
-    let folder = off_the_runtime(open).await?;
+    let (folder, skips) = off_the_runtime(open).await?;
+    let shown = Arc::clone(&skips);
+    metrics.skipping(move || Skips {
+        ordered: shown.orders(),
+        passed_over: shown.passed_over(),
+    });
     let context = ConnectorRun {
         connector,
         mode,
@@ -132,45 +144,135 @@ async fn supervise(
         pool,
         stop,
         last: Mutex::default(),
+        halt: stop.child_token(),
+        skips: &skips,
     };
-    let mut failures = 0;
-    let mut progress: Option<Checkpoint> = None;
-    loop {
-        let failed = match run::run_once(&context).await {
-            Ok(()) => return Ok(()),
-            Err(failed) if failed.class().is_transient() => failed,
-            Err(failed) => return Err(failed),
-        };
-        if stop.is_cancelled() {
-            return match failed {
-                // What had arrived by then is delivered and committed.
-                PipelineError::Source(_) => Ok(()),
-                failed => Err(PipelineError::Uncommitted {
-                    committed: metrics.committed_to(),
-                    failure: Box::new(failed),
-                }),
+    let (commands, asked) = mpsc::channel(1);
+    let mut control = JoinSet::new();
+    match ControlServer::bind(&folder) {
+        Ok(server) => {
+            control.spawn(server.serve(commands).in_current_span());
+        }
+        Err(error) => warn!(
+            error = metrics::one_line(&error),
+            "no control socket, commands reach the connector only while it is stopped"
+        ),
+    }
+    let ended = Supervised { context, asked }.run().await;
+    if let Err(error) = &ended
+        && !error.class().is_clean_end()
+    {
+        let last = error.last_error();
+        off_the_runtime(move || last.keep(&folder)).await;
+    }
+    ended
+}
+
+/// A connector and the commands that reach it.
+struct Supervised<'a> {
+    context: ConnectorRun<'a>,
+    asked: mpsc::Receiver<Asked>,
+}
+
+impl Supervised<'_> {
+    /// Runs it again and again, until it ends or has failed too often.
+    async fn run(mut self) -> Result<(), PipelineError> {
+        let (metrics, stop) = (self.context.metrics, self.context.stop);
+        let mut failures = 0;
+        let mut progress: Option<Checkpoint> = None;
+        loop {
+            self.context.halt = stop.child_token();
+            let (ended, halted_by) = self.run_once().await;
+            let is_told = self.carry_out_all(halted_by).await;
+            let failed = match ended {
+                Ok(()) if is_told && !stop.is_cancelled() => continue,
+                Ok(()) => return Ok(()),
+                Err(failed) if failed.class().is_transient() => failed,
+                // What stopped it may be what is passed over from now on.
+                Err(_) if is_told && !stop.is_cancelled() => continue,
+                Err(failed) => return Err(failed),
             };
+            if stop.is_cancelled() {
+                return match failed {
+                    // What had arrived by then is delivered and committed.
+                    PipelineError::Source(_) => Ok(()),
+                    failed => Err(PipelineError::Uncommitted {
+                        committed: metrics.committed_to(),
+                        failure: Box::new(failed),
+                    }),
+                };
+            }
+            let read = Arc::clone(self.context.folder);
+            let reached = off_the_runtime(move || read.checkpoint()).await?;
+            if reached != progress {
+                failures = 0;
+                progress = reached;
+            }
+            failures += 1;
+            let (failures_max, longest_wait) = self.context.connector.source.retries();
+            if failures_max != 0 && failures >= failures_max {
+                return Err(PipelineError::GaveUp {
+                    failures,
+                    last: Box::new(failed),
+                });
+            }
+            let wait = wait_before(failures, longest_wait);
+            warn!(error = %metrics::one_line(&failed), failures, wait = ?wait, "run failed, starting again from the checkpoint");
+            metrics.retrying(failed.last_error().into());
+            if !self.wait(wait).await {
+                return Ok(());
+            }
         }
-        let read = Arc::clone(&folder);
-        let reached = off_the_runtime(move || read.checkpoint()).await?;
-        if reached != progress {
-            failures = 0;
-            progress = reached;
+    }
+
+    /// One run, and the commands that ended it, which are yet to be carried out.
+    async fn run_once(&mut self) -> (Result<(), PipelineError>, Vec<Asked>) {
+        let Self { context, asked } = self;
+        let mut halted_by = Vec::new();
+        let mut run = pin!(run::run_once(context));
+        loop {
+            let Asked { command, answer } = tokio::select! {
+                biased;
+                ended = &mut run => return (ended, halted_by),
+                Some(told) = asked.recv() => told,
+            };
+            if command.wants_boundary() {
+                context.halt.cancel();
+                halted_by.push(Asked { command, answer });
+                continue;
+            }
+            let answered = carry_out(command, context.connector, context.folder, context.skips);
+            // Whoever asked may have gone.
+            let _ = answer.send(answered.await);
         }
-        failures += 1;
-        let (failures_max, longest_wait) = connector.source.retries();
-        if failures_max != 0 && failures >= failures_max {
-            return Err(PipelineError::GaveUp {
-                failures,
-                last: Box::new(failed),
-            });
+    }
+
+    /// Carries out what is still waited for; returns whether there was anything.
+    async fn carry_out_all(&self, asked: Vec<Asked>) -> bool {
+        let is_told = !asked.is_empty();
+        for Asked { command, answer } in asked {
+            if answer.is_closed() {
+                continue;
+            }
+            info!(?command, "carrying out a command between groups");
+            let context = &self.context;
+            let answered = carry_out(command, context.connector, context.folder, context.skips);
+            let _ = answer.send(answered.await);
         }
-        let wait = wait_before(failures, longest_wait);
-        warn!(error = %metrics::one_line(&failed), failures, wait = ?wait, "run failed, starting again from the checkpoint");
-        metrics.retrying(&failed);
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(wait) => {}
+        is_told
+    }
+
+    /// Waits before the next run, and carries out what is asked for meanwhile; false if the connector is to stop.
+    async fn wait(&mut self, wait: Duration) -> bool {
+        let over = Instant::now() + wait;
+        loop {
+            tokio::select! {
+                () = self.context.stop.cancelled() => return false,
+                () = tokio::time::sleep_until(over) => return true,
+                Some(asked) = self.asked.recv() => {
+                    self.carry_out_all(vec![asked]).await;
+                }
+            }
         }
     }
 }

@@ -15,6 +15,10 @@ mod server;
 mod start;
 mod walk;
 
+use crate::binlog::Coordinates;
+use crate::change::Lineage;
+use crate::state::off_the_runtime;
+
 pub use budget::{Budget, Charge};
 pub use chunk::{Chunk, EventSource};
 pub use definitions::{
@@ -30,3 +34,21 @@ pub use server::{
     Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check, choose,
 };
 pub use start::Start;
+
+/// Makes sure that a group begins at a place in a source's binlogs, or will begin there: it may be their end.
+///
+/// # Errors
+/// A place inside a group, or one that cannot be looked at.
+pub async fn begins_group(
+    source: &SourceOptions,
+    lineage: &Lineage,
+    at: &Coordinates,
+) -> Result<(), SourceError> {
+    match source {
+        SourceOptions::Server(server) => server::walk::begins_group(server, lineage, at).await,
+        SourceOptions::Files(files) => {
+            let (files, at) = (files.clone(), at.clone());
+            off_the_runtime(move || files::begins_group(&files, &at)).await
+        }
+    }
+}

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Journal, PreparedStore, StateError, StateFolder, off_the_runtime};
-use crate::change::{Checkpoint, Revision};
+use super::{Journal, PreparedStore, SkipStore, StateError, StateFolder, off_the_runtime};
+use crate::change::{Checkpoint, PassedOver, Revision};
 
 /// Writes a connector's journal and its `relay-log.info` for one run.
 ///
@@ -20,6 +20,7 @@ pub struct Checkpointer {
     /// Away only while it is being written.
     journal: Option<Journal>,
     prepared: Arc<PreparedStore>,
+    skips: Arc<SkipStore>,
     durable: watch::Sender<Checkpoint>,
 }
 
@@ -32,7 +33,7 @@ impl Checkpointer {
     pub async fn begin(
         folder: Arc<StateFolder>,
         journal: Journal,
-        prepared: Arc<PreparedStore>,
+        (prepared, skips): (Arc<PreparedStore>, Arc<SkipStore>),
         start: &Checkpoint,
     ) -> Result<Self, StateError> {
         let (durable, _) = watch::channel(start.clone());
@@ -40,6 +41,7 @@ impl Checkpointer {
             folder,
             journal: Some(journal),
             prepared,
+            skips,
             durable,
         };
         checkpointer.save(start).await?;
@@ -52,18 +54,25 @@ impl Checkpointer {
     }
 
     /// Makes durable what a checkpoint relies on, before it is stored anywhere, at the sink included: the revisions before it,
-    /// in stream order, and the prepared XA transactions that it leaves undecided. None are left in `revisions` on return.
+    /// in stream order, the groups that were passed over, and the prepared XA transactions that it leaves undecided. None are
+    /// left in `revisions` and `passed_over` on return.
     ///
     /// # Errors
-    /// As [`Journal::append`] and [`PreparedStore::sync`]; the run is then over.
+    /// As [`Journal::append`], [`SkipStore::record`] and [`PreparedStore::sync`]; the run is then over.
     pub async fn record(
         &mut self,
         revisions: &mut Vec<Revision>,
+        passed_over: &mut Vec<PassedOver>,
         upto: &Checkpoint,
     ) -> Result<(), StateError> {
         if !upto.undecided.is_empty() {
             let (prepared, upto) = (Arc::clone(&self.prepared), upto.clone());
             off_the_runtime(move || prepared.sync(&upto)).await?;
+        }
+        if !passed_over.is_empty() {
+            let (skips, lineage) = (Arc::clone(&self.skips), upto.lineage());
+            let passed_over = std::mem::take(passed_over);
+            off_the_runtime(move || skips.record(&passed_over, &lineage)).await?;
         }
         if revisions.is_empty() {
             return Ok(());
@@ -89,9 +98,11 @@ impl Checkpointer {
     pub async fn save(&self, upto: &Checkpoint) -> Result<(), StateError> {
         let (folder, saved) = (Arc::clone(&self.folder), upto.clone());
         let prepared = Arc::clone(&self.prepared);
+        let skips = Arc::clone(&self.skips);
         let saved = off_the_runtime(move || {
             folder.save(&saved)?;
             prepared.forget(&saved)?;
+            skips.settle(&saved)?;
             Ok::<_, StateError>(saved)
         })
         .await?;
@@ -121,7 +132,8 @@ mod tests {
         let folder = Arc::new(StateFolder::open(dir, "shop").unwrap());
         let journal = Journal::begin(&folder, &checkpoint(4), 0, &Schemas::new(0)).unwrap();
         let prepared = Arc::new(PreparedStore::in_folder(folder.path()));
-        Checkpointer::begin(folder, journal, prepared, &checkpoint(4))
+        let skips = Arc::new(SkipStore::open(&folder).unwrap());
+        Checkpointer::begin(folder, journal, (prepared, skips), &checkpoint(4))
             .await
             .unwrap()
     }
@@ -147,7 +159,7 @@ mod tests {
             changes: Vec::new(),
         }];
         checkpointer
-            .record(&mut revisions, &checkpoint(100))
+            .record(&mut revisions, &mut Vec::new(), &checkpoint(100))
             .await
             .unwrap();
         assert!(revisions.is_empty());

@@ -136,6 +136,24 @@ pub fn make_private(path: &Path, role: FileRole) -> Result<(), FileError> {
     })
 }
 
+/// Closes a file to other users, also one that is no regular file.
+///
+/// # Errors
+/// What the file system refuses.
+pub fn make_private_file(path: &Path, role: FileRole) -> Result<(), FileError> {
+    attempt(FileStep::MakePrivate, role, path, || {
+        fs::set_permissions(path, Permissions::from_mode(0o600))
+    })
+}
+
+/// A handle of a folder, through which its files can be named while it is open.
+///
+/// # Errors
+/// What the file system refuses.
+pub fn folder_handle(path: &Path, role: FileRole) -> Result<File, FileError> {
+    attempt(FileStep::Open, role, path, || File::open(path))
+}
+
 /// The names in a folder, in no order; none if there is no such folder.
 ///
 /// # Errors

@@ -67,6 +67,14 @@ pub enum StateError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of skip orders, or of the groups that were passed over, is damaged.
+    #[error("{} is damaged: {reason}, restore the file from a copy", path.display())]
+    Skips {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file that says who this replica is cannot be understood.
     #[error(
         "{} line {line}: expected {expected}, found '{found}', restore the file, or remove it so that the source sees a new replica",
@@ -92,6 +100,7 @@ impl StateError {
             Self::Checkpoint { .. }
             | Self::Identity { .. }
             | Self::Journal { .. }
+            | Self::Skips { .. }
             | Self::Unwritable { .. } => Class::Data,
             Self::Io { .. } => Class::CannotWrite,
         }

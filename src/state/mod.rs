@@ -6,26 +6,34 @@
 mod blocking;
 pub mod checked_line;
 mod checkpointer;
+mod control;
 pub mod durable;
 mod error;
 mod folder;
 mod history;
 pub mod journal;
+mod last_error;
 mod lock;
 mod passing;
 mod prepared;
 pub mod relay_log_info;
 mod replica_identity;
+mod skips;
 mod spill;
 
 pub use blocking::off_the_runtime;
 pub use checkpointer::Checkpointer;
+pub use control::{
+    Answer, Asked, CONTROL_NAME, Command, ControlError, ControlServer, Request, send,
+};
 pub use error::StateError;
 pub use folder::StateFolder;
 pub use history::HistoryFile;
 pub use journal::Journal;
+pub use last_error::{LastError, StoppedGroup};
 pub use lock::{LOCK_NAME, LockFile, LockOwner};
 pub use prepared::{PreparedFile, PreparedStore};
 pub use relay_log_info::RelayLogInfoError;
 pub use replica_identity::ReplicaIdentity;
+pub use skips::{SkipRefusal, SkipStore};
 pub use spill::{Spill, SpillReader};

@@ -18,6 +18,7 @@ pub mod process;
 mod refusals;
 mod shadow;
 mod signals;
+mod skip;
 mod status;
 mod undone;
 mod ways_in;

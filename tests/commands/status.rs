@@ -142,6 +142,7 @@ fn the_metrics_are_the_ledgers() {
         "control",
         "rolled_back",
         "held",
+        "passed_over",
     ]
     .map(class)
     .iter()

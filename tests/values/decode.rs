@@ -192,6 +192,7 @@ impl Decoder<'_> {
             end: None,
             ledger: Ledger::default(),
             revisions: Vec::new(),
+            passed_over: Vec::new(),
         }
     }
 }

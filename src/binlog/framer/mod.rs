@@ -114,6 +114,25 @@ impl Framer {
         }
     }
 
+    /// Moves past one whole event of which nothing is to be read, whatever its checksum says.
+    ///
+    /// # Errors
+    /// A kind that the place in the stream depends on; a layout or position that cannot be. The framer is then as before.
+    pub fn frame_unread(&mut self, event: &[u8]) -> Result<Frame, BinlogError> {
+        let header = Header::parse(event)?;
+        let decides = matches!(
+            header.kind,
+            EventKind::Rotate
+                | EventKind::FormatDescription
+                | EventKind::Heartbeat
+                | EventKind::HeartbeatV2
+        );
+        if decides || header.is_artificial() || header.event_size as usize != event.len() {
+            return self.frame(event);
+        }
+        self.begin(header).map(|(frame, _checksum)| frame)
+    }
+
     /// Checks the header of an event of which only the first bytes are here, and moves past the event. Its checksum is to
     /// be computed by the caller, if there is one.
     ///

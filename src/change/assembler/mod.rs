@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::applier::Applier;
 use super::applying::{ApplierSettings, Applying};
 use super::batch::builder::Builder;
-use super::batch::items::{Batch, Origin};
+use super::batch::items::{Batch, Group, Origin};
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::lack::Lacking;
@@ -24,6 +24,7 @@ use super::group::tracker::Outcome;
 use super::history::Stretch;
 use super::intake::{Intake, LeftOut, Taken, TakenPart};
 use super::notice::Notice;
+use super::skips::SkipOrders;
 use super::statement::judging::OnStatement;
 use super::step::Step;
 use super::trouble::AssembleError;
@@ -131,6 +132,14 @@ impl Assembler {
             event_bytes_max: settings.event_bytes_max,
             idle_bytes_max: settings.idle_bytes_max,
         }
+    }
+
+    /// Passes groups over as these orders say.
+    #[must_use]
+    pub fn passing_over(mut self, orders: SkipOrders) -> Self {
+        self.applier.xa().dropped = orders.dropped.clone();
+        self.intake.pass_over(orders);
+        self
     }
 
     /// Publishes only the groups of a choice; the others count as filtered.
@@ -292,6 +301,12 @@ impl Assembler {
         self.intake.take_history()
     }
 
+    /// The group that the stream is in: the one in hand, or the one that is open.
+    pub fn present_group(&self) -> Option<&Group> {
+        let in_hand = self.applying.as_ref().map(|it| &it.group.held.group);
+        in_hand.or(self.intake.open().map(|open| &open.group))
+    }
+
     /// Where the group in hand begins.
     pub fn group_begin(&self) -> Option<&Coordinates> {
         let applying = self.applying.as_ref()?;
@@ -305,6 +320,11 @@ impl Assembler {
     /// # Errors
     /// Whatever the stream cannot go on from; the assembler must not be used again.
     pub fn poll(&mut self) -> Result<Step, AssembleError> {
+        self.advance()
+            .map_err(|error| error.within(self.present_group()))
+    }
+
+    fn advance(&mut self) -> Result<Step, AssembleError> {
         loop {
             if let Some(committed_us) = self.awaited_us {
                 return Ok(Step::Due { committed_us });
@@ -446,6 +466,11 @@ impl Assembler {
                 }
             }
             Taken::Between(header) => self.pass(&header),
+            Taken::PassedOver(passed_over) => {
+                let is_boundary = self.intake.open().is_none();
+                let next = is_boundary.then(|| self.intake.next());
+                self.applier.pass_over_event(*passed_over, next);
+            }
             Taken::Abandons(header) => {
                 self.pass(&header);
                 // The source died while writing the group; a replica that connects again is sent it again.
@@ -465,7 +490,7 @@ impl Assembler {
         if let Some(outcome) = ends {
             self.close(outcome, true);
         }
-        Ok(Some(Step::Spill(spilled)))
+        Ok(spilled.map(Step::Spill))
     }
 
     /// An event between groups: it settles at once.

@@ -9,6 +9,7 @@ use super::items::{Batch, Group, Item, Origin};
 use super::ledger::Ledger;
 use super::rows::{Rows, TooMany};
 use crate::change::checkpoint::Checkpoint;
+use crate::change::skips::PassedOver;
 use crate::row::Table;
 
 /// Bytes that an item takes beside those of its rows or statement; where transactions are small, they are most of a batch.
@@ -34,6 +35,7 @@ pub(in crate::change) struct Builder {
     sizes: Sizes,
     whole: WholeGroups,
     pub(in crate::change) ledger: Ledger,
+    passed_over: Vec<PassedOver>,
 }
 
 /// Bytes that the batch stands for.
@@ -64,6 +66,7 @@ impl Builder {
             sizes: Sizes::default(),
             whole: WholeGroups::default(),
             ledger: Ledger::default(),
+            passed_over: Vec::new(),
         }
     }
 
@@ -81,11 +84,16 @@ impl Builder {
         };
     }
 
-    /// Takes out the items and counts of a group that was not read to its end; returns whether any items are left.
+    /// Takes out the items and counts of a group that was not read to its end; returns whether anything is left.
     pub(in crate::change) fn drop_unfinished(&mut self) -> bool {
         self.items.truncate(self.whole.items);
         self.ledger = self.whole.ledger;
-        self.has_items()
+        self.has_items() || self.ledger.received > 0
+    }
+
+    /// Puts a group on the record that is passed over.
+    pub(in crate::change) fn pass_over(&mut self, group: PassedOver) {
+        self.passed_over.push(group);
     }
 
     pub(in crate::change) fn received(&mut self, received_us: i64) {
@@ -185,6 +193,7 @@ impl Builder {
             end,
             ledger: std::mem::take(&mut self.ledger),
             revisions: Vec::new(),
+            passed_over: std::mem::take(&mut self.passed_over),
         }
     }
 }

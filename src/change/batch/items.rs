@@ -13,6 +13,7 @@ use super::rows::Rows;
 use crate::binlog::{Coordinates, Gtid};
 use crate::change::checkpoint::Checkpoint;
 use crate::change::definition::revision::Revision;
+use crate::change::skips::PassedOver;
 use crate::mysql::Flavour;
 use crate::row::Table;
 
@@ -38,6 +39,8 @@ pub struct Batch {
     pub ledger: Ledger,
     /// What became known of definitions up to the boundary, to be made durable before it is.
     pub revisions: Vec<Revision>,
+    /// The groups that were passed over up to the boundary, to be on the record before it is durable.
+    pub passed_over: Vec<PassedOver>,
 }
 
 impl Batch {
@@ -53,6 +56,7 @@ impl Batch {
             end: None,
             ledger,
             revisions: Vec::new(),
+            passed_over: Vec::new(),
         }
     }
 }

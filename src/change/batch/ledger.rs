@@ -1,7 +1,7 @@
 //! The ledger: every binlog event is accounted for.
 //!
-//! `received = emitted + filtered + skipped + ddl + control + rolled_back + held`. Each class is counted where it is
-//! decided, `received` where the event is framed; none is computed as a remainder, so that the equation can fail.
+//! `received = emitted + filtered + skipped + ddl + control + rolled_back + held + passed_over`. Each class is counted
+//! where it is decided, `received` where the event is framed; none is computed as a remainder, so that the equation can fail.
 //!
 //! An event inside a compressed transaction counts as any other, and the event that it came in counts once more, as
 //! control: with compression a group has one event more than without.
@@ -45,6 +45,9 @@ pub struct Ledger {
     /// Events of a group whose end was not seen, and of XA transactions that were prepared and neither committed nor
     /// rolled back. A later run counts the latter once more, as what they become then.
     pub held: u64,
+    /// Events of groups that were passed over because a person ordered it, all of them alike.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub passed_over: u64,
     /// Rows in the emitted events.
     pub rows: u64,
 }
@@ -75,6 +78,7 @@ impl Ledger {
             self.control,
             self.rolled_back,
             self.held,
+            self.passed_over,
         ];
         i128::from(self.received) - settled.iter().map(|count| i128::from(*count)).sum::<i128>()
     }
@@ -103,6 +107,7 @@ impl AddAssign for Ledger {
         self.control += other.control;
         self.rolled_back += other.rolled_back;
         self.held += other.held;
+        self.passed_over += other.passed_over;
         self.rows += other.rows;
     }
 }
@@ -111,7 +116,7 @@ impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "received {} = emitted {} + filtered {} + skipped {} + ddl {} + control {} + rolled back {} + held {}; rows {}",
+            "received {} = emitted {} + filtered {} + skipped {} + ddl {} + control {} + rolled back {} + held {}",
             self.received,
             self.emitted,
             self.filtered,
@@ -120,8 +125,11 @@ impl fmt::Display for Ledger {
             self.control,
             self.rolled_back,
             self.held,
-            self.rows
         )?;
+        if self.passed_over > 0 {
+            write!(f, " + passed over {}", self.passed_over)?;
+        }
+        write!(f, "; rows {}", self.rows)?;
         for (what, count) in [
             ("filtered in groups that were left out", self.left_out),
             ("skipped statements that change rows", self.statements),

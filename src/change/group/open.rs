@@ -108,6 +108,10 @@ pub(in crate::change) struct OpenGroup {
     pub(in crate::change) spilled: u64,
     /// Events in all.
     pub(in crate::change) count: u64,
+    /// The order by which the group is passed over: only what can change tables is held of it.
+    pub(in crate::change) passed_over: Option<u64>,
+    /// Whether something was not held that can change tables.
+    pub(in crate::change) is_unread: bool,
     savepoints: Vec<(Box<[u8]>, u64)>,
     undone: Vec<Range<u64>>,
 }
@@ -134,6 +138,8 @@ impl OpenGroup {
             bytes: 0,
             spilled: 0,
             count: 0,
+            passed_over: None,
+            is_unread: false,
             savepoints: Vec::new(),
             undone: Vec::new(),
         }

@@ -29,10 +29,11 @@ pub enum Mark<'a> {
 }
 
 impl Mark<'_> {
-    /// The mark of an event that is too large to be at hand: what controls a transaction is short.
+    /// The mark of an event whose body is too large to be at hand, or cannot be read: what controls a transaction is short.
     pub fn of_large(kind: EventKind) -> Self {
         match kind {
             EventKind::Query | EventKind::QueryCompressed => Self::Query(None),
+            EventKind::XaPrepare => Self::XaPrepare { one_phase: false },
             kind => Self::Other(kind),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::change::{Checkpoint, Revision};
+use crate::change::{Checkpoint, PassedOver, Revision};
 use crate::encode::Block as _;
 use crate::fault::{Fault, planted};
 use crate::metrics;
@@ -52,6 +52,8 @@ pub(super) struct Deliver<S: Sink> {
     checkpointer: Checkpointer,
     /// Revisions that the journal has yet to hold before a boundary after them is committed.
     revisions: Vec<Revision>,
+    /// Groups that were passed over, which are to be on the record before that.
+    passed_over: Vec<PassedOver>,
     metrics: Arc<metrics::ConnectorMetrics>,
     /// How often what was written is committed while changes flow.
     interval: Duration,
@@ -134,6 +136,7 @@ impl<S: Sink> Deliver<S> {
             },
             checkpointer,
             revisions: Vec::new(),
+            passed_over: Vec::new(),
             metrics,
             interval,
             pending: None,
@@ -196,8 +199,10 @@ impl<S: Sink> Deliver<S> {
             end,
             ledger,
             revisions,
+            passed_over,
         } = encoded;
         self.revisions.extend(revisions);
+        self.passed_over.extend(passed_over);
         let (records, bytes) = (block.record_count(), block.byte_count());
         let invalid = block.invalid_text_count();
         let wanted = self.sink.write(&mut block).await?;
@@ -231,7 +236,9 @@ impl<S: Sink> Deliver<S> {
             self.checkpointer.save(&upto).await?;
         }
         // Before any checkpoint after them, the sink's own included.
-        self.checkpointer.record(&mut self.revisions, &upto).await?;
+        self.checkpointer
+            .record(&mut self.revisions, &mut self.passed_over, &upto)
+            .await?;
         self.sink.commit(&upto).await?;
         self.checkpointer.save(&upto).await?;
         self.metrics.committed(&upto);

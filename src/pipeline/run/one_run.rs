@@ -1,5 +1,7 @@
 //! One run of a connector: from its checkpoint until it is stopped, reaches its goal or fails.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
@@ -26,7 +28,10 @@ use crate::pipeline::lanes::Lanes;
 use crate::pipeline::pool::Pool;
 use crate::sink::Sink;
 use crate::source::{Answers, Budget, HostAddress, SourceError, SourceOptions};
-use crate::state::{Checkpointer, PreparedStore, ReplicaIdentity, StateFolder, off_the_runtime};
+use crate::state::{
+    Checkpointer, LastError, PreparedStore, ReplicaIdentity, SkipStore, StateFolder,
+    off_the_runtime,
+};
 
 /// Chunks that wait between receiver and assembler.
 const CHUNKS_MAX: usize = 16;
@@ -43,6 +48,9 @@ pub(in crate::pipeline) struct ConnectorRun<'a> {
     pub(in crate::pipeline) stop: &'a CancellationToken,
     /// Where the source of the last run listened.
     pub(in crate::pipeline) last: Mutex<Option<HostAddress>>,
+    /// Ends this run alone, after the last whole group that was received by then; `stop` cancels it too.
+    pub(in crate::pipeline) halt: CancellationToken,
+    pub(in crate::pipeline) skips: &'a Arc<SkipStore>,
 }
 
 /// What a run works with once its start is settled.
@@ -68,7 +76,7 @@ impl ConnectorRun<'_> {
     ) -> Result<(), PipelineError> {
         let prepared = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Ok(()),
+            () = self.halt.cancelled() => return Ok(()),
             prepared = self.prepare(&mut sink) => prepared?,
         };
         let ended = self.stages(prepared, sink).await;
@@ -103,6 +111,7 @@ impl ConnectorRun<'_> {
         off_the_runtime(move || folder.keep_target(&to)).await?;
         let (folder, journal) = (Arc::clone(self.folder), opened.journal);
         let kept = Arc::clone(&prepared);
+        let kept = (kept, Arc::clone(self.skips));
         let checkpointer = Checkpointer::begin(folder, journal, kept, &start).await?;
         self.metrics.committed(&start);
         let settings = settings?;
@@ -126,12 +135,16 @@ impl ConnectorRun<'_> {
             .await?;
         self.metrics.connected(tls.as_deref());
         self.metrics.streaming();
+        let folder = Arc::clone(self.folder);
+        off_the_runtime(move || LastError::forget(&folder)).await?;
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
         let on_unknown = settings
             .rules
             .on_unknown(&self.connector.definitions_unknown);
+        let orders = self.skips.for_stream(&start);
         let mut assembler = Assembler::new(settings, start, opened.known)
+            .passing_over(orders)
             .choosing(opened.choice)
             .going_without(on_unknown)
             .holding(undecided);
@@ -219,7 +232,7 @@ impl ConnectorRun<'_> {
         let delay = Delay::new(
             self.connector.source.delay(),
             clock_ahead_s,
-            failed,
+            failed.clone(),
             Arc::clone(self.metrics),
         );
         let mut assembling = Assembling::new(
@@ -267,7 +280,13 @@ impl ConnectorRun<'_> {
             deliver.run().await
         });
 
-        joined(stages, &stop).await
+        let halting = self.halt.clone();
+        let halted = async move {
+            halting.cancelled().await;
+            // Neither more chunks nor the time of a group are waited for.
+            failed.cancel();
+        };
+        joined(stages, &stop, halted).await
     }
 
     async fn resume_from<S: Sink>(
@@ -307,9 +326,20 @@ impl ConnectorRun<'_> {
 async fn joined(
     mut stages: JoinSet<Result<(), PipelineError>>,
     stop: &CancellationToken,
+    halted: impl Future<Output = ()>,
 ) -> Result<(), PipelineError> {
     let mut outcome: Result<(), PipelineError> = Ok(());
-    while let Some(ended) = stages.join_next().await {
+    let mut halted = pin!(halted);
+    loop {
+        let ended = tokio::select! {
+            biased;
+            ended = stages.join_next() => ended,
+            () = &mut halted, if !stop.is_cancelled() => {
+                stop.cancel();
+                continue;
+            }
+        };
+        let Some(ended) = ended else { break };
         let ended = ended.unwrap_or_else(|stopped| Err(PipelineError::Panic(stopped.to_string())));
         if let Err(error) = ended {
             // A closed neighbour is a consequence; the cause may arrive before or after it.

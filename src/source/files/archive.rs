@@ -110,6 +110,19 @@ fn chosen(options: &FilesOptions, flavour: Flavour) -> Result<Choice, SourceErro
     }
 }
 
+/// Makes sure that a group begins at a place in the files, or will begin there.
+///
+/// # Errors
+/// A place inside a group, or one that cannot be looked at.
+pub(in crate::source) fn begins_group(
+    options: &FilesOptions,
+    at: &Coordinates,
+) -> Result<(), SourceError> {
+    let listing = Listing::new(&options.files, options.index.as_deref())?;
+    let described = describe(path_of(&listing, &at.file)?)?;
+    prefix(&listing, at, described.flavour).map(drop)
+}
+
 /// Makes sure that the checkpoint is one of these files.
 fn resume(listing: &Listing, checkpoint: &Checkpoint) -> Result<Described, SourceError> {
     let at = &checkpoint.coordinates;

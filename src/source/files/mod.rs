@@ -16,6 +16,7 @@ mod stream;
 mod walk;
 
 pub use archive::Archive;
+pub(super) use archive::begins_group;
 pub use input::InputPath;
 pub use joined::warn_of_empty;
 pub use options::{DefinedBy, FilesOptions, SourceOptions};

@@ -56,6 +56,31 @@ pub(in crate::source) async fn prefix(
     }
 }
 
+/// Makes sure that a group begins at a place in the binlogs of a lineage, or will begin there: it may be their end.
+///
+/// # Errors
+/// A place inside a group, or one that cannot be looked at.
+pub(in crate::source) async fn begins_group(
+    options: &ServerOptions,
+    lineage: &Lineage,
+    at: &Coordinates,
+) -> Result<(), SourceError> {
+    let mut failure = None;
+    for candidate in options.candidates() {
+        let known = async {
+            let mut session = Session::open(&candidate).await?;
+            let flavour = session.server().flavour;
+            let (server_uuid, server_id) = statements::identity(&mut session).await?;
+            identity::is_of_lineage(lineage, flavour, server_uuid, server_id)
+        };
+        match known.await {
+            Ok(()) => return prefix(&candidate, at).await.map(drop),
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(failure.expect("a source has one host at least"))
+}
+
 /// Completes a set of executed GTIDs by those of groups that stand before `end` and were still being committed.
 pub(in crate::source) async fn settled(
     options: &ServerOptions,

@@ -1,0 +1,157 @@
+//! `rowtap skip`: groups that a person orders to pass over, of a connector that runs or of one that has stopped at one.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::environment::variables;
+use super::{Exit, LogFormat};
+use crate::config;
+use crate::failure::Class;
+use crate::pipeline::{self, Connector};
+use crate::state::{
+    Answer, Command, ControlError, SkipStore, StateError, StateFolder, off_the_runtime, send,
+};
+
+/// Whose groups, and which.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Nothing of such a group is delivered, whatever is in it; it is put on the record in the state folder, in skipped.jsonl. A \
+connector that runs is told at the end of a group; one that does not carries the order out when it is started.\n\n\
+DDL in it still counts: what its statements do to tables is followed, and where that cannot be read, the definitions of all \
+tables are read from the source again. Passing over an XA PREPARE, or an XA COMMIT, drops the transaction's changes for good.")]
+pub struct SkipArguments {
+    /// The connector's file.
+    #[arg(value_name = "CONNECTOR.toml")]
+    path: PathBuf,
+    #[command(flatten)]
+    what: What,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// Passes over the groups with these GTIDs when they come: uuid:7, uuid:7-9, or 0-1-270.
+    #[arg(long, value_name = "GTIDS")]
+    gtid: Option<String>,
+    /// Passes over the next N groups: from the one that the connector has stopped at, or else from its checkpoint on.
+    #[arg(long, value_name = "N")]
+    groups: Option<u64>,
+    /// Passes over the group that begins there.
+    #[arg(long, value_name = "FILE:POSITION")]
+    at: Option<String>,
+    /// Lists the orders that are not carried out yet.
+    #[arg(long)]
+    list: bool,
+    /// Takes an order back, by its number.
+    #[arg(long, value_name = "ORDER")]
+    cancel: Option<u64>,
+}
+
+/// Why the command was not carried out.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("state folder")]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error("{message}")]
+    Answered { class: Class, message: String },
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+}
+
+impl Refusal {
+    fn class(&self) -> Class {
+        match self {
+            Self::State(error) => error.class(),
+            Self::Control(error) => error.class(),
+            Self::Answered { class, .. } => *class,
+            Self::Runtime(_) => Class::Bug,
+            // Whoever reads has seen enough.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Class::CleanEnd,
+            Self::Output(_) => Class::CannotWrite,
+        }
+    }
+}
+
+/// Gives the order.
+pub fn run(arguments: &SkipArguments, log: LogFormat) -> Exit {
+    let connectors = match config::load(std::slice::from_ref(&arguments.path), &variables()) {
+        Ok(connectors) => connectors,
+        Err(error) => {
+            log.fail_each(&error);
+            return error.class().into();
+        }
+    };
+    for connector in &connectors {
+        if let Err(refusal) = tell(connector, &arguments.what) {
+            if !refusal.class().is_clean_end() {
+                log.fail(Some(&connector.name), &refusal);
+            }
+            return refusal.class().into();
+        }
+    }
+    Exit::Done
+}
+
+fn tell(connector: &Connector, what: &What) -> Result<(), Refusal> {
+    let owner = StateFolder::owner(&connector.state_dir, &connector.name)?;
+    let command = command(what);
+    let (answer, is_running) = match owner {
+        Some(owner) => {
+            let (state_dir, name) = (&connector.state_dir, &connector.name);
+            (send(state_dir, name, owner.pid, command)?, true)
+        }
+        None => (stopped(connector, command.clone())?, false),
+    };
+    let text = match answer {
+        Answer::Done(text) => text,
+        Answer::Refused { class, message } => return Err(Refusal::Answered { class, message }),
+    };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").map_err(Refusal::Output)?;
+    let orders = what.gtid.is_some() || what.groups.is_some() || what.at.is_some();
+    if orders && !is_running {
+        writeln!(
+            out,
+            "The order is kept; start the connector to have it carried out."
+        )
+        .map_err(Refusal::Output)?;
+    }
+    Ok(())
+}
+
+fn command(what: &What) -> Command {
+    if let Some(gtids) = &what.gtid {
+        return Command::SkipGtids(gtids.clone());
+    }
+    if let Some(groups) = what.groups {
+        return Command::SkipGroups(groups);
+    }
+    if let Some(at) = &what.at {
+        return Command::SkipAt(at.clone());
+    }
+    what.cancel.map_or(Command::ListSkips, Command::CancelSkip)
+}
+
+/// Carries the command out under the folder's lock.
+fn stopped(connector: &Connector, command: Command) -> Result<Answer, Refusal> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(Refusal::Runtime)?;
+    runtime.block_on(async {
+        let (state_dir, name) = (connector.state_dir.clone(), connector.name.clone());
+        let (folder, skips) = off_the_runtime(move || {
+            let folder = StateFolder::open(&state_dir, &name)?;
+            let skips = SkipStore::open(&folder)?;
+            Ok::<_, StateError>((Arc::new(folder), Arc::new(skips)))
+        })
+        .await?;
+        Ok(pipeline::carry_out(command, connector, &folder, &skips).await)
+    })
+}
