@@ -6,6 +6,7 @@ mod decode;
 mod definitions;
 mod environment;
 mod exit;
+mod explain;
 mod log;
 mod program;
 mod run;

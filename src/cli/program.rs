@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use super::environment::version;
-use super::{Exit, LogFormat, decode, definitions, log, run, signals, skip, status};
+use super::{Exit, LogFormat, decode, definitions, explain, log, run, signals, skip, status};
 
 /// Streams MySQL and MariaDB changes to Kafka and files, by posing as a replica.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ enum Command {
     Decode(Box<decode::DecodeArguments>),
     /// Shows how far connectors are, under the field names of SHOW REPLICA STATUS.
     Status(status::StatusArguments),
+    /// Says which rule keeps or leaves out a table or a statement.
+    Explain(explain::ExplainArguments),
     /// Shows how tables are defined at a place of the binlog, as the connector knows them.
     Definitions(definitions::DefinitionsArguments),
     /// Passes groups over, such as one that a connector has stopped at.
@@ -52,6 +54,7 @@ pub fn main() -> Exit {
         Command::Run(arguments) => run::run(&arguments, heard, log),
         Command::Decode(arguments) => decode::run(&arguments, log),
         Command::Status(arguments) => status::run(&arguments, log),
+        Command::Explain(arguments) => explain::run(&arguments, log),
         Command::Definitions(arguments) => definitions::run(&arguments, log),
         Command::Skip(arguments) => skip::run(&arguments, log),
     }

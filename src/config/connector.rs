@@ -15,7 +15,9 @@ use super::section::{self, Section};
 use super::{files, sink, source};
 use crate::change::{OnStatement, XaMissing};
 use crate::encode::InvalidText;
-use crate::filter::{FilterOptions, OnUnknown, Rules, UnknownOptions, one_or_many};
+use crate::filter::{
+    FilterOptions, OnUnknown, RuleKey, RulePlaces, Rules, UnknownOptions, one_or_many,
+};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
 
@@ -168,6 +170,9 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
     }
     let source = document.below_mut("source");
     let source = source.and_then(|section| source::read(section, &mut found));
+    let rule_places = document
+        .below("filter")
+        .map_or_else(RulePlaces::default, rule_places);
     let filter = match document.below_mut("filter") {
         Some(section) => filter(section, &mut found),
         None => Some(FilterOptions::default()),
@@ -182,6 +187,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         name: draft.name,
         source: source?.with_event_bytes_max(top.event_memory_max.as_u64()),
         filter: filter?,
+        rule_places,
         sink: sink?,
         state_dir: top.state_dir,
         memory_max: top.memory_max.as_u64(),
@@ -231,6 +237,23 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
         }
     }
     Some(read.options)
+}
+
+/// Where each rule of a `[filter]` section stands.
+fn rule_places(section: &Node) -> RulePlaces {
+    let mut places = RulePlaces::default();
+    for key in RuleKey::ALL {
+        let spellings = [key.as_str().to_owned(), key.as_str().replace('-', "_")];
+        let Some(node) = spellings.iter().find_map(|name| section.below(name)) else {
+            continue;
+        };
+        for rule in node.elements().chain([node]) {
+            if let Some(text) = rule.text() {
+                places.note(key, text, rule.origin.to_string());
+            }
+        }
+    }
+    places
 }
 
 /// Where a rule stands that is wrong.

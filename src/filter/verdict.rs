@@ -106,6 +106,20 @@ impl Verdict {
 }
 
 impl RuleKey {
+    /// All keys, in the order in which a rule of theirs is asked.
+    pub const ALL: [Self; 10] = [
+        Self::RewriteDb,
+        Self::ShadowTables,
+        Self::TablesExclude,
+        Self::TablesInclude,
+        Self::DoDb,
+        Self::IgnoreDb,
+        Self::DoTable,
+        Self::IgnoreTable,
+        Self::WildDoTable,
+        Self::WildIgnoreTable,
+    ];
+
     /// Its spelling in a connector file.
     pub fn as_str(self) -> &'static str {
         match self {

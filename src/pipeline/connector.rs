@@ -19,6 +19,8 @@ pub struct Connector {
     pub source: source::SourceOptions,
     /// Which changes go on.
     pub filter: filter::FilterOptions,
+    /// Where the rules of the filter are written.
+    pub rule_places: filter::RulePlaces,
     /// Where they go.
     pub sink: sink::SinkOptions,
     /// The folder that holds the connector's own state folder.

@@ -6,6 +6,7 @@ mod definitions;
 mod documents;
 mod endings;
 mod events;
+mod explain;
 mod files;
 mod folders;
 mod groups;

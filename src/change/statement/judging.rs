@@ -101,11 +101,7 @@ pub(in crate::change) fn judge(
 }
 
 /// What the rules say of a statement, by the objects it names or as a replica judges it.
-pub(in crate::change) fn verdict(
-    statement: &Statement,
-    source: &StatementSource<'_>,
-    rules: &Rules,
-) -> Verdict {
+pub fn verdict(statement: &Statement, source: &StatementSource<'_>, rules: &Rules) -> Verdict {
     if !rules.judges_as_replica() {
         return statement.verdict(rules);
     }

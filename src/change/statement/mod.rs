@@ -34,6 +34,7 @@ pub use column_types::STRICT_MODES;
 pub use databases::databases_named;
 pub use emptied::empties_table;
 pub use error::StatementError;
+pub use judging::verdict;
 pub use query::{GAP, StatementSource, scan_query};
 pub use scanned::{
     Action, Effect, Object, ObjectClass, Role, Statement, StatementContext, StatementKind,

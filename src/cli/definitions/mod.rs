@@ -229,7 +229,8 @@ fn coordinates(text: &str) -> Result<Coordinates, String> {
         .ok_or_else(|| "expected FILE:POSITION such as binlog.000004:1337".to_owned())
 }
 
-fn table_name(text: &str) -> Result<TableName, String> {
+/// Reads `database.table`.
+pub(super) fn table_name(text: &str) -> Result<TableName, String> {
     match text.split_once('.') {
         Some((database, table)) if !database.is_empty() && !table.is_empty() => {
             Ok(TableName::new(database, table))
