@@ -757,6 +757,7 @@ impl Applier {
             header,
             body: event.held.bytes(event.buffer),
             is_large: applying.group.rest_of(event.held).is_some(),
+            may_go_without: self.undefined.may_go_without(&table.source),
             format: event.format,
             end: &applying.group.end,
         };

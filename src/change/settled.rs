@@ -23,6 +23,8 @@ pub(super) struct UnsettledRows<'a> {
     pub(super) body: &'a [u8],
     /// Whether the rest of the body comes later, piece by piece.
     pub(super) is_large: bool,
+    /// Whether the stream rather goes on without what is not known of the table than stop in the middle of a large event.
+    pub(super) may_go_without: bool,
     pub(super) format: &'a FormatDescription,
     /// Where the group ends.
     pub(super) end: &'a Coordinates,
@@ -62,7 +64,7 @@ impl UnsettledRows<'_> {
         let Some(table) = unsettled_table(table_maps, self.header) else {
             return Ok(None);
         };
-        if self.is_large && questions.has_told(&table.source) {
+        if self.is_large && !self.may_go_without && questions.has_told(&table.source) {
             return Ok(None);
         }
         let doubt = self.doubt(&table)?;

@@ -9,6 +9,7 @@ use super::statement::{Statement, StatementKind};
 use super::trouble::Trouble;
 use crate::binlog::Coordinates;
 use crate::filter::{OnUnknown, UnknownRules};
+use crate::row::TableName;
 
 /// Tables that a stream goes on without a definition of at most.
 const UNDEFINED_MAX: usize = 65_536;
@@ -30,6 +31,11 @@ impl UndefinedTables {
     /// Hands out what whoever runs the stream is to be told.
     pub(super) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.notices)
+    }
+
+    /// Whether the stream goes on where the definition of a table is lacking.
+    pub(super) fn may_go_without(&self, table: &TableName) -> bool {
+        self.rules.of(table) != OnUnknown::Stop
     }
 
     /// Whether the stream goes on where a definition is lacking, rather than stop. If that did not help in this group, it does

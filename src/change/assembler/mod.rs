@@ -460,9 +460,8 @@ impl Assembler {
             Taken::Late => self.is_late = true,
             Taken::Artificial(header) => {
                 self.look_at(&header);
-                // The place after groups that were left out.
                 if self.intake.leaves_out() {
-                    self.reach_next();
+                    self.pass_left_out(&header);
                 }
             }
             Taken::Between(header) => self.pass(&header),
@@ -500,6 +499,17 @@ impl Assembler {
             self.applier.source_started();
         }
         self.applier.builder().ledger.pass(header.kind);
+        self.reach_next();
+    }
+
+    /// Moves the checkpoint to the place after groups that were left out, which a heartbeat tells. Statements among them were
+    /// not followed.
+    fn pass_left_out(&mut self, header: &Header) {
+        let is_heartbeat = matches!(header.kind, EventKind::Heartbeat | EventKind::HeartbeatV2);
+        let is_between = self.intake.open().is_none() && !self.is_behind();
+        if is_heartbeat && is_between && self.intake.take_gap() {
+            self.applier.note_gap(self.intake.next());
+        }
         self.reach_next();
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::binlog::Coordinates;
-use crate::change::{AssembleError, Trouble};
+use crate::change::{AssembleError, Disagreement, Trouble};
 use crate::encode::EncodeError;
 use crate::failure::Class;
 use crate::filter::FilterError;
@@ -24,7 +24,20 @@ pub enum DecodeError {
     File(#[from] BinlogFileError),
     /// Its events.
     #[error(transparent)]
-    Assemble(#[from] AssembleError),
+    Assemble(AssembleError),
+    /// What `--definitions` tells of a table contradicts the binlog.
+    #[error(
+        "the definition of {table} does not fit its table map at {at}: {disagreement}; give --definitions the one that the table \
+         had there"
+    )]
+    Contradicted {
+        /// The table, by its name on the source.
+        table: TableName,
+        /// Its table map.
+        at: Coordinates,
+        /// What was told, and what was found.
+        disagreement: Box<Disagreement>,
+    },
     /// A filter rule.
     #[error("filter")]
     Filter(#[from] FilterError),
@@ -99,6 +112,26 @@ pub enum DecodeError {
     System(#[source] io::Error),
 }
 
+impl From<AssembleError> for DecodeError {
+    fn from(mut error: AssembleError) -> Self {
+        match *error.trouble {
+            Trouble::Disagreement {
+                table,
+                disagreement,
+                ..
+            } => Self::Contradicted {
+                table,
+                at: error.at,
+                disagreement,
+            },
+            other => {
+                *error.trouble = other;
+                Self::Assemble(error)
+            }
+        }
+    }
+}
+
 impl DecodeError {
     /// Where bytes stand that are no event.
     pub(super) fn unreadable_at(&self) -> Option<&Coordinates> {
@@ -122,7 +155,10 @@ impl DecodeError {
             Self::Encode(error) => error.class(),
             Self::Definitions(error) => error.class(),
             Self::Connector(error) => error.class(),
-            Self::NoJournal { .. } | Self::Unnamed { .. } | Self::Start { .. } => Class::Data,
+            Self::NoJournal { .. }
+            | Self::Unnamed { .. }
+            | Self::Contradicted { .. }
+            | Self::Start { .. } => Class::Data,
             Self::State(error) => error.class(),
             Self::Spill(_) | Self::Output(_) => Class::CannotWrite,
             Self::OutputClosed => Class::CleanEnd,
