@@ -161,6 +161,28 @@ mod tests {
     }
 
     #[test]
+    fn an_id_is_read_as_servers_list_it() {
+        for (format, lengths, data, expected) in [
+            (1, (2, 1), &b"0x6774FF"[..], Some("X'6774',X'ff',1")),
+            (1, (2, 1), b"gt\xff", Some("X'6774',X'ff',1")),
+            (1, (3, 0), b"0xg", Some("X'307867',X'',1")),
+            (
+                4_294_967_295,
+                (1, 1),
+                b"\0'",
+                Some("X'00',X'27',4294967295"),
+            ),
+            (1, (0, 0), b"0x", Some("X'',X'',1")),
+            (1, (2, 1), b"gt", None),
+            (1, (1, 1), b"gtr", None),
+            (1, (2, 1), b"0x67747", None),
+        ] {
+            let found = XaId::recovered(format, lengths, data).map(|id| id.to_string());
+            assert_eq!(found.as_deref(), expected, "{data:?}");
+        }
+    }
+
+    #[test]
     fn an_id_is_read_as_it_is_displayed_and_in_no_other_form() {
         let id = XaId {
             format: u32::MAX,

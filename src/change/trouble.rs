@@ -271,7 +271,8 @@ pub enum Trouble {
     /// Two prepared XA transactions with the same id.
     #[error(
         "the XA transaction {id} is prepared, expected one that is not: the group at {before} prepared it, and nothing \
-         committed it or rolled it back since"
+         committed it or rolled it back since; the source lost it in a crash or decided on it with sql_log_bin = 0, take a \
+         new start after that group"
     )]
     XaTwice {
         /// The id.
@@ -281,9 +282,9 @@ pub enum Trouble {
     },
     /// The commit of an XA transaction that is not held.
     #[error(
-        "XA COMMIT of {id}, whose XA PREPARE stands before the place where the stream of {connector} began, so that its \
-         changes would be lost; start at a position before the XA PREPARE, or, if the target has them, set \
-         xa_missing = \"warn\" (decode: --xa-missing warn)"
+        "XA COMMIT of {id}, whose XA PREPARE the stream of {connector} did not have, so that its changes would be lost: it \
+         stands before the start, was not logged, or was committed before; start at a position before the XA PREPARE, or, if \
+         the target has the changes, set xa_missing = \"warn\" (decode: --xa-missing warn)"
     )]
     XaUnseen {
         /// The id.

@@ -121,6 +121,72 @@ fn kept_files_that_are_lost_or_damaged_are_read_again_from_the_source() {
 }
 
 #[test]
+fn what_is_read_again_is_read_by_the_definitions_of_its_place() {
+    for flavour in Flavour::ALL {
+        let (server, folder) = begin(flavour, &["--binlog-row-metadata=MINIMAL"]);
+        server.execute("CREATE TABLE a.swapped (id INT PRIMARY KEY, one INT, two INT)");
+        prepares(&server, "'one'", "INSERT INTO t VALUES (1, 'one')");
+        // Whoever follows this twice is where he was before.
+        server.execute(
+            "ALTER TABLE a.swapped CHANGE one two INT, CHANGE two one INT; INSERT INTO a.t VALUES (2, 'two')",
+        );
+        prepares(
+            &server,
+            "'two'",
+            "INSERT INTO swapped (id, one, two) VALUES (3, 1, 2)",
+        );
+        folder.succeeds(&ONCE);
+        fs::remove_dir_all(folder.path("state/shop/prepared")).unwrap();
+        let ended = folder.succeeds(&ONCE);
+        assert!(
+            ended.stderr.contains("they are read again"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(kept(&folder).len(), 2, "{flavour:?}");
+        server.execute("XA COMMIT 'two'; XA COMMIT 'one'");
+        folder.succeeds(&ONCE);
+        assert_eq!(values(&folder), created(&[2, 1]), "{flavour:?}");
+        let changes = folder.changes();
+        let rows: Vec<&serde_json::Value> = changes
+            .iter()
+            .filter(|it| it["source"]["table"] == "swapped" && it["op"] == "c")
+            .map(|it| &it["after"])
+            .collect();
+        assert_eq!(
+            rows,
+            [&serde_json::json!({"id": 3, "one": 1, "two": 2})],
+            "{flavour:?}"
+        );
+    }
+}
+
+#[test]
+fn a_state_folder_that_is_gone_is_made_again_from_the_files_and_the_source() {
+    for flavour in Flavour::ALL {
+        let (server, folder) = begin(flavour, &[]);
+        prepares(&server, "'one'", "INSERT INTO t VALUES (1, 'one')");
+        server.execute("INSERT INTO a.t VALUES (2, 'two')");
+        folder.succeeds(&ONCE);
+        fs::remove_dir_all(folder.path("state")).unwrap();
+        server.execute("INSERT INTO a.t VALUES (3, 'three'); XA COMMIT 'one'");
+        folder.succeeds(&ONCE);
+        assert_eq!(values(&folder), created(&[2, 3, 1]), "{flavour:?}");
+
+        prepares(&server, "'four'", "INSERT INTO t VALUES (4, 'four')");
+        server.execute("FLUSH BINARY LOGS");
+        folder.succeeds(&ONCE);
+        fs::remove_dir_all(folder.path("state")).unwrap();
+        let (file, _) = server.coordinates();
+        server.execute(&format!("XA COMMIT 'four'; PURGE BINARY LOGS TO '{file}'"));
+        folder.fails(
+            65,
+            &["X'666f7572',X'',1", "neither committed nor rolled back"],
+        );
+    }
+}
+
+#[test]
 fn what_is_lost_here_and_purged_there_stops_with_its_id() {
     let (server, folder) = begin(Flavour::MySql97, &[]);
     prepares(&server, "'one'", "INSERT INTO t VALUES (1, 'one')");

@@ -211,6 +211,24 @@ fn a_commit_of_what_was_never_prepared_stops_or_is_counted() {
 }
 
 #[test]
+fn a_second_commit_stops_with_its_id_or_is_counted() {
+    let mut writer = Writer::new();
+    writer.prepares(1, 7, (1, true), &[1]);
+    writer.decides(2, "COMMIT", 7);
+    writer.decides(3, "COMMIT", 7);
+    writer.transaction(4, &[2]);
+    let stopped = run(assembler("{}", usize::MAX, &[]), writer.again()).unwrap_err();
+    assert!(matches!(*stopped.trouble, Trouble::XaUnseen { ref id, .. } if *id == xa_id(7)));
+    let lenient = AssemblerSettings {
+        xa_missing: XaMissing::Warn,
+        ..settings("{}", usize::MAX)
+    };
+    let outcome = run(made_of(lenient, &[]), writer).unwrap();
+    assert_eq!(values(&outcome), [1, 2]);
+    assert_eq!(outcome.ledger.xa_missing, 1);
+}
+
+#[test]
 fn an_id_that_is_prepared_twice_stops() {
     let mut writer = Writer::new();
     writer.prepares(1, 7, (1, true), &[1]);
