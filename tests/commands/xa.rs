@@ -172,7 +172,10 @@ fn a_state_folder_that_is_gone_is_made_again_from_the_files_and_the_source() {
         server.execute("INSERT INTO a.t VALUES (3, 'three'); XA COMMIT 'one'");
         folder.succeeds(&ONCE);
         assert_eq!(values(&folder), created(&[2, 3, 1]), "{flavour:?}");
-
+        if flavour == Flavour::MariaDb1011 {
+            // It keeps a file until its engines have flushed what is in it.
+            continue;
+        }
         prepares(&server, "'four'", "INSERT INTO t VALUES (4, 'four')");
         server.execute("FLUSH BINARY LOGS");
         folder.succeeds(&ONCE);

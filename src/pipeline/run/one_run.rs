@@ -213,13 +213,7 @@ impl ConnectorRun<'_> {
         let stop = over.child_token();
         let failed = over.child_token();
         let mut stages = JoinSet::new();
-        self.metrics.in_flight(move || {
-            u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
-        });
-        // The store goes with the run, at whose end the ledger counts what is held.
-        let held = Arc::downgrade(&kept);
-        self.metrics
-            .holding(move || held.upgrade().map(|kept| kept.held()).unwrap_or_default());
+        self.show(budget, &kept);
         let receive = Receive {
             stream,
             chunks: chunk_tx,
@@ -287,6 +281,17 @@ impl ConnectorRun<'_> {
             failed.cancel();
         };
         joined(stages, &stop, halted).await
+    }
+
+    /// Lets the pages ask for what is in flight and for what is held.
+    fn show(&self, budget: Budget, prepared: &Arc<PreparedStore>) {
+        self.metrics.in_flight(move || {
+            u64::from(budget.bytes_max()).saturating_sub(budget.bytes_free() as u64)
+        });
+        // The store goes with the run, at whose end the ledger counts what is held.
+        let held = Arc::downgrade(prepared);
+        self.metrics
+            .holding(move || held.upgrade().map(|kept| kept.held()).unwrap_or_default());
     }
 
     async fn resume_from<S: Sink>(
