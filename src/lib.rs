@@ -47,6 +47,7 @@
 //! | `state/prepared.rs` | the events of XA transactions that are undecided |
 //! | `state/spill.rs` | groups that are too large for memory |
 //! | `source/server` | a server: its options (host, port, …), the checks before a start, where to begin, the dump and its receiver |
+//! | `source/server/hosts.rs` | which of several servers is the source now; `standing.rs` compares what a server has with what was delivered |
 //! | `source/files` | binlog files as a source |
 //! | `source/definitions` | what information_schema and the retained binlogs say about tables |
 //! | another folder there | another kind of source, such as a snapshot |
@@ -88,7 +89,8 @@
 //! | line | a message in a file |
 //! | coordinates | a file and a position in a server's binlog |
 //! | checkpoint | a group boundary up to which everything is settled, and whose binlog it belongs to |
-//! | lineage | the binlogs of one server since it was last reset; positions of two lineages cannot be compared |
+//! | lineage | the binlogs of one server while it is the source; positions of two lineages cannot be compared |
+//! | successor | a server that takes the source's place, since it has all that was delivered |
 //! | definition | the columns and properties of a table |
 //! | belief | the definition that rowtap uses for a table at its place in the stream |
 //! | reading | a definition that was read from information_schema |

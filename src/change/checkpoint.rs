@@ -29,8 +29,8 @@ pub struct Checkpoint {
     pub format_description_timestamp: u32,
     /// How many seconds groups are held back after their commit, as a replica's SOURCE_DELAY.
     pub delay_s: u64,
-    /// How often the connector has accepted that its server's binlogs began anew. Coordinates of different epochs do not
-    /// compare: it is the incarnation of their lineage.
+    /// How often another server took the source's place. Coordinates of different epochs do not compare: it is the
+    /// incarnation of their lineage.
     pub epoch: u64,
     /// XA transactions that were prepared before it and neither committed nor rolled back, each with the place at which
     /// its group begins.

@@ -7,7 +7,7 @@ use crate::change::AssembleError;
 use crate::encode::EncodeError;
 use crate::failure::Class;
 use crate::filter::FilterError;
-use crate::metrics::ConnectorMetrics;
+use crate::metrics::{ConnectorMetrics, one_line};
 use crate::mysql::ConnectionError;
 use crate::sink::SinkError;
 use crate::source::SourceError;
@@ -23,6 +23,21 @@ pub enum PipelineError {
     /// The source.
     #[error("source")]
     Source(#[from] SourceError),
+    /// The source, and only a new start helps.
+    #[error(
+        "source: {}; that is: {commands}, then {start} in [source] of {file}",
+        one_line(failure)
+    )]
+    NewStart {
+        /// What it is about the source.
+        failure: Box<SourceError>,
+        /// The connector's file.
+        file: String,
+        /// The key that begins anew with as little loss as can be.
+        start: String,
+        /// What is to be run.
+        commands: String,
+    },
     /// The events.
     #[error("events")]
     Assemble(#[from] AssembleError),
@@ -133,6 +148,7 @@ impl PipelineError {
         match self {
             Self::State(error) => error.class(),
             Self::Source(error) => error.class(),
+            Self::NewStart { failure, .. } => failure.class(),
             Self::Assemble(error) => error.class(),
             Self::Filter(error) => error.class(),
             Self::Encode(error) => error.class(),

@@ -325,6 +325,30 @@ pub enum SourceError {
         /// The time in the file.
         found: u32,
     },
+    /// The event that ended the last group that was kept in mind is not where it was.
+    #[error(
+        "the event before {at} is not the one that was delivered: the source was restored from an older copy, or another copy of \
+         it answers, {}",
+        NEW_START
+    )]
+    Rewritten {
+        /// Where the event ended.
+        at: Coordinates,
+    },
+    /// The checkpoint's file is gone, and the source has all that was delivered before it, in other files.
+    #[error(
+        "the source has no {at} any more, its newest file is {newest}: its binlogs were numbered anew; it has all groups that \
+         were delivered and every one since, so that none is lost if you {}",
+        NEW_START
+    )]
+    Renumbered {
+        /// The checkpoint.
+        at: Coordinates,
+        /// The newest file.
+        newest: String,
+        /// What was delivered.
+        gtid_set: String,
+    },
     /// The source lacks groups that the checkpoint has.
     #[error(
         "the source lacks groups that the checkpoint or start has ({message}): it has lost or never had them, {}",
@@ -386,6 +410,29 @@ impl SourceError {
         }
     }
 
+    /// Where a new start begins with as little loss as can be, as a key of `[source]`; `None` where none is needed.
+    pub fn new_start(&self) -> Option<String> {
+        match self {
+            Self::Renumbered { gtid_set, .. } => {
+                Some(format!("start = {{ gtid_set = \"{gtid_set}\" }}"))
+            }
+            Self::Purged { .. }
+            | Self::PurgedGroups { .. }
+            | Self::OutOfReach { .. }
+            | Self::AnotherSource { .. }
+            | Self::Lacking { .. }
+            | Self::Shortened { .. }
+            | Self::Rebuilt { .. }
+            | Self::Rewritten { .. }
+            | Self::Diverged { .. } => Some("start = \"earliest\"".to_owned()),
+            Self::NoHost(failures) => failures
+                .iter()
+                .find(|failure| matches!(failure.error, Self::Lacking { .. }))
+                .and_then(|failure| failure.error.new_start()),
+            _other => None,
+        }
+    }
+
     /// What the failure means for the connector.
     pub fn class(&self) -> Class {
         match self {
@@ -406,6 +453,8 @@ impl SourceError {
             | Self::AnotherSource { .. }
             | Self::Shortened { .. }
             | Self::Rebuilt { .. }
+            | Self::Rewritten { .. }
+            | Self::Renumbered { .. }
             | Self::Diverged { .. }
             | Self::Broken { .. } => Class::Data,
             Self::Connection(source) | Self::Statement { source, .. } => source.class(),

@@ -133,6 +133,9 @@ impl Pair {
         let row = row?;
         // A source that is away is no failure.
         let text: Option<String> = row.get(errors[0]).flatten();
+        let log = replica.log();
+        let last: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
         text.filter(|error| !error.is_empty())
+            .map(|error| format!("{error}\n{}", last.join("\n")))
     }
 }

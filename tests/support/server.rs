@@ -282,6 +282,13 @@ impl Server {
         self.private.start_again();
     }
 
+    /// Starts it after `stop` or `kill` on empty data, on the same port.
+    #[track_caller]
+    pub fn start_anew(&self) {
+        std::fs::remove_dir_all(self.datadir()).expect("the data is there");
+        self.private.start_again();
+    }
+
     /// Waits until nobody is connected as `user`.
     #[track_caller]
     pub fn wait_until_gone(&self, user: &str, wait_max: Duration) {

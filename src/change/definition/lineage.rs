@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use crate::binlog::Coordinates;
 
-/// The binlogs that one server has written since it last began them anew.
+/// The binlogs that one server has written while it was the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {
     /// The server's `server_uuid`; MariaDB has none.
     pub server_uuid: Option<Uuid>,
     /// The server's `server_id`.
     pub server_id: u32,
-    /// How often the connector has accepted that the server's binlogs began anew: the epoch of its checkpoint.
+    /// How often another server had taken the source's place by then: the epoch of the checkpoint.
     pub incarnation: u64,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Lineage {
         }
         match self.incarnation {
             0 => Ok(()),
-            times => write!(f, ", its binlogs begun anew {times} times"),
+            times => write!(f, ", after {times} changes of server"),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod assembling;
 mod beliefs;
 mod deliver;
+mod new_start;
 mod one_run;
 mod opening;
 mod receive;

@@ -11,6 +11,7 @@ use tracing::{Instrument as _, info};
 
 use super::assembling::Assembling;
 use super::deliver::{Deliver, UnderWay};
+use super::new_start;
 use super::opening::{self, BinlogWriter, OpenedSource, SourceStream};
 use super::receive::Receive;
 use super::target;
@@ -77,9 +78,10 @@ impl ConnectorRun<'_> {
         let prepared = tokio::select! {
             biased;
             () = self.halt.cancelled() => return Ok(()),
-            prepared = self.prepare(&mut sink) => prepared?,
+            prepared = self.prepare(&mut sink) => prepared.map_err(|error| self.advised(error))?,
         };
         let ended = self.stages(prepared, sink).await;
+        let ended = ended.map_err(|error| self.advised(error));
         let clean = match &ended {
             Ok(()) => true,
             Err(error) => error.class().is_clean_end(),
@@ -91,7 +93,7 @@ impl ConnectorRun<'_> {
     /// Finds out where to begin, settles it, and begins to read.
     async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<PreparedRun, PipelineError> {
         let from = self.resume_from(sink).await?;
-        let identity = self.identity().await?;
+        let (identity, former) = (self.identity().await?, from.clone());
         let opened = match &self.connector.source {
             SourceOptions::Server(server) => {
                 let last = self.last_address();
@@ -102,6 +104,7 @@ impl ConnectorRun<'_> {
         if let SourceOptions::Server(server) = &opened.options {
             self.keep_address(server.address());
         }
+        self.goal_is_of(former.as_ref(), &opened.start)?;
         let start = opened.start.clone();
         let settings = self.settings(&opened, identity.server_id);
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
@@ -304,6 +307,29 @@ impl ConnectorRun<'_> {
         let folder = Arc::clone(self.folder);
         let local = off_the_runtime(move || folder.checkpoint()).await?;
         Ok(stored.or(local))
+    }
+
+    /// Makes sure that the coordinates at which the run ends are not those of a server whose place another one has taken.
+    fn goal_is_of(
+        &self,
+        former: Option<&Checkpoint>,
+        start: &Checkpoint,
+    ) -> Result<(), PipelineError> {
+        match (self.mode, former) {
+            (Mode::UntilCoordinates(goal), Some(former)) if former.lineage() != start.lineage() => {
+                let message = format!(
+                    "the run is to end at {goal}, but another server has taken the source's place, whose coordinates are others, \
+                     end it at a GTID set by --until"
+                );
+                Err(SourceError::Options(message).into())
+            }
+            (_, _) => Ok(()),
+        }
+    }
+
+    /// A failure with the commands that help, where there are any.
+    fn advised(&self, failure: PipelineError) -> PipelineError {
+        new_start::add(failure, self.connector, self.folder)
     }
 
     fn last_address(&self) -> Option<HostAddress> {

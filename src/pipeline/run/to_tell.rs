@@ -85,6 +85,6 @@ fn one(table: &crate::row::TableName) -> String {
 }
 
 /// A word of the shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }

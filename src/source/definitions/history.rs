@@ -55,8 +55,8 @@ pub(super) enum StreamPlace<'a> {
     Anew,
     /// Where it ended, in a file that was begun then, which the source must have.
     At(&'a Coordinates, u32),
-    /// Where the source says.
-    Unsure,
+    /// Where the source says, after such a place of its binlogs.
+    After(&'a Coordinates),
 }
 
 impl History {
@@ -112,8 +112,43 @@ impl History {
                 self.drop_kept("the stream begins anew").await;
                 Ok(())
             }
-            StreamPlace::At(place, begun) if self.kept.knows(place, begun) => Ok(()),
-            StreamPlace::At(..) | StreamPlace::Unsure => self.check(options).await,
+            StreamPlace::At(place, begun) => {
+                self.is_same_before(options, place).await?;
+                match self.kept.knows(place, begun) {
+                    true => Ok(()),
+                    false => self.check(options).await,
+                }
+            }
+            StreamPlace::After(place) => {
+                self.is_same_before(options, place).await?;
+                self.check(options).await
+            }
+        }
+    }
+
+    /// Makes sure that the source still has the last event that is kept of what stands before a place, up to which all was
+    /// delivered. An older copy of the source has another there, or none.
+    async fn is_same_before(
+        &self,
+        options: &ServerOptions,
+        place: &Coordinates,
+    ) -> Result<(), SourceError> {
+        let Some(newest) = self.kept.newest().filter(|it| it.end() <= *place) else {
+            return Ok(());
+        };
+        let newest = (newest.end(), newest.begun, newest.mark);
+        let files = self.files(options).await?;
+        if !files.iter().any(|file| *file.name == *newest.0.file) {
+            // It was purged.
+            return Ok(());
+        }
+        let is_there = match self.has(options, &newest).await {
+            Err(error) if !error.class().is_transient() => false,
+            has => has?,
+        };
+        match is_there {
+            true => Ok(()),
+            false => Err(SourceError::Rewritten { at: newest.0 }),
         }
     }
 

@@ -69,7 +69,7 @@ impl DefinitionReader {
         skips_groups: bool,
     ) -> Result<(), SourceError> {
         let place = from.map(|from| match skips_groups {
-            true => StreamPlace::Unsure,
+            true => StreamPlace::After(&from.coordinates),
             false => StreamPlace::At(&from.coordinates, from.format_description_timestamp),
         });
         let place = place.unwrap_or(StreamPlace::Anew);

@@ -472,14 +472,46 @@ impl Starting<'_> {
                 size: file.size,
             }),
             Some(_) => Ok(checkpoint),
-            None if at.is_in_file_before(oldest(&files)) => Err(purged(at, &files)),
-            None => Err(SourceError::Diverged {
-                message: format!(
-                    "it has no {}, its newest file is {}",
-                    at.file,
-                    newest(&files)
-                ),
-            }),
+            None => {
+                let newest = newest(&files).to_owned();
+                if self.goes_on_after(&checkpoint.gtid_set).await? {
+                    return Err(SourceError::Renumbered {
+                        at: at.clone(),
+                        newest,
+                        gtid_set: checkpoint.gtid_set.to_string(),
+                    });
+                }
+                Err(match at.is_in_file_before(oldest(&files)) {
+                    true => purged(at, &files),
+                    false => SourceError::Diverged {
+                        message: format!("it has no {}, its newest file is {newest}", at.file),
+                    },
+                })
+            }
+        }
+    }
+
+    /// Whether the server has all groups of a set, and still all that came after them.
+    async fn goes_on_after(&mut self, delivered: &GtidSet) -> Result<bool, SourceError> {
+        if delivered.is_empty() || !self.facts.serves_gtids() {
+            return Ok(false);
+        }
+        if self.standing(delivered).await?.missing.is_some() {
+            return Ok(false);
+        }
+        if self.facts.flavour == Flavour::MariaDb {
+            // Only a dump tells what is left.
+            let after = walk::first_after(self.options, delivered).await;
+            return match after {
+                Ok(_) => Ok(true),
+                Err(error) if error.class().is_transient() => Err(error),
+                Err(_) => Ok(false),
+            };
+        }
+        match self.is_not_purged(delivered).await {
+            Ok(()) => Ok(true),
+            Err(SourceError::PurgedGroups { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -510,3 +510,46 @@ fn what_was_told_without_a_server_is_of_the_checkpoints() {
     let opened = Journal::open(&folder, &checkpoint(10)).unwrap().unwrap();
     assert_eq!(opened.ahead, [told.clone(), told]);
 }
+
+#[test]
+fn what_is_carried_over_serves_the_former_server_until_a_checkpoint_of_the_next_is_saved() {
+    let (dir, folder, mut journal) = begin(1 << 20);
+    let former = revision(50, Some("CREATE TABLE t1"), vec![defined(1, 3)]);
+    journal.append(std::slice::from_ref(&former)).unwrap();
+    let reopened = Journal::open(&folder, &checkpoint(50)).unwrap().unwrap();
+    let known = reopened.schemas.clone();
+    // Further back in its files than the former server was.
+    let next = Checkpoint {
+        server_id: 2,
+        epoch: 1,
+        ..checkpoint(20)
+    };
+    let carried = reopened.journal.carry_over(&next, 0, &known).unwrap();
+    assert!(carried.is_of(&next) && !carried.is_of(&checkpoint(50)));
+    drop(carried);
+    // It died before it saved that: it goes on at the former server, or carries over once more.
+    let again = Journal::open(&folder, &checkpoint(50)).unwrap().unwrap();
+    assert_eq!(again.schemas.changes(), known.changes());
+    let mut carried = again.journal.carry_over(&next, 0, &known).unwrap();
+    let later = Revision {
+        at: Point {
+            coordinates: at(30),
+            ..next.point()
+        },
+        ..revision(30, Some("CREATE TABLE t2"), vec![defined(2, 1)])
+    };
+    carried.append(std::slice::from_ref(&later)).unwrap();
+    drop(carried);
+    let saved = Checkpoint {
+        coordinates: at(30),
+        ..next
+    };
+    let resumed = Journal::open(&folder, &saved).unwrap().unwrap();
+    assert_eq!(
+        resumed.schemas.changes(),
+        [former.changes, later.changes].concat()
+    );
+    assert_eq!(Journal::oldest(dir.path(), "shop").unwrap(), Some(at(20)));
+    let past = Journal::peek(dir.path(), "shop", Some(&at(10))).unwrap();
+    assert!(past.is_none(), "the former server's places are no others'");
+}

@@ -177,6 +177,22 @@ pub struct Output {
     pub target: Target,
 }
 
+impl Output {
+    /// Numbers the binlog files of servers that were the source one after the other as those of one: all of each after all of
+    /// the one before. The sources are named as their records name them.
+    pub fn in_order_of(&mut self, sources: &[String]) {
+        const FILES_MAX: u64 = 1_000_000;
+        for record in &mut self.records {
+            let identity = &mut record.identity;
+            let place = sources.iter().position(|name| **name == *identity.source);
+            let place = place.unwrap_or_else(|| panic!("{} was no source", identity.source));
+            let place = u64::try_from(place).expect("there are few");
+            let (number, _) = identity.group();
+            identity.file = format!("all.{}", place * FILES_MAX + number).into();
+        }
+    }
+}
+
 /// What kind of target an output was read from, which decides what it promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {

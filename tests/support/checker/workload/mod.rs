@@ -14,7 +14,7 @@ mod values;
 mod xa;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use self::client::Client;
@@ -86,7 +86,8 @@ pub struct Tally {
 #[derive(Debug)]
 struct Shared {
     workload: Workload,
-    port: u16,
+    /// Of the server that clients write to.
+    port: AtomicU16,
     flavour: Flavour,
     /// Row changes committed.
     changes: AtomicU64,
@@ -147,7 +148,7 @@ impl Workload {
     fn shared(&self, server: &Server) -> Shared {
         Shared {
             workload: self.clone(),
-            port: server.port(),
+            port: AtomicU16::new(server.port()),
             flavour: server.flavour(),
             changes: AtomicU64::new(0),
             allowed: AtomicU64::new(u64::MAX),
@@ -184,6 +185,11 @@ impl Running {
     /// Whether the clients have done what they were allowed; transactions that were begun may still come.
     pub fn are_waiting(&self) -> bool {
         self.changes() >= self.shared.allowed.load(Ordering::Relaxed)
+    }
+
+    /// Lets the clients write to another server from their next connection on. What that one lacks was never written.
+    pub fn move_to(&self, server: &Server) {
+        self.shared.port.store(server.port(), Ordering::Relaxed);
     }
 
     /// Lets the clients go on to this many row changes.

@@ -242,7 +242,19 @@ impl Session {
 
     fn connected(&mut self) -> Result<&mut Conn, Failure> {
         if self.conn.is_none() {
-            self.conn = Some(self.connect()?);
+            let mut conn = self.connect()?;
+            if self.id > 0 {
+                // A server that took another's place may lack what that one had written.
+                let sql = format!(
+                    "SELECT COALESCE(MAX(seq), 0) FROM {JOURNAL} WHERE client = {}",
+                    self.id
+                );
+                let last: Option<u64> = conn
+                    .query_first(&sql)
+                    .map_err(|error| failure(&error, &sql))?;
+                self.sequence = last.unwrap_or_default();
+            }
+            self.conn = Some(conn);
         }
         Ok(self.conn.as_mut().expect("it was just made"))
     }
@@ -258,7 +270,7 @@ impl Session {
         loop {
             let options = OptsBuilder::new()
                 .ip_or_hostname(Some("127.0.0.1"))
-                .tcp_port(self.shared.port)
+                .tcp_port(self.shared.port.load(Ordering::Relaxed))
                 .user(Some("root"))
                 .prefer_socket(false)
                 .init(vec![
@@ -300,6 +312,11 @@ fn failure(error: &mysql::Error, sql: &str) -> Failure {
             1213 | 1205 | 1412 | 1062 | 1467 => Failure::Undone,
             // Shutdown in progress, connection killed, query interrupted, server going away.
             1053 | 1077 | 1079 | 1317 | 1927 | 3169 | 4031 => Failure::Lost(text()),
+            // The server is read-only: another one takes its place.
+            1290 | 1836 => {
+                std::thread::sleep(BETWEEN_TRIES);
+                Failure::Lost(text())
+            }
             _other => Failure::Fatal(text()),
         },
         _broken => Failure::Lost(text()),
