@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::backup::BackupError;
 use super::file_error::BinlogFileError;
 use crate::binlog::{BinlogError, Coordinates, XaId};
 use crate::failure::Class;
@@ -19,6 +20,9 @@ pub enum SourceError {
     /// A binlog file cannot be read.
     #[error(transparent)]
     File(#[from] BinlogFileError),
+    /// The file that is to tell where to start does not.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The connection could not be made, or broke.
     #[error("no connection to the source")]
     Connection(#[from] ConnectionError),
@@ -459,6 +463,7 @@ impl SourceError {
             | Self::Broken { .. } => Class::Data,
             Self::Connection(source) | Self::Statement { source, .. } => source.class(),
             Self::File(error) => error.class(),
+            Self::Backup(error) => error.class(),
             // Unknown means permanent, and so does none.
             Self::Several(errors) => errors.first().map_or(Class::Bug, Self::class),
             Self::BinlogOff

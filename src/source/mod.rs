@@ -4,6 +4,7 @@
 //! and once that is saved [`Resolved::stream`] starts the dump. Binlog files are an [`Archive`] that does the same in two
 //! steps. Nothing here tries again: a failure says whether that may help, and the pipeline does it.
 
+pub mod backup;
 mod budget;
 mod chunk;
 mod definitions;
@@ -11,6 +12,7 @@ mod error;
 mod file_error;
 mod files;
 mod identity;
+mod input;
 mod server;
 mod start;
 mod walk;
@@ -28,8 +30,9 @@ pub use error::{HostFailure, SourceError};
 pub use file_error::BinlogFileError;
 pub use files::{
     Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
-    InputPath, SeriesPart, SourceOptions, warn_of_empty,
+    SeriesPart, SourceOptions, warn_of_empty,
 };
+pub use input::InputPath;
 pub use server::{
     Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check, choose,
 };

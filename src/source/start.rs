@@ -1,6 +1,7 @@
 //! The `start` key: where a connector without a checkpoint begins.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
@@ -28,6 +29,11 @@ pub enum Start {
         /// The set's text.
         gtid_set: String,
     },
+    /// Where a backup or a replica stood, as a file tells that it left behind.
+    From {
+        /// The file.
+        from: PathBuf,
+    },
 }
 
 /// Where the second event of a file begins at the earliest: the first has a header of 19 bytes and 57 of its own.
@@ -38,6 +44,10 @@ impl Start {
     pub(super) fn problem(&self, is_of_server: bool) -> Option<String> {
         match self {
             Self::Earliest | Self::Latest => None,
+            Self::From { from } => from
+                .as_os_str()
+                .is_empty()
+                .then(|| "start has an empty from, name a file that a backup left".to_owned()),
             Self::At { file, position } => {
                 if file.contains('/') || file.chars().any(char::is_control) {
                     return Some(format!(
@@ -73,7 +83,8 @@ impl Start {
     }
 }
 
-const EXPECTED: &str = "\"earliest\", \"latest\", { file = \"binlog.000001\", position = 4 } or { gtid_set = \"...\" }";
+const EXPECTED: &str = "\"earliest\", \"latest\", { file = \"binlog.000001\", position = 4 }, \
+                        { gtid_set = \"...\" } or { from = \"FILE\" }";
 
 impl<'de> Deserialize<'de> for Start {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -102,17 +113,27 @@ impl<'de> Visitor<'de> for StartVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Start, A::Error> {
         let (mut file, mut position, mut gtid_set) = (None::<String>, None::<u64>, None::<String>);
+        let mut from = None::<PathBuf>;
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "file" => file = Some(map.next_value()?),
                 "position" => position = Some(map.next_value()?),
                 "gtid_set" => gtid_set = Some(map.next_value()?),
+                "from" => from = Some(map.next_value()?),
                 other => {
                     return Err(A::Error::custom(format_args!(
                         "start has an unknown key {other:?}, expected {EXPECTED}"
                     )));
                 }
             }
+        }
+        if let Some(from) = from {
+            return match (file, position, gtid_set) {
+                (None, None, None) => Ok(Start::From { from }),
+                _more => Err(A::Error::custom(
+                    "start has a from and a position, keep one of the two",
+                )),
+            };
         }
         match (file, position, gtid_set) {
             (Some(file), _, None) if file.is_empty() => Err(A::Error::custom(
@@ -182,6 +203,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_say_it() {
+        let from = |file: &str| Start::From { from: file.into() };
+        check(r#"{"from":"dump.sql"}"#, Ok(from("dump.sql")));
+        assert_eq!(from("dump.sql").problem(true), None);
+        let problem = from("").problem(false);
+        assert!(problem.is_some_and(|message| message.contains("name a file")));
+    }
+
+    #[test]
     fn what_cannot_be_a_start_is_known_without_the_source() {
         let at = |file: &str, position| Start::At {
             file: file.to_owned(),
@@ -246,6 +276,10 @@ mod tests {
         check(r#"{"file":"","position":4}"#, Err("empty file"));
         check(
             r#"{"file":"b.1","position":4,"gtid_set":"0-1-5"}"#,
+            Err("keep one of the two"),
+        );
+        check(
+            r#"{"from":"dump.sql","position":4}"#,
             Err("keep one of the two"),
         );
         check(r#"{"pos":4}"#, Err("unknown key \"pos\""));

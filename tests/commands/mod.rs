@@ -2,7 +2,10 @@
 //!
 //! Threatens whoever relies on an exit code, and whoever has to find out from one line what to mend.
 
+mod backups;
+mod choosing;
 mod definitions;
+mod delay;
 mod documents;
 mod endings;
 mod events;

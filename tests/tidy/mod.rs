@@ -157,6 +157,8 @@ const FLOORS: &[(&str, &[&str])] = &[
         &[
             "start",
             "file_error",
+            "input",
+            "backup",
             "error",
             "budget",
             "chunk",

@@ -119,7 +119,7 @@ pub(super) async fn server(
     definitions.keep_history_in(folder).await;
     let folding = checked.facts.lower_case_table_names;
     // Of the groups of a start's set, statements were not followed, and may stand elsewhere at another server.
-    let is_followed = !matches!(options.start, Start::After { .. });
+    let is_followed = !matches!(options.start, Start::After { .. } | Start::From { .. });
     let may_go_on =
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;

@@ -13,6 +13,7 @@ use super::walk::FileWalk;
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
 use crate::change::{Checkpoint, Choice};
 use crate::mysql::Flavour;
+use crate::source::backup;
 use crate::source::budget::Budget;
 use crate::source::error::SourceError;
 use crate::source::identity::{FILES, is_of};
@@ -51,16 +52,22 @@ impl Archive {
 
     fn find(options: &FilesOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
         let listing = Listing::new(&options.files, options.index.as_deref())?;
-        let excluded = |flavour| match &options.start {
+        let start = match &options.start {
+            Start::From { from: file } => start_from(file)?,
+            start => start.clone(),
+        };
+        let excluded = |flavour| match &start {
             Start::After { gtid_set } => parse(flavour, gtid_set).map(|set| vec![set]),
-            Start::Earliest | Start::Latest | Start::At { .. } => Ok(Vec::new()),
+            Start::Earliest | Start::Latest | Start::At { .. } | Start::From { .. } => {
+                Ok(Vec::new())
+            }
         };
         let (checkpoint, described) = match from {
             Some(checkpoint) => {
                 let described = resume(&listing, &checkpoint)?;
                 (checkpoint, described)
             }
-            None => begin(&listing, &options.start)?,
+            None => begin(&listing, &start)?,
         };
         Ok(Self {
             flavour: described.flavour,
@@ -99,6 +106,22 @@ impl Archive {
         let series = series.cutting_beyond(whole_bytes_max);
         Ok(FileStream::new(series, budget.clone()))
     }
+}
+
+/// The start that a file names, where its server is not there to be asked: its coordinates, if it has any. Groups of its set
+/// are left out wherever they stand, and so it is read at each start.
+fn start_from(file: &Path) -> Result<Start, SourceError> {
+    let found = backup::read(file)?;
+    Ok(match (found.coordinates, found.gtid_set) {
+        (Some(at), _) => Start::At {
+            file: at.file.to_string(),
+            position: at.position,
+        },
+        (None, Some(set)) => Start::After {
+            gtid_set: set.to_string(),
+        },
+        (None, None) => Start::Earliest,
+    })
 }
 
 /// Which groups the options leave; the files' server must have what they name.
@@ -200,7 +223,7 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
             let set = prefix(listing, &at, describe(path)?.flavour)?;
             (at, set)
         }
-        Start::Latest => {
+        Start::Latest | Start::From { .. } => {
             let from = top(listing.last());
             let mut walk = walk_of(listing, &from)?;
             while walk.next()?.is_some() {}

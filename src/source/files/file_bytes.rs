@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
-use super::input::{Input, InputPath, OpenError};
 use crate::binlog::Coordinates;
 use crate::source::file_error::BinlogFileError;
+use crate::source::input::{Input, InputPath, OpenError};
 
 /// Bytes that are read at once; an event that is larger is read whole, or in pieces.
 pub(super) const CHUNK_BYTES: usize = 256 << 10;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::warn;
 
-use super::input::InputPath;
 use super::series::{BinlogSeries, SeriesPart};
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::chunk::Chunk;
 use crate::source::file_error::BinlogFileError;
+use crate::source::input::InputPath;
 
 /// What the stream holds next.
 #[derive(Debug)]

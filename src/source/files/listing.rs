@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::input::InputPath;
 use super::joined::is_no_relay_log;
 use super::series::BinlogSeries;
 use super::series::{read_index, successor};
@@ -13,6 +12,7 @@ use super::splitter::{BinlogExtent, EVENT_BYTES_MAX, Splitter};
 use crate::binlog::{Coordinates, FormatDescription, Header};
 use crate::mysql::Flavour;
 use crate::source::file_error::BinlogFileError;
+use crate::source::input::InputPath;
 
 /// Files whose names have one number after the other.
 #[derive(Clone, Debug)]

@@ -6,7 +6,6 @@
 
 mod archive;
 mod file_bytes;
-mod input;
 mod joined;
 mod listing;
 mod options;
@@ -17,7 +16,6 @@ mod walk;
 
 pub use archive::Archive;
 pub(super) use archive::begins_group;
-pub use input::InputPath;
 pub use joined::warn_of_empty;
 pub use options::{DefinedBy, FilesOptions, SourceOptions};
 pub use series::{BinlogSeries, SeriesPart};

@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::input::{ENDINGS, InputPath};
 use super::splitter::{BinlogExtent, Splitter, StopReason};
 use crate::binlog::{FileName, Header};
 use crate::metrics::one_line;
 use crate::source::chunk::Chunk;
 use crate::source::file_error::BinlogFileError;
+use crate::source::input::{ENDINGS, InputPath};
 
 /// How often an index file is looked for that a server may be replacing.
 const INDEX_LOOKS_MAX: usize = 100;

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::file_bytes::{CHUNK_BYTES, FileBytes};
-use super::input::InputPath;
 use crate::binlog::{EventKind, FIRST_POSITION, Header};
 use crate::mysql::Portion;
 use crate::source::chunk::{Chunk, now_us};
 use crate::source::file_error::BinlogFileError;
+use crate::source::input::InputPath;
 
 /// The largest event that a server writes.
 pub const EVENT_BYTES_MAX: u32 = 1 << 30;

@@ -9,6 +9,7 @@ use crate::source::budget::Budget;
 use crate::source::chunk::EventSource;
 use crate::source::error::SourceError;
 use crate::source::file_error::BinlogFileError;
+use crate::source::input::InputPath;
 
 /// An event of `size` bytes, of which only the size means anything.
 fn event(size: usize) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 mod address;
 pub(super) mod dump;
+mod from_file;
 mod hosts;
 mod options;
 mod preflight;

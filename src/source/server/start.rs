@@ -6,6 +6,7 @@ use tracing::info;
 
 use super::address::HostAddress;
 use super::dump::{self, DumpReader, DumpStart};
+use super::from_file::ToldStart;
 use super::options::ServerOptions;
 use super::preflight::SourceFacts;
 use super::receiver::{ExpectedFile, Live};
@@ -29,7 +30,9 @@ pub struct Checked {
     /// What the source is.
     pub facts: SourceFacts,
     session: Session,
+    /// A start in a file is replaced by what the file says, unless it could not be read.
     options: ServerOptions,
+    told: Option<Result<ToldStart, SourceError>>,
     replica: DumpReader,
 }
 
@@ -120,14 +123,23 @@ pub async fn check(
         ))
         .await?;
     let facts = preflight::check(&mut session, options, identity).await?;
+    let mut options = options.clone();
+    let told = match &options.start {
+        Start::From { from } => Some(ToldStart::read(from, &facts).await),
+        Start::Earliest | Start::Latest | Start::At { .. } | Start::After { .. } => None,
+    };
+    if let Some(Ok(told)) = &told {
+        options.start = told.start.clone();
+    }
     Ok(Checked {
         facts,
         session,
-        options: options.clone(),
+        told,
         replica: DumpReader::Replica {
-            server_id: preflight::server_id(options, identity),
+            server_id: preflight::server_id(&options, identity),
             host: options.report_host(identity.server_uuid),
         },
+        options,
     })
 }
 
@@ -199,7 +211,13 @@ impl Checked {
                 self.starting().resume(checkpoint).await?
             }
             Some(checkpoint) => self.starting().take_over(checkpoint).await?,
-            None => self.starting().begin().await?,
+            None => {
+                match self.told.take() {
+                    Some(told) => told?.tell(),
+                    None => {}
+                }
+                self.starting().begin().await?
+            }
         };
         let skips_groups = is_by_gtid(&self.options, &self.facts, &checkpoint)?;
         Ok(self.resolved(checkpoint, skips_groups))
@@ -209,7 +227,7 @@ impl Checked {
 impl Resolved {
     /// Which groups the source leaves out.
     pub fn left_out(&self) -> LeftOut {
-        let is_own_set = matches!(self.options.start, Start::After { .. });
+        let is_own_set = matches!(self.options.start, Start::After { .. } | Start::From { .. });
         match self.skips_groups {
             false => LeftOut::Nothing,
             true if self.checkpoint.epoch > 0 && !is_own_set => LeftOut::Delivered,
@@ -247,7 +265,13 @@ fn is_by_gtid(
     facts: &SourceFacts,
     checkpoint: &Checkpoint,
 ) -> Result<bool, SourceError> {
-    let by_set = matches!(options.start, Start::After { .. })
+    let by_set = match options.start {
+        Start::After { .. } => true,
+        // The file is gone by now. The set lacks nothing, however the stream began.
+        Start::From { .. } => facts.serves_gtids(),
+        Start::Earliest | Start::Latest | Start::At { .. } => false,
+    };
+    let by_set = by_set
         || checkpoint.coordinates.file.is_empty()
         // The server took another's place: what was delivered may stand in its files after what was not.
         || checkpoint.epoch > 0;
@@ -280,7 +304,7 @@ impl Starting<'_> {
                 self.at_boundary(Coordinates::new(file, FIRST_POSITION))
                     .await
             }
-            Start::Latest => self.latest().await,
+            Start::Latest | Start::From { .. } => self.latest().await,
             Start::At { file, position } => {
                 let at = Coordinates::new(file, position);
                 self.has(&at).await?;
@@ -326,7 +350,12 @@ impl Starting<'_> {
     async fn at_boundary(&mut self, at: Coordinates) -> Result<Checkpoint, SourceError> {
         let prefix = walk::prefix(self.options, &at).await?;
         let set = match self.facts.flavour {
-            Flavour::MySql => prefix.gtid_set,
+            Flavour::MySql => {
+                // What was purged without ever having been in these binlogs is named nowhere in them.
+                let mut set = prefix.gtid_set;
+                set.union(&self.parse(self.facts.gtid_purged.as_deref().unwrap_or_default())?);
+                set
+            }
             Flavour::MariaDb => self.mariadb_set(&at).await?,
         };
         Ok(self.checkpoint(at, set, prefix.begun))
@@ -337,9 +366,33 @@ impl Starting<'_> {
             return Err(self.facts.gtid_mode_off());
         }
         let set = self.parse(text)?;
+        let set = self.held_of(set).await?;
         self.is_not_purged(&set).await?;
         let after = walk::first_after(self.options, &set).await?;
         Ok(self.checkpoint(after.at, set, after.begun))
+    }
+
+    /// The groups of a start's set that the source has. A replica's set may have groups of its own, which were never there; that
+    /// the source lacks some of those that it wrote itself, it says when it is asked for what follows them.
+    async fn held_of(&mut self, set: GtidSet) -> Result<GtidSet, SourceError> {
+        let GtidSet::MySql(_) = &set else {
+            return Ok(set);
+        };
+        let executed = statements::value(self.session, "@@global.gtid_executed").await?;
+        let executed = self.parse(&executed.unwrap_or_default().replace('\n', ""))?;
+        let mut foreign = set.clone();
+        foreign.subtract(&executed);
+        let has_own = match (&foreign, self.facts.server_uuid) {
+            (GtidSet::MySql(sources), Some(own)) => sources.keys().any(|(uuid, _)| *uuid == own),
+            (GtidSet::MySql(_) | GtidSet::MariaDb(_), _) => false,
+        };
+        if has_own || foreign.is_empty() {
+            return Ok(set);
+        }
+        info!(gtid_set = %foreign, "groups of the start's set that the source never had are left out of it");
+        let mut held = set;
+        held.subtract(&foreign);
+        Ok(held)
     }
 
     /// What the server is to a checkpoint.

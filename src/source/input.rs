@@ -18,7 +18,7 @@ use flate2::read::MultiGzDecoder;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// What the name of a compressed file adds to that of the binlog in it.
-pub(super) const ENDINGS: [&str; 4] = ["gz", "zst", "zstd", "gzip"];
+pub(in crate::source) const ENDINGS: [&str; 4] = ["gz", "zst", "zstd", "gzip"];
 /// The largest window that a zstd frame may ask for, as a power of two: what the `zstd` program takes by default.
 const WINDOW_LOG_MAX: u32 = 27;
 
@@ -59,7 +59,7 @@ impl InputPath {
 }
 
 /// Why a place cannot be opened.
-pub(super) enum OpenError {
+pub(in crate::source) enum OpenError {
     /// The system refuses.
     Io(io::Error),
     /// Its first bytes do not decompress.
@@ -73,7 +73,7 @@ impl From<io::Error> for OpenError {
 }
 
 /// A binlog's bytes, from the first of its magic on.
-pub(super) enum Input {
+pub(in crate::source) enum Input {
     /// A file that holds them as they are.
     Plain(File),
     /// Bytes that can only be read in order.
@@ -85,7 +85,7 @@ pub(super) enum Input {
 
 impl Input {
     /// Opens a place and returns its first four bytes, or as many as there are; reading goes on after them.
-    pub(super) fn open(place: &InputPath) -> Result<(Self, Vec<u8>), OpenError> {
+    pub(in crate::source) fn open(place: &InputPath) -> Result<(Self, Vec<u8>), OpenError> {
         let path = match place {
             InputPath::File(path) => path,
             InputPath::Stdin => return Self::sniff(Box::new(io::stdin())),
@@ -128,7 +128,7 @@ impl Input {
     }
 
     /// Whether the bytes come out of a decompressor, so that what is wrong with them is wrong with the data.
-    pub(super) fn is_compressed(&self) -> bool {
+    pub(in crate::source) fn is_compressed(&self) -> bool {
         matches!(
             self,
             Self::Stream {
@@ -140,7 +140,11 @@ impl Input {
 
     /// Goes to a position, counted from the magic, that is not before the present one at `from`; returns whether it is
     /// there, and else the size.
-    pub(super) fn go_to(&mut self, from: u64, position: u64) -> io::Result<Result<(), u64>> {
+    pub(in crate::source) fn go_to(
+        &mut self,
+        from: u64,
+        position: u64,
+    ) -> io::Result<Result<(), u64>> {
         match self {
             Self::Plain(file) => {
                 let size = file.metadata()?.len();
@@ -161,7 +165,7 @@ impl Input {
     }
 
     /// The open file, if it is one that holds the bytes as they are.
-    pub(super) fn file(&self) -> Option<&File> {
+    pub(in crate::source) fn file(&self) -> Option<&File> {
         match self {
             Self::Plain(file) => Some(file),
             Self::Stream { .. } => None,
@@ -171,7 +175,7 @@ impl Input {
     /// Appends up to `count` bytes; fewer at the end.
     ///
     /// A file is read without the zeros that other readers ask for first.
-    pub(super) fn append(&mut self, count: u64, to: &mut Vec<u8>) -> io::Result<usize> {
+    pub(in crate::source) fn append(&mut self, count: u64, to: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             Self::Plain(file) => file.take(count).read_to_end(to),
             Self::Stream { bytes, .. } => bytes.take(count).read_to_end(to),
@@ -179,7 +183,7 @@ impl Input {
     }
 
     /// How many bytes are left, where that can be told.
-    pub(super) fn left(&self, position: u64) -> Option<u64> {
+    pub(in crate::source) fn left(&self, position: u64) -> Option<u64> {
         match self {
             Self::Plain(file) => Some(file.metadata().ok()?.len().saturating_sub(position)),
             Self::Stream { .. } => None,
