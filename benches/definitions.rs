@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use rowtap::binlog::{Coordinates, GtidSet};
-use rowtap::change::definition::{Change, Facts, Schemas, apply_statement};
+use rowtap::change::definition::{Change, Connection, Facts, Schemas, apply_statement};
 use rowtap::change::statement::{self, StatementContext};
 use rowtap::change::{Checkpoint, ColumnDefinition, Revision, TableDefinition};
 use rowtap::mysql::Flavour;
@@ -55,7 +55,10 @@ fn statements(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flavour: Fla
     let context = StatementContext::newest(flavour);
     let facts = Facts {
         context,
-        thread_id: 1,
+        connection: Connection {
+            server_id: 1,
+            thread_id: 1,
+        },
         default_database: None,
         connection_charset: None,
         server_charset: Some("utf8mb4"),

@@ -37,7 +37,7 @@
 //! | `change/intake.rs` | framed events to closed groups |
 //! | `change/applier.rs` | a closed group to items of a batch: what becomes of each event type |
 //! | `change/xa.rs`, `change/group/prepared.rs` | XA transactions between their two phases |
-//! | `change/undone.rs` | what ROLLBACK undid |
+//! | `change/undone.rs` | what ROLLBACK undid, and changes of temporary tables |
 //! | `change/undefined.rs`, `change/settled.rs` | rows of tables, and values of columns, of which not all is known |
 //! | `change/assembler` | `feed`, `poll` and the questions that `poll` asks |
 //! | `state/durable.rs` | creates, writes, syncs, renames and cuts all files; a planted fault can make each of these steps fail |

@@ -34,7 +34,7 @@ use super::statement::judging::{Judged, judge};
 use super::step::Step;
 use super::trouble::{AssembleError, Trouble};
 use super::undefined::{UndefinedTables, forget_dropped};
-use super::undone::{self, Written};
+use super::undone::{self, Leaves, Written};
 use super::xa::{Committing, XaBooks, XaDecided, XaDecision, XaStage};
 use crate::binlog::{
     Coordinates, EventKind, FormatDescription, Query, RowsHeader, XaId, load_data_body,
@@ -177,6 +177,7 @@ impl Applier {
     /// The source was restarted.
     pub(super) fn source_started(&mut self) {
         self.definitions.source_started();
+        self.checkpoint.temporary = Arc::default();
     }
 
     /// Takes that groups may have been left out before one that begins at `at`: statements among them were not followed.
@@ -470,6 +471,7 @@ impl Applier {
         self.questions = Questions::default();
         self.table_maps.end_statement();
         self.checkpoint.coordinates = group.end.clone();
+        self.checkpoint.temporary = Arc::clone(self.definitions.believed().temporary());
         if let Some(gtid) = &group.held.group.gtid {
             self.checkpoint.gtid_set.add(gtid);
         }
@@ -566,6 +568,7 @@ impl Applier {
             at: group.at(event.held.frame.start),
             end: &group.end,
             gtid: group.held.group.gtid.as_ref(),
+            server_id: event.held.frame.header.server_id,
         };
         let written_by = (self.builder.origin().flavour, event.format);
         let followed = follow(&mut self.definitions, &query, written_by, &place)?;
@@ -573,6 +576,7 @@ impl Applier {
             statement,
             source,
             changes,
+            ..
         } = &followed;
         let redefines =
             statement.redefined_tables().next().is_some() || statement.dropped_database().is_some();
@@ -592,8 +596,7 @@ impl Applier {
             return Ok(Settled::Done);
         }
         let own = self.is_own(event.held.frame.header.server_id);
-        let is_in_doubt = !own && undone::is_in_doubt(group, event.ordinal);
-        if is_in_doubt && let Some(settled) = self.settle_undone(group, &followed, &query) {
+        if !own && let Some(settled) = self.settle_traceless(group, event.ordinal, &followed) {
             return Ok(settled);
         }
         // A table that can be rolled back may reach others by foreign keys.
@@ -621,24 +624,26 @@ impl Applier {
         Ok(Settled::Done)
     }
 
-    /// Settles a change that was logged as a statement and is undone.
-    fn settle_undone(
+    /// Settles a change that was logged as a statement and leaves nothing in a published table.
+    fn settle_traceless(
         &mut self,
         group: &ClosedGroup,
+        ordinal: u64,
         followed: &Followed<'_>,
-        query: &Query<'_>,
     ) -> Option<Settled> {
         let written = Written {
             rules: self.table_maps.rules(),
             definitions: &self.definitions,
             engines: &self.engines,
             questions: &self.questions,
-            thread_id: query.thread_id,
+            connection: followed.connection,
         };
-        match undone::is_statement(group, &followed.statement, &followed.source, &written) {
-            Ok(true) => self.builder.ledger.rolled_back += 1,
-            Ok(false) => return None,
-            Err(unknown) => return Some(Settled::Engines(unknown)),
+        let ledger = &mut self.builder.ledger;
+        match undone::leaves(group, ordinal, followed, &written) {
+            Leaves::Rows => return None,
+            Leaves::Temporary => ledger.skipped += 1,
+            Leaves::Nothing => ledger.rolled_back += 1,
+            Leaves::UnlessTransactional(unknown) => return Some(Settled::Engines(unknown)),
         }
         Some(Settled::Done)
     }

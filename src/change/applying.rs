@@ -158,6 +158,7 @@ impl Applying {
             statement,
             source,
             changes,
+            ..
         } = followed;
         let header = &event.held.frame.header;
         let mut named = databases_named(&source.text, source.context).into_iter();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::definition::lineage::{Lineage, Point};
+use super::definition::schemas::TemporaryTables;
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet, XaId};
 use crate::filter::OnUnknown;
 use crate::row::TableName;
@@ -39,6 +40,8 @@ pub struct Checkpoint {
     pub snapshot: SnapshotProgress,
     /// The tables without whose definition the stream has gone on, until it is known.
     pub undefined: Arc<BTreeMap<TableName, Undefined>>,
+    /// The temporary tables that connections have.
+    pub temporary: Arc<TemporaryTables>,
 }
 
 /// How a stream has gone on without a table's definition.
@@ -78,6 +81,7 @@ impl Checkpoint {
             undecided: Arc::default(),
             snapshot: SnapshotProgress::None,
             undefined: Arc::default(),
+            temporary: Arc::default(),
         }
     }
 

@@ -128,6 +128,8 @@ impl Follower {
             at: at.clone(),
             end: at,
             gtid: None,
+            // It makes no difference to tables that are not temporary.
+            server_id: 0,
         };
         let source = (format.flavour(), format);
         if follow(&mut self.definitions, &query, source, &place).is_err() {

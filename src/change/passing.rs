@@ -118,6 +118,7 @@ impl Passing<'_> {
             at: group.at(held.frame.start),
             end: &group.end,
             gtid: group.held.group.gtid.as_ref(),
+            server_id: held.frame.header.server_id,
         };
         let written_by = (self.flavour, self.format);
         let followed = follow(self.definitions, &query, written_by, &place)?;

@@ -1,4 +1,5 @@
-//! Whether a change is undone: by the ROLLBACK that ends its group, or a ROLLBACK TO in it.
+//! Whether a change leaves nothing in a published table: it is undone by the ROLLBACK that ends its group, or a ROLLBACK TO in
+//! it, or it was logged as a statement and writes temporary tables alone.
 //!
 //! Only tables whose engine takes part in transactions are rolled back, and servers log a group that was rolled back just
 //! because something of it may be left: rows of a table that takes no part, or a temporary table. MariaDB says of a group that
@@ -10,11 +11,13 @@
 
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
+use super::definition::following::Followed;
+use super::definition::schemas::Connection;
 use super::definition::table_maps::KeptTable;
 use super::group::closed::ClosedGroup;
 use super::group::tracker::Outcome;
 use super::questions::Questions;
-use super::statement::{Effect, Statement, StatementSource, verdict};
+use super::statement::{Effect, Statement, StatementSource, tables_read, verdict};
 use crate::binlog::{Coordinates, FormatDescription};
 use crate::fault::{Fault, planted};
 use crate::filter::Rules;
@@ -86,7 +89,56 @@ pub(super) struct Written<'a> {
     pub(super) engines: &'a Engines,
     pub(super) questions: &'a Questions,
     /// The connection that sent it, which may have temporary tables.
-    pub(super) thread_id: u32,
+    pub(super) connection: Connection,
+}
+
+impl Written<'_> {
+    /// Whether a change that was logged as a statement is one of temporary tables alone, which nobody publishes. It may write
+    /// no other table by a function or view either: what it reads are tables.
+    pub(super) fn is_temporary(&self, statement: &Statement, source: &StatementSource<'_>) -> bool {
+        let believed = self.definitions.believed();
+        let is_temporary = |table: &TableName| believed.is_temporary(self.connection, table);
+        let is_whole = source.doubt.is_none() && source.gaps.is_none();
+        let writes_rows = statement.effect() == Effect::Rows && !statement.objects.is_empty();
+        if !is_whole || !writes_rows || !statement.tables().all(is_temporary) {
+            return false;
+        }
+        let read = tables_read(&source.text, source.database, source.context);
+        let is_table = |table: &TableName| is_temporary(table) || believed.get(table).is_some();
+        read.is_some_and(|read| read.iter().all(is_table))
+    }
+}
+
+/// What a change that was logged as a statement leaves.
+pub(super) enum Leaves {
+    /// Rows that are not in the binlog.
+    Rows,
+    /// Rows of temporary tables, which nobody publishes.
+    Temporary,
+    /// Nothing: it is undone.
+    Nothing,
+    /// Nothing if these tables can be rolled back.
+    UnlessTransactional(Vec<TableName>),
+}
+
+/// Finds out what a change that was logged as a statement leaves.
+pub(super) fn leaves(
+    group: &ClosedGroup,
+    ordinal: u64,
+    followed: &Followed<'_>,
+    written: &Written<'_>,
+) -> Leaves {
+    let Followed {
+        statement, source, ..
+    } = followed;
+    if written.is_temporary(statement, source) {
+        return Leaves::Temporary;
+    }
+    match is_in_doubt(group, ordinal).then(|| is_statement(group, statement, source, written)) {
+        Some(Ok(true)) => Leaves::Nothing,
+        Some(Err(unknown)) => Leaves::UnlessTransactional(unknown),
+        Some(Ok(false)) | None => Leaves::Rows,
+    }
 }
 
 /// Whether a change that was logged as a statement and is in doubt is undone, so that nothing of it is left in a published
@@ -95,7 +147,7 @@ pub(super) struct Written<'a> {
 ///
 /// # Errors
 /// The tables whose engine must be known.
-pub(super) fn is_statement(
+fn is_statement(
     group: &ClosedGroup,
     statement: &Statement,
     source: &StatementSource<'_>,
@@ -115,7 +167,7 @@ pub(super) fn is_statement(
         is_published && !written.questions.goes_without(table)
     };
     let believed = written.definitions.believed();
-    let is_temporary = |table: &TableName| believed.is_temporary(written.thread_id, table);
+    let is_temporary = |table: &TableName| believed.is_temporary(written.connection, table);
     let named = statement.tables().filter(|table| !is_temporary(table));
     let named = named.filter(|table| believed.get(table).is_none());
     let named = named.map(|table| (table, None));

@@ -345,7 +345,7 @@ mod tests {
             ("utf16le", 'a', Written::Once, b"a\0"),
             ("gbk", '\u{4e02}', Written::Once, b"\x81\x40"),
             ("gb18030", '\u{1f600}', Written::Unclear, b""),
-            ("sjis", '\\', Written::Unclear, b""),
+            ("sjis", '\\', Written::Once, b"\x81\x5f"),
             ("sjis", '\u{ff71}', Written::Once, b"\xb1"),
             ("euckr", '\u{1f600}', Written::Never, b""),
         ] {

@@ -51,6 +51,7 @@ impl ValueCheck {
             | Value::Inet6(_)
             | Value::Uuid(_)
             | Value::Enum(_)
+            | Value::RawSet(_)
             | Value::Set(_)
             | Value::Geometry { .. } => Ok(()),
         }

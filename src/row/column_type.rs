@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Charset;
+use super::raw_labels::RawLabels;
 
 /// A column's type with everything that reading a value needs.
 ///
@@ -128,6 +129,20 @@ pub enum ColumnType {
         width: u8,
         /// The labels, the first of which is the lowest bit.
         labels: Arc<[Box<str>]>,
+    },
+    /// ENUM with labels that are known by their bytes.
+    RawEnum {
+        /// As of ENUM.
+        width: u8,
+        /// The labels.
+        labels: Arc<RawLabels>,
+    },
+    /// SET with labels that are known by their bytes.
+    RawSet {
+        /// As of SET.
+        width: u8,
+        /// The labels.
+        labels: Arc<RawLabels>,
     },
     /// MySQL's JSON, in its binary form.
     Json {

@@ -50,16 +50,6 @@ pub enum RowError {
         /// The metadata's two bytes.
         metadata: u16,
     },
-    /// An ENUM or SET label that is not text in the column's character set.
-    #[error("label {number} of column {column} is not {charset}")]
-    BadLabel {
-        /// The column's name, or `#` and its number from 1.
-        column: Box<str>,
-        /// The label's number, from 1.
-        number: usize,
-        /// The character set's name.
-        charset: &'static str,
-    },
     /// A bitmap of present columns that does not fit the table.
     #[error(
         "bitmap of present columns has {found} bytes, expected {expected} for {columns} columns"

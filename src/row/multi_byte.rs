@@ -15,6 +15,9 @@ const CORRECTIONS: &str = include_str!("multi_byte.tsv");
 /// Every two bytes.
 const PAIRS: usize = 1 << 16;
 
+/// How servers write a backslash in sjis.
+const SJIS_BACKSLASH: [u8; 2] = [0x81, 0x5f];
+
 /// The byte before pairs of a second plane, in ujis and eucjpms.
 const SECOND_PLANE: u8 = 0x8f;
 
@@ -104,8 +107,12 @@ impl MultiByte {
 
     /// Appends a character as the set writes it, if that is certain.
     pub(super) fn encode(&self, letter: char, out: &mut Vec<u8>) -> Written {
-        // sjis has the backslash twice.
-        if letter.is_ascii() && letter != '\\' {
+        if letter == '\\' && self.name == "sjis" {
+            // It has the backslash twice, and servers write the longer one.
+            out.extend_from_slice(&SJIS_BACKSLASH);
+            return Written::Once;
+        }
+        if letter.is_ascii() {
             out.extend(u8::try_from(letter));
             return Written::Once;
         }

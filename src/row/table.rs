@@ -149,6 +149,8 @@ impl Span {
             Kind::Integer { width, .. }
             | Kind::EitherSign { width }
             | Kind::Enum { width, .. }
+            | Kind::RawEnum { width, .. }
+            | Kind::RawSet { width, .. }
             | Kind::Set { width, .. } => Self::Fixed(*width),
             Kind::Float => Self::Fixed(4),
             Kind::Double => Self::Fixed(8),

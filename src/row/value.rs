@@ -6,6 +6,7 @@
 use super::error::RowError;
 use super::network::padded;
 use super::numbers::{length, little_endian};
+use super::raw_labels::{RawLabels, RawSet};
 use super::{Charset, ColumnType, Date, DateTime, Decimal, Json, Packed, Patched, Time, Timestamp};
 
 /// A value that is not NULL.
@@ -58,6 +59,8 @@ pub enum Value<'a> {
     Enum(&'a str),
     /// A SET.
     Set(Set<'a>),
+    /// A SET with a label that is known by its bytes. Such a label of an ENUM is [`Value::Text`].
+    RawSet(RawSet<'a>),
     /// A JSON document.
     Json(Json<'a>),
     /// A JSON document that an update changed in parts.
@@ -170,6 +173,8 @@ pub fn read<'a>(kind: &'a ColumnType, bytes: &'a [u8]) -> Result<Value<'a>, RowE
         ColumnType::Uuid => padded("UUID", bytes).map(Value::Uuid),
         ColumnType::Enum { width, labels } => label(bytes, *width, labels),
         ColumnType::Set { width, labels } => set(bytes, *width, labels),
+        ColumnType::RawEnum { width, labels } => one_of_raw(bytes, *width, labels),
+        ColumnType::RawSet { width, labels } => several_of_raw(bytes, *width, labels),
         ColumnType::Json { .. } => Ok(Value::Json(Json::Binary(bytes))),
         ColumnType::Geometry { .. } => geometry(bytes),
         ColumnType::Vector { .. } => vector(bytes),
@@ -290,6 +295,34 @@ fn label<'a>(bytes: &[u8], width: u8, labels: &'a [Box<str>]) -> Result<Value<'a
             number: usize::try_from(number).unwrap_or(usize::MAX),
             labels: labels.len(),
         })
+}
+
+#[cold]
+fn one_of_raw<'a>(
+    bytes: &'a [u8],
+    width: u8,
+    labels: &'a RawLabels,
+) -> Result<Value<'a>, RowError> {
+    let value = label(bytes, width, &labels.texts)?;
+    let number = little_endian(bytes, width).and_then(|number| usize::try_from(number).ok());
+    let raw = number.and_then(|number| labels.bytes_of(number));
+    Ok(raw.map_or(value, |bytes| {
+        Value::Text(Text {
+            bytes,
+            charset: labels.charset,
+        })
+    }))
+}
+
+#[cold]
+fn several_of_raw<'a>(
+    bytes: &'a [u8],
+    width: u8,
+    labels: &'a RawLabels,
+) -> Result<Value<'a>, RowError> {
+    let value = set(bytes, width, &labels.texts)?;
+    let raw = little_endian(bytes, width).and_then(|bits| labels.set(bits));
+    Ok(raw.map_or(value, Value::RawSet))
 }
 
 #[inline]

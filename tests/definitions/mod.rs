@@ -8,6 +8,7 @@ mod engines;
 mod folded;
 mod hidden;
 mod random;
+mod raw_labels;
 mod retained;
 mod rewritten;
 mod scanned;

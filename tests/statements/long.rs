@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rowtap::change::TableDefinition;
-use rowtap::change::definition::{Facts, Schemas, apply_statement};
+use rowtap::change::definition::{Connection, Facts, Schemas, apply_statement};
 use rowtap::change::statement::{self, StatementContext};
 use rowtap::mysql::Flavour::{self, MariaDb, MySql};
 use rowtap::row::TableName;
@@ -21,7 +21,10 @@ fn apply(text: &str, flavour: Flavour) {
     schemas.assume_complete();
     let facts = Facts {
         context,
-        thread_id: 1,
+        connection: Connection {
+            server_id: 1,
+            thread_id: 1,
+        },
         default_database: None,
         connection_charset: None,
         server_charset: Some("utf8mb4"),

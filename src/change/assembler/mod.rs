@@ -119,7 +119,9 @@ impl Assembler {
             applier: Applier::new(
                 applier_settings,
                 TableMaps::new(flavour, settings.rules),
-                definitions.along(Arc::new(checkpoint.lineage())),
+                definitions
+                    .along(Arc::new(checkpoint.lineage()))
+                    .with_temporary(&checkpoint.temporary),
                 Builder::new(settings.origin),
                 checkpoint,
             ),

@@ -74,6 +74,12 @@ pub(in crate::change) const UTF8MB4: KnownCharset = KnownCharset {
     bytes_max: 4,
 };
 
+/// `ascii`.
+pub(in crate::change) const ASCII: KnownCharset = KnownCharset {
+    name: "ascii",
+    bytes_max: 1,
+};
+
 const WIDE: [(&str, u32); 17] = [
     ("big5", 2),
     ("sjis", 2),

@@ -1,7 +1,7 @@
 //! A statement of the binlog taken into the beliefs, whatever the filters say of it.
 
 use super::beliefs::{Definitions, Executed};
-use super::schemas::{Change, Facts};
+use super::schemas::{Change, Connection, Facts};
 use crate::binlog::{Coordinates, FormatDescription, Gtid, Query};
 use crate::change::statement::{Statement, StatementError, StatementSource, scan_query};
 use crate::mysql::Flavour;
@@ -14,6 +14,8 @@ pub(in crate::change) struct StatementPlace<'a> {
     pub(in crate::change) end: &'a Coordinates,
     /// Its group's GTID.
     pub(in crate::change) gtid: Option<&'a Gtid>,
+    /// The `server_id` of its event.
+    pub(in crate::change) server_id: u32,
 }
 
 /// A statement that was followed.
@@ -23,6 +25,8 @@ pub(in crate::change) struct Followed<'a> {
     pub(in crate::change) source: StatementSource<'a>,
     /// What it changed.
     pub(in crate::change) changes: Vec<Change>,
+    /// Who sent it.
+    pub(in crate::change) connection: Connection,
 }
 
 /// Scans a statement and follows it.
@@ -36,20 +40,23 @@ pub(in crate::change) fn follow<'a>(
     place: &StatementPlace<'_>,
 ) -> Result<Followed<'a>, StatementError> {
     let (statement, source) = scan_query(query, flavour, format)?;
+    // A session may have another default engine than the server, and the binlog does not tell.
+    let facts = Facts::of(query, source.context).on_server(place.server_id);
     let changes = definitions.follow(&Executed {
         statement: &statement,
         text: &source.text,
         doubt: source.doubt,
         gaps: source.gaps,
-        // A session may have another default engine than the server, and the binlog does not tell.
-        facts: Facts::of(query, source.context),
+        facts,
         error_code: query.error_code,
         in_engine_transaction: flavour == Flavour::MySql && query.ddl_xid.is_some(),
         at: place.at.clone(),
         end: place.end,
         gtid: place.gtid.map(|gtid| gtid.to_string().into()),
     });
+    let connection = facts.connection;
     Ok(Followed {
+        connection,
         statement,
         source,
         changes,

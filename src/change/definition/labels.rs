@@ -6,10 +6,40 @@
 /// A label of an ENUM or SET column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::change) struct ListedLabel {
-    /// Its text; of one that is doubtful, as the statement has it.
+    /// Its text; of one that is doubtful, as the statement has it; empty where its bytes are there.
     pub(in crate::change) text: Box<str>,
+    /// Its bytes, where these are no text in the column's character set, or text that the set would write in other bytes. In a
+    /// definition they are hexadecimal digits, as in `x'e9'`.
+    pub(in crate::change) bytes: Option<Box<[u8]>>,
     /// Whether the server may have another one instead. In a definition such a label has a question mark before it.
     pub(in crate::change) is_doubtful: bool,
+}
+
+impl ListedLabel {
+    /// One that is certain.
+    pub(in crate::change) fn certain(text: impl Into<Box<str>>) -> Self {
+        Self {
+            text: text.into(),
+            bytes: None,
+            is_doubtful: false,
+        }
+    }
+
+    /// One instead of which the server may have another one.
+    pub(in crate::change) fn doubtful(text: impl Into<Box<str>>) -> Self {
+        Self {
+            is_doubtful: true,
+            ..Self::certain(text)
+        }
+    }
+
+    /// One that is known by its bytes.
+    pub(in crate::change) fn raw(bytes: impl Into<Box<[u8]>>) -> Self {
+        Self {
+            bytes: Some(bytes.into()),
+            ..Self::certain("")
+        }
+    }
 }
 
 /// Returns the labels of `enum(...)` or `set(...)`, unquoted; `None` if it is neither or is not written so.
@@ -21,6 +51,7 @@ pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<ListedLabel>> {
     let mut labels = Vec::new();
     loop {
         let is_doubtful = characters.next_if_eq(&'?').is_some();
+        let is_raw = characters.next_if_eq(&'x').is_some();
         if characters.next()? != '\'' {
             return None;
         }
@@ -41,9 +72,12 @@ pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<ListedLabel>> {
                 other => label.push(other),
             }
         }
-        labels.push(ListedLabel {
-            text: label.into_boxed_str(),
-            is_doubtful,
+        labels.push(match is_raw {
+            true => ListedLabel::raw(unhexed(&label)?),
+            false => ListedLabel {
+                is_doubtful,
+                ..ListedLabel::certain(label)
+            },
         });
         match characters.next()? {
             ',' => {}
@@ -59,14 +93,30 @@ pub(in crate::change) fn has_doubtful(column_type: &str) -> bool {
     may_have && labels(column_type).is_some_and(|labels| labels.iter().any(|it| it.is_doubtful))
 }
 
+/// Whether a COLUMN_TYPE has labels that are known by their bytes.
+pub(in crate::change) fn has_raw(column_type: &str) -> bool {
+    let may_have = column_type.contains("x'");
+    may_have && labels(column_type).is_some_and(|labels| labels.iter().any(|it| it.bytes.is_some()))
+}
+
 /// A COLUMN_TYPE of ENUM or SET with those labels in doubt that a server may show for bytes that are no text: it puts question
 /// marks in their place, or nothing. `None` where there are none of these.
 pub(in crate::change) fn doubting_replaced(column_type: &str) -> Option<String> {
+    let may_be_replaced =
+        |text: &str| text.is_empty() || text.contains(['?', char::REPLACEMENT_CHARACTER]);
+    doubting(column_type, may_be_replaced)
+}
+
+/// A COLUMN_TYPE of ENUM or SET with some of its labels in doubt. `None` where these are none, or in doubt already.
+pub(in crate::change) fn doubting(
+    column_type: &str,
+    is_in_doubt: impl Fn(&str) -> bool,
+) -> Option<String> {
     let mut labels = labels(column_type)?;
     let (name, _) = column_type.split_once('(')?;
     let mut is_changed = false;
     for label in &mut labels {
-        if label.text.is_empty() || label.text.contains(['?', char::REPLACEMENT_CHARACTER]) {
+        if label.bytes.is_none() && is_in_doubt(&label.text) {
             is_changed |= !label.is_doubtful;
             label.is_doubtful = true;
         }
@@ -80,21 +130,35 @@ pub(in crate::change) fn printed_with_doubts(name: &str, labels: &[ListedLabel])
     for (index, label) in labels.iter().enumerate() {
         text.push_str(if index == 0 { "" } else { "," });
         text.push_str(if label.is_doubtful { "?" } else { "" });
-        push_quoted(&label.text, &mut text);
+        match &label.bytes {
+            Some(bytes) => push_hexed(bytes, &mut text),
+            None => push_quoted(&label.text, &mut text),
+        }
     }
     text.push(')');
     text
 }
 
-/// Writes a COLUMN_TYPE of these labels, as the servers print it.
-pub(in crate::change) fn printed<'a>(name: &str, labels: impl Iterator<Item = &'a str>) -> String {
-    let mut text = format!("{name}(");
-    for (index, label) in labels.enumerate() {
-        text.push_str(if index == 0 { "" } else { "," });
-        push_quoted(label, &mut text);
+fn push_hexed(bytes: &[u8], text: &mut String) {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+    text.push_str("x'");
+    for byte in bytes {
+        text.extend([digit(byte >> 4), digit(byte & 15)]);
     }
-    text.push(')');
-    text
+    text.push('\'');
+}
+
+fn unhexed(digits: &str) -> Option<Vec<u8>> {
+    let digit = |digit: char| u8::try_from(digit.to_digit(16)?).ok();
+    let mut digits = digits.chars();
+    let mut bytes = Vec::new();
+    while let Some(high) = digits.next() {
+        bytes.push(digit(high)? << 4 | digit(digits.next()?)?);
+    }
+    Some(bytes)
 }
 
 fn push_quoted(label: &str, text: &mut String) {
@@ -152,22 +216,36 @@ mod tests {
 
     #[test]
     fn labels_that_are_printed_are_read_back() {
-        let labels = ["", "it's", "back\\slash", "nl\n", "nul\0", "r\r", "ü"];
-        let printed = printed("set", labels.into_iter());
-        check(&printed, Some(&labels));
+        let texts = [
+            "",
+            "it's",
+            "back\\slash",
+            "nl\n",
+            "nul\0",
+            "r\r",
+            "ü",
+            "x'61'",
+        ];
+        let mut listed: Vec<ListedLabel> = texts.map(ListedLabel::certain).into();
+        let printed = printed_with_doubts("set", &listed);
+        check(&printed, Some(&texts));
+        listed.push(ListedLabel::raw([0xe9, 0, 0x2d]));
+        let printed = printed_with_doubts("set", &listed);
+        assert!(printed.ends_with(",x'e9002d')"), "{printed}");
+        assert_eq!(labels(&printed), Some(listed));
+        assert_eq!(doubting_replaced("enum(x'e9','a')"), None);
+        check("enum(x'e')", None);
+        check("enum(x'+9')", None);
+        check("enum(x'gg')", None);
     }
 
     #[test]
     fn labels_that_are_doubtful_are_marked() {
-        let listed = |text: &str, is_doubtful| ListedLabel {
-            text: text.into(),
-            is_doubtful,
-        };
         let list = [
-            listed("a", false),
-            listed("é", true),
-            listed("?", false),
-            listed("b'?", true),
+            ListedLabel::certain("a"),
+            ListedLabel::doubtful("é"),
+            ListedLabel::certain("?"),
+            ListedLabel::doubtful("b'?"),
         ];
         let printed = printed_with_doubts("enum", &list);
         assert_eq!(printed, "enum('a',?'é','?',?'b''?')");

@@ -17,4 +17,7 @@ pub(super) mod table;
 pub(super) mod table_maps;
 
 pub use draft::blank;
-pub use schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement, transactional};
+pub use schemas::{
+    Belief, Change, Connection, Facts, Reason, Schemas, TemporaryTables, apply_statement,
+    transactional,
+};

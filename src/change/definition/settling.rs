@@ -277,12 +277,12 @@ impl UnsettledColumn {
                 Ok(bytes) => candidates.agree_on(bytes),
                 Err(_broken) => true,
             },
-            (Doubt::Labels(doubtful), Value::Enum(_) | Value::Set(_)) => {
+            (Doubt::Labels(doubtful), _) => {
                 let number = bytes
                     .iter()
                     .rev()
                     .fold(0, |all, byte| all << 8 | u64::from(*byte));
-                let is_set = matches!(kind, ColumnType::Set { .. });
+                let is_set = matches!(kind, ColumnType::Set { .. } | ColumnType::RawSet { .. });
                 let mut numbered = (1..).zip(doubtful);
                 !numbered.any(|(place, is_doubtful): (u32, _)| {
                     let holds = match is_set {
@@ -307,8 +307,8 @@ impl UnsettledColumn {
                 candidates.0.join(", ")
             ),
             Doubt::Labels(_) => format!(
-                "column {name} has a value whose label was put into a character set that is not known, so that it may be another \
-                 one than in the statement"
+                "column {name} has a value whose label may be another one on the source than in the statement that defined it, or \
+                 than the source shows, for a character set may lack it or its bytes are no text"
             ),
         }
         .into()

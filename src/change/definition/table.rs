@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::charset;
-use super::labels::{has_doubtful, labels};
+use super::labels::{ListedLabel, has_doubtful, labels};
 use super::lineage::Point;
+use crate::row::Charset;
 
 /// A definition as information_schema has it.
 ///
@@ -58,7 +59,7 @@ pub struct ColumnDefinition {
     /// Its name.
     pub name: Box<str>,
     /// COLUMN_TYPE as information_schema has it: `int(10) unsigned`, `enum('a','b')`. A question mark before a label says
-    /// that the server may have another one instead.
+    /// that the server may have another one instead; `x'e9'` is a label of bytes that are no text in the column's set.
     #[serde(rename = "type")]
     pub column_type: Box<str>,
     /// The character set's name, of text, ENUM and SET columns. `?` stands for one that is not known but is one that
@@ -124,10 +125,24 @@ impl ColumnDefinition {
         digits.trim().parse().ok()
     }
 
-    /// The labels of ENUM and SET, unquoted; none for other types. Allocates.
+    /// The labels of ENUM and SET, unquoted; none for other types. U+FFFD stands for bytes that are no text. Allocates.
     pub fn labels(&self) -> Vec<Box<str>> {
-        let labels = labels(&self.column_type).unwrap_or_default();
-        labels.into_iter().map(|label| label.text).collect()
+        let charset = self.charset.as_deref().and_then(Charset::from_name);
+        let charset = charset.unwrap_or(Charset::Utf8);
+        let mut scratch = String::new();
+        let labels = self.listed_labels().into_iter().map(|label| {
+            let Some(bytes) = label.bytes else {
+                return label.text;
+            };
+            charset.decode_replacing(&bytes, &mut scratch);
+            scratch.as_str().into()
+        });
+        labels.collect()
+    }
+
+    /// The same with what is known of each.
+    pub(in crate::change) fn listed_labels(&self) -> Vec<ListedLabel> {
+        labels(&self.column_type).unwrap_or_default()
     }
 
     /// Whether its character set or some of its labels are not known for certain. Then a value of it is read only where it

@@ -644,7 +644,14 @@ fn column_of(
         believed.map(|believed| CharsetName::Name(believed.charset.as_deref().unwrap_or("binary")))
     };
     let labels = believed.map(ColumnDefinition::labels);
-    let believed_labels = || labels.as_deref().map(Labels::Text);
+    let raw = believed.map(raw_labels).unwrap_or_default();
+    let believed_labels = || {
+        let texts = labels.as_deref()?;
+        Some(match raw.iter().any(Option::is_some) {
+            true => Labels::Mixed(texts, &raw),
+            false => Labels::Text(texts),
+        })
+    };
     let facts = ColumnFacts {
         index,
         name: Some(&name),
@@ -682,6 +689,12 @@ fn column_of(
             error,
         })),
     }
+}
+
+/// The bytes of those labels of a column that are known by them.
+fn raw_labels(column: &ColumnDefinition) -> Vec<Option<Box<[u8]>>> {
+    let listed = column.listed_labels().into_iter();
+    listed.map(|label| label.bytes).collect()
 }
 
 /// A column of which only its table map is known, as of a stream that goes on without a definition: what the table map does

@@ -48,6 +48,8 @@ pub struct CreateTable {
     pub if_not_exists: bool,
     /// The default character set may be another than the text says, which then names none.
     pub charset_in_doubt: bool,
+    /// A server may have written it, which shows labels that are no text as others.
+    pub labels_in_doubt: bool,
     /// Its columns and keys; none with `LIKE`.
     pub elements: Elements,
     /// What follows them.

@@ -18,6 +18,7 @@ mod lexer;
 pub mod meaning;
 mod options;
 mod query;
+mod reads;
 mod rewritten;
 mod scanned;
 mod scanner;
@@ -36,6 +37,7 @@ pub use emptied::empties_table;
 pub use error::StatementError;
 pub use judging::verdict;
 pub use query::{GAP, StatementSource, scan_query};
+pub use reads::tables_read;
 pub use scanned::{
     Action, Effect, Object, ObjectClass, Role, Statement, StatementContext, StatementKind,
     Transaction,

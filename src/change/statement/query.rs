@@ -52,7 +52,10 @@ pub fn scan_query<'a>(
             let reason = IN_TWO_SETS.into();
             statement.meaning = Meaning::Unfollowed { reason };
         }
-        Meaning::CreateTable(table) => table.charset_in_doubt = may_lack_charset(&text.text),
+        Meaning::CreateTable(table) => {
+            table.charset_in_doubt = may_lack_charset(&text.text);
+            table.labels_in_doubt = may_be_rewritten(&text.text);
+        }
         Meaning::Plain
         | Meaning::AlterTable(_)
         | Meaning::Database { .. }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::change::TableDefinition;
-use crate::change::definition::{Belief, Facts, Schemas, apply_statement, blank};
+use crate::change::definition::{Belief, Connection, Facts, Schemas, apply_statement, blank};
 use crate::change::statement::{self, StatementContext};
 use crate::row::TableName;
 
@@ -44,7 +44,10 @@ pub fn defined(
         &scanned,
         &Facts {
             context,
-            thread_id: 0,
+            connection: Connection {
+                server_id: 0,
+                thread_id: 0,
+            },
             default_database: None,
             connection_charset: None,
             server_charset: None,

@@ -24,9 +24,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::InvalidText;
 use crate::row::{
-    Binary, Charset, ColumnType, KnownDates, Packed, RowError, Text, Unpacking, Value, integer,
-    read, write_escaped, write_inet4, write_inet6, write_integer, write_plain_start, write_utf8,
-    write_uuid,
+    Binary, Charset, ColumnType, KnownDates, Packed, RawSet, RowError, Text, Unpacking, Value,
+    integer, read, write_escaped, write_inet4, write_inet6, write_integer, write_plain_start,
+    write_utf8, write_uuid,
 };
 
 /// Buffers for values that cannot be written straight from the image.
@@ -75,7 +75,9 @@ pub(super) fn is_quoted(kind: &ColumnType) -> bool {
         | ColumnType::Text { .. }
         | ColumnType::Binary { .. }
         | ColumnType::Enum { .. }
-        | ColumnType::Set { .. } => true,
+        | ColumnType::Set { .. }
+        | ColumnType::RawEnum { .. }
+        | ColumnType::RawSet { .. } => true,
         ColumnType::Integer { .. }
         | ColumnType::EitherSign { .. }
         | ColumnType::Undecided { .. }
@@ -186,6 +188,7 @@ pub(super) fn write_value(
                 write_escaped(label, out);
             }
         }),
+        Value::RawSet(set) => return write_raw_set(set, scratch, out),
         Value::Json(document) => return document.write(out),
         Value::Patched(document) => return document.write(out),
         Value::Geometry { srid, wkb } => {
@@ -197,6 +200,18 @@ pub(super) fn write_value(
         }
         Value::Vector(floats) => return write_vector(floats, out),
     }
+    Ok(())
+}
+
+#[cold]
+fn write_raw_set(
+    set: RawSet<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(), RowError> {
+    set.write(&mut scratch.bytes)?;
+    let text = set.charset().decode(&scratch.bytes, &mut scratch.text)?;
+    write_closed(out, |out| write_escaped(text, out));
     Ok(())
 }
 
@@ -284,11 +299,18 @@ pub(super) fn write_invalid_text(
     out: &mut Vec<u8>,
 ) -> Result<bool, RowError> {
     let Scratch {
-        text, unpacking, ..
+        text,
+        unpacking,
+        bytes: joined,
+        ..
     } = scratch;
     let packed;
     let (bytes, charset) = match read(kind, bytes)? {
         Value::Text(value) => (value.bytes, Some(value.charset)),
+        Value::RawSet(set) => {
+            set.write(joined)?;
+            (&**joined, Some(set.charset()))
+        }
         Value::Packed(value) => {
             packed = value;
             (packed.unpack(unpacking)?, packed.charset)

@@ -88,6 +88,10 @@ impl Literals {
                 }
                 write_quoted(&self.text, out);
             }
+            Value::RawSet(set) => {
+                set.write(&mut self.bytes)?;
+                write_text(&self.bytes, set.charset(), &mut self.text, out);
+            }
             Value::Json(document) => self.write_document(document, out)?,
             Value::Patched(document) => {
                 self.bytes.clear();

@@ -9,7 +9,7 @@ use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
 
 use super::charset::{BINARY, name_of_collation};
-use super::{Charset, ColumnType, RowError};
+use super::{Charset, ColumnType, RawLabels, RowError};
 
 /// What is known of a column, from the table map or partly from a definition.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,13 @@ pub enum Special {
     Uuid,
 }
 
+/// The labels of a column as its values are read with them.
+enum Resolved {
+    Texts(Arc<[Box<str>]>),
+    /// Some are known by their bytes.
+    Raw(Arc<RawLabels>),
+}
+
 impl Special {
     /// The type of a name as information_schema's DATA_TYPE has it.
     pub fn from_data_type(data_type: &str) -> Option<Self> {
@@ -91,6 +98,8 @@ pub enum Labels<'a> {
     Encoded(&'a [Box<[u8]>]),
     /// In UTF-8, as a definition holds them.
     Text(&'a [Box<str>]),
+    /// In UTF-8, but for those of which a definition holds the bytes.
+    Mixed(&'a [Box<str>], &'a [Option<Box<[u8]>>]),
 }
 
 /// Type numbers that table maps hold and that need no metadata, or that rowtap does not read.
@@ -207,9 +216,9 @@ impl<'a> ColumnFacts<'a> {
 
     fn enumeration(&self) -> Result<ColumnType, RowError> {
         let width = self.small(1, 2)?;
-        Ok(ColumnType::Enum {
-            width,
-            labels: self.labels()?,
+        Ok(match self.labels()? {
+            Resolved::Texts(labels) => ColumnType::Enum { width, labels },
+            Resolved::Raw(labels) => ColumnType::RawEnum { width, labels },
         })
     }
 
@@ -218,9 +227,9 @@ impl<'a> ColumnFacts<'a> {
         if !matches!(width, 1..=4 | 8) {
             return Err(self.bad_metadata());
         }
-        Ok(ColumnType::Set {
-            width,
-            labels: self.labels()?,
+        Ok(match self.labels()? {
+            Resolved::Texts(labels) => ColumnType::Set { width, labels },
+            Resolved::Raw(labels) => ColumnType::RawSet { width, labels },
         })
     }
 
@@ -279,30 +288,45 @@ impl<'a> ColumnFacts<'a> {
         Charset::from_name(name).ok_or_else(|| self.unsupported_charset(name))
     }
 
-    fn labels(&self) -> Result<Arc<[Box<str>]>, RowError> {
-        let encoded = match self.labels {
-            None => return Err(self.missing("labels")),
-            Some(Labels::Text(labels)) => return Ok(labels.into()),
-            Some(Labels::Encoded(labels)) => labels,
-        };
-        // ENUM CHARACTER SET binary: its labels are bytes, which a record can hold only where they are text.
-        let charset = match self.charset_name()? {
-            BINARY => Charset::Utf8,
-            _ => self.charset()?,
-        };
-        let mut scratch = String::new();
-        let mut labels = Vec::with_capacity(encoded.len());
-        for (index, label) in encoded.iter().enumerate() {
-            let label = charset
-                .decode(label, &mut scratch)
-                .map_err(|_| RowError::BadLabel {
-                    column: self.column(),
-                    number: index + 1,
-                    charset: charset.name(),
-                })?;
-            labels.push(Box::from(label));
+    fn labels(&self) -> Result<Resolved, RowError> {
+        match self.labels {
+            None => Err(self.missing("labels")),
+            Some(Labels::Text(labels)) => Ok(Resolved::Texts(labels.into())),
+            Some(Labels::Mixed(texts, bytes)) => Ok(Resolved::Raw(Arc::new(RawLabels {
+                charset: self.charset_of_labels()?,
+                texts: texts.into(),
+                bytes: bytes.into(),
+            }))),
+            Some(Labels::Encoded(labels)) => self.decoded(labels),
         }
-        Ok(labels.into())
+    }
+
+    /// ENUM CHARACTER SET binary: its labels are bytes, which a record can hold only where they are text.
+    fn charset_of_labels(&self) -> Result<Charset, RowError> {
+        match self.charset_name()? {
+            BINARY => Ok(Charset::Utf8),
+            _ => self.charset(),
+        }
+    }
+
+    fn decoded(&self, encoded: &[Box<[u8]>]) -> Result<Resolved, RowError> {
+        let charset = self.charset_of_labels()?;
+        let mut scratch = String::new();
+        let mut texts: Vec<Box<str>> = Vec::with_capacity(encoded.len());
+        let mut bytes = Vec::with_capacity(encoded.len());
+        for label in encoded {
+            let text = charset.decode(label, &mut scratch);
+            bytes.push(text.is_err().then(|| label.clone()));
+            texts.push(text.unwrap_or_default().into());
+        }
+        if bytes.iter().all(Option::is_none) {
+            return Ok(Resolved::Texts(texts.into()));
+        }
+        Ok(Resolved::Raw(Arc::new(RawLabels {
+            charset,
+            texts: texts.into(),
+            bytes: bytes.into(),
+        })))
     }
 
     fn small(&self, least: u8, most: u8) -> Result<u8, RowError> {

@@ -99,12 +99,21 @@ fn labels_are_decoded_from_the_columns_character_set() {
             labels: Arc::from(expected),
         },
     );
-    check_error(
+    // Bytes that are no text in the set are kept.
+    let texts: [Box<str>; 2] = ["".into(), "".into()];
+    check(
         ColumnFacts {
             labels,
             ..facts(kind::SET, 1)
         },
-        "label 1 of column c is not utf8mb4",
+        ColumnType::RawSet {
+            width: 1,
+            labels: Arc::new(RawLabels {
+                charset: Charset::Utf8,
+                texts: Arc::from(texts),
+                bytes: [Some(encoded[0].clone()), None].into(),
+            }),
+        },
     );
 }
 

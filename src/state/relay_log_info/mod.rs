@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::binlog::{Coordinates, GtidSet, XaId};
+use crate::change::definition::{Connection, TemporaryTables};
 use crate::change::{Checkpoint, SnapshotProgress, Undefined};
 use crate::filter::OnUnknown;
 use crate::mysql::Flavour;
@@ -25,8 +26,10 @@ pub const FILE_NAME: &str = "relay-log.info";
 /// The longest file that is read. GTID sets of long-lived clusters reach megabytes.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-const VERSION: u32 = 3;
-/// The version of a checkpoint that names no undefined tables: what wrote it before can read it.
+const VERSION: u32 = 4;
+/// The version of a checkpoint that names no temporary tables: what wrote it before can read it.
+const VERSION_WITHOUT_TEMPORARY: u32 = 3;
+/// The version of one that names no undefined tables either.
 const VERSION_WITHOUT_UNDEFINED: u32 = 2;
 const END: &str = "end";
 const SUM: &str = "crc32=";
@@ -47,6 +50,8 @@ const UNDECIDED: &str = "undecided=";
 const UNDECIDED_MAX: usize = 65_536;
 /// Begins the lines after those, one an undefined table.
 const UNDEFINED: &str = "undefined=";
+/// Begins the lines after those, one a temporary table.
+const TEMPORARY: &str = "temporary=";
 /// Lines before the keys: the number of lines, relay log name and position, source log name and position, delay.
 const FIXED_LINES: usize = 6;
 /// Lines after all that the checksum covers: the checksum and the end marker.
@@ -152,10 +157,13 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
     }
     let Coordinates { file, position } = &checkpoint.coordinates;
     let undefined = undefined_lines(checkpoint);
-    let lines = FIXED_LINES + KEYS.len() + undecided.len() + undefined.len() + LAST_LINES;
-    let version = match undefined.is_empty() {
-        true => VERSION_WITHOUT_UNDEFINED,
-        false => VERSION,
+    let temporary = temporary_lines(checkpoint);
+    let listed = undecided.len() + undefined.len() + temporary.len();
+    let lines = FIXED_LINES + KEYS.len() + listed + LAST_LINES;
+    let version = match (undefined.is_empty(), temporary.is_empty()) {
+        (true, true) => VERSION_WITHOUT_UNDEFINED,
+        (false, true) => VERSION_WITHOUT_TEMPORARY,
+        (_, false) => VERSION,
     };
     let delay = checkpoint.delay_s;
     let mut text = format!("{lines}\n\n0\n{file}\n{position}\n{delay}\n");
@@ -183,6 +191,9 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
     for line in undefined {
         writeln!(text, "{UNDEFINED}{line}").expect("a text grows");
     }
+    for line in temporary {
+        writeln!(text, "{TEMPORARY}{line}").expect("a text grows");
+    }
     let sum = crc32fast::hash(text.as_bytes());
     writeln!(text, "{SUM}{sum:08x}\n{END}").expect("a text grows");
     Ok(text)
@@ -202,10 +213,11 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
     let position = lines.number("the source log's position")?;
     let delay_s = lines.number("the delay")?;
     // A newer version may have more lines; its version says so better than their number.
-    let (has_epoch, has_undefined) = match lines.value("version=")? {
-        "1" => (false, false),
-        "2" => (true, false),
-        "3" => (true, true),
+    let (has_epoch, has_undefined, has_temporary) = match lines.value("version=")? {
+        "1" => (false, false, false),
+        "2" => (true, false, false),
+        "3" => (true, true, false),
+        "4" => (true, true, true),
         other => {
             return Err(RelayLogInfoError::Version {
                 found: shortened(other),
@@ -250,9 +262,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
         known(lines.line, "the snapshot's progress", snapshot, none)?;
         checkpoint.undecided = Arc::new(lines.undecided()?);
     }
-    if has_undefined {
-        checkpoint.undefined = Arc::new(lines.undefined()?);
-    }
+    lines.tables(&mut checkpoint, has_undefined, has_temporary)?;
     match lines.rest.next() {
         Some(line) => Err(wrong(lines.line + 1, "nothing more", line)),
         None => Ok(checkpoint),
@@ -363,6 +373,26 @@ impl<'a> CheckpointLines<'a> {
         Ok(undecided)
     }
 
+    /// The lines of tables; one at least of those that only the version has which is there.
+    fn tables(
+        &mut self,
+        checkpoint: &mut Checkpoint,
+        has_undefined: bool,
+        has_temporary: bool,
+    ) -> Result<(), RelayLogInfoError> {
+        if has_undefined {
+            let undefined = self.undefined()?;
+            if undefined.is_empty() && !has_temporary {
+                return Err(self.wrong_next("an undefined table"));
+            }
+            checkpoint.undefined = Arc::new(undefined);
+        }
+        if has_temporary {
+            checkpoint.temporary = Arc::new(self.temporary()?);
+        }
+        Ok(())
+    }
+
     /// The lines of undefined tables, in the order of their names.
     fn undefined(&mut self) -> Result<BTreeMap<TableName, Undefined>, RelayLogInfoError> {
         let mut undefined = BTreeMap::new();
@@ -380,10 +410,32 @@ impl<'a> CheckpointLines<'a> {
                 None => return Err(self.wrong("a table and what becomes of its rows", value)),
             }
         }
-        match undefined.is_empty() {
-            true => Err(self.wrong("an undefined table", self.rest.clone().next().unwrap_or(""))),
-            false => Ok(undefined),
+        Ok(undefined)
+    }
+
+    /// The lines of temporary tables, in the order of their connections and names.
+    fn temporary(&mut self) -> Result<TemporaryTables, RelayLogInfoError> {
+        let mut temporary = TemporaryTables::new();
+        let mut rest = self.rest.clone();
+        while let Some(value) = rest.next().and_then(|line| line.strip_prefix(TEMPORARY)) {
+            self.rest = rest.clone();
+            self.line += 1;
+            match temporary_table(value) {
+                Some(table) if temporary.last().is_none_or(|last| *last < table) => {
+                    temporary.insert(table);
+                }
+                Some(_) => return Err(self.wrong("tables in ascending order", value)),
+                None => return Err(self.wrong("a temporary table and its connection", value)),
+            }
         }
+        match temporary.is_empty() {
+            true => Err(self.wrong_next("a temporary table")),
+            false => Ok(temporary),
+        }
+    }
+
+    fn wrong_next(&self, expected: &'static str) -> RelayLogInfoError {
+        self.wrong(expected, self.rest.clone().next().unwrap_or(""))
     }
 
     fn wrong(&self, expected: &'static str, found: &str) -> RelayLogInfoError {
@@ -433,6 +485,39 @@ fn undefined_table(text: &str) -> Option<(TableName, Undefined)> {
         since: Coordinates::new(&*line.file, line.position),
     };
     is_as_written.then(|| (line.table.into_owned(), how))
+}
+
+/// What a line says of a temporary table.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TemporaryLine<'a> {
+    server_id: u32,
+    thread_id: u32,
+    #[serde(flatten)]
+    table: Cow<'a, TableName>,
+}
+
+fn temporary_lines(checkpoint: &Checkpoint) -> Vec<String> {
+    let line = |(connection, table): &(Connection, TableName)| {
+        let line = TemporaryLine {
+            server_id: connection.server_id,
+            thread_id: connection.thread_id,
+            table: Cow::Borrowed(table),
+        };
+        serde_json::to_string(&line).expect("texts and numbers are JSON")
+    };
+    checkpoint.temporary.iter().map(line).collect()
+}
+
+/// Reads a line of [`temporary_lines`].
+fn temporary_table(text: &str) -> Option<(Connection, TableName)> {
+    let line: TemporaryLine<'_> = serde_json::from_str(text).ok()?;
+    let is_as_written = serde_json::to_string(&line).is_ok_and(|written| written == text);
+    let connection = Connection {
+        server_id: line.server_id,
+        thread_id: line.thread_id,
+    };
+    is_as_written.then(|| (connection, line.table.into_owned()))
 }
 
 /// Makes sure that a line says what every checkpoint says as of now.

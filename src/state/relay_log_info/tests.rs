@@ -75,7 +75,8 @@ fn the_document_shows_what_is_written() {
         .skip(1)
         .map(|row| row.rsplit('|').nth(1).unwrap().trim().trim_matches('`'))
         .collect();
-    let (undefined, covered) = examples.split_last().unwrap();
+    let (temporary, covered) = examples.split_last().unwrap();
+    let (undefined, covered) = covered.split_last().unwrap();
     let (last, covered) = covered.split_last().unwrap();
     let (undecided, covered) = covered.split_last().unwrap();
     let (sum, covered) = covered.split_last().unwrap();
@@ -95,6 +96,13 @@ fn the_document_shows_what_is_written() {
     let text = sealed(&format!("{more}{last}\n{undefined}\n"));
     let read = decode(text.as_bytes()).unwrap();
     assert_eq!(read.undefined.len(), 1);
+    assert_eq!(encode(&read).unwrap(), text);
+    let more = more
+        .replacen(&(count + 2).to_string(), &(count + 3).to_string(), 1)
+        .replace("version=3", "version=4");
+    let text = sealed(&format!("{more}{last}\n{undefined}\n{temporary}\n"));
+    let read = decode(text.as_bytes()).unwrap();
+    assert_eq!(read.temporary.len(), 1);
     assert_eq!(encode(&read).unwrap(), text);
 }
 
@@ -361,6 +369,70 @@ fn lines_of_undefined_tables_that_were_never_written_are_refused() {
 }
 
 #[test]
+fn temporary_tables_are_lines_that_are_read_back() {
+    let connection = |thread_id| Connection {
+        server_id: 1,
+        thread_id,
+    };
+    let table = TableName::new("shop", "a\nb");
+    let temporary = [
+        (connection(9), table.clone()),
+        (connection(10), table.clone()),
+    ];
+    let (checkpoint, text) = with_undefined();
+    let lines = concat!(
+        r#"temporary={"server_id":1,"thread_id":9,"database":"shop","table":"a\nb"}"#,
+        "\n",
+        r#"temporary={"server_id":1,"thread_id":10,"database":"shop","table":"a\nb"}"#,
+        "\n"
+    );
+    for (checkpoint, text, version, before, after) in [
+        (checkpoint, text, "version=3", "21", "23"),
+        (self::checkpoint(), FILE.to_owned(), "version=2", "19", "21"),
+    ] {
+        let checkpoint = Checkpoint {
+            temporary: Arc::new(temporary.clone().into()),
+            ..checkpoint
+        };
+        let head = text
+            .replace(version, "version=4")
+            .replacen(before, after, 1);
+        let text = sealed(&format!("{head}{lines}"));
+        assert_eq!(encode(&checkpoint).unwrap(), text);
+        assert_eq!(decode(text.as_bytes()).unwrap(), checkpoint);
+        let (first, second) = lines.split_once('\n').unwrap();
+        let fewer = (before.parse::<u32>().unwrap() + 1).to_string();
+        for (lines, count, expected) in [
+            (
+                format!("{second}{first}\n"),
+                after,
+                "tables in ascending order",
+            ),
+            (
+                format!("{first}\n{first}\n"),
+                after,
+                "tables in ascending order",
+            ),
+            (String::new(), before, "expected a temporary table"),
+            (
+                first.replace("\"thread", " \"thread") + "\n",
+                &fewer,
+                "a temporary table and its",
+            ),
+            (
+                first.replace(":9", ":-9") + "\n",
+                &fewer,
+                "a temporary table and its",
+            ),
+        ] {
+            let text = sealed(&format!("{}{lines}", head.replacen(after, count, 1)));
+            let error = decode(text.as_bytes()).expect_err(expected).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
+
+#[test]
 fn what_only_a_newer_rowtap_does_is_refused() {
     refuses(&[
         (
@@ -371,8 +443,8 @@ fn what_only_a_newer_rowtap_does_is_refused() {
         ),
         (
             "version=2",
-            "version=4",
-            "it has version 4, expected 1 to 3, run the rowtap that wrote it or a newer one",
+            "version=5",
+            "it has version 5, expected 1 to 4, run the rowtap that wrote it or a newer one",
         ),
         (
             "definitions_digest=",

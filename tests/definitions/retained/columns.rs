@@ -1,6 +1,6 @@
 //! Columns and what statements say of them.
 
-use super::kinds::{CHARSETS, WIDE};
+use super::kinds::CHARSETS;
 use super::style::Style;
 use crate::definitions::catalogue::{Column, Table};
 use crate::support::Flavour;
@@ -301,10 +301,6 @@ impl Columns<'_> {
             }),
             7 if column.charset.is_some() => {
                 let (kind, charset) = (&column.column_type, self.random.pick(&CHARSETS));
-                let is_labelled = kind.contains('\'');
-                if is_labelled && WIDE.contains(charset) {
-                    return None;
-                }
                 // The labels of a type are shown with a backslash as it is.
                 let holds_both = kind.contains('\\') && !self.style.no_backslash;
                 (!holds_both && self.style.takes(kind))

@@ -19,9 +19,6 @@ pub const CHARSETS: [&str; 14] = [
     "sjis", "gbk", "greek", "binary",
 ];
 
-/// Sets in which ASCII is not its own bytes.
-pub const WIDE: [&str; 3] = ["ucs2", "utf16", "utf32"];
-
 /// Something to do.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -228,12 +225,16 @@ fn create_like_temporary(it: &mut Maker<'_>) -> Vec<Action> {
     }
     it.room(|it| {
         let (hidden, new) = (it.this(), it.new_name());
-        let new = it.written(&new);
+        let (new, charset) = (it.written(&new), it.charset());
         vec![
             define(format!(
                 "CREATE TEMPORARY TABLE {hidden} (id INT, n BIGINT UNSIGNED, d DATETIME(3), b VARBINARY(9), PRIMARY KEY (id))"
             )),
             define(format!("CREATE TABLE {new} LIKE {hidden}")),
+            // What servers log of it does not tell the default of columns that are added.
+            define(format!(
+                "ALTER TABLE {new} DEFAULT CHARACTER SET {charset}"
+            )),
             define(format!("DROP TEMPORARY TABLE {hidden}")),
         ]
     })
@@ -245,12 +246,14 @@ fn create_select(it: &mut Maker<'_>) -> Vec<Action> {
         return Vec::new();
     }
     it.room(|it| {
-        let names: Vec<String> = it
-            .table
-            .names()
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect();
+        // Nor does it write labels as they are whose bytes are no text.
+        let is_shown = |column_type: &str| {
+            let is_labelled = column_type.starts_with("enum(") || column_type.starts_with("set(");
+            !is_labelled || !column_type.contains('?') && !column_type.contains("''")
+        };
+        let columns = it.table.columns.iter();
+        let columns = columns.filter(|column| is_shown(&column.column_type));
+        let names: Vec<String> = columns.map(|column| format!("`{}`", column.name)).collect();
         let mut list: Vec<String> = names
             .into_iter()
             .filter(|_| it.random.chance(2, 3))
@@ -553,15 +556,11 @@ fn server_charset(it: &mut Maker<'_>) -> Vec<Action> {
 
 fn convert(it: &mut Maker<'_>) -> Vec<Action> {
     let (this, charset) = (it.this(), it.charset());
-    // MySQL damages labels that it converts to wide sets: what information_schema and SELECT show of them differs.
-    let is_labelled = it.table.columns.iter().any(|column| {
-        column.column_type.starts_with("enum") || column.column_type.starts_with("set")
-    });
-    if is_labelled && WIDE.contains(&charset) {
-        return Vec::new();
-    }
     vec![define(match it.random.below(5) {
-        0 if !is_labelled => format!("ALTER TABLE {this} CONVERT TO CHARACTER SET DEFAULT"),
+        // MySQL's binlog does not tell the default of a session without a database.
+        0 if it.is_mariadb() || it.style.database.is_some() => {
+            format!("ALTER TABLE {this} CONVERT TO CHARACTER SET DEFAULT")
+        }
         1 => format!("ALTER TABLE {this} CONVERT TO CHARSET utf8mb4 COLLATE utf8mb4_bin"),
         // MySQL 8.0.15 dies of some.
         2 if it.flavour != Flavour::MySql80 => {

@@ -48,6 +48,8 @@ const SAMPLE: [(Flavour, u64); 5] = [
     (Flavour::MariaDb118, 1),
 ];
 const OUTPUT: &str = "output";
+/// Bytes that are no text, such as labels that a conversion left so, go out as they are.
+const INVALID_TEXT: &str = "invalid_text = 'base64'";
 /// What rowtap logs when it asks for a definition that nothing it has seen tells.
 const HEALED: &str = "asked the source for a definition";
 /// What rowtap says of tables that are gone, since an account may lack a privilege.
@@ -308,7 +310,7 @@ impl Reading {
     fn new(server: &Server, name: &'static str, start: &str) -> Self {
         Self {
             name,
-            connector: stopped::connector(server, "root", start),
+            connector: stopped::connector_with(server, "root", start, INVALID_TEXT),
             heals: 0,
             stops: Vec::new(),
             is_whole: false,

@@ -14,10 +14,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::binlog::Coordinates;
-use crate::change::definition::labels::{doubting_replaced, has_doubtful};
+use crate::change::definition::labels::{doubting, doubting_replaced, has_doubtful};
 use crate::change::definition::lineage::{Lineage, Point};
 use crate::change::definition::revision::Revision;
-use crate::change::definition::schemas::{Belief, Change, Facts, Reason, Schemas, apply_statement};
+use crate::change::definition::schemas::{
+    Belief, Change, Facts, Reason, Schemas, TemporaryTables, apply_statement,
+};
 use crate::change::definition::table::{ColumnDefinition, Definition, TableDefinition};
 use crate::change::statement::{Effect, GAP, Statement, StatementKind};
 use crate::row::TableName;
@@ -80,6 +82,13 @@ impl Definitions {
     /// Takes a definition that was read later.
     pub fn offer(&mut self, table: &TableName, definition: Definition) {
         self.read.insert(folded(table), definition);
+    }
+
+    /// Takes the temporary tables that there are where the stream begins.
+    #[must_use]
+    pub(in crate::change) fn with_temporary(mut self, temporary: &Arc<TemporaryTables>) -> Self {
+        self.believed.put_temporary(Arc::clone(temporary));
+        self
     }
 
     /// The source was restarted, which ends every connection with its temporary tables.
@@ -346,7 +355,11 @@ impl Definitions {
             (None, NO_SUCH_TABLE) if is_drop(statement) => {
                 apply_statement(&mut self.believed, statement, &followed.facts)
             }
-            (None, code) => self.distrust_tables(statement, code),
+            (None, code) => {
+                let changes = self.distrust_tables(statement, code);
+                self.distrust_temporary(followed);
+                changes
+            }
         };
         if let Some(gaps) = followed.gaps {
             self.distrust_gaps(&mut changes, gaps);
@@ -422,15 +435,27 @@ impl Definitions {
 
     /// What bytes that are not text have become a part of is not known.
     fn distrust_gaps(&mut self, changes: &mut [Change], gaps: &str) {
+        let has_gap = |column: &ColumnDefinition| {
+            let is_labelled = matches!(column.data_type(), "enum" | "set");
+            column.name.contains(GAP) || column.column_type.contains(GAP) && !is_labelled
+        };
         for change in changes {
-            let has_gap = |column: &ColumnDefinition| {
-                column.name.contains(GAP) || column.column_type.contains(GAP)
+            let Change::Defined { table, definition } = change else {
+                continue;
             };
-            if let Change::Defined { table, definition } = change
-                && definition.columns.iter().any(has_gap)
-            {
+            if definition.columns.iter().any(has_gap) {
                 let (table, reason) = (table.clone(), gaps.into());
                 *change = Change::Stale { table, reason };
+                self.believed.record(change);
+            } else if definition
+                .columns
+                .iter()
+                .any(|column| column.column_type.contains(GAP))
+            {
+                for column in &mut Arc::make_mut(definition).columns {
+                    let doubted = doubting(&column.column_type, |label| label.contains(GAP));
+                    column.column_type = doubted.map_or(column.column_type.clone(), Into::into);
+                }
                 self.believed.record(change);
             }
         }
@@ -449,6 +474,17 @@ impl Definitions {
             self.believed.record(change);
         }
         changes
+    }
+
+    /// Temporary tables may be gone after a statement that failed. Then what their connection writes under their names is in
+    /// tables that stay.
+    fn distrust_temporary(&mut self, followed: &Executed<'_>) {
+        let drops = matches!(followed.statement.kind, StatementKind::DropTable { .. });
+        for table in followed.statement.tables().filter(|_| drops) {
+            let table = self.believed.fold(table);
+            self.believed
+                .end_temporary(followed.facts.connection, &table);
+        }
     }
 
     /// Gives up a belief, and whatever was read of the table.
@@ -581,10 +617,7 @@ fn tells_engine(known: &TableDefinition, found: &TableDefinition) -> bool {
 }
 
 fn is_drop(statement: &Statement) -> bool {
-    matches!(
-        statement.kind,
-        StatementKind::DropTable { temporary: false }
-    )
+    matches!(statement.kind, StatementKind::DropTable { .. })
 }
 
 fn folded(table: &TableName) -> TableName {

@@ -15,7 +15,7 @@ use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
 use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::change::statement::meaning::{
-    AlterTable, ColumnPosition, Key, Kind, Label, NamedCharset, Period, Size, Spec,
+    AlterTable, ColumnPosition, Key, Kind, NamedCharset, Period, Size, Spec,
 };
 use crate::mysql::Flavour;
 use crate::row::BINARY;
@@ -367,22 +367,9 @@ fn converted_specs(
         if **name == *BINARY {
             continue;
         }
-        if has_labels_beyond_ascii(&column.kind) {
-            return Err("labels are defined in one character set and converted at once".into());
-        }
         column.charset = NamedCharset::Named(to.name.into());
     }
     Ok(specs)
-}
-
-fn has_labels_beyond_ascii(kind: &Kind) -> bool {
-    let (Kind::Enum { labels } | Kind::Set { labels }) = kind else {
-        return false;
-    };
-    labels.iter().any(|label| match label {
-        Label::Text(text) => !text.is_ascii(),
-        Label::Bytes(_) => true,
-    })
 }
 
 fn holds(slots: &[Slot], name: &str) -> bool {
@@ -417,19 +404,19 @@ fn last_place(slots: &[Slot]) -> usize {
 fn convert_columns(slots: &mut [Slot], to: KnownCharset, facts: &Facts<'_>) -> Result<(), Reason> {
     for slot in slots {
         let column = &mut slot.column;
-        if column.is_unsettled() {
-            unsettled::convert(column, to)?;
-            continue;
-        }
         let Some(from) = column.charset.as_deref().filter(|name| *name != BINARY) else {
             continue;
         };
+        if charset::is_unsettled(from) {
+            unsettled::convert(column, to, facts)?;
+            continue;
+        }
         let from = charset::by_name(from, facts.utf8_is_utf8mb4)
             .ok_or_else(|| format!("the character set {from} is not known"))?;
         let (kind, charset) = match column.data_type() {
             name @ ("enum" | "set") => {
-                let labels = label_texts::converted(&column.labels(), from, to, facts)?;
-                let printed = labels::printed(name, labels.iter().map(AsRef::as_ref));
+                let labels = label_texts::converted(&column.listed_labels(), from, to, facts);
+                let printed = labels::printed_with_doubts(name, &labels);
                 (printed, label_texts::charset_shown(to, facts))
             }
             _ => {

@@ -169,7 +169,7 @@ fn labelled(
         return Ok((printed, Some(charset.name)));
     }
     let labels = label_texts::defined(labels, charset, facts)?;
-    let printed = labels::printed(name, labels.iter().map(AsRef::as_ref));
+    let printed = labels::printed_with_doubts(name, &labels);
     Ok((printed, label_texts::charset_shown(charset, facts)))
 }
 

@@ -5,13 +5,22 @@ use crate::change::statement::StatementContext;
 use crate::mysql::Flavour;
 use crate::row::name_of_collation;
 
+/// A connection on a server that wrote to the source's binlog: the source, or one whose changes it repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    /// The server's `server_id`.
+    pub server_id: u32,
+    /// The connection's number there, of the query event.
+    pub thread_id: u32,
+}
+
 /// What a statement's outcome depends on besides itself. What is not known may be left out: what needs it turns stale.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// What its text depends on.
     pub context: StatementContext,
-    /// The connection on the source, of the query event. Temporary tables belong to it.
-    pub thread_id: u32,
+    /// Who sent it. Temporary tables belong to it.
+    pub connection: Connection,
     /// The session's default database, of the query event.
     pub default_database: Option<&'a str>,
     /// The character set of the session's `collation_connection`, of the query event; `None` for utf8mb4.
@@ -48,7 +57,10 @@ impl<'a> Facts<'a> {
         };
         Self {
             context,
-            thread_id: query.thread_id,
+            connection: Connection {
+                server_id: 0,
+                thread_id: query.thread_id,
+            },
             default_database: std::str::from_utf8(query.database)
                 .ok()
                 .filter(|name| !name.is_empty()),
@@ -65,6 +77,13 @@ impl<'a> Facts<'a> {
     pub(super) fn makes_database(&self) -> Option<bool> {
         let tells = self.context.flavour == Flavour::MySql && self.context.version >= MYSQL_8;
         tells.then_some(self.in_engine_transaction)
+    }
+
+    /// The same of a connection to the server with this `server_id`.
+    #[must_use]
+    pub fn on_server(mut self, server_id: u32) -> Self {
+        self.connection.server_id = server_id;
+        self
     }
 
     /// The same with the source's `default_storage_engine`.

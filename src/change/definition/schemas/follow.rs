@@ -7,6 +7,7 @@ use super::known::{Belief, Change, Schemas};
 use super::reason::Reason;
 use super::{alter, create};
 use crate::change::definition::charset;
+use crate::change::definition::labels;
 use crate::change::definition::table::TableDefinition;
 use crate::change::statement::meaning::{AlterTable, CreateTable, Meaning, NamedCharset};
 use crate::change::statement::{Action, ObjectClass, Role, Statement, StatementKind};
@@ -137,7 +138,15 @@ impl Follow<'_> {
             true => charset::UNSETTLED_OR_RARE,
             false => self.schemas.default_charset(&table.database),
         };
-        create::table(meaning, database, self.facts).map(Arc::new)
+        let mut definition = create::table(meaning, database, self.facts)?;
+        if meaning.labels_in_doubt && self.schemas.have_raw_labels() {
+            for column in &mut definition.columns {
+                if let Some(doubted) = labels::doubting_replaced(&column.column_type) {
+                    column.column_type = doubted.into();
+                }
+            }
+        }
+        Ok(Arc::new(definition))
     }
 
     fn copy(&self, statement: &Statement) -> DefinitionOutcome {
@@ -169,7 +178,7 @@ impl Follow<'_> {
             if let Some(new) = &alter.rename {
                 self.reveal(&table);
                 let new = self.schemas.fold(new);
-                self.schemas.temporary.insert((self.facts.thread_id, new));
+                self.schemas.note_temporary(self.facts.connection, new);
             }
             return;
         }
@@ -211,12 +220,11 @@ impl Follow<'_> {
         }
     }
 
-    /// The session's `collation_database`: what its default database has, or the server.
+    /// The session's `collation_database`: what its default database has. Without one it is the default that the server was
+    /// started with, which the binlog does not tell.
     fn session_charset(&self) -> &str {
-        match (self.facts.default_database, self.facts.server_charset) {
-            (None, Some(server)) => server,
-            (database, _) => self.schemas.default_charset(database.unwrap_or_default()),
-        }
+        let database = self.facts.default_database;
+        self.schemas.default_charset(database.unwrap_or_default())
     }
 
     /// A statement on tables that was not followed: each may have another definition, name or none.
@@ -241,7 +249,7 @@ impl Follow<'_> {
             let [old, new] = pair else { return };
             let (old, new) = (self.schemas.fold(&old.name), self.schemas.fold(&new.name));
             if self.reveal(&old) {
-                self.schemas.temporary.insert((self.facts.thread_id, new));
+                self.schemas.note_temporary(self.facts.connection, new);
                 continue;
             }
             match self.schemas.tables.get(&old).cloned() {
@@ -422,19 +430,17 @@ impl Follow<'_> {
     /// A temporary table hides the base table of its name from its connection.
     fn hide(&mut self, statement: &Statement) {
         if let Some(table) = self.first(statement, ObjectClass::Table) {
-            self.schemas.temporary.insert((self.facts.thread_id, table));
+            self.schemas.note_temporary(self.facts.connection, table);
         }
     }
 
     fn is_hidden(&self, table: &TableName) -> bool {
-        let key = (self.facts.thread_id, table.clone());
-        self.schemas.temporary.contains(&key)
+        self.schemas.is_temporary(self.facts.connection, table)
     }
 
     /// Ends a temporary table; whether there was one.
     fn reveal(&mut self, table: &TableName) -> bool {
-        let key = (self.facts.thread_id, table.clone());
-        self.schemas.temporary.remove(&key)
+        self.schemas.end_temporary(self.facts.connection, table)
     }
 }
 

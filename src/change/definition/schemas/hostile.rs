@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{Belief, Change, Facts, Schemas, apply_statement};
+use super::{Belief, Change, Connection, Facts, Schemas, apply_statement};
 use crate::change::statement::{self, StatementContext};
 use crate::change::{ColumnDefinition, TableDefinition};
 use crate::mysql::Flavour::{self, MariaDb, MySql};
@@ -57,7 +57,10 @@ fn apply(text: &str, context: StatementContext) -> Vec<Change> {
     schemas.assume_complete();
     let facts = Facts {
         context,
-        thread_id: 1,
+        connection: Connection {
+            server_id: 1,
+            thread_id: 1,
+        },
         default_database: None,
         connection_charset: None,
         server_charset: Some("utf8mb4"),

@@ -1,12 +1,14 @@
 //! Every table's definition as far as it is known at one moment, and the changes that lead from one moment to the next.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::facts::Connection;
 use super::reason::Reason;
 use crate::change::definition::charset;
+use crate::change::definition::labels::has_raw;
 use crate::change::definition::table::TableDefinition;
 use crate::row::TableName;
 
@@ -87,13 +89,19 @@ pub struct Schemas {
     pub(super) tables: HashMap<TableName, Belief>,
     pub(super) databases: HashMap<Box<str>, KnownDatabase>,
     /// Temporary tables by their connection; they hide base tables of the same name from it.
-    pub(super) temporary: HashSet<(u32, TableName)>,
+    pub(super) temporary: Arc<TemporaryTables>,
     absent: Absent,
     /// Whether there may have been tables at the start of which nothing tells.
     partial: bool,
     /// Whether a database or server was seen whose default character set is a rare one.
     has_rare: bool,
 }
+
+/// Temporary tables, each with the connection that has it.
+pub type TemporaryTables = BTreeSet<(Connection, TableName)>;
+
+/// Temporary tables at most that are known of; one more is not noted.
+const TEMPORARY_MAX: usize = 10_000;
 
 /// Names at most that are known to be free; beyond it they are forgotten.
 const ABSENT_MAX: usize = 10_000;
@@ -136,8 +144,45 @@ impl Schemas {
     }
 
     /// Whether a connection has a temporary table of this name.
-    pub fn is_temporary(&self, thread_id: u32, table: &TableName) -> bool {
-        self.temporary.contains(&(thread_id, self.fold(table)))
+    pub fn is_temporary(&self, connection: Connection, table: &TableName) -> bool {
+        !self.temporary.is_empty() && self.temporary.contains(&(connection, self.fold(table)))
+    }
+
+    /// Whether a table has a label that is known by its bytes.
+    pub(super) fn have_raw_labels(&self) -> bool {
+        self.tables.values().any(|belief| match belief {
+            Belief::Known(definition) => {
+                let mut columns = definition.columns.iter();
+                columns.any(|column| has_raw(&column.column_type))
+            }
+            Belief::Stale(_) => false,
+        })
+    }
+
+    /// The temporary tables that there are, as far as statements tell.
+    pub fn temporary(&self) -> &Arc<TemporaryTables> {
+        &self.temporary
+    }
+
+    /// Takes the temporary tables that there are.
+    pub(in crate::change) fn put_temporary(&mut self, temporary: Arc<TemporaryTables>) {
+        self.temporary = temporary;
+    }
+
+    pub(super) fn note_temporary(&mut self, connection: Connection, table: TableName) {
+        if self.temporary.len() < TEMPORARY_MAX {
+            Arc::make_mut(&mut self.temporary).insert((connection, table));
+        }
+    }
+
+    /// Takes that a connection has no temporary table of this name any more; whether it had one.
+    pub(in crate::change) fn end_temporary(
+        &mut self,
+        connection: Connection,
+        table: &TableName,
+    ) -> bool {
+        let key = (connection, table.clone());
+        self.temporary.contains(&key) && Arc::make_mut(&mut self.temporary).remove(&key)
     }
 
     /// Says that all tables of the source were put: from now on, one that is not here does not exist.
@@ -311,7 +356,7 @@ impl Schemas {
 
     /// Forgets temporary tables: the source was restarted.
     pub fn forget_temporary(&mut self) {
-        self.temporary.clear();
+        self.temporary = Arc::default();
     }
 
     /// A name as it compares on the source.

@@ -5,11 +5,14 @@
 //! | a column is defined | from the text into `collation_connection`'s set, from that into the column's; a character that a set lacks becomes a question mark |
 //! | `CONVERT TO CHARACTER SET` | their bytes stay, whatever they are in the new set: `é` of utf8mb4 is `Ã©` of latin1 |
 //!
-//! The same on every version of both families. What bytes are that are no text in their set differs, and is not followed.
+//! The same on every version of both families, but for labels of ucs2, utf16, utf16le and utf32 that become labels of another
+//! set on MySQL before 8.0, see [`with_digits`]. Bytes that are no text in their set are kept as bytes. A label that cannot be
+//! told is doubtful, and the others are not.
 
 use super::facts::Facts;
 use super::reason::Reason;
 use crate::change::definition::charset::{self, KnownCharset, UTF8MB4};
+use crate::change::definition::labels::ListedLabel;
 use crate::change::statement::meaning::Label;
 use crate::mysql::Flavour;
 use crate::row::{BINARY, Charset, Written};
@@ -25,22 +28,30 @@ pub(super) fn defined(
     labels: &[Label],
     to: KnownCharset,
     facts: &Facts<'_>,
-) -> Result<Vec<String>, Reason> {
+) -> Result<Vec<ListedLabel>, Reason> {
     let connection = connection(facts)?;
-    let labels = labels.iter().map(|label| {
-        let mut text = match label {
-            Label::Text(text) if to.name == BINARY => {
-                decoded(&encoded(text, connection)?, to).ok_or("a label is not text")?
-            }
-            Label::Text(text) => put_into(&put_into(text, connection)?, to)?,
-            Label::Bytes(bytes) => decoded(bytes, to).ok_or("a label is not text")?,
-        };
-        if to.name != BINARY {
-            text.truncate(text.trim_end_matches(' ').len());
+    let labels = labels.iter().map(|label| match label {
+        Label::Text(text) => {
+            let found = match to.name {
+                BINARY => encoded(text, connection).map(|bytes| of_bytes(bytes, to, facts)),
+                _ => put_into(text, connection)
+                    .and_then(|text| put_into(&text, to))
+                    .map(|text| {
+                        ListedLabel::certain(cut_off(&text, to, facts).trim_end_matches(' '))
+                    }),
+            };
+            found.unwrap_or_else(|_unclear| ListedLabel::doubtful(&**text))
         }
-        checked(text, facts)
+        Label::Bytes(bytes) => {
+            let label = of_bytes(bytes.to_vec(), to, facts);
+            match (&label.bytes, to.name) {
+                (_, BINARY) => label,
+                (None, _) => ListedLabel::certain(label.text.trim_end_matches(' ')),
+                (Some(bytes), _) => ListedLabel::raw(without_spaces(bytes)),
+            }
+        }
     });
-    labels.collect()
+    Ok(labels.collect())
 }
 
 /// Labels that a statement defines for a column whose character set is not known.
@@ -57,7 +68,9 @@ pub(super) fn of_any_set(
                 String::from_utf8_lossy(bytes).into_owned()
             }
             Label::Bytes(_) => {
-                return Err("a label is bytes in a character set that is not known".into());
+                return Err(Reason::of_labels(
+                    "a label is bytes in a character set that is not known",
+                ));
             }
         };
         checked(text, facts)
@@ -67,22 +80,73 @@ pub(super) fn of_any_set(
 
 /// Labels of a column that is converted.
 pub(super) fn converted(
-    labels: &[Box<str>],
+    labels: &[ListedLabel],
     from: KnownCharset,
     to: KnownCharset,
     facts: &Facts<'_>,
-) -> Result<Vec<String>, Reason> {
-    let mangled = is_mysql(facts) && facts.context.version < MYSQL_8;
-    if mangled && is_wide(from) && !is_wide(to) {
-        return Err(format!("labels were converted from {} to {}", from.name, to.name).into());
-    }
+) -> Vec<ListedLabel> {
+    let leaves_digits = ends_at_zero(to, facts) && is_wide(from);
     let labels = labels.iter().map(|label| {
-        let text = decoded(&encoded(label, from)?, to)
-            .filter(|text| !text.ends_with(' ') || to.name == BINARY)
-            .ok_or_else(|| format!("the bytes of label {label:?} are no text in {}", to.name))?;
-        checked(text, facts)
+        if label.is_doubtful {
+            return label.clone();
+        }
+        let bytes = match &label.bytes {
+            Some(bytes) => bytes.to_vec(),
+            None => match encoded(&label.text, from) {
+                Ok(bytes) => bytes,
+                Err(_unclear) => return ListedLabel::doubtful(&*label.text),
+            },
+        };
+        match leaves_digits {
+            true => of_bytes(with_digits(bytes), to, facts),
+            false => of_bytes(bytes, to, facts),
+        }
     });
     labels.collect()
+}
+
+fn without_spaces(bytes: &[u8]) -> &[u8] {
+    let last = bytes.iter().rposition(|byte| *byte != b' ');
+    bytes
+        .get(..last.map_or(0, |last| last + 1))
+        .unwrap_or_default()
+}
+
+/// A label with these bytes in a character set.
+fn of_bytes(mut bytes: Vec<u8>, charset: KnownCharset, facts: &Facts<'_>) -> ListedLabel {
+    if charset.name != BINARY && readable(charset).is_err() {
+        return ListedLabel::doubtful(String::from_utf8_lossy(&bytes));
+    }
+    if ends_at_zero(charset, facts)
+        && let Some(end) = bytes.iter().position(|byte| *byte == 0)
+    {
+        bytes.truncate(end);
+    }
+    let Some(text) = decoded(&bytes, charset) else {
+        return ListedLabel::raw(bytes);
+    };
+    let has_long = charset.name == "utf8mb3" && text.chars().any(|letter| letter.len_utf8() > 3);
+    if has_long {
+        // What reads utf8mb3 here takes it for text, and a server does not.
+        return ListedLabel::doubtful(text);
+    }
+    match encoded(&text, charset) {
+        Ok(again) if again == bytes => ListedLabel::certain(text),
+        Ok(_) | Err(_) => ListedLabel::raw(bytes),
+    }
+}
+
+/// What older versions make of labels that they keep in hexadecimal digits: they write the bytes over the digits, and then take
+/// the digits behind for a part of the label.
+fn with_digits(mut bytes: Vec<u8>) -> Vec<u8> {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = digits.map(|digit| match digit {
+        0..=9 => b'0' + digit,
+        _ => b'A' + (digit - 10),
+    });
+    let behind: Vec<u8> = digits.skip(bytes.len()).collect();
+    bytes.extend(behind);
+    bytes
 }
 
 /// The character set that information_schema names for labels in a set.
@@ -94,8 +158,23 @@ pub(super) fn charset_shown(charset: KnownCharset, facts: &Facts<'_>) -> Option<
 fn checked(label: String, facts: &Facts<'_>) -> Result<String, Reason> {
     let cuts = is_mysql(facts) && facts.context.version < MYSQL_8;
     match cuts && label.contains('\0') {
-        true => Err("a label holds a zero byte, which this version cuts off".into()),
+        true => Err(Reason::of_labels(
+            "a label holds a zero byte, which this version cuts off",
+        )),
         false => Ok(label),
+    }
+}
+
+/// Whether a zero byte ends the labels of a column.
+fn ends_at_zero(charset: KnownCharset, facts: &Facts<'_>) -> bool {
+    is_mysql(facts) && facts.context.version < MYSQL_8 && !is_wide(charset)
+}
+
+/// A label up to where it ends.
+fn cut_off<'a>(label: &'a str, charset: KnownCharset, facts: &Facts<'_>) -> &'a str {
+    match label.split_once('\0') {
+        Some((start, _)) if ends_at_zero(charset, facts) => start,
+        Some(_) | None => label,
     }
 }
 
@@ -123,14 +202,16 @@ fn put_into(text: &str, charset: KnownCharset) -> Result<String, Reason> {
     if charset.name == BINARY {
         return match text.is_ascii() {
             true => Ok(text.to_owned()),
-            false => Err("a label beyond ASCII comes from a session of bytes".into()),
+            false => Err(Reason::of_labels(
+                "a label beyond ASCII comes from a session of bytes",
+            )),
         };
     }
     let set = readable(charset)?;
     let mut scratch = Vec::new();
     // It stands for bytes that are no text, if it was not sent.
     if text.contains(char::REPLACEMENT_CHARACTER) && charset.name != UTF8MB4.name {
-        return Err("a label holds what may be no text".into());
+        return Err(Reason::of_labels("a label holds what may be no text"));
     }
     let letters = text.chars();
     let kept = letters.map(|letter| match written(set, charset, letter, &mut scratch) {
@@ -149,10 +230,13 @@ fn encoded(text: &str, charset: KnownCharset) -> Result<Vec<u8>, Reason> {
     for letter in text.chars() {
         match written(set, charset, letter, &mut bytes) {
             Written::Once => {}
-            Written::Never => bytes.push(b'?'),
+            Written::Never => {
+                set.encode(MISSING, &mut bytes);
+            }
             Written::Unclear => {
                 let name = charset.name;
-                return Err(format!("how {name} writes a letter of {text:?} is not known").into());
+                let unclear = format!("how {name} writes a letter of {text:?} is not known");
+                return Err(Reason::of_labels(unclear));
             }
         }
     }
@@ -174,9 +258,7 @@ fn decoded(bytes: &[u8], charset: KnownCharset) -> Option<String> {
         name => Charset::from_name(name)?,
     };
     let mut scratch = String::new();
-    let text = set.decode(bytes, &mut scratch).ok()?.to_owned();
-    let has_long = charset.name == "utf8mb3" && text.chars().any(|letter| letter.len_utf8() > 3);
-    (!has_long).then_some(text)
+    Some(set.decode(bytes, &mut scratch).ok()?.to_owned())
 }
 
 fn readable(charset: KnownCharset) -> Result<Charset, Reason> {

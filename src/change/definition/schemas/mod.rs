@@ -19,7 +19,7 @@ mod unsettled;
 mod hostile;
 
 pub use create::transactional;
-pub use facts::Facts;
+pub use facts::{Connection, Facts};
 pub use follow::apply_statement;
-pub use known::{Belief, Change, Schemas};
+pub use known::{Belief, Change, Schemas, TemporaryTables};
 pub use reason::Reason;

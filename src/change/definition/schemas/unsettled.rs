@@ -3,8 +3,10 @@
 //! ASCII is in every character set, so labels of ASCII are what the statement says. Others may have become question marks:
 //! they are doubtful, see [`ListedLabel`].
 
+use super::facts::Facts;
+use super::labels as label_texts;
 use super::reason::Reason;
-use crate::change::definition::charset::{self, KnownCharset};
+use crate::change::definition::charset::{self, ASCII, KnownCharset};
 use crate::change::definition::labels::{self, ListedLabel};
 use crate::change::definition::table::ColumnDefinition;
 use crate::change::statement::meaning::Size;
@@ -25,9 +27,9 @@ pub(super) fn labelled<'a>(
         let text = label.trim_end_matches(' ');
         let is_kept = text.is_ascii()
             && (charset.name == charset::UNSETTLED || text == label && !text.contains(RARELY_KEPT));
-        ListedLabel {
-            text: text.into(),
-            is_doubtful: !is_kept,
+        match is_kept {
+            true => ListedLabel::certain(text),
+            false => ListedLabel::doubtful(text),
         }
     });
     labels::printed_with_doubts(name, &labels.collect::<Vec<_>>())
@@ -40,11 +42,26 @@ pub(super) fn has_open_size(characters: u64, charset: KnownCharset) -> bool {
 }
 
 /// `CONVERT TO CHARACTER SET`. How long a text may be then depends on what it was before.
-pub(super) fn convert(column: &mut ColumnDefinition, to: KnownCharset) -> Result<(), Reason> {
-    let is_rare = charset::RARE.contains(&to.name);
+pub(super) fn convert(
+    column: &mut ColumnDefinition,
+    to: KnownCharset,
+    facts: &Facts<'_>,
+) -> Result<(), Reason> {
     match column.data_type() {
-        // The bytes of labels stay.
-        "enum" | "set" | "char" | "varchar" | "longtext" if !is_rare => {}
+        name @ ("enum" | "set") => {
+            let mut listed = column.listed_labels();
+            if column.charset.as_deref() == Some(charset::UNSETTLED) {
+                // Those that are certain have the bytes of ASCII.
+                listed = label_texts::converted(&listed, ASCII, to, facts);
+            } else if charset::RARE.contains(&to.name) {
+                for label in &mut listed {
+                    label.is_doubtful = true;
+                }
+            }
+            column.column_type = labels::printed_with_doubts(name, &listed).into();
+            column.charset = label_texts::charset_shown(to, facts).map(Into::into);
+            return Ok(());
+        }
         "char" | "varchar" | "longtext" if to.name != BINARY => {}
         _ => {
             return Err(format!(
