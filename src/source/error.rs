@@ -22,7 +22,7 @@ pub enum SourceError {
     File(#[from] BinlogFileError),
     /// The file that is to tell where to start does not.
     #[error(transparent)]
-    Backup(#[from] BackupError),
+    Backup(#[from] Box<BackupError>),
     /// The connection could not be made, or broke.
     #[error("no connection to the source")]
     Connection(#[from] ConnectionError),

@@ -136,10 +136,7 @@ impl ConnectorRun<'_> {
             .begin
             .stream(&budget, whole_bytes_max, follow)
             .await?;
-        self.metrics.connected(tls.as_deref());
-        self.metrics.streaming();
-        let folder = Arc::clone(self.folder);
-        off_the_runtime(move || LastError::forget(&folder)).await?;
+        self.streams(tls.as_deref()).await?;
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
         let on_unknown = settings
@@ -226,12 +223,7 @@ impl ConnectorRun<'_> {
             durable: checkpointer.durable(),
         };
         stages.spawn(receive.run().in_current_span());
-        let delay = Delay::new(
-            self.connector.source.delay(),
-            clock_ahead_s,
-            failed.clone(),
-            Arc::clone(self.metrics),
-        );
+        let delay = self.delay(clock_ahead_s, failed.clone());
         let mut assembling = Assembling::new(
             assembler,
             chunk_rx,
@@ -278,12 +270,22 @@ impl ConnectorRun<'_> {
         });
 
         let halting = self.halt.clone();
-        let halted = async move {
-            halting.cancelled().await;
-            // Neither more chunks nor the time of a group are waited for.
-            failed.cancel();
-        };
-        joined(stages, &stop, halted).await
+        joined(stages, &stop, halted(halting, failed)).await
+    }
+
+    /// What holds groups back until their time, or until `over`.
+    fn delay(&self, clock_ahead_s: i64, over: CancellationToken) -> Option<Delay> {
+        let by = self.connector.source.delay();
+        Delay::new(by, clock_ahead_s, over, Arc::clone(self.metrics))
+    }
+
+    /// Notes that the source sends from now on.
+    async fn streams(&self, tls: Option<&str>) -> Result<(), PipelineError> {
+        self.metrics.connected(tls);
+        self.metrics.streaming();
+        let folder = Arc::clone(self.folder);
+        off_the_runtime(move || LastError::forget(&folder)).await?;
+        Ok(())
     }
 
     /// Lets the pages ask for what is in flight and for what is held.
@@ -351,6 +353,12 @@ impl ConnectorRun<'_> {
         let server_id = configured.map_or(own.server_id, std::num::NonZeroU32::get);
         Ok(ReplicaIdentity { server_id, ..own })
     }
+}
+
+/// Waits for the order to halt. Then neither more chunks nor the time of a group are waited for.
+async fn halted(halt: CancellationToken, waits: CancellationToken) {
+    halt.cancelled().await;
+    waits.cancel();
 }
 
 /// Waits until all stages have ended, and tells why the first of them did.

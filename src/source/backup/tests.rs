@@ -180,6 +180,7 @@ fn refused(bytes: &[u8], class: Class, part: &str) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_tells_no_place_is_refused_with_what_to_do() {
     use Class::{Configuration, Data};
     let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";

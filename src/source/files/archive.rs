@@ -111,7 +111,7 @@ impl Archive {
 /// The start that a file names, where its server is not there to be asked: its coordinates, if it has any. Groups of its set
 /// are left out wherever they stand, and so it is read at each start.
 fn start_from(file: &Path) -> Result<Start, SourceError> {
-    let found = backup::read(file)?;
+    let found = backup::read(file).map_err(Box::new)?;
     Ok(match (found.coordinates, found.gtid_set) {
         (Some(at), _) => Start::At {
             file: at.file.to_string(),

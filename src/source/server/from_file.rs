@@ -27,10 +27,12 @@ impl ToldStart {
     /// What is wrong with it, or that it is of another server.
     pub(super) async fn read(file: &Path, facts: &SourceFacts) -> Result<Self, SourceError> {
         let path = file.to_owned();
-        let found = off_the_runtime(move || backup::read(&path)).await?;
-        let start = chosen(&found, facts).map_err(|trouble| BackupError {
-            path: file.to_owned(),
-            trouble,
+        let found = off_the_runtime(move || backup::read(&path).map_err(Box::new)).await?;
+        let start = chosen(&found, facts).map_err(|trouble| {
+            Box::new(BackupError {
+                path: file.to_owned(),
+                trouble,
+            })
         })?;
         Ok(Self { start, found })
     }

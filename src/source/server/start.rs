@@ -212,9 +212,8 @@ impl Checked {
             }
             Some(checkpoint) => self.starting().take_over(checkpoint).await?,
             None => {
-                match self.told.take() {
-                    Some(told) => told?.tell(),
-                    None => {}
+                if let Some(told) = self.told.take() {
+                    told?.tell();
                 }
                 self.starting().begin().await?
             }
