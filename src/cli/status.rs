@@ -1,8 +1,10 @@
 //! `rowtap status`: how far connectors are, from the process that runs them or else from their state folders.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use tracing::warn;
 
@@ -10,11 +12,11 @@ use super::environment::variables;
 use super::{Exit, LogFormat};
 use crate::config::{self, facts};
 use crate::failure::Class;
-use crate::http::{DEFAULT_ADDRESS, StatusFields, StatusPage, ask};
-use crate::metrics::one_line;
+use crate::http::{AtRest, DEFAULT_ADDRESS, StatusFields, StatusPage, ask};
+use crate::metrics::{Skips, one_line};
 use crate::pipeline::Connector;
 use crate::sink::{self, SinkError};
-use crate::state::{StateError, StateFolder};
+use crate::state::{LastError, SkipStore, StateError, StateFolder};
 
 /// What to show, and how.
 #[derive(Debug, clap::Args)]
@@ -28,31 +30,51 @@ pub struct StatusArguments {
     /// Where the running process serves its status.
     #[arg(long, value_name = "ADDRESS:PORT", default_value_t = DEFAULT_ADDRESS, conflicts_with = "paths")]
     http: SocketAddr,
+    /// Prints it again and again, every second or every so many; with --json one line at a time.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "1", value_parser = interval)]
+    watch: Option<Duration>,
 }
 
-/// Prints the status.
+/// Prints the status, once or until the process is ended.
 pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
+    loop {
+        match (show(arguments, log), arguments.watch) {
+            (Ok(_), Some(interval)) => thread::sleep(interval),
+            (Ok(exit) | Err(exit), _) => return exit,
+        }
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let seconds = text.strip_suffix('s').unwrap_or(text).parse::<f64>();
+    let interval = seconds
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    interval
+        .filter(|interval| !interval.is_zero())
+        .ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
+/// Prints the status once, and returns how the command is to end; an error where nothing better can come of another time.
+fn show(arguments: &StatusArguments, log: LogFormat) -> Result<Exit, Exit> {
     let (page, exit) = if arguments.paths.is_empty() {
         match ask(arguments.http) {
             Ok(page) => (page, Exit::Done),
             Err(error) => {
                 log.fail(None, &error);
-                return error.class().into();
+                return Ok(error.class().into());
             }
         }
     } else {
-        match named(arguments, log) {
-            Ok(read) => read,
-            Err(exit) => return exit,
-        }
+        named(arguments, log)?
     };
-    match print(&page, arguments.json) {
-        Ok(()) => exit,
+    match print(&page, arguments) {
+        Ok(()) => Ok(exit),
         // The reader has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Exit::Done),
         Err(error) => {
             log.fail(None, &error);
-            Class::CannotWrite.into()
+            Err(Class::CannotWrite.into())
         }
     }
 }
@@ -120,18 +142,34 @@ fn fields(connector: &Connector) -> Result<StatusFields, StatusError> {
         Some(checkpoint) => Some(checkpoint),
         None => StateFolder::peek(&connector.state_dir, &connector.name)?,
     };
-    let pid = owner.map(|owner| owner.pid);
-    Ok(StatusFields::at_rest(
-        &connector.name,
-        &facts(connector),
-        checkpoint.as_ref(),
-        pid,
-    ))
+    let (state_dir, name) = (&connector.state_dir, &connector.name);
+    let (ordered, passed_over) = SkipStore::peek(state_dir, name)?;
+    let rest = AtRest {
+        checkpoint: checkpoint.as_ref(),
+        last: LastError::peek(state_dir, name).map(Into::into),
+        skips: Skips {
+            ordered,
+            passed_over,
+        },
+        pid: owner.map(|owner| owner.pid),
+    };
+    Ok(StatusFields::at_rest(name, &facts(connector), &rest))
 }
 
-fn print(page: &StatusPage, json: bool) -> io::Result<()> {
+/// Empties a terminal.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+fn print(page: &StatusPage, arguments: &StatusArguments) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    if json {
+    if arguments.json && arguments.watch.is_some() {
+        serde_json::to_writer(&mut out, page)?;
+        writeln!(out)?;
+        return out.flush();
+    }
+    if arguments.watch.is_some() && out.is_terminal() {
+        write!(out, "{CLEAR}")?;
+    }
+    if arguments.json {
         serde_json::to_writer_pretty(&mut out, page)?;
         writeln!(out)?;
     } else {

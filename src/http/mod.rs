@@ -25,7 +25,7 @@ use crate::metrics::{ConnectorState, Registry};
 
 pub use ask::{AskError, ask};
 use limits::Limited;
-pub use status::{StatusFields, StatusPage};
+pub use status::{AtRest, StatusFields, StatusPage};
 
 /// Where the pages are served unless something else is asked for.
 pub const DEFAULT_ADDRESS: SocketAddr =

@@ -1,6 +1,7 @@
 //! The status page: a connector's state under the field names of SHOW REPLICA STATUS, and rowtap's own after them.
 //!
-//! See <https://dev.mysql.com/doc/refman/en/show-replica-status.html>; `Gtid_IO_Pos` and `Using_Gtid` are MariaDB's.
+//! See <https://dev.mysql.com/doc/refman/en/show-replica-status.html>. A connector from a MariaDB has the names and words of its
+//! SHOW SLAVE STATUS, see <https://mariadb.com/kb/en/show-replica-status/>.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::binlog::{Coordinates, XaId};
 use crate::change::Checkpoint;
-use crate::metrics::{ConnectorState, Snapshot};
+use crate::metrics::{ConnectorState, LastFailure, Skips, Snapshot};
 use crate::mysql::Flavour;
 
 /// What `/status` answers.
@@ -38,77 +39,99 @@ impl StatusPage {
     }
 }
 
-/// Names and values, in the order of SHOW REPLICA STATUS.
+/// Names and values, in the order of SHOW REPLICA STATUS, or of SHOW SLAVE STATUS where the source is a MariaDB.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatusFields(Vec<(Cow<'static, str>, Value)>);
+
+/// MariaDB's names of the fields that it calls otherwise than MySQL.
+const OF_MARIADB: [(&str, &str); 15] = [
+    ("Replica_IO_State", "Slave_IO_State"),
+    ("Source_Host", "Master_Host"),
+    ("Source_User", "Master_User"),
+    ("Source_Port", "Master_Port"),
+    ("Source_Retry_Count", "Master_Retry_Count"),
+    ("Source_Log_File", "Master_Log_File"),
+    ("Read_Source_Log_Pos", "Read_Master_Log_Pos"),
+    ("Relay_Source_Log_File", "Relay_Master_Log_File"),
+    ("Replica_IO_Running", "Slave_IO_Running"),
+    ("Replica_SQL_Running", "Slave_SQL_Running"),
+    ("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
+    ("Seconds_Behind_Source", "Seconds_Behind_Master"),
+    ("Source_Server_Id", "Master_Server_Id"),
+    ("Source_TLS_Version", "Master_TLS_Version"),
+    ("Replica_SQL_Running_State", "Slave_SQL_Running_State"),
+];
+
+/// What the state folder of a connector holds that cannot be asked.
+#[derive(Debug, Default)]
+pub struct AtRest<'a> {
+    /// Its checkpoint.
+    pub checkpoint: Option<&'a Checkpoint>,
+    /// Why it ended last.
+    pub last: Option<LastFailure>,
+    /// The groups to be passed over, and those that were.
+    pub skips: Skips,
+    /// The process that runs it without serving its status.
+    pub pid: Option<u32>,
+}
 
 impl StatusFields {
     /// A connector's fields: what its configuration says and what its counters say.
     pub fn of(facts: &[(&'static str, String)], now: &Snapshot) -> Self {
+        let (read, durable) = (
+            now.boundaries.read.as_ref(),
+            now.boundaries.durable.as_ref(),
+        );
+        let known = durable.or(read);
         let mut fields = Self::default();
         fields.add("Connector", &*now.name);
         fields.add("Replica_IO_State", io_state(now));
         fields.facts(facts, false);
+        let failure = now.last_failure.as_ref();
+        let is_of_source = failure.is_some_and(|failure| failure.is_of_source);
         let running = match now.state {
             ConnectorState::Streaming => ("Yes", "Yes"),
+            ConnectorState::Retrying if !is_of_source => ("Connecting", "No"),
             ConnectorState::Starting | ConnectorState::Retrying => ("Connecting", "Yes"),
             ConnectorState::Stopped | ConnectorState::Failed => ("No", "No"),
         };
         fields.add("Replica_IO_Running", running.0);
         fields.add("Replica_SQL_Running", running.1);
         fields.facts(facts, true);
-        fields.coordinates(
-            "Source_Log_File",
-            "Read_Source_Log_Pos",
-            now.boundaries.read.as_ref(),
-        );
-        fields.coordinates(
-            "Relay_Source_Log_File",
-            "Exec_Source_Log_Pos",
-            now.boundaries.durable.as_ref(),
-        );
+        fields.coordinates("Source_Log_File", "Read_Source_Log_Pos", read);
+        fields.coordinates("Relay_Source_Log_File", "Exec_Source_Log_Pos", durable);
         fields.add("Seconds_Behind_Source", now.behind.map(|age| age.as_secs()));
-        fields.gtid_sets(
-            now.boundaries.read.as_ref(),
-            now.boundaries.durable.as_ref(),
-        );
-        fields.source(
-            now.boundaries
-                .durable
-                .as_ref()
-                .or(now.boundaries.read.as_ref()),
-        );
+        // A replica has no last error any more once it is connected again.
+        let present = failure.filter(|_| now.state != ConnectorState::Streaming);
+        fields.errors(present);
+        fields.source(known);
         let remaining = now.remaining_delay.map(|left| left.as_secs());
         fields.add("SQL_Remaining_Delay", remaining);
+        fields.add("Replica_SQL_Running_State", sql_state(now));
+        fields.gtid_sets(read, durable);
         fields.add("Source_TLS_Version", now.tls.as_deref());
-        let failure = now.last_failure.as_ref();
         fields.add("Last_Error", failure.map_or("", |failure| &failure.message));
         fields.add(
             "Last_Error_Timestamp",
             failure.and_then(|failure| timestamp(failure.at_us)),
         );
-        fields.held(
-            now.held.count,
-            now.held
-                .oldest
-                .as_ref()
-                .map(|oldest| (&oldest.id, &oldest.begin)),
-            now.held_for(),
-        );
-        let known = now.boundaries.durable.as_ref();
-        fields.undefined(known.or(now.boundaries.read.as_ref()));
+        let oldest = now.held.oldest.as_ref();
+        let oldest = oldest.map(|oldest| (&oldest.id, &oldest.begin));
+        fields.held(now.held.count, oldest, now.held_for());
+        fields.undefined(known);
+        fields.skips(&now.skips);
         fields.own(now);
-        fields
+        fields.in_words_of(known)
     }
 
-    /// The fields of a connector that cannot be asked: what its configuration and its checkpoint say. `pid` is the process
-    /// that runs it without serving its status.
-    pub fn at_rest(
-        name: &str,
-        facts: &[(&'static str, String)],
-        checkpoint: Option<&Checkpoint>,
-        pid: Option<u32>,
-    ) -> Self {
+    /// The fields of a connector that cannot be asked: what its configuration and its state folder say.
+    pub fn at_rest(name: &str, facts: &[(&'static str, String)], rest: &AtRest<'_>) -> Self {
+        let AtRest {
+            checkpoint,
+            last,
+            skips,
+            pid,
+        } = rest;
         let mut fields = Self::default();
         fields.add("Connector", name);
         fields.add("Replica_IO_State", "");
@@ -117,18 +140,74 @@ impl StatusFields {
         fields.add("Replica_IO_Running", running);
         fields.add("Replica_SQL_Running", running);
         fields.facts(facts, true);
-        fields.coordinates("Relay_Source_Log_File", "Exec_Source_Log_Pos", checkpoint);
+        fields.coordinates("Relay_Source_Log_File", "Exec_Source_Log_Pos", *checkpoint);
         fields.add("Seconds_Behind_Source", Value::Null);
-        fields.gtid_sets(None, checkpoint);
-        fields.source(checkpoint);
+        fields.errors(last.as_ref());
+        fields.source(*checkpoint);
+        fields.add("Replica_SQL_Running_State", "");
+        fields.gtid_sets(None, *checkpoint);
+        let failure = last.as_ref();
+        fields.add("Last_Error", failure.map_or("", |failure| &failure.message));
+        fields.add(
+            "Last_Error_Timestamp",
+            failure.and_then(|failure| timestamp(failure.at_us)),
+        );
         let undecided = checkpoint.map(|checkpoint| &checkpoint.undecided);
         let count = undecided.map_or(0, |undecided| undecided.len() as u64);
         let oldest = undecided.and_then(|undecided| undecided.iter().min_by_key(|(_, at)| *at));
         fields.held(count, oldest, None);
-        fields.undefined(checkpoint);
+        fields.undefined(*checkpoint);
+        fields.skips(skips);
         fields.add("State", if pid.is_some() { "running" } else { "stopped" });
-        fields.add("Pid", pid);
-        fields
+        fields.add("Pid", *pid);
+        fields.in_words_of(*checkpoint)
+    }
+
+    /// The same under the names of the family that a checkpoint is of; MySQL's where that is not known.
+    fn in_words_of(mut self, known: Option<&Checkpoint>) -> Self {
+        if known.map(|known| known.gtid_set.flavour()) == Some(Flavour::MariaDb) {
+            for (name, value) in &mut self.0 {
+                if let Some((_, other)) = OF_MARIADB.iter().find(|(mysql, _)| mysql == name) {
+                    *name = Cow::Borrowed(other);
+                }
+                if name.ends_with("_State")
+                    && let Value::String(state) = value
+                {
+                    *state = in_words_of_mariadb(state);
+                }
+            }
+        }
+        self
+    }
+
+    /// What SHOW REPLICA STATUS has of errors, by the thread that would have them.
+    fn errors(&mut self, last: Option<&LastFailure>) {
+        for (is_of_source, names) in [
+            (
+                true,
+                ["Last_IO_Errno", "Last_IO_Error", "Last_IO_Error_Timestamp"],
+            ),
+            (
+                false,
+                [
+                    "Last_SQL_Errno",
+                    "Last_SQL_Error",
+                    "Last_SQL_Error_Timestamp",
+                ],
+            ),
+        ] {
+            let last = last.filter(|last| last.is_of_source == is_of_source);
+            let [number, message, at] = names;
+            self.add(number, last.map_or(0, |last| last.number));
+            self.add(message, last.map_or("", |last| &last.message));
+            let at_us = last.map(|last| last.at_us);
+            self.add(at, at_us.and_then(timestamp).unwrap_or_default());
+        }
+    }
+
+    fn skips(&mut self, skips: &Skips) {
+        self.add("Skip_Orders", skips.ordered.clone());
+        self.add("Skipped_Groups", skips.passed_over);
     }
 
     /// What the configuration says: its filters, or all the rest.
@@ -271,9 +350,39 @@ fn io_state(now: &Snapshot) -> &'static str {
     match now.state {
         ConnectorState::Starting => "Connecting to source",
         ConnectorState::Streaming => "Waiting for source to send event",
+        ConnectorState::Retrying if now.is_reconnecting => {
+            "Reconnecting after a failed source event read"
+        }
         ConnectorState::Retrying => "Waiting to reconnect after a failed source event read",
         ConnectorState::Stopped | ConnectorState::Failed => "",
     }
+}
+
+fn sql_state(now: &Snapshot) -> &'static str {
+    match now.state {
+        ConnectorState::Streaming if now.remaining_delay.is_some() => {
+            "Waiting until SOURCE_DELAY seconds after source executed event"
+        }
+        ConnectorState::Streaming if now.is_caught_up => {
+            "Replica has read all relay log; waiting for more updates"
+        }
+        ConnectorState::Streaming => "Reading event from the relay log",
+        ConnectorState::Starting | ConnectorState::Retrying => {
+            "Waiting for an event from Coordinator"
+        }
+        ConnectorState::Stopped | ConnectorState::Failed => "",
+    }
+}
+
+/// A state in MariaDB's words.
+fn in_words_of_mariadb(state: &str) -> String {
+    let words = [
+        ("SOURCE_DELAY", "MASTER_DELAY"),
+        ("Replica has", "Slave has"),
+        ("source", "master"),
+    ];
+    let replaced = |text: String, (mysql, mariadb): (&str, &str)| text.replace(mysql, mariadb);
+    words.into_iter().fold(state.to_owned(), replaced)
 }
 
 fn timestamp(at_us: i64) -> Option<String> {

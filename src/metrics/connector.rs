@@ -1,8 +1,9 @@
 //! The counters of one connector.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -94,6 +95,10 @@ pub struct ConnectorMetrics {
     held: Mutex<Option<Gauge<HeldGroups>>>,
     skips: Mutex<Option<Gauge<Skips>>>,
     boundaries: Mutex<Boundaries>,
+    /// Where batches ended that were read and are not durable, and when the last group of each was committed.
+    under_way: Mutex<VecDeque<(Coordinates, i64)>>,
+    /// Whether the wait after a failure is over, and the source is connected to again.
+    is_reconnecting: AtomicBool,
     last_failure: Mutex<Option<LastFailure>>,
     tls: Mutex<Option<String>>,
 }
@@ -153,6 +158,10 @@ struct Moments {
     saved_us: AtomicI64,
     /// When the group that is waited for is due.
     due_us: AtomicI64,
+    /// When it was committed.
+    awaited_us: AtomicI64,
+    /// By how much this machine's clock is ahead of the source's.
+    clock_ahead_us: AtomicI64,
 }
 
 /// What is asked for when a page shows it.
@@ -184,6 +193,8 @@ struct LedgerCounters {
     rows: AtomicU64,
 }
 
+/// Batches that are remembered until they are durable.
+const UNDER_WAY_MAX: usize = 4096;
 /// Not yet, or not any more.
 const NEVER: i64 = i64::MIN;
 
@@ -199,12 +210,16 @@ impl ConnectorMetrics {
                 caught_up_us: AtomicI64::new(NEVER),
                 saved_us: AtomicI64::new(NEVER),
                 due_us: AtomicI64::new(NEVER),
+                awaited_us: AtomicI64::new(NEVER),
+                clock_ahead_us: AtomicI64::new(0),
             },
             state: AtomicU8::new(0),
             in_flight: Mutex::new(None),
             held: Mutex::new(None),
             skips: Mutex::new(None),
             boundaries: Mutex::default(),
+            under_way: Mutex::default(),
+            is_reconnecting: AtomicBool::new(false),
             last_failure: Mutex::new(None),
             tls: Mutex::new(None),
         }
@@ -307,6 +322,11 @@ impl ConnectorMetrics {
     /// Notes a boundary up to which groups were read, and when the last of them was committed on the source.
     pub fn read(&self, boundary: &Checkpoint, commit_us: i64) {
         locked(&self.boundaries).read = Some(boundary.clone());
+        let mut under_way = locked(&self.under_way);
+        if under_way.len() < UNDER_WAY_MAX {
+            under_way.push_back((boundary.coordinates.clone(), commit_us));
+        }
+        drop(under_way);
         self.moments
             .source_time_us
             .store(commit_us, Ordering::Relaxed);
@@ -318,15 +338,36 @@ impl ConnectorMetrics {
         self.moments.caught_up_us.store(at_us, Ordering::Relaxed);
     }
 
-    /// Notes when the next group may be delivered, which is waited for; `None` once it is not any more.
-    pub fn waits_until(&self, due_us: Option<i64>) {
-        let due_us = due_us.unwrap_or(NEVER);
+    /// Notes when the next group may be delivered, which is waited for, and when it was committed; `None` once it is not any
+    /// more.
+    pub fn waits_until(&self, group: Option<(i64, i64)>) {
+        let (due_us, committed_us) = group.unwrap_or((NEVER, NEVER));
         self.moments.due_us.store(due_us, Ordering::Relaxed);
+        self.moments
+            .awaited_us
+            .store(committed_us, Ordering::Relaxed);
+    }
+
+    /// Notes by how many seconds this machine's clock is ahead of the source's. The source tells whole seconds: a difference
+    /// of one is none.
+    pub fn clock_ahead(&self, seconds: i64) {
+        let seconds = if seconds.abs() <= 1 { 0 } else { seconds };
+        let ahead_us = seconds.saturating_mul(1_000_000);
+        self.moments
+            .clock_ahead_us
+            .store(ahead_us, Ordering::Relaxed);
     }
 
     /// Notes a checkpoint that has just become durable.
     pub fn committed(&self, checkpoint: &Checkpoint) {
         locked(&self.boundaries).durable = Some(checkpoint.clone());
+        let mut under_way = locked(&self.under_way);
+        while let Some((end, _)) = under_way.front()
+            && *end <= checkpoint.coordinates
+        {
+            under_way.pop_front();
+        }
+        drop(under_way);
         self.moments.saved_us.store(now_us(), Ordering::Relaxed);
         self.volumes
             .records_delivered
@@ -359,6 +400,7 @@ impl ConnectorMetrics {
     /// Notes that the source sends from now on.
     pub fn streaming(&self) {
         add(&self.volumes.connections, 1);
+        locked(&self.under_way).clear();
         self.enter(ConnectorState::Streaming);
     }
 
@@ -370,7 +412,13 @@ impl ConnectorMetrics {
     /// Notes a failure after which the connector tries again.
     pub fn retrying(&self, failure: LastFailure) {
         *locked(&self.last_failure) = Some(failure);
+        self.is_reconnecting.store(false, Ordering::Relaxed);
         self.enter(ConnectorState::Retrying);
+    }
+
+    /// Notes that the wait after a failure is over.
+    pub fn reconnecting(&self) {
+        self.is_reconnecting.store(true, Ordering::Relaxed);
     }
 
     /// Notes the failure that ended the connector.
@@ -410,6 +458,8 @@ impl ConnectorMetrics {
                 .map_or_else(HeldGroups::default, |Gauge(held)| held()),
             now_us,
             behind: self.behind(state, settled, now_us),
+            is_caught_up: self.moments.caught_up_us.load(Ordering::Relaxed) != NEVER,
+            is_reconnecting: self.is_reconnecting.load(Ordering::Relaxed),
             checkpoint_age: since(self.moments.saved_us.load(Ordering::Relaxed), now_us),
             remaining_delay: until(self.moments.due_us.load(Ordering::Relaxed), now_us),
             boundaries,
@@ -443,16 +493,31 @@ impl ConnectorMetrics {
             .unwrap_or(ConnectorState::Failed)
     }
 
-    /// The lag as a replica counts it: unknown while not streaming, 0 once everything read is durable and the source had no
-    /// more, otherwise the age of the newest group read.
+    /// The lag as a replica counts it, by the source's clock: unknown while not streaming; otherwise the age of the oldest group
+    /// that was read and is not durable, or that waits for its delay; 0 once there is none and the source had no more.
     fn behind(&self, state: ConnectorState, settled: bool, now_us: i64) -> Option<Duration> {
         if state != ConnectorState::Streaming {
             return None;
         }
-        if settled && self.moments.caught_up_us.load(Ordering::Relaxed) != NEVER {
+        let Moments {
+            source_time_us,
+            caught_up_us,
+            awaited_us,
+            clock_ahead_us,
+            ..
+        } = &self.moments;
+        let moment = |moment: &AtomicI64| moment.load(Ordering::Relaxed);
+        let now_us = now_us.saturating_sub(moment(clock_ahead_us));
+        if let Some((_, oldest_us)) = locked(&self.under_way).front() {
+            return since(*oldest_us, now_us);
+        }
+        if let Some(age) = since(moment(awaited_us), now_us) {
+            return Some(age);
+        }
+        if settled && moment(caught_up_us) != NEVER {
             return Some(Duration::ZERO);
         }
-        since(self.moments.source_time_us.load(Ordering::Relaxed), now_us)
+        since(moment(source_time_us), now_us)
     }
 }
 
@@ -475,6 +540,10 @@ pub struct Snapshot {
     pub now_us: i64,
     /// How far it is behind its source; `None` if that is unknown.
     pub behind: Option<Duration>,
+    /// Whether all that the source had was read.
+    pub is_caught_up: bool,
+    /// Whether it connects again, after the wait that follows a failure.
+    pub is_reconnecting: bool,
     /// How long the next group is still held back by `source_delay`; `None` where none is.
     pub remaining_delay: Option<Duration>,
     /// How long ago its checkpoint was saved.

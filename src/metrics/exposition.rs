@@ -131,7 +131,7 @@ impl Scrape {
             encoder,
             (
                 "source_lag",
-                "Age of the newest change read, 0 once all is delivered",
+                "Age of the oldest change that was read and is not delivered, 0 once all is",
             ),
             Some(Unit::Seconds),
             self.samples(|all| all.behind.map(|age| age.as_secs_f64())),

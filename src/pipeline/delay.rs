@@ -50,7 +50,8 @@ impl Delay {
 
     /// Waits until it may; false if the wait was ended before.
     pub(super) fn wait(&self, committed_us: i64) -> bool {
-        self.metrics.waits_until(Some(self.due_us(committed_us)));
+        let due_us = self.due_us(committed_us);
+        self.metrics.waits_until(Some((due_us, committed_us)));
         let is_over = self.runtime.block_on(async {
             loop {
                 let left = self.left(committed_us);

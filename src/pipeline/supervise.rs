@@ -222,6 +222,7 @@ impl Supervised<'_> {
             if !self.wait(wait).await {
                 return Ok(());
             }
+            metrics.reconnecting();
         }
     }
 

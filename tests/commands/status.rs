@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use mysql::prelude::Queryable as _;
 use serde_json::Value;
 
 use rowtap::mysql::Flavour as Family;
@@ -37,15 +38,28 @@ fn the_status_of_a_running_and_of_a_stopped_connector_is_the_servers() {
         let mut text = String::new();
         running.until("status has come to the source's end", |_| {
             text = folder.run(&["status", "shop.toml"]).stdout;
-            field(&text, "Exec_Source_Log_Pos") == Some(&position)
+            field(&text, &own_name(flavour, "Exec_Source_Log_Pos")) == Some(&position)
         });
         let gtids = server.gtid_set();
         let set = match flavour.family() {
             Family::MySql => "Executed_Gtid_Set",
             Family::MariaDb => "Gtid_Slave_Pos",
         };
+        let own = |name: &str| own_name(flavour, name);
+        // The server's own words for the same.
+        let waiting = match flavour.family() {
+            Family::MySql => "Waiting for source to send event",
+            Family::MariaDb => "Waiting for master to send event",
+        };
         for (name, expected) in [
             ("Connector", "shop"),
+            ("Replica_IO_State", waiting),
+            ("Last_IO_Errno", "0"),
+            ("Last_SQL_Error", ""),
+            ("SQL_Delay", "0"),
+            ("SQL_Remaining_Delay", "NULL"),
+            ("Skip_Orders", "[]"),
+            ("Skipped_Groups", "0"),
             ("Replica_IO_Running", "Yes"),
             ("Replica_SQL_Running", "Yes"),
             ("Source_User", "u"),
@@ -55,7 +69,7 @@ fn the_status_of_a_running_and_of_a_stopped_connector_is_the_servers() {
             ("State", "streaming"),
             (set, &gtids),
         ] {
-            assert_eq!(field(&text, name), Some(expected), "{name}\n{text}");
+            assert_eq!(field(&text, &own(name)), Some(expected), "{name}\n{text}");
         }
         running.signal("TERM");
         assert_eq!(running.end().code, Some(0));
@@ -67,15 +81,248 @@ fn the_status_of_a_running_and_of_a_stopped_connector_is_the_servers() {
             (set, &gtids),
             ("State", "stopped"),
         ] {
-            assert_eq!(field(&stopped, name), Some(expected), "{name}\n{stopped}");
+            assert_eq!(
+                field(&stopped, &own(name)),
+                Some(expected),
+                "{name}\n{stopped}"
+            );
         }
         let json = folder.run(&["status", "--json", "shop.toml"]).stdout;
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(
-            json["connectors"][0]["Relay_Source_Log_File"],
+            json["connectors"][0][own("Relay_Source_Log_File")],
             file.as_str()
         );
     }
+}
+
+/// A field as the family calls it, whose own SHOW REPLICA STATUS or SHOW SLAVE STATUS has the name.
+fn own_name(flavour: Flavour, name: &str) -> String {
+    match flavour.family() {
+        Family::MySql => name.to_owned(),
+        Family::MariaDb => name
+            .replace("Source", "Master")
+            .replace("Replica_", "Slave_"),
+    }
+}
+
+#[test]
+fn the_names_are_those_of_the_servers_own_status() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
+        let server = Server::start(flavour, &[]);
+        account(&server, "u");
+        let folder = Folder::streaming(&server, "u");
+        let mut running = folder.start(&["run", "--http", "127.0.0.1:0", "shop.toml"]);
+        let http = running.http();
+        running.until("it streams", |_| {
+            page(&http, "/readyz").is_some_and(|(line, _)| line.contains(" 200 "))
+        });
+        let (_, page) = page(&http, "/status").unwrap();
+        let page: Value = serde_json::from_str(&page).unwrap();
+        let ours = page["connectors"][0].as_object().unwrap();
+        // An empty result still has its columns.
+        let (statement, change) = match flavour.family() {
+            Family::MySql => (
+                "SHOW REPLICA STATUS",
+                "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = 1",
+            ),
+            Family::MariaDb => (
+                "SHOW SLAVE STATUS",
+                "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1",
+            ),
+        };
+        server.execute(change);
+        let theirs = server.column_names(statement);
+        let own = [
+            "Connector",
+            "Last_Error_Timestamp",
+            "XA_Held",
+            "XA_Held_Oldest",
+            "XA_Held_Seconds",
+            "Undefined_Tables",
+            "Skip_Orders",
+            "Skipped_Groups",
+            "State",
+            "Reconnects",
+            "Checkpoint_Age",
+            "Checkpoints",
+            "Bytes_Received",
+            "Bytes_Encoded",
+            "Bytes_In_Flight",
+            "Records",
+            "Records_Delivered",
+            "Ledger",
+        ];
+        for name in ours.keys().filter(|name| !own.contains(&&***name)) {
+            // What one family shows in a field of its own, the other has among its options.
+            let is_known = theirs.contains(name)
+                || [
+                    "Replicate_Do_Domain_Ids",
+                    "Replicate_Ignore_Domain_Ids",
+                    "Gtid_Slave_Pos",
+                    "Source_TLS_Version",
+                    "Master_TLS_Version",
+                    "Master_Retry_Count",
+                    "Last_IO_Error_Timestamp",
+                    "Last_SQL_Error_Timestamp",
+                    "Replicate_Rewrite_DB",
+                ]
+                .contains(&&**name);
+            assert!(is_known, "{flavour:?} has no {name}: {theirs:?}");
+        }
+    }
+}
+
+#[test]
+fn the_lag_is_the_age_of_what_is_durable_and_none_once_the_source_rests() {
+    for flavour in Flavour::ALL {
+        let server = Server::start(flavour, &[]);
+        account(&server, "u");
+        server.execute("CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY)");
+        // Held back, so that there is a lag to be seen.
+        let folder =
+            Folder::streaming(&server, "u").replacing("[sink]", "source_delay = '3s'\n[sink]");
+        let mut running = folder.start(&["run", "--http", "127.0.0.1:0", "shop.toml"]);
+        let http = running.http();
+        running.until("it streams", |_| {
+            page(&http, "/readyz").is_some_and(|(line, _)| line.contains(" 200 "))
+        });
+        let behind = own_name(flavour, "Seconds_Behind_Source");
+        let executed = own_name(flavour, "Exec_Source_Log_Pos");
+        let sample = || -> (Value, i64, i64) {
+            let before = now_us();
+            let (_, text) = page(&http, "/status").unwrap();
+            let page: Value = serde_json::from_str(&text).unwrap();
+            (page["connectors"][0].clone(), before, now_us())
+        };
+        let mut samples = Vec::new();
+        std::thread::scope(|scope| {
+            let load = scope.spawn(|| {
+                let mut connection = server.connect();
+                for id in 1..=1400 {
+                    connection
+                        .query_drop(format!("INSERT INTO a.t VALUES ({id})"))
+                        .unwrap();
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+            while !load.is_finished() {
+                samples.push(sample());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        running.until("all is delivered", |_| folder.changes().len() == 1400);
+        // Where each group begins, and when it was committed on the source.
+        let commits: Vec<(u64, i64)> = folder
+            .changes()
+            .iter()
+            .map(|change| {
+                let source = &change["source"];
+                let commit = source["ts_us"].as_i64().unwrap();
+                (source["pos"].as_u64().unwrap(), commit)
+            })
+            .collect();
+        let mut lags = Vec::new();
+        for (status, before, after) in samples {
+            let Some(durable) = status[&executed].as_u64() else {
+                continue;
+            };
+            let last = commits.iter().rev().find(|(begin, _)| *begin < durable);
+            let next = commits.iter().find(|(begin, _)| *begin >= durable);
+            if let (Some((_, last)), Some((_, next)), Some(lag)) =
+                (last, next, status[&behind].as_i64())
+            {
+                let (newest, oldest) = (
+                    (before - next) / 1_000_000 - 1,
+                    (after - last) / 1_000_000 + 1,
+                );
+                assert!((newest..=oldest).contains(&lag), "{newest} {lag} {oldest}");
+                lags.push(lag);
+            }
+        }
+        assert!(lags.iter().any(|lag| *lag >= 2), "{lags:?}");
+        running.until("there is no lag", |_| sample().0[&behind] == 0);
+        let text = folder.run(&["status", "shop.toml"]).stdout;
+        assert_eq!(field(&text, "SQL_Delay"), Some("3"), "{text}");
+    }
+}
+
+fn now_us() -> i64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    i64::try_from(now.as_micros()).unwrap()
+}
+
+#[test]
+fn why_a_connector_has_stopped_is_told_until_it_streams_again() {
+    for flavour in Flavour::ALL {
+        let server = Server::start(flavour, &[]);
+        account(&server, "u");
+        server.execute("CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY)");
+        let folder = Folder::streaming(&server, "u");
+        folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+        let shown = || folder.run(&["status", "shop.toml"]).stdout;
+        // What the source says has its number.
+        server.execute("ALTER USER u@'%' IDENTIFIED BY 'another'");
+        folder.fails(69, &["Access denied"]);
+        let text = shown();
+        assert_eq!(field(&text, "Last_IO_Errno"), Some("1045"), "{text}");
+        assert!(
+            field(&text, "Last_IO_Error")
+                .unwrap()
+                .contains("Access denied")
+        );
+        assert!(
+            field(&text, "Last_IO_Error_Timestamp")
+                .unwrap()
+                .ends_with('Z')
+        );
+        assert_eq!(field(&text, "Last_SQL_Errno"), Some("0"), "{text}");
+        let back = format!(
+            "ALTER USER u@'%' IDENTIFIED BY '{}'",
+            super::process::PASSWORD
+        );
+        server.execute(&back);
+        server.execute("SET SESSION binlog_format = STATEMENT; INSERT INTO a.t VALUES (1)");
+        folder.fails(65, &["logged as a statement"]);
+        let text = shown();
+        assert_eq!(field(&text, "Last_IO_Errno"), Some("0"), "{text}");
+        assert_eq!(field(&text, "Last_SQL_Errno"), Some("65"), "{text}");
+        assert!(
+            field(&text, "Last_SQL_Error")
+                .unwrap()
+                .contains("logged as a statement")
+        );
+        folder.succeeds(&["skip", "shop.toml", "--groups", "1"]);
+        let text = shown();
+        assert!(
+            field(&text, "Skip_Orders").unwrap().contains("1 "),
+            "{text}"
+        );
+        folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+        let text = shown();
+        assert_eq!(field(&text, "Last_SQL_Errno"), Some("0"), "{text}");
+        assert_eq!(field(&text, "Skipped_Groups"), Some("1"), "{text}");
+    }
+}
+
+#[test]
+fn the_status_is_shown_again_and_again() {
+    let server = Server::shared(Flavour::MySql97);
+    account(server, "watched");
+    let folder = Folder::streaming(server, "watched");
+    folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+    let mut running = folder.start(&["status", "--watch=0.05", "--json", "shop.toml"]);
+    running.until("three lines are there", |running| {
+        running.stdout().lines().count() > 3
+    });
+    running.signal("TERM");
+    let stdout = running.end().stdout;
+    let first: Value = serde_json::from_str(stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(first["connectors"][0]["Connector"], "shop");
+    let ended = folder.run(&["status", "--watch=0", "shop.toml"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
 }
 
 #[test]

@@ -194,6 +194,15 @@ impl Server {
         }
     }
 
+    /// The names of the columns that a statement returns with at least one row.
+    #[track_caller]
+    pub fn column_names(&self, sql: &str) -> Vec<String> {
+        let rows: Vec<mysql::Row> = self.connect().query(sql).expect("the server takes it");
+        let first = rows.first().expect("it returns a row");
+        let names = first.columns_ref().iter();
+        names.map(|column| column.name_str().into_owned()).collect()
+    }
+
     /// The rows of one statement as the server writes them in text; NULL is `None`.
     #[track_caller]
     pub fn query_text(&self, sql: &str) -> Vec<Vec<Option<String>>> {

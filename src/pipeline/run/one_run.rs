@@ -136,6 +136,7 @@ impl ConnectorRun<'_> {
             .begin
             .stream(&budget, whole_bytes_max, follow)
             .await?;
+        self.metrics.clock_ahead(opened.clock_ahead_s);
         self.streams(tls.as_deref()).await?;
         let (file, position) = (&start.coordinates.file, start.coordinates.position);
         info!(%file, position, gtid_set = %start.gtid_set, server_id = settings.server_id, "replication started");
