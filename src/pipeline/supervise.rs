@@ -159,6 +159,8 @@ async fn supervise(
         ),
     }
     let ended = Supervised { context, asked }.run().await;
+    // Before the folder is another's, whose socket has the same name.
+    control.shutdown().await;
     if let Err(error) = &ended
         && !error.class().is_clean_end()
     {

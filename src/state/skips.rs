@@ -44,8 +44,6 @@ struct Books {
     next_id: u64,
     orders: Vec<KeptOrder>,
     record: Vec<Recorded>,
-    /// Whether an order may have been carried out since they were looked through last.
-    is_changed: bool,
 }
 
 /// An order, and the binlogs whose coordinates it names.
@@ -145,7 +143,6 @@ impl SkipStore {
                 next_id,
                 orders,
                 record,
-                is_changed: true,
             }),
         })
     }
@@ -248,7 +245,6 @@ impl SkipStore {
     /// `StateError::Io` where the file cannot be written.
     pub fn record(&self, groups: &[PassedOver], lineage: &Lineage) -> Result<(), StateError> {
         let mut books = self.books();
-        books.is_changed = true;
         let mut lines = Vec::new();
         let mut fresh = Vec::new();
         for group in groups {
@@ -297,7 +293,7 @@ impl SkipStore {
     /// `StateError::Io` where the file cannot be written.
     pub fn settle(&self, checkpoint: &Checkpoint) -> Result<(), StateError> {
         let mut books = self.books();
-        if books.orders.is_empty() || !std::mem::take(&mut books.is_changed) {
+        if books.orders.is_empty() {
             return Ok(());
         }
         let is_over = |kept: &KeptOrder| books.is_over(kept, checkpoint);

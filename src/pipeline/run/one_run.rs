@@ -77,7 +77,8 @@ impl ConnectorRun<'_> {
     ) -> Result<(), PipelineError> {
         let prepared = tokio::select! {
             biased;
-            () = self.halt.cancelled() => return Ok(()),
+            // Not by `halt`: what was begun here and dropped could still write beside the next run.
+            () = self.stop.cancelled() => return Ok(()),
             prepared = self.prepare(&mut sink) => prepared.map_err(|error| self.advised(error))?,
         };
         let ended = self.stages(prepared, sink).await;

@@ -7,6 +7,7 @@ mod kept;
 mod kinds;
 mod large;
 mod packed;
+mod passed;
 mod statements;
 mod undefined;
 mod xa;
