@@ -365,7 +365,7 @@ impl Intake {
     fn arrives(&mut self, bytes: &[u8]) -> Result<Option<(Arriving, Place)>, AssembleError> {
         let header = Header::parse(bytes).map_err(|error| self.unframed(bytes, error))?;
         let kind = header.kind;
-        if !may_be_large(kind) {
+        if !may_be_large(kind) && !self.passes_over() {
             let at = self.framer.next().clone();
             return Err(AssembleError::new(at, kind, Trouble::Large { kind }));
         }

@@ -222,8 +222,10 @@ impl StatusFields {
     fn source(&mut self, known: Option<&Checkpoint>) {
         let Some(known) = known else { return };
         self.add("Source_Server_Id", known.server_id);
-        let uuid = known.server_uuid.map(|uuid| uuid.to_string());
-        self.add("Source_UUID", uuid);
+        if known.gtid_set.flavour() == Flavour::MySql {
+            let uuid = known.server_uuid.map(|uuid| uuid.to_string());
+            self.add("Source_UUID", uuid);
+        }
     }
 
     /// The XA transactions that are prepared and undecided.

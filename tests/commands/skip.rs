@@ -228,6 +228,8 @@ fn a_running_connector_is_told_through_its_socket() {
         running.until("the fifth row is there", |_| {
             ids(&folder) == [1, 3, 5].into()
         });
+        // A row can be seen before its commit.
+        running.until("both are on the record", |_| record(&folder).len() == 2);
         assert_eq!(begins(&folder), [second, fourth], "{flavour:?}");
         let (_, text) = page(&http, "/metrics").unwrap();
         let counted = text.lines().find_map(|line| {
