@@ -100,7 +100,7 @@ pub enum PipelineError {
         /// Received events less those accounted for.
         by: i128,
         /// The ledger.
-        ledger: crate::change::Ledger,
+        ledger: Box<crate::change::Ledger>,
     },
     /// A stage panicked.
     #[error("a stage of the pipeline panicked: {0}")]

@@ -110,7 +110,7 @@ fn balanced(ledger: &Ledger) -> Result<(), PipelineError> {
         0 => Ok(()),
         by => Err(PipelineError::Imbalance {
             by,
-            ledger: *ledger,
+            ledger: Box::new(*ledger),
         }),
     }
 }

@@ -100,7 +100,7 @@ pub enum DecodeError {
         /// Received events less those accounted for.
         by: i128,
         /// The ledger.
-        ledger: crate::change::Ledger,
+        ledger: Box<crate::change::Ledger>,
     },
     /// It was told to stop and could not in time.
     #[error(

@@ -60,6 +60,9 @@ pub(super) fn encode<E: Encode>(
     }
     match ledger.imbalance() {
         0 => Ok(()),
-        by => Err(DecodeError::Imbalance { by, ledger }),
+        by => Err(DecodeError::Imbalance {
+            by,
+            ledger: Box::new(ledger),
+        }),
     }
 }

@@ -236,9 +236,7 @@ impl ConnectorRun<'_> {
             (over.clone(), delay),
         );
         let (connector, folder) = (self.connector.clone(), Arc::clone(self.folder));
-        let policy = self.connector.invalid_text;
-        let encoders = (0..self.pool.size()).map(|_| sink.encoder(policy));
-        let encoders: Vec<S::Encoder> = encoders.collect();
+        let encoders = self.encoders(&sink);
         let under_way = UnderWay::default();
         let (deliver, planner, mut outlet) = Deliver::new(
             sink,
@@ -271,8 +269,14 @@ impl ConnectorRun<'_> {
             deliver.run().await
         });
 
-        let halting = self.halt.clone();
-        joined(stages, &stop, halted(halting, failed)).await
+        joined(stages, &stop, halted(self.halt.clone(), failed)).await
+    }
+
+    /// An encoder for each lane.
+    fn encoders<S: Sink>(&self, sink: &S) -> Vec<S::Encoder> {
+        let policy = self.connector.invalid_text;
+        let lanes = 0..self.pool.size();
+        lanes.map(|_| sink.encoder(policy)).collect()
     }
 
     /// What holds groups back until their time, or until `over`.
