@@ -295,6 +295,20 @@ pub enum SourceError {
         /// The groups.
         missing: String,
     },
+    /// MariaDB's GTIDs do not grow along the binlog, so that they do not tell what was delivered.
+    #[error(
+        "the source's GTIDs are out of order: {gtid} follows {before}, though {last} was the last that was delivered of its domain; \
+         set gtid_strict_mode = ON on all servers and {}",
+        NEW_START
+    )]
+    OutOfOrder {
+        /// The first that the source sends.
+        gtid: String,
+        /// The one before it in its domain.
+        before: String,
+        /// The last that was delivered.
+        last: String,
+    },
     /// None of several servers can be read.
     #[error("none of the {} hosts can be the source now: {}", .0.len(), numbered(.0))]
     NoHost(Vec<HostFailure>),
@@ -425,6 +439,7 @@ impl SourceError {
             | Self::OutOfReach { .. }
             | Self::AnotherSource { .. }
             | Self::Lacking { .. }
+            | Self::OutOfOrder { .. }
             | Self::Shortened { .. }
             | Self::Rebuilt { .. }
             | Self::Rewritten { .. }
@@ -470,6 +485,7 @@ impl SourceError {
             | Self::ReplicaUpdatesOff
             | Self::AnotherWithoutGtids { .. }
             | Self::Lacking { .. }
+            | Self::OutOfOrder { .. }
             | Self::BinlogFormat { .. }
             | Self::MissingGrants { .. }
             | Self::ServerIdOfSource { .. }

@@ -243,3 +243,26 @@ fn domains_and_gaps_of_numbers_are_followed_over_a_change_of_server() {
     folder.succeeds(&ONCE);
     assert_eq!(ids(&folder), [1, 2, 3, 4, 5, 6]);
 }
+
+#[test]
+fn numbers_out_of_order_do_not_tell_what_was_delivered() {
+    let (mut pair, folder) = super::pair(Flavour::MariaDb1011, &["--gtid-strict-mode=OFF"]);
+    pair.source().execute(
+        "INSERT INTO a.t VALUES (1, 'one'); SET gtid_seq_no = 9000; INSERT INTO a.t VALUES (2, 'two'); \
+         SET gtid_seq_no = 8000; INSERT INTO a.t VALUES (3, 'three')",
+    );
+    folder.succeeds(&ONCE);
+    pair.wait_until_caught_up();
+    pair.source().kill();
+    pair.promote();
+    pair.source().execute("INSERT INTO a.t VALUES (4, 'four')");
+    folder.fails(
+        69,
+        &[
+            "0-1-9000 follows 0-1-",
+            "0-1-8000 was the last",
+            "gtid_strict_mode = ON",
+        ],
+    );
+    assert_eq!(ids(&folder), [1, 2, 3]);
+}

@@ -14,8 +14,9 @@ use super::session::Session;
 use super::standing::{HeldGroups, Standing};
 use super::statements::{LogFile, Status};
 use super::undecided::SettledEnd;
+use super::walk::AfterSet;
 use super::{preflight, statements, walk};
-use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet};
+use crate::binlog::{Coordinates, FIRST_POSITION, Gtid, GtidSet};
 use crate::change::{Checkpoint, LeftOut};
 use crate::mysql::Flavour;
 use crate::source::budget::Budget;
@@ -478,11 +479,11 @@ impl Starting<'_> {
         let set = checkpoint.gtid_set.clone();
         self.is_not_purged(&set).await?;
         let after = walk::first_after(self.options, &set).await?;
-        let (coordinates, begun) = match after.is_group {
-            true => (after.at, after.begun),
+        self.is_in_order(&set, &after).await?;
+        let (coordinates, begun) = match after.group {
             // All that stood before the end was delivered.
-            false if after.at.file == end.file => (end, after.begun),
-            false => (after.at, after.begun),
+            None if after.at.file == end.file => (end, after.begun),
+            Some(_) | None => (after.at, after.begun),
         };
         let facts = self.facts;
         info!(
@@ -509,9 +510,38 @@ impl Starting<'_> {
             if let Relation::Lacks(lack) = self.relation_to(&checkpoint).await? {
                 return Err(lack.refusal(&self.options.address(), true));
             }
+            if self.facts.flavour == Flavour::MariaDb && checkpoint.epoch > 0 {
+                let set = &checkpoint.gtid_set;
+                let after = walk::first_after(self.options, set).await?;
+                self.is_in_order(set, &after).await?;
+            }
             return Ok(checkpoint);
         }
         self.resume_at(checkpoint).await
+    }
+
+    /// Makes sure that the first group which MariaDB sends after a set is one that was not delivered: it follows the set's last
+    /// of its domain. Where numbers are out of order, it may be one before that.
+    async fn is_in_order(&mut self, set: &GtidSet, after: &AfterSet) -> Result<(), SourceError> {
+        let (GtidSet::MariaDb(delivered), Some(Some(gtid))) = (set, &after.group) else {
+            return Ok(());
+        };
+        let Gtid::MariaDb { domain, .. } = gtid else {
+            return Ok(());
+        };
+        let before = self.mariadb_set(&after.at).await?;
+        let GtidSet::MariaDb(before) = &before else {
+            return Ok(());
+        };
+        let name = |(server, sequence): &(u32, u64)| format!("{domain}-{server}-{sequence}");
+        match (before.get(domain), delivered.get(domain)) {
+            (Some(before), Some(last)) if before != last => Err(SourceError::OutOfOrder {
+                gtid: gtid.to_string(),
+                before: name(before),
+                last: name(last),
+            }),
+            (_, _) => Ok(()),
+        }
     }
 
     /// As [`Self::resume`], at the checkpoint's coordinates.

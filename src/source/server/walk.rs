@@ -12,7 +12,7 @@ use super::dump::{self, DumpReader, DumpStart, EventStream};
 use super::options::ServerOptions;
 use super::session::Session;
 use super::statements;
-use crate::binlog::{Coordinates, FIRST_POSITION, Framer, GtidSet, Header};
+use crate::binlog::{Coordinates, FIRST_POSITION, Framer, Gtid, GtidSet, Header};
 use crate::change::{Arriving, Lineage};
 use crate::mysql::{Flavour, Portion};
 use crate::source::error::SourceError;
@@ -104,8 +104,9 @@ pub(in crate::source) struct AfterSet {
     pub(in crate::source) at: Coordinates,
     /// When the place's file was begun, in seconds since 1970.
     pub(in crate::source) begun: u32,
-    /// Whether a group begins there. If not there is none, and the place is the end of what a source sends then.
-    pub(in crate::source) is_group: bool,
+    /// The group that begins there, and its GTID if it has one; `None` if there is none, and the place is the end of what a
+    /// source sends then.
+    pub(in crate::source) group: Option<Option<Gtid>>,
 }
 
 /// Where the first group begins that is not in a set.
@@ -122,7 +123,7 @@ pub(in crate::source) async fn first_after(
             return Ok(AfterSet {
                 at: event.at,
                 begun: groups.begun,
-                is_group: true,
+                group: step.opens,
             });
         }
         reached = event.reached();
@@ -130,7 +131,7 @@ pub(in crate::source) async fn first_after(
     Ok(AfterSet {
         at: reached,
         begun: groups.begun,
-        is_group: false,
+        group: None,
     })
 }
 
