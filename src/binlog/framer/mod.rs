@@ -163,7 +163,9 @@ impl Framer {
         if !artificial {
             let body = self.checked_body(event)?;
             let frame = self.placed(header, body)?;
-            self.next = rotation::rotate(event.get(frame.body.clone()).unwrap_or_default())?;
+            let target = rotation::rotate(event.get(frame.body.clone()).unwrap_or_default())?;
+            self.goes_forward(&target)?;
+            self.next = target;
             self.stage = FramerStage::Announced;
             return Ok(frame);
         }
@@ -179,6 +181,17 @@ impl Framer {
         Ok(self.artificial(header, body))
     }
 
+    /// No file comes after a later one of the same server.
+    fn goes_forward(&self, target: &Coordinates) -> Result<(), BinlogError> {
+        match target.is_in_file_before(&self.next.file) {
+            false => Ok(()),
+            true => Err(BinlogError::Place {
+                expected: self.next.clone(),
+                found: target.clone(),
+            }),
+        }
+    }
+
     /// An artificial rotate to another place is right where the source chooses it, and after a file that ended without
     /// a rotate event of its own because the server stopped or died.
     fn may_go_to(&self, target: &Coordinates) -> Result<(), BinlogError> {
@@ -186,6 +199,7 @@ impl Framer {
             FramerStage::Start => self.skips || self.next.file.is_empty(),
             FramerStage::Announced => false,
             FramerStage::Described => {
+                self.goes_forward(target)?;
                 target.file != self.next.file && target.position == FIRST_POSITION
             }
         };

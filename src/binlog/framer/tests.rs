@@ -88,6 +88,22 @@ fn a_source_at_another_place_than_asked_for_is_refused() {
 }
 
 #[test]
+fn a_source_that_goes_back_to_an_earlier_file_is_refused() {
+    for (file, is_later) in [
+        ("binlog.000006", false),
+        ("binlog.000008", true),
+        ("binlog.1000000", true),
+    ] {
+        let (mut framer, _) = described(MYSQL, 1);
+        let artificial = Event::artificial_rotate(file, 4).bytes();
+        assert_eq!(framer.frame(&artificial).is_ok(), is_later, "{file}");
+        let (mut framer, mut position) = described(MYSQL, 1);
+        let real = Event::rotate(file, 4).at(&mut position);
+        assert_eq!(framer.frame(&real).is_ok(), is_later, "{file}");
+    }
+}
+
+#[test]
 fn a_start_inside_a_file_counts_from_there_and_not_from_the_repeated_format_description() {
     for log_position in [0, 89] {
         let mut framer = Framer::new(Coordinates::new(FILE, 5_000));
