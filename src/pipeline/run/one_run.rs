@@ -94,18 +94,8 @@ impl ConnectorRun<'_> {
     /// Finds out where to begin, settles it, and begins to read.
     async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<PreparedRun, PipelineError> {
         let from = self.resume_from(sink).await?;
-        let (identity, former) = (self.identity().await?, from.clone());
-        let opened = match &self.connector.source {
-            SourceOptions::Server(server) => {
-                let last = self.last_address();
-                opening::server(server, &identity, self.folder, from, last.as_ref()).await?
-            }
-            SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
-        };
-        if let SourceOptions::Server(server) = &opened.options {
-            self.keep_address(server.address());
-        }
-        self.goal_is_of(former.as_ref(), &opened.start)?;
+        let identity = self.identity().await?;
+        let opened = self.open(&identity, from).await?;
         let start = opened.start.clone();
         let settings = self.settings(&opened, identity.server_id);
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
@@ -315,6 +305,27 @@ impl ConnectorRun<'_> {
         let folder = Arc::clone(self.folder);
         let local = off_the_runtime(move || folder.checkpoint()).await?;
         Ok(stored.or(local))
+    }
+
+    /// Opens the source: of several servers, the one that is the source now.
+    async fn open(
+        &self,
+        identity: &ReplicaIdentity,
+        from: Option<Checkpoint>,
+    ) -> Result<OpenedSource, PipelineError> {
+        let former = from.clone();
+        let opened = match &self.connector.source {
+            SourceOptions::Server(server) => {
+                let last = self.last_address();
+                opening::server(server, identity, self.folder, from, last.as_ref()).await?
+            }
+            SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
+        };
+        if let SourceOptions::Server(server) = &opened.options {
+            self.keep_address(server.address());
+        }
+        self.goal_is_of(former.as_ref(), &opened.start)?;
+        Ok(opened)
     }
 
     /// Makes sure that the coordinates at which the run ends are not those of a server whose place another one has taken.
