@@ -14,7 +14,6 @@
 use std::fmt;
 
 use super::BinlogError;
-use super::cursor::Cursor;
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
@@ -200,14 +199,43 @@ impl Header {
     /// # Errors
     /// When there are fewer bytes than a header has, or the size in it is smaller than the header.
     pub fn parse(event: &[u8]) -> Result<Self, BinlogError> {
-        let mut cursor = Cursor::new(event);
+        let Some(
+            [
+                t0,
+                t1,
+                t2,
+                t3,
+                kind,
+                i0,
+                i1,
+                i2,
+                i3,
+                s0,
+                s1,
+                s2,
+                s3,
+                p0,
+                p1,
+                p2,
+                p3,
+                f0,
+                f1,
+            ],
+        ) = event.first_chunk::<{ Self::LEN }>()
+        else {
+            return Err(BinlogError::Truncated {
+                what: "the header",
+                needed: Self::LEN as u64,
+                left: event.len(),
+            });
+        };
         let header = Self {
-            timestamp: cursor.u32("the header's timestamp")?,
-            kind: EventKind::from_number(cursor.u8("the header's event type")?),
-            server_id: cursor.u32("the header's server id")?,
-            event_size: cursor.u32("the header's event size")?,
-            log_position: cursor.u32("the header's end position")?,
-            flags: cursor.u16("the header's flags")?,
+            timestamp: u32::from_le_bytes([*t0, *t1, *t2, *t3]),
+            kind: EventKind::from_number(*kind),
+            server_id: u32::from_le_bytes([*i0, *i1, *i2, *i3]),
+            event_size: u32::from_le_bytes([*s0, *s1, *s2, *s3]),
+            log_position: u32::from_le_bytes([*p0, *p1, *p2, *p3]),
+            flags: u16::from_le_bytes([*f0, *f1]),
         };
         if (header.event_size as usize) < Self::LEN {
             return Err(BinlogError::Value {

@@ -29,6 +29,8 @@ pub struct Framer {
     has_gap: bool,
     format: FormatDescription,
     stage: FramerStage,
+    /// A checksum of nothing, which each begins as: making one anew looks for what the processor can do.
+    no_checksum: crc32fast::Hasher,
 }
 
 /// How far the stream is within its file.
@@ -68,6 +70,7 @@ impl Framer {
             has_gap: false,
             format: FormatDescription::default(),
             stage: FramerStage::Start,
+            no_checksum: crc32fast::Hasher::new(),
         }
     }
 
@@ -216,7 +219,7 @@ impl Framer {
     /// The first artificial rotate comes before any format description, with a checksum if the connection asked for it:
     /// the bytes tell.
     fn artificial_rotate_body(&self, event: &[u8]) -> Result<Range<usize>, BinlogError> {
-        match crc32_body(event, 0) {
+        match crc32_body(self.no_checksum.clone(), event, 0) {
             Ok(body) => Ok(body),
             Err(error) if self.format.has_checksums() => Err(error),
             Err(_) => Ok(Header::LEN..event.len()),
@@ -343,7 +346,7 @@ impl Framer {
 
     fn checked_body(&self, event: &[u8]) -> Result<Range<usize>, BinlogError> {
         if self.format.has_checksums() {
-            crc32_body(event, 0)
+            crc32_body(self.no_checksum.clone(), event, 0)
         } else {
             Ok(Header::LEN..event.len())
         }
@@ -378,15 +381,19 @@ fn described(event: &[u8]) -> Result<(FormatDescription, Range<usize>), BinlogEr
     let content = event.get(Header::LEN..).unwrap_or_default();
     let format = FormatDescription::parse(content)?;
     let body = match (format.has_checksums(), format.has_trailer()) {
-        (true, _) => crc32_body(event, FLAG_IN_USE)?,
+        (true, _) => crc32_body(crc32fast::Hasher::new(), event, FLAG_IN_USE)?,
         (false, true) => Header::LEN..event.len() - CHECKSUM_BYTES,
         (false, false) => Header::LEN..event.len(),
     };
     Ok((format, body))
 }
 
-/// Verifies the CRC32 at an event's end, which was computed without the flags `uncovered`.
-fn crc32_body(event: &[u8], uncovered: u16) -> Result<Range<usize>, BinlogError> {
+/// Verifies the CRC32 at an event's end, which was computed without the flags `uncovered`; `hasher` has computed nothing yet.
+fn crc32_body(
+    mut hasher: crc32fast::Hasher,
+    event: &[u8],
+    uncovered: u16,
+) -> Result<Range<usize>, BinlogError> {
     const FLAGS: usize = Header::LEN - 2;
     let parts = event.split_last_chunk::<4>().and_then(|(covered, stored)| {
         let (head, rest) = covered.split_at_checked(FLAGS)?;
@@ -401,7 +408,6 @@ fn crc32_body(event: &[u8], uncovered: u16) -> Result<Range<usize>, BinlogError>
         });
     };
     let flags = u16::from_le_bytes(*flags);
-    let mut hasher = crc32fast::Hasher::new();
     if flags & uncovered == 0 {
         hasher.update(covered);
     } else {

@@ -44,9 +44,10 @@ impl HeldEvent {
 
     /// The bytes of the event's body, which stands in `buffer`.
     pub(in crate::change) fn bytes<'a>(&self, buffer: &'a [u8]) -> &'a [u8] {
-        let body = self.body();
+        let Range { start, end } = self.frame.body;
         buffer
-            .get(body.start as usize..body.end as usize)
+            .get(self.range.start as usize..)
+            .and_then(|event| event.get(start..end))
             .unwrap_or_default()
     }
 

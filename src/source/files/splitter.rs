@@ -334,8 +334,7 @@ impl Splitter {
                 at: self.file.here(),
             });
         }
-        let kind = EventKind::from_number(*kind);
-        if kind == EventKind::StartEncryption {
+        if *kind == EventKind::StartEncryption.number() {
             return Err(BinlogFileError::Encrypted {
                 path: self.file.place().path().to_owned(),
             });
@@ -344,7 +343,7 @@ impl Splitter {
         if (found as usize) < Header::LEN || found > self.event_bytes_max {
             return Err(BinlogFileError::EventSize {
                 at: self.file.here(),
-                kind,
+                kind: EventKind::from_number(*kind),
                 found,
                 max: self.event_bytes_max,
             });
