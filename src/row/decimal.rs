@@ -62,6 +62,7 @@ impl Decimal<'_> {
     ///
     /// # Errors
     /// A length that is not that of the type, and groups with more digits than they have room for.
+    #[inline]
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), RowError> {
         match *self {
             Self::Binary {
@@ -77,48 +78,69 @@ impl Decimal<'_> {
     }
 }
 
+#[inline(never)]
 fn write_binary(bytes: &[u8], precision: u8, scale: u8, out: &mut Vec<u8>) -> Result<(), RowError> {
-    let expected = usize::from(width(precision, scale));
-    if bytes.len() != expected {
-        return Err(RowError::Length {
-            kind: "DECIMAL",
-            found: bytes.len(),
-            expected,
-        });
-    }
     let negative = bytes.first().is_some_and(|byte| byte & 0x80 == 0);
-    if negative {
-        out.push(b'-');
-    }
     let mut groups = Groups {
         bytes,
         flip: if negative { u32::MAX } else { 0 },
-        sign: true,
+        sign: 0x80,
     };
-    let whole = precision.saturating_sub(scale);
-    let mut started = false;
-    let mut digits = whole % 9;
-    for _ in 0..=whole / 9 {
-        let value = groups.take(digits)?;
-        if started {
-            write_padded(value, digits, out);
-        } else if value != 0 {
-            started = true;
-            write_integer(value, out);
-        }
-        digits = 9;
+    let written = write_groups(&mut groups, precision, scale, out);
+    if written.is_none() || !groups.bytes.is_empty() {
+        return Err(wrong(bytes, precision, scale));
     }
-    if !started {
-        out.push(b'0');
+    Ok(())
+}
+
+/// The error of bytes that are not the groups of digits that their type has.
+#[cold]
+fn wrong(bytes: &[u8], precision: u8, scale: u8) -> RowError {
+    let expected = usize::from(width(precision, scale));
+    if bytes.len() != expected {
+        return RowError::Length {
+            kind: "DECIMAL",
+            found: bytes.len(),
+            expected,
+        };
+    }
+    RowError::Invalid {
+        kind: "DECIMAL",
+        what: "a group with too many digits",
+    }
+}
+
+/// Appends the digits of all groups; `None` where one has more of them than it has room for, or is not there.
+#[inline]
+fn write_groups(
+    groups: &mut Groups<'_>,
+    precision: u8,
+    scale: u8,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    if groups.flip != 0 {
+        out.push(b'-');
+    }
+    let whole = precision.saturating_sub(scale);
+    let mut value = groups.take(whole % 9)?;
+    let mut full = whole / 9;
+    // Zeros in front are not written.
+    while value == 0 && full > 0 {
+        value = groups.take_full()?;
+        full -= 1;
+    }
+    write_integer(value, out);
+    for _ in 0..full {
+        write_padded(groups.take_full()?, 9, out);
     }
     if scale > 0 {
         out.push(b'.');
         for _ in 0..scale / 9 {
-            write_padded(groups.take(9)?, 9, out);
+            write_padded(groups.take_full()?, 9, out);
         }
         write_padded(groups.take(scale % 9)?, scale % 9, out);
     }
-    Ok(())
+    Some(())
 }
 
 /// What is left of a value's groups.
@@ -126,42 +148,57 @@ struct Groups<'a> {
     bytes: &'a [u8],
     /// Which bits are flipped: all of a negative number's.
     flip: u32,
-    /// Whether the bit of the sign is still to come.
-    sign: bool,
+    /// The bit of the sign in the next byte, if it is still to come.
+    sign: u8,
 }
 
 impl Groups<'_> {
-    /// The group of so many digits, which none has without bytes.
-    fn take(&mut self, digits: u8) -> Result<u32, RowError> {
-        let (Some(count), Some(limit)) = (
-            GROUP_BYTES.get(usize::from(digits)),
-            POWERS.get(usize::from(digits)),
-        ) else {
-            return Ok(0);
+    /// The next group, of less than nine digits; 0 for one without digits, which takes no bytes.
+    #[inline(always)]
+    fn take(&mut self, digits: u8) -> Option<u32> {
+        let value = match digits {
+            0 => return Some(0),
+            1 | 2 => u32::from_be_bytes([0, 0, 0, self.first()?]) ^ (self.flip & 0xff),
+            3 | 4 => {
+                let a = self.first()?;
+                let [b] = self.bytes_after()?;
+                u32::from_be_bytes([0, 0, a, b]) ^ (self.flip & 0xffff)
+            }
+            5 | 6 => {
+                let a = self.first()?;
+                let [b, c] = self.bytes_after()?;
+                u32::from_be_bytes([0, a, b, c]) ^ (self.flip & 0xff_ffff)
+            }
+            _ => self.four()?,
         };
-        let (group, rest) = self
-            .bytes
-            .split_at_checked(usize::from(*count))
-            .unwrap_or_default();
+        let limit = POWERS.get(usize::from(digits))?;
+        (value < *limit).then_some(value)
+    }
+
+    /// The next group, of nine digits.
+    #[inline]
+    fn take_full(&mut self) -> Option<u32> {
+        self.four().filter(|value| *value < 1_000_000_000)
+    }
+
+    fn four(&mut self) -> Option<u32> {
+        let a = self.first()?;
+        let [b, c, d] = self.bytes_after()?;
+        Some(u32::from_be_bytes([a, b, c, d]) ^ self.flip)
+    }
+
+    /// The first byte of a group, without the sign.
+    #[inline]
+    fn first(&mut self) -> Option<u8> {
+        let [first] = self.bytes_after()?;
+        Some(first ^ std::mem::take(&mut self.sign))
+    }
+
+    #[inline]
+    fn bytes_after<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (bytes, rest) = self.bytes.split_first_chunk()?;
         self.bytes = rest;
-        let (stored, mask, sign) = match *group {
-            [a] => (u32::from(a), 0xff, 0x80),
-            [a, b] => (u32::from_be_bytes([0, 0, a, b]), 0xffff, 0x8000),
-            [a, b, c] => (u32::from_be_bytes([0, a, b, c]), 0xff_ffff, 0x80_0000),
-            [a, b, c, d] => (u32::from_be_bytes([a, b, c, d]), u32::MAX, 0x8000_0000),
-            _ => return Ok(0),
-        };
-        let sign = if self.sign { sign } else { 0 };
-        self.sign = false;
-        let value = stored ^ (self.flip & mask) ^ sign;
-        if value < *limit {
-            Ok(value)
-        } else {
-            Err(RowError::Invalid {
-                kind: "DECIMAL",
-                what: "a group with too many digits",
-            })
-        }
+        Some(*bytes)
     }
 }
 

@@ -68,7 +68,7 @@ fn write_long(value: impl itoa::Integer, out: &mut Vec<u8>) {
 }
 
 /// Appends a number of up to sixteen digits.
-#[inline]
+#[inline(never)]
 fn write_magnitude(value: u64, out: &mut Vec<u8>) {
     if value < EIGHT_DIGITS {
         return write_significant(value, out);
@@ -81,7 +81,7 @@ fn write_magnitude(value: u64, out: &mut Vec<u8>) {
 /// Appends a number of up to eight digits.
 ///
 /// How many they are is told by branches: a processor guesses those, and goes on with what follows before it knows the digits.
-#[inline]
+#[inline(always)]
 fn write_significant(value: u64, out: &mut Vec<u8>) {
     match value {
         0..10 => out.push(b'0'.wrapping_add(value.to_le_bytes()[0])),

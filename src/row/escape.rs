@@ -47,6 +47,9 @@ pub fn write_escaped(text: &str, out: &mut Vec<u8>) {
 /// Bytes that are looked at side by side.
 const CHUNK: usize = 16;
 
+/// The same where most text is plain.
+const BLOCK: usize = 32;
+
 /// Bytes of a word.
 const WORD: usize = size_of::<u64>();
 
@@ -88,15 +91,17 @@ fn write_short_plain<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> bo
 /// UTF-8; `None` if it is none.
 fn write_runs<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut rest = bytes;
-    while rest.len() >= CHUNK {
-        let (chunks, _) = rest.as_chunks::<CHUNK>();
-        let plain = chunks.iter();
-        let plain = plain.take_while(|chunk| is_plain_chunk::<CHECKED>(chunk));
-        let (plain, after) = rest.split_at_checked(CHUNK * plain.count())?;
-        out.extend_from_slice(plain);
-        rest = write_words::<CHECKED>(after, out)?;
+    while let Some((chunk, after)) = rest.split_first_chunk::<CHUNK>() {
+        let start = out.len();
+        out.extend_from_slice(chunk);
+        let plain = plain_length::<CHECKED>(chunk);
+        if plain == CHUNK {
+            rest = write_plain_blocks::<CHECKED>(after, out);
+        } else {
+            out.truncate(start + plain);
+            rest = write_odd::<CHECKED>(rest.get(plain..)?, out)?;
+        }
     }
-    rest = write_words::<CHECKED>(rest, out)?;
     while !write_short_plain::<CHECKED>(rest, out) {
         let odd = rest.iter().position(|byte| !is_plain::<CHECKED>(*byte))?;
         let (plain, after) = rest.split_at_checked(odd)?;
@@ -106,29 +111,32 @@ fn write_runs<const CHECKED: bool>(bytes: &[u8], out: &mut Vec<u8>) -> Option<()
     Some(())
 }
 
-/// Appends text word by word, until some words side by side were plain or less than a word is left; gives what is left.
-#[inline]
-fn write_words<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
-    /// Looking for a longer run costs as much as a few words.
-    const PLAIN_WORDS_MAX: u8 = 4;
-    let (mut rest, mut plain_words) = (bytes, 0);
-    while let Some((word, after)) = rest.split_first_chunk::<WORD>()
-        && plain_words < PLAIN_WORDS_MAX
+/// Appends blocks as long as all of their bytes are plain; gives what is left.
+#[inline(always)]
+fn write_plain_blocks<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    let mut rest = bytes;
+    while let Some((block, after)) = rest.split_first_chunk::<BLOCK>()
+        && is_plain_block::<CHECKED>(block)
     {
-        let start = out.len();
-        out.extend_from_slice(word);
-        let odd = odd_bits::<CHECKED>(u64::from_le_bytes(*word));
-        if odd == 0 {
-            rest = after;
-            plain_words += 1;
-            continue;
-        }
-        let plain = odd.trailing_zeros() as usize / 8;
-        out.truncate(start + plain);
-        rest = write_odd::<CHECKED>(rest.get(plain..)?, out)?;
-        plain_words = 0;
+        out.extend_from_slice(block);
+        rest = after;
     }
-    Some(rest)
+    rest
+}
+
+/// How many bytes are plain before the first odd one.
+#[inline(always)]
+fn plain_length<const CHECKED: bool>(chunk: &[u8; CHUNK]) -> usize {
+    let (words, _) = chunk.as_chunks::<WORD>();
+    let mut plain = 0;
+    for word in words {
+        let odd = odd_bits::<CHECKED>(u64::from_le_bytes(*word));
+        if odd != 0 {
+            return plain + odd.trailing_zeros() as usize / 8;
+        }
+        plain += WORD;
+    }
+    plain
 }
 
 /// Appends an escape, or what is no ASCII up to what is; gives what is left.
@@ -146,7 +154,7 @@ fn write_odd<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Opt
         _not_ascii => {
             let end = bytes.iter().position(u8::is_ascii);
             let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len()))?;
-            if CHECKED && str::from_utf8(run).is_err() {
+            if CHECKED && !is_utf8(run) {
                 return None;
             }
             out.extend_from_slice(run);
@@ -155,10 +163,23 @@ fn write_odd<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Opt
     }
 }
 
+/// Whether bytes are UTF-8, most of which are one character of two or three.
 #[inline]
-fn is_plain_chunk<const CHECKED: bool>(chunk: &[u8; CHUNK]) -> bool {
-    let odd = |odd, byte: &u8| odd | !is_plain::<CHECKED>(*byte);
-    !chunk.iter().fold(false, odd)
+fn is_utf8(bytes: &[u8]) -> bool {
+    match *bytes {
+        [0xc2..=0xdf, 0x80..=0xbf]
+        | [0xe0, 0xa0..=0xbf, 0x80..=0xbf]
+        | [0xe1..=0xec | 0xee | 0xef, 0x80..=0xbf, 0x80..=0xbf]
+        | [0xed, 0x80..=0x9f, 0x80..=0xbf] => true,
+        _ => str::from_utf8(bytes).is_ok(),
+    }
+}
+
+/// Whether all bytes are plain. They are counted, which is done side by side.
+#[inline(always)]
+fn is_plain_block<const CHECKED: bool>(block: &[u8; BLOCK]) -> bool {
+    let count = |count, byte: &u8| count + u8::from(is_plain::<CHECKED>(*byte));
+    usize::from(block.iter().fold(0, count)) == BLOCK
 }
 
 /// Appends text that `window` begins with, if it has no more bytes than that, is ASCII and holds nothing to escape; `false`,
@@ -306,8 +327,12 @@ mod tests {
         let mut bytes = [b'a'; CHUNK];
         bytes[at] = byte;
         assert_eq!(is_plain::<CHECKED>(byte), expected, "{byte:#x}");
+        let plain = if expected { CHUNK } else { at };
+        assert_eq!(plain_length::<CHECKED>(&bytes), plain, "{byte:#x} at {at}");
+        let mut block = [b'a'; BLOCK];
+        block[2 * at + 1] = byte;
         assert_eq!(
-            is_plain_chunk::<CHECKED>(&bytes),
+            is_plain_block::<CHECKED>(&block),
             expected,
             "{byte:#x} at {at}"
         );
@@ -334,6 +359,29 @@ mod tests {
             assert_eq!(write_plain_words(words, length, &mut out), expected);
             let after = if expected { &window[..length] } else { b"" };
             assert_eq!(out, [b"before", after].concat(), "{byte:#x} at {at}");
+        }
+    }
+
+    #[test]
+    fn a_character_is_judged_as_the_standard_library_does() {
+        let kinds = [
+            0u8, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xff,
+        ];
+        for first in 0x80..=0xff {
+            for second in 0..=0xff {
+                assert_eq!(
+                    is_utf8(&[first, second]),
+                    str::from_utf8(&[first, second]).is_ok()
+                );
+                for third in kinds {
+                    let bytes = [first, second, third];
+                    assert_eq!(
+                        is_utf8(&bytes),
+                        str::from_utf8(&bytes).is_ok(),
+                        "{bytes:x?}"
+                    );
+                }
+            }
         }
     }
 

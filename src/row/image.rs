@@ -14,9 +14,11 @@
 //!
 //! Follows "Rows_event" in `libs/mysql/binlog/event/rows_event.h` (MySQL). Values are read by [`super::value`].
 
+use std::iter::repeat;
+
 use super::error::Inside;
 use super::json_diff::length_encoded;
-use super::table::Span;
+use super::table::{Span, Stride};
 use super::{ColumnType, RowError, Table};
 
 /// A column of a row image.
@@ -49,6 +51,8 @@ pub struct Shape<'a> {
     /// `None` where every column is present.
     present: Option<&'a [u8]>,
     null_bytes: usize,
+    /// The bits that all columns have in a bitmap of NULLs; 0 where not all are present, or a word has not as many bits.
+    null_bits: u64,
     /// Whether images begin with value options.
     partial: bool,
 }
@@ -68,11 +72,20 @@ impl<'a> Shape<'a> {
                 columns,
             });
         }
-        let count = (0..columns).filter(|index| bit(present, *index)).count();
+        let is_full = is_full(present, columns);
+        let count = match is_full {
+            true => columns,
+            false => (0..columns).filter(|index| bit(present, *index)).count(),
+        };
+        let bits = match u32::try_from(columns) {
+            Ok(columns @ 1..=u64::BITS) if is_full => u64::MAX >> (u64::BITS - columns),
+            _ => 0,
+        };
         Ok(Self {
             table,
-            present: (count < columns).then_some(present),
+            present: (!is_full).then_some(present),
             null_bytes: count.div_ceil(8),
+            null_bits: bits,
             partial: false,
         })
     }
@@ -85,6 +98,7 @@ impl<'a> Shape<'a> {
         let shape = Self::new(table, present)?;
         Ok(Self {
             partial: true,
+            null_bits: 0,
             ..shape
         })
     }
@@ -105,13 +119,13 @@ impl<'a> Shape<'a> {
     /// A body that ends inside the image.
     pub fn walk(&self, body: &[u8], at: &mut usize, cells: &mut Vec<Cell>) -> Result<(), RowError> {
         cells.resize(self.table.columns.len(), Cell::Absent);
-        if let Some(end) = self.walk_full(body, *at, cells) {
+        if let Some(end) = self.visit_full(body, *at, cells.iter_mut(), |slot, cell| *slot = cell) {
             *at = end;
             return Ok(());
         }
-        let mut cells = cells.iter_mut();
+        let mut slots = cells.iter_mut();
         self.visit(body, at, |cell| {
-            if let Some(slot) = cells.next() {
+            if let Some(slot) = slots.next() {
                 *slot = cell;
             }
         })
@@ -124,7 +138,7 @@ impl<'a> Shape<'a> {
     #[inline]
     pub fn skip(&self, body: &[u8], at: &mut usize) -> Result<(), RowError> {
         let end = self.end_without_nulls(body, *at);
-        match end.or_else(|| self.end_full(body, *at)) {
+        match end.or_else(|| self.visit_full(body, *at, repeat(()), |(), _| {})) {
             Some(end) => {
                 *at = end;
                 Ok(())
@@ -133,74 +147,66 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// The bytes of NULLs and where the values begin, if every column is there: what most images are.
-    #[inline]
-    fn full<'b>(&self, body: &'b [u8], at: usize) -> Option<(&'b [u8], usize)> {
+    /// Puts the cells of an image in which every column is present, as in most, into slots, and gives its end. `None` for
+    /// another image, and for one that the body does not hold, some cells of which were put then.
+    #[inline(always)]
+    fn visit_full<S>(
+        &self,
+        body: &[u8],
+        at: usize,
+        mut slots: impl Iterator<Item = S>,
+        put: impl Fn(S, Cell),
+    ) -> Option<usize> {
+        /// Columns that have their bits in a word.
+        const COLUMNS: usize = u64::BITS as usize;
         if self.partial || self.present.is_some() {
             return None;
         }
-        let values = at.checked_add(self.null_bytes)?;
-        Some((body.get(at..values)?, values))
-    }
-
-    /// Reads the cells of such an image and gives its end, if the body holds it.
-    #[inline]
-    fn walk_full(&self, body: &[u8], at: usize, cells: &mut [Cell]) -> Option<usize> {
-        let (nulls, mut position) = self.full(body, at)?;
-        let spans = self.table.spans().chunks(8);
-        for ((byte, spans), cells) in nulls.iter().zip(spans).zip(cells.chunks_mut(8)) {
-            let mut bits = *byte;
-            for (span, cell) in spans.iter().zip(cells) {
-                if bits & 1 == 1 {
-                    *cell = Cell::Null;
-                } else {
-                    let (start, end) = match *span {
-                        // That the body holds it is seen at the end of the image.
-                        Span::Fixed(width) => (position, position + usize::from(width)),
-                        Span::Prefixed { .. } => value_at(body, position, *span)?,
-                    };
-                    *cell = Cell::Value { start, end };
-                    position = end;
-                }
-                bits >>= 1;
+        let mut nulls = at;
+        let mut position = at + self.null_bytes;
+        for spans in self.table.spans().chunks(COLUMNS) {
+            let mut walk = ImageWalk {
+                body,
+                position,
+                nulls: word_at(body, nulls),
+            };
+            for (span, slot) in spans.iter().zip(&mut slots) {
+                put(slot, walk.next(*span)?);
             }
+            position = walk.position;
+            nulls += COLUMNS / 8;
         }
         (position <= body.len()).then_some(position)
     }
 
-    /// Where such an image ends, if none of it is NULL and the body holds it.
+    /// Begins to walk the image at `at` while its values are put to use; `None` where not every column is present, or a word has
+    /// not as many bits as there are columns.
     #[inline]
-    fn end_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
-        let (nulls, mut position) = self.full(body, at)?;
-        let (last, whole) = nulls.split_last()?;
-        let after = u8::MAX
-            .checked_shl(u32::try_from((self.table.columns.len() - 1) % 8 + 1).ok()?)
-            .unwrap_or(0);
-        if last & !after != 0 || whole.iter().any(|byte| *byte != 0) {
+    pub fn begin<'b>(&self, body: &'b [u8], at: usize) -> Option<ImageWalk<'b>> {
+        if self.null_bits == 0 {
             return None;
         }
-        for stride in self.table.strides() {
-            position = position.checked_add(stride.fixed)?;
-            if let Some(span) = stride.then {
-                position = value_at(body, position, span)?.1;
-            }
-        }
-        (position <= body.len()).then_some(position)
+        Some(ImageWalk {
+            body,
+            position: at + self.null_bytes,
+            nulls: word_at(body, at),
+        })
     }
 
-    /// Where such an image ends, if the body holds it.
-    fn end_full(&self, body: &[u8], at: usize) -> Option<usize> {
-        let (nulls, mut position) = self.full(body, at)?;
-        for (byte, spans) in nulls.iter().zip(self.table.spans().chunks(8)) {
-            let mut bits = *byte;
-            for span in spans {
-                if bits & 1 == 0 {
-                    position = value_at(body, position, *span)?.1;
-                }
-                bits >>= 1;
-            }
+    /// The end of an image in which every column is present and none is NULL; `None` for another image, and for one that the
+    /// body does not hold.
+    #[inline]
+    fn end_without_nulls(&self, body: &[u8], at: usize) -> Option<usize> {
+        if self.null_bits == 0 || word_at(body, at) & self.null_bits != 0 {
+            return None;
         }
-        Some(position)
+        let mut position = at + self.null_bytes;
+        let strides = self.table.strides();
+        for Stride { fixed, bytes, mask } in &strides.prefixed {
+            position = prefixed(body, position + fixed, *bytes, *mask)?.1;
+        }
+        position += strides.fixed;
+        (position <= body.len()).then_some(position)
     }
 
     #[inline]
@@ -312,6 +318,44 @@ impl<'a> Shape<'a> {
     }
 }
 
+/// An image in which every column is present, read column by column.
+#[derive(Debug)]
+pub struct ImageWalk<'a> {
+    body: &'a [u8],
+    position: usize,
+    /// A bit for each column to come, the next one's the lowest: whether it is NULL.
+    nulls: u64,
+}
+
+impl ImageWalk<'_> {
+    /// The next column, whose values take so many bytes; `None` where the body ends before the value does.
+    #[inline(always)]
+    pub fn next(&mut self, span: Span) -> Option<Cell> {
+        let is_null = self.nulls & 1 == 1;
+        self.nulls >>= 1;
+        if is_null {
+            return Some(Cell::Null);
+        }
+        let (start, end) = match span {
+            Span::Fixed(width) => (self.position, self.position + usize::from(width)),
+            Span::Prefixed { bytes, mask } => {
+                prefixed(self.body, self.position, usize::from(bytes), mask)?
+            }
+        };
+        if end > self.body.len() {
+            return None;
+        }
+        self.position = end;
+        Some(Cell::Value { start, end })
+    }
+
+    /// Where the image ends after its last column; `None` if that is beyond the body.
+    #[inline]
+    pub fn end(&self) -> Option<usize> {
+        (self.position <= self.body.len()).then_some(self.position)
+    }
+}
+
 #[inline]
 fn bit(bitmap: &[u8], index: usize) -> bool {
     bitmap
@@ -319,28 +363,56 @@ fn bit(bitmap: &[u8], index: usize) -> bool {
         .is_some_and(|byte| byte >> (index % 8) & 1 == 1)
 }
 
+/// Whether a bitmap holds as many bits as there are columns.
+#[inline]
+fn is_full(bitmap: &[u8], columns: usize) -> bool {
+    let Some((last, whole)) = bitmap.split_last() else {
+        return columns == 0;
+    };
+    let unused = (8 * bitmap.len()).saturating_sub(columns).min(7);
+    last | !(u8::MAX >> unused) == u8::MAX && whole.iter().all(|byte| *byte == u8::MAX)
+}
+
+/// The eight bytes at `at`, or as many as the body has there.
+#[inline(always)]
+fn word_at(body: &[u8], at: usize) -> u64 {
+    let rest = body.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(word) => u64::from_le_bytes(*word),
+        None => {
+            let bits = |bits, byte: &u8| bits << 8 | u64::from(*byte);
+            rest.iter().rev().fold(0, bits)
+        }
+    }
+}
+
 /// The range of the value at `position`; `None` where the body ends before it does.
 #[inline]
 fn value_at(body: &[u8], position: usize, span: Span) -> Option<(usize, usize)> {
     let (start, end) = match span {
         Span::Fixed(width) => (position, position + usize::from(width)),
-        Span::Prefixed { bytes, mask } => {
-            let start = position + usize::from(bytes);
-            let rest = body.get(position..)?;
-            let length = match rest.first_chunk() {
-                // What is after the length is cut off, which needs no look at how long it is.
-                Some(window) => u32::from_le_bytes(*window) & mask,
-                None => match rest.get(..usize::from(bytes))? {
-                    [a] => u32::from(*a),
-                    [a, b] => u32::from(u16::from_le_bytes([*a, *b])),
-                    [a, b, c] => u32::from_le_bytes([*a, *b, *c, 0]),
-                    _ => return None,
-                },
-            };
-            (start, start.checked_add(length as usize)?)
-        }
+        Span::Prefixed { bytes, mask } => prefixed(body, position, usize::from(bytes), mask)?,
     };
     (end <= body.len()).then_some((start, end))
+}
+
+/// The range of the value after the length of so many bytes at `position`; `None` where the body ends before the length does.
+/// It may end before the value does.
+#[inline(always)]
+fn prefixed(body: &[u8], position: usize, bytes: usize, mask: u32) -> Option<(usize, usize)> {
+    let rest = body.get(position..)?;
+    let length = match rest.first_chunk() {
+        // What is after the length is cut off, which needs no look at how long it is.
+        Some(window) => u32::from_le_bytes(*window) & mask,
+        None => match rest.get(..bytes)? {
+            [a] => u32::from(*a),
+            [a, b] => u32::from(u16::from_le_bytes([*a, *b])),
+            [a, b, c] => u32::from_le_bytes([*a, *b, *c, 0]),
+            _ => return None,
+        },
+    };
+    let start = position + bytes;
+    Some((start, start.checked_add(length as usize)?))
 }
 
 #[cfg(test)]
@@ -499,6 +571,42 @@ mod tests {
             }
             for end in 0..body.len() {
                 assert!(walk(&table, &present, &body[..end]).is_err());
+            }
+        }
+
+        #[test]
+        fn an_image_of_all_columns_is_the_same_however_it_is_walked(
+            row in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..6)), 1..150)
+        ) {
+            let table = table(&vec![text(1); row.len()]);
+            let present = vec![0xff; row.len().div_ceil(8)];
+            let mut body = vec![0u8; row.len().div_ceil(8)];
+            for (index, value) in row.iter().enumerate() {
+                match value {
+                    None => body[index / 8] |= 1 << (index % 8),
+                    Some(value) => {
+                        body.push(u8::try_from(value.len()).expect("short"));
+                        body.extend(value);
+                    }
+                }
+            }
+            let shape = Shape::new(&table, &present).expect("a bitmap of all columns");
+            let (cells, at) = walk(&table, &present, &body).expect("a whole image");
+            assert_eq!(at, body.len());
+            assert_eq!(count_rows(&table, &present, None, &body), Ok(1));
+            let nulls = cells.iter().map(|cell| *cell == Cell::Null);
+            assert!(nulls.eq(row.iter().map(Option::is_none)));
+            let one_by_one = |body: &[u8]| {
+                let mut walk = shape.begin(body, 0)?;
+                let spans = table.spans().iter();
+                let cells: Option<Vec<_>> = spans.map(|span| walk.next(*span)).collect();
+                Some((cells?, walk.end()?))
+            };
+            let expected = (row.len() <= 64).then_some((cells, at));
+            assert_eq!(one_by_one(&body), expected);
+            for end in 0..body.len() {
+                assert_eq!(one_by_one(&body[..end]), None);
+                assert!(count_rows(&table, &present, None, &body[..end]).is_err() || end == 0);
             }
         }
 

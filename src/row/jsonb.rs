@@ -239,7 +239,7 @@ impl<'a> JsonbReader<'a> {
     }
 
     /// Writes the value of an entry: one that fits into the entry itself, or the one that it says the place of.
-    #[inline]
+    #[inline(always)]
     fn write_entry(
         &mut self,
         container: Container,
@@ -271,7 +271,7 @@ impl<'a> JsonbReader<'a> {
     }
 
     /// Writes the string at `at`.
-    #[inline]
+    #[inline(always)]
     fn write_text(&mut self, at: usize, out: &mut Vec<u8>) -> Result<(), RowError> {
         let (start, text) = self.sized(at)?;
         out.push(b'"');
@@ -361,7 +361,7 @@ impl<'a> JsonbReader<'a> {
     }
 
     /// The bytes after a length in groups of seven bits, and where they begin.
-    #[inline]
+    #[inline(always)]
     fn sized(&mut self, at: usize) -> Result<(usize, &'a [u8]), RowError> {
         match self.document.get(at) {
             // Most lengths take one byte, which is read together with what it is the length of.
@@ -374,6 +374,7 @@ impl<'a> JsonbReader<'a> {
         }
     }
 
+    #[inline(never)]
     fn long_sized(&mut self, at: usize) -> Result<(usize, &'a [u8]), RowError> {
         let mut length = 0usize;
         for index in 0..5 {
@@ -405,7 +406,7 @@ impl<'a> JsonbReader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn slice(&mut self, at: usize, length: usize) -> Result<&'a [u8], RowError> {
         let bytes = self
             .document

@@ -48,7 +48,7 @@ pub struct Table {
     /// Per column, how many bytes its values take.
     spans: Vec<Span>,
     /// The same of rows without a NULL.
-    strides: Vec<Stride>,
+    strides: Strides,
 }
 
 impl Table {
@@ -58,7 +58,7 @@ impl Table {
             .iter()
             .map(|column| Span::of(&column.kind))
             .collect();
-        let strides = Stride::of(&spans);
+        let strides = Strides::of(&spans);
         Self {
             name,
             columns,
@@ -83,47 +83,56 @@ impl Table {
     }
 
     /// How many bytes the values of a row without a NULL take.
-    pub(super) fn strides(&self) -> &[Stride] {
+    pub(super) fn strides(&self) -> &Strides {
         &self.strides
     }
 
     /// How many bytes the values of each column take.
-    pub(super) fn spans(&self) -> &[Span] {
+    pub fn spans(&self) -> &[Span] {
         &self.spans
     }
 }
 
-/// Columns side by side: some of fixed width, and then one with a length before its value, except for the last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// All columns side by side, as those with a length before their value divide them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Strides {
+    /// Up to each column with a length.
+    pub(super) prefixed: Vec<Stride>,
+    /// Bytes of the columns after the last of them.
+    pub(super) fixed: usize,
+}
+
+/// Columns of fixed width, and then one with a length before its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stride {
     /// Bytes of the columns of fixed width.
     pub(super) fixed: usize,
-    /// The one with a length; `None` after the last column.
-    pub(super) then: Option<Span>,
+    /// Bytes of the length.
+    pub(super) bytes: usize,
+    /// The bits of the length in a word of four bytes.
+    pub(super) mask: u32,
 }
 
-impl Stride {
-    fn of(spans: &[Span]) -> Vec<Self> {
-        let mut strides = Vec::new();
-        let mut fixed = 0;
+impl Strides {
+    fn of(spans: &[Span]) -> Self {
+        let mut strides = Self::default();
         for span in spans {
             match *span {
-                Span::Fixed(width) => fixed += usize::from(width),
-                Span::Prefixed { .. } => {
-                    let then = Some(*span);
-                    strides.push(Self { fixed, then });
-                    fixed = 0;
+                Span::Fixed(width) => strides.fixed += usize::from(width),
+                Span::Prefixed { bytes, mask } => {
+                    let fixed = std::mem::take(&mut strides.fixed);
+                    let bytes = usize::from(bytes);
+                    strides.prefixed.push(Stride { fixed, bytes, mask });
                 }
             }
         }
-        strides.push(Self { fixed, then: None });
         strides
     }
 }
 
 /// How many bytes a column's values take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Span {
+pub enum Span {
     /// As many each.
     Fixed(u8),
     /// As many as a length of so many bytes before the value says.

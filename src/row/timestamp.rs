@@ -22,7 +22,7 @@ pub struct Timestamp {
 
 impl Timestamp {
     /// Reads a TIMESTAMP(fsp): 4 bytes big-endian of seconds since 1970 in UTC, then the fraction.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(bytes: &[u8], fsp: u8) -> Result<Self, RowError> {
         let fraction_bytes = fsp.div_ceil(2);
         let (seconds, fraction) = whole_and_fraction(bytes, 4, fraction_bytes)

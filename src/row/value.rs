@@ -187,13 +187,31 @@ pub fn read<'a>(kind: &'a ColumnType, bytes: &'a [u8]) -> Result<Value<'a>, RowE
 /// Another number of bytes.
 #[inline]
 pub fn integer(bytes: &[u8], width: u8, unsigned: bool) -> Result<Value<'_>, RowError> {
-    let value = little_endian(bytes, width).ok_or_else(|| length("integer", bytes, width))?;
-    if unsigned {
-        return Ok(Value::Unsigned(value));
+    match unsigned {
+        true => unsigned_integer(bytes, width).map(Value::Unsigned),
+        false => signed_integer(bytes, width).map(Value::Signed),
     }
+}
+
+/// Reads an unsigned integer of so many bytes, little-endian.
+///
+/// # Errors
+/// Another number of bytes.
+#[inline]
+pub fn unsigned_integer(bytes: &[u8], width: u8) -> Result<u64, RowError> {
+    little_endian(bytes, width).ok_or_else(|| length("integer", bytes, width))
+}
+
+/// Reads a signed integer of so many bytes, little-endian.
+///
+/// # Errors
+/// Another number of bytes.
+#[inline]
+pub fn signed_integer(bytes: &[u8], width: u8) -> Result<i64, RowError> {
+    let value = unsigned_integer(bytes, width)?;
     // Moves the sign to the top bit and shifts it back down, whatever the width: MEDIUMINT has no type of its own.
     let unused = 64u32.saturating_sub(8 * u32::from(width));
-    Ok(Value::Signed((value << unused).cast_signed() >> unused))
+    Ok((value << unused).cast_signed() >> unused)
 }
 
 #[cold]
