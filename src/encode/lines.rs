@@ -113,20 +113,25 @@ impl MessageLayout for LinesLayout {
         block: &mut Lines,
     ) -> Result<(), EncodeError> {
         let start = block.bytes.len();
-        event.each(&mut self.cells, |sequence, change| {
-            let change = match change {
-                RowChange::Update { before, after }
-                    if planted(Fault::KeyChangeHalved) && event.key_changed(before, after) =>
-                {
-                    RowChange::Create { after }
-                }
-                other => other,
+        let mut rows = event.walk_rows()?;
+        while let Some(sequence) = rows.next() {
+            let out = &mut block.bytes;
+            let ends = if planted(Fault::KeyChangeHalved) {
+                let change = match rows.change(&mut self.cells)? {
+                    RowChange::Update { before, after } if event.key_changed(before, after) => {
+                        RowChange::Create { after }
+                    }
+                    other => other,
+                };
+                writer.write_change(event, plan, change, sequence, out)?
+            } else {
+                writer.write_row(event, plan, (&mut rows, &mut self.cells), sequence, out)?
             };
-            if writer.write_change(event, plan, change, sequence, &mut block.bytes)? {
+            if ends {
                 block.end_line();
             }
-            Ok(())
-        })?;
+        }
+        rows.finish()?;
         block.row_count += u64::from(event.rows.row_count);
         if planted(Fault::RowsReversed) {
             reverse_lines(&mut block.bytes, start);

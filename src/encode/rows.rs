@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{EncodeError, ValuePlace};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Group, Rows, RowsKind};
-use crate::row::{Cell, RowError, Shape, Table};
+use crate::row::{Cell, ImageWalk, RowError, Shape, Table};
 
 /// A row image and where its columns lie in the body.
 #[derive(Clone, Copy)]
@@ -41,9 +41,9 @@ impl<'a> Image<'a> {
 pub(super) struct Comparison<'a> {
     before: Image<'a>,
     after: Image<'a>,
-    /// Bytes of the image before that are known to stand at `same_after` in the image after, too.
+    /// Bytes of the image before that are known to stand so many bytes further on in the image after, too.
     same: Range<usize>,
-    same_after: usize,
+    further: usize,
 }
 
 impl<'a> Comparison<'a> {
@@ -52,12 +52,12 @@ impl<'a> Comparison<'a> {
             before,
             after,
             same: 0..0,
-            same_after: 0,
+            further: 0,
         }
     }
 
     /// Whether the column at `index` is the same in both.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_same(&mut self, index: usize) -> bool {
         match (self.before.cells.get(index), self.after.cells.get(index)) {
             (Some(Cell::Value { start, end }), Some(Cell::Value { start: a, end: z })) => {
@@ -67,11 +67,10 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_same_value(&mut self, start: usize, end: usize, after: usize) -> bool {
-        let is_known = start >= self.same.start
-            && end <= self.same.end
-            && start - self.same.start + self.same_after == after;
+        let further = after.wrapping_sub(start);
+        let is_known = further == self.further && start >= self.same.start && end <= self.same.end;
         if !is_known {
             self.compare_from(start, after);
         }
@@ -87,7 +86,7 @@ impl<'a> Comparison<'a> {
         };
         let (one, other) = (part(self.before, start), part(self.after, after));
         self.same = start..start + same_length(one, other);
-        self.same_after = after;
+        self.further = after.wrapping_sub(start);
     }
 }
 
@@ -123,8 +122,8 @@ pub(super) enum RowChange<'a> {
 /// The reused cells of a row's images.
 #[derive(Default)]
 pub(super) struct Cells {
-    before: Vec<Cell>,
-    after: Vec<Cell>,
+    pub(super) before: Vec<Cell>,
+    pub(super) after: Vec<Cell>,
 }
 
 /// A rows event with what the batch holds of it.
@@ -145,13 +144,12 @@ impl<'a> RowsEvent<'a> {
         rows: &'a Rows,
         table: &'a Table,
     ) -> Result<Self, EncodeError> {
-        let buffer = batch
-            .buffers
-            .get(rows.buffer as usize)
-            .ok_or(EncodeError::Reference {
+        let Some(buffer) = batch.buffers.get(rows.buffer as usize) else {
+            return Err(EncodeError::Reference {
                 what: "buffer",
                 index: rows.buffer,
-            })?;
+            });
+        };
         Ok(Self {
             rows,
             table,
@@ -181,71 +179,31 @@ impl<'a> RowsEvent<'a> {
         cells: &mut Cells,
         mut visit: impl FnMut(u64, RowChange<'_>) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
-        let body = self.bytes(&self.rows.images.body)?;
+        let mut rows = self.walk_rows()?;
+        while let Some(sequence) = rows.next() {
+            visit(sequence, rows.change(cells)?)?;
+        }
+        rows.finish()
+    }
+
+    /// Begins to walk its rows.
+    pub(super) fn walk_rows(&self) -> Result<RowsWalk<'_>, EncodeError> {
         let columns = self.bytes(&self.rows.images.columns)?;
         let columns_after = self.bytes(&self.rows.images.columns_after)?;
         let first = Shape::new(self.table, columns).map_err(|source| self.image(source))?;
         let second = match self.rows.kind {
             RowsKind::PartialUpdate => Shape::partial(self.table, columns_after),
-            RowsKind::Write | RowsKind::Update | RowsKind::Delete => {
-                Shape::new(self.table, columns_after)
-            }
+            RowsKind::Update => Shape::new(self.table, columns_after),
+            RowsKind::Write | RowsKind::Delete => Ok(first),
         };
-        let second = second.map_err(|source| self.image(source))?;
-        let mut at = 0;
-        for index in 0..self.rows.row_count {
-            let walk = |shape: &Shape<'_>, at: &mut usize, cells: &mut Vec<Cell>| {
-                self.walk(shape, body, at, cells)
-            };
-            let change = match self.rows.kind {
-                RowsKind::Write => {
-                    walk(&first, &mut at, &mut cells.after)?;
-                    RowChange::Create {
-                        after: Image {
-                            body,
-                            cells: &cells.after,
-                            base: &[],
-                        },
-                    }
-                }
-                RowsKind::Update | RowsKind::PartialUpdate => {
-                    walk(&first, &mut at, &mut cells.before)?;
-                    walk(&second, &mut at, &mut cells.after)?;
-                    RowChange::Update {
-                        before: Image {
-                            body,
-                            cells: &cells.before,
-                            base: &[],
-                        },
-                        after: Image {
-                            body,
-                            cells: &cells.after,
-                            base: &cells.before,
-                        },
-                    }
-                }
-                RowsKind::Delete => {
-                    walk(&first, &mut at, &mut cells.before)?;
-                    RowChange::Delete {
-                        before: Image {
-                            body,
-                            cells: &cells.before,
-                            base: &[],
-                        },
-                    }
-                }
-            };
-            visit(self.rows.first_row + u64::from(index), change)?;
-        }
-        if at != body.len() {
-            let left = body.len().saturating_sub(at);
-            return Err(EncodeError::RowCount {
-                at: self.at(),
-                rows: self.rows.row_count,
-                left,
-            });
-        }
-        Ok(())
+        Ok(RowsWalk {
+            event: self,
+            first,
+            second: second.map_err(|source| self.image(source))?,
+            body: self.bytes(&self.rows.images.body)?,
+            at: 0,
+            done: 0,
+        })
     }
 
     /// Reads an image; what it holds of hidden columns is left out.
@@ -282,12 +240,14 @@ impl<'a> RowsEvent<'a> {
     }
 
     fn bytes(&self, range: &std::ops::Range<u32>) -> Result<&'a [u8], EncodeError> {
-        self.buffer
-            .get(range.start as usize..range.end as usize)
-            .ok_or(EncodeError::Reference {
+        let bytes = self.buffer.get(range.start as usize..range.end as usize);
+        let Some(bytes) = bytes else {
+            return Err(EncodeError::Reference {
                 what: "bytes up to",
                 index: range.end,
-            })
+            });
+        };
+        Ok(bytes)
     }
 
     #[cold]
@@ -318,15 +278,124 @@ impl<'a> RowsEvent<'a> {
     }
 }
 
+/// The rows of an event one by one.
+pub(super) struct RowsWalk<'a> {
+    event: &'a RowsEvent<'a>,
+    first: Shape<'a>,
+    second: Shape<'a>,
+    body: &'a [u8],
+    /// Where the next image begins.
+    at: usize,
+    /// Rows that were begun.
+    done: u32,
+}
+
+impl<'a> RowsWalk<'a> {
+    /// Begins the next row, and gives its sequence in the group.
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<u64> {
+        let rows = self.event.rows;
+        if self.done >= rows.row_count {
+            return None;
+        }
+        let sequence = rows.first_row + u64::from(self.done);
+        self.done += 1;
+        Some(sequence)
+    }
+
+    /// The row's first image before it was walked, where every column is in it and none is hidden. Whoever walks it says where
+    /// it ends.
+    #[inline]
+    pub(super) fn first(&self) -> Option<(ImageWalk<'a>, Image<'a>)> {
+        if !self.event.table.hidden.is_empty() {
+            return None;
+        }
+        let image = Image {
+            body: self.body,
+            cells: &[],
+            base: &[],
+        };
+        Some((self.first.begin(self.body, self.at)?, image))
+    }
+
+    /// Goes on after the row's first image, which ends there.
+    #[inline]
+    pub(super) fn pass(&mut self, end: usize) {
+        self.at = end;
+    }
+
+    /// Reads the row's images, whose cells are kept in `cells`.
+    #[inline]
+    pub(super) fn change<'c>(&mut self, cells: &'c mut Cells) -> Result<RowChange<'c>, EncodeError>
+    where
+        'a: 'c,
+    {
+        let (event, body) = (self.event, self.body);
+        let image = |cells| Image {
+            body,
+            cells,
+            base: &[],
+        };
+        Ok(match event.rows.kind {
+            RowsKind::Write => {
+                event.walk(&self.first, body, &mut self.at, &mut cells.after)?;
+                RowChange::Create {
+                    after: image(&cells.after),
+                }
+            }
+            RowsKind::Update | RowsKind::PartialUpdate => {
+                event.walk(&self.first, body, &mut self.at, &mut cells.before)?;
+                let (before, after) = self.after(cells)?;
+                RowChange::Update { before, after }
+            }
+            RowsKind::Delete => {
+                event.walk(&self.first, body, &mut self.at, &mut cells.before)?;
+                RowChange::Delete {
+                    before: image(&cells.before),
+                }
+            }
+        })
+    }
+
+    /// Reads the image after an update, where `cells` has those of the image before it; gives both.
+    #[inline]
+    pub(super) fn after<'c>(
+        &mut self,
+        cells: &'c mut Cells,
+    ) -> Result<(Image<'c>, Image<'c>), EncodeError>
+    where
+        'a: 'c,
+    {
+        let body = self.body;
+        self.event
+            .walk(&self.second, body, &mut self.at, &mut cells.after)?;
+        let Cells { before, after } = cells;
+        let image = |cells, base| Image { body, cells, base };
+        Ok((image(before, &[]), image(after, before)))
+    }
+
+    /// Makes sure that the rows are all that the event holds.
+    pub(super) fn finish(self) -> Result<(), EncodeError> {
+        if self.at != self.body.len() {
+            return Err(EncodeError::RowCount {
+                at: self.event.at(),
+                rows: self.event.rows.row_count,
+                left: self.body.len().saturating_sub(self.at),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// The batch's group at `index`.
 pub(super) fn group(batch: &Batch, index: u32) -> Result<&Group, EncodeError> {
-    batch
-        .groups
-        .get(index as usize)
-        .ok_or(EncodeError::Reference {
+    match batch.groups.get(index as usize) {
+        Some(group) => Ok(group),
+        None => Err(EncodeError::Reference {
             what: "group",
             index,
-        })
+        }),
+    }
 }
 
 #[cfg(test)]

@@ -179,8 +179,8 @@ impl<'a> Shape<'a> {
         (position <= body.len()).then_some(position)
     }
 
-    /// Begins to walk the image at `at` while its values are put to use; `None` where not every column is present, or a word has
-    /// not as many bits as there are columns.
+    /// Begins to walk the image at `at` while its values are put to use; `None` where not every column is present, or a word
+    /// has not as many bits as there are columns.
     #[inline]
     pub fn begin<'b>(&self, body: &'b [u8], at: usize) -> Option<ImageWalk<'b>> {
         if self.null_bits == 0 {

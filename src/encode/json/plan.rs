@@ -1,13 +1,13 @@
-//! What is fixed for a table before its rows are encoded: its names as JSON.
+//! What is fixed for a table before its rows are encoded: its names as JSON, and how its values are read.
 
 use super::value::is_quoted;
-use crate::row::{Table, write_string};
+use crate::row::{ColumnType, Span, Table, write_string};
 
-/// A table's names as JSON.
+/// A table's names as JSON, and how its values are read.
 #[derive(Debug)]
 pub(in crate::encode) struct Plan {
     /// One a column.
-    names: Vec<MemberName>,
+    members: Vec<Member>,
     /// The members of `source` that name the table, each followed by a comma.
     source: Box<[u8]>,
 }
@@ -15,7 +15,8 @@ pub(in crate::encode) struct Plan {
 impl Plan {
     /// Makes the plan of a table.
     pub(in crate::encode) fn new(table: &Table) -> Self {
-        let names = table.columns.iter().map(|column| {
+        let columns = table.columns.iter().zip(table.spans());
+        let members = columns.map(|(column, span)| {
             let mut name = vec![b','];
             write_string(&column.name, &mut name);
             name.push(b':');
@@ -23,7 +24,11 @@ impl Plan {
             if is_quoted(&column.kind) {
                 name.push(b'"');
             }
-            MemberName::new(name, bare)
+            Member {
+                name: MemberName::new(name, bare),
+                kind: column.kind.clone(),
+                span: *span,
+            }
         });
         let mut source = b"\"db\":".to_vec();
         write_string(&table.name.database, &mut source);
@@ -34,20 +39,30 @@ impl Plan {
             source.extend_from_slice(b"\"definition\":\"unknown\",");
         }
         Self {
-            names: names.collect(),
+            members: members.collect(),
             source: source.into(),
         }
     }
 
     /// One a column.
-    pub(super) fn names(&self) -> &[MemberName] {
-        &self.names
+    pub(super) fn members(&self) -> &[Member] {
+        &self.members
     }
 
     /// The members of `source` that name the table, each followed by a comma.
     pub(super) fn source(&self) -> &[u8] {
         &self.source
     }
+}
+
+/// A column as a member of an object: all that writing it takes, side by side.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: MemberName,
+    /// How its bytes are read.
+    pub(super) kind: ColumnType,
+    /// How many they are.
+    pub(super) span: Span,
 }
 
 /// A column's name as JSON between a comma and a colon, then the quote that its values begin with, if they do.

@@ -6,18 +6,17 @@ use std::ops::Range;
 
 use uuid::Uuid;
 
-use super::super::rows::{Comparison, Image, RowChange, RowsEvent, group};
+use super::super::rows::{Cells, Comparison, Image, RowChange, RowsEvent, RowsWalk, group};
 use super::super::writer::EnvelopeWriter;
 use super::super::{EncodeError, InvalidText};
-use super::plan::{MemberName, Plan};
+use super::plan::{Member, MemberName, Plan};
 use super::table_changes;
 use super::value::{Scratch, write_cell, write_invalid_text, write_value};
 use crate::binlog::Gtid;
-use crate::change::{Batch, Ddl, Group};
+use crate::change::{Batch, Ddl, Group, RowsKind};
 use crate::mysql::Flavour;
 use crate::row::{
-    Cell, Changes, Column, Patched, RowError, Value, read, write_escaped, write_integer,
-    write_string,
+    Cell, Changes, Patched, RowError, Value, read, write_escaped, write_integer, write_string,
 };
 
 /// Writes the format's messages; owns every buffer that this takes.
@@ -118,18 +117,14 @@ impl EnvelopeWriter for JsonWriter {
         let start = out.len();
         for index in &event.table.key {
             let found = images.iter().find_map(|image| image.value(*index));
-            let (Some(bytes), Some(column), Some(name)) = (
-                found,
-                event.table.columns.get(*index),
-                plan.names().get(*index),
-            ) else {
+            let (Some(bytes), Some(member)) = (found, plan.members().get(*index)) else {
                 return Err(EncodeError::KeyMissing {
                     column: event.column(*index),
                     place: event.place(),
                 });
             };
-            name.write(out);
-            if let Err(source) = read(&column.kind, bytes)
+            member.name.write(out);
+            if let Err(source) = read(&member.kind, bytes)
                 .and_then(|value| write_value(value, &mut self.scratch, out))
             {
                 self.write_invalid(event, *index, bytes, source, out)?;
@@ -148,34 +143,67 @@ impl EnvelopeWriter for JsonWriter {
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
         out.extend_from_slice(b"{\"before\":");
-        let op: &[u8] = match change {
+        match change {
             RowChange::Create { after } => {
                 out.extend_from_slice(b"null,\"after\":");
                 self.write_image::<false>(event, plan, after, out)?;
-                b"},\"op\":\"c\""
+                self.end_change(b"},\"op\":\"c\"", sequence, out);
             }
             RowChange::Update { before, after } => {
                 let start = out.len();
                 self.write_image::<true>(event, plan, before, out)?;
-                out.extend_from_slice(b",\"after\":");
                 self.write_after(event, plan, (before, start), after, out)?;
-                b"},\"op\":\"u\""
+                self.end_change(b"},\"op\":\"u\"", sequence, out);
             }
             RowChange::Delete { before } => {
                 self.write_image::<false>(event, plan, before, out)?;
                 out.extend_from_slice(b",\"after\":null");
-                b"},\"op\":\"d\""
+                self.end_change(b"},\"op\":\"d\"", sequence, out);
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_row(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let start = out.len();
+        let kind = event.rows.kind;
+        out.extend_from_slice(b"{\"before\":");
+        if kind == RowsKind::Write {
+            out.extend_from_slice(b"null,\"after\":");
+        }
+        let image_start = out.len();
+        let is_written = match kind {
+            RowsKind::Write | RowsKind::Delete => {
+                self.write_first::<false>(event, plan, (rows, cells), out)?
+            }
+            RowsKind::Update | RowsKind::PartialUpdate => {
+                self.write_first::<true>(event, plan, (rows, cells), out)?
             }
         };
-        self.write_place(sequence, out);
-        out.extend_from_slice(op);
-        if !self.changes.is_empty() {
-            out.extend_from_slice(b",\"json_changes\":");
-            let start = out.len();
-            out.append(&mut self.changes);
-            close_object(start, out);
+        if !is_written {
+            out.truncate(start);
+            let change = rows.change(cells)?;
+            return self.write_change(event, plan, change, sequence, out);
         }
-        out.extend_from_slice(&self.received);
+        match kind {
+            RowsKind::Write => self.end_change(b"},\"op\":\"c\"", sequence, out),
+            RowsKind::Delete => {
+                out.extend_from_slice(b",\"after\":null");
+                self.end_change(b"},\"op\":\"d\"", sequence, out);
+            }
+            RowsKind::Update | RowsKind::PartialUpdate => {
+                let (before, after) = rows.after(cells)?;
+                self.write_after(event, plan, (before, image_start), after, out)?;
+                self.end_change(b"},\"op\":\"u\"", sequence, out);
+            }
+        }
         Ok(true)
     }
 
@@ -278,6 +306,54 @@ impl JsonWriter {
         write_integer(sequence.saturating_add(1), out);
     }
 
+    /// Appends what comes after the images; `op` is that member, after the brace that closes `transaction`.
+    fn end_change(&mut self, op: &[u8; 10], sequence: u64, out: &mut Vec<u8>) {
+        self.write_place(sequence, out);
+        out.extend_from_slice(op);
+        if !self.changes.is_empty() {
+            out.extend_from_slice(b",\"json_changes\":");
+            let start = out.len();
+            out.append(&mut self.changes);
+            close_object(start, out);
+        }
+        out.extend_from_slice(&self.received);
+    }
+
+    /// Appends a row's first image while it looks for its cells, and goes on after the image; of an update, keeps the cells and
+    /// where their members end. `false`, and maybe a part of the image, if it must be walked before.
+    fn write_first<const UPDATE: bool>(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let Some((mut walk, image)) = rows.first() else {
+            return Ok(false);
+        };
+        let start = out.len();
+        if UPDATE {
+            self.ends.clear();
+            cells.before.clear();
+        }
+        for (index, member) in plan.members().iter().enumerate() {
+            let Some(cell) = walk.next(member.span) else {
+                return Ok(false);
+            };
+            self.write_member(event, index, member, cell, image, out)?;
+            if UPDATE {
+                self.ends.push(out.len());
+                cells.before.push(cell);
+            }
+        }
+        close_object(start, out);
+        match walk.end() {
+            Some(end) => rows.pass(end),
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Appends an image, and keeps where its members end if it is the first of an update.
     fn write_image<const UPDATE: bool>(
         &mut self,
@@ -288,9 +364,8 @@ impl JsonWriter {
     ) -> Result<(), EncodeError> {
         let start = out.len();
         self.ends.clear();
-        let columns = event.table.columns.iter().zip(plan.names());
-        for (index, ((column, name), cell)) in columns.zip(image.cells).enumerate() {
-            self.write_member(event, index, column, name, *cell, image, out)?;
+        for (index, (member, cell)) in plan.members().iter().zip(image.cells).enumerate() {
+            self.write_member(event, index, member, *cell, image, out)?;
             if UPDATE {
                 self.ends.push(out.len());
             }
@@ -309,13 +384,13 @@ impl JsonWriter {
         after: Image<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
+        out.extend_from_slice(b",\"after\":");
         let start = out.len();
         // Where the members since the last change begin.
         let mut same_from = before_start;
         let mut same_to = before_start;
         let mut comparison = Comparison::new(before, after);
-        let columns = event.table.columns.iter().zip(plan.names());
-        for (index, ((column, name), cell)) in columns.zip(after.cells).enumerate() {
+        for (index, (member, cell)) in plan.members().iter().zip(after.cells).enumerate() {
             let end = self.ends.get(index).copied().unwrap_or(same_to);
             if comparison.is_same(index) {
                 same_to = end;
@@ -323,7 +398,7 @@ impl JsonWriter {
             }
             copy_members(same_from..same_to, out);
             (same_from, same_to) = (end, end);
-            self.write_member(event, index, column, name, *cell, after, out)?;
+            self.write_member(event, index, member, *cell, after, out)?;
         }
         copy_members(same_from..same_to, out);
         close_object(start, out);
@@ -331,16 +406,11 @@ impl JsonWriter {
     }
 
     #[inline(always)]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what the loops over columns hold anyway"
-    )]
     fn write_member(
         &mut self,
         event: &RowsEvent<'_>,
         index: usize,
-        column: &Column,
-        name: &MemberName,
+        member: &Member,
         cell: Cell,
         image: Image<'_>,
         out: &mut Vec<u8>,
@@ -348,7 +418,7 @@ impl JsonWriter {
         let (from, to) = match cell {
             Cell::Absent => return Ok(()),
             Cell::Null => {
-                name.write_bare(out);
+                member.name.write_bare(out);
                 out.extend_from_slice(b"null");
                 return Ok(());
             }
@@ -356,12 +426,12 @@ impl JsonWriter {
             Cell::Changes { start, end } => {
                 let changes = Changes(image.body.get(start..end).unwrap_or_default());
                 return self
-                    .write_changes(name, image.document_before(index), changes, out)
+                    .write_changes(&member.name, image.document_before(index), changes, out)
                     .map_err(|source| event.value_error(index, source));
             }
         };
-        name.write(out);
-        match write_cell(&column.kind, image.body, from..to, &mut self.scratch, out) {
+        member.name.write(out);
+        match write_cell(&member.kind, image.body, from..to, &mut self.scratch, out) {
             Ok(()) => Ok(()),
             Err(source) => {
                 let bytes = image.body.get(from..to).unwrap_or_default();
