@@ -84,6 +84,35 @@ fn every_section_of_a_connector_is_checked() {
             "shop.toml:1:2: source: key host is missing for a server, or files or index for binlog files",
         ),
         (
+            ("host = 'db'\nuser = 'u'", "files = [\"f/b\\n.000001\"]"),
+            "shop.toml:2:1: source.files: the file name \"b\\n.000001\" holds a control character, rename the file",
+        ),
+        (
+            ("[source]", "checkpoint_interval = 5\n[source]"),
+            "shop.toml:1:1: checkpoint_interval: expected a duration such as \"10s\" or \"1m 30s\", found a number",
+        ),
+        (
+            ("[source]", "checkpoint_interval = '-1s'\n[source]"),
+            "shop.toml:1:1: checkpoint_interval: expected a duration such as \"10s\" or \"1m 30s\", found string \"-1s\"",
+        ),
+        (
+            ("[source]", "shutdown_grace = 'soon'\n[source]"),
+            "shop.toml:1:1: shutdown_grace: expected a duration such as \"10s\" or \"1m 30s\", found string \"soon\"",
+        ),
+        (
+            ("'db'", "''"),
+            "shop.toml:2:1: source.host: host is empty, name the source",
+        ),
+    ] {
+        let text = CONNECTOR.replacen(change.0, change.1, 1);
+        told(&given("shop.toml", &text), expected);
+    }
+}
+
+#[test]
+fn a_list_of_hosts_is_checked() {
+    for (change, expected) in [
+        (
             ("host = 'db'", "host = 'db'\nhosts = ['a']"),
             "shop.toml:3:1: source.hosts: host and hosts are both given, keep one",
         ),
@@ -106,26 +135,6 @@ fn every_section_of_a_connector_is_checked() {
         (
             ("host = 'db'", "hosts = ['a']\nfiles = ['b.000001']"),
             "shop.toml:2:1: source.hosts: a source is a server or files, remove hosts or files",
-        ),
-        (
-            ("host = 'db'\nuser = 'u'", "files = [\"f/b\\n.000001\"]"),
-            "shop.toml:2:1: source.files: the file name \"b\\n.000001\" holds a control character, rename the file",
-        ),
-        (
-            ("[source]", "checkpoint_interval = 5\n[source]"),
-            "shop.toml:1:1: checkpoint_interval: expected a duration such as \"10s\" or \"1m 30s\", found a number",
-        ),
-        (
-            ("[source]", "checkpoint_interval = '-1s'\n[source]"),
-            "shop.toml:1:1: checkpoint_interval: expected a duration such as \"10s\" or \"1m 30s\", found string \"-1s\"",
-        ),
-        (
-            ("[source]", "shutdown_grace = 'soon'\n[source]"),
-            "shop.toml:1:1: shutdown_grace: expected a duration such as \"10s\" or \"1m 30s\", found string \"soon\"",
-        ),
-        (
-            ("'db'", "''"),
-            "shop.toml:2:1: source.host: host is empty, name the source",
         ),
     ] {
         let text = CONNECTOR.replacen(change.0, change.1, 1);
