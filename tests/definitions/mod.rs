@@ -9,6 +9,7 @@ mod folded;
 mod hidden;
 mod random;
 mod raw_labels;
+mod reasons;
 mod retained;
 mod rewritten;
 mod scanned;
