@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -168,6 +169,17 @@ fn a_stopped_connector_passes_over_exactly_the_groups_that_were_named() {
     }
 }
 
+/// Sends what is no request, which changes nothing.
+fn garbage_is_refused(socket: &Path) {
+    for garbage in ["\n", "{\"version\":1}\n", "GET / HTTP/1.0\r\n\r\n"] {
+        let mut stream = UnixStream::connect(socket).unwrap();
+        stream.write_all(garbage.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("refused"), "{answer}");
+    }
+}
+
 #[test]
 fn a_running_connector_is_told_through_its_socket() {
     for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
@@ -180,14 +192,7 @@ fn a_running_connector_is_told_through_its_socket() {
         let socket = folder.path("state/shop/control.sock");
         let mode = fs::metadata(&socket).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        // Garbage changes nothing.
-        for garbage in ["\n", "{\"version\":1}\n", "GET / HTTP/1.0\r\n\r\n"] {
-            let mut stream = UnixStream::connect(&socket).unwrap();
-            stream.write_all(garbage.as_bytes()).unwrap();
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).unwrap();
-            assert!(answer.contains("refused"), "{answer}");
-        }
+        garbage_is_refused(&socket);
         refused(
             &folder,
             &["--gtid", &last_gtid(&first_set)],

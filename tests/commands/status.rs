@@ -16,6 +16,15 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|line| line.trim_start().strip_prefix(&start))
 }
 
+/// Asserts that fields have these values, under the names of the source's family.
+#[track_caller]
+fn assert_fields(text: &str, flavour: Flavour, expected: &[(&str, &str)]) {
+    for (name, expected) in expected {
+        let own = own_name(flavour, name);
+        assert_eq!(field(text, &own), Some(*expected), "{name}\n{text}");
+    }
+}
+
 #[test]
 fn the_status_of_a_running_and_of_a_stopped_connector_is_the_servers() {
     for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
@@ -41,52 +50,48 @@ fn the_status_of_a_running_and_of_a_stopped_connector_is_the_servers() {
             field(&text, &own_name(flavour, "Exec_Source_Log_Pos")) == Some(&position)
         });
         let gtids = server.gtid_set();
-        let set = match flavour.family() {
-            Family::MySql => "Executed_Gtid_Set",
-            Family::MariaDb => "Gtid_Slave_Pos",
-        };
         let own = |name: &str| own_name(flavour, name);
         // The server's own words for the same.
-        let waiting = match flavour.family() {
-            Family::MySql => "Waiting for source to send event",
-            Family::MariaDb => "Waiting for master to send event",
+        let (set, waiting) = match flavour.family() {
+            Family::MySql => ("Executed_Gtid_Set", "Waiting for source to send event"),
+            Family::MariaDb => ("Gtid_Slave_Pos", "Waiting for master to send event"),
         };
-        for (name, expected) in [
-            ("Connector", "shop"),
-            ("Replica_IO_State", waiting),
-            ("Last_IO_Errno", "0"),
-            ("Last_SQL_Error", ""),
-            ("SQL_Delay", "0"),
-            ("SQL_Remaining_Delay", "NULL"),
-            ("Skip_Orders", "[]"),
-            ("Skipped_Groups", "0"),
-            ("Replica_IO_Running", "Yes"),
-            ("Replica_SQL_Running", "Yes"),
-            ("Source_User", "u"),
-            ("Relay_Source_Log_File", &file),
-            ("Source_Server_Id", "1"),
-            ("Seconds_Behind_Source", "0"),
-            ("State", "streaming"),
-            (set, &gtids),
-        ] {
-            assert_eq!(field(&text, &own(name)), Some(expected), "{name}\n{text}");
-        }
+        assert_fields(
+            &text,
+            flavour,
+            &[
+                ("Connector", "shop"),
+                ("Replica_IO_State", waiting),
+                ("Last_IO_Errno", "0"),
+                ("Last_SQL_Error", ""),
+                ("SQL_Delay", "0"),
+                ("SQL_Remaining_Delay", "NULL"),
+                ("Skip_Orders", "[]"),
+                ("Skipped_Groups", "0"),
+                ("Replica_IO_Running", "Yes"),
+                ("Replica_SQL_Running", "Yes"),
+                ("Source_User", "u"),
+                ("Relay_Source_Log_File", &file),
+                ("Source_Server_Id", "1"),
+                ("Seconds_Behind_Source", "0"),
+                ("State", "streaming"),
+                (set, &gtids),
+            ],
+        );
         running.signal("TERM");
         assert_eq!(running.end().code, Some(0));
 
         let stopped = folder.run(&["status", "shop.toml"]).stdout;
-        for (name, expected) in [
-            ("Replica_IO_Running", "No"),
-            ("Exec_Source_Log_Pos", &position),
-            (set, &gtids),
-            ("State", "stopped"),
-        ] {
-            assert_eq!(
-                field(&stopped, &own(name)),
-                Some(expected),
-                "{name}\n{stopped}"
-            );
-        }
+        assert_fields(
+            &stopped,
+            flavour,
+            &[
+                ("Replica_IO_Running", "No"),
+                ("Exec_Source_Log_Pos", &position),
+                (set, &gtids),
+                ("State", "stopped"),
+            ],
+        );
         let json = folder.run(&["status", "--json", "shop.toml"]).stdout;
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(

@@ -199,34 +199,37 @@ fn a_file_of_create_table_statements_names_what_no_server_has_any_more() {
         );
         let sql = decoded(&["--format=sql", "--definitions", told, &first]);
         assert!(sql.contains("INSERT INTO `a`.`t`(`id`, `size`)"), "{sql}");
+        wrong_definitions_are_refused(&folder, &first);
+    }
+}
 
-        // What does not fit the binlog is not believed.
-        let wrong = folder.path("wrong.sql");
-        std::fs::write(
-            &wrong,
-            "CREATE TABLE a.t (id INT);\nCREATE TABLE a.u (n INT UNSIGNED);\n",
-        )
-        .unwrap();
+/// What does not fit the binlog, or is no definition, is not believed.
+fn wrong_definitions_are_refused(folder: &Folder, file: &str) {
+    let wrong = folder.path("wrong.sql");
+    std::fs::write(
+        &wrong,
+        "CREATE TABLE a.t (id INT);\nCREATE TABLE a.u (n INT UNSIGNED);\n",
+    )
+    .unwrap();
+    fails(
+        &["--definitions", wrong.to_str().unwrap(), file],
+        65,
+        &[
+            "a.t does not fit its table map",
+            "1 columns was believed",
+            "give --definitions the one that the table had there",
+        ],
+    );
+    for (text, fragment) in [
+        ("CREATE TABLE t (id INT);", "USE it before"),
+        ("SELECT 1;", "write one for each table"),
+    ] {
+        std::fs::write(&wrong, text).unwrap();
         fails(
-            &["--definitions", wrong.to_str().unwrap(), &first],
-            65,
-            &[
-                "a.t does not fit its table map",
-                "1 columns was believed",
-                "give --definitions the one that the table had there",
-            ],
+            &["--definitions", wrong.to_str().unwrap(), file],
+            2,
+            &[fragment],
         );
-        for (text, fragment) in [
-            ("CREATE TABLE t (id INT);", "USE it before"),
-            ("SELECT 1;", "write one for each table"),
-        ] {
-            std::fs::write(&wrong, text).unwrap();
-            fails(
-                &["--definitions", wrong.to_str().unwrap(), &first],
-                2,
-                &[fragment],
-            );
-        }
     }
 }
 

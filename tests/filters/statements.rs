@@ -81,67 +81,76 @@ pub fn number(text: &str) -> Option<usize> {
     rest.split_once(MARK_END)?.0.parse().ok()
 }
 
+/// Every form of a statement on a table of a database, with its default database.
+fn forms(
+    database: &'static str,
+    other: &'static str,
+    third: &'static str,
+    table: &str,
+) -> [(&'static str, String); 17] {
+    [
+        (
+            other,
+            format!("ALTER TABLE `{database}`.`{table}` COMMENT = '{{}}'"),
+        ),
+        (database, format!("ALTER TABLE `{table}` COMMENT = '{{}}'")),
+        (other, format!("CREATE TABLE `{database}`.{{}} (v INT)")),
+        (database, "CREATE TABLE {} (v INT)".to_owned()),
+        (
+            other,
+            format!("CREATE TABLE `{database}`.{{}} LIKE `{third}`.t"),
+        ),
+        (other, "DROP TABLE IF EXISTS {}".to_owned()),
+        (
+            other,
+            format!("DROP TABLE IF EXISTS `{database}`.{{}}, `{third}`.{{}}, {{}}"),
+        ),
+        (
+            third,
+            format!("DROP TABLE IF EXISTS `{other}`.{{}}, `{database}`.tmp_1_{{}}"),
+        ),
+        (database, format!("TRUNCATE TABLE `{table}` /* {{}} */")),
+        (
+            other,
+            format!("TRUNCATE TABLE `{database}`.`{table}` /* {{}} */"),
+        ),
+        (
+            other,
+            format!(
+                "RENAME TABLE `{database}`.`{table}` TO `{database}`.zz, `{database}`.zz TO `{database}`.`{table}` \
+                     /* {{}} */"
+            ),
+        ),
+        (
+            database,
+            format!("RENAME TABLE `{table}` TO zz, zz TO `{table}` /* {{}} */"),
+        ),
+        (
+            other,
+            format!("CREATE VIEW `{database}`.{{}} AS SELECT v FROM `{third}`.t"),
+        ),
+        (database, "CREATE VIEW {} AS SELECT 1 AS v".to_owned()),
+        (other, format!("DROP VIEW IF EXISTS `{database}`.{{}}")),
+        (
+            other,
+            format!(
+                "CREATE TRIGGER `{database}`.{{}} BEFORE DELETE ON `{database}`.`{table}` FOR EACH ROW SET @a = 1"
+            ),
+        ),
+        (
+            other,
+            format!("CREATE PROCEDURE `{database}`.{{}} () SELECT 1"),
+        ),
+    ]
+}
+
 /// The default database and the text of each, `{}` where its mark goes.
 fn statements(family: Family) -> Vec<(&'static str, String)> {
     let mut statements = Vec::new();
     for (index, database) in DATABASES.into_iter().enumerate() {
         let other = DATABASES[(index + 5) % DATABASES.len()];
         let third = DATABASES[(index + 11) % DATABASES.len()];
-        let table = TABLES[index % TABLES.len()];
-        let forms = [
-            (
-                other,
-                format!("ALTER TABLE `{database}`.`{table}` COMMENT = '{{}}'"),
-            ),
-            (database, format!("ALTER TABLE `{table}` COMMENT = '{{}}'")),
-            (other, format!("CREATE TABLE `{database}`.{{}} (v INT)")),
-            (database, "CREATE TABLE {} (v INT)".to_owned()),
-            (
-                other,
-                format!("CREATE TABLE `{database}`.{{}} LIKE `{third}`.t"),
-            ),
-            (other, "DROP TABLE IF EXISTS {}".to_owned()),
-            (
-                other,
-                format!("DROP TABLE IF EXISTS `{database}`.{{}}, `{third}`.{{}}, {{}}"),
-            ),
-            (
-                third,
-                format!("DROP TABLE IF EXISTS `{other}`.{{}}, `{database}`.tmp_1_{{}}"),
-            ),
-            (database, format!("TRUNCATE TABLE `{table}` /* {{}} */")),
-            (
-                other,
-                format!("TRUNCATE TABLE `{database}`.`{table}` /* {{}} */"),
-            ),
-            (
-                other,
-                format!(
-                    "RENAME TABLE `{database}`.`{table}` TO `{database}`.zz, `{database}`.zz TO `{database}`.`{table}` \
-                     /* {{}} */"
-                ),
-            ),
-            (
-                database,
-                format!("RENAME TABLE `{table}` TO zz, zz TO `{table}` /* {{}} */"),
-            ),
-            (
-                other,
-                format!("CREATE VIEW `{database}`.{{}} AS SELECT v FROM `{third}`.t"),
-            ),
-            (database, "CREATE VIEW {} AS SELECT 1 AS v".to_owned()),
-            (other, format!("DROP VIEW IF EXISTS `{database}`.{{}}")),
-            (
-                other,
-                format!(
-                    "CREATE TRIGGER `{database}`.{{}} BEFORE DELETE ON `{database}`.`{table}` FOR EACH ROW SET @a = 1"
-                ),
-            ),
-            (
-                other,
-                format!("CREATE PROCEDURE `{database}`.{{}} () SELECT 1"),
-            ),
-        ];
+        let forms = forms(database, other, third, TABLES[index % TABLES.len()]);
         // Each form in every third database, in another third than the form before it.
         let forms = forms.into_iter().enumerate();
         let chosen = forms.filter(|(form, _)| (form + index) % 3 == 0);

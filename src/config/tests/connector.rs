@@ -63,6 +63,15 @@ fn every_section_of_a_connector_is_checked() {
             ("[sink]", "[filter]\nreplicate-do-table = ['t']\n[sink]"),
             "shop.toml:5:23: filter: replicate-do-table = \"t\" has no dot",
         ),
+    ] {
+        let text = CONNECTOR.replacen(change.0, change.1, 1);
+        told(&given("shop.toml", &text), expected);
+    }
+}
+
+#[test]
+fn every_key_at_the_top_and_of_the_source_is_checked() {
+    for (change, expected) in [
         (
             ("[source]", "memory_max = '1MiB'\n[source]"),
             "shop.toml:1:1: memory_max: expected at least 16.0 MiB",

@@ -457,7 +457,7 @@ fn read(conn: &mut Conn, name: &str, table: &Table, flavour: Flavour) -> Rows {
             .iter()
             .filter(|column| is_logged(column, flavour))
     };
-    let list: Vec<String> = logged().map(|column| cells::select(column)).collect();
+    let list: Vec<String> = logged().map(cells::select).collect();
     let statement = format!("SELECT {} FROM {}", list.join(", "), quoted(name));
     let found: Vec<mysql::Row> = match conn.query(&statement) {
         Ok(found) => found,
