@@ -140,6 +140,11 @@ impl Intake {
         self.sieve.as_mut().map(Sieve::hand_out).unwrap_or_default()
     }
 
+    /// Refuses to go to an earlier binlog file from now on.
+    pub(super) fn only_forward(&mut self) {
+        self.framer.only_forward();
+    }
+
     /// Takes in relay logs from now on, one after the other: a group may begin in one and end in the next.
     pub(super) fn relay_logs_from(&mut self, start: Coordinates) {
         self.framer = Framer::relaying(start);

@@ -42,7 +42,7 @@ const ADDRESS_BYTES_MAX: usize = 108;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// [`CONTROL_VERSION`].
+    /// The version of the protocol, 1.
     pub version: u32,
     /// The command.
     pub command: Command,

@@ -4,7 +4,6 @@ use rowtap::mysql::Flavour as Family;
 
 use super::{decode, decoded, fails};
 use crate::commands::process::{Folder, account};
-use crate::definitions::stopped::purge;
 use crate::support::{Flavour, Server};
 
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
@@ -245,7 +244,7 @@ fn the_commands_of_a_connector_that_stopped_serve_a_decoding() {
             "start = 'latest'",
             &format!("start = {{ file = '{file}', position = 4 }}"),
         );
-        purge(&server, file);
+        server.purge_to(file);
         folder.fails(65, &["definitions-to-tell.sh"]);
         let script = folder.path("state/shop/definitions-to-tell.sh");
         let text = std::fs::read_to_string(&script).unwrap();

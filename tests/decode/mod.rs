@@ -13,6 +13,7 @@ mod relay_logs;
 mod script;
 mod sessions;
 mod verify;
+#[cfg(feature = "kafka")]
 mod xa;
 
 use std::collections::BTreeMap;

@@ -120,7 +120,7 @@ impl Case {
         let groups = first.groups(&mut findings);
         let definitions = Definitions::read(&first, &after);
         behind.cured(&definitions);
-        stopped::purge(&server, &since.0);
+        server.purge_to(&since.0);
         let mut purged = Tapped::new(&server, "'earliest'");
         purged.cured(&definitions);
         for tapped in [&latest, &behind, &purged] {

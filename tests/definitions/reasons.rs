@@ -14,7 +14,7 @@ use rowtap::mysql::Flavour as Family;
 use rowtap::row::TableName;
 
 use super::stopped::{
-    connector_with, default_metadata, define, from_here_on, once, purge, rows, succeeds, wanted_all,
+    connector_with, default_metadata, define, from_here_on, once, rows, succeeds, wanted_all,
 };
 use crate::support::checker::Connector;
 use crate::support::{Flavour, Server};
@@ -417,7 +417,7 @@ fn each_reason_from_before_the_files_is_told_and_cured() {
             server.execute(&format!("CREATE TABLE gone.old{number} (a INT, b INT)"));
         }
         server.execute("FLUSH BINARY LOGS");
-        purge(&server, &server.coordinates().0);
+        server.purge_to(&server.coordinates().0);
         let made = run(&server, "gone", BEFORE);
         let stopping = connector_with(&server, "root", "'earliest'", STOPPING);
         let skipping = connector_with(&server, "root", "'earliest'", SKIPPING);

@@ -107,7 +107,7 @@ fn fifty_unproven_definitions_share_a_scan_and_a_later_start_reads_nothing() {
             "CREATE TABLE shop.t# (id INT, e ENUM('a','b'))",
         );
         run(&server, "FLUSH BINARY LOGS");
-        super::stopped::purge(&server, &server.coordinates().0);
+        server.purge_to(&server.coordinates().0);
         fill(&server, 8);
         let connector = connector(&server, "");
         each(&server, TABLES, "INSERT INTO shop.t# VALUES (#, 'b')");

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use crate::support::checker::{Connector, Ended};
-use crate::support::{Flavour, Server, wait_until};
+use crate::support::{Flavour, Server};
 
 const OUTPUT: &str = "output";
 const ONCE_MAX: Duration = Duration::from_secs(300);
@@ -79,18 +79,8 @@ pub fn from_here(server: &Server) -> String {
 #[track_caller]
 pub fn from_here_on(server: &Server) -> String {
     server.execute("FLUSH BINARY LOGS");
-    purge(server, &server.coordinates().0);
+    server.purge_to(&server.coordinates().0);
     from_here(server)
-}
-
-/// Has the server forget the files before one. MariaDB keeps them until a background thread is done with them.
-#[track_caller]
-pub fn purge(server: &Server, file: &str) {
-    wait_until("the older files are gone", ONCE_MAX, || {
-        server.execute(&format!("PURGE BINARY LOGS TO '{file}'"));
-        let files = server.query_text("SHOW BINARY LOGS");
-        files[0][0].as_deref() == Some(file)
-    });
 }
 
 /// Runs to the source's end.

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use super::stopped::{
-    connector, connector_with, default_metadata, define, fails, from_here, from_here_on, purge,
-    rows, succeeds, tell, wanted,
+    connector, connector_with, default_metadata, define, fails, from_here, from_here_on, rows,
+    succeeds, tell, wanted,
 };
 use crate::support::checker::Connector;
 use crate::support::{Flavour, Server};
@@ -108,7 +108,7 @@ fn of_unknown_charset(top: &str) -> (Server, Connector) {
     let server = Server::start(flavour, default_metadata(flavour));
     server.execute("CREATE DATABASE gone CHARACTER SET latin2");
     server.execute("FLUSH BINARY LOGS");
-    purge(&server, &server.coordinates().0);
+    server.purge_to(&server.coordinates().0);
     for table in ["one", "two", "plain"] {
         server.execute(&format!("CREATE TABLE gone.{table} {TABLE}"));
         server.execute(&format!(

@@ -263,7 +263,7 @@ fn a_told_definition_in_another_character_set_than_the_binlog_shows_is_refused()
         server.execute("ALTER TABLE gone.t ADD b INT");
         let (file, _) = server.coordinates();
         server.execute("FLUSH BINARY LOGS");
-        super::stopped::purge(&server, &server.coordinates().0);
+        server.purge_to(&server.coordinates().0);
         assert_ne!(file, server.coordinates().0);
         server.execute("INSERT INTO gone.t VALUES (1, 'é', 7)");
         let expected = shown(&server, &["id", "a", "b"]);

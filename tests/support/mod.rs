@@ -10,6 +10,7 @@ mod definer;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod line;
+#[cfg(feature = "kafka")]
 mod pair;
 mod private;
 mod random;
@@ -22,6 +23,7 @@ pub use definer::Definer;
 #[cfg(feature = "kafka")]
 pub use kafka::Kafka;
 pub use line::Line;
+#[cfg(feature = "kafka")]
 pub use pair::Pair;
 pub use private::cache;
 pub use random::Random;

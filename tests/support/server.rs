@@ -13,6 +13,8 @@ use rowtap::mysql::Flavour as Family;
 use super::private::Private;
 use super::{Certificates, cache, wait_until};
 
+const PURGE_MAX: Duration = Duration::from_secs(300);
+
 /// The servers that the tests run against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavour {
@@ -224,6 +226,16 @@ impl Server {
             "{sql:?} returned {rows:?}, expected one value"
         );
         rows.into_iter().flatten().next().flatten()
+    }
+
+    /// Has the server remove its binlog files before this one, and waits until they are gone: MariaDB keeps them until a
+    /// background thread is done with them.
+    #[track_caller]
+    pub fn purge_to(&self, file: &str) {
+        wait_until("the older files are gone", PURGE_MAX, || {
+            self.execute(&format!("PURGE BINARY LOGS TO '{file}'"));
+            self.query_text("SHOW BINARY LOGS")[0][0].as_deref() == Some(file)
+        });
     }
 
     /// File and position that the server writes to next.

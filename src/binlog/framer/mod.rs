@@ -23,6 +23,8 @@ pub const FIRST_POSITION: u64 = 4;
 pub struct Framer {
     next: Coordinates,
     skips: bool,
+    /// Whether an earlier file than the current one is refused.
+    only_forward: bool,
     /// The events are those of relay logs.
     relays: bool,
     /// The replica said that it left events out, and nobody asked since.
@@ -66,6 +68,7 @@ impl Framer {
         Self {
             next: start,
             skips: false,
+            only_forward: false,
             relays: false,
             has_gap: false,
             format: FormatDescription::default(),
@@ -81,6 +84,11 @@ impl Framer {
             skips: true,
             ..Self::new(Coordinates::new("", FIRST_POSITION))
         }
+    }
+
+    /// Refuses to go to an earlier file than the current one, as no server does; files may have been renamed.
+    pub fn only_forward(&mut self) {
+        self.only_forward = true;
     }
 
     /// Where the next event begins. After an error, where the refused event begins.
@@ -186,7 +194,7 @@ impl Framer {
 
     /// No file comes after a later one of the same server.
     fn goes_forward(&self, target: &Coordinates) -> Result<(), BinlogError> {
-        match target.is_in_file_before(&self.next.file) {
+        match self.only_forward && target.is_in_file_before(&self.next.file) {
             false => Ok(()),
             true => Err(BinlogError::Place {
                 expected: self.next.clone(),

@@ -183,6 +183,13 @@ impl Assembler {
         self
     }
 
+    /// Refuses to go to an earlier binlog file, as no server does; files may have been renamed.
+    #[must_use]
+    pub fn only_forward(mut self) -> Self {
+        self.intake.only_forward();
+        self
+    }
+
     /// Takes what is known of the XA transactions that the checkpoint leaves undecided.
     #[must_use]
     pub fn holding(mut self, undecided: Undecided) -> Self {

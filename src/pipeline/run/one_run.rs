@@ -141,7 +141,7 @@ impl ConnectorRun<'_> {
             .going_without(on_unknown)
             .holding(undecided);
         if matches!(self.connector.source, SourceOptions::Server(_)) {
-            assembler = assembler.keeping_history();
+            assembler = assembler.keeping_history().only_forward();
         }
         Ok(PreparedRun {
             stream,

@@ -198,10 +198,11 @@ impl DumpWalk {
             }
             begin => begin,
         };
-        let framer = match begin {
+        let mut framer = match begin {
             DumpStart::At(at) => Framer::new(at.clone()),
             DumpStart::After(_) => Framer::skipping(),
         };
+        framer.only_forward();
         let mut stream = dump::start(session, options, begin, DumpReader::Walk).await?;
         stream.cut_beyond(usize::try_from(options.event_bytes_max).unwrap_or(usize::MAX));
         Ok(Self {
