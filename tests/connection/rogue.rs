@@ -252,7 +252,7 @@ async fn clear_text_and_old_plugins_get_nothing() {
         (&b"\xfemysql_clear_password\0"[..], "clear text"),
         (b"\xfemysql_old_password\0AAAAAAAA\0", "before MySQL 4.1"),
         (b"\xfe", "before MySQL 4.1"),
-        (b"\xfedialog\0x", "'dialog' is not supported"),
+        (b"\xfedialog\0x", "in clear text (dialog)"),
         (b"\x02mysql_clear_password\0", "more than one factor"),
     ] {
         let (error, got) = visit(plain, vec![greeting(PLAIN), packet(2, switch)]).await;
