@@ -29,6 +29,7 @@
 //! | folder or file | what is there |
 //! |---|---|
 //! | `binlog/event.rs` | every event type by its number; each body has a file of its own beside it |
+//! | `filter/rules.rs`, `filter/judgement.rs` | the rules compiled; a table or a statement taken through their stages |
 //! | `change/statement` | the scanner for DDL, and what becomes of a statement |
 //! | `change/definition` | how tables are defined along the stream: beliefs, readings, revisions |
 //! | `change/group` | where groups begin and end (COMMIT, ROLLBACK, XA PREPARE), and their events until the end is known |
@@ -45,9 +46,11 @@
 //! | `state/history.rs` | the file of the history |
 //! | `state/journal`, `state/checkpointer.rs` | the journal of definitions, and the writer of journal and checkpoint |
 //! | `state/prepared.rs` | the events of XA transactions that are undecided |
+//! | `state/skips.rs`, `state/control.rs` | the groups to pass over, and those that were; the socket for commands to a running connector |
 //! | `state/spill.rs` | groups that are too large for memory |
 //! | `source/server` | a server: its options (host, port, …), the checks before a start, where to begin, the dump and its receiver |
 //! | `source/server/hosts.rs` | which of several servers is the source now; `standing.rs` compares what a server has with what was delivered |
+//! | `source/backup` | where a backup or a replica stood, from the file that it left |
 //! | `source/files` | binlog files as a source |
 //! | `source/definitions` | what information_schema and the retained binlogs say about tables |
 //! | another folder there | another kind of source, such as a snapshot |
