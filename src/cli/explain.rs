@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::definitions::table_name;
-use super::environment::variables;
+use super::each::{Refused, each_connector};
 use super::{Exit, LogFormat};
 use crate::change::statement::{
     Effect, Statement, StatementContext, StatementSource, scan, verdict,
 };
-use crate::config;
 use crate::failure::Class;
 use crate::filter::{FilterError, Rule, RulePlaces, Rules, Verdict, VerdictReason};
 use crate::mysql::Flavour;
@@ -61,7 +60,7 @@ enum Refusal {
     Output(#[from] io::Error),
 }
 
-impl Refusal {
+impl Refused for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::State(error) => error.class(),
@@ -75,22 +74,9 @@ impl Refusal {
 
 /// Prints the explanations.
 pub fn run(arguments: &ExplainArguments, log: LogFormat) -> Exit {
-    let connectors = match config::load(std::slice::from_ref(&arguments.path), &variables()) {
-        Ok(connectors) => connectors,
-        Err(error) => {
-            log.fail_each(&error);
-            return error.class().into();
-        }
-    };
-    for connector in &connectors {
-        if let Err(refusal) = explain(connector, arguments) {
-            if !refusal.class().is_clean_end() {
-                log.fail(Some(&connector.name), &refusal);
-            }
-            return refusal.class().into();
-        }
-    }
-    Exit::Done
+    each_connector(&arguments.path, log, |connector| {
+        explain(connector, arguments)
+    })
 }
 
 /// One question and its answer, as `--json` prints it.

@@ -4,6 +4,7 @@
 
 mod decode;
 mod definitions;
+mod each;
 mod environment;
 mod exit;
 mod explain;

@@ -4,9 +4,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::environment::variables;
+use super::each::{Refused, each_connector};
 use super::{Exit, LogFormat};
-use crate::config;
 use crate::failure::Class;
 use crate::pipeline::{self, Connector};
 use crate::state::{
@@ -63,7 +62,7 @@ enum Refusal {
     Output(#[source] io::Error),
 }
 
-impl Refusal {
+impl Refused for Refusal {
     fn class(&self) -> Class {
         match self {
             Self::State(error) => error.class(),
@@ -79,22 +78,9 @@ impl Refusal {
 
 /// Gives the order.
 pub fn run(arguments: &SkipArguments, log: LogFormat) -> Exit {
-    let connectors = match config::load(std::slice::from_ref(&arguments.path), &variables()) {
-        Ok(connectors) => connectors,
-        Err(error) => {
-            log.fail_each(&error);
-            return error.class().into();
-        }
-    };
-    for connector in &connectors {
-        if let Err(refusal) = tell(connector, &arguments.what) {
-            if !refusal.class().is_clean_end() {
-                log.fail(Some(&connector.name), &refusal);
-            }
-            return refusal.class().into();
-        }
-    }
-    Exit::Done
+    each_connector(&arguments.path, log, |connector| {
+        tell(connector, &arguments.what)
+    })
 }
 
 fn tell(connector: &Connector, what: &What) -> Result<(), Refusal> {

@@ -13,12 +13,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::environment::variables;
+use super::each::each_connector;
 use super::{Exit, LogFormat};
 use crate::binlog::Coordinates;
 use crate::change::TableDefinition;
 use crate::change::definition::{Change, Schemas};
-use crate::config;
 use crate::filter::Rules;
 use crate::mysql::Flavour;
 use crate::pipeline::Connector;
@@ -57,28 +56,14 @@ pub struct DefinitionsArguments {
 
 /// Prints the definitions, or takes one.
 pub fn run(arguments: &DefinitionsArguments, log: LogFormat) -> Exit {
-    let connectors = match config::load(std::slice::from_ref(&arguments.path), &variables()) {
-        Ok(connectors) => connectors,
-        Err(error) => {
-            log.fail_each(&error);
-            return error.class().into();
-        }
-    };
-    for connector in &connectors {
+    each_connector(&arguments.path, log, |connector| {
         let at = arguments.at.as_ref();
-        let done = match (&arguments.table, &arguments.define, &arguments.engine) {
+        match (&arguments.table, &arguments.define, &arguments.engine) {
             (Some(table), Some(statement), _) => tell(connector, statement, table, at),
             (Some(table), None, Some(engine)) => tell_engine(connector, engine, table, at),
             (_, _, _) => show(connector, arguments),
-        };
-        if let Err(refusal) = done {
-            if !refusal.class().is_clean_end() {
-                log.fail(Some(&connector.name), &refusal);
-            }
-            return refusal.class().into();
         }
-    }
-    Exit::Done
+    })
 }
 
 /// A page of definitions, as `--json` prints it.

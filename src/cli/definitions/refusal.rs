@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::super::each::Refused;
 use super::told::NotDefined;
 use crate::binlog::Coordinates;
 use crate::failure::Class;
@@ -71,8 +72,10 @@ impl Refusal {
             folder: connector.state_dir.join(&connector.name),
         }
     }
+}
 
-    pub(super) fn class(&self) -> Class {
+impl Refused for Refusal {
+    fn class(&self) -> Class {
         match self {
             Self::State(error) => error.class(),
             Self::Sink(error) => error.class(),

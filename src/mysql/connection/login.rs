@@ -42,8 +42,8 @@ pub(super) async fn connect(
     let config = tls_config(options).await?;
     let pinned_key = pinned_key(options).await?;
     let socket = match &options.socket {
-        Some(path) => Wire::Unix(reach_socket(path).await?),
-        None => Wire::Tcp(reach(options).await?),
+        Some(path) => Wire::Right(reach_socket(path).await?),
+        None => Wire::Left(reach(options).await?),
     };
     let mut transport = Transport::new(Socket::Plain(socket), LOGIN_PACKET_BYTES_MAX);
     let greeting = greet(&mut transport, &peer).await?;
