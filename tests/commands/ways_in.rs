@@ -68,9 +68,8 @@ fn a_socket_is_encrypted_where_that_is_asked_for() {
             running.until("the version of TLS is told", |_| {
                 let text = folder.run(&["status", "shop.toml"]).stdout;
                 let told = text.lines().find_map(|line| {
-                    line.trim_start()
-                        .strip_prefix("Source_TLS_Version: ")
-                        .map(str::to_owned)
+                    let (name, version) = line.trim_start().split_once(": ")?;
+                    name.ends_with("_TLS_Version").then(|| version.to_owned())
                 });
                 text.contains("State: streaming") && told.as_deref() == Some(expected)
             });

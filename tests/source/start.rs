@@ -362,7 +362,7 @@ fn a_checkpoint_goes_on_only_on_its_own_source() {
             (elsewhere, 65, "belongs to source"),
             (purged, 69, "has been purged"),
             (shortened, 65, "is after its file's end"),
-            (gone, 65, "it has no binlog.900000"),
+            (gone, 65, "has no binlog.900000"),
             (rebuilt, 65, "was begun at"),
         ] {
             let error = run(async { resume(&server, &changed).await.unwrap_err() });

@@ -153,6 +153,9 @@ fn same(believed: &TableDefinition, found: &TableDefinition) -> bool {
     leave_unsettled(&mut believed.charset, &mut found.charset);
     let columns = believed.columns.iter_mut().zip(&mut found.columns);
     for (believed, found) in columns {
+        if let Some(shown) = as_shown(&believed.column_type, &found.column_type) {
+            believed.column_type = shown.into();
+        }
         if believed.is_unsettled() {
             leave_unsettled(&mut believed.charset, &mut found.charset);
             // Labels in doubt are there as the statements have them.
@@ -163,6 +166,39 @@ fn same(believed: &TableDefinition, found: &TableDefinition) -> bool {
         }
     }
     believed == found
+}
+
+/// A type with labels that are no text, these as the server shows them, which has no way to show their bytes.
+fn as_shown(believed: &str, found: &str) -> Option<String> {
+    let is_raw = |label: &&str| label.starts_with("x'");
+    let (kind, believed) = labels(believed)?;
+    let (_, found) = labels(found)?;
+    if !believed.iter().any(|label| is_raw(&label)) || believed.len() != found.len() {
+        return None;
+    }
+    let shown = believed.into_iter().zip(found);
+    let shown = shown.map(|(label, shown)| if is_raw(&label) { shown } else { label });
+    Some(format!(
+        "{kind}({})",
+        shown.collect::<Vec<&str>>().join(",")
+    ))
+}
+
+/// The labels of an ENUM or SET as they are written in its type, and which of the two it is.
+fn labels(text: &str) -> Option<(&str, Vec<&str>)> {
+    let (kind, list) = text.strip_suffix(')')?.split_once('(')?;
+    let mut labels = Vec::new();
+    let mut quotes = 0;
+    let mut begin = 0;
+    for (index, letter) in list.char_indices() {
+        quotes += usize::from(letter == '\'');
+        if letter == ',' && quotes % 2 == 0 {
+            labels.push(&list[begin..index]);
+            begin = index + 1;
+        }
+    }
+    labels.push(&list[begin..]);
+    matches!(kind, "enum" | "set").then_some((kind, labels))
 }
 
 /// A character set that is not known is any but one of those that databases rarely have, where these are not ruled out any.

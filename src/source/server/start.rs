@@ -410,7 +410,13 @@ impl Starting<'_> {
             // The server says itself what it has of its files.
             Ok(()) if !is_by_gtid(self.options, facts, checkpoint)? => return Ok(Relation::Source),
             Ok(()) => true,
-            Err(another) if delivered.flavour() != facts.flavour => return Err(another),
+            // Files know their server by its number only, so that nobody can tell whose place is taken.
+            Err(another)
+                if delivered.flavour() != facts.flavour
+                    || checkpoint.server_uuid == Some(identity::FILES) =>
+            {
+                return Err(another);
+            }
             Err(_) if delivered.is_empty() || !facts.serves_gtids() => {
                 return Err(SourceError::AnotherWithoutGtids {
                     expected: identity::name_of(checkpoint),
@@ -554,6 +560,7 @@ impl Starting<'_> {
                 size: file.size,
             }),
             Some(_) => Ok(checkpoint),
+            None if at.is_in_file_before(oldest(&files)) => Err(purged(at, &files)),
             None => {
                 let newest = newest(&files).to_owned();
                 if self.goes_on_after(&checkpoint.gtid_set).await? {
@@ -563,11 +570,8 @@ impl Starting<'_> {
                         gtid_set: checkpoint.gtid_set.to_string(),
                     });
                 }
-                Err(match at.is_in_file_before(oldest(&files)) {
-                    true => purged(at, &files),
-                    false => SourceError::Diverged {
-                        message: format!("it has no {}, its newest file is {newest}", at.file),
-                    },
+                Err(SourceError::Diverged {
+                    message: format!("it has no {}, its newest file is {newest}", at.file),
                 })
             }
         }
