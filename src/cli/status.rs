@@ -144,9 +144,16 @@ fn fields(connector: &Connector) -> Result<StatusFields, StatusError> {
     };
     let (state_dir, name) = (&connector.state_dir, &connector.name);
     let (ordered, passed_over) = SkipStore::peek(state_dir, name)?;
+    let last = LastError::peek(state_dir, name).unwrap_or_else(|error| {
+        warn!(
+            error = one_line(&error),
+            "why the connector ended is not shown"
+        );
+        None
+    });
     let rest = AtRest {
         checkpoint: checkpoint.as_ref(),
-        last: LastError::peek(state_dir, name).map(Into::into),
+        last: last.map(Into::into),
         skips: Skips {
             ordered,
             passed_over,

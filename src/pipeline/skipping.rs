@@ -127,7 +127,7 @@ async fn order(
         .await?
         .ok_or(SkipError::NotBegun)?;
     let after = match &target {
-        SkipTarget::Groups(_) => stopped_at(connector, &checkpoint).await,
+        SkipTarget::Groups(_) => stopped_at(connector, &checkpoint).await?,
         SkipTarget::At(at) if *at >= checkpoint.coordinates => {
             let lineage = checkpoint.lineage();
             let begins = source::begins_group(&connector.source, &lineage, at);
@@ -197,11 +197,16 @@ async fn checkpoint(
 }
 
 /// Where the group begins that the connector stopped at, if it has not got past it: groups before that one may not be on the
-/// checkpoint yet.
-async fn stopped_at(connector: &Connector, checkpoint: &Checkpoint) -> Option<Coordinates> {
+/// checkpoint yet, so that none of them may be counted for want of the file that says it.
+async fn stopped_at(
+    connector: &Connector,
+    checkpoint: &Checkpoint,
+) -> Result<Option<Coordinates>, StateError> {
     let (state_dir, name) = (connector.state_dir.clone(), connector.name.clone());
-    let last = off_the_runtime(move || LastError::peek(&state_dir, &name)).await;
-    let begin = last?.group?.begin;
-    let is_ahead = begin.is_of_series(&checkpoint.coordinates) && begin >= checkpoint.coordinates;
-    is_ahead.then_some(begin)
+    let last = off_the_runtime(move || LastError::peek(&state_dir, &name)).await?;
+    let stopped = last.and_then(|last| last.group).map(|group| group.begin);
+    let is_ahead = |begin: &Coordinates| {
+        begin.is_of_series(&checkpoint.coordinates) && *begin >= checkpoint.coordinates
+    };
+    Ok(stopped.filter(is_ahead))
 }

@@ -159,8 +159,9 @@ impl ControlServer {
             path: path.clone(),
             error,
         })?;
-        durable::make_private_file(&path, FileRole::ControlSocket)?;
-        Ok(Self { listener, path })
+        let server = Self { listener, path };
+        durable::make_private_file(&server.path, FileRole::ControlSocket)?;
+        Ok(server)
     }
 
     /// Hands the clients' commands on until nobody takes them, or the future is dropped.

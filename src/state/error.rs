@@ -75,6 +75,18 @@ pub enum StateError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file that says why the connector ended cannot be understood.
+    #[error(
+        "{} is damaged, remove it and name the groups to pass over by --gtid or --at",
+        path.display()
+    )]
+    LastError {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        error: serde_json::Error,
+    },
     /// The file that says who this replica is cannot be understood.
     #[error(
         "{} line {line}: expected {expected}, found '{found}', restore the file, or remove it so that the source sees a new replica",
@@ -100,6 +112,7 @@ impl StateError {
             Self::Checkpoint { .. }
             | Self::Identity { .. }
             | Self::Journal { .. }
+            | Self::LastError { .. }
             | Self::Skips { .. }
             | Self::Unwritable { .. } => Class::Data,
             Self::Io { .. } => Class::CannotWrite,

@@ -12,7 +12,7 @@ use super::error::StateError;
 use super::folder::StateFolder;
 use crate::binlog::Coordinates;
 use crate::fault::FileRole;
-use crate::metrics::LastFailure;
+use crate::metrics::{LastFailure, one_line};
 
 /// The file's name in the state folder.
 pub const NAME: &str = "last-error.json";
@@ -61,7 +61,10 @@ impl LastError {
         let place = (folder.path(), FileRole::StateFolder);
         if let Err(error) = durable::replace(place, NAME, FileRole::LastError, &text) {
             let error = StateError::from(error);
-            warn!(%error, "why the connector ended could not be kept");
+            warn!(
+                error = one_line(&error),
+                "why the connector ended could not be kept, name the groups to pass over by --gtid or --at"
+            );
         }
     }
 
@@ -77,10 +80,18 @@ impl LastError {
         Ok(())
     }
 
-    /// Reads what a connector's folder holds, without its lock; `None` also where it cannot be read: nothing depends on it.
-    pub fn peek(state_dir: &Path, connector: &str) -> Option<Self> {
+    /// Reads what a connector's folder holds, without its lock; `None` if it ended as it should.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be read, `StateError::LastError` if it cannot be understood.
+    pub fn peek(state_dir: &Path, connector: &str) -> Result<Option<Self>, StateError> {
         let path = state_dir.join(connector).join(NAME);
-        let bytes = durable::read(&path, FileRole::LastError, BYTES_MAX).ok()??;
-        serde_json::from_slice(&bytes).ok()
+        let Some(bytes) = durable::read(&path, FileRole::LastError, BYTES_MAX)? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(last) => Ok(Some(last)),
+            Err(error) => Err(StateError::LastError { path, error }),
+        }
     }
 }

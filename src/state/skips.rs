@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `skip-orders.json` | the orders; replaced as a whole, removed with the last of them |
+//! | `skip-orders.json` | the orders, and the number of the next one, which no other had; replaced as a whole |
 //! | `skipped.jsonl` | a line a group, each with a checksum; appended to and never removed |
 //!
 //! The record is durable before a checkpoint passes the group. After a crash the group may be passed over once more, and has
@@ -111,15 +111,21 @@ pub enum SkipRefusal {
 
 impl SkipStore {
     /// Reads the orders and the record of a connector's folder. A line at the record's end that a crash left unfinished is cut
-    /// off: no checkpoint has passed its group.
+    /// off: no checkpoint has passed its group. The other lines are durable on return, as the groups in them are not recorded
+    /// again.
     ///
     /// # Errors
-    /// `StateError::Skips` where a file is damaged, `StateError::Io` where it cannot be read.
+    /// `StateError::Skips` where a file is damaged, `StateError::Io` where it cannot be read or made durable.
     pub fn open(folder: &StateFolder) -> Result<Self, StateError> {
         let record = read_record(folder.path())?;
-        if let Some(length) = record.torn_at {
+        if !record.groups.is_empty() || record.torn_at.is_some() {
             let path = folder.path().join(RECORD_NAME);
-            DurableFile::open(&path, FileRole::SkippedGroups)?.cut(length)?;
+            let mut file = DurableFile::open(&path, FileRole::SkippedGroups)?;
+            if let Some(length) = record.torn_at {
+                file.cut(length)?;
+            }
+            file.sync_data()?;
+            durable::sync_folder(folder.path(), FileRole::StateFolder)?;
         }
         Self::of(folder.path(), record.groups)
     }
@@ -209,12 +215,17 @@ impl SkipStore {
     /// As [`SkipStore::order`].
     pub fn cancel(&self, id: u64) -> Result<Result<(), SkipRefusal>, StateError> {
         let mut books = self.books();
-        let before = books.orders.len();
-        books.orders.retain(|kept| kept.order.id != id);
-        if books.orders.len() == before {
+        let Some(index) = books.orders.iter().position(|kept| kept.order.id == id) else {
             return Ok(Err(SkipRefusal::Unknown { id }));
+        };
+        let cancelled = books.orders.remove(index);
+        match write_orders(&self.folder, &books) {
+            Ok(()) => Ok(Ok(())),
+            Err(error) => {
+                books.orders.insert(index, cancelled);
+                Err(error)
+            }
         }
-        write_orders(&self.folder, &books).map(Ok)
     }
 
     /// What a stream is to carry out that begins at a checkpoint.
@@ -560,4 +571,36 @@ fn read_line(line: &[u8]) -> Result<Recorded, String> {
         gtid: gtid.map_err(|error| error.to_string())?,
         xa: line.xa.as_deref().and_then(XaId::parse),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binlog::GtidSet;
+    use crate::mysql::Flavour;
+
+    #[test]
+    fn an_order_that_cannot_be_taken_back_is_still_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = StateFolder::open(dir.path(), "shop").unwrap();
+        let skips = SkipStore::open(&folder).unwrap();
+        let at = Coordinates::new("binlog.000001", 4);
+        let checkpoint = Checkpoint::new(at, GtidSet::empty(Flavour::MySql), None, 1, 7);
+        for count in [1, 2] {
+            let ordered = skips.order(SkipTarget::Groups(count), &checkpoint, None);
+            ordered.unwrap().unwrap();
+        }
+        let orders = skips.orders();
+        let in_the_way = folder
+            .path()
+            .join(format!("{ORDERS_NAME}.{}", durable::TEMPORARY));
+        std::fs::create_dir(&in_the_way).unwrap();
+        skips.cancel(1).unwrap_err();
+        assert_eq!(skips.orders(), orders);
+        std::fs::remove_dir(&in_the_way).unwrap();
+        skips.cancel(1).unwrap().unwrap();
+        assert_eq!(skips.orders(), orders[1..]);
+        let (peeked, _) = SkipStore::peek(dir.path(), "shop").unwrap();
+        assert_eq!(peeked, orders[1..]);
+    }
 }

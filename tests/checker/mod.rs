@@ -11,6 +11,10 @@ mod endings;
 mod planted;
 #[cfg(feature = "planted-faults")]
 mod planted_failures;
+#[cfg(feature = "planted-faults")]
+mod planted_skips;
+#[cfg(feature = "planted-faults")]
+mod planted_told;
 #[cfg(feature = "kafka")]
 mod streams;
 #[cfg(not(feature = "planted-faults"))]

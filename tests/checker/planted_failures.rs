@@ -10,6 +10,7 @@ use rowtap::mysql::Flavour;
 use rowtap::state::relay_log_info;
 use serde_json::Value;
 
+use super::{planted_skips, planted_told};
 use crate::commands::planted::HISTORY;
 use crate::hostile::crafted::{Crafted, QUERY, TABLE_MAP, WRITE_ROWS, full_map, insert};
 use crate::support::checker::{Connector, Ended};
@@ -19,7 +20,7 @@ const END_MAX: Duration = Duration::from_secs(120);
 const TIMES_MAX: usize = 100;
 /// A spill file is written so often that not every time is tried.
 const SPILL_TIMES_STEP: usize = 9;
-const GROUPS: u32 = 3;
+pub(super) const GROUPS: u32 = 3;
 /// Bytes at which a batch is full; one that a statement fills ends with its group, so that it can be committed.
 const BATCH_BYTES: usize = 256 << 10;
 const ROTATE: &str = "400KB";
@@ -28,7 +29,7 @@ const GTID: u8 = 33;
 const LARGE_GROUP_EVENTS: u32 = 6;
 
 /// A step on a file as `ROWTAP_PLANTED_FAILURE` names it, and how the path ends that the message must name.
-type Point = (&'static str, &'static str);
+pub(super) type Point = (&'static str, &'static str);
 
 /// What a first start and a stream come to in the state folder.
 const STATE: [Point; 25] = [
@@ -187,14 +188,14 @@ fn binlog_with_xa() -> Vec<u8> {
 }
 
 /// A GTID with this number.
-fn gtid(file: &mut Crafted, number: u64) {
+pub(super) fn gtid(file: &mut Crafted, number: u64) {
     let source = [7; 16];
     let body = [&[0][..], &source, &number.to_le_bytes()].concat();
     file.event(GTID, &body);
 }
 
 /// A statement in the database `shop`.
-fn statement(file: &mut Crafted, text: &str) {
+pub(super) fn statement(file: &mut Crafted, text: &str) {
     let database = b"shop";
     let mut body = vec![0; 8];
     body.push(u8::try_from(database.len()).unwrap());
@@ -206,7 +207,7 @@ fn statement(file: &mut Crafted, text: &str) {
 }
 
 /// A row: its number and a text of 32,000 letters.
-fn image(id: u32) -> Vec<u8> {
+pub(super) fn image(id: u32) -> Vec<u8> {
     const LETTERS: u16 = 32_000;
     let mut image = vec![0];
     image.extend(id.to_le_bytes());
@@ -215,7 +216,7 @@ fn image(id: u32) -> Vec<u8> {
     image
 }
 
-fn connector(binlog: &[u8]) -> Connector {
+pub(super) fn connector(binlog: &[u8]) -> Connector {
     Connector::new(|folder| {
         fs::write(folder.join("binlog.000001"), binlog).unwrap();
         let folder = folder.display();
@@ -228,13 +229,13 @@ fn connector(binlog: &[u8]) -> Connector {
 }
 
 /// Runs with a failure, or without.
-fn run(connector: &mut Connector, failure: Option<&str>) -> Ended {
+pub(super) fn run(connector: &mut Connector, failure: Option<&str>) -> Ended {
     connector.fail(failure);
     connector.run_once(END_MAX)
 }
 
 /// Every line that the files hold, in their order, without the time at which it was written.
-fn lines(connector: &Connector) -> Vec<Value> {
+pub(super) fn lines(connector: &Connector) -> Vec<Value> {
     let folder = connector.folder().join("changes");
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
@@ -406,6 +407,8 @@ fn every_file_and_every_step_fails_in_a_test() {
         .chain(&SPILL)
         .chain(&PREPARED)
         .chain(&HISTORY)
+        .chain(planted_skips::points())
+        .chain(planted_told::points())
         .map(|(point, _)| *point)
         .collect();
     for name in ["FileStep", "FileRole"] {

@@ -105,20 +105,32 @@ impl Connector {
         )
     }
 
-    fn state(&self) -> PathBuf {
+    /// Its state folder.
+    pub fn state(&self) -> PathBuf {
         self.folder.path().join("state/checked")
     }
 
     /// Starts `rowtap run` on the connector, with its pages on a free port.
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Run {
+        self.start(&[&["run", "--http", "127.0.0.1:0"], arguments].concat())
+    }
+
+    /// Carries out a command on it, such as `skip`.
+    #[track_caller]
+    pub fn command(&self, arguments: &[&str]) -> Ended {
+        self.start(arguments).wait(END_MAX)
+    }
+
+    #[track_caller]
+    fn start(&self, arguments: &[&str]) -> Run {
         let number = self.runs.get() + 1;
         self.runs.set(number);
         let log = self.folder.path().join(format!("run-{number}.log"));
         let stderr = File::create(&log).expect("the temporary folder takes a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_rowtap"));
         command
-            .args(["--log-format", "text", "run", "--http", "127.0.0.1:0"])
+            .args(["--log-format", "text"])
             .args(arguments)
             .arg(self.folder.path().join("checked.toml"))
             .env_remove("ROWTAP_PLANTED_FAULT")
