@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::process::{Folder, Running, account, page, source};
+use super::process::{Folder, Running, account, source};
 use crate::support::{Flavour, Server};
 
 /// What the connectors here are given.

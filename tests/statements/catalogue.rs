@@ -170,14 +170,14 @@ fn same(believed: &TableDefinition, found: &TableDefinition) -> bool {
 
 /// A type with labels that are no text, these as the server shows them, which has no way to show their bytes.
 fn as_shown(believed: &str, found: &str) -> Option<String> {
-    let is_raw = |label: &&str| label.starts_with("x'");
+    let is_raw = |label: &str| label.starts_with("x'");
     let (kind, believed) = labels(believed)?;
     let (_, found) = labels(found)?;
-    if !believed.iter().any(|label| is_raw(&label)) || believed.len() != found.len() {
+    if !believed.iter().any(|label| is_raw(label)) || believed.len() != found.len() {
         return None;
     }
     let shown = believed.into_iter().zip(found);
-    let shown = shown.map(|(label, shown)| if is_raw(&label) { shown } else { label });
+    let shown = shown.map(|(label, shown)| if is_raw(label) { shown } else { label });
     Some(format!(
         "{kind}({})",
         shown.collect::<Vec<&str>>().join(",")
