@@ -89,7 +89,7 @@ impl SkipOrders {
     }
 
     /// The order by which a group is passed over that begins there; each that counts groups counts it.
-    pub(super) fn take(&mut self, gtid: Option<&Gtid>, begin: &Coordinates) -> Option<u64> {
+    pub fn take(&mut self, gtid: Option<&Gtid>, begin: &Coordinates) -> Option<u64> {
         let mut by = None;
         for Pending { order, left } in &mut self.pending {
             let is_meant = match &order.target {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::binlog::{Coordinates, GtidSet};
@@ -20,14 +20,21 @@ pub enum UntilArgument {
     Time(u32),
 }
 
+/// Length of a date alone, as 2026-11-20.
+const DATE_LEN: usize = 10;
 const EXPECTED: &str = "expected FILE:POSITION, a GTID set, or a time such as '2026-11-20 17:00:00' (of this machine) or \
                         2026-11-20T17:00:00Z";
 
 impl FromStr for UntilArgument {
     type Err = String;
 
-    /// A date alone is no time: MariaDB's GTIDs look like dates.
+    /// A date alone is neither a time nor a GTID: MariaDB's look like dates.
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.len() == DATE_LEN && text.parse::<Date>().is_ok() {
+            return Err(format!(
+                "{text} may be a date or a GTID, write {text}T00:00:00 for the time, or FILE:POSITION"
+            ));
+        }
         if let Some(time) = time(text) {
             return u32::try_from(time)
                 .map(Self::Time)
@@ -85,7 +92,6 @@ mod tests {
             (Flavour::MySql, format!("{uuid}:7")),
             (Flavour::MySql, format!("{uuid}:1-5:tag:3")),
             (Flavour::MariaDb, "0-1-270".to_owned()),
-            (Flavour::MariaDb, "2026-11-20".to_owned()),
             (Flavour::MariaDb, "0-1-270,5-9-3".to_owned()),
         ] {
             let set = GtidSet::parse(flavour, &text).unwrap();
@@ -113,6 +119,8 @@ mod tests {
             "binlog.000004:x",
             "1900-01-01T00:00:00Z",
             "binlog:4",
+            "2026-11-20",
+            "2020-01-01",
         ] {
             text.parse::<UntilArgument>().expect_err(text);
         }

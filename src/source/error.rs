@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::backup::BackupError;
 use super::file_error::BinlogFileError;
-use crate::binlog::{BinlogError, Coordinates, XaId};
+use crate::binlog::{BinlogError, Coordinates, GtidSet, XaId};
 use crate::failure::Class;
 use crate::mysql::{ConnectionError, Flavour};
 
@@ -277,8 +277,8 @@ pub enum SourceError {
     },
     /// A server that is to take the source's place does not have what was delivered, and will not get it.
     #[error(
-        "{server} lacks groups that were delivered to the target and that it will not get by replication: {missing}; its history \
-         has split from what was delivered: name a server in hosts that has them, or {}",
+        "{server} lacks groups that were delivered to the target, and does not get them by replication: {missing}; start its \
+         replication if it was only stopped, name a server in hosts that has them, or {}",
         NEW_START
     )]
     Lacking {
@@ -366,6 +366,15 @@ pub enum SourceError {
         newest: String,
         /// What was delivered.
         gtid_set: String,
+    },
+    /// The source has no group of a start's set.
+    #[error(
+        "the source has none of the groups {gtid_set}, after which the stream is to start: it is another server than the one they \
+         are from, name that one, or give the set of this one"
+    )]
+    StrangeSet {
+        /// The set.
+        gtid_set: GtidSet,
     },
     /// The source lacks groups that the checkpoint has.
     #[error(
@@ -474,6 +483,7 @@ impl SourceError {
             | Self::Rebuilt { .. }
             | Self::Rewritten { .. }
             | Self::Renumbered { .. }
+            | Self::StrangeSet { .. }
             | Self::Diverged { .. }
             | Self::Broken { .. } => Class::Data,
             Self::Connection(source) | Self::Statement { source, .. } => source.class(),

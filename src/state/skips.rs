@@ -232,10 +232,10 @@ impl SkipStore {
     pub fn for_stream(&self, checkpoint: &Checkpoint) -> SkipOrders {
         let books = self.books();
         let mut orders = SkipOrders::default();
-        for KeptOrder { order, lineage } in &books.orders {
-            let mut order = order.clone();
-            let is_here = *lineage == checkpoint.lineage();
-            let passed = books.passed(order.id, checkpoint);
+        for kept in &books.orders {
+            let mut order = kept.order.clone();
+            let is_here = kept.lineage == checkpoint.lineage();
+            let passed = books.passed(kept, checkpoint);
             match &order.target {
                 // A place in other binlogs is none in these.
                 SkipTarget::At(_) if !is_here => continue,
@@ -353,10 +353,18 @@ impl Books {
         }
     }
 
-    /// How many groups before a checkpoint were passed over by an order.
-    fn passed(&self, order: u64, checkpoint: &Checkpoint) -> u64 {
+    /// How many groups before a checkpoint were passed over by an order. One that counts groups counts those too that another
+    /// order took, or it would take a later one in their place.
+    fn passed(&self, kept: &KeptOrder, checkpoint: &Checkpoint) -> u64 {
         let lineage = checkpoint.lineage();
-        let groups = self.record.iter().filter(|group| group.order == order);
+        let order = &kept.order;
+        let counts = |group: &Recorded| {
+            matches!(order.target, SkipTarget::Groups(_))
+                && group.lineage == kept.lineage
+                && group.begin >= order.after
+        };
+        let groups = self.record.iter();
+        let groups = groups.filter(|group| group.order == order.id || counts(group));
         let before = groups.filter(|group| match &group.gtid {
             Some(gtid) => checkpoint.gtid_set.contains(gtid),
             None => group.lineage != lineage || group.begin < checkpoint.coordinates,
@@ -368,7 +376,7 @@ impl Books {
         let order = &kept.order;
         match &order.target {
             SkipTarget::Gtids(gtids) => gtids.are_seen(&checkpoint.gtid_set),
-            SkipTarget::Groups(count) => self.passed(order.id, checkpoint) >= *count,
+            SkipTarget::Groups(count) => self.passed(kept, checkpoint) >= *count,
             SkipTarget::At(at) => {
                 kept.lineage != checkpoint.lineage() || *at < checkpoint.coordinates
             }
@@ -578,6 +586,38 @@ mod tests {
     use super::*;
     use crate::binlog::GtidSet;
     use crate::mysql::Flavour;
+
+    #[test]
+    fn a_group_that_another_order_takes_counts_for_one_that_counts_groups() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = StateFolder::open(dir.path(), "shop").unwrap();
+        let skips = SkipStore::open(&folder).unwrap();
+        let at = |position| Coordinates::new("binlog.000001", position);
+        let set = GtidSet::empty(Flavour::MariaDb);
+        let mut checkpoint = Checkpoint::new(at(4), set, None, 1, 7);
+        let first = SkipTarget::At(at(4));
+        skips.order(first, &checkpoint, None).unwrap().unwrap();
+        let next = SkipTarget::Groups(1);
+        skips.order(next, &checkpoint, None).unwrap().unwrap();
+        let group = PassedOver {
+            order: 1,
+            gtid: None,
+            begin: at(4),
+            end: at(100),
+            commit_us: 0,
+            events: 1,
+            xa: None,
+            statements: 0,
+            doubts_definitions: false,
+        };
+        skips.record(&[group], &checkpoint.lineage()).unwrap();
+        checkpoint.coordinates = at(100);
+        // A stream that begins anew behind it has nothing left to pass over.
+        let taken = skips.for_stream(&checkpoint).take(None, &at(100));
+        assert_eq!(taken, None);
+        skips.settle(&checkpoint).unwrap();
+        assert_eq!(skips.orders(), [""; 0]);
+    }
 
     #[test]
     fn an_order_that_cannot_be_taken_back_is_still_kept() {

@@ -393,6 +393,7 @@ fn a_file_of_another_server_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     let uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+    let own = mysql.query_one("SELECT @@server_uuid").unwrap();
     for (text, code, part) in [
         (
             "binlog.000001\t4\t0-1-5\n",
@@ -418,7 +419,12 @@ fn a_file_of_another_server_is_refused() {
             78,
             "the source has no binlog other.000001",
         ),
-        (&*format!("binlog.000001\t157\t{uuid}:1-5\n"), 0, ""),
+        (
+            &*format!("binlog.000001\t157\t{uuid}:1-5\n"),
+            65,
+            "the source has none of the groups",
+        ),
+        (&*format!("binlog.000001\t157\t{own}:1,{uuid}:1-5\n"), 0, ""),
     ] {
         fs::write(&file, text).unwrap();
         let folder = starting_from(&mysql, &file);

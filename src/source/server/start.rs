@@ -366,6 +366,9 @@ impl Starting<'_> {
             return Err(self.facts.gtid_mode_off());
         }
         let set = self.parse(text)?;
+        if !set.is_empty() && !self.standing(&set).await?.is_related {
+            return Err(SourceError::StrangeSet { gtid_set: set });
+        }
         let set = self.held_of(set).await?;
         self.is_not_purged(&set).await?;
         let after = walk::first_after(self.options, &set).await?;
