@@ -19,6 +19,13 @@ pub struct Coordinates {
 }
 
 impl Coordinates {
+    /// Reads `file:position` as servers name their files: with a dot, without a folder. `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (file, position) = text.rsplit_once(':')?;
+        let is_name = file.contains('.') && !file.contains('/');
+        Some(Self::new(file, position.parse().ok().filter(|_| is_name)?))
+    }
+
     /// Makes coordinates from a file name and a position.
     pub fn new(file: impl Into<Arc<str>>, position: u64) -> Self {
         Self {

@@ -40,11 +40,8 @@ impl FromStr for UntilArgument {
                 .map(Self::Time)
                 .map_err(|_| format!("{text} is outside of what binlogs can hold, 1970 to 2106"));
         }
-        for flavour in [Flavour::MySql, Flavour::MariaDb] {
-            match GtidSet::parse(flavour, text) {
-                Ok(set) if !set.is_empty() => return Ok(Self::Gtids(set)),
-                _not_a_set => {}
-            }
+        if let Some(set) = set_of_either_family(text) {
+            return Ok(Self::Gtids(set));
         }
         match text.rsplit_once(':') {
             Some((file, position)) if file.contains('.') && !file.contains('/') => position
@@ -60,11 +57,14 @@ impl FromStr for UntilArgument {
 pub(super) fn gtid_set(text: &str) -> Result<GtidSet, String> {
     const EXPECTED: &str = "expected a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:6-9 or 0-1-270, before whose first \
                             transaction the run ends";
-    let parse = |flavour| GtidSet::parse(flavour, text).ok();
-    let found = parse(Flavour::MySql).or_else(|| parse(Flavour::MariaDb));
-    found
-        .filter(|set| !set.is_empty())
-        .ok_or(EXPECTED.to_owned())
+    set_of_either_family(text).ok_or(EXPECTED.to_owned())
+}
+
+/// A GTID set of either family; `None` if it is none, or empty.
+pub(super) fn set_of_either_family(text: &str) -> Option<GtidSet> {
+    let families = [Flavour::MySql, Flavour::MariaDb].into_iter();
+    let mut sets = families.filter_map(|flavour| GtidSet::parse(flavour, text).ok());
+    sets.find(|set| !set.is_empty())
 }
 
 /// Seconds since 1970.

@@ -1,7 +1,7 @@
 //! The evaluation: a name, or what a statement names, taken through the stages in their order.
 
 use super::options::DdlFilter;
-use super::rules::{DoAndIgnore, Rules, SYSTEM_DATABASES, rule};
+use super::rules::{DoAndIgnore, Rewrite, Rules, SYSTEM_DATABASES, rule};
 use super::shadow::is_shadow_table;
 use super::verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
 use super::wildcard::Pattern;
@@ -95,11 +95,13 @@ impl Rules {
 
     /// The name under which `replicate-rewrite-db` publishes a database.
     pub fn renamed<'a>(&'a self, database: &'a str) -> &'a str {
-        let rewrite = self
-            .rewrites
-            .iter()
-            .find(|rewrite| self.database_fold.same(&rewrite.from, database));
-        rewrite.map_or(database, |rewrite| &rewrite.to)
+        self.rewrite_of(database)
+            .map_or(database, |rewrite| &rewrite.to)
+    }
+
+    fn rewrite_of(&self, database: &str) -> Option<&Rewrite> {
+        let mut rewrites = self.rewrites.iter();
+        rewrites.find(|rewrite| self.database_fold.same(&rewrite.from, database))
     }
 
     /// Whether statements are judged as a replica does.
@@ -123,10 +125,7 @@ impl Rules {
 
     /// Renames the database and asks the system stage.
     fn open(&self, database: &str, table: &str) -> Judgement<'_> {
-        let rewrite = self
-            .rewrites
-            .iter()
-            .find(|rewrite| self.database_fold.same(&rewrite.from, database));
+        let rewrite = self.rewrite_of(database);
         let published = rewrite.map_or(database, |rewrite| &rewrite.to);
         let mut judgement = self.begin(TableName::new(published, table));
         judgement.verdict.rewrite = rewrite.map(|rewrite| rewrite.rule.clone());

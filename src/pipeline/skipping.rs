@@ -157,15 +157,9 @@ fn target(command: &Command) -> Result<SkipTarget, String> {
         Command::SkipGroups(count) => Err(format!(
             "{count} groups cannot be passed over, give a number from 1 to {GROUPS_MAX}"
         )),
-        Command::SkipAt(text) => {
-            let at = text.rsplit_once(':').and_then(|(file, position)| {
-                let is_name = file.contains('.') && !file.contains('/');
-                let position = position.parse().ok().filter(|_| is_name)?;
-                Some(Coordinates::new(file, position))
-            });
-            at.map(SkipTarget::At)
-                .ok_or_else(|| "expected FILE:POSITION such as binlog.000004:1337".to_owned())
-        }
+        Command::SkipAt(text) => Coordinates::parse(text)
+            .map(SkipTarget::At)
+            .ok_or_else(|| "expected FILE:POSITION such as binlog.000004:1337".to_owned()),
         Command::CancelSkip(_) | Command::ListSkips => Err("this orders nothing".to_owned()),
     }
 }

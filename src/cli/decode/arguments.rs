@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use super::super::until::set_of_either_family;
 use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::EVENT_MEMORY_MIN;
 use crate::encode::{Format, InvalidText};
 use crate::filter::DdlFilter;
-use crate::mysql::Flavour;
 
 /// What to decode, which part of it, and how.
 #[derive(Debug, clap::Args)]
@@ -253,11 +253,7 @@ fn seconds(text: &str) -> Result<u32, String> {
 fn gtid_set(text: &str) -> Result<GtidSet, String> {
     const EXPECTED: &str = "expected a GTID set such as 3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5 or \
                             0-1-270, that of MariaDB being everything up to its numbers";
-    let parse = |flavour| GtidSet::parse(flavour, text).ok();
-    let found = parse(Flavour::MySql).or_else(|| parse(Flavour::MariaDb));
-    found
-        .filter(|set| !set.is_empty())
-        .ok_or(EXPECTED.to_owned())
+    set_of_either_family(text).ok_or(EXPECTED.to_owned())
 }
 
 #[cfg(test)]

@@ -208,9 +208,7 @@ fn rules(connector: &Connector, known: &Schemas) -> Result<Rules, Refusal> {
 }
 
 fn coordinates(text: &str) -> Result<Coordinates, String> {
-    text.rsplit_once(':')
-        .filter(|(file, _)| file.contains('.') && !file.contains('/'))
-        .and_then(|(file, position)| Some(Coordinates::new(file, position.parse().ok()?)))
+    Coordinates::parse(text)
         .ok_or_else(|| "expected FILE:POSITION such as binlog.000004:1337".to_owned())
 }
 

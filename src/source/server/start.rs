@@ -366,9 +366,6 @@ impl Starting<'_> {
             return Err(self.facts.gtid_mode_off());
         }
         let set = self.parse(text)?;
-        if !set.is_empty() && !self.standing(&set).await?.is_related {
-            return Err(SourceError::StrangeSet { gtid_set: set });
-        }
         let set = self.held_of(set).await?;
         self.is_not_purged(&set).await?;
         let after = walk::first_after(self.options, &set).await?;
@@ -376,15 +373,25 @@ impl Starting<'_> {
     }
 
     /// The groups of a start's set that the source has. A replica's set may have groups of its own, which were never there; that
-    /// the source lacks some of those that it wrote itself, it says when it is asked for what follows them.
+    /// the source lacks some of those that it wrote itself, it says when it is asked for what follows them. One that has none is
+    /// another server's.
     async fn held_of(&mut self, set: GtidSet) -> Result<GtidSet, SourceError> {
-        let GtidSet::MySql(_) = &set else {
+        if set.is_empty() {
             return Ok(set);
+        }
+        let GtidSet::MySql(_) = &set else {
+            return match self.standing(&set).await?.is_related {
+                true => Ok(set),
+                false => Err(SourceError::StrangeSet { gtid_set: set }),
+            };
         };
         let executed = statements::value(self.session, "@@global.gtid_executed").await?;
         let executed = self.parse(&executed.unwrap_or_default().replace('\n', ""))?;
         let mut foreign = set.clone();
         foreign.subtract(&executed);
+        if foreign == set {
+            return Err(SourceError::StrangeSet { gtid_set: set });
+        }
         let has_own = match (&foreign, self.facts.server_uuid) {
             (GtidSet::MySql(sources), Some(own)) => sources.keys().any(|(uuid, _)| *uuid == own),
             (GtidSet::MySql(_) | GtidSet::MariaDb(_), _) => false,
@@ -486,7 +493,6 @@ impl Starting<'_> {
         let status = statements::status(self.session).await?;
         let end = status.ok_or(SourceError::BinlogOff)?.coordinates;
         let set = checkpoint.gtid_set.clone();
-        self.is_not_purged(&set).await?;
         let after = walk::first_after(self.options, &set).await?;
         self.is_in_order(&set, &after).await?;
         let (coordinates, begun) = match after.group {
