@@ -128,10 +128,13 @@ impl RowsCheck {
             true => &self.after,
             false => &self.before,
         };
-        for (index, (cell, column)) in cells.iter().zip(&table.columns).enumerate() {
+        for (index, cell) in cells.iter().enumerate() {
             let checked = match *cell {
                 Cell::Absent | Cell::Null => Ok(()),
-                Cell::Value { start, end } => self.values.value(&column.kind, bytes(start, end)),
+                Cell::Value { start, end } => match table.image_kind(index) {
+                    Some(kind) => self.values.value(kind, bytes(start, end)),
+                    None => Ok(()),
+                },
                 Cell::Changes { start, end } => {
                     let base = match self.before.get(index) {
                         Some(Cell::Value { start, end }) => Some(bytes(*start, *end)),

@@ -31,7 +31,10 @@ pub struct AssembleError {
 impl AssembleError {
     /// What the failure means: never transient, since the same bytes would stop the assembler again.
     pub fn class(&self) -> Class {
-        Class::Data
+        match &*self.trouble {
+            Trouble::TableMap(TableMapError::ColumnRules(error)) => error.class(),
+            _other => Class::Data,
+        }
     }
 
     /// Names the place of a trouble, and the kind of the event.

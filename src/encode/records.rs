@@ -322,7 +322,8 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
                     Cell::Null | Cell::Value { .. } | Cell::Changes { .. } => *after,
                 }),
         );
-        let missing = (0..whole.len()).find(|index| match whole.get(*index) {
+        let mut published = (0..whole.len()).filter(|index| self.event.table.publishes(*index));
+        let missing = published.find(|index| match whole.get(*index) {
             Some(Cell::Changes { .. }) => before.value(*index).is_none(),
             cell => cell == Some(&Cell::Absent),
         });

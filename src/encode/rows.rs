@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{EncodeError, ValuePlace};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Group, Rows, RowsKind};
-use crate::row::{Cell, ImageWalk, RowError, Shape, Table};
+use crate::row::{Cell, ImageWalk, RowError, Shape, Table, TreatedImages, Treatment};
 
 /// A row image and where its columns lie in the body.
 #[derive(Clone, Copy)]
@@ -124,6 +124,9 @@ pub(super) enum RowChange<'a> {
 pub(super) struct Cells {
     pub(super) before: Vec<Cell>,
     pub(super) after: Vec<Cell>,
+    /// Those before an update in parts, in the event's body, where the row's images are treated.
+    base: Vec<Cell>,
+    treated: TreatedImages,
 }
 
 /// A rows event with what the batch holds of it.
@@ -303,11 +306,12 @@ impl<'a> RowsWalk<'a> {
         Some(sequence)
     }
 
-    /// The row's first image before it was walked, where every column is in it and none is hidden. Whoever walks it says where
-    /// it ends.
+    /// The row's first image before it was walked, where every column is in it, none is hidden and no rule treats the table's
+    /// rows. Whoever walks it says where it ends.
     #[inline]
     pub(super) fn first(&self) -> Option<(ImageWalk<'a>, Image<'a>)> {
-        if !self.event.table.hidden.is_empty() {
+        let table = self.event.table;
+        if !table.hidden.is_empty() || table.treatment().is_some() {
             return None;
         }
         let image = Image {
@@ -331,6 +335,9 @@ impl<'a> RowsWalk<'a> {
         'a: 'c,
     {
         let (event, body) = (self.event, self.body);
+        if let Some(treatment) = event.table.treatment() {
+            return self.treated_change(treatment, cells);
+        }
         let image = |cells| Image {
             body,
             cells,
@@ -357,6 +364,58 @@ impl<'a> RowsWalk<'a> {
         })
     }
 
+    /// Reads the row's images, and treats copies of them. Nothing after this sees the images themselves.
+    #[inline(never)]
+    fn treated_change<'c>(
+        &mut self,
+        treatment: &Treatment,
+        cells: &'c mut Cells,
+    ) -> Result<RowChange<'c>, EncodeError> {
+        let (event, body) = (self.event, self.body);
+        let Cells {
+            before,
+            after,
+            base,
+            treated,
+        } = cells;
+        let kind = event.rows.kind;
+        if kind != RowsKind::Write {
+            event.walk(&self.first, body, &mut self.at, before)?;
+        }
+        if kind != RowsKind::Delete {
+            event.walk(&self.second, body, &mut self.at, after)?;
+        }
+        base.clear();
+        if kind == RowsKind::PartialUpdate {
+            base.extend_from_slice(before);
+        }
+        treated.begin();
+        let mut treat = |cells: &mut [Cell], base: &[Cell]| {
+            let treated = treated.treat(treatment, body, cells, base);
+            treated.map_err(|wrong| event.value_error(wrong.column, wrong.error))
+        };
+        if kind != RowsKind::Write {
+            treat(before, &[])?;
+        }
+        if kind != RowsKind::Delete {
+            treat(after, base)?;
+        }
+        let body = treated.bytes();
+        let image = |cells, base| Image { body, cells, base };
+        Ok(match kind {
+            RowsKind::Write => RowChange::Create {
+                after: image(after, &[]),
+            },
+            RowsKind::Delete => RowChange::Delete {
+                before: image(before, &[]),
+            },
+            RowsKind::Update | RowsKind::PartialUpdate => RowChange::Update {
+                before: image(before, &[]),
+                after: image(after, before),
+            },
+        })
+    }
+
     /// Reads the image after an update, where `cells` has those of the image before it; gives both.
     #[inline]
     pub(super) fn after<'c>(
@@ -369,7 +428,7 @@ impl<'a> RowsWalk<'a> {
         let body = self.body;
         self.event
             .walk(&self.second, body, &mut self.at, &mut cells.after)?;
-        let Cells { before, after } = cells;
+        let Cells { before, after, .. } = cells;
         let image = |cells, base| Image { body, cells, base };
         Ok((image(before, &[]), image(after, before)))
     }

@@ -85,6 +85,11 @@ fn wild_hint(key: RuleKey, rule: &str) -> String {
         | RuleKey::RewriteDb
         | RuleKey::TablesInclude
         | RuleKey::TablesExclude
+        | RuleKey::ColumnsInclude
+        | RuleKey::ColumnsExclude
+        | RuleKey::ColumnsMask
+        | RuleKey::ColumnsHash
+        | RuleKey::ColumnsTruncate
         | RuleKey::ShadowTables => String::new(),
     }
 }
@@ -97,6 +102,13 @@ fn empty_hint(key: RuleKey) -> &'static str {
         RuleKey::RewriteDb => "write it as \"from->to\"",
         RuleKey::TablesInclude | RuleKey::TablesExclude => {
             "write a regular expression for whole names, such as \"shop\\..*\""
+        }
+        RuleKey::ColumnsInclude
+        | RuleKey::ColumnsExclude
+        | RuleKey::ColumnsMask
+        | RuleKey::ColumnsHash
+        | RuleKey::ColumnsTruncate => {
+            "write a regular expression for whole names, such as \"shop\\.customers\\.email\""
         }
         RuleKey::ShadowTables => "write \"drop\" or \"keep\"",
     }

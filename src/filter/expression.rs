@@ -1,4 +1,5 @@
-//! The regular expressions of `tables-include` and `tables-exclude`, matched against the whole of `database.table`.
+//! The regular expressions of rules on tables and on columns, matched against the whole of `database.table` or of
+//! `database.table.column`.
 //!
 //! The `regex` crate takes time linear in the name for every expression, and memory up to a limit that is told to it.
 
@@ -35,7 +36,7 @@ pub(super) fn compile(key: RuleKey, text: &str, fold: Fold) -> Result<Regex, Fil
     builder(text, fold)
         .build()
         .and_then(|_| builder(&format!(r"\A(?:{text})\z"), fold).build())
-        .map_err(|error| refuse(told(text, &error)))
+        .map_err(|error| refuse(told(key, text, &error)))
 }
 
 fn builder(text: &str, fold: Fold) -> RegexBuilder {
@@ -48,11 +49,15 @@ fn builder(text: &str, fold: Fold) -> RegexBuilder {
 }
 
 /// What is wrong with an expression, and what to write instead.
-fn told(text: &str, error: &regex::Error) -> String {
+fn told(key: RuleKey, text: &str, error: &regex::Error) -> String {
     let looks_around = ["(?=", "(?!", "(?<=", "(?<!"];
     if let Some(found) = looks_around.iter().find(|words| text.contains(**words)) {
+        let exclude = match key.is_on_columns() {
+            true => RuleKey::ColumnsExclude,
+            false => RuleKey::TablesExclude,
+        };
         return format!(
-            "looks around with \"{found}\", which is not supported: write what is to be left out as tables-exclude"
+            "looks around with \"{found}\", which is not supported: write what is to be left out as {exclude}"
         );
     }
     match error {
@@ -70,7 +75,8 @@ fn told(text: &str, error: &regex::Error) -> String {
     }
 }
 
-fn shortened(text: &str) -> Box<str> {
+/// As much of an expression as a message shows.
+pub(super) fn shortened(text: &str) -> Box<str> {
     let mut shown: String = text.chars().take(SHOWN_CHARACTERS_MAX).collect();
     if shown.len() < text.len() {
         shown.push('…');

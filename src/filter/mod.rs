@@ -12,9 +12,12 @@
 //! 5. The table rules: exact do, exact ignore, wild do, wild ignore, the first that matches decides; without a match a
 //!    table passes unless a do rule of either kind exists.
 //!
+//! The rules on columns say what becomes of the columns of a table that passes; see `columns`.
+//!
 //! Statements are judged by the objects they name, or with `ddl-filter = "as_mysqld"` as a replica judges them: by their
 //! default database, then by all the tables they change together. Nothing here reads rows or holds state.
 
+mod columns;
 mod doubts;
 mod error;
 mod expression;
@@ -28,6 +31,10 @@ mod unknown;
 mod verdict;
 mod wildcard;
 
+pub use columns::{
+    ColumnRuleError, ColumnRules, ColumnVerdict, HashOptions, MaskOptions, OnMissing, RuleMatches,
+    RuleSecret, TruncateOptions,
+};
 pub use doubts::Doubt;
 pub use error::FilterError;
 pub use judgement::ReplicatedStatement;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor, value};
 
+use super::columns::{HashOptions, MaskOptions, OnMissing, TruncateOptions};
+
 /// The rules as written. A list is an array of strings, one rule each; a single string is one rule, and a comma in it is
 /// part of the name, as on a server's command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -33,6 +35,24 @@ pub struct FilterOptions {
     /// Regular expressions of tables to reject, whatever `tables-include` says of them.
     #[serde(alias = "tables_exclude", deserialize_with = "one_or_many")]
     pub tables_exclude: Vec<String>,
+    /// Regular expressions of columns to publish, each for the whole of `database.table.column`; all others are left out.
+    #[serde(alias = "columns_include", deserialize_with = "one_or_many")]
+    pub columns_include: Vec<String>,
+    /// Regular expressions of columns to leave out, whatever `columns-include` says of them.
+    #[serde(alias = "columns_exclude", deserialize_with = "one_or_many")]
+    pub columns_exclude: Vec<String>,
+    /// Columns whose values are replaced by a text.
+    #[serde(alias = "columns_mask")]
+    pub columns_mask: Vec<MaskOptions>,
+    /// Columns whose values are replaced by a hash.
+    #[serde(alias = "columns_hash")]
+    pub columns_hash: Vec<HashOptions>,
+    /// Columns of whose text the beginning is published.
+    #[serde(alias = "columns_truncate")]
+    pub columns_truncate: Vec<TruncateOptions>,
+    /// What is done about a rule that has lost the column that it matched.
+    #[serde(alias = "columns_missing")]
+    pub columns_missing: OnMissing,
     /// Databases to publish under another name, as `from->to`; the first that matches counts.
     #[serde(deserialize_with = "one_or_many")]
     pub replicate_rewrite_db: Vec<String>,

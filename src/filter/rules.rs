@@ -1,5 +1,6 @@
 //! The rules compiled.
 
+use super::columns::ColumnRules;
 use super::error::FilterError;
 use super::expression;
 use super::fold::Fold;
@@ -28,6 +29,7 @@ pub struct Rules {
     pub(super) named: Vec<Box<str>>,
     pub(super) drops_shadow_tables: bool,
     pub(super) ddl_filter: DdlFilter,
+    columns: ColumnRules,
     same_server_id: bool,
 }
 
@@ -99,6 +101,7 @@ impl Rules {
             },
             named: Vec::new(),
             ddl_filter: options.ddl_filter,
+            columns: ColumnRules::compile(options)?,
             same_server_id: options.same_server_id,
             drops_shadow_tables: options.shadow_tables == ShadowTables::Drop,
         };
@@ -141,7 +144,13 @@ impl Rules {
                 mistakes.extend(compile_tables(key, rule).err());
             }
         }
+        mistakes.extend(ColumnRules::mistakes(options));
         mistakes
+    }
+
+    /// The rules on columns.
+    pub fn columns(&self) -> &ColumnRules {
+        &self.columns
     }
 
     /// Compiles what becomes of tables whose definition is not known; names are compared as in the rules on tables.

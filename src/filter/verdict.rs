@@ -90,6 +90,16 @@ pub enum RuleKey {
     TablesExclude,
     /// `shadow-tables`
     ShadowTables,
+    /// `columns-include`
+    ColumnsInclude,
+    /// `columns-exclude`
+    ColumnsExclude,
+    /// `columns-mask`
+    ColumnsMask,
+    /// `columns-hash`
+    ColumnsHash,
+    /// `columns-truncate`
+    ColumnsTruncate,
 }
 
 impl Verdict {
@@ -107,7 +117,7 @@ impl Verdict {
 
 impl RuleKey {
     /// All keys, in the order in which a rule of theirs is asked.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::RewriteDb,
         Self::ShadowTables,
         Self::TablesExclude,
@@ -118,7 +128,24 @@ impl RuleKey {
         Self::IgnoreTable,
         Self::WildDoTable,
         Self::WildIgnoreTable,
+        Self::ColumnsExclude,
+        Self::ColumnsInclude,
+        Self::ColumnsMask,
+        Self::ColumnsHash,
+        Self::ColumnsTruncate,
     ];
+
+    /// Whether its rules are on columns.
+    pub fn is_on_columns(self) -> bool {
+        matches!(
+            self,
+            Self::ColumnsInclude
+                | Self::ColumnsExclude
+                | Self::ColumnsMask
+                | Self::ColumnsHash
+                | Self::ColumnsTruncate
+        )
+    }
 
     /// Its spelling in a connector file.
     pub fn as_str(self) -> &'static str {
@@ -133,6 +160,11 @@ impl RuleKey {
             Self::TablesInclude => "tables-include",
             Self::TablesExclude => "tables-exclude",
             Self::ShadowTables => "shadow-tables",
+            Self::ColumnsInclude => "columns-include",
+            Self::ColumnsExclude => "columns-exclude",
+            Self::ColumnsMask => "columns-mask",
+            Self::ColumnsHash => "columns-hash",
+            Self::ColumnsTruncate => "columns-truncate",
         }
     }
 }

@@ -154,6 +154,46 @@ impl Charset {
         replaced
     }
 
+    /// How many bytes the first so many characters take; what is no text counts as characters, as [`Self::decode_replacing`]
+    /// counts it.
+    pub fn length_of(self, letters: usize, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        for _ in 0..letters {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                return bytes.len();
+            }
+            at += self.letter_length(rest);
+        }
+        at.min(bytes.len())
+    }
+
+    /// How many bytes the first character takes.
+    fn letter_length(self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Utf8 => {
+                let window = bytes.get(..4).unwrap_or(bytes);
+                let chunk = window.utf8_chunks().next();
+                let letter = chunk.and_then(|chunk| chunk.valid().chars().next());
+                letter.map_or_else(|| self.wrong_length(bytes), char::len_utf8)
+            }
+            Self::Ascii | Self::SingleByte(_) => 1,
+            Self::Ucs2 => 2,
+            Self::Utf32 => 4,
+            Self::Utf16 | Self::Utf16Le => {
+                let window = bytes.get(..4).unwrap_or(bytes);
+                let mut letter = String::new();
+                // The second half of a window that holds two characters, or a half of the next one, does not matter.
+                let _ = self.append(window, &mut letter);
+                letter
+                    .chars()
+                    .next()
+                    .map_or(2, |letter| 2 * letter.len_utf16())
+            }
+            Self::MultiByte(set) => set.letter_length(bytes),
+        }
+    }
+
     /// Appends a character as the set writes it, if that is certain.
     pub fn encode(self, letter: char, out: &mut Vec<u8>) -> Written {
         let code = u32::from(letter);

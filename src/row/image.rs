@@ -270,9 +270,8 @@ impl<'a> Shape<'a> {
         };
         let columns = &self.table.columns;
         let is_json = |index: usize| {
-            columns
-                .get(index)
-                .is_some_and(|column| matches!(column.kind, ColumnType::Json { .. }))
+            let kind = self.table.image_kind(index);
+            matches!(kind, Some(ColumnType::Json { .. }))
         };
         let image = body.get(start..).unwrap_or_default();
         let (options, image) = length_encoded(image).ok_or_else(|| cut(Inside::ValueOptions))?;

@@ -150,6 +150,20 @@ impl MultiByte {
         }
     }
 
+    /// How many bytes the first character takes.
+    pub(super) fn letter_length(&self, bytes: &[u8]) -> usize {
+        let tables = self.tables();
+        let single = bytes.first().and_then(|byte| {
+            let unit = tables.singles.get(usize::from(*byte));
+            unit.filter(|unit| **unit != 0 || *byte == 0)
+        });
+        match (single, self.long(tables, bytes)) {
+            (Some(_), _) => 1,
+            (None, (Some(_), length)) => length,
+            (None, (None, _)) => self.wrong_length(bytes),
+        }
+    }
+
     /// How many bytes to pass over where no character begins: a trail that is ASCII may be a character of its own.
     pub(super) fn wrong_length(&self, bytes: &[u8]) -> usize {
         match bytes {

@@ -1,8 +1,10 @@
 //! A table as rows events refer to it.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::old_temporal;
+use super::treatment::{ColumnTreatment, Treatment};
+use super::{ColumnType, old_temporal};
 
 /// A table's qualified name.
 #[derive(
@@ -37,7 +39,8 @@ impl fmt::Display for TableName {
 pub struct Table {
     /// The name to publish under, after `replicate-rewrite-db`.
     pub name: TableName,
-    /// The columns, in the order of the row image.
+    /// The columns, in the order of the row image, as they are published: those that a rule treats have other types in the
+    /// image, or are left out.
     pub columns: Vec<Column>,
     /// Indexes of the primary key's columns, in key order; empty for a table without one.
     pub key: Vec<usize>,
@@ -45,6 +48,8 @@ pub struct Table {
     pub hidden: Vec<usize>,
     /// Whether its definition is not known, so that the columns are what the table map tells of them.
     pub is_undefined: bool,
+    /// What becomes of its rows before they are encoded; `None` where they are encoded as they are.
+    treatment: Option<Arc<Treatment>>,
     /// Per column, how many bytes its values take.
     spans: Vec<Span>,
     /// The same of rows without a NULL.
@@ -65,6 +70,7 @@ impl Table {
             key,
             hidden: Vec::new(),
             is_undefined: false,
+            treatment: None,
             spans,
             strides,
         }
@@ -80,6 +86,43 @@ impl Table {
         }
         self.hidden = hidden;
         self
+    }
+
+    /// The same with its rows treated before they are encoded: columns whose values are replaced get the type of what replaces
+    /// them.
+    #[must_use]
+    pub fn treated(mut self, treatment: Treatment) -> Self {
+        for (column, treated) in self.columns.iter_mut().zip(treatment.columns()) {
+            if let ColumnTreatment::Replaced { kind, by } = treated {
+                let published = by.published_kind(kind);
+                column.kind = published.expect("rules replace only values that they can");
+            }
+        }
+        self.treatment = Some(Arc::new(treatment));
+        self
+    }
+
+    /// What becomes of its rows before they are encoded; `None` where they are encoded as they are.
+    #[inline]
+    pub fn treatment(&self) -> Option<&Treatment> {
+        self.treatment.as_deref()
+    }
+
+    /// How the bytes of a column in a row image are read.
+    pub fn image_kind(&self, index: usize) -> Option<&ColumnType> {
+        let treatment = self.treatment().and_then(|all| all.columns().get(index));
+        match (treatment, self.columns.get(index)?) {
+            (Some(ColumnTreatment::Replaced { kind, .. }), _) => Some(kind),
+            (Some(ColumnTreatment::Kept | ColumnTreatment::LeftOut) | None, column) => {
+                Some(&column.kind)
+            }
+        }
+    }
+
+    /// Whether a column has values in what is published: it is not hidden, and no rule leaves it out.
+    pub fn publishes(&self, index: usize) -> bool {
+        let treatment = self.treatment().and_then(|all| all.columns().get(index));
+        !self.hidden.contains(&index) && treatment != Some(&ColumnTreatment::LeftOut)
     }
 
     /// How many bytes the values of a row without a NULL take.

@@ -96,6 +96,12 @@ impl<'a> Text<'a> {
     {
         self.charset.decode(self.bytes, scratch)
     }
+
+    /// The bytes of the first so many characters.
+    pub fn start(&self, letters: usize) -> &'a [u8] {
+        let length = self.charset.length_of(letters, self.bytes);
+        self.bytes.get(..length).unwrap_or(self.bytes)
+    }
 }
 
 /// Bytes, and the zero bytes after them that the image does not hold.

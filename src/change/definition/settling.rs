@@ -243,7 +243,7 @@ impl UnsettledColumns {
                 }
                 if let Some(Cell::Value { start, end }) = cells.get(column.place) {
                     let bytes = body.get(*start..*end).unwrap_or_default();
-                    let kind = table.columns.get(column.place).map(|column| &column.kind);
+                    let kind = table.image_kind(column.place);
                     let is_certain =
                         kind.is_some_and(|kind| column.is_certain(kind, bytes, &mut unpacking));
                     if !is_certain {

@@ -20,7 +20,7 @@ use super::table::{ColumnDefinition, Generated, TableDefinition};
 use crate::binlog::column_map::kind;
 use crate::binlog::{BinlogError, ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::change::statement::Statement;
-use crate::filter::{OnUnknown, Rules};
+use crate::filter::{ColumnRuleError, OnUnknown, Rules};
 use crate::mysql::Flavour;
 use crate::row::{
     CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, RowError, Special, Table,
@@ -284,6 +284,9 @@ impl TableMaps {
         if policy.is_some() && !defined.table.is_undefined {
             self.undefined.remove(&folded(&source));
         }
+        let table = self.rules.columns().treat(defined.table);
+        let table = table.map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
+        let defined = Defined { table, ..defined };
         Ok(Target::Kept(self.kept(defined, source)))
     }
 
@@ -377,6 +380,9 @@ pub enum TableMapError {
         #[source]
         error: RowError,
     },
+    /// The rules on columns do not fit the table.
+    #[error(transparent)]
+    ColumnRules(#[from] ColumnRuleError),
     /// Rows with a value in a place that only a hidden column can have.
     #[error(
         "rows of {table} have values at place {place}, where the hidden column of a functional key part was expected; let the \

@@ -151,6 +151,8 @@ impl DecodeError {
         match self {
             Self::Usage(_) | Self::Filter(_) => Class::Arguments,
             Self::File(error) => error.class(),
+            // Rules on columns are arguments here, too.
+            Self::Assemble(error) if error.class() == Class::Configuration => Class::Arguments,
             Self::Assemble(error) => error.class(),
             Self::Encode(error) => error.class(),
             Self::Definitions(error) => error.class(),

@@ -1,0 +1,99 @@
+//! What stops a stream at a table that a rule on columns does not fit.
+
+use crate::failure::Class;
+use crate::filter::verdict::Rule;
+use crate::row::TableName;
+
+/// Why a table cannot be published as the rules on columns say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnRuleError {
+    /// A column of the key is left out, masked or truncated.
+    #[error(
+        "{rule} {does} {column}, which is a part of the key of {table}, expected all of a key, each value of it a different one: \
+         use columns-hash, or take the column out of the rule"
+    )]
+    Key {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+        /// The rule.
+        rule: Rule,
+        /// What it does to the column.
+        does: &'static str,
+    },
+    /// No `columns-include` matches a column of the key.
+    #[error(
+        "no columns-include matches {column}, which is a part of the key of {table}: add one that does, or leave the table out \
+         by tables-exclude"
+    )]
+    KeyNotIncluded {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+    },
+    /// No column is left.
+    #[error(
+        "the rules on columns leave nothing of {table}: add a columns-include for it, or leave the table out by tables-exclude"
+    )]
+    NothingLeft {
+        /// The table.
+        table: TableName,
+    },
+    /// The values of a column cannot be replaced as a rule says.
+    #[error("{rule} matches {column} of {table}, {why}")]
+    Unfit {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+        /// The rule.
+        rule: Rule,
+        /// Why it cannot be followed, and the fix.
+        why: &'static str,
+    },
+    /// The names of a table's columns are not known, and a rule may mean some of them.
+    #[error(
+        "the names of the columns of {table} are not known, and {rule} may mean some of them: tell its definition, leave the \
+         table out by definitions_unknown_skip, or set binlog_row_metadata=FULL on the source"
+    )]
+    Unnamed {
+        /// The table.
+        table: TableName,
+        /// The rule.
+        rule: Rule,
+    },
+    /// A rule has lost the column that it matched.
+    #[error(
+        "{rule} matches no column of {table} any more: have the rule match what the column is called now, take the rule out if \
+         the column is gone, or set columns-missing = \"warn\""
+    )]
+    Vanished {
+        /// The table.
+        table: TableName,
+        /// The rule.
+        rule: Rule,
+    },
+    /// A column got a name under which its values would go out as they are.
+    #[error(
+        "{rule} matches {before} of {table}, which is called {after} from here on, and no rule matches that: have one match it"
+    )]
+    Renamed {
+        /// The table, as it is called from here on.
+        table: TableName,
+        /// What the column was called.
+        before: Box<str>,
+        /// What it is called from here on.
+        after: Box<str>,
+        /// The rule.
+        rule: Rule,
+    },
+}
+
+impl ColumnRuleError {
+    /// What it means: the rules are to be changed.
+    pub fn class(&self) -> Class {
+        Class::Configuration
+    }
+}

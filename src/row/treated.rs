@@ -1,0 +1,252 @@
+//! Row images as formats see them, where rules treat the columns of a table. NULL stays NULL.
+//!
+//! A treated image is a copy: it holds no byte of a value that is left out or replaced, so that nothing that reads it, and no
+//! message about it, can show one.
+
+use super::treatment::{ColumnTreatment, Replacement, Treatment};
+use super::{
+    Cell, Changes, Charset, ColumnType, Patched, PlainText, RowError, Text, Unpacking, Value, read,
+};
+
+/// Bytes that the buffers keep for the next row.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
+/// The images of a row as formats see them, and buffers for that; used again for each row.
+#[derive(Debug, Default)]
+pub struct TreatedImages {
+    bytes: Vec<u8>,
+    scratch: Scratch,
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    plain: PlainText,
+    text: Vec<u8>,
+    unpacking: Unpacking,
+}
+
+/// Why an image cannot be treated.
+#[derive(Debug)]
+pub struct TreatmentError {
+    /// The column.
+    pub column: usize,
+    /// What is wrong with its value.
+    pub error: RowError,
+}
+
+/// Values of kept columns that lie beside each other in the image, and are copied at once.
+#[derive(Default)]
+struct Run {
+    start: usize,
+    end: usize,
+    /// Where the copy begins.
+    copy: usize,
+    is_open: bool,
+}
+
+impl Run {
+    /// Takes a value on, and returns where it will lie in the copy.
+    #[inline]
+    fn take(&mut self, start: usize, end: usize, copied: usize) -> (usize, usize) {
+        if !self.is_open {
+            *self = Self {
+                start,
+                end,
+                copy: copied,
+                is_open: true,
+            };
+        }
+        self.end = end;
+        let moved = |at: usize| at.saturating_sub(self.start) + self.copy;
+        (moved(start), moved(end))
+    }
+
+    #[inline]
+    fn copy(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        if self.is_open {
+            out.extend_from_slice(body.get(self.start..self.end).unwrap_or_default());
+            self.is_open = false;
+        }
+    }
+}
+
+impl TreatedImages {
+    /// Begins a row.
+    pub fn begin(&mut self) {
+        for bytes in [&mut self.bytes, &mut self.scratch.text] {
+            bytes.clear();
+            bytes.shrink_to(KEPT_BYTES_MAX);
+        }
+    }
+
+    /// Copies an image as formats see it after those of its row, and has its cells point there. `base` are the cells, in the
+    /// same body, of the image that changes of JSON documents apply to.
+    ///
+    /// # Errors
+    /// A value that is to be replaced by what it says and cannot be read, or is only a part of its document.
+    pub fn treat(
+        &mut self,
+        treatment: &Treatment,
+        body: &[u8],
+        cells: &mut [Cell],
+        base: &[Cell],
+    ) -> Result<(), TreatmentError> {
+        let Self { bytes, scratch } = self;
+        let mut run = Run::default();
+        for (index, (cell, column)) in cells.iter_mut().zip(treatment.columns()).enumerate() {
+            let (kind, by) = match column {
+                ColumnTreatment::Kept => {
+                    match cell {
+                        Cell::Absent | Cell::Null => {}
+                        Cell::Value { start, end } | Cell::Changes { start, end } => {
+                            (*start, *end) = run.take(*start, *end, bytes.len());
+                        }
+                    }
+                    continue;
+                }
+                ColumnTreatment::LeftOut => {
+                    run.copy(body, bytes);
+                    *cell = Cell::Absent;
+                    continue;
+                }
+                ColumnTreatment::Replaced { kind, by } => (kind, by),
+            };
+            run.copy(body, bytes);
+            let of = |start: usize, end: usize| body.get(start..end).unwrap_or_default();
+            let value = match *cell {
+                Cell::Absent | Cell::Null => continue,
+                Cell::Value { start, end } => Stored::Whole(of(start, end)),
+                Cell::Changes { start, end } => Stored::Changed {
+                    base: match base.get(index) {
+                        Some(Cell::Value { start, end }) => Some(of(*start, *end)),
+                        Some(Cell::Absent | Cell::Null | Cell::Changes { .. }) | None => None,
+                    },
+                    changes: Changes(of(start, end)),
+                },
+            };
+            let start = bytes.len();
+            write(by, kind, &value, scratch, bytes).map_err(|error| TreatmentError {
+                column: index,
+                error: without_value(error),
+            })?;
+            let end = bytes.len();
+            *cell = Cell::Value { start, end };
+        }
+        run.copy(body, bytes);
+        Ok(())
+    }
+
+    /// The images of the row that were treated.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A value that is to be replaced, as the image has it.
+enum Stored<'a> {
+    Whole(&'a [u8]),
+    /// A JSON document that an update changed in parts; it is whole if the document before is there.
+    Changed {
+        base: Option<&'a [u8]>,
+        changes: Changes<'a>,
+    },
+}
+
+/// Appends what takes the place of a value.
+fn write(
+    by: &Replacement,
+    kind: &ColumnType,
+    value: &Stored<'_>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<(), RowError> {
+    match (by, value) {
+        (Replacement::Fixed(text), _) => out.extend_from_slice(text.as_bytes()),
+        (Replacement::Digest(digester), Stored::Whole(bytes)) if is_utf8(kind) => {
+            digester.write(bytes, out);
+        }
+        (Replacement::Digest(digester), value) => {
+            scratch.read(kind, value)?;
+            digester.write(&scratch.text, out);
+        }
+        (Replacement::Each(mask), value) => {
+            scratch.read(kind, value)?;
+            let text = String::from_utf8_lossy(&scratch.text);
+            let mut letter = [0; 4];
+            let letter = mask.encode_utf8(&mut letter).as_bytes();
+            for _ in text.chars() {
+                out.extend_from_slice(letter);
+            }
+        }
+        (Replacement::Start(letters), Stored::Whole(bytes)) => {
+            let packed;
+            let text = match read(kind, bytes)? {
+                Value::Text(text) => text,
+                Value::Packed(value) => {
+                    packed = value;
+                    let bytes = packed.unpack(&mut scratch.unpacking)?;
+                    let charset = packed.charset.unwrap_or(Charset::Utf8);
+                    Text { bytes, charset }
+                }
+                _no_text => return Err(no_text()),
+            };
+            let start = text.start(*letters);
+            out.extend_from_slice(start);
+        }
+        (Replacement::Start(_), Stored::Changed { .. }) => return Err(no_text()),
+    }
+    Ok(())
+}
+
+impl Scratch {
+    /// Writes the text of a value over that of the last.
+    fn read(&mut self, kind: &ColumnType, value: &Stored<'_>) -> Result<(), RowError> {
+        self.text.clear();
+        let value = match *value {
+            Stored::Whole(bytes) => read(kind, bytes)?,
+            Stored::Changed {
+                base: Some(base),
+                changes,
+            } => Value::Patched(Patched { base, changes }),
+            Stored::Changed { base: None, .. } => {
+                return Err(RowError::Invalid {
+                    kind: "JSON",
+                    what: "changes of a document that the image does not hold, so that its column's rule cannot be followed; \
+                           set binlog_row_image=FULL or binlog_row_value_options='' on the source",
+                });
+            }
+        };
+        self.plain.write(value, &mut self.text)
+    }
+}
+
+fn is_utf8(kind: &ColumnType) -> bool {
+    let charset = match kind {
+        ColumnType::Text { charset, .. } => *charset,
+        _no_text => return false,
+    };
+    charset == Charset::Utf8
+}
+
+#[cold]
+fn no_text() -> RowError {
+    RowError::Invalid {
+        kind: "a truncated column's",
+        what: "a type that is no text",
+    }
+}
+
+/// The error without a number that a value of the column has.
+#[cold]
+fn without_value(error: RowError) -> RowError {
+    match error {
+        RowError::NoLabel { kind, .. } => RowError::Invalid {
+            kind,
+            what: "a label that its column does not have",
+        },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;
