@@ -40,7 +40,7 @@ pub use error::FilterError;
 pub use judgement::ReplicatedStatement;
 pub use options::{Case, DdlFilter, FilterOptions, ShadowTables, one_or_many};
 pub use places::RulePlaces;
-pub use rules::Rules;
+pub use rules::{Rules, SYSTEM_DATABASES};
 pub use shadow::is_shadow_table;
 pub use unknown::{OnUnknown, UnknownOptions, UnknownRuleError, UnknownRules};
 pub use verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};

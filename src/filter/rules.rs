@@ -11,7 +11,7 @@ use super::wildcard::{self, Pattern};
 use crate::mysql::Flavour;
 
 /// The databases that belong to the server.
-pub(super) const SYSTEM_DATABASES: [&str; 4] =
+pub const SYSTEM_DATABASES: [&str; 4] =
     ["mysql", "sys", "performance_schema", "information_schema"];
 
 /// The compiled rules of a connector.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::process::Folder;
+use crate::support::{Flavour, Server};
 
 const CONNECTOR: &str = r#"state_dir = "{dir}/state"
 [source]
@@ -157,4 +158,68 @@ fn questions_that_are_none_are_refused() {
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains(told), "{ended:?}");
     }
+}
+
+#[test]
+fn what_binlog_files_hold_is_judged_and_counted() {
+    let binlog = |name: &str| format!("{}/tests/binlogs/{name}", env!("CARGO_MANIFEST_DIR"));
+    let folder = Folder::new(&CONNECTOR.replace("%.secret", "copy.parts"));
+    for name in ["shop-mysql-9.7.binlog", "shop-mariadb-10.11.binlog"] {
+        let (file, decoding) = (binlog(name), Folder::new(""));
+        let summary = decoding.succeeds(&["decode", "--summary", &file]);
+        let found: Value = {
+            let ended = folder.succeeds(&["explain", "shop.toml", "--json", &file]);
+            serde_json::from_str(&ended.stdout).unwrap()
+        };
+        let tables = found["tables"].as_array().unwrap();
+        let rows = |table: &Value| (table["question"].clone(), table["rows"].as_u64().unwrap());
+        let mut counted: Vec<(Value, u64)> = tables.iter().map(rows).collect();
+        counted.sort_by_key(|(name, _)| name.to_string());
+        let expected = summary.stdout.lines().skip(2).map(|line| {
+            let mut fields = line.split('\t');
+            let name = Value::from(fields.next().unwrap());
+            (
+                name,
+                fields.map(|count| count.parse::<u64>().unwrap()).sum(),
+            )
+        });
+        assert_eq!(counted, expected.collect::<Vec<_>>(), "{name}");
+        let text = folder.succeeds(&["explain", "shop.toml", &file]).stdout;
+        for line in [
+            "table or statement\toutcome\tevents\trows\tbytes\tdecided by",
+            "shop.customers\tpublished\t3\t5\t114\ttable stage: no match in replicate-wild-ignore-table",
+            "shop.parts\tfiltered\t2\t3\t72\ttable stage: replicate-wild-ignore-table = \"copy.parts\" (shop.toml:13:3)",
+            "CREATE DATABASE shop CHARACTER SET utf8mb4\tpublished\t1\t0\t42\tdatabase stage: replicate-do-db = \"copy\" \
+             (shop.toml:9:20)",
+        ] {
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line}\nis not in\n{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn groups_that_the_source_leaves_out_and_changes_logged_as_statements_are_counted() {
+    let server = Server::start(Flavour::MySql97, &[]);
+    server.execute("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY)");
+    server.execute("SET binlog_format = STATEMENT; INSERT INTO shop.t VALUES (1)");
+    server.execute("INSERT INTO shop.t VALUES (2)");
+    let (file, _) = server.coordinates();
+    let file = server.binlog_path(&file).display().to_string();
+    let folder = Folder::new(CONNECTOR);
+    let found = |folder: &Folder| -> Value {
+        let ended = folder.succeeds(&["explain", "shop.toml", "--json", &file]);
+        serde_json::from_str(&ended.stdout).unwrap()
+    };
+    let all = found(&folder);
+    assert_eq!(all["logged_as_statements"], 1, "{all}");
+    assert_eq!(all["left_out"], 0, "{all}");
+    assert_eq!(all["tables"][0]["rows"], 1, "{all}");
+    let server_id = server.query_one("SELECT @@server_id").unwrap();
+    let ignoring = format!("user = \"nobody\"\nignore_server_ids = [{server_id}]");
+    let none = found(&folder.replacing("user = \"nobody\"", &ignoring));
+    assert!(none["left_out"].as_u64().unwrap() > 0, "{none}");
+    assert_eq!(none["tables"], Value::Array(Vec::new()), "{none}");
 }

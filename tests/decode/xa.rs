@@ -17,6 +17,20 @@ fn binlogs_from(server: &Server, first: &str) -> Vec<String> {
         .collect()
 }
 
+/// A file of definitions for servers whose binlogs do not tell them.
+fn definitions(source: &Server, database: &str) -> tempfile::NamedTempFile {
+    let mut text = format!("USE {database};\n");
+    for table in source.query_text(&format!("SHOW TABLES FROM {database}")) {
+        let table = table[0].as_deref().unwrap();
+        let shown = source.query_text(&format!("SHOW CREATE TABLE {database}.`{table}`"));
+        text += shown[0][1].as_deref().unwrap();
+        text += ";\n";
+    }
+    let file = tempfile::Builder::new().suffix(".sql").tempfile().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
 fn decoded_as(arguments: &[&str], files: &[String]) -> String {
     let mut all = arguments.to_vec();
     all.extend(files.iter().map(String::as_str));
@@ -51,6 +65,12 @@ fn check(flavour: Flavour, options: &[&str], seed: u64, changes: u64) {
         workload.database
     ));
     let all = binlogs_from(&source, &first);
+    let told = definitions(&source, &workload.database);
+    let told = format!("--definitions={}", told.path().display());
+    let decoded_as = |arguments: &[&str], files: &[String]| match flavour {
+        Flavour::MySql57 => decoded_as(&[arguments, &[&told]].concat(), files),
+        _others => decoded_as(arguments, files),
+    };
 
     let mut findings = Findings::default();
     let ignored = format!("--replicate-ignore-table={}.{NOISE}", workload.database);

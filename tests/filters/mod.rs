@@ -12,13 +12,14 @@ mod statements;
 mod stream;
 mod traffic;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour as Family;
 
 use crate::support::{Flavour, Server};
 use replica::Replica;
+use stream::Streamed;
 use traffic::{Change, changes};
 
 const CASES: &str = include_str!("cases.txt");
@@ -90,7 +91,7 @@ fn compare_generated(server: Flavour) {
         applied.push((rows, statements::logged(replica.server(), &beginning)));
     }
     let streamed = stream::changes(&source, &begin, &sets);
-    let mut kept = (0, 0);
+    let (mut kept, mut questions) = ((0, 0), 0);
     for (options, (found, (rows, logged))) in sets.iter().zip(streamed.iter().zip(&applied)) {
         let case = generated::named(options);
         let rules = Rules::compile(options, server.family(), 0).unwrap();
@@ -109,14 +110,53 @@ fn compare_generated(server: Flavour) {
             others(logged, &found.statements),
         );
         kept = (kept.0 + rows.len(), kept.1 + logged.len());
+        questions += assert_explained(&case, &all.0, found);
     }
     println!(
-        "{server:?}: {seeds} generated rule sets over {} row changes and {} statements, {} and {} kept as the replica did",
+        "{server:?}: {seeds} generated rule sets over {} row changes and {} statements, {} and {} kept as the replica did; \
+         {questions} tables and statements explained as they were streamed",
         all.0.len(),
         all.1.len(),
         kept.0,
         kept.1,
     );
+}
+
+/// Makes sure that each table and statement of the binary log came out or did not, as it is explained; returns how many there
+/// are.
+#[track_caller]
+fn assert_explained(case: &str, all: &[Change], found: &Streamed) -> usize {
+    let table = |change: &Change| (change.database.clone(), change.table.clone());
+    // A value is used by one table only.
+    let mut by_values = BTreeMap::new();
+    let mut rows: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for change in all {
+        by_values.insert(&change.values, table(change));
+        *rows.entry(table(change)).or_default() += 1;
+    }
+    let kept: BTreeSet<&(String, String)> = found
+        .rows
+        .iter()
+        .map(|change| &by_values[&change.values])
+        .collect();
+    let expected: Vec<(String, String, bool, u64)> = rows
+        .iter()
+        .map(|(table, rows)| {
+            let (database, name) = table.clone();
+            (database, name, kept.contains(table), *rows)
+        })
+        .collect();
+    let explained = &found.explained;
+    let mut tables = explained.tables.clone();
+    tables.sort();
+    assert_eq!(tables, expected, "tables under {case:?}");
+    let published: Vec<usize> = explained
+        .statements
+        .iter()
+        .filter_map(|(number, is_published)| is_published.then_some(*number))
+        .collect();
+    assert_eq!(published, found.statements, "statements under {case:?}");
+    tables.len() + explained.statements.len()
 }
 
 fn compare(server: Flavour, server_options: &[&str], sample: usize) {

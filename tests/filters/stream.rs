@@ -1,4 +1,5 @@
-//! The row changes that the program itself writes under some rules: one connector a set of rules, many in a process.
+//! The row changes that the program itself writes under some rules: one connector a set of rules, many in a process; and what
+//! `rowtap explain` says of the same binary log under the same rules.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -21,6 +22,16 @@ pub struct Streamed {
     pub rows: Vec<Change>,
     /// The numbers of the statements.
     pub statements: Vec<usize>,
+    /// What the rules make of the binary log.
+    pub explained: Explained,
+}
+
+/// What `rowtap explain` says of a binary log.
+pub struct Explained {
+    /// Database and table, whether it is published, and how many of its rows changed.
+    pub tables: Vec<(String, String, bool, u64)>,
+    /// The numbers of statements, and whether they are published.
+    pub statements: Vec<(usize, bool)>,
 }
 
 /// Streams the source's binary log from `begin` to its end into files, once for each set of rules, and reads them.
@@ -40,10 +51,11 @@ pub fn changes(source: &Server, begin: &(String, u64), rules: &[FilterOptions]) 
             })
             .collect();
         run(&connectors);
+        let binlog = source.binlog_path(&begin.0);
         changes.extend(
             connectors
                 .iter()
-                .map(|file| read(&file.with_extension("changes"))),
+                .map(|file| read(&file.with_extension("changes"), explain(file, &binlog))),
         );
     }
     changes
@@ -107,12 +119,47 @@ fn run(connectors: &[PathBuf]) {
     );
 }
 
-fn read(folder: &Path) -> Streamed {
+fn explain(connector: &Path, binlog: &Path) -> Explained {
+    let output = Command::new(env!("CARGO_BIN_EXE_rowtap"))
+        .args(["explain", "--json"])
+        .args([connector, binlog])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "rowtap ended with {}: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let question = |answer: &Value| answer["question"].as_str().unwrap().to_owned();
+    let is_published = |answer: &Value| answer["outcome"] == "published";
+    let tables = found["tables"].as_array().unwrap().iter();
+    let statements = found["statements"].as_array().unwrap().iter();
+    Explained {
+        tables: tables
+            .map(|table| {
+                let rows = table["rows"].as_u64().unwrap();
+                let part = |key: &str| table[key].as_str().unwrap().to_owned();
+                (part("database"), part("table"), is_published(table), rows)
+            })
+            .collect(),
+        statements: statements
+            .filter_map(|answer| {
+                let number = statements::number(&question(answer))?;
+                Some((number, is_published(answer)))
+            })
+            .collect(),
+    }
+}
+
+fn read(folder: &Path, explained: Explained) -> Streamed {
     let ddl = lines(folder, "ddl-");
     let texts = ddl.iter().map(|line| line["ddl"].as_str().unwrap());
     Streamed {
         rows: lines(folder, "changes-").iter().map(change).collect(),
         statements: texts.filter_map(statements::number).collect(),
+        explained,
     }
 }
 

@@ -84,7 +84,8 @@ impl Private {
         self.log_from(0)
     }
 
-    /// Stops the server cleanly and waits for its end; the data stays for `start_again`.
+    /// Stops the server and waits for its end, as a service manager does: one that does not end when it is told to is killed.
+    /// The data stays for `start_again`.
     #[track_caller]
     pub fn stop(&self) {
         self.signal("TERM");
@@ -190,7 +191,15 @@ impl Private {
         let mut child = self.running().take().expect("the server is running");
         let pipe = child.stdin.as_mut().expect("the watcher was given a pipe");
         writeln!(pipe, "{signal}").expect("the watcher reads");
-        wait_until("the server has ended", STOP_MAX, || {
+        let told = Instant::now();
+        let mut is_killed = false;
+        wait_until("the server has ended", 2 * STOP_MAX, || {
+            if told.elapsed() > STOP_MAX && !is_killed {
+                is_killed = true;
+                println!("the server did not end within {STOP_MAX:?} and is killed");
+                let pipe = child.stdin.as_mut().expect("the watcher was given a pipe");
+                writeln!(pipe, "KILL").expect("the watcher reads");
+            }
             child
                 .try_wait()
                 .expect("the watcher can be waited for")

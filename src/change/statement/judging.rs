@@ -4,11 +4,8 @@ use super::error::StatementError;
 use super::query::StatementSource;
 use super::scanned::{Effect, Statement, StatementKind};
 use super::scanner::scan;
-use crate::filter::{Rules, Verdict};
+use crate::filter::{Rules, SYSTEM_DATABASES, Verdict};
 use crate::row::TableName;
-
-/// The databases that belong to the server.
-const SYSTEM_DATABASES: [&str; 4] = ["mysql", "sys", "performance_schema", "information_schema"];
 
 /// What becomes of a statement.
 #[derive(Debug, PartialEq, Eq)]

@@ -25,7 +25,7 @@ const HOLD_BYTES_MAX: usize = 16 << 20;
 const NAME: &str = "decode";
 
 /// The batches of all files, in order.
-pub(super) struct Batches {
+pub(in crate::cli) struct Batches {
     reader: FilesReader,
     told: ToldDefinitions,
     settings: FileSettings,
@@ -40,7 +40,7 @@ pub(super) struct Batches {
 
 impl Batches {
     /// Prepares to read; nothing is opened before the first batch is asked for.
-    pub(super) fn new(settings: DecodeSettings) -> Self {
+    pub(in crate::cli) fn new(settings: DecodeSettings) -> Self {
         Self {
             reader: FilesReader::new(settings.series, settings.stop),
             caution: Caution::new(settings.file.statements),
@@ -72,7 +72,7 @@ impl Batches {
     ///
     /// # Errors
     /// The first mistake, once what comes before it has left; nothing comes after it.
-    pub(super) fn next(&mut self) -> Result<Option<Batch>, DecodeError> {
+    pub(in crate::cli) fn next(&mut self) -> Result<Option<Batch>, DecodeError> {
         let next = self.advance().map_err(|mistake| self.at_start(mistake));
         match &next {
             Ok(Some(batch)) => {

@@ -37,6 +37,8 @@ pub(super) struct ToldDefinitions {
     tables: HashMap<TableName, Arc<TableDefinition>>,
     /// Whether columns without names are a failure: statements name them.
     needs_names: bool,
+    /// Whether nothing is said of what is not known.
+    is_quiet: bool,
     /// Tables of which a warning said what is not known.
     warned: BTreeSet<(TableName, Assumed)>,
 }
@@ -183,9 +185,17 @@ impl ToldDefinitions {
         }
     }
 
+    /// Says nothing of what is not known: it does not matter to whoever only counts.
+    pub(super) fn quietly(self) -> Self {
+        Self {
+            is_quiet: true,
+            ..self
+        }
+    }
+
     /// Says once for each table what is not known of it.
     fn warn(&mut self, table: &TableName, assumed: Assumed) {
-        if !self.warned.insert((table.clone(), assumed)) {
+        if self.is_quiet || !self.warned.insert((table.clone(), assumed)) {
             return;
         }
         match assumed {

@@ -27,10 +27,11 @@ use tracing::warn;
 
 pub use arguments::DecodeArguments;
 
+pub(super) use batches::Batches;
+pub(super) use error::DecodeError;
+pub(super) use settings::DecodeSettings;
+
 use arguments::DecodeFormat;
-use batches::Batches;
-use error::DecodeError;
-use settings::DecodeSettings;
 use summary::Summary;
 
 use super::signals::{self, HeardSignals};

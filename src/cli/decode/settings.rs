@@ -8,14 +8,18 @@ use tracing::warn;
 use super::arguments::{DecodeArguments, DecodeFormat};
 use super::definitions::ToldDefinitions;
 use super::error::DecodeError;
+use crate::binlog::FIRST_POSITION;
 use crate::change::{Choice, Ids, OnStatement, XaMissing};
 use crate::encode::sql::Direction;
 use crate::filter;
 use crate::source::{BinlogExtent, BinlogSeries, EVENT_BYTES_MAX, InputPath};
 
+/// Bytes of an event that is read whole where no argument says otherwise.
+const EVENT_WHOLE_BYTES_MAX: u64 = 32 << 20;
+
 /// What a decoding works with.
 #[derive(Debug)]
-pub(super) struct DecodeSettings {
+pub(in crate::cli) struct DecodeSettings {
     pub(super) series: BinlogSeries,
     /// Ends the reading of a file that is followed.
     pub(super) stop: CancellationToken,
@@ -42,11 +46,7 @@ pub(super) struct FileSettings {
 impl DecodeSettings {
     /// Takes the arguments; index files are read here.
     pub(super) fn new(arguments: &DecodeArguments) -> Result<Self, DecodeError> {
-        let place = |path: &PathBuf| match path.as_path() {
-            path if path == Path::new("-") => InputPath::Stdin,
-            path => InputPath::File(path.to_owned()),
-        };
-        let places: Vec<InputPath> = arguments.files.iter().map(place).collect();
+        let places = places(&arguments.files);
         if let Some(contradiction) = contradiction(arguments, &places) {
             return Err(DecodeError::Usage(contradiction));
         }
@@ -100,6 +100,51 @@ impl DecodeSettings {
             },
         })
     }
+}
+
+impl DecodeSettings {
+    /// Whole files with the events that a choice and a filter let pass; what is not known of tables is assumed without a word.
+    ///
+    /// # Errors
+    /// An index file that cannot be read.
+    pub(in crate::cli) fn of_all(
+        files: &[PathBuf],
+        choice: Choice,
+        filter: filter::FilterOptions,
+    ) -> Result<Self, DecodeError> {
+        let extent = BinlogExtent {
+            start: FIRST_POSITION,
+            offset: 0,
+            start_time: None,
+            stop: None,
+            stop_time: None,
+        };
+        let series = BinlogSeries::new(places(files), extent, EVENT_BYTES_MAX, false)?;
+        let whole_bytes_max = usize::try_from(EVENT_WHOLE_BYTES_MAX).unwrap_or(usize::MAX);
+        Ok(Self {
+            series: series.cutting_beyond(whole_bytes_max),
+            stop: CancellationToken::new(),
+            told: ToldDefinitions::default().quietly(),
+            file: FileSettings {
+                choice,
+                filter,
+                on_statement: OnStatement::Warn,
+                xa_missing: XaMissing::Warn,
+                event_bytes_max: EVENT_WHOLE_BYTES_MAX,
+                statements: None,
+                checks_all: false,
+                start: FIRST_POSITION,
+            },
+        })
+    }
+}
+
+fn places(files: &[PathBuf]) -> Vec<InputPath> {
+    let place = |path: &PathBuf| match path.as_path() {
+        path if path == Path::new("-") => InputPath::Stdin,
+        path => InputPath::File(path.to_owned()),
+    };
+    files.iter().map(place).collect()
 }
 
 /// How arguments that are right one by one contradict each other, with the fix.

@@ -62,6 +62,16 @@ pub enum BackupTrouble {
         /// What stands at its end.
         found: String,
     },
+    /// It is a dump whose end is missing.
+    #[error(
+        "it is a dump at {position} that was cut: its last line is not \"-- Dump completed\", and rows are missing where it was \
+         loaded; take a whole copy of it, or, if the data is whole there, give the position itself: start = {{ file = …, \
+         position = … }}"
+    )]
+    Unfinished {
+        /// The position that it names.
+        position: String,
+    },
     /// It is whole and names no position.
     #[error("it is {kind} without a position, {fix}")]
     NoPosition {
@@ -155,6 +165,7 @@ impl BackupError {
             | BackupTrouble::TooLong { .. }
             | BackupTrouble::Unknown { .. }
             | BackupTrouble::Cut { .. }
+            | BackupTrouble::Unfinished { .. }
             | BackupTrouble::Malformed { .. }
             | BackupTrouble::GtidSet { .. } => Class::Data,
         }

@@ -1,5 +1,7 @@
 //! Where a backup or a replica stood, and the texts that say so.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use super::error::BackupTrouble;
@@ -33,6 +35,16 @@ impl BackupPosition {
             flavour: None,
             server_uuid: None,
             server_id: None,
+        }
+    }
+}
+
+impl fmt::Display for BackupPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.coordinates, &self.gtid_set) {
+            (Some(coordinates), _) => coordinates.fmt(f),
+            (None, Some(set)) => set.fmt(f),
+            (None, None) => Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reads as much of a file as tells a position, plain or compressed, and what it is.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::dump::{self, Scanned};
@@ -15,6 +15,14 @@ use crate::source::input::{Input, InputPath, OpenError};
 const BYTES_MAX: usize = 16 << 20;
 /// Bytes that are read first; then as many as there are, again and again.
 const FIRST_BYTES: usize = 64 << 10;
+
+/// Bytes at the end of a dump in which its last comment is.
+const END_BYTES: u64 = 4 << 10;
+/// How the first comment of a dump with comments begins, and its last one.
+const DUMP_COMMENTS: [&str; 2] = ["-- MySQL dump ", "-- MariaDB dump "];
+/// Lines within which the first comment stands.
+const FIRST_LINES: usize = 4;
+const DUMP_COMPLETED: &[u8] = b"-- Dump completed";
 
 /// Reads the position from a file. It blocks.
 ///
@@ -54,7 +62,14 @@ fn position(path: &Path, bytes_max: usize) -> Result<BackupPosition, BackupTroub
             (Ok(_) | Err(BackupTrouble::Cut { .. }), Some(error)) => {
                 return Err(BackupTrouble::Io(error));
             }
-            (Ok(Some(position)), None) => return Ok(position),
+            (Ok(Some(position)), None) => {
+                if position.kind == BackupKind::Dump && lacks_end(path, &mut input, &bytes)? {
+                    return Err(BackupTrouble::Unfinished {
+                        position: position.to_string(),
+                    });
+                }
+                return Ok(position);
+            }
             (Err(trouble), _) => return Err(trouble),
             (Ok(None), None) if bytes.len() >= bytes_max => {
                 return Err(BackupTrouble::TooLong { max: bytes_max });
@@ -62,6 +77,25 @@ fn position(path: &Path, bytes_max: usize) -> Result<BackupPosition, BackupTroub
             (Ok(None), None) => room = (2 * bytes.len()).clamp(FIRST_BYTES, bytes_max),
         }
     }
+}
+
+/// Whether the last comment of a dump with comments is missing. Of a compressed dump only as much is looked at as was read.
+fn lacks_end(path: &Path, input: &mut Input, read: &[u8]) -> Result<bool, BackupTrouble> {
+    let mut lines = read.split(|byte| *byte == b'\n').take(FIRST_LINES);
+    let has_comments = lines.any(|line| {
+        let begins = |comment: &&str| line.starts_with(comment.as_bytes());
+        DUMP_COMMENTS.iter().any(|comment| begins(comment))
+    });
+    if !has_comments || input.left(0).is_none() {
+        return Ok(false);
+    }
+    let mut file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(END_BYTES)))?;
+    file.take(END_BYTES).read_to_end(&mut end)?;
+    let is_completed = |window: &[u8]| window == DUMP_COMPLETED;
+    Ok(!end.windows(DUMP_COMPLETED.len()).any(is_completed))
 }
 
 /// Reads up to `room` bytes in all. Returns whether these are all, and why there are no more if they cannot be read.

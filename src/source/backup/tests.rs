@@ -1,7 +1,7 @@
 //! Files that real servers and tools left, whole and cut at each byte, and what none of them left.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::read::{position_in, read_up_to};
@@ -162,7 +162,36 @@ fn only_the_beginning_of_a_large_dump_is_read() {
     file.write_all(&b"INSERT INTO t VALUES (1);\n".repeat(1 << 16))
         .unwrap();
     file.set_len(1 << 40).unwrap();
+    let error = read(&path).unwrap_err();
+    assert_eq!(error.class(), Class::Data);
+    let told = error.trouble.to_string();
+    let (at, _) = expected.clone().unwrap();
+    assert!(
+        told.contains(&format!("a dump at {} that was cut", at.unwrap())),
+        "{told}"
+    );
+    file.seek(io::SeekFrom::End(0)).unwrap();
+    file.write_all(b"\n-- Dump completed on 2026-11-29  9:32:50\n")
+        .unwrap();
     assert_eq!(place(read(&path)), expected);
+}
+
+#[test]
+fn a_dump_that_was_cut_behind_its_position_is_refused_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dump.sql");
+    for (name, at) in [
+        ("mysql-9.7/source-data-2-locked.sql", "CREATE TABLE"),
+        ("mariadb-11.8/gtid-master-data-1.sql", "INSERT INTO"),
+    ] {
+        let bytes = fs::read(folder().join(name)).unwrap();
+        let place = place(read(&folder().join(name))).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        fs::write(&path, &bytes[..text.find(at).unwrap() + 40]).unwrap();
+        let told = read(&path).unwrap_err().trouble.to_string();
+        let expected = format!("a dump at {} that was cut", place.0.unwrap());
+        assert!(told.contains(&expected), "{told}");
+    }
 }
 
 fn refused(bytes: &[u8], class: Class, part: &str) {

@@ -105,6 +105,16 @@ impl SourceOptions {
     }
 }
 
+impl SourceOptions {
+    /// Which groups are delivered.
+    pub fn choice(&self) -> Choice {
+        match self {
+            Self::Server(server) => server.choice(),
+            Self::Files(files) => files.choice(),
+        }
+    }
+}
+
 impl FilesOptions {
     /// Which groups are delivered.
     pub(in crate::source) fn choice(&self) -> Choice {

@@ -1,10 +1,13 @@
 //! `rowtap explain`: which rule keeps or leaves out a table or a statement, stage by stage, with the place of the rule.
 
+mod files;
+
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::decode::DecodeError;
 use super::definitions::table_name;
 use super::each::{Refused, each_connector};
 use super::{Exit, LogFormat};
@@ -17,6 +20,7 @@ use crate::mysql::Flavour;
 use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Journal, StateError, StateFolder};
+use files::{Account, Judge};
 
 /// What to explain.
 #[derive(Debug, clap::Args)]
@@ -24,12 +28,15 @@ pub struct ExplainArguments {
     /// The connector's file.
     #[arg(value_name = "CONNECTOR.toml")]
     path: PathBuf,
+    /// Explains what becomes of the tables and statements in these binlog files, and counts them.
+    #[arg(value_name = "BINLOG", conflicts_with_all = ["table", "statement"])]
+    binlogs: Vec<PathBuf>,
     /// Explains what becomes of the rows of this table.
     #[arg(
         long,
         value_name = "DATABASE.TABLE",
         value_parser = table_name,
-        required_unless_present = "statement"
+        required_unless_present_any = ["statement", "binlogs"]
     )]
     table: Vec<TableName>,
     /// Explains what becomes of this statement.
@@ -38,7 +45,7 @@ pub struct ExplainArguments {
     /// The default database of the statement; none if left out.
     #[arg(long, value_name = "DATABASE", requires = "statement")]
     database: Option<String>,
-    /// The family of the source: what the connector's state says if left out, else mysql.
+    /// The family of the source: what the connector's state says if left out, else mysql. Binlog files tell theirs.
     #[arg(long, value_parser = flavour, value_name = "mysql|mariadb")]
     flavour: Option<Flavour>,
     /// The source's setting: what the connector's state says if left out, else 0.
@@ -56,6 +63,8 @@ enum Refusal {
     State(#[from] StateError),
     #[error(transparent)]
     Filter(#[from] FilterError),
+    #[error(transparent)]
+    Files(#[from] DecodeError),
     #[error("standard output")]
     Output(#[from] io::Error),
 }
@@ -65,6 +74,7 @@ impl Refused for Refusal {
         match self {
             Self::State(error) => error.class(),
             Self::Filter(error) => error.class(),
+            Self::Files(error) => error.class(),
             // Whoever reads has seen enough.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Class::CleanEnd,
             Self::Output(_) => Class::CannotWrite,
@@ -122,20 +132,19 @@ struct ShownRule {
 
 fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Refusal> {
     let (flavour, folding) = server(connector, arguments)?;
+    if !arguments.binlogs.is_empty() {
+        return account(connector, arguments, folding);
+    }
     let rules = Rules::compile(&connector.filter, flavour, folding)?;
     let places = &connector.rule_places;
     let tables = arguments.table.iter().map(|table| {
         let verdict = rules.table(&table.database, &table.table);
-        let outcome = if verdict.keep {
-            "published"
-        } else {
-            "filtered"
-        };
-        explanation(table.to_string(), outcome, &verdict, places)
+        explanation(table.to_string(), &verdict, places)
     });
     let statement = arguments.statement.iter().map(|text| {
         let database = arguments.database.as_deref().unwrap_or_default();
-        of_statement(text, database, flavour, &rules, places)
+        let context = StatementContext::newest(flavour);
+        judged_statement((text, database), context, &rules, places)
     });
     let explanations: Vec<Explanation> = tables.chain(statement).collect();
     let mut out = io::stdout().lock();
@@ -166,14 +175,35 @@ fn server(connector: &Connector, arguments: &ExplainArguments) -> Result<(Flavou
     Ok((flavour, folding))
 }
 
-fn of_statement(
-    text: &str,
-    database: &str,
-    flavour: Flavour,
+/// Explains what becomes of the binlog files.
+fn account(
+    connector: &Connector,
+    arguments: &ExplainArguments,
+    lower_case_table_names: u8,
+) -> Result<(), Refusal> {
+    let judge = Judge {
+        filter: &connector.filter,
+        places: &connector.rule_places,
+        lower_case_table_names,
+    };
+    let account = Account::of(&arguments.binlogs, connector.source.choice(), &judge)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut out, &account).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        account.print(&mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Explains what becomes of a statement with this default database.
+fn judged_statement(
+    (text, database): (&str, &str),
+    context: StatementContext,
     rules: &Rules,
     places: &RulePlaces,
 ) -> Explanation {
-    let context = StatementContext::newest(flavour);
     let statement = scan(text, database, context);
     let source = StatementSource {
         text: text.into(),
@@ -184,7 +214,8 @@ fn of_statement(
     };
     let verdict = verdict(&statement, &source, rules);
     let (outcome, note) = outcome(&statement, &verdict);
-    let mut shown = explanation(text.to_owned(), outcome, &verdict, places);
+    let mut shown = explanation(text.to_owned(), &verdict, places);
+    shown.outcome = outcome;
     if matches!(outcome, "skipped") {
         shown.stages.clear();
     }
@@ -214,12 +245,7 @@ fn outcome(statement: &Statement, verdict: &Verdict) -> (&'static str, Option<&'
     }
 }
 
-fn explanation(
-    question: String,
-    outcome: &'static str,
-    verdict: &Verdict,
-    places: &RulePlaces,
-) -> Explanation {
+fn explanation(question: String, verdict: &Verdict, places: &RulePlaces) -> Explanation {
     let shown = |rule: &Rule| ShownRule {
         key: rule.key.as_str(),
         rule: rule.text.clone(),
@@ -239,7 +265,10 @@ fn explanation(
     });
     Explanation {
         question,
-        outcome,
+        outcome: match verdict.keep {
+            true => "published",
+            false => "filtered",
+        },
         published_as: verdict.keep.then(|| verdict.published.to_string()),
         renamed_by: verdict.rewrite.as_ref().map(shown),
         stages: stages.collect(),
@@ -256,15 +285,30 @@ fn print(explanation: &Explanation, out: &mut impl io::Write) -> io::Result<()> 
     }
     for stage in &explanation.stages {
         let pass = if stage.pass { "pass" } else { "reject" };
-        let why = match (&stage.rule, &stage.reason) {
-            (Some(rule), _) => rule.written(),
-            (None, reason) => reason.clone().unwrap_or_default(),
-        };
-        writeln!(out, "  {}: {pass}, {why}", stage.stage)?;
+        writeln!(out, "  {}: {pass}, {}", stage.stage, stage.why())?;
     }
     match &explanation.note {
         Some(note) => writeln!(out, "  {note}"),
         None => Ok(()),
+    }
+}
+
+impl Explanation {
+    /// The last stage and its rule, or what there is to say where no stage was asked.
+    fn decided_by(&self) -> String {
+        match (self.stages.last(), &self.note) {
+            (Some(stage), _) => format!("{}: {}", stage.stage, stage.why()),
+            (None, note) => note.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl ShownStage {
+    fn why(&self) -> String {
+        match (&self.rule, &self.reason) {
+            (Some(rule), _) => rule.written(),
+            (None, reason) => reason.clone().unwrap_or_default(),
+        }
     }
 }
 
