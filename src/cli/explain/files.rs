@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Explanation, explanation, judged_statement};
+use super::explanation::{Explanation, explanation, judged_statement};
 use crate::change::statement::StatementContext;
 use crate::change::{Batch, Choice, Ddl, Item, Ledger, Rows};
 use crate::cli::decode::{Batches, DecodeError, DecodeSettings};

@@ -1,25 +1,23 @@
 //! `rowtap explain`: which rule keeps or leaves out a table or a statement, stage by stage, with the place of the rule.
 
+mod explanation;
 mod files;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use super::decode::DecodeError;
 use super::definitions::table_name;
 use super::each::{Refused, each_connector};
 use super::{Exit, LogFormat};
-use crate::change::statement::{
-    Effect, Statement, StatementContext, StatementSource, scan, verdict,
-};
+use crate::change::statement::StatementContext;
 use crate::failure::Class;
-use crate::filter::{FilterError, Rule, RulePlaces, Rules, Verdict, VerdictReason};
+use crate::filter::{FilterError, Rules};
 use crate::mysql::Flavour;
 use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Journal, StateError, StateFolder};
+use explanation::{Explanation, explanation, judged_statement, print};
 use files::{Account, Judge};
 
 /// What to explain.
@@ -89,47 +87,6 @@ pub fn run(arguments: &ExplainArguments, log: LogFormat) -> Exit {
     })
 }
 
-/// One question and its answer, as `--json` prints it.
-#[derive(Debug, Serialize)]
-struct Explanation {
-    /// The table, or the statement.
-    question: String,
-    /// What becomes of it: `published`, `filtered`, `skipped` or `stops`.
-    outcome: &'static str,
-    /// Its name in the output, where the rules speak of a table.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    published_as: Option<String>,
-    /// The rule that renamed its database.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    renamed_by: Option<ShownRule>,
-    /// The stages that were asked, in order; the last one decided.
-    stages: Vec<ShownStage>,
-    /// What there is to say besides.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ShownStage {
-    stage: String,
-    pass: bool,
-    /// Why, where no rule matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    /// The rule that matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<ShownRule>,
-}
-
-#[derive(Debug, Serialize)]
-struct ShownRule {
-    key: &'static str,
-    rule: Box<str>,
-    /// File, line and column, or the variable; none for a default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<String>,
-}
-
 fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Refusal> {
     let (flavour, folding) = server(connector, arguments)?;
     if !arguments.binlogs.is_empty() {
@@ -195,129 +152,6 @@ fn account(
         account.print(&mut out)?;
     }
     Ok(out.flush()?)
-}
-
-/// Explains what becomes of a statement with this default database.
-fn judged_statement(
-    (text, database): (&str, &str),
-    context: StatementContext,
-    rules: &Rules,
-    places: &RulePlaces,
-) -> Explanation {
-    let statement = scan(text, database, context);
-    let source = StatementSource {
-        text: text.into(),
-        database,
-        context,
-        doubt: None,
-        gaps: None,
-    };
-    let verdict = verdict(&statement, &source, rules);
-    let (outcome, note) = outcome(&statement, &verdict);
-    let mut shown = explanation(text.to_owned(), &verdict, places);
-    shown.outcome = outcome;
-    if matches!(outcome, "skipped") {
-        shown.stages.clear();
-    }
-    shown.published_as = None;
-    shown.note = note.map(str::to_owned);
-    shown
-}
-
-/// What becomes of a statement, and why where that is not the rules' doing.
-fn outcome(statement: &Statement, verdict: &Verdict) -> (&'static str, Option<&'static str>) {
-    match statement.effect() {
-        Effect::Transaction => ("skipped", Some("it bounds a transaction")),
-        Effect::Nothing => ("skipped", Some("it changes nothing that is published")),
-        Effect::Unknown => (
-            "stops",
-            Some("it could not be followed; a connector stops at it, whatever the rules say"),
-        ),
-        Effect::Definition | Effect::Rows if !verdict.keep => ("filtered", None),
-        Effect::Definition | Effect::Rows if statement.writes_rows() => (
-            "stops",
-            Some(
-                "logged as a statement it stops a connector, unless on_statement = \"warn\"; logged as rows, its rows are \
-                 judged by their tables",
-            ),
-        ),
-        Effect::Definition | Effect::Rows => ("published", None),
-    }
-}
-
-fn explanation(question: String, verdict: &Verdict, places: &RulePlaces) -> Explanation {
-    let shown = |rule: &Rule| ShownRule {
-        key: rule.key.as_str(),
-        rule: rule.text.clone(),
-        place: places.of(rule).map(str::to_owned),
-    };
-    let stages = verdict.stages.iter().map(|decision| {
-        let (reason, rule) = match &decision.reason {
-            VerdictReason::Matched(rule) => (None, Some(shown(rule))),
-            reason => (Some(reason.to_string()), None),
-        };
-        ShownStage {
-            stage: decision.stage.to_string(),
-            pass: decision.pass,
-            reason,
-            rule,
-        }
-    });
-    Explanation {
-        question,
-        outcome: match verdict.keep {
-            true => "published",
-            false => "filtered",
-        },
-        published_as: verdict.keep.then(|| verdict.published.to_string()),
-        renamed_by: verdict.rewrite.as_ref().map(shown),
-        stages: stages.collect(),
-        note: None,
-    }
-}
-
-fn print(explanation: &Explanation, out: &mut impl io::Write) -> io::Result<()> {
-    writeln!(out, "{}: {}", explanation.question, explanation.outcome)?;
-    if let (Some(rule), Some(name)) = (&explanation.renamed_by, &explanation.published_as) {
-        writeln!(out, "  renamed to {name} by {}", rule.written())?;
-    } else if let Some(rule) = &explanation.renamed_by {
-        writeln!(out, "  renamed by {}", rule.written())?;
-    }
-    for stage in &explanation.stages {
-        let pass = if stage.pass { "pass" } else { "reject" };
-        writeln!(out, "  {}: {pass}, {}", stage.stage, stage.why())?;
-    }
-    match &explanation.note {
-        Some(note) => writeln!(out, "  {note}"),
-        None => Ok(()),
-    }
-}
-
-impl Explanation {
-    /// The last stage and its rule, or what there is to say where no stage was asked.
-    fn decided_by(&self) -> String {
-        match (self.stages.last(), &self.note) {
-            (Some(stage), _) => format!("{}: {}", stage.stage, stage.why()),
-            (None, note) => note.clone().unwrap_or_default(),
-        }
-    }
-}
-
-impl ShownStage {
-    fn why(&self) -> String {
-        match (&self.rule, &self.reason) {
-            (Some(rule), _) => rule.written(),
-            (None, reason) => reason.clone().unwrap_or_default(),
-        }
-    }
-}
-
-impl ShownRule {
-    fn written(&self) -> String {
-        let place = self.place.as_ref();
-        let place = place.map_or_else(String::new, |place| format!(" ({place})"));
-        format!("{} = \"{}\"{place}", self.key, self.rule)
-    }
 }
 
 fn flavour(text: &str) -> Result<Flavour, String> {
