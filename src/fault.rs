@@ -31,6 +31,16 @@ pub enum Fault {
     RowsReversed,
     /// The key change of a row is published under the new key only.
     KeyChangeHalved,
+    /// A checkpoint is committed to Kafka in a transaction after that of the data before it.
+    CheckpointOutsideTransaction,
+    /// A transaction of which it is not known whether it was committed is aborted, and its producer goes on.
+    ProducerReused,
+    /// A transaction is committed before its last block was sent.
+    CommittedBeforeDelivery,
+    /// An instance that another has fenced goes on where it was.
+    FencedGoesOn,
+    /// The checkpoint is read from Kafka whether it was committed or not.
+    CheckpointsReadUncommitted,
 }
 
 /// What is done to a file. With a [`FileRole`] it names a point at which a run can fail.

@@ -369,10 +369,14 @@ impl ConnectorMetrics {
         }
         drop(under_way);
         self.moments.saved_us.store(now_us(), Ordering::Relaxed);
-        self.volumes
-            .records_delivered
-            .store(value(&self.volumes.records), Ordering::Relaxed);
         add(&self.volumes.checkpoints, 1);
+    }
+
+    /// Notes that all records handed over so far are durable at the target.
+    pub fn delivered(&self) {
+        let records = value(&self.volumes.records);
+        let delivered = &self.volumes.records_delivered;
+        delivered.store(records, Ordering::Relaxed);
     }
 
     /// The last commit of this process.

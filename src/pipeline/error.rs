@@ -79,6 +79,20 @@ pub enum PipelineError {
         /// The state folder.
         state: String,
     },
+    /// The topic that had the checkpoints has none of this connector any more.
+    #[error(
+        "topic {topic} holds no checkpoint of this connector any more, which had delivered what comes before {at}: name the topic \
+         that has it by checkpoint_topic, or remove {state}/target to go on at {at}, the copy in the state folder, so that what \
+         was delivered after it comes again"
+    )]
+    CheckpointsLost {
+        /// The topic.
+        topic: String,
+        /// The checkpoint in the state folder.
+        at: Coordinates,
+        /// The state folder.
+        state: String,
+    },
     /// The checkpoint leaves an XA transaction undecided whose changes are nowhere to be had.
     #[error(
         "the XA transaction {id}, prepared by the group at {at}, is neither committed nor rolled back at the checkpoint, its \
@@ -153,9 +167,10 @@ impl PipelineError {
             Self::Filter(error) => error.class(),
             Self::Encode(error) => error.class(),
             Self::Sink(error) => error.class(),
-            Self::Undecided { .. } | Self::TargetEmptied { .. } | Self::ManifestCut { .. } => {
-                Class::Data
-            }
+            Self::Undecided { .. }
+            | Self::TargetEmptied { .. }
+            | Self::ManifestCut { .. }
+            | Self::CheckpointsLost { .. } => Class::Data,
             Self::Imbalance { .. } | Self::Panic(_) | Self::Closed => Class::Bug,
             Self::Stopped => Class::CleanEnd,
             Self::GaveUp { last, .. } if last.class() == Class::DiskFull => Class::CannotWrite,

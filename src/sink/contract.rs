@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::SinkError;
 use crate::change::Checkpoint;
@@ -40,6 +41,29 @@ pub trait Sink: Send {
 
     /// Makes all that was written durable, and `upto` with it.
     fn commit(&mut self, upto: &Checkpoint) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// When a sink with transactions wants a commit at the latest: while changes flow, or while the source rests. `None`
+    /// leaves it to the connector.
+    fn commit_wanted(&self, _rests: bool) -> Option<Instant> {
+        None
+    }
+
+    /// Where the checkpoints are that `commit` stores, if other instances of the connector find them there, whatever is in
+    /// the state folder. The state folder then has a copy, which may lag.
+    fn shared_checkpoints(&self) -> Option<SharedCheckpoints> {
+        None
+    }
+}
+
+/// Checkpoints that are stored outside of what the state folder's lock guards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedCheckpoints {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// What this process calls itself there.
+    pub instance: String,
+    /// The process in whose state folder is what the checkpoint relies on that `resume_point` returned.
+    pub last_writer: Option<String>,
 }
 
 /// The plan type of a sink's encoder.

@@ -234,6 +234,88 @@ pub enum SinkError {
         /// How long it was waited for.
         wait_max: Duration,
     },
+    /// A topic cannot hold checkpoints.
+    #[error("topic {topic} cannot hold the checkpoints: {found}, {fix}")]
+    CheckpointTopicUnfit {
+        /// The topic.
+        topic: String,
+        /// What is wrong with it.
+        found: String,
+        /// What to do.
+        fix: &'static str,
+    },
+    /// A record in the topic of checkpoints is none.
+    #[error(
+        "the record at offset {offset} of topic {topic} is no checkpoint of rowtap ({reason}), name another topic by \
+         checkpoint_topic, to go on there from the checkpoint in the state folder"
+    )]
+    CheckpointRecord {
+        /// The topic.
+        topic: String,
+        /// Where it stands.
+        offset: i64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint in the topic was written by a newer rowtap.
+    #[error("the checkpoint at offset {offset} of topic {topic} cannot be read by this rowtap")]
+    CheckpointRecordNewer {
+        /// The topic.
+        topic: String,
+        /// Where it stands.
+        offset: i64,
+        /// What is not known in it.
+        #[source]
+        error: RelayLogInfoError,
+    },
+    /// The topic of checkpoints was not read.
+    #[error("the checkpoints in topic {topic} cannot be read ({reason}), {fix}")]
+    CheckpointsUnreadable {
+        /// The topic.
+        topic: String,
+        /// What Kafka said.
+        reason: String,
+        /// What to do.
+        fix: &'static str,
+        /// Whether it may work another time.
+        transient: bool,
+    },
+    /// A step of a transaction failed. Whether it was carried out is not known.
+    #[error("the Kafka transaction of {id} did not {step} ({reason}), {fix}")]
+    TransactionFailed {
+        /// What was tried: `begin`, `commit`.
+        step: &'static str,
+        /// The transactional id.
+        id: String,
+        /// What Kafka said.
+        reason: String,
+        /// What to do.
+        fix: &'static str,
+        /// Whether it may work another time.
+        transient: bool,
+    },
+    /// A group takes longer than Kafka lets a transaction stay open.
+    #[error(
+        "a group is too large for one Kafka transaction, which was open for most of transaction_timeout ({timeout:?}): raise \
+         it, at most to the brokers' transaction.max.timeout.ms, or set delivery to 'at_least_once'"
+    )]
+    GroupOutlivesTransaction {
+        /// How long one may stay open.
+        timeout: Duration,
+    },
+    /// Another instance of the connector has taken over.
+    #[error(
+        "another instance of connector {connector} has taken over: {instance} wrote the last checkpoint in topic {topic}, stop \
+         one of the two"
+    )]
+    KafkaFenced {
+        /// The connector.
+        connector: String,
+        /// The topic of checkpoints.
+        topic: String,
+        /// What the other one calls itself there.
+        instance: String,
+    },
     /// Two tables have one topic, so that a reader could not tell them apart.
     #[error(
         "{first} and {second} both go to topic {topic}, filter one of them or rename it with replicate-rewrite-db"
@@ -271,7 +353,9 @@ impl SinkError {
             | Self::ManifestCheckpoint { .. }
             | Self::CheckpointUnwritable { .. }
             | Self::ManifestMissing { .. }
-            | Self::DataLost { .. } => Class::Data,
+            | Self::DataLost { .. }
+            | Self::CheckpointRecord { .. }
+            | Self::CheckpointRecordNewer { .. } => Class::Data,
             Self::Io { source, .. } if is_full(source) => Class::DiskFull,
             Self::Io { .. } | Self::Sync { .. } | Self::Output(_) => Class::CannotWrite,
             Self::Thread(_)
@@ -281,14 +365,28 @@ impl SinkError {
             | Self::TopicNotReady { .. }
             | Self::TopicNotCreated {
                 transient: true, ..
+            }
+            | Self::CheckpointsUnreadable {
+                transient: true, ..
+            }
+            | Self::TransactionFailed {
+                transient: true, ..
             } => Class::Transient,
             Self::KafkaRefused { .. }
             | Self::KafkaRejected { .. }
             | Self::KafkaTooLarge { .. }
+            | Self::CheckpointTopicUnfit { .. }
+            | Self::GroupOutlivesTransaction { .. }
             | Self::TopicNotCreated {
                 transient: false, ..
+            }
+            | Self::CheckpointsUnreadable {
+                transient: false, ..
+            }
+            | Self::TransactionFailed {
+                transient: false, ..
             } => Class::Refused,
-            Self::Locked { .. } => Class::Fenced,
+            Self::Locked { .. } | Self::KafkaFenced { .. } => Class::Fenced,
             Self::AnotherConnector { .. }
             | Self::Option { .. }
             | Self::TopicCollision { .. }

@@ -3,7 +3,7 @@
 //! | sink | promise |
 //! |---|---|
 //! | [`File`] | once, for a reader of the manifest, whose last valid line is the checkpoint |
-//! | `Kafka` | at least once: after a crash a topic repeats from a group's first row, in order per key |
+//! | `Kafka` | at least once: after a crash a topic repeats from a group's first row, in order per key; or once, for a reader of what is committed |
 //! | [`Stdout`], [`Blackhole`] | none: what was written is the reader's affair |
 
 mod blackhole;
@@ -19,11 +19,11 @@ use std::path::{self, Path};
 use crate::change::Checkpoint;
 
 pub use blackhole::{Blackhole, BlackholeOptions};
-pub use contract::{BlockOf, PlanOf, Sink};
+pub use contract::{BlockOf, PlanOf, SharedCheckpoints, Sink};
 pub use error::SinkError;
 pub use file::{File, FileOptions};
 #[cfg(feature = "kafka")]
-pub use kafka::{Kafka, KafkaCompression, KafkaOptions};
+pub use kafka::{Kafka, KafkaCompression, KafkaDelivery, KafkaOptions};
 pub use stdout::{Stdout, StdoutOptions};
 
 /// The `[sink]` section of a connector.

@@ -91,23 +91,30 @@ impl Checkpointer {
         recorded
     }
 
-    /// Replaces `relay-log.info` and publishes `upto`. All that was written before `upto` is durable at the sink.
+    /// Replaces `relay-log.info` and publishes `upto`. All that was written before `upto` is durable at the sink. One call at a
+    /// time; a run does not end before it.
     ///
     /// # Errors
     /// As [`StateFolder::save`]; the old checkpoint then stands, and is the one that is published.
-    pub async fn save(&self, upto: &Checkpoint) -> Result<(), StateError> {
+    pub fn save(
+        &self,
+        upto: &Checkpoint,
+    ) -> impl Future<Output = Result<(), StateError>> + Send + 'static {
         let (folder, saved) = (Arc::clone(&self.folder), upto.clone());
         let prepared = Arc::clone(&self.prepared);
         let skips = Arc::clone(&self.skips);
-        let saved = off_the_runtime(move || {
-            folder.save(&saved)?;
-            prepared.forget(&saved)?;
-            skips.settle(&saved)?;
-            Ok::<_, StateError>(saved)
-        })
-        .await?;
-        self.durable.send_replace(saved);
-        Ok(())
+        let durable = self.durable.clone();
+        async move {
+            let saved = off_the_runtime(move || {
+                folder.save(&saved)?;
+                prepared.forget(&saved)?;
+                skips.settle(&saved)?;
+                Ok::<_, StateError>(saved)
+            })
+            .await?;
+            durable.send_replace(saved);
+            Ok(())
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 mod crashes;
 #[cfg(feature = "kafka")]
 mod endings;
+#[cfg(feature = "kafka")]
+mod once;
 #[cfg(all(feature = "kafka", feature = "planted-faults"))]
 mod planted;
 #[cfg(feature = "planted-faults")]

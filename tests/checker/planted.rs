@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 use std::time::Instant;
 
+use super::once;
 use crate::support::checker::{Check, Findings, Scenario, Sink, Workload};
 use crate::support::{Flavour, Kafka};
 
@@ -19,10 +20,16 @@ enum Shape {
     Topics,
     /// Topics, and rowtap is killed while the broker is away.
     TopicsInOutage,
+    /// Topics, exactly once, and rowtap is killed.
+    KilledOnce,
+    /// Topics, exactly once, and the broker is away for long.
+    OnceInOutage,
+    /// Topics, exactly once, and another instance takes over.
+    TakenOver,
 }
 
 /// Each fault with a shape that shows it and the check that must see it; others may.
-const FAULTS: [(&str, Shape, Check); 11] = [
+const FAULTS: [(&str, Shape, Check); 16] = [
     ("EventDropped", Shape::Files, Check::Transactions),
     ("RowsReversed", Shape::Files, Check::Order),
     ("RowsReversed", Shape::Topics, Check::Order),
@@ -46,30 +53,51 @@ const FAULTS: [(&str, Shape, Check); 11] = [
     ),
     ("EarlyAck", Shape::TopicsInOutage, Check::Sequences),
     ("EventDropped", Shape::Topics, Check::Transactions),
+    (
+        "CheckpointOutsideTransaction",
+        Shape::KilledOnce,
+        Check::Repetition,
+    ),
+    (
+        "CheckpointsReadUncommitted",
+        Shape::KilledOnce,
+        Check::Sequences,
+    ),
+    (
+        "CommittedBeforeDelivery",
+        Shape::KilledOnce,
+        Check::Sequences,
+    ),
+    ("ProducerReused", Shape::OnceInOutage, Check::Sequences),
+    ("FencedGoesOn", Shape::TakenOver, Check::Repetition),
 ];
 
 impl Shape {
     fn run(self, fault: Option<&str>) -> Findings {
         let name = fault.unwrap_or("none");
-        let kafka = match self {
-            Self::Files | Self::KilledFiles => None,
-            Self::Topics | Self::TopicsInOutage => Some(broker()),
-        };
         let prefix = format!("{self:?}-{name}");
-        let (changes, kills, outages) = match self {
-            Self::Files | Self::Topics => (1_500, 0, 0),
-            Self::KilledFiles => (1_500, 3, 0),
-            Self::TopicsInOutage => (1_500, 1, 1),
+        let prefix = &*prefix;
+        let (sink, kills, outages) = match self {
+            Self::Files => (Sink::Files, 0, 0),
+            Self::KilledFiles => (Sink::Files, 3, 0),
+            Self::Topics | Self::TopicsInOutage => {
+                let kafka = broker();
+                let outages = u64::from(self == Self::TopicsInOutage);
+                (Sink::Topics { kafka, prefix }, outages, outages)
+            }
+            Self::KilledOnce => {
+                let kafka = broker();
+                (Sink::TopicsOnce { kafka, prefix }, 8, 0)
+            }
+            Self::OnceInOutage => return once::outlive(broker(), prefix, 1, fault),
+            Self::TakenOver => return once::take_over(broker(), prefix, 1, fault),
         };
         let scenario = Scenario {
             flavour: Flavour::MariaDb1011,
-            sink: kafka.map_or(Sink::Files, |kafka| Sink::Topics {
-                kafka,
-                prefix: &prefix,
-            }),
+            sink,
             workload: Workload {
                 seed: 300,
-                changes,
+                changes: 1_500,
                 big_rows: 300,
                 ddl_rounds: 0,
                 mixed_engines: true,
@@ -122,6 +150,9 @@ fn faults_are_caught_in_topics_also_when_the_broker_was_away() {
     // One after the other: they share a broker.
     check(Shape::Topics);
     check(Shape::TopicsInOutage);
+    check(Shape::KilledOnce);
+    check(Shape::OnceInOutage);
+    check(Shape::TakenOver);
 }
 
 #[test]

@@ -322,7 +322,8 @@ fn a_queue_far_smaller_than_the_block_keeps_order_and_lets_a_large_record_pass()
 
 #[test]
 fn a_record_that_is_too_large_stops_the_sink_and_is_not_overtaken() {
-    let topics = Topics::new(Kafka::shared());
+    // The limit is that of what is sent.
+    let topics = Topics::with(Kafka::shared(), ", \"compression\": \"none\"");
     let error = run(async {
         let mut sink = topics.begun().await;
         write(&topics, &mut sink, 0..10).await;

@@ -5,6 +5,8 @@ mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "kafka")]
+mod kafka_once;
+#[cfg(feature = "kafka")]
 mod kafka_security;
 mod stdout;
 

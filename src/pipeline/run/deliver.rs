@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::change::{Checkpoint, PassedOver, Revision};
@@ -15,7 +16,7 @@ use crate::pipeline::error::PipelineError;
 use crate::pipeline::lanes::Encoded;
 use crate::row::Table;
 use crate::sink::{BlockOf, PlanOf, Sink};
-use crate::state::Checkpointer;
+use crate::state::{Checkpointer, StateError};
 
 /// Blocks and questions that wait for the stage.
 const DELIVERIES_MAX: usize = 1;
@@ -48,6 +49,8 @@ pub(super) struct UnderWay(Arc<AtomicU64>);
 /// The stage that owns the sink.
 pub(super) struct Deliver<S: Sink> {
     sink: S,
+    /// Whether the sink's checkpoints decide, and the state folder has a copy.
+    is_shared: bool,
     lanes: FromLanes<S>,
     checkpointer: Checkpointer,
     /// Revisions that the journal has yet to hold before a boundary after them is committed.
@@ -61,6 +64,17 @@ pub(super) struct Deliver<S: Sink> {
     /// Whether a piece of a group that goes on was written after the pending boundary.
     inside_group: bool,
     committed_at: Instant,
+    saving: Saving,
+}
+
+/// The saving of checkpoints in the state folder, which the stage does not wait for: it takes a disk's time.
+#[derive(Debug)]
+struct Saving {
+    /// The one that is being saved.
+    task: JoinSet<Result<(), StateError>>,
+    /// The last one that the sink has and that is not being saved yet.
+    next: Option<Checkpoint>,
+    began_at: Instant,
 }
 
 /// The stage's end of what the lanes hand over.
@@ -128,6 +142,7 @@ impl<S: Sink> Deliver<S> {
         let (delivery_tx, delivery_rx) = mpsc::channel(DELIVERIES_MAX);
         let (spare_tx, spare_rx) = mpsc::channel(SPARE_MAX);
         let stage = Self {
+            is_shared: sink.shared_checkpoints().is_some(),
             sink,
             lanes: FromLanes {
                 deliveries: delivery_rx,
@@ -142,6 +157,11 @@ impl<S: Sink> Deliver<S> {
             pending: None,
             inside_group: false,
             committed_at: Instant::now(),
+            saving: Saving {
+                task: JoinSet::new(),
+                next: None,
+                began_at: Instant::now(),
+            },
         };
         let outlet = Outlet {
             deliveries: delivery_tx.clone(),
@@ -155,8 +175,16 @@ impl<S: Sink> Deliver<S> {
     /// # Errors
     /// The first failure of the sink or the state folder; nothing after it is committed.
     pub(super) async fn run(mut self) -> Result<(), PipelineError> {
+        let ended = self.deliver().await;
+        // The sink has it, whatever happened after.
+        let saved = self.save_all().await;
+        ended.and(saved)
+    }
+
+    async fn deliver(&mut self) -> Result<(), PipelineError> {
         loop {
-            let commit_at = self.commit_at();
+            let commit_at = self.commit_at(self.lanes.under_way.is_empty());
+            let save_at = self.save_at();
             tokio::select! {
                 biased;
                 delivery = self.lanes.deliveries.recv() => match delivery {
@@ -170,9 +198,15 @@ impl<S: Sink> Deliver<S> {
                 },
                 // What is under way by now may have put the commit off.
                 () = tokio::time::sleep_until(commit_at), if self.may_commit() => {
-                    if self.commit_at() <= Instant::now() {
+                    if self.commit_at(self.lanes.under_way.is_empty()) <= Instant::now() {
                         self.commit().await?;
                     }
+                }
+                Some(saved) = self.saving.task.join_next() => {
+                    returned(saved)?;
+                }
+                () = tokio::time::sleep_until(save_at), if self.saving.may_begin() => {
+                    self.begin_to_save();
                 }
             }
         }
@@ -183,14 +217,13 @@ impl<S: Sink> Deliver<S> {
         Ok(())
     }
 
-    /// When what is pending is due: soon when the stream rests, at the interval while it flows.
-    fn commit_at(&self) -> Instant {
-        self.committed_at
-            + if self.lanes.under_way.is_empty() {
-                IDLE_COMMIT.min(self.interval)
-            } else {
-                self.interval
-            }
+    /// When what is pending is due: soon when the stream rests, at the interval while it flows, or as the sink wants it.
+    fn commit_at(&self, rests: bool) -> Instant {
+        match self.sink.commit_wanted(rests) {
+            Some(wanted) => wanted.into(),
+            None if rests => self.committed_at + IDLE_COMMIT.min(self.interval),
+            None => self.committed_at + self.interval,
+        }
     }
 
     async fn write(&mut self, encoded: Encoded<BlockOf<S>>) -> Result<(), PipelineError> {
@@ -214,7 +247,7 @@ impl<S: Sink> Deliver<S> {
         self.lanes.under_way.remove();
         self.inside_group = end.is_none();
         self.pending = end.or(self.pending.take());
-        if self.may_commit() && (wanted || self.committed_at.elapsed() >= self.interval) {
+        if self.may_commit() && (wanted || self.commit_at(false) <= Instant::now()) {
             self.commit().await?;
         }
         Ok(())
@@ -240,8 +273,62 @@ impl<S: Sink> Deliver<S> {
             .record(&mut self.revisions, &mut self.passed_over, &upto)
             .await?;
         self.sink.commit(&upto).await?;
-        self.checkpointer.save(&upto).await?;
-        self.metrics.committed(&upto);
+        self.metrics.delivered();
+        if self.is_shared {
+            self.metrics.committed(&upto);
+        }
+        self.saving.next = Some(upto);
+        if self.saving.may_begin() && self.save_at() <= Instant::now() {
+            self.begin_to_save();
+        }
         Ok(())
     }
+
+    /// When the next checkpoint is to be saved: at once, or at the interval if it is but a copy.
+    fn save_at(&self) -> Instant {
+        match self.is_shared {
+            true => self.saving.began_at + self.interval,
+            false => self.saving.began_at,
+        }
+    }
+
+    fn begin_to_save(&mut self) {
+        let Some(upto) = self.saving.next.take() else {
+            return;
+        };
+        self.saving.began_at = Instant::now();
+        let (saved, metrics) = (self.checkpointer.save(&upto), Arc::clone(&self.metrics));
+        let is_shared = self.is_shared;
+        self.saving.task.spawn(async move {
+            saved.await?;
+            if !is_shared {
+                metrics.committed(&upto);
+            }
+            Ok(())
+        });
+    }
+
+    /// Saves all that the sink has.
+    async fn save_all(&mut self) -> Result<(), PipelineError> {
+        loop {
+            while let Some(saved) = self.saving.task.join_next().await {
+                returned(saved)?;
+            }
+            if self.saving.next.is_none() {
+                return Ok(());
+            }
+            self.begin_to_save();
+        }
+    }
+}
+
+impl Saving {
+    fn may_begin(&self) -> bool {
+        self.next.is_some() && self.task.is_empty()
+    }
+}
+
+fn returned(saved: Result<Result<(), StateError>, JoinError>) -> Result<(), PipelineError> {
+    let saved = saved.map_err(|stopped| PipelineError::Panic(stopped.to_string()))?;
+    Ok(saved?)
 }

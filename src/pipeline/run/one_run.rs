@@ -99,10 +99,16 @@ impl ConnectorRun<'_> {
         let start = opened.start.clone();
         let settings = self.settings(&opened, identity.server_id);
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
+        let shared = sink.shared_checkpoints();
+        let to = target::named(self.connector, shared.as_ref());
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
-        sink.commit(&start).await?;
-        let (folder, to) = (Arc::clone(self.folder), self.connector.sink.target());
-        off_the_runtime(move || folder.keep_target(&to)).await?;
+        if shared.is_some_and(|shared| shared.last_writer.is_some()) {
+            self.keep_target(to).await?;
+            sink.commit(&start).await?;
+        } else {
+            sink.commit(&start).await?;
+            self.keep_target(to).await?;
+        }
         let (folder, journal) = (Arc::clone(self.folder), opened.journal);
         let kept = Arc::clone(&prepared);
         let kept = (kept, Arc::clone(self.skips));
@@ -152,6 +158,11 @@ impl ConnectorRun<'_> {
             checkpointer,
             clock_ahead_s: opened.clock_ahead_s,
         })
+    }
+
+    async fn keep_target(&self, target: String) -> Result<(), PipelineError> {
+        let folder = Arc::clone(self.folder);
+        Ok(off_the_runtime(move || folder.keep_target(&target)).await?)
     }
 
     fn settings(
@@ -302,9 +313,12 @@ impl ConnectorRun<'_> {
         let (connector, folder) = (self.connector.clone(), Arc::clone(self.folder));
         off_the_runtime(move || target::check(&connector, &folder)).await?;
         let stored = sink.resume_point().await?;
-        let folder = Arc::clone(self.folder);
-        let local = off_the_runtime(move || folder.checkpoint()).await?;
-        Ok(stored.or(local))
+        let (shared, folder) = (sink.shared_checkpoints(), Arc::clone(self.folder));
+        off_the_runtime(move || match shared {
+            Some(shared) => target::resume(&folder, stored, &shared),
+            None => Ok(stored.or(folder.checkpoint()?)),
+        })
+        .await
     }
 
     /// Opens the source: of several servers, the one that is the source now.

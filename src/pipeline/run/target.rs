@@ -5,8 +5,8 @@ use tracing::{info, warn};
 use crate::change::Checkpoint;
 use crate::pipeline::connector::Connector;
 use crate::pipeline::error::PipelineError;
-use crate::sink;
-use crate::state::StateFolder;
+use crate::sink::{self, SharedCheckpoints};
+use crate::state::{Journal, StateFolder};
 
 /// Compares what the sink's folder holds with what the state folder says that it had; blocks on the disk. Nothing was changed
 /// in either by then.
@@ -62,6 +62,82 @@ pub(super) fn check(connector: &Connector, folder: &StateFolder) -> Result<(), P
         (Some(_), Some(_)) => {}
     }
     Ok(())
+}
+
+/// What the state folder keeps of where the changes go, and of the processes whose checkpoints it goes with.
+pub(super) fn named(connector: &Connector, shared: Option<&SharedCheckpoints>) -> String {
+    let target = connector.sink.target();
+    match shared {
+        Some(SharedCheckpoints {
+            topic,
+            instance,
+            last_writer,
+        }) => {
+            let last = last_writer.iter().flat_map(|last| [" ", last]);
+            let last: String = last.collect();
+            format!("{target} {topic} {instance}{last}")
+        }
+        None => target,
+    }
+}
+
+/// Where a run begins whose checkpoints are where other instances of the connector find them too; blocks on the disk. What the
+/// state folder holds of definitions goes, unless it is of the process that stored the checkpoint.
+///
+/// # Errors
+/// The checkpoints are gone from the topic that had them.
+pub(super) fn resume(
+    folder: &StateFolder,
+    stored: Option<Checkpoint>,
+    shared: &SharedCheckpoints,
+) -> Result<Option<Checkpoint>, PipelineError> {
+    let (local, former) = (folder.checkpoint()?, folder.target()?);
+    let topic = &*shared.topic;
+    let mut former = former.as_deref().unwrap_or_default().split(' ').skip(1);
+    let former_topic = former.next();
+    let is_own = shared
+        .last_writer
+        .as_deref()
+        .is_some_and(|last| former_topic == Some(topic) && former.any(|former| former == last));
+    let Some(stored) = stored else {
+        return match local {
+            Some(local) if former_topic == Some(topic) => Err(PipelineError::CheckpointsLost {
+                topic: topic.to_owned(),
+                at: local.coordinates,
+                state: folder.path().display().to_string(),
+            }),
+            Some(local) => {
+                warn!(
+                    topic,
+                    at = %local.coordinates,
+                    "the topic holds no checkpoint yet, going on at that of the state folder: what was delivered after it comes again"
+                );
+                Ok(Some(local))
+            }
+            None => Ok(None),
+        };
+    };
+    let at = &stored.coordinates;
+    match local {
+        Some(local) if is_own && local == stored => {}
+        Some(local) if is_own => info!(
+            topic,
+            %at,
+            copy = %local.coordinates,
+            "going on at the checkpoint in the topic, not at the copy in the state folder"
+        ),
+        _not_of_this_folder => {
+            warn!(
+                topic,
+                %at,
+                by = shared.last_writer.as_deref().unwrap_or_default(),
+                "the checkpoint in the topic was not stored beside this state folder: what the folder knows of definitions is left, and \
+                 found again at the source"
+            );
+            Journal::discard(folder)?;
+        }
+    }
+    Ok(Some(stored))
 }
 
 fn is_ahead(one: &Checkpoint, other: &Checkpoint) -> bool {

@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
+
+use crate::fault::{Fault, planted};
 
 /// How long the failure that caused the others may take to arrive.
 const FAILURE_MAX: Duration = Duration::from_secs(5);
@@ -75,8 +78,11 @@ impl DeliveryContext {
         self.acknowledged_records.load(Ordering::Relaxed)
     }
 
-    /// Counts a record as settled.
+    /// Counts a record as settled, unless it costs nothing, being none of the queue's.
     pub(super) fn acknowledge(&self, cost: u64) {
+        if cost == 0 {
+            return;
+        }
         self.acknowledged_records.fetch_add(1, Ordering::Relaxed);
         let before = self.acknowledged.fetch_add(cost, Ordering::SeqCst);
         let wanted = self.wanted.load(Ordering::SeqCst);
@@ -178,12 +184,17 @@ impl ClientContext for DeliveryContext {
     }
 }
 
+impl ConsumerContext for DeliveryContext {}
+
 impl ProducerContext for DeliveryContext {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, cost: usize) {
         match result {
             Ok(_) => self.acknowledge(u64::try_from(cost).unwrap_or(u64::MAX)),
+            Err(_) if planted(Fault::ProducerReused) => {
+                self.acknowledge(u64::try_from(cost).unwrap_or(u64::MAX));
+            }
             Err((error, message)) => {
                 let code = error
                     .rdkafka_error_code()

@@ -1,10 +1,17 @@
-//! Kafka: one topic a table, one for DDL; at least once, in order per key.
+//! Kafka: one topic a table, one for DDL; at least once or exactly once, in order per key.
 //!
 //! An idempotent producer without time limits: a record is taken, or fails for good and stops the producer, so that none
 //! overtakes another. `commit` returns when every record is acknowledged by all in-sync replicas. Follows the design of
 //! librdkafka's INTRODUCTION.md.
+//!
+//! Exactly once, all between two commits is one transaction, with the checkpoint as a record in a topic of its own, which
+//! alone says where the connector goes on. After a failure nobody knows whether a transaction was committed: the producer is
+//! given up, and the next one, which Kafka lets in only when that is settled, reads the topic.
 
+mod checkpoints;
+mod claim;
 mod delivery;
+mod exactly_once;
 mod options;
 mod queue;
 mod rejection;
@@ -14,29 +21,41 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::Producer;
 
+use self::checkpoints::CheckpointRecord;
 use self::delivery::{Client, DeliveryContext, Failure, Unsettled, is_consequence};
+use self::exactly_once::ExactlyOnce;
 use self::queue::{FillEnd, Queue};
 use self::topics::Topics;
-use super::{Sink, SinkError};
+use super::{SharedCheckpoints, Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
-use crate::fault::{self, Fault};
+use crate::fault::{Fault, planted};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 
-pub use self::options::{KafkaCompression, KafkaOptions};
+pub use self::options::{KafkaCompression, KafkaDelivery, KafkaOptions};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A wrong password shows before the time is up, so the sink looks for one in between.
 const CONNECT_SLICE: Duration = Duration::from_secs(1);
+/// A transaction is committed when it has been open for so long while changes flow.
+const TRANSACTION_MAX: Duration = Duration::from_millis(500);
+/// It is committed before that if it holds so much.
+const TRANSACTION_BYTES_MAX: u64 = 64 << 20;
+/// The part of a transaction's timeout that is left for its commit.
+const TIMEOUT_MARGIN: u32 = 10;
+
 /// A Kafka cluster.
 pub struct Kafka {
     options: KafkaOptions,
     config: ClientConfig,
     topics: Topics,
+    /// What makes its transactions; `None` if it delivers at least once.
+    exactly_once: Option<ExactlyOnce>,
     /// `None` before `resume_point`.
     queue: Option<Queue>,
 }
@@ -48,12 +67,23 @@ impl Kafka {
     /// An option whose value cannot be used.
     pub fn new(options: KafkaOptions, connector: &str) -> Result<Self, SinkError> {
         options.validate()?;
-        let config = options.client();
+        let config = options.producer();
         config
             .create_native_config()
             .map_err(rejection::of_configuration)?;
+        let topics = Topics::new(&options, connector)?;
+        let exactly_once = match &topics.checkpoints {
+            Some(topic) => Some(ExactlyOnce::new(
+                &options,
+                &topics.prefix,
+                connector,
+                Arc::clone(topic),
+            )?),
+            None => None,
+        };
         Ok(Self {
-            topics: Topics::new(&options, connector)?,
+            topics,
+            exactly_once,
             options,
             config,
             queue: None,
@@ -77,6 +107,89 @@ impl Kafka {
             Err(Unsettled::Failed(failure)) => Err(self.failed(failure)),
             Err(Unsettled::Stalled { since }) => Err(self.stalled(queue, since)),
         }
+    }
+
+    /// Commits what was written, and a checkpoint with it; nothing if neither is new.
+    async fn commit_transaction(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {
+        let exactly_once = self.exactly_once.as_ref().ok_or(SinkError::NotOpen)?;
+        if self.queue()?.transaction().is_none() && exactly_once.has_committed(upto) {
+            return Ok(());
+        }
+        let record = exactly_once.record(upto)?;
+        if planted(Fault::CheckpointOutsideTransaction) && self.queue()?.transaction().is_some() {
+            self.end_transaction().await?;
+        }
+        self.store(record).await?;
+        self.end_transaction().await?;
+        if let Some(exactly_once) = &mut self.exactly_once {
+            exactly_once.committed(upto);
+        }
+        Ok(())
+    }
+
+    async fn store(&mut self, record: CheckpointRecord) -> Result<(), SinkError> {
+        let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;
+        match queue.store(record).await? {
+            FillEnd::Done => Ok(()),
+            stop => Err(self.stopped(stop).await),
+        }
+    }
+
+    /// Commits the transaction that is open, once all of it is acknowledged.
+    async fn end_transaction(&mut self) -> Result<(), SinkError> {
+        match self.settle(0).await {
+            Err(_) if planted(Fault::ProducerReused) => {}
+            settled => settled?,
+        }
+        let wait_max = self.options.delivery_timeout;
+        let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;
+        let committed = queue.commit(wait_max).await?;
+        committed.map_err(|error| self.transaction_failed("commit", &error))
+    }
+
+    /// Whether the open transaction holds as much as one should.
+    ///
+    /// # Errors
+    /// It has been open for so long that Kafka is about to end it.
+    fn judge_transaction(&self) -> Result<bool, SinkError> {
+        let Some(transaction) = self.queue()?.transaction() else {
+            return Ok(false);
+        };
+        let timeout = self.options.transaction_timeout();
+        if transaction.since.elapsed() > timeout - timeout / TIMEOUT_MARGIN {
+            return Err(match transaction.has_gap {
+                true => SinkError::KafkaTransient {
+                    topic: self.topics.prefix.clone(),
+                    reason: "its transaction was open for too long".to_owned(),
+                },
+                false => SinkError::GroupOutlivesTransaction { timeout },
+            });
+        }
+        Ok(transaction.bytes >= TRANSACTION_BYTES_MAX)
+    }
+
+    /// What stopped the queue before it took all.
+    async fn stopped(&self, stop: FillEnd) -> SinkError {
+        let settled = match &stop {
+            // The record that stopped the producer has the cause.
+            FillEnd::Failed(failure) if is_consequence(failure.code) => self.settle(0).await,
+            FillEnd::Dead => self.settle(0).await,
+            FillEnd::Failed(_) | FillEnd::NotBegun(_) | FillEnd::Done | FillEnd::Full { .. } => {
+                Ok(())
+            }
+        };
+        match (settled, stop) {
+            (Err(cause), _) => cause,
+            (Ok(()), FillEnd::Failed(failure)) => self.failed(failure),
+            (Ok(()), FillEnd::NotBegun(error)) => self.transaction_failed("begin", &error),
+            (Ok(()), FillEnd::Dead | FillEnd::Done | FillEnd::Full { .. }) => SinkError::NotOpen,
+        }
+    }
+
+    fn transaction_failed(&self, step: &'static str, error: &KafkaError) -> SinkError {
+        let id = self.exactly_once.as_ref();
+        let id = id.map(|exactly_once| &*exactly_once.transactional_id);
+        rejection::of_transaction(step, id.unwrap_or_default(), error)
     }
 
     fn failed(&self, failure: Failure) -> SinkError {
@@ -117,7 +230,10 @@ impl Sink for Kafka {
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
         self.queue = None;
-        let config = self.config.clone();
+        let config = match &self.exactly_once {
+            Some(exactly_once) => exactly_once.producer.clone(),
+            None => self.config.clone(),
+        };
         let servers = self.options.bootstrap_servers.clone();
         let (client, metadata) = off_the_runtime(move || {
             let client = Client::from_config_and_context(&config, DeliveryContext::default())
@@ -134,8 +250,16 @@ impl Sink for Kafka {
         self.topics.create_for_ddl(&client, &self.config).await?;
         let ddl_topic = Arc::clone(&self.topics.ddl);
         let bytes_max = self.options.queue_bytes.as_u64();
-        self.queue = Some(Queue::new(client, ddl_topic, bytes_max)?);
-        Ok(None)
+        let mut resume_point = None;
+        if let Some(exactly_once) = &mut self.exactly_once {
+            self.topics
+                .create_for_checkpoints(&client, &self.config)
+                .await?;
+            resume_point = exactly_once.begin(&self.options, &client).await?;
+        }
+        let is_transactional = self.exactly_once.is_some();
+        self.queue = Some(Queue::new(client, ddl_topic, bytes_max, is_transactional)?);
+        Ok(resume_point)
     }
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
@@ -161,27 +285,33 @@ impl Sink for Kafka {
                     from = next;
                     self.settle(self.options.queue_bytes.as_u64() / 2).await?;
                 }
-                FillEnd::Failed(failure) => {
-                    if is_consequence(failure.code) {
-                        // The record that stopped the producer has the cause.
-                        self.settle(0).await?;
-                    }
-                    return Err(self.failed(failure));
-                }
-                FillEnd::Dead => {
-                    self.settle(0).await?;
-                    return Err(SinkError::NotOpen);
-                }
+                stop => return Err(self.stopped(stop).await),
             }
         }
-        Ok(false)
+        self.judge_transaction()
     }
 
-    async fn commit(&mut self, _upto: &Checkpoint) -> Result<(), SinkError> {
-        if fault::planted(Fault::CheckpointBeforeFlush) {
+    async fn commit(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {
+        if planted(Fault::CheckpointBeforeFlush) {
             return Ok(());
         }
-        self.settle(0).await
+        match self.exactly_once {
+            None => self.settle(0).await,
+            Some(_) => self.commit_transaction(upto).await,
+        }
+    }
+
+    fn commit_wanted(&self, rests: bool) -> Option<Instant> {
+        let transaction = self.queue.as_ref()?.transaction()?;
+        Some(match rests {
+            true => transaction.since,
+            false => transaction.since + TRANSACTION_MAX,
+        })
+    }
+
+    fn shared_checkpoints(&self) -> Option<SharedCheckpoints> {
+        let exactly_once = self.exactly_once.as_ref();
+        exactly_once.map(ExactlyOnce::shared_checkpoints)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -13,6 +14,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::claim::Claim;
 use crate::encode::{Format, PartialKeyChange};
 use crate::sink::SinkError;
 
@@ -25,6 +27,10 @@ const LIBRARY_QUEUE_KBYTES: u32 = 2_147_483_647;
 /// Large enough for throughput; the copies in flight, five a broker, are this large each.
 const BATCH_BYTES: u32 = 256 << 10;
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Nothing: a record that finds the line free leaves at once. Those that come while requests are on their way wait for these
+/// and fill a batch.
+const LINGER: Duration = Duration::ZERO;
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The `[sink]` section with `type = "kafka"`.
 #[derive(Clone, Deserialize)]
@@ -45,6 +51,20 @@ pub struct KafkaOptions {
     /// Whether a delete is followed by a record with the key and no value, so that compaction forgets the key.
     #[serde(default = "tombstones")]
     pub tombstones: bool,
+    /// How often a record arrives.
+    #[serde(default)]
+    pub delivery: KafkaDelivery,
+    /// The topic of the checkpoints of exactly-once delivery; `{prefix}.rowtap.checkpoints` if left out.
+    pub checkpoint_topic: Option<String>,
+    /// How long Kafka lets a transaction of exactly-once delivery stay open; a minute if left out.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
+    )]
+    pub transaction_timeout: Option<Duration>,
+    /// What this process writes into checkpoints. It is the same for all runs of a connector.
+    #[serde(skip)]
+    pub(in crate::sink) claim: Claim,
     /// What to do when a key changes and the image does not hold the whole row.
     #[serde(default)]
     pub partial_key_change: PartialKeyChange,
@@ -56,12 +76,13 @@ pub struct KafkaOptions {
     /// How batches are compressed.
     #[serde(default)]
     pub compression: KafkaCompression,
-    /// Records wait this long for others to share a request.
+    /// Records wait this long for others to share a request. If left out, one leaves as soon as it may, and shares a request
+    /// with those that came while it could not.
     #[serde(
-        default = "linger",
-        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required"
+        default,
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
     )]
-    pub linger: Duration,
+    pub linger: Option<Duration>,
     /// Bytes of records that may wait for their acknowledgement; a larger record waits alone.
     #[serde(default = "queue_bytes")]
     pub queue_bytes: ByteSize,
@@ -80,18 +101,29 @@ pub struct KafkaOptions {
     pub properties: BTreeMap<String, String>,
 }
 
+/// How often a record arrives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KafkaDelivery {
+    /// Once, or after a crash again.
+    #[default]
+    AtLeastOnce,
+    /// Once, for consumers with `isolation.level=read_committed`.
+    ExactlyOnce,
+}
+
 /// How batches are compressed on the way and in the topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KafkaCompression {
     /// Not at all.
-    #[default]
     None,
     /// By gzip.
     Gzip,
     /// By Snappy.
     Snappy,
     /// By LZ4.
+    #[default]
     Lz4,
     /// By Zstandard.
     Zstd,
@@ -103,10 +135,6 @@ fn partitions() -> NonZeroU16 {
 
 fn tombstones() -> bool {
     true
-}
-
-fn linger() -> Duration {
-    Duration::from_millis(5)
 }
 
 fn queue_bytes() -> ByteSize {
@@ -126,6 +154,9 @@ impl fmt::Debug for KafkaOptions {
             .field("prefix", &self.prefix)
             .field("partitions", &self.partitions)
             .field("replication_factor", &self.replication_factor)
+            .field("delivery", &self.delivery)
+            .field("checkpoint_topic", &self.checkpoint_topic)
+            .field("transaction_timeout", &self.transaction_timeout)
             .field("tombstones", &self.tombstones)
             .field("partial_key_change", &self.partial_key_change)
             .field("ddl_topic", &self.ddl_topic)
@@ -168,8 +199,12 @@ fn refusal(property: &str) -> Option<&'static str> {
         "partitioner" | "sticky.partitioning.linger.ms" => {
             "would send keys to other partitions than other Kafka clients do, remove it"
         }
-        "transactional.id" | "transaction.timeout.ms" => {
-            "belongs to a transactional producer, which this is not, remove it"
+        "transactional.id" => {
+            "is set by the connector's name and delivery = 'exactly_once', remove it"
+        }
+        "transaction.timeout.ms" => "is set by transaction_timeout, use that",
+        "isolation.level" | "group.id" | "auto.offset.reset" => {
+            "is a consumer's, and would change how checkpoints are read, remove it"
         }
         "allow.auto.create.topics" => {
             "has no effect, topics are created with partitions, remove it"
@@ -185,7 +220,12 @@ impl KafkaOptions {
         if self.bootstrap_servers.trim().is_empty() {
             problems.push((vec!["bootstrap_servers"], "is empty, expected host:port"));
         }
-        for (key, topic) in [("prefix", &self.prefix), ("ddl_topic", &self.ddl_topic)] {
+        let topics = [
+            ("prefix", &self.prefix),
+            ("ddl_topic", &self.ddl_topic),
+            ("checkpoint_topic", &self.checkpoint_topic),
+        ];
+        for (key, topic) in topics {
             if topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
                 let reason = "may hold letters, digits, dots, underscores and hyphens, at most 249";
                 problems.push((vec![key], reason));
@@ -195,6 +235,22 @@ impl KafkaOptions {
             if let Some(reason) = refusal(property) {
                 problems.push((vec!["properties", property], reason));
             }
+        }
+        if self.delivery == KafkaDelivery::AtLeastOnce {
+            let reason = "has a meaning only with delivery = 'exactly_once', set that or remove it";
+            let set = [
+                ("checkpoint_topic", self.checkpoint_topic.is_some()),
+                ("transaction_timeout", self.transaction_timeout.is_some()),
+            ];
+            problems.extend(
+                set.iter()
+                    .filter(|(_, is_set)| *is_set)
+                    .map(|(key, _)| (vec![*key], reason)),
+            );
+        }
+        if self.transaction_timeout().as_secs() == 0 {
+            let reason = "is under a second, expected a time such as 1m";
+            problems.push((vec!["transaction_timeout"], reason));
         }
         if self.delivery_timeout.is_zero() {
             let reason = "is zero, expected a time such as 2m";
@@ -216,13 +272,22 @@ impl KafkaOptions {
         Err(SinkError::Option { option, reason })
     }
 
-    /// The configuration of the producer, secrets included.
-    pub(super) fn client(&self) -> ClientConfig {
-        let mut config = ClientConfig::new();
-        // The properties come first, so that one that `refusal` forgot is overridden.
-        for (property, value) in &self.properties {
-            config.set(property, value);
+    /// The topic of checkpoints, where topics begin with `prefix`.
+    pub(super) fn checkpoint_topic(&self, prefix: &str) -> Arc<str> {
+        match &self.checkpoint_topic {
+            Some(topic) => topic.as_str().into(),
+            None => format!("{prefix}.rowtap.checkpoints").into(),
         }
+    }
+
+    /// How long Kafka lets a transaction stay open.
+    pub(super) fn transaction_timeout(&self) -> Duration {
+        self.transaction_timeout.unwrap_or(TRANSACTION_TIMEOUT)
+    }
+
+    /// The configuration of a producer without transactions, secrets included.
+    pub(super) fn producer(&self) -> ClientConfig {
+        let mut config = self.client();
         let compression = match self.compression {
             KafkaCompression::None => "none",
             KafkaCompression::Gzip => "gzip",
@@ -230,8 +295,8 @@ impl KafkaOptions {
             KafkaCompression::Lz4 => "lz4",
             KafkaCompression::Zstd => "zstd",
         };
+        let linger_ms = self.linger.unwrap_or(LINGER).as_secs_f64() * 1000.0;
         config
-            .set("bootstrap.servers", &self.bootstrap_servers)
             .set("enable.idempotence", "true")
             .set("acks", "all")
             // Later records must not overtake one that fails for good.
@@ -241,27 +306,65 @@ impl KafkaOptions {
             // Never: a timed-out record would leave a gap. The sink itself watches for progress.
             .set("message.timeout.ms", "0")
             .set("compression.type", compression)
-            .set("linger.ms", self.linger.as_millis().to_string())
+            .set("linger.ms", linger_ms.to_string())
             .set(
                 "queue.buffering.max.kbytes",
                 LIBRARY_QUEUE_KBYTES.to_string(),
             )
             .set("queue.buffering.max.messages", "0");
         let defaults = [
-            ("client.id", "rowtap".to_owned()),
             ("message.max.bytes", RECORD_BYTES_MAX.to_string()),
             ("batch.size", BATCH_BYTES.to_string()),
+        ];
+        self.set_defaults(&mut config, defaults);
+        config
+    }
+
+    /// The configuration of a producer with transactions, secrets included.
+    pub(super) fn transactional_producer(&self, transactional_id: &str) -> ClientConfig {
+        let mut config = self.producer();
+        let timeout_ms = self.transaction_timeout().as_millis().to_string();
+        // A record that fails fails its transaction, which is then never committed.
+        config.remove("enable.gapless.guarantee");
+        config
+            .set("transactional.id", transactional_id)
+            .set("transaction.timeout.ms", &timeout_ms)
+            .set("message.timeout.ms", &timeout_ms);
+        config
+    }
+
+    /// The configuration of a consumer that is told which partitions to read, secrets included.
+    pub(super) fn consumer(&self, isolation_level: &str) -> ClientConfig {
+        let mut config = self.client();
+        config
+            // It joins no group, but librdkafka wants a name.
+            .set("group.id", "rowtap")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("fetch.wait.max.ms", "10")
+            .set("isolation.level", isolation_level);
+        config
+    }
+
+    /// What all clients have in common.
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        // The properties come first, so that one that `refusal` forgot is overridden.
+        for (property, value) in &self.properties {
+            config.set(property, value);
+        }
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        let defaults = [
+            ("client.id", "rowtap".to_owned()),
             ("socket.keepalive.enable", "true".to_owned()),
             (
                 "reconnect.backoff.max.ms",
                 RECONNECT_BACKOFF_MAX.as_millis().to_string(),
             ),
         ];
-        for (property, value) in defaults {
-            if !self.properties.contains_key(property) {
-                config.set(property, value);
-            }
-        }
+        self.set_defaults(&mut config, defaults);
         if let Some(password) = &self.sasl_password {
             config.set("sasl.password", password.expose_secret());
         }
@@ -281,6 +384,18 @@ impl KafkaOptions {
             },
         );
         config
+    }
+
+    fn set_defaults<const N: usize>(
+        &self,
+        config: &mut ClientConfig,
+        defaults: [(&'static str, String); N],
+    ) {
+        for (property, value) in defaults {
+            if !self.properties.contains_key(property) {
+                config.set(property, value);
+            }
+        }
     }
 }
 

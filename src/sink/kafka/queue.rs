@@ -1,4 +1,4 @@
-//! The producer's queue, and the thread that puts records into it.
+//! The producer's queue, and the thread that puts records into it, and that begins and commits transactions.
 //!
 //! One thread for all records of a sink: librdkafka copies each with malloc, which keeps memory per thread, so that records
 //! handed over by whichever thread is free would take several times as much memory.
@@ -8,14 +8,16 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{debug, error};
 
+use super::checkpoints::CheckpointRecord;
 use super::delivery::{Client, Failure};
 use crate::encode::{OtherKey, Record, Records};
 use crate::fault::{self, Fault};
@@ -25,17 +27,43 @@ use crate::sink::SinkError;
 const RECORD_OVERHEAD: usize = 640;
 /// The partition of records without a key: one, so that they stay in order.
 const KEYLESS_PARTITION: i32 = 0;
+/// How long one call waits for a commit. It is resumed by the next, as long as anybody waits for it.
+const COMMIT_SLICE: Duration = Duration::from_secs(1);
+/// How long the end waits until a transaction is aborted, so that consumers need not wait until it times out.
+const ABORT_MAX: Duration = Duration::from_secs(1);
+/// A transaction that nothing was written to for so long was not open for its group alone.
+const GAP: Duration = Duration::from_secs(5);
+/// How long a planted fault gives a kill to come between a checkpoint and its commit.
+const PLANTED_PAUSE: Duration = Duration::from_millis(30);
+/// How long a planted fault waits for a broker to come back.
+const PLANTED_ABORT_MAX: Duration = Duration::from_secs(60);
 
 /// A producer with its queue; dropping it gives up what is still in it, and blocks for up to a second.
 pub(super) struct Queue {
     /// `None` only while it is dropped.
     client: Option<Arc<Client>>,
-    jobs: Option<SyncSender<FillJob>>,
+    jobs: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// Whether the producer has transactions.
+    is_transactional: bool,
+    transaction: Option<Transaction>,
     /// Costs of all records handed over so far.
     enqueued: u64,
     /// How many there were of them.
     records: u64,
+}
+
+/// A transaction that is open.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transaction {
+    /// When it was begun.
+    pub(super) since: Instant,
+    /// What was written to it.
+    pub(super) bytes: u64,
+    /// When it was written to last.
+    seen: Instant,
+    /// Whether it was ever left alone for long.
+    pub(super) has_gap: bool,
 }
 
 /// Where filling the queue ended.
@@ -49,13 +77,34 @@ pub(super) enum FillEnd {
     Failed(Failure),
     /// An earlier record failed and the producer takes no other.
     Dead,
+    /// The transaction of the records was not begun.
+    NotBegun(KafkaError),
+}
+
+enum Job {
+    Fill(FillJob),
+    Store(StoreJob),
+    Commit(CommitJob),
 }
 
 struct FillJob {
     block: Records,
     from: usize,
+    begins: bool,
     enqueued: u64,
     done: oneshot::Sender<Filled>,
+}
+
+struct StoreJob {
+    record: CheckpointRecord,
+    begins: bool,
+    enqueued: u64,
+    done: oneshot::Sender<Filled>,
+}
+
+struct CommitJob {
+    wait_max: Duration,
+    done: oneshot::Sender<Result<(), KafkaError>>,
 }
 
 struct Filled {
@@ -69,6 +118,27 @@ struct Filler {
     client: Arc<Client>,
     ddl_topic: Arc<str>,
     bytes_max: u64,
+    /// The last block, which a planted fault holds back.
+    held: Records,
+}
+
+impl Transaction {
+    fn begun() -> Self {
+        let now = Instant::now();
+        Self {
+            since: now,
+            bytes: 0,
+            seen: now,
+            has_gap: false,
+        }
+    }
+
+    fn see(&mut self, bytes: u64) {
+        let now = Instant::now();
+        self.has_gap |= now.duration_since(self.seen) > GAP;
+        self.seen = now;
+        self.bytes += bytes;
+    }
 }
 
 impl Queue {
@@ -77,25 +147,26 @@ impl Queue {
         client: Arc<Client>,
         ddl_topic: Arc<str>,
         bytes_max: u64,
+        is_transactional: bool,
     ) -> Result<Self, SinkError> {
-        let (jobs, received) = sync_channel::<FillJob>(1);
-        let filler = Filler {
+        let (jobs, received) = sync_channel::<Job>(1);
+        let mut filler = Filler {
             client: Arc::clone(&client),
             ddl_topic,
             bytes_max,
+            held: Records::default(),
         };
         let work = move || {
-            for mut job in received {
-                let stop = filler.fill(&job.block, job.from, &mut job.enqueued);
-                let FillJob {
-                    block, enqueued, ..
-                } = job;
+            for job in received {
                 // Nobody waits if the run was given up.
-                let _ = job.done.send(Filled {
-                    block,
-                    enqueued,
-                    stop,
-                });
+                match job {
+                    Job::Fill(job) => filler.carry_out_fill(job),
+                    Job::Store(job) => filler.carry_out_store(job),
+                    Job::Commit(job) => {
+                        let committed = filler.commit(&job);
+                        let _ = job.done.send(committed);
+                    }
+                }
             }
         };
         let thread = std::thread::Builder::new()
@@ -106,6 +177,8 @@ impl Queue {
             client: Some(client),
             jobs: Some(jobs),
             thread: Some(thread),
+            is_transactional,
+            transaction: None,
             enqueued: 0,
             records: 0,
         })
@@ -138,20 +211,79 @@ impl Queue {
         let job = FillJob {
             block: mem::take(block),
             from,
+            begins: self.begins(),
             enqueued: self.enqueued,
             done,
         };
-        let jobs = self.jobs.as_ref().ok_or(SinkError::NotOpen)?;
-        jobs.try_send(job).map_err(|_| SinkError::NotOpen)?;
+        self.give(Job::Fill(job))?;
         let filled = filled.await.map_err(|_| SinkError::NotOpen)?;
         *block = filled.block;
-        self.enqueued = filled.enqueued;
+        self.count(filled.enqueued);
         let next = match &filled.stop {
             FillEnd::Full { next } => *next,
-            FillEnd::Done | FillEnd::Failed(_) | FillEnd::Dead => block.records.len(),
+            FillEnd::Done | FillEnd::Failed(_) | FillEnd::Dead | FillEnd::NotBegun(_) => {
+                block.records.len()
+            }
         };
         self.records += next.saturating_sub(from) as u64;
         Ok(filled.stop)
+    }
+
+    /// The transaction that is open.
+    pub(super) fn transaction(&self) -> Option<&Transaction> {
+        self.transaction.as_ref()
+    }
+
+    /// Hands over a checkpoint.
+    pub(super) async fn store(&mut self, record: CheckpointRecord) -> Result<FillEnd, SinkError> {
+        let (done, stored) = oneshot::channel();
+        let job = StoreJob {
+            record,
+            begins: self.begins(),
+            enqueued: self.enqueued,
+            done,
+        };
+        self.give(Job::Store(job))?;
+        let stored = stored.await.map_err(|_| SinkError::NotOpen)?;
+        self.count(stored.enqueued);
+        self.records += 1;
+        Ok(stored.stop)
+    }
+
+    /// Commits the transaction that is open, all of whose records are acknowledged. Whether it is committed after a failure
+    /// is not known.
+    pub(super) async fn commit(
+        &mut self,
+        wait_max: Duration,
+    ) -> Result<Result<(), KafkaError>, SinkError> {
+        let (done, committed) = oneshot::channel();
+        self.give(Job::Commit(CommitJob { wait_max, done }))?;
+        let committed = committed.await.map_err(|_| SinkError::NotOpen)?;
+        if committed.is_ok() {
+            self.transaction = None;
+        }
+        Ok(committed)
+    }
+
+    /// Whether what comes next begins a transaction.
+    fn begins(&mut self) -> bool {
+        let begins = self.is_transactional && self.transaction.is_none();
+        if begins {
+            self.transaction = Some(Transaction::begun());
+        }
+        begins
+    }
+
+    fn give(&self, job: Job) -> Result<(), SinkError> {
+        let jobs = self.jobs.as_ref().ok_or(SinkError::NotOpen)?;
+        jobs.try_send(job).map_err(|_| SinkError::NotOpen)
+    }
+
+    fn count(&mut self, enqueued: u64) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.see(enqueued.saturating_sub(self.enqueued));
+        }
+        self.enqueued = enqueued;
     }
 }
 
@@ -161,6 +293,11 @@ impl Drop for Queue {
             self.jobs = None;
             if let Some(Err(_panic)) = self.thread.take().map(JoinHandle::join) {
                 error!("the thread that fills the Kafka queue panicked");
+            }
+            if let Some(client) = self.client.as_ref().filter(|_| self.transaction.is_some())
+                && let Err(error) = client.abort_transaction(ABORT_MAX)
+            {
+                debug!(%error, "the open transaction is left to its timeout");
             }
             // The producer goes with its last handle.
             self.client = None;
@@ -173,6 +310,77 @@ impl Drop for Queue {
 }
 
 impl Filler {
+    fn carry_out_fill(&mut self, mut job: FillJob) {
+        let stop = match self.begin(job.begins) {
+            Err(error) => FillEnd::NotBegun(error),
+            Ok(()) if fault::planted(Fault::CommittedBeforeDelivery) && job.from == 0 => {
+                let held = mem::replace(&mut self.held, copied(&job.block));
+                let done = self.fill(&held, 0, &mut job.enqueued);
+                debug_assert!(matches!(done, FillEnd::Done));
+                FillEnd::Done
+            }
+            Ok(()) => self.fill(&job.block, job.from, &mut job.enqueued),
+        };
+        // Nobody waits if the run was given up.
+        let _ = job.done.send(Filled {
+            block: job.block,
+            enqueued: job.enqueued,
+            stop,
+        });
+    }
+
+    fn carry_out_store(&mut self, mut job: StoreJob) {
+        let stop = match self.begin(job.begins) {
+            Err(error) => FillEnd::NotBegun(error),
+            Ok(()) => self.store(&job.record, &mut job.enqueued),
+        };
+        let _ = job.done.send(Filled {
+            block: Records::default(),
+            enqueued: job.enqueued,
+            stop,
+        });
+    }
+
+    fn begin(&self, begins: bool) -> Result<(), KafkaError> {
+        match begins {
+            true => self.client.begin_transaction(),
+            false => Ok(()),
+        }
+    }
+
+    fn store(&self, record: &CheckpointRecord, enqueued: &mut u64) -> FillEnd {
+        let bytes = record.bytes();
+        let cost = bytes + RECORD_OVERHEAD;
+        match self.client.send(record.to_send(cost)) {
+            Ok(()) => {
+                *enqueued += u64::try_from(cost).unwrap_or(u64::MAX);
+                FillEnd::Done
+            }
+            Err((error, _)) => FillEnd::Failed(Failure {
+                topic: record.topic.to_string(),
+                code: error
+                    .rdkafka_error_code()
+                    .unwrap_or(RDKafkaErrorCode::Unknown),
+                bytes,
+                key_bytes: record.connector.len(),
+            }),
+        }
+    }
+
+    /// Commits, as long as anybody waits for it.
+    fn commit(&self, job: &CommitJob) -> Result<(), KafkaError> {
+        if fault::planted(Fault::CheckpointsReadUncommitted) {
+            std::thread::sleep(PLANTED_PAUSE);
+        }
+        match commit(&self.client, job.wait_max, || job.done.is_closed()) {
+            Err(error) if fault::planted(Fault::ProducerReused) => {
+                debug!(%error, "the transaction is aborted");
+                self.client.abort_transaction(PLANTED_ABORT_MAX)
+            }
+            ended => ended,
+        }
+    }
+
     /// Hands records over from `from` on; does not wait.
     fn fill(&self, block: &Records, from: usize, enqueued: &mut u64) -> FillEnd {
         let context = self.client.client().context();
@@ -220,6 +428,36 @@ impl Filler {
             }
         }
         FillEnd::Done
+    }
+}
+
+/// Commits the transaction of a client, unless that is given up; blocks. Whether it is committed after a failure is not known.
+pub(super) fn commit(
+    client: &Client,
+    wait_max: Duration,
+    is_given_up: impl Fn() -> bool,
+) -> Result<(), KafkaError> {
+    let deadline = Instant::now() + wait_max;
+    loop {
+        match client.commit_transaction(COMMIT_SLICE) {
+            Err(KafkaError::Transaction(error))
+                if error.code() == RDKafkaErrorCode::OperationTimedOut
+                    && error.is_retriable()
+                    && !is_given_up()
+                    && Instant::now() < deadline => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// The same records again.
+fn copied(block: &Records) -> Records {
+    Records {
+        arena: block.arena.clone(),
+        records: block.records.clone(),
+        topics: block.topics.clone(),
+        groups: block.groups.clone(),
+        invalid_text_count: block.invalid_text_count,
     }
 }
 

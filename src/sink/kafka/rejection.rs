@@ -55,8 +55,22 @@ fn meaning(code: Code) -> CodeMeaning {
         | Code::EligibleLeadersNotAvailable
         | Code::ReassignmentInProgress
         | Code::ThrottlingQuotaExceeded
-        // A producer whose sequence is broken ends; the next run's is a new one.
+        | Code::CoordinatorLoadInProgress
+        | Code::CoordinatorNotAvailable
+        | Code::NotCoordinator
+        | Code::WaitingForCoordinator
+        | Code::ConcurrentTransactions
+        // A producer whose sequence is broken ends, and so does one whose transaction was lost or taken from it; the next
+        // run's is a new one, and finds out why.
         | Code::Fatal
+        | Code::State
+        | Code::PurgeQueue
+        | Code::PurgeInflight
+        | Code::Fenced
+        | Code::ProducerFenced
+        | Code::InvalidTransactionalState
+        | Code::TransactionCoordinatorFenced
+        | Code::OperationNotAttempted
         | Code::OutOfOrderSequenceNumber
         | Code::DuplicateSequenceNumber
         | Code::UnknownProducerId
@@ -81,6 +95,15 @@ fn meaning(code: Code) -> CodeMeaning {
         Code::ClusterAuthorizationFailed => CodeMeaning::Stays(
             "grant the connector's user CREATE and IDEMPOTENT_WRITE on the cluster, or create the topic beforehand",
         ),
+        Code::TransactionalIdAuthorizationFailed => {
+            CodeMeaning::Stays("grant the connector's user WRITE and DESCRIBE on the transactional id")
+        }
+        Code::InvalidTransactionTimeout => CodeMeaning::Stays(
+            "set transaction_timeout to at most the brokers' transaction.max.timeout.ms",
+        ),
+        Code::UnsupportedFeature | Code::UnsupportedVersion | Code::UnsupportedForMessageFormat => {
+            CodeMeaning::Stays("deliver at least once, or to brokers that have transactions")
+        }
         Code::InvalidReplicationFactor => {
             CodeMeaning::Stays("set replication_factor to at most the number of brokers")
         }
@@ -135,19 +158,67 @@ pub(super) fn of_record(
     }
 }
 
+/// Whether the code goes away by itself.
+pub(super) fn is_passing(code: Code) -> bool {
+    meaning(code) == CodeMeaning::Passes
+}
+
+/// A step of a transaction that failed: `begin`, `commit`.
+pub(super) fn of_transaction(step: &'static str, id: &str, error: &KafkaError) -> SinkError {
+    let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+    let reason = match error {
+        KafkaError::Transaction(error) => format!("{code}: {}", error.string()),
+        other => other.to_string(),
+    };
+    let (fix, transient) = fix_of(code);
+    SinkError::TransactionFailed {
+        step,
+        id: id.to_owned(),
+        reason,
+        fix,
+        transient,
+    }
+}
+
+/// The checkpoints in a topic that cannot be had.
+pub(super) fn of_checkpoints(topic: &str, code: Code) -> SinkError {
+    let (fix, transient) = match code {
+        Code::TopicAuthorizationFailed => (
+            "grant the connector's user READ, WRITE, DESCRIBE and DESCRIBE_CONFIGS on it",
+            false,
+        ),
+        Code::OffsetOutOfRange | Code::AutoOffsetReset => ("start again", true),
+        code => fix_of(code),
+    };
+    SinkError::CheckpointsUnreadable {
+        topic: topic.to_owned(),
+        reason: code.to_string(),
+        fix,
+        transient,
+    }
+}
+
+/// What to do, and whether it may work another time.
+fn fix_of(code: Code) -> (&'static str, bool) {
+    match meaning(code) {
+        CodeMeaning::Stays(fix) => (fix, false),
+        CodeMeaning::Passes => ("check the brokers", true),
+        CodeMeaning::Refused => (
+            "check security.protocol, sasl_* and ssl.* of the sink",
+            false,
+        ),
+        CodeMeaning::TooLarge => ("see what the brokers log", false),
+    }
+}
+
 /// A topic that was not created.
 pub(super) fn of_topic(topic: &str, code: Code) -> SinkError {
-    let fix = match meaning(code) {
-        CodeMeaning::Stays(fix) => fix,
-        CodeMeaning::Passes => "check the brokers",
-        CodeMeaning::Refused => "check security.protocol, sasl_* and ssl.* of the sink",
-        CodeMeaning::TooLarge => "see what the brokers log",
-    };
+    let (fix, transient) = fix_of(code);
     SinkError::TopicNotCreated {
         topic: topic.to_owned(),
         reason: code.to_string(),
         fix,
-        transient: meaning(code) == CodeMeaning::Passes,
+        transient,
     }
 }
 

@@ -14,7 +14,7 @@ use rdkafka::producer::Producer;
 use tokio::runtime::Handle;
 
 use super::delivery::{Client, DeliveryContext};
-use super::options::{KafkaOptions, TOPIC_CHARS_MAX, is_topic};
+use super::options::{KafkaDelivery, KafkaOptions, TOPIC_CHARS_MAX, is_topic};
 use super::rejection;
 use crate::row::{Table, TableName};
 use crate::sink::SinkError;
@@ -25,18 +25,21 @@ const READY_MAX: Duration = Duration::from_secs(30);
 const READY_POLL: Duration = Duration::from_millis(50);
 const REQUEST_MAX: Duration = Duration::from_secs(5);
 /// The policy of a topic that keeps only the last record of each key, and refuses records without a key.
-const COMPACT: &str = "compact";
-const CLEANUP_POLICY: &str = "cleanup.policy";
+pub(super) const COMPACT: &str = "compact";
+pub(super) const CLEANUP_POLICY: &str = "cleanup.policy";
 
 /// The topics of one connector.
 #[derive(Debug)]
 pub(super) struct Topics {
-    prefix: String,
+    /// What their names begin with.
+    pub(super) prefix: String,
     partitions: i32,
     replication: i32,
     config: BTreeMap<String, String>,
     /// Where DDL statements go.
     pub(super) ddl: Arc<str>,
+    /// Where checkpoints go, if they do.
+    pub(super) checkpoints: Option<Arc<str>>,
     by_name: HashMap<Arc<str>, TableName>,
     existing: HashSet<String>,
 }
@@ -63,9 +66,20 @@ impl Topics {
                 reason: format!("is {prefix:?} from the connector's name, set one"),
             });
         }
-        let ddl = options.ddl_topic.as_deref().unwrap_or(&prefix).into();
+        let ddl: Arc<str> = options.ddl_topic.as_deref().unwrap_or(&prefix).into();
+        let checkpoints = match options.delivery {
+            KafkaDelivery::AtLeastOnce => None,
+            KafkaDelivery::ExactlyOnce => Some(options.checkpoint_topic(&prefix)),
+        };
+        if checkpoints.as_ref() == Some(&ddl) {
+            return Err(SinkError::Option {
+                option: "checkpoint_topic".to_owned(),
+                reason: format!("is the topic of DDL statements too ({ddl}), name another"),
+            });
+        }
         Ok(Self {
             prefix,
+            checkpoints,
             partitions: i32::from(options.partitions.get()),
             // Minus one is the protocol's way to ask for the broker's default.
             replication: options
@@ -81,7 +95,12 @@ impl Topics {
     /// Notes which topics the cluster has.
     pub(super) fn exist(&mut self, names: impl Iterator<Item = String>) {
         self.existing = names
-            .filter(|name| name.starts_with(&self.prefix) || **name == *self.ddl)
+            .filter(|name| {
+                let checkpoints = self.checkpoints.as_deref();
+                name.starts_with(&self.prefix)
+                    || **name == *self.ddl
+                    || Some(&**name) == checkpoints
+            })
             .collect();
     }
 
@@ -97,6 +116,8 @@ impl Topics {
         }
         let first = if topic == self.ddl {
             Some("DDL".to_owned())
+        } else if Some(&topic) == self.checkpoints.as_ref() {
+            Some("the checkpoints".to_owned())
         } else {
             let taken = self.by_name.get(&topic);
             taken
@@ -150,6 +171,33 @@ impl Topics {
         self.create(wanted, client, config).await
     }
 
+    /// Creates the topic of checkpoints: compacted, and soon, since each start reads all of it.
+    pub(super) async fn create_for_checkpoints(
+        &mut self,
+        client: &Arc<Client>,
+        config: &ClientConfig,
+    ) -> Result<(), SinkError> {
+        let Some(name) = self.checkpoints.clone() else {
+            return Ok(());
+        };
+        let own = [
+            (CLEANUP_POLICY, COMPACT),
+            ("segment.bytes", "16777216"),
+            ("min.cleanable.dirty.ratio", "0.1"),
+            // Kafka keeps the marks of transactions as long.
+            ("delete.retention.ms", "600000"),
+        ];
+        let wanted = Wanted {
+            name,
+            partitions: 1,
+            replication: self.replication,
+            config: own
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+        };
+        self.create(wanted, client, config).await
+    }
+
     async fn create(
         &mut self,
         wanted: Wanted,
@@ -194,13 +242,7 @@ fn sanitised(text: &str) -> String {
 
 async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError> {
     // A client of its own for the moment: nobody empties the event queue of an idle one.
-    let config = config.clone();
-    let admin = off_the_runtime(move || {
-        AdminClient::from_config_and_context(&config, DeliveryContext::default())
-            .map(|client| Admin(Some(client)))
-            .map_err(rejection::of_configuration)
-    })
-    .await?;
+    let admin = Admin::new(config.clone()).await?;
     let replication = TopicReplication::Fixed(wanted.replication);
     let mut topic = NewTopic::new(&wanted.name, wanted.partitions, replication);
     for (key, value) in &wanted.config {
@@ -223,10 +265,21 @@ async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError>
 }
 
 /// A client for requests about topics. It leaves in the background, since its end waits for brokers that may not answer.
-struct Admin(Option<AdminClient<DeliveryContext>>);
+pub(super) struct Admin(Option<AdminClient<DeliveryContext>>);
 
 impl Admin {
-    fn client(&self) -> &AdminClient<DeliveryContext> {
+    /// Makes one.
+    pub(super) async fn new(config: ClientConfig) -> Result<Self, SinkError> {
+        off_the_runtime(move || {
+            AdminClient::from_config_and_context(&config, DeliveryContext::default())
+                .map(|client| Self(Some(client)))
+                .map_err(rejection::of_configuration)
+        })
+        .await
+    }
+
+    /// The client itself.
+    pub(super) fn client(&self) -> &AdminClient<DeliveryContext> {
         let client = self.0.as_ref();
         client.expect("a client is there until it is dropped")
     }

@@ -129,6 +129,18 @@ impl Journal {
         Ok(journal)
     }
 
+    /// Removes a connector's journal, which says nothing of what came after its end. What a person told stays.
+    ///
+    /// # Errors
+    /// `StateError::Io` where a file cannot be removed.
+    pub fn discard(folder: &StateFolder) -> Result<(), StateError> {
+        let folder = folder.path();
+        for number in numbers(folder)? {
+            remove(&path_of(folder, number))?;
+        }
+        Ok(())
+    }
+
     /// Whether it is of the binlogs that a checkpoint is of.
     pub fn is_of(&self, checkpoint: &Checkpoint) -> bool {
         self.header.is_of(checkpoint)

@@ -200,6 +200,8 @@ pub enum Target {
     Files,
     /// Topics: at least once, in order by key.
     Kafka,
+    /// Topics, read by a consumer of what is committed: each change once, in order by partition.
+    KafkaOnce,
 }
 
 /// Reads the envelope of format `json`. The error says what is missing.

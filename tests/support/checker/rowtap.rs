@@ -222,9 +222,26 @@ impl Run {
     /// Sends it SIGTERM.
     #[track_caller]
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    #[track_caller]
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        let told = Command::new("kill").args([signal, &pid]).status();
         assert!(told.expect("kill starts").success(), "no process {pid}");
+    }
+
+    /// Sends it SIGSTOP: it does nothing, though its connections stay open, until `resume`.
+    #[track_caller]
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets it go on after `pause`.
+    #[track_caller]
+    pub fn resume(&self) {
+        self.signal("-CONT");
     }
 
     /// Waits until it has ended.

@@ -64,6 +64,13 @@ pub enum Sink<'a> {
         /// What the topics begin with.
         prefix: &'a str,
     },
+    /// The same, exactly once.
+    TopicsOnce {
+        /// The broker.
+        kafka: &'a Kafka,
+        /// What the topics begin with.
+        prefix: &'a str,
+    },
 }
 
 impl Sink<'_> {
@@ -71,6 +78,7 @@ impl Sink<'_> {
         match self {
             Self::Files => "files",
             Self::Topics { .. } => "Kafka",
+            Self::TopicsOnce { .. } => "Kafka, exactly once",
         }
     }
 }
@@ -152,6 +160,10 @@ impl Scenario<'_> {
                 "type = 'kafka'\nbootstrap_servers = '{}'\nprefix = '{prefix}'\npartitions = 3",
                 kafka.bootstrap()
             ),
+            Sink::TopicsOnce { kafka, prefix } => format!(
+                "type = 'kafka'\nbootstrap_servers = '{}'\nprefix = '{prefix}'\npartitions = 3\ndelivery = 'exactly_once'",
+                kafka.bootstrap()
+            ),
         };
         format!(
             "checkpoint_interval = '100ms'\n\
@@ -220,7 +232,8 @@ impl Stage<'_> {
     /// Kills rowtap while nothing that it sends arrives, after it had the time to save a checkpoint that it must not save:
     /// one behind the changes that the broker was there for.
     fn kill_in_outage(&self, clients: &Running, mut run: Run) {
-        let Sink::Topics { kafka, .. } = self.scenario.sink else {
+        let (Sink::Topics { kafka, .. } | Sink::TopicsOnce { kafka, .. }) = self.scenario.sink
+        else {
             panic!("files are never away");
         };
         run.wait_until_ready();
@@ -275,6 +288,7 @@ impl Stage<'_> {
         let output: Result<Output, String> = match self.scenario.sink {
             Sink::Files => files::read(&self.connector.folder().join(OUTPUT)),
             Sink::Topics { kafka, prefix } => topics::read(kafka, prefix),
+            Sink::TopicsOnce { kafka, prefix } => topics::read_once(kafka, prefix),
         };
         let output = match output {
             Ok(output) => output,

@@ -7,12 +7,16 @@ use super::json::Json;
 use super::output::{Body, Identity, Output, Place, Record, Target, read_envelope};
 use crate::support::Kafka;
 
+/// How the name of the topic goes on in which a connector keeps its own checkpoints.
+const CHECKPOINTS: &str = ".rowtap.checkpoints";
+
 /// Reads the topics `prefix` and `prefix.…`. The error is the first record that a consumer could not make sense of.
 pub fn read(kafka: &Kafka, prefix: &str) -> Result<Output, String> {
     let mut records = Vec::new();
     for (topic, _) in kafka.topics() {
         let rest = topic.strip_prefix(prefix);
-        if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+        let is_output = |rest: &str| rest.is_empty() || rest.starts_with('.');
+        if !rest.is_some_and(|rest| is_output(rest) && rest != CHECKPOINTS) {
             continue;
         }
         for message in kafka.records(&topic) {
@@ -25,6 +29,13 @@ pub fn read(kafka: &Kafka, prefix: &str) -> Result<Output, String> {
         records,
         target: Target::Kafka,
     })
+}
+
+/// As [`read`], of a connector that delivers exactly once: the topic of its checkpoints is left out.
+pub fn read_once(kafka: &Kafka, prefix: &str) -> Result<Output, String> {
+    let mut output = read(kafka, prefix)?;
+    output.target = Target::KafkaOnce;
+    Ok(output)
 }
 
 fn place(topic: &str, message: &OwnedMessage) -> Result<Place, String> {

@@ -69,6 +69,31 @@ pub fn check_topics(records: &[Record], findings: &mut Findings) {
     }
 }
 
+/// No record comes twice, and no partition goes back.
+pub fn check_once(records: &[Record], findings: &mut Findings) {
+    let mut last: HashMap<(&str, i32), &Record> = HashMap::new();
+    for record in records {
+        let log = (&*record.place.log, record.place.partition);
+        if let Some(before) = last.insert(log, record)
+            && order(record) <= order(before)
+        {
+            let text = format!(
+                "{} at {} comes again after {} at {}",
+                record.identity, record.place, before.identity, before.place
+            );
+            findings.complain(Check::Repetition, text);
+        }
+    }
+    let mut names: Vec<Order> = records.iter().map(order).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    if names.len() < all {
+        let text = format!("{} of {all} records come again", all - names.len());
+        findings.complain(Check::Repetition, text);
+    }
+}
+
 /// A log goes on with the next change, or goes back; back to the first change of a group where `by_group` says so.
 fn check_repeats(name: &str, log: &[&Record], by_group: bool, findings: &mut Findings) {
     let mut in_order: Vec<Order> = log.iter().map(|record| order(record)).collect();

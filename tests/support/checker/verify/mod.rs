@@ -23,6 +23,10 @@ pub fn check_output(output: Output, truth: &Truth, findings: &mut Findings) -> V
     match output.target {
         Target::Files => logs::check_files(&output.records, findings),
         Target::Kafka => logs::check_topics(&output.records, findings),
+        Target::KafkaOnce => {
+            logs::check_topics(&output.records, findings);
+            logs::check_once(&output.records, findings);
+        }
     }
     let records = output.records.len();
     let distinct = |records: &[super::output::Record]| {

@@ -1,0 +1,264 @@
+//! The topic of checkpoints: which topics will do, what a record in one looks like, and the last one of a connector.
+//!
+//! | part | content |
+//! |---|---|
+//! | key | the connector's name |
+//! | value | the checkpoint, as the text of `relay-log.info` |
+//! | header `instance` | who wrote it: an id that each process makes up |
+//! | header `folder` | the process in whose state folder the definitions are that hold there |
+//!
+//! A process that takes over writes the last checkpoint again under its own `instance`, before it does anything else.
+//!
+//! A record without a value takes the connector's checkpoint back. `schemas/state.md` describes the topic for anyone who
+//! reads it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminOptions, ResourceSpecifier};
+use rdkafka::config::FromClientConfigAndContext as _;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
+use rdkafka::producer::BaseRecord;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::delivery::DeliveryContext;
+use super::options::KafkaOptions;
+use super::rejection;
+use super::topics::{Admin, CLEANUP_POLICY, COMPACT};
+use crate::change::Checkpoint;
+use crate::fault::{Fault, planted};
+use crate::sink::SinkError;
+use crate::state::relay_log_info;
+
+/// The partition, of which there is one.
+const PARTITION: i32 = 0;
+const INSTANCE: &str = "instance";
+const FOLDER: &str = "folder";
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// How long the end may take to come, and the transactions of others to end before it.
+const READ_MAX: Duration = Duration::from_secs(90);
+const POLL: Duration = Duration::from_millis(100);
+const FOUND_CHARS_MAX: usize = 80;
+
+type Reader = BaseConsumer<DeliveryContext>;
+
+/// A connector's last checkpoint in the topic.
+#[derive(Debug)]
+pub(super) struct StoredCheckpoint {
+    pub(super) checkpoint: Checkpoint,
+    /// Who wrote it.
+    pub(super) instance: String,
+    /// Whose state folder goes with it.
+    pub(super) folder: String,
+}
+
+/// A checkpoint as a record.
+#[derive(Clone, Debug)]
+pub(super) struct CheckpointRecord {
+    pub(super) topic: Arc<str>,
+    pub(super) connector: String,
+    pub(super) text: String,
+    pub(super) instance: String,
+    pub(super) folder: String,
+}
+
+impl CheckpointRecord {
+    /// Bytes of key and value.
+    pub(super) fn bytes(&self) -> usize {
+        self.connector.len() + self.text.len()
+    }
+
+    /// What a producer sends; `opaque` comes back with the acknowledgement.
+    pub(super) fn to_send(&self, opaque: usize) -> BaseRecord<'_, [u8], [u8], usize> {
+        let header = |key, value| Header {
+            key,
+            value: Some(value),
+        };
+        let headers = OwnedHeaders::new_with_capacity(2)
+            .insert(header(INSTANCE, &self.instance))
+            .insert(header(FOLDER, &self.folder));
+        BaseRecord {
+            topic: &self.topic,
+            partition: Some(PARTITION),
+            payload: Some(self.text.as_bytes()),
+            key: Some(self.connector.as_bytes()),
+            timestamp: None,
+            headers: Some(headers),
+            delivery_opaque: opaque,
+        }
+    }
+}
+
+/// Makes sure that a topic keeps the last record of each key, and for good.
+pub(super) async fn check_policy(options: &KafkaOptions, topic: &str) -> Result<(), SinkError> {
+    let admin = Admin::new(options.producer()).await?;
+    let asked = AdminOptions::new().request_timeout(Some(ANSWER_MAX));
+    let resource = [ResourceSpecifier::Topic(topic)];
+    let answered = admin.client().describe_configs(&resource, &asked).await;
+    let unreadable = |code| rejection::of_checkpoints(topic, code);
+    let described = answered.map_err(|error| unreadable(code_of(&error)))?;
+    let mut policy = None;
+    for resource in described {
+        let resource = resource.map_err(unreadable)?;
+        policy = policy.or(resource
+            .get(CLEANUP_POLICY)
+            .and_then(|entry| entry.value.clone()));
+    }
+    match policy.as_deref() {
+        Some(COMPACT) => Ok(()),
+        found => Err(SinkError::CheckpointTopicUnfit {
+            topic: topic.to_owned(),
+            found: format!("its cleanup.policy is {}", found.unwrap_or("not known")),
+            fix: "set it to compact, or name another topic by checkpoint_topic",
+        }),
+    }
+}
+
+/// The last checkpoint that was committed for a connector; blocks.
+///
+/// # Errors
+/// A topic of more partitions, or one with a record that is no checkpoint; silence.
+pub(super) fn read(
+    options: &KafkaOptions,
+    topic: &str,
+    connector: &str,
+) -> Result<Option<StoredCheckpoint>, SinkError> {
+    let deadline = Instant::now() + READ_MAX;
+    let isolation = if planted(Fault::CheckpointsReadUncommitted) {
+        "read_uncommitted"
+    } else {
+        "read_committed"
+    };
+    let of = |isolation: &str| {
+        let config = options.consumer(isolation);
+        Reader::from_config_and_context(&config, DeliveryContext::default())
+            .map_err(rejection::of_configuration)
+    };
+    let failed = |error: KafkaError| rejection::of_checkpoints(topic, code_of(&error));
+    let everything = of("read_uncommitted")?;
+    let count = everything
+        .fetch_metadata(Some(topic), ANSWER_MAX)
+        .map_err(failed)?
+        .topics()
+        .iter()
+        .map(|topic| topic.partitions().len())
+        .sum::<usize>();
+    if count != 1 {
+        return Err(SinkError::CheckpointTopicUnfit {
+            topic: topic.to_owned(),
+            found: format!("it has {count} partitions"),
+            fix: "name another topic by checkpoint_topic, which is created with one partition",
+        });
+    }
+    let watermarks = everything.fetch_watermarks(topic, PARTITION, ANSWER_MAX);
+    let (_, end) = watermarks.map_err(failed)?;
+    let reader = of(isolation)?;
+    // What another connector has yet to commit there hides all that comes after it.
+    loop {
+        let visible = reader.fetch_watermarks(topic, PARTITION, ANSWER_MAX);
+        if visible.map_err(failed)?.1 >= end {
+            break;
+        }
+        if Instant::now() >= deadline {
+            return Err(rejection::of_checkpoints(
+                topic,
+                RDKafkaErrorCode::ConcurrentTransactions,
+            ));
+        }
+        std::thread::sleep(POLL);
+    }
+    last(&reader, topic, connector, deadline)
+}
+
+/// Reads to the end.
+fn last(
+    reader: &Reader,
+    topic: &str,
+    connector: &str,
+    deadline: Instant,
+) -> Result<Option<StoredCheckpoint>, SinkError> {
+    let failed = |error: KafkaError| rejection::of_checkpoints(topic, code_of(&error));
+    let mut all = TopicPartitionList::new();
+    all.add_partition_offset(topic, PARTITION, Offset::Beginning)
+        .map_err(failed)?;
+    reader.assign(&all).map_err(failed)?;
+    let mut stored = None;
+    loop {
+        match reader.poll(POLL) {
+            Some(Ok(message)) => {
+                if let Some(found) = one(&message, topic, connector)? {
+                    stored = found;
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(stored),
+            Some(Err(error)) if !passes(&error) => return Err(failed(error)),
+            Some(Err(_)) | None if Instant::now() < deadline => {}
+            Some(Err(_)) | None => {
+                return Err(rejection::of_checkpoints(
+                    topic,
+                    RDKafkaErrorCode::RequestTimedOut,
+                ));
+            }
+        }
+    }
+}
+
+/// Reads a record: `None` for another connector's, or else what it says, which may be that there is no checkpoint.
+fn one(
+    message: &BorrowedMessage<'_>,
+    topic: &str,
+    connector: &str,
+) -> Result<Option<Option<StoredCheckpoint>>, SinkError> {
+    let wrong = |reason: String| SinkError::CheckpointRecord {
+        topic: topic.to_owned(),
+        offset: message.offset(),
+        reason,
+    };
+    let is_own = message.key() == Some(connector.as_bytes());
+    let Some(value) = message.payload() else {
+        return Ok(is_own.then_some(None));
+    };
+    let header = |name: &str| {
+        let headers = message.headers()?;
+        let value = headers.iter().find(|header| header.key == name)?.value?;
+        std::str::from_utf8(value).ok().map(str::to_owned)
+    };
+    let Some((instance, folder)) = header(INSTANCE).zip(header(FOLDER)) else {
+        let key = String::from_utf8_lossy(message.key().unwrap_or_default());
+        let key: String = key.chars().take(FOUND_CHARS_MAX).collect();
+        return Err(wrong(format!(
+            "its key is '{key}', and it has no headers {INSTANCE} and {FOLDER}"
+        )));
+    };
+    if !is_own {
+        return Ok(None);
+    }
+    let checkpoint = relay_log_info::decode(value).map_err(|error| match error.is_of_newer() {
+        true => SinkError::CheckpointRecordNewer {
+            topic: topic.to_owned(),
+            offset: message.offset(),
+            error,
+        },
+        false => wrong(error.to_string()),
+    })?;
+    Ok(Some(Some(StoredCheckpoint {
+        checkpoint,
+        instance,
+        folder,
+    })))
+}
+
+/// Whether what a consumer hears is no reason to give up: the line is down and comes back, or the group that it does not use
+/// is closed to it.
+fn passes(error: &KafkaError) -> bool {
+    let code = code_of(error);
+    code == RDKafkaErrorCode::GroupAuthorizationFailed || rejection::is_passing(code)
+}
+
+fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    error
+        .rdkafka_error_code()
+        .unwrap_or(RDKafkaErrorCode::Unknown)
+}

@@ -1,0 +1,197 @@
+//! What makes transactions of a connector: its transactional id, its checkpoint in Kafka, and who it is there.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer as _;
+use tracing::{info, warn};
+
+use super::checkpoints::{self, CheckpointRecord, StoredCheckpoint};
+use super::claim::Claim;
+use super::delivery::Client;
+use super::options::KafkaOptions;
+use super::queue;
+use super::rejection;
+use crate::change::Checkpoint;
+use crate::fault::{Fault, planted};
+use crate::sink::{SharedCheckpoints, SinkError};
+use crate::state::{off_the_runtime, relay_log_info};
+
+/// How long Kafka may take to end what the last producer left open.
+const INITIALISE_MAX: Duration = Duration::from_secs(60);
+const INITIALISE_SLICE: Duration = Duration::from_secs(1);
+/// Marks a record that is not the queue's.
+const NOT_COUNTED: usize = 0;
+
+/// The transactions of a connector.
+#[derive(Debug)]
+pub(super) struct ExactlyOnce {
+    /// What Kafka knows its producers by, of which the last one counts.
+    pub(super) transactional_id: String,
+    /// The configuration of its producer.
+    pub(super) producer: ClientConfig,
+    /// Whose state folder goes with the checkpoint at which this run began.
+    last_writer: Option<String>,
+    topic: Arc<str>,
+    connector: String,
+    claim: Claim,
+    committed: Option<Checkpoint>,
+}
+
+impl ExactlyOnce {
+    /// Makes what a connector needs; nothing is connected.
+    ///
+    /// # Errors
+    /// A configuration that librdkafka does not take.
+    pub(super) fn new(
+        options: &KafkaOptions,
+        prefix: &str,
+        connector: &str,
+        topic: Arc<str>,
+    ) -> Result<Self, SinkError> {
+        let transactional_id = format!("rowtap.{prefix}.{connector}");
+        let producer = options.transactional_producer(&transactional_id);
+        producer
+            .create_native_config()
+            .map_err(rejection::of_configuration)?;
+        Ok(Self {
+            transactional_id,
+            producer,
+            last_writer: None,
+            topic,
+            connector: connector.to_owned(),
+            claim: options.claim.clone(),
+            committed: None,
+        })
+    }
+
+    /// Ends all that an earlier producer has left open, shuts it out, and finds where to go on.
+    ///
+    /// # Errors
+    /// Another instance has committed since this one did; the topic of checkpoints is unfit.
+    pub(super) async fn begin(
+        &mut self,
+        options: &KafkaOptions,
+        client: &Arc<Client>,
+    ) -> Result<Option<Checkpoint>, SinkError> {
+        checkpoints::check_policy(options, &self.topic).await?;
+        // Shutting out whoever has taken over would only be answered in kind.
+        if self.claim.is_held() && !planted(Fault::FencedGoesOn) {
+            let last = self.read(options).await?;
+            self.is_still_held(last.as_ref())?;
+        }
+        let (own, id) = (Arc::clone(client), self.transactional_id.clone());
+        off_the_runtime(move || initialise(&own, &id)).await?;
+        let last = self.read(options).await?;
+        if planted(Fault::FencedGoesOn) && self.claim.is_held() {
+            return Ok(self.claim.last());
+        }
+        if self.claim.is_held() {
+            self.is_still_held(last.as_ref())?;
+        }
+        let Some(last) = last else {
+            return Ok(None);
+        };
+        self.take_over(&last, client).await?;
+        let at = &last.checkpoint.coordinates;
+        info!(topic = %self.topic, %at, by = last.instance, "the checkpoint was read from Kafka");
+        self.last_writer = Some(last.folder);
+        Ok(Some(last.checkpoint))
+    }
+
+    /// Writes the last checkpoint again under this process's name, so that the one that was shut out knows.
+    async fn take_over(
+        &self,
+        last: &StoredCheckpoint,
+        client: &Arc<Client>,
+    ) -> Result<(), SinkError> {
+        let mut record = self.record(&last.checkpoint)?;
+        record.folder.clone_from(&last.folder);
+        let (client, id) = (Arc::clone(client), self.transactional_id.clone());
+        let written = move || {
+            client.begin_transaction()?;
+            let sent = client.send(record.to_send(NOT_COUNTED));
+            sent.map_err(|(error, _)| error)?;
+            queue::commit(&client, INITIALISE_MAX, || false)
+        };
+        let written = off_the_runtime(written).await;
+        written.map_err(|error| rejection::of_transaction("begin", &id, &error))
+    }
+
+    async fn read(&self, options: &KafkaOptions) -> Result<Option<StoredCheckpoint>, SinkError> {
+        let (options, topic) = (options.clone(), Arc::clone(&self.topic));
+        let connector = self.connector.clone();
+        off_the_runtime(move || checkpoints::read(&options, &topic, &connector)).await
+    }
+
+    /// Whether the last checkpoint is this process's.
+    fn is_still_held(&self, last: Option<&StoredCheckpoint>) -> Result<(), SinkError> {
+        match last {
+            Some(last) if last.instance != self.claim.instance() => Err(SinkError::KafkaFenced {
+                connector: self.connector.clone(),
+                topic: self.topic.to_string(),
+                instance: last.instance.clone(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Where its checkpoints are.
+    pub(super) fn shared_checkpoints(&self) -> SharedCheckpoints {
+        SharedCheckpoints {
+            topic: Arc::clone(&self.topic),
+            instance: self.claim.instance().to_owned(),
+            last_writer: self.last_writer.clone(),
+        }
+    }
+
+    /// Whether nothing is new at a checkpoint.
+    pub(super) fn has_committed(&self, upto: &Checkpoint) -> bool {
+        self.committed.as_ref() == Some(upto)
+    }
+
+    /// Notes what was committed.
+    pub(super) fn committed(&mut self, upto: &Checkpoint) {
+        self.claim.hold(upto);
+        self.committed = Some(upto.clone());
+    }
+
+    /// A checkpoint as a record.
+    ///
+    /// # Errors
+    /// A checkpoint that could not be read again.
+    pub(super) fn record(&self, upto: &Checkpoint) -> Result<CheckpointRecord, SinkError> {
+        let text = relay_log_info::encode(upto).map_err(|error| {
+            let path = PathBuf::from(format!("topic {}", self.topic));
+            SinkError::CheckpointUnwritable { path, error }
+        })?;
+        Ok(CheckpointRecord {
+            topic: Arc::clone(&self.topic),
+            connector: self.connector.clone(),
+            text,
+            instance: self.claim.instance().to_owned(),
+            folder: self.claim.instance().to_owned(),
+        })
+    }
+}
+
+/// Makes a client the one producer of its transactional id; blocks.
+fn initialise(client: &Client, id: &str) -> Result<(), SinkError> {
+    let deadline = Instant::now() + INITIALISE_MAX;
+    loop {
+        match client.init_transactions(INITIALISE_SLICE) {
+            Ok(()) => return Ok(()),
+            Err(KafkaError::Transaction(error))
+                if error.code() == RDKafkaErrorCode::OperationTimedOut
+                    && error.is_retriable()
+                    && Instant::now() < deadline =>
+            {
+                warn!(id, "Kafka has yet to end the last transaction");
+            }
+            Err(error) => return Err(rejection::of_transaction("begin", id, &error)),
+        }
+    }
+}

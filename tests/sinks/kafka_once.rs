@@ -1,0 +1,362 @@
+//! Exactly-once delivery to a real broker: what is committed and what is not, who may go on, and topics of checkpoints that
+//! will not do.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::message::{Header, Headers, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rowtap::encode::Records;
+use rowtap::sink::{self, KafkaOptions, Sink, SinkError};
+
+use super::contract::{self, Subject, begin, write};
+use super::kafka::{Block, table};
+use super::{checkpoint, run};
+use crate::support::{Kafka, wait_until};
+
+/// How long Kafka may take to end a transaction, which it looks for every ten seconds.
+const END_MAX: Duration = Duration::from_secs(60);
+
+/// A connector's topics.
+struct Topics {
+    prefix: String,
+    options: KafkaOptions,
+}
+
+impl Topics {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(more: &str) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let prefix = format!("once{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let options = options(&prefix, more);
+        Self { prefix, options }
+    }
+
+    fn topic(&self) -> String {
+        format!("{}.shop.orders", self.prefix)
+    }
+
+    fn checkpoints(&self) -> String {
+        format!("{}.rowtap.checkpoints", self.prefix)
+    }
+
+    /// The same connector in another process.
+    fn elsewhere(&self) -> Self {
+        Self {
+            prefix: self.prefix.clone(),
+            options: options(&self.prefix, ""),
+        }
+    }
+
+    /// A sink with the table's topic made, at the beginning of its stream.
+    async fn begun(&self) -> sink::Kafka {
+        let mut sink = begin(self).await;
+        sink.prepare(&table("orders", true)).await.unwrap();
+        sink
+    }
+
+    async fn refused(&self) -> SinkError {
+        self.open().resume_point().await.unwrap_err()
+    }
+
+    /// What each record in the topic of checkpoints says who wrote it.
+    fn writers(&self) -> Vec<String> {
+        let records = Kafka::shared().records(&self.checkpoints());
+        records.iter().map(|it| header(it, "instance")).collect()
+    }
+}
+
+impl Subject for Topics {
+    type Sink = sink::Kafka;
+    const ONCE: bool = true;
+
+    fn open(&self) -> sink::Kafka {
+        sink::Kafka::new(self.options.clone(), &self.prefix).unwrap()
+    }
+
+    fn block(&self, numbers: Range<u64>) -> Records {
+        let mut block = Block::new(&self.topic());
+        for number in numbers {
+            block.push(Some("same"), Some(&number.to_string()));
+        }
+        block.records
+    }
+
+    fn read(&self) -> Vec<u64> {
+        let number = |record: &OwnedMessage| {
+            let text = std::str::from_utf8(record.payload().unwrap()).unwrap();
+            text.parse().unwrap()
+        };
+        let records = Kafka::shared().records(&self.topic());
+        records.iter().map(number).collect()
+    }
+}
+
+fn options(prefix: &str, more: &str) -> KafkaOptions {
+    let bootstrap = Kafka::shared().bootstrap();
+    let options = format!(
+        "{{\"bootstrap_servers\": {bootstrap:?}, \"prefix\": {prefix:?}, \"delivery\": \"exactly_once\"{more}}}"
+    );
+    serde_json::from_str(&options).unwrap()
+}
+
+fn header(record: &OwnedMessage, name: &str) -> String {
+    let headers = record.headers().unwrap();
+    let found = headers.iter().find(|header| header.key == name).unwrap();
+    String::from_utf8(found.value.unwrap().to_vec()).unwrap()
+}
+
+/// Creates a topic with these settings.
+fn create(name: &str, partitions: i32, settings: &[(&str, &str)]) {
+    let admin: AdminClient<DefaultClientContext> = Kafka::shared().client().create().unwrap();
+    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    for (key, value) in settings {
+        topic = topic.set(key, value);
+    }
+    let created = run(async { admin.create_topics([&topic], &AdminOptions::new()).await });
+    assert_eq!(created.unwrap(), [Ok(name.to_owned())]);
+}
+
+/// Writes a record into a topic.
+fn produce(topic: &str, key: &str, value: Option<&str>, headers: &[(&str, &str)]) {
+    let producer: BaseProducer = Kafka::shared().client().create().unwrap();
+    let headers = headers
+        .iter()
+        .fold(OwnedHeaders::new(), |all, (key, value)| {
+            all.insert(Header {
+                key,
+                value: Some(*value),
+            })
+        });
+    let mut record = BaseRecord::to(topic).key(key).partition(0).headers(headers);
+    if let Some(value) = value {
+        record = record.payload(value);
+    }
+    producer.send(record).map_err(|(error, _)| error).unwrap();
+    producer.flush(Duration::from_secs(60)).unwrap();
+}
+
+#[test]
+fn the_contract_holds() {
+    contract::holds(|_| {
+        let topics = Topics::new();
+        Kafka::shared().create_topic(&topics.topic(), 1);
+        topics
+    });
+}
+
+#[test]
+fn what_was_not_committed_is_never_seen() {
+    let topics = Topics::new();
+    run(async {
+        let mut sink = topics.begun().await;
+        write(&topics, &mut sink, 0..10).await;
+        wait_until("they are in the log", END_MAX, || {
+            Kafka::shared().written(&topics.topic()) == Some(10)
+        });
+        drop(sink);
+        // It waits for no timeout: the end of the sink has ended its transaction.
+        let mut sink = topics.open();
+        assert_eq!(sink.resume_point().await.unwrap(), Some(checkpoint(0)));
+        write(&topics, &mut sink, 0..5).await;
+        sink.commit(&checkpoint(5)).await.unwrap();
+    });
+    assert_eq!(topics.read(), (0..5).collect::<Vec<_>>());
+    let written = Kafka::shared().written(&topics.topic()).unwrap();
+    assert!(written >= 15, "what was aborted is in the log: {written}");
+}
+
+#[test]
+fn the_checkpoint_is_the_text_of_relay_log_info() {
+    let topics = Topics::new();
+    run(async {
+        let mut sink = topics.begun().await;
+        sink.commit(&checkpoint(10)).await.unwrap();
+    });
+    let records = Kafka::shared().records(&topics.checkpoints());
+    let last = records.last().unwrap();
+    assert_eq!(last.key(), Some(topics.prefix.as_bytes()));
+    let stored = rowtap::state::relay_log_info::decode(last.payload().unwrap());
+    assert_eq!(stored.unwrap(), checkpoint(10));
+    assert_eq!(header(last, "instance"), header(last, "folder"));
+}
+
+#[test]
+fn an_idle_connector_opens_no_transaction() {
+    let topics = Topics::new();
+    run(async {
+        let mut sink = topics.begun().await;
+        sink.commit(&checkpoint(10)).await.unwrap();
+        let before = Kafka::shared().written(&topics.checkpoints()).unwrap();
+        for _ in 0..10 {
+            sink.commit(&checkpoint(10)).await.unwrap();
+        }
+        assert_eq!(sink.commit_wanted(true), None);
+        let after = Kafka::shared().written(&topics.checkpoints()).unwrap();
+        assert_eq!(before, after);
+    });
+}
+
+#[test]
+fn a_commit_is_wanted_at_once_when_the_source_rests() {
+    let topics = Topics::new();
+    run(async {
+        let mut sink = topics.begun().await;
+        assert_eq!(sink.commit_wanted(true), None);
+        write(&topics, &mut sink, 0..1).await;
+        let (rests, flows) = (sink.commit_wanted(true), sink.commit_wanted(false));
+        assert!(rests.unwrap() <= Instant::now());
+        let between = flows.unwrap() - rests.unwrap();
+        assert_eq!(between, Duration::from_millis(500));
+    });
+}
+
+#[test]
+fn whoever_comes_last_goes_on_and_the_other_is_fenced() {
+    let elder = Topics::new();
+    let younger = elder.elsewhere();
+    run(async {
+        let mut first = elder.begun().await;
+        write(&elder, &mut first, 0..10).await;
+        first.commit(&checkpoint(10)).await.unwrap();
+        write(&elder, &mut first, 10..20).await;
+
+        let mut second = younger.open();
+        assert_eq!(second.resume_point().await.unwrap(), Some(checkpoint(10)));
+        // The elder learns it at its next commit, and why at its next start. It shuts nobody out.
+        let lost = first.commit(&checkpoint(20)).await.unwrap_err();
+        assert!(lost.class().is_transient(), "{lost}");
+        drop(first);
+        let fenced = elder.refused().await;
+        assert_eq!(fenced.class().exit_code(), 76, "{fenced}");
+        assert!(matches!(fenced, SinkError::KafkaFenced { .. }), "{fenced}");
+
+        second.commit(&checkpoint(10)).await.unwrap();
+        write(&younger, &mut second, 10..30).await;
+        second.commit(&checkpoint(30)).await.unwrap();
+    });
+    assert_eq!(elder.read(), (0..30).collect::<Vec<_>>());
+    let writers = BTreeSet::from_iter(elder.writers());
+    assert_eq!(writers.len(), 2);
+}
+
+#[test]
+fn one_whose_transaction_timed_out_goes_on() {
+    let topics = Topics::with(", \"transaction_timeout\": \"2s\"");
+    run(async {
+        let mut sink = topics.begun().await;
+        write(&topics, &mut sink, 0..10).await;
+        // The end of a transaction is a record too.
+        wait_until("Kafka ends the transaction", END_MAX, || {
+            Kafka::shared().written(&topics.topic()).unwrap() > 10
+        });
+        let error = sink.commit(&checkpoint(10)).await.unwrap_err();
+        assert!(error.class().is_transient(), "{error}");
+        drop(sink);
+        let mut sink = topics.open();
+        assert_eq!(sink.resume_point().await.unwrap(), Some(checkpoint(0)));
+        write(&topics, &mut sink, 0..10).await;
+        sink.commit(&checkpoint(10)).await.unwrap();
+    });
+    assert_eq!(topics.read(), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_topic_that_forgets_is_refused_with_the_fix() {
+    for policy in ["delete", "compact,delete"] {
+        let topics = Topics::new();
+        create(&topics.checkpoints(), 1, &[("cleanup.policy", policy)]);
+        let error = run(topics.refused());
+        let text = error.to_string();
+        assert_eq!(error.class().exit_code(), 69, "{text}");
+        assert!(
+            text.contains(policy) && text.contains("set it to compact"),
+            "{text}"
+        );
+        let admin: AdminClient<DefaultClientContext> = Kafka::shared().client().create().unwrap();
+        let name = topics.checkpoints();
+        let mended =
+            AlterConfig::new(ResourceSpecifier::Topic(&name)).set("cleanup.policy", "compact");
+        run(async { admin.alter_configs([&mended], &AdminOptions::new()).await }).unwrap();
+        run(topics.begun());
+    }
+}
+
+#[test]
+fn a_topic_of_several_partitions_is_refused() {
+    let topics = Topics::new();
+    create(&topics.checkpoints(), 3, &[("cleanup.policy", "compact")]);
+    let error = run(topics.refused());
+    assert_eq!(error.class().exit_code(), 69, "{error}");
+    assert!(error.to_string().contains("it has 3 partitions"), "{error}");
+}
+
+#[test]
+fn a_record_that_is_no_checkpoint_is_refused() {
+    let is_ours = [("instance", "x"), ("folder", "x")];
+    for (key, headers, expected) in [
+        ("garbage", &[][..], "its key is 'garbage'"),
+        ("{own}", &[][..], "no headers instance and folder"),
+        ("{own}", &is_ours[..], "the last line is not 'end'"),
+    ] {
+        let topics = Topics::new();
+        create(&topics.checkpoints(), 1, &[("cleanup.policy", "compact")]);
+        let key = key.replace("{own}", &topics.prefix);
+        produce(&topics.checkpoints(), &key, Some("garbage"), headers);
+        let error = run(topics.refused());
+        assert_eq!(error.class().exit_code(), 65, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn connectors_share_a_topic_of_checkpoints() {
+    let shared = format!("shared-{}", std::process::id());
+    let more = format!(", \"checkpoint_topic\": {shared:?}");
+    let (one, other) = (Topics::with(&more), Topics::with(&more));
+    run(async {
+        let mut first = one.begun().await;
+        let mut second = other.begun().await;
+        first.commit(&checkpoint(10)).await.unwrap();
+        second.commit(&checkpoint(20)).await.unwrap();
+        write(&other, &mut second, 0..1).await;
+        drop((first, second));
+        let resumed = one.open().resume_point().await.unwrap();
+        assert_eq!(resumed, Some(checkpoint(10)));
+        let resumed = other.open().resume_point().await.unwrap();
+        assert_eq!(resumed, Some(checkpoint(20)));
+    });
+}
+
+#[test]
+fn a_record_without_a_value_takes_the_checkpoint_back() {
+    let topics = Topics::new();
+    run(topics.begun());
+    produce(&topics.checkpoints(), &topics.prefix, None, &[]);
+    let resumed = run(async { topics.open().resume_point().await.unwrap() });
+    assert_eq!(resumed, None);
+}
+
+#[test]
+fn options_of_transactions_are_refused_without_them() {
+    for option in [
+        "\"checkpoint_topic\": \"c\"",
+        "\"transaction_timeout\": \"1m\"",
+    ] {
+        let text = format!("{{\"bootstrap_servers\": \"kafka:9092\", {option}}}");
+        let options: KafkaOptions = serde_json::from_str(&text).unwrap();
+        let error = sink::Kafka::new(options, "shop").err().unwrap();
+        assert_eq!(error.class().exit_code(), 78);
+        assert!(error.to_string().contains("exactly_once"), "{error}");
+    }
+}
