@@ -137,7 +137,16 @@ fn fields(connector: &Connector) -> Result<StatusFields, StatusError> {
             Err(error) => warn!(error = one_line(&error), "reading the state folder instead"),
         }
     }
-    let stored = sink::stored_checkpoint(&connector.sink, &connector.name)?;
+    let stored = match sink::stored_checkpoint(&connector.sink, &connector.name) {
+        Err(error) if error.class().is_transient() => {
+            warn!(
+                error = one_line(&error),
+                "showing the copy of the checkpoint in the state folder, which may lag"
+            );
+            None
+        }
+        stored => stored?,
+    };
     let checkpoint = match stored {
         Some(checkpoint) => Some(checkpoint),
         None => StateFolder::peek(&connector.state_dir, &connector.name)?,

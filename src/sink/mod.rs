@@ -77,7 +77,7 @@ impl SinkOptions {
 }
 
 /// The checkpoint that a connector's target holds with its data, read without touching the target; `None` where the target
-/// keeps none or nothing was committed.
+/// keeps none or nothing was committed. Blocks.
 ///
 /// # Errors
 /// When what is stored cannot be trusted, or is another connector's.
@@ -91,7 +91,7 @@ pub fn stored_checkpoint(
             Ok(contents.map(|contents| contents.checkpoint))
         }
         #[cfg(feature = "kafka")]
-        SinkOptions::Kafka(_) => Ok(None),
+        SinkOptions::Kafka(options) => kafka::stored_checkpoint(options, connector),
         SinkOptions::Stdout(_) | SinkOptions::Blackhole(_) => Ok(None),
     }
 }

@@ -116,7 +116,7 @@ pub(super) async fn check_policy(options: &KafkaOptions, topic: &str) -> Result<
     }
 }
 
-/// The last checkpoint that was committed for a connector; blocks.
+/// The last checkpoint that was committed for a connector, whose producers have all been shut out; blocks.
 ///
 /// # Errors
 /// A topic of more partitions, or one with a record that is no checkpoint; silence.
@@ -126,35 +126,15 @@ pub(super) fn read(
     connector: &str,
 ) -> Result<Option<StoredCheckpoint>, SinkError> {
     let deadline = Instant::now() + READ_MAX;
-    let isolation = if planted(Fault::CheckpointsReadUncommitted) {
-        "read_uncommitted"
-    } else {
-        "read_committed"
-    };
-    let of = |isolation: &str| {
-        let config = options.consumer(isolation);
-        Reader::from_config_and_context(&config, DeliveryContext::default())
-            .map_err(rejection::of_configuration)
-    };
     let failed = |error: KafkaError| rejection::of_checkpoints(topic, code_of(&error));
-    let everything = of("read_uncommitted")?;
-    let count = everything
-        .fetch_metadata(Some(topic), ANSWER_MAX)
-        .map_err(failed)?
-        .topics()
-        .iter()
-        .map(|topic| topic.partitions().len())
-        .sum::<usize>();
-    if count != 1 {
-        return Err(SinkError::CheckpointTopicUnfit {
-            topic: topic.to_owned(),
-            found: format!("it has {count} partitions"),
-            fix: "name another topic by checkpoint_topic, which is created with one partition",
-        });
+    let everything = reader(options, "read_uncommitted")?;
+    if !is_there(&everything, topic)? {
+        let code = RDKafkaErrorCode::UnknownTopicOrPartition;
+        return Err(rejection::of_checkpoints(topic, code));
     }
     let watermarks = everything.fetch_watermarks(topic, PARTITION, ANSWER_MAX);
     let (_, end) = watermarks.map_err(failed)?;
-    let reader = of(isolation)?;
+    let reader = reader(options, isolation())?;
     // What another connector has yet to commit there hides all that comes after it.
     loop {
         let visible = reader.fetch_watermarks(topic, PARTITION, ANSWER_MAX);
@@ -162,14 +142,60 @@ pub(super) fn read(
             break;
         }
         if Instant::now() >= deadline {
-            return Err(rejection::of_checkpoints(
-                topic,
-                RDKafkaErrorCode::ConcurrentTransactions,
-            ));
+            let code = RDKafkaErrorCode::ConcurrentTransactions;
+            return Err(rejection::of_checkpoints(topic, code));
         }
         std::thread::sleep(POLL);
     }
     last(&reader, topic, connector, deadline)
+}
+
+/// What is committed for a connector now; blocks.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn peek(
+    options: &KafkaOptions,
+    topic: &str,
+    connector: &str,
+) -> Result<Option<Checkpoint>, SinkError> {
+    let reader = reader(options, isolation())?;
+    if !is_there(&reader, topic)? {
+        return Ok(None);
+    }
+    let stored = last(&reader, topic, connector, Instant::now() + ANSWER_MAX)?;
+    Ok(stored.map(|stored| stored.checkpoint))
+}
+
+fn isolation() -> &'static str {
+    match planted(Fault::CheckpointsReadUncommitted) {
+        true => "read_uncommitted",
+        false => "read_committed",
+    }
+}
+
+fn reader(options: &KafkaOptions, isolation: &str) -> Result<Reader, SinkError> {
+    Reader::from_config_and_context(&options.consumer(isolation), DeliveryContext::default())
+        .map_err(rejection::of_configuration)
+}
+
+/// Whether the topic is there.
+///
+/// # Errors
+/// It has more than one partition.
+fn is_there(reader: &Reader, topic: &str) -> Result<bool, SinkError> {
+    let metadata = reader.fetch_metadata(Some(topic), ANSWER_MAX);
+    let metadata = metadata.map_err(|error| rejection::of_checkpoints(topic, code_of(&error)))?;
+    let topics = metadata.topics().iter();
+    match topics.map(|topic| topic.partitions().len()).sum::<usize>() {
+        0 => Ok(false),
+        1 => Ok(true),
+        count => Err(SinkError::CheckpointTopicUnfit {
+            topic: topic.to_owned(),
+            found: format!("it has {count} partitions"),
+            fix: "name another topic by checkpoint_topic, which is created with one partition",
+        }),
+    }
 }
 
 /// Reads to the end.

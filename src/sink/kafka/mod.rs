@@ -315,6 +315,17 @@ impl Sink for Kafka {
     }
 }
 
+/// The checkpoint of a connector that is stored in Kafka; blocks.
+pub(super) fn stored_checkpoint(
+    options: &KafkaOptions,
+    connector: &str,
+) -> Result<Option<Checkpoint>, SinkError> {
+    match Topics::new(options, connector)?.checkpoints {
+        Some(topic) => checkpoints::peek(options, &topic, connector),
+        None => Ok(None),
+    }
+}
+
 /// Lists the cluster's topics, which also shows that it is there; blocks.
 fn connect(client: &Client, servers: &str) -> Result<Metadata, SinkError> {
     let deadline = Instant::now() + CONNECT_MAX;
