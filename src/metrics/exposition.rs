@@ -325,6 +325,7 @@ mod tests {
         }
         shop.received(4096);
         shop.written(4, 900);
+        shop.delivered();
         shop.committed(&checkpoint(900));
         shop.written(1, 100);
         shop.invalid_text(3);
