@@ -29,7 +29,10 @@
 //! | folder or file | what is there |
 //! |---|---|
 //! | `binlog/event.rs` | every event type by its number; each body has a file of its own beside it |
+//! | `row/collation` | how servers order text, as far as that is known for certain |
 //! | `filter/rules.rs`, `filter/judgement.rs` | the rules compiled; a table or a statement taken through their stages |
+//! | `filter/condition`, `filter/row_rules.rs` | conditions on rows: read, typed under a definition, judged |
+//! | `change/row_choice.rs` | which rows of an event are published |
 //! | `change/statement` | the scanner for DDL, and what becomes of a statement |
 //! | `change/definition` | how tables are defined along the stream: beliefs, readings, revisions |
 //! | `change/group` | where groups begin and end (COMMIT, ROLLBACK, XA PREPARE), and their events until the end is known |
@@ -85,6 +88,7 @@
 //! | spill | a file for the events of a group that is too large for memory |
 //! | batch | what leaves the assembler: whole groups or a part of one, as rows events and statements |
 //! | lane | a thread that encodes batches |
+//! | condition | what a row has to meet, as `WHERE` has it |
 //! | plan | what is fixed for a table before its rows are encoded |
 //! | block | the encoded bytes of a batch |
 //! | envelope | what a format puts around the values of a row |

@@ -12,7 +12,6 @@ use super::applying::{ApplierSettings, Applying, GroupEvent, Settled};
 use super::batch::builder::Builder;
 use super::batch::items::Batch;
 use super::batch::rows::RowsKind;
-use super::checking::RowsCheck;
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
@@ -27,6 +26,7 @@ use super::group::prepared::PreparedGroup;
 use super::group::tracker::Outcome;
 use super::passing::Passing;
 use super::questions::Questions;
+use super::row_choice::RowWork;
 use super::settled::{self, UnsettledRows};
 use super::skips::PassedOver;
 use super::statement::empties_table;
@@ -54,8 +54,7 @@ pub(super) struct Applier {
     undefined: UndefinedTables,
     builder: Builder,
     checkpoint: Checkpoint,
-    /// What checks every body, if anything does.
-    rows_check: Option<RowsCheck>,
+    row_work: RowWork,
     xa: XaBooks,
 }
 
@@ -77,7 +76,7 @@ impl Applier {
             undefined: UndefinedTables::default(),
             builder,
             checkpoint,
-            rows_check: None,
+            row_work: RowWork::default(),
             xa: XaBooks::new(settings.xa_missing),
         }
     }
@@ -85,7 +84,7 @@ impl Applier {
     /// Checks every event, whatever becomes of it.
     pub(super) fn check_all(&mut self) {
         self.table_maps.check_all();
-        self.rows_check = Some(RowsCheck::default());
+        self.row_work.check_all();
     }
 
     /// What the stream goes on without.
@@ -267,7 +266,7 @@ impl Applier {
                 ordinal: applying.group.done,
                 format,
             };
-            let checked = match self.rows_check {
+            let checked = match self.row_work.check {
                 Some(_) => event.check(&mut applying.group),
                 None => Ok(()),
             };
@@ -487,7 +486,7 @@ impl Applier {
         let body = event.held.bytes(event.buffer);
         let header = &event.held.frame.header;
         match header.kind {
-            EventKind::TableMap if !applying.is_chosen && self.rows_check.is_none() => {
+            EventKind::TableMap if !applying.is_chosen && self.row_work.check.is_none() => {
                 self.builder.ledger.control += 1;
             }
             EventKind::TableMap => {
@@ -498,6 +497,8 @@ impl Applier {
                     Ok(()) => self.builder.ledger.control += 1,
                     Err(missing) => return Ok(Settled::Missing(missing)),
                 }
+                self.undefined
+                    .note_lacking(self.table_maps.take_lacking(), end);
                 if !self.checkpoint.undefined.is_empty()
                     && let Some(target) = self.table_maps.target_of(body, event.format)
                 {
@@ -663,7 +664,7 @@ impl Applier {
             self.table_maps.end_statement();
             return Ok(Settled::Done);
         }
-        if let Some(check) = &mut self.rows_check
+        if let Some(check) = &mut self.row_work.check
             && applying.group.rest_of(event.held).is_none()
         {
             check.event(
@@ -713,11 +714,14 @@ impl Applier {
             Some(true) => self.builder.ledger.rolled_back += 1,
             Some(false) => match group.rest_of(event.held) {
                 Some(large) => {
-                    self.builder.ledger.emitted += 1;
+                    self.builder.ledger.emitted += u64::from(table.row_filter.is_none());
                     self.builder.ledger.numbered += u64::from(table.table.is_undefined);
                     large.stream(event.held, event.buffer, kind, &rows, &table);
                 }
-                None => applying.emit_rows(&mut self.builder, event, kind, &rows, &table)?,
+                None => {
+                    let choice = &mut self.row_work.choice;
+                    applying.emit_rows(&mut self.builder, event, kind, (&rows, &table), choice)?;
+                }
             },
             None if self.questions.goes_without(&table.source) => {
                 self.builder.ledger.leave_undefined();
@@ -777,10 +781,10 @@ impl Applier {
         };
         let (start, kind, is_over) = (large.start(), large.kind(), large.is_read());
         applying
-            .emit_whole_rows(&mut self.builder, self.rows_check.as_mut())
+            .emit_whole_rows(&mut self.builder, &mut self.row_work)
             .map_err(|trouble| AssembleError::new(applying.group.at(start), kind, trouble))?;
         if is_over {
-            applying.group.settle_large();
+            applying.settle_large(&mut self.builder.ledger);
             return Ok(None);
         }
         Ok(Some(match self.is_overfull() {

@@ -8,7 +8,7 @@ use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, table_changes};
 use super::batch::ledger::Ledger;
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
-use super::checking::{RowsCheck, check_event};
+use super::checking::check_event;
 use super::definition::following::Followed;
 use super::definition::schemas::Schemas;
 use super::definition::table_maps::{KeptTable, Missing};
@@ -17,6 +17,7 @@ use super::group::large::{CutRows, LargeEvent};
 use super::group::open::HeldEvent;
 use super::group::prepared::XaMissing;
 use super::group::tracker::Outcome;
+use super::row_choice::{RowChoice, RowCounts, RowWork};
 use super::settled;
 use super::statement::databases_named;
 use super::statement::judging::OnStatement;
@@ -103,14 +104,37 @@ impl Applying {
         builder: &mut Builder,
         event: &GroupEvent<'_>,
         kind: RowsKind,
-        header: &RowsHeader,
-        table: &KeptTable,
+        (header, table): (&RowsHeader, &KeptTable),
+        choice: &mut RowChoice,
     ) -> Result<(), Trouble> {
         let images = RowImages::of_body(event.held.body().start, header)?;
         let body = event.held.bytes(event.buffer);
         let part = |range: &Range<usize>| body.get(range.clone()).unwrap_or_default();
         let (before, after) = (part(&header.columns), part(&header.columns_after));
         table.allows([before, after])?;
+        if let Some(filter) = &table.row_filter {
+            let parts = [before, after, part(&header.body)];
+            let counts = choice.choose(table, filter, kind, parts)?;
+            match choice.runs.is_empty() && counts.all > 0 {
+                true => builder.ledger.filtered += 1,
+                false => {
+                    builder.ledger.emitted += 1;
+                    builder.ledger.numbered += u64::from(table.table.is_undefined);
+                }
+            }
+            let rows = Rows {
+                table: 0,
+                group: 0,
+                buffer: 0,
+                kind,
+                images,
+                event: EventStamp::of(&event.held.frame),
+                first_row: self.sequence,
+                row_count: counts.all,
+                cascades: header.cascades(),
+            };
+            return self.emit_runs(builder, event.buffer, &rows, table, (choice, counts));
+        }
         let row_count = kind
             .images(&table.table, before, after)
             .and_then(|walk| walk.count(part(&header.body)))
@@ -141,6 +165,36 @@ impl Applying {
             cascades: header.cascades(),
         };
         builder.rows(rows);
+        Ok(())
+    }
+
+    /// Puts those rows of an event into the batch that were chosen; all of them keep their sequences.
+    fn emit_runs(
+        &mut self,
+        builder: &mut Builder,
+        buffer: &Bytes,
+        rows: &Rows,
+        table: &KeptTable,
+        (choice, counts): (&RowChoice, RowCounts),
+    ) -> Result<(), Trouble> {
+        let first = self.sequence;
+        self.sequence += u64::from(counts.all);
+        builder.ledger.rows_filtered += u64::from(counts.filtered);
+        builder.ledger.rows_unchanged += u64::from(counts.unchanged);
+        for run in &choice.runs {
+            builder.ledger.rows += u64::from(run.count);
+            let rows = Rows {
+                table: builder.table(&table.table)?,
+                group: self.group_of(builder)?,
+                buffer: builder.buffer(buffer)?,
+                kind: run.kind,
+                images: rows.images.of_run(run.kind, &run.body)?,
+                first_row: first + u64::from(run.first),
+                row_count: run.count,
+                ..rows.clone()
+            };
+            builder.rows(rows);
+        }
         Ok(())
     }
 
@@ -184,7 +238,7 @@ impl Applying {
     pub(super) fn emit_whole_rows(
         &mut self,
         builder: &mut Builder,
-        check: Option<&mut RowsCheck>,
+        work: &mut RowWork,
     ) -> Result<(), Trouble> {
         let cut = self.group.large().map(LargeEvent::cut);
         let Some(CutRows {
@@ -202,11 +256,19 @@ impl Applying {
         } = &rows.images;
         let part = |range: &Range<u32>| buffer.get(range.start as usize..range.end as usize);
         let parts = [columns, columns_after, body].map(|range| part(range).unwrap_or_default());
+        let RowWork { check, choice } = work;
         if let Some(check) = check {
             check.rows(&table, rows.kind, parts)?;
         }
         let connector = &builder.origin().connector;
         settled::refuse(&table, rows.kind, parts, connector, &self.group.end)?;
+        if let Some(filter) = &table.row_filter {
+            let counts = choice.choose(&table, filter, rows.kind, parts)?;
+            if let Some(large) = self.group.large() {
+                large.chose(!choice.runs.is_empty());
+            }
+            return self.emit_runs(builder, &buffer, &rows, &table, (choice, counts));
+        }
         let rows = Rows {
             table: builder.table(&table.table)?,
             buffer: builder.buffer(&buffer)?,
@@ -218,6 +280,16 @@ impl Applying {
         builder.ledger.rows += u64::from(rows.row_count);
         builder.rows(rows);
         Ok(())
+    }
+
+    /// Ends a large event. Where a rule chose among its rows, it is counted only now.
+    pub(super) fn settle_large(&mut self, ledger: &mut Ledger) {
+        match self.group.large().and_then(|large| large.is_chosen()) {
+            Some(true) => ledger.emitted += 1,
+            Some(false) => ledger.filtered += 1,
+            None => {}
+        }
+        self.group.settle_large();
     }
 
     /// The group's index in the batch, to which it is added with its first item there.

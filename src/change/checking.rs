@@ -99,8 +99,12 @@ impl RowsCheck {
         let first = Shape::new(&table.table, before).map_err(rows)?;
         let second = match kind {
             RowsKind::Write | RowsKind::Delete => None,
-            RowsKind::Update => Some(Shape::new(&table.table, after).map_err(rows)?),
-            RowsKind::PartialUpdate => Some(Shape::partial(&table.table, after).map_err(rows)?),
+            RowsKind::Update | RowsKind::Entering { is_partial: false } => {
+                Some(Shape::new(&table.table, after).map_err(rows)?)
+            }
+            RowsKind::PartialUpdate | RowsKind::Entering { is_partial: true } => {
+                Some(Shape::partial(&table.table, after).map_err(rows)?)
+            }
         };
         let mut at = 0;
         while at < body.len() {

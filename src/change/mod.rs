@@ -16,6 +16,7 @@ mod intake;
 mod notice;
 mod passing;
 mod questions;
+mod row_choice;
 mod settled;
 mod skips;
 pub mod statement;
@@ -41,7 +42,7 @@ pub use definition::revision::Revision;
 pub use definition::table::{
     ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
 };
-pub use definition::table_maps::TableMapError;
+pub use definition::table_map_error::TableMapError;
 pub use follower::Follower;
 pub use group::arriving::Arriving;
 pub use group::choice::{Choice, Ids};

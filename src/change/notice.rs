@@ -25,6 +25,15 @@ pub enum Notice {
         /// Where the group ends.
         at: Coordinates,
     },
+    /// A rule on rows names columns that a table lacks, which are NULL in its rows.
+    Lacking {
+        /// Its name on the source.
+        table: TableName,
+        /// Where the group ends that has its rows.
+        at: Coordinates,
+        /// The columns.
+        columns: Vec<Box<str>>,
+    },
     /// The definition of a table without which the stream went on is known again.
     Defined {
         /// Its name on the source.

@@ -33,6 +33,7 @@ impl AssembleError {
     pub fn class(&self) -> Class {
         match &*self.trouble {
             Trouble::TableMap(TableMapError::ColumnRules(error)) => error.class(),
+            Trouble::TableMap(TableMapError::RowRules(error)) => error.class(),
             _other => Class::Data,
         }
     }
@@ -157,6 +158,39 @@ pub enum Trouble {
     /// A value that its column cannot have.
     #[error("column {column} of {table}")]
     Value {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+        /// What is wrong.
+        #[source]
+        error: RowError,
+    },
+    /// A row whose condition depends on a column that its image does not hold.
+    #[error(
+        "the condition on rows of {table} depends on column {column}, which a row image here does not hold, set \
+         binlog_row_image=FULL on the source and start from a position after it"
+    )]
+    RowOpen {
+        /// The table.
+        table: TableName,
+        /// The column.
+        column: Box<str>,
+    },
+    /// An update that lets a row in and does not hold all of it.
+    #[error(
+        "an update lets a row of {table} into its condition and does not hold column {column}, so that it cannot become an \
+         insert, set binlog_row_image=FULL on the source or row-filter-moves = \"keep\""
+    )]
+    RowPart {
+        /// The table.
+        table: TableName,
+        /// The first column that is missing.
+        column: Box<str>,
+    },
+    /// A value of which it cannot be said how it compares.
+    #[error("the condition on rows of {table} cannot be judged by column {column}")]
+    RowValue {
         /// The table.
         table: TableName,
         /// The column.

@@ -2,7 +2,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
-use super::definition::table_maps::{TableMaps, Target};
+use super::definition::table_maps::{LackingColumns, TableMaps, Target};
 use super::notice::Notice;
 use super::questions::Questions;
 use super::statement::{Statement, StatementKind};
@@ -89,6 +89,14 @@ impl UndefinedTables {
             policy,
             why: trouble.why_undefined(),
         });
+    }
+
+    /// Notes the columns that rules on rows name and tables lack.
+    pub(super) fn note_lacking(&mut self, lacking: Vec<LackingColumns>, end: &Coordinates) {
+        for (table, columns) in lacking {
+            let at = end.clone();
+            self.notices.push(Notice::Lacking { table, at, columns });
+        }
     }
 
     /// Notes that the definition of a table is known again, if the stream went on without.

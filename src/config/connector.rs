@@ -16,7 +16,7 @@ use super::{files, sink, source};
 use crate::change::{OnStatement, XaMissing};
 use crate::encode::InvalidText;
 use crate::filter::{
-    FilterOptions, OnUnknown, RuleKey, RulePlaces, Rules, UnknownOptions, one_or_many,
+    FilterOptions, OnUnknown, RowRules, RuleKey, RulePlaces, Rules, UnknownOptions, one_or_many,
 };
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
@@ -236,7 +236,26 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
             mistakes.add_key(&place, "filter", one_line(&error));
         }
     }
-    Some(read.options)
+    let mut options = read.options;
+    row_rules(section, &mut options, mistakes);
+    Some(options)
+}
+
+/// Adds the mistakes in the rules on rows, and tells each rule where it stands.
+fn row_rules(section: &Node, options: &mut FilterOptions, mistakes: &mut Mistakes) {
+    let Some(rows) = section.below("rows") else {
+        return;
+    };
+    let places: Vec<&Node> = rows.elements().collect();
+    for (number, key, error) in RowRules::mistakes(options) {
+        let entry = places.get(number).copied().unwrap_or(rows);
+        let place = entry.below(key).unwrap_or(entry);
+        mistakes.add_key(&place.origin, "filter", one_line(&error));
+    }
+    for (rule, entry) in options.rows.iter_mut().zip(places) {
+        let place = entry.below("where").unwrap_or(entry);
+        rule.place = Some(place.origin.to_string());
+    }
 }
 
 /// Where each rule of a `[filter]` section stands.

@@ -22,8 +22,10 @@ impl fmt::Display for ValuePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
             RowsKind::Write => "WRITE_ROWS",
-            RowsKind::Update => "UPDATE_ROWS",
-            RowsKind::PartialUpdate => "PARTIAL_UPDATE_ROWS",
+            RowsKind::Update | RowsKind::Entering { is_partial: false } => "UPDATE_ROWS",
+            RowsKind::PartialUpdate | RowsKind::Entering { is_partial: true } => {
+                "PARTIAL_UPDATE_ROWS"
+            }
             RowsKind::Delete => "DELETE_ROWS",
         };
         write!(f, "{} in the {kind} event at {}", self.table, self.at)

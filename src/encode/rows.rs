@@ -195,8 +195,12 @@ impl<'a> RowsEvent<'a> {
         let columns_after = self.bytes(&self.rows.images.columns_after)?;
         let first = Shape::new(self.table, columns).map_err(|source| self.image(source))?;
         let second = match self.rows.kind {
-            RowsKind::PartialUpdate => Shape::partial(self.table, columns_after),
-            RowsKind::Update => Shape::new(self.table, columns_after),
+            RowsKind::PartialUpdate | RowsKind::Entering { is_partial: true } => {
+                Shape::partial(self.table, columns_after)
+            }
+            RowsKind::Update | RowsKind::Entering { is_partial: false } => {
+                Shape::new(self.table, columns_after)
+            }
             RowsKind::Write | RowsKind::Delete => Ok(first),
         };
         Ok(RowsWalk {
@@ -355,6 +359,15 @@ impl<'a> RowsWalk<'a> {
                 let (before, after) = self.after(cells)?;
                 RowChange::Update { before, after }
             }
+            RowsKind::Entering { .. } => {
+                event.walk(&self.first, body, &mut self.at, &mut cells.before)?;
+                event.walk(&self.second, body, &mut self.at, &mut cells.after)?;
+                let (base, cells) = (&cells.before, &mut cells.after);
+                complete(cells, base);
+                RowChange::Create {
+                    after: Image { body, cells, base },
+                }
+            }
             RowsKind::Delete => {
                 event.walk(&self.first, body, &mut self.at, &mut cells.before)?;
                 RowChange::Delete {
@@ -386,8 +399,13 @@ impl<'a> RowsWalk<'a> {
             event.walk(&self.second, body, &mut self.at, after)?;
         }
         base.clear();
-        if kind == RowsKind::PartialUpdate {
-            base.extend_from_slice(before);
+        match kind {
+            RowsKind::PartialUpdate => base.extend_from_slice(before),
+            RowsKind::Entering { .. } => {
+                complete(after, before);
+                base.extend_from_slice(before);
+            }
+            RowsKind::Write | RowsKind::Update | RowsKind::Delete => {}
         }
         treated.begin();
         let mut treat = |cells: &mut [Cell], base: &[Cell]| {
@@ -411,6 +429,9 @@ impl<'a> RowsWalk<'a> {
             },
             RowsKind::Update | RowsKind::PartialUpdate => RowChange::Update {
                 before: image(before, &[]),
+                after: image(after, before),
+            },
+            RowsKind::Entering { .. } => RowChange::Create {
                 after: image(after, before),
             },
         })
@@ -443,6 +464,15 @@ impl<'a> RowsWalk<'a> {
             });
         }
         Ok(())
+    }
+}
+
+/// Takes what the image after an update does not hold from that before it.
+fn complete(after: &mut [Cell], before: &[Cell]) {
+    for (after, before) in after.iter_mut().zip(before) {
+        if *after == Cell::Absent {
+            *after = *before;
+        }
     }
 }
 

@@ -90,7 +90,8 @@ fn wild_hint(key: RuleKey, rule: &str) -> String {
         | RuleKey::ColumnsMask
         | RuleKey::ColumnsHash
         | RuleKey::ColumnsTruncate
-        | RuleKey::ShadowTables => String::new(),
+        | RuleKey::ShadowTables
+        | RuleKey::Rows => String::new(),
     }
 }
 
@@ -100,7 +101,7 @@ fn empty_hint(key: RuleKey) -> &'static str {
         RuleKey::DoTable | RuleKey::IgnoreTable => "write it as \"database.table\"",
         RuleKey::WildDoTable | RuleKey::WildIgnoreTable => "write % for any name",
         RuleKey::RewriteDb => "write it as \"from->to\"",
-        RuleKey::TablesInclude | RuleKey::TablesExclude => {
+        RuleKey::TablesInclude | RuleKey::TablesExclude | RuleKey::Rows => {
             "write a regular expression for whole names, such as \"shop\\..*\""
         }
         RuleKey::ColumnsInclude

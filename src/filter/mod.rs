@@ -13,18 +13,23 @@
 //!    table passes unless a do rule of either kind exists.
 //!
 //! The rules on columns say what becomes of the columns of a table that passes; see `columns`.
+//! Those on rows say which of its rows are published, by their values before columns are treated; see `row_rules`.
 //!
 //! Statements are judged by the objects they name, or with `ddl-filter = "as_mysqld"` as a replica judges them: by their
 //! default database, then by all the tables they change together. Nothing here reads rows or holds state.
 
 mod columns;
+mod condition;
 mod doubts;
 mod error;
 mod expression;
 mod fold;
 mod judgement;
+mod lists;
 mod options;
 mod places;
+mod row_options;
+mod row_rules;
 mod rules;
 mod shadow;
 mod unknown;
@@ -35,11 +40,17 @@ pub use columns::{
     ColumnRuleError, ColumnRules, ColumnVerdict, HashOptions, MaskOptions, OnMissing, RuleMatches,
     RuleSecret, TruncateOptions,
 };
+pub use condition::{
+    Condition, ConditionError, Expression, Judging, JudgingError, TestedTable, Truth, TypingError,
+};
 pub use doubts::Doubt;
 pub use error::FilterError;
 pub use judgement::ReplicatedStatement;
-pub use options::{Case, DdlFilter, FilterOptions, ShadowTables, one_or_many};
+pub use lists::one_or_many;
+pub use options::{Case, DdlFilter, FilterOptions, ShadowTables};
 pub use places::RulePlaces;
+pub use row_options::{RowMoves, RowOp, RowRuleOptions};
+pub use row_rules::{RowFilter, RowRuleError, RowRules};
 pub use rules::{Rules, SYSTEM_DATABASES};
 pub use shadow::is_shadow_table;
 pub use unknown::{OnUnknown, UnknownOptions, UnknownRuleError, UnknownRules};

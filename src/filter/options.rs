@@ -1,10 +1,8 @@
 //! The `[filter]` section of a connector file, spelled as the server's options.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor, value};
-
 use super::columns::{HashOptions, MaskOptions, OnMissing, TruncateOptions};
+use super::lists::one_or_many;
+use super::row_options::{RowMoves, RowRuleOptions};
 
 /// The rules as written. A list is an array of strings, one rule each; a single string is one rule, and a comma in it is
 /// part of the name, as on a server's command line.
@@ -53,6 +51,14 @@ pub struct FilterOptions {
     /// What is done about a rule that has lost the column that it matched.
     #[serde(alias = "columns_missing")]
     pub columns_missing: OnMissing,
+    /// Conditions on rows, each for some tables.
+    pub rows: Vec<RowRuleOptions>,
+    /// What becomes of an update of a row that meets its condition on one side only.
+    #[serde(alias = "row_filter_moves")]
+    pub row_filter_moves: RowMoves,
+    /// Whether updates are left out that change nothing that is published.
+    #[serde(alias = "skip_unchanged")]
+    pub skip_unchanged: bool,
     /// Databases to publish under another name, as `from->to`; the first that matches counts.
     #[serde(deserialize_with = "one_or_many")]
     pub replicate_rewrite_db: Vec<String>,
@@ -102,32 +108,6 @@ pub enum Case {
     Sensitive,
     /// As on MySQL with `lower_case_table_names=1`: case does not count, accents do.
     Insensitive,
-}
-
-/// Reads a rule or an array of rules.
-///
-/// # Errors
-/// Any other value.
-pub fn one_or_many<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
-    struct OneOrMany;
-
-    impl<'de> Visitor<'de> for OneOrMany {
-        type Value = Vec<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a rule or an array of rules, each a string")
-        }
-
-        fn visit_str<E>(self, rule: &str) -> Result<Self::Value, E> {
-            Ok(vec![rule.to_owned()])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, rules: A) -> Result<Self::Value, A::Error> {
-            Deserialize::deserialize(value::SeqAccessDeserializer::new(rules))
-        }
-    }
-
-    input.deserialize_any(OneOrMany)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::error::FilterError;
 use super::expression;
 use super::fold::Fold;
 use super::options::{Case, DdlFilter, FilterOptions, ShadowTables};
+use super::row_rules::RowRules;
 use super::unknown::{UnknownOptions, UnknownRules};
 use super::verdict::{Rule, RuleKey};
 use super::wildcard::{self, Pattern};
@@ -31,6 +32,7 @@ pub struct Rules {
     pub(super) ddl_filter: DdlFilter,
     columns: ColumnRules,
     same_server_id: bool,
+    rows: RowRules,
 }
 
 /// Rules of one kind: those that publish and those that reject.
@@ -103,13 +105,15 @@ impl Rules {
             ddl_filter: options.ddl_filter,
             columns: ColumnRules::compile(options)?,
             same_server_id: options.same_server_id,
+            rows: RowRules::compile(options, table_fold)?,
             drops_shadow_tables: options.shadow_tables == ShadowTables::Drop,
         };
         rules.named = rules.literally_named();
         Ok(rules)
     }
 
-    /// Everything that is wrong with rules, where [`Rules::compile`] stops at the first.
+    /// Everything that is wrong with rules, where [`Rules::compile`] stops at the first; [`RowRules::mistakes`] has what is wrong
+    /// with those on rows.
     pub fn mistakes(options: &FilterOptions) -> Vec<FilterError> {
         let mut mistakes = Vec::new();
         for (key, rules) in [
@@ -156,6 +160,11 @@ impl Rules {
     /// Compiles what becomes of tables whose definition is not known; names are compared as in the rules on tables.
     pub fn on_unknown(&self, options: &UnknownOptions) -> UnknownRules {
         options.compile(self.table_fold)
+    }
+
+    /// The rules on rows.
+    pub fn rows(&self) -> &RowRules {
+        &self.rows
     }
 
     /// Whether events with the connector's own `server_id` are published.

@@ -6,7 +6,7 @@
 
 use super::doubts::why;
 use super::fold::Fold;
-use super::options::one_or_many;
+use super::lists::one_or_many;
 use super::verdict::RuleKey;
 use super::wildcard::Pattern;
 use crate::row::TableName;

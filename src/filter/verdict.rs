@@ -100,6 +100,8 @@ pub enum RuleKey {
     ColumnsHash,
     /// `columns-truncate`
     ColumnsTruncate,
+    /// `rows`
+    Rows,
 }
 
 impl Verdict {
@@ -117,7 +119,7 @@ impl Verdict {
 
 impl RuleKey {
     /// All keys, in the order in which a rule of theirs is asked.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RewriteDb,
         Self::ShadowTables,
         Self::TablesExclude,
@@ -133,6 +135,7 @@ impl RuleKey {
         Self::ColumnsMask,
         Self::ColumnsHash,
         Self::ColumnsTruncate,
+        Self::Rows,
     ];
 
     /// Whether its rules are on columns.
@@ -165,6 +168,7 @@ impl RuleKey {
             Self::ColumnsMask => "columns-mask",
             Self::ColumnsHash => "columns-hash",
             Self::ColumnsTruncate => "columns-truncate",
+            Self::Rows => "rows",
         }
     }
 }

@@ -191,6 +191,8 @@ struct LedgerCounters {
     held: AtomicU64,
     passed_over: AtomicU64,
     rows: AtomicU64,
+    rows_filtered: AtomicU64,
+    rows_unchanged: AtomicU64,
 }
 
 /// Batches that are remembered until they are durable.
@@ -259,6 +261,8 @@ impl ConnectorMetrics {
             held,
             passed_over,
             rows,
+            rows_filtered,
+            rows_unchanged,
         } = *ledger;
         for (counter, count) in [
             (&counters.received, received),
@@ -276,6 +280,8 @@ impl ConnectorMetrics {
             (&counters.held, held),
             (&counters.passed_over, passed_over),
             (&counters.rows, rows),
+            (&counters.rows_filtered, rows_filtered),
+            (&counters.rows_unchanged, rows_unchanged),
         ] {
             add(counter, count);
         }
@@ -300,6 +306,8 @@ impl ConnectorMetrics {
             held: value(&counters.held),
             passed_over: value(&counters.passed_over),
             rows: value(&counters.rows),
+            rows_filtered: value(&counters.rows_filtered),
+            rows_unchanged: value(&counters.rows_unchanged),
         }
     }
 

@@ -49,68 +49,84 @@ impl Collector for Scrape {
             None,
             self.events(),
         )?;
-        let plain: [(_, _, _, Count<Snapshot>); 11] = [
-            (
-                "skipped_statements",
-                "Changes logged as statements that were passed over",
-                None,
-                |all| all.ledger.statements,
-            ),
-            (
-                "skipped_undefined",
-                "Rows events that were left out because their table's definition is not known",
-                None,
-                |all| all.ledger.undefined,
-            ),
-            (
-                "emitted_numbered",
-                "Rows events that went out although their table's definition is not known",
-                None,
-                |all| all.ledger.numbered,
-            ),
-            ("rows", "Rows of emitted events", None, |all| {
-                all.ledger.rows
-            }),
-            (
-                "received",
-                "Bytes from the source",
-                Some(Unit::Bytes),
-                |all| all.volumes.bytes_received,
-            ),
-            ("encoded", "Bytes of records", Some(Unit::Bytes), |all| {
-                all.volumes.bytes_encoded
-            }),
-            (
-                "records",
-                "Records that the target took over",
-                None,
-                |all| all.volumes.records,
-            ),
-            (
-                "delivered",
-                "Records that the target has kept",
-                None,
-                |all| all.volumes.records_delivered,
-            ),
-            (
-                "invalid_text",
-                "Values that were not text in their character set and went on all the same",
-                None,
-                |all| all.volumes.invalid_text,
-            ),
-            ("checkpoints", "Checkpoints made durable", None, |all| {
-                all.volumes.checkpoints
-            }),
-            ("reconnects", "Connections after the first", None, |all| {
-                all.volumes.reconnects()
-            }),
-        ];
-        for (name, help, unit, count) in plain {
+        for (name, help, unit, count) in plain() {
             let samples = self.samples(|all| Some(count(all)));
             counters(&mut encoder, (name, help), unit, samples)?;
         }
         self.gauges(&mut encoder)
     }
+}
+
+/// Counters of connectors without classes: name, help, unit and what is counted.
+fn plain() -> [(&'static str, &'static str, Option<Unit>, Count<Snapshot>); 13] {
+    [
+        (
+            "skipped_statements",
+            "Changes logged as statements that were passed over",
+            None,
+            |all| all.ledger.statements,
+        ),
+        (
+            "skipped_undefined",
+            "Rows events that were left out because their table's definition is not known",
+            None,
+            |all| all.ledger.undefined,
+        ),
+        (
+            "emitted_numbered",
+            "Rows events that went out although their table's definition is not known",
+            None,
+            |all| all.ledger.numbered,
+        ),
+        ("rows", "Rows of emitted events", None, |all| {
+            all.ledger.rows
+        }),
+        (
+            "rows_filtered",
+            "Rows that a rule on rows left out",
+            None,
+            |all| all.ledger.rows_filtered,
+        ),
+        (
+            "rows_unchanged",
+            "Rows of updates left out because nothing that is published changed",
+            None,
+            |all| all.ledger.rows_unchanged,
+        ),
+        (
+            "received",
+            "Bytes from the source",
+            Some(Unit::Bytes),
+            |all| all.volumes.bytes_received,
+        ),
+        ("encoded", "Bytes of records", Some(Unit::Bytes), |all| {
+            all.volumes.bytes_encoded
+        }),
+        (
+            "records",
+            "Records that the target took over",
+            None,
+            |all| all.volumes.records,
+        ),
+        (
+            "delivered",
+            "Records that the target has kept",
+            None,
+            |all| all.volumes.records_delivered,
+        ),
+        (
+            "invalid_text",
+            "Values that were not text in their character set and went on all the same",
+            None,
+            |all| all.volumes.invalid_text,
+        ),
+        ("checkpoints", "Checkpoints made durable", None, |all| {
+            all.volumes.checkpoints
+        }),
+        ("reconnects", "Connections after the first", None, |all| {
+            all.volumes.reconnects()
+        }),
+    ]
 }
 
 impl Scrape {
@@ -299,29 +315,35 @@ mod tests {
         );
     }
 
+    fn ledger() -> Ledger {
+        Ledger {
+            received: 11,
+            emitted: 1,
+            filtered: 2,
+            left_out: 1,
+            skipped: 1,
+            statements: 0,
+            undefined: 1,
+            numbered: 1,
+            xa_missing: 0,
+            ddl: 1,
+            control: 3,
+            rolled_back: 1,
+            held: 1,
+            passed_over: 1,
+            rows: 5,
+            rows_filtered: 2,
+            rows_unchanged: 1,
+        }
+    }
+
     #[test]
     fn every_count_is_on_the_page() {
         let counters = Counters::new();
         let shop = counters.connector("shop");
         counters.connector("stock");
         for _ in 0..2 {
-            counters.connector("shop").settled(&Ledger {
-                received: 11,
-                emitted: 1,
-                filtered: 2,
-                left_out: 1,
-                skipped: 1,
-                statements: 0,
-                undefined: 1,
-                numbered: 1,
-                xa_missing: 0,
-                ddl: 1,
-                control: 3,
-                rolled_back: 1,
-                held: 1,
-                passed_over: 1,
-                rows: 5,
-            });
+            counters.connector("shop").settled(&ledger());
         }
         shop.received(4096);
         shop.written(4, 900);
@@ -355,6 +377,8 @@ mod tests {
         }
         for line in [
             "rowtap_rows_total{connector=\"shop\"} 10",
+            "rowtap_rows_filtered_total{connector=\"shop\"} 4",
+            "rowtap_rows_unchanged_total{connector=\"shop\"} 2",
             "rowtap_rows_total{connector=\"stock\"} 0",
             "rowtap_received_bytes_total{connector=\"shop\"} 4096",
             "rowtap_encoded_bytes_total{connector=\"shop\"} 1000",

@@ -359,6 +359,16 @@ fn tell(notice: &Notice) {
                  the table is left out; tell the engine by `rowtap definitions` with --table {table} --engine ENGINE"
             );
         }
+        Notice::Lacking { table, at, columns } => {
+            let columns = columns.join(", ");
+            warn!(
+                %table,
+                %at,
+                %columns,
+                "the condition on the table's rows names columns that the table does not have: they are NULL from here on, so that \
+                 rows may be left out; change the condition, or set columns-missing = \"stop\" to stop instead"
+            );
+        }
         Notice::Defined { table, at } => {
             info!(%table, %at, "the table's definition is known again, its rows go out with names from here on");
         }

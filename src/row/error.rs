@@ -112,6 +112,14 @@ pub enum RowError {
         /// The first byte that is wrong.
         at: usize,
     },
+    /// A character, or two after each other, of which it is not known how a collation orders them.
+    #[error(
+        "text has characters that rowtap does not order by {collation} for certain, leave the column out of the condition"
+    )]
+    UnknownWeight {
+        /// The collation's name.
+        collation: &'static str,
+    },
     /// An ENUM number or a SET bit without a label.
     #[error("{kind} value names label {number}, the column has {labels}")]
     NoLabel {

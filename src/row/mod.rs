@@ -4,6 +4,7 @@
 
 mod charset;
 mod check;
+mod collation;
 mod column_type;
 mod decimal;
 mod digits;
@@ -35,6 +36,7 @@ mod value;
 
 pub use charset::{BINARY, Charset, name_of_collation};
 pub use check::ValueCheck;
+pub use collation::{CollatedText, Collation, LikePattern, LiteralError};
 pub use column_type::ColumnType;
 pub use decimal::Decimal;
 pub use digits::write_integer;

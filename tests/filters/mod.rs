@@ -8,6 +8,7 @@
 mod generated;
 mod likes;
 mod replica;
+mod rows;
 mod statements;
 mod stream;
 mod traffic;

@@ -122,6 +122,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "questions",
             "undefined",
             "settled",
+            "row_choice",
             "undone",
             "xa",
             "passing",

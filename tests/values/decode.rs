@@ -121,7 +121,7 @@ impl Decoder<'_> {
         let images = &body[rows.body.clone()];
         let shape = match kind {
             RowsKind::PartialUpdate => Images::partial_update(table, present, after),
-            RowsKind::Update => Images::update(table, present, after),
+            RowsKind::Update | RowsKind::Entering { .. } => Images::update(table, present, after),
             RowsKind::Write | RowsKind::Delete => Images::one(table, present),
         };
         let counted = shape.and_then(|shape| shape.count(images));

@@ -48,8 +48,14 @@ pub struct Ledger {
     /// Events of groups that were passed over because a person ordered it, all of them alike.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub passed_over: u64,
-    /// Rows in the emitted events.
+    /// Rows in the emitted events, but for those that a rule on rows left out.
     pub rows: u64,
+    /// Rows that a rule on rows left out. An event of which all were left out is filtered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_filtered: u64,
+    /// Rows of updates that changed nothing that is published.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_unchanged: u64,
 }
 
 impl Ledger {
@@ -109,6 +115,8 @@ impl AddAssign for Ledger {
         self.held += other.held;
         self.passed_over += other.passed_over;
         self.rows += other.rows;
+        self.rows_filtered += other.rows_filtered;
+        self.rows_unchanged += other.rows_unchanged;
     }
 }
 
@@ -131,6 +139,8 @@ impl fmt::Display for Ledger {
         }
         write!(f, "; rows {}", self.rows)?;
         for (what, count) in [
+            ("rows left out by rules on rows", self.rows_filtered),
+            ("rows left out as unchanged", self.rows_unchanged),
             ("filtered in groups that were left out", self.left_out),
             ("skipped statements that change rows", self.statements),
             ("skipped for want of a definition", self.undefined),

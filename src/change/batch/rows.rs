@@ -14,6 +14,12 @@ pub enum RowsKind {
     Update,
     /// As an update; JSON columns after it may hold changes of the document before it.
     PartialUpdate,
+    /// Two images a row, as of an update: published as the insert of the row that the second makes of the first, for a rule on
+    /// rows lets it in.
+    Entering {
+        /// Whether JSON columns of the second may hold changes, as of a partial update.
+        is_partial: bool,
+    },
     /// One image a row: before.
     Delete,
 }
@@ -87,6 +93,26 @@ impl EventStamp {
 }
 
 impl RowImages {
+    /// The images of some rows of these, in a part of their bytes, published as this kind; an insert that an update became has the image after it, a delete that before it.
+    pub(in crate::change) fn of_run(
+        &self,
+        kind: RowsKind,
+        body: &Range<usize>,
+    ) -> Result<Self, TooMany> {
+        let (columns, columns_after) = match kind {
+            RowsKind::Write => (&self.columns_after, &self.columns_after),
+            RowsKind::Delete => (&self.columns, &self.columns),
+            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
+                (&self.columns, &self.columns_after)
+            }
+        };
+        Ok(Self {
+            columns: columns.clone(),
+            columns_after: columns_after.clone(),
+            body: absolute(self.body.start, body)?,
+        })
+    }
+
     /// Where a rows event's images are in a buffer in which its body begins at `origin`.
     pub(in crate::change) fn of_body(origin: u32, header: &RowsHeader) -> Result<Self, TooMany> {
         Ok(Self {
@@ -110,8 +136,12 @@ impl RowsKind {
     ) -> Result<Images<'a>, RowError> {
         match self {
             Self::Write | Self::Delete => Images::one(table, columns),
-            Self::Update => Images::update(table, columns, columns_after),
-            Self::PartialUpdate => Images::partial_update(table, columns, columns_after),
+            Self::Update | Self::Entering { is_partial: false } => {
+                Images::update(table, columns, columns_after)
+            }
+            Self::PartialUpdate | Self::Entering { is_partial: true } => {
+                Images::partial_update(table, columns, columns_after)
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ pub(super) mod revision;
 pub(super) mod schemas;
 pub(super) mod settling;
 pub(super) mod table;
+pub(super) mod table_map_error;
 pub(super) mod table_maps;
 
 pub use draft::blank;

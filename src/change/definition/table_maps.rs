@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use super::agreement::{Disagreement, agree};
+use super::agreement::agree;
 use super::beliefs::Definitions;
 use super::draft::{draft, draft_of};
 use super::lack::Lack;
@@ -17,14 +17,15 @@ use super::layout::{Layout, hashes};
 use super::schemas::Belief;
 use super::settling::{Settlement, UnsettledColumns, settle};
 use super::table::{ColumnDefinition, Generated, TableDefinition};
+pub(in crate::change) use super::table_map_error::{Missing, TableMapError};
 use crate::binlog::column_map::kind;
-use crate::binlog::{BinlogError, ColumnMap, Coordinates, FormatDescription, TableMap};
+use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::change::statement::Statement;
-use crate::filter::{ColumnRuleError, OnUnknown, Rules};
+use crate::filter::{OnUnknown, RowFilter, Rules, TestedTable};
 use crate::mysql::Flavour;
 use crate::row::{
-    CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, RowError, Special, Table,
-    TableName, name_of_collation,
+    CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, Special, Table, TableName,
+    name_of_collation,
 };
 
 /// Table maps kept at most; beyond it the cache starts anew.
@@ -68,6 +69,8 @@ pub(in crate::change) struct KeptTable {
     omits_hidden: bool,
     /// The columns whose values may not be what they seem.
     pub(in crate::change) unsettled: UnsettledColumns,
+    /// Which of its rows are published; `None` for all.
+    pub(in crate::change) row_filter: Option<RowFilter>,
 }
 
 impl KeptTable {
@@ -96,6 +99,9 @@ impl KeptTable {
     }
 }
 
+/// A table, and the columns that rules on rows name and it lacks.
+pub(in crate::change) type LackingColumns = (TableName, Vec<Box<str>>);
+
 #[derive(Debug)]
 struct Mapped {
     body: Bytes,
@@ -119,6 +125,8 @@ pub(in crate::change) struct TableMaps {
     asks: Asks,
     /// Whether rows are checked that are not published.
     checks_all: bool,
+    /// What is to be told of tables that were taken.
+    lacking: Vec<LackingColumns>,
 }
 
 /// When the definition of a table is asked for that is not known.
@@ -151,6 +159,7 @@ impl TableMaps {
             undefined: HashMap::new(),
             asks: Asks::Needed,
             checks_all: false,
+            lacking: Vec::new(),
         }
     }
 
@@ -235,7 +244,7 @@ impl TableMaps {
         } else if self.checks_all {
             let published = verdict.published;
             let table = define(&map, published, &source, definitions, end, Asks::Nothing)?;
-            Target::Checked(self.kept(table, source))
+            Target::Checked(self.kept(table, source, None))
         } else {
             Target::Rejected
         };
@@ -284,19 +293,55 @@ impl TableMaps {
         if policy.is_some() && !defined.table.is_undefined {
             self.undefined.remove(&folded(&source));
         }
+        // By the values in the image, before rules on columns treat them.
+        let row_filter = self.row_filter(&defined)?;
+        let lacking = row_filter.iter().flat_map(RowFilter::lacking);
+        let lacking: Vec<Box<str>> = lacking.map(Into::into).collect();
+        if !lacking.is_empty() {
+            self.lacking.push((source.clone(), lacking));
+        }
         let table = self.rules.columns().treat(defined.table);
         let table = table.map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
         let defined = Defined { table, ..defined };
-        Ok(Target::Kept(self.kept(defined, source)))
+        Ok(Target::Kept(self.kept(defined, source, row_filter)))
     }
 
-    fn kept(&self, defined: Defined, source: TableName) -> Arc<KeptTable> {
+    /// Hands out the columns that rules on rows name and tables lack.
+    pub(in crate::change) fn take_lacking(&mut self) -> Vec<LackingColumns> {
+        std::mem::take(&mut self.lacking)
+    }
+
+    /// Which rows of a table are published.
+    fn row_filter(&self, defined: &Defined) -> Result<Option<RowFilter>, Missing> {
+        let rules = self.rules.rows();
+        if rules.is_empty() {
+            return Ok(None);
+        }
+        let table = &defined.table;
+        let facts = TestedTable {
+            columns: &table.columns,
+            hidden: &table.hidden,
+            collations: &defined.collations,
+            flavour: self.flavour,
+            lacks_are_null: !table.is_undefined,
+        };
+        let found = rules.of(&table.name, &facts);
+        found.map_err(|error| Missing::Error(TableMapError::RowRules(Box::new(error))))
+    }
+
+    fn kept(
+        &self,
+        defined: Defined,
+        source: TableName,
+        row_filter: Option<RowFilter>,
+    ) -> Arc<KeptTable> {
         Arc::new(KeptTable {
             table: Arc::new(defined.table),
             source,
             is_proven: AtomicBool::new(false),
             omits_hidden: self.flavour == Flavour::MySql,
             unsettled: defined.unsettled,
+            row_filter,
         })
     }
 
@@ -360,56 +405,6 @@ impl TableMaps {
     }
 }
 
-/// What is wrong with a table map, or with rows against it.
-#[derive(Debug, thiserror::Error)]
-pub enum TableMapError {
-    /// It cannot be read.
-    #[error(transparent)]
-    Binlog(#[from] BinlogError),
-    /// A name that is not text.
-    #[error("a name that is not UTF-8: {0}")]
-    Name(String),
-    /// A column cannot be read.
-    #[error("column {column} of {table}")]
-    Column {
-        /// The table.
-        table: TableName,
-        /// The column.
-        column: Box<str>,
-        /// Why.
-        #[source]
-        error: RowError,
-    },
-    /// The rules on columns do not fit the table.
-    #[error(transparent)]
-    ColumnRules(#[from] ColumnRuleError),
-    /// Rows with a value in a place that only a hidden column can have.
-    #[error(
-        "rows of {table} have values at place {place}, where the hidden column of a functional key part was expected; let the \
-         account see all columns of {table}, or run `SET PERSIST binlog_row_metadata=FULL` on the source, and start from \
-         a position after it"
-    )]
-    HiddenValue {
-        /// The table.
-        table: TableName,
-        /// The place in its table map, from 1 on.
-        place: usize,
-    },
-}
-
-/// Why a table map could not be taken.
-#[derive(Debug)]
-pub(in crate::change) enum Missing {
-    /// It does not tell all, and no definition serves it.
-    Definition(TableName, Lack),
-    /// It contradicts the definition that is believed.
-    Disagreement(TableName, Disagreement),
-    /// A value is not the same in all that its column may be; why.
-    Value(TableName, Box<str>),
-    /// It cannot be read at all.
-    Error(TableMapError),
-}
-
 fn text(bytes: &[u8]) -> Result<&str, Missing> {
     std::str::from_utf8(bytes)
         .map_err(|_| Missing::Error(TableMapError::Name(bytes.escape_ascii().to_string())))
@@ -467,9 +462,11 @@ fn define(
     }
     let mut table = Table::new(published, read, key).hiding(hidden);
     table.is_undefined = is_undefined || has_doubtful;
+    let collations = columns.iter().map(|column| column.collation).collect();
     let Some(settlement) = settlement else {
         return Ok(Defined {
             table,
+            collations,
             unsettled: UnsettledColumns::default(),
         });
     };
@@ -478,6 +475,7 @@ fn define(
     }
     Ok(Defined {
         table,
+        collations,
         unsettled: match asks.goes_without() {
             true => UnsettledColumns::default(),
             false => settlement.unsettled,
@@ -583,6 +581,8 @@ fn choose(
 struct Defined {
     table: Table,
     unsettled: UnsettledColumns,
+    /// The collation of each column, as far as the table map tells.
+    collations: Vec<Option<u32>>,
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.

@@ -47,6 +47,8 @@ struct RowStream {
     bitmap_bytes: usize,
     after_bytes: usize,
     cascades: bool,
+    /// Whether any of its rows is published, where a rule on rows chooses.
+    is_chosen: bool,
 }
 
 /// Rows of a large event that are whole, with the bitmaps in front of them.
@@ -164,6 +166,21 @@ impl LargeEvent {
         }
     }
 
+    /// Notes whether a rule on rows chose some of those that were cut off.
+    pub(in crate::change) fn chose(&mut self, any: bool) {
+        if let Way::Rows(stream) = &mut self.way {
+            stream.is_chosen |= any;
+        }
+    }
+
+    /// Whether a rule on rows chose some of the rows; `None` where all are published.
+    pub(in crate::change) fn is_chosen(&self) -> Option<bool> {
+        match &self.way {
+            Way::Rows(stream) => stream.table.row_filter.as_ref().map(|_| stream.is_chosen),
+            Way::Pass | Way::Gather { .. } => None,
+        }
+    }
+
     /// Begins to read rows, of which the first bytes are in `buffer`.
     pub(in crate::change) fn stream(
         &mut self,
@@ -183,6 +200,7 @@ impl LargeEvent {
             bitmap_bytes: before.len(),
             after_bytes: after.len(),
             cascades: header.cascades(),
+            is_chosen: false,
             bytes: [before, after, part(&header.body)].concat(),
         }));
     }

@@ -14,7 +14,7 @@ use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::EVENT_MEMORY_MIN;
 use crate::encode::{Format, InvalidText};
-use crate::filter::DdlFilter;
+use crate::filter::{DdlFilter, RowMoves, RowRuleOptions};
 
 /// What to decode, which part of it, and how.
 #[derive(Debug, clap::Args)]
@@ -179,6 +179,16 @@ pub struct RuleArguments {
     /// Leaves out tables whose `database.table` the regular expression matches as a whole.
     #[arg(long, value_name = "EXPRESSION")]
     pub tables_exclude: Vec<String>,
+    /// Takes only the rows of some tables that meet a condition, as in 'shop\.orders WHERE total >= 10 and status != ''new'''.
+    #[arg(long, value_name = "TABLES WHERE CONDITION", value_parser = row_rule)]
+    pub rows: Vec<RowRuleOptions>,
+    /// What becomes of an update of a row that meets its condition on one side only: an insert or a delete, or what it is. [default:
+    /// convert, with statements keep]
+    #[arg(long, value_name = "convert|keep", value_parser = row_moves)]
+    pub row_filter_moves: Option<RowMoves>,
+    /// Leaves out updates that change nothing that is printed.
+    #[arg(long)]
+    pub skip_unchanged: bool,
     /// Gives a database another name before the other rules apply.
     #[arg(long, visible_alias = "rewrite-db", value_name = "FROM->TO")]
     pub replicate_rewrite_db: Vec<String>,
@@ -204,6 +214,29 @@ fn ddl_filter(text: &str) -> Result<DdlFilter, String> {
         "by_object" => Ok(DdlFilter::ByObject),
         "as_mysqld" => Ok(DdlFilter::AsMysqld),
         other => Err(format!("expected by_object or as_mysqld, found {other}")),
+    }
+}
+
+/// Reads `--rows`.
+fn row_rule(text: &str) -> Result<RowRuleOptions, String> {
+    const WHERE: &str = " where ";
+    let at = text.to_ascii_lowercase().find(WHERE);
+    let at =
+        at.ok_or("expected TABLES WHERE CONDITION, such as 'shop\\.orders WHERE total >= 10'")?;
+    let (tables, condition) = text.split_at(at);
+    Ok(RowRuleOptions {
+        tables: vec![tables.trim().to_owned()],
+        condition: condition.get(WHERE.len()..).map(str::to_owned),
+        ..RowRuleOptions::default()
+    })
+}
+
+/// Reads `--row-filter-moves`.
+fn row_moves(text: &str) -> Result<RowMoves, String> {
+    match text {
+        "convert" => Ok(RowMoves::Convert),
+        "keep" => Ok(RowMoves::Keep),
+        other => Err(format!("expected convert or keep, found {other}")),
     }
 }
 

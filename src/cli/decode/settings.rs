@@ -166,6 +166,11 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
             "--flashback prints SQL statements, leave out --format={format} or give --format=sql"
         ));
     }
+    if arguments.flashback && arguments.rules.row_filter_moves == Some(filter::RowMoves::Convert) {
+        let why = "--flashback undoes whole updates, leave out --row-filter-moves=convert: an update that became an insert \
+                   would be undone by a DELETE of a row that was there before";
+        return Some(why.to_owned());
+    }
     if let (Some(start), Some(stop)) = (arguments.start_datetime, arguments.stop_datetime)
         && start > stop
     {
@@ -209,6 +214,10 @@ fn choice(arguments: &DecodeArguments) -> Choice {
     }
 }
 
+fn prints_statements(arguments: &DecodeArguments) -> bool {
+    arguments.flashback || arguments.format == Some(DecodeFormat::Sql)
+}
+
 fn filter(arguments: &DecodeArguments) -> filter::FilterOptions {
     let rules = &arguments.rules;
     let mut do_db = rules.replicate_do_db.clone();
@@ -222,6 +231,15 @@ fn filter(arguments: &DecodeArguments) -> filter::FilterOptions {
         replicate_wild_ignore_table: rules.replicate_wild_ignore_table.clone(),
         tables_include: rules.tables_include.clone(),
         tables_exclude: rules.tables_exclude.clone(),
+        rows: rules.rows.clone(),
+        row_filter_moves: rules
+            .row_filter_moves
+            .unwrap_or(match prints_statements(arguments) {
+                // Statements are for a server that may hold the row on the other side of the condition too.
+                true => filter::RowMoves::Keep,
+                false => filter::RowMoves::Convert,
+            }),
+        skip_unchanged: rules.skip_unchanged,
         replicate_rewrite_db: rules.replicate_rewrite_db.clone(),
         ddl_filter: rules.ddl_filter,
         // A file has no replica of its own: no event in it comes from this program.

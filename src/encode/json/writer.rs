@@ -174,6 +174,10 @@ impl EnvelopeWriter for JsonWriter {
     ) -> Result<bool, EncodeError> {
         let start = out.len();
         let kind = event.rows.kind;
+        if matches!(kind, RowsKind::Entering { .. }) {
+            let change = rows.change(cells)?;
+            return self.write_change(event, plan, change, sequence, out);
+        }
         out.extend_from_slice(b"{\"before\":");
         if kind == RowsKind::Write {
             out.extend_from_slice(b"null,\"after\":");
@@ -183,7 +187,7 @@ impl EnvelopeWriter for JsonWriter {
             RowsKind::Write | RowsKind::Delete => {
                 self.write_first::<false>(event, plan, (rows, cells), out)?
             }
-            RowsKind::Update | RowsKind::PartialUpdate => {
+            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
                 self.write_first::<true>(event, plan, (rows, cells), out)?
             }
         };
@@ -198,7 +202,7 @@ impl EnvelopeWriter for JsonWriter {
                 out.extend_from_slice(b",\"after\":null");
                 self.end_change(b"},\"op\":\"d\"", sequence, out);
             }
-            RowsKind::Update | RowsKind::PartialUpdate => {
+            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
                 let (before, after) = rows.after(cells)?;
                 self.write_after(event, plan, (before, image_start), after, out)?;
                 self.end_change(b"},\"op\":\"u\"", sequence, out);

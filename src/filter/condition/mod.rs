@@ -1,0 +1,28 @@
+//! Row conditions: comparisons of columns with literals, as `WHERE` has them.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `lexer`, `parser` | text to an expression, with the place of each mistake |
+//! | `number`, `moment` | literals of numbers, dates and times, exact |
+//! | `typing`, `operand` | an expression under a table's definition: each literal as its column's type has it |
+//! | `truth` | TRUE, FALSE, NULL, and what is open because a column is not in the row image |
+//!
+//! A literal is of its column's type or refused, never converted: `id = '5'` is a mistake for an integer. What is compared
+//! is compared as the servers do. Nothing here knows of events or files.
+
+mod error;
+mod lexer;
+mod moment;
+mod number;
+mod operand;
+mod parser;
+mod truth;
+mod typing;
+
+pub use error::{ConditionError, TypingError};
+pub use parser::Expression;
+pub use truth::Truth;
+pub use typing::{Condition, Judging, JudgingError, TestedTable};
+
+#[cfg(test)]
+mod tests;
