@@ -233,3 +233,34 @@ fn groups_that_the_source_leaves_out_and_changes_logged_as_statements_are_counte
     assert!(none["left_out"].as_u64().unwrap() > 0, "{none}");
     assert_eq!(none["tables"], Value::Array(Vec::new()), "{none}");
 }
+
+#[test]
+fn the_rule_that_decides_on_a_column_is_told() {
+    let rules = "columns-exclude = 'copy\\.orders\\.internal_.*'\n\
+                 columns-mask = [{ columns = '.*\\.card', with = '****' }]\n";
+    let folder = Folder::new(&format!("{CONNECTOR}{rules}"));
+    for (table, column, outcome, rule) in [
+        ("shop.orders", "total", "published", None),
+        (
+            "shop.orders",
+            "internal_note",
+            "filtered",
+            Some("columns-exclude"),
+        ),
+        ("shop.orders", "card", "masked", Some("columns-mask")),
+        ("unnamed.orders", "card", "filtered", None),
+    ] {
+        let asked = ["--table", table, "--column", column];
+        let [found] = &explained(&folder, &asked)[..] else {
+            panic!("one column was asked about");
+        };
+        assert_eq!(found["question"], format!("{table}.{column}"));
+        assert_eq!(found["outcome"], outcome, "{found}");
+        let last = found["stages"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["rule"]["key"].as_str(), rule, "{found}");
+        if rule.is_some() {
+            let place = last["rule"]["place"].as_str().unwrap();
+            assert!(place.starts_with("shop.toml:"), "{found}");
+        }
+    }
+}

@@ -7,14 +7,14 @@ use serde::Serialize;
 use crate::change::statement::{
     Effect, Statement, StatementContext, StatementSource, scan, verdict,
 };
-use crate::filter::{Rule, RulePlaces, Rules, Verdict, VerdictReason};
+use crate::filter::{ColumnVerdict, Rule, RuleKey, RulePlaces, Rules, Verdict, VerdictReason};
 
 /// One question and its answer, as `--json` prints it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Explanation {
     /// The table, or the statement.
     pub(super) question: String,
-    /// What becomes of it: `published`, `filtered`, `skipped` or `stops`.
+    /// What becomes of it: `published`, `filtered`, `skipped` or `stops`; of a column also `masked`, `hashed` or `truncated`.
     pub(super) outcome: &'static str,
     /// Its name in the output, where the rules speak of a table.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ pub(super) struct Explanation {
     note: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ShownStage {
     stage: String,
     pass: bool,
@@ -41,7 +41,7 @@ struct ShownStage {
     rule: Option<ShownRule>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ShownRule {
     key: &'static str,
     rule: Box<str>,
@@ -77,6 +77,43 @@ pub(super) fn judged_statement(
     shown
 }
 
+/// Explains what becomes of a column of a table, of which the explanation and the verdict are given.
+pub(super) fn judged_column(
+    of_table: &Explanation,
+    verdict: &Verdict,
+    column: &str,
+    rules: &Rules,
+    places: &RulePlaces,
+) -> Explanation {
+    let mut shown = of_table.clone();
+    shown.question = format!("{}.{column}", shown.question);
+    if !verdict.keep {
+        return shown;
+    }
+    let (outcome, by) = match rules.columns().judge(&verdict.published, column) {
+        ColumnVerdict::Kept { by } => ("published", by),
+        ColumnVerdict::LeftOut { by } => ("filtered", by),
+        ColumnVerdict::Replaced { by, .. } => match by.key {
+            RuleKey::ColumnsHash => ("hashed", Some(by)),
+            RuleKey::ColumnsTruncate => ("truncated", Some(by)),
+            _mask => ("masked", Some(by)),
+        },
+    };
+    let reason = match (outcome, rules.columns().is_empty()) {
+        (_, true) => "no rules",
+        ("filtered", false) => "no match in columns-include",
+        (_, false) => "no match",
+    };
+    shown.outcome = outcome;
+    shown.stages.push(ShownStage {
+        stage: "column stage".to_owned(),
+        pass: outcome != "filtered",
+        reason: by.is_none().then(|| reason.to_owned()),
+        rule: by.map(|rule| ShownRule::of(rule, places)),
+    });
+    shown
+}
+
 /// What becomes of a statement, and why where that is not the rules' doing.
 fn outcome(statement: &Statement, verdict: &Verdict) -> (&'static str, Option<&'static str>) {
     match statement.effect() {
@@ -99,11 +136,7 @@ fn outcome(statement: &Statement, verdict: &Verdict) -> (&'static str, Option<&'
 }
 
 pub(super) fn explanation(question: String, verdict: &Verdict, places: &RulePlaces) -> Explanation {
-    let shown = |rule: &Rule| ShownRule {
-        key: rule.key.as_str(),
-        rule: rule.text.clone(),
-        place: places.of(rule).map(str::to_owned),
-    };
+    let shown = |rule: &Rule| ShownRule::of(rule, places);
     let stages = verdict.stages.iter().map(|decision| {
         let (reason, rule) = match &decision.reason {
             VerdictReason::Matched(rule) => (None, Some(shown(rule))),
@@ -166,6 +199,14 @@ impl ShownStage {
 }
 
 impl ShownRule {
+    fn of(rule: &Rule, places: &RulePlaces) -> Self {
+        Self {
+            key: rule.key.as_str(),
+            rule: rule.text.clone(),
+            place: places.of(rule).map(str::to_owned),
+        }
+    }
+
     fn written(&self) -> String {
         let place = self.place.as_ref();
         let place = place.map_or_else(String::new, |place| format!(" ({place})"));

@@ -17,7 +17,7 @@ use crate::mysql::Flavour;
 use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Journal, StateError, StateFolder};
-use explanation::{Explanation, explanation, judged_statement, print};
+use explanation::{Explanation, explanation, judged_column, judged_statement, print};
 use files::{Account, Judge};
 
 /// What to explain.
@@ -37,6 +37,9 @@ pub struct ExplainArguments {
         required_unless_present_any = ["statement", "binlogs"]
     )]
     table: Vec<TableName>,
+    /// Explains what becomes of this column of each table.
+    #[arg(long, value_name = "COLUMN", requires = "table")]
+    column: Vec<String>,
     /// Explains what becomes of this statement.
     #[arg(long, value_name = "SQL")]
     statement: Option<String>,
@@ -94,9 +97,16 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
     }
     let rules = Rules::compile(&connector.filter, flavour, folding)?;
     let places = &connector.rule_places;
-    let tables = arguments.table.iter().map(|table| {
+    let tables = arguments.table.iter().flat_map(|table| {
         let verdict = rules.table(&table.database, &table.table);
-        explanation(table.to_string(), &verdict, places)
+        let of_table = explanation(table.to_string(), &verdict, places);
+        if arguments.column.is_empty() {
+            return vec![of_table];
+        }
+        let columns = arguments.column.iter();
+        columns
+            .map(|column| judged_column(&of_table, &verdict, column, &rules, places))
+            .collect()
     });
     let statement = arguments.statement.iter().map(|text| {
         let database = arguments.database.as_deref().unwrap_or_default();
