@@ -21,8 +21,8 @@
 //! | [`http`] | health, metrics and status pages | a loopback socket |
 //! | [`cli`] | one file or folder for each command; `cli/program.rs` lists them | the terminal |
 //!
-//! Any room may use [`failure`], which says what an error means (a retry or an exit code), and [`fault`], which lets tests
-//! plant faults, such as an fsync that fails. The rooms that touch the outside count in [`metrics`].
+//! Any room may use [`failure`], which says what an error means (a retry or an exit code), [`finding`], which is what a check
+//! finds, and [`fault`], which lets tests plant faults, such as an fsync that fails. The rooms that touch the outside count in [`metrics`].
 //!
 //! # Inside the larger rooms
 //!
@@ -118,6 +118,7 @@ pub mod encode;
 pub mod failure;
 pub mod fault;
 pub mod filter;
+pub mod finding;
 pub mod http;
 pub mod metrics;
 pub mod mysql;

@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use super::environment::version;
-use super::{Exit, LogFormat, decode, definitions, explain, log, run, signals, skip, status};
+use super::{
+    Exit, LogFormat, check, decode, definitions, explain, log, run, signals, skip, status,
+};
 
 /// Streams MySQL and MariaDB changes to Kafka and files, by posing as a replica.
 #[derive(Debug, Parser)]
@@ -23,6 +25,10 @@ struct Arguments {
 enum Command {
     /// Streams connectors until stopped.
     Run(run::RunArguments),
+    /// Looks at connectors, their sources and targets before they run: every problem at once, each with its fix.
+    Check(check::CheckArguments),
+    /// Looks at connector files alone: every mistake at once, each with its line and fix.
+    Validate(check::CheckArguments),
     /// Decodes binlog files to standard output, without a server.
     Decode(Box<decode::DecodeArguments>),
     /// Shows how far connectors are, under the field names of SHOW REPLICA STATUS.
@@ -52,8 +58,10 @@ pub fn main() -> Exit {
     };
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments, heard, log),
+        Command::Check(arguments) => check::check(&arguments, log),
+        Command::Validate(arguments) => check::validate(&arguments, log),
         Command::Decode(arguments) => decode::run(&arguments, log),
-        Command::Status(arguments) => status::run(&arguments, log),
+        Command::Status(arguments) => status::run(arguments, log),
         Command::Explain(arguments) => explain::run(&arguments, log),
         Command::Definitions(arguments) => definitions::run(&arguments, log),
         Command::Skip(arguments) => skip::run(&arguments, log),

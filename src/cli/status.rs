@@ -36,11 +36,27 @@ pub struct StatusArguments {
 }
 
 /// Prints the status, once or until the process is ended.
-pub fn run(arguments: &StatusArguments, log: LogFormat) -> Exit {
+pub fn run(mut arguments: StatusArguments, log: LogFormat) -> Exit {
+    arguments.take_interval();
+    let arguments = &arguments;
     loop {
         match (show(arguments, log), arguments.watch) {
             (Ok(_), Some(interval)) => thread::sleep(interval),
             (Ok(exit) | Err(exit), _) => return exit,
+        }
+    }
+}
+
+impl StatusArguments {
+    /// Takes a number after `--watch` for the interval, which may stand there with a space or an equals sign before it: no
+    /// connector file is named so.
+    fn take_interval(&mut self) {
+        if self.watch.is_none() {
+            return;
+        }
+        let read = |path: &PathBuf| path.to_str().and_then(|text| interval(text).ok());
+        if let Some(at) = self.paths.iter().position(|path| read(path).is_some()) {
+            self.watch = read(&self.paths.remove(at));
         }
     }
 }

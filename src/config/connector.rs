@@ -127,19 +127,32 @@ fn at_least<'de, D: Deserializer<'de>>(least: ByteSize, input: D) -> Result<Byte
 /// # Errors
 /// Every mistake in every file, each with its place and its fix.
 pub fn load(paths: &[PathBuf], variables: &Variables) -> Result<Vec<Connector>, ConfigError> {
+    match load_each(paths, variables) {
+        (connectors, mistakes) if mistakes.is_empty() => Ok(connectors),
+        (_, mistakes) => Err(ConfigError { mistakes }),
+    }
+}
+
+/// The same, but a mistake in one file keeps no other from being read.
+pub fn load_each(paths: &[PathBuf], variables: &Variables) -> (Vec<Connector>, Vec<Mistake>) {
     let mut mistakes = Mistakes::default();
     let mut connectors = Vec::new();
     for draft in files::read_all(paths, variables, &KEYS, &mut mistakes) {
-        connectors.extend(connector(draft, &mut mistakes));
+        let mut found = Mistakes::default();
+        let read = connector(draft, &mut found);
+        connectors.extend(read.map(|connector| (connector, found.is_empty())));
+        mistakes.append(found);
     }
     tell_of_shared_folders(&connectors, &mut mistakes);
-    mistakes.unless_any(connectors)
+    let whole = connectors.into_iter().filter(|(_, is_whole)| *is_whole);
+    let connectors = whole.map(|(connector, _)| connector).collect();
+    (connectors, mistakes.into_list())
 }
 
 /// Adds the mistake of two connectors with one folder, by whatever names.
-fn tell_of_shared_folders(connectors: &[Connector], mistakes: &mut Mistakes) {
+fn tell_of_shared_folders(connectors: &[(Connector, bool)], mistakes: &mut Mistakes) {
     let mut known: Vec<(&str, PathBuf)> = Vec::new();
-    for connector in connectors {
+    for (connector, _) in connectors {
         let Some(folder) = connector.sink.folder() else {
             continue;
         };

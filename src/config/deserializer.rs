@@ -47,6 +47,8 @@ pub enum Misfit {
     },
     /// A key that is not there.
     Missing(&'static str),
+    /// A key that is given twice, in two spellings.
+    Duplicate(&'static str),
     /// A value that cannot be used, and what was expected.
     Value(String),
     /// A value that is known to be unusable.
@@ -84,6 +86,7 @@ impl fmt::Display for ValueError {
         match &self.misfit {
             Misfit::Unknown { found, .. } => write!(f, "no such key '{found}'"),
             Misfit::Missing(field) => write!(f, "key {field} is missing"),
+            Misfit::Duplicate(field) => write!(f, "key {field} is given twice"),
             Misfit::Value(message) => f.write_str(message),
             Misfit::Told => f.write_str("the value cannot be used"),
         }
@@ -129,6 +132,10 @@ impl de::Error for ValueError {
 
     fn missing_field(field: &'static str) -> Self {
         Self::new(Misfit::Missing(field))
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(Misfit::Duplicate(field))
     }
 }
 
@@ -352,7 +359,9 @@ impl<'de> SeqAccess<'de> for List<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, ValueError> {
-        let Some((index, node)) = self.nodes.next() else {
+        // What is known to be wrong is passed over, so that the elements after it are read.
+        let mut usable = (&mut self.nodes).filter(|(_, node)| node.content != Content::Unusable);
+        let Some((index, node)) = usable.next() else {
             return Ok(None);
         };
         seed.deserialize(ValueReader { node })

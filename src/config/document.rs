@@ -97,6 +97,15 @@ impl Node {
         nodes.into_iter().flatten()
     }
 
+    /// The keys of a table with their values; none for any other value.
+    pub fn entries(&self) -> impl Iterator<Item = (&String, &Self)> {
+        let keys = match &self.content {
+            Content::Table(keys) => Some(keys),
+            _other => None,
+        };
+        keys.into_iter().flatten()
+    }
+
     /// The text of a string; `None` for any other value.
     pub fn text(&self) -> Option<&str> {
         match &self.content {

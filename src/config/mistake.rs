@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::origin::ValueOrigin;
 use crate::failure::Class;
+use crate::finding::Finding;
 use crate::metrics::one_line;
 
 /// The longest name of a connector.
@@ -123,13 +124,35 @@ pub enum Mistake {
 }
 
 impl Mistake {
+    /// The same as a finding, with its place by itself.
+    pub fn finding(&self) -> Finding {
+        let finding = |what| Finding::fatal("configuration", Class::Configuration, what);
+        match self {
+            Self::Syntax { place, message } => finding(message.clone()).at(place.to_string()),
+            Self::Key {
+                place,
+                key,
+                message,
+            } => {
+                let what = match &**key {
+                    "" => message.clone(),
+                    key => format!("{key}: {message}"),
+                };
+                finding(what).at(place.to_string())
+            }
+            Self::Read { .. }
+            | Self::NotAConnector { .. }
+            | Self::Name { .. }
+            | Self::Duplicate { .. }
+            | Self::SharedFolder { .. }
+            | Self::Variable { .. } => finding(one_line(self)),
+        }
+    }
+
     /// Where in its file it stands: mistakes without a line come last.
     fn line(&self) -> (usize, usize) {
         match self {
-            Self::Syntax { place, .. } | Self::Key { place, .. } => match place {
-                ValueOrigin::File { line, column, .. } => (*line, *column),
-                ValueOrigin::Variable(_) | ValueOrigin::SecretFile(_) => (usize::MAX, 0),
-            },
+            Self::Syntax { place, .. } | Self::Key { place, .. } => place.line(),
             Self::Read { .. }
             | Self::NotAConnector { .. }
             | Self::Name { .. }
@@ -182,13 +205,8 @@ impl Mistakes {
         self.found.len() >= MISTAKES_MAX
     }
 
-    /// Returns what was made without a mistake, or the mistakes.
-    pub fn unless_any<T>(self, made: T) -> Result<T, ConfigError> {
-        match self.found.is_empty() {
-            true => Ok(made),
-            false => Err(ConfigError {
-                mistakes: self.found,
-            }),
-        }
+    /// All of them.
+    pub fn into_list(self) -> Vec<Mistake> {
+        self.found
     }
 }

@@ -18,7 +18,7 @@ mod sink;
 mod source;
 mod spelling;
 
-pub use connector::{EVENT_MEMORY_MIN, load};
+pub use connector::{EVENT_MEMORY_MIN, load, load_each};
 pub use environment::Variables;
 pub use facts::facts;
 pub use mistake::{ConfigError, Mistake};

@@ -21,6 +21,16 @@ pub enum ValueOrigin {
     SecretFile(PathBuf),
 }
 
+impl ValueOrigin {
+    /// The line and the character in it; what has none comes last.
+    pub fn line(&self) -> (usize, usize) {
+        match self {
+            Self::File { line, column, .. } => (*line, *column),
+            Self::Variable(_) | Self::SecretFile(_) => (usize::MAX, 0),
+        }
+    }
+}
+
 impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::deserializer::{self, Misfit, ValueError};
 use super::document::{Content, Keys, Node};
 use super::mistake::Mistakes;
+use super::origin::ValueOrigin;
 use super::secret_file;
 use super::spelling::{hint, known, nearest};
 
@@ -29,6 +30,14 @@ impl<T> Section<T> {
             options: make(self.options),
             unusable: self.unusable,
         }
+    }
+
+    /// Whether no part of the value of a key was wrong.
+    pub fn is_whole(&self, key: &[&str]) -> bool {
+        let is_part = |part: &Vec<String>| {
+            part.len() >= key.len() && part.iter().zip(key).all(|(part, key)| part == key)
+        };
+        self.is_usable(key) && !self.unusable.iter().any(is_part)
     }
 
     /// Whether the value of a key, by its path, is what the file says, or a default that it leaves alone.
@@ -101,6 +110,20 @@ impl Mending<'_> {
                     return None;
                 }
                 fill(node, &key)
+            }
+            Misfit::Duplicate(field) => {
+                let (first, second) = spellings(node, &path, field)?;
+                let message = format!(
+                    "{} says the same as {} at {}, keep one of the two",
+                    second.0, first.0, first.1
+                );
+                let above = Some(self.at).filter(|at| !at.is_empty()).into_iter();
+                let key: Vec<&str> = above
+                    .chain(path.iter().map(String::as_str))
+                    .chain([second.0.as_str()])
+                    .collect();
+                self.mistakes.add_key(&second.1, &key.join("."), message);
+                remove(node, &joined(path, &second.0)).map(|_path| ())
             }
             Misfit::Value(message) => {
                 if !self.lacks_a_part(&path) && !is_told(node, &path) {
@@ -179,6 +202,24 @@ fn rename(node: &mut Node, path: &[String], name: Option<&str>) -> Option<()> {
         table.entry(name.to_owned()).or_insert(value);
     }
     Some(())
+}
+
+/// A key as it is spelled, and where.
+type Spelling = (String, ValueOrigin);
+
+/// The two keys of a table that both mean a field, the one that stands first first.
+fn spellings(node: &Node, path: &[String], field: &str) -> Option<(Spelling, Spelling)> {
+    let plain = |key: &str| key.replace('-', "_");
+    let field = plain(field);
+    let table = path.iter().try_fold(node, |node, part| node.below(part))?;
+    let mut found: Vec<Spelling> = table
+        .entries()
+        .filter(|(key, _)| plain(key).ends_with(&field))
+        .map(|(key, node)| (key.clone(), node.origin.clone()))
+        .collect();
+    found.sort_by_key(|(_, origin)| origin.line());
+    let mut found = found.into_iter();
+    Some((found.next()?, found.next()?))
 }
 
 /// Puts a value without meaning where a key is missing.

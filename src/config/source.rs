@@ -26,7 +26,8 @@ pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SourceOptions
         }
         (Some(_), None) => {
             let files = section::read(section, "source", &[], mistakes)?;
-            Some(checked(files.map(SourceOptions::Files), section, mistakes))
+            let files = files.map(SourceOptions::Files);
+            Some(checked(files, section, mistakes))
         }
         (None, _) => {
             let mut found = Mistakes::default();
@@ -66,7 +67,7 @@ fn checked(read: Section<SourceOptions>, section: &Node, mistakes: &mut Mistakes
         let keys = problem.keys.iter().map(|key| key.split('.').collect());
         let keys: Vec<Vec<&str>> = keys.collect();
         if let [first, ..] = &*keys
-            && keys.iter().all(|key| read.is_usable(key))
+            && keys.iter().all(|key| read.is_whole(key))
         {
             let place = section.origin_of(first);
             mistakes.add_key(
@@ -76,5 +77,9 @@ fn checked(read: Section<SourceOptions>, section: &Node, mistakes: &mut Mistakes
             );
         }
     }
-    read.options
+    let mut options = read.options;
+    if let Some(from) = section.below("start").and_then(|start| start.below("from")) {
+        options.start_is_at(from.origin.to_string());
+    }
+    options
 }

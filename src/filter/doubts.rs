@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{FilterOptions, RuleKey};
+use super::{FilterOptions, Rule, RuleKey};
 
 /// A rule to look at again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,16 @@ pub struct Doubt {
     pub rule: Box<str>,
     /// What it means, and what to write for what is likely meant.
     pub why: &'static str,
+}
+
+impl Doubt {
+    /// The rule.
+    pub fn rule(&self) -> Rule {
+        Rule {
+            key: self.key,
+            text: self.rule.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Doubt {

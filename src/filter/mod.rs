@@ -33,6 +33,7 @@ mod row_rules;
 mod rules;
 mod shadow;
 mod unknown;
+mod unmatched;
 mod verdict;
 mod wildcard;
 

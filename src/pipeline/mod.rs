@@ -16,6 +16,7 @@
 //! connector (`supervise.rs`). What runs on a thread of its own by then goes on to its end or to that of the process, and
 //! leaves no more than a crash would.
 
+mod check;
 mod connector;
 mod delay;
 mod engine;
@@ -27,6 +28,7 @@ mod skipping;
 mod spilling;
 mod supervise;
 
+pub use check::{ConnectorFindings, check, validate};
 pub use connector::{Connector, Mode};
 pub use engine::{
     AnswerTables, BATCH_BYTES_MAX, Engine, Fed, Feed, IDLE_BYTES_MAX, WantedDefinition,

@@ -42,6 +42,14 @@ pub enum SkipError {
         /// Where one begins after it.
         after: Option<u64>,
     },
+    /// The place is after the end of its file.
+    #[error("no group begins at {at}: its file ends at {size}, name a place before that")]
+    AfterEnd {
+        /// The place.
+        at: Coordinates,
+        /// The file's size.
+        size: u64,
+    },
     /// The order contradicts what is known.
     #[error(transparent)]
     Refused(#[from] SkipRefusal),
@@ -60,7 +68,7 @@ impl SkipError {
             Self::State(error) => error.class(),
             Self::Sink(error) => error.class(),
             Self::Source(error) => error.class(),
-            Self::NoGroup { .. } => Class::Data,
+            Self::NoGroup { .. } | Self::AfterEnd { .. } => Class::Data,
             Self::Refused(_) | Self::Words(_) | Self::NotBegun => Class::Arguments,
         }
     }
@@ -170,6 +178,7 @@ fn no_group(error: SourceError) -> SkipError {
         | SourceError::InsideGroup { at, before, after } => {
             SkipError::NoGroup { at, before, after }
         }
+        SourceError::StartAfterEnd { at, size } => SkipError::AfterEnd { at, size },
         other => SkipError::Source(other),
     }
 }

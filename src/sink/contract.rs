@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::SinkError;
 use crate::change::Checkpoint;
 use crate::encode::{Encode, InvalidText};
-use crate::row::Table;
+use crate::row::{Table, TableName};
 
 /// A place where records are kept.
 ///
@@ -64,6 +64,17 @@ pub struct SharedCheckpoints {
     pub instance: String,
     /// The process in whose state folder is what the checkpoint relies on that `resume_point` returned.
     pub last_writer: Option<String>,
+}
+
+/// A table whose changes are to be written, as a check before the start knows it.
+#[derive(Clone, Debug)]
+pub struct TargetTable {
+    /// Its name in the output.
+    pub name: TableName,
+    /// Whether its records have keys.
+    pub has_key: bool,
+    /// The most bytes that a row of it can have.
+    pub row_bytes_max: u64,
 }
 
 /// The plan type of a sink's encoder.

@@ -17,9 +17,11 @@ mod stdout;
 use std::path::{self, Path};
 
 use crate::change::Checkpoint;
+use crate::finding::Finding;
+use crate::state::off_the_runtime;
 
 pub use blackhole::{Blackhole, BlackholeOptions};
-pub use contract::{BlockOf, PlanOf, SharedCheckpoints, Sink};
+pub use contract::{BlockOf, PlanOf, SharedCheckpoints, Sink, TargetTable};
 pub use error::SinkError;
 pub use file::{File, FileOptions};
 #[cfg(feature = "kafka")]
@@ -73,6 +75,29 @@ impl SinkOptions {
             Self::Kafka(options) => options.problems(),
             Self::File(_) | Self::Stdout(_) | Self::Blackhole(_) => Vec::new(),
         }
+    }
+}
+
+/// Looks at the target of a connector, and tells what is to be said of it; nothing is written. `tables` is `None` where they
+/// are not known.
+pub async fn check(
+    options: &SinkOptions,
+    connector: &str,
+    tables: Option<Vec<TargetTable>>,
+) -> Vec<Finding> {
+    match options {
+        SinkOptions::File(options) => {
+            let (options, connector) = (options.clone(), connector.to_owned());
+            off_the_runtime(move || file::check::findings(&options, &connector)).await
+        }
+        #[cfg(feature = "kafka")]
+        SinkOptions::Kafka(options) => {
+            kafka::check::findings(options, connector, tables.as_deref()).await
+        }
+        SinkOptions::Stdout(_) => {
+            vec![Finding::ok("target", "changes go to the standard output")]
+        }
+        SinkOptions::Blackhole(_) => vec![Finding::note("target", "changes go nowhere")],
     }
 }
 

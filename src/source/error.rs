@@ -437,6 +437,14 @@ impl SourceError {
         }
     }
 
+    /// Says where the file of a start is named, if it is that file's.
+    pub(super) fn named_at(mut self, place: Option<&str>) -> Self {
+        if let Self::Backup(error) = &mut self {
+            error.place = place.map(str::to_owned);
+        }
+        self
+    }
+
     /// Where a new start begins with as little loss as can be, as a key of `[source]`; `None` where none is needed.
     pub fn new_start(&self) -> Option<String> {
         match self {

@@ -30,11 +30,12 @@ pub use error::{HostFailure, SourceError};
 pub use file_error::BinlogFileError;
 pub use files::{
     Archive, BinlogExtent, BinlogSeries, DefinedBy, EVENT_BYTES_MAX, FileStream, FilesOptions,
-    SeriesPart, SourceOptions, warn_of_empty,
+    SeriesPart, SourceOptions, survey_files, warn_of_empty,
 };
 pub use input::InputPath;
 pub use server::{
-    Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, check, choose,
+    Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, Survey,
+    SurveyedTable, Wanted, check, choose, survey,
 };
 pub use start::Start;
 

@@ -1,7 +1,7 @@
 //! Why the state folder cannot be used, with the fix as the last clause.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::durable::FileError;
 use super::lock::LockOwner;
@@ -68,7 +68,11 @@ pub enum StateError {
         reason: String,
     },
     /// A file of skip orders, or of the groups that were passed over, is damaged.
-    #[error("{} is damaged: {reason}, restore the file from a copy", path.display())]
+    #[error(
+        "{} is damaged: {reason}, restore the file from a copy, or move it elsewhere: {}",
+        path.display(),
+        without_skips(path)
+    )]
     Skips {
         /// The file.
         path: PathBuf,
@@ -137,6 +141,18 @@ fn checkpoint_fix(error: &RelayLogInfoError) -> &'static str {
         false => {
             "trusted, restore it from a copy, or remove it: then a file sink goes on where its manifest says, and any other \
              begins where the connector's start says"
+        }
+    }
+}
+
+/// What it means that a file of skips is gone.
+fn without_skips(path: &Path) -> &'static str {
+    match path.extension().is_some_and(|ending| ending == "json") {
+        true => {
+            "then no group is passed over any more, until it is ordered again by rowtap skip; skipped.jsonl says which were"
+        }
+        false => {
+            "then nothing tells which groups were passed over, and the changes of an XA transaction whose XA PREPARE was are looked              for at its XA COMMIT"
         }
     }
 }

@@ -134,9 +134,15 @@ impl StateFolder {
     /// # Errors
     /// `StateError::Io` where the file cannot be read.
     pub fn target(&self) -> Result<Option<String>, StateError> {
-        let path = self.path.join(TARGET_NAME);
-        let bytes = durable::read(&path, FileRole::Target, TARGET_BYTES_MAX)?;
-        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned()))
+        read_target(&self.path)
+    }
+
+    /// The same without locking the connector's folder.
+    ///
+    /// # Errors
+    /// As [`StateFolder::target`].
+    pub fn peek_target(state_dir: &Path, connector: &str) -> Result<Option<String>, StateError> {
+        read_target(&state_dir.join(connector))
     }
 
     /// Keeps where the connector's changes go from now on; durable on return.
@@ -176,6 +182,12 @@ fn take(lock: &LockFile) -> Result<bool, FileError> {
         thread::sleep(LOCK_PAUSE);
     }
     lock.try_take()
+}
+
+fn read_target(folder: &Path) -> Result<Option<String>, StateError> {
+    let path = folder.join(TARGET_NAME);
+    let bytes = durable::read(&path, FileRole::Target, TARGET_BYTES_MAX)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned()))
 }
 
 fn read_checkpoint(folder: &Path) -> Result<Option<Checkpoint>, StateError> {

@@ -26,7 +26,8 @@ pub struct ReplicaIdentity {
 }
 
 impl ReplicaIdentity {
-    fn new() -> Self {
+    /// Makes one up.
+    pub(super) fn new() -> Self {
         let (_, random) = Uuid::new_v4().as_u64_pair();
         let span = u64::from(u32::MAX - SERVER_ID_MIN);
         let above = u32::try_from(random % span).unwrap_or(0);
@@ -45,15 +46,23 @@ impl ReplicaIdentity {
 }
 
 pub fn read_or_create(folder: &Path) -> Result<ReplicaIdentity, StateError> {
-    let path = folder.join(FILE_NAME);
-    if let Some(bytes) = durable::read(&path, FileRole::AutoCnf, FILE_BYTES_MAX)? {
-        return parse(&path, &String::from_utf8_lossy(&bytes));
+    if let Some(identity) = peek(folder)? {
+        return Ok(identity);
     }
     let identity = ReplicaIdentity::new();
     let text = identity.to_text();
     let folder = (folder, FileRole::StateFolder);
     durable::replace(folder, FILE_NAME, FileRole::AutoCnf, text.as_bytes())?;
     Ok(identity)
+}
+
+/// The identity that a folder keeps; `None` if it keeps none.
+pub fn peek(folder: &Path) -> Result<Option<ReplicaIdentity>, StateError> {
+    let path = folder.join(FILE_NAME);
+    let bytes = durable::read(&path, FileRole::AutoCnf, FILE_BYTES_MAX)?;
+    bytes
+        .map(|bytes| parse(&path, &String::from_utf8_lossy(&bytes)))
+        .transpose()
 }
 
 fn parse(path: &Path, text: &str) -> Result<ReplicaIdentity, StateError> {

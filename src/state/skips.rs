@@ -143,6 +143,9 @@ impl SkipStore {
 
     fn of(folder: &Path, record: Vec<Recorded>) -> Result<Self, StateError> {
         let (next_id, orders) = read_orders(folder)?;
+        // A person may have taken the file of the orders away, and a number is never used twice.
+        let used = record.iter().map(|group| group.order).max();
+        let next_id = next_id.max(used.map_or(0, |used| used.saturating_add(1)));
         Ok(Self {
             folder: folder.to_owned(),
             books: Mutex::new(Books {

@@ -32,7 +32,7 @@ pub struct Private {
     name: &'static str,
     folder: TempDir,
     port: u16,
-    options: Vec<String>,
+    options: Mutex<Vec<String>>,
     is_up: IsUp,
     running: Mutex<Option<Child>>,
 }
@@ -54,7 +54,7 @@ impl Private {
                 .tempdir()
                 .expect("a temporary folder"),
             port: 0,
-            options: options.iter().map(|&option| option.to_owned()).collect(),
+            options: Mutex::new(owned(options)),
             is_up,
             running: Mutex::new(None),
         };
@@ -122,6 +122,20 @@ impl Private {
         }
     }
 
+    /// Stops it and starts it again on its port and its data with these options, and no more with those that it had.
+    #[track_caller]
+    pub fn restart_with(&self, options: &[&str]) {
+        self.stop();
+        *self.options() = owned(options);
+        self.start_again();
+    }
+
+    fn options(&self) -> MutexGuard<'_, Vec<String>> {
+        self.options
+            .lock()
+            .expect("no thread panics while it holds the options")
+    }
+
     fn running(&self) -> MutexGuard<'_, Option<Child>> {
         self.running
             .lock()
@@ -145,7 +159,7 @@ impl Private {
                 &self.folder().display().to_string(),
                 &self.port.to_string(),
             ])
-            .args(&self.options)
+            .args(self.options().iter())
             .env("ROWTAP_CACHE", cache())
             .stdin(Stdio::piped())
             .stdout(log.try_clone().expect("a second handle of the log"))
@@ -238,6 +252,10 @@ impl Drop for Private {
             let _ = child.wait();
         }
     }
+}
+
+fn owned(options: &[&str]) -> Vec<String> {
+    options.iter().map(|&option| option.to_owned()).collect()
 }
 
 /// The folder that `scripts/servers` fills.

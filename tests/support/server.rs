@@ -285,6 +285,12 @@ impl Server {
         self.start_again();
     }
 
+    /// The same with these options in place of those that it had.
+    #[track_caller]
+    pub fn restart_with(&self, options: &[&str]) {
+        self.private.restart_with(options);
+    }
+
     /// Stops it cleanly.
     #[track_caller]
     pub fn stop(&self) {

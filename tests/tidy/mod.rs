@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use graph::{Graph, graph_of};
 
 const PURE_AND_LEAF: &[&str] = &[
-    "failure", "fault", "mysql", "binlog", "row", "filter", "change",
+    "failure", "finding", "fault", "mysql", "binlog", "row", "filter", "change",
 ];
 
 /// Each room of `src` with the rooms it may import, in the order in which a change passes them.
-const IMPORTS: [(&str, &[&str], &[&str]); 16] = [
+const IMPORTS: [(&str, &[&str], &[&str]); 17] = [
     ("failure", &[], &[]),
+    ("finding", &["failure"], &[]),
     ("fault", &[], &[]),
     ("mysql", &["failure", "fault"], &[]),
     ("binlog", &["failure", "fault", "mysql"], &[]),
@@ -144,11 +145,13 @@ const FLOORS: &[(&str, &[&str])] = &[
             "spill",
             "passing",
             "folder",
+            "room",
             "journal",
             "prepared",
             "history",
             "skips",
             "last_error",
+            "inspection",
             "control",
             "checkpointer",
         ],
@@ -191,6 +194,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "pool",
             "lanes",
             "run",
+            "check",
             "skipping",
             "supervise",
         ],

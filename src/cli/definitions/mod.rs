@@ -214,6 +214,12 @@ fn coordinates(text: &str) -> Result<Coordinates, String> {
 
 /// Reads `database.table`.
 pub(super) fn table_name(text: &str) -> Result<TableName, String> {
+    if text.contains('`') {
+        let plain = text.replace('`', "");
+        return Err(format!(
+            "expected DATABASE.TABLE without backticks, such as {plain}"
+        ));
+    }
     match text.split_once('.') {
         Some((database, table)) if !database.is_empty() && !table.is_empty() => {
             Ok(TableName::new(database, table))

@@ -22,6 +22,7 @@ use files::{Account, Judge};
 
 /// What to explain.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("question").args(["table", "statement", "binlogs"]).required(true).multiple(true)))]
 pub struct ExplainArguments {
     /// The connector's file.
     #[arg(value_name = "CONNECTOR.toml")]
@@ -33,8 +34,7 @@ pub struct ExplainArguments {
     #[arg(
         long,
         value_name = "DATABASE.TABLE",
-        value_parser = table_name,
-        required_unless_present_any = ["statement", "binlogs"]
+        value_parser = table_name
     )]
     table: Vec<TableName>,
     /// Explains what becomes of this column of each table.

@@ -131,7 +131,7 @@ fn a_list_of_hosts_is_checked() {
         ),
         (
             ("host = 'db'", "hosts = ['a:1', 'b', 'b:3306']"),
-            "shop.toml:2:1: source.hosts: hosts names b:3306 twice, remove one",
+            "shop.toml:2:22: source.hosts.3: hosts names b:3306 twice, remove one",
         ),
         (
             ("host = 'db'", "hosts = []"),
@@ -139,7 +139,7 @@ fn a_list_of_hosts_is_checked() {
         ),
         (
             ("host = 'db'", "hosts = ['a b']"),
-            "shop.toml:2:10: source.hosts",
+            "shop.toml:2:10: source.hosts.1: \"a b\" is no host, write it as \"db1:3306\" or \"[::1]:3306\"",
         ),
         (
             ("host = 'db'", "hosts = ['a']\nfiles = ['b.000001']"),
@@ -148,6 +148,48 @@ fn a_list_of_hosts_is_checked() {
     ] {
         let text = CONNECTOR.replacen(change.0, change.1, 1);
         told(&given("shop.toml", &text), expected);
+    }
+}
+
+#[test]
+fn every_element_of_a_list_has_its_own_mistake() {
+    let text = CONNECTOR.replacen(
+        "host = 'db'",
+        "hosts = ['a b', 'c',\n 5, 'd:x',\n 'c:3306']\nignore_server_ids = [1, 'x', -2]",
+        1,
+    );
+    let error = given("shop.toml", &text).load().unwrap_err();
+    let expected = [
+        "shop.toml:2:10: source.hosts.1: \"a b\" is no host",
+        "shop.toml:3:2: source.hosts.3: expected a string, found a number",
+        "shop.toml:3:5: source.hosts.4: \"d:x\" is no host",
+        "shop.toml:5:25: source.ignore_server_ids.2: expected a number from 0 to 4294967295, found a string",
+        "shop.toml:5:30: source.ignore_server_ids.3: expected a number from 0 to 4294967295",
+    ];
+    let told: Vec<&str> = error.lines().collect();
+    assert_eq!(told.len(), expected.len(), "{error}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+}
+
+#[test]
+fn a_key_in_two_spellings_is_told_with_both_lines() {
+    for (keys, expected) in [
+        (
+            "tables-include = 'a'\ntables_include = 'b'",
+            "shop.toml:6:1: filter.tables_include: tables_include says the same as tables-include at shop.toml:5:1, keep one of \
+             the two",
+        ),
+        (
+            "replicate-same-server-id = true\nsame-server-id = true",
+            "shop.toml:6:1: filter.same-server-id: same-server-id says the same as replicate-same-server-id at shop.toml:5:1, keep \
+             one of the two",
+        ),
+    ] {
+        let text = CONNECTOR.replacen("[sink]", &format!("[filter]\n{keys}\n[sink]"), 1);
+        let error = given("shop.toml", &text).load().unwrap_err();
+        assert_eq!(error, expected);
     }
 }
 

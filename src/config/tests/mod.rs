@@ -111,9 +111,10 @@ impl Given {
             }
             mistakes.append(found);
         }
-        mistakes
-            .unless_any(all)
-            .map_err(|error| self.message(&error))
+        match mistakes.into_list() {
+            mistakes if mistakes.is_empty() => Ok(all),
+            mistakes => Err(self.message(&ConfigError { mistakes })),
+        }
     }
 
     fn load(&self) -> Result<Vec<Connector>, String> {

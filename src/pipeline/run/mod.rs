@@ -15,6 +15,7 @@ use super::error::PipelineError;
 use crate::sink;
 
 pub(super) use one_run::ConnectorRun;
+pub(super) use target::compare as compare_target;
 
 /// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
 pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineError> {

@@ -1,5 +1,7 @@
 //! Whether the target still has what was delivered to it, as far as the state folder tells, before a run begins.
 
+use std::path::Path;
+
 use tracing::{info, warn};
 
 use crate::change::Checkpoint;
@@ -18,10 +20,30 @@ pub(super) fn check(connector: &Connector, folder: &StateFolder) -> Result<(), P
         return Ok(());
     }
     let stored = sink::stored_checkpoint(&connector.sink, &connector.name)?;
-    let local = folder.checkpoint()?;
-    let (former, target) = (folder.target()?, connector.sink.target());
+    compare(
+        connector,
+        stored,
+        folder.checkpoint()?,
+        folder.target()?,
+        folder.path(),
+    )
+}
+
+/// Compares the checkpoint that the sink's folder holds with that of the state folder at `state`, which says that changes went
+/// to `former` last.
+///
+/// # Errors
+/// A folder that has lost what was committed to it.
+pub(in crate::pipeline) fn compare(
+    connector: &Connector,
+    stored: Option<Checkpoint>,
+    local: Option<Checkpoint>,
+    former: Option<String>,
+    state: &Path,
+) -> Result<(), PipelineError> {
+    let target = connector.sink.target();
     let is_same = former.as_deref() == Some(&*target);
-    let state = || folder.path().display().to_string();
+    let state = || state.display().to_string();
     match (stored, local) {
         (None, None) => {}
         (None, Some(local)) if is_same => {

@@ -11,6 +11,7 @@
 //! | `folder` | both series under the manifest: repaired on opening, appended to, committed, rotated |
 //! | `lines` | the format: which bytes of a block go where. Another format is another such file |
 
+pub(super) mod check;
 mod data_file;
 mod folder;
 mod lines;

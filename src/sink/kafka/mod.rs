@@ -8,6 +8,7 @@
 //! alone says where the connector goes on. After a failure nobody knows whether a transaction was committed: the producer is
 //! given up, and the next one, which Kafka lets in only when that is settled, reads the topic.
 
+pub(super) mod check;
 mod checkpoints;
 mod claim;
 mod delivery;

@@ -21,7 +21,7 @@ use crate::sink::SinkError;
 /// Kafka's own limit.
 pub(super) const TOPIC_CHARS_MAX: usize = 249;
 /// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
-const RECORD_BYTES_MAX: u32 = 1_000_000_000;
+pub(super) const RECORD_BYTES_MAX: u32 = 1_000_000_000;
 /// As much as librdkafka allows: the sink counts its queue itself, so that one large record can pass alone.
 const LIBRARY_QUEUE_KBYTES: u32 = 2_147_483_647;
 /// Large enough for throughput; the copies in flight, five a broker, are this large each.

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
@@ -45,12 +47,13 @@ pub(super) struct Topics {
 }
 
 /// A topic to create.
-#[derive(Debug)]
-struct Wanted {
-    name: Arc<str>,
-    partitions: i32,
-    replication: i32,
-    config: BTreeMap<String, String>,
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) name: Arc<str>,
+    pub(super) partitions: i32,
+    /// Minus one for the broker's default.
+    pub(super) replication: i32,
+    pub(super) config: BTreeMap<String, String>,
 }
 
 impl Topics {
@@ -143,16 +146,7 @@ impl Topics {
         client: &Arc<Client>,
         config: &ClientConfig,
     ) -> Result<(), SinkError> {
-        let wanted = Wanted {
-            name: Arc::clone(topic),
-            partitions: self.partitions,
-            replication: self.replication,
-            config: if table.key.is_empty() {
-                keyless(&self.config)
-            } else {
-                self.config.clone()
-            },
-        };
+        let wanted = self.wanted_for_table(topic, !table.key.is_empty());
         self.create(wanted, client, config).await
     }
 
@@ -162,13 +156,30 @@ impl Topics {
         client: &Arc<Client>,
         config: &ClientConfig,
     ) -> Result<(), SinkError> {
-        let wanted = Wanted {
+        self.create(self.wanted_for_ddl(), client, config).await
+    }
+
+    /// What a table's topic is to be.
+    pub(super) fn wanted_for_table(&self, topic: &Arc<str>, has_key: bool) -> Wanted {
+        Wanted {
+            name: Arc::clone(topic),
+            partitions: self.partitions,
+            replication: self.replication,
+            config: match has_key {
+                true => self.config.clone(),
+                false => keyless(&self.config),
+            },
+        }
+    }
+
+    /// What the topic of DDL statements is to be.
+    pub(super) fn wanted_for_ddl(&self) -> Wanted {
+        Wanted {
             name: Arc::clone(&self.ddl),
             partitions: 1,
             replication: self.replication,
             config: keyless(&self.config),
-        };
-        self.create(wanted, client, config).await
+        }
     }
 
     /// Creates the topic of checkpoints: compacted, and soon, since each start reads all of it.
@@ -243,24 +254,12 @@ fn sanitised(text: &str) -> String {
 async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError> {
     // A client of its own for the moment: nobody empties the event queue of an idle one.
     let admin = Admin::new(config.clone()).await?;
-    let replication = TopicReplication::Fixed(wanted.replication);
-    let mut topic = NewTopic::new(&wanted.name, wanted.partitions, replication);
-    for (key, value) in &wanted.config {
-        topic = topic.set(key, value);
-    }
     let options = AdminOptions::new()
         .request_timeout(Some(CREATE_MAX))
         .operation_timeout(Some(CREATE_MAX));
-    let created = admin.client().create_topics([&topic], &options).await;
-    let code = match created {
-        Err(error) => error.rdkafka_error_code(),
-        Ok(results) => results
-            .into_iter()
-            .find_map(|result| result.err().map(|(_, code)| code)),
-    };
-    match code {
-        None | Some(RDKafkaErrorCode::TopicAlreadyExists) => Ok(()),
-        Some(code) => Err(rejection::of_topic(&wanted.name, code)),
+    match admin.create(&[wanted], &options).await.into_iter().next() {
+        None | Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
+        Some((topic, code)) => Err(rejection::of_topic(&topic, code)),
     }
 }
 
@@ -276,6 +275,43 @@ impl Admin {
                 .map_err(rejection::of_configuration)
         })
         .await
+    }
+
+    /// Creates topics, or asks whether they could be created, as the options say. Returns those that are refused, each with the
+    /// code.
+    pub(super) async fn create(
+        &self,
+        wanted: &[&Wanted],
+        options: &AdminOptions,
+    ) -> Vec<(String, RDKafkaErrorCode)> {
+        let topics = wanted.iter().map(|wanted| {
+            let replication = TopicReplication::Fixed(wanted.replication);
+            let topic = NewTopic::new(&wanted.name, wanted.partitions, replication);
+            let config = wanted.config.iter();
+            config.fold(topic, |topic, (key, value)| topic.set(key, value))
+        });
+        let topics: Vec<NewTopic<'_>> = topics.collect();
+        match self.client().create_topics(&topics, options).await {
+            Err(error) => {
+                let code = error.rdkafka_error_code();
+                let refused = code.map(|code| {
+                    let all = wanted.iter();
+                    all.map(move |wanted| (wanted.name.to_string(), code))
+                });
+                refused.into_iter().flatten().collect()
+            }
+            Ok(results) => results.into_iter().filter_map(Result::err).collect(),
+        }
+    }
+
+    /// The settings of topics and brokers; of those that are refused the code.
+    pub(super) async fn describe(
+        &self,
+        of: &[ResourceSpecifier<'_>],
+        options: &AdminOptions,
+    ) -> Result<Vec<ConfigResourceResult>, RDKafkaErrorCode> {
+        let described = self.client().describe_configs(of, options).await;
+        described.map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
     }
 
     /// The client itself.

@@ -8,13 +8,19 @@ use crate::failure::Class;
 
 /// Why a file does not tell where to start.
 #[derive(Debug, thiserror::Error)]
-#[error("start cannot be read from {}", path.display())]
+#[error("{}start cannot be read from {}", before(place.as_deref()), path.display())]
 pub struct BackupError {
+    /// Where the file is named.
+    pub place: Option<String>,
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
     #[source]
     pub trouble: BackupTrouble,
+}
+
+fn before(place: Option<&str>) -> String {
+    place.map_or_else(String::new, |place| format!("{place}: "))
 }
 
 /// What is wrong with a file that is to tell where to start.

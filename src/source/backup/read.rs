@@ -35,6 +35,7 @@ pub(in crate::source) fn read(path: &Path) -> Result<BackupPosition, BackupError
 /// The same with another limit.
 pub(super) fn read_up_to(path: &Path, bytes_max: usize) -> Result<BackupPosition, BackupError> {
     position(path, bytes_max).map_err(|trouble| BackupError {
+        place: None,
         path: path.to_owned(),
         trouble,
     })

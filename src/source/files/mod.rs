@@ -5,6 +5,7 @@
 //! framer's to check. An [`Archive`] is a connector's source.
 
 mod archive;
+mod check;
 mod file_bytes;
 mod joined;
 mod listing;
@@ -15,6 +16,7 @@ mod stream;
 mod walk;
 
 pub use archive::Archive;
+pub use check::survey_files;
 pub(super) use archive::begins_group;
 pub use joined::warn_of_empty;
 pub use options::{DefinedBy, FilesOptions, SourceOptions};

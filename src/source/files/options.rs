@@ -33,6 +33,9 @@ pub struct FilesOptions {
     /// Where the first run begins; later ones begin at the checkpoint.
     #[serde(default = "start")]
     pub start: Start,
+    /// Where the file of a start is named, for messages about it.
+    #[serde(skip)]
+    pub start_place: Option<String>,
     /// Groups that were first executed on these servers are left out.
     #[serde(default)]
     pub ignore_server_ids: Vec<u32>,
@@ -62,6 +65,14 @@ impl SourceOptions {
         match self {
             Self::Server(options) => options.problems(),
             Self::Files(options) => options.problems(),
+        }
+    }
+
+    /// Notes where the file of a start is named.
+    pub fn start_is_at(&mut self, place: String) {
+        match self {
+            Self::Server(server) => server.start_place = Some(place),
+            Self::Files(files) => files.start_place = Some(place),
         }
     }
 

@@ -30,6 +30,7 @@ impl ToldStart {
         let found = off_the_runtime(move || backup::read(&path).map_err(Box::new)).await?;
         let start = chosen(&found, facts).map_err(|trouble| {
             Box::new(BackupError {
+                place: None,
                 path: file.to_owned(),
                 trouble,
             })

@@ -128,6 +128,9 @@ pub struct ServerOptions {
     /// Bytes of them that it may read in a second; as fast as it can when absent.
     #[serde(default)]
     pub definitions_scan_rate_max: Option<ByteSize>,
+    /// Where the file of a start is named, for messages about it.
+    #[serde(skip)]
+    pub start_place: Option<String>,
     /// Bytes of an event beyond which it is not kept whole in memory: the connector's `event_memory_max`.
     #[serde(skip, default = "event_bytes_max")]
     pub event_bytes_max: u64,
@@ -186,24 +189,25 @@ impl ServerOptions {
     /// Where the options contradict each other, each with its fix; empty if they do not.
     pub fn problems(&self) -> Vec<OptionProblem> {
         let mut problems = Vec::new();
-        let mut add = |key: &str, message| problems.push(OptionProblem::new(key, message));
-        match (self.host.is_empty(), self.hosts.is_empty()) {
-            (true, true) if self.socket.is_none() => {
-                add("host", "host is empty, name the source".to_owned())
-            }
-            (false, false) => {
-                add(
-                    "hosts",
-                    "host and hosts are both given, keep one".to_owned(),
-                );
-            }
-            (true, _) | (false, true) => {}
+        if self.host.is_empty() && self.hosts.is_empty() && self.socket.is_none() {
+            let message = "host is empty, name the source".to_owned();
+            let problem = OptionProblem::new("host", message);
+            problems.push(problem.beside("hosts").beside("socket"));
+        }
+        if !self.host.is_empty() && !self.hosts.is_empty() {
+            let message = "host and hosts are both given, keep one".to_owned();
+            problems.push(OptionProblem::new("hosts", message));
         }
         for (index, host) in self.hosts.iter().enumerate() {
             if self.hosts.iter().take(index).any(|other| other == host) {
-                add("hosts", format!("hosts names {host} twice, remove one"));
+                let key = format!("hosts.{}", index + 1);
+                // Beside a host that is wrong, the numbers are others.
+                let problem =
+                    OptionProblem::new(&key, format!("hosts names {host} twice, remove one"));
+                problems.push(problem.beside("hosts"));
             }
         }
+        let mut add = |key: &str, message| problems.push(OptionProblem::new(key, message));
         if self.port == 0 {
             add("port", "port is 0, give that of the source".to_owned());
         }

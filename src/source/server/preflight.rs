@@ -98,6 +98,17 @@ const VARIABLES: [&str; 13] = [
     "log_slave_updates",
 ];
 
+/// A source as it was looked at.
+#[derive(Debug)]
+pub(super) struct Examined {
+    /// What it is.
+    pub(super) facts: SourceFacts,
+    /// What a person must change before it can be read.
+    pub(super) faults: Vec<SourceError>,
+    /// Whether it replicates from another server; `None` if it was not asked, or does not show it.
+    pub(super) replicates: Option<bool>,
+}
+
 /// Checks the source.
 ///
 /// # Errors
@@ -107,6 +118,22 @@ pub(in crate::source) async fn check(
     options: &ServerOptions,
     identity: &ReplicaIdentity,
 ) -> Result<SourceFacts, SourceError> {
+    let Examined { facts, faults, .. } = examine(session, options, identity).await?;
+    match SourceError::of_all(faults) {
+        None => Ok(facts),
+        Some(error) => Err(error),
+    }
+}
+
+/// Looks at the source, and tells all that a person must change before it can be read.
+///
+/// # Errors
+/// Whatever breaks on the way.
+pub(super) async fn examine(
+    session: &mut Session,
+    options: &ServerOptions,
+    identity: &ReplicaIdentity,
+) -> Result<Examined, SourceError> {
     let variables = statements::variables(session, &VARIABLES).await?;
     let mut facts = facts(&variables, session.server().flavour)?;
     facts.tls.clone_from(&session.server().tls);
@@ -131,10 +158,12 @@ pub(in crate::source) async fn check(
     }
     let logs_updates = ["log_replica_updates", "log_slave_updates"];
     let mut logs_updates = logs_updates.iter().filter_map(|name| variables.get(*name));
-    if logs_updates.next().is_some_and(is_off)
-        && statements::replicates(session).await? == Some(true)
-    {
-        faults.push(SourceError::ReplicaUpdatesOff);
+    let mut replicates = None;
+    if logs_updates.next().is_some_and(is_off) {
+        replicates = statements::replicates(session).await?;
+        if replicates == Some(true) {
+            faults.push(SourceError::ReplicaUpdatesOff);
+        }
     }
     let server_id = server_id(options, identity);
     if server_id == facts.server_id {
@@ -146,10 +175,11 @@ pub(in crate::source) async fn check(
         faults.push(SourceError::ReplicasHidden { server_id, account });
     }
     facts.replicas_visible = privileges.replicas.is_some();
-    match SourceError::of_all(faults) {
-        None => Ok(facts),
-        Some(error) => Err(error),
-    }
+    Ok(Examined {
+        facts,
+        faults,
+        replicates,
+    })
 }
 
 /// The `server_id` that this connector uses on its source.
@@ -307,7 +337,7 @@ fn described(replica: &statements::ListedReplica) -> String {
     }
 }
 
-async fn has_privilege(session: &mut Session, privilege: &str) -> Result<bool, SourceError> {
+pub(super) async fn has_privilege(session: &mut Session, privilege: &str) -> Result<bool, SourceError> {
     let answer = session
         .ask("SELECT PRIVILEGE_TYPE AS privilege FROM information_schema.USER_PRIVILEGES")
         .await?;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use super::options::ServerOptions;
 use crate::mysql::{Connection, ResultSet, Server};
 use crate::source::error::SourceError;
+use crate::state::ReplicaIdentity;
 
 /// A logged-in connection.
 #[derive(Debug)]
@@ -40,6 +41,22 @@ impl Session {
         Ok(Self {
             connection: Connection::connect(&options.connection()).await?,
         })
+    }
+
+    /// The same, and says who this replica is.
+    pub(in crate::source) async fn open_as(
+        options: &ServerOptions,
+        identity: &ReplicaIdentity,
+    ) -> Result<Self, SourceError> {
+        let mut session = Self::open(options).await?;
+        let uuid = identity.server_uuid;
+        session.ask("SET NAMES utf8mb4").await?;
+        session
+            .ask(&format!(
+                "SET @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"
+            ))
+            .await?;
+        Ok(session)
     }
 
     /// What the server said of itself in its greeting.

@@ -115,36 +115,42 @@ pub async fn check(
     identity: &ReplicaIdentity,
 ) -> Result<Checked, SourceError> {
     options.refuse_problems()?;
-    let mut session = Session::open(options).await?;
-    let uuid = identity.server_uuid;
-    session.ask("SET NAMES utf8mb4").await?;
-    session
-        .ask(&format!(
-            "SET @slave_uuid = '{uuid}', @replica_uuid = '{uuid}'"
-        ))
-        .await?;
+    let mut session = Session::open_as(options, identity).await?;
     let facts = preflight::check(&mut session, options, identity).await?;
-    let mut options = options.clone();
-    let told = match &options.start {
-        Start::From { from } => Some(ToldStart::read(from, &facts).await),
-        Start::Earliest | Start::Latest | Start::At { .. } | Start::After { .. } => None,
-    };
-    if let Some(Ok(told)) = &told {
-        options.start = told.start.clone();
-    }
-    Ok(Checked {
-        facts,
-        session,
-        told,
-        replica: DumpReader::Replica {
-            server_id: preflight::server_id(&options, identity),
-            host: options.report_host(identity.server_uuid),
-        },
-        options,
-    })
+    Ok(Checked::of(session, facts, options, identity).await)
 }
 
 impl Checked {
+    /// Makes one of a server that was checked over this session.
+    pub(super) async fn of(
+        session: Session,
+        facts: SourceFacts,
+        options: &ServerOptions,
+        identity: &ReplicaIdentity,
+    ) -> Self {
+        let mut options = options.clone();
+        let told = match &options.start {
+            Start::From { from } => {
+                let told = ToldStart::read(from, &facts).await;
+                Some(told.map_err(|error| error.named_at(options.start_place.as_deref())))
+            }
+            Start::Earliest | Start::Latest | Start::At { .. } | Start::After { .. } => None,
+        };
+        if let Some(Ok(told)) = &told {
+            options.start = told.start.clone();
+        }
+        Self {
+            facts,
+            session,
+            told,
+            replica: DumpReader::Replica {
+                server_id: preflight::server_id(&options, identity),
+                host: options.report_host(identity.server_uuid),
+            },
+            options,
+        }
+    }
+
     /// The options, with the host and the port of this server.
     pub fn options(&self) -> &ServerOptions {
         &self.options

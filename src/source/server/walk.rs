@@ -74,11 +74,30 @@ pub(in crate::source) async fn begins_group(
             identity::is_of_lineage(lineage, flavour, server_uuid, server_id)
         };
         match known.await {
-            Ok(()) => return prefix(&candidate, at).await.map(drop),
+            Ok(()) => {
+                return match prefix(&candidate, at).await {
+                    Ok(_) => Ok(()),
+                    Err(SourceError::Unsettled { at }) => {
+                        let session = Session::open(&candidate).await?;
+                        Err(beyond(session, at).await?)
+                    }
+                    Err(error) => Err(error),
+                };
+            }
             Err(error) => failure = Some(error),
         }
     }
     Err(failure.expect("a source has one host at least"))
+}
+
+/// What a place is that the events of its file do not reach: after the file's end, or still being written.
+async fn beyond(mut session: Session, at: Coordinates) -> Result<SourceError, SourceError> {
+    let files = statements::log_files(&mut session).await?;
+    let file = files.iter().find(|file| *file.name == *at.file);
+    Ok(match file.map(|file| file.size) {
+        Some(size) if size < at.position => SourceError::StartAfterEnd { at, size },
+        Some(_) | None => SourceError::Unsettled { at },
+    })
 }
 
 /// Completes a set of executed GTIDs by those of groups that stand before `end` and were still being committed.

@@ -1,0 +1,333 @@
+//! The tables of a source that a connector publishes, looked at for what a binlog does not make up for: no key, changes that
+//! foreign keys make unseen, rows that no target takes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::session::Session;
+use crate::filter::Rules;
+use crate::finding::{Finding, listed};
+use crate::row::TableName;
+use crate::source::error::SourceError;
+
+/// Databases whose tables have no rows of anybody's.
+const OF_THE_SERVER: &str = "('information_schema', 'performance_schema', 'sys')";
+/// As much as a column of this kind can hold, whatever its type says.
+const BYTES_WITHOUT_LIMIT: u64 = 4_294_967_295;
+/// For a number, a time and their like.
+const BYTES_OF_NUMBER: u64 = 32;
+
+/// A table as the source describes it.
+#[derive(Clone, Debug)]
+pub struct SurveyedTable {
+    /// Its name on the source.
+    pub name: TableName,
+    /// Its name in the output.
+    pub published: TableName,
+    /// Whether it has a primary key.
+    pub has_key: bool,
+    /// The most bytes that a row of it can have.
+    pub row_bytes_max: u64,
+    /// What it takes on the source's disk, as the source guesses.
+    pub(super) bytes: u64,
+    /// How it gets a key.
+    key_fix: String,
+}
+
+/// What there is at a source.
+#[derive(Debug, Default)]
+pub(super) struct Schema {
+    /// Every table that the account sees.
+    pub(super) tables: Vec<TableName>,
+    pub(super) databases: Vec<String>,
+    /// Those of the tables that the rules publish.
+    pub(super) kept: Vec<SurveyedTable>,
+}
+
+impl Schema {
+    /// Asks the source. A row has at most `row_bytes_max` bytes.
+    ///
+    /// # Errors
+    /// What breaks on the way.
+    pub(super) async fn read(
+        session: &mut Session,
+        rules: &Rules,
+        row_bytes_max: u64,
+    ) -> Result<Self, SourceError> {
+        let mut schema = Self::default();
+        let databases = "SELECT SCHEMA_NAME AS db FROM information_schema.SCHEMATA";
+        for row in session.ask(databases).await?.rows() {
+            schema.databases.push(row.expect("db")?.to_owned());
+        }
+        let keys = unique_keys(session).await?;
+        let columns = columns(session).await?;
+        let statement = format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COALESCE(DATA_LENGTH, 0) AS bytes FROM information_schema.TABLES \
+             WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN {OF_THE_SERVER} ORDER BY 1, 2"
+        );
+        let (tables, kept) = (&mut schema.tables, &mut schema.kept);
+        session
+            .ask_in_parts(&statement, |row| {
+                let name = TableName::new(row.expect("db")?, row.expect("tab")?);
+                let verdict = rules.table(&name.database, &name.table);
+                tables.push(name.clone());
+                if verdict.keep {
+                    let keys = keys.get(&name).map(Vec::as_slice).unwrap_or_default();
+                    let columns = columns.get(&name).cloned().unwrap_or_default();
+                    kept.push(SurveyedTable {
+                        has_key: keys.iter().any(|key| key.is_primary),
+                        row_bytes_max: columns.bytes_max.min(row_bytes_max),
+                        bytes: row.parse("bytes")?,
+                        key_fix: key_fix(&name, keys, columns.counter.as_deref()),
+                        published: verdict.published,
+                        name,
+                    });
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(schema)
+    }
+
+    /// The tables that have no primary key.
+    pub(super) fn keyless(&self) -> Finding {
+        const CHECK: &str = "primary_key";
+        let keyless: Vec<&SurveyedTable> =
+            self.kept.iter().filter(|table| !table.has_key).collect();
+        if keyless.is_empty() {
+            let what = format!(
+                "all of the {} published tables have a primary key",
+                self.kept.len()
+            );
+            return Finding::ok(CHECK, what);
+        }
+        let names: Vec<String> = keyless.iter().map(|table| table.name.to_string()).collect();
+        let what = format!(
+            "without a primary key, so that no key tells which row changed and all of a table's records go to one partition: {}",
+            listed(&names)
+        );
+        let finding = Finding::warning(CHECK, what);
+        keyless.iter().fold(finding, |finding, table| {
+            finding.sql(table.key_fix.clone())
+        })
+    }
+
+    /// Bytes of the tables that are published.
+    pub(super) fn bytes(&self) -> u64 {
+        self.kept.iter().map(|table| table.bytes).sum()
+    }
+}
+
+/// A unique key none of whose columns can be NULL, unless it is the primary one.
+#[derive(Clone, Debug)]
+struct UniqueKey {
+    name: String,
+    is_primary: bool,
+    columns: Vec<String>,
+    is_whole: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Columns {
+    bytes_max: u64,
+    /// The AUTO_INCREMENT column.
+    counter: Option<String>,
+}
+
+async fn unique_keys(
+    session: &mut Session,
+) -> Result<HashMap<TableName, Vec<UniqueKey>>, SourceError> {
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, INDEX_NAME AS name, COLUMN_NAME AS col, SUB_PART AS part, NULLABLE AS \
+         nullable FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND TABLE_SCHEMA NOT IN {OF_THE_SERVER} \
+         ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX"
+    );
+    let mut keys: HashMap<TableName, Vec<UniqueKey>> = HashMap::new();
+    session
+        .ask_in_parts(&statement, |row| {
+            let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+            let name = row.expect("name")?;
+            let keys = keys.entry(table).or_default();
+            if keys.last().is_none_or(|last| last.name != name) {
+                keys.push(UniqueKey {
+                    name: name.to_owned(),
+                    is_primary: name == "PRIMARY",
+                    columns: Vec::new(),
+                    is_whole: true,
+                });
+            }
+            if let Some(key) = keys.last_mut() {
+                let column = row.text("col");
+                key.is_whole &= column.is_some()
+                    && row.text("part").is_none()
+                    && row.text("nullable") != Some("YES");
+                key.columns.extend(column.map(str::to_owned));
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(keys)
+}
+
+async fn columns(session: &mut Session) -> Result<HashMap<TableName, Columns>, SourceError> {
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, SUM(CASE WHEN DATA_TYPE IN ('json', 'geometry', 'point', 'linestring', \
+         'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection', 'geomcollection') THEN \
+         {BYTES_WITHOUT_LIMIT} ELSE COALESCE(CHARACTER_OCTET_LENGTH, {BYTES_OF_NUMBER}) END) AS bytes, MAX(CASE WHEN EXTRA LIKE \
+         '%auto_increment%' THEN COLUMN_NAME END) AS counter FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN \
+         {OF_THE_SERVER} GROUP BY TABLE_SCHEMA, TABLE_NAME"
+    );
+    let mut columns = HashMap::new();
+    session
+        .ask_in_parts(&statement, |row| {
+            let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+            let of_table = Columns {
+                bytes_max: row.parse("bytes")?,
+                counter: row.text("counter").map(str::to_owned),
+            };
+            columns.insert(table, of_table);
+            Ok(())
+        })
+        .await?;
+    Ok(columns)
+}
+
+fn key_fix(table: &TableName, keys: &[UniqueKey], counter: Option<&str>) -> String {
+    let unique = keys.iter().find(|key| key.is_whole && !key.is_primary);
+    let columns = match (unique, counter) {
+        (Some(key), _) => key.columns.iter().map(|column| quoted(column)).collect(),
+        (None, Some(counter)) => vec![quoted(counter)],
+        (None, None) => Vec::new(),
+    };
+    let table = quoted_table(table);
+    match columns.is_empty() {
+        true => format!(
+            "ALTER TABLE {table} ADD COLUMN my_row_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
+        ),
+        false => format!("ALTER TABLE {table} ADD PRIMARY KEY ({})", columns.join(", ")),
+    }
+}
+
+/// A foreign key that changes rows of its table when those of another change.
+#[derive(Debug, Default)]
+struct Cascade {
+    rules: String,
+    columns: Vec<String>,
+    referenced: Option<TableName>,
+    referenced_columns: Vec<String>,
+}
+
+/// The foreign keys that change rows of published tables; `are_logged` where the binlog shows those changes.
+///
+/// # Errors
+/// What breaks on the way.
+pub(super) async fn cascades(
+    session: &mut Session,
+    rules: &Rules,
+    are_logged: bool,
+) -> Result<Finding, SourceError> {
+    const CHECK: &str = "foreign_keys";
+    if are_logged {
+        return Ok(Finding::ok(
+            CHECK,
+            "the binlog shows what foreign keys change",
+        ));
+    }
+    let statement = "SELECT r.CONSTRAINT_SCHEMA AS db, r.TABLE_NAME AS tab, r.CONSTRAINT_NAME AS name, r.UPDATE_RULE AS \
+                     on_update, r.DELETE_RULE AS on_delete, k.COLUMN_NAME AS col, k.REFERENCED_TABLE_SCHEMA AS other_db, \
+                     k.REFERENCED_TABLE_NAME AS other_tab, k.REFERENCED_COLUMN_NAME AS other_col FROM \
+                     information_schema.REFERENTIAL_CONSTRAINTS r JOIN information_schema.KEY_COLUMN_USAGE k ON \
+                     k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.TABLE_NAME = r.TABLE_NAME AND k.CONSTRAINT_NAME = \
+                     r.CONSTRAINT_NAME WHERE r.UPDATE_RULE NOT IN ('NO ACTION', 'RESTRICT') OR r.DELETE_RULE NOT IN ('NO ACTION', \
+                     'RESTRICT') ORDER BY r.CONSTRAINT_SCHEMA, r.TABLE_NAME, r.CONSTRAINT_NAME, k.ORDINAL_POSITION";
+    let mut found: BTreeMap<(TableName, String), Cascade> = BTreeMap::new();
+    for row in session.ask(statement).await?.rows() {
+        let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+        if !rules.table(&table.database, &table.table).keep {
+            continue;
+        }
+        let name = row.expect("name")?.to_owned();
+        let cascade = found.entry((table, name)).or_default();
+        cascade.rules = format!(
+            "ON DELETE {} ON UPDATE {}",
+            row.expect("on_delete")?,
+            row.expect("on_update")?
+        );
+        cascade.columns.push(quoted(row.expect("col")?));
+        let other = TableName::new(row.expect("other_db")?, row.expect("other_tab")?);
+        cascade.referenced = Some(other);
+        let column = quoted(row.expect("other_col")?);
+        cascade.referenced_columns.push(column);
+    }
+    if found.is_empty() {
+        let what = "no foreign key changes rows of a published table";
+        return Ok(Finding::ok(CHECK, what));
+    }
+    let names: Vec<String> = found
+        .iter()
+        .map(|((table, name), cascade)| format!("{name} of {table} ({})", cascade.rules))
+        .collect();
+    let what = format!(
+        "the binlog of this server does not show what foreign keys change, so that these changes are not published: {}",
+        listed(&names)
+    );
+    let finding = Finding::warning(CHECK, what);
+    let finding = found
+        .iter()
+        .fold(finding, |finding, ((table, name), cascade)| {
+            let (table, name) = (quoted_table(table), quoted(name));
+            let other = cascade.referenced.as_ref().map(quoted_table);
+            finding
+                .sql(format!("ALTER TABLE {table} DROP FOREIGN KEY {name}"))
+                .sql(format!(
+                    "ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({}) REFERENCES {} ({})",
+                    cascade.columns.join(", "),
+                    other.unwrap_or_default(),
+                    cascade.referenced_columns.join(", ")
+                ))
+        });
+    Ok(finding.advice(
+        "let the application make those changes itself; MySQL 9.6 and later log them (innodb_native_foreign_keys = OFF)",
+    ))
+}
+
+/// A name as SQL wants it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn quoted_table(table: &TableName) -> String {
+    format!("{}.{}", quoted(&table.database), quoted(&table.table))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_of_what_a_table_has() {
+        let table = TableName::new("shop", "a`b");
+        let key = |columns: &[&str], is_whole| UniqueKey {
+            name: "u".to_owned(),
+            is_primary: false,
+            columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+            is_whole,
+        };
+        for (keys, counter, expected) in [
+            (
+                vec![key(&["a", "b"], true)],
+                Some("n"),
+                "ADD PRIMARY KEY (`a`, `b`)",
+            ),
+            (
+                vec![key(&["a"], false)],
+                Some("n"),
+                "ADD PRIMARY KEY (`n`)",
+            ),
+            (vec![], None, "ADD COLUMN my_row_id BIGINT"),
+        ] {
+            let fix = key_fix(&table, &keys, counter);
+            assert!(fix.starts_with("ALTER TABLE `shop`.`a``b` ADD"), "{fix}");
+            assert!(fix.contains(expected), "{fix}");
+        }
+    }
+}
