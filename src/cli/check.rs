@@ -108,7 +108,7 @@ fn print(report: &Report) -> io::Result<()> {
     if !report.configuration.is_empty() {
         writeln!(out, "configuration")?;
         for finding in &report.configuration {
-            print_finding(finding, &mut out)?;
+            print_finding(finding, finding.place.as_deref(), &mut out)?;
         }
     }
     for connector in &report.connectors {
@@ -116,9 +116,15 @@ fn print(report: &Report) -> io::Result<()> {
             if findings.is_empty() {
                 continue;
             }
-            writeln!(out, "{}: {group}", connector.connector)?;
+            // The place of all is told once.
+            let place = findings.first().and_then(|first| first.place.as_deref());
+            let same = |finding: &Finding| finding.place.as_deref() == place;
+            let place = place.filter(|_| findings.iter().all(same));
+            let at = place.map_or_else(String::new, |place| format!(" {place}"));
+            writeln!(out, "{}: {group}{at}", connector.connector)?;
             for finding in findings {
-                print_finding(finding, &mut out)?;
+                let shown = finding.place.as_deref().filter(|_| place.is_none());
+                print_finding(finding, shown, &mut out)?;
             }
         }
         let verdict = match connector.class() {
@@ -145,7 +151,11 @@ fn print(report: &Report) -> io::Result<()> {
 }
 
 /// A line, and below it what to do, a line each.
-fn print_finding(finding: &Finding, out: &mut impl io::Write) -> io::Result<()> {
+fn print_finding(
+    finding: &Finding,
+    place: Option<&str>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     let label = match finding.severity {
         Severity::Ok => "ok",
         Severity::Note => "note",
@@ -153,7 +163,6 @@ fn print_finding(finding: &Finding, out: &mut impl io::Write) -> io::Result<()> 
         Severity::Warning => "warning",
         Severity::Fatal => "problem",
     };
-    let place = finding.place.as_ref();
     let place = place.map_or_else(String::new, |place| format!("{place}: "));
     writeln!(out, "  {label:<12} {place}{}", finding.what)?;
     for fix in &finding.fix {

@@ -1,5 +1,6 @@
 //! Rules that are right by the letter and hardly mean what they say. They stay in force, as on a server.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{FilterOptions, Rule, RuleKey};
@@ -12,7 +13,7 @@ pub struct Doubt {
     /// The rule.
     pub rule: Box<str>,
     /// What it means, and what to write for what is likely meant.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
 }
 
 impl Doubt {
@@ -31,33 +32,33 @@ impl fmt::Display for Doubt {
     }
 }
 
-impl FilterOptions {
-    /// The rules that hardly mean what they say.
-    pub fn doubts(&self) -> Vec<Doubt> {
-        let lists = [
-            (RuleKey::DoDb, &self.replicate_do_db),
-            (RuleKey::IgnoreDb, &self.replicate_ignore_db),
-            (RuleKey::DoTable, &self.replicate_do_table),
-            (RuleKey::IgnoreTable, &self.replicate_ignore_table),
-            (RuleKey::WildDoTable, &self.replicate_wild_do_table),
-            (RuleKey::WildIgnoreTable, &self.replicate_wild_ignore_table),
-            (RuleKey::RewriteDb, &self.replicate_rewrite_db),
-            (RuleKey::TablesInclude, &self.tables_include),
-            (RuleKey::TablesExclude, &self.tables_exclude),
-        ];
-        let rules = lists
-            .into_iter()
-            .flat_map(|(key, rules)| rules.iter().map(move |rule| (key, rule)));
-        rules
-            .filter_map(|(key, rule)| {
-                why(key, rule).map(|why| Doubt {
-                    key,
-                    rule: rule.as_str().into(),
-                    why,
-                })
-            })
-            .collect()
-    }
+/// The rules that hardly mean what they say, each looked at by itself.
+pub(super) fn odd(options: &FilterOptions) -> Vec<Doubt> {
+    let lists = [
+        (RuleKey::DoDb, &options.replicate_do_db),
+        (RuleKey::IgnoreDb, &options.replicate_ignore_db),
+        (RuleKey::DoTable, &options.replicate_do_table),
+        (RuleKey::IgnoreTable, &options.replicate_ignore_table),
+        (RuleKey::WildDoTable, &options.replicate_wild_do_table),
+        (
+            RuleKey::WildIgnoreTable,
+            &options.replicate_wild_ignore_table,
+        ),
+        (RuleKey::RewriteDb, &options.replicate_rewrite_db),
+        (RuleKey::TablesInclude, &options.tables_include),
+        (RuleKey::TablesExclude, &options.tables_exclude),
+    ];
+    let rules = lists
+        .into_iter()
+        .flat_map(|(key, rules)| rules.iter().map(move |rule| (key, rule)));
+    let odd = rules.filter_map(|(key, rule)| {
+        why(key, rule).map(|why| Doubt {
+            key,
+            rule: rule.as_str().into(),
+            why: why.into(),
+        })
+    });
+    odd.collect()
 }
 
 pub(super) fn why(key: RuleKey, rule: &str) -> Option<&'static str> {
@@ -115,7 +116,7 @@ mod tests {
             "#,
         )
         .unwrap();
-        let told: Vec<String> = options.doubts().iter().map(Doubt::to_string).collect();
+        let told: Vec<String> = odd(&options).iter().map(Doubt::to_string).collect();
         let starts = [
             r#"replicate-do-db = "a,b" is one name with a comma"#,
             r#"replicate-do-db = "shop.orders" names a database with a dot"#,

@@ -20,6 +20,7 @@
 
 mod columns;
 mod condition;
+mod conflicts;
 mod doubts;
 mod error;
 mod expression;

@@ -84,6 +84,36 @@ impl Pattern {
         false
     }
 
+    /// Whether every name that the other one matches matches this one too; `false` where that takes more than a comparison
+    /// part by part.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let mut seen = HashSet::new();
+        let mut left = vec![(&*self.tokens, &*other.tokens)];
+        while let Some((one, two)) = left.pop() {
+            if !seen.insert((one.len(), two.len())) {
+                continue;
+            }
+            match (one, two) {
+                ([], []) => return true,
+                ([PatternToken::Run, rest @ ..], []) => left.push((rest, two)),
+                ([PatternToken::Run, rest @ ..], [_, more @ ..]) => {
+                    left.extend([(rest, two), (one, more)]);
+                }
+                (
+                    [PatternToken::One, rest @ ..],
+                    [PatternToken::One | PatternToken::Unit(_), more @ ..],
+                ) => left.push((rest, more)),
+                ([PatternToken::Unit(unit), rest @ ..], [PatternToken::Unit(other), more @ ..])
+                    if unit == other =>
+                {
+                    left.push((rest, more));
+                }
+                (_differing, _ended) => {}
+            }
+        }
+        false
+    }
+
     /// Whether the pattern matches the whole of `name`.
     pub(super) fn matches(&self, name: &str) -> bool {
         let mut name = self.fold.units(name).into_iter();

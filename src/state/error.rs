@@ -152,7 +152,7 @@ fn without_skips(path: &Path) -> &'static str {
             "then no group is passed over any more, until it is ordered again by rowtap skip; skipped.jsonl says which were"
         }
         false => {
-            "then nothing tells which groups were passed over, and the changes of an XA transaction whose XA PREPARE was are looked              for at its XA COMMIT"
+            "then nothing tells which groups were passed over, and the connector stops at the XA COMMIT of one whose XA PREPARE was"
         }
     }
 }

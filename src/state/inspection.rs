@@ -30,6 +30,7 @@ pub struct Inspection {
 /// Looks at a connector's state folder; blocks on the disk.
 pub fn inspect(state_dir: &Path, connector: &str) -> Inspection {
     let path = state_dir.join(connector);
+    let place = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
     let mut found = Findings {
         all: room::findings(WantedFolder {
             path: &path,
@@ -37,7 +38,7 @@ pub fn inspect(state_dir: &Path, connector: &str) -> Inspection {
             key: "state_dir",
             bytes: ROOM_WANTED,
         }),
-        place: path.display().to_string(),
+        place: place.display().to_string(),
     };
     if let Some(Some(owner)) = found.read("lock", StateFolder::owner(state_dir, connector)) {
         let error = StateError::Locked {
@@ -49,7 +50,7 @@ pub fn inspect(state_dir: &Path, connector: &str) -> Inspection {
     let checkpoint = found.read("checkpoint", StateFolder::peek(state_dir, connector));
     let checkpoint = checkpoint.flatten();
     let at = checkpoint.as_ref().map(|it| it.coordinates.to_string());
-    found.all.push(Finding::ok(
+    found.add(Finding::ok(
         "checkpoint",
         match at {
             Some(at) => format!("the connector goes on at {at}"),
@@ -61,11 +62,11 @@ pub fn inspect(state_dir: &Path, connector: &str) -> Inspection {
         && !orders.is_empty()
     {
         let what = format!("groups are to be passed over: {}", orders.join("; "));
-        found.all.push(Finding::note("skips", what));
+        found.add(Finding::note("skips", what));
     }
     if let Some(Some(last)) = found.read("last_error", LastError::peek(state_dir, connector)) {
         let what = format!("the last run ended with: {}", last.message);
-        found.all.push(Finding::note("last_error", what));
+        found.add(Finding::note("last_error", what));
     }
     let identity = found.read("identity", replica_identity::peek(&path));
     Inspection {
@@ -93,7 +94,10 @@ impl Findings {
     }
 
     fn refuse(&mut self, check: &'static str, error: &StateError) {
-        let finding = Finding::fatal(check, error.class(), one_line(error));
+        self.add(Finding::fatal(check, error.class(), one_line(error)));
+    }
+
+    fn add(&mut self, finding: Finding) {
         self.all.push(finding.at(self.place.clone()));
     }
 }

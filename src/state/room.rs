@@ -57,7 +57,11 @@ pub fn findings(folder: WantedFolder<'_>) -> Vec<Finding> {
     };
     let mut findings = vec![at(Finding::ok(check, state))];
     match statvfs(&parent) {
-        Ok(disk) => findings.push(at(room(folder, disk.f_bavail * disk.f_frsize, disk.f_files > 0 && disk.f_favail == 0))),
+        Ok(disk) => findings.push(at(room(
+            folder,
+            disk.f_bavail * disk.f_frsize,
+            disk.f_files > 0 && disk.f_favail == 0,
+        ))),
         Err(error) => {
             let what = format!("how much room its disk has: {}", io::Error::from(error));
             findings.push(at(Finding::not_checked(check, what)));
@@ -70,7 +74,10 @@ pub fn findings(folder: WantedFolder<'_>) -> Vec<Finding> {
 fn room(folder: WantedFolder<'_>, free: u64, is_out_of_files: bool) -> Finding {
     let size = |bytes| bytesize::ByteSize::b(bytes);
     let check = folder.check;
-    let advice = format!("make room on its disk, or set {} to a folder on another", folder.key);
+    let advice = format!(
+        "make room on its disk, or set {} to a folder on another",
+        folder.key
+    );
     if free == 0 || is_out_of_files {
         let what = match free {
             0 => "its disk is full",

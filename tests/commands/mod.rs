@@ -3,6 +3,7 @@
 //! Threatens whoever relies on an exit code, and whoever has to find out from one line what to mend.
 
 mod backups;
+mod check;
 mod choosing;
 mod definitions;
 mod delay;

@@ -18,7 +18,8 @@ pub fn findings(options: &FileOptions, connector: &str) -> Vec<Finding> {
         key: "folder",
         bytes: options.rotate_bytes.as_u64(),
     });
-    let place = folder.display().to_string();
+    let place = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+    let place = place.display().to_string();
     let refused = |check, error: &SinkError| {
         Finding::fatal(check, error.class(), one_line(error)).at(place.clone())
     };

@@ -101,7 +101,7 @@ impl Check<'_> {
         })
         .await?;
         let brokers = metadata.brokers().len();
-        let what = format!("the cluster answers, {brokers} brokers");
+        let what = format!("the cluster answers; brokers: {brokers}");
         self.add(Finding::ok("kafka", what));
         let there = there(&metadata);
         let planned = self.planned(&mut topics, tables);
@@ -126,7 +126,11 @@ impl Check<'_> {
     }
 
     /// The topics that the connector needs.
-    fn planned(&mut self, topics: &mut Topics, tables: Option<&[TargetTable]>) -> Vec<PlannedTopic> {
+    fn planned(
+        &mut self,
+        topics: &mut Topics,
+        tables: Option<&[TargetTable]>,
+    ) -> Vec<PlannedTopic> {
         let mut planned = vec![PlannedTopic {
             wanted: topics.wanted_for_ddl(),
             has_key: false,
@@ -178,7 +182,11 @@ impl Check<'_> {
         let options = admin_options().validate_only(true);
         let refused = admin.create(&missing, &options).await;
         if refused.is_empty() {
-            let what = format!("{} topics are not there yet, and can be made", missing.len());
+            let names: Vec<String> = missing
+                .iter()
+                .map(|wanted| wanted.name.to_string())
+                .collect();
+            let what = format!("not there yet, and can be made: {}", listed(&names));
             return self.add(Finding::ok("topics", what));
         }
         let mut by_code: Vec<(Code, Vec<String>)> = Vec::new();
@@ -238,6 +246,10 @@ impl Check<'_> {
         let mut refusal = None;
         for resource in described {
             match resource {
+                // What is not shown has no settings.
+                Ok(resource) if resource.entries.is_empty() => {
+                    refusal = Some("the cluster does not show them to the account".to_owned());
+                }
                 Ok(resource) => {
                     let entries = resource.entries.into_iter();
                     let values = entries
@@ -309,7 +321,11 @@ impl Check<'_> {
         let replicas = match there {
             Some(there) => Some(there.replicas),
             None => usize::try_from(topic.wanted.replication).ok().or_else(|| {
-                settings.of_broker.get("default.replication.factor")?.parse().ok()
+                settings
+                    .of_broker
+                    .get("default.replication.factor")?
+                    .parse()
+                    .ok()
             }),
         };
         let insync = value("min.insync.replicas").and_then(|text| text.parse::<usize>().ok());
@@ -321,7 +337,9 @@ impl Check<'_> {
             );
             let finding = Finding::fatal("replicas", Class::Refused, what).at(name.clone());
             self.add(match there {
-                Some(_) => finding.command(self.alter(&name, &format!("min.insync.replicas={replicas}"))),
+                Some(_) => {
+                    finding.command(self.alter(&name, &format!("min.insync.replicas={replicas}")))
+                }
                 None => finding.connector(format!("replication_factor = {insync}")),
             });
         }

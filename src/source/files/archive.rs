@@ -53,8 +53,9 @@ impl Archive {
     fn find(options: &FilesOptions, from: Option<Checkpoint>) -> Result<Self, SourceError> {
         let listing = Listing::new(&options.files, options.index.as_deref())?;
         let start = match &options.start {
-            Start::From { from: file } => start_from(file)
-                .map_err(|error| error.named_at(options.start_place.as_deref()))?,
+            Start::From { from: file } => {
+                start_from(file).map_err(|error| error.named_at(options.start_place.as_deref()))?
+            }
             start => start.clone(),
         };
         let excluded = |flavour| match &start {

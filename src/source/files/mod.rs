@@ -16,8 +16,8 @@ mod stream;
 mod walk;
 
 pub use archive::Archive;
-pub use check::survey_files;
 pub(super) use archive::begins_group;
+pub use check::survey_files;
 pub use joined::warn_of_empty;
 pub use options::{DefinedBy, FilesOptions, SourceOptions};
 pub use series::{BinlogSeries, SeriesPart};

@@ -337,7 +337,10 @@ fn described(replica: &statements::ListedReplica) -> String {
     }
 }
 
-pub(super) async fn has_privilege(session: &mut Session, privilege: &str) -> Result<bool, SourceError> {
+pub(super) async fn has_privilege(
+    session: &mut Session,
+    privilege: &str,
+) -> Result<bool, SourceError> {
     let answer = session
         .ask("SELECT PRIVILEGE_TYPE AS privilege FROM information_schema.USER_PRIVILEGES")
         .await?;

@@ -107,7 +107,11 @@ fn expiry(variables: &HashMap<String, String>) -> Expiry {
     let purges = !variables
         .get("binlog_expire_logs_auto_purge")
         .is_some_and(is_off);
-    let number = |name: &str| variables.get(name).and_then(|text| text.parse::<f64>().ok());
+    let number = |name: &str| {
+        variables
+            .get(name)
+            .and_then(|text| text.parse::<f64>().ok())
+    };
     let seconds = number("binlog_expire_logs_seconds");
     let days = number("expire_logs_days");
     let is_in_days = seconds.is_none();

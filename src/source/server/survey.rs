@@ -78,10 +78,7 @@ pub async fn survey(
     }
     if !is_alone && can_be_read {
         // One that can be read is enough.
-        let fatal = all
-            .findings
-            .iter_mut()
-            .filter(|finding| finding.is_fatal());
+        let fatal = all.findings.iter_mut().filter(|finding| finding.is_fatal());
         for finding in fatal {
             finding.severity = Severity::Warning;
             finding.class = None;
@@ -127,7 +124,9 @@ impl Look<'_> {
             Err(error) => return self.add_all(remedy::findings(&error, style)),
         };
         self.connection(&facts);
-        let told = faults.iter().flat_map(|fault| remedy::findings(fault, style));
+        let told = faults
+            .iter()
+            .flat_map(|fault| remedy::findings(fault, style));
         self.add_all(told.collect());
         self.passed(&facts, &faults);
         let settings = Settings {
@@ -241,7 +240,10 @@ impl Look<'_> {
         let found = async {
             let account = statements::account(session).await?;
             let everywhere = has_privilege(session, "SELECT").await?
-                || session.ask("SELECT 1 FROM mysql.user LIMIT 0").await.is_ok();
+                || session
+                    .ask("SELECT 1 FROM mysql.user LIMIT 0")
+                    .await
+                    .is_ok();
             let shown = statements::prepared(session).await?.is_some();
             Ok((account, everywhere, shown))
         };
@@ -265,7 +267,10 @@ impl Look<'_> {
             let finding = Finding::warning(CHECK, what);
             self.add(finding.sql(format!("GRANT XA_RECOVER_ADMIN ON *.* TO {account}")));
         }
-        if !facts.replicas_visible && facts.flavour == Flavour::MariaDb && self.options.server_id.is_none() {
+        if !facts.replicas_visible
+            && facts.flavour == Flavour::MariaDb
+            && self.options.server_id.is_none()
+        {
             let what = format!(
                 "{account} does not see the source's replicas; its own server_id was drawn among 2 billion"
             );
@@ -472,14 +477,21 @@ impl Look<'_> {
         if schema.kept.is_empty() {
             let what = "no table that the account sees is published";
             let finding = Finding::warning(CHECK, what);
-            self.add(finding.advice("ask rowtap explain about one of them, or wait until there are tables"));
+            self.add(
+                finding
+                    .advice("ask rowtap explain about one of them, or wait until there are tables"),
+            );
         } else {
-            let what = format!("{} tables are published", schema.kept.len());
+            let what = format!("published tables: {}", schema.kept.len());
             self.add(Finding::ok(CHECK, what));
         }
         let unmatched = rules.unmatched(&schema.tables, &schema.databases);
         for rule in unmatched {
-            let seen = if sees_all { "is there" } else { "is shown to the account" };
+            let seen = if sees_all {
+                "is there"
+            } else {
+                "is shown to the account"
+            };
             let what = format!(
                 "{} = \"{}\" matches nothing that {seen}: correct or remove it, unless what it names is still to come",
                 rule.key, rule.text
@@ -504,7 +516,9 @@ impl Look<'_> {
         let Ok(files) = statements::log_files(session).await else {
             return 0;
         };
-        let at = files.iter().position(|file| *file.name == *from.coordinates.file);
+        let at = files
+            .iter()
+            .position(|file| *file.name == *from.coordinates.file);
         let Some(next) = at.and_then(|at| files.get(at + 1)) else {
             return 0;
         };

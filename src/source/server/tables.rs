@@ -54,6 +54,9 @@ impl Schema {
         row_bytes_max: u64,
     ) -> Result<Self, SourceError> {
         let mut schema = Self::default();
+        // MySQL keeps what it finds out for an answer, unless it is told not to. A server that does not know how to, does not.
+        let keeps_nothing = "SET SESSION information_schema_stats_expiry = 0";
+        let _unknown = session.ask(keeps_nothing).await;
         let databases = "SELECT SCHEMA_NAME AS db FROM information_schema.SCHEMATA";
         for row in session.ask(databases).await?.rows() {
             schema.databases.push(row.expect("db")?.to_owned());
@@ -94,11 +97,7 @@ impl Schema {
         let keyless: Vec<&SurveyedTable> =
             self.kept.iter().filter(|table| !table.has_key).collect();
         if keyless.is_empty() {
-            let what = format!(
-                "all of the {} published tables have a primary key",
-                self.kept.len()
-            );
-            return Finding::ok(CHECK, what);
+            return Finding::ok(CHECK, "every published table has a primary key");
         }
         let names: Vec<String> = keyless.iter().map(|table| table.name.to_string()).collect();
         let what = format!(
@@ -106,9 +105,9 @@ impl Schema {
             listed(&names)
         );
         let finding = Finding::warning(CHECK, what);
-        keyless.iter().fold(finding, |finding, table| {
-            finding.sql(table.key_fix.clone())
-        })
+        keyless
+            .iter()
+            .fold(finding, |finding, table| finding.sql(table.key_fix.clone()))
     }
 
     /// Bytes of the tables that are published.
@@ -203,17 +202,50 @@ fn key_fix(table: &TableName, keys: &[UniqueKey], counter: Option<&str>) -> Stri
         true => format!(
             "ALTER TABLE {table} ADD COLUMN my_row_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
         ),
-        false => format!("ALTER TABLE {table} ADD PRIMARY KEY ({})", columns.join(", ")),
+        false => format!(
+            "ALTER TABLE {table} ADD PRIMARY KEY ({})",
+            columns.join(", ")
+        ),
     }
 }
 
 /// A foreign key that changes rows of its table when those of another change.
 #[derive(Debug, Default)]
 struct Cascade {
-    rules: String,
+    /// What it does on delete and on update, where that was told.
+    on: Option<[String; 2]>,
     columns: Vec<String>,
     referenced: Option<TableName>,
     referenced_columns: Vec<String>,
+}
+
+impl Cascade {
+    fn changes_rows(&self) -> bool {
+        let on = self.on.iter().flatten();
+        let mut on = on.filter(|does| !matches!(does.as_str(), "RESTRICT" | "NO ACTION"));
+        on.next().is_some()
+    }
+
+    fn rules(&self) -> String {
+        let on = self.on.as_ref();
+        on.map_or_else(String::new, |[delete, update]| {
+            format!("ON DELETE {delete} ON UPDATE {update}")
+        })
+    }
+}
+
+/// What a foreign key does on delete and on update, as SHOW CREATE TABLE prints its line.
+fn defined(text: &str, name: &str) -> [String; 2] {
+    let begin = format!("CONSTRAINT {} FOREIGN KEY ", quoted(name));
+    let line = text.lines().find(|line| line.trim().starts_with(&begin));
+    let end = line.and_then(|line| line.rsplit_once(')'));
+    let end = end.map(|(_, end)| end.trim_end_matches(','));
+    let of = |event: &str| {
+        let (_, does) = end?.split_once(event)?;
+        let does = does.split_once(" ON ").map_or(does, |(does, _)| does);
+        Some(does.trim().to_owned())
+    };
+    [" ON DELETE ", " ON UPDATE "].map(|event| of(event).unwrap_or_else(|| "RESTRICT".to_owned()))
 }
 
 /// The foreign keys that change rows of published tables; `are_logged` where the binlog shows those changes.
@@ -232,13 +264,13 @@ pub(super) async fn cascades(
             "the binlog shows what foreign keys change",
         ));
     }
-    let statement = "SELECT r.CONSTRAINT_SCHEMA AS db, r.TABLE_NAME AS tab, r.CONSTRAINT_NAME AS name, r.UPDATE_RULE AS \
-                     on_update, r.DELETE_RULE AS on_delete, k.COLUMN_NAME AS col, k.REFERENCED_TABLE_SCHEMA AS other_db, \
+    let statement = "SELECT k.CONSTRAINT_SCHEMA AS db, k.TABLE_NAME AS tab, k.CONSTRAINT_NAME AS name, r.UPDATE_RULE AS on_update, \
+                     r.DELETE_RULE AS on_delete, k.COLUMN_NAME AS col, k.REFERENCED_TABLE_SCHEMA AS other_db, \
                      k.REFERENCED_TABLE_NAME AS other_tab, k.REFERENCED_COLUMN_NAME AS other_col FROM \
-                     information_schema.REFERENTIAL_CONSTRAINTS r JOIN information_schema.KEY_COLUMN_USAGE k ON \
-                     k.CONSTRAINT_SCHEMA = r.CONSTRAINT_SCHEMA AND k.TABLE_NAME = r.TABLE_NAME AND k.CONSTRAINT_NAME = \
-                     r.CONSTRAINT_NAME WHERE r.UPDATE_RULE NOT IN ('NO ACTION', 'RESTRICT') OR r.DELETE_RULE NOT IN ('NO ACTION', \
-                     'RESTRICT') ORDER BY r.CONSTRAINT_SCHEMA, r.TABLE_NAME, r.CONSTRAINT_NAME, k.ORDINAL_POSITION";
+                     information_schema.KEY_COLUMN_USAGE k LEFT JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON \
+                     r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.TABLE_NAME = k.TABLE_NAME AND r.CONSTRAINT_NAME = \
+                     k.CONSTRAINT_NAME WHERE k.REFERENCED_TABLE_NAME IS NOT NULL ORDER BY k.CONSTRAINT_SCHEMA, k.TABLE_NAME, \
+                     k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
     let mut found: BTreeMap<(TableName, String), Cascade> = BTreeMap::new();
     for row in session.ask(statement).await?.rows() {
         let table = TableName::new(row.expect("db")?, row.expect("tab")?);
@@ -247,24 +279,31 @@ pub(super) async fn cascades(
         }
         let name = row.expect("name")?.to_owned();
         let cascade = found.entry((table, name)).or_default();
-        cascade.rules = format!(
-            "ON DELETE {} ON UPDATE {}",
-            row.expect("on_delete")?,
-            row.expect("on_update")?
-        );
+        let on = row.text("on_delete").zip(row.text("on_update"));
+        cascade.on = on.map(|(delete, update)| [delete.to_owned(), update.to_owned()]);
         cascade.columns.push(quoted(row.expect("col")?));
         let other = TableName::new(row.expect("other_db")?, row.expect("other_tab")?);
         cascade.referenced = Some(other);
         let column = quoted(row.expect("other_col")?);
         cascade.referenced_columns.push(column);
     }
+    for ((table, name), cascade) in &mut found {
+        if cascade.on.is_none() {
+            // MariaDB tells what a foreign key does only to those who may change the table; its definition says it to all.
+            let shown = format!("SHOW CREATE TABLE {}", quoted_table(table));
+            let answer = session.ask(&shown).await?;
+            let text = answer.first().and_then(|row| row.text("Create Table"));
+            cascade.on = Some(defined(text.unwrap_or_default(), name));
+        }
+    }
+    found.retain(|_, cascade| cascade.changes_rows());
     if found.is_empty() {
         let what = "no foreign key changes rows of a published table";
         return Ok(Finding::ok(CHECK, what));
     }
     let names: Vec<String> = found
         .iter()
-        .map(|((table, name), cascade)| format!("{name} of {table} ({})", cascade.rules))
+        .map(|((table, name), cascade)| format!("{name} of {table} ({})", cascade.rules()))
         .collect();
     let what = format!(
         "the binlog of this server does not show what foreign keys change, so that these changes are not published: {}",
@@ -304,6 +343,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_foreign_key_does_is_read_from_its_definition() {
+        let text = "CREATE TABLE `c` (\n  `p` int,\n  CONSTRAINT `a``b` FOREIGN KEY (`p`) REFERENCES `t` (`i)d`) ON DELETE SET NULL ON \
+                    UPDATE CASCADE,\n  CONSTRAINT `x` FOREIGN KEY (`p`) REFERENCES `t` (`id`) ON UPDATE SET NULL,\n  CONSTRAINT `y` \
+                    FOREIGN KEY (`p`) REFERENCES `t` (`id`)\n) ENGINE=InnoDB";
+        for (name, on) in [
+            ("a`b", ["SET NULL", "CASCADE"]),
+            ("x", ["RESTRICT", "SET NULL"]),
+            ("y", ["RESTRICT", "RESTRICT"]),
+        ] {
+            assert_eq!(defined(text, name), on, "{name}");
+        }
+    }
+
+    #[test]
     fn a_key_is_made_of_what_a_table_has() {
         let table = TableName::new("shop", "a`b");
         let key = |columns: &[&str], is_whole| UniqueKey {
@@ -318,11 +371,7 @@ mod tests {
                 Some("n"),
                 "ADD PRIMARY KEY (`a`, `b`)",
             ),
-            (
-                vec![key(&["a"], false)],
-                Some("n"),
-                "ADD PRIMARY KEY (`n`)",
-            ),
+            (vec![key(&["a"], false)], Some("n"), "ADD PRIMARY KEY (`n`)"),
             (vec![], None, "ADD COLUMN my_row_id BIGINT"),
         ] {
             let fix = key_fix(&table, &keys, counter);
