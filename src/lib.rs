@@ -50,9 +50,11 @@
 //! | `state/journal`, `state/checkpointer.rs` | the journal of definitions, and the writer of journal and checkpoint |
 //! | `state/prepared.rs` | the events of XA transactions that are undecided |
 //! | `state/skips.rs`, `state/control.rs` | the groups to pass over, and those that were; the socket for commands to a running connector |
+//! | `state/inspection.rs`, `state/room.rs` | a state folder looked at without taking it; whether a folder can be written |
 //! | `state/spill.rs` | groups that are too large for memory |
 //! | `source/server` | a server: its options (host, port, …), the checks before a start, where to begin, the dump and its receiver |
 //! | `source/server/hosts.rs` | which of several servers is the source now; `standing.rs` compares what a server has with what was delivered |
+//! | `source/server/survey.rs` | what `rowtap check` asks a server beyond the checks before a start |
 //! | `source/backup` | where a backup or a replica stood, from the file that it left |
 //! | `source/files` | binlog files as a source |
 //! | `source/definitions` | what information_schema and the retained binlogs say about tables |
@@ -65,6 +67,7 @@
 //! | `sink/contract.rs` | the trait that a sink implements, and what it promises |
 //! | `pipeline/engine.rs` | drives the assembler and answers its questions, for `run` and `decode` |
 //! | `pipeline/lanes.rs` | encodes on several threads and keeps the order, for `run` and `decode` |
+//! | `pipeline/check.rs` | a connector looked at before it runs: source, target and folders |
 //! | `pipeline/run` | one run: opens the source, then receives, assembles, encodes and delivers |
 //! | `pipeline/supervise.rs` | the retry loop: starts a failed run again from its checkpoint |
 //! | `config/source.rs`, `config/sink.rs` | the keys of a connector file by section |

@@ -65,9 +65,9 @@ fn the_readmes_own_commands_work_on_a_real_server() {
         .map(|change| change["after"]["id"].as_i64().unwrap())
         .collect();
     assert_eq!(ids, [7]);
-    assert_eq!(ran.len(), 2, "run --once and status");
+    assert_eq!(ran.len(), 3, "check, run --once and status");
     let (file, position) = server.coordinates();
-    let status = &ran[1].stdout;
+    let status = &ran[2].stdout;
     assert!(
         status.contains(&format!("Relay_Source_Log_File: {file}\n")),
         "{status}"

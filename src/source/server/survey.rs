@@ -135,7 +135,7 @@ impl Look<'_> {
             has_others: self.has_others,
         };
         self.add_all(settings.findings());
-        self.clock(facts.clock_ahead_s);
+        self.add(clock(facts.clock_ahead_s));
         let sees_all = self.grants(&mut session, &facts).await;
         self.logged_databases(&mut session).await;
         self.replication(&mut session, replicates, style).await;
@@ -213,25 +213,6 @@ impl Look<'_> {
             let what = format!("no other replica has server_id {id}");
             self.add(Finding::ok("server_id", what));
         }
-    }
-
-    fn clock(&mut self, ahead_s: i64) {
-        const CHECK: &str = "clock";
-        let what = match ahead_s {
-            0.. => format!("this machine's clock is {ahead_s} s ahead of the source's"),
-            _behind => format!(
-                "this machine's clock is {} s behind the source's",
-                ahead_s.unsigned_abs()
-            ),
-        };
-        self.add(match ahead_s.unsigned_abs() > CLOCK_AHEAD_MAX_S {
-            false => Finding::ok(CHECK, "the clocks of the source and of this machine agree"),
-            true => Finding::warning(
-                CHECK,
-                format!("{what}: what metrics and status say of the lag is off by as much"),
-            )
-            .advice("let NTP set the clocks of both machines"),
-        });
     }
 
     /// The rights that a start can do without. Returns whether the account sees every table.
@@ -393,7 +374,8 @@ impl Look<'_> {
     /// Sessions that log otherwise than the server's settings say.
     async fn sessions(&mut self, session: &mut Session, variables: &HashMap<String, String>) {
         const CHECK: &str = "sessions";
-        let what = "whether sessions have a binlog_format or binlog_row_image of their own";
+        let what =
+            "whether sessions have a binlog_format, binlog_row_image or sql_log_bin of their own";
         let is_on = variables
             .get("performance_schema")
             .is_some_and(|value| value.eq_ignore_ascii_case("ON"));
@@ -405,7 +387,8 @@ impl Look<'_> {
                          name, v.VARIABLE_VALUE AS value FROM performance_schema.variables_by_thread v JOIN \
                          performance_schema.threads t ON t.THREAD_ID = v.THREAD_ID WHERE t.PROCESSLIST_ID IS NOT NULL AND \
                          t.PROCESSLIST_ID <> CONNECTION_ID() AND ((v.VARIABLE_NAME = 'binlog_format' AND v.VARIABLE_VALUE <> 'ROW') \
-                         OR (v.VARIABLE_NAME = 'binlog_row_image' AND v.VARIABLE_VALUE <> @@global.binlog_row_image)) ORDER BY 1";
+                         OR (v.VARIABLE_NAME = 'binlog_row_image' AND v.VARIABLE_VALUE <> @@global.binlog_row_image) OR \
+                         (v.VARIABLE_NAME = 'sql_log_bin' AND v.VARIABLE_VALUE = 'OFF')) ORDER BY 1";
         let answer = match session.ask(statement).await {
             Ok(answer) => answer,
             Err(error) => return self.not_asked(CHECK, what, &error),
@@ -419,6 +402,7 @@ impl Look<'_> {
                 "binlog_format" => {
                     "what it changes may be logged as statements, at which the connector stops"
                 }
+                "sql_log_bin" => "what it changes never reaches the binlog and the connector",
                 _image => "the rows that it logs are not as the server's setting says",
             };
             let what = format!("session {id} of {user}@{host} has {name} = {value}: {means}");
@@ -553,6 +537,44 @@ impl Look<'_> {
                 self.add(Finding::ok("start", what));
             }
             Err(error) => self.add_all(remedy::findings(&error, style)),
+        }
+    }
+}
+
+/// What is to be said of the clocks, of which this machine's is ahead by so many seconds.
+fn clock(ahead_s: i64) -> Finding {
+    const CHECK: &str = "clock";
+    let apart_s = ahead_s.unsigned_abs();
+    if apart_s <= CLOCK_AHEAD_MAX_S {
+        let what = "the clocks of the source and of this machine agree";
+        return Finding::ok(CHECK, what);
+    }
+    let way = match ahead_s {
+        0.. => "ahead of",
+        _behind => "behind",
+    };
+    let what = format!(
+        "this machine's clock is {apart_s} s {way} the source's: what status and metrics say of the lag is off by as much"
+    );
+    Finding::warning(CHECK, what).advice("let NTP set the clocks of both machines")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_that_differ_are_told_with_the_way() {
+        for (ahead_s, expected) in [
+            (0, "agree"),
+            (-2, "agree"),
+            (3, "3 s ahead of the source's"),
+            (-90, "90 s behind the source's"),
+        ] {
+            let found = clock(ahead_s);
+            assert!(found.what.contains(expected), "{found:?}");
+            let is_warning = found.severity == Severity::Warning;
+            assert_eq!(is_warning, ahead_s.abs() > 2, "{found:?}");
         }
     }
 }

@@ -38,7 +38,7 @@ const AT_BOTH: [Problem; 12] = [
 ];
 
 /// What is staged at MySQL besides.
-const AT_MYSQL: [Problem; 7] = [
+const AT_MYSQL: [Problem; 8] = [
     fatal(
         "gtid_mode",
         "a start by gtid_set needs gtid_mode ON, found OFF",
@@ -49,6 +49,7 @@ const AT_MYSQL: [Problem; 7] = [
     warning("grants", "does not see which XA transactions are prepared"),
     warning("sessions", "has binlog_format = STATEMENT"),
     warning("sessions", "has binlog_row_image = NOBLOB"),
+    warning("sessions", "has sql_log_bin = OFF"),
 ];
 
 /// What no statement mends: the server's options, and what is in the connector's file.
@@ -139,7 +140,7 @@ fn every_problem_at_mysql_is_told_at_once_and_its_fix_helps() {
     );
     let mut session = server.connect();
     session
-        .query_drop("SET SESSION binlog_row_image = NOBLOB")
+        .query_drop("SET SESSION binlog_row_image = NOBLOB, SESSION sql_log_bin = OFF")
         .unwrap();
     let folder = connectors(&server, "start = { gtid_set = '' }\nserver_id = 1");
 
