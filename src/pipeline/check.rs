@@ -114,7 +114,7 @@ async fn from(
 ) -> Option<Checkpoint> {
     let connector = connector.clone();
     let compared = off_the_runtime(move || {
-        // What is wrong with the target's own checkpoint is told with the target.
+        // What is wrong with the target's own checkpoint is told with the target, and with the folder what is with that.
         let stored = sink::stored_checkpoint(&connector.sink, &connector.name).ok()?;
         let (state_dir, name) = (&connector.state_dir, &connector.name);
         let former = StateFolder::peek_target(state_dir, name).ok()?;

@@ -40,6 +40,14 @@ pub fn inspect(state_dir: &Path, connector: &str) -> Inspection {
         }),
         place: place.display().to_string(),
     };
+    if !room::is_folder(&path) {
+        // Nothing can be read there either.
+        return Inspection {
+            findings: found.all,
+            checkpoint: None,
+            identity: ReplicaIdentity::new(),
+        };
+    }
     if let Some(Some(owner)) = found.read("lock", StateFolder::owner(state_dir, connector)) {
         let error = StateError::Locked {
             path: path.clone(),

@@ -70,6 +70,12 @@ pub fn findings(folder: WantedFolder<'_>) -> Vec<Finding> {
     findings
 }
 
+/// Whether a path is a folder, or could become one; blocks on the disk.
+pub fn is_folder(path: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    existing(&path).is_ok_and(|(found, _)| found.is_dir())
+}
+
 /// What is to be said of the room on a disk.
 fn room(folder: WantedFolder<'_>, free: u64, is_out_of_files: bool) -> Finding {
     let size = |bytes| bytesize::ByteSize::b(bytes);

@@ -18,6 +18,10 @@ pub fn findings(options: &FileOptions, connector: &str) -> Vec<Finding> {
         key: "folder",
         bytes: options.rotate_bytes.as_u64(),
     });
+    if !room::is_folder(folder) {
+        // Nothing can be read there either.
+        return findings;
+    }
     let place = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
     let place = place.display().to_string();
     let refused = |check, error: &SinkError| {

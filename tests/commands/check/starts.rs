@@ -19,7 +19,8 @@ struct Staged {
     has_key: bool,
 }
 
-fn staged(server: &Server) -> Vec<Staged> {
+/// Places in the source's binlogs.
+fn at_places(server: &Server) -> Vec<Staged> {
     let (first, _) = server.coordinates();
     server.execute("FLUSH BINARY LOGS");
     let (file, _) = server.coordinates();
@@ -28,83 +29,75 @@ fn staged(server: &Server) -> Vec<Staged> {
     server.execute("INSERT INTO d.t VALUES (1)");
     let (_, end) = server.coordinates();
     server.purge_to(&file);
-    let at =
-        |file: &str, position: u64| format!("start = {{ file = '{file}', position = {position} }}");
-    let new = |name, keys, code, problem, has_key| Staged {
-        name,
-        keys,
-        code,
-        problem,
-        has_key,
-    };
-    let one_after = format!("{}.000999", file.split('.').next().unwrap());
+    let no_file = format!("{}.000999", file.split('.').next().unwrap());
     // The last event of a group is its XID, of 31 bytes.
-    let inside_group = end - 31;
-    vec![
-        new(
-            "unknown_file",
-            at(&one_after, 4),
-            78,
-            fatal("start", "the source has no binlog"),
-            true,
-        ),
-        new(
+    [
+        ("unknown_file", &no_file, 4, 78, "the source has no binlog"),
+        (
             "after_end",
-            at(&file, end + 1_000_000),
+            &file,
+            end + 1_000_000,
             65,
-            fatal("start", "is after the file's end"),
-            true,
+            "is after the file's end",
         ),
-        new(
-            "inside_event",
-            at(&file, begin + 10),
-            65,
-            fatal("start", "is inside an event"),
-            true,
-        ),
-        new(
-            "inside_group",
-            at(&file, inside_group),
-            65,
-            fatal("start", "is inside a group"),
-            true,
-        ),
-        new(
-            "purged",
-            at(&first, 4),
-            69,
-            fatal("start", "has been purged from the source"),
-            true,
-        ),
-        new(
+        ("inside_event", &file, begin + 10, 65, "is inside an event"),
+        ("inside_group", &file, end - 31, 65, "is inside a group"),
+        ("purged", &first, 4, 69, "has been purged from the source"),
+    ]
+    .into_iter()
+    .map(|(name, file, position, code, says)| Staged {
+        name,
+        keys: format!("start = {{ file = '{file}', position = {position} }}"),
+        code,
+        problem: fatal("start", says),
+        has_key: true,
+    })
+    .collect()
+}
+
+/// Other things that keep a connector from its source.
+fn otherwise() -> Vec<Staged> {
+    let no_dump = "start = { from = '{dir}/gone.sql' }";
+    let undecided = "start = 'latest'\nxa_wait_max = '100ms'";
+    [
+        (
             "no_dump",
-            "start = { from = '{dir}/gone.sql' }".to_owned(),
+            no_dump,
             73,
-            fatal("start", "no_dump.toml:7:11: start cannot be read from"),
-            false,
+            "start",
+            "no_dump.toml:7:11: start cannot be read from",
         ),
-        new(
+        (
             "prepared",
-            "start = 'latest'\nxa_wait_max = '100ms'".to_owned(),
+            undecided,
             69,
-            fatal("start", "XA transactions are prepared"),
-            false,
+            "start",
+            "XA transactions are prepared",
         ),
-        new(
+        (
             "password",
-            "start = 'earliest'\n#password".to_owned(),
+            "start = 'earliest'",
             69,
-            fatal("connection", "Access denied"),
-            false,
+            "connection",
+            "Access denied",
         ),
-        new(
+        (
             "down",
-            "start = 'earliest'\n#down".to_owned(),
+            "start = 'earliest'",
             75,
-            fatal("connection", "no connection to the source"),
-            false,
+            "connection",
+            "no connection to the source",
         ),
     ]
+    .into_iter()
+    .map(|(name, keys, code, check, says)| Staged {
+        name,
+        keys: keys.to_owned(),
+        code,
+        problem: fatal(check, says),
+        has_key: false,
+    })
+    .collect()
 }
 
 fn write(folder: &Folder, server: &Server, one: &Staged) {
@@ -129,7 +122,8 @@ fn places_that_cannot_be_started_at_are_told_at_once_and_their_fixes_help() {
         if flavour == Flavour::MySql97 {
             server.execute("GRANT XA_RECOVER_ADMIN ON *.* TO tap@'%'");
         }
-        let all = staged(&server);
+        let mut all = at_places(&server);
+        all.extend(otherwise());
         let mut prepared = server.connect();
         for step in [
             "XA START 'one'",
