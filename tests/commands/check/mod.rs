@@ -104,6 +104,19 @@ pub fn checked(folder: &Folder, files: &[&str]) -> Report {
         code: ended.code,
         all,
     };
+    let described = include_str!("../../../schemas/check.md");
+    for told in report.all() {
+        let words = ["check", "severity"].map(|key| format!("`{}`", told.text(key)));
+        assert!(
+            words.iter().all(|word| described.contains(word)),
+            "{told:?}"
+        );
+        let kinds = told
+            .fixes()
+            .into_iter()
+            .map(|(kind, _)| format!("`{kind}`"));
+        kinds.for_each(|kind| assert!(described.contains(&kind), "{kind}"));
+    }
     assert_eq!(report.all["ready"] == true, report.code == Some(0));
     assert_eq!(report.all["exit_code"].as_i64(), report.code.map(i64::from));
     report
