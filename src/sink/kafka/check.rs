@@ -208,10 +208,7 @@ impl Check<'_> {
             let finding = match code {
                 Code::TopicAuthorizationFailed
                 | Code::ClusterAuthorizationFailed
-                | Code::TopicAlreadyExists => names
-                    .iter()
-                    .take(1)
-                    .fold(finding, |finding, _| finding.command(self.grant())),
+                | Code::TopicAlreadyExists => finding.command(self.grant()),
                 Code::InvalidReplicationFactor => {
                     finding.connector(format!("replication_factor = {brokers}"))
                 }
