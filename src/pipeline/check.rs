@@ -113,22 +113,32 @@ async fn from(
     findings: &mut Vec<Finding>,
 ) -> Option<Checkpoint> {
     let connector = connector.clone();
-    let compared = off_the_runtime(move || {
-        // What is wrong with the target's own checkpoint is told with the target, and with the folder what is with that.
-        let stored = sink::stored_checkpoint(&connector.sink, &connector.name).ok()?;
+    let found = off_the_runtime(move || {
+        let stored = sink::stored_checkpoint(&connector.sink, &connector.name);
+        if connector.sink.folder().is_none() {
+            return match stored {
+                Ok(stored) => (stored.or(local), None),
+                Err(error) => {
+                    let told = Finding::fatal("target", error.class(), one_line(&error));
+                    (local, Some(told))
+                }
+            };
+        }
+        // What is wrong with the manifest is told with the target, and with the state folder what is with that.
         let (state_dir, name) = (&connector.state_dir, &connector.name);
-        let former = StateFolder::peek_target(state_dir, name).ok()?;
-        let state = state_dir.join(name);
-        let compared = match connector.sink.folder() {
-            Some(_) => compare_target(&connector, stored.clone(), local.clone(), former, &state),
-            None => Ok(()),
+        let former = StateFolder::peek_target(state_dir, name);
+        let (Ok(stored), Ok(former)) = (stored, former) else {
+            return (local, None);
         };
-        Some((stored.or(local), compared))
+        let state = state_dir.join(name);
+        let compared = compare_target(&connector, stored.clone(), local.clone(), former, &state);
+        let told = compared.err().map(|error| {
+            let at = connector.sink.target();
+            Finding::fatal("target", error.class(), one_line(&error)).at(at)
+        });
+        (stored.or(local), told)
     });
-    let (from, compared) = compared.await?;
-    if let Err(error) = compared {
-        let finding = Finding::fatal("target", error.class(), one_line(&error));
-        findings.push(finding);
-    }
+    let (from, told) = found.await;
+    findings.extend(told);
     from
 }

@@ -64,8 +64,16 @@ struct PlannedTopic {
     wanted: Wanted,
     /// Whether each of its records has a key.
     has_key: bool,
-    is_ddl: bool,
+    holds: Holds,
     record_bytes_max: u64,
+}
+
+/// What the records of a topic are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Rows,
+    Ddl,
+    Checkpoints,
 }
 
 /// A topic that is there.
@@ -105,7 +113,7 @@ impl Check<'_> {
         self.add(Finding::ok("kafka", what));
         let there = there(&metadata);
         let planned = self.planned(&mut topics, tables);
-        let admin = Admin::open(&config).await?;
+        let admin = Admin::new(config).await?;
         self.creation(&admin, &planned, &there, brokers).await;
         let broker = metadata.brokers().first().map(|broker| broker.id());
         let settings = self.settings(&admin, &planned, &there, broker).await;
@@ -119,7 +127,7 @@ impl Check<'_> {
 
     /// The producer's configuration without what makes the cluster keep something for it.
     fn client(&self) -> ClientConfig {
-        let mut config = self.options.client();
+        let mut config = self.options.producer();
         config.remove("enable.gapless.guarantee");
         config.set("enable.idempotence", "false");
         config
@@ -134,9 +142,15 @@ impl Check<'_> {
         let mut planned = vec![PlannedTopic {
             wanted: topics.wanted_for_ddl(),
             has_key: false,
-            is_ddl: true,
+            holds: Holds::Ddl,
             record_bytes_max: 0,
         }];
+        planned.extend(topics.wanted_for_checkpoints().map(|wanted| PlannedTopic {
+            wanted,
+            has_key: true,
+            holds: Holds::Checkpoints,
+            record_bytes_max: 0,
+        }));
         let Some(tables) = tables else {
             let what = "the topics of tables: the source did not tell which tables there are";
             self.add(Finding::not_checked("topics", what));
@@ -147,7 +161,7 @@ impl Check<'_> {
                 Ok(topic) => planned.push(PlannedTopic {
                     wanted: topics.wanted_for_table(&topic, table.has_key),
                     has_key: table.has_key,
-                    is_ddl: false,
+                    holds: Holds::Rows,
                     // Before and after, as for an update.
                     record_bytes_max: table
                         .row_bytes_max
@@ -299,16 +313,16 @@ impl Check<'_> {
         let policy = value("cleanup.policy").unwrap_or_default();
         let is_compacted = policy.contains("compact");
         if is_compacted && !topic.has_key {
-            let whose = match topic.is_ddl {
-                true => "DDL statements",
-                false => "a table without a primary key",
+            let whose = match topic.holds {
+                Holds::Ddl => "DDL statements",
+                Holds::Rows | Holds::Checkpoints => "a table without a primary key",
             };
             let what = format!(
                 "cleanup.policy is {policy}: the topic of {whose} takes records with keys only, and these have none"
             );
             let finding = Finding::fatal("cleanup_policy", Class::Refused, what).at(name.clone());
             self.add(finding.command(self.alter(&name, "cleanup.policy=delete")));
-        } else if is_compacted && !self.options.tombstones {
+        } else if is_compacted && topic.holds == Holds::Rows && !self.options.tombstones {
             let what = format!(
                 "cleanup.policy is {policy}, and without tombstones compaction never forgets a row that was deleted"
             );
@@ -349,13 +363,15 @@ impl Check<'_> {
         const CHECK: &str = "partitions";
         let name = topic.wanted.name.to_string();
         let ThereTopic { partitions, .. } = there;
-        if topic.is_ddl && *partitions > 1 {
+        if topic.holds == Holds::Ddl && *partitions > 1 {
             let what = format!(
                 "the topic of DDL statements has {partitions} partitions, so that a reader gets statements out of order"
             );
             let finding = Finding::warning(CHECK, what).at(name.clone());
             self.add(finding.connector(format!("ddl_topic = \"{name}.ddl\"")));
-        } else if !topic.is_ddl && i32::try_from(*partitions) != Ok(topic.wanted.partitions) {
+        } else if topic.holds == Holds::Rows
+            && i32::try_from(*partitions) != Ok(topic.wanted.partitions)
+        {
             let what = format!(
                 "the topic has {partitions} partitions and the connector's partitions are {}: it is taken as it is",
                 topic.wanted.partitions
@@ -425,10 +441,23 @@ impl Check<'_> {
                     it";
         let finding = Finding::not_checked("write_rights", what).command(self.grant());
         let ddl = &topics.ddl;
-        self.add(match ddl.starts_with(&self.prefix()) {
+        let mut finding = match ddl.starts_with(&topics.prefix) {
             true => finding,
             false => finding.command(self.acl(&format!("--topic {ddl}"))),
-        });
+        };
+        if let Some(checkpoints) = &topics.checkpoints {
+            let (prefix, connector) = (&topics.prefix, self.connector);
+            let read =
+                format!("--operation Read --operation DescribeConfigs --topic {checkpoints}");
+            let id = format!("--transactional-id rowtap.{prefix}.{connector}");
+            finding = finding.command(self.acl(&read)).command(format!(
+                "kafka-acls.sh --bootstrap-server {}{} --add --allow-principal {} --operation Describe --operation Write {id}",
+                self.options.bootstrap_servers,
+                self.admin_config(),
+                self.principal()
+            ));
+        }
+        self.add(finding);
     }
 
     fn prefix(&self) -> String {
@@ -533,7 +562,7 @@ mod tests {
         let planned = |has_key| PlannedTopic {
             wanted: topics.wanted_for_table(&Arc::from("shop.a.b"), has_key),
             has_key,
-            is_ddl: false,
+            holds: Holds::Rows,
             record_bytes_max: 1,
         };
         let mut settings = ShownSettings::default();

@@ -188,9 +188,14 @@ impl Topics {
         client: &Arc<Client>,
         config: &ClientConfig,
     ) -> Result<(), SinkError> {
-        let Some(name) = self.checkpoints.clone() else {
-            return Ok(());
-        };
+        match self.wanted_for_checkpoints() {
+            Some(wanted) => self.create(wanted, client, config).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the topic of checkpoints is to be; `None` where there are none.
+    pub(super) fn wanted_for_checkpoints(&self) -> Option<Wanted> {
         let own = [
             (CLEANUP_POLICY, COMPACT),
             ("segment.bytes", "16777216"),
@@ -198,15 +203,14 @@ impl Topics {
             // Kafka keeps the marks of transactions as long.
             ("delete.retention.ms", "600000"),
         ];
-        let wanted = Wanted {
-            name,
+        Some(Wanted {
+            name: self.checkpoints.clone()?,
             partitions: 1,
             replication: self.replication,
             config: own
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
-        };
-        self.create(wanted, client, config).await
+        })
     }
 
     async fn create(
