@@ -86,11 +86,11 @@ impl Shape {
                 (Sink::Topics { kafka, prefix }, outages, outages)
             }
             Self::KilledOnce => {
-                let kafka = broker();
+                let kafka = broker_of_once();
                 (Sink::TopicsOnce { kafka, prefix }, 8, 0)
             }
-            Self::OnceInOutage => return once::outlive(broker(), prefix, 1, fault),
-            Self::TakenOver => return once::take_over(broker(), prefix, 1, fault),
+            Self::OnceInOutage => return once::outlive(broker_of_once(), prefix, 1, fault),
+            Self::TakenOver => return once::take_over(broker_of_once(), prefix, 1, fault),
         };
         let scenario = Scenario {
             flavour: Flavour::MariaDb1011,
@@ -115,6 +115,12 @@ impl Shape {
 
 /// A broker that other tests do not meet, since it goes away.
 fn broker() -> &'static Kafka {
+    static BROKER: OnceLock<Kafka> = OnceLock::new();
+    BROKER.get_or_init(Kafka::start)
+}
+
+/// The same for those that write once.
+fn broker_of_once() -> &'static Kafka {
     static BROKER: OnceLock<Kafka> = OnceLock::new();
     BROKER.get_or_init(Kafka::start)
 }
@@ -150,6 +156,10 @@ fn faults_are_caught_in_topics_also_when_the_broker_was_away() {
     // One after the other: they share a broker.
     check(Shape::Topics);
     check(Shape::TopicsInOutage);
+}
+
+#[test]
+fn faults_are_caught_in_topics_that_are_written_once() {
     check(Shape::KilledOnce);
     check(Shape::OnceInOutage);
     check(Shape::TakenOver);

@@ -119,6 +119,7 @@ impl Kafka {
         let record = exactly_once.record(upto)?;
         if planted(Fault::CheckpointOutsideTransaction) && self.queue()?.transaction().is_some() {
             self.end_transaction().await?;
+            tokio::time::sleep(queue::PLANTED_PAUSE).await;
         }
         self.store(record).await?;
         self.end_transaction().await?;
