@@ -108,11 +108,12 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Lets instances take over from each other, the elder stopped meanwhile every other time.
+/// Lets two instances take over from each other again and again, the elder stopped meanwhile every other time. Each comes back
+/// with a state folder in which nothing is of what the other one did.
 #[track_caller]
 pub fn take_over(kafka: &Kafka, prefix: &str, times: u64, fault: Option<&str>) -> Findings {
     let stage = Stage::new(kafka, prefix, (times + 2) * 3 * PART, fault);
-    let mut elder = stage.instance("");
+    let (mut elder, mut younger) = (stage.instance(""), stage.instance(""));
     let mut running = elder.run(&[]);
     running.wait_until_ready();
     for time in 0..times {
@@ -123,7 +124,6 @@ pub fn take_over(kafka: &Kafka, prefix: &str, times: u64, fault: Option<&str>) -
         if is_stopped {
             running.pause();
         }
-        let younger = stage.instance("");
         let mut next = younger.run(&[]);
         next.wait_until_ready();
         stage.deliver_more(&younger);
@@ -131,7 +131,7 @@ pub fn take_over(kafka: &Kafka, prefix: &str, times: u64, fault: Option<&str>) -
             running.resume();
         }
         running = replaced(running, next, fault.is_some());
-        elder = younger;
+        std::mem::swap(&mut elder, &mut younger);
     }
     stage.deliver_more(&elder);
     let ended = running.stop();

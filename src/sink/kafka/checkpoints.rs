@@ -150,7 +150,7 @@ pub(super) fn read(
     last(&reader, topic, connector, deadline)
 }
 
-/// What is committed for a connector now; blocks.
+/// The last checkpoint of a connector that can be seen now, whatever its producers do; blocks.
 ///
 /// # Errors
 /// As [`read`].
@@ -158,13 +158,12 @@ pub(super) fn peek(
     options: &KafkaOptions,
     topic: &str,
     connector: &str,
-) -> Result<Option<Checkpoint>, SinkError> {
+) -> Result<Option<StoredCheckpoint>, SinkError> {
     let reader = reader(options, isolation())?;
     if !is_there(&reader, topic)? {
         return Ok(None);
     }
-    let stored = last(&reader, topic, connector, Instant::now() + ANSWER_MAX)?;
-    Ok(stored.map(|stored| stored.checkpoint))
+    last(&reader, topic, connector, Instant::now() + ANSWER_MAX)
 }
 
 fn isolation() -> &'static str {

@@ -78,14 +78,15 @@ impl ExactlyOnce {
         client: &Arc<Client>,
     ) -> Result<Option<Checkpoint>, SinkError> {
         checkpoints::check_policy(options, &self.topic).await?;
-        // Shutting out whoever has taken over would only be answered in kind.
+        // Shutting out whoever has taken over would only be answered in kind. Its checkpoint is to be seen: it has ended what
+        // this process had left open.
         if self.claim.is_held() && !planted(Fault::FencedGoesOn) {
-            let last = self.read(options).await?;
+            let last = self.read(options, checkpoints::peek).await?;
             self.is_still_held(last.as_ref())?;
         }
         let (own, id) = (Arc::clone(client), self.transactional_id.clone());
         off_the_runtime(move || initialise(&own, &id)).await?;
-        let last = self.read(options).await?;
+        let last = self.read(options, checkpoints::read).await?;
         if planted(Fault::FencedGoesOn) && self.claim.is_held() {
             return Ok(self.claim.last());
         }
@@ -121,10 +122,14 @@ impl ExactlyOnce {
         written.map_err(|error| rejection::of_transaction("begin", &id, &error))
     }
 
-    async fn read(&self, options: &KafkaOptions) -> Result<Option<StoredCheckpoint>, SinkError> {
+    async fn read(
+        &self,
+        options: &KafkaOptions,
+        how: fn(&KafkaOptions, &str, &str) -> Result<Option<StoredCheckpoint>, SinkError>,
+    ) -> Result<Option<StoredCheckpoint>, SinkError> {
         let (options, topic) = (options.clone(), Arc::clone(&self.topic));
         let connector = self.connector.clone();
-        off_the_runtime(move || checkpoints::read(&options, &topic, &connector)).await
+        off_the_runtime(move || how(&options, &topic, &connector)).await
     }
 
     /// Whether the last checkpoint is this process's.

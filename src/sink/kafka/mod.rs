@@ -323,7 +323,10 @@ pub(super) fn stored_checkpoint(
     connector: &str,
 ) -> Result<Option<Checkpoint>, SinkError> {
     match Topics::new(options, connector)?.checkpoints {
-        Some(topic) => checkpoints::peek(options, &topic, connector),
+        Some(topic) => {
+            let stored = checkpoints::peek(options, &topic, connector)?;
+            Ok(stored.map(|stored| stored.checkpoint))
+        }
         None => Ok(None),
     }
 }
