@@ -154,6 +154,49 @@ fn replaced(mut elder: Run, mut younger: Run, is_planted: bool) -> Run {
     younger
 }
 
+/// What a kill waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A consumer of what is committed finds new records.
+    Committed,
+    /// There is a new checkpoint, committed or not.
+    Checkpoint,
+}
+
+impl Seen {
+    fn count(self, stage: &Stage<'_>) -> Option<i64> {
+        let prefix = &stage.prefix;
+        match self {
+            Self::Committed => stage.kafka.written(&format!("{prefix}.checker.")),
+            Self::Checkpoint => stage.kafka.logged(&format!("{prefix}.rowtap.checkpoints")),
+        }
+    }
+}
+
+/// Rowtap is killed as soon as something of what it does can be seen.
+#[track_caller]
+pub fn kill_when(
+    seen: Seen,
+    kafka: &Kafka,
+    prefix: &str,
+    times: u64,
+    fault: Option<&str>,
+) -> Findings {
+    let stage = Stage::new(kafka, prefix, (times + 2) * PART, fault);
+    let connector = stage.instance("");
+    for _ in 0..times {
+        let mut run = connector.run(&[]);
+        run.wait_until_ready();
+        let before = seen.count(&stage);
+        stage.allow_more();
+        wait_until("it can be seen", DELIVERED_MAX, || {
+            seen.count(&stage) > before || run.has_ended()
+        });
+        run.kill();
+    }
+    stage.check(&connector)
+}
+
 /// The broker is away for longer than rowtap waits for it, which is not killed.
 #[track_caller]
 pub fn outlive(kafka: &Kafka, prefix: &str, times: u64, fault: Option<&str>) -> Findings {
@@ -220,6 +263,14 @@ fn mariadb_comes_out_once_whose_state_folder_is_lost_at_each_kill() {
     let (kafka, prefix) = (Kafka::shared(), "once-mariadb");
     let sink = Sink::TopicsOnce { kafka, prefix };
     kills(Flavour::MariaDb1011, sink, 702, true, false);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_by_a_kill_around_a_commit() {
+    let times = if is_full() { 30 } else { 2 };
+    let kafka = Kafka::shared();
+    kill_when(Seen::Committed, kafka, "once-committed", times, None).assert_clean();
+    kill_when(Seen::Checkpoint, kafka, "once-written", times, None).assert_clean();
 }
 
 #[test]

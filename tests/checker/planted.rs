@@ -20,8 +20,10 @@ enum Shape {
     Topics,
     /// Topics, and rowtap is killed while the broker is away.
     TopicsInOutage,
-    /// Topics, exactly once, and rowtap is killed.
-    KilledOnce,
+    /// Topics, exactly once, and rowtap is killed when new records are committed.
+    KilledOnceCommitted,
+    /// Topics, exactly once, and rowtap is killed when a new checkpoint is in its topic.
+    KilledOnceWritten,
     /// Topics, exactly once, and the broker is away for long.
     OnceInOutage,
     /// Topics, exactly once, and another instance takes over.
@@ -55,17 +57,17 @@ const FAULTS: [(&str, Shape, Check); 16] = [
     ("EventDropped", Shape::Topics, Check::Transactions),
     (
         "CheckpointOutsideTransaction",
-        Shape::KilledOnce,
+        Shape::KilledOnceCommitted,
         Check::Repetition,
     ),
     (
         "CheckpointsReadUncommitted",
-        Shape::KilledOnce,
+        Shape::KilledOnceWritten,
         Check::Sequences,
     ),
     (
         "CommittedBeforeDelivery",
-        Shape::KilledOnce,
+        Shape::KilledOnceCommitted,
         Check::Sequences,
     ),
     ("ProducerReused", Shape::OnceInOutage, Check::Sequences),
@@ -85,9 +87,11 @@ impl Shape {
                 let outages = u64::from(self == Self::TopicsInOutage);
                 (Sink::Topics { kafka, prefix }, outages, outages)
             }
-            Self::KilledOnce => {
-                let kafka = broker_of_once();
-                (Sink::TopicsOnce { kafka, prefix }, 8, 0)
+            Self::KilledOnceCommitted => {
+                return once::kill_when(once::Seen::Committed, broker_of_once(), prefix, 2, fault);
+            }
+            Self::KilledOnceWritten => {
+                return once::kill_when(once::Seen::Checkpoint, broker_of_once(), prefix, 2, fault);
             }
             Self::OnceInOutage => return once::outlive(broker_of_once(), prefix, 1, fault),
             Self::TakenOver => return once::take_over(broker_of_once(), prefix, 1, fault),
@@ -160,7 +164,8 @@ fn faults_are_caught_in_topics_also_when_the_broker_was_away() {
 
 #[test]
 fn faults_are_caught_in_topics_that_are_written_once() {
-    check(Shape::KilledOnce);
+    check(Shape::KilledOnceCommitted);
+    check(Shape::KilledOnceWritten);
     check(Shape::OnceInOutage);
     check(Shape::TakenOver);
 }

@@ -11,7 +11,6 @@ use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, Headers, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rowtap::encode::Records;
@@ -119,13 +118,7 @@ fn header(record: &OwnedMessage, name: &str) -> String {
 
 /// How many records a topic holds, committed or not.
 fn in_log(topic: &str) -> i64 {
-    let consumer: BaseConsumer = Kafka::shared()
-        .client()
-        .set("isolation.level", "read_uncommitted")
-        .create()
-        .unwrap();
-    let watermarks = consumer.fetch_watermarks(topic, 0, END_MAX);
-    watermarks.unwrap().1
+    Kafka::shared().logged(topic).unwrap()
 }
 
 /// Creates a topic with these settings.

@@ -128,9 +128,23 @@ impl Kafka {
         topics
     }
 
-    /// How many records were written to the topics that begin so; `None` while it does not answer.
+    /// How many records a consumer of what is committed finds in the topics that begin so, the ends of transactions among
+    /// them; `None` while it does not answer.
     pub fn written(&self, prefix: &str) -> Option<i64> {
-        let consumer: BaseConsumer = self.client().create().ok()?;
+        self.count(prefix, "read_committed")
+    }
+
+    /// The same, committed or not.
+    pub fn logged(&self, prefix: &str) -> Option<i64> {
+        self.count(prefix, "read_uncommitted")
+    }
+
+    fn count(&self, prefix: &str, isolation: &str) -> Option<i64> {
+        let consumer: BaseConsumer = self
+            .client()
+            .set("isolation.level", isolation)
+            .create()
+            .ok()?;
         let metadata = consumer.fetch_metadata(None, ANSWER_MAX).ok()?;
         let mut written = 0;
         for topic in metadata.topics() {
