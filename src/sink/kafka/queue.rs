@@ -34,7 +34,7 @@ const ABORT_MAX: Duration = Duration::from_secs(1);
 /// A transaction that nothing was written to for so long was not open for its group alone.
 const GAP: Duration = Duration::from_secs(5);
 /// How long a planted fault gives a kill to come between a checkpoint and its commit, or between two commits.
-pub(super) const PLANTED_PAUSE: Duration = Duration::from_millis(200);
+pub(super) const PLANTED_PAUSE: Duration = Duration::from_secs(2);
 /// How long a planted fault waits for a broker to come back.
 const PLANTED_ABORT_MAX: Duration = Duration::from_secs(60);
 
