@@ -658,7 +658,8 @@ impl Applier {
         kind: RowsKind,
     ) -> Result<Settled, Trouble> {
         let header = &event.held.frame.header;
-        let rows = RowsHeader::parse(header.kind, event.held.bytes(event.buffer))?;
+        let body = event.held.bytes(event.buffer);
+        let rows = RowsHeader::parse(header.kind, body)?;
         if rows.is_dummy() {
             self.builder.ledger.control += 1;
             self.table_maps.end_statement();
@@ -667,12 +668,7 @@ impl Applier {
         if let Some(check) = &mut self.row_work.check
             && applying.group.rest_of(event.held).is_none()
         {
-            check.event(
-                &self.table_maps,
-                kind,
-                &rows,
-                event.held.bytes(event.buffer),
-            )?;
+            check.event(&self.table_maps, kind, &rows, body)?;
         }
         if !applying.is_chosen {
             self.builder.ledger.leave_out();

@@ -352,7 +352,7 @@ proptest! {
         let exact = i64::from(literal) * 10 + if literal < 0 { -i64::from(more) } else { i64::from(more) };
         let literal = text(literal, &more.to_string());
         let all = value.unsigned_abs();
-        let mut bytes = [u8::try_from(all / 100 >> 8).unwrap(), (all / 100 & 0xff) as u8, (all % 100) as u8];
+        let mut bytes = [u8::try_from((all / 100) >> 8).unwrap(), ((all / 100) & 0xff) as u8, (all % 100) as u8];
         if value < 0 {
             bytes = bytes.map(|byte| !byte);
         }
