@@ -285,3 +285,115 @@ fn compile(options: &RowRuleOptions, fold: Fold) -> Result<RowRule, FilterError>
         place: options.place.as_deref().map(Into::into),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mysql::Flavour;
+    use crate::row::{Cell, Column, ColumnType};
+
+    fn options(text: &str) -> FilterOptions {
+        toml::from_str(text).expect("a section")
+    }
+
+    /// The rules on `shop.orders (id TINYINT)`, and what they say of a row with this id.
+    fn check(text: &str, id: u8, keeps: Option<bool>, ops: [bool; 3]) {
+        let rules = RowRules::compile(&options(text), Fold::Bytes).expect("rules");
+        let columns = [Column {
+            name: "id".into(),
+            kind: ColumnType::Integer {
+                width: 1,
+                unsigned: false,
+            },
+            nullable: false,
+            computed: None,
+        }];
+        let table = TestedTable {
+            columns: &columns,
+            hidden: &[],
+            collations: &[None],
+            flavour: Flavour::MySql,
+            lacks_are_null: true,
+        };
+        let filter = rules
+            .of(&TableName::new("shop", "orders"), &table)
+            .expect("rules that fit");
+        let row = Judging {
+            body: &[id],
+            cells: &[Cell::Value { start: 0, end: 1 }],
+            base: &[],
+        };
+        let judged = filter.as_ref().map(|filter| {
+            let truth = filter.judge(&row, &mut String::new());
+            truth.expect("a judgement").keeps() == Some(true)
+        });
+        assert_eq!(judged, keeps, "{text}");
+        let takes = [RowOp::C, RowOp::U, RowOp::D].map(|op| {
+            let mut filter = filter.iter();
+            filter.all(|filter| filter.takes(op))
+        });
+        assert_eq!(takes, ops, "{text}");
+    }
+
+    #[test]
+    fn all_entries_that_match_a_table_hold_together() {
+        const ALL: [bool; 3] = [true; 3];
+        let above = "[[rows]]\ntables = 'shop\\.o.*'\nwhere = 'id > 3'\n";
+        let below = "[[rows]]\ntables = ['x', '.*orders']\nwhere = 'id < 9'\nops = ['c', 'u']\n";
+        check("", 1, None, ALL);
+        check("skip-unchanged = true", 1, Some(true), ALL);
+        check(above, 4, Some(true), ALL);
+        check(above, 3, Some(false), ALL);
+        check(
+            &format!("{above}{below}"),
+            10,
+            Some(false),
+            [true, true, false],
+        );
+        check(
+            &format!("{above}{below}"),
+            5,
+            Some(true),
+            [true, true, false],
+        );
+        // Of another table.
+        check(
+            "[[rows]]\ntables = 'orders'\nwhere = 'id > 3'\n",
+            1,
+            None,
+            ALL,
+        );
+        check(
+            "[[rows]]\ntables = '.*'\nops = ['d']\n",
+            1,
+            Some(true),
+            [false, false, true],
+        );
+    }
+
+    #[test]
+    fn each_mistake_is_told_with_its_entry_and_key() {
+        let options = options(
+            "[[rows]]\ntables = '('\nwhere = 'id > 3'\n[[rows]]\ntables = 'a'\nwhere = 'id >'\n\
+             [[rows]]\ntables = 'a'\nops = []\n[[rows]]\ntables = 'a'\nwhere = 'a = 1'\n[[rows]]\ntables = []\nops = ['c']\n",
+        );
+        let mistakes = RowRules::mistakes(&options);
+        let places: Vec<_> = mistakes
+            .iter()
+            .map(|(entry, key, _)| (*entry, *key))
+            .collect();
+        assert_eq!(
+            places,
+            [(0, "tables"), (1, "where"), (2, "ops"), (4, "tables")]
+        );
+        for (mistake, part) in mistakes.iter().zip([
+            "(",
+            "at character 5",
+            "publishes nothing",
+            "matches no table",
+        ]) {
+            let text = mistake.2.to_string();
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
