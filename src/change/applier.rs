@@ -573,6 +573,8 @@ impl Applier {
         };
         let written_by = (self.builder.origin().flavour, event.format);
         let followed = follow(&mut self.definitions, &query, written_by, &place)?;
+        let (watch, rules) = self.table_maps.column_watch();
+        watch.follow(rules, &followed, self.definitions.believed())?;
         let Followed {
             statement,
             source,

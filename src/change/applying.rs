@@ -207,7 +207,7 @@ impl Applying {
         followed: Followed<'_>,
         (database, tables): (Box<str>, Vec<TableName>),
         (believed, rules): (&Schemas, &Rules),
-    ) -> Result<(), TooMany> {
+    ) -> Result<(), Trouble> {
         let Followed {
             statement,
             source,
@@ -221,7 +221,7 @@ impl Applying {
             sequence: self.sequence,
             database,
             renamed: named.find(|name| rules.is_renamed(name)),
-            changes: table_changes(&statement, &changes, believed, rules),
+            changes: table_changes(&statement, &changes, believed, rules)?,
             kind: statement.kind,
             tables,
             session: StatementSession::of(query, source.context, header.suppresses_use()),

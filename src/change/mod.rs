@@ -35,6 +35,7 @@ pub use batch::rows::{ColumnBitmap, EventStamp, RowImages, Rows, RowsKind, TooMa
 pub use checkpoint::{Checkpoint, SnapshotProgress, Undefined};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
+pub use definition::column_watch::LostColumn;
 pub use definition::engines::EngineChange;
 pub use definition::lack::{Lack, Lacking, Untold};
 pub use definition::lineage::{Lineage, Point};

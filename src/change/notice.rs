@@ -1,5 +1,6 @@
 //! What whoever runs a stream is to be told of definitions, beside the changes.
 
+use super::definition::column_watch::LostColumn;
 use crate::binlog::Coordinates;
 use crate::filter::OnUnknown;
 use crate::row::TableName;
@@ -34,6 +35,8 @@ pub enum Notice {
         /// The columns.
         columns: Vec<Box<str>>,
     },
+    /// A rule on columns has lost the column that it matched.
+    LostColumn(LostColumn),
     /// The definition of a table without which the stream went on is known again.
     Defined {
         /// Its name on the source.

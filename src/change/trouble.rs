@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::binlog::{BinlogError, Coordinates, EventKind, XaId};
 use crate::failure::Class;
+use crate::filter::ColumnRuleError;
 use crate::row::{RowError, TableName};
 
 use super::batch::items::Group;
@@ -32,7 +33,9 @@ impl AssembleError {
     /// What the failure means: never transient, since the same bytes would stop the assembler again.
     pub fn class(&self) -> Class {
         match &*self.trouble {
-            Trouble::TableMap(TableMapError::ColumnRules(error)) => error.class(),
+            Trouble::TableMap(TableMapError::ColumnRules(error)) | Trouble::ColumnRules(error) => {
+                error.class()
+            }
             Trouble::TableMap(TableMapError::RowRules(error)) => error.class(),
             _other => Class::Data,
         }
@@ -146,6 +149,9 @@ pub enum Trouble {
     /// A table map cannot be read, or rows contradict it.
     #[error(transparent)]
     TableMap(#[from] TableMapError),
+    /// The rules on columns do not fit what a statement made of a table.
+    #[error(transparent)]
+    ColumnRules(#[from] ColumnRuleError),
     /// A rows event contradicts its table map.
     #[error("rows of {table}")]
     Rows {

@@ -280,7 +280,7 @@ fn rule_places(section: &Node) -> RulePlaces {
             continue;
         };
         for rule in node.elements().chain([node]) {
-            if let Some(text) = rule.text() {
+            if let Some(text) = rule_text(rule) {
                 places.note(key, text, rule.origin.to_string());
             }
         }
@@ -291,6 +291,11 @@ fn rule_places(section: &Node) -> RulePlaces {
 /// Where a rule stands that is wrong.
 fn rule<'a>(section: &'a Node, key: &str, rule: Option<&str>) -> Option<&'a Node> {
     let key = section.below(key)?;
-    let element = key.elements().find(|node| node.text() == rule);
+    let element = key.elements().find(|node| rule_text(node) == rule);
     element.or(Some(key))
+}
+
+/// A rule as written; of one on columns with more keys, its expression.
+fn rule_text(node: &Node) -> Option<&str> {
+    node.text().or_else(|| node.below("columns")?.text())
 }

@@ -23,6 +23,7 @@ pub use environment::Variables;
 pub use facts::facts;
 pub use mistake::{ConfigError, Mistake};
 pub use origin::ValueOrigin;
+pub use secret_file::read as read_secret_file;
 
 use serde::de::DeserializeOwned;
 

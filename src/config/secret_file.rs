@@ -14,7 +14,14 @@ use super::mistake::Mistakes;
 use super::origin::ValueOrigin;
 
 const SUFFIX: &str = "_file";
-const SECRETS: [&str; 4] = ["password", "passphrase", "secret", "token"];
+const SECRETS: [&str; 6] = [
+    "password",
+    "passphrase",
+    "secret",
+    "token",
+    "salt",
+    "hmac_key",
+];
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Whether a key names a secret, whose value no message may show.
@@ -105,8 +112,11 @@ fn replace(table: &mut Keys, key: &str, path: &str, mistakes: &mut Mistakes) {
     table.insert(base, Node { content, origin });
 }
 
-/// The content without the newline at its end.
-fn read(path: &Path) -> Result<String, String> {
+/// The secret in a file: its content without the newline at its end.
+///
+/// # Errors
+/// What is wrong with the file, to follow its name.
+pub fn read(path: &Path) -> Result<String, String> {
     let mode = fs::metadata(path)
         .map_err(|error| format!("cannot be read: {error}"))?
         .permissions()

@@ -14,7 +14,7 @@ use super::spilling::{self, Spilling};
 use crate::binlog::{Coordinates, XaId};
 use crate::change::history::Stretch;
 use crate::change::{
-    AssembleError, Assembler, Batch, Definition, Lack, Notice, Point, PreparedEvents,
+    AssembleError, Assembler, Batch, Definition, Lack, LostColumn, Notice, Point, PreparedEvents,
     PreparedGroup, Step, Undecided,
 };
 use crate::filter::OnUnknown;
@@ -367,6 +367,14 @@ fn tell(notice: &Notice) {
                 %columns,
                 "the condition on the table's rows names columns that the table does not have: they are NULL from here on, so that \
                  rows may be left out; change the condition, or set columns-missing = \"stop\" to stop instead"
+            );
+        }
+        Notice::LostColumn(LostColumn { table, rule }) => {
+            warn!(
+                %table,
+                %rule,
+                "a rule on columns matches no column of the table any more, and the stream goes on, as columns-missing says: take \
+                 the rule out, or have it match what the column is called now"
             );
         }
         Notice::Defined { table, at } => {

@@ -381,7 +381,11 @@ impl Assembler {
 
     /// Hands out what whoever runs the stream is to be told; to be asked for after each `poll`.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        self.applier.undefined().take_notices()
+        let lost = self.applier.table_maps().column_watch().0.take_warnings();
+        let lost = lost.into_iter().map(Notice::LostColumn);
+        let mut notices = self.applier.undefined().take_notices();
+        notices.extend(lost);
+        notices
     }
 
     /// Hands out what is assembled, even without a row, so that the checkpoint moves; `None` if nothing happened.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::rows::EventStamp;
 use crate::binlog::Query;
-use crate::change::definition::charset;
+use crate::change::definition::column_watch::origins;
+use crate::change::definition::published::published;
 use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;
-use crate::change::statement::{ObjectClass, Role, Statement, StatementContext, StatementKind};
-use crate::filter::Rules;
+use crate::change::statement::{Statement, StatementContext, StatementKind};
+use crate::filter::{ColumnRuleError, Rules};
 use crate::mysql::Flavour;
 use crate::row::TableName;
 
@@ -112,12 +113,15 @@ impl StatementSession {
 }
 
 /// What the statement made of each table that the filters keep, as published.
+///
+/// # Errors
+/// Rules on columns that do not fit a table.
 pub(in crate::change) fn table_changes(
     statement: &Statement,
     changes: &[Change],
     schemas: &Schemas,
     rules: &Rules,
-) -> Vec<TableChange> {
+) -> Result<Vec<TableChange>, ColumnRuleError> {
     let origins = origins(statement, schemas);
     let creates = matches!(statement.kind, StatementKind::CreateTable { .. });
     let made = |table: &TableName, definition: Option<&Arc<TableDefinition>>| TableChange {
@@ -127,7 +131,7 @@ pub(in crate::change) fn table_changes(
         },
         table: table.clone(),
         previous: origins.get(table).cloned(),
-        definition: definition.and_then(published),
+        definition: definition.cloned(),
     };
     let is_moved = |table: &TableName| origins.values().any(|origin| origin == table);
     let changes = last_of_each(changes).filter_map(|change| match change {
@@ -152,29 +156,21 @@ pub(in crate::change) fn table_changes(
             let TableName { database, table } = &change.table;
             rules.table(database, table).keep
         })
-        .map(|change| TableChange {
-            table: renamed(&change.table),
-            previous: change.previous.as_ref().map(renamed),
-            ..change
+        .map(|change| {
+            let table = renamed(&change.table);
+            let columns = rules.columns();
+            let definition = match &change.definition {
+                Some(definition) => published(definition, &table, columns)?,
+                None => None,
+            };
+            Ok(TableChange {
+                previous: change.previous.as_ref().map(renamed),
+                table,
+                definition,
+                ..change
+            })
         })
         .collect()
-}
-
-/// A definition as it is published: with its table's default character set where that is known; `None` where that of a
-/// column is not.
-fn published(definition: &Arc<TableDefinition>) -> Option<Arc<TableDefinition>> {
-    if definition.unsettled().is_some() {
-        return None;
-    }
-    let mut published = Arc::clone(definition);
-    if published
-        .charset
-        .as_deref()
-        .is_some_and(charset::is_unsettled)
-    {
-        Arc::make_mut(&mut published).charset = None;
-    }
-    Some(published)
 }
 
 /// What is left of the changes after the statement: of each table the last, and nothing of a name that a table had only
@@ -209,26 +205,4 @@ fn table_of(change: &Change) -> Option<&TableName> {
         | Change::Database { .. }
         | Change::DatabaseGone { .. } => None,
     }
-}
-
-/// The name that each renamed table had before the statement, by the name that it has after it; as names compare on the
-/// source.
-fn origins(statement: &Statement, schemas: &Schemas) -> HashMap<TableName, TableName> {
-    let tables = statement
-        .objects
-        .iter()
-        .filter(|object| object.class == ObjectClass::Table);
-    let mut origins: HashMap<TableName, TableName> = HashMap::new();
-    let mut old: Option<TableName> = None;
-    for object in tables {
-        match (object.role, old.take()) {
-            (Role::RenamedTo, Some(old)) => {
-                let origin = origins.remove(&old).unwrap_or(old);
-                origins.insert(schemas.fold(&object.name), origin);
-            }
-            (Role::Target, _) => old = Some(schemas.fold(&object.name)),
-            (Role::RenamedTo | Role::Like | Role::TriggerOn, _) => {}
-        }
-    }
-    origins
 }

@@ -1,10 +1,14 @@
 //! A statement of the binlog taken into the beliefs, whatever the filters say of it.
 
+use std::sync::Arc;
+
 use super::beliefs::{Definitions, Executed};
-use super::schemas::{Change, Connection, Facts};
+use super::schemas::{Belief, Change, Connection, Facts};
+use super::table::TableDefinition;
 use crate::binlog::{Coordinates, FormatDescription, Gtid, Query};
 use crate::change::statement::{Statement, StatementError, StatementSource, scan_query};
 use crate::mysql::Flavour;
+use crate::row::TableName;
 
 /// Where a statement stands.
 pub(in crate::change) struct StatementPlace<'a> {
@@ -25,6 +29,8 @@ pub(in crate::change) struct Followed<'a> {
     pub(in crate::change) source: StatementSource<'a>,
     /// What it changed.
     pub(in crate::change) changes: Vec<Change>,
+    /// How the tables were defined that it redefines, as far as it was known.
+    pub(in crate::change) former: Vec<(TableName, Arc<TableDefinition>)>,
     /// Who sent it.
     pub(in crate::change) connection: Connection,
 }
@@ -40,6 +46,15 @@ pub(in crate::change) fn follow<'a>(
     place: &StatementPlace<'_>,
 ) -> Result<Followed<'a>, StatementError> {
     let (statement, source) = scan_query(query, flavour, format)?;
+    let believed = definitions.believed();
+    let former = statement.redefined_tables().filter_map(|table| {
+        let table = believed.fold(table);
+        match believed.get(&table)? {
+            Belief::Known(definition) => Some((table, Arc::clone(definition))),
+            Belief::Stale(_) => None,
+        }
+    });
+    let former = former.collect();
     // A session may have another default engine than the server, and the binlog does not tell.
     let facts = Facts::of(query, source.context).on_server(place.server_id);
     let changes = definitions.follow(&Executed {
@@ -57,6 +72,7 @@ pub(in crate::change) fn follow<'a>(
     let connection = facts.connection;
     Ok(Followed {
         connection,
+        former,
         statement,
         source,
         changes,

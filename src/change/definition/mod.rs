@@ -3,6 +3,7 @@
 pub(super) mod agreement;
 pub(super) mod beliefs;
 pub(super) mod charset;
+pub(super) mod column_watch;
 pub(super) mod draft;
 pub(super) mod engines;
 pub(super) mod following;
@@ -10,6 +11,7 @@ pub(super) mod labels;
 pub(super) mod lack;
 pub(super) mod layout;
 pub(super) mod lineage;
+pub(super) mod published;
 pub(super) mod revision;
 pub(super) mod schemas;
 pub(super) mod settling;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::agreement::agree;
 use super::beliefs::Definitions;
+use super::column_watch::ColumnWatch;
 use super::draft::{draft, draft_of};
 use super::lack::Lack;
 use super::layout::{Layout, hashes};
@@ -123,6 +124,7 @@ pub(in crate::change) struct TableMaps {
     /// are in lower case.
     undefined: HashMap<TableName, OnUnknown>,
     asks: Asks,
+    column_watch: ColumnWatch,
     /// Whether rows are checked that are not published.
     checks_all: bool,
     /// What is to be told of tables that were taken.
@@ -158,6 +160,7 @@ impl TableMaps {
             numbered: HashSet::new(),
             undefined: HashMap::new(),
             asks: Asks::Needed,
+            column_watch: ColumnWatch::default(),
             checks_all: false,
             lacking: Vec::new(),
         }
@@ -200,6 +203,11 @@ impl TableMaps {
 
     pub(in crate::change) fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// The watch over the rules on columns, and all rules.
+    pub(in crate::change) fn column_watch(&mut self) -> (&mut ColumnWatch, &Rules) {
+        (&mut self.column_watch, &self.rules)
     }
 
     /// Forgets every table map: a new file began, or a DDL may have changed what they mean.
@@ -300,7 +308,8 @@ impl TableMaps {
         if !lacking.is_empty() {
             self.lacking.push((source.clone(), lacking));
         }
-        let table = self.rules.columns().treat(defined.table);
+        let columns = self.rules.columns();
+        let table = self.column_watch.treat(columns, &source, defined.table);
         let table = table.map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
         let defined = Defined { table, ..defined };
         Ok(Target::Kept(self.kept(defined, source, row_filter)))

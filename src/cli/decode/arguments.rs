@@ -1,6 +1,6 @@
 //! The arguments of `rowtap decode`, which mean what they mean to `mysqlbinlog`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 use clap::ValueEnum;
@@ -12,9 +12,11 @@ use jiff::tz::TimeZone;
 use super::super::until::set_of_either_family;
 use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
-use crate::config::EVENT_MEMORY_MIN;
+use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
 use crate::encode::{Format, InvalidText};
-use crate::filter::{DdlFilter, RowMoves, RowRuleOptions};
+use crate::filter::{
+    DdlFilter, HashOptions, MaskOptions, OnMissing, RowMoves, RowRuleOptions, RuleSecret, TruncateOptions,
+};
 
 /// What to decode, which part of it, and how.
 #[derive(Debug, clap::Args)]
@@ -189,12 +191,103 @@ pub struct RuleArguments {
     /// Leaves out updates that change nothing that is printed.
     #[arg(long)]
     pub skip_unchanged: bool,
+    /// Prints only columns whose `database.table.column` the regular expression matches as a whole.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub columns_include: Vec<String>,
+    /// Leaves out columns whose `database.table.column` the regular expression matches as a whole.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub columns_exclude: Vec<String>,
+    /// Replaces the values of columns by a text, or each character of them by one character.
+    #[arg(long, value_name = "EXPRESSION->with=TEXT|each=CHARACTER", value_parser = mask)]
+    pub columns_mask: Vec<MaskOptions>,
+    /// Replaces the values of columns by their SHA-256 hash with a salt, or by their HMAC; the salt or key is in the file.
+    #[arg(long, value_name = "EXPRESSION->salt_file=FILE|hmac_key_file=FILE", value_parser = hash)]
+    pub columns_hash: Vec<HashOptions>,
+    /// Cuts the text of columns after so many characters.
+    #[arg(long, value_name = "EXPRESSION->LENGTH", value_parser = truncate)]
+    pub columns_truncate: Vec<TruncateOptions>,
+    /// What to do about a rule that has lost the column that it matched: stop, or warn.
+    #[arg(long, value_name = "stop|warn", default_value = "stop", value_parser = columns_missing)]
+    pub columns_missing: OnMissing,
     /// Gives a database another name before the other rules apply.
     #[arg(long, visible_alias = "rewrite-db", value_name = "FROM->TO")]
     pub replicate_rewrite_db: Vec<String>,
     /// How statements are judged: by the objects they name, or as a replica does.
     #[arg(long, value_name = "WAY", default_value = "by_object", value_parser = ddl_filter)]
     pub ddl_filter: DdlFilter,
+}
+
+impl RuleArguments {
+    /// Whether there are rules on columns.
+    pub fn are_on_columns(&self) -> bool {
+        !(self.columns_include.is_empty()
+            && self.columns_exclude.is_empty()
+            && self.columns_mask.is_empty()
+            && self.columns_hash.is_empty()
+            && self.columns_truncate.is_empty())
+    }
+}
+
+/// The expression of a rule on columns, and what follows its arrow.
+fn arrow<'a>(text: &'a str, expected: &str) -> Result<(String, &'a str), String> {
+    match text.rsplit_once("->") {
+        Some((columns, rest)) => Ok((columns.to_owned(), rest)),
+        None => Err(format!("expected EXPRESSION->{expected}")),
+    }
+}
+
+/// Reads `--columns-mask`.
+fn mask(text: &str) -> Result<MaskOptions, String> {
+    const EXPECTED: &str = "with=TEXT or EXPRESSION->each=CHARACTER";
+    let (columns, rest) = arrow(text, EXPECTED)?;
+    let (with, each) = match rest.split_once('=') {
+        Some(("with", text)) => (Some(text.to_owned()), None),
+        Some(("each", letter)) => (None, Some(letter.to_owned())),
+        Some(_) | None => return Err(format!("expected EXPRESSION->{EXPECTED}")),
+    };
+    Ok(MaskOptions {
+        columns,
+        with,
+        each,
+    })
+}
+
+/// Reads `--columns-hash` and the file that it names.
+fn hash(text: &str) -> Result<HashOptions, String> {
+    const EXPECTED: &str = "salt_file=FILE or EXPRESSION->hmac_key_file=FILE";
+    let (columns, rest) = arrow(text, EXPECTED)?;
+    let secret = |file: &str| {
+        let secret = read_secret_file(Path::new(file));
+        let secret = secret.map_err(|message| format!("{file} {message}"))?;
+        Ok::<_, String>(Some(RuleSecret::from(secret)))
+    };
+    let (salt, hmac_key) = match rest.split_once('=') {
+        Some(("salt_file", file)) => (secret(file)?, None),
+        Some(("hmac_key_file", file)) => (None, secret(file)?),
+        Some(_) | None => return Err(format!("expected EXPRESSION->{EXPECTED}")),
+    };
+    Ok(HashOptions {
+        columns,
+        salt,
+        hmac_key,
+    })
+}
+
+/// Reads `--columns-truncate`.
+fn truncate(text: &str) -> Result<TruncateOptions, String> {
+    let (columns, length) = arrow(text, "LENGTH")?;
+    let length = length.parse();
+    let length = length.map_err(|_| "expected a number of characters after ->".to_owned())?;
+    Ok(TruncateOptions { columns, length })
+}
+
+/// Reads `--columns-missing`.
+fn columns_missing(text: &str) -> Result<OnMissing, String> {
+    match text {
+        "stop" => Ok(OnMissing::Stop),
+        "warn" => Ok(OnMissing::Warn),
+        other => Err(format!("expected stop or warn, found {other}")),
+    }
 }
 
 /// Reads `--event-memory-max`, which may be no less than a connector's.

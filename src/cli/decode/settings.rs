@@ -171,6 +171,10 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
                    would be undone by a DELETE of a row that was there before";
         return Some(why.to_owned());
     }
+    if prints_statements(arguments) && arguments.rules.are_on_columns() {
+        let why = "statements hold whole rows as they were, leave out the rules on columns or print another format";
+        return Some(why.to_owned());
+    }
     if let (Some(start), Some(stop)) = (arguments.start_datetime, arguments.stop_datetime)
         && start > stop
     {
@@ -240,6 +244,12 @@ fn filter(arguments: &DecodeArguments) -> filter::FilterOptions {
                 false => filter::RowMoves::Convert,
             }),
         skip_unchanged: rules.skip_unchanged,
+        columns_include: rules.columns_include.clone(),
+        columns_exclude: rules.columns_exclude.clone(),
+        columns_mask: rules.columns_mask.clone(),
+        columns_hash: rules.columns_hash.clone(),
+        columns_truncate: rules.columns_truncate.clone(),
+        columns_missing: rules.columns_missing,
         replicate_rewrite_db: rules.replicate_rewrite_db.clone(),
         ddl_filter: rules.ddl_filter,
         // A file has no replica of its own: no event in it comes from this program.

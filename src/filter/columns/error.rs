@@ -1,7 +1,7 @@
 //! What stops a stream at a table that a rule on columns does not fit.
 
 use crate::failure::Class;
-use crate::filter::verdict::Rule;
+use crate::filter::verdict::{Rule, RuleKey};
 use crate::row::TableName;
 
 /// Why a table cannot be published as the rules on columns say.
@@ -77,12 +77,10 @@ pub enum ColumnRuleError {
     },
     /// A column got a name under which its values would go out as they are.
     #[error(
-        "{rule} matches {before} of {table}, which is called {after} from here on, and no rule matches that: have one match it"
+        "{rule} matches {before}, which is called {after} from here on, and no rule hides that: have one match it"
     )]
     Renamed {
-        /// The table, as it is called from here on.
-        table: TableName,
-        /// What the column was called.
+        /// What the column was called, with its database and table.
         before: Box<str>,
         /// What it is called from here on.
         after: Box<str>,
@@ -92,6 +90,23 @@ pub enum ColumnRuleError {
 }
 
 impl ColumnRuleError {
+    /// The error of a column whose values cannot be replaced as a rule says.
+    pub fn unfit(table: &TableName, column: &str, rule: &Rule) -> Self {
+        Self::Unfit {
+            table: table.clone(),
+            column: column.into(),
+            rule: rule.clone(),
+            why: match rule.key {
+                RuleKey::ColumnsTruncate => {
+                    "which is no CHAR, VARCHAR or TEXT column: use columns-mask or columns-hash"
+                }
+                _another => {
+                    "whose type is not known: tell the table's definition, or use columns-mask with a fixed text"
+                }
+            },
+        }
+    }
+
     /// What it means: the rules are to be changed.
     pub fn class(&self) -> Class {
         Class::Configuration

@@ -138,6 +138,70 @@ impl ColumnRules {
         }
     }
 
+    /// The same; a column of the key stays one.
+    ///
+    /// # Errors
+    /// A rule that would make a column of the key none.
+    pub fn judge_fitting(
+        &self,
+        table: &TableName,
+        column: &str,
+        is_key: bool,
+    ) -> Result<ColumnVerdict<'_>, ColumnRuleError> {
+        let verdict = self.judge(table, column);
+        if is_key {
+            verdict.fits_key(table, column)?;
+        }
+        Ok(verdict)
+    }
+
+    /// The rules that match some of a table's columns, whether or not they decide.
+    pub fn matches<'a>(
+        &self,
+        table: &TableName,
+        columns: impl IntoIterator<Item = &'a str>,
+    ) -> RuleMatches {
+        let mut found = RuleMatches::default();
+        for column in columns {
+            let name = full_name(table, column);
+            for (number, rule) in self.all().enumerate() {
+                if rule.pattern.is_match(&name) {
+                    found.0.insert(number);
+                }
+            }
+        }
+        found
+    }
+
+    /// The rules that matched before, and do so no more.
+    pub fn lost(&self, before: Option<&RuleMatches>, now: &RuleMatches) -> Vec<&Rule> {
+        let Some(before) = before else {
+            return Vec::new();
+        };
+        let lost = self
+            .all()
+            .enumerate()
+            .filter(|(number, _)| before.0.contains(number) && !now.0.contains(number));
+        lost.map(|(_, rule)| &rule.rule).collect()
+    }
+
+    /// The rules that name a table literally, and match none of its columns.
+    pub fn naming(&self, table: &TableName, matches: &RuleMatches) -> Vec<&Rule> {
+        let name = full_name(table, "").to_lowercase();
+        let naming = self.all().enumerate().filter(|(number, rule)| {
+            !matches.0.contains(number)
+                && literal_start(&rule.rule.text)
+                    .to_lowercase()
+                    .starts_with(&name)
+        });
+        naming.map(|(_, rule)| &rule.rule).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &ColumnRule> {
+        let replace = self.replace.iter().map(|(rule, _)| rule);
+        self.exclude.iter().chain(&self.include).chain(replace)
+    }
+
     /// Has a table's rows treated as the rules say.
     ///
     /// # Errors
@@ -161,17 +225,15 @@ impl ColumnRules {
                 treatments.push(ColumnTreatment::Kept);
                 continue;
             }
-            let verdict = self.judge(name, &column.name);
-            if table.key.contains(&index) {
-                verdict.fits_key(name, &column.name)?;
-            }
+            let is_key = table.key.contains(&index);
+            let verdict = self.judge_fitting(name, &column.name, is_key)?;
             treatments.push(match verdict {
                 ColumnVerdict::Kept { .. } => ColumnTreatment::Kept,
                 ColumnVerdict::LeftOut { .. } => ColumnTreatment::LeftOut,
                 ColumnVerdict::Replaced { by, replacement } => {
                     let kind = column.kind.clone();
                     if replacement.published_kind(&kind).is_none() {
-                        return Err(unfit(name, &column.name, by));
+                        return Err(ColumnRuleError::unfit(name, &column.name, by));
                     }
                     let by = replacement.clone();
                     ColumnTreatment::Replaced { kind, by }
@@ -198,16 +260,21 @@ impl ColumnRules {
     /// A rule that a column of a table may match, whatever it is called.
     fn may_match(&self, table: &TableName) -> Option<&Rule> {
         let name = full_name(table, "");
-        let mut rules = self.exclude.iter().chain(&self.include);
-        let plain = rules.find(|rule| rule.may_match_within(&name));
-        let mut replace = self.replace.iter().map(|(rule, _)| rule);
-        let found = plain.or_else(|| replace.find(|rule| rule.may_match_within(&name)));
+        let found = self.all().find(|rule| rule.may_match_within(&name));
         // Beside any columns-include, what none matches is left out.
         Some(&found.or(self.include.first())?.rule)
     }
 }
 
-impl ColumnVerdict<'_> {
+impl<'a> ColumnVerdict<'a> {
+    /// The rule that keeps values from going out as they are.
+    pub fn protecting(&self) -> Option<&'a Rule> {
+        match self {
+            Self::Kept { .. } | Self::LeftOut { by: None } => None,
+            Self::LeftOut { by: Some(rule) } | Self::Replaced { by: rule, .. } => Some(rule),
+        }
+    }
+
     /// Makes sure that a column of the key stays one.
     fn fits_key(&self, table: &TableName, column: &str) -> Result<(), ColumnRuleError> {
         let (rule, does) = match self {
@@ -259,22 +326,6 @@ impl ColumnRule {
 
 fn full_name(table: &TableName, column: &str) -> String {
     format!("{}.{}.{column}", table.database, table.table)
-}
-
-fn unfit(table: &TableName, column: &str, rule: &Rule) -> ColumnRuleError {
-    ColumnRuleError::Unfit {
-        table: table.clone(),
-        column: column.into(),
-        rule: rule.clone(),
-        why: match rule.key {
-            RuleKey::ColumnsTruncate => {
-                "which is no CHAR, VARCHAR or TEXT column: use columns-mask or columns-hash"
-            }
-            _another => {
-                "whose type is not known: tell the table's definition, or use columns-mask with a fixed text"
-            }
-        },
-    }
 }
 
 /// What all names begin with that an expression matches, as far as that is easily told.

@@ -1,0 +1,294 @@
+//! Watches over the rules on columns as definitions change: no value goes out as it is, whose column a rule matched under
+//! another name, and a rule that has lost its column is told of.
+//!
+//! A statement is judged where it stands, before the checkpoint passes it, by the definition that the table had until then.
+//! Where that is not known, what the table maps of this run have shown counts.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::following::Followed;
+use super::schemas::{Change, Schemas};
+use super::table::TableDefinition;
+use crate::change::statement::meaning::{Meaning, Spec};
+use crate::change::statement::{ObjectClass, Role, Statement};
+use crate::filter::{
+    ColumnRuleError, ColumnRules, ColumnVerdict, OnMissing, Rule, RuleMatches, Rules,
+};
+use crate::row::{Table, TableName};
+
+/// Tables that are watched at most.
+const TABLES_MAX: usize = 65_536;
+/// Warnings that are remembered at most.
+const WARNINGS_MAX: usize = 65_536;
+
+/// A rule that has lost its column.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LostColumn {
+    /// The table, as published.
+    pub table: TableName,
+    /// The rule.
+    pub rule: Rule,
+}
+
+/// What is known of the columns that rules match.
+#[derive(Debug, Default)]
+pub(in crate::change) struct ColumnWatch {
+    /// By the table's name on the source: its columns as its table map had them last, and the rules that match some.
+    seen: HashMap<TableName, SeenColumns>,
+    /// What has been warned of.
+    warned: HashSet<LostColumn>,
+    /// What is to be warned of.
+    warnings: Vec<LostColumn>,
+}
+
+#[derive(Debug)]
+struct SeenColumns {
+    names: Vec<Box<str>>,
+    matches: RuleMatches,
+}
+
+impl ColumnWatch {
+    /// What is to be warned of.
+    pub(in crate::change) fn take_warnings(&mut self) -> Vec<LostColumn> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Treats the table of a table map as the rules say, and notes which of them match its columns.
+    ///
+    /// # Errors
+    /// Rules that do not fit the table, or have lost their column.
+    pub(in crate::change) fn treat(
+        &mut self,
+        rules: &ColumnRules,
+        source: &TableName,
+        table: Table,
+    ) -> Result<Table, ColumnRuleError> {
+        if rules.is_empty() {
+            return Ok(table);
+        }
+        let names: Vec<Box<str>> = table
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !table.hidden.contains(index))
+            .map(|(_, column)| column.name.clone())
+            .collect();
+        let (name, is_undefined) = (table.name.clone(), table.is_undefined);
+        let table = rules.treat(table)?;
+        if is_undefined {
+            return Ok(table);
+        }
+        let matches = rules.matches(&name, names.iter().map(|name| &**name));
+        let before = self.seen.get(source).map(|seen| &seen.matches);
+        let mut lost = rules.lost(before, &matches);
+        lost.extend(rules.naming(&name, &matches));
+        self.tell(rules, &name, lost)?;
+        if self.seen.len() < TABLES_MAX || self.seen.contains_key(source) {
+            self.seen
+                .insert(source.clone(), SeenColumns { names, matches });
+        }
+        Ok(table)
+    }
+
+    /// Judges what a statement did to the columns of the tables that are published.
+    ///
+    /// # Errors
+    /// A column whose values would go out as they are from there on, or a rule that has lost its column.
+    pub(in crate::change) fn follow(
+        &mut self,
+        rules: &Rules,
+        followed: &Followed<'_>,
+        believed: &Schemas,
+    ) -> Result<(), ColumnRuleError> {
+        if rules.columns().is_empty() {
+            return Ok(());
+        }
+        let statement = &followed.statement;
+        let origins = origins(statement, believed);
+        for table in statement.redefined_tables() {
+            let table = believed.fold(table);
+            let verdict = rules.table(&table.database, &table.table);
+            let origin = origins.get(&table).unwrap_or(&table);
+            let is_moved_away =
+                !origins.contains_key(&table) && origins.values().any(|origin| *origin == table);
+            if !verdict.keep {
+                continue;
+            }
+            let origin_columns = self.former_columns(origin, followed);
+            let moved = Moved {
+                before: rules.table(&origin.database, &origin.table).published,
+                columns: &origin_columns,
+                after: &verdict.published,
+            };
+            moved.judge(rules.columns(), &renames(statement))?;
+            if !is_moved_away {
+                self.judge(rules.columns(), (&table, &verdict.published), followed)?;
+            }
+        }
+        for table in statement.redefined_tables() {
+            let table = believed.fold(table);
+            let is_gone =
+                |change: &Change| matches!(change, Change::Gone { table: gone } if *gone == table);
+            if origins.contains_key(&table) || followed.changes.iter().any(is_gone) {
+                self.seen.remove(&table);
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns that a table had before a statement.
+    fn former_columns(&self, table: &TableName, followed: &Followed<'_>) -> Vec<Box<str>> {
+        let mut former = followed.former.iter();
+        match former.find(|(name, _)| name == table) {
+            Some((_, definition)) => names(definition).map(Box::from).collect(),
+            None => self
+                .seen
+                .get(table)
+                .map_or_else(Vec::new, |seen| seen.names.clone()),
+        }
+    }
+
+    /// Looks for rules that match no column any more of the table that has this name now, and did so before.
+    fn judge(
+        &mut self,
+        rules: &ColumnRules,
+        (table, published): (&TableName, &TableName),
+        followed: &Followed<'_>,
+    ) -> Result<(), ColumnRuleError> {
+        let defined = followed
+            .changes
+            .iter()
+            .rev()
+            .find_map(|change| match change {
+                Change::Defined {
+                    table: defined,
+                    definition,
+                } if defined == table => Some(definition),
+                Change::Defined { .. }
+                | Change::Stale { .. }
+                | Change::Engine { .. }
+                | Change::Gone { .. }
+                | Change::AllStale { .. }
+                | Change::Database { .. }
+                | Change::DatabaseGone { .. } => None,
+            });
+        let Some(definition) = defined else {
+            return Ok(());
+        };
+        let former = self.former_columns(table, followed);
+        let former = rules.matches(published, former.iter().map(|column| &**column));
+        let now = rules.matches(published, names(definition));
+        self.tell(rules, published, rules.lost(Some(&former), &now))
+    }
+
+    /// Stops at, or warns of, rules that have lost their column.
+    fn tell(
+        &mut self,
+        rules: &ColumnRules,
+        table: &TableName,
+        lost: Vec<&Rule>,
+    ) -> Result<(), ColumnRuleError> {
+        for rule in lost {
+            let (table, rule) = (table.clone(), rule.clone());
+            match rules.on_missing() {
+                OnMissing::Stop => return Err(ColumnRuleError::Vanished { table, rule }),
+                OnMissing::Warn => {
+                    let lost = LostColumn { table, rule };
+                    if self.warned.len() < WARNINGS_MAX && self.warned.insert(lost.clone()) {
+                        self.warnings.push(lost);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A table whose columns, or which itself, a statement may have renamed.
+struct Moved<'a> {
+    /// Its name before, as published.
+    before: TableName,
+    /// Its columns before, as far as they are known.
+    columns: &'a [Box<str>],
+    /// Its name after, as published.
+    after: &'a TableName,
+}
+
+impl Moved<'_> {
+    /// Makes sure that no value goes out as it is whose column a rule matched before.
+    fn judge(&self, rules: &ColumnRules, renames: &[(&str, &str)]) -> Result<(), ColumnRuleError> {
+        let is_renamed = |column: &str| {
+            let column = column.to_lowercase();
+            renames.iter().any(|(old, _)| old.to_lowercase() == column)
+        };
+        let is_table_renamed = self.before != *self.after;
+        let columns = self.columns.iter().map(|column| &**column);
+        let pairs = columns
+            .filter(|column| is_table_renamed && !is_renamed(column))
+            .map(|column| (column, column))
+            .chain(renames.iter().copied());
+        for (before, after) in pairs {
+            if let Some(rule) = rules.judge(&self.before, before).protecting()
+                && matches!(rules.judge(self.after, after), ColumnVerdict::Kept { .. })
+            {
+                return Err(ColumnRuleError::Renamed {
+                    before: format!("{}.{before}", self.before).into(),
+                    after: format!("{}.{after}", self.after).into(),
+                    rule: rule.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn names(definition: &Arc<TableDefinition>) -> impl Iterator<Item = &str> {
+    definition.columns.iter().map(|column| &*column.name)
+}
+
+/// The columns that a statement renames, each with its old and its new name.
+fn renames(statement: &Statement) -> Vec<(&str, &str)> {
+    let Meaning::AlterTable(alter) = &statement.meaning else {
+        return Vec::new();
+    };
+    let renamed = alter.specs.iter().filter_map(|spec| match spec {
+        Spec::Change { old, column, .. } => Some((&**old, &*column.name)),
+        Spec::Rename { old, new, .. } => Some((&**old, &**new)),
+        Spec::Add { .. }
+        | Spec::Drop { .. }
+        | Spec::Visible { .. }
+        | Spec::AddKey { .. }
+        | Spec::DropKey
+        | Spec::Convert(_)
+        | Spec::AddPeriod(_)
+        | Spec::AddVersioning
+        | Spec::DropVersioning => None,
+    });
+    renamed.collect()
+}
+
+/// The name that each renamed table had before the statement, by the name that it has after it; as names compare on the
+/// source.
+pub(in crate::change) fn origins(
+    statement: &Statement,
+    schemas: &Schemas,
+) -> HashMap<TableName, TableName> {
+    let tables = statement
+        .objects
+        .iter()
+        .filter(|object| object.class == ObjectClass::Table);
+    let mut origins: HashMap<TableName, TableName> = HashMap::new();
+    let mut old: Option<TableName> = None;
+    for object in tables {
+        match (object.role, old.take()) {
+            (Role::RenamedTo, Some(old)) => {
+                let origin = origins.remove(&old).unwrap_or(old);
+                origins.insert(schemas.fold(&object.name), origin);
+            }
+            (Role::Target, _) => old = Some(schemas.fold(&object.name)),
+            (Role::RenamedTo | Role::Like | Role::TriggerOn, _) => {}
+        }
+    }
+    origins
+}
