@@ -5,6 +5,7 @@
 //! the rules are generated; elsewhere rowtap judges them by the objects they name, and only those on databases are compared.
 //! System databases are rowtap's own rule, see [`judge`].
 
+mod columns;
 mod generated;
 mod likes;
 mod replica;

@@ -11,19 +11,19 @@ use crate::support::Flavour;
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
 /// A row of a table in the document.
-struct Mapping<'a> {
+pub struct Mapping<'a> {
     on: &'a str,
-    definition: &'a str,
-    value: &'a str,
-    json: &'a str,
+    pub definition: &'a str,
+    pub value: &'a str,
+    pub json: &'a str,
 }
 
-fn document() -> String {
+pub fn document() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/types.md");
     std::fs::read_to_string(path).expect("the document")
 }
 
-fn mappings(document: &str) -> Vec<Mapping<'_>> {
+pub fn mappings(document: &str) -> Vec<Mapping<'_>> {
     let mut mappings = Vec::new();
     for line in document.lines() {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
@@ -47,19 +47,19 @@ fn mappings(document: &str) -> Vec<Mapping<'_>> {
 }
 
 impl Mapping<'_> {
-    fn is_on(&self, flavour: Flavour) -> bool {
+    pub fn is_on(&self, flavour: Flavour) -> bool {
         let (family, version) = flavour.name().split_once('-').expect("a version");
         self.on
             .split(' ')
             .any(|word| word == "all" || word == family || word == version)
     }
 
-    fn variable(&self) -> Option<(&str, &str)> {
+    pub fn variable(&self) -> Option<(&str, &str)> {
         self.on.split(' ').find_map(|word| word.split_once('='))
     }
 }
 
-fn start(flavour: Flavour) -> (Bench, Folder) {
+pub fn start(flavour: Flavour) -> (Bench, Folder) {
     let bench = Bench::start(flavour);
     account(&bench.server, "u");
     let mut folder = Folder::streaming(&bench.server, "u");

@@ -1,11 +1,13 @@
 //! Values: what a record says of each cell against what the server says of it.
 
+mod canaries;
 mod cases;
 mod charsets;
 mod codes;
 mod decode;
 mod documents;
 mod golden;
+mod hashes;
 mod mapping;
 mod mariadb;
 mod matrix;

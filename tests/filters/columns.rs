@@ -1,0 +1,272 @@
+//! Rules on columns as definitions change: what is renamed or dropped stops a stream rather than let a value out, until the
+//! rules say what is meant.
+
+use serde_json::{Value, json};
+
+use crate::commands::process::{Ended, Folder, account};
+use crate::support::{Flavour, Server};
+
+const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
+
+struct Stream {
+    server: Server,
+    folder: Folder,
+}
+
+impl Stream {
+    /// Streams what comes after a table of people.
+    fn start(flavour: Flavour, rules: &str) -> Self {
+        let server = Server::start(flavour, &[]);
+        account(&server, "u");
+        server.execute("CREATE DATABASE shop");
+        server.execute(
+            "CREATE TABLE shop.people (id INT PRIMARY KEY, mail VARCHAR(40), phone VARCHAR(20), n INT)",
+        );
+        let folder = Folder::streaming(&server, "u")
+            .replacing("[sink]", &format!("[filter]\n{rules}\n[sink]"));
+        let stream = Self { server, folder };
+        stream.folder.succeeds(&ONCE);
+        stream.run("INSERT INTO shop.people VALUES (1, 'a@secret', '555-secret', 1)");
+        stream.folder.succeeds(&ONCE);
+        stream
+    }
+
+    fn run(&self, statement: &str) {
+        self.server.execute(statement);
+    }
+
+    fn rules(self, from: &str, to: &str) -> Self {
+        let folder = self.folder.replacing(from, to);
+        Self { folder, ..self }
+    }
+
+    /// The images after of a table's changes, without a secret in any.
+    fn images(&self) -> Vec<Value> {
+        let changes = self.folder.changes();
+        let text = Value::from(changes.clone()).to_string();
+        assert!(!text.contains("secret"), "{text}");
+        changes.iter().map(|line| line["after"].clone()).collect()
+    }
+
+    fn once(&self) -> Ended {
+        let ended = self.folder.succeeds(&ONCE);
+        assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
+        ended
+    }
+}
+
+const MASK: &str = r"columns-mask = [{ columns = 'shop\.people\.(mail|phone)', with = '-' }]";
+
+#[test]
+fn a_column_renamed_away_from_its_rule_stops_the_stream_at_the_statement() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
+        for missing in ["", "\ncolumns-missing = 'warn'"] {
+            let stream = Stream::start(flavour, &format!("{MASK}{missing}"));
+            stream.run("ALTER TABLE shop.people RENAME COLUMN mail TO address");
+            stream.run("INSERT INTO shop.people VALUES (2, 'b@secret', NULL, 1)");
+            let parts = [
+                "shop.people.mail",
+                "shop.people.address",
+                "columns-mask",
+                "have one match it",
+            ];
+            // It stops there again, for the statement is not passed.
+            stream.folder.fails(78, &parts);
+            stream.folder.fails(78, &parts);
+            let stream = stream.rules("(mail|phone)", "(mail|address|phone)");
+            stream.once();
+            assert_eq!(
+                stream.images(),
+                [
+                    json!({"id": 1, "mail": "-", "phone": "-", "n": 1}),
+                    json!({"id": 2, "address": "-", "phone": null, "n": 1}),
+                ]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_table_renamed_away_from_its_rules_stops_the_stream() {
+    for statement in [
+        "RENAME TABLE shop.people TO shop.persons",
+        "ALTER TABLE shop.people RENAME TO shop.persons, CHANGE n m INT",
+    ] {
+        let stream = Stream::start(Flavour::MySql97, MASK);
+        stream.run(statement);
+        stream.run("INSERT INTO shop.persons VALUES (2, 'b@secret', 'secret', 1)");
+        let parts = ["shop.people.mail", "shop.persons.mail"];
+        stream.folder.fails(78, &parts);
+        let stream = stream.rules("people", "pe(ople|rsons)");
+        stream.once();
+        assert_eq!(stream.images()[1]["mail"], "-");
+    }
+}
+
+#[test]
+fn a_rule_that_loses_its_column_stops_the_stream_or_is_warned_of() {
+    let rule = r"columns-exclude = 'shop\..*\.mail'";
+    for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
+        let stream = Stream::start(flavour, rule);
+        stream.run("ALTER TABLE shop.people DROP COLUMN mail");
+        stream.run("INSERT INTO shop.people VALUES (2, '555', 1)");
+        let parts = ["columns-exclude", "shop.people", "columns-missing"];
+        stream.folder.fails(78, &parts);
+        let stream = stream.rules(rule, &format!("{rule}\ncolumns-missing = 'warn'"));
+        let ended = stream.once();
+        let warnings = ended
+            .stderr
+            .matches("matches no column of the table any more")
+            .count();
+        assert_eq!(warnings, 1, "{}", ended.stderr);
+        let after = json!({"id": 2, "phone": "555", "n": 1});
+        assert_eq!(stream.images()[1], after);
+    }
+}
+
+#[test]
+fn a_rule_that_names_a_table_and_no_column_of_it_stops_the_stream() {
+    let stream = Stream::start(
+        Flavour::MySql97,
+        r"columns-exclude = ['.*\.mail', '.*\.phone']",
+    );
+    let stream = stream.rules(r"'.*\.phone'", r"'shop\.people\.fone', '.*\.phone'");
+    stream.run("INSERT INTO shop.people VALUES (2, 'secret', 'secret', 1)");
+    stream.folder.fails(
+        78,
+        &[r"shop\.people\.fone", "matches no column of shop.people"],
+    );
+}
+
+#[test]
+fn messages_of_ddl_follow_the_rules() {
+    let stream = Stream::start(
+        Flavour::MySql97,
+        "columns-exclude = '.*\\.phone'\ncolumns-hash = [{ columns = '.*\\.(id|mail)', salt = 's' }]\n\
+         columns-truncate = [{ columns = '.*\\.note', length = 3 }]",
+    );
+    stream.run("ALTER TABLE shop.people ADD COLUMN note VARCHAR(40) CHARACTER SET latin1");
+    stream.once();
+    let ddl = stream.folder.ddl();
+    let table = &ddl[0]["tableChanges"][0]["table"];
+    let column = |column: &Value| {
+        json!([
+            column["name"],
+            column["typeName"],
+            column["length"],
+            column["charsetName"],
+            column["position"]
+        ])
+    };
+    let columns: Vec<Value> = table["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(column)
+        .collect();
+    assert_eq!(
+        columns,
+        [
+            json!(["id", "CHAR", 64, "utf8mb4", 1]),
+            json!(["mail", "CHAR", 64, "utf8mb4", 2]),
+            json!(["n", "INT", null, null, 3]),
+            json!(["note", "VARCHAR", 3, "latin1", 4]),
+        ]
+    );
+    assert_eq!(table["primaryKeyColumnNames"], json!(["id"]));
+    stream.run("ALTER TABLE shop.people DROP PRIMARY KEY, ADD PRIMARY KEY (id, phone)");
+    stream
+        .folder
+        .fails(78, &["leaves out phone", "part of the key of shop.people"]);
+}
+
+#[test]
+fn columns_without_names_never_go_out_under_rules_that_may_mean_them() {
+    let options = ["--binlog-row-metadata=MINIMAL"];
+    let server = Server::start(Flavour::MySql97, &options);
+    server.execute("CREATE DATABASE shop; CREATE TABLE shop.people (id INT, mail VARCHAR(40))");
+    server.execute("FLUSH BINARY LOGS; CREATE TABLE shop.other (id INT)");
+    let (file, _) = server.coordinates();
+    server.execute("INSERT INTO shop.people VALUES (1, 'secret')");
+    server.execute("FLUSH BINARY LOGS");
+    let path = server.binlog_path(&file).display().to_string();
+    let folder = Folder::new("");
+    let exclude = |rule: &str| folder.run(&["decode", "--columns-exclude", rule, &path]);
+    for rule in [r"shop\.people\.mail", r".*\.mail"] {
+        let ended = exclude(rule);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(
+            ended
+                .stderr
+                .contains("names of the columns of shop.people are not known")
+        );
+        assert!(!format!("{ended:?}").contains("secret"), "{ended:?}");
+    }
+    let ended = exclude(r"shop\.orders\.mail");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[test]
+fn rules_on_columns_are_arguments_of_decode_but_not_for_statements() {
+    let server = Server::shared(Flavour::MySql97);
+    let database = server.unique_database();
+    let (file, _) = server.coordinates();
+    let path = server.binlog_path(&file).display().to_string();
+    let folder = Folder::new("");
+    let rule = format!("{database}\\.t\\.c->each=*");
+    for printed in [&["--format=sql"][..], &["--flashback"]] {
+        let all = [&["decode", "--columns-mask", &rule][..], printed, &[&path]].concat();
+        let ended = folder.run(&all);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("leave out the rules on columns"),
+            "{}",
+            ended.stderr
+        );
+    }
+    for (key, rule, part) in [
+        ("--columns-mask", "a", "EXPRESSION->with=TEXT"),
+        ("--columns-mask", "a->b=c", "EXPRESSION->with=TEXT"),
+        ("--columns-mask", "a->each=ab", "not one character"),
+        ("--columns-hash", "a->salt=x", "salt_file=FILE"),
+        ("--columns-hash", "a->salt_file=none", "none cannot be read"),
+        ("--columns-truncate", "a->b", "a number of characters"),
+        ("--columns-exclude", "(", "unclosed group"),
+        ("--columns-missing", "go", "expected stop or warn"),
+    ] {
+        let ended = folder.run(&["decode", key, rule, &path]);
+        assert_eq!(ended.code, Some(2), "{key} {rule}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(part),
+            "{key} {rule}: {}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn mistakes_in_rules_are_told_with_their_lines() {
+    let text = "state_dir = '{dir}/state'\n[source]\nhost = '127.0.0.1'\nport = 1\nuser = 'u'\n\
+                [filter]\ncolumns-include = 'a('\ncolumns-mask = [\n  { columns = 'a\\.b\\.c' },\n  { columns = 'd', width = 3 },\n]\n\
+                columns-hash = [\n  { columns = 'e' },\n  { columns = 'f', salt_file = '{dir}/none' },\n  { columns = 'g', salt = '' },\n]\n\
+                columns-truncate = [{ columns = 'h', length = -1 }]\ncolumns-missing = 'go'\n\
+                [sink]\ntype = 'blackhole'\n";
+    let folder = Folder::new(text);
+    let ended = folder.run(&ONCE);
+    assert_eq!(ended.code, Some(78), "{}", ended.stderr);
+    for (line, part) in [
+        (7, "unclosed group"),
+        (9, "give with ="),
+        (10, "no such key 'width'"),
+        (13, "no salt"),
+        (14, "none cannot be read"),
+        (15, "empty salt"),
+        (17, "length"),
+        (18, "columns-missing"),
+    ] {
+        let place = format!("shop.toml:{line}:");
+        let mut lines = ended.stderr.lines();
+        let told = lines.find(|told| told.contains(&place) && told.contains(part));
+        assert!(told.is_some(), "{place} {part}: {}", ended.stderr);
+    }
+}
