@@ -90,22 +90,24 @@ fn a_column_renamed_away_from_its_rule_stops_the_stream_at_the_statement() {
 fn a_table_renamed_away_from_its_rules_stops_the_stream() {
     for statement in [
         "RENAME TABLE shop.people TO shop.persons",
-        "ALTER TABLE shop.people RENAME TO shop.persons, CHANGE n m INT",
+        "ALTER TABLE shop.people RENAME TO shop.persons, CHANGE n m INT, CHANGE phone fone VARCHAR(20)",
     ] {
         let stream = Stream::start(Flavour::MySql97, MASK);
         stream.run(statement);
         stream.run("INSERT INTO shop.persons VALUES (2, 'b@secret', 'secret', 1)");
         let parts = ["shop.people.mail", "shop.persons.mail"];
         stream.folder.fails(78, &parts);
-        let stream = stream.rules("people", "pe(ople|rsons)");
+        let stream = stream.rules("people\\.(mail|phone)", "pe(ople|rsons)\\.(mail|[pf]h?one)");
         stream.once();
-        assert_eq!(stream.images()[1]["mail"], "-");
+        let after = &stream.images()[1];
+        assert_eq!(after["mail"], "-");
+        assert!(after["phone"] == "-" || after["fone"] == "-", "{after}");
     }
 }
 
 #[test]
 fn a_rule_that_loses_its_column_stops_the_stream_or_is_warned_of() {
-    let rule = r"columns-exclude = 'shop\..*\.mail'";
+    let rule = r"columns-exclude = ['shop\..*\.mail', '.*\.phone']";
     for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
         let stream = Stream::start(flavour, rule);
         stream.run("ALTER TABLE shop.people DROP COLUMN mail");
@@ -119,7 +121,7 @@ fn a_rule_that_loses_its_column_stops_the_stream_or_is_warned_of() {
             .matches("matches no column of the table any more")
             .count();
         assert_eq!(warnings, 1, "{}", ended.stderr);
-        let after = json!({"id": 2, "phone": "555", "n": 1});
+        let after = json!({"id": 2, "n": 1});
         assert_eq!(stream.images()[1], after);
     }
 }

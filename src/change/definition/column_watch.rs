@@ -112,7 +112,7 @@ impl ColumnWatch {
             let origin = origins.get(&table).unwrap_or(&table);
             let is_moved_away =
                 !origins.contains_key(&table) && origins.values().any(|origin| *origin == table);
-            if !verdict.keep {
+            if !verdict.keep || is_moved_away {
                 continue;
             }
             let origin_columns = self.former_columns(origin, followed);
@@ -122,9 +122,7 @@ impl ColumnWatch {
                 after: &verdict.published,
             };
             moved.judge(rules.columns(), &renames(statement))?;
-            if !is_moved_away {
-                self.judge(rules.columns(), (&table, &verdict.published), followed)?;
-            }
+            self.judge(rules.columns(), (&table, &verdict.published), followed)?;
         }
         for table in statement.redefined_tables() {
             let table = believed.fold(table);

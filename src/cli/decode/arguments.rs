@@ -278,7 +278,10 @@ fn truncate(text: &str) -> Result<TruncateOptions, String> {
     let (columns, length) = arrow(text, "LENGTH")?;
     let length = length.parse();
     let length = length.map_err(|_| "expected a number of characters after ->".to_owned())?;
-    Ok(TruncateOptions { columns, length })
+    Ok(TruncateOptions {
+        columns,
+        length: Some(length),
+    })
 }
 
 /// Reads `--columns-missing`.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct MaskOptions {
     /// The columns.
+    #[serde(default)]
     pub columns: String,
     /// The text that takes the place of every value.
     #[serde(default)]
@@ -24,6 +25,7 @@ pub struct MaskOptions {
 #[serde(deny_unknown_fields)]
 pub struct HashOptions {
     /// The columns.
+    #[serde(default)]
     pub columns: String,
     /// What is hashed before each value.
     #[serde(default)]
@@ -38,9 +40,11 @@ pub struct HashOptions {
 #[serde(deny_unknown_fields)]
 pub struct TruncateOptions {
     /// The columns.
+    #[serde(default)]
     pub columns: String,
     /// How many characters are left.
-    pub length: u32,
+    #[serde(default)]
+    pub length: Option<u32>,
 }
 
 /// What is done about a rule that has lost the column that it matched.

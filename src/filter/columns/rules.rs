@@ -90,8 +90,11 @@ impl ColumnRules {
             replace.extend(reading.replacing(key, &hash.columns, hashed(hash)));
         }
         for truncate in &options.columns_truncate {
-            let start = usize::try_from(truncate.length).map(Replacement::Start);
-            let start = start.map_err(|_| "has a length that no text has, write a smaller one");
+            let length = truncate
+                .length
+                .and_then(|length| usize::try_from(length).ok());
+            let start = length.map(Replacement::Start);
+            let start = start.ok_or("has no length, give the number of characters that are left");
             let key = RuleKey::ColumnsTruncate;
             replace.extend(reading.replacing(key, &truncate.columns, start));
         }
