@@ -241,7 +241,9 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
     let read = section::read::<FilterOptions>(section, "filter", &[], mistakes)?;
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
     for error in Rules::mistakes(&read.options) {
-        if read.is_usable(&[error.key()]) {
+        let number = rule_number(section, error.key(), error.rule());
+        let is_whole = number.is_none_or(|number| read.is_whole(&[error.key(), &number]));
+        if read.is_usable(&[error.key()]) && is_whole {
             let place = rule(section, error.key(), error.rule())
                 .unwrap_or(section)
                 .origin
@@ -293,6 +295,13 @@ fn rule<'a>(section: &'a Node, key: &str, rule: Option<&str>) -> Option<&'a Node
     let key = section.below(key)?;
     let element = key.elements().find(|node| rule_text(node) == rule);
     element.or(Some(key))
+}
+
+/// The number of a rule in its list, as paths have it.
+fn rule_number(section: &Node, key: &str, rule: Option<&str>) -> Option<String> {
+    let mut elements = section.below(key)?.elements();
+    let index = elements.position(|node| rule_text(node) == rule)?;
+    Some((index + 1).to_string())
 }
 
 /// A rule as written; of one on columns with more keys, its expression.

@@ -271,4 +271,6 @@ fn mistakes_in_rules_are_told_with_their_lines() {
         let told = lines.find(|told| told.contains(&place) && told.contains(part));
         assert!(told.is_some(), "{place} {part}: {}", ended.stderr);
     }
+    let of_file = ended.stderr.matches("shop.toml:14:").count();
+    assert_eq!(of_file, 1, "{}", ended.stderr);
 }

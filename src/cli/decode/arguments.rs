@@ -15,7 +15,8 @@ use crate::change::{OnStatement, XaMissing};
 use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
 use crate::encode::{Format, InvalidText};
 use crate::filter::{
-    DdlFilter, HashOptions, MaskOptions, OnMissing, RowMoves, RowRuleOptions, RuleSecret, TruncateOptions,
+    DdlFilter, HashOptions, MaskOptions, OnMissing, RowMoves, RowRuleOptions, RuleSecret,
+    TruncateOptions,
 };
 
 /// What to decode, which part of it, and how.
