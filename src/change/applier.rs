@@ -575,15 +575,10 @@ impl Applier {
         let followed = follow(&mut self.definitions, &query, written_by, &place)?;
         let (watch, rules) = self.table_maps.column_watch();
         watch.follow(rules, &followed, self.definitions.believed())?;
-        let Followed {
-            statement,
-            source,
-            changes,
-            ..
-        } = &followed;
+        let (statement, source) = (&followed.statement, &followed.source);
         let redefines =
             statement.redefined_tables().next().is_some() || statement.dropped_database().is_some();
-        if redefines || !changes.is_empty() {
+        if redefines || !followed.changes.is_empty() {
             self.table_maps.clear();
             self.table_maps.ask_again(statement);
             forget_dropped(&mut self.checkpoint, statement);
