@@ -139,10 +139,14 @@ fn every_connector_file_loads() {
     assert!(count >= 3, "{count}");
     let readme = document("README.md");
     for block in &blocks(&readme, "toml")[1..] {
-        let folder = match block.contains("[source]") {
-            true => Folder::new(block),
-            false => Folder::new(&format!("[source]\nhost = 'a'\nuser = 'u'\n{block}")),
+        let mut text = match block.contains("[source]") {
+            true => block.clone(),
+            false => format!("[source]\nhost = 'a'\nuser = 'u'\n{block}"),
         };
+        if !block.contains("[sink]") {
+            text.push_str("[sink]\ntype = 'blackhole'\n");
+        }
+        let folder = Folder::new(&text);
         let loaded = rowtap::config::load(
             &[folder.path("shop.toml")],
             &rowtap::config::Variables::new(),

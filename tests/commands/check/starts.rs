@@ -63,7 +63,7 @@ fn otherwise() -> Vec<Staged> {
         (
             "no_dump",
             no_dump,
-            73,
+            78,
             "start",
             "no_dump.toml:7:11: start cannot be read from",
         ),
