@@ -264,6 +264,44 @@ pub(super) async fn cascades(
             "the binlog shows what foreign keys change",
         ));
     }
+    let found = row_changing_keys(session, rules).await?;
+    if found.is_empty() {
+        let what = "no foreign key changes rows of a published table";
+        return Ok(Finding::ok(CHECK, what));
+    }
+    let names: Vec<String> = found
+        .iter()
+        .map(|((table, name), cascade)| format!("{name} of {table} ({})", cascade.rules()))
+        .collect();
+    let what = format!(
+        "the binlog of this server does not show what foreign keys change, so that these changes are not published: {}",
+        listed(&names)
+    );
+    let finding = Finding::warning(CHECK, what);
+    let finding = found
+        .iter()
+        .fold(finding, |finding, ((table, name), cascade)| {
+            let (table, name) = (quoted_table(table), quoted(name));
+            let other = cascade.referenced.as_ref().map(quoted_table);
+            finding
+                .sql(format!("ALTER TABLE {table} DROP FOREIGN KEY {name}"))
+                .sql(format!(
+                    "ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({}) REFERENCES {} ({})",
+                    cascade.columns.join(", "),
+                    other.unwrap_or_default(),
+                    cascade.referenced_columns.join(", ")
+                ))
+        });
+    Ok(finding.advice(
+        "let the application make those changes itself; MySQL 9.6 and later log them (innodb_native_foreign_keys = OFF)",
+    ))
+}
+
+/// The foreign keys that change rows of published tables, by table and name.
+async fn row_changing_keys(
+    session: &mut Session,
+    rules: &Rules,
+) -> Result<BTreeMap<(TableName, String), Cascade>, SourceError> {
     let statement = "SELECT k.CONSTRAINT_SCHEMA AS db, k.TABLE_NAME AS tab, k.CONSTRAINT_NAME AS name, r.UPDATE_RULE AS on_update, \
                      r.DELETE_RULE AS on_delete, k.COLUMN_NAME AS col, k.REFERENCED_TABLE_SCHEMA AS other_db, \
                      k.REFERENCED_TABLE_NAME AS other_tab, k.REFERENCED_COLUMN_NAME AS other_col FROM \
@@ -297,36 +335,7 @@ pub(super) async fn cascades(
         }
     }
     found.retain(|_, cascade| cascade.changes_rows());
-    if found.is_empty() {
-        let what = "no foreign key changes rows of a published table";
-        return Ok(Finding::ok(CHECK, what));
-    }
-    let names: Vec<String> = found
-        .iter()
-        .map(|((table, name), cascade)| format!("{name} of {table} ({})", cascade.rules()))
-        .collect();
-    let what = format!(
-        "the binlog of this server does not show what foreign keys change, so that these changes are not published: {}",
-        listed(&names)
-    );
-    let finding = Finding::warning(CHECK, what);
-    let finding = found
-        .iter()
-        .fold(finding, |finding, ((table, name), cascade)| {
-            let (table, name) = (quoted_table(table), quoted(name));
-            let other = cascade.referenced.as_ref().map(quoted_table);
-            finding
-                .sql(format!("ALTER TABLE {table} DROP FOREIGN KEY {name}"))
-                .sql(format!(
-                    "ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({}) REFERENCES {} ({})",
-                    cascade.columns.join(", "),
-                    other.unwrap_or_default(),
-                    cascade.referenced_columns.join(", ")
-                ))
-        });
-    Ok(finding.advice(
-        "let the application make those changes itself; MySQL 9.6 and later log them (innodb_native_foreign_keys = OFF)",
-    ))
+    Ok(found)
 }
 
 /// A name as SQL wants it.
