@@ -269,13 +269,17 @@ fn an_id_that_another_replica_has_is_told() {
     }
 }
 
-/// What a server counts of rows that it writes.
+/// What a server counts of rows that it writes. MySQL 5.7 counts those of the temporary tables of its own answers too.
 fn written(server: &Server) -> Vec<Vec<Option<String>>> {
-    server.query_text(
-        "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_rows_inserted', 'Innodb_rows_updated', 'Innodb_rows_deleted', \
-         'Innodb_system_rows_inserted', 'Innodb_system_rows_updated', 'Innodb_system_rows_deleted', 'Com_insert', 'Com_update', \
-         'Com_delete', 'Com_create_table', 'Binlog_cache_use')",
-    )
+    let rows = match server.flavour() {
+        Flavour::MySql57 => "",
+        _later => "'Innodb_rows_inserted', 'Innodb_system_rows_inserted', ",
+    };
+    server.query_text(&format!(
+        "SHOW GLOBAL STATUS WHERE Variable_name IN ({rows}'Innodb_rows_updated', 'Innodb_rows_deleted', \
+         'Innodb_system_rows_updated', 'Innodb_system_rows_deleted', 'Com_insert', 'Com_update', 'Com_delete', \
+         'Com_create_table', 'Binlog_cache_use')",
+    ))
 }
 
 /// Waits until MySQL has written down which groups it has executed, which it does when it has nothing else to do.
@@ -295,7 +299,7 @@ fn a_healthy_connector_would_start_and_nothing_is_written_anywhere() {
     for flavour in Flavour::EVERY {
         let server = Server::start(flavour, &[]);
         account(&server, "tap");
-        server.execute("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY); INSERT INTO shop.t VALUES (1)");
+        server.execute("CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY) STATS_AUTO_RECALC = 0; INSERT INTO shop.t VALUES (1)");
         let mut folder = Folder::streaming(&server, "tap");
         if matches!(flavour, Flavour::MySql80 | Flavour::MySql57) {
             // Their TLS is one that nobody speaks any more.
