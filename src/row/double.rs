@@ -1,5 +1,7 @@
 //! Doubles inside JSON documents, laid out as the server prints them.
 
+use super::digits::{last_two, write_integer};
+
 /// More characters than the shortest form of any double has.
 const TEXT_MAX: usize = 40;
 
@@ -8,6 +10,9 @@ const TEXT_MAX: usize = 40;
 ///
 /// The number must be finite.
 pub(super) fn write_double(value: f64, out: &mut Vec<u8>) {
+    if write_thousandths(value, out) {
+        return;
+    }
     let mut buffer = zmij::Buffer::new();
     if (1e-5..1e15).contains(&value.abs()) {
         // Laid out alike here.
@@ -15,6 +20,41 @@ pub(super) fn write_double(value: f64, out: &mut Vec<u8>) {
     }
     let text = buffer.format_finite(value.abs());
     write_laid_out(text, value.is_sign_negative(), out);
+}
+
+/// Appends a number of whole thousandths and of up to fourteen digits, as many are; `false`, and nothing, for another one.
+///
+/// Two numbers of so few digits are never the same double, so no shorter ones give it back. The division is exact to the last
+/// bit, and so finds out whether these do.
+fn write_thousandths(value: f64, out: &mut Vec<u8>) -> bool {
+    /// Doubles from here on, and below twice as much, are whole numbers, which are their lower bits.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    const LIMIT: f64 = 1e11;
+    let magnitude = value.abs();
+    if magnitude >= LIMIT {
+        return false;
+    }
+    let whole = magnitude * 1000.0 + WHOLE;
+    if (whole - WHOLE) / 1000.0 != magnitude {
+        return false;
+    }
+    let thousandths = whole.to_bits() - WHOLE.to_bits();
+    if value.is_sign_negative() {
+        out.push(b'-');
+    }
+    write_integer(thousandths / 1000, out);
+    let fraction = u32::try_from(thousandths % 1000).unwrap_or(0);
+    let [_, tenths] = last_two(fraction / 100);
+    let [hundredths, last] = last_two(fraction);
+    let end = out.len()
+        + match (hundredths, last) {
+            (b'0', b'0') => 2,
+            (_, b'0') => 3,
+            _ => 4,
+        };
+    out.extend_from_slice(&[b'.', tenths, hundredths, last]);
+    out.truncate(end);
+    true
 }
 
 /// Lays out the shortest digits of a number, whatever layout they have.
@@ -122,6 +162,19 @@ mod tests {
             let shortest = zmij::Buffer::new().format_finite(value.abs()).to_owned();
             write_laid_out(&shortest, value.is_sign_negative(), &mut laid_out);
             assert_eq!(text(value).as_bytes(), laid_out);
+        }
+
+        #[test]
+        fn thousandths_are_written_like_any_other_number(thousandths in -1e14..1e14f64, cut in 0..15, off in -2i64..=2) {
+            let near = (thousandths / 10f64.powi(cut)).round() / 1000.0;
+            let value = f64::from_bits(near.to_bits().wrapping_add_signed(off));
+            let mut laid_out = Vec::new();
+            let shortest = zmij::Buffer::new().format_finite(value.abs()).to_owned();
+            write_laid_out(&shortest, value.is_sign_negative(), &mut laid_out);
+            assert_eq!(text(value).as_bytes(), laid_out);
+            if off == 0 && value.abs() < 1e11 {
+                assert!(write_thousandths(value, &mut Vec::new()), "{value}");
+            }
         }
 
         #[test]

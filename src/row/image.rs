@@ -62,6 +62,7 @@ impl<'a> Shape<'a> {
     ///
     /// # Errors
     /// A bitmap whose length is not that of the table.
+    #[inline]
     pub fn new(table: &'a Table, present: &'a [u8]) -> Result<Self, RowError> {
         let columns = table.columns.len();
         let expected = columns.div_ceil(8);
@@ -202,10 +203,13 @@ impl<'a> Shape<'a> {
         }
         let mut position = at + self.null_bytes;
         let strides = self.table.strides();
-        for Stride { fixed, bytes, mask } in &strides.prefixed {
-            position = prefixed(body, position + fixed, *bytes, *mask)?.1;
+        for Stride { fixed, mask } in &strides.prefixed {
+            position = position.checked_add(*fixed)?;
+            // Where the body has no whole word left, the other walk looks at it byte by byte.
+            let word = body.get(position..)?.first_chunk()?;
+            position = position.checked_add((u32::from_le_bytes(*word) & mask) as usize)?;
         }
-        position += strides.fixed;
+        position = position.checked_add(strides.fixed)?;
         (position <= body.len()).then_some(position)
     }
 

@@ -14,6 +14,7 @@ impl<'a> Images<'a> {
     ///
     /// # Errors
     /// A bitmap whose length is not that of the table.
+    #[inline]
     pub fn one(table: &'a Table, present: &'a [u8]) -> Result<Self, RowError> {
         Ok(Self {
             first: Shape::new(table, present)?,
@@ -25,6 +26,7 @@ impl<'a> Images<'a> {
     ///
     /// # Errors
     /// As for one.
+    #[inline]
     pub fn update(table: &'a Table, before: &'a [u8], after: &'a [u8]) -> Result<Self, RowError> {
         Ok(Self {
             first: Shape::new(table, before)?,
@@ -51,6 +53,7 @@ impl<'a> Images<'a> {
     ///
     /// # Errors
     /// A body that ends inside a row, or images without columns, whose number nothing says.
+    #[inline]
     pub fn count(&self, body: &[u8]) -> Result<u32, RowError> {
         self.check_columns()?;
         let mut rows = 0u32;

@@ -141,17 +141,15 @@ impl Table {
 pub(super) struct Strides {
     /// Up to each column with a length.
     pub(super) prefixed: Vec<Stride>,
-    /// Bytes of the columns after the last of them.
+    /// Bytes of the last length and of the columns after it.
     pub(super) fixed: usize,
 }
 
 /// Columns of fixed width, and then one with a length before its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stride {
-    /// Bytes of the columns of fixed width.
+    /// Bytes of the columns of fixed width, and of the length before the value before them.
     pub(super) fixed: usize,
-    /// Bytes of the length.
-    pub(super) bytes: usize,
     /// The bits of the length in a word of four bytes.
     pub(super) mask: u32,
 }
@@ -163,9 +161,8 @@ impl Strides {
             match *span {
                 Span::Fixed(width) => strides.fixed += usize::from(width),
                 Span::Prefixed { bytes, mask } => {
-                    let fixed = std::mem::take(&mut strides.fixed);
-                    let bytes = usize::from(bytes);
-                    strides.prefixed.push(Stride { fixed, bytes, mask });
+                    let fixed = std::mem::replace(&mut strides.fixed, usize::from(bytes));
+                    strides.prefixed.push(Stride { fixed, mask });
                 }
             }
         }
