@@ -3,6 +3,7 @@
 
 mod plan;
 mod table_changes;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -11,6 +11,7 @@ use super::super::writer::EnvelopeWriter;
 use super::super::{EncodeError, InvalidText};
 use super::plan::{Member, MemberName, Plan};
 use super::table_changes;
+use super::tail::{Tail, TailParts};
 use super::value::{Scratch, write_cell, write_invalid_text, write_value};
 use crate::binlog::Gtid;
 use crate::change::{Batch, Ddl, Group, RowsKind};
@@ -36,11 +37,18 @@ pub(in crate::encode) struct JsonWriter {
     /// Of the row being written: the changes that have no document to apply to, a member for each such column, with a comma
     /// before it.
     changes: Vec<u8>,
+    /// What comes after the images of the next change, if that is the next of its group and table.
+    tail: Tail,
+    /// Whether the event has rows enough to learn that for them.
+    has_many_rows: bool,
     /// The group and table that `head` and `middle` belong to.
     current: Option<(u32, u32)>,
     /// Where each column's member ends in the image written last.
     ends: Vec<usize>,
 }
+
+/// From so many rows on, an event's changes save more than it takes to learn how they end.
+const MANY_ROWS: u32 = 6;
 
 impl JsonWriter {
     /// Makes a writer.
@@ -102,6 +110,7 @@ impl EnvelopeWriter for JsonWriter {
             }
         }
         self.current = Some((group, table));
+        self.has_many_rows = event.rows.row_count >= MANY_ROWS;
     }
 
     fn write_key(
@@ -297,6 +306,7 @@ impl JsonWriter {
 
     /// Goes on from the group that was written last with the members of `source` that name the table.
     fn write_table(&mut self, source: &[u8]) {
+        self.tail.forget();
         self.head.truncate(self.head_of_group);
         self.head.extend_from_slice(source);
         self.head.extend_from_slice(b"\"sequence\":");
@@ -312,6 +322,20 @@ impl JsonWriter {
 
     /// Appends what comes after the images; `op` is that member, after the brace that closes `transaction`.
     fn end_change(&mut self, op: &[u8; 10], sequence: u64, out: &mut Vec<u8>) {
+        let [before_letter @ .., letter, quote] = op;
+        if self.changes.is_empty() && self.tail.write(sequence, *letter, out) {
+            return;
+        }
+        if self.has_many_rows && self.changes.is_empty() {
+            let parts = TailParts {
+                head: &self.head,
+                middle: &self.middle,
+                before_letter,
+                after_letter: *quote,
+                rest: &self.received,
+            };
+            self.tail.learn(sequence, &parts);
+        }
         self.write_place(sequence, out);
         out.extend_from_slice(op);
         if !self.changes.is_empty() {
