@@ -36,6 +36,10 @@ pub enum Control<'a> {
 impl<'a> Control<'a> {
     /// What `statement` does, `None` for any statement that does more or something else.
     pub fn of(statement: &'a [u8]) -> Option<Self> {
+        // As servers log it.
+        if statement == b"BEGIN" {
+            return Some(Self::Begin);
+        }
         let mut words = Words { rest: statement };
         let control = match words.keyword()? {
             Keyword::Begin => {

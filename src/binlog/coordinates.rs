@@ -34,6 +34,14 @@ impl Coordinates {
         }
     }
 
+    /// Becomes `other`, which is mostly a place further on in the same file.
+    pub fn move_to(&mut self, other: &Self) {
+        if !Arc::ptr_eq(&self.file, &other.file) {
+            self.file = Arc::clone(&other.file);
+        }
+        self.position = other.position;
+    }
+
     /// The parts of the file's name.
     pub fn file_name(&self) -> FileName<'_> {
         FileName(&self.file)

@@ -19,7 +19,7 @@
 use uuid::Uuid;
 
 use super::cursor::Cursor;
-use super::gtid::NUMBER_MAX;
+use super::gtid::{NUMBER_MAX, Tag};
 use super::{BinlogError, EventKind, Gtid, gtid_wire};
 
 /// The beginning of a group.
@@ -92,7 +92,7 @@ impl GtidEvent {
         let uuid = Uuid::from_bytes(cursor.array("the GTID's uuid")?);
         let number = cursor.u64("the GTID's number")?;
         if named {
-            event.gtid = Some(gtid(uuid, Box::default(), number)?);
+            event.gtid = Some(gtid(uuid, Tag::default(), number)?);
         }
         if cursor.is_empty() || cursor.u8("the logical clock's type")? != LOGICAL_CLOCK {
             return Ok(event);
@@ -169,7 +169,7 @@ struct TaggedFields {
     event: GtidEvent,
     uuid: Option<Uuid>,
     number: u64,
-    tag: Box<str>,
+    tag: Tag,
 }
 
 impl TaggedFields {
@@ -224,7 +224,7 @@ impl TaggedFields {
     }
 }
 
-fn gtid(uuid: Uuid, tag: Box<str>, number: u64) -> Result<Gtid, BinlogError> {
+fn gtid(uuid: Uuid, tag: Tag, number: u64) -> Result<Gtid, BinlogError> {
     if (1..=NUMBER_MAX).contains(&number) {
         Ok(Gtid::MySql { uuid, tag, number })
     } else {
@@ -293,7 +293,7 @@ mod tests {
         let oldest = event(25).unwrap();
         let gtid = Gtid::MySql {
             uuid: UUID,
-            tag: Box::default(),
+            tag: Tag::default(),
             number: 7,
         };
         assert_eq!(oldest.gtid, Some(gtid));

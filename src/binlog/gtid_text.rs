@@ -11,7 +11,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use super::error::BinlogError;
-use super::gtid::{Gtid, GtidSet, GtidSource, NUMBER_MAX, TAG_BYTES_MAX};
+use super::gtid::{Gtid, GtidSet, GtidSource, NUMBER_MAX, TAG_BYTES_MAX, Tag};
 use super::intervals::{self, Intervals};
 use crate::mysql::Flavour;
 
@@ -45,7 +45,7 @@ impl FromStr for Gtid {
         };
         let (tag, digits) = match rest.split_once(':') {
             Some((name, digits)) => (tag(name.trim())?, digits),
-            None => (Box::default(), rest),
+            None => (Tag::default(), rest),
         };
         Ok(Self::MySql {
             uuid: self::uuid(uuid.trim())?,
@@ -124,7 +124,7 @@ fn read_source(
     let Some((server, rest)) = part.split_once(':') else {
         return Err(refused(part, "a source with intervals, uuid:1-5"));
     };
-    let mut source = (uuid(server.trim())?, Box::default());
+    let mut source = (uuid(server.trim())?, Tag::default());
     let mut complete = false;
     for piece in rest.split(':').map(str::trim) {
         complete = piece.starts_with(|c: char| c.is_ascii_digit());
@@ -162,11 +162,11 @@ fn uuid(text: &str) -> Result<Uuid, BinlogError> {
 }
 
 /// Reads a tag: a letter or underscore, then letters, digits and underscores, 32 characters at most.
-pub(super) fn tag(text: &str) -> Result<Box<str>, BinlogError> {
+pub(super) fn tag(text: &str) -> Result<Tag, BinlogError> {
     let starts = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let goes_on = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if starts && goes_on && text.len() <= TAG_BYTES_MAX {
-        Ok(text.to_ascii_lowercase().into())
+        Ok(Tag::from(&*text.to_ascii_lowercase()))
     } else {
         Err(refused(text, "an interval or a tag"))
     }

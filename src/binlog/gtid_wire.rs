@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::cursor::Cursor;
 use super::error::BinlogError;
-use super::gtid::{GtidSet, NUMBER_MAX, TAG_BYTES_MAX};
+use super::gtid::{GtidSet, NUMBER_MAX, TAG_BYTES_MAX, Tag};
 use super::gtid_text;
 use super::intervals::{self, Interval};
 
@@ -78,7 +78,7 @@ impl GtidSet {
             let tag = if tagged {
                 tag(&mut cursor)?
             } else {
-                Box::default()
+                Tag::default()
             };
             let seen = interval_list(&mut cursor)?;
             if sources.insert((uuid, tag), seen).is_some() {
@@ -123,11 +123,11 @@ impl GtidSet {
 }
 
 /// Reads a tag, which may be empty.
-pub(super) fn tag(cursor: &mut Cursor<'_>) -> Result<Box<str>, BinlogError> {
+pub(super) fn tag(cursor: &mut Cursor<'_>) -> Result<Tag, BinlogError> {
     let length = cursor.variable("the length of a GTID's tag")?;
     let bytes = cursor.bytes_of(length, "a GTID's tag")?;
     if bytes.is_empty() {
-        return Ok(Box::default());
+        return Ok(Tag::default());
     }
     std::str::from_utf8(bytes)
         .ok()

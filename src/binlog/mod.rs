@@ -65,7 +65,7 @@ pub use file_name::FileName;
 pub use format_description::FormatDescription;
 pub use fragment::Fragment;
 pub use framer::{FIRST_POSITION, Frame, Framer};
-pub use gtid::{Gtid, GtidSet, GtidSource};
+pub use gtid::{Gtid, GtidSet, GtidSource, Tag};
 pub use gtid_event::GtidEvent;
 pub use intervals::Intervals;
 pub use mariadb_gtid::{AlterPhase, MariaDbGtidEvent};

@@ -94,6 +94,23 @@ impl<'a> Query<'a> {
         Ok(query)
     }
 
+    /// Whether the statement of a query event's body is the BEGIN that servers log, which needs no look at the status
+    /// variables; `false` for a body that is cut, too.
+    pub fn is_begin(body: &[u8], format: &FormatDescription) -> bool {
+        const FIXED: usize = 11;
+        let Some([_, _, _, _, _, _, _, _, database_bytes, ..]) = body.first_chunk::<FIXED>() else {
+            return false;
+        };
+        let rest = body.get(FIXED..).unwrap_or_default();
+        let has_status = format.post_header(EventKind::Query).is_none_or(|n| n >= 13);
+        let before = match (has_status, rest.first_chunk()) {
+            (false, _) => 0,
+            (true, Some(status_bytes)) => 2 + usize::from(u16::from_le_bytes(*status_bytes)),
+            (true, None) => return false,
+        };
+        rest.get(before + usize::from(*database_bytes)..) == Some(b"\0BEGIN")
+    }
+
     /// Recognises a statement that begins or ends a transaction or a part of it.
     pub fn control(&self) -> Option<Control<'a>> {
         Control::of(self.statement)
@@ -217,6 +234,8 @@ fn updated_databases(cursor: &mut Cursor<'_>) -> Result<(), BinlogError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{Just, any, prop, prop_oneof, proptest};
+
     use super::*;
 
     fn body(status: &[u8]) -> Vec<u8> {
@@ -229,6 +248,33 @@ mod tests {
 
     fn parse(body: &[u8]) -> Result<Query<'_>, BinlogError> {
         Query::parse(body, &FormatDescription::default())
+    }
+
+    proptest! {
+        #[test]
+        fn begin_is_told_without_a_look_at_the_status_variables(
+            flags in prop::option::of(any::<u32>()),
+            database in "[a-z]{0,5}",
+            statement in prop_oneof![Just("BEGIN"), Just("BEGIN "), Just("begin"), Just("x\0BEGIN"), Just("\0BEGIN"), Just("")],
+        ) {
+            let status = flags.map(|flags| [&[0][..], &flags.to_le_bytes()].concat()).unwrap_or_default();
+            let mut body = vec![0; 8];
+            body.push(u8::try_from(database.len()).unwrap());
+            body.extend([0, 0]);
+            body.extend(u16::try_from(status.len()).unwrap().to_le_bytes());
+            body.extend(&status);
+            body.extend(database.bytes());
+            body.push(0);
+            body.extend(statement.bytes());
+            let format = FormatDescription::default();
+            let is_begin = parse(&body).unwrap().statement == b"BEGIN";
+            assert_eq!(Query::is_begin(&body, &format), is_begin);
+            for end in 0..body.len() {
+                let body = &body[..end];
+                let is_begin = parse(body).is_ok_and(|query| query.statement == b"BEGIN");
+                assert_eq!(Query::is_begin(body, &format), is_begin);
+            }
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::definition::following::{Followed, StatementPlace, follow};
 use super::definition::lack::Lacking;
 use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
-use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
+use super::definition::table_maps::{Missing, TableMaps, Target};
 use super::group::closed::{ClosedGroup, NextEvent};
 use super::group::open::HeldEvent;
 use super::group::prepared::PreparedGroup;
@@ -240,7 +240,7 @@ impl Applier {
                 return Ok(Some(Step::Prepare(kept)));
             }
             let (held, buffer) = match applying.group.next(format)? {
-                NextEvent::Whole(held, buffer) => (held, buffer),
+                NextEvent::Whole(held) => (held, applying.group.take_chunk()),
                 NextEvent::Piece => {
                     self.builder.ledger.control += 1;
                     continue;
@@ -270,11 +270,13 @@ impl Applier {
                 Some(_) => event.check(&mut applying.group),
                 None => Ok(()),
             };
-            let settled = checked.and_then(|()| self.settle(applying, &event));
-            if let Ok(Settled::Done) = settled {
-                applying.group.settle(&held, buffer);
-                continue;
-            }
+            let settled = match checked.and_then(|()| self.settle(applying, &event)) {
+                Ok(Settled::Done) => {
+                    applying.group.settle(&held, buffer);
+                    continue;
+                }
+                settled => settled,
+            };
             let (at, kind) = (applying.group.at(held.frame.start), held.frame.header.kind);
             let asked =
                 settled.and_then(|settled| self.ask(applying, settled, (held, buffer), format));
@@ -292,7 +294,7 @@ impl Applier {
         &mut self,
         applying: &mut Applying,
         settled: Settled,
-        (held, buffer): (HeldEvent, Bytes),
+        (held, buffer): (Box<HeldEvent>, Bytes),
         format: &FormatDescription,
     ) -> Result<Option<Step>, Trouble> {
         let end = &applying.group.end;
@@ -469,8 +471,11 @@ impl Applier {
         self.builder.group_ends();
         self.questions = Questions::default();
         self.table_maps.end_statement();
-        self.checkpoint.coordinates = group.end.clone();
-        self.checkpoint.temporary = Arc::clone(self.definitions.believed().temporary());
+        self.checkpoint.coordinates.move_to(&group.end);
+        let temporary = self.definitions.believed().temporary();
+        if !Arc::ptr_eq(temporary, &self.checkpoint.temporary) {
+            self.checkpoint.temporary = Arc::clone(temporary);
+        }
         if let Some(gtid) = &group.held.group.gtid {
             self.checkpoint.gtid_set.add(gtid);
         }
@@ -555,6 +560,11 @@ impl Applier {
         event: &GroupEvent<'_>,
         body: &[u8],
     ) -> Result<Settled, Trouble> {
+        if Query::is_begin(body, event.format) {
+            // All of it was read when it came.
+            self.builder.ledger.control += 1;
+            return Ok(Settled::Done);
+        }
         let query = Query::parse(body, event.format)?;
         let control = query.control();
         if let Some(decision) = XaDecision::of(&applying.group, &query, control) {
@@ -675,10 +685,11 @@ impl Applier {
             return Ok(Settled::Missing(missing));
         }
         let table_id = rows.table_id;
+        let is_own = self.is_own(header.server_id);
         let target = self.table_maps.target(table_id);
         let table = match target.ok_or(Trouble::NoTableMap { table_id })? {
-            Target::Kept(table) if !self.is_own(header.server_id) => Arc::clone(table),
-            Target::Undefined(_) if !self.is_own(header.server_id) => {
+            Target::Kept(table) if !is_own => table,
+            Target::Undefined(_) if !is_own => {
                 self.builder.ledger.leave_undefined();
                 self.table_maps.end_statement_if(rows.ends_statement());
                 return Ok(Settled::Done);
@@ -703,17 +714,19 @@ impl Applier {
             self.table_maps.end_statement_if(rows.ends_statement());
             return Ok(Settled::Done);
         }
-        match self.are_undone(group, event, &table) {
+        let (definitions, engines) = (&mut self.definitions, &self.engines);
+        let place = (&*group, event.ordinal);
+        match undone::are_rows(place, table, definitions, engines, event.format) {
             Some(true) => self.builder.ledger.rolled_back += 1,
             Some(false) => match group.rest_of(event.held) {
                 Some(large) => {
                     self.builder.ledger.emitted += u64::from(table.row_filter.is_none());
                     self.builder.ledger.numbered += u64::from(table.table.is_undefined);
-                    large.stream(event.held, event.buffer, kind, &rows, &table);
+                    large.stream(event.held, event.buffer, kind, &rows, table);
                 }
                 None => {
                     let choice = &mut self.row_work.choice;
-                    applying.emit_rows(&mut self.builder, event, kind, (&rows, &table), choice)?;
+                    applying.emit_rows(&mut self.builder, event, kind, (&rows, table), choice)?;
                 }
             },
             None if self.questions.goes_without(&table.source) => {
@@ -723,20 +736,6 @@ impl Applier {
         }
         self.table_maps.end_statement_if(rows.ends_statement());
         Ok(Settled::Done)
-    }
-
-    /// Whether the rows of an event are undone; `None` if that depends on an engine that is not known.
-    fn are_undone(
-        &mut self,
-        group: &ClosedGroup,
-        event: &GroupEvent<'_>,
-        table: &KeptTable,
-    ) -> Option<bool> {
-        if !undone::is_in_doubt(group, event.ordinal) {
-            return Some(false);
-        }
-        let definitions = &mut self.definitions;
-        undone::are_rows(group, table, definitions, &self.engines, event.format)
     }
 
     /// What the rows of an event lack whose table has something unsettled.
@@ -751,7 +750,10 @@ impl Applier {
             return Ok(None);
         };
         let is_own = self.is_own(event.held.frame.header.server_id);
-        if is_own || self.are_undone(&applying.group, event, &table) != Some(false) {
+        let (definitions, engines) = (&mut self.definitions, &self.engines);
+        let place = (&applying.group, event.ordinal);
+        let mut are_undone = || undone::are_rows(place, &table, definitions, engines, event.format);
+        if is_own || are_undone() != Some(false) {
             return Ok(None);
         }
         let rows = UnsettledRows {

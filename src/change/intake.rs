@@ -207,54 +207,69 @@ impl Intake {
             .sieve
             .is_some()
             .then(|| Arc::clone(&self.framer.next().file));
-        let frame = self.frame(event)?;
-        let header = frame.header;
+        // What is looked at soon after it was written is borrowed from where it is: the processor waits where it is copied.
+        let mut framed = self.framer.frame(event);
+        if framed.is_err()
+            && self.passes_over()
+            && let Ok(unread) = self.framer.frame_unread(event)
+        {
+            // In a group that is passed over, its checksum need not be right.
+            framed = Ok(unread);
+        }
+        let frame = match framed {
+            Ok(ref frame) => frame,
+            Err(error) => return Err(self.unframed(event, error)),
+        };
+        let header = &frame.header;
         let body = event.get(frame.body.clone()).unwrap_or_default();
         if self.checks_all {
-            check_event(&header, body, self.framer.format())
-                .map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
+            check_event(header, body, self.framer.format())
+                .map_err(|trouble| AssembleError::new(self.at(frame), header.kind, trouble))?;
         }
         let (mut scratch, mut again) = (Vec::new(), Vec::new());
         let format = self.framer.format();
-        let mut placed = self.placer.place(&frame, Some(body), format, &mut scratch);
+        let mut placed = self.placer.place(frame, Some(body), format, &mut scratch);
         if placed.is_err() && self.passes_over() {
             // What cannot be read of a group that is passed over need not be.
-            placed = self.placer.place(&frame, None, format, &mut again);
+            placed = self.placer.place(frame, None, format, &mut again);
         }
-        let placed =
-            placed.map_err(|trouble| AssembleError::new(self.at(&frame), header.kind, trouble))?;
+        let placed = match placed {
+            Ok(ref placed) => placed,
+            Err(trouble) => return Err(AssembleError::new(self.at(frame), header.kind, trouble)),
+        };
         if let Some(file) = &file {
-            self.sift(file, &frame, Some(body));
+            self.sift(file, frame, Some(body));
         }
         let Some(Placed { place, seen }) = placed else {
-            return Ok(Taken::Artificial(header));
+            return Ok(Taken::Artificial(*header));
         };
+        let seen = seen.as_ref();
         match place {
-            Place::Outside => self.between(&frame),
-            Place::Abandons => self.passes(&frame).map(|()| Taken::Abandons(header)),
-            Place::Opens | Place::Alone if self.is_late(&header, seen.as_ref()) => Ok(Taken::Late),
+            Place::Outside => self.between(frame),
+            Place::Abandons => self.passes(frame).map(|()| Taken::Abandons(*header)),
+            Place::Opens | Place::Alone if self.is_late(header, seen) => Ok(Taken::Late),
             Place::Opens | Place::Alone => {
                 let seen = seen.expect("an event with its body is looked at");
-                let group = seen.group(self.at(&frame), &frame);
+                let group = seen.group(self.at(frame), frame);
                 let mut open = OpenGroup::new(group, seen.is_transactional());
                 open.reuse(std::mem::take(&mut self.memory));
                 open.passed_over = self
                     .orders
                     .take(open.group.gtid.as_ref(), &open.group.begin);
-                open.push(buffer, range, frame);
+                open.push(buffer, range, frame.clone());
                 self.open = Some(open);
-                Ok(match place == Place::Alone {
+                Ok(match *place == Place::Alone {
                     true => Taken::Alone,
                     false => Taken::Opened,
                 })
             }
             Place::Inside => {
-                self.hold(buffer, range, frame, seen.as_ref());
+                self.hold(buffer, range, frame, seen);
                 Ok(Taken::Held)
             }
             Place::Ends(outcome) => {
-                self.hold(buffer, range, frame, seen.as_ref());
-                Ok(Taken::Ends(outcome))
+                self.hold(buffer, range, frame, seen);
+                Ok(Taken::Ends(*outcome))
             }
         }
     }
@@ -392,7 +407,7 @@ impl Intake {
         }
     }
 
-    fn hold(&mut self, buffer: &Bytes, range: Range<u32>, frame: Frame, seen: Option<&Seen<'_>>) {
+    fn hold(&mut self, buffer: &Bytes, range: Range<u32>, frame: &Frame, seen: Option<&Seen<'_>>) {
         let open = self
             .open
             .as_mut()
@@ -401,7 +416,7 @@ impl Intake {
             open.count += 1;
             return;
         }
-        open.push(buffer, range, frame);
+        open.push(buffer, range, frame.clone());
         match seen {
             Some(Seen::Query(Some(Control::Savepoint(name)))) => open.savepoint(name),
             Some(Seen::Query(Some(Control::RollbackTo(name)))) => {
@@ -424,18 +439,6 @@ impl Intake {
         self.open
             .as_ref()
             .is_some_and(|open| open.passed_over.is_some())
-    }
-
-    /// Frames an event; in a group that is passed over, its checksum need not be right.
-    fn frame(&mut self, event: &[u8]) -> Result<Frame, AssembleError> {
-        match self.framer.frame(event) {
-            Ok(frame) => Ok(frame),
-            Err(error) if self.passes_over() => {
-                let framed = self.framer.frame_unread(event);
-                framed.map_err(|_| self.unframed(event, error))
-            }
-            Err(error) => Err(self.unframed(event, error)),
-        }
     }
 
     /// An event between groups: passed, or passed over where it is not known and an order says so.

@@ -78,7 +78,7 @@ impl Passing<'_> {
         loop {
             let next = group.next(self.format).map_err(|error| *error.trouble)?;
             let (held, buffer) = match next {
-                NextEvent::Whole(held, buffer) => (held, buffer),
+                NextEvent::Whole(held) => (held, group.take_chunk()),
                 NextEvent::Piece => continue,
                 NextEvent::End => return Ok(()),
                 // Nothing of it is in a spill file but what is not read.

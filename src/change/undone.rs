@@ -25,20 +25,24 @@ use crate::mysql::Flavour;
 use crate::row::{ColumnType, Table, TableName};
 
 /// Whether an event with this number in its group may be undone.
-pub(super) fn is_in_doubt(group: &ClosedGroup, ordinal: u64) -> bool {
+fn is_in_doubt(group: &ClosedGroup, ordinal: u64) -> bool {
     let is_rolled_back = matches!(group.outcome, Outcome::RolledBack | Outcome::Abandoned);
     let in_doubt = is_rolled_back || group.held.is_undone(ordinal);
     in_doubt && !planted(Fault::RolledBackGroupDelivered)
 }
 
-/// Whether the rows of an event that is in doubt are undone; `None` if that depends on an engine that is not known.
+/// Whether the rows of the event with this number in its group are undone; `None` if that depends on an engine that is not
+/// known.
 pub(super) fn are_rows(
-    group: &ClosedGroup,
+    (group, ordinal): (&ClosedGroup, u64),
     table: &KeptTable,
     definitions: &mut Definitions,
     engines: &Engines,
     format: &FormatDescription,
 ) -> Option<bool> {
+    if !is_in_doubt(group, ordinal) {
+        return Some(false);
+    }
     if group.held.transactional {
         return Some(true);
     }

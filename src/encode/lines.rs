@@ -113,7 +113,12 @@ impl MessageLayout for LinesLayout {
         block: &mut Lines,
     ) -> Result<(), EncodeError> {
         let start = block.bytes.len();
-        let mut rows = event.walk_rows()?;
+        // Borrowed from where it was made: the processor waits where it is copied at once.
+        let mut walked = event.walk_rows();
+        let rows = match walked {
+            Ok(ref mut rows) => rows,
+            Err(error) => return Err(error),
+        };
         while let Some(sequence) = rows.next() {
             let out = &mut block.bytes;
             let ends = if planted(Fault::KeyChangeHalved) {
@@ -125,7 +130,7 @@ impl MessageLayout for LinesLayout {
                 };
                 writer.write_change(event, plan, change, sequence, out)?
             } else {
-                writer.write_row(event, plan, (&mut rows, &mut self.cells), sequence, out)?
+                writer.write_row(event, plan, (&mut *rows, &mut self.cells), sequence, out)?
             };
             if ends {
                 block.end_line();

@@ -190,6 +190,7 @@ impl<'a> RowsEvent<'a> {
     }
 
     /// Begins to walk its rows.
+    #[inline]
     pub(super) fn walk_rows(&self) -> Result<RowsWalk<'_>, EncodeError> {
         let columns = self.bytes(&self.rows.images.columns)?;
         let columns_after = self.bytes(&self.rows.images.columns_after)?;
@@ -455,7 +456,7 @@ impl<'a> RowsWalk<'a> {
     }
 
     /// Makes sure that the rows are all that the event holds.
-    pub(super) fn finish(self) -> Result<(), EncodeError> {
+    pub(super) fn finish(&self) -> Result<(), EncodeError> {
         if self.at != self.body.len() {
             return Err(EncodeError::RowCount {
                 at: self.event.at(),

@@ -448,9 +448,10 @@ impl Assembler {
                 let (start, end) = (range.start as usize, range.end as usize);
                 return self.take_part(incoming.buffer.slice(start..end), incoming.part);
             }
-            let step = self.take(range, &incoming.buffer)?;
-            if step.is_some() || self.applying.is_some() || self.has_reached() {
-                return Ok(step);
+            let taken = self.take(range, &incoming.buffer);
+            match taken {
+                Ok(None) if self.applying.is_none() && !self.has_reached() => {}
+                _ => return taken,
             }
         }
         Ok(None)

@@ -166,6 +166,8 @@ impl Builder {
         index(self.groups.len(), "groups")
     }
 
+    // What was just made is put where it stays.
+    #[inline(always)]
     pub(in crate::change) fn rows(&mut self, rows: Rows) {
         self.sizes.items += rows.images.body.len();
         self.items.push(Item::Rows(rows));

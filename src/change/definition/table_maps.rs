@@ -77,7 +77,8 @@ pub(in crate::change) struct KeptTable {
 impl KeptTable {
     /// Whether its engine is proven for the first time since the table map was taken.
     pub(in crate::change) fn is_proven_first(&self) -> bool {
-        !self.is_proven.swap(true, Ordering::Relaxed)
+        // Only the first time takes a write.
+        !self.is_proven.load(Ordering::Relaxed) && !self.is_proven.swap(true, Ordering::Relaxed)
     }
 
     /// Makes sure that rows with these columns hold nothing of hidden ones, where a server leaves those out.

@@ -20,7 +20,7 @@ pub(in crate::change) struct ClosedGroup {
     /// What was held of it.
     pub(in crate::change) held: OpenGroup,
     /// The events that were never spilled, aside until those that were have been read.
-    tail: (VecDeque<HeldEvent>, Vec<Bytes>),
+    tail: (VecDeque<Box<HeldEvent>>, Vec<Bytes>),
     pub(in crate::change) outcome: Outcome,
     /// The position after the group's last event.
     pub(in crate::change) end: Coordinates,
@@ -33,21 +33,22 @@ pub(in crate::change) struct ClosedGroup {
     /// It commits an XA transaction whose events were kept: their own end no longer counts.
     is_decided: bool,
     /// The compressed transaction whose events are being read.
-    payload: Option<OpenPayload>,
-    /// The chunk of the event that was settled last, if the group holds it: the next event mostly stands in it too.
-    at_hand: Option<Bytes>,
+    payload: Option<Box<OpenPayload>>,
+    /// The chunk of the event that was handed out last, unless it was taken; after that of the one that was settled last, if the
+    /// group holds it: the next event mostly stands in it too.
+    at_hand: Bytes,
     /// An event that had to wait for a definition.
-    again: Option<(HeldEvent, Bytes)>,
+    again: Option<(Box<HeldEvent>, Bytes)>,
     /// The event that comes back from the spill file piece by piece.
-    large: Option<LargeEvent>,
+    large: Option<Box<LargeEvent>>,
     /// The pieces of a rows event so far.
-    fragments: Option<Fragments>,
+    fragments: Option<Box<Fragments>>,
 }
 
 /// What comes next in a closed group.
 pub(in crate::change) enum NextEvent {
-    /// An event, put together and unpacked.
-    Whole(HeldEvent, Bytes),
+    /// An event, put together and unpacked; its chunk is to be taken.
+    Whole(Box<HeldEvent>),
     /// A piece of a rows event that is not the last, which was settled.
     Piece,
     /// Rows of a large event may be whole.
@@ -77,7 +78,7 @@ impl ClosedGroup {
             inner: 0,
             is_decided: false,
             payload: None,
-            at_hand: None,
+            at_hand: Bytes::new(),
             again: None,
             large: None,
             fragments: None,
@@ -101,11 +102,12 @@ impl ClosedGroup {
         &mut self,
         format: &FormatDescription,
     ) -> Result<NextEvent, AssembleError> {
-        let (held, buffer) = match self.next_as_logged(format)? {
-            NextEvent::Whole(held, buffer) if !self.is_plain(&held) => (held, buffer),
+        let held = match self.next_as_logged(format)? {
+            NextEvent::Whole(held) if !self.is_plain(&held) => held,
             other => return Ok(other),
         };
         let (start, kind) = (held.frame.start, held.frame.header.kind);
+        let buffer = self.take_chunk();
         self.whole(held, buffer, format)
             .map_err(|trouble| AssembleError::new(self.at(start), kind, trouble))
     }
@@ -120,7 +122,7 @@ impl ClosedGroup {
     /// Puts an event that was logged in pieces together, and unpacks one that is compressed.
     fn whole(
         &mut self,
-        held: HeldEvent,
+        held: Box<HeldEvent>,
         buffer: Bytes,
         format: &FormatDescription,
     ) -> Result<NextEvent, Trouble> {
@@ -139,12 +141,12 @@ impl ClosedGroup {
             (held, buffer)
         };
         let (held, buffer) = held.unpacked(buffer, format)?;
-        Ok(NextEvent::Whole(held, buffer))
+        Ok(self.hand_out(held, buffer))
     }
 
     fn next_as_logged(&mut self, format: &FormatDescription) -> Result<NextEvent, AssembleError> {
         if let Some((held, buffer)) = self.again.take() {
-            return Ok(NextEvent::Whole(held, buffer));
+            return Ok(self.hand_out(held, buffer));
         }
         if let Some(mut payload) = self.payload.take() {
             let pulled = payload.next(format).map_err(|trouble| {
@@ -158,7 +160,7 @@ impl ClosedGroup {
                     }
                     self.payload = Some(payload);
                     self.inner += 1;
-                    return Ok(NextEvent::Whole(held, block));
+                    return Ok(self.hand_out(held, block));
                 }
                 Pulled::Lacks => {
                     self.payload = Some(payload);
@@ -167,7 +169,7 @@ impl ClosedGroup {
                 Pulled::End => self.done += 1,
             }
         }
-        if self.large.as_ref().is_some_and(LargeEvent::has_rows) {
+        if self.has_rows() {
             return Ok(NextEvent::Rows);
         }
         Ok(self.next_in_file())
@@ -180,10 +182,10 @@ impl ClosedGroup {
                 .buffers
                 .get(held.buffer)
                 .expect("a held event names one of its group's buffers");
-            let known = self.at_hand.take();
-            let known = known.filter(|known| is_same_chunk(known, buffer));
-            let buffer = known.unwrap_or_else(|| buffer.clone());
-            return NextEvent::Whole(held, buffer);
+            if !is_same_chunk(&self.at_hand, buffer) {
+                self.at_hand = buffer.clone();
+            }
+            return NextEvent::Whole(held);
         }
         if self.done < self.held.spilled {
             return NextEvent::Spilled;
@@ -211,7 +213,7 @@ impl ClosedGroup {
             return self.take_more(buffer);
         }
         self.held.buffers.clear();
-        self.at_hand = None;
+        self.at_hand = Bytes::new();
         for (start, range) in events {
             let event = buffer
                 .get(range.start as usize..range.end as usize)
@@ -232,7 +234,7 @@ impl ClosedGroup {
                 let first = event.get(..frame.body.end).unwrap_or_default();
                 let large = LargeEvent::new(&frame, first, body_bytes, whole_bytes_max);
                 let is_gathered = large.is_gathered();
-                self.large = Some(large);
+                self.large = Some(Box::new(large));
                 if is_gathered {
                     continue;
                 }
@@ -257,7 +259,7 @@ impl ClosedGroup {
             })?;
         }
         if is_gathered {
-            self.again = self.large.take().and_then(LargeEvent::gathered);
+            self.again = self.large.take().and_then(|large| large.gathered());
         }
         Ok(())
     }
@@ -277,25 +279,37 @@ impl ClosedGroup {
         let bytes = body.len() as u64 + missing;
         let event = buffer.slice(held.range.start as usize..held.range.end as usize);
         let start = held.frame.start;
-        self.payload = Some(OpenPayload::new((start, event), body, bytes)?);
+        let payload = OpenPayload::new((start, event), body, bytes)?;
+        self.payload = Some(Box::new(payload));
         Ok(())
     }
 
+    /// Takes the chunk of the event that came last.
+    #[inline]
+    pub(in crate::change) fn take_chunk(&mut self) -> Bytes {
+        std::mem::take(&mut self.at_hand)
+    }
+
+    fn hand_out(&mut self, held: Box<HeldEvent>, buffer: Bytes) -> NextEvent {
+        self.at_hand = buffer;
+        NextEvent::Whole(held)
+    }
+
     /// Has an event come again, whole as it is: it had to wait for an answer.
-    pub(in crate::change) fn wait(&mut self, held: HeldEvent, buffer: Bytes) {
+    pub(in crate::change) fn wait(&mut self, held: Box<HeldEvent>, buffer: Bytes) {
         self.again = Some((held, buffer));
     }
 
     /// The large event whose rows are being read.
     pub(in crate::change) fn large(&mut self) -> Option<&mut LargeEvent> {
-        self.large.as_mut()
+        self.large.as_deref_mut()
     }
 
     /// What is left of the event, if only its first bytes are here.
     pub(in crate::change) fn rest_of(&mut self, held: &HeldEvent) -> Option<&mut LargeEvent> {
         let start = held.frame.start;
         self.large
-            .as_mut()
+            .as_deref_mut()
             .filter(|large| self.payload.is_none() && large.start() == start)
     }
 
@@ -304,9 +318,11 @@ impl ClosedGroup {
     pub(in crate::change) fn settle(&mut self, held: &HeldEvent, buffer: Bytes) {
         let chunk = self.held.buffers.get(held.buffer);
         let is_of_group = chunk.is_some_and(|chunk| is_same_chunk(chunk, &buffer));
-        self.at_hand = is_of_group.then_some(buffer);
-        let goes_on =
-            self.payload.is_some() || self.large.as_ref().is_some_and(LargeEvent::has_rows);
+        self.at_hand = match is_of_group {
+            true => buffer,
+            false => Bytes::new(),
+        };
+        let goes_on = self.payload.is_some() || self.has_rows();
         if !goes_on {
             self.settled(held);
         }
@@ -335,7 +351,7 @@ impl ClosedGroup {
     pub(super) fn unread_in_memory(&self) -> Vec<(u64, Bytes)> {
         let (events, buffers) = self.in_memory();
         let whole = |held: &HeldEvent| (held.frame.start, held.whole(buffers));
-        events.iter().map(whole).collect()
+        events.iter().map(|held| whole(held)).collect()
     }
 
     /// The body of the group's last event, which is in memory until it is read.
@@ -349,11 +365,16 @@ impl ClosedGroup {
     }
 
     /// The events that were never spilled, and the chunks that they stand in.
-    fn in_memory(&self) -> (&VecDeque<HeldEvent>, &[Bytes]) {
+    fn in_memory(&self) -> (&VecDeque<Box<HeldEvent>>, &[Bytes]) {
         match self.tail.0.is_empty() {
             true => (&self.held.events, &self.held.buffers),
             false => (&self.tail.0, &self.tail.1),
         }
+    }
+
+    /// Whether rows of a large event are still to be read.
+    fn has_rows(&self) -> bool {
+        self.large.as_ref().is_some_and(|large| large.has_rows())
     }
 
     fn settled(&mut self, held: &HeldEvent) {

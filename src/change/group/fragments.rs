@@ -23,18 +23,20 @@ pub(in crate::change) struct Fragments {
 
 /// Takes a piece into `pending`, and returns the event if it was the last of it.
 pub(in crate::change) fn join(
-    pending: &mut Option<Fragments>,
+    pending: &mut Option<Box<Fragments>>,
     held: &HeldEvent,
     buffer: &Bytes,
     checksum_bytes: usize,
-) -> Result<Option<(HeldEvent, Bytes)>, Trouble> {
+) -> Result<Option<(Box<HeldEvent>, Bytes)>, Trouble> {
     let body = held.bytes(buffer);
     let piece = Fragment::parse(body)?;
-    let mut fragments = pending.take().unwrap_or(Fragments {
-        count: piece.count,
-        taken: 0,
-        event_bytes: piece.event_bytes,
-        event: Vec::new(),
+    let mut fragments = pending.take().unwrap_or_else(|| {
+        Box::new(Fragments {
+            count: piece.count,
+            taken: 0,
+            event_bytes: piece.event_bytes,
+            event: Vec::new(),
+        })
     });
     if (piece.count, piece.number) != (fragments.count, fragments.taken + 1) {
         return Err(fragments.broken());
@@ -65,7 +67,11 @@ impl Fragments {
     }
 
     /// The event, which has a header of its own and no checksum: its pieces had theirs.
-    fn whole(self, last: &HeldEvent, checksum_bytes: usize) -> Result<(HeldEvent, Bytes), Trouble> {
+    fn whole(
+        self,
+        last: &HeldEvent,
+        checksum_bytes: usize,
+    ) -> Result<(Box<HeldEvent>, Bytes), Trouble> {
         let header = Header::parse(&self.event)?;
         let kind = compressed::plain_kind(header.kind).unwrap_or(header.kind);
         if !matches!(kind.number(), 23..=25 | 30..=32) {
@@ -91,7 +97,7 @@ impl Fragments {
             range: 0..u32::try_from(found).unwrap_or(u32::MAX),
             frame,
         };
-        Ok((held, self.event.into()))
+        Ok((Box::new(held), self.event.into()))
     }
 }
 

@@ -140,7 +140,7 @@ impl LargeEvent {
     }
 
     /// The event that was put together.
-    pub(in crate::change) fn gathered(self) -> Option<(HeldEvent, Bytes)> {
+    pub(in crate::change) fn gathered(self) -> Option<(Box<HeldEvent>, Bytes)> {
         let Way::Gather { mut frame, event } = self.way else {
             return None;
         };
@@ -151,7 +151,7 @@ impl LargeEvent {
             range,
             frame,
         };
-        Some((held, event.into()))
+        Some((Box::new(held), event.into()))
     }
 
     /// Cuts off the rows that are whole by now; `None` if there are none.

@@ -12,7 +12,8 @@ use crate::binlog::{EventKind, FormatDescription, Frame, compressed};
 use crate::change::batch::items::Group;
 use crate::change::trouble::Trouble;
 
-/// An event of the open group.
+/// An event of the open group. It stays where it is boxed: it is handed on many times, and the processor waits where fields that
+/// were written one by one are soon copied side by side.
 #[derive(Debug)]
 pub(in crate::change) struct HeldEvent {
     /// The chunk that the event stands in, as an index into [`OpenGroup::buffers`].
@@ -53,25 +54,19 @@ impl HeldEvent {
 
     /// Unpacks one of MariaDB's compressed events; any other stays as it is.
     pub(super) fn unpacked(
-        self,
+        mut self: Box<Self>,
         buffer: Bytes,
         format: &FormatDescription,
-    ) -> Result<(Self, Bytes), Trouble> {
+    ) -> Result<(Box<Self>, Bytes), Trouble> {
         let packed_kind = self.frame.header.kind;
         let Some(kind) = compressed::plain_kind(packed_kind) else {
             return Ok((self, buffer));
         };
         let plain = compressed::plain_body(packed_kind, self.bytes(&buffer), format)?;
-        let mut frame = self.frame;
-        frame.header.kind = kind;
-        frame.body = 0..plain.len();
-        let range = 0..u32::try_from(plain.len()).unwrap_or(u32::MAX);
-        let unpacked = Self {
-            range,
-            frame,
-            ..self
-        };
-        Ok((unpacked, plain.into()))
+        self.frame.header.kind = kind;
+        self.frame.body = 0..plain.len();
+        self.range = 0..u32::try_from(plain.len()).unwrap_or(u32::MAX);
+        Ok((self, plain.into()))
     }
 }
 
@@ -101,7 +96,7 @@ pub(in crate::change) struct OpenGroup {
     pub(in crate::change) group: Group,
     /// The source says that every row of the group can be rolled back.
     pub(in crate::change) transactional: bool,
-    pub(in crate::change) events: VecDeque<HeldEvent>,
+    pub(in crate::change) events: VecDeque<Box<HeldEvent>>,
     /// The chunks that `events` stand in; one handle each, however many events.
     pub(in crate::change) buffers: Vec<Bytes>,
     pub(in crate::change) bytes: usize,
@@ -120,7 +115,7 @@ pub(in crate::change) struct OpenGroup {
 /// The memory of a group that is done with, for the next one: holds nothing.
 #[derive(Debug, Default)]
 pub(in crate::change) struct GroupMemory {
-    events: VecDeque<HeldEvent>,
+    events: VecDeque<Box<HeldEvent>>,
     buffers: Vec<Bytes>,
 }
 
@@ -161,11 +156,11 @@ impl OpenGroup {
             self.buffers.push(buffer.clone());
         }
         self.bytes += range.len();
-        self.events.push_back(HeldEvent {
+        self.events.push_back(Box::new(HeldEvent {
             buffer: self.buffers.len() - 1,
             range,
             frame,
-        });
+        }));
     }
 
     /// Goes on in the memory that held the events of a group before it.
@@ -236,7 +231,7 @@ impl OpenGroup {
     pub(in crate::change) fn spill(&mut self) -> Spilled {
         let first = self.spilled == 0;
         let buffers = std::mem::take(&mut self.buffers);
-        let whole = |held: HeldEvent| (held.frame.start, held.whole(&buffers));
+        let whole = |held: Box<HeldEvent>| (held.frame.start, held.whole(&buffers));
         let events: Vec<(u64, Bytes)> = self.events.drain(..).map(whole).collect();
         self.spilled += events.len() as u64;
         self.bytes = 0;

@@ -40,7 +40,7 @@ pub(in crate::change) struct OpenPayload {
 
 /// What a payload has next.
 pub(in crate::change) enum Pulled {
-    Event(HeldEvent, Bytes),
+    Event(Box<HeldEvent>, Bytes),
     /// More of its bytes are to be fed.
     Lacks,
     End,
@@ -96,11 +96,11 @@ impl OpenPayload {
             Inner::End => return Err(Trouble::PayloadOpen),
         };
         let frame = self.frame(&block, &range)?;
-        let held = HeldEvent {
+        let held = Box::new(HeldEvent {
             buffer: 0,
             range,
             frame,
-        };
+        });
         let bytes = held.bytes(&block);
         self.place(&held.frame, bytes, format)?;
         if held.frame.header.kind == EventKind::XaPrepare {

@@ -351,9 +351,14 @@ impl Splitter {
         Ok(Some(found as usize))
     }
 
+    /// Whether every event from here on is to be read.
+    fn takes_all(&self) -> bool {
+        self.passed >= self.extent.offset && self.extent.is_open()
+    }
+
     /// Whether the event at the front of `bytes`, which is whole, is to be read.
     fn wanted(&self, bytes: &[u8]) -> Selection {
-        if self.passed >= self.extent.offset && self.extent.is_open() {
+        if self.takes_all() {
             return Selection::Yes;
         }
         let Ok(header) = Header::parse(bytes) else {
@@ -394,6 +399,7 @@ impl Splitter {
         let mut events = Vec::new();
         let mut begin = 0;
         let mut position = self.file.position;
+        let takes_all = self.takes_all();
         loop {
             let rest = bytes.get(begin..).unwrap_or_default();
             let size = match self.size_of(rest) {
@@ -410,7 +416,11 @@ impl Splitter {
             let Some((from, to)) = range else {
                 break;
             };
-            match self.wanted(rest) {
+            let wanted = match takes_all {
+                true => Selection::Yes,
+                false => self.wanted(rest),
+            };
+            match wanted {
                 Selection::Always => events.push(from..to),
                 Selection::Yes => {
                     // From the first event that is wanted on, all are: times go up and down in a binlog.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::binlog::Tag;
 
 const FILE: &str = "19
 
@@ -523,7 +524,7 @@ fn intervals() -> impl Strategy<Value = Vec<(u64, u64)>> {
 
 fn gtid_sets() -> impl Strategy<Value = GtidSet> {
     let source = (any::<u128>(), "[a-z_][a-z0-9_]{0,31}|")
-        .prop_map(|(uuid, tag)| (Uuid::from_u128(uuid), tag.into_boxed_str()));
+        .prop_map(|(uuid, tag)| (Uuid::from_u128(uuid), Tag::from(&*tag)));
     prop_oneof![
         prop::collection::btree_map(source, intervals(), 0..5).prop_map(GtidSet::MySql),
         prop::collection::btree_map(any::<u32>(), (any::<u32>(), any::<u64>()), 0..5)
