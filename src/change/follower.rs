@@ -143,6 +143,7 @@ impl Follower {
         if !watch.rules.table(&table.database, &table.table).keep {
             return;
         }
+        self.definitions.find_left_behind(table, end);
         let untold = match self.definitions.believed().get(table) {
             Some(Belief::Known(known)) if known.unsettled().is_none() => return,
             Some(Belief::Known(known)) => Untold::Charset {

@@ -7,6 +7,7 @@ mod changes;
 mod engines;
 mod folded;
 mod hidden;
+mod left_behind;
 mod random;
 mod raw_labels;
 mod reasons;

@@ -121,3 +121,70 @@ fn a_copy_by_select_of_such_a_label_is_not_taken_for_what_the_server_writes_of_i
         fails(&connector, &["shop.u", "column e ", "label"]);
     }
 }
+
+/// Statements after which `shop.t` has columns `e` and `s`, each with three labels.
+const SHARED: [&str; 12] = [
+    "CREATE TABLE shop.t (id INT PRIMARY KEY, e ENUM('','one','日a') CHARACTER SET ucs2, s SET('','one','日a') CHARACTER SET ucs2)",
+    "ALTER TABLE shop.t ADD COLUMN late ENUM('','one','日a') CHARACTER SET utf16",
+    "CREATE INDEX few ON shop.t (s)",
+    "ALTER TABLE shop.t COMMENT = 'none'",
+    "DROP TABLE shop.t; CREATE TABLE shop.t (id INT PRIMARY KEY, e ENUM('one','日a','é'), s SET('one','日a','é')) CHARACTER SET utf16le",
+    "ALTER TABLE shop.t RENAME TO shop.u; ALTER TABLE shop.u RENAME TO shop.t; ALTER TABLE shop.t ENABLE KEYS",
+    "ALTER TABLE shop.t CONVERT TO CHARACTER SET latin1",
+    "DROP TABLE shop.t; CREATE TABLE shop.t (id INT PRIMARY KEY, e ENUM('a','b','c') CHARACTER SET ucs2, \
+     s SET('0061','0062','0063') CHARACTER SET latin1)",
+    "DROP TABLE shop.t; CREATE TABLE shop.u (id INT PRIMARY KEY, e ENUM('one','ж','x') CHARACTER SET ucs2, \
+     s SET('one','ж','x') CHARACTER SET utf32) ENGINE=InnoDB; CREATE TABLE shop.t LIKE shop.u",
+    "ALTER TABLE shop.t MODIFY s SET('one','ж','x') CHARACTER SET ucs2, CHANGE e e ENUM('one','ж','x') CHARACTER SET utf16",
+    "OPTIMIZE TABLE shop.t",
+    "ALTER TABLE shop.t DROP COLUMN s, ADD COLUMN s SET('x','y','z')",
+];
+
+#[test]
+fn labels_that_several_columns_of_wide_sets_have_are_what_each_server_makes_of_them() {
+    each(|server| {
+        let start = super::stopped::from_here(server);
+        let base64 = connector_with(server, "root", &start, "invalid_text = 'base64'");
+        let mut expected = Vec::new();
+        for statement in SHARED {
+            server.execute(&format!(
+                "SET NAMES utf8mb4, sql_mode = 'NO_ENGINE_SUBSTITUTION'; {statement}"
+            ));
+            server.execute(
+                "SET sql_mode = ''; TRUNCATE TABLE shop.t; INSERT INTO shop.t (id, e, s) VALUES (1, 1, 1), (2, 2, 2), (3, 3, 4), (4, 0, 7)",
+            );
+            let form = |column: &str| {
+                format!("CONCAT(HEX({column}), ' ', HEX(CONVERT({column} USING utf8mb4)))")
+            };
+            expected.extend(
+                shown(server, &form("e"))
+                    .into_iter()
+                    .zip(shown(server, &form("s"))),
+            );
+        }
+        server.execute("DROP DATABASE shop");
+        succeeds(&base64);
+        let (e, s) = (published(&base64, "e"), published(&base64, "s"));
+        assert_eq!((e.len(), s.len()), (expected.len(), expected.len()));
+        for (index, (of_e, of_s)) in expected.iter().enumerate() {
+            let at = (SHARED[index / 4], index % 4, server.flavour());
+            assert!(is_same(&e[index], of_e), "{at:?}: {} is {of_e}", e[index]);
+            assert!(is_same(&s[index], of_s), "{at:?}: {} is {of_s}", s[index]);
+        }
+    });
+}
+
+/// Whether a value came out as its text, or as its bytes.
+fn is_same(value: &Value, shown: &str) -> bool {
+    use base64::Engine as _;
+    let (bytes, text) = shown.split_once(' ').expect("hexadecimal digits of both");
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02X}")).collect() };
+    match (value.as_str(), value["base64"].as_str()) {
+        (Some(found), _) => hex(found.as_bytes()) == text,
+        (None, Some(found)) => {
+            let found = base64::engine::general_purpose::STANDARD.decode(found);
+            hex(&found.expect("base64")) == bytes
+        }
+        (None, None) => false,
+    }
+}

@@ -105,7 +105,7 @@ impl Catalogue {
         let believed: Vec<TableName> = schemas.tables().map(|(table, _)| table.clone()).collect();
         for table in believed {
             if !self.tables.contains_key(&table) {
-                schemas.record(&rowtap::change::definition::Change::Gone { table });
+                schemas.record(&gone(table));
             }
         }
         for (table, definition) in &self.tables {
@@ -129,7 +129,7 @@ impl Catalogue {
         for table in stale {
             match self.tables.get(&table) {
                 Some(definition) => schemas.put(&table, Arc::new(definition.clone())),
-                None => schemas.record(&rowtap::change::definition::Change::Gone { table }),
+                None => schemas.record(&gone(table)),
             }
         }
         for (database, charset) in &self.databases {
@@ -348,4 +348,8 @@ fn end_with_row_columns(definition: &mut TableDefinition, explicit: bool) {
     if !definition.key.is_empty() && !definition.key.contains(&end) {
         definition.key.push(end);
     }
+}
+
+fn gone(table: TableName) -> rowtap::change::definition::Change {
+    rowtap::change::definition::Change::Gone { table, left: None }
 }

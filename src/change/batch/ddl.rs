@@ -138,8 +138,8 @@ pub(in crate::change) fn table_changes(
         Change::Defined { table, definition } => Some(made(table, Some(definition))),
         Change::Stale { table, .. } if is_moved(table) => None,
         Change::Stale { table, .. } => Some(made(table, None)),
-        Change::Gone { table } if is_moved(table) => None,
-        Change::Gone { table } => Some(TableChange {
+        Change::Gone { table, .. } if is_moved(table) => None,
+        Change::Gone { table, .. } => Some(TableChange {
             kind: TableChangeKind::Drop,
             table: table.clone(),
             previous: None,
@@ -197,9 +197,9 @@ fn last_of_each(changes: &[Change]) -> impl Iterator<Item = &Change> {
 
 fn table_of(change: &Change) -> Option<&TableName> {
     match change {
-        Change::Defined { table, .. } | Change::Stale { table, .. } | Change::Gone { table } => {
-            Some(table)
-        }
+        Change::Defined { table, .. }
+        | Change::Stale { table, .. }
+        | Change::Gone { table, .. } => Some(table),
         Change::Engine { .. }
         | Change::AllStale { .. }
         | Change::Database { .. }

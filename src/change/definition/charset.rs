@@ -34,6 +34,11 @@ pub(in crate::change) const UNSETTLED_OR_RARE: &str = "??";
 pub(in crate::change) const RARE: [&str; 6] =
     ["binary", "swe7", "ucs2", "utf16", "utf16le", "utf32"];
 
+/// Whether no character of the set is one byte.
+pub(in crate::change) fn is_wide(name: &str) -> bool {
+    matches!(name, "ucs2" | "utf16" | "utf16le" | "utf32")
+}
+
 /// Whether a name stands for a set that is not known.
 pub(in crate::change) fn is_unsettled(name: &str) -> bool {
     matches!(name, UNSETTLED | UNSETTLED_OR_RARE)

@@ -126,8 +126,7 @@ impl ColumnWatch {
         }
         for table in statement.redefined_tables() {
             let table = believed.fold(table);
-            let is_gone =
-                |change: &Change| matches!(change, Change::Gone { table: gone } if *gone == table);
+            let is_gone = |change: &Change| matches!(change, Change::Gone { table: gone, .. } if *gone == table);
             if origins.contains_key(&table) || followed.changes.iter().any(is_gone) {
                 self.seen.remove(&table);
             }

@@ -3,6 +3,9 @@
 //! Both families print `enum('a','b')` with a quote doubled and backslash, newline, carriage return and NUL written as
 //! `\\`, `\n`, `\r` and `\0`, whatever the session's sql_mode says.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 /// A label of an ENUM or SET column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::change) struct ListedLabel {
@@ -11,6 +14,9 @@ pub(in crate::change) struct ListedLabel {
     /// Its bytes, where these are no text in the column's character set, or text that the set would write in other bytes. In a
     /// definition they are hexadecimal digits, as in `x'e9'`.
     pub(in crate::change) bytes: Option<Box<[u8]>>,
+    /// What MySQL before 8.0 has behind the bytes up to a zero byte, where these do not tell it. In a definition it follows
+    /// them, as in `x'fe9f'+'61'`.
+    pub(in crate::change) behind: Option<Box<[u8]>>,
     /// Whether the server may have another one instead. In a definition such a label has a question mark before it.
     pub(in crate::change) is_doubtful: bool,
 }
@@ -21,6 +27,7 @@ impl ListedLabel {
         Self {
             text: text.into(),
             bytes: None,
+            behind: None,
             is_doubtful: false,
         }
     }
@@ -55,25 +62,20 @@ pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<ListedLabel>> {
         if characters.next()? != '\'' {
             return None;
         }
-        let mut label = String::new();
-        loop {
-            match characters.next()? {
-                '\'' if characters.peek() == Some(&'\'') => {
-                    characters.next();
-                    label.push('\'');
-                }
-                '\'' => break,
-                '\\' => label.push(match characters.next()? {
-                    'n' => '\n',
-                    'r' => '\r',
-                    '0' => '\0',
-                    other => other,
-                }),
-                other => label.push(other),
-            }
+        let label = unquoted(&mut characters)?;
+        let has_behind = is_raw && characters.next_if_eq(&'+').is_some();
+        if has_behind && characters.next()? != '\'' {
+            return None;
         }
+        let behind = match has_behind {
+            true => Some(unhexed(&unquoted(&mut characters)?)?.into()),
+            false => None,
+        };
         labels.push(match is_raw {
-            true => ListedLabel::raw(unhexed(&label)?),
+            true => ListedLabel {
+                behind,
+                ..ListedLabel::raw(unhexed(&label)?)
+            },
             false => ListedLabel {
                 is_doubtful,
                 ..ListedLabel::certain(label)
@@ -83,6 +85,27 @@ pub(in crate::change) fn labels(column_type: &str) -> Option<Vec<ListedLabel>> {
             ',' => {}
             ')' => return Some(labels),
             _other => return None,
+        }
+    }
+}
+
+/// Reads up to the quote that ends a text, which began before.
+fn unquoted(characters: &mut Peekable<Chars<'_>>) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        match characters.next()? {
+            '\'' if characters.peek() == Some(&'\'') => {
+                characters.next();
+                text.push('\'');
+            }
+            '\'' => return Some(text),
+            '\\' => text.push(match characters.next()? {
+                'n' => '\n',
+                'r' => '\r',
+                '0' => '\0',
+                other => other,
+            }),
+            other => text.push(other),
         }
     }
 }
@@ -131,8 +154,15 @@ pub(in crate::change) fn printed_with_doubts(name: &str, labels: &[ListedLabel])
         text.push_str(if index == 0 { "" } else { "," });
         text.push_str(if label.is_doubtful { "?" } else { "" });
         match &label.bytes {
-            Some(bytes) => push_hexed(bytes, &mut text),
+            Some(bytes) => {
+                text.push('x');
+                push_hexed(bytes, &mut text);
+            }
             None => push_quoted(&label.text, &mut text),
+        }
+        if let Some(behind) = &label.behind {
+            text.push('+');
+            push_hexed(behind, &mut text);
         }
     }
     text.push(')');
@@ -144,7 +174,7 @@ fn push_hexed(bytes: &[u8], text: &mut String) {
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
     ];
     let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
-    text.push_str("x'");
+    text.push('\'');
     for byte in bytes {
         text.extend([digit(byte >> 4), digit(byte & 15)]);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::charset;
-use super::labels::{ListedLabel, has_doubtful, labels};
+use super::labels::{ListedLabel, doubting, has_doubtful, labels};
 use super::lineage::Point;
 use crate::row::Charset;
 
@@ -50,6 +50,32 @@ impl TableDefinition {
     /// The first column whose character set or labels are not known for certain.
     pub fn unsettled(&self) -> Option<&ColumnDefinition> {
         self.columns.iter().find(|column| column.is_unsettled())
+    }
+
+    /// Puts the labels in doubt that MySQL before 8.0 shows but may have damaged: those of wide character sets that several
+    /// columns have. `is_certain` tells columns, by their places, that are left as they are.
+    pub fn doubt_shared_labels(&mut self, is_certain: impl Fn(usize) -> bool) {
+        let has_wide_labels = |column: &ColumnDefinition| {
+            let charset = column.charset.as_deref().unwrap_or_default();
+            let may_be_wide = charset::is_wide(charset) || charset == charset::UNSETTLED_OR_RARE;
+            may_be_wide && matches!(column.data_type(), "enum" | "set")
+        };
+        let lists: Vec<Option<Vec<ListedLabel>>> = self
+            .columns
+            .iter()
+            .map(|column| has_wide_labels(column).then(|| column.listed_labels()))
+            .collect();
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            let own = lists.get(place).and_then(Option::as_ref);
+            let same = lists.iter().filter(|other| other.as_ref() == own).count();
+            if own.is_some()
+                && same > 1
+                && !is_certain(place)
+                && let Some(doubted) = doubting(&column.column_type, |_label| true)
+            {
+                column.column_type = doubted.into();
+            }
+        }
     }
 }
 
@@ -145,11 +171,15 @@ impl ColumnDefinition {
         labels(&self.column_type).unwrap_or_default()
     }
 
+    /// Whether some of its labels are not known for certain.
+    pub fn has_doubtful_labels(&self) -> bool {
+        has_doubtful(&self.column_type)
+    }
+
     /// Whether its character set or some of its labels are not known for certain. Then a value of it is read only where it
     /// is the same whatever they are.
     pub fn is_unsettled(&self) -> bool {
-        self.charset.as_deref().is_some_and(charset::is_unsettled)
-            || has_doubtful(&self.column_type)
+        self.charset.as_deref().is_some_and(charset::is_unsettled) || self.has_doubtful_labels()
     }
 }
 

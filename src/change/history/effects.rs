@@ -94,6 +94,8 @@ fn may_define(statement: &Statement) -> bool {
         | Kind::View(Action::Create)
         | Kind::Sequence { .. }
         | Kind::Unknown { .. } => true,
+        // The tables that it names are written anew.
+        Kind::Maintenance => !statement.objects.is_empty(),
         Kind::TruncateTable
         | Kind::View(Action::Alter | Action::Drop)
         | Kind::Trigger(_)
@@ -112,7 +114,6 @@ fn may_define(statement: &Statement) -> bool {
         | Kind::Evaluate
         | Kind::Transaction(_)
         | Kind::Session
-        | Kind::Maintenance
         | Kind::Empty => statement.effect() == Effect::Unknown,
     }
 }

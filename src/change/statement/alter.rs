@@ -12,6 +12,7 @@ impl Scanner<'_> {
             if self.peek()?.is_none() || self.peek()? == Some(Token::Symbol(';')) {
                 break;
             }
+            alter.rewrites |= !self.keeps_file()?;
             self.specification(&mut alter)?;
             // Table options may follow each other without a comma, partitions anything.
             if !self.eat_symbol(',')? && !self.may_follow()? {
@@ -28,6 +29,36 @@ impl Scanner<'_> {
             || self.table_option(&mut super::meaning::TableOptions::default())?;
         self.go_back(bookmark);
         Ok(follows)
+    }
+
+    /// Whether a specification begins here that leaves the table's file as it is on MySQL before 8.0.
+    fn keeps_file(&mut self) -> Result<bool, Lost> {
+        const KEEPING: [&[&str]; 10] = [
+            &["ENABLE", "KEYS"],
+            &["DISABLE", "KEYS"],
+            &["DISCARD"],
+            &["IMPORT"],
+            &["LOCK"],
+            &["TRUNCATE", "PARTITION"],
+            &["ANALYZE", "PARTITION"],
+            &["CHECK", "PARTITION"],
+            &["REPAIR", "PARTITION"],
+            &["EXCHANGE", "PARTITION"],
+        ];
+        let bookmark = self.bookmark();
+        let mut keeps = false;
+        for words in KEEPING {
+            keeps = keeps || self.eat_words(words)?;
+        }
+        if !keeps && self.eat("RENAME")? {
+            keeps = !self.eat_any(&["COLUMN", "INDEX", "KEY"])?;
+        }
+        if !keeps && self.eat("ALGORITHM")? {
+            self.eat_equal()?;
+            keeps = !self.eat("COPY")?;
+        }
+        self.go_back(bookmark);
+        Ok(keeps)
     }
 
     fn specification(&mut self, alter: &mut AlterTable) -> Result<(), Lost> {

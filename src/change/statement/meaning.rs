@@ -217,6 +217,8 @@ pub struct AlterTable {
     pub split_off: Option<TableName>,
     /// The table that became a partition.
     pub taken_in: Option<TableName>,
+    /// Whether MySQL before 8.0 writes the table's file anew.
+    pub rewrites: bool,
 }
 
 /// One specification of `ALTER TABLE`, as far as it is about columns or the primary key.

@@ -12,6 +12,9 @@ use crate::row::TableName;
 const PREFIX_CHARACTERS_MAX: usize = 80;
 const REASON_CHARACTERS_MAX: usize = 60;
 
+/// Before this version MySQL keeps each table in a file of its own.
+const MYSQL_8: u32 = 80_000;
+
 /// Words with which a statement on one table may be one on another too.
 const OTHERS: [&str; 3] = ["RENAME", "CONVERT", "EXCHANGE"];
 
@@ -152,12 +155,25 @@ impl<'a> Scanner<'a> {
             "SET" => self.set(),
             "USE" => Ok(StatementKind::Session),
             "INSTALL" | "UNINSTALL" => Ok(StatementKind::Administration),
-            "ANALYZE" | "OPTIMIZE" | "REPAIR" | "CHECK" | "CHECKSUM" | "FLUSH" | "RESET"
-            | "CACHE" | "KILL" | "PURGE" | "SHOW" | "EXPLAIN" | "DESCRIBE" => {
-                Ok(StatementKind::Maintenance)
-            }
+            "OPTIMIZE" => self.optimize(),
+            "ANALYZE" | "REPAIR" | "CHECK" | "CHECKSUM" | "FLUSH" | "RESET" | "CACHE" | "KILL"
+            | "PURGE" | "SHOW" | "EXPLAIN" | "DESCRIBE" => Ok(StatementKind::Maintenance),
             other => self.transaction(other),
         }
+    }
+
+    /// Reads the tables of `OPTIMIZE`, which matter only where it writes their files anew.
+    fn optimize(&mut self) -> Result<StatementKind, Lost> {
+        let context = self.context();
+        self.eat_any(&["NO_WRITE_TO_BINLOG", "LOCAL"])?;
+        let matters = context.flavour == Flavour::MySql && context.version < MYSQL_8;
+        if matters && self.eat_any(&["TABLE", "TABLES"])? {
+            self.object(ObjectClass::Table, Role::Target)?;
+            while self.eat_symbol(',')? {
+                self.object(ObjectClass::Table, Role::Target)?;
+            }
+        }
+        Ok(StatementKind::Maintenance)
     }
 
     /// The table of a statement that cannot be followed to its end, if no word of the rest can be about another one.
@@ -223,7 +239,10 @@ impl<'a> Scanner<'a> {
                 Meaning::CreateTable(Box::new(table))
             }
             StatementKind::AlterTable => Meaning::AlterTable(Box::new(self.specifications()?)),
-            StatementKind::CreateIndex => Meaning::AlterTable(Box::default()),
+            StatementKind::CreateIndex => Meaning::AlterTable(Box::new(AlterTable {
+                rewrites: true,
+                ..AlterTable::default()
+            })),
             StatementKind::DropIndex => {
                 let specs = match self.drops_key {
                     true => vec![Spec::DropKey],
@@ -231,6 +250,7 @@ impl<'a> Scanner<'a> {
                 };
                 Meaning::AlterTable(Box::new(AlterTable {
                     specs,
+                    rewrites: true,
                     ..AlterTable::default()
                 }))
             }

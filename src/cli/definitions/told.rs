@@ -34,7 +34,11 @@ pub fn defined(
         let left = format!("it still has {blank} in it, which is to be filled in");
         return Err(not_defined(&left));
     }
-    let scanned = statement::scan(statement, &table.database, context);
+    let mut scanned = statement::scan(statement, &table.database, context);
+    if let statement::meaning::Meaning::CreateTable(meaning) = &mut scanned.meaning {
+        // It is what the server shows.
+        meaning.labels_in_doubt = true;
+    }
     if !matches!(scanned.kind, statement::StatementKind::CreateTable { .. }) {
         return Err(not_defined("it is no CREATE TABLE"));
     }
@@ -59,6 +63,11 @@ pub fn defined(
     );
     match schemas.get(table) {
         Some(Belief::Known(definition)) => match definition.unsettled() {
+            Some(column) if column.has_doubtful_labels() => Err(not_defined(&format!(
+                "the labels of column {} are those of another column too, and MySQL before 8.0 damages such labels without \
+                 showing it: write them as their bytes, as in x'006f00'",
+                column.name
+            ))),
             Some(column) => Err(not_defined(&format!(
                 "the default character set, which column {} has, is not known",
                 column.name

@@ -6,12 +6,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::answering::AnsweringServer;
+use crate::change::statement::StatementContext;
 use crate::change::{
     ColumnDefinition, Definition, Generated, Point, TableDefinition, charset_of_collation,
 };
+use crate::mysql::Flavour;
 use crate::row::TableName;
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
+
+/// Before this version MySQL may show labels as others than they are.
+const MYSQL_8: u32 = 80_000;
 
 /// Tables as they were read between two points of a server's binlogs.
 #[derive(Debug)]
@@ -86,8 +91,13 @@ pub(in crate::source) async fn read_where(
         );
     }
     let end = asked.end_of_binlog().await?;
+    let server = asked.session.server();
+    let context = StatementContext::new(server.flavour, &server.version, 0);
     for definition in tables.values_mut() {
         definition.read_to = end.clone();
+        if context.flavour == Flavour::MySql && context.version < MYSQL_8 {
+            Arc::make_mut(&mut definition.table).doubt_shared_labels(|_place| false);
+        }
     }
     Ok(Reading {
         tables,

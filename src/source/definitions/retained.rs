@@ -250,6 +250,7 @@ impl DefinitionReader {
 fn is_known(schemas: &Schemas, table: &TableName) -> bool {
     match schemas.get(table) {
         Some(Belief::Known(known)) => known.unsettled().is_none(),
-        Some(Belief::Stale(_)) | None => false,
+        Some(Belief::Stale(_)) => false,
+        None => schemas.left_behind(table).is_some(),
     }
 }

@@ -44,7 +44,10 @@ fn defined(table: u8, shape: u8) -> Change {
 fn change(kind: u8, table: u8, shape: u8) -> Change {
     let name = TableName::new("d", format!("t{table}"));
     match kind {
-        0 => Change::Gone { table: name },
+        0 => Change::Gone {
+            table: name,
+            left: None,
+        },
         1 => Change::Stale {
             table: name,
             reason: "é \"why\"\n".into(),

@@ -33,6 +33,7 @@ use rowtap::mysql::Flavour as Family;
 use self::judge::Steps;
 use self::kinds::DATABASES;
 use self::script::{Place, Script, Step};
+use self::style::split;
 use super::catalogue::Catalogue;
 use super::{changes, stopped};
 use crate::support::checker::stream::{self, Group};
@@ -60,8 +61,13 @@ const STOPS_MAX: usize = 60;
 /// Wrong rows of one reading that are printed, and letters of each.
 const WRONG_MAX: usize = 4;
 const COMPLAINT_MAX: usize = 2_500;
+/// Statements that are printed of a table that a reading stopped at.
+const HISTORY_MAX: usize = 8;
 /// Letters of a reason that tell it from others.
-const REASON_MAX: usize = 90;
+const REASON_MAX: usize = 140;
+/// The only stops that are allowed, since nothing in the binlog tells who wrote a statement: a server that doubles backslashes,
+/// or a client that means them.
+const ALLOWED: [&str; 1] = ["the server may have doubled the backslashes of its labels"];
 /// Cases that run at the same time: they mostly wait for their servers.
 const CASES_AT_ONCE: usize = 4;
 
@@ -135,7 +141,9 @@ fn run_all(cases: &[Case<'_>]) {
     });
     let totals = totals.into_inner().expect("no case panics here");
     println!("{} cases: {totals:#?}", cases.len());
-    assert!(totals.wrong == 0 && totals.stops.is_empty(), "see above");
+    let mut stops = totals.stops.keys();
+    let are_allowed = stops.all(|stop| ALLOWED.iter().any(|allowed| stop.contains(allowed)));
+    assert!(totals.wrong == 0 && are_allowed, "see above");
 }
 
 /// A connector, and what its runs left.
@@ -346,6 +354,11 @@ impl Reading {
             if wanted.is_empty() {
                 return;
             }
+            if let Some((table, at)) = wanted.first()
+                && let Some(stop) = self.stops.last_mut()
+            {
+                *stop += &format!("; {:?} were the last on it", history(steps, table, at));
+            }
             for (table, at) in wanted {
                 match definition(steps, &table, &at) {
                     Some(definition) => {
@@ -426,8 +439,22 @@ impl Reading {
 
 /// The definition that a table had at a place.
 fn definition<'a>(steps: &'a [Step], table: &str, at: &str) -> Option<&'a str> {
+    let before = before(steps, at)?.last()?;
+    Some(&before.tables.get(table)?.definition)
+}
+
+/// The steps up to a place.
+fn before<'a>(steps: &'a [Step], at: &str) -> Option<&'a [Step]> {
     let (file, position) = at.rsplit_once(':')?;
     let at = (file.to_owned(), position.parse().ok()?);
-    let before = steps.iter().rev().find(|step| step.from < at)?;
-    Some(&before.tables.get(table)?.definition)
+    steps.get(..steps.partition_point(|step| step.from < at))
+}
+
+/// The last statements before a place that name a table, transactions left out, with where each begins.
+fn history(steps: &[Step], table: &str, at: &str) -> Vec<String> {
+    let (_, name) = split(table);
+    let steps = before(steps, at).unwrap_or_default().iter().rev();
+    let of_it = steps.filter(|step| step.text.contains(name) && !step.text.starts_with("BEGIN"));
+    let told = of_it.map(|step| format!("{}:{} {}", step.from.0, step.from.1, step.text));
+    told.take(HISTORY_MAX).collect()
 }

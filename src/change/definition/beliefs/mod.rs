@@ -148,9 +148,21 @@ impl Definitions {
                 changes: vec![change],
             });
         }
+        self.find_left_behind(table, end);
         match self.believed.get(table)? {
             Belief::Known(definition) => Some(definition),
             Belief::Stale(_) => None,
+        }
+    }
+
+    /// Takes a table that may have been left behind under its old name for one that is there, since a group that ends at `end`
+    /// has rows of it.
+    pub(in crate::change) fn find_left_behind(&mut self, table: &TableName, end: &Coordinates) {
+        if self.believed.get(table).is_none()
+            && let Some(definition) = self.believed.left_behind(table).cloned()
+        {
+            let table = table.clone();
+            self.record(Change::Defined { table, definition }, end);
         }
     }
 
@@ -559,14 +571,22 @@ impl Definitions {
                     }
                     Some(Belief::Stale(_)) | None => true,
                 },
-                Change::Stale { table, .. } => self.believed.get(table).is_none(),
+                Change::Stale { table, reason } => match self.believed.get(table) {
+                    Some(Belief::Stale(own)) => {
+                        own.is_for_want_of_more() && !reason.is_for_want_of_more()
+                    }
+                    Some(Belief::Known(_)) => false,
+                    None => true,
+                },
                 Change::Database {
                     database, charset, ..
                 } => charset.is_some() && self.believed.database(database).is_none(),
-                Change::Engine { .. }
-                | Change::Gone { .. }
-                | Change::AllStale { .. }
-                | Change::DatabaseGone { .. } => false,
+                Change::Gone { table, left } => {
+                    left.is_some() && self.believed.get(table).is_none()
+                }
+                Change::Engine { .. } | Change::AllStale { .. } | Change::DatabaseGone { .. } => {
+                    false
+                }
             };
             if tells_more {
                 self.believed.record(&change);

@@ -586,3 +586,56 @@ fn rare_sets_count_once_a_database_or_server_was_seen_with_one() {
         check_known(MYSQL_97, &[&other, "DROP DATABASE other", create], known);
     }
 }
+
+#[test]
+fn what_an_engine_that_is_not_known_may_have_damaged_is_in_doubt() {
+    let table = TableName::new("d", "t");
+    let mut definitions = Definitions::default();
+    for (position, (text, expected)) in (10..).zip([
+        (
+            "CREATE TABLE t (a ENUM('one'), b SET('one')) CHARACTER SET ucs2",
+            "enum(x'006f00')",
+        ),
+        ("ANALYZE TABLE t", "enum(x'006f00')"),
+        ("ALTER TABLE t ENABLE KEYS", "enum(x'006f00')"),
+        ("OPTIMIZE TABLE t", "enum(?'')"),
+    ]) {
+        let server = (Flavour::MySql, "5.7.22-log");
+        follow_on(&mut definitions, server, text, position, 0, false);
+        let Some(Belief::Known(known)) = definitions.believed().get(&table) else {
+            panic!("{text} is followed");
+        };
+        assert_eq!(&*known.columns[0].column_type, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_table_that_mariadb_may_have_left_behind_is_known_once_it_has_rows() {
+    let (old, new) = (TableName::new("d", "a-b"), TableName::new("d", "u"));
+    for (flavour, may_stay) in [(Flavour::MariaDb, true), (Flavour::MySql, false)] {
+        let mut definitions = Definitions::default();
+        for (position, text) in (10..).zip([
+            "CREATE TABLE `a-b` (a INT)",
+            "ALTER TABLE `a-b` MODIFY a BIGINT, RENAME TO u",
+        ]) {
+            let server = (flavour, "11.8.2");
+            follow_on(&mut definitions, server, text, position, 0, false);
+        }
+        assert!(definitions.believed().get(&old).is_none());
+        // A journal tells it too.
+        let mut again = Schemas::new(0);
+        for change in definitions.believed().changes() {
+            again.record(&change);
+        }
+        let mut again = Definitions::default().believing(again, Vec::new());
+        for definitions in [&mut definitions, &mut again] {
+            let column = |definitions: &mut Definitions, table: &TableName| {
+                let serving = definitions.serving(table, &at(30));
+                serving.map(|known| known.columns[0].data_type().to_owned())
+            };
+            let was = may_stay.then(|| "int".to_owned());
+            assert_eq!(column(definitions, &old), was);
+            assert_eq!(column(definitions, &new).as_deref(), Some("bigint"));
+        }
+    }
+}

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use super::facts::Facts;
 use super::known::{Belief, Change, Schemas};
-use super::reason::Reason;
+use super::labels as label_texts;
+use super::read_back::{may_read_back, read_back};
+use super::reason::{Reason, UNKNOWN_BEFORE};
 use super::{alter, create};
 use crate::change::definition::charset;
 use crate::change::definition::labels;
 use crate::change::definition::table::TableDefinition;
-use crate::change::statement::meaning::{AlterTable, CreateTable, Meaning, NamedCharset};
+use crate::change::statement::meaning::{
+    AlterTable, ColumnClause, CreateTable, Kind as ColumnKind, Label, Meaning, NamedCharset,
+};
 use crate::change::statement::{Action, ObjectClass, Role, Statement, StatementKind};
 use crate::mysql::Flavour;
 use crate::row::TableName;
@@ -92,8 +96,8 @@ impl Follow<'_> {
             | Kind::Evaluate
             | Kind::Transaction(_)
             | Kind::Session
-            | Kind::Maintenance
             | Kind::Empty => {}
+            Kind::Maintenance => self.rebuild(statement),
         }
     }
 
@@ -139,17 +143,33 @@ impl Follow<'_> {
             false => self.schemas.default_charset(&table.database),
         };
         let mut definition = create::table(meaning, database, self.facts)?;
-        if meaning.labels_in_doubt && self.schemas.have_raw_labels() {
+        if !meaning.labels_in_doubt {
+            let mut definition = Arc::new(definition);
+            read_back(&mut definition, self.facts);
+            return Ok(definition);
+        }
+        let is_before_mysql_8 = label_texts::is_before_mysql_8(self.facts);
+        if self.schemas.have_raw_labels() {
             for column in &mut definition.columns {
-                if let Some(doubted) = labels::doubting_replaced(&column.column_type) {
+                let charset = column.charset.as_deref().unwrap_or_default();
+                let doubted = match is_before_mysql_8 && charset::is_wide(charset) {
+                    // Half a character at the end is not shown.
+                    true => labels::doubting(&column.column_type, |_label| true),
+                    false => labels::doubting_replaced(&column.column_type),
+                };
+                if let Some(doubted) = doubted {
                     column.column_type = doubted.into();
                 }
             }
         }
+        if is_before_mysql_8 {
+            let columns = &meaning.elements.columns;
+            definition.doubt_shared_labels(|place| columns.get(place).is_some_and(tells_bytes));
+        }
         Ok(Arc::new(definition))
     }
 
-    fn copy(&self, statement: &Statement) -> DefinitionOutcome {
+    fn copy(&mut self, statement: &Statement) -> DefinitionOutcome {
         let mut objects = statement.objects.iter();
         let source = objects
             .find(|object| object.role == Role::Like)
@@ -158,8 +178,13 @@ impl Follow<'_> {
         if self.is_hidden(&source) {
             return Err(format!("a copy of {source}, a temporary table").into());
         }
+        self.find_left_behind(&source);
         match self.schemas.tables.get(&source) {
-            Some(Belief::Known(definition)) => Ok(Arc::clone(definition)),
+            Some(Belief::Known(definition)) => {
+                let mut copy = Arc::clone(definition);
+                read_back(&mut copy, self.facts);
+                Ok(copy)
+            }
             Some(Belief::Stale(reason)) => Err(reason.of_copy(&source)),
             None => Err(format!("a copy of {source}, which is not known").into()),
         }
@@ -194,6 +219,7 @@ impl Follow<'_> {
         let renamed = renamed.filter(|new| *new != table);
         let changes_nothing = alter.specs.is_empty() && alter.options == Default::default();
         let is_same = |old: &TableDefinition| changes_nothing && old.hidden.is_empty();
+        self.find_left_behind(&table);
         let outcome = match self.schemas.tables.get(&table) {
             Some(Belief::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
             Some(Belief::Known(old)) => {
@@ -205,8 +231,14 @@ impl Follow<'_> {
             }
             Some(Belief::Stale(reason)) => Err(reason.clone()),
             None if changes_nothing && renamed.is_none() && alter.split_off.is_none() => return,
-            None => Err("it was not known before ALTER TABLE".into()),
+            None => Err(UNKNOWN_BEFORE.into()),
         };
+        let outcome = outcome.map(|mut definition| {
+            if alter.rewrites {
+                read_back(&mut definition, self.facts);
+            }
+            definition
+        });
         if let Some(part) = &alter.split_off {
             let part = self.schemas.fold(part);
             self.conclude(part, outcome.clone());
@@ -214,9 +246,28 @@ impl Follow<'_> {
         match renamed {
             None => self.conclude(table, outcome),
             Some(new) => {
-                self.gone(&table);
+                self.renamed_away(&table);
                 self.conclude(new, outcome);
             }
+        }
+    }
+
+    /// `OPTIMIZE TABLE`, by which MySQL before 8.0 writes the files of tables anew whose engine has no such thing: of those with
+    /// transactions.
+    fn rebuild(&mut self, statement: &Statement) {
+        for table in names(statement, ObjectClass::Table) {
+            let table = self.schemas.fold(&table);
+            let Some(Belief::Known(old)) = self.schemas.tables.get(&table) else {
+                continue;
+            };
+            let mut definition = Arc::clone(old);
+            match definition.transactional {
+                _ if self.is_hidden(&table) => {}
+                Some(true) => read_back(&mut definition, self.facts),
+                Some(false) => {}
+                None => may_read_back(&mut definition, self.facts),
+            }
+            self.conclude(table, Ok(definition));
         }
     }
 
@@ -252,6 +303,7 @@ impl Follow<'_> {
                 self.schemas.note_temporary(self.facts.connection, new);
                 continue;
             }
+            self.find_left_behind(&old);
             match self.schemas.tables.get(&old).cloned() {
                 Some(state) => {
                     self.gone(&old);
@@ -415,8 +467,39 @@ impl Follow<'_> {
     fn gone(&mut self, table: &TableName) {
         let table = self.schemas.fold(table);
         match self.schemas.tables.contains_key(&table) {
-            true => self.make(Change::Gone { table }),
+            true => self.make(Change::Gone { table, left: None }),
+            false if self.schemas.left_behind(&table).is_some() => {
+                self.make(Change::Gone { table, left: None });
+            }
             false => self.schemas.note_absent(table),
+        }
+    }
+
+    /// The table has got another name by `ALTER TABLE`. Where that copies its rows, MariaDB drops the old table by a name that
+    /// it does not find if it has other characters than these: the table is still there, as it was.
+    fn renamed_away(&mut self, table: &TableName) {
+        let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let may_stay =
+            self.facts.context.flavour == Flavour::MariaDb && !table.table.chars().all(is_plain);
+        let left = match self.schemas.tables.get(table) {
+            Some(Belief::Known(definition)) if may_stay => Some(Arc::clone(definition)),
+            Some(_) | None => None,
+        };
+        match left {
+            Some(_) => {
+                let table = table.clone();
+                self.make(Change::Gone { table, left });
+            }
+            None => self.gone(table),
+        }
+    }
+
+    /// Takes a table that was left behind under its old name for one that is there, since a statement was executed on it.
+    fn find_left_behind(&mut self, table: &TableName) {
+        if !self.schemas.tables.contains_key(table)
+            && let Some(left) = self.schemas.left_behind(table).cloned()
+        {
+            self.schemas.put(table, left);
         }
     }
 
@@ -453,6 +536,22 @@ fn names(statement: &Statement, class: ObjectClass) -> Vec<TableName> {
         .filter(|object| object.class == class && object.role != Role::Like)
         .map(|object| object.name.clone())
         .collect()
+}
+
+/// Whether some of a column's labels are told by their bytes, as no server shows them.
+fn tells_bytes(column: &ColumnClause) -> bool {
+    match &column.kind {
+        ColumnKind::Enum { labels } | ColumnKind::Set { labels } => {
+            labels.iter().any(|label| matches!(label, Label::Bytes(_)))
+        }
+        ColumnKind::Plain(_)
+        | ColumnKind::Timestamp { .. }
+        | ColumnKind::JsonText
+        | ColumnKind::Char { .. }
+        | ColumnKind::VarChar { .. }
+        | ColumnKind::Text { .. }
+        | ColumnKind::TextOf { .. } => false,
+    }
 }
 
 /// The table of a sequence: what is written to it stays, however the transaction ends.

@@ -56,6 +56,9 @@ pub enum Change {
         /// The table.
         #[serde(flatten)]
         table: TableName,
+        /// Its definition, where the server may have left it behind under its old name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<Arc<TableDefinition>>,
     },
     /// Every table may have another definition now.
     AllStale {
@@ -91,6 +94,9 @@ pub struct Schemas {
     /// Temporary tables by their connection; they hide base tables of the same name from it.
     pub(super) temporary: Arc<TemporaryTables>,
     absent: Absent,
+    /// Tables that were renamed, and that their server may have left behind under the old name, as they were. One that has rows
+    /// later was.
+    left: HashMap<TableName, Arc<TableDefinition>>,
     /// Whether there may have been tables at the start of which nothing tells.
     partial: bool,
     /// Whether a database or server was seen whose default character set is a rare one.
@@ -105,6 +111,9 @@ const TEMPORARY_MAX: usize = 10_000;
 
 /// Names at most that are known to be free; beyond it they are forgotten.
 const ABSENT_MAX: usize = 10_000;
+
+/// Tables at most that may have been left behind; one more is not noted.
+const LEFT_MAX: usize = 1_000;
 
 /// Names that no table or database has, because it was dropped or renamed and none was made since.
 #[derive(Clone, Debug, Default)]
@@ -194,6 +203,7 @@ impl Schemas {
     pub fn put(&mut self, table: &TableName, definition: Arc<TableDefinition>) {
         let table = self.fold(table);
         self.absent.tables.remove(&table);
+        self.left.remove(&table);
         self.tables.insert(table, Belief::Known(definition));
     }
 
@@ -218,6 +228,11 @@ impl Schemas {
             0 => self.tables.get(table),
             _ => self.tables.get(&self.fold(table)),
         }
+    }
+
+    /// The definition of a table that may have been left behind under its old name when it was renamed.
+    pub fn left_behind(&self, table: &TableName) -> Option<&Arc<TableDefinition>> {
+        self.left.get(&self.fold(table))
     }
 
     /// A database's default character set, if it is known.
@@ -282,6 +297,7 @@ impl Schemas {
     fn doubt_absences(&mut self) {
         self.complete = false;
         self.absent = Absent::default();
+        self.left.clear();
         for database in self.databases.values_mut() {
             database.whole = false;
         }
@@ -308,7 +324,13 @@ impl Schemas {
         let tables = tables
             .into_iter()
             .map(|(table, state)| state.as_change(table));
-        databases.chain(tables).collect()
+        let mut left: Vec<_> = self.left.iter().collect();
+        left.sort_unstable_by_key(|(table, _)| *table);
+        let left = left.into_iter().map(|(table, definition)| Change::Gone {
+            table: table.clone(),
+            left: Some(Arc::clone(definition)),
+        });
+        databases.chain(tables).chain(left).collect()
     }
 
     /// Takes a change that was made before, as a journal has it.
@@ -320,6 +342,7 @@ impl Schemas {
             Change::Stale { table, reason } => {
                 let table = self.fold(table);
                 self.absent.tables.remove(&table);
+                self.left.remove(&table);
                 self.tables.insert(table, Belief::Stale(reason.clone()));
             }
             Change::Engine {
@@ -330,9 +353,15 @@ impl Schemas {
                     Arc::make_mut(known).transactional = Some(*transactional);
                 }
             }
-            Change::Gone { table } => {
+            Change::Gone { table, left } => {
                 let table = self.fold(table);
                 self.tables.remove(&table);
+                self.left.remove(&table);
+                if let Some(left) = left
+                    && self.left.len() < LEFT_MAX
+                {
+                    self.left.insert(table.clone(), Arc::clone(left));
+                }
                 self.note_absent(table);
             }
             Change::AllStale { reason } => {
@@ -349,6 +378,7 @@ impl Schemas {
             Change::DatabaseGone { database } => {
                 let database = self.fold_text(database);
                 self.databases.remove(&database);
+                self.left.retain(|table, _| table.database != database);
                 self.note_database_absent(database);
             }
         }

@@ -6,7 +6,7 @@
 //! | `CONVERT TO CHARACTER SET` | their bytes stay, whatever they are in the new set: `é` of utf8mb4 is `Ã©` of latin1 |
 //!
 //! The same on every version of both families, but for labels of ucs2, utf16, utf16le and utf32 that become labels of another
-//! set on MySQL before 8.0, see [`with_digits`]. Bytes that are no text in their set are kept as bytes. A label that cannot be
+//! set on MySQL before 8.0, see [`with_digits`], and for those that several columns have there, see [`super::read_back`]. Bytes that are no text in their set are kept as bytes. A label that cannot be
 //! told is doubtful, and the others are not.
 
 use super::facts::Facts;
@@ -85,24 +85,29 @@ pub(super) fn converted(
     to: KnownCharset,
     facts: &Facts<'_>,
 ) -> Vec<ListedLabel> {
-    let leaves_digits = ends_at_zero(to, facts) && is_wide(from);
     let labels = labels.iter().map(|label| {
         if label.is_doubtful {
             return label.clone();
         }
-        let bytes = match &label.bytes {
-            Some(bytes) => bytes.to_vec(),
-            None => match encoded(&label.text, from) {
-                Ok(bytes) => bytes,
-                Err(_unclear) => return ListedLabel::doubtful(&*label.text),
-            },
+        let Ok(bytes) = bytes_of(label, from) else {
+            return ListedLabel::doubtful(&*label.text);
         };
-        match leaves_digits {
-            true => of_bytes(with_digits(bytes), to, facts),
-            false => of_bytes(bytes, to, facts),
-        }
+        let bytes = match (&label.behind, ends_at_zero(to, facts)) {
+            (Some(behind), true) => [&*bytes, behind].concat(),
+            (None, true) if charset::is_wide(from.name) => with_digits(bytes),
+            (None, true) | (_, false) => bytes,
+        };
+        of_bytes(bytes, to, facts)
     });
     labels.collect()
+}
+
+/// The bytes of a label that is certain.
+pub(super) fn bytes_of(label: &ListedLabel, charset: KnownCharset) -> Result<Vec<u8>, Reason> {
+    match &label.bytes {
+        Some(bytes) => Ok(bytes.to_vec()),
+        None => encoded(&label.text, charset),
+    }
 }
 
 fn without_spaces(bytes: &[u8]) -> &[u8] {
@@ -122,6 +127,11 @@ fn of_bytes(mut bytes: Vec<u8>, charset: KnownCharset, facts: &Facts<'_>) -> Lis
     {
         bytes.truncate(end);
     }
+    listed(bytes, charset)
+}
+
+/// A label with all of these bytes.
+pub(super) fn listed(bytes: Vec<u8>, charset: KnownCharset) -> ListedLabel {
     let Some(text) = decoded(&bytes, charset) else {
         return ListedLabel::raw(bytes);
     };
@@ -139,14 +149,18 @@ fn of_bytes(mut bytes: Vec<u8>, charset: KnownCharset, facts: &Facts<'_>) -> Lis
 /// What older versions make of labels that they keep in hexadecimal digits: they write the bytes over the digits, and then take
 /// the digits behind for a part of the label.
 fn with_digits(mut bytes: Vec<u8>) -> Vec<u8> {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = digits.map(|digit| match digit {
-        0..=9 => b'0' + digit,
-        _ => b'A' + (digit - 10),
-    });
-    let behind: Vec<u8> = digits.skip(bytes.len()).collect();
+    let behind: Vec<u8> = digits(&bytes).skip(bytes.len()).collect();
     bytes.extend(behind);
     bytes
+}
+
+/// Bytes in hexadecimal digits.
+pub(super) fn digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| match digit {
+        0..=9 => b'0' + digit,
+        _ => b'A' + (digit - 10),
+    })
 }
 
 /// The character set that information_schema names for labels in a set.
@@ -156,8 +170,7 @@ pub(super) fn charset_shown(charset: KnownCharset, facts: &Facts<'_>) -> Option<
 }
 
 fn checked(label: String, facts: &Facts<'_>) -> Result<String, Reason> {
-    let cuts = is_mysql(facts) && facts.context.version < MYSQL_8;
-    match cuts && label.contains('\0') {
+    match is_before_mysql_8(facts) && label.contains('\0') {
         true => Err(Reason::of_labels(
             "a label holds a zero byte, which this version cuts off",
         )),
@@ -167,7 +180,7 @@ fn checked(label: String, facts: &Facts<'_>) -> Result<String, Reason> {
 
 /// Whether a zero byte ends the labels of a column.
 fn ends_at_zero(charset: KnownCharset, facts: &Facts<'_>) -> bool {
-    is_mysql(facts) && facts.context.version < MYSQL_8 && !is_wide(charset)
+    is_before_mysql_8(facts) && !charset::is_wide(charset.name)
 }
 
 /// A label up to where it ends.
@@ -178,9 +191,9 @@ fn cut_off<'a>(label: &'a str, charset: KnownCharset, facts: &Facts<'_>) -> &'a 
     }
 }
 
-/// Whether no character of the set is one byte; older versions keep such labels in hexadecimal digits.
-fn is_wide(charset: KnownCharset) -> bool {
-    matches!(charset.name, "ucs2" | "utf16" | "utf16le" | "utf32")
+/// Whether the server is a MySQL that keeps tables in files of its own.
+pub(super) fn is_before_mysql_8(facts: &Facts<'_>) -> bool {
+    is_mysql(facts) && facts.context.version < MYSQL_8
 }
 
 fn is_mysql(facts: &Facts<'_>) -> bool {

@@ -12,6 +12,7 @@ mod facts;
 mod follow;
 mod known;
 mod labels;
+mod read_back;
 mod reason;
 mod unsettled;
 

@@ -25,6 +25,12 @@ enum Written {
 /// What stands before the reason of a table that was copied.
 const COPIED: &str = ", which is stale: ";
 
+/// Of a table that was changed, and whose definition before that no statement told.
+pub(super) const UNKNOWN_BEFORE: &str = "it was not known before ALTER TABLE";
+
+/// How the reasons end of tables that were made from one which was not known.
+const FROM_UNKNOWN: &str = ", which is not known";
+
 /// How the reasons begin that were about labels before journals told that of them.
 const OF_LABELS: [&str; 6] = [
     "the bytes of label ",
@@ -63,6 +69,11 @@ impl Reason {
     /// what they are.
     pub(in crate::change) fn is_of_labels(&self) -> bool {
         self.is_of_labels
+    }
+
+    /// Whether it is only that what came before is not known, which following from further back may tell.
+    pub(in crate::change) fn is_for_want_of_more(&self) -> bool {
+        *self.text == *UNKNOWN_BEFORE || self.text.ends_with(FROM_UNKNOWN)
     }
 
     /// The reason of a table that is a copy of this one.
