@@ -122,13 +122,8 @@ fn each_mistake_is_told_with_its_fix() {
         .map(FilterError::key)
         .collect();
     assert_eq!(keys, ["columns-exclude", "columns-hash", "columns-hash"]);
-    assert!(
-        !format!(
-            "{:?}",
-            options("columns-hash = [{ columns = 'a', salt = 'hidden' }]")
-        )
-        .contains("hidden")
-    );
+    let hidden = options("columns-hash = [{ columns = 'a', salt = 'hidden' }]");
+    assert!(!format!("{hidden:?}").contains("hidden"));
 }
 
 fn table(key: &[usize]) -> Table {
