@@ -98,6 +98,7 @@
 //! | record | a message for a log such as Kafka, with its key |
 //! | line | a message in a file |
 //! | coordinates | a file and a position in a server's binlog |
+//! | instance | a process that runs a connector; of two, the younger takes over where the sink can tell |
 //! | checkpoint | a group boundary up to which everything is settled, and whose binlog it belongs to |
 //! | lineage | the binlogs of one server while it is the source; positions of two lineages cannot be compared |
 //! | successor | a server that takes the source's place, since it has all that was delivered |
