@@ -93,8 +93,8 @@ impl Shape {
             Self::KilledOnceWritten => {
                 return once::kill_when(once::Seen::Checkpoint, broker_of_once(), prefix, 2, fault);
             }
-            Self::OnceInOutage => return once::outlive(broker_of_once(), prefix, 1, fault),
-            Self::TakenOver => return once::take_over(broker_of_once(), prefix, 1, fault),
+            Self::OnceInOutage => return once::outlive(&Kafka::start(), prefix, 1, fault),
+            Self::TakenOver => return once::take_over(&Kafka::start(), prefix, 1, fault),
         };
         let scenario = Scenario {
             flavour: Flavour::MariaDb1011,
@@ -166,7 +166,15 @@ fn faults_are_caught_in_topics_also_when_the_broker_was_away() {
 fn faults_are_caught_in_topics_that_are_written_once() {
     check(Shape::KilledOnceCommitted);
     check(Shape::KilledOnceWritten);
+}
+
+#[test]
+fn a_producer_that_is_used_again_is_caught() {
     check(Shape::OnceInOutage);
+}
+
+#[test]
+fn a_fenced_instance_that_goes_on_is_caught() {
     check(Shape::TakenOver);
 }
 
