@@ -684,8 +684,7 @@ impl Applier {
         if let Some(missing) = self.unsettled(applying, event, kind, &rows)? {
             return Ok(Settled::Missing(missing));
         }
-        let table_id = rows.table_id;
-        let is_own = self.is_own(header.server_id);
+        let (table_id, is_own) = (rows.table_id, self.is_own(header.server_id));
         let target = self.table_maps.target(table_id);
         let table = match target.ok_or(Trouble::NoTableMap { table_id })? {
             Target::Kept(table) if !is_own => table,
@@ -705,8 +704,8 @@ impl Applier {
         let group = &mut applying.group;
         if group.held.transactional && table.is_proven_first() {
             // The source says that all of the group can be rolled back.
-            self.definitions
-                .learn_engine(&table.source, true, &group.end);
+            let known = &mut self.definitions;
+            known.learn_engine(&table.source, true, &group.end);
         }
         if let XaStage::Prepares(preparing) = &mut applying.xa {
             preparing.note(&table.source, &self.definitions);
@@ -714,9 +713,9 @@ impl Applier {
             self.table_maps.end_statement_if(rows.ends_statement());
             return Ok(Settled::Done);
         }
-        let (definitions, engines) = (&mut self.definitions, &self.engines);
+        let known = &mut self.definitions;
         let place = (&*group, event.ordinal);
-        match undone::are_rows(place, table, definitions, engines, event.format) {
+        match undone::are_rows(place, table, known, &self.engines, event.format) {
             Some(true) => self.builder.ledger.rolled_back += 1,
             Some(false) => match group.rest_of(event.held) {
                 Some(large) => {
