@@ -65,7 +65,7 @@ enum Refusal {
     #[error(transparent)]
     Filter(#[from] FilterError),
     #[error(transparent)]
-    Files(#[from] DecodeError),
+    Files(Box<DecodeError>),
     #[error("standard output")]
     Output(#[from] io::Error),
 }
@@ -153,7 +153,8 @@ fn account(
         places: &connector.rule_places,
         lower_case_table_names,
     };
-    let account = Account::of(&arguments.binlogs, connector.source.choice(), &judge)?;
+    let account = Account::of(&arguments.binlogs, connector.source.choice(), &judge)
+        .map_err(|error| Refusal::Files(Box::new(error)))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if arguments.json {
         serde_json::to_writer_pretty(&mut out, &account).map_err(io::Error::from)?;

@@ -85,7 +85,7 @@ fn lacks_end(path: &Path, input: &mut Input, read: &[u8]) -> Result<bool, Backup
     let mut lines = read.split(|byte| *byte == b'\n').take(FIRST_LINES);
     let has_comments = lines.any(|line| {
         let begins = |comment: &&str| line.starts_with(comment.as_bytes());
-        DUMP_COMMENTS.iter().any(|comment| begins(comment))
+        DUMP_COMMENTS.iter().any(begins)
     });
     if !has_comments || input.left(0).is_none() {
         return Ok(false);
