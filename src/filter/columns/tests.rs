@@ -116,6 +116,10 @@ fn each_mistake_is_told_with_its_fix() {
         let compiled = Rules::compile(&options(text), Flavour::MySql, 0);
         assert_eq!(compiled.err().as_ref(), Some(mistake));
     }
+}
+
+#[test]
+fn mistakes_are_told_together_and_without_secrets() {
     let several = options("columns-hash = [{ columns = '(' }]\ncolumns-exclude = ['[', 'a']");
     let keys: Vec<_> = Rules::mistakes(&several)
         .iter()
