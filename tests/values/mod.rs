@@ -1,5 +1,8 @@
 //! Values: what a record says of each cell against what the server says of it.
 
+mod canaries;
+#[cfg(feature = "kafka")]
+mod canary_records;
 mod cases;
 mod charsets;
 mod codes;
