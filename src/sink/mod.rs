@@ -80,6 +80,10 @@ impl SinkOptions {
 
 /// Looks at the target of a connector, and tells what is to be said of it; nothing is written. `tables` is `None` where they
 /// are not known.
+#[cfg_attr(
+    not(feature = "kafka"),
+    expect(unused_variables, reason = "only Kafka is asked about tables")
+)]
 pub async fn check(
     options: &SinkOptions,
     connector: &str,
