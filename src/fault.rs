@@ -113,6 +113,9 @@ pub enum FileRole {
     DataFile,
 }
 
+/// Whether this build holds planted faults.
+pub const ARE_PLANTED: bool = cfg!(feature = "planted-faults");
+
 /// Whether `fault` was chosen at start, by its name in the variable `ROWTAP_PLANTED_FAULT`.
 #[cfg(feature = "planted-faults")]
 pub fn planted(fault: Fault) -> bool {

@@ -24,8 +24,6 @@ enum Shape {
     KilledOnceCommitted,
     /// Topics, exactly once, and rowtap is killed when a new checkpoint is in its topic.
     KilledOnceWritten,
-    /// Topics, exactly once, and the broker is away for long.
-    OnceInOutage,
     /// Topics, exactly once, and another instance takes over.
     TakenOver,
 }
@@ -70,7 +68,7 @@ const FAULTS: [(&str, Shape, Check); 16] = [
         Shape::KilledOnceCommitted,
         Check::Sequences,
     ),
-    ("ProducerReused", Shape::OnceInOutage, Check::Sequences),
+    ("ProducerReused", Shape::TakenOver, Check::Sequences),
     ("FencedGoesOn", Shape::TakenOver, Check::Repetition),
 ];
 
@@ -88,13 +86,12 @@ impl Shape {
                 (Sink::Topics { kafka, prefix }, outages, outages)
             }
             Self::KilledOnceCommitted => {
-                return once::kill_when(once::Seen::Committed, broker_of_once(), prefix, 2, fault);
+                return once::kill_when(once::Seen::Committed, Kafka::shared(), prefix, 2, fault);
             }
             Self::KilledOnceWritten => {
-                return once::kill_when(once::Seen::Checkpoint, broker_of_once(), prefix, 2, fault);
+                return once::kill_when(once::Seen::Checkpoint, Kafka::shared(), prefix, 2, fault);
             }
-            Self::OnceInOutage => return once::outlive(&Kafka::start(), prefix, 1, fault),
-            Self::TakenOver => return once::take_over(&Kafka::start(), prefix, 1, fault),
+            Self::TakenOver => return once::wake_replaced(Kafka::shared(), prefix, fault),
         };
         let scenario = Scenario {
             flavour: Flavour::MariaDb1011,
@@ -119,12 +116,6 @@ impl Shape {
 
 /// A broker that other tests do not meet, since it goes away.
 fn broker() -> &'static Kafka {
-    static BROKER: OnceLock<Kafka> = OnceLock::new();
-    BROKER.get_or_init(Kafka::start)
-}
-
-/// The same for those that write once.
-fn broker_of_once() -> &'static Kafka {
     static BROKER: OnceLock<Kafka> = OnceLock::new();
     BROKER.get_or_init(Kafka::start)
 }
@@ -169,12 +160,7 @@ fn faults_are_caught_in_topics_that_are_written_once() {
 }
 
 #[test]
-fn a_producer_that_is_used_again_is_caught() {
-    check(Shape::OnceInOutage);
-}
-
-#[test]
-fn a_fenced_instance_that_goes_on_is_caught() {
+fn a_producer_and_an_instance_that_go_on_when_they_must_not_are_caught() {
     check(Shape::TakenOver);
 }
 

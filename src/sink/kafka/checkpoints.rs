@@ -22,6 +22,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tracing::warn;
 
 use super::delivery::DeliveryContext;
 use super::options::KafkaOptions;
@@ -39,6 +40,8 @@ const FOLDER: &str = "folder";
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// How long the end may take to come, and the transactions of others to end before it.
 const READ_MAX: Duration = Duration::from_secs(90);
+/// How long that wait is before it is told, and told again.
+const TELL_EACH: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 const FOUND_CHARS_MAX: usize = 80;
 
@@ -135,19 +138,37 @@ pub(super) fn read(
     let watermarks = everything.fetch_watermarks(topic, PARTITION, ANSWER_MAX);
     let (_, end) = watermarks.map_err(failed)?;
     let reader = reader(options, isolation())?;
-    // What another connector has yet to commit there hides all that comes after it.
+    await_end(&reader, topic, end, deadline)?;
+    last(&reader, topic, connector, deadline)
+}
+
+/// Waits until all transactions in the topic before `end` have ended: what another connector has yet to commit there hides all
+/// that comes after it.
+fn await_end(reader: &Reader, topic: &str, end: i64, deadline: Instant) -> Result<(), SinkError> {
+    let mut tell_at = Instant::now() + TELL_EACH;
     loop {
         let visible = reader.fetch_watermarks(topic, PARTITION, ANSWER_MAX);
-        if visible.map_err(failed)?.1 >= end {
-            break;
+        let failed = |error: KafkaError| rejection::of_checkpoints(topic, code_of(&error));
+        let (_, visible) = visible.map_err(failed)?;
+        if visible >= end {
+            return Ok(());
         }
-        if Instant::now() >= deadline {
-            let code = RDKafkaErrorCode::ConcurrentTransactions;
-            return Err(rejection::of_checkpoints(topic, code));
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(rejection::of_hanging(topic, visible));
+        }
+        if now >= tell_at {
+            let left = deadline - now;
+            warn!(
+                topic,
+                offset = visible,
+                ?left,
+                "waiting for a Kafka transaction to end, which hides the last checkpoint"
+            );
+            tell_at = now + TELL_EACH;
         }
         std::thread::sleep(POLL);
     }
-    last(&reader, topic, connector, deadline)
 }
 
 /// The last checkpoint of a connector that can be seen now, whatever its producers do; blocks.

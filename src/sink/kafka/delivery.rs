@@ -16,8 +16,6 @@ use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
-use crate::fault::{Fault, planted};
-
 /// How long the failure that caused the others may take to arrive.
 const FAILURE_MAX: Duration = Duration::from_secs(5);
 
@@ -192,9 +190,6 @@ impl ProducerContext for DeliveryContext {
     fn delivery(&self, result: &DeliveryResult<'_>, cost: usize) {
         match result {
             Ok(_) => self.acknowledge(u64::try_from(cost).unwrap_or(u64::MAX)),
-            Err(_) if planted(Fault::ProducerReused) => {
-                self.acknowledge(u64::try_from(cost).unwrap_or(u64::MAX));
-            }
             Err((error, message)) => {
                 let code = error
                     .rdkafka_error_code()

@@ -118,8 +118,11 @@ impl Kafka {
         }
         let record = exactly_once.record(upto)?;
         if planted(Fault::CheckpointOutsideTransaction) && self.queue()?.transaction().is_some() {
+            let holds = self.queue()?.is_chosen(Fault::CheckpointOutsideTransaction);
             self.end_transaction().await?;
-            tokio::time::sleep(queue::PLANTED_PAUSE).await;
+            if holds {
+                queue::hold().await;
+            }
         }
         self.store(record).await?;
         self.end_transaction().await?;
@@ -139,9 +142,9 @@ impl Kafka {
 
     /// Commits the transaction that is open, once all of it is acknowledged.
     async fn end_transaction(&mut self) -> Result<(), SinkError> {
-        match self.settle(0).await {
-            Err(_) if planted(Fault::ProducerReused) => {}
-            settled => settled?,
+        self.settle(0).await?;
+        if self.queue()?.is_chosen(Fault::CheckpointsReadUncommitted) {
+            queue::hold().await;
         }
         let wait_max = self.options.delivery_timeout;
         let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;

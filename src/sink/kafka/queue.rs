@@ -15,7 +15,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use super::checkpoints::CheckpointRecord;
 use super::delivery::{Client, Failure};
@@ -33,9 +33,9 @@ const COMMIT_SLICE: Duration = Duration::from_secs(1);
 const ABORT_MAX: Duration = Duration::from_secs(1);
 /// A transaction that nothing was written to for so long was not open for its group alone.
 const GAP: Duration = Duration::from_secs(5);
-/// How long a planted fault gives a kill to come between a checkpoint and its commit, or between two commits.
-pub(super) const PLANTED_PAUSE: Duration = Duration::from_secs(2);
-/// How long a planted fault waits for a broker to come back.
+/// How long a planted fault waits to be killed between a checkpoint and its commit, or between two commits.
+const PLANTED_HOLD: Duration = Duration::from_secs(300);
+/// How long a planted fault may take to abort a transaction.
 const PLANTED_ABORT_MAX: Duration = Duration::from_secs(60);
 
 /// A producer with its queue; dropping it gives up what is still in it, and blocks for up to a second.
@@ -64,6 +64,8 @@ pub(super) struct Transaction {
     seen: Instant,
     /// Whether it was ever left alone for long.
     pub(super) has_gap: bool,
+    /// Whether it has changes of rows, where a planted fault asks.
+    has_rows: bool,
 }
 
 /// Where filling the queue ended.
@@ -104,6 +106,8 @@ struct StoreJob {
 
 struct CommitJob {
     wait_max: Duration,
+    /// Whether a planted fault aborts it instead.
+    aborts: bool,
     done: oneshot::Sender<Result<(), KafkaError>>,
 }
 
@@ -130,6 +134,7 @@ impl Transaction {
             bytes: 0,
             seen: now,
             has_gap: false,
+            has_rows: false,
         }
     }
 
@@ -208,10 +213,16 @@ impl Queue {
         from: usize,
     ) -> Result<FillEnd, SinkError> {
         let (done, filled) = oneshot::channel();
+        let begins = self.begins();
+        if fault::ARE_PLANTED
+            && let Some(transaction) = &mut self.transaction
+        {
+            transaction.has_rows |= block.records.iter().any(|record| record.topic.is_some());
+        }
         let job = FillJob {
             block: mem::take(block),
             from,
-            begins: self.begins(),
+            begins,
             enqueued: self.enqueued,
             done,
         };
@@ -232,6 +243,13 @@ impl Queue {
     /// The transaction that is open.
     pub(super) fn transaction(&self) -> Option<&Transaction> {
         self.transaction.as_ref()
+    }
+
+    /// Whether the open transaction is the one at which a planted fault shows: the first of the process that has changes of
+    /// rows.
+    pub(super) fn is_chosen(&self, fault: Fault) -> bool {
+        let has_rows = |transaction: &Transaction| transaction.has_rows;
+        self.transaction().is_some_and(has_rows) && fault::planted_once(fault)
     }
 
     /// Hands over a checkpoint.
@@ -257,7 +275,12 @@ impl Queue {
         wait_max: Duration,
     ) -> Result<Result<(), KafkaError>, SinkError> {
         let (done, committed) = oneshot::channel();
-        self.give(Job::Commit(CommitJob { wait_max, done }))?;
+        let aborts = self.is_chosen(Fault::ProducerReused);
+        self.give(Job::Commit(CommitJob {
+            wait_max,
+            aborts,
+            done,
+        }))?;
         let committed = committed.await.map_err(|_| SinkError::NotOpen)?;
         if committed.is_ok() {
             self.transaction = None;
@@ -369,16 +392,10 @@ impl Filler {
 
     /// Commits, as long as anybody waits for it.
     fn commit(&self, job: &CommitJob) -> Result<(), KafkaError> {
-        if fault::planted(Fault::CheckpointsReadUncommitted) {
-            std::thread::sleep(PLANTED_PAUSE);
+        if job.aborts {
+            return self.client.abort_transaction(PLANTED_ABORT_MAX);
         }
-        match commit(&self.client, job.wait_max, || job.done.is_closed()) {
-            Err(error) if fault::planted(Fault::ProducerReused) => {
-                debug!(%error, "the transaction is aborted");
-                self.client.abort_transaction(PLANTED_ABORT_MAX)
-            }
-            ended => ended,
-        }
+        commit(&self.client, job.wait_max, || job.done.is_closed())
     }
 
     /// Hands records over from `from` on; does not wait.
@@ -448,6 +465,12 @@ pub(super) fn commit(
             ended => return ended,
         }
     }
+}
+
+/// Says that a planted fault waits to be killed, and waits.
+pub(super) async fn hold() {
+    warn!("the planted fault waits to be killed");
+    tokio::time::sleep(PLANTED_HOLD).await;
 }
 
 /// The same records again.

@@ -198,6 +198,16 @@ pub(super) fn of_checkpoints(topic: &str, code: Code) -> SinkError {
     }
 }
 
+/// A transaction in the topic of checkpoints, from this offset on, that has not ended. Others may end theirs yet.
+pub(super) fn of_hanging(topic: &str, offset: i64) -> SinkError {
+    SinkError::CheckpointsUnreadable {
+        topic: topic.to_owned(),
+        reason: format!("a transaction at offset {offset} does not end"),
+        fix: "see kafka-transactions.sh find-hanging if that stays so",
+        transient: true,
+    }
+}
+
 /// What to do, and whether it may work another time.
 fn fix_of(code: Code) -> (&'static str, bool) {
     match meaning(code) {
@@ -336,6 +346,17 @@ mod tests {
     fn a_cluster_in_transition_is_transient() {
         assert!(record(Code::NotEnoughReplicas).class().is_transient());
         assert!(of_topic("t", Code::NotController).class().is_transient());
+    }
+
+    #[test]
+    fn a_transaction_that_hangs_is_named_and_may_end_yet() {
+        let error = of_hanging("shop.rowtap.checkpoints", 12);
+        assert!(error.class().is_transient());
+        assert_eq!(
+            error.to_string(),
+            "the checkpoints in topic shop.rowtap.checkpoints cannot be read (a transaction at offset 12 does not end), see \
+             kafka-transactions.sh find-hanging if that stays so"
+        );
     }
 
     #[test]

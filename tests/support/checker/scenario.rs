@@ -232,7 +232,8 @@ impl Stage<'_> {
     /// Kills rowtap while nothing that it sends arrives, after it had the time to save a checkpoint that it must not save:
     /// one behind the changes that the broker was there for.
     fn kill_in_outage(&self, clients: &Running, mut run: Run) {
-        let (Sink::Topics { kafka, .. } | Sink::TopicsOnce { kafka, .. }) = self.scenario.sink
+        let (Sink::Topics { kafka, prefix } | Sink::TopicsOnce { kafka, prefix }) =
+            self.scenario.sink
         else {
             panic!("files are never away");
         };
@@ -243,6 +244,7 @@ impl Stage<'_> {
         wait_until("rowtap has delivered that", OUTAGE_MAX, || {
             self.connector.saved() >= settled
         });
+        kafka.await_ends(prefix);
         kafka.kill();
         let (lost, received) = (self.source.coordinates(), run.count("Bytes_Received"));
         clients.allow(clients.changes() + OUTAGE_CHANGES);
