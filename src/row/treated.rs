@@ -3,6 +3,8 @@
 //! A treated image is a copy: it holds no byte of a value that is left out or replaced, so that nothing that reads it, and no
 //! message about it, can show one.
 
+use std::ops::Range;
+
 use super::treatment::{ColumnTreatment, Replacement, Treatment};
 use super::{
     Cell, Changes, Charset, ColumnType, Patched, PlainText, RowError, Text, Unpacking, Value, read,
@@ -15,7 +17,18 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub struct TreatedImages {
     bytes: Vec<u8>,
+    hashed: Vec<Hashed>,
     scratch: Scratch,
+}
+
+/// A value of the row whose hash is there: most updates leave it as it was.
+#[derive(Clone, Debug)]
+struct Hashed {
+    column: usize,
+    /// Where it lies in the body.
+    value: Range<usize>,
+    /// Where its hash lies in the copy.
+    hash: Range<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +86,7 @@ impl Run {
 impl TreatedImages {
     /// Begins a row.
     pub fn begin(&mut self) {
+        self.hashed.clear();
         for bytes in [&mut self.bytes, &mut self.scratch.text] {
             bytes.clear();
             bytes.shrink_to(KEPT_BYTES_MAX);
@@ -91,7 +105,11 @@ impl TreatedImages {
         cells: &mut [Cell],
         base: &[Cell],
     ) -> Result<(), TreatmentError> {
-        let Self { bytes, scratch } = self;
+        let Self {
+            bytes,
+            hashed,
+            scratch,
+        } = self;
         let mut run = Run::default();
         for (index, (cell, column)) in cells.iter_mut().zip(treatment.columns()).enumerate() {
             let (kind, by) = match column {
@@ -125,11 +143,35 @@ impl TreatedImages {
                 },
             };
             let start = bytes.len();
+            if let (Replacement::Digest(_), Stored::Whole(value)) = (by, &value)
+                && let Some(known) = hashed.iter().find(|known| known.column == index)
+                && of(known.value.start, known.value.end) == *value
+            {
+                bytes.extend_from_within(known.hash.clone());
+                let end = bytes.len();
+                *cell = Cell::Value { start, end };
+                continue;
+            }
             write(by, kind, &value, scratch, bytes).map_err(|error| TreatmentError {
                 column: index,
                 error: without_value(error),
             })?;
             let end = bytes.len();
+            if let (
+                Replacement::Digest(_),
+                Cell::Value {
+                    start: from,
+                    end: to,
+                },
+            ) = (by, *cell)
+            {
+                let (value, hash) = (from..to, start..end);
+                hashed.push(Hashed {
+                    column: index,
+                    value,
+                    hash,
+                });
+            }
             *cell = Cell::Value { start, end };
         }
         run.copy(body, bytes);

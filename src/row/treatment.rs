@@ -71,7 +71,6 @@ impl Digester {
 
     /// Appends the hash of a text.
     pub(super) fn write(&self, text: &[u8], out: &mut Vec<u8>) {
-        const DIGITS: [u8; 16] = *b"0123456789abcdef";
         let hash: [u8; 32] = match &*self.0 {
             DigestState::Salted(salted) => salted.clone().chain_update(text).finalize().into(),
             DigestState::Keyed(keyed) => {
@@ -79,10 +78,22 @@ impl Digester {
                 keyed.finalize().into_bytes().into()
             }
         };
-        let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
-        let digits = hash.map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-        out.extend_from_slice(digits.as_flattened());
+        let (words, _) = hash.as_chunks::<4>();
+        for word in words {
+            out.extend_from_slice(&digits(*word));
+        }
     }
+}
+
+/// Four bytes in hexadecimal digits, all eight of them at once.
+fn digits(bytes: [u8; 4]) -> [u8; 8] {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let mut halves = u64::from(u32::from_be_bytes(bytes));
+    halves = (halves & 0xffff_0000) << 16 | halves & 0xffff;
+    halves = (halves & 0xff00_0000_ff00) << 8 | halves & 0x00ff_0000_00ff;
+    halves = (halves & 0x00f0_00f0_00f0_00f0) << 4 | halves & 0x000f_000f_000f_000f;
+    let is_letter = (halves + 6 * EACH) >> 4 & EACH;
+    (halves + u64::from(b'0') * EACH + is_letter * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
 impl fmt::Debug for Digester {
@@ -136,5 +147,20 @@ impl Treatment {
     /// What becomes of each column of the image.
     pub fn columns(&self) -> &[ColumnTreatment] {
         &self.columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bytes_have_the_digits_of_their_numbers(bytes in any::<[u8; 4]>()) {
+            let expected = format!("{:08x}", u32::from_be_bytes(bytes));
+            assert_eq!(digits(bytes), expected.as_bytes());
+        }
     }
 }

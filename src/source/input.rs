@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -174,10 +176,27 @@ impl Input {
 
     /// Appends up to `count` bytes; fewer at the end.
     ///
-    /// A file is read without the zeros that other readers ask for first.
+    /// A file is read straight into the room that was reserved, without zeros in it first, and in one call if that is as much
+    /// as is asked for.
     pub(in crate::source) fn append(&mut self, count: u64, to: &mut Vec<u8>) -> io::Result<usize> {
         match self {
-            Self::Plain(file) => file.take(count).read_to_end(to),
+            Self::Plain(file) => {
+                let start = to.len();
+                while to.len() - start < usize::try_from(count).unwrap_or(usize::MAX) {
+                    let left = count.saturating_sub((to.len() - start) as u64);
+                    let room = to.capacity() - to.len();
+                    if room == 0 || room as u64 > left {
+                        file.take(left).read_to_end(to)?;
+                        break;
+                    }
+                    match rustix::io::read(&*file, spare_capacity(to)) {
+                        Ok(0) => break,
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Ok(to.len() - start)
+            }
             Self::Stream { bytes, .. } => bytes.take(count).read_to_end(to),
         }
     }

@@ -167,3 +167,38 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// An update's second image takes a hash over from the first where the value is the same, and only there.
+    #[test]
+    fn both_images_of_an_update_have_the_hashes_of_their_own_values(
+        values in prop::collection::vec("[ab]{0,2}", 4),
+    ) {
+        let hash = |salt: &[u8]| ColumnTreatment::Replaced {
+            kind: TEXT,
+            by: Replacement::Digest(Digester::salted(salt)),
+        };
+        let treatment = Treatment::new(vec![hash(b"one"), hash(b"two")]);
+        let (mut body, mut cells) = (Vec::new(), Vec::new());
+        for value in &values {
+            let start = body.len();
+            body.extend_from_slice(value.as_bytes());
+            cells.push(Cell::Value { start, end: body.len() });
+        }
+        let mut images = TreatedImages::default();
+        images.begin();
+        for image in cells.chunks_mut(2) {
+            images.treat(&treatment, &body, image, &[]).unwrap();
+        }
+        for (index, (value, cell)) in values.iter().zip(&cells).enumerate() {
+            let ColumnTreatment::Replaced { kind, by } = &treatment.columns()[index % 2] else {
+                panic!("both are hashed");
+            };
+            let Cell::Value { start, end } = *cell else {
+                panic!("{cell:?}");
+            };
+            let expected = replaced(by, kind, value.as_bytes()).unwrap();
+            assert_eq!(&images.bytes()[start..end], expected.as_bytes());
+        }
+    }
+}

@@ -116,7 +116,7 @@ impl FileBytes {
         let room = there.map_or(CHUNK_BYTES, |there| {
             usize::try_from(there).unwrap_or(usize::MAX)
         });
-        bytes.reserve_exact(missing.min(room).saturating_add(1));
+        bytes.reserve_exact(missing.min(room));
         if let Err(error) = input.append(missing as u64, bytes) {
             self.broken = Some(Broken {
                 error,
