@@ -241,8 +241,10 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
     let read = section::read::<FilterOptions>(section, "filter", &[], mistakes)?;
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
     for error in Rules::mistakes(&read.options) {
-        let number = rule_number(section, error.key(), error.rule());
-        let is_whole = number.is_none_or(|number| read.is_whole(&[error.key(), &number]));
+        let found = rule_of_number(section, error.key(), error.rule());
+        let is_whole = found.is_none_or(|(number, rule)| {
+            read.is_whole(&[error.key(), &number]) && !rule.lacks_a_value()
+        });
         if read.is_usable(&[error.key()]) && is_whole {
             let place = rule(section, error.key(), error.rule())
                 .unwrap_or(section)
@@ -297,11 +299,15 @@ fn rule<'a>(section: &'a Node, key: &str, rule: Option<&str>) -> Option<&'a Node
     element.or(Some(key))
 }
 
-/// The number of a rule in its list, as paths have it.
-fn rule_number(section: &Node, key: &str, rule: Option<&str>) -> Option<String> {
-    let mut elements = section.below(key)?.elements();
-    let index = elements.position(|node| rule_text(node) == rule)?;
-    Some((index + 1).to_string())
+/// A rule, and its number in its list, as paths have it.
+fn rule_of_number<'a>(
+    section: &'a Node,
+    key: &str,
+    rule: Option<&str>,
+) -> Option<(String, &'a Node)> {
+    let mut elements = section.below(key)?.elements().enumerate();
+    let (index, node) = elements.find(|(_, node)| rule_text(node) == rule)?;
+    Some(((index + 1).to_string(), node))
 }
 
 /// A rule as written; of one on columns with more keys, its expression.

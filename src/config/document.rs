@@ -88,6 +88,21 @@ impl Node {
         }
     }
 
+    /// Whether a part of it is a value whose mistake has been told.
+    pub fn lacks_a_value(&self) -> bool {
+        match &self.content {
+            Content::Unusable => true,
+            Content::Table(table) => table.values().any(Self::lacks_a_value),
+            Content::List(nodes) => nodes.iter().any(Self::lacks_a_value),
+            Content::Text(_)
+            | Content::Free(_)
+            | Content::Integer(_)
+            | Content::Float(_)
+            | Content::Boolean(_)
+            | Content::Date => false,
+        }
+    }
+
     /// The elements of a list; none for any other value.
     pub fn elements(&self) -> impl Iterator<Item = &Self> {
         let nodes = match &self.content {

@@ -114,7 +114,8 @@ pub enum RowError {
     },
     /// A character, or two after each other, of which it is not known how a collation orders them.
     #[error(
-        "text has characters that rowtap does not order by {collation} for certain, leave the column out of the condition"
+        "text has characters that rowtap does not order by {collation} for certain, compare by a _bin collation, as in column \
+         collate utf8mb4_bin = 'text', or leave the column out of the condition"
     )]
     UnknownWeight {
         /// The collation's name.

@@ -577,7 +577,7 @@ impl TestedColumn<'_> {
 }
 
 /// What to write where a collation does not do.
-const OTHER_COLLATION: &str = "write another one after the column, such as collate utf8mb4_bin";
+const OTHER_COLLATION: &str = "write another one of the column's character set after it, such as its _bin: collate utf8mb4_bin";
 
 /// What a literal for a column has to be.
 fn expected(kind: &ColumnType) -> &'static str {
