@@ -21,13 +21,13 @@ pub struct TreatedImages {
     scratch: Scratch,
 }
 
-/// A value of the row whose hash is there: most updates leave it as it was.
+/// A value of the row whose replacement is there: most updates leave it as it was, and its hash with it.
 #[derive(Clone, Debug)]
 struct Hashed {
     column: usize,
     /// Where it lies in the body.
     value: Range<usize>,
-    /// Where its hash lies in the copy.
+    /// Where what takes its place lies in the copy.
     hash: Range<usize>,
 }
 
@@ -80,6 +80,18 @@ impl Run {
             out.extend_from_slice(body.get(self.start..self.end).unwrap_or_default());
             self.is_open = false;
         }
+    }
+}
+
+impl Hashed {
+    /// Whether it is the hash of this value of this column.
+    fn is_of(&self, column: usize, by: &Replacement, value: &Stored<'_>, body: &[u8]) -> bool {
+        let Stored::Whole(value) = value else {
+            return false;
+        };
+        self.column == column
+            && matches!(by, Replacement::Digest(_))
+            && body.get(self.value.clone()) == Some(*value)
     }
 }
 
@@ -143,27 +155,24 @@ impl TreatedImages {
                 },
             };
             let start = bytes.len();
-            if let (Replacement::Digest(_), Stored::Whole(value)) = (by, &value)
-                && let Some(known) = hashed.iter().find(|known| known.column == index)
-                && of(known.value.start, known.value.end) == *value
-            {
-                bytes.extend_from_within(known.hash.clone());
-                let end = bytes.len();
-                *cell = Cell::Value { start, end };
-                continue;
+            let known = hashed
+                .iter()
+                .find(|known| known.is_of(index, by, &value, body));
+            match known {
+                Some(known) => bytes.extend_from_within(known.hash.clone()),
+                None => {
+                    let written = write(by, kind, &value, scratch, bytes);
+                    written.map_err(|error| TreatmentError {
+                        column: index,
+                        error: without_value(error),
+                    })?;
+                }
             }
-            write(by, kind, &value, scratch, bytes).map_err(|error| TreatmentError {
-                column: index,
-                error: without_value(error),
-            })?;
             let end = bytes.len();
-            if let (
-                Replacement::Digest(_),
-                Cell::Value {
-                    start: from,
-                    end: to,
-                },
-            ) = (by, *cell)
+            if let Cell::Value {
+                start: from,
+                end: to,
+            } = *cell
             {
                 let (value, hash) = (from..to, start..end);
                 hashed.push(Hashed {

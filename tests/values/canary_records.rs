@@ -17,7 +17,8 @@ fn canaries_are_found_in_no_record() {
     let kafka = Kafka::shared();
     let (mut bench, begun) = start(flavour);
     let sink = format!(
-        "type = 'kafka'\nbootstrap_servers = '{}'\nprefix = 'canaries'\npartitions = 1",
+        "type = 'kafka'\nbootstrap_servers = '{}'\nprefix = 'canaries'\npartitions = 1\n\
+         compression = 'none'",
         kafka.bootstrap()
     );
     let folder = with_rules(begun.replacing("type = 'file'\nfolder = '{dir}/changes'", &sink));
