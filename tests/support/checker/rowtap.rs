@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowtap::state::relay_log_info;
 use tempfile::TempDir;
@@ -247,9 +247,15 @@ impl Run {
     /// Waits until it has ended.
     #[track_caller]
     pub fn wait(mut self, wait_max: Duration) -> Ended {
-        let mut status = None;
+        let (mut status, begun) = (None, Instant::now());
+        let mut is_told = false;
         wait_until("rowtap ends", wait_max, || {
             status = self.child.try_wait().expect("a child can be waited for");
+            if status.is_none() && !is_told && begun.elapsed() > wait_max / 2 {
+                is_told = true;
+                let log = fs::read_to_string(&self.log).unwrap_or_default();
+                println!("rowtap has not ended for {:?}:\n{log}", wait_max / 2);
+            }
             status.is_some()
         });
         Ended {
