@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::binlog::{BinlogError, Coordinates, EventKind, XaId};
 use crate::failure::Class;
 use crate::filter::ColumnRuleError;
-use crate::row::{RowError, TableName};
+use crate::row::{RowError, TableName, quoted};
 
 use super::batch::items::Group;
 use super::batch::rows::TooMany;
@@ -71,8 +71,8 @@ fn hidden(is_hidden: bool, table: &TableName) -> String {
     match is_hidden {
         true => format!(
             ", and the source shows no such table now: it is gone, or the account lacks SELECT on it, then run on the source: GRANT \
-             SELECT ON `{}`.* TO that account, and start again",
-            table.database.replace('`', "``")
+             SELECT ON {}.* TO that account, and start again",
+            quoted(&table.database)
         ),
         false => String::new(),
     }

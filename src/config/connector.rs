@@ -242,14 +242,12 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
     for error in Rules::mistakes(&read.options) {
         let found = rule_of_number(section, error.key(), error.rule());
-        let is_whole = found.is_none_or(|(number, rule)| {
-            read.is_whole(&[error.key(), &number]) && !rule.lacks_a_value()
+        let is_whole = found.as_ref().is_none_or(|(number, rule)| {
+            read.is_whole(&[error.key(), number]) && !rule.lacks_a_value()
         });
         if read.is_usable(&[error.key()]) && is_whole {
-            let place = rule(section, error.key(), error.rule())
-                .unwrap_or(section)
-                .origin
-                .clone();
+            let rule = found.map(|(_, rule)| rule).or(section.below(error.key()));
+            let place = rule.unwrap_or(section).origin.clone();
             mistakes.add_key(&place, "filter", one_line(&error));
         }
     }
@@ -294,9 +292,8 @@ fn rule_places(section: &Node) -> RulePlaces {
 
 /// Where a rule stands that is wrong.
 fn rule<'a>(section: &'a Node, key: &str, rule: Option<&str>) -> Option<&'a Node> {
-    let key = section.below(key)?;
-    let element = key.elements().find(|node| rule_text(node) == rule);
-    element.or(Some(key))
+    let found = rule_of_number(section, key, rule).map(|(_, rule)| rule);
+    found.or(section.below(key))
 }
 
 /// A rule, and its number in its list, as paths have it.

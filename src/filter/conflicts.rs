@@ -56,13 +56,9 @@ impl Found<'_> {
 
     fn repeated(&mut self) {
         let options = self.options;
-        let others = [
-            (RuleKey::DoDb, &*options.replicate_do_db),
-            (RuleKey::IgnoreDb, &options.replicate_ignore_db),
-            (RuleKey::TablesInclude, &options.tables_include),
-            (RuleKey::TablesExclude, &options.tables_exclude),
-        ];
-        for (key, rules) in table_lists(options).into_iter().chain(others) {
+        let lists = options.table_lists().into_iter();
+        let lists = lists.chain(options.database_lists());
+        for (key, rules) in lists.chain(options.pattern_lists()) {
             for (index, rule) in rules.iter().enumerate() {
                 if rules.iter().take(index).any(|earlier| earlier == rule) {
                     self.add(key, rule, "is written twice, remove one");
@@ -114,18 +110,14 @@ impl Found<'_> {
             let is_made = rewrites.iter().any(|(_, _, to)| *to == database);
             (!is_made).then(|| to.to_owned())
         };
-        let of_databases = [
-            (RuleKey::DoDb, &options.replicate_do_db),
-            (RuleKey::IgnoreDb, &options.replicate_ignore_db),
-        ];
-        for (key, rules) in of_databases {
+        for (key, rules) in options.database_lists() {
             for rule in rules {
                 if let Some(to) = renamed(rule) {
                     self.add(key, rule, never_sees(&to));
                 }
             }
         }
-        for (key, rules) in table_lists(options) {
+        for (key, rules) in options.table_lists() {
             for rule in rules {
                 let database = database_of(key, rule);
                 if let Some(to) = database.and_then(|database| renamed(&database)) {
@@ -138,7 +130,7 @@ impl Found<'_> {
     /// Rules on tables whose database is left out before they are asked, and tables that are in two lists.
     fn tables(&mut self) {
         let options = self.options;
-        for (key, rules) in table_lists(options) {
+        for (key, rules) in options.table_lists() {
             for rule in rules {
                 let Some(database) = database_of(key, rule) else {
                     continue;
@@ -210,7 +202,7 @@ impl Found<'_> {
                 self.add(RuleKey::DoDb, rule, why);
             }
         }
-        let [do_tables, _, wild_do_tables, _] = table_lists(options);
+        let [do_tables, _, wild_do_tables, _] = options.table_lists();
         for (key, rules) in [do_tables, wild_do_tables] {
             for rule in rules {
                 if database_of(key, rule).is_some_and(|database| is_system(&database)) {
@@ -219,19 +211,6 @@ impl Found<'_> {
             }
         }
     }
-}
-
-/// The lists of rules on tables, each rule `database.table`.
-fn table_lists(options: &FilterOptions) -> [(RuleKey, &[String]); 4] {
-    [
-        (RuleKey::DoTable, &options.replicate_do_table),
-        (RuleKey::IgnoreTable, &options.replicate_ignore_table),
-        (RuleKey::WildDoTable, &options.replicate_wild_do_table),
-        (
-            RuleKey::WildIgnoreTable,
-            &options.replicate_wild_ignore_table,
-        ),
-    ]
 }
 
 /// Whether the rules on databases let one pass.

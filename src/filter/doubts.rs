@@ -34,22 +34,12 @@ impl fmt::Display for Doubt {
 
 /// The rules that hardly mean what they say, each looked at by itself.
 pub(super) fn odd(options: &FilterOptions) -> Vec<Doubt> {
-    let lists = [
-        (RuleKey::DoDb, &options.replicate_do_db),
-        (RuleKey::IgnoreDb, &options.replicate_ignore_db),
-        (RuleKey::DoTable, &options.replicate_do_table),
-        (RuleKey::IgnoreTable, &options.replicate_ignore_table),
-        (RuleKey::WildDoTable, &options.replicate_wild_do_table),
-        (
-            RuleKey::WildIgnoreTable,
-            &options.replicate_wild_ignore_table,
-        ),
-        (RuleKey::RewriteDb, &options.replicate_rewrite_db),
-        (RuleKey::TablesInclude, &options.tables_include),
-        (RuleKey::TablesExclude, &options.tables_exclude),
-    ];
+    let rewrites = (RuleKey::RewriteDb, &*options.replicate_rewrite_db);
+    let lists = options.database_lists().into_iter();
     let rules = lists
-        .into_iter()
+        .chain(options.table_lists())
+        .chain([rewrites])
+        .chain(options.pattern_lists())
         .flat_map(|(key, rules)| rules.iter().map(move |rule| (key, rule)));
     let odd = rules.filter_map(|(key, rule)| {
         why(key, rule).map(|why| Doubt {

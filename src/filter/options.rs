@@ -3,6 +3,7 @@
 use super::columns::{HashOptions, MaskOptions, OnMissing, TruncateOptions};
 use super::lists::one_or_many;
 use super::row_options::{RowMoves, RowRuleOptions};
+use super::verdict::RuleKey;
 
 /// The rules as written. A list is an array of strings, one rule each; a single string is one rule, and a comma in it is
 /// part of the name, as on a server's command line.
@@ -73,6 +74,34 @@ pub struct FilterOptions {
     /// What becomes of the tables that tools for changing tables work with.
     #[serde(alias = "shadow_tables")]
     pub shadow_tables: ShadowTables,
+}
+
+impl FilterOptions {
+    /// The rules on databases.
+    pub(super) fn database_lists(&self) -> [(RuleKey, &[String]); 2] {
+        [
+            (RuleKey::DoDb, &self.replicate_do_db),
+            (RuleKey::IgnoreDb, &self.replicate_ignore_db),
+        ]
+    }
+
+    /// The rules on tables, each `database.table`.
+    pub(super) fn table_lists(&self) -> [(RuleKey, &[String]); 4] {
+        [
+            (RuleKey::DoTable, &self.replicate_do_table),
+            (RuleKey::IgnoreTable, &self.replicate_ignore_table),
+            (RuleKey::WildDoTable, &self.replicate_wild_do_table),
+            (RuleKey::WildIgnoreTable, &self.replicate_wild_ignore_table),
+        ]
+    }
+
+    /// The regular expressions of tables.
+    pub(super) fn pattern_lists(&self) -> [(RuleKey, &[String]); 2] {
+        [
+            (RuleKey::TablesInclude, &self.tables_include),
+            (RuleKey::TablesExclude, &self.tables_exclude),
+        ]
+    }
 }
 
 /// What becomes of the shadow tables of gh-ost and pt-online-schema-change.

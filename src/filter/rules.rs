@@ -116,10 +116,7 @@ impl Rules {
     /// with those on rows.
     pub fn mistakes(options: &FilterOptions) -> Vec<FilterError> {
         let mut mistakes = Vec::new();
-        for (key, rules) in [
-            (RuleKey::TablesInclude, &options.tables_include),
-            (RuleKey::TablesExclude, &options.tables_exclude),
-        ] {
+        for (key, rules) in options.pattern_lists() {
             for rule in rules.chunks(1) {
                 mistakes.extend(compile_expressions(key, rule, Fold::Bytes).err());
             }
@@ -127,23 +124,12 @@ impl Rules {
         for rule in options.replicate_rewrite_db.chunks(1) {
             mistakes.extend(compile_rewrites(rule).err());
         }
-        for (key, rules) in [
-            (RuleKey::DoDb, &options.replicate_do_db),
-            (RuleKey::IgnoreDb, &options.replicate_ignore_db),
-        ] {
+        for (key, rules) in options.database_lists() {
             for rule in rules.chunks(1) {
                 mistakes.extend(compile_databases(key, rule).err());
             }
         }
-        for (key, rules) in [
-            (RuleKey::DoTable, &options.replicate_do_table),
-            (RuleKey::IgnoreTable, &options.replicate_ignore_table),
-            (RuleKey::WildDoTable, &options.replicate_wild_do_table),
-            (
-                RuleKey::WildIgnoreTable,
-                &options.replicate_wild_ignore_table,
-            ),
-        ] {
+        for (key, rules) in options.table_lists() {
             for rule in rules.chunks(1) {
                 mistakes.extend(compile_tables(key, rule).err());
             }

@@ -21,6 +21,9 @@ enum PatternToken {
     Unit(u32),
 }
 
+/// What is left of two patterns.
+type BothLeft<'a> = (&'a [PatternToken], &'a [PatternToken]);
+
 impl Pattern {
     /// Compiles a pattern; every text is one. A backslash at its end stands for itself.
     pub(super) fn new(text: &str, fold: Fold) -> Self {
@@ -54,61 +57,61 @@ impl Pattern {
 
     /// Whether some name matches both patterns.
     pub(super) fn meets(&self, other: &Self) -> bool {
-        // What is left of both after each pair of beginnings that some name has.
-        let mut seen = HashSet::new();
-        let mut left = vec![(&*self.tokens, &*other.tokens)];
-        while let Some((one, two)) = left.pop() {
-            if !seen.insert((one.len(), two.len())) {
-                continue;
+        self.is_walked_with(other, |one, two, left| match (one, two) {
+            ([PatternToken::Run, rest @ ..], [_, more @ ..]) => {
+                left.extend([(rest, two), (one, more)]);
             }
-            match (one, two) {
-                ([], []) => return true,
-                ([PatternToken::Run, rest @ ..], [_, more @ ..]) => {
-                    left.extend([(rest, two), (one, more)]);
-                }
-                ([_, more @ ..], [PatternToken::Run, rest @ ..]) => {
-                    left.extend([(one, rest), (more, two)]);
-                }
-                ([PatternToken::Run, rest @ ..], []) => left.push((rest, two)),
-                ([], [PatternToken::Run, rest @ ..]) => left.push((one, rest)),
-                ([PatternToken::One, rest @ ..], [_, more @ ..])
-                | ([_, rest @ ..], [PatternToken::One, more @ ..]) => left.push((rest, more)),
-                ([PatternToken::Unit(unit), rest @ ..], [PatternToken::Unit(other), more @ ..])
-                    if unit == other =>
-                {
-                    left.push((rest, more));
-                }
-                (_differing, _ended) => {}
+            ([_, more @ ..], [PatternToken::Run, rest @ ..]) => {
+                left.extend([(one, rest), (more, two)]);
             }
-        }
-        false
+            ([PatternToken::Run, rest @ ..], []) => left.push((rest, two)),
+            ([], [PatternToken::Run, rest @ ..]) => left.push((one, rest)),
+            ([PatternToken::One, rest @ ..], [_, more @ ..])
+            | ([_, rest @ ..], [PatternToken::One, more @ ..]) => left.push((rest, more)),
+            ([PatternToken::Unit(unit), rest @ ..], [PatternToken::Unit(other), more @ ..])
+                if unit == other =>
+            {
+                left.push((rest, more));
+            }
+            (_differing, _ended) => {}
+        })
     }
 
     /// Whether every name that the other one matches matches this one too; `false` where that takes more than a comparison
     /// part by part.
     pub(super) fn covers(&self, other: &Self) -> bool {
+        self.is_walked_with(other, |one, two, left| match (one, two) {
+            ([PatternToken::Run, rest @ ..], []) => left.push((rest, two)),
+            ([PatternToken::Run, rest @ ..], [_, more @ ..]) => {
+                left.extend([(rest, two), (one, more)]);
+            }
+            (
+                [PatternToken::One, rest @ ..],
+                [PatternToken::One | PatternToken::Unit(_), more @ ..],
+            ) => left.push((rest, more)),
+            ([PatternToken::Unit(unit), rest @ ..], [PatternToken::Unit(other), more @ ..])
+                if unit == other =>
+            {
+                left.push((rest, more));
+            }
+            (_differing, _ended) => {}
+        })
+    }
+
+    /// Whether both patterns come to their ends together by some choice of steps, of which `step` adds what each leaves of both.
+    fn is_walked_with<'a>(
+        &'a self,
+        other: &'a Self,
+        step: impl Fn(&'a [PatternToken], &'a [PatternToken], &mut Vec<BothLeft<'a>>),
+    ) -> bool {
         let mut seen = HashSet::new();
         let mut left = vec![(&*self.tokens, &*other.tokens)];
         while let Some((one, two)) = left.pop() {
-            if !seen.insert((one.len(), two.len())) {
-                continue;
+            if one.is_empty() && two.is_empty() {
+                return true;
             }
-            match (one, two) {
-                ([], []) => return true,
-                ([PatternToken::Run, rest @ ..], []) => left.push((rest, two)),
-                ([PatternToken::Run, rest @ ..], [_, more @ ..]) => {
-                    left.extend([(rest, two), (one, more)]);
-                }
-                (
-                    [PatternToken::One, rest @ ..],
-                    [PatternToken::One | PatternToken::Unit(_), more @ ..],
-                ) => left.push((rest, more)),
-                ([PatternToken::Unit(unit), rest @ ..], [PatternToken::Unit(other), more @ ..])
-                    if unit == other =>
-                {
-                    left.push((rest, more));
-                }
-                (_differing, _ended) => {}
+            if seen.insert((one.len(), two.len())) {
+                step(one, two, &mut left);
             }
         }
         false

@@ -4,12 +4,9 @@
 //! What JSON has no string for is the JSON itself: numbers, documents, geometries, vectors. BINARY, VARBINARY and BLOB are
 //! base64.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::{
-    KnownDates, RawSet, RowError, Text, Unpacking, Value, write_inet4, write_inet6, write_integer,
-    write_uuid,
+    KnownDates, RawSet, RowError, Text, Unpacking, Value, write_base64, write_float,
+    write_geometry, write_inet4, write_inet6, write_integer, write_uuid, write_vector,
 };
 
 /// Buffers for values that cannot be written straight from the image, used again for each.
@@ -40,13 +37,7 @@ impl PlainText {
             Value::DateTime(value) => value.write_known(&mut self.dates, out),
             Value::Timestamp(value) => value.write(&mut self.days, out),
             Value::Text(text) => write_text(text, &mut self.text, out),
-            Value::Binary(binary) => {
-                self.bytes.clear();
-                self.bytes.extend_from_slice(binary.bytes);
-                let length = binary.bytes.len() + usize::from(binary.zeros);
-                self.bytes.resize(length, 0);
-                write_base64(&self.bytes, out);
-            }
+            Value::Binary(binary) => write_base64(binary.padded(&mut self.bytes), out),
             Value::Packed(packed) => {
                 let bytes = packed.unpack(&mut self.unpacking)?;
                 match packed.charset {
@@ -69,13 +60,7 @@ impl PlainText {
             Value::RawSet(set) => return self.write_raw_set(set, out),
             Value::Json(document) => return document.write(out),
             Value::Patched(document) => return document.write(out),
-            Value::Geometry { srid, wkb } => {
-                out.extend_from_slice(b"{\"srid\":");
-                write_integer(srid, out);
-                out.extend_from_slice(b",\"wkb\":\"");
-                write_base64(wkb, out);
-                out.extend_from_slice(b"\"}");
-            }
+            Value::Geometry { srid, wkb } => write_geometry(srid, wkb, out),
             Value::Vector(floats) => return write_vector(floats, out),
             Value::EitherSign { .. } => return Err(unknown("integer")),
             Value::Undecided(_) => return Err(unknown("string")),
@@ -98,38 +83,6 @@ fn write_text(text: Text<'_>, scratch: &mut String, out: &mut Vec<u8>) {
         Ok(text) => out.extend_from_slice(text.as_bytes()),
         Err(_) => out.extend_from_slice(text.bytes),
     }
-}
-
-fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {
-    out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
-}
-
-fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    let room = out.get_mut(start..).unwrap_or_default();
-    STANDARD
-        .encode_slice(bytes, room)
-        .expect("four characters for three bytes fit");
-}
-
-fn write_vector(floats: &[[u8; 4]], out: &mut Vec<u8>) -> Result<(), RowError> {
-    out.push(b'[');
-    for (index, float) in floats.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        let float = f32::from_le_bytes(*float);
-        if !float.is_finite() {
-            return Err(RowError::Invalid {
-                kind: "VECTOR",
-                what: "a number that is not finite",
-            });
-        }
-        write_float(float, out);
-    }
-    out.push(b']');
-    Ok(())
 }
 
 #[cold]

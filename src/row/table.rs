@@ -27,6 +27,18 @@ impl TableName {
     }
 }
 
+impl TableName {
+    /// Both parts as SQL wants them.
+    pub fn quoted(&self) -> String {
+        format!("{}.{}", quoted(&self.database), quoted(&self.table))
+    }
+}
+
+/// A name as SQL wants it.
+pub fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.database, self.table)

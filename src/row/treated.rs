@@ -17,17 +17,20 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 #[derive(Debug, Default)]
 pub struct TreatedImages {
     bytes: Vec<u8>,
-    hashed: Vec<Hashed>,
+    hashed: KnownHashes,
     scratch: Scratch,
 }
 
-/// A value of the row whose replacement is there: most updates leave it as it was, and its hash with it.
-#[derive(Clone, Debug)]
-struct Hashed {
+/// The hashes of the row so far: most updates leave a value, and its hash with it.
+#[derive(Debug, Default)]
+struct KnownHashes(Vec<KnownHash>);
+
+#[derive(Debug)]
+struct KnownHash {
     column: usize,
-    /// Where it lies in the body.
+    /// Where the value lies in the body.
     value: Range<usize>,
-    /// Where what takes its place lies in the copy.
+    /// Where the hash lies in the copy.
     hash: Range<usize>,
 }
 
@@ -83,22 +86,40 @@ impl Run {
     }
 }
 
-impl Hashed {
-    /// Whether it is the hash of this value of this column.
-    fn is_of(&self, column: usize, by: &Replacement, value: &Stored<'_>, body: &[u8]) -> bool {
-        let Stored::Whole(value) = value else {
-            return false;
+impl KnownHashes {
+    /// Appends the hash of a value of a column, which `make` makes if the value is not one of those before.
+    fn write(
+        &mut self,
+        column: usize,
+        value: Range<usize>,
+        body: &[u8],
+        out: &mut Vec<u8>,
+        make: impl FnOnce(&mut Vec<u8>) -> Result<(), RowError>,
+    ) -> Result<(), RowError> {
+        let mut known = self.0.iter();
+        let is_same = |known: &&KnownHash| {
+            known.column == column && body.get(known.value.clone()) == body.get(value.clone())
         };
-        self.column == column
-            && matches!(by, Replacement::Digest(_))
-            && body.get(self.value.clone()) == Some(*value)
+        if let Some(known) = known.find(is_same) {
+            out.extend_from_within(known.hash.clone());
+            return Ok(());
+        }
+        let start = out.len();
+        make(out)?;
+        let hash = start..out.len();
+        self.0.push(KnownHash {
+            column,
+            value,
+            hash,
+        });
+        Ok(())
     }
 }
 
 impl TreatedImages {
     /// Begins a row.
     pub fn begin(&mut self) {
-        self.hashed.clear();
+        self.hashed.0.clear();
         for bytes in [&mut self.bytes, &mut self.scratch.text] {
             bytes.clear();
             bytes.shrink_to(KEPT_BYTES_MAX);
@@ -155,32 +176,18 @@ impl TreatedImages {
                 },
             };
             let start = bytes.len();
-            let known = hashed
-                .iter()
-                .find(|known| known.is_of(index, by, &value, body));
-            match known {
-                Some(known) => bytes.extend_from_within(known.hash.clone()),
-                None => {
-                    let written = write(by, kind, &value, scratch, bytes);
-                    written.map_err(|error| TreatmentError {
-                        column: index,
-                        error: without_value(error),
-                    })?;
+            let mut make = |bytes: &mut _| write(by, kind, &value, scratch, bytes);
+            let written = match (by, *cell) {
+                (Replacement::Digest(_), Cell::Value { start, end }) => {
+                    hashed.write(index, start..end, body, bytes, make)
                 }
-            }
+                (_another, _cell) => make(bytes),
+            };
+            written.map_err(|error| TreatmentError {
+                column: index,
+                error: without_value(error),
+            })?;
             let end = bytes.len();
-            if let Cell::Value {
-                start: from,
-                end: to,
-            } = *cell
-            {
-                let (value, hash) = (from..to, start..end);
-                hashed.push(Hashed {
-                    column: index,
-                    value,
-                    hash,
-                });
-            }
             *cell = Cell::Value { start, end };
         }
         run.copy(body, bytes);

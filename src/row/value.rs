@@ -113,6 +113,22 @@ pub struct Binary<'a> {
     pub zeros: u16,
 }
 
+impl<'a> Binary<'a> {
+    /// All bytes; with zeros they are put together in `scratch`.
+    pub fn padded<'s>(&self, scratch: &'s mut Vec<u8>) -> &'s [u8]
+    where
+        'a: 's,
+    {
+        if self.zeros == 0 {
+            return self.bytes;
+        }
+        scratch.clear();
+        scratch.extend_from_slice(self.bytes);
+        scratch.resize(self.bytes.len() + usize::from(self.zeros), 0);
+        scratch
+    }
+}
+
 /// The labels of a SET value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Set<'a> {

@@ -11,21 +11,17 @@ fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
     } else {
         (5_000, 4, 1)
     };
+    let workload = Workload {
+        seed,
+        changes,
+        big_rows: if is_full() { 2_000 } else { 300 },
+        mixed_engines: true,
+        ..Workload::default()
+    };
     let scenario = Scenario {
-        flavour,
-        sink,
-        workload: Workload {
-            seed,
-            changes,
-            big_rows: if is_full() { 2_000 } else { 300 },
-            mixed_engines: true,
-            ..Workload::default()
-        },
         kills,
         restarts,
-        forgets: 0,
-        outages: 0,
-        fault: None,
+        ..Scenario::undisturbed(flavour, sink, workload)
     };
     runs_clean(&scenario);
 }

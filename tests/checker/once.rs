@@ -262,25 +262,14 @@ fn outlive(kafka: &Kafka, prefix: &str, times: u64) -> Findings {
 fn kills(flavour: Flavour, sink: Sink<'_>, seed: u64, forgets: bool, outages: bool) {
     let (changes, kills) = if is_full() { (40_000, 100) } else { (3_000, 4) };
     let scenario = Scenario {
-        flavour,
-        sink,
-        workload: Workload {
-            seed,
-            changes,
-            big_rows: 300,
-            clients: 8,
-            xa: true,
-            ..Workload::default()
-        },
         kills,
-        restarts: 0,
         forgets: if forgets { kills } else { 0 },
         outages: match (outages, is_full()) {
             (false, _) => 0,
             (true, false) => 1,
             (true, true) => 20,
         },
-        fault: None,
+        ..Scenario::undisturbed(flavour, sink, Workload::with_xa(seed, changes))
     };
     runs_clean(&scenario);
 }

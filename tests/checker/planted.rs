@@ -93,22 +93,19 @@ impl Shape {
             }
             Self::TakenOver => return once::wake_replaced(Kafka::shared(), prefix, fault),
         };
+        let workload = Workload {
+            seed: 300,
+            changes: 1_500,
+            big_rows: 300,
+            ddl_rounds: 0,
+            mixed_engines: true,
+            ..Workload::default()
+        };
         let scenario = Scenario {
-            flavour: Flavour::MariaDb1011,
-            sink,
-            workload: Workload {
-                seed: 300,
-                changes: 1_500,
-                big_rows: 300,
-                ddl_rounds: 0,
-                mixed_engines: true,
-                ..Workload::default()
-            },
             kills,
-            restarts: 0,
-            forgets: 0,
             outages,
             fault,
+            ..Scenario::undisturbed(Flavour::MariaDb1011, sink, workload)
         };
         scenario.run()
     }

@@ -21,17 +21,7 @@ fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
 }
 
 fn stream(flavour: Flavour, sink: Sink<'_>, workload: Workload) -> Findings {
-    let scenario = Scenario {
-        flavour,
-        sink,
-        workload,
-        kills: 0,
-        restarts: 0,
-        forgets: 0,
-        outages: 0,
-        fault: None,
-    };
-    let findings = runs_clean(&scenario);
+    let findings = runs_clean(&Scenario::undisturbed(flavour, sink, workload));
     assert!(
         findings.cells > 1_000,
         "only {} cells were compared",

@@ -13,21 +13,10 @@ fn check(flavour: Flavour, sink: Sink<'_>, seed: u64) {
         (3_000, 4, 1, 1)
     };
     let scenario = Scenario {
-        flavour,
-        sink,
-        workload: Workload {
-            seed,
-            changes,
-            big_rows: 300,
-            clients: 8,
-            xa: true,
-            ..Workload::default()
-        },
         kills,
         restarts,
         forgets,
-        outages: 0,
-        fault: None,
+        ..Scenario::undisturbed(flavour, sink, Workload::with_xa(seed, changes))
     };
     runs_clean(&scenario);
 }

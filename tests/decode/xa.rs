@@ -44,13 +44,8 @@ fn check(flavour: Flavour, options: &[&str], seed: u64, changes: u64) {
     let source = Server::start(flavour, &options);
     let (first, _) = source.coordinates();
     let workload = Workload {
-        seed,
-        changes,
-        clients: 8,
-        big_rows: 300,
         ddl_rounds: 0,
-        xa: true,
-        ..Workload::default()
+        ..Workload::with_xa(seed, changes)
     };
     workload.prepare(&source);
     source.execute("FLUSH BINARY LOGS");

@@ -106,9 +106,14 @@ fn quoted(text: &str) -> String {
 }
 
 fn run(connectors: &[PathBuf]) {
+    output(&["run", "--once", "--http", "off"], connectors);
+}
+
+/// What rowtap prints, which has to end well.
+fn output(arguments: &[&str], files: &[PathBuf]) -> Vec<u8> {
     let output = Command::new(env!("CARGO_BIN_EXE_rowtap"))
-        .args(["run", "--once", "--http", "off"])
-        .args(connectors)
+        .args(arguments)
+        .args(files)
         .output()
         .unwrap();
     assert!(
@@ -117,21 +122,13 @@ fn run(connectors: &[PathBuf]) {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+    output.stdout
 }
 
 fn explain(connector: &Path, binlog: &Path) -> Explained {
-    let output = Command::new(env!("CARGO_BIN_EXE_rowtap"))
-        .args(["explain", "--json"])
-        .args([connector, binlog])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "rowtap ended with {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let files = [connector, binlog].map(Path::to_owned);
+    let printed = output(&["explain", "--json"], &files);
+    let found: Value = serde_json::from_slice(&printed).unwrap();
     let question = |answer: &Value| answer["question"].as_str().unwrap().to_owned();
     let is_published = |answer: &Value| answer["outcome"] == "published";
     let tables = found["tables"].as_array().unwrap().iter();

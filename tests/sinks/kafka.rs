@@ -65,11 +65,7 @@ impl Subject for Topics<'_> {
     }
 
     fn block(&self, numbers: Range<u64>) -> Records {
-        let mut block = Block::new(&self.topic());
-        for number in numbers {
-            block.push(Some("same"), Some(&number.to_string()));
-        }
-        block.records
+        Block::of(&self.topic(), numbers)
     }
 
     fn read(&self) -> Vec<u64> {
@@ -118,6 +114,15 @@ impl Block {
         };
         records.groups.push(group);
         Self { records }
+    }
+
+    /// The records of changes with these numbers, all under one key.
+    pub fn of(topic: &str, numbers: Range<u64>) -> Records {
+        let mut block = Self::new(topic);
+        for number in numbers {
+            block.push(Some("same"), Some(&number.to_string()));
+        }
+        block.records
     }
 
     pub fn push(&mut self, key: Option<&str>, value: Option<&str>) -> &mut Record {

@@ -85,11 +85,7 @@ impl Subject for Topics {
     }
 
     fn block(&self, numbers: Range<u64>) -> Records {
-        let mut block = Block::new(&self.topic());
-        for number in numbers {
-            block.push(Some("same"), Some(&number.to_string()));
-        }
-        block.records
+        Block::of(&self.topic(), numbers)
     }
 
     fn read(&self) -> Vec<u64> {

@@ -30,17 +30,7 @@ fn refusal(kafka: &Kafka, connector: &str, options: &str) -> String {
 
 #[test]
 fn a_password_and_rights_are_asked_for_and_their_lack_is_told() {
-    let kafka = Kafka::start_with(&[
-        "listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "sasl.enabled.mechanisms=PLAIN",
-        "sasl.mechanism.inter.broker.protocol=PLAIN",
-        "inter.broker.listener.name=PLAINTEXT",
-        "listener.name.plaintext.plain.sasl.jaas.config=\
-         org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" \
-         password=\"admin-secret\" user_admin=\"admin-secret\" user_alice=\"alice-secret\";",
-        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users=User:admin;User:ANONYMOUS",
-    ]);
+    let kafka = Kafka::start_with_accounts();
     let login = |user: &str, password: &str| {
         format!(
             ", \"sasl_password\": \"{password}\", \"properties\": {{\"security.protocol\": \"SASL_PLAINTEXT\", \

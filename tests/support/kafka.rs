@@ -40,6 +40,23 @@ impl Kafka {
         Self { private }
     }
 
+    /// Starts one that asks for a password and for rights: `admin` with `admin-secret` has all of them, `alice` with `alice-secret`
+    /// none.
+    #[track_caller]
+    pub fn start_with_accounts() -> Self {
+        Self::start_with(&[
+            "listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "sasl.enabled.mechanisms=PLAIN",
+            "sasl.mechanism.inter.broker.protocol=PLAIN",
+            "inter.broker.listener.name=PLAINTEXT",
+            "listener.name.plaintext.plain.sasl.jaas.config=\
+         org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" \
+         password=\"admin-secret\" user_admin=\"admin-secret\" user_alice=\"alice-secret\";",
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users=User:admin;User:ANONYMOUS",
+        ])
+    }
+
     /// The one broker that tests of this process share, each with topics of its own.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Kafka> = OnceLock::new();

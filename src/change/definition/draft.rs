@@ -10,7 +10,7 @@ use super::labels::{ListedLabel, has_doubtful, labels};
 use super::table::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
-use crate::row::{TableName, name_of_collation};
+use crate::row::{TableName, name_of_collation, quoted};
 
 /// Begins the blanks of all drafts.
 const BLANKS: [&str; 6] = [
@@ -76,12 +76,7 @@ fn known_type(column: &ColumnDefinition) -> String {
 }
 
 fn beginning(table: &TableName) -> String {
-    let (database, table) = (quoted(&table.database), quoted(&table.table));
-    format!("CREATE TABLE {database}.{table} (\n")
-}
-
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
+    format!("CREATE TABLE {} (\n", table.quoted())
 }
 
 /// The first blank that is left in a statement.

@@ -14,9 +14,6 @@ use crate::encode::sql::Direction;
 use crate::filter;
 use crate::source::{BinlogExtent, BinlogSeries, EVENT_BYTES_MAX, InputPath};
 
-/// Bytes of an event that is read whole where no argument says otherwise.
-const EVENT_WHOLE_BYTES_MAX: u64 = 32 << 20;
-
 /// What a decoding works with.
 #[derive(Debug)]
 pub(in crate::cli) struct DecodeSettings {
@@ -103,7 +100,8 @@ impl DecodeSettings {
 }
 
 impl DecodeSettings {
-    /// Whole files with the events that a choice and a filter let pass; what is not known of tables is assumed without a word.
+    /// Whole files with the events that a choice and a filter let pass, of which larger ones than so many bytes are read piece by
+    /// piece; what is not known of tables is assumed without a word.
     ///
     /// # Errors
     /// An index file that cannot be read.
@@ -111,16 +109,14 @@ impl DecodeSettings {
         files: &[PathBuf],
         choice: Choice,
         filter: filter::FilterOptions,
+        event_bytes_max: u64,
     ) -> Result<Self, DecodeError> {
         let extent = BinlogExtent {
             start: FIRST_POSITION,
-            offset: 0,
-            start_time: None,
-            stop: None,
-            stop_time: None,
+            ..BinlogExtent::default()
         };
         let series = BinlogSeries::new(places(files), extent, EVENT_BYTES_MAX, false)?;
-        let whole_bytes_max = usize::try_from(EVENT_WHOLE_BYTES_MAX).unwrap_or(usize::MAX);
+        let whole_bytes_max = usize::try_from(event_bytes_max).unwrap_or(usize::MAX);
         Ok(Self {
             series: series.cutting_beyond(whole_bytes_max),
             stop: CancellationToken::new(),
@@ -130,7 +126,7 @@ impl DecodeSettings {
                 filter,
                 on_statement: OnStatement::Warn,
                 xa_missing: XaMissing::Warn,
-                event_bytes_max: EVENT_WHOLE_BYTES_MAX,
+                event_bytes_max,
                 statements: None,
                 checks_all: false,
                 start: FIRST_POSITION,

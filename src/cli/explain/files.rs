@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use super::explanation::{Explanation, explanation, judged_statement};
 use crate::change::statement::StatementContext;
-use crate::change::{Batch, Choice, Ddl, Item, Ledger, Rows};
+use crate::change::{Batch, Ddl, Item, Ledger, Rows};
 use crate::cli::decode::{Batches, DecodeError, DecodeSettings};
-use crate::filter::{FilterOptions, RulePlaces, Rules, SYSTEM_DATABASES, ShadowTables};
+use crate::filter::{FilterOptions, Rules, SYSTEM_DATABASES, ShadowTables};
 use crate::mysql::Flavour;
+use crate::pipeline::Connector;
 use crate::row::TableName;
 
 /// Characters of a statement that are shown.
@@ -63,16 +64,17 @@ impl Account {
     /// The first mistake in a file.
     pub(super) fn of(
         files: &[PathBuf],
-        choice: Choice,
-        connector: &Judge<'_>,
+        connector: &Connector,
+        lower_case_table_names: u8,
     ) -> Result<Self, DecodeError> {
-        let settings = DecodeSettings::of_all(files, choice, everything())?;
+        let (choice, bytes_max) = (connector.source.choice(), connector.event_memory_max);
+        let settings = DecodeSettings::of_all(files, choice, everything(), bytes_max)?;
         let mut batches = Batches::new(settings);
         let mut found = Found::default();
         while let Some(batch) = batches.next()? {
             found.add(&batch);
         }
-        found.judged(connector)
+        found.judged(connector, lower_case_table_names)
     }
 }
 
@@ -84,23 +86,6 @@ fn everything() -> FilterOptions {
         same_server_id: true,
         shadow_tables: ShadowTables::Keep,
         ..FilterOptions::default()
-    }
-}
-
-/// The connector's rules, which depend on the server that wrote a file.
-pub(super) struct Judge<'a> {
-    pub(super) filter: &'a FilterOptions,
-    pub(super) places: &'a RulePlaces,
-    pub(super) lower_case_table_names: u8,
-}
-
-impl Judge<'_> {
-    fn rules(&self, flavour: Flavour) -> Result<Rules, DecodeError> {
-        Ok(Rules::compile(
-            self.filter,
-            flavour,
-            self.lower_case_table_names,
-        )?)
     }
 }
 
@@ -153,7 +138,8 @@ impl Found {
         }
     }
 
-    fn judged(self, judge: &Judge<'_>) -> Result<Account, DecodeError> {
+    fn judged(self, connector: &Connector, folding: u8) -> Result<Account, DecodeError> {
+        let places = &connector.rule_places;
         let mut account = Account {
             tables: Vec::new(),
             statements: Vec::new(),
@@ -161,11 +147,12 @@ impl Found {
             logged_as_statements: self.ledger.statements,
         };
         for (flavour, found) in self.families {
-            let rules = judge.rules(flavour)?;
+            // They depend on the server that wrote a file.
+            let rules = Rules::compile(&connector.filter, flavour, folding)?;
             for (table, found) in found.tables {
                 let verdict = rules.table(&table.database, &table.table);
                 account.tables.push(Counted {
-                    explanation: explanation(table.to_string(), &verdict, judge.places),
+                    explanation: explanation(table.to_string(), &verdict, places),
                     table: Some(table),
                     amount: found.amount,
                 });
@@ -176,7 +163,7 @@ impl Found {
                     ..StatementContext::newest(flavour)
                 };
                 let asked = (&*found.text, &*found.database);
-                let mut explanation = judged_statement(asked, context, &rules, judge.places);
+                let mut explanation = judged_statement(asked, context, &rules, places);
                 explanation.question = shortened(&found.text);
                 account.statements.push(Counted {
                     explanation,

@@ -18,7 +18,7 @@ use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Journal, StateError, StateFolder};
 use explanation::{Explanation, explanation, judged_column, judged_statement, print};
-use files::{Account, Judge};
+use files::Account;
 
 /// What to explain.
 #[derive(Debug, clap::Args)]
@@ -148,12 +148,7 @@ fn account(
     arguments: &ExplainArguments,
     lower_case_table_names: u8,
 ) -> Result<(), Refusal> {
-    let judge = Judge {
-        filter: &connector.filter,
-        places: &connector.rule_places,
-        lower_case_table_names,
-    };
-    let account = Account::of(&arguments.binlogs, connector.source.choice(), &judge)
+    let account = Account::of(&arguments.binlogs, connector, lower_case_table_names)
         .map_err(|error| Refusal::Files(Box::new(error)))?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if arguments.json {

@@ -19,14 +19,12 @@
 
 use std::ops::Range;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::super::InvalidText;
 use crate::row::{
     Binary, Charset, ColumnType, KnownDates, Packed, RawSet, RowError, Text, Unpacking, Value,
-    read, signed_integer, unsigned_integer, write_escaped, write_inet4, write_inet6, write_integer,
-    write_plain_start, write_utf8, write_uuid,
+    read, reserve_for, signed_integer, unsigned_integer, write_base64, write_escaped, write_float,
+    write_geometry, write_inet4, write_inet6, write_integer, write_plain_start, write_utf8,
+    write_uuid, write_vector,
 };
 
 /// Buffers for values that cannot be written straight from the image.
@@ -213,13 +211,7 @@ pub(super) fn write_value(
         Value::RawSet(set) => return write_raw_set(set, scratch, out),
         Value::Json(document) => return document.write(out),
         Value::Patched(document) => return document.write(out),
-        Value::Geometry { srid, wkb } => {
-            out.extend_from_slice(b"{\"srid\":");
-            write_integer(srid, out);
-            out.extend_from_slice(b",\"wkb\":\"");
-            write_base64(wkb, out);
-            out.push(b'}');
-        }
+        Value::Geometry { srid, wkb } => write_geometry(srid, wkb, out),
         Value::Vector(floats) => return write_vector(floats, out),
     }
     Ok(())
@@ -249,12 +241,8 @@ fn write_either_sign(signed: i64, unsigned: u64, out: &mut Vec<u8>) {
 #[cold]
 fn write_undecided(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"base64\":\"");
-    write_base64(bytes, out);
+    write_closed_base64(bytes, out);
     out.push(b'}');
-}
-
-fn write_float(value: impl zmij::Float, out: &mut Vec<u8>) {
-    out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
 }
 
 /// Appends a string with its closing quote.
@@ -277,17 +265,6 @@ fn write_text(text: Text<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
-/// From this size on, room for a value is made at once.
-const LARGE_VALUE_BYTES: usize = 1 << 20;
-
-/// Makes room for a large value and what may follow it in its row: growing step by step would take as much again.
-#[inline]
-fn reserve_for(bytes: usize, out: &mut Vec<u8>) {
-    if bytes >= LARGE_VALUE_BYTES {
-        out.reserve_exact(bytes + bytes / 16);
-    }
-}
-
 fn write_packed(
     value: Packed<'_>,
     scratch: &mut Scratch,
@@ -302,7 +279,7 @@ fn write_packed(
             let text = charset.decode(bytes, text)?;
             write_closed(out, |out| write_escaped(text, out));
         }
-        None => write_base64(bytes, out),
+        None => write_closed_base64(bytes, out),
     }
     Ok(())
 }
@@ -348,7 +325,7 @@ pub(super) fn write_invalid_text(
             // The opening quote, which an object does not have.
             out.pop();
             out.extend_from_slice(b"{\"base64\":\"");
-            write_base64(bytes, out);
+            write_closed_base64(bytes, out);
             out.push(b'}');
         }
         (InvalidText::Fail | InvalidText::Replace, _) => return Ok(false),
@@ -358,97 +335,10 @@ pub(super) fn write_invalid_text(
 }
 
 fn write_binary(value: Binary<'_>, scratch: &mut Scratch, out: &mut Vec<u8>) {
-    if value.zeros == 0 {
-        return write_base64(value.bytes, out);
-    }
-    scratch.bytes.clear();
-    scratch.bytes.extend_from_slice(value.bytes);
-    scratch
-        .bytes
-        .resize(value.bytes.len() + usize::from(value.zeros), 0);
-    write_base64(&scratch.bytes, out);
+    write_closed_base64(value.padded(&mut scratch.bytes), out);
 }
 
-/// Up to this size base64 is written group by group, which gets going faster than the library's loops.
-const SHORT_BYTES_MAX: usize = 48;
-
-fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    if bytes.len() <= SHORT_BYTES_MAX {
-        write_short_base64(bytes, out);
-        return out.push(b'"');
-    }
-    let start = out.len();
-    let length = bytes.len().div_ceil(3) * 4;
-    reserve_for(length, out);
-    out.resize(start + length, 0);
-    let room = out.get_mut(start..).unwrap_or_default();
-    STANDARD
-        .encode_slice(bytes, room)
-        .expect("four characters for three bytes fit");
+fn write_closed_base64(bytes: &[u8], out: &mut Vec<u8>) {
+    write_base64(bytes, out);
     out.push(b'"');
-}
-
-fn write_short_base64(bytes: &[u8], out: &mut Vec<u8>) {
-    let digits = |bits: u32| {
-        PAIRS
-            .get((bits & 0xfff) as usize)
-            .copied()
-            .unwrap_or_default()
-    };
-    let group = |a: u8, b: u8, c: u8| {
-        let bits = u32::from_be_bytes([0, a, b, c]);
-        let ([w, x], [y, z]) = (digits(bits >> 12), digits(bits));
-        [w, x, y, z]
-    };
-    let (groups, rest) = bytes.as_chunks();
-    for [a, b, c] in groups {
-        out.extend_from_slice(&group(*a, *b, *c));
-    }
-    match rest {
-        [a, b] => {
-            let [w, x, y, _] = group(*a, *b, 0);
-            out.extend_from_slice(&[w, x, y, b'=']);
-        }
-        [a] => {
-            let [w, x, _, _] = group(*a, 0, 0);
-            out.extend_from_slice(&[w, x, b'=', b'=']);
-        }
-        _none => {}
-    }
-}
-
-/// The two digits of each twelve bits.
-#[expect(
-    clippy::indexing_slicing,
-    reason = "computed while compiling, where a panic is an error"
-)]
-static PAIRS: [[u8; 2]; 4096] = {
-    const DIGITS: [u8; 64] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut pairs = [[0; 2]; 4096];
-    let mut bits = 0;
-    while bits < pairs.len() {
-        pairs[bits] = [DIGITS[bits >> 6], DIGITS[bits & 63]];
-        bits += 1;
-    }
-    pairs
-};
-
-fn write_vector(floats: &[[u8; 4]], out: &mut Vec<u8>) -> Result<(), RowError> {
-    out.push(b'[');
-    for (index, float) in floats.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        let float = f32::from_le_bytes(*float);
-        if !float.is_finite() {
-            let what = "a number that is not finite";
-            return Err(RowError::Invalid {
-                kind: "VECTOR",
-                what,
-            });
-        }
-        write_float(float, out);
-    }
-    out.push(b']');
-    Ok(())
 }

@@ -223,11 +223,7 @@ impl Literals {
     }
 
     fn write_binary(&mut self, value: Binary<'_>, out: &mut Vec<u8>) {
-        self.bytes.clear();
-        self.bytes.extend_from_slice(value.bytes);
-        self.bytes
-            .resize(value.bytes.len() + usize::from(value.zeros), 0);
-        write_hex(&self.bytes, out);
+        write_hex(value.padded(&mut self.bytes), out);
     }
 }
 

@@ -103,17 +103,13 @@ fn date(text: &str) -> Option<Date> {
         day: u8::try_from(day).ok()?,
     };
     let is_zero = year == 0 && month == 0 && day == 0;
-    let is_right = (1..=12).contains(&month) && day >= 1 && day <= days_of(year, month);
-    (is_zero || is_right).then_some(date)
+    (is_zero || civil(year.into(), month.into(), day.into()).is_some()).then_some(date)
 }
 
-fn days_of(year: u32, month: u32) -> u32 {
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    match month {
-        2 => 28 + u32::from(is_leap),
-        4 | 6 | 9 | 11 => 30,
-        _other => 31,
-    }
+/// A date that the calendar has.
+fn civil(year: i64, month: i64, day: i64) -> Option<jiff::civil::Date> {
+    let (year, month) = (i16::try_from(year).ok()?, i8::try_from(month).ok()?);
+    jiff::civil::Date::new(year, month, i8::try_from(day).ok()?).ok()
 }
 
 fn time_of_day(text: &str) -> Option<[u32; 4]> {
@@ -168,12 +164,7 @@ fn moved(at: u64, seconds: i64) -> Option<u64> {
     let part = |shift: u32, bits: u32| i64::try_from(at >> shift & ((1 << bits) - 1)).ok();
     let (micros, second, minute, hour) = (part(0, 20)?, part(20, 6)?, part(26, 6)?, part(32, 5)?);
     let (day, month, year) = (part(37, 5)?, part(42, 4)?, part(46, 14)?);
-    let date = jiff::civil::Date::new(
-        i16::try_from(year).ok()?,
-        i8::try_from(month).ok()?,
-        i8::try_from(day).ok()?,
-    )
-    .ok()?;
+    let date = civil(year, month, day)?;
     let of_day = hour * 3600 + minute * 60 + second + seconds;
     let days = jiff::Span::new().try_days(of_day.div_euclid(DAY)).ok()?;
     let date = date.checked_add(days).ok()?;

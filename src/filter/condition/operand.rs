@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::moment;
 use super::number::Number;
-use crate::row::{CollatedText, ColumnType, RowError, Value, read};
+use crate::row::{CollatedText, ColumnType, RowError, Value, read, unsigned_integer};
 
 /// A literal that values of a column are compared with.
 #[derive(Debug)]
@@ -82,7 +82,8 @@ impl Operand {
             }
             (Self::Numbers(numbers), _label) => {
                 // The label's number as the image has it.
-                let number = little_endian(bytes);
+                let width = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+                let number = unsigned_integer(bytes, width)?;
                 Some(match numbers.contains(&number) {
                     true => Ordering::Equal,
                     false => Ordering::Less,
@@ -110,11 +111,6 @@ fn integer(value: &Value<'_>) -> Option<i128> {
         Value::Year(year) => Some(i128::from(*year)),
         _other => None,
     }
-}
-
-fn little_endian(bytes: &[u8]) -> u64 {
-    let shift = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-    bytes.iter().rev().fold(0, shift)
 }
 
 /// The bytes of a DECIMAL with the digits of a number, as row images have them: they are ordered as the numbers are.

@@ -38,19 +38,13 @@ pub(super) const SURVEYED: [&str; 21] = [
 pub(super) struct Settings<'a> {
     pub(super) variables: &'a HashMap<String, String>,
     pub(super) facts: &'a SourceFacts,
+    /// How settings are changed there.
+    pub(super) style: SettingStyle,
     /// Whether another server may take its place.
     pub(super) has_others: bool,
 }
 
 impl Settings<'_> {
-    /// How settings are changed there.
-    pub(super) fn style(&self) -> SettingStyle {
-        SettingStyle {
-            persists: self.variables.contains_key("persisted_globals_load"),
-            flavour: self.facts.flavour,
-        }
-    }
-
     fn value(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
@@ -88,8 +82,7 @@ impl Settings<'_> {
                     "binlog_row_metadata is {other}: the binlog does not name columns, definitions are followed by DDL, and where \
                      that fails the connector stops and asks"
                 );
-                self.style()
-                    .set(Finding::warning(CHECK, what), CHECK, "FULL")
+                self.style.set(Finding::warning(CHECK, what), CHECK, "FULL")
             }
             None => Finding::note(
                 CHECK,
@@ -109,7 +102,7 @@ impl Settings<'_> {
              not whole rows"
         );
         let finding = Finding::warning(CHECK, what);
-        Some(self.style().set(finding, CHECK, "FULL"))
+        Some(self.style.set(finding, CHECK, "FULL"))
     }
 
     fn row_values(&self) -> Option<Finding> {
@@ -128,7 +121,7 @@ impl Settings<'_> {
             self.facts.row_image
         );
         let finding = Finding::warning(CHECK, what);
-        Some(self.style().set(finding, CHECK, "''"))
+        Some(self.style.set(finding, CHECK, "''"))
     }
 
     fn checksum(&self) -> Option<Finding> {
@@ -139,7 +132,7 @@ impl Settings<'_> {
         }
         let what = "binlog_checksum is NONE: a byte that is damaged on the way or on the source's disk is published as it is";
         let finding = Finding::warning(CHECK, what);
-        Some(self.style().set(finding, CHECK, "CRC32"))
+        Some(self.style.set(finding, CHECK, "CRC32"))
     }
 
     fn error_action(&self) -> Option<Finding> {
@@ -150,7 +143,7 @@ impl Settings<'_> {
         let what = "binlog_error_action is IGNORE_ERROR: when its disk is full, the source goes on without a binlog, and those \
                     changes are lost";
         let finding = Finding::warning(CHECK, what);
-        Some(self.style().set(finding, CHECK, "ABORT_SERVER"))
+        Some(self.style.set(finding, CHECK, "ABORT_SERVER"))
     }
 
     /// A replica may have more than its source after the source's machine went down.
@@ -176,7 +169,7 @@ impl Settings<'_> {
             ("innodb_flush_log_at_trx_commit", is_flushed),
         ] {
             if !is_safe {
-                finding = self.style().set(finding, name, "1");
+                finding = self.style.set(finding, name, "1");
             }
         }
         Some(finding)
@@ -210,7 +203,7 @@ impl Settings<'_> {
             true => Finding::warning(CHECK, format!("{what}, though hosts names several")),
             false => Finding::note(CHECK, what),
         };
-        Some(self.style().turn_gtids_on(finding))
+        Some(self.style.turn_gtids_on(finding))
     }
 
     fn gtid_order(&self) -> Option<Finding> {
@@ -220,7 +213,7 @@ impl Settings<'_> {
         }
         let what = "gtid_strict_mode is OFF: GTIDs may get out of order, and then no other server can take the source's place";
         let finding = Finding::warning(CHECK, what);
-        Some(self.style().set(finding, CHECK, "ON"))
+        Some(self.style.set(finding, CHECK, "ON"))
     }
 }
 
@@ -252,6 +245,12 @@ mod tests {
         let settings = Settings {
             variables: &variables,
             facts: &facts,
+            style: SettingStyle {
+                persists: pairs
+                    .iter()
+                    .any(|(name, _)| *name == "persisted_globals_load"),
+                flavour,
+            },
             has_others: false,
         };
         settings.findings()

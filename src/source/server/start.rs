@@ -121,7 +121,7 @@ pub async fn check(
 }
 
 impl Checked {
-    /// Makes one of a server that was checked over this session.
+    /// Makes one of a server that was checked over this connection.
     pub(super) async fn of(
         session: Session,
         facts: SourceFacts,

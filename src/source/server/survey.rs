@@ -10,7 +10,7 @@ use super::retention::{self, Needs};
 use super::session::Session;
 use super::settings::{SURVEYED, Settings};
 use super::start::{Checked, Relation};
-use super::tables::{Schema, SurveyedTable, cascades, quoted};
+use super::tables::{Schema, SurveyedTable, cascades};
 use super::{statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::Checkpoint;
@@ -18,6 +18,7 @@ use crate::filter::{FilterOptions, RulePlaces, Rules};
 use crate::finding::{Finding, Severity, listed};
 use crate::metrics::{now_us, one_line};
 use crate::mysql::Flavour;
+use crate::row::quoted;
 use crate::source::error::SourceError;
 use crate::state::ReplicaIdentity;
 
@@ -132,6 +133,7 @@ impl Look<'_> {
         let settings = Settings {
             variables: &variables,
             facts: &facts,
+            style,
             has_others: self.has_others,
         };
         self.add_all(settings.findings());

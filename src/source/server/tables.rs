@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::session::Session;
 use crate::filter::Rules;
 use crate::finding::{Finding, listed};
-use crate::row::TableName;
+use crate::row::{TableName, quoted};
 use crate::source::error::SourceError;
 
 /// Databases whose tables have no rows of anybody's.
@@ -197,7 +197,7 @@ fn key_fix(table: &TableName, keys: &[UniqueKey], counter: Option<&str>) -> Stri
         (None, Some(counter)) => vec![quoted(counter)],
         (None, None) => Vec::new(),
     };
-    let table = quoted_table(table);
+    let table = table.quoted();
     match columns.is_empty() {
         true => format!(
             "ALTER TABLE {table} ADD COLUMN my_row_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY"
@@ -281,8 +281,8 @@ pub(super) async fn cascades(
     let finding = found
         .iter()
         .fold(finding, |finding, ((table, name), cascade)| {
-            let (table, name) = (quoted_table(table), quoted(name));
-            let other = cascade.referenced.as_ref().map(quoted_table);
+            let (table, name) = (table.quoted(), quoted(name));
+            let other = cascade.referenced.as_ref().map(TableName::quoted);
             finding
                 .sql(format!("ALTER TABLE {table} DROP FOREIGN KEY {name}"))
                 .sql(format!(
@@ -328,7 +328,7 @@ async fn row_changing_keys(
     for ((table, name), cascade) in &mut found {
         if cascade.on.is_none() {
             // MariaDB tells what a foreign key does only to those who may change the table; its definition says it to all.
-            let shown = format!("SHOW CREATE TABLE {}", quoted_table(table));
+            let shown = format!("SHOW CREATE TABLE {}", table.quoted());
             let answer = session.ask(&shown).await?;
             let text = answer.first().and_then(|row| row.text("Create Table"));
             cascade.on = Some(defined(text.unwrap_or_default(), name));
@@ -336,15 +336,6 @@ async fn row_changing_keys(
     }
     found.retain(|_, cascade| cascade.changes_rows());
     Ok(found)
-}
-
-/// A name as SQL wants it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-fn quoted_table(table: &TableName) -> String {
-    format!("{}.{}", quoted(&table.database), quoted(&table.table))
 }
 
 #[cfg(test)]

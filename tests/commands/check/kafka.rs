@@ -189,17 +189,7 @@ fn a_cluster_that_is_down_is_told_with_what_is_wrong_at_the_source() {
 fn rights_that_are_missing_are_told_and_granting_them_as_told_helps() {
     let server = Server::start(Flavour::MySql97, &[]);
     server.execute("CREATE DATABASE k; CREATE TABLE k.t (id INT PRIMARY KEY)");
-    let kafka = Kafka::start_with(&[
-        "listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "sasl.enabled.mechanisms=PLAIN",
-        "sasl.mechanism.inter.broker.protocol=PLAIN",
-        "inter.broker.listener.name=PLAINTEXT",
-        "listener.name.plaintext.plain.sasl.jaas.config=\
-         org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" \
-         password=\"admin-secret\" user_admin=\"admin-secret\" user_alice=\"alice-secret\";",
-        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users=User:admin;User:ANONYMOUS",
-    ]);
+    let kafka = Kafka::start_with_accounts();
     let keys = format!(
         "bootstrap_servers = '{}'\nsasl_password = 'wrong'\nproperties = {{ 'security.protocol' = 'SASL_PLAINTEXT', \
          'sasl.mechanism' = 'PLAIN', 'sasl.username' = 'alice' }}\n",

@@ -52,6 +52,22 @@ pub struct Scenario<'a> {
     pub fault: Option<&'a str>,
 }
 
+impl<'a> Scenario<'a> {
+    /// One in which nothing goes wrong.
+    pub fn undisturbed(flavour: Flavour, sink: Sink<'a>, workload: Workload) -> Self {
+        Self {
+            flavour,
+            sink,
+            workload,
+            kills: 0,
+            restarts: 0,
+            forgets: 0,
+            outages: 0,
+            fault: None,
+        }
+    }
+}
+
 /// Where changes go.
 #[derive(Clone, Copy)]
 pub enum Sink<'a> {

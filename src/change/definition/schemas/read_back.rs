@@ -56,7 +56,7 @@ pub(super) fn read_back(definition: &mut Arc<TableDefinition>, facts: &Facts<'_>
             .iter()
             .any(|(other, shared)| *shared == Shared::Unclear && (list.is_wide || other.is_wide));
         let labels = if is_unclear {
-            list.doubtful()
+            doubtful(&list.labels)
         } else {
             let wide = shared.iter().filter(|(other, _)| other.is_wide).count();
             let times = wide + usize::from(list.is_wide);
@@ -89,14 +89,19 @@ pub(super) fn may_read_back(definition: &mut Arc<TableDefinition>, facts: &Facts
     let definition = Arc::make_mut(definition);
     for (column, changed) in definition.columns.iter_mut().zip(&changed.columns) {
         if column.column_type != changed.column_type {
-            let labels = column.listed_labels().into_iter();
-            let labels: Vec<_> = labels
-                .map(|label| ListedLabel::doubtful(label.text))
-                .collect();
+            let labels = doubtful(&column.listed_labels());
             let printed = labels::printed_with_doubts(column.data_type(), &labels);
             column.column_type = printed.into();
         }
     }
+}
+
+/// The same labels, each in doubt.
+fn doubtful(labels: &[ListedLabel]) -> Vec<ListedLabel> {
+    let labels = labels.iter();
+    labels
+        .map(|label| ListedLabel::doubtful(&*label.text))
+        .collect()
 }
 
 fn lists(definition: &TableDefinition, facts: &Facts<'_>) -> Vec<List> {
@@ -159,13 +164,6 @@ impl List {
 
     fn has_more_behind(&self) -> bool {
         self.labels.iter().any(|label| label.behind.is_some())
-    }
-
-    fn doubtful(&self) -> Vec<ListedLabel> {
-        let labels = self.labels.iter();
-        labels
-            .map(|label| ListedLabel::doubtful(&*label.text))
-            .collect()
     }
 
     /// The labels where the server turns digits into bytes so many times.

@@ -65,6 +65,20 @@ impl Default for Workload {
     }
 }
 
+impl Workload {
+    /// One of which a quarter are XA transactions.
+    pub fn with_xa(seed: u64, changes: u64) -> Self {
+        Self {
+            seed,
+            changes,
+            big_rows: 300,
+            clients: 8,
+            xa: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// What clients did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tally {
