@@ -4,6 +4,8 @@
 //! kills and two restarts of the source.
 
 #[cfg(feature = "kafka")]
+mod brokers;
+#[cfg(feature = "kafka")]
 mod crashes;
 #[cfg(feature = "kafka")]
 mod endings;

@@ -3,7 +3,7 @@
 //!
 //! The long run has fifty such faults a server, the default run eight.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::definitions::stopped::default_metadata;
 use crate::support::checker::{Connector, Findings, NOISE, Random, Workload, hold_against, topics};
@@ -11,34 +11,6 @@ use crate::support::{Flavour, Kafka, Line, Server, wait_until};
 
 const ONCE_MAX: Duration = Duration::from_secs(600);
 const PHASE_MAX: Duration = Duration::from_secs(300);
-const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
-
-/// One fault of a line, and how long it lasts.
-fn trouble(line: &Line, random: &mut Random) {
-    let mut lasts = Duration::from_millis(random.between(20, 800));
-    match random.below(5) {
-        0 => line.cut(),
-        1 => {
-            line.refuse(true);
-            line.cut();
-        }
-        2 => line.delay(usize::try_from(random.between(50, 600)).unwrap()),
-        3 => line.set_bytes_a_second(usize::try_from(random.between(2_000, 60_000)).unwrap()),
-        // Half open: longer than the source may be silent.
-        _dead => {
-            line.set_bytes_a_second(0);
-            lasts += Duration::from_secs(2);
-        }
-    }
-    let until = Instant::now() + lasts;
-    while Instant::now() < until {
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
-    if random.chance(1, 2) {
-        line.cut();
-    }
-    line.restore();
-}
 
 #[track_caller]
 fn check(flavour: Flavour, seed: u64, prefix: &str) {
@@ -84,7 +56,7 @@ fn check(flavour: Flavour, seed: u64, prefix: &str) {
         wait_until("the clients are at work", PHASE_MAX, || {
             clients.changes() > before
         });
-        trouble(&line, &mut random);
+        line.trouble(&mut random);
         assert!(!run.has_ended(), "{}", run.log());
     }
     let tally = clients.finish();

@@ -1,5 +1,6 @@
-//! A private Kafka broker, one node in KRaft mode, and the topics and records that tests look at.
+//! Private Kafka brokers in KRaft mode, one or a cluster of three, and the topics and records that tests look at.
 
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,12 @@ const REQUEST_MAX: Duration = Duration::from_secs(60);
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
 
-/// A broker that ends when this value does, or the process. Topics exist once somebody creates them.
+/// The brokers of a cluster.
+const CLUSTER: usize = 3;
+
+/// Brokers that end when this value does, or the process. Topics exist once somebody creates them.
 pub struct Kafka {
-    private: Private,
+    brokers: Vec<Private>,
 }
 
 impl Kafka {
@@ -34,10 +38,41 @@ impl Kafka {
     /// Starts one with broker properties like `message.max.bytes=1000`, which win over the defaults.
     #[track_caller]
     pub fn start_with(properties: &[&str]) -> Self {
-        let private = Private::start("kafka-4.3", properties, |_, _, log| {
-            log.contains("Kafka Server started")
-        });
-        Self { private }
+        Self {
+            brokers: vec![Private::start("kafka-4.3", properties, is_up)],
+        }
+    }
+
+    /// Starts three of which each topic has a replica, and which take a record when two have it. `more` makes further properties
+    /// of a broker, from its number and the port on which it listens.
+    #[track_caller]
+    pub fn start_three(more: impl Fn(usize, u16) -> Vec<String>) -> Self {
+        let properties = |number: usize, ports: &[u16]| {
+            let voters: Vec<String> = (1..)
+                .zip(ports)
+                .map(|(id, port)| format!("{id}@127.0.0.1:{}", port + 1))
+                .collect();
+            let mut all = vec![
+                format!("node.id={}", number + 1),
+                format!("controller.quorum.voters={}", voters.join(",")),
+            ];
+            let replicated = [
+                "default.replication.factor=3",
+                "min.insync.replicas=2",
+                "offsets.topic.replication.factor=3",
+                "transaction.state.log.replication.factor=3",
+                "transaction.state.log.min.isr=2",
+                "share.coordinator.state.topic.replication.factor=3",
+                "share.coordinator.state.topic.min.isr=2",
+            ];
+            all.extend(replicated.map(str::to_owned));
+            all.extend(more(number, ports[number]));
+            all
+        };
+        let brokers = Private::start_together("kafka-4.3", CLUSTER, properties, is_up);
+        let kafka = Self { brokers };
+        kafka.await_in_sync();
+        kafka
     }
 
     /// Starts one that asks for a password and for rights: `admin` with `admin-secret` has all of them, `alice` with `alice-secret`
@@ -65,40 +100,82 @@ impl Kafka {
 
     /// What a client is given as `bootstrap.servers`, the same over restarts.
     pub fn bootstrap(&self) -> String {
-        format!("127.0.0.1:{}", self.private.port())
+        let address = |broker: &Private| format!("127.0.0.1:{}", broker.port());
+        let all: Vec<String> = self.brokers.iter().map(address).collect();
+        all.join(",")
     }
 
-    /// The broker's log.
+    /// What the brokers have logged.
     pub fn log(&self) -> String {
-        self.private.log()
+        self.brokers.iter().map(Private::log).collect()
     }
 
-    /// Stops it cleanly; its topics stay for `start_again`.
+    /// Stops all brokers cleanly; the topics stay for `start_again`.
     #[track_caller]
     pub fn stop(&self) {
-        self.private.stop();
+        self.brokers.iter().for_each(Private::stop);
     }
 
-    /// Ends it by SIGKILL.
+    /// Ends all brokers by SIGKILL.
     #[track_caller]
     pub fn kill(&self) {
-        self.private.kill();
+        self.brokers.iter().for_each(Private::kill);
     }
 
-    /// Lets it do nothing, though its connections stay open, until `resume`.
+    /// Lets them do nothing, though their connections stay open, until `resume`.
     pub fn pause(&self) {
-        self.private.pause();
+        self.brokers.iter().for_each(Private::pause);
     }
 
-    /// Lets it go on after `pause`.
+    /// Lets them go on after `pause`.
     pub fn resume(&self) {
-        self.private.resume();
+        self.brokers.iter().for_each(Private::resume);
     }
 
-    /// Starts it after `stop` or `kill`, on the same port and with its topics.
+    /// Starts them after `stop` or `kill`, on the same ports and with their topics.
     #[track_caller]
     pub fn start_again(&self) {
-        self.private.start_again();
+        Private::start_all_again(&self.brokers);
+    }
+
+    /// Ends one of the brokers by SIGKILL.
+    #[track_caller]
+    pub fn kill_one(&self, number: usize) {
+        self.brokers[number].kill();
+    }
+
+    /// Starts that one again, and returns when it has all that the others have.
+    #[track_caller]
+    pub fn start_one_again(&self, number: usize) {
+        self.brokers[number].start_again();
+        self.await_in_sync();
+    }
+
+    /// Waits until each broker is there, and each replica has what its leader has.
+    #[track_caller]
+    pub fn await_in_sync(&self) {
+        super::wait_until("all replicas are in sync", REQUEST_MAX, || {
+            let consumer: BaseConsumer = self.client().create().expect("a consumer");
+            let Ok(metadata) = consumer.fetch_metadata(None, ANSWER_MAX) else {
+                return false;
+            };
+            let mut partitions = metadata
+                .topics()
+                .iter()
+                .flat_map(|topic| topic.partitions());
+            metadata.brokers().len() == self.brokers.len()
+                && partitions.all(|partition| partition.isr().len() == partition.replicas().len())
+        });
+    }
+
+    /// The number of the broker that leads a topic's first partition.
+    #[track_caller]
+    pub fn leader(&self, topic: &str) -> usize {
+        let consumer: BaseConsumer = self.client().create().expect("a consumer");
+        let metadata = consumer.fetch_metadata(Some(topic), REQUEST_MAX);
+        let metadata = metadata.expect("the brokers answer");
+        let leader = metadata.topics()[0].partitions()[0].leader();
+        usize::try_from(leader - 1).expect("the topic has a leader")
     }
 
     /// A client's configuration with nothing but the address; librdkafka's own log stays off the test's output.
@@ -238,4 +315,8 @@ impl Kafka {
         });
         records
     }
+}
+
+fn is_up(_folder: &Path, _port: u16, log: &str) -> bool {
+    log.contains("Kafka Server started")
 }

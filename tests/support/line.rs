@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -10,7 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Random;
+
 const TICK: Duration = Duration::from_millis(10);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// Passes connections on to a server; what the server sends is slowed down. Ends with its value.
 pub struct Line {
@@ -101,6 +104,33 @@ impl Line {
         self.refuse(false);
         self.delay(0);
         self.state.bytes_a_tick.store(usize::MAX, Ordering::Relaxed);
+    }
+
+    /// One fault: it is cut, slow, late or dead without a word for a while, which has passed on return.
+    pub fn trouble(&self, random: &mut Random) {
+        let mut lasts = Duration::from_millis(random.between(20, 800));
+        match random.below(5) {
+            0 => self.cut(),
+            1 => {
+                self.refuse(true);
+                self.cut();
+            }
+            2 => self.delay(usize::try_from(random.between(50, 600)).unwrap()),
+            3 => self.set_bytes_a_second(usize::try_from(random.between(2_000, 60_000)).unwrap()),
+            // Half open: longer than the source may be silent.
+            _dead => {
+                self.set_bytes_a_second(0);
+                lasts += Duration::from_secs(2);
+            }
+        }
+        let until = Instant::now() + lasts;
+        while Instant::now() < until {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        if random.chance(1, 2) {
+            self.cut();
+        }
+        self.restore();
     }
 }
 

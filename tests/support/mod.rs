@@ -25,7 +25,7 @@ pub use kafka::Kafka;
 pub use line::Line;
 #[cfg(feature = "kafka")]
 pub use pair::Pair;
-pub use private::cache;
+pub use private::{cache, free_port};
 pub use random::Random;
 pub use server::{Flavour, Server};
 pub use small_disk::SmallDisk;

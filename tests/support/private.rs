@@ -47,17 +47,7 @@ impl Private {
             "{name} is not in the cache ({} is missing), run scripts/servers",
             stamp.display()
         );
-        let mut private = Self {
-            name,
-            folder: tempfile::Builder::new()
-                .prefix("rowtap-")
-                .tempdir()
-                .expect("a temporary folder"),
-            port: 0,
-            options: Mutex::new(owned(options)),
-            is_up,
-            running: Mutex::new(None),
-        };
+        let mut private = Self::stopped(name, 0, owned(options), is_up);
         for _ in 0..PORT_ATTEMPTS_MAX {
             private.port = free_port();
             match private.launch() {
@@ -67,6 +57,46 @@ impl Private {
             }
         }
         panic!("{name} found no free port in {PORT_ATTEMPTS_MAX} attempts");
+    }
+
+    /// Starts several that answer only together. `options` is given the number of each, from 0, and the ports of all.
+    #[track_caller]
+    pub fn start_together(
+        name: &'static str,
+        count: usize,
+        options: impl Fn(usize, &[u16]) -> Vec<String>,
+        is_up: IsUp,
+    ) -> Vec<Self> {
+        let ports: Vec<u16> = (0..count).map(|_| free_port()).collect();
+        let all: Vec<Self> = (0..count)
+            .map(|number| Self::stopped(name, ports[number], options(number, &ports), is_up))
+            .collect();
+        Self::start_all_again(&all);
+        all
+    }
+
+    /// Starts several that are stopped, and returns when all of them answer.
+    #[track_caller]
+    pub fn start_all_again(all: &[Self]) {
+        std::thread::scope(|scope| {
+            for one in all {
+                scope.spawn(|| one.start_again());
+            }
+        });
+    }
+
+    fn stopped(name: &'static str, port: u16, options: Vec<String>, is_up: IsUp) -> Self {
+        Self {
+            name,
+            folder: tempfile::Builder::new()
+                .prefix("rowtap-")
+                .tempdir()
+                .expect("a temporary folder"),
+            port,
+            options: Mutex::new(options),
+            is_up,
+            running: Mutex::new(None),
+        }
     }
 
     /// The port on 127.0.0.1. It stays the same over restarts.
@@ -114,7 +144,7 @@ impl Private {
     pub fn start_again(&self) {
         if let Err(log) = self.launch() {
             panic!(
-                "{} did not start again on port {}:\n{}",
+                "{} did not start on port {}:\n{}",
                 self.name,
                 self.port,
                 tail(&log)
@@ -268,7 +298,7 @@ pub fn cache() -> PathBuf {
 
 /// A port that is free, and the next one too; never handed out twice by this process. It lies below the range that
 /// outgoing connections take theirs from, so that it is still free when the server, or its second start, binds it.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let mut taken = TAKEN
         .lock()
