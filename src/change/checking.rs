@@ -98,7 +98,7 @@ impl RowsCheck {
         images.count(body).map_err(rows)?;
         let first = Shape::new(&table.table, before).map_err(rows)?;
         let second = match kind {
-            RowsKind::Write | RowsKind::Delete => None,
+            RowsKind::Write | RowsKind::Delete | RowsKind::Read => None,
             RowsKind::Update | RowsKind::Entering { is_partial: false } => {
                 Some(Shape::new(&table.table, after).map_err(rows)?)
             }

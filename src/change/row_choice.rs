@@ -99,7 +99,7 @@ impl RowChoice {
         };
         let first = Shape::new(&table.table, columns).map_err(rows)?;
         let second = match kind {
-            RowsKind::Write | RowsKind::Delete => None,
+            RowsKind::Write | RowsKind::Delete | RowsKind::Read => None,
             RowsKind::Update | RowsKind::Entering { is_partial: false } => {
                 Some(Shape::new(&table.table, columns_after).map_err(rows)?)
             }
@@ -116,7 +116,7 @@ impl RowChoice {
         while at < body.len() {
             let start = at;
             let cells = match kind {
-                RowsKind::Write => &mut self.after,
+                RowsKind::Write | RowsKind::Read => &mut self.after,
                 _else => &mut self.before,
             };
             first.walk(body, &mut at, cells).map_err(rows)?;
@@ -212,6 +212,10 @@ impl JudgedRow<'_> {
         Ok(match self.kind {
             RowsKind::Write => kept(self.keeps(self.after, &[], scratch)?, RowOp::C),
             RowsKind::Delete => kept(self.keeps(self.before, &[], scratch)?, RowOp::D),
+            RowsKind::Read => match self.keeps(self.after, &[], scratch)? {
+                true => Fate::Stays,
+                false => Fate::Filtered,
+            },
             RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
                 let is_in = self.keeps(self.after, self.before, scratch)?;
                 let stays = filter.moves == RowMoves::Keep && is_in;

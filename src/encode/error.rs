@@ -27,6 +27,7 @@ impl fmt::Display for ValuePlace {
                 "PARTIAL_UPDATE_ROWS"
             }
             RowsKind::Delete => "DELETE_ROWS",
+            RowsKind::Read => return write!(f, "{} in the snapshot at {}", self.table, self.at),
         };
         write!(f, "{} in the {kind} event at {}", self.table, self.at)
     }

@@ -202,7 +202,7 @@ impl<'a> RowsEvent<'a> {
             RowsKind::Update | RowsKind::Entering { is_partial: false } => {
                 Shape::new(self.table, columns_after)
             }
-            RowsKind::Write | RowsKind::Delete => Ok(first),
+            RowsKind::Write | RowsKind::Delete | RowsKind::Read => Ok(first),
         };
         Ok(RowsWalk {
             event: self,
@@ -349,7 +349,7 @@ impl<'a> RowsWalk<'a> {
             base: &[],
         };
         Ok(match event.rows.kind {
-            RowsKind::Write => {
+            RowsKind::Write | RowsKind::Read => {
                 event.walk(&self.first, body, &mut self.at, &mut cells.after)?;
                 RowChange::Create {
                     after: image(&cells.after),
@@ -393,7 +393,7 @@ impl<'a> RowsWalk<'a> {
             treated,
         } = cells;
         let kind = event.rows.kind;
-        if kind != RowsKind::Write {
+        if !matches!(kind, RowsKind::Write | RowsKind::Read) {
             event.walk(&self.first, body, &mut self.at, before)?;
         }
         if kind != RowsKind::Delete {
@@ -406,14 +406,14 @@ impl<'a> RowsWalk<'a> {
                 complete(after, before);
                 base.extend_from_slice(before);
             }
-            RowsKind::Write | RowsKind::Update | RowsKind::Delete => {}
+            RowsKind::Write | RowsKind::Read | RowsKind::Update | RowsKind::Delete => {}
         }
         treated.begin();
         let mut treat = |cells: &mut [Cell], base: &[Cell]| {
             let treated = treated.treat(treatment, body, cells, base);
             treated.map_err(|wrong| event.value_error(wrong.column, wrong.error))
         };
-        if kind != RowsKind::Write {
+        if !matches!(kind, RowsKind::Write | RowsKind::Read) {
             treat(before, &[])?;
         }
         if kind != RowsKind::Delete {
@@ -422,7 +422,7 @@ impl<'a> RowsWalk<'a> {
         let body = treated.bytes();
         let image = |cells, base| Image { body, cells, base };
         Ok(match kind {
-            RowsKind::Write => RowChange::Create {
+            RowsKind::Write | RowsKind::Read => RowChange::Create {
                 after: image(after, &[]),
             },
             RowsKind::Delete => RowChange::Delete {

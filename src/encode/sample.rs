@@ -125,6 +125,7 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
             begin: Coordinates::new("binlog.000002", 157),
             server_id: 7,
             commit_us: 1_700_000_000_000_001,
+            snapshot: None,
         }],
         items: vec![Item::Rows(rows)],
         end: None,

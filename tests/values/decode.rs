@@ -122,7 +122,7 @@ impl Decoder<'_> {
         let shape = match kind {
             RowsKind::PartialUpdate => Images::partial_update(table, present, after),
             RowsKind::Update | RowsKind::Entering { .. } => Images::update(table, present, after),
-            RowsKind::Write | RowsKind::Delete => Images::one(table, present),
+            RowsKind::Write | RowsKind::Delete | RowsKind::Read => Images::one(table, present),
         };
         let counted = shape.and_then(|shape| shape.count(images));
         let row_count = match counted {
@@ -187,6 +187,7 @@ impl Decoder<'_> {
                 begin: self.framer.next().clone(),
                 server_id: 1,
                 commit_us: 0,
+                snapshot: None,
             }],
             items: vec![Item::Rows(rows)],
             end: None,

@@ -86,6 +86,33 @@ pub struct Group {
     /// When it was committed on the source, in microseconds since 1970; from the GTID event where it says so, else from
     /// the event header, in whole seconds.
     pub commit_us: i64,
+    /// What its rows are to the snapshot that found them; `None` of a group of the binlog.
+    pub snapshot: Option<SnapshotMark>,
+}
+
+/// Where rows stand in a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotMark {
+    /// The first row of all.
+    First,
+    /// A row before which others came and after which others come, or a statement.
+    Inside,
+    /// The last row of its table.
+    LastOfTable,
+    /// The last row of all.
+    Last,
+}
+
+impl SnapshotMark {
+    /// The word that Debezium has for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Inside => "true",
+            Self::LastOfTable => "last_in_data_collection",
+            Self::Last => "last",
+        }
+    }
 }
 
 /// One element of a batch.

@@ -22,6 +22,8 @@ pub enum RowsKind {
     },
     /// One image a row: before.
     Delete,
+    /// One image a row: as a snapshot of the table found it.
+    Read,
 }
 
 /// Which columns an image holds: a bitmap in the batch's buffer, a bit a column, least significant first.
@@ -100,7 +102,7 @@ impl RowImages {
         body: &Range<usize>,
     ) -> Result<Self, TooMany> {
         let (columns, columns_after) = match kind {
-            RowsKind::Write => (&self.columns_after, &self.columns_after),
+            RowsKind::Write | RowsKind::Read => (&self.columns_after, &self.columns_after),
             RowsKind::Delete => (&self.columns, &self.columns),
             RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
                 (&self.columns, &self.columns_after)
@@ -135,7 +137,7 @@ impl RowsKind {
         columns_after: &'a [u8],
     ) -> Result<Images<'a>, RowError> {
         match self {
-            Self::Write | Self::Delete => Images::one(table, columns),
+            Self::Write | Self::Delete | Self::Read => Images::one(table, columns),
             Self::Update | Self::Entering { is_partial: false } => {
                 Images::update(table, columns, columns_after)
             }

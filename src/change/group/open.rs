@@ -254,6 +254,7 @@ mod tests {
             begin: Coordinates::new("b.000001", 4),
             server_id: 1,
             commit_us: 0,
+            snapshot: None,
         };
         OpenGroup::new(group, false)
     }

@@ -109,6 +109,7 @@ impl<'a> Seen<'a> {
             begin,
             server_id: frame.header.server_id,
             commit_us,
+            snapshot: None,
         }
     }
 }

@@ -45,7 +45,7 @@ impl Summary {
                 None => self.tables.entry(table.name.clone()).or_default(),
             };
             let count = match rows.kind {
-                RowsKind::Write | RowsKind::Entering { .. } => &mut counts.inserts,
+                RowsKind::Write | RowsKind::Read | RowsKind::Entering { .. } => &mut counts.inserts,
                 RowsKind::Update | RowsKind::PartialUpdate => &mut counts.updates,
                 RowsKind::Delete => &mut counts.deletes,
             };

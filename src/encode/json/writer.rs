@@ -14,7 +14,7 @@ use super::table_changes;
 use super::tail::{Tail, TailParts};
 use super::value::{Scratch, write_cell, write_invalid_text, write_value};
 use crate::binlog::Gtid;
-use crate::change::{Batch, Ddl, Group, RowsKind};
+use crate::change::{Batch, Ddl, Group, RowsKind, SnapshotMark};
 use crate::mysql::Flavour;
 use crate::row::{
     Cell, Changes, Patched, RowError, Value, read, write_escaped, write_integer, write_string,
@@ -24,8 +24,10 @@ use crate::row::{
 #[derive(Default)]
 pub(in crate::encode) struct JsonWriter {
     scratch: Scratch,
-    /// Of the batch: `{"version":…,"name":…,`.
+    /// Of the batch: `"source":{"version":…,"name":…,"snapshot":"`.
     source: Vec<u8>,
+    /// Of the batch: `","server_id":…` and the UUID.
+    source_rest: Vec<u8>,
     /// Of the batch: `,"ts_ms":…,"ts_us":…,"ts_ns":…}`.
     received: Vec<u8>,
     /// Of the group and table last written: from `,"source":` to the sequence in it.
@@ -79,17 +81,18 @@ impl EnvelopeWriter for JsonWriter {
             Flavour::MariaDb => b"\",\"connector\":\"mariadb\",\"name\":",
         });
         write_string(&origin.connector, &mut self.source);
-        self.source
-            .extend_from_slice(b",\"snapshot\":\"false\",\"server_id\":");
-        write_integer(origin.server_id, &mut self.source);
+        self.source.extend_from_slice(b",\"snapshot\":\"");
+        self.source_rest.clear();
+        self.source_rest.extend_from_slice(b"\",\"server_id\":");
+        write_integer(origin.server_id, &mut self.source_rest);
         if let Some(uuid) = &origin.server_uuid {
-            self.source.extend_from_slice(b",\"server_uuid\":\"");
-            self.source.extend_from_slice(
+            self.source_rest.extend_from_slice(b",\"server_uuid\":\"");
+            self.source_rest.extend_from_slice(
                 uuid.hyphenated()
                     .encode_lower(&mut Uuid::encode_buffer())
                     .as_bytes(),
             );
-            self.source.push(b'"');
+            self.source_rest.push(b'"');
         }
         self.received.clear();
         write_times(batch.received_us, &mut self.received);
@@ -156,7 +159,7 @@ impl EnvelopeWriter for JsonWriter {
             RowChange::Create { after } => {
                 out.extend_from_slice(b"null,\"after\":");
                 self.write_image::<false>(event, plan, after, out)?;
-                self.end_change(b"},\"op\":\"c\"", sequence, out);
+                self.end_change(op_of_new(event.rows.kind), sequence, out);
             }
             RowChange::Update { before, after } => {
                 let start = out.len();
@@ -188,12 +191,12 @@ impl EnvelopeWriter for JsonWriter {
             return self.write_change(event, plan, change, sequence, out);
         }
         out.extend_from_slice(b"{\"before\":");
-        if kind == RowsKind::Write {
+        if matches!(kind, RowsKind::Write | RowsKind::Read) {
             out.extend_from_slice(b"null,\"after\":");
         }
         let image_start = out.len();
         let is_written = match kind {
-            RowsKind::Write | RowsKind::Delete => {
+            RowsKind::Write | RowsKind::Read | RowsKind::Delete => {
                 self.write_first::<false>(event, plan, (rows, cells), out)?
             }
             RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
@@ -206,7 +209,7 @@ impl EnvelopeWriter for JsonWriter {
             return self.write_change(event, plan, change, sequence, out);
         }
         match kind {
-            RowsKind::Write => self.end_change(b"},\"op\":\"c\"", sequence, out),
+            RowsKind::Write | RowsKind::Read => self.end_change(op_of_new(kind), sequence, out),
             RowsKind::Delete => {
                 out.extend_from_slice(b",\"after\":null");
                 self.end_change(b"},\"op\":\"d\"", sequence, out);
@@ -277,6 +280,9 @@ impl JsonWriter {
         self.head.clear();
         self.head.push(b',');
         self.head.extend_from_slice(&self.source);
+        let mark = group.snapshot.map_or("false", SnapshotMark::word);
+        self.head.extend_from_slice(mark.as_bytes());
+        self.head.extend_from_slice(&self.source_rest);
         write_times(group.commit_us, &mut self.head);
         self.head.extend_from_slice(b",\"origin_server_id\":");
         write_integer(group.server_id, &mut self.head);
@@ -516,6 +522,19 @@ impl JsonWriter {
                 changes.write(&mut self.changes)
             }
         }
+    }
+}
+
+/// What is written of a row that was not there before: that it was inserted, or read by a snapshot.
+#[inline]
+fn op_of_new(kind: RowsKind) -> &'static [u8; 10] {
+    match kind {
+        RowsKind::Read => b"},\"op\":\"r\"",
+        RowsKind::Write
+        | RowsKind::Update
+        | RowsKind::PartialUpdate
+        | RowsKind::Entering { .. }
+        | RowsKind::Delete => b"},\"op\":\"c\"",
     }
 }
 
