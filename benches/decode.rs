@@ -24,7 +24,7 @@ use rowtap::change::{
     Step, Until, XaMissing,
 };
 use rowtap::encode::{
-    Encode, Format, InvalidText, LinesEncoder, Plan, RecordsEncoder, RecordsSettings,
+    Destination, Encode, Format, InvalidText, LinesEncoder, Plan, RecordsEncoder, RecordsSettings,
 };
 use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour;
@@ -219,7 +219,7 @@ impl<E: Encode<Plan = Plan>> Lane<E> {
         let plan = Arc::new(Plan::of_records(
             Format::Json,
             Arc::clone(table),
-            "bench".into(),
+            Destination::by_key("bench".into(), &table.key),
         ));
         self.known.push(Arc::clone(&plan));
         plan

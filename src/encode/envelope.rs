@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::destination::Destination;
 use super::rows::RowsEvent;
 use super::writer::EnvelopeWriter;
 use super::{Block, EncodeError, Format, InvalidText, json};
@@ -15,8 +16,8 @@ use crate::row::Table;
 pub struct Plan {
     /// The table.
     pub table: Arc<Table>,
-    /// The topic that its records go to; empty for lines.
-    pub topic: Arc<str>,
+    /// Where its records go, and under which key.
+    pub destination: Destination,
     format: FormatPlan,
 }
 
@@ -29,17 +30,17 @@ enum FormatPlan {
 impl Plan {
     /// Makes the plan of a table whose changes are lines of `format`.
     pub fn of_lines(format: Format, table: Arc<Table>) -> Self {
-        Self::of_records(format, table, Arc::from(""))
+        Self::of_records(format, table, Destination::none())
     }
 
-    /// Makes the plan of a table whose changes are records of `format` and go to `topic`.
-    pub fn of_records(format: Format, table: Arc<Table>, topic: Arc<str>) -> Self {
+    /// Makes the plan of a table whose changes are records of `format`.
+    pub fn of_records(format: Format, table: Arc<Table>, destination: Destination) -> Self {
         let format = match format {
             Format::Json => FormatPlan::Json(json::Plan::new(&table)),
         };
         Self {
             table,
-            topic,
+            destination,
             format,
         }
     }
@@ -97,7 +98,7 @@ pub(super) trait MessageLayout {
         block: &mut Self::Block,
     ) -> Result<(), EncodeError>;
 
-    /// Writes the messages of a rows event, which the writer has entered.
+    /// Writes the messages of a rows event, which the writer has entered; its table's plan comes with what the format has fixed.
     ///
     /// # Errors
     /// See [`Encode::encode`](super::Encode::encode).
@@ -105,7 +106,7 @@ pub(super) trait MessageLayout {
         &mut self,
         writer: &mut W,
         event: &RowsEvent<'_>,
-        plan: &W::Plan,
+        plans: (&W::Plan, &Plan),
         block: &mut Self::Block,
     ) -> Result<(), EncodeError>;
 
@@ -147,9 +148,9 @@ pub(super) fn write_batch<W: EnvelopeWriter, L: MessageLayout>(
                     .get(rows.table as usize)
                     .ok_or_else(|| missing("table"))?;
                 let event = RowsEvent::new(batch, rows, &plan.table)?;
-                let plan = plan_of(plan).ok_or_else(|| missing("format of table"))?;
-                writer.enter(&event, plan);
-                layout.write_rows(writer, &event, plan, block)?;
+                let of_format = plan_of(plan).ok_or_else(|| missing("format of table"))?;
+                writer.enter(&event, of_format);
+                layout.write_rows(writer, &event, (of_format, plan), block)?;
             }
             Item::Ddl(ddl) => layout.write_ddl(writer, batch, ddl, block)?,
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::envelope::{Envelope, MessageLayout, Plan};
-use super::rows::{Cells, RowChange, RowsEvent};
+use super::rows::{Cells, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
 use super::{Block, Encode, EncodeError, Format, InvalidText, empty};
 use crate::change::{Batch, Ddl};
@@ -109,7 +109,7 @@ impl MessageLayout for LinesLayout {
         &mut self,
         writer: &mut W,
         event: &RowsEvent<'_>,
-        plan: &W::Plan,
+        (plan, _): (&W::Plan, &Plan),
         block: &mut Lines,
     ) -> Result<(), EncodeError> {
         let start = block.bytes.len();
@@ -123,7 +123,9 @@ impl MessageLayout for LinesLayout {
             let out = &mut block.bytes;
             let ends = if planted(Fault::KeyChangeHalved) {
                 let change = match rows.change(&mut self.cells)? {
-                    RowChange::Update { before, after } if event.key_changed(before, after) => {
+                    RowChange::Update { before, after }
+                        if is_changed(&event.table.key, before, after) =>
+                    {
                         RowChange::Create { after }
                     }
                     other => other,

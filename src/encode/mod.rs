@@ -5,8 +5,10 @@
 //! | file | what it does |
 //! |---|---|
 //! | `rows` | walks a rows event row by row: images, what changed, the key |
+//! | `identity` | the identity of groups in records, and what is made of it |
 //! | `records` | records with keys, for a log: which changes become which records, tombstones, changed keys, identity |
 //! | `lines` | lines, for files and the standard output |
+//! | `destination` | where a table's records go, and under which key |
 //! | `writer` | what a format supplies, as a trait |
 //! | `envelope` | the formats by name: each has an arm there |
 //! | a folder a format (`json`) | its writer, and what it fixes for a table |
@@ -24,7 +26,7 @@
 //!
 //! - a plan of each table, with all that is the same for its rows: names as they are written, schemas, ids of a registry
 //!   (which a sink has to ask for in `Sink::prepare`);
-//! - the bytes of a row's key, and whether a changed key is a delete and a create, or an update;
+//! - the bytes of a key of given columns, and whether a changed key is a delete and a create, or an update;
 //! - the bytes of a change, and whether they end the message: the changes of a rows event may share one;
 //! - the messages of a DDL statement with their keys: none, one, or one a table.
 //!
@@ -33,9 +35,11 @@
 //! writes records or lines, and `rowtap decode --format`. A format whose messages are not text has no lines: the sinks of
 //! lines then refuse it where they read their key `format`.
 
+mod destination;
 mod envelope;
 mod error;
 mod format;
+mod identity;
 mod json;
 mod lines;
 mod records;
@@ -51,12 +55,15 @@ use std::sync::Arc;
 
 use crate::change::Batch;
 
+pub use destination::{Destination, PartitionRule, RecordKey, partition_of};
 pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
 pub use format::{Format, InvalidText};
+pub use identity::RecordIdentity;
 pub use lines::{Lines, LinesEncoder};
 pub use records::{
-    OtherKey, PartialKeyChange, Record, RecordIdentity, Records, RecordsEncoder, RecordsSettings,
+    GroupCount, OtherKey, PartialKeyChange, Record, RecordOp, Records, RecordsEncoder,
+    RecordsSettings,
 };
 
 /// Bytes that a block keeps for its next use; a batch that needed more gives the rest back.

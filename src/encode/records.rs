@@ -1,12 +1,13 @@
 //! Records for a log such as Kafka: messages with keys, whatever their format.
 //!
-//! A table's primary key is its records' key, so that a log can be compacted and a key's changes stay in order.
+//! A table's destination says what its records' key is, by default the primary key, so that a log can be compacted and a key's
+//! changes stay in order; and which partition they go to.
 //!
 //! | change | records, all with the change's sequence |
 //! |---|---|
 //! | insert, update | one under the row's key |
 //! | delete | a delete, then a tombstone where the settings ask for it |
-//! | update that changes the key | a delete under the old key, its tombstone, a create under the new key |
+//! | update that changes the key, or the columns that choose the partition | a delete under the old key, its tombstone, a create under the new key |
 //! | DDL statement | one under a key of its own, for a topic of its own |
 //!
 //! A format may leave a changed key an update under the new key, and may put a whole rows event into one record, whose
@@ -15,14 +16,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::destination::{Destination, PartitionRule, partition_of, partition_of_hash};
 use super::envelope::{Envelope, MessageLayout, Plan};
-use super::rows::{Cells, Image, RowChange, RowsEvent};
+use super::identity::{RecordIdentity, Wanted, range, write_identities};
+use super::rows::{Cells, Image, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
 use super::{Block, Encode, EncodeError, Format, InvalidText, empty};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl};
 use crate::fault::{Fault, planted};
-use crate::row::{Cell, write_integer};
+use crate::row::{Cell, TableName};
 
 /// Records for a log such as Kafka, in one arena, in stream order.
 #[derive(Debug, Default)]
@@ -35,8 +38,25 @@ pub struct Records {
     pub topics: Vec<Arc<str>>,
     /// Per group of the batch: the values of the identity headers, as ranges of the arena.
     pub groups: Vec<RecordIdentity>,
+    /// How many changes of rows there are by group and table, if the settings ask for it; a pair may come more than once.
+    pub counts: Vec<GroupCount>,
+    /// Whether the last group ends in this batch.
+    pub ends_group: bool,
+    /// Tables that statements of the batch renamed: the former name and the present one.
+    pub renames: Vec<(TableName, TableName)>,
     /// How many values are not valid text, and are replaced in part or stand in base64.
     pub invalid_text_count: u64,
+}
+
+/// How many changes a group makes to rows of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupCount {
+    /// Index into `Records::groups`.
+    pub group: u32,
+    /// Index of the table in the batch, as `Record::topic` has it.
+    pub table: u32,
+    /// How many.
+    pub count: u64,
 }
 
 impl Records {
@@ -46,6 +66,9 @@ impl Records {
         self.records.clear();
         self.topics.clear();
         self.groups.clear();
+        self.counts.clear();
+        self.ends_group = false;
+        self.renames.clear();
         self.invalid_text_count = 0;
     }
 }
@@ -69,18 +92,47 @@ impl Block for Records {
 pub struct Record {
     /// Index into `Records::topics`; `None` for a DDL statement, which has a topic of its own.
     pub topic: Option<u32>,
-    /// The key; `None` for a table without a primary key.
+    /// The key; `None` for a record without one.
     pub key: Option<Range<u32>>,
+    /// The partition; `None` for that of the key, as Kafka's own clients choose it.
+    pub partition: Option<i32>,
     /// The value; `None` for a tombstone.
     pub value: Option<Range<u32>>,
     /// Index into `Records::groups`.
     pub group: u32,
     /// The change's sequence in its group.
     pub sequence: u64,
-    /// The other half of a changed key.
+    /// What was done to the row.
+    pub op: RecordOp,
+    /// The other half of a changed key, or of a row that goes to another partition, whose key may be the same.
     pub other_key: Option<OtherKey>,
     /// Whether the record was made from an incomplete image by the operator's choice.
     pub partial: bool,
+}
+
+/// What a record says was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordOp {
+    /// A row was inserted, or goes on under another key.
+    Create,
+    /// A row was changed.
+    Update,
+    /// A row was deleted, or goes on under another key; of tombstones too.
+    Delete,
+    /// A statement was executed.
+    Statement,
+}
+
+impl RecordOp {
+    /// The letter that the envelope has; `None` of a statement.
+    pub fn letter(self) -> Option<&'static str> {
+        match self {
+            Self::Create => Some("c"),
+            Self::Update => Some("u"),
+            Self::Delete => Some("d"),
+            Self::Statement => None,
+        }
+    }
 }
 
 /// The key that a row had, or has, beside the record's own.
@@ -92,19 +144,6 @@ pub enum OtherKey {
     Old(Range<u32>),
 }
 
-/// The parts of a group's identity, as text in the arena.
-#[derive(Clone, Debug, Default)]
-pub struct RecordIdentity {
-    /// The source's UUID, or its server id where it has none.
-    pub source: Range<u32>,
-    /// File of the group's first event.
-    pub file: Range<u32>,
-    /// Position of the group's first event, in decimal.
-    pub position: Range<u32>,
-    /// The GTID; empty for none.
-    pub gtid: Range<u32>,
-}
-
 /// How a log's records are made, whatever their format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordsSettings {
@@ -112,6 +151,10 @@ pub struct RecordsSettings {
     pub tombstones: bool,
     /// What becomes of a changed key whose update does not hold the whole row.
     pub partial_key_change: PartialKeyChange,
+    /// Whether groups get the id of a trace.
+    pub traces: bool,
+    /// Whether changes are counted by group and table.
+    pub counts: bool,
 }
 
 impl Default for RecordsSettings {
@@ -119,6 +162,8 @@ impl Default for RecordsSettings {
         Self {
             tombstones: true,
             partial_key_change: PartialKeyChange::Fail,
+            traces: false,
+            counts: false,
         }
     }
 }
@@ -194,24 +239,35 @@ impl MessageLayout for RecordsLayout {
         block.clear();
         block
             .topics
-            .extend(plans.iter().map(|plan| Arc::clone(&plan.topic)));
-        write_identities(batch, block)
+            .extend(plans.iter().map(|plan| Arc::clone(&plan.destination.topic)));
+        block.ends_group = batch.end.is_some();
+        let by_group =
+            |plan: &Arc<Plan>| matches!(plan.destination.partition, PartitionRule::Group(_));
+        let wanted = Wanted {
+            traces: self.settings.traces,
+            hashes: plans.iter().any(by_group),
+        };
+        write_identities(batch, wanted, &mut block.arena, &mut block.groups)
     }
 
     fn write_rows<W: EnvelopeWriter>(
         &mut self,
         writer: &mut W,
         event: &RowsEvent<'_>,
-        plan: &W::Plan,
+        (of_format, plan): (&W::Plan, &Plan),
         block: &mut Records,
     ) -> Result<(), EncodeError> {
         let start = block.records.len();
+        if self.settings.counts {
+            count(event, &mut block.counts);
+        }
         let mut target = RecordsTarget {
             settings: self.settings,
             whole: &mut self.whole,
             writer,
             event,
-            plan,
+            plan: of_format,
+            destination: &plan.destination,
             sequence: 0,
             open: None,
             block,
@@ -238,6 +294,11 @@ impl MessageLayout for RecordsLayout {
             let file = group.map(|group| group.begin.file.clone());
             Coordinates::new(file.unwrap_or_default(), ddl.event.position)
         };
+        let renamed = ddl.changes.iter().filter_map(|change| {
+            let former = change.previous.clone()?;
+            Some((former, change.table.clone()))
+        });
+        block.renames.extend(renamed);
         for number in 0..writer.ddl_count(ddl) {
             let start = block.arena.len();
             let has_key = writer.write_ddl_key(ddl, number, &mut block.arena);
@@ -248,9 +309,11 @@ impl MessageLayout for RecordsLayout {
             block.records.push(Record {
                 topic: None,
                 key: has_key.then_some(key),
+                partition: None,
                 value: Some(value),
                 group: ddl.group,
                 sequence: ddl.sequence,
+                op: RecordOp::Statement,
                 other_key: None,
                 partial: false,
             });
@@ -270,6 +333,7 @@ struct RecordsTarget<'a, W: EnvelopeWriter> {
     writer: &'a mut W,
     event: &'a RowsEvent<'a>,
     plan: &'a W::Plan,
+    destination: &'a Destination,
     /// That of the change being written.
     sequence: u64,
     /// The message that the next change goes on with.
@@ -280,36 +344,51 @@ struct RecordsTarget<'a, W: EnvelopeWriter> {
 /// A message that holds some changes of a rows event already.
 struct OpenMessage {
     start: usize,
-    key: Option<Range<u32>>,
+    place: Place,
     sequence: u64,
+}
+
+/// The key of a record, and its partition where that is not the key's.
+#[derive(Clone)]
+struct Place {
+    key: Option<Range<u32>>,
+    partition: Option<i32>,
 }
 
 impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
     fn write(&mut self, change: RowChange<'_>) -> Result<(), EncodeError> {
         match change {
             RowChange::Create { after } => {
-                let key = self.write_key(&[after])?;
-                self.push(key, change, None, false)
+                let place = self.write_place(&[after])?;
+                self.push(place, change, None, false)
             }
             RowChange::Delete { before } => {
-                let key = self.write_key(&[before])?;
-                self.push_delete(key, before, None)
+                let place = self.write_place(&[before])?;
+                self.push_delete(place, before, None)
             }
             RowChange::Update { before, after }
-                if W::SPLITS_KEY_CHANGES && self.event.key_changed(before, after) =>
+                if W::SPLITS_KEY_CHANGES && self.is_moved(before, after) =>
             {
                 self.write_key_change(before, after)
             }
             RowChange::Update { before, after } => {
-                let key = self.write_key(&[after, before])?;
-                self.push(key, change, None, false)
+                let place = self.write_place(&[after, before])?;
+                self.push(place, change, None, false)
             }
         }
     }
 
+    /// Whether an update gives a row another key, or may send it to another partition.
+    fn is_moved(&self, before: Image<'_>, after: Image<'_>) -> bool {
+        let Destination { key, partition, .. } = self.destination;
+        let chosen_by = partition.columns().map(|(key, _)| &*key.columns);
+        is_changed(&key.columns, before, after)
+            || chosen_by.is_some_and(|columns| is_changed(columns, before, after))
+    }
+
     fn write_key_change(&mut self, before: Image<'_>, after: Image<'_>) -> Result<(), EncodeError> {
-        let old = self.write_key(&[before])?;
-        let new = self.write_key(&[after, before])?;
+        let old = self.write_place(&[before])?;
+        let new = self.write_place(&[after, before])?;
         let mut whole = std::mem::take(self.whole);
         whole.clear();
         whole.extend(
@@ -347,28 +426,31 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
 
     fn push_key_change(
         &mut self,
-        (old, new): (Option<Range<u32>>, Option<Range<u32>>),
+        (old, new): (Place, Place),
         before: Image<'_>,
         after: Image<'_>,
         partial: bool,
     ) -> Result<(), EncodeError> {
         if !planted(Fault::KeyChangeHalved) {
-            self.push_delete(old.clone(), before, new.clone().map(OtherKey::New))?;
+            let other_key = new.key.clone().map(OtherKey::New);
+            self.push_delete(old.clone(), before, other_key)?;
         }
-        let other_key = old.map(OtherKey::Old);
+        let other_key = old.key.map(OtherKey::Old);
         self.push(new, RowChange::Create { after }, other_key, partial)
     }
 
     fn push_delete(
         &mut self,
-        key: Option<Range<u32>>,
+        place: Place,
         before: Image<'_>,
         other_key: Option<OtherKey>,
     ) -> Result<(), EncodeError> {
-        self.push(key.clone(), RowChange::Delete { before }, other_key, false)?;
+        let has_key = place.key.is_some();
+        let of_tombstone = place.clone();
+        self.push(place, RowChange::Delete { before }, other_key, false)?;
         // A record without a key has nothing that a tombstone could remove.
-        if self.settings.tombstones && key.is_some() {
-            let tombstone = self.record(key, None);
+        if self.settings.tombstones && has_key {
+            let tombstone = self.record(of_tombstone, None, RecordOp::Delete);
             self.block.records.push(tombstone);
         }
         Ok(())
@@ -377,16 +459,21 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
     /// Writes a change, and makes a record of the message if that is its end.
     fn push(
         &mut self,
-        key: Option<Range<u32>>,
+        place: Place,
         change: RowChange<'_>,
         other_key: Option<OtherKey>,
         partial: bool,
     ) -> Result<(), EncodeError> {
         let message = self.open.take().unwrap_or(OpenMessage {
             start: self.block.arena.len(),
-            key,
+            place,
             sequence: self.sequence,
         });
+        let op = match change {
+            RowChange::Create { .. } => RecordOp::Create,
+            RowChange::Update { .. } => RecordOp::Update,
+            RowChange::Delete { .. } => RecordOp::Delete,
+        };
         let arena = &mut self.block.arena;
         let is_whole =
             self.writer
@@ -400,87 +487,84 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
             sequence: message.sequence,
             other_key,
             partial,
-            ..self.record(message.key, Some(value))
+            ..self.record(message.place, Some(value), op)
         };
         self.block.records.push(record);
         Ok(())
     }
 
-    /// Writes a row's key, each column from the first image that holds it; a message that is open has its key.
-    fn write_key(&mut self, images: &[Image<'_>]) -> Result<Option<Range<u32>>, EncodeError> {
+    /// Writes a row's key, each column from the first image that holds it, and finds the partition; a message that is open has
+    /// both.
+    fn write_place(&mut self, images: &[Image<'_>]) -> Result<Place, EncodeError> {
+        let nowhere = Place {
+            key: None,
+            partition: None,
+        };
         if self.open.is_some() {
-            return Ok(None);
+            return Ok(nowhere);
         }
-        let arena = &mut self.block.arena;
+        let Destination { key, .. } = self.destination;
+        let partition = self.partition(images)?;
+        let (event, arena) = (self.event, &mut self.block.arena);
         let start = arena.len();
-        if !self
+        let has_key = self
             .writer
-            .write_key(self.event, self.plan, images, arena)?
-        {
-            return Ok(None);
-        }
-        range(start, arena, || self.event.at()).map(Some)
+            .write_key(event, self.plan, key, images, arena)?;
+        let key = match has_key {
+            true => Some(range(start, arena, || event.at())?),
+            false => None,
+        };
+        Ok(Place { key, partition })
     }
 
-    fn record(&self, key: Option<Range<u32>>, value: Option<Range<u32>>) -> Record {
+    /// The partition of a row's record, where it is not the key's.
+    fn partition(&mut self, images: &[Image<'_>]) -> Result<Option<i32>, EncodeError> {
+        Ok(match &self.destination.partition {
+            PartitionRule::Key => None,
+            PartitionRule::Fixed(partition) => Some(*partition),
+            PartitionRule::Group(count) => {
+                let group = self.block.groups.get(self.event.rows.group as usize);
+                let hash = group.map(|group| group.hash).unwrap_or_default();
+                Some(partition_of_hash(hash, *count))
+            }
+            PartitionRule::Columns(columns, count) => {
+                let arena = &mut self.block.arena;
+                let start = arena.len();
+                let writer = &mut *self.writer;
+                writer.write_key(self.event, self.plan, columns, images, arena)?;
+                let bytes = arena.get(start..).unwrap_or_default();
+                let partition = partition_of(bytes, *count);
+                arena.truncate(start);
+                Some(partition)
+            }
+        })
+    }
+
+    fn record(&self, place: Place, value: Option<Range<u32>>, op: RecordOp) -> Record {
         Record {
             topic: Some(self.event.rows.table),
-            key,
+            key: place.key,
+            partition: place.partition,
             value,
             group: self.event.rows.group,
             sequence: self.sequence,
+            op,
             other_key: None,
             partial: false,
         }
     }
 }
 
-/// Writes the identity of every group of the batch; the source's is written once.
-fn write_identities(batch: &Batch, block: &mut Records) -> Result<(), EncodeError> {
-    let arena = &mut block.arena;
-    let Some(first) = batch.groups.first() else {
-        return Ok(());
-    };
-    match &batch.origin.server_uuid {
-        Some(uuid) => arena.extend_from_slice(
-            uuid.hyphenated()
-                .encode_lower(&mut uuid::Uuid::encode_buffer())
-                .as_bytes(),
-        ),
-        None => write_integer(batch.origin.server_id, arena),
-    }
-    let source = range(0, arena, || first.begin.clone())?;
-    for group in &batch.groups {
-        let at = || group.begin.clone();
-        let start = arena.len();
-        arena.extend_from_slice(group.begin.file.as_bytes());
-        let file = range(start, arena, at)?;
-        let start = arena.len();
-        write_integer(group.begin.position, arena);
-        let position = range(start, arena, at)?;
-        let start = arena.len();
-        if let Some(gtid) = &group.gtid {
-            arena.extend_from_slice(gtid.to_string().as_bytes());
-        }
-        let gtid = range(start, arena, at)?;
-        block.groups.push(RecordIdentity {
-            source: source.clone(),
-            file,
-            position,
-            gtid,
-        });
-    }
-    Ok(())
-}
-
-/// The bytes since `start`, as a block counts them.
-fn range(
-    start: usize,
-    arena: &[u8],
-    at: impl FnOnce() -> Coordinates,
-) -> Result<Range<u32>, EncodeError> {
-    match (u32::try_from(start), u32::try_from(arena.len())) {
-        (Ok(start), Ok(end)) => Ok(start..end),
-        _ => Err(EncodeError::TooLarge { at: at() }),
+/// Counts the changes of a rows event.
+fn count(event: &RowsEvent<'_>, counts: &mut Vec<GroupCount>) {
+    let (group, table) = (event.rows.group, event.rows.table);
+    let count = u64::from(event.rows.row_count);
+    match counts.last_mut() {
+        Some(last) if last.group == group && last.table == table => last.count += count,
+        _other => counts.push(GroupCount {
+            group,
+            table,
+            count,
+        }),
     }
 }

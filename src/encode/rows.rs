@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::{EncodeError, ValuePlace};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Group, Rows, RowsKind};
-use crate::row::{Cell, ImageWalk, RowError, Shape, Table, TreatedImages, Treatment};
+use crate::row::{
+    Cell, Changes, ImageWalk, Patched, RowError, Shape, Table, TreatedImages, Treatment,
+};
 
 /// A row image and where its columns lie in the body.
 #[derive(Clone, Copy)]
@@ -34,6 +36,36 @@ impl<'a> Image<'a> {
             Cell::Null | Cell::Absent | Cell::Changes { .. } => None,
         }
     }
+}
+
+/// The value of a column in a key.
+#[derive(Clone, Copy)]
+pub(super) enum KeyValue<'a> {
+    /// NULL.
+    Null,
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// A document, as an update changed it.
+    Patched(Patched<'a>),
+}
+
+/// The value of the column at `index` in a key, from the first image that holds it; `None` if none does.
+pub(super) fn key_value<'a>(images: &[Image<'a>], index: usize) -> Option<KeyValue<'a>> {
+    for image in images {
+        match image.cells.get(index)? {
+            Cell::Absent => {}
+            Cell::Null => return Some(KeyValue::Null),
+            Cell::Value { start, end } => {
+                return image.body.get(*start..*end).map(KeyValue::Bytes);
+            }
+            Cell::Changes { start, end } => {
+                let changes = Changes(image.body.get(*start..*end)?);
+                let base = image.document_before(index)?;
+                return Some(KeyValue::Patched(Patched { base, changes }));
+            }
+        }
+    }
+    None
 }
 
 /// Compares images column by column, in order. Unchanged columns come in runs, so the bytes are compared as far as they are
@@ -232,19 +264,6 @@ impl<'a> RowsEvent<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Whether an update changed the row's key. A column that is not in the image after it was not changed.
-    pub(super) fn key_changed(&self, before: Image<'_>, after: Image<'_>) -> bool {
-        self.table
-            .key
-            .iter()
-            .any(|index| match after.cells.get(*index) {
-                None | Some(Cell::Absent) => false,
-                Some(Cell::Null | Cell::Value { .. } | Cell::Changes { .. }) => {
-                    before.value(*index) != after.value(*index)
-                }
-            })
     }
 
     fn bytes(&self, range: &std::ops::Range<u32>) -> Result<&'a [u8], EncodeError> {
@@ -475,6 +494,17 @@ fn complete(after: &mut [Cell], before: &[Cell]) {
             *after = *before;
         }
     }
+}
+
+/// Whether an update changed one of these columns, as far as its images tell. A column that is not in the image after it was not
+/// changed; one that is only there may have been.
+pub(super) fn is_changed(columns: &[usize], before: Image<'_>, after: Image<'_>) -> bool {
+    columns.iter().any(|index| match after.cells.get(*index) {
+        None | Some(Cell::Absent) => false,
+        Some(Cell::Changes { .. }) => true,
+        Some(Cell::Null) => before.cells.get(*index) != Some(&Cell::Null),
+        Some(Cell::Value { .. }) => before.value(*index) != after.value(*index),
+    })
 }
 
 /// The batch's group at `index`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Encode, EncodeError, Format, InvalidText, Lines, LinesEncoder, Plan};
+use super::{Destination, Encode, EncodeError, Format, InvalidText, Lines, LinesEncoder, Plan};
 use crate::binlog::{Coordinates, Gtid};
 use crate::change::statement::StatementKind;
 use crate::change::{
@@ -137,11 +137,11 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
 
 /// The plan of a table whose records go to `demo.shop.orders`.
 pub(super) fn plans(table: &Arc<Table>) -> Vec<Arc<Plan>> {
-    let topic = "demo.shop.orders".into();
+    let destination = Destination::by_key("demo.shop.orders".into(), &table.key);
     vec![Arc::new(Plan::of_records(
         Format::Json,
         table.clone(),
-        topic,
+        destination,
     ))]
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
+use super::destination::RecordKey;
 use super::envelope::{MessageLayout, write_batch};
 use super::lines::LinesLayout;
 use super::records::RecordsLayout;
@@ -342,6 +343,7 @@ impl EnvelopeWriter for Letters {
         &mut self,
         _event: &RowsEvent<'_>,
         (): &(),
+        _key: &RecordKey,
         images: &[Image<'_>],
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {

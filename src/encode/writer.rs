@@ -3,6 +3,7 @@
 //! Not for what is the same in every format: `records` and `lines` decide what becomes a message, and where it goes.
 
 use super::EncodeError;
+use super::destination::RecordKey;
 use super::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk};
 use crate::change::{Batch, Ddl};
 
@@ -28,8 +29,9 @@ pub(super) trait EnvelopeWriter {
     /// Begins a rows event.
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &Self::Plan);
 
-    /// Appends a row's key, each column from the first image that holds it; `false`, and nothing, for a record without a
-    /// key.
+    /// Appends a row's key of these columns, each from the first image that holds it, as [`key_value`](super::rows::key_value)
+    /// has it; `false`, and nothing, for a record without a key, as where there are no columns. It is asked too for the bytes
+    /// that choose a partition, which no record gets.
     ///
     /// # Errors
     /// A key column that no image holds, or a value that a key cannot have.
@@ -37,6 +39,7 @@ pub(super) trait EnvelopeWriter {
         &mut self,
         event: &RowsEvent<'_>,
         plan: &Self::Plan,
+        key: &RecordKey,
         images: &[Image<'_>],
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError>;

@@ -13,7 +13,7 @@ use rowtap::change::{
     Step, Until, XaMissing,
 };
 use rowtap::encode::{
-    Encode, Format, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
+    Destination, Encode, Format, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
     RecordsSettings,
 };
 use rowtap::filter::{FilterOptions, Rules};
@@ -168,7 +168,7 @@ impl Stream {
                 Arc::new(Plan::of_records(
                     Format::Json,
                     Arc::clone(table),
-                    "topic".into(),
+                    Destination::by_key("topic".into(), &table.key),
                 ))
             })
             .collect();

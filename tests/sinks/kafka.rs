@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::Message;
 use rdkafka::message::{Headers, OwnedMessage};
-use rowtap::encode::{OtherKey, Record, RecordIdentity, Records};
+use rowtap::encode::{OtherKey, Record, RecordIdentity, RecordOp, Records};
 use rowtap::row::{Table, TableName};
 use rowtap::sink::{self, KafkaOptions, Sink, SinkError};
 
@@ -51,7 +51,7 @@ impl<'a> Topics<'a> {
     async fn begun(&self) -> sink::Kafka {
         let mut sink = begin(self).await;
         let plan = sink.prepare(&table("orders", true)).await.unwrap();
-        assert_eq!(*plan.topic, *self.topic());
+        assert_eq!(*plan.destination.topic, *self.topic());
         sink
     }
 }
@@ -111,6 +111,7 @@ impl Block {
             file: add("binlog.000007"),
             position: add("1234"),
             gtid: add("3e11fa47-71ca-11e1-9e33-c80aa9429562:23"),
+            ..RecordIdentity::default()
         };
         records.groups.push(group);
         Self { records }
@@ -130,6 +131,8 @@ impl Block {
         let record = Record {
             topic: Some(0),
             key: key.map(|key| arena(arena_of, key)),
+            partition: None,
+            op: RecordOp::Create,
             value: value.map(|value| arena(arena_of, value)),
             group: 0,
             sequence: self.records.records.len() as u64,

@@ -14,7 +14,7 @@ fn publish(kafka: &Kafka, connector: &str, options: &str) -> Result<(), SinkErro
         let mut sink = kafka_sink(&kafka.bootstrap(), connector, options);
         sink.resume_point().await?;
         let plan = sink.prepare(&table("orders", true)).await?;
-        let mut block = Block::new(&plan.topic);
+        let mut block = Block::new(&plan.destination.topic);
         block.push(Some("1"), Some("row"));
         sink.write(&mut block.records).await?;
         sink.commit(&checkpoint(1)).await

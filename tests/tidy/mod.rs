@@ -176,7 +176,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "encode",
         &[
-            "error", "format", "rows", "writer", "json", "envelope", "records", "lines", "sql",
+            "error",
+            "format",
+            "rows",
+            "destination",
+            "identity",
+            "writer",
+            "json",
+            "envelope",
+            "records",
+            "lines",
+            "sql",
         ],
     ),
     (

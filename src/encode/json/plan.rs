@@ -10,6 +10,8 @@ pub(in crate::encode) struct Plan {
     members: Vec<Member>,
     /// The members of `source` that name the table, each followed by a comma.
     source: Box<[u8]>,
+    /// The members of a key that name the table, each after a comma.
+    table: Box<[u8]>,
 }
 
 impl Plan {
@@ -38,8 +40,13 @@ impl Plan {
         if table.is_undefined {
             source.extend_from_slice(b"\"definition\":\"unknown\",");
         }
+        let mut named = b",\"__database\":".to_vec();
+        write_string(&table.name.database, &mut named);
+        named.extend_from_slice(b",\"__table\":");
+        write_string(&table.name.table, &mut named);
         Self {
             members: members.collect(),
+            table: named.into(),
             source: source.into(),
         }
     }
@@ -47,6 +54,11 @@ impl Plan {
     /// One a column.
     pub(super) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// The members of a key that name the table, each after a comma.
+    pub(super) fn table(&self) -> &[u8] {
+        &self.table
     }
 
     /// The members of `source` that name the table, each followed by a comma.

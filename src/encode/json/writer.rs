@@ -6,7 +6,10 @@ use std::ops::Range;
 
 use uuid::Uuid;
 
-use super::super::rows::{Cells, Comparison, Image, RowChange, RowsEvent, RowsWalk, group};
+use super::super::destination::RecordKey;
+use super::super::rows::{
+    Cells, Comparison, Image, KeyValue, RowChange, RowsEvent, RowsWalk, group, key_value,
+};
 use super::super::writer::EnvelopeWriter;
 use super::super::{EncodeError, InvalidText};
 use super::plan::{Member, MemberName, Plan};
@@ -120,26 +123,44 @@ impl EnvelopeWriter for JsonWriter {
         &mut self,
         event: &RowsEvent<'_>,
         plan: &Plan,
+        key: &RecordKey,
         images: &[Image<'_>],
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        if event.table.key.is_empty() {
+        if key.columns.is_empty() {
             return Ok(false);
         }
         let start = out.len();
-        for index in &event.table.key {
-            let found = images.iter().find_map(|image| image.value(*index));
-            let (Some(bytes), Some(member)) = (found, plan.members().get(*index)) else {
+        if key.names_table {
+            out.extend_from_slice(plan.table());
+        }
+        for index in &key.columns {
+            let found = key_value(images, *index);
+            let (Some(found), Some(member)) = (found, plan.members().get(*index)) else {
                 return Err(EncodeError::KeyMissing {
                     column: event.column(*index),
                     place: event.place(),
                 });
             };
+            let bytes = match found {
+                KeyValue::Null => {
+                    member.name.write_bare(out);
+                    out.extend_from_slice(b"null");
+                    continue;
+                }
+                KeyValue::Bytes(bytes) => bytes,
+                KeyValue::Patched(patched) => {
+                    member.name.write(out);
+                    write_value(Value::Patched(patched), &mut self.scratch, out)
+                        .map_err(|source| event.value_error(*index, source))?;
+                    continue;
+                }
+            };
             member.name.write(out);
             if let Err(source) = read(&member.kind, bytes)
                 .and_then(|value| write_value(value, &mut self.scratch, out))
             {
-                self.write_invalid(event, *index, bytes, source, out)?;
+                self.write_invalid(event, (*index, true), bytes, source, out)?;
             }
         }
         close_object(start, out);
@@ -469,7 +490,8 @@ impl JsonWriter {
             Ok(()) => Ok(()),
             Err(source) => {
                 let bytes = image.body.get(from..to).unwrap_or_default();
-                self.write_invalid(event, index, bytes, source, out)
+                let is_key = event.table.key.contains(&index);
+                self.write_invalid(event, (index, is_key), bytes, source, out)
             }
         }
     }
@@ -479,7 +501,7 @@ impl JsonWriter {
     fn write_invalid(
         &mut self,
         event: &RowsEvent<'_>,
-        index: usize,
+        (index, is_key): (usize, bool),
         bytes: &[u8],
         source: RowError,
         out: &mut Vec<u8>,
@@ -488,7 +510,6 @@ impl JsonWriter {
         else {
             return Err(event.value_error(index, source));
         };
-        let is_key = event.table.key.contains(&index);
         match write_invalid_text(&column.kind, bytes, is_key, &mut self.scratch, out) {
             Ok(true) => Ok(()),
             Ok(false) => Err(EncodeError::InvalidText {

@@ -33,7 +33,7 @@ use self::queue::{FillEnd, Queue};
 use self::topics::Topics;
 use super::{SharedCheckpoints, Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
+use crate::encode::{Destination, InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
 use crate::fault::{Fault, planted};
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -229,6 +229,7 @@ impl Sink for Kafka {
         let settings = RecordsSettings {
             tombstones: self.options.tombstones,
             partial_key_change: self.options.partial_key_change,
+            ..RecordsSettings::default()
         };
         RecordsEncoder::new(self.options.format, settings, invalid_text)
     }
@@ -276,7 +277,7 @@ impl Sink for Kafka {
         Ok(Arc::new(Plan::of_records(
             self.options.format,
             Arc::clone(table),
-            topic,
+            Destination::by_key(topic, &table.key),
         )))
     }
 

@@ -418,7 +418,9 @@ impl Filler {
             let topic = topic(block, record, &self.ddl_topic);
             let sent = self.client.send(BaseRecord {
                 topic,
-                partition: record.key.is_none().then_some(KEYLESS_PARTITION),
+                partition: record
+                    .partition
+                    .or(record.key.is_none().then_some(KEYLESS_PARTITION)),
                 payload: value,
                 key,
                 timestamp: None,
@@ -480,7 +482,7 @@ fn copied(block: &Records) -> Records {
         records: block.records.clone(),
         topics: block.topics.clone(),
         groups: block.groups.clone(),
-        invalid_text_count: block.invalid_text_count,
+        ..Records::default()
     }
 }
 

@@ -1,0 +1,139 @@
+//! The identity of groups in records: which server, where in its binlog, and the GTID; and what else is made of it.
+
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+use super::EncodeError;
+use super::destination::hash;
+use crate::binlog::Coordinates;
+use crate::change::{Batch, Group};
+use crate::row::write_integer;
+
+/// The parts of a group's identity, as text in the arena.
+#[derive(Clone, Debug, Default)]
+pub struct RecordIdentity {
+    /// The source's UUID, or its server id where it has none.
+    pub source: Range<u32>,
+    /// File of the group's first event.
+    pub file: Range<u32>,
+    /// Position of the group's first event, in decimal.
+    pub position: Range<u32>,
+    /// The GTID; empty for none.
+    pub gtid: Range<u32>,
+    /// The hash of the GTID, or else of `file:position`, as of a key; 0 where no table goes by it.
+    pub hash: u32,
+    /// The id of its trace: 32 hexadecimal digits, the same for the same group; empty where the settings do not ask for it.
+    pub trace: Range<u32>,
+    /// When it was committed on the source, in microseconds since 1970.
+    pub commit_us: i64,
+}
+
+/// What is wanted of a group beside its identity.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) traces: bool,
+    pub(super) hashes: bool,
+}
+
+/// Writes the identity of every group of the batch; the source's is written once.
+pub(super) fn write_identities(
+    batch: &Batch,
+    wanted: Wanted,
+    arena: &mut Vec<u8>,
+    groups: &mut Vec<RecordIdentity>,
+) -> Result<(), EncodeError> {
+    let Some(first) = batch.groups.first() else {
+        return Ok(());
+    };
+    match &batch.origin.server_uuid {
+        Some(uuid) => arena.extend_from_slice(
+            uuid.hyphenated()
+                .encode_lower(&mut uuid::Uuid::encode_buffer())
+                .as_bytes(),
+        ),
+        None => write_integer(batch.origin.server_id, arena),
+    }
+    let source = range(0, arena, || first.begin.clone())?;
+    for group in &batch.groups {
+        let at = || group.begin.clone();
+        let start = arena.len();
+        arena.extend_from_slice(group.begin.file.as_bytes());
+        let file = range(start, arena, at)?;
+        let start = arena.len();
+        write_integer(group.begin.position, arena);
+        let position = range(start, arena, at)?;
+        let start = arena.len();
+        if let Some(gtid) = &group.gtid {
+            arena.extend_from_slice(gtid.to_string().as_bytes());
+        }
+        let gtid = range(start, arena, at)?;
+        let start = arena.len();
+        if wanted.hashes || wanted.traces {
+            write_name(group, arena);
+        }
+        let name = arena.get(start..).unwrap_or_default();
+        let hash = if wanted.hashes { hash(name) } else { 0 };
+        if wanted.traces {
+            let trace = trace(arena.get(..source.end as usize).unwrap_or_default(), name);
+            arena.truncate(start);
+            write_hexadecimal(&trace, arena);
+        } else {
+            arena.truncate(start);
+        }
+        let trace = range(start, arena, at)?;
+        groups.push(RecordIdentity {
+            source: source.clone(),
+            file,
+            position,
+            gtid,
+            hash,
+            trace,
+            commit_us: group.commit_us,
+        });
+    }
+    Ok(())
+}
+
+/// Appends what a group is known by: its GTID, or else where it begins, as `file:position`.
+fn write_name(group: &Group, out: &mut Vec<u8>) {
+    match &group.gtid {
+        Some(gtid) => out.extend_from_slice(gtid.to_string().as_bytes()),
+        None => {
+            out.extend_from_slice(group.begin.file.as_bytes());
+            out.push(b':');
+            write_integer(group.begin.position, out);
+        }
+    }
+}
+
+/// The id of a group's trace, made of its identity, so that a repeated record has the same one.
+fn trace(source: &[u8], name: &[u8]) -> [u8; 16] {
+    let digest = Sha256::new()
+        .chain_update(source)
+        .chain_update(b" ")
+        .chain_update(name)
+        .finalize();
+    let (id, _rest) = digest.split_first_chunk().expect("a digest has 32 bytes");
+    *id
+}
+
+fn write_hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        let digits = [byte >> 4, byte & 0x0f].map(|half| DIGITS.get(usize::from(half)).copied());
+        out.extend(digits.into_iter().flatten());
+    }
+}
+
+/// The bytes since `start`, as a block counts them.
+pub(super) fn range(
+    start: usize,
+    arena: &[u8],
+    at: impl FnOnce() -> Coordinates,
+) -> Result<Range<u32>, EncodeError> {
+    match (u32::try_from(start), u32::try_from(arena.len())) {
+        (Ok(start), Ok(end)) => Ok(start..end),
+        _ => Err(EncodeError::TooLarge { at: at() }),
+    }
+}
