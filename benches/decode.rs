@@ -161,6 +161,7 @@ impl Recording {
             until: Until::Never,
             delays: false,
             batch_bytes_max: BATCH_BYTES_MAX,
+            keeps_queries: false,
             hold_bytes_max: usize::MAX,
             event_bytes_max: 32 << 20,
             idle_bytes_max: 64 << 20,

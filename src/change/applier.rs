@@ -458,7 +458,7 @@ impl Applier {
 
     /// Hands out a piece of the group, of which more rows follow.
     fn piece(&mut self, applying: &mut Applying) -> Step {
-        applying.index = None;
+        applying.leave_batch();
         Step::Batch(Box::new(self.builder.take(None)))
     }
 
@@ -527,6 +527,13 @@ impl Applier {
             EventKind::ExecuteLoadQuery => {
                 return self.settle_query(applying, event, &load_data_body(body)?);
             }
+            EventKind::Xid => applying.end_transaction(body, &mut self.builder)?,
+            EventKind::RowsQuery | EventKind::AnnotateRows => {
+                self.builder.ledger.control += 1;
+                if self.settings.keeps_queries {
+                    applying.note_query(event)?;
+                }
+            }
             EventKind::TransactionPayload => {
                 applying.group.open_payload(event.held, event.buffer)?;
                 self.builder.ledger.control += 1;
@@ -535,10 +542,7 @@ impl Applier {
             | EventKind::AnonymousGtid
             | EventKind::GtidTagged
             | EventKind::MariaDbGtid
-            | EventKind::Xid
             | EventKind::XaPrepare
-            | EventKind::RowsQuery
-            | EventKind::AnnotateRows
             | EventKind::Intvar
             | EventKind::Rand
             | EventKind::UserVar
@@ -561,7 +565,8 @@ impl Applier {
         body: &[u8],
     ) -> Result<Settled, Trouble> {
         if Query::is_begin(body, event.format) {
-            // All of it was read when it came.
+            // All else of it was read when it came.
+            applying.note_connection(body);
             self.builder.ledger.control += 1;
             return Ok(Settled::Done);
         }

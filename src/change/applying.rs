@@ -23,7 +23,7 @@ use super::statement::databases_named;
 use super::statement::judging::OnStatement;
 use super::trouble::Trouble;
 use super::xa::{XaDecision, XaStage};
-use crate::binlog::{FormatDescription, Query, RowsHeader};
+use crate::binlog::{FormatDescription, Query, RowsHeader, statement, xid};
 use crate::fault::{Fault, planted, planted_once};
 use crate::filter::Rules;
 use crate::row::TableName;
@@ -39,6 +39,8 @@ pub(super) struct ApplierSettings {
     pub(super) xa_missing: XaMissing,
     /// Bytes of a batch at which it leaves.
     pub(super) batch_bytes_max: usize,
+    /// Whether batches hold the statements that changed rows, where they are logged.
+    pub(super) keeps_queries: bool,
 }
 
 /// A closed group whose events become items.
@@ -55,6 +57,17 @@ pub(super) struct Applying {
     pub(super) before: Option<Ledger>,
     /// What it has to do with an XA transaction.
     pub(super) xa: XaStage,
+    /// The statement whose rows come next, if it is logged and asked for.
+    query: Option<LoggedQuery>,
+}
+
+/// A statement that changed rows, in its chunk.
+#[derive(Debug)]
+struct LoggedQuery {
+    buffer: Bytes,
+    text: Range<u32>,
+    /// Its index in the batch in the making; `None` until rows of it are there.
+    index: Option<u32>,
 }
 
 /// What became of one event.
@@ -85,6 +98,7 @@ impl Applying {
             index: None,
             before: None,
             xa: XaStage::None,
+            query: None,
         }
     }
 
@@ -130,8 +144,10 @@ impl Applying {
                 images,
                 event: EventStamp::of(&event.held.frame),
                 first_row: self.sequence,
+                row_in_event: 0,
                 row_count: counts.all,
                 cascades: header.cascades(),
+                query: None,
             };
             return self.emit_runs(builder, event.buffer, &rows, table, (choice, counts));
         }
@@ -161,8 +177,10 @@ impl Applying {
             images,
             event: EventStamp::of(&event.held.frame),
             first_row,
+            row_in_event: 0,
             row_count,
             cascades: header.cascades(),
+            query: self.query_of(builder)?,
         };
         builder.rows(rows);
         Ok(())
@@ -190,7 +208,9 @@ impl Applying {
                 kind: run.kind,
                 images: rows.images.of_run(run.kind, &run.body)?,
                 first_row: first + u64::from(run.first),
+                row_in_event: rows.row_in_event.saturating_add(run.first),
                 row_count: run.count,
+                query: self.query_of(builder)?,
                 ..rows.clone()
             };
             builder.rows(rows);
@@ -274,6 +294,7 @@ impl Applying {
             buffer: builder.buffer(&buffer)?,
             group: self.group_of(builder)?,
             first_row: self.sequence,
+            query: self.query_of(builder)?,
             ..rows
         };
         self.sequence += u64::from(rows.row_count);
@@ -292,11 +313,65 @@ impl Applying {
         self.group.settle_large();
     }
 
+    /// Keeps the statement whose rows come next.
+    pub(super) fn note_query(&mut self, event: &GroupEvent<'_>) -> Result<(), Trouble> {
+        let body = event.held.bytes(event.buffer);
+        let text = statement(event.held.frame.header.kind, body)?;
+        let range = event.held.body();
+        let start = u32::try_from(body.len() - text.len()).unwrap_or(u32::MAX);
+        self.query = Some(LoggedQuery {
+            buffer: event.buffer.clone(),
+            text: range.start.saturating_add(start)..range.end,
+            index: None,
+        });
+        Ok(())
+    }
+
+    /// The index in the batch of the statement whose rows are added.
+    fn query_of(&mut self, builder: &mut Builder) -> Result<Option<u32>, TooMany> {
+        let Some(query) = &mut self.query else {
+            return Ok(None);
+        };
+        if query.index.is_none() {
+            query.index = Some(builder.query(&query.buffer, &query.text)?);
+        }
+        Ok(query.index)
+    }
+
+    /// Goes on in another batch, which knows neither the group nor its statement yet.
+    pub(super) fn leave_batch(&mut self) {
+        self.index = None;
+        if let Some(query) = &mut self.query {
+            query.index = None;
+        }
+    }
+
+    /// Takes the connection from the body of the BEGIN, which begins with it.
+    pub(super) fn note_connection(&mut self, begin: &[u8]) {
+        let id = begin.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+        self.group.held.group.thread_id = id;
+    }
+
+    /// Takes the transaction's number from the body of an XID event.
+    pub(super) fn end_transaction(
+        &mut self,
+        body: &[u8],
+        builder: &mut Builder,
+    ) -> Result<(), Trouble> {
+        builder.ledger.control += 1;
+        if let Some(index) = self.index {
+            builder.set_xid(index, xid(body)?);
+        }
+        Ok(())
+    }
+
     /// The group's index in the batch, to which it is added with its first item there.
     pub(super) fn group_of(&mut self, builder: &mut Builder) -> Result<u32, TooMany> {
         if let Some(index) = self.index {
             return Ok(index);
         }
+        let group = &mut self.group;
+        group.held.group.xid = group.held.group.xid.or_else(|| group.xid());
         let index = builder.group(&self.group.held.group)?;
         self.index = Some(index);
         Ok(index)

@@ -103,8 +103,10 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
             server_id: 7,
         },
         first_row: 5,
+        row_in_event: 0,
         row_count: u32::try_from(images.len() / per_row).expect("small"),
         cascades: true,
+        query: None,
     };
     Batch {
         origin: Arc::new(Origin {
@@ -126,7 +128,11 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
             server_id: 7,
             commit_us: 1_700_000_000_000_001,
             snapshot: None,
+            original_commit_us: None,
+            thread_id: Some(11),
+            xid: Some(99),
         }],
+        queries: Vec::new(),
         items: vec![Item::Rows(rows)],
         end: None,
         ledger: Ledger::default(),

@@ -523,6 +523,7 @@ mod tests {
             buffers: Vec::new(),
             tables: tables.to_vec(),
             groups: Vec::new(),
+            queries: Vec::new(),
             items: Vec::new(),
             end: None,
             ledger: Ledger {

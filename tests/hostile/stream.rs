@@ -75,6 +75,7 @@ impl Stream {
             until: Until::Never,
             delays: false,
             batch_bytes_max: 1 << 12,
+            keeps_queries: true,
             hold_bytes_max: 1 << 14,
             event_bytes_max: 1 << 8,
             idle_bytes_max: 1 << 14,

@@ -151,8 +151,10 @@ impl Decoder<'_> {
                 server_id: 1,
             },
             first_row: 0,
+            row_in_event: 0,
             row_count,
             cascades: true,
+            query: None,
         };
         let batch = self.batch(table, item, body);
         let plans = [Arc::new(Plan::of_lines(Format::Json, table.clone()))];
@@ -188,7 +190,11 @@ impl Decoder<'_> {
                 server_id: 1,
                 commit_us: 0,
                 snapshot: None,
+                original_commit_us: None,
+                thread_id: None,
+                xid: None,
             }],
+            queries: Vec::new(),
             items: vec![Item::Rows(rows)],
             end: None,
             ledger: Ledger::default(),

@@ -55,6 +55,8 @@ pub struct AssemblerSettings {
     pub delays: bool,
     /// Bytes of a batch at which it leaves.
     pub batch_bytes_max: usize,
+    /// Whether batches hold the statements that changed rows, where the source logs them.
+    pub keeps_queries: bool,
     /// Bytes of an open group at which it is spilled.
     pub hold_bytes_max: usize,
     /// Bytes of an event beyond which it is read piece by piece.
@@ -104,6 +106,7 @@ impl Assembler {
             on_statement: settings.on_statement,
             xa_missing: settings.xa_missing,
             batch_bytes_max: settings.batch_bytes_max,
+            keeps_queries: settings.keeps_queries,
         };
         let flavour = settings.origin.flavour;
         let begun_with = checkpoint.gtid_set.clone();

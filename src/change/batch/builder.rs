@@ -1,11 +1,12 @@
 //! The batch in the making.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::ddl::Ddl;
-use super::items::{Batch, Group, Item, Origin};
+use super::items::{Batch, Group, Item, Origin, QueryText};
 use super::ledger::Ledger;
 use super::rows::{Rows, TooMany};
 use crate::change::checkpoint::Checkpoint;
@@ -31,6 +32,7 @@ pub(in crate::change) struct Builder {
     buffers: Vec<Bytes>,
     tables: Vec<Arc<Table>>,
     groups: Vec<Group>,
+    queries: Vec<QueryText>,
     items: Vec<Item>,
     sizes: Sizes,
     whole: WholeGroups,
@@ -62,6 +64,7 @@ impl Builder {
             buffers: Vec::new(),
             tables: Vec::new(),
             groups: Vec::new(),
+            queries: Vec::new(),
             items: Vec::new(),
             sizes: Sizes::default(),
             whole: WholeGroups::default(),
@@ -166,6 +169,28 @@ impl Builder {
         index(self.groups.len(), "groups")
     }
 
+    /// Tells the storage engine's number of a group's transaction, if it was not known when the group was added.
+    pub(in crate::change) fn set_xid(&mut self, group: u32, xid: u64) {
+        if let Some(group) = self.groups.get_mut(group as usize) {
+            group.xid = Some(xid);
+        }
+    }
+
+    /// Adds a statement that changed rows, which stands in `buffer`, and returns its index.
+    pub(in crate::change) fn query(
+        &mut self,
+        buffer: &Bytes,
+        text: &Range<u32>,
+    ) -> Result<u32, TooMany> {
+        let query = QueryText {
+            buffer: self.buffer(buffer)?,
+            text: text.clone(),
+        };
+        self.sizes.items += query.text.len();
+        self.queries.push(query);
+        index(self.queries.len(), "queries")
+    }
+
     // What was just made is put where it stays.
     #[inline(always)]
     pub(in crate::change) fn rows(&mut self, rows: Rows) {
@@ -191,6 +216,7 @@ impl Builder {
             buffers: std::mem::take(&mut self.buffers),
             tables: std::mem::take(&mut self.tables),
             groups: std::mem::take(&mut self.groups),
+            queries: std::mem::take(&mut self.queries),
             items,
             end,
             ledger: std::mem::take(&mut self.ledger),

@@ -2,6 +2,7 @@
 //!
 //! Rows stay bytes. The unit is the rows event: a range of a shared buffer plus its table.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,6 +32,8 @@ pub struct Batch {
     pub tables: Vec<Arc<Table>>,
     /// The groups that items count into, in stream order.
     pub groups: Vec<Group>,
+    /// The statements that `Rows::query` counts into; none unless they are asked for.
+    pub queries: Vec<QueryText>,
     /// The changes, in stream order.
     pub items: Vec<Item>,
     /// The boundary after the batch's last group; `None` while the group goes on in the next batch.
@@ -52,6 +55,7 @@ impl Batch {
             buffers: Vec::new(),
             tables: Vec::new(),
             groups: Vec::new(),
+            queries: Vec::new(),
             items: Vec::new(),
             end: None,
             ledger,
@@ -86,6 +90,12 @@ pub struct Group {
     /// When it was committed on the source, in microseconds since 1970; from the GTID event where it says so, else from
     /// the event header, in whole seconds.
     pub commit_us: i64,
+    /// When it was committed on the server that executed it first, in microseconds since 1970, if its GTID event says so.
+    pub original_commit_us: Option<i64>,
+    /// The connection that executed it, as far as an event before its first change says so.
+    pub thread_id: Option<u32>,
+    /// The storage engine's number of the transaction. Of a compressed transaction it is known only if the batch holds its end.
+    pub xid: Option<u64>,
     /// What its rows are to the snapshot that found them; `None` of a group of the binlog.
     pub snapshot: Option<SnapshotMark>,
 }
@@ -113,6 +123,16 @@ impl SnapshotMark {
             Self::Last => "last",
         }
     }
+}
+
+/// The statement that changed rows, as the source logs it where it is told to: `binlog_rows_query_log_events`, or MariaDB's
+/// `binlog_annotate_row_events`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryText {
+    /// Index into `Batch::buffers`.
+    pub buffer: u32,
+    /// The bytes in that buffer, in the character set of the session.
+    pub text: Range<u32>,
 }
 
 /// One element of a batch.

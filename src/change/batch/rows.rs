@@ -68,10 +68,15 @@ pub struct Rows {
     pub event: EventStamp,
     /// The sequence of the first row in its group, from 0; DDL statements count too.
     pub first_row: u64,
+    /// The number of the first row in its event, from 0: others come before it where rules on rows choose, or where a large
+    /// event comes in pieces.
+    pub row_in_event: u32,
     /// How many rows the body holds.
     pub row_count: u32,
     /// Whether the storage engine checked foreign keys; what it then changed in other rows is not in the binlog.
     pub cascades: bool,
+    /// Index into `Batch::queries`; `None` where the source does not log the statement, or nobody asks for it.
+    pub query: Option<u32>,
 }
 
 /// A batch would outgrow its indexes.

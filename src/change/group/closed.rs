@@ -11,7 +11,9 @@ use super::large::LargeEvent;
 use super::open::{HeldEvent, OpenGroup};
 use super::payload::{OpenPayload, Pulled};
 use super::tracker::Outcome;
-use crate::binlog::{Coordinates, EventKind, FormatDescription, Frame, Header, XaId, compressed};
+use crate::binlog::{
+    Coordinates, EventKind, FormatDescription, Frame, Header, XaId, compressed, xid,
+};
 use crate::change::trouble::{AssembleError, Trouble};
 
 /// A closed group and how far its events were read.
@@ -362,6 +364,14 @@ impl ClosedGroup {
         let body = buffers.get(held.buffer)?;
         let body = body.slice(range.start as usize..range.end as usize);
         Some((held.frame.header.kind, body))
+    }
+
+    /// The storage engine's number of the transaction, if an XID event ends the group as it was logged.
+    pub(in crate::change) fn xid(&self) -> Option<u64> {
+        let (events, buffers) = self.in_memory();
+        let last = events.back()?;
+        let is_xid = last.frame.header.kind == EventKind::Xid;
+        xid(last.bytes(buffers.get(last.buffer).filter(|_| is_xid)?)).ok()
     }
 
     /// The events that were never spilled, and the chunks that they stand in.

@@ -47,6 +47,8 @@ struct RowStream {
     bitmap_bytes: usize,
     after_bytes: usize,
     cascades: bool,
+    /// Rows that were cut off so far.
+    done: u32,
     /// Whether any of its rows is published, where a rule on rows chooses.
     is_chosen: bool,
 }
@@ -200,6 +202,7 @@ impl LargeEvent {
             bitmap_bytes: before.len(),
             after_bytes: after.len(),
             cascades: header.cascades(),
+            done: 0,
             is_chosen: false,
             bytes: [before, after, part(&header.body)].concat(),
         }));
@@ -232,6 +235,7 @@ impl RowStream {
         let mut cut = std::mem::replace(&mut self.bytes, next);
         cut.truncate(head + bytes);
         let rows = self.rows(cut.len(), count)?;
+        self.done = self.done.saturating_add(count);
         Ok(Some(CutRows {
             table: Arc::clone(&self.table),
             buffer: cut.into(),
@@ -261,8 +265,10 @@ impl RowStream {
             },
             event: EventStamp::of(&self.frame),
             first_row: 0,
+            row_in_event: self.done,
             row_count,
             cascades: self.cascades,
+            query: None,
         })
     }
 }

@@ -255,6 +255,9 @@ mod tests {
             server_id: 1,
             commit_us: 0,
             snapshot: None,
+            original_commit_us: None,
+            thread_id: None,
+            xid: None,
         };
         OpenGroup::new(group, false)
     }

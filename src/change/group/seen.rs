@@ -94,22 +94,29 @@ impl<'a> Seen<'a> {
     /// The group that this event opens.
     pub(in crate::change) fn group(&self, begin: Coordinates, frame: &Frame) -> Group {
         let seconds_us = i64::from(frame.header.timestamp) * 1_000_000;
-        let (gtid, commit_us) = match self {
-            Self::Gtid(event) => {
-                let commit_us = event
-                    .immediate_commit_us
-                    .and_then(|us| i64::try_from(us).ok());
-                (event.gtid.clone(), commit_us.unwrap_or(seconds_us))
-            }
-            Self::MariaDbGtid(event) => (Some(event.gtid.clone()), seconds_us),
-            Self::Query(_) | Self::XaPrepare { .. } | Self::Other(_) => (None, seconds_us),
-        };
-        Group {
-            gtid,
+        let group = Group {
+            gtid: None,
             begin,
             server_id: frame.header.server_id,
-            commit_us,
+            commit_us: seconds_us,
+            original_commit_us: None,
+            thread_id: None,
+            xid: None,
             snapshot: None,
+        };
+        let time = |us: Option<u64>| us.and_then(|us| i64::try_from(us).ok());
+        match self {
+            Self::Gtid(event) => Group {
+                gtid: event.gtid.clone(),
+                commit_us: time(event.immediate_commit_us).unwrap_or(seconds_us),
+                original_commit_us: time(event.original_commit_us),
+                ..group
+            },
+            Self::MariaDbGtid(event) => Group {
+                gtid: Some(event.gtid.clone()),
+                ..group
+            },
+            Self::Query(_) | Self::XaPrepare { .. } | Self::Other(_) => group,
         }
     }
 }

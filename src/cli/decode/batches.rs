@@ -211,6 +211,7 @@ impl Batches {
             until: Until::Never,
             delays: false,
             batch_bytes_max: BATCH_BYTES_MAX,
+            keeps_queries: false,
             hold_bytes_max: HOLD_BYTES_MAX,
             event_bytes_max: self.settings.event_bytes_max,
             idle_bytes_max: IDLE_BYTES_MAX,

@@ -283,6 +283,7 @@ fn settings(rules: Rules, flavour: rowtap::mysql::Flavour) -> AssemblerSettings 
         until: Until::Never,
         delays: false,
         batch_bytes_max: 1 << 18,
+        keeps_queries: false,
         hold_bytes_max: usize::MAX,
         event_bytes_max: 1 << 25,
         idle_bytes_max: 1 << 26,

@@ -9,6 +9,7 @@ mod large;
 mod packed;
 mod passed;
 mod statements;
+mod told;
 mod undefined;
 mod xa;
 
@@ -55,6 +56,7 @@ fn settings(rules: &str, hold_bytes_max: usize) -> AssemblerSettings {
         until: Until::Never,
         delays: false,
         batch_bytes_max: 64,
+        keeps_queries: true,
         hold_bytes_max,
         event_bytes_max: 2000,
         idle_bytes_max: END_OF_TIME,
