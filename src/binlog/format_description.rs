@@ -14,7 +14,7 @@
 
 use super::cursor::Cursor;
 use super::{BinlogError, EventKind, Header};
-use crate::mysql::Flavour;
+use crate::mysql::{Flavour, version_numbers};
 
 /// Bytes of a CRC32.
 pub(super) const CHECKSUM_BYTES: usize = 4;
@@ -153,7 +153,7 @@ impl FormatDescription {
     /// Whether the signedness in table maps has a bit for YEAR columns. `None` where that is not known: MySQL 8.0.20 wrote
     /// none, 8.0.29 writes one.
     pub fn signs_years(&self) -> Option<bool> {
-        let version = version(&self.server_version);
+        let version = version_numbers(&self.server_version);
         if self.flavour() == Flavour::MariaDb || self.server_version.is_empty() {
             Some(true)
         } else if version <= [8, 0, 20] {
@@ -166,8 +166,8 @@ impl FormatDescription {
     /// Whether the server opens each group with a GTID event, an anonymous one if need be.
     pub fn announces_groups(&self) -> bool {
         match self.flavour() {
-            Flavour::MariaDb => version(&self.server_version) >= [10, 0, 0],
-            Flavour::MySql => version(&self.server_version) >= [5, 7, 0],
+            Flavour::MariaDb => version_numbers(&self.server_version) >= [10, 0, 0],
+            Flavour::MySql => version_numbers(&self.server_version) >= [5, 7, 0],
         }
     }
 }
@@ -270,22 +270,10 @@ fn algorithm(number: u8) -> Result<bool, BinlogError> {
 /// Whether a server of this version writes a checksum algorithm.
 fn knows_checksums(server_version: &str) -> bool {
     if server_version.contains("MariaDB") {
-        version(server_version) >= [5, 3, 0]
+        version_numbers(server_version) >= [5, 3, 0]
     } else {
-        version(server_version) >= [5, 6, 1]
+        version_numbers(server_version) >= [5, 6, 1]
     }
-}
-
-/// A version's first three numbers, read as the servers read them: a text in the place of a number counts as 0.
-fn version(server_version: &str) -> [u32; 3] {
-    let mut numbers = [0_u32; 3];
-    for (slot, part) in numbers.iter_mut().zip(server_version.split('.')) {
-        let digits = part
-            .find(|c: char| !c.is_ascii_digit())
-            .map_or(part, |end| part.split_at(end).0);
-        *slot = digits.parse().unwrap_or(0);
-    }
-    numbers
 }
 
 #[cfg(test)]

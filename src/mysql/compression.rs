@@ -31,6 +31,8 @@ pub(super) struct Inflater {
     /// Bytes as they arrived.
     raw: BytesMut,
     sequence: u8,
+    /// The number after the next envelope, where that envelope holds an answer of its own.
+    sequence_after: Option<u8>,
 }
 
 impl Inflater {
@@ -40,12 +42,19 @@ impl Inflater {
             kind,
             raw: BytesMut::new(),
             sequence: 0,
+            sequence_after: None,
         }
     }
 
     /// Sets the number of the next envelope, as a new command does.
     pub(super) fn expect_sequence(&mut self, sequence: u8) {
         self.sequence = sequence;
+    }
+
+    /// Sets the number of the next envelope, which answers one command alone, and that of the one after it, which answers another.
+    pub(super) fn expect_two_answers(&mut self, first: u8, second: u8) {
+        self.sequence = first;
+        self.sequence_after = Some(second);
     }
 
     /// Returns the buffer with room to read into.
@@ -79,7 +88,8 @@ impl Inflater {
                 found: sequence,
             });
         }
-        self.sequence = sequence.wrapping_add(1);
+        let counted_on = sequence.wrapping_add(1);
+        self.sequence = self.sequence_after.take().unwrap_or(counted_on);
         let envelope = self.raw.split_to(HEADER_BYTES + length);
         let body = envelope.get(HEADER_BYTES..).unwrap_or_default();
         if plain_length == 0 {

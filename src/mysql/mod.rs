@@ -25,6 +25,7 @@ pub use connection::{Connection, Dump, Packets, Server};
 pub use error::{ConnectionError, PasswordCommandError};
 pub use fields::Malformed;
 pub use flavour::Flavour;
+pub(crate) use flavour::version_numbers;
 pub use options::{Compression, ConnectOptions, PasswordCommand, TlsMode, TlsOptions};
 pub use packet::{PacketError, Portion};
 pub use public_key::PublicKeyError;

@@ -37,13 +37,16 @@ impl ResultSet {
         std::str::from_utf8(self.bytes(row, name)?).ok()
     }
 
-    /// Reads a row and appends it.
-    fn push_row(&mut self, payload: &[u8]) -> Result<(), Malformed> {
+    /// Reads a row and appends it; with `may_end_early`, values that it lacks at its end are NULL.
+    fn push_row(&mut self, payload: &[u8], may_end_early: bool) -> Result<(), Malformed> {
         let mut fields = Fields::new("row", payload);
         // Reserves for the columns that were described, not for a number the row could claim.
         let mut row = Vec::with_capacity(self.columns.len());
         for _ in &self.columns {
-            row.push(fields.text_value()?.map(Box::from));
+            row.push(match may_end_early && fields.is_empty() {
+                true => None,
+                false => fields.text_value()?.map(Box::from),
+            });
         }
         if !fields.is_empty() {
             return Err(fields.malformed("it holds more values than columns were described"));
@@ -106,6 +109,7 @@ pub(super) struct ResultReader {
     /// Memory that the limit leaves.
     bytes_left: usize,
     bytes_max: usize,
+    rows_may_end_early: bool,
 }
 
 #[derive(Debug)]
@@ -124,6 +128,15 @@ impl ResultReader {
             set: ResultSet::default(),
             bytes_left: bytes_max,
             bytes_max,
+            rows_may_end_early: false,
+        }
+    }
+
+    /// Takes rows that end before their last columns, whose values are then NULL.
+    pub(super) fn with_short_rows(self) -> Self {
+        Self {
+            rows_may_end_early: true,
+            ..self
         }
     }
 
@@ -165,7 +178,7 @@ impl ResultReader {
                     end?;
                     return Ok(self.complete());
                 }
-                None => self.set.push_row(payload)?,
+                None => self.set.push_row(payload, self.rows_may_end_early)?,
             },
         }
         Ok(Progress::Unfinished)
@@ -305,6 +318,44 @@ mod tests {
             read(&packets, 10_000),
             Err(NoResult::Malformed(_))
         ));
+    }
+
+    #[test]
+    fn a_row_may_end_early_where_that_is_asked_for_and_only_at_the_end_of_a_value() {
+        // As MySQL 5.7 lists a replica without a UUID.
+        let names = ["Server_id", "Host", "Port", "Master_id", "Slave_UUID"];
+        let row = b"\x044242\x04host\x010\x011";
+        let whole = b"\x044242\x04host\x010\x011\x04uuid";
+        let listed = |reader: ResultReader, row: &[u8]| {
+            let mut reader = reader;
+            reader.read(&[5])?;
+            for name in names {
+                reader.read(&column(name))?;
+            }
+            reader.read(END)?;
+            reader.read(row)?;
+            reader.read(END)
+        };
+        let (strict, short) = (
+            || ResultReader::new(10_000),
+            || ResultReader::new(10_000).with_short_rows(),
+        );
+        let uuid = |progress: Result<Progress, NoResult>| match progress {
+            Ok(Progress::Complete(set)) => {
+                assert_eq!(set.text(0, "Master_id"), Some("1"));
+                set.text(0, "Slave_UUID").map(str::to_owned)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(uuid(listed(short(), row)), None);
+        assert_eq!(uuid(listed(short(), whole)).as_deref(), Some("uuid"));
+        assert_eq!(uuid(listed(strict(), whole)).as_deref(), Some("uuid"));
+        assert!(listed(strict(), row).is_err());
+        for reader in [strict(), short()] {
+            assert!(listed(reader, &row[..row.len() - 1]).is_err());
+        }
+        let long = [&whole[..], b"\x01x"].concat();
+        assert!(listed(short(), &long).is_err());
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use rowtap::failure::Class;
-use rowtap::mysql::{ConnectOptions, Connection, Dump, DumpFlags, Packets, TlsMode, command};
+use rowtap::mysql::{
+    Compression, ConnectOptions, Connection, Dump, DumpFlags, Packets, TlsMode, command,
+};
 
 use super::{chain, options, tls_server, ways};
 use crate::support::{Flavour, Server};
@@ -14,6 +16,19 @@ const FORMAT_DESCRIPTION: u8 = 15;
 const HEARTBEAT: u8 = 27;
 
 async fn dump(options: &ConnectOptions, server_id: u32, file: &str, non_block: bool) -> Dump {
+    let (mut connection, registration, payload) =
+        prepared(options, server_id, file, non_block).await;
+    connection.command(&registration).await.unwrap();
+    connection.dump(&payload).await.unwrap()
+}
+
+/// A connection with what a replica sets, and the two commands that begin a dump.
+async fn prepared(
+    options: &ConnectOptions,
+    server_id: u32,
+    file: &str,
+    non_block: bool,
+) -> (Connection, Vec<u8>, Vec<u8>) {
     let mut connection = Connection::connect(options).await.unwrap();
     for sql in [
         "SET @master_binlog_checksum = 'CRC32', @source_binlog_checksum = 'CRC32'",
@@ -23,14 +38,13 @@ async fn dump(options: &ConnectOptions, server_id: u32, file: &str, non_block: b
         connection.query(sql).await.unwrap();
     }
     let registration = command::register_replica(server_id, "rowtap", 0);
-    connection.command(&registration).await.unwrap();
     // Annotations are in MariaDB's file, so that they are wanted in its dump too.
     let flags = DumpFlags {
         non_block,
         annotate_rows: connection.server().version.contains("MariaDB"),
     };
     let payload = command::binlog_dump(server_id, file, 4, flags);
-    connection.dump(&payload).await.unwrap()
+    (connection, registration, payload)
 }
 
 fn events(packets: &Packets) -> impl Iterator<Item = &[u8]> {
@@ -214,6 +228,52 @@ async fn what_the_server_has_against_a_dump_comes_with_the_first_packet() {
             chain(&error)
         );
         assert_eq!(error.class(), Class::Refused);
+    }
+}
+
+/// Sends both commands at once, and reads to the end.
+async fn read_at_once(options: &ConnectOptions, server: &Server) {
+    let (file, _) = server.coordinates();
+    let (connection, registration, payload) = prepared(options, 4716, &file, true).await;
+    let dump = connection.command_and_dump(&registration, &payload);
+    let mut dump = dump.await.unwrap();
+    let mut stored = Vec::new();
+    while let Some(packets) = dump.receive().await.unwrap() {
+        append(&mut stored, &packets);
+    }
+    assert_is_file(&stored, server, &file);
+}
+
+#[tokio::test]
+async fn a_registration_and_a_dump_that_are_sent_at_once_are_both_answered() {
+    for flavour in Flavour::ALL {
+        let certificates = crate::support::Certificates::new();
+        let server = Server::start_with_certificates(flavour, &certificates, &[]);
+        server.execute("CREATE DATABASE d; CREATE TABLE d.t (i INT); INSERT INTO d.t VALUES (1)");
+        for options in ways(flavour, &server) {
+            read_at_once(&options, &server).await;
+        }
+        server.execute("CREATE USER without_grant@'%'");
+        let options = options(&server, "without_grant", "");
+        let (connection, registration, payload) = prepared(&options, 4717, "", true).await;
+        let dump = connection.command_and_dump(&registration, &payload);
+        let mut dump = dump.await.unwrap();
+        let error = dump.receive().await.unwrap_err();
+        let code = error.server_error().unwrap().code;
+        assert!([1045, 1227].contains(&code), "{}", chain(&error));
+        assert!(dump.receive().await.unwrap().is_none());
+    }
+    // These are the servers where rowtap does so.
+    for flavour in [Flavour::MySql57, Flavour::MySql80] {
+        let server = Server::start(flavour, &[]);
+        server.execute("CREATE DATABASE d; CREATE TABLE d.t (i INT); INSERT INTO d.t VALUES (1)");
+        for compression in [Compression::None, Compression::Zlib] {
+            let options = ConnectOptions {
+                compression,
+                ..options(&server, "root", "")
+            };
+            read_at_once(&options, &server).await;
+        }
     }
 }
 

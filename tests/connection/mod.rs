@@ -32,7 +32,7 @@ const TLS_MODES: [TlsMode; 5] = [
 ];
 
 /// Options for a user at a port of 127.0.0.1, without TLS.
-fn options_at(port: u16, user: &str, password: &str) -> ConnectOptions {
+pub fn options_at(port: u16, user: &str, password: &str) -> ConnectOptions {
     ConnectOptions {
         host: "127.0.0.1".to_owned(),
         port,

@@ -89,6 +89,12 @@ pub fn once(connector: &Connector) -> Ended {
     connector.run_once(ONCE_MAX)
 }
 
+/// The same, and fails at once if the source has died.
+#[track_caller]
+pub fn once_beside(connector: &Connector, server: &Server) -> Ended {
+    connector.run_once_beside(server, ONCE_MAX)
+}
+
 /// Runs to the source's end, which has to be reached.
 #[track_caller]
 pub fn succeeds(connector: &Connector) {

@@ -1,10 +1,10 @@
 //! What a source must be before it is read: each thing that is wrong is one message with its fix, and one exit code.
 
-use rowtap::mysql::Flavour as Family;
+use rowtap::mysql::{Connection, DumpFlags, Flavour as Family, command};
 use rowtap::source::{Budget, EventSource, Live, SourceError};
 
-use super::{chain, options, options_with, resolve, run, server};
-use crate::support::{Flavour, Server};
+use super::{WAIT_MAX, chain, options, options_with, resolve, run, server};
+use crate::support::{Flavour, Line, Server, wait_until};
 
 async fn streamed(server: &Server) -> Result<Live, SourceError> {
     let resolved = resolve(&options(server, r#""latest""#)).await?;
@@ -279,6 +279,55 @@ fn the_replica_shows_among_the_sources_replicas() {
                 (Some("4711"), Some(host))
             );
         });
+    }
+}
+
+#[test]
+fn a_replica_that_has_no_uuid_is_read_from_the_list_too() {
+    for flavour in Flavour::EVERY {
+        let server = server(flavour, &[]);
+        let root = crate::connection::options_at(server.port(), "root", "");
+        run(async {
+            let mut other = Connection::connect(&root).await.unwrap();
+            let registration = command::register_replica(4712, "other", 0);
+            other.command(&registration).await.unwrap();
+            resolve(&options(&server, r#""latest""#)).await.unwrap();
+            // Nor is it taken for this one.
+            let registration = command::register_replica(4711, "other", 0);
+            other.command(&registration).await.unwrap();
+            let taken = "server_id 4711 belongs to another replica of this source (host other)";
+            refused(
+                resolve(&options(&server, r#""latest""#)).await,
+                69,
+                &[taken],
+            );
+            let dump = command::binlog_dump(4711, "", 4, DumpFlags::default());
+            drop(other.dump(&dump).await.unwrap());
+        });
+    }
+}
+
+#[test]
+fn a_replica_that_dies_as_it_registers_is_struck_off_the_list() {
+    for flavour in Flavour::EVERY {
+        let server = server(flavour, &[]);
+        let count = || server.query_text(listing(flavour)).len();
+        run(async {
+            let line = Line::to(server.port()).await;
+            let beats = r#","start":"latest","heartbeat_period":"1s""#;
+            let mut options = options_with(&server, beats);
+            options.port = line.port();
+            let resolved = resolve(&options).await.unwrap();
+            // The source has listed the replica before that hears of it.
+            line.delay(400);
+            let streaming =
+                tokio::spawn(async move { resolved.stream(&Budget::new(1 << 20)).await });
+            wait_until("the replica is listed", WAIT_MAX, || count() == 1);
+            streaming.abort();
+            line.cut();
+            drop(streaming.await);
+        });
+        wait_until("nobody is listed", WAIT_MAX, || count() == 0);
     }
 }
 

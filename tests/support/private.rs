@@ -114,6 +114,16 @@ impl Private {
         self.log_from(0)
     }
 
+    /// The end of its log, if it has ended without being told to.
+    pub fn death(&self) -> Option<String> {
+        let ended = self
+            .running()
+            .as_mut()?
+            .try_wait()
+            .expect("the watcher can be waited for");
+        ended.map(|status| format!("{status}\n{}", tail(&self.log())))
+    }
+
     /// Stops the server and waits for its end, as a service manager does: one that does not end when it is told to is killed.
     /// The data stays for `start_again`.
     #[track_caller]

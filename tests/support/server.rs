@@ -158,6 +158,11 @@ impl Server {
         self.private.log()
     }
 
+    /// How it ended and the end of its log, if it has ended without being told to: it died of something that it was asked.
+    pub fn death(&self) -> Option<String> {
+        self.private.death()
+    }
+
     /// A binlog file by the name that the server gives it.
     pub fn binlog_path(&self, name: &str) -> PathBuf {
         self.datadir().join(name)

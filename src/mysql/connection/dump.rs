@@ -33,6 +33,8 @@ pub struct Dump {
     transport: Transport,
     peer: Peer,
     state: DumpState,
+    /// Whether the first packet answers a command that was sent before the dump's.
+    is_answer_due: bool,
 }
 
 enum DumpState {
@@ -56,6 +58,15 @@ impl Dump {
             transport,
             peer,
             state: DumpState::Running,
+            is_answer_due: false,
+        }
+    }
+
+    /// Where another command went with the dump's, whose answer comes first.
+    pub(super) fn after_command(server: Server, transport: Transport, peer: Peer) -> Self {
+        Self {
+            is_answer_due: true,
+            ..Self::new(server, transport, peer)
         }
     }
 
@@ -161,6 +172,12 @@ impl Dump {
 
     /// Separates events from what ends the dump.
     async fn sort_out(&mut self, mut framed: Framed) -> Option<Packets> {
+        if std::mem::take(&mut self.is_answer_due) {
+            self.take_answer(&mut framed);
+            if framed.payloads.is_empty() {
+                return None;
+            }
+        }
         let is_rest = matches!(framed.part, Portion::Next { .. });
         let is_event = |payload: &Range<u32>| {
             to_usize(payload.start).and_then(|start| framed.buffer.get(start))
@@ -184,6 +201,22 @@ impl Dump {
             payloads: framed.payloads,
             drained,
         })
+    }
+
+    /// Takes the answer to the command before the dump's off the packets. A refusal ends the dump.
+    fn take_answer(&mut self, framed: &mut Framed) {
+        let answer = framed.payloads.remove(0);
+        let answer = framed.slice(&answer);
+        let refused = match answer.first() {
+            Some(&response::ERR) => self.end(&answer),
+            Some(_) | None => response::ok(&answer)
+                .err()
+                .map(|malformed| self.peer.malformed(malformed)),
+        };
+        if let Some(error) = refused {
+            framed.payloads.clear();
+            self.state = DumpState::Ended(Some(error));
+        }
     }
 
     /// Reads the packet that is no event.

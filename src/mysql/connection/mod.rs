@@ -13,6 +13,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::error::Elapsed;
 
 use super::command;
 use super::error::ConnectionError;
@@ -21,7 +22,7 @@ use super::packet::PACKET_BYTES_MAX;
 use super::response::{self, ServerError};
 use super::result_set::{NoResult, Progress, ResultReader, ResultSet};
 use peer::Peer;
-use transport::Transport;
+use transport::{Transport, TransportError};
 
 pub use dump::{Dump, Packets};
 pub use peer::Server;
@@ -79,8 +80,25 @@ impl Connection {
     /// # Errors
     /// [`ConnectionError::Server`] if the server answers with an error, after which the connection goes on.
     pub async fn query(&mut self, sql: &str) -> Result<ResultSet, ConnectionError> {
+        self.query_into(ResultReader::new(RESULT_BYTES_MAX), sql)
+            .await
+    }
+
+    /// The same for a statement whose rows may end before their last columns, whose values are then NULL.
+    ///
+    /// # Errors
+    /// As [`Connection::query`].
+    pub async fn query_with_short_rows(&mut self, sql: &str) -> Result<ResultSet, ConnectionError> {
+        let reader = ResultReader::new(RESULT_BYTES_MAX).with_short_rows();
+        self.query_into(reader, sql).await
+    }
+
+    async fn query_into(
+        &mut self,
+        mut reader: ResultReader,
+        sql: &str,
+    ) -> Result<ResultSet, ConnectionError> {
         self.begin(&command::query(sql)).await?;
-        let mut reader = ResultReader::new(RESULT_BYTES_MAX);
         loop {
             let payload = self.receive("answering a query").await?;
             match reader.read(&payload) {
@@ -150,6 +168,24 @@ impl Connection {
         Ok(Dump::new(self.server, self.transport, self.peer))
     }
 
+    /// Sends a command that is answered by OK together with one that is answered by a dump, so that the server has the second
+    /// whenever it has the first. What it has against either arrives with the first packet.
+    ///
+    /// # Errors
+    /// If the commands cannot be sent.
+    pub async fn command_and_dump(
+        mut self,
+        command: &[u8],
+        dump: &[u8],
+    ) -> Result<Dump, ConnectionError> {
+        self.ready_for_command()?;
+        let sent = self.transport.send_two_commands(command, dump);
+        let sent = tokio::time::timeout(self.read_timeout, sent).await;
+        self.sent(sent)?;
+        self.transport.framer.payload_bytes_max = PACKET_BYTES_MAX;
+        Ok(Dump::after_command(self.server, self.transport, self.peer))
+    }
+
     /// Says goodbye, so that the server does not count the connection as aborted. What fails no longer matters.
     pub async fn close(mut self) {
         if !self.is_in_command {
@@ -161,18 +197,32 @@ impl Connection {
     }
 
     async fn begin(&mut self, payload: &[u8]) -> Result<(), ConnectionError> {
+        self.ready_for_command()?;
+        let sent = self.transport.send_command(payload);
+        let sent = tokio::time::timeout(self.read_timeout, sent).await;
+        self.sent(sent)
+    }
+
+    /// Makes sure that no answer is due, and that none has come uncalled-for.
+    fn ready_for_command(&mut self) -> Result<(), ConnectionError> {
         if self.is_in_command {
             return Err(ConnectionError::Abandoned {
                 address: self.peer.address.clone(),
             });
         }
         self.is_in_command = true;
-        let during = "taking a command";
-        if !self.transport.is_idle() {
-            return Err(self.peer.out_of_turn("a packet", "waiting for a command"));
+        match self.transport.is_idle() {
+            true => Ok(()),
+            false => Err(self.peer.out_of_turn("a packet", "waiting for a command")),
         }
-        let sent = tokio::time::timeout(self.read_timeout, self.transport.send_command(payload));
-        match sent.await {
+    }
+
+    fn sent(
+        &self,
+        sent: Result<Result<(), TransportError>, Elapsed>,
+    ) -> Result<(), ConnectionError> {
+        let during = "taking a command";
+        match sent {
             Ok(outcome) => outcome.map_err(|error| self.peer.lost(during, error)),
             Err(_) => Err(self.timed_out(during)),
         }

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
@@ -89,21 +90,45 @@ impl Transport {
         self.send(payload).await
     }
 
-    /// Sends a payload under the next number. Not cancel-safe.
-    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), TransportError> {
-        let mut packets = secrecy::zeroize::Zeroizing::new(Vec::with_capacity(payload.len() + 16));
-        let next = packet::encode(payload, self.framer.sequence(), &mut packets);
-        self.framer.expect_sequence(next);
+    /// Sends two commands at once. The answer to the first is one packet, and what follows it answers the second.
+    pub(super) async fn send_two_commands(
+        &mut self,
+        first: &[u8],
+        second: &[u8],
+    ) -> Result<(), TransportError> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(first.len() + second.len() + 32));
+        let (packet, envelope) = self.pack(first, 0, &mut bytes);
+        let (packet_after, envelope_after) = self.pack(second, 0, &mut bytes);
+        self.framer.expect_two_answers(packet, packet_after);
         if let Some(inflater) = &mut self.inflater {
-            let mut envelopes = Vec::with_capacity(packets.len() + 16);
-            let next = compression::envelop(&packets, &mut envelopes);
-            inflater.expect_sequence(next);
-            self.socket.write_all(&envelopes).await?;
-        } else {
-            self.socket.write_all(&packets).await?;
+            inflater.expect_two_answers(envelope, envelope_after);
         }
+        self.socket.write_all(&bytes).await?;
         self.socket.flush().await?;
         Ok(())
+    }
+
+    /// Sends a payload under the next number. Not cancel-safe.
+    pub(super) async fn send(&mut self, payload: &[u8]) -> Result<(), TransportError> {
+        let mut bytes = Zeroizing::new(Vec::with_capacity(payload.len() + 32));
+        let (packet, envelope) = self.pack(payload, self.framer.sequence(), &mut bytes);
+        self.framer.expect_sequence(packet);
+        if let Some(inflater) = &mut self.inflater {
+            inflater.expect_sequence(envelope);
+        }
+        self.socket.write_all(&bytes).await?;
+        self.socket.flush().await?;
+        Ok(())
+    }
+
+    /// Appends a payload as it goes over the socket; returns the numbers of the next packet and the next envelope.
+    fn pack(&self, payload: &[u8], sequence: u8, out: &mut Vec<u8>) -> (u8, u8) {
+        if self.inflater.is_none() {
+            return (packet::encode(payload, sequence, out), 0);
+        }
+        let mut packets = Zeroizing::new(Vec::with_capacity(payload.len() + 16));
+        let packet = packet::encode(payload, sequence, &mut packets);
+        (packet, compression::envelop(&packets, out))
     }
 
     /// Returns the next packet if it has arrived.

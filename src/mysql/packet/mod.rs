@@ -114,6 +114,8 @@ pub(super) struct PacketFramer {
     payloads: Vec<Range<u32>>,
     large: Option<PartialPayload>,
     sequence: u8,
+    /// The number after the next packet, where that packet is an answer of its own.
+    sequence_after: Option<u8>,
     /// Off where a compressed envelope carries the number that counts.
     checks_sequence: bool,
     /// Limit for one payload.
@@ -143,6 +145,7 @@ impl PacketFramer {
             payloads: Vec::new(),
             large: None,
             sequence: 0,
+            sequence_after: None,
             checks_sequence: true,
             payload_bytes_max,
             whole_bytes_max: usize::MAX,
@@ -152,6 +155,12 @@ impl PacketFramer {
     /// Sets the number of the next packet, as a new command does.
     pub(super) fn expect_sequence(&mut self, sequence: u8) {
         self.sequence = sequence;
+    }
+
+    /// Sets the number of the next packet, which answers one command alone, and that of the one after it, which answers another.
+    pub(super) fn expect_two_answers(&mut self, first: u8, second: u8) {
+        self.sequence = first;
+        self.sequence_after = Some(second);
     }
 
     /// Returns the number of the next packet.
@@ -341,7 +350,8 @@ impl PacketFramer {
         if self.checks_sequence && found != expected && first != Some(super::response::ERR) {
             return Err(PacketError::Sequence { expected, found });
         }
-        self.sequence = found.wrapping_add(1);
+        let counted_on = found.wrapping_add(1);
+        self.sequence = self.sequence_after.take().unwrap_or(counted_on);
         Ok(())
     }
 

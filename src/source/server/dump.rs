@@ -14,7 +14,7 @@ use super::refusal::refusal;
 use super::session::Session;
 use super::{preflight, statements};
 use crate::binlog::{Coordinates, GtidSet};
-use crate::mysql::{Dump, DumpFlags, Flavour, Portion, command};
+use crate::mysql::{Dump, DumpFlags, Flavour, Portion, Server, command, version_numbers};
 use crate::source::error::SourceError;
 
 /// Where a dump begins.
@@ -65,6 +65,8 @@ const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The longest that a server takes, a year.
 const NET_WRITE_TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 const STATUS_BYTES: u32 = 1;
+/// A version of MySQL at which every series that is still maintained strikes off replicas that left; some did before.
+const STRIKES_OFF_EVERYWHERE: [u32; 3] = [8, 0, 22];
 
 /// Prepares the session as a replica does and sends the command.
 pub(in crate::source) async fn start(
@@ -104,17 +106,36 @@ pub(in crate::source) async fn start(
         }
     };
     let account = statements::account(&mut session).await?;
-    if let DumpReader::Replica { server_id, host } = &reader {
-        let registered = preflight::register(&mut session, *server_id, host).await;
-        registered.map_err(|error| preflight::denied(error, &account))?;
-    }
-    let dump = session.into_connection().dump(&packet).await?;
+    let dump = match &reader {
+        DumpReader::Replica { server_id, host } => {
+            let registration = command::register_replica(*server_id, host, 0);
+            match keeps_who_left(session.server()) {
+                true => {
+                    let connection = session.into_connection();
+                    connection.command_and_dump(&registration, &packet).await?
+                }
+                false => {
+                    let registered = session.command("COM_REGISTER_SLAVE", &registration).await;
+                    registered.map_err(|error| preflight::denied(error, &account))?;
+                    session.into_connection().dump(&packet).await?
+                }
+            }
+        }
+        DumpReader::Walk => session.into_connection().dump(&packet).await?,
+    };
     Ok(EventStream {
         dump,
         account,
         silence_max: options.replica_net_timeout,
         waiting_since: None,
     })
+}
+
+/// Whether the server strikes a replica off its list when its dump ends, and not when its connection ends without one: listing
+/// the replicas then reads memory that was freed, and can bring the server down (MySQL's bug 29915479). Both commands go at
+/// once there, so that a process that is killed in between, or a line that breaks, leaves no such entry.
+fn keeps_who_left(server: &Server) -> bool {
+    server.flavour == Flavour::MySql && version_numbers(&server.version) < STRIKES_OFF_EVERYWHERE
 }
 
 async fn prepare(

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::options::ServerOptions;
 use super::session::{ACCESS_DENIED, Session};
 use super::statements;
-use crate::mysql::{Flavour, command};
+use crate::mysql::Flavour;
 use crate::source::chunk::now_us;
 use crate::source::error::SourceError;
 use crate::source::identity;
@@ -347,19 +347,6 @@ pub(super) async fn has_privilege(
     Ok(answer
         .rows()
         .any(|row| row.text("privilege") == Some(privilege)))
-}
-
-/// Registers as a replica: shows rowtap among the source's replicas, and proves REPLICATION SLAVE.
-///
-/// A dump must follow at once. MySQL 5.7 and 8.0.15 strike a replica off their list when its dump ends, and not when its
-/// connection ends without one: listing the replicas then reads memory that was freed, and can bring the server down.
-pub(in crate::source) async fn register(
-    session: &mut Session,
-    server_id: u32,
-    host: &str,
-) -> Result<(), SourceError> {
-    let packet = command::register_replica(server_id, host, 0);
-    session.command("COM_REGISTER_SLAVE", &packet).await
 }
 
 /// What a refused registration or dump says to a person. MariaDB 11 lets an account register that may not dump.

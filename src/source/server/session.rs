@@ -27,6 +27,14 @@ pub(in crate::source) struct AnswerRow<'a> {
     row: usize,
 }
 
+/// Where the rows of an answer end.
+#[derive(Clone, Copy, Debug)]
+enum RowEnds {
+    AtLastColumn,
+    /// Also before, at the end of a value.
+    Anywhere,
+}
+
 /// `ER_PARSE_ERROR`: the server does not know the statement's form.
 const UNKNOWN_FORM: u16 = 1064;
 /// `ER_SPECIFIC_ACCESS_DENIED_ERROR`: the account lacks a privilege.
@@ -89,7 +97,15 @@ impl Session {
         &mut self,
         statement: &str,
     ) -> Result<SqlAnswer, SourceError> {
-        match self.connection.query(statement).await {
+        self.ask_as(statement, RowEnds::AtLastColumn).await
+    }
+
+    async fn ask_as(&mut self, statement: &str, ends: RowEnds) -> Result<SqlAnswer, SourceError> {
+        let result = match ends {
+            RowEnds::AtLastColumn => self.connection.query(statement).await,
+            RowEnds::Anywhere => self.connection.query_with_short_rows(statement).await,
+        };
+        match result {
             Ok(result) => Ok(SqlAnswer {
                 statement: shortened(statement),
                 result,
@@ -136,9 +152,21 @@ impl Session {
         &mut self,
         forms: &[&str],
     ) -> Result<SqlAnswer, SourceError> {
+        self.ask_forms(forms, RowEnds::AtLastColumn).await
+    }
+
+    /// The same where rows may end before their last columns, whose values are then NULL.
+    pub(in crate::source) async fn ask_in_forms_with_short_rows(
+        &mut self,
+        forms: &[&str],
+    ) -> Result<SqlAnswer, SourceError> {
+        self.ask_forms(forms, RowEnds::Anywhere).await
+    }
+
+    async fn ask_forms(&mut self, forms: &[&str], ends: RowEnds) -> Result<SqlAnswer, SourceError> {
         let mut refused = None;
         for form in forms {
-            match self.ask(form).await {
+            match self.ask_as(form, ends).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => match error.server_code() {
                     Some(ACCESS_DENIED) => refused = Some(error),

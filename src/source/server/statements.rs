@@ -77,12 +77,13 @@ pub(in crate::source) async fn log_files(
     Ok(files)
 }
 
-/// Asks which replicas the source knows.
+/// Asks which replicas the source knows. MySQL 5.7 and 8.0 leave the UUID out of the row where a replica has none, or is just
+/// leaving.
 pub(in crate::source) async fn replicas(
     session: &mut Session,
 ) -> Result<Vec<ListedReplica>, SourceError> {
     let answer = session
-        .ask_in_forms(&["SHOW REPLICAS", "SHOW SLAVE HOSTS"])
+        .ask_in_forms_with_short_rows(&["SHOW REPLICAS", "SHOW SLAVE HOSTS"])
         .await?;
     answer
         .rows()

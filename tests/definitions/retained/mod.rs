@@ -24,6 +24,7 @@ mod style;
 mod values;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -176,8 +177,6 @@ struct Totals {
     /// Stops by reason, names and numbers left out.
     stops: BTreeMap<String, usize>,
     wrong: usize,
-    /// What servers died of, whose cases were given up.
-    died: Vec<String>,
     /// Statements on definitions that were executed, and those that were refused, by kind.
     kinds: BTreeMap<&'static str, (u64, u64)>,
 }
@@ -190,7 +189,6 @@ impl Totals {
         self.definitions += other.definitions;
         self.heals += other.heals;
         self.wrong += other.wrong;
-        self.died.extend(other.died);
         for (reason, count) in other.stops {
             *self.stops.entry(reason).or_default() += count;
         }
@@ -221,45 +219,54 @@ impl Case<'_> {
         options
     }
 
+    /// Runs it; one that panics, as when its server dies, counts as wrong, and the others go on.
     fn run(self) -> Totals {
-        let begun = Instant::now();
         let server = Server::start(self.flavour, &self.options());
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.run_on(&server)));
+        outcome.unwrap_or_else(|_told| {
+            let death = server.death().unwrap_or("it lives".to_owned());
+            println!("{self:?}: given up; of the server: {death}");
+            Totals {
+                wrong: 1,
+                ..Totals::default()
+            }
+        })
+    }
+
+    fn run_on(self, server: &Server) -> Totals {
+        let begun = Instant::now();
         let first = server.coordinates();
-        let mut live = Reading::new(&server, "live", "'earliest'");
-        let mut killed = Reading::new(&server, "killed", "'earliest'");
+        let mut live = Reading::new(server, "live", "'earliest'");
+        let mut killed = Reading::new(server, "killed", "'earliest'");
         let mut running = live.connector.run(&[]);
         running.wait_until_ready();
         let is_over = AtomicBool::new(false);
-        let mut script = Script::new(&server, self.seed, self.without);
+        let mut script = Script::new(server, self.seed, self.without);
         let middle = std::thread::scope(|scope| {
             let (killed, is_over) = (&mut killed, &is_over);
             scope.spawn(move || killed.kill(self.seed, is_over));
             // However this ends, whoever kills has to end too.
             let _over = Over(is_over);
             script.go_on(self.statements / 2);
-            if script.died_of.is_some() {
-                return first.clone();
-            }
+            assert_eq!(script.died_of, None, "the server died of it");
             let middle = script.place();
             script.go_on(self.statements);
             middle
         });
-        if let Some(statement) = script.died_of {
-            return self.given_up(&statement);
-        }
+        assert_eq!(script.died_of, None, "the server died of it");
         live.note(&running.stop());
         let from = format!("{{ file = '{}', position = {} }}", middle.0, middle.1);
-        let mut behind = Reading::new(&server, "from the middle", &from);
+        let mut behind = Reading::new(server, "from the middle", &from);
         let mut findings = Findings::default();
         for reading in [&mut live, &mut killed, &mut behind] {
-            reading.finish(&script.steps);
+            reading.finish(server, &script.steps);
             reading.check_journal(script.tables(), &mut findings);
         }
-        drop_all(&server);
-        let mut gone = Reading::new(&server, "when all is gone", "'earliest'");
-        let mut gone_behind = Reading::new(&server, "from the middle when all is gone", &from);
+        drop_all(server);
+        let mut gone = Reading::new(server, "when all is gone", "'earliest'");
+        let mut gone_behind = Reading::new(server, "from the middle when all is gone", &from);
         for reading in [&mut live, &mut gone, &mut gone_behind] {
-            reading.finish(&script.steps);
+            reading.finish(server, &script.steps);
             reading.check_journal(&Catalogue::new(), &mut findings);
         }
         let steps = Steps::new(&script.steps, self.flavour);
@@ -292,15 +299,6 @@ impl Case<'_> {
         }
         println!("{report}  executed and refused by kind: {:?}", totals.kinds);
         totals
-    }
-
-    /// What is told of a case in which the server died.
-    fn given_up(self, statement: &str) -> Totals {
-        println!("{self:?}: given up, the server died of {statement}");
-        Totals {
-            died: vec![format!("{:?}: {statement}", self.flavour)],
-            ..Totals::default()
-        }
     }
 }
 
@@ -342,9 +340,9 @@ impl Reading {
 
     /// Runs to the end. Wherever it stops for want of a definition, that is noted, and told.
     #[track_caller]
-    fn finish(&mut self, steps: &[Step]) {
+    fn finish(&mut self, server: &Server, steps: &[Step]) {
         for _ in 0..STOPS_MAX {
-            let ended = stopped::once(&self.connector);
+            let ended = stopped::once_beside(&self.connector, server);
             self.note(&ended);
             self.is_whole = ended.status.success();
             if self.is_whole {

@@ -63,7 +63,7 @@ pub struct Script<'a> {
     gone: Vec<String>,
     /// The rows of tables as they are now, where that is known.
     rows: BTreeMap<String, Rows>,
-    /// The statement that the server died of: a fault of its own, which ends the script.
+    /// The statement at which the server was gone: a fault of its own, which ends the script.
     pub died_of: Option<String>,
     /// All that was done.
     pub steps: Vec<Step>,
@@ -107,16 +107,18 @@ impl<'a> Script<'a> {
     /// Goes on until so many statements on definitions were executed.
     #[track_caller]
     pub fn go_on(&mut self, until: u64) {
-        while self.done < until && self.died_of.is_none() {
+        while self.done < until {
             self.style
                 .vary(&mut self.conn, self.flavour, &mut self.random);
             let (kind, actions) = self.choose();
             for action in actions {
                 self.perform(kind, action);
+                if self.died_of.is_none() {
+                    self.write();
+                }
                 if self.died_of.is_some() {
                     return;
                 }
-                self.write();
             }
         }
     }
@@ -265,6 +267,9 @@ impl<'a> Script<'a> {
                 statements.push("ROLLBACK".to_owned());
             }
             self.rows_of(&touched, &statements, Session::Writer);
+            if self.died_of.is_some() {
+                return;
+            }
         }
     }
 
@@ -334,6 +339,10 @@ impl<'a> Script<'a> {
             for statement in [ends[0]].into_iter().chain(inner).chain([ends[1]]) {
                 text += statement;
                 if let Err(error) = conn.query_drop(statement) {
+                    if matches!(error, mysql::Error::IoError(_)) {
+                        self.died_of = Some(text);
+                        return;
+                    }
                     text += &format!(" (refused: {error})");
                 }
                 text += "; ";

@@ -14,7 +14,7 @@ use rowtap::state::relay_log_info;
 use tempfile::TempDir;
 
 use super::json::Json;
-use crate::support::wait_until;
+use crate::support::{Server, wait_until};
 
 /// How long a run may take to end after it was told to, or to begin streaming.
 const END_MAX: Duration = Duration::from_secs(120);
@@ -157,6 +157,12 @@ impl Connector {
     pub fn run_once(&self, wait_max: Duration) -> Ended {
         self.run(&["--once"]).wait(wait_max)
     }
+
+    /// The same, and fails at once if the source has died.
+    #[track_caller]
+    pub fn run_once_beside(&self, server: &Server, wait_max: Duration) -> Ended {
+        self.run(&["--once"]).wait_beside(server, wait_max)
+    }
 }
 
 impl Run {
@@ -246,10 +252,27 @@ impl Run {
 
     /// Waits until it has ended.
     #[track_caller]
-    pub fn wait(mut self, wait_max: Duration) -> Ended {
+    pub fn wait(self, wait_max: Duration) -> Ended {
+        self.wait_with(wait_max, |_run| {})
+    }
+
+    /// The same for one that reads from this server, and would try again for ever if that has died.
+    #[track_caller]
+    pub fn wait_beside(self, server: &Server, wait_max: Duration) -> Ended {
+        self.wait_with(wait_max, |run| {
+            if let Some(death) = server.death() {
+                let (flavour, log) = (server.flavour(), run.log());
+                panic!("{flavour:?} died: {death}\nrowtap's log:\n{log}");
+            }
+        })
+    }
+
+    #[track_caller]
+    fn wait_with(mut self, wait_max: Duration, look: impl Fn(&Self)) -> Ended {
         let (mut status, begun) = (None, Instant::now());
         let mut is_told = false;
         wait_until("rowtap ends", wait_max, || {
+            look(&self);
             status = self.child.try_wait().expect("a child can be waited for");
             if status.is_none() && !is_told && begun.elapsed() > wait_max / 2 {
                 is_told = true;
