@@ -14,6 +14,8 @@ const EVENT_HEADER_BYTES: usize = 19;
 const ROTATE: u8 = 4;
 const FORMAT_DESCRIPTION: u8 = 15;
 const HEARTBEAT: u8 = 27;
+/// Heartbeats after each of which another one was there already, before that is no accident.
+const IDLE_MAX: usize = 100;
 
 async fn dump(options: &ConnectOptions, server_id: u32, file: &str, non_block: bool) -> Dump {
     let (mut connection, registration, payload) =
@@ -165,8 +167,8 @@ async fn a_dump_that_waits_loses_nothing_when_its_receiver_is_given_up_again_and
             let mut given_up = 0_u64;
             let mut idle = 0;
             let mut patience = Duration::ZERO;
-            // Until the writer is done and heartbeats alone have come for a while.
-            while !(writer.is_finished() && idle > 2) {
+            // Until the writer is done and heartbeats alone have come for a while; on a busy machine several may come at once.
+            while !(writer.is_finished() && (idle > 2 && has_drained || idle > IDLE_MAX)) {
                 match tokio::time::timeout(patience, dump.receive()).await {
                     Err(_) => {
                         given_up += 1;
