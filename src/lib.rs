@@ -96,6 +96,9 @@
 //! | block | the encoded bytes of a batch |
 //! | envelope | what a format puts around the values of a row |
 //! | record | a message for a log such as Kafka, with its key |
+//! | destination | the topic, key and partition of a table's records |
+//! | route | what a connector file says of the destinations of some tables |
+//! | notice | a record about the stream rather than a change: a heartbeat, the beginning or end of a group |
 //! | line | a message in a file |
 //! | coordinates | a file and a position in a server's binlog |
 //! | instance | a process that runs a connector; of two, the younger takes over where the sink can tell |

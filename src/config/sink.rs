@@ -40,8 +40,9 @@ pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SinkOptions> 
         sink_of(meant?, section, mistakes).ok().flatten()
     })?;
     for (key, reason) in read.options.problems() {
-        if read.is_usable(&key) {
-            let place = section.origin_of(&key);
+        let path: Vec<&str> = key.iter().map(String::as_str).collect();
+        if read.is_usable(&path) {
+            let place = section.origin_of(&path);
             mistakes.add_key(place, &format!("sink.{}", key.join(".")), reason);
         }
     }

@@ -36,6 +36,8 @@ pub struct Records {
     pub records: Vec<Record>,
     /// Per table of the batch: the topic, from its plan.
     pub topics: Vec<Arc<str>>,
+    /// Per table of the batch its name, if the settings ask for counts.
+    pub tables: Vec<TableName>,
     /// Per group of the batch: the values of the identity headers, as ranges of the arena.
     pub groups: Vec<RecordIdentity>,
     /// How many changes of rows there are by group and table, if the settings ask for it; a pair may come more than once.
@@ -65,6 +67,7 @@ impl Records {
         empty(&mut self.arena);
         self.records.clear();
         self.topics.clear();
+        self.tables.clear();
         self.groups.clear();
         self.counts.clear();
         self.ends_group = false;
@@ -121,16 +124,18 @@ pub enum RecordOp {
     Delete,
     /// A statement was executed.
     Statement,
+    /// Nothing: the record is about the stream.
+    Notice,
 }
 
 impl RecordOp {
-    /// The letter that the envelope has; `None` of a statement.
+    /// The letter that the envelope has; `None` where there is none.
     pub fn letter(self) -> Option<&'static str> {
         match self {
             Self::Create => Some("c"),
             Self::Update => Some("u"),
             Self::Delete => Some("d"),
-            Self::Statement => None,
+            Self::Statement | Self::Notice => None,
         }
     }
 }
@@ -240,6 +245,10 @@ impl MessageLayout for RecordsLayout {
         block
             .topics
             .extend(plans.iter().map(|plan| Arc::clone(&plan.destination.topic)));
+        if self.settings.counts {
+            let names = batch.tables.iter().map(|table| table.name.clone());
+            block.tables.extend(names);
+        }
         block.ends_group = batch.end.is_some();
         let by_group =
             |plan: &Arc<Plan>| matches!(plan.destination.partition, PartitionRule::Group(_));

@@ -1,11 +1,13 @@
 //! What becomes a record or a line, of batches that are built by hand: with the format `json`, and with a small one that
 //! decides otherwise wherever a format may.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::destination::RecordKey;
+use super::destination::{Destination, PartitionRule, RecordKey, partition_of};
 use super::envelope::{MessageLayout, write_batch};
 use super::lines::LinesLayout;
 use super::records::RecordsLayout;
@@ -16,7 +18,7 @@ use super::sample::{
 use super::writer::EnvelopeWriter;
 use super::{
     Encode, EncodeError, Format, InvalidText, Lines, LinesEncoder, OtherKey, PartialKeyChange,
-    Records, RecordsEncoder, RecordsSettings,
+    Plan, RecordOp, Records, RecordsEncoder, RecordsSettings,
 };
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl, Item, Rows, RowsKind};
@@ -476,4 +478,120 @@ fn a_statement_becomes_as_many_messages_as_its_format_wants() {
         assert_eq!(values, tables);
         assert!(found.iter().all(|(key, _, _)| key.is_none()));
     }
+}
+
+/// Of each record that goes to a destination: its key, its partition, what it says was done, and whether it has a value.
+fn placed(
+    batch: &Batch,
+    destination: &Destination,
+) -> Result<Vec<(Value, Option<i32>, RecordOp, bool)>, EncodeError> {
+    let plan = Plan::of_records(Format::Json, batch.tables[0].clone(), destination.clone());
+    let mut block = Records::default();
+    RecordsEncoder::new(Format::Json, RecordsSettings::default(), InvalidText::Fail).encode(
+        batch,
+        &[Arc::new(plan)],
+        &mut block,
+    )?;
+    let key = |range: &Option<Range<u32>>| {
+        range.as_ref().map_or(Value::Null, |range| {
+            let bytes = &block.arena[range.start as usize..range.end as usize];
+            serde_json::from_slice(bytes).expect("JSON")
+        })
+    };
+    let all = block.records.iter();
+    Ok(all
+        .map(|it| (key(&it.key), it.partition, it.op, it.value.is_some()))
+        .collect())
+}
+
+fn to(key: &[usize], partition: PartitionRule) -> Destination {
+    Destination {
+        partition,
+        ..Destination::by_key("t".into(), key)
+    }
+}
+
+#[test]
+fn the_key_is_of_the_columns_that_were_chosen() {
+    let of = |key: &[usize], kind, images: &[SampleImage<'_>]| {
+        placed(
+            &batch(&table(&[0]), kind, images),
+            &to(key, PartitionRule::Key),
+        )
+    };
+    let image: SampleImage<'_> = &[int(ONE), text("a"), NULL];
+    let found = of(&[2, 0], RowsKind::Write, &[image]).expect("encoded");
+    let key = json!({"note": null, "id": 1});
+    assert_eq!(found, [(key.clone(), None, RecordOp::Create, true)]);
+    // NULL is a value that can change.
+    let after: SampleImage<'_> = &[ABSENT, ABSENT, text("x")];
+    let found = of(&[2, 0], RowsKind::Update, &[image, after]).expect("encoded");
+    let new = json!({"note": "x", "id": 1});
+    let [old, tombstone] = [true, false].map(|it| (key.clone(), None, RecordOp::Delete, it));
+    assert_eq!(found, [old, tombstone, (new, None, RecordOp::Create, true)]);
+}
+
+#[test]
+fn a_row_that_goes_to_another_partition_is_a_delete_and_a_create() {
+    let count = NonZeroU32::new(64).expect("some");
+    let rule = || PartitionRule::Columns(RecordKey::of(&[1]), count);
+    let of = |kind, images: &[SampleImage<'_>]| {
+        placed(&batch(&table(&[0]), kind, images), &to(&[0], rule()))
+    };
+    let row = |name| [int(ONE), text(name), NULL];
+    let partition = |name: &str| {
+        let key = format!(r#"{{"na\"me":"{name}"}}"#);
+        Some(partition_of(key.as_bytes(), count))
+    };
+    assert_ne!(partition("a"), partition("b"));
+    let key = || json!({"id": 1});
+    let found = of(RowsKind::Update, &[&row("a"), &row("b")]).expect("encoded");
+    assert_eq!(
+        found,
+        [
+            (key(), partition("a"), RecordOp::Delete, true),
+            (key(), partition("a"), RecordOp::Delete, false),
+            (key(), partition("b"), RecordOp::Create, true),
+        ]
+    );
+    let found = of(RowsKind::Update, &[&row("b"), &row("b")]).expect("encoded");
+    assert_eq!(found, [(key(), partition("b"), RecordOp::Update, true)]);
+    let found = of(RowsKind::Delete, &[&row("b")]).expect("encoded");
+    let [value, tombstone] = [true, false].map(|it| (key(), partition("b"), RecordOp::Delete, it));
+    assert_eq!(found, [value, tombstone]);
+}
+
+#[test]
+fn an_image_without_what_chooses_key_or_partition_is_refused() {
+    let count = NonZeroU32::new(3).expect("some");
+    let before: SampleImage<'_> = &[int(ONE), ABSENT, ABSENT];
+    for after in [
+        [ABSENT, text("b"), ABSENT],
+        [ABSENT, NULL, ABSENT],
+        [ABSENT, ABSENT, text("c")],
+    ] {
+        let batch = batch(&table(&[0]), RowsKind::Update, &[before, &after]);
+        for destination in [
+            to(&[1], PartitionRule::Key),
+            to(&[0], PartitionRule::Columns(RecordKey::of(&[1]), count)),
+        ] {
+            let error = placed(&batch, &destination).expect_err("unknown before");
+            let told = error.to_string();
+            assert!(
+                told.contains("lacks key column na\"me, set binlog_row_image=FULL"),
+                "{told}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_names_its_table_where_others_share_the_topic() {
+    let image: SampleImage<'_> = &[int(ONE), text("a"), NULL];
+    let mut destination = to(&[0], PartitionRule::Fixed(2));
+    destination.key.names_table = true;
+    let batch = batch(&table(&[0]), RowsKind::Write, &[image]);
+    let found = placed(&batch, &destination).expect("encoded");
+    let key = json!({"__database": "shop", "__table": "or\"ders", "id": 1});
+    assert_eq!(found, [(key, Some(2), RecordOp::Create, true)]);
 }

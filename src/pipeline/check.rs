@@ -98,6 +98,7 @@ pub async fn check(connector: &Connector) -> ConnectorFindings {
         let tables = tables.into_iter().map(|table| TargetTable {
             name: table.published,
             has_key: table.has_key,
+            columns: table.columns,
             row_bytes_max: table.row_bytes_max,
         });
         tables.collect()

@@ -48,6 +48,28 @@ pub trait Sink: Send {
         None
     }
 
+    /// Learns of tables whose rows may come, before any does.
+    ///
+    /// # Errors
+    /// A table that could not be prepared, as far as names tell.
+    fn foresee(&mut self, _tables: &[TableName]) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    /// When the next heartbeat is due; `None` for a sink without any.
+    fn heartbeat_wanted(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Says at the target that the stream has come to this boundary; to be committed as what `write` takes is. Called between
+    /// groups.
+    fn heartbeat(
+        &mut self,
+        _at: &Checkpoint,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Where the checkpoints are that `commit` stores, if other instances of the connector find them there, whatever is in
     /// the state folder. The state folder then has a copy, which may lag.
     fn shared_checkpoints(&self) -> Option<SharedCheckpoints> {
@@ -66,13 +88,29 @@ pub struct SharedCheckpoints {
     pub last_writer: Option<String>,
 }
 
+/// Where a sink puts the changes of a table, in words.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Placement {
+    /// The topic.
+    pub topic: String,
+    /// What the key is made of.
+    pub key: String,
+    /// What decides about the partition.
+    pub partition_by: String,
+    /// The expression of the route that decided; `None` where none matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+}
+
 /// A table whose changes are to be written, as a check before the start knows it.
 #[derive(Clone, Debug)]
 pub struct TargetTable {
     /// Its name in the output.
     pub name: TableName,
-    /// Whether its records have keys.
+    /// Whether it has a primary key.
     pub has_key: bool,
+    /// Its columns.
+    pub columns: Vec<Box<str>>,
     /// The most bytes that a row of it can have.
     pub row_bytes_max: u64,
 }

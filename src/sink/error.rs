@@ -318,7 +318,8 @@ pub enum SinkError {
     },
     /// Two tables have one topic, so that a reader could not tell them apart.
     #[error(
-        "{first} and {second} both go to topic {topic}, filter one of them or rename it with replicate-rewrite-db"
+        "{first} and {second} both go to topic {topic}, give one of them a route to another topic, or set shared_topic to let tables \
+         share it"
     )]
     TopicCollision {
         /// The topic.
@@ -328,9 +329,28 @@ pub enum SinkError {
         /// Who would get it too.
         second: TableName,
     },
+    /// A table whose records cannot go where the options say.
+    #[error("the records of {table} have nowhere to go: {reason}")]
+    TableUnfit {
+        /// The table.
+        table: TableName,
+        /// What is wrong, and the fix.
+        reason: String,
+    },
+    /// A topic that Kafka would not create beside one that is there.
+    #[error(
+        "topic {topic} cannot be created beside topic {other}, since . and _ are the same in the names of Kafka's metrics, give it \
+         another name by topic, or by a route of its own"
+    )]
+    TopicTooAlike {
+        /// The topic.
+        topic: String,
+        /// The one that is there.
+        other: String,
+    },
     /// A table's topic would have a name that Kafka does not allow.
     #[error(
-        "topic {topic} of {table} has {length} characters and Kafka allows 249, choose a shorter prefix"
+        "topic {topic} of {table} has {length} characters and Kafka allows 249, choose a shorter prefix or give the table a route"
     )]
     TopicTooLong {
         /// The topic.
@@ -390,6 +410,8 @@ impl SinkError {
             Self::AnotherConnector { .. }
             | Self::Option { .. }
             | Self::TopicCollision { .. }
+            | Self::TableUnfit { .. }
+            | Self::TopicTooAlike { .. }
             | Self::TopicTooLong { .. } => Class::Configuration,
         }
     }

@@ -14,18 +14,23 @@ mod file;
 mod kafka;
 mod stdout;
 
+use std::borrow::Cow;
 use std::path::{self, Path};
 
 use crate::change::Checkpoint;
 use crate::finding::Finding;
+use crate::row::TableName;
 use crate::state::off_the_runtime;
 
 pub use blackhole::{Blackhole, BlackholeOptions};
-pub use contract::{BlockOf, PlanOf, SharedCheckpoints, Sink, TargetTable};
+pub use contract::{BlockOf, Placement, PlanOf, SharedCheckpoints, Sink, TargetTable};
 pub use error::SinkError;
 pub use file::{File, FileOptions};
 #[cfg(feature = "kafka")]
-pub use kafka::{Kafka, KafkaCompression, KafkaDelivery, KafkaOptions};
+pub use kafka::{
+    Kafka, KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaKey, KafkaOptions,
+    KafkaRoute, PartitionBy, SharedTopic,
+};
 pub use stdout::{Stdout, StdoutOptions};
 
 /// The `[sink]` section of a connector.
@@ -69,12 +74,32 @@ impl SinkOptions {
     }
 
     /// What is wrong with values that can be judged without the target: the path of each key, and what is wrong and the fix.
-    pub fn problems(&self) -> Vec<(Vec<&str>, &'static str)> {
+    pub fn problems(&self) -> Vec<(Vec<String>, Cow<'static, str>)> {
         match self {
             #[cfg(feature = "kafka")]
             Self::Kafka(options) => options.problems(),
             Self::File(_) | Self::Stdout(_) | Self::Blackhole(_) => Vec::new(),
         }
+    }
+}
+
+/// Where the changes of a table go that is published under this name; `None` for a sink without topics.
+///
+/// # Errors
+/// A table that has no place, and why.
+#[cfg_attr(
+    not(feature = "kafka"),
+    expect(unused_variables, reason = "only Kafka has topics")
+)]
+pub fn placement(
+    options: &SinkOptions,
+    connector: &str,
+    table: &TableName,
+) -> Result<Option<Placement>, SinkError> {
+    match options {
+        #[cfg(feature = "kafka")]
+        SinkOptions::Kafka(options) => kafka::placement(options, connector, table).map(Some),
+        SinkOptions::File(_) | SinkOptions::Stdout(_) | SinkOptions::Blackhole(_) => Ok(None),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Private Kafka brokers in KRaft mode, one or a cluster of three, and the topics and records that tests look at.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -293,18 +294,21 @@ impl Kafka {
         assert!(unread.count() > 0, "topic {topic} does not exist");
         consumer.assign(&unread).expect("partitions are assigned");
 
-        let mut left = unread.count();
+        // Told once or more often.
+        let mut ended = BTreeSet::new();
         let mut records: Vec<OwnedMessage> = Vec::new();
         let mut deadline = Instant::now() + REQUEST_MAX;
-        while left > 0 {
+        while ended.len() < unread.count() {
             assert!(
                 Instant::now() < deadline,
-                "{left} partitions of {topic} not read within {REQUEST_MAX:?}"
+                "only partitions {ended:?} of {topic} were read within {REQUEST_MAX:?}"
             );
             match consumer.poll(POLL) {
                 None => continue,
                 Some(Ok(message)) => records.push(message.detach()),
-                Some(Err(KafkaError::PartitionEOF(_))) => left -= 1,
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    ended.insert(partition);
+                }
                 Some(Err(error)) => panic!("reading {topic}: {error}"),
             }
             deadline = Instant::now() + REQUEST_MAX;

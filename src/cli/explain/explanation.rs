@@ -8,6 +8,9 @@ use crate::change::statement::{
     Effect, Statement, StatementContext, StatementSource, scan, verdict,
 };
 use crate::filter::{ColumnVerdict, Rule, RuleKey, RulePlaces, Rules, Verdict, VerdictReason};
+use crate::metrics::one_line;
+use crate::pipeline::Connector;
+use crate::sink::{self, Placement};
 
 /// One question and its answer, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -24,6 +27,9 @@ pub(super) struct Explanation {
     renamed_by: Option<ShownRule>,
     /// The stages that were asked, in order; the last one decided.
     stages: Vec<ShownStage>,
+    /// Where the records of a table go, where that is a topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<Placement>,
     /// What there is to say besides.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
@@ -158,8 +164,28 @@ pub(super) fn explanation(question: String, verdict: &Verdict, places: &RulePlac
         published_as: verdict.keep.then(|| verdict.published.to_string()),
         renamed_by: verdict.rewrite.as_ref().map(shown),
         stages: stages.collect(),
+        target: None,
         note: None,
     }
+}
+
+/// The explanation of a table with where its records go.
+pub(super) fn placed(
+    mut shown: Explanation,
+    verdict: &Verdict,
+    connector: &Connector,
+) -> Explanation {
+    if !verdict.keep {
+        return shown;
+    }
+    match sink::placement(&connector.sink, &connector.name, &verdict.published) {
+        Ok(target) => shown.target = target,
+        Err(error) => {
+            shown.outcome = "stops";
+            shown.note = Some(one_line(&error));
+        }
+    }
+    shown
 }
 
 pub(super) fn print(explanation: &Explanation, out: &mut impl io::Write) -> io::Result<()> {
@@ -172,6 +198,13 @@ pub(super) fn print(explanation: &Explanation, out: &mut impl io::Write) -> io::
     for stage in &explanation.stages {
         let pass = if stage.pass { "pass" } else { "reject" };
         writeln!(out, "  {}: {pass}, {}", stage.stage, stage.why())?;
+    }
+    if let Some(target) = &explanation.target {
+        let route = target.route.as_ref();
+        let route = route.map_or_else(String::new, |route| format!(" (route \"{route}\")"));
+        writeln!(out, "  topic: {}{route}", target.topic)?;
+        writeln!(out, "  key: {}", target.key)?;
+        writeln!(out, "  partition by: {}", target.partition_by)?;
     }
     match &explanation.note {
         Some(note) => writeln!(out, "  {note}"),

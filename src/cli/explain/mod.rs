@@ -17,7 +17,7 @@ use crate::mysql::Flavour;
 use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Journal, StateError, StateFolder};
-use explanation::{Explanation, explanation, judged_column, judged_statement, print};
+use explanation::{Explanation, explanation, judged_column, judged_statement, placed, print};
 use files::Account;
 
 /// What to explain.
@@ -99,7 +99,11 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
     let places = &connector.rule_places;
     let tables = arguments.table.iter().flat_map(|table| {
         let verdict = rules.table(&table.database, &table.table);
-        let of_table = explanation(table.to_string(), &verdict, places);
+        let of_table = placed(
+            explanation(table.to_string(), &verdict, places),
+            &verdict,
+            connector,
+        );
         if arguments.column.is_empty() {
             return vec![of_table];
         }

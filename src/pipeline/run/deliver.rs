@@ -61,6 +61,8 @@ pub(super) struct Deliver<S: Sink> {
     /// How often what was written is committed while changes flow.
     interval: Duration,
     pending: Option<Checkpoint>,
+    /// The boundary that was committed last, for heartbeats.
+    committed: Checkpoint,
     /// Whether a piece of a group that goes on was written after the pending boundary.
     inside_group: bool,
     committed_at: Instant,
@@ -149,12 +151,13 @@ impl<S: Sink> Deliver<S> {
                 spare: spare_tx,
                 under_way,
             },
+            pending: None,
+            committed: checkpointer.durable().borrow().clone(),
             checkpointer,
             revisions: Vec::new(),
             passed_over: Vec::new(),
             metrics,
             interval,
-            pending: None,
             inside_group: false,
             committed_at: Instant::now(),
             saving: Saving {
@@ -185,6 +188,7 @@ impl<S: Sink> Deliver<S> {
         loop {
             let commit_at = self.commit_at(self.lanes.under_way.is_empty());
             let save_at = self.save_at();
+            let heartbeat_at = self.heartbeat_at();
             tokio::select! {
                 biased;
                 delivery = self.lanes.deliveries.recv() => match delivery {
@@ -201,6 +205,9 @@ impl<S: Sink> Deliver<S> {
                     if self.commit_at(self.lanes.under_way.is_empty()) <= Instant::now() {
                         self.commit().await?;
                     }
+                }
+                () = tokio::time::sleep_until(heartbeat_at.unwrap_or(save_at)), if heartbeat_at.is_some() => {
+                    self.heartbeat().await?;
                 }
                 Some(saved) = self.saving.task.join_next() => {
                     returned(saved)?;
@@ -226,6 +233,18 @@ impl<S: Sink> Deliver<S> {
         }
     }
 
+    /// When the next heartbeat is due. Inside of a group there is none: it could not be committed.
+    fn heartbeat_at(&self) -> Option<Instant> {
+        let wanted = self.sink.heartbeat_wanted().filter(|_| !self.inside_group);
+        wanted.map(Instant::from)
+    }
+
+    async fn heartbeat(&mut self) -> Result<(), PipelineError> {
+        let boundary = self.pending.get_or_insert_with(|| self.committed.clone());
+        self.sink.heartbeat(boundary).await?;
+        Ok(())
+    }
+
     async fn write(&mut self, encoded: Encoded<BlockOf<S>>) -> Result<(), PipelineError> {
         let Encoded {
             mut block,
@@ -247,6 +266,9 @@ impl<S: Sink> Deliver<S> {
         self.lanes.under_way.remove();
         self.inside_group = end.is_none();
         self.pending = end.or(self.pending.take());
+        if self.heartbeat_at().is_some_and(|at| at <= Instant::now()) {
+            self.heartbeat().await?;
+        }
         if self.may_commit() && (wanted || self.commit_at(false) <= Instant::now()) {
             self.commit().await?;
         }
@@ -274,6 +296,9 @@ impl<S: Sink> Deliver<S> {
             .await?;
         self.sink.commit(&upto).await?;
         self.metrics.delivered();
+        if self.sink.heartbeat_wanted().is_some() {
+            self.committed.clone_from(&upto);
+        }
         if self.is_shared {
             self.metrics.committed(&upto);
         }

@@ -115,6 +115,12 @@ impl ConnectorRun<'_> {
         let checkpointer = Checkpointer::begin(folder, journal, kept, &start).await?;
         self.metrics.committed(&start);
         let settings = settings?;
+        let rules = &settings.rules;
+        let published = opened.known.believed().tables().filter_map(|(table, _)| {
+            let verdict = rules.table(&table.database, &table.table);
+            verdict.keep.then_some(verdict.published)
+        });
+        sink.foresee(&published.collect::<Vec<_>>())?;
         let undecided = UndecidedAtStart {
             source: &opened.options,
             identity: &identity,

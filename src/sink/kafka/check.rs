@@ -5,7 +5,9 @@
 //! record would show it, so that this is told as not checked. The client here is no idempotent producer, for which the cluster
 //! would set a number aside.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::admin::{AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
@@ -15,7 +17,8 @@ use rdkafka::metadata::Metadata;
 
 use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, RECORD_BYTES_MAX};
-use super::topics::{Admin, Topics, Wanted};
+use super::routes::{is_named, lacks};
+use super::topics::{Admin, OwnTopic, Topics, Wanted};
 use super::{connect, rejection};
 use crate::failure::Class;
 use crate::finding::{Finding, listed};
@@ -24,6 +27,8 @@ use crate::sink::{SinkError, TargetTable};
 use crate::state::off_the_runtime;
 
 const REQUEST_MAX: Duration = Duration::from_secs(15);
+/// Topics that do not begin with the prefix, for which commands are told.
+const OUTSIDE_MAX: usize = 20;
 /// What a record has beside the images of its row.
 const RECORD_EXTRA_BYTES: u64 = 4096;
 
@@ -64,6 +69,8 @@ struct PlannedTopic {
     wanted: Wanted,
     /// Whether each of its records has a key.
     has_key: bool,
+    /// Whether all records of a key are in one partition.
+    keeps_keys_together: bool,
     holds: Holds,
     record_bytes_max: u64,
 }
@@ -72,7 +79,7 @@ struct PlannedTopic {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
     Rows,
-    Ddl,
+    Own(OwnTopic),
     Checkpoints,
 }
 
@@ -113,6 +120,7 @@ impl Check<'_> {
         self.add(Finding::ok("kafka", what));
         let there = there(&metadata);
         let planned = self.planned(&mut topics, tables);
+        self.alike(&planned, &there);
         let admin = Admin::new(config).await?;
         self.creation(&admin, &planned, &there, brokers).await;
         let broker = metadata.brokers().first().map(|broker| broker.id());
@@ -121,7 +129,7 @@ impl Check<'_> {
             self.topic(topic, there.get(&*topic.wanted.name), &settings);
         }
         self.sizes(&planned, &there, &settings);
-        self.rights(&topics);
+        self.rights(&topics, &planned);
         Ok(())
     }
 
@@ -139,15 +147,18 @@ impl Check<'_> {
         topics: &mut Topics,
         tables: Option<&[TargetTable]>,
     ) -> Vec<PlannedTopic> {
-        let mut planned = vec![PlannedTopic {
-            wanted: topics.wanted_for_ddl(),
-            has_key: false,
-            holds: Holds::Ddl,
+        let own = topics.wanted_for_own().map(|(holds, wanted)| PlannedTopic {
+            wanted,
+            has_key: holds == OwnTopic::Heartbeats,
+            keeps_keys_together: true,
+            holds: Holds::Own(holds),
             record_bytes_max: 0,
-        }];
+        });
+        let mut planned: Vec<PlannedTopic> = own.collect();
         planned.extend(topics.wanted_for_checkpoints().map(|wanted| PlannedTopic {
             wanted,
             has_key: true,
+            keeps_keys_together: true,
             holds: Holds::Checkpoints,
             record_bytes_max: 0,
         }));
@@ -156,25 +167,51 @@ impl Check<'_> {
             self.add(Finding::not_checked("topics", what));
             return planned;
         };
+        let mut by_name: HashMap<Arc<str>, usize> = HashMap::new();
         for table in tables {
-            match topics.of_table(&table.name) {
-                Ok(topic) => planned.push(PlannedTopic {
-                    wanted: topics.wanted_for_table(&topic, table.has_key),
-                    has_key: table.has_key,
-                    holds: Holds::Rows,
-                    // Before and after, as for an update.
-                    record_bytes_max: table
-                        .row_bytes_max
-                        .saturating_mul(2)
-                        .saturating_add(RECORD_EXTRA_BYTES)
-                        .min(u64::from(RECORD_BYTES_MAX)),
-                }),
+            let topic = match planned_for(topics, table) {
+                Ok(topic) => topic,
                 Err(error) => {
                     self.add(Finding::fatal("topics", error.class(), one_line(&error)));
+                    continue;
                 }
+            };
+            let at = by_name.entry(Arc::clone(&topic.wanted.name));
+            let at = *at.or_insert(planned.len());
+            match planned.get_mut(at) {
+                Some(shared) => shared.share(&topic),
+                None => planned.push(topic),
             }
         }
         planned
+    }
+
+    /// Topics that Kafka would not have beside each other.
+    fn alike(&mut self, planned: &[PlannedTopic], there: &BTreeMap<String, ThereTopic>) {
+        let mut by_metric: HashMap<String, &str> = HashMap::new();
+        let folded = |name: &str| name.replace('.', "_");
+        for name in there.keys() {
+            by_metric.insert(folded(name), name);
+        }
+        for topic in planned {
+            let name = &*topic.wanted.name;
+            if there.contains_key(name) {
+                continue;
+            }
+            match by_metric.entry(folded(name)) {
+                Entry::Occupied(other) if *other.get() != name => {
+                    let error = SinkError::TopicTooAlike {
+                        topic: name.to_owned(),
+                        other: (*other.get()).to_owned(),
+                    };
+                    self.add(Finding::fatal("topics", error.class(), one_line(&error)));
+                }
+                Entry::Occupied(_) => {}
+                Entry::Vacant(entry) => {
+                    entry.insert(name);
+                }
+            }
+        }
     }
 
     /// Whether the topics that are not there could be made.
@@ -313,12 +350,24 @@ impl Check<'_> {
         let policy = value("cleanup.policy").unwrap_or_default();
         let is_compacted = policy.contains("compact");
         if is_compacted && !topic.has_key {
-            let whose = match topic.holds {
-                Holds::Ddl => "DDL statements",
-                Holds::Rows | Holds::Checkpoints => "a table without a primary key",
+            let what = match topic.holds {
+                Holds::Own(OwnTopic::Groups) => format!(
+                    "cleanup.policy is {policy}: the topic of transactions would lose their beginnings, which have the keys of their ends"
+                ),
+                Holds::Own(OwnTopic::Ddl | OwnTopic::Heartbeats) => format!(
+                    "cleanup.policy is {policy}: the topic of DDL statements takes records with keys only, and these have none"
+                ),
+                Holds::Rows | Holds::Checkpoints => format!(
+                    "cleanup.policy is {policy}: the topic of a table without a primary key takes records with keys only, and these \
+                     have none"
+                ),
             };
+            let finding = Finding::fatal("cleanup_policy", Class::Refused, what).at(name.clone());
+            self.add(finding.command(self.alter(&name, "cleanup.policy=delete")));
+        } else if is_compacted && !topic.keeps_keys_together {
             let what = format!(
-                "cleanup.policy is {policy}: the topic of {whose} takes records with keys only, and these have none"
+                "cleanup.policy is {policy}: with partition_by = \"group\" a key's records are in several partitions, and compaction \
+                 keeps stale ones"
             );
             let finding = Finding::fatal("cleanup_policy", Class::Refused, what).at(name.clone());
             self.add(finding.command(self.alter(&name, "cleanup.policy=delete")));
@@ -363,7 +412,7 @@ impl Check<'_> {
         const CHECK: &str = "partitions";
         let name = topic.wanted.name.to_string();
         let ThereTopic { partitions, .. } = there;
-        if topic.holds == Holds::Ddl && *partitions > 1 {
+        if topic.holds == Holds::Own(OwnTopic::Ddl) && *partitions > 1 {
             let what = format!(
                 "the topic of DDL statements has {partitions} partitions, so that a reader gets statements out of order"
             );
@@ -436,15 +485,18 @@ impl Check<'_> {
         self.add(finding);
     }
 
-    fn rights(&mut self, topics: &Topics) {
+    fn rights(&mut self, topics: &Topics, planned: &[PlannedTopic]) {
         let what = "whether the account may WRITE to the topics: Kafka tells that to administrators only, and the first record shows \
                     it";
         let finding = Finding::not_checked("write_rights", what).command(self.grant());
-        let ddl = &topics.ddl;
-        let mut finding = match ddl.starts_with(&topics.prefix) {
-            true => finding,
-            false => finding.command(self.acl(&format!("--topic {ddl}"))),
-        };
+        let outside = planned
+            .iter()
+            .filter(|topic| topic.holds != Holds::Checkpoints)
+            .map(|topic| &topic.wanted.name)
+            .filter(|name| !name.starts_with(&topics.prefix));
+        let mut finding = outside.take(OUTSIDE_MAX).fold(finding, |finding, name| {
+            finding.command(self.acl(&format!("--topic {name}")))
+        });
         if let Some(checkpoints) = &topics.checkpoints {
             let (prefix, connector) = (&topics.prefix, self.connector);
             let read =
@@ -505,6 +557,40 @@ impl Check<'_> {
     }
 }
 
+impl PlannedTopic {
+    /// Takes the records of another table, too.
+    fn share(&mut self, other: &Self) {
+        self.has_key &= other.has_key;
+        self.keeps_keys_together &= other.keeps_keys_together;
+        self.record_bytes_max = self.record_bytes_max.max(other.record_bytes_max);
+    }
+}
+
+/// The topic of a table.
+fn planned_for(topics: &mut Topics, table: &TargetTable) -> Result<PlannedTopic, SinkError> {
+    let routes = topics.routes();
+    let (topic, routed) = topics.of_table(&routes, &table.name)?;
+    let rules = routed.rules;
+    for (option, column) in rules.columns() {
+        if !table.columns.iter().any(|it| is_named(it, column)) {
+            return Err(lacks(&table.name, column, option));
+        }
+    }
+    let has_key = rules.has_key(table.has_key);
+    Ok(PlannedTopic {
+        wanted: topics.wanted_for_table(&topic, &table.name, has_key),
+        has_key,
+        keeps_keys_together: rules.keeps_keys_together(),
+        holds: Holds::Rows,
+        // Before and after, as for an update.
+        record_bytes_max: table
+            .row_bytes_max
+            .saturating_mul(2)
+            .saturating_add(RECORD_EXTRA_BYTES)
+            .min(u64::from(RECORD_BYTES_MAX)),
+    })
+}
+
 impl ShownSettings {
     /// A setting that a topic has, or will get.
     fn of<'a>(&'a self, topic: &'a PlannedTopic, is_there: bool, key: &str) -> Option<&'a str> {
@@ -548,8 +634,6 @@ fn admin_options() -> AdminOptions {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
@@ -560,8 +644,13 @@ mod tests {
         .unwrap();
         let topics = Topics::new(&options, "shop").unwrap();
         let planned = |has_key| PlannedTopic {
-            wanted: topics.wanted_for_table(&Arc::from("shop.a.b"), has_key),
+            wanted: topics.wanted_for_table(
+                &Arc::from("shop.a.b"),
+                &crate::row::TableName::new("a", "b"),
+                has_key,
+            ),
             has_key,
+            keeps_keys_together: true,
             holds: Holds::Rows,
             record_bytes_max: 1,
         };

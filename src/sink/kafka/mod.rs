@@ -1,4 +1,5 @@
-//! Kafka: one topic a table, one for DDL; at least once or exactly once, in order per key.
+//! Kafka: topics by routes, by default one a table and one for DDL; at least once or exactly once, in order within what shares a
+//! partition, by default a key.
 //!
 //! An idempotent producer without time limits: a record is taken, or fails for good and stops the producer, so that none
 //! overtakes another. `commit` returns when every record is acknowledged by all in-sync replicas. Follows the design of
@@ -13,9 +14,13 @@ mod checkpoints;
 mod claim;
 mod delivery;
 mod exactly_once;
+mod headers;
+mod notices;
 mod options;
 mod queue;
 mod rejection;
+mod routes;
+mod template;
 mod topics;
 
 use std::sync::Arc;
@@ -29,16 +34,20 @@ use rdkafka::producer::Producer;
 use self::checkpoints::CheckpointRecord;
 use self::delivery::{Client, DeliveryContext, Failure, Unsettled, is_consequence};
 use self::exactly_once::ExactlyOnce;
+use self::headers::Headers;
+use self::notices::GroupNotices;
 use self::queue::{FillEnd, Queue};
 use self::topics::Topics;
-use super::{SharedCheckpoints, Sink, SinkError};
+use super::{Placement, SharedCheckpoints, Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{Destination, InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
+use crate::encode::{InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
 use crate::fault::{Fault, planted};
-use crate::row::Table;
+use crate::metrics::now_us;
+use crate::row::{Table, TableName};
 use crate::state::off_the_runtime;
 
-pub use self::options::{KafkaCompression, KafkaDelivery, KafkaOptions};
+pub use self::options::{KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaOptions};
+pub use self::routes::{KafkaKey, KafkaRoute, PartitionBy, SharedTopic};
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A wrong password shows before the time is up, so the sink looks for one in between.
@@ -57,6 +66,10 @@ pub struct Kafka {
     topics: Topics,
     /// What makes its transactions; `None` if it delivers at least once.
     exactly_once: Option<ExactlyOnce>,
+    /// What says where groups begin and end; `None` if nothing does.
+    notices: Option<GroupNotices>,
+    /// When the next heartbeat is due; `None` if there are none.
+    heartbeat_at: Option<Instant>,
     /// `None` before `resume_point`.
     queue: Option<Queue>,
 }
@@ -87,8 +100,27 @@ impl Kafka {
             exactly_once,
             options,
             config,
+            notices: None,
+            heartbeat_at: None,
             queue: None,
         })
+    }
+
+    /// Hands all records of a block over, and waits for room as long as that takes.
+    async fn hand_over(&mut self, block: &mut Records) -> Result<(), SinkError> {
+        let mut from = 0;
+        while from < block.records.len() {
+            let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;
+            match queue.fill(block, from).await? {
+                FillEnd::Done => break,
+                FillEnd::Full { next } => {
+                    from = next;
+                    self.settle(self.options.queue_bytes.as_u64() / 2).await?;
+                }
+                stop => return Err(self.stopped(stop).await),
+            }
+        }
+        Ok(())
     }
 
     fn queue(&self) -> Result<&Queue, SinkError> {
@@ -229,7 +261,8 @@ impl Sink for Kafka {
         let settings = RecordsSettings {
             tombstones: self.options.tombstones,
             partial_key_change: self.options.partial_key_change,
-            ..RecordsSettings::default()
+            traces: Headers::of_options(&self.options).wants_traces(),
+            counts: self.options.transaction_topic.is_some(),
         };
         RecordsEncoder::new(self.options.format, settings, invalid_text)
     }
@@ -248,52 +281,44 @@ impl Sink for Kafka {
             Ok::<_, SinkError>((Arc::new(client), metadata))
         })
         .await?;
-        let names = metadata
-            .topics()
-            .iter()
-            .map(|topic| topic.name().to_owned());
-        self.topics.exist(names);
-        self.topics.create_for_ddl(&client, &self.config).await?;
-        let ddl_topic = Arc::clone(&self.topics.ddl);
+        let topics = metadata.topics().iter();
+        let counted = topics.map(|topic| (topic.name().to_owned(), topic.partitions().len()));
+        self.topics.exist(counted);
+        self.topics.create_own(&client, &self.config).await?;
+        self.notices = self.topics.groups.clone().map(GroupNotices::new);
+        self.heartbeat_at = self.options.heartbeat().map(|_interval| Instant::now());
+        let queue_for = (
+            Arc::clone(&self.topics.ddl),
+            Headers::of_options(&self.options),
+        );
         let bytes_max = self.options.queue_bytes.as_u64();
         let mut resume_point = None;
         if let Some(exactly_once) = &mut self.exactly_once {
-            self.topics
-                .create_for_checkpoints(&client, &self.config)
-                .await?;
             resume_point = exactly_once.begin(&self.options, &client).await?;
         }
         let is_transactional = self.exactly_once.is_some();
-        self.queue = Some(Queue::new(client, ddl_topic, bytes_max, is_transactional)?);
+        self.queue = Some(Queue::new(client, queue_for, bytes_max, is_transactional)?);
         Ok(resume_point)
     }
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
         let client = Arc::clone(self.queue()?.client());
-        let topic = self.topics.of_table(&table.name)?;
-        self.topics
-            .create_for_table(&topic, table, &client, &self.config)
-            .await?;
+        let destination = self.topics.prepare(table, &client, &self.config).await?;
         Ok(Arc::new(Plan::of_records(
             self.options.format,
             Arc::clone(table),
-            Destination::by_key(topic, &table.key),
+            destination,
         )))
     }
 
     async fn write(&mut self, block: &mut Records) -> Result<bool, SinkError> {
-        let mut from = 0;
-        while from < block.records.len() {
-            let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;
-            match queue.fill(block, from).await? {
-                FillEnd::Done => break,
-                FillEnd::Full { next } => {
-                    from = next;
-                    self.settle(self.options.queue_bytes.as_u64() / 2).await?;
-                }
-                stop => return Err(self.stopped(stop).await),
-            }
+        for (former, now) in block.renames.drain(..) {
+            self.topics.renamed(&former, &now);
         }
+        if let Some(notices) = &mut self.notices {
+            notices.add(block)?;
+        }
+        self.hand_over(block).await?;
         self.judge_transaction()
     }
 
@@ -301,6 +326,7 @@ impl Sink for Kafka {
         if planted(Fault::CheckpointBeforeFlush) {
             return Ok(());
         }
+        self.topics.rest();
         match self.exactly_once {
             None => self.settle(0).await,
             Some(_) => self.commit_transaction(upto).await,
@@ -315,10 +341,46 @@ impl Sink for Kafka {
         })
     }
 
+    fn foresee(&mut self, tables: &[TableName]) -> Result<(), SinkError> {
+        self.topics.foresee(tables)
+    }
+
+    fn heartbeat_wanted(&self) -> Option<Instant> {
+        self.heartbeat_at
+    }
+
+    async fn heartbeat(&mut self, at: &Checkpoint) -> Result<(), SinkError> {
+        let (Some(topic), Some(interval)) = (&self.topics.heartbeats, self.options.heartbeat())
+        else {
+            return Ok(());
+        };
+        self.heartbeat_at = Some(Instant::now() + interval);
+        let mut block = notices::heartbeat(topic, &self.topics.prefix, at, now_us())?;
+        self.hand_over(&mut block).await
+    }
+
     fn shared_checkpoints(&self) -> Option<SharedCheckpoints> {
         let exactly_once = self.exactly_once.as_ref();
         exactly_once.map(ExactlyOnce::shared_checkpoints)
     }
+}
+
+/// Where the records of a table go, as far as its name tells.
+pub(super) fn placement(
+    options: &KafkaOptions,
+    connector: &str,
+    table: &TableName,
+) -> Result<Placement, SinkError> {
+    options.validate()?;
+    let mut topics = Topics::new(options, connector)?;
+    let routes = topics.routes();
+    let (topic, routed) = topics.of_table(&routes, table)?;
+    Ok(Placement {
+        topic: topic.to_string(),
+        key: routed.rules.key_told(),
+        partition_by: routed.rules.partition_told(),
+        route: routed.rules.route.as_deref().map(str::to_owned),
+    })
 }
 
 /// The checkpoint of a connector that is stored in Kafka; blocks.

@@ -15,11 +15,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::claim::Claim;
+use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
+use super::template::is_topic;
 use crate::encode::{Format, PartialKeyChange};
 use crate::sink::SinkError;
 
-/// Kafka's own limit.
-pub(super) const TOPIC_CHARS_MAX: usize = 249;
 /// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
 pub(super) const RECORD_BYTES_MAX: u32 = 1_000_000_000;
 /// As much as librdkafka allows: the sink counts its queue itself, so that one large record can pass alone.
@@ -31,6 +31,7 @@ const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// and fill a batch.
 const LINGER: Duration = Duration::ZERO;
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The `[sink]` section with `type = "kafka"`.
 #[derive(Clone, Deserialize)]
@@ -43,6 +44,37 @@ pub struct KafkaOptions {
     pub bootstrap_servers: String,
     /// What topics begin with; the connector's name if left out.
     pub prefix: Option<String>,
+    /// The template of a table's topic; `{prefix}.{database}.{table}` if left out.
+    pub topic: Option<String>,
+    /// Whether several tables may go to one topic.
+    pub shared_topic: Option<SharedTopic>,
+    /// What the key of a record is made of.
+    pub key: Option<KafkaKey>,
+    /// The columns that the key is made of.
+    pub key_columns: Option<Vec<String>>,
+    /// What decides about the partition of a record.
+    pub partition_by: Option<PartitionBy>,
+    /// The columns that do.
+    pub partition_columns: Option<Vec<String>>,
+    /// What is otherwise for some tables; the first entry that matches one decides.
+    #[serde(default)]
+    pub routes: Vec<KafkaRoute>,
+    /// Which headers records have.
+    #[serde(default)]
+    pub headers: KafkaHeaders,
+    /// Headers that records have besides.
+    #[serde(default)]
+    pub more_headers: Vec<KafkaHeader>,
+    /// The topic of heartbeats; none if left out.
+    pub heartbeat_topic: Option<String>,
+    /// How often there is a heartbeat; ten seconds if left out.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
+    )]
+    pub heartbeat_interval: Option<Duration>,
+    /// The topic that says where groups begin and end; none if left out.
+    pub transaction_topic: Option<String>,
     /// Partitions of the topics that the sink creates. Never change those of a topic in use: keys would move.
     #[serde(default = "partitions")]
     pub partitions: NonZeroU16,
@@ -112,6 +144,29 @@ pub enum KafkaDelivery {
     ExactlyOnce,
 }
 
+/// Which headers records have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KafkaHeaders {
+    /// The identity of the change, and what else there is to say of the record.
+    #[default]
+    Identity,
+    /// None.
+    None,
+}
+
+/// A header that records have by choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KafkaHeader {
+    /// What was done to the row: `c`, `u` or `d`.
+    Op,
+    /// The group's GTID, which is a part of the identity too.
+    Gtid,
+    /// The W3C trace context: one trace a group, made of its identity.
+    Traceparent,
+}
+
 /// How batches are compressed on the way and in the topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,15 +207,19 @@ impl fmt::Debug for KafkaOptions {
             .field("format", &self.format)
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("prefix", &self.prefix)
-            .field("partitions", &self.partitions)
-            .field("replication_factor", &self.replication_factor)
+            .field("section", &self.section())
+            .field("routes", &self.routes)
+            .field("headers", &self.headers)
+            .field("more_headers", &self.more_headers)
+            .field("heartbeat_topic", &self.heartbeat_topic)
+            .field("heartbeat_interval", &self.heartbeat_interval)
+            .field("transaction_topic", &self.transaction_topic)
             .field("delivery", &self.delivery)
             .field("checkpoint_topic", &self.checkpoint_topic)
             .field("transaction_timeout", &self.transaction_timeout)
             .field("tombstones", &self.tombstones)
             .field("partial_key_change", &self.partial_key_change)
             .field("ddl_topic", &self.ddl_topic)
-            .field("topic_config", &self.topic_config)
             .field("compression", &self.compression)
             .field("linger", &self.linger)
             .field("queue_bytes", &self.queue_bytes)
@@ -215,7 +274,17 @@ fn refusal(property: &str) -> Option<&'static str> {
 
 impl KafkaOptions {
     /// What is wrong with values that can be judged without Kafka: the path of each key, and what is wrong and the fix.
-    pub(in crate::sink) fn problems(&self) -> Vec<(Vec<&str>, &'static str)> {
+    pub(in crate::sink) fn problems(&self) -> Vec<OptionProblem> {
+        let owned = |(path, reason): (Vec<&str>, &'static str)| {
+            let path = path.into_iter().map(str::to_owned).collect();
+            (path, reason.into())
+        };
+        let mut all: Vec<OptionProblem> = self.own_problems().into_iter().map(owned).collect();
+        all.extend(routes::problems(&self.section(), &self.routes));
+        all
+    }
+
+    fn own_problems(&self) -> Vec<(Vec<&str>, &'static str)> {
         let mut problems = Vec::new();
         if self.bootstrap_servers.trim().is_empty() {
             problems.push((vec!["bootstrap_servers"], "is empty, expected host:port"));
@@ -224,6 +293,8 @@ impl KafkaOptions {
             ("prefix", &self.prefix),
             ("ddl_topic", &self.ddl_topic),
             ("checkpoint_topic", &self.checkpoint_topic),
+            ("heartbeat_topic", &self.heartbeat_topic),
+            ("transaction_topic", &self.transaction_topic),
         ];
         for (key, topic) in topics {
             if topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
@@ -252,6 +323,21 @@ impl KafkaOptions {
             let reason = "is under a second, expected a time such as 1m";
             problems.push((vec!["transaction_timeout"], reason));
         }
+        match (&self.heartbeat_topic, self.heartbeat_interval) {
+            (None, Some(_)) => {
+                let reason = "has a meaning only with heartbeat_topic, set that or remove it";
+                problems.push((vec!["heartbeat_interval"], reason));
+            }
+            (Some(_), Some(interval)) if interval.is_zero() => {
+                let reason = "is zero, expected a time such as 10s";
+                problems.push((vec!["heartbeat_interval"], reason));
+            }
+            (_, _) => {}
+        }
+        if self.headers == KafkaHeaders::None && self.partial_key_change == PartialKeyChange::Mark {
+            let reason = "is 'none', but partial_key_change = 'mark' marks records by a header, change one of the two";
+            problems.push((vec!["headers"], reason));
+        }
         if self.delivery_timeout.is_zero() {
             let reason = "is zero, expected a time such as 2m";
             problems.push((vec!["delivery_timeout"], reason));
@@ -264,12 +350,34 @@ impl KafkaOptions {
         let Some((key, reason)) = self.problems().into_iter().next() else {
             return Ok(());
         };
-        let option = match *key {
+        let option = match &*key {
             [table, property] => format!("{table}.\"{property}\""),
             _ => key.join("."),
         };
-        let reason = reason.to_owned();
+        let reason = reason.into_owned();
         Err(SinkError::Option { option, reason })
+    }
+
+    /// What holds for tables that no route matches, as an entry of `routes` would have it.
+    pub(super) fn section(&self) -> KafkaRoute {
+        KafkaRoute {
+            tables: String::new(),
+            topic: self.topic.clone(),
+            partitions: Some(self.partitions),
+            replication_factor: self.replication_factor,
+            topic_config: self.topic_config.clone(),
+            shared_topic: self.shared_topic,
+            key: self.key,
+            key_columns: self.key_columns.clone(),
+            partition_by: self.partition_by,
+            partition_columns: self.partition_columns.clone(),
+        }
+    }
+
+    /// How often there is a heartbeat; `None` for never.
+    pub(super) fn heartbeat(&self) -> Option<Duration> {
+        let interval = self.heartbeat_interval.unwrap_or(HEARTBEAT_INTERVAL);
+        self.heartbeat_topic.as_ref().map(|_topic| interval)
     }
 
     /// The topic of checkpoints, where topics begin with `prefix`.
@@ -397,10 +505,4 @@ impl KafkaOptions {
             }
         }
     }
-}
-
-/// Whether Kafka takes it for a topic's name.
-pub(super) fn is_topic(name: &str) -> bool {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    !matches!(name, "" | "." | "..") && name.len() <= TOPIC_CHARS_MAX && name.chars().all(legal)
 }

@@ -4,14 +4,12 @@
 //! handed over by whichever thread is free would take several times as much memory.
 
 use std::mem;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
@@ -19,7 +17,8 @@ use tracing::{debug, error, warn};
 
 use super::checkpoints::CheckpointRecord;
 use super::delivery::{Client, Failure};
-use crate::encode::{OtherKey, Record, Records};
+use super::headers::{Headers, slice};
+use crate::encode::{Record, Records};
 use crate::fault::{self, Fault};
 use crate::sink::SinkError;
 
@@ -121,6 +120,7 @@ struct Filled {
 struct Filler {
     client: Arc<Client>,
     ddl_topic: Arc<str>,
+    headers: Headers,
     bytes_max: u64,
     /// The last block, which a planted fault holds back.
     held: Records,
@@ -150,7 +150,7 @@ impl Queue {
     /// Starts the thread of a producer that may hold `bytes_max` bytes of records.
     pub(super) fn new(
         client: Arc<Client>,
-        ddl_topic: Arc<str>,
+        (ddl_topic, headers): (Arc<str>, Headers),
         bytes_max: u64,
         is_transactional: bool,
     ) -> Result<Self, SinkError> {
@@ -158,6 +158,7 @@ impl Queue {
         let mut filler = Filler {
             client: Arc::clone(&client),
             ddl_topic,
+            headers,
             bytes_max,
             held: Records::default(),
         };
@@ -424,7 +425,7 @@ impl Filler {
                 payload: value,
                 key,
                 timestamp: None,
-                headers: Some(headers(block, record)),
+                headers: self.headers.of(block, record),
                 delivery_opaque: cost,
             });
             match sent.map_err(|(error, _)| error) {
@@ -493,46 +494,4 @@ fn topic<'a>(block: &'a Records, record: &Record, ddl_topic: &'a str) -> &'a str
             .and_then(|index| block.topics.get(index))
             .expect("an encoder names topics of its block")
     })
-}
-
-/// The identity of a change, in headers: `source`, `file`, `pos`, `gtid` where there is one, `sequence`; and where they apply
-/// `partial`, and `new_key` or `old_key` for the other half of a changed key.
-fn headers(block: &Records, record: &Record) -> OwnedHeaders {
-    let group = usize::try_from(record.group)
-        .ok()
-        .and_then(|index| block.groups.get(index))
-        .expect("an encoder names groups of its block");
-    let with = |headers: OwnedHeaders, key: &str, value: &[u8]| {
-        headers.insert(Header {
-            key,
-            value: Some(value),
-        })
-    };
-    let mut headers = OwnedHeaders::new_with_capacity(6);
-    headers = with(headers, "source", slice(block, &group.source));
-    headers = with(headers, "file", slice(block, &group.file));
-    headers = with(headers, "pos", slice(block, &group.position));
-    if !group.gtid.is_empty() {
-        headers = with(headers, "gtid", slice(block, &group.gtid));
-    }
-    let mut sequence = itoa::Buffer::new();
-    let sequence = sequence.format(record.sequence).as_bytes();
-    headers = with(headers, "sequence", sequence);
-    if record.partial {
-        headers = with(headers, "partial", b"true");
-    }
-    match &record.other_key {
-        None => headers,
-        Some(OtherKey::New(key)) => with(headers, "new_key", slice(block, key)),
-        Some(OtherKey::Old(key)) => with(headers, "old_key", slice(block, key)),
-    }
-}
-
-fn slice<'a>(block: &'a Records, range: &Range<u32>) -> &'a [u8] {
-    let start = usize::try_from(range.start).ok();
-    let end = usize::try_from(range.end).ok();
-    start
-        .zip(end)
-        .and_then(|(start, end)| block.arena.get(start..end))
-        .expect("an encoder's ranges lie in its arena")
 }

@@ -1,9 +1,10 @@
-//! Topics: their names, which table has which, and creating those that are missing.
+//! Topics: which table has which, and creating those that are missing.
 //!
 //! A topic that exists is taken as it is. Topics are created before the first record, since a broker that creates them by
 //! itself gives them its own number of partitions.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,36 +15,64 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
 use tokio::runtime::Handle;
+use tracing::{info, warn};
 
 use super::delivery::{Client, DeliveryContext};
-use super::options::{KafkaDelivery, KafkaOptions, TOPIC_CHARS_MAX, is_topic};
+use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
+use super::routes::{Routed, Routes, SharedTopic};
+use super::template::{TOPIC_CHARS_MAX, is_topic, sanitised};
+use crate::encode::Destination;
 use crate::row::{Table, TableName};
 use crate::sink::SinkError;
 use crate::state::off_the_runtime;
+
+pub(super) use super::routes::{CLEANUP_POLICY, COMPACT};
 
 const CREATE_MAX: Duration = Duration::from_secs(30);
 const READY_MAX: Duration = Duration::from_secs(30);
 const READY_POLL: Duration = Duration::from_millis(50);
 const REQUEST_MAX: Duration = Duration::from_secs(5);
-/// The policy of a topic that keeps only the last record of each key, and refuses records without a key.
-pub(super) const COMPACT: &str = "compact";
-pub(super) const CLEANUP_POLICY: &str = "cleanup.policy";
+/// The client that creates topics stays for as long after the last one: tables come in swarms.
+const ADMIN_KEPT: Duration = Duration::from_secs(10);
+
+/// What the topic of DDL holds.
+const DDL: &str = "DDL statements";
 
 /// The topics of one connector.
-#[derive(Debug)]
 pub(super) struct Topics {
-    /// What their names begin with.
+    /// What their names begin with, unless a template says otherwise.
     pub(super) prefix: String,
-    partitions: i32,
-    replication: i32,
+    routes: Arc<Routes>,
+    replication: Option<NonZeroU16>,
     config: BTreeMap<String, String>,
     /// Where DDL statements go.
     pub(super) ddl: Arc<str>,
     /// Where checkpoints go, if they do.
     pub(super) checkpoints: Option<Arc<str>>,
-    by_name: HashMap<Arc<str>, TableName>,
-    existing: HashSet<String>,
+    /// Where heartbeats go, if there are any.
+    pub(super) heartbeats: Option<Arc<str>>,
+    /// Where it is said that groups begin and end, if it is.
+    pub(super) groups: Option<Arc<str>>,
+    /// The first table of each topic, and whether it lets others in.
+    by_name: HashMap<Arc<str>, (TableName, SharedTopic)>,
+    /// The topics of the cluster, each with its number of partitions.
+    existing: HashMap<String, NonZeroU32>,
+    /// Those whose partitions are other than is configured, which was told.
+    warned: HashSet<Arc<str>>,
+    /// What creates topics, and since when it rests.
+    admin: Option<(Admin, Instant)>,
+}
+
+/// What a topic holds that is no table's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnTopic {
+    /// DDL statements.
+    Ddl,
+    /// Heartbeats.
+    Heartbeats,
+    /// Where groups begin and end.
+    Groups,
 }
 
 /// A topic to create.
@@ -74,42 +103,75 @@ impl Topics {
             KafkaDelivery::AtLeastOnce => None,
             KafkaDelivery::ExactlyOnce => Some(options.checkpoint_topic(&prefix)),
         };
-        if checkpoints.as_ref() == Some(&ddl) {
-            return Err(SinkError::Option {
-                option: "checkpoint_topic".to_owned(),
-                reason: format!("is the topic of DDL statements too ({ddl}), name another"),
-            });
-        }
-        Ok(Self {
+        let topic = |name: &Option<String>| name.as_deref().map(Arc::from);
+        let topics = Self {
+            routes: Arc::new(Routes::new(&options.section(), &options.routes, &prefix)?),
             prefix,
             checkpoints,
-            partitions: i32::from(options.partitions.get()),
-            // Minus one is the protocol's way to ask for the broker's default.
-            replication: options
-                .replication_factor
-                .map_or(-1, |factor| i32::from(factor.get())),
+            replication: options.replication_factor,
             config: options.topic_config.clone(),
             ddl,
+            heartbeats: topic(&options.heartbeat_topic),
+            groups: topic(&options.transaction_topic),
             by_name: HashMap::new(),
-            existing: HashSet::new(),
-        })
+            existing: HashMap::new(),
+            warned: HashSet::new(),
+            admin: None,
+        };
+        let own: Vec<_> = topics.own().collect();
+        for (index, (option, _, topic)) in own.iter().enumerate() {
+            let mut before = own.iter().take(index);
+            if let Some((_, holds, _)) = before.find(|(_, _, other)| other == topic) {
+                return Err(SinkError::Option {
+                    option: (*option).to_owned(),
+                    reason: format!("is the topic of {holds} too ({topic}), name another"),
+                });
+            }
+        }
+        Ok(topics)
     }
 
-    /// Notes which topics the cluster has.
-    pub(super) fn exist(&mut self, names: impl Iterator<Item = String>) {
-        self.existing = names
-            .filter(|name| {
-                let checkpoints = self.checkpoints.as_deref();
-                name.starts_with(&self.prefix)
-                    || **name == *self.ddl
-                    || Some(&**name) == checkpoints
-            })
-            .collect();
+    /// The topics that are no table's: the option that names each, and what it holds.
+    fn own(&self) -> impl Iterator<Item = (&'static str, &'static str, &Arc<str>)> {
+        let own = [
+            ("ddl_topic", DDL, Some(&self.ddl)),
+            (
+                "checkpoint_topic",
+                "the checkpoints",
+                self.checkpoints.as_ref(),
+            ),
+            (
+                "heartbeat_topic",
+                "the heartbeats",
+                self.heartbeats.as_ref(),
+            ),
+            (
+                "transaction_topic",
+                "the transactions",
+                self.groups.as_ref(),
+            ),
+        ];
+        own.into_iter()
+            .filter_map(|(option, holds, topic)| Some((option, holds, topic?)))
     }
 
-    /// The topic of a table, which no other table has.
-    pub(super) fn of_table(&mut self, table: &TableName) -> Result<Arc<str>, SinkError> {
-        let topic: Arc<str> = name(&self.prefix, table).into();
+    /// Notes which topics the cluster has, each with its number of partitions.
+    pub(super) fn exist(&mut self, topics: impl Iterator<Item = (String, usize)>) {
+        let counted = |(name, count)| Some((name, u32::try_from(count).ok()?.try_into().ok()?));
+        self.existing = topics.filter_map(counted).collect();
+    }
+
+    /// The topic of a table, and what holds for it. Only tables that share it have the same one.
+    ///
+    /// # Errors
+    /// A name that Kafka does not take, or a topic that is another's.
+    pub(super) fn of_table<'r>(
+        &mut self,
+        routes: &'r Routes,
+        table: &TableName,
+    ) -> Result<(Arc<str>, Routed<'r>), SinkError> {
+        let routed = routes.of(table);
+        let topic: Arc<str> = routed.topic.as_str().into();
         if topic.len() > TOPIC_CHARS_MAX {
             return Err(SinkError::TopicTooLong {
                 topic: topic.to_string(),
@@ -117,15 +179,25 @@ impl Topics {
                 length: topic.len(),
             });
         }
-        let first = if topic == self.ddl {
-            Some("DDL".to_owned())
-        } else if Some(&topic) == self.checkpoints.as_ref() {
-            Some("the checkpoints".to_owned())
-        } else {
-            let taken = self.by_name.get(&topic);
-            taken
-                .filter(|other| *other != table)
-                .map(ToString::to_string)
+        if !is_topic(&topic) {
+            return Err(SinkError::TableUnfit {
+                table: table.clone(),
+                reason: format!(
+                    "their topic would be {topic:?}, which Kafka does not allow, change topic"
+                ),
+            });
+        }
+        let shared = routed.rules.shared;
+        let of_own = self.own().find(|(_, _, other)| **other == topic);
+        let first = match of_own.map(|(_, holds, _)| holds) {
+            Some(DDL) => Some("DDL".to_owned()),
+            Some(holds) => Some(holds.to_owned()),
+            None => {
+                let lets_in = |other: &SharedTopic| *other == shared && shared != SharedTopic::No;
+                let taken = self.by_name.get(&topic);
+                let taken = taken.filter(|(first, other)| first != table && !lets_in(other));
+                taken.map(|(first, _)| first.to_string())
+            }
         };
         if let Some(first) = first {
             return Err(SinkError::TopicCollision {
@@ -134,67 +206,105 @@ impl Topics {
                 second: table.clone(),
             });
         }
-        self.by_name.insert(Arc::clone(&topic), table.clone());
-        Ok(topic)
+        let name = || (table.clone(), shared);
+        self.by_name.entry(Arc::clone(&topic)).or_insert_with(name);
+        Ok((topic, routed))
     }
 
-    /// Creates a table's topic if the cluster does not have it.
-    pub(super) async fn create_for_table(
+    /// What says where tables go.
+    pub(super) fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.routes)
+    }
+
+    /// Makes sure that tables which are known have topics of their own, as far as their names tell.
+    ///
+    /// # Errors
+    /// As for [`Self::of_table`].
+    pub(super) fn foresee(&mut self, tables: &[TableName]) -> Result<(), SinkError> {
+        let routes = self.routes();
+        for table in tables {
+            self.of_table(&routes, table)?;
+        }
+        Ok(())
+    }
+
+    /// Creates a table's topic if the cluster does not have it, and says where the table's records go.
+    ///
+    /// # Errors
+    /// As for [`Self::of_table`]; a table without the columns that its key or partition takes; a topic that cannot be created.
+    pub(super) async fn prepare(
         &mut self,
-        topic: &Arc<str>,
         table: &Table,
         client: &Arc<Client>,
         config: &ClientConfig,
-    ) -> Result<(), SinkError> {
-        let wanted = self.wanted_for_table(topic, !table.key.is_empty());
-        self.create(wanted, client, config).await
+    ) -> Result<Destination, SinkError> {
+        let routes = self.routes();
+        let (topic, Routed { rules, .. }) = self.of_table(&routes, &table.name)?;
+        // What is wrong with the table is told before its topic is there.
+        let destination = rules.destination(Arc::clone(&topic), table, NonZeroU32::MIN)?;
+        let wanted =
+            self.wanted_for_table(&topic, &table.name, !destination.key.columns.is_empty());
+        let partitions = wanted.partitions;
+        let is_there = self.existing.get(&*topic).copied();
+        if let Some(found) = is_there
+            && i32::try_from(found.get()) != Ok(partitions)
+            && self.warned.insert(Arc::clone(&topic))
+        {
+            warn!(%topic, %found, configured = partitions, "the topic has another number of partitions than is configured, and keeps it");
+        }
+        let count = self.create(wanted, client, config).await?;
+        rules.destination(topic, table, count)
     }
 
-    /// Creates the topic of DDL statements, with one partition so that they stay in order.
-    pub(super) async fn create_for_ddl(
-        &mut self,
-        client: &Arc<Client>,
-        config: &ClientConfig,
-    ) -> Result<(), SinkError> {
-        self.create(self.wanted_for_ddl(), client, config).await
+    /// Says once that a table which was renamed has another topic from now on.
+    pub(super) fn renamed(&mut self, former: &TableName, now: &TableName) {
+        let of = |table| self.routes.of(table).topic;
+        let (before, after) = (of(former), of(now));
+        if before != after && self.existing.contains_key(&before) {
+            info!(table = %now, %former, topic = after, former_topic = before, "the table was renamed: its records go to another topic from here on");
+        }
     }
 
     /// What a table's topic is to be.
-    pub(super) fn wanted_for_table(&self, topic: &Arc<str>, has_key: bool) -> Wanted {
+    pub(super) fn wanted_for_table(
+        &self,
+        topic: &Arc<str>,
+        table: &TableName,
+        has_key: bool,
+    ) -> Wanted {
+        let Routed { rules, .. } = self.routes.of(table);
         Wanted {
             name: Arc::clone(topic),
-            partitions: self.partitions,
-            replication: self.replication,
+            partitions: i32::from(rules.partitions.get()),
+            replication: replicas(rules.replication),
             config: match has_key {
-                true => self.config.clone(),
-                false => keyless(&self.config),
+                true => rules.config.clone(),
+                false => keyless(&rules.config),
             },
         }
     }
 
-    /// What the topic of DDL statements is to be.
-    pub(super) fn wanted_for_ddl(&self) -> Wanted {
-        Wanted {
-            name: Arc::clone(&self.ddl),
-            partitions: 1,
-            replication: self.replication,
-            config: keyless(&self.config),
-        }
+    /// What the topics are to be that are no table's, but for that of checkpoints, with what each holds: each has one
+    /// partition, so that it stays in order.
+    pub(super) fn wanted_for_own(&self) -> impl Iterator<Item = (OwnTopic, Wanted)> {
+        let topics = [
+            (OwnTopic::Ddl, Some(&self.ddl)),
+            (OwnTopic::Heartbeats, self.heartbeats.as_ref()),
+            (OwnTopic::Groups, self.groups.as_ref()),
+        ];
+        topics.into_iter().filter_map(|(holds, topic)| {
+            let wanted = Wanted {
+                name: Arc::clone(topic?),
+                partitions: 1,
+                replication: replicas(self.replication),
+                config: keyless(&self.config),
+            };
+            Some((holds, wanted))
+        })
     }
 
-    /// Creates the topic of checkpoints: compacted, and soon, since each start reads all of it.
-    pub(super) async fn create_for_checkpoints(
-        &mut self,
-        client: &Arc<Client>,
-        config: &ClientConfig,
-    ) -> Result<(), SinkError> {
-        match self.wanted_for_checkpoints() {
-            Some(wanted) => self.create(wanted, client, config).await,
-            None => Ok(()),
-        }
-    }
-
-    /// What the topic of checkpoints is to be; `None` where there are none.
+    /// What the topic of checkpoints is to be, compacted, and soon, since each start reads all of it; `None` where there are
+    /// none.
     pub(super) fn wanted_for_checkpoints(&self) -> Option<Wanted> {
         let own = [
             (CLEANUP_POLICY, COMPACT),
@@ -206,29 +316,71 @@ impl Topics {
         Some(Wanted {
             name: self.checkpoints.clone()?,
             partitions: 1,
-            replication: self.replication,
+            replication: replicas(self.replication),
             config: own
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
         })
     }
 
+    /// Creates the topics that are no table's, as far as they are missing.
+    pub(super) async fn create_own(
+        &mut self,
+        client: &Arc<Client>,
+        config: &ClientConfig,
+    ) -> Result<(), SinkError> {
+        let own: Vec<Wanted> = self.wanted_for_own().map(|(_, wanted)| wanted).collect();
+        for wanted in own.into_iter().chain(self.wanted_for_checkpoints()) {
+            self.create(wanted, client, config).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of what creates topics, once it has not been needed for a while.
+    pub(super) fn rest(&mut self) {
+        self.admin
+            .take_if(|(_, since)| since.elapsed() >= ADMIN_KEPT);
+    }
+
+    /// Creates a topic if it is missing; returns its number of partitions.
     async fn create(
         &mut self,
         wanted: Wanted,
         client: &Arc<Client>,
         config: &ClientConfig,
-    ) -> Result<(), SinkError> {
+    ) -> Result<NonZeroU32, SinkError> {
         let name = wanted.name.to_string();
-        if self.existing.contains(&name) {
-            return Ok(());
+        if let Some(count) = self.existing.get(&name) {
+            return Ok(*count);
         }
-        create(&wanted, config).await?;
+        if let Some(other) = self.existing.keys().find(|other| are_alike(other, &name)) {
+            return Err(SinkError::TopicTooAlike {
+                topic: name,
+                other: other.clone(),
+            });
+        }
+        let admin = match self.admin.take() {
+            Some((admin, _)) => admin,
+            None => Admin::new(config.clone()).await?,
+        };
+        create(&admin, &wanted).await?;
+        self.admin = Some((admin, Instant::now()));
         let client = Arc::clone(client);
-        off_the_runtime(move || await_leaders(&client, &wanted.name)).await?;
-        self.existing.insert(name);
-        Ok(())
+        let count = off_the_runtime(move || await_leaders(&client, &wanted.name)).await?;
+        self.existing.insert(name, count);
+        Ok(count)
     }
+}
+
+/// Minus one is the protocol's way to ask for the broker's default.
+fn replicas(factor: Option<NonZeroU16>) -> i32 {
+    factor.map_or(-1, |factor| i32::from(factor.get()))
+}
+
+/// Whether Kafka would not have both topics: they are the same in the names of its metrics.
+pub(super) fn are_alike(one: &str, other: &str) -> bool {
+    let folded = |byte: u8| if byte == b'.' { b'_' } else { byte };
+    one != other && one.bytes().map(folded).eq(other.bytes().map(folded))
 }
 
 /// Records without a key cannot go to a compacted topic.
@@ -243,21 +395,7 @@ fn keyless(config: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     config
 }
 
-fn name(prefix: &str, table: &TableName) -> String {
-    let (database, table) = (sanitised(&table.database), sanitised(&table.table));
-    format!("{prefix}.{database}.{table}")
-}
-
-fn sanitised(text: &str) -> String {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    text.chars()
-        .map(|c| if legal(c) { c } else { '_' })
-        .collect()
-}
-
-async fn create(wanted: &Wanted, config: &ClientConfig) -> Result<(), SinkError> {
-    // A client of its own for the moment: nobody empties the event queue of an idle one.
-    let admin = Admin::new(config.clone()).await?;
+async fn create(admin: &Admin, wanted: &Wanted) -> Result<(), SinkError> {
     let options = AdminOptions::new()
         .request_timeout(Some(CREATE_MAX))
         .operation_timeout(Some(CREATE_MAX));
@@ -335,19 +473,20 @@ impl Drop for Admin {
     }
 }
 
-/// Waits until each partition has a leader, blocking.
-fn await_leaders(client: &Client, topic: &str) -> Result<(), SinkError> {
+/// Waits until each partition has a leader, blocking; returns how many there are.
+fn await_leaders(client: &Client, topic: &str) -> Result<NonZeroU32, SinkError> {
     let deadline = Instant::now() + READY_MAX;
     while Instant::now() < deadline {
         let metadata = client.client().fetch_metadata(Some(topic), REQUEST_MAX);
-        let is_ready = metadata.is_ok_and(|metadata| {
-            metadata.topics().iter().any(|found| {
-                let partitions = found.partitions();
-                !partitions.is_empty() && partitions.iter().all(|one| one.leader() >= 0)
-            })
+        let ready = metadata.ok().and_then(|metadata| {
+            let found = metadata.topics().first()?;
+            let partitions = found.partitions();
+            let have_leaders = partitions.iter().all(|one| one.leader() >= 0);
+            let count = u32::try_from(partitions.len()).ok()?;
+            NonZeroU32::new(count).filter(|_| have_leaders)
         });
-        if is_ready {
-            return Ok(());
+        if let Some(count) = ready {
+            return Ok(count);
         }
         std::thread::sleep(READY_POLL);
     }
@@ -355,58 +494,4 @@ fn await_leaders(client: &Client, topic: &str) -> Result<(), SinkError> {
         topic: topic.to_owned(),
         wait_max: READY_MAX,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn topics(ddl_topic: Option<&str>) -> Topics {
-        let mut options: KafkaOptions =
-            serde_json::from_str(r#"{"bootstrap_servers":"kafka:9092"}"#).unwrap();
-        options.ddl_topic = ddl_topic.map(str::to_owned);
-        Topics::new(&options, "my shop").unwrap()
-    }
-
-    #[test]
-    fn a_topic_is_named_for_its_table_with_legal_characters_only() {
-        let topic = topics(None).of_table(&TableName::new("bücher", "a b$c-d.e"));
-        assert_eq!(&*topic.unwrap(), "my_shop.b_cher.a_b_c-d.e");
-    }
-
-    #[test]
-    fn two_tables_with_one_topic_are_refused_by_name() {
-        let mut topics = topics(None);
-        topics.of_table(&TableName::new("shop", "a$b")).unwrap();
-        topics.of_table(&TableName::new("shop", "a$b")).unwrap();
-        let error = topics.of_table(&TableName::new("shop", "a b")).unwrap_err();
-        let text = error.to_string();
-        assert!(text.starts_with("shop.a$b and shop.a b both go to topic my_shop.shop.a_b"));
-    }
-
-    #[test]
-    fn a_table_cannot_take_the_topic_of_ddl() {
-        let mut topics = topics(Some("my_shop.shop.ddl"));
-        let error = topics.of_table(&TableName::new("shop", "ddl"));
-        assert!(matches!(error, Err(SinkError::TopicCollision { .. })));
-    }
-
-    #[test]
-    fn a_name_that_kafka_would_not_take_is_refused() {
-        let table = TableName::new("d".repeat(64), "t".repeat(200));
-        let error = topics(None).of_table(&table);
-        assert!(matches!(
-            error,
-            Err(SinkError::TopicTooLong { length: 273, .. })
-        ));
-    }
-
-    #[test]
-    fn compaction_is_left_out_where_there_are_no_keys() {
-        let config = BTreeMap::from([
-            (CLEANUP_POLICY.to_owned(), "compact,delete".to_owned()),
-            ("retention.ms".to_owned(), "1".to_owned()),
-        ]);
-        assert_eq!(keyless(&config).len(), 1);
-    }
 }

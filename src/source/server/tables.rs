@@ -25,6 +25,8 @@ pub struct SurveyedTable {
     pub published: TableName,
     /// Whether it has a primary key.
     pub has_key: bool,
+    /// Its columns.
+    pub columns: Vec<Box<str>>,
     /// The most bytes that a row of it can have.
     pub row_bytes_max: u64,
     /// What it takes on the source's disk, as the source guesses.
@@ -80,6 +82,7 @@ impl Schema {
                         has_key: keys.iter().any(|key| key.is_primary),
                         row_bytes_max: columns.bytes_max.min(row_bytes_max),
                         bytes: row.parse("bytes")?,
+                        columns: columns.names,
                         key_fix: key_fix(&name, keys, columns.counter.as_deref()),
                         published: verdict.published,
                         name,
@@ -130,6 +133,7 @@ struct Columns {
     bytes_max: u64,
     /// The AUTO_INCREMENT column.
     counter: Option<String>,
+    names: Vec<Box<str>>,
 }
 
 async fn unique_keys(
@@ -182,8 +186,23 @@ async fn columns(session: &mut Session) -> Result<HashMap<TableName, Columns>, S
             let of_table = Columns {
                 bytes_max: row.parse("bytes")?,
                 counter: row.text("counter").map(str::to_owned),
+                names: Vec::new(),
             };
             columns.insert(table, of_table);
+            Ok(())
+        })
+        .await?;
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS col FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT \
+         IN {OF_THE_SERVER} ORDER BY 1, 2, ORDINAL_POSITION"
+    );
+    session
+        .ask_in_parts(&statement, |row| {
+            let table = TableName::new(row.expect("db")?, row.expect("tab")?);
+            let name = row.expect("col")?;
+            if let Some(columns) = columns.get_mut(&table) {
+                columns.names.push(name.into());
+            }
             Ok(())
         })
         .await?;

@@ -1,0 +1,137 @@
+//! The headers of records: the identity of a change, what else there is to say of the record, and what is asked for besides.
+//!
+//! | header | of | content |
+//! |---|---|---|
+//! | `source`, `file`, `pos`, `sequence` | every record but heartbeats | the identity: server, first event of the group, place in the group |
+//! | `gtid` | where there is one | the group's GTID |
+//! | `partial` | a record made from an incomplete image | `true` |
+//! | `new_key`, `old_key` | the halves of a changed key | the other key |
+//! | `op` | by choice, rows and tombstones | `c`, `u` or `d` |
+//! | `traceparent` | by choice, all of a group | W3C Trace Context: the group is the trace, the sequence makes the span |
+
+use std::ops::Range;
+
+use rdkafka::message::{Header, OwnedHeaders};
+
+use super::options::{KafkaHeader, KafkaHeaders, KafkaOptions};
+use crate::encode::{OtherKey, Record, RecordIdentity, RecordOp, Records};
+
+/// Bytes of a `traceparent`: version, trace, span and flags.
+const TRACEPARENT_BYTES: usize = 55;
+
+/// Which headers a connector's records have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Headers {
+    identity: bool,
+    op: bool,
+    gtid: bool,
+    traceparent: bool,
+}
+
+impl Headers {
+    /// Those that the options ask for.
+    pub(super) fn of_options(options: &KafkaOptions) -> Self {
+        let has = |header| options.more_headers.contains(&header);
+        let identity = options.headers == KafkaHeaders::Identity;
+        Self {
+            identity,
+            op: has(KafkaHeader::Op),
+            gtid: identity || has(KafkaHeader::Gtid),
+            traceparent: has(KafkaHeader::Traceparent),
+        }
+    }
+
+    /// Whether groups need the id of a trace.
+    pub(super) fn wants_traces(self) -> bool {
+        self.traceparent
+    }
+
+    /// The headers of a record; `None` where it has none. A record of no group has no identity.
+    pub(super) fn of(self, block: &Records, record: &Record) -> Option<OwnedHeaders> {
+        let group = block.groups.get(usize::try_from(record.group).ok()?)?;
+        let mut headers = OwnedHeaders::new_with_capacity(8);
+        let is_any = self.identity || self.op || self.gtid || self.traceparent;
+        if !is_any {
+            return None;
+        }
+        if self.identity {
+            headers = with(headers, "source", slice(block, &group.source));
+            headers = with(headers, "file", slice(block, &group.file));
+            headers = with(headers, "pos", slice(block, &group.position));
+        }
+        if self.gtid && !group.gtid.is_empty() {
+            headers = with(headers, "gtid", slice(block, &group.gtid));
+        }
+        if self.identity {
+            let mut sequence = itoa::Buffer::new();
+            let sequence = sequence.format(record.sequence).as_bytes();
+            headers = with(headers, "sequence", sequence);
+            headers = said_besides(headers, block, record);
+        }
+        if self.op
+            && let Some(letter) = record.op.letter()
+        {
+            headers = with(headers, "op", letter.as_bytes());
+        }
+        if self.traceparent && !group.trace.is_empty() && record.op != RecordOp::Notice {
+            headers = with(headers, "traceparent", &traceparent(block, group, record));
+        }
+        Some(headers)
+    }
+}
+
+/// `partial`, and `new_key` or `old_key`, where they apply.
+fn said_besides(mut headers: OwnedHeaders, block: &Records, record: &Record) -> OwnedHeaders {
+    if record.partial {
+        headers = with(headers, "partial", b"true");
+    }
+    match &record.other_key {
+        None => headers,
+        Some(OtherKey::New(key)) => with(headers, "new_key", slice(block, key)),
+        Some(OtherKey::Old(key)) => with(headers, "old_key", slice(block, key)),
+    }
+}
+
+/// The trace context of a change. The same change has the same one whenever it is sent.
+fn traceparent(
+    block: &Records,
+    group: &RecordIdentity,
+    record: &Record,
+) -> [u8; TRACEPARENT_BYTES] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-01";
+    if let Some(trace) = text.get_mut(3..35) {
+        for (digit, found) in trace.iter_mut().zip(slice(block, &group.trace)) {
+            *digit = *found;
+        }
+    }
+    // A span of zeros would be none.
+    let mut span = record.sequence.wrapping_add(1).max(1);
+    if let Some(digits) = text.get_mut(36..52) {
+        for digit in digits.iter_mut().rev() {
+            *digit = usize::try_from(span & 0x0f)
+                .ok()
+                .and_then(|half| DIGITS.get(half).copied())
+                .unwrap_or(b'0');
+            span >>= 4;
+        }
+    }
+    text
+}
+
+fn with(headers: OwnedHeaders, key: &str, value: &[u8]) -> OwnedHeaders {
+    headers.insert(Header {
+        key,
+        value: Some(value),
+    })
+}
+
+/// Bytes of a block.
+pub(super) fn slice<'a>(block: &'a Records, range: &Range<u32>) -> &'a [u8] {
+    let start = usize::try_from(range.start).ok();
+    let end = usize::try_from(range.end).ok();
+    start
+        .zip(end)
+        .and_then(|(start, end)| block.arena.get(start..end))
+        .expect("an encoder's ranges lie in its arena")
+}

@@ -1,0 +1,274 @@
+//! Records that are about no row: heartbeats, and where groups begin and end. JSON, in the shape of Debezium's.
+//!
+//! | topic | key | value |
+//! |---|---|---|
+//! | of heartbeats | `{"serverName":PREFIX}` | `{"ts_ms":NOW,"file":…,"pos":…,"gtid_set":…}`: how far the stream has come |
+//! | of transactions | `{"id":ID}` | `{"status":"BEGIN","id":ID,"event_count":null,"data_collections":null,"ts_ms":COMMITTED}` |
+//! | | | `{"status":"END","id":ID,"event_count":3,"data_collections":[{"data_collection":"shop.orders","event_count":3}],"ts_ms":COMMITTED}` |
+//!
+//! ID is that of `transaction.id` in the envelope: the GTID, or else `file:position`. Groups that change no row that is
+//! published are not told. `event_count` counts changes of rows, of which a changed key is one.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::change::Checkpoint;
+use crate::encode::{Record, RecordIdentity, RecordOp, Records};
+use crate::sink::SinkError;
+
+/// The partition of all of them: one, so that they stay in order.
+const PARTITION: i32 = 0;
+
+/// Says in a topic where groups begin and end.
+#[derive(Debug)]
+pub(super) struct GroupNotices {
+    topic: Arc<str>,
+    /// The group that goes on in the next block.
+    open: Option<OpenGroup>,
+    /// For the records of a block while notices come between them.
+    spare: Vec<Record>,
+}
+
+/// A group whose beginning was told.
+#[derive(Debug)]
+struct OpenGroup {
+    identity: Identity,
+    /// The tables that it changed, and how many changes they have.
+    counts: Vec<(String, u64)>,
+}
+
+/// A group's identity, apart from a block.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity {
+    source: Box<[u8]>,
+    file: Box<[u8]>,
+    position: Box<[u8]>,
+    gtid: Box<[u8]>,
+    commit_us: i64,
+}
+
+impl GroupNotices {
+    /// Makes what writes to a topic.
+    pub(super) fn new(topic: Arc<str>) -> Self {
+        Self {
+            topic,
+            open: None,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Adds the notices about the groups of the next block to it, around their records.
+    ///
+    /// # Errors
+    /// A block that could not hold them.
+    pub(super) fn add(&mut self, block: &mut Records) -> Result<(), SinkError> {
+        let topic = u32::try_from(block.topics.len()).map_err(|_| SinkError::NotOpen)?;
+        let known = block.topics.len();
+        let group_count = u32::try_from(block.groups.len()).map_err(|_| SinkError::NotOpen)?;
+        let mut records = mem::replace(&mut block.records, mem::take(&mut self.spare));
+        let mut left = records.drain(..).peekable();
+        for group in 0..group_count {
+            let identity = identity(block, group);
+            if self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.identity != identity)
+            {
+                self.end(block, topic, group)?;
+            }
+            self.begin(block, identity, (topic, group))?;
+            while let Some(record) = left.next_if(|record| record.group == group) {
+                block.records.push(record);
+            }
+            let goes_on = group + 1 == group_count && !block.ends_group;
+            if !goes_on {
+                self.end(block, topic, group)?;
+            }
+        }
+        if group_count == 0 && block.ends_group && self.open.is_some() {
+            self.end(block, topic, 0)?;
+        }
+        drop(left);
+        self.spare = records;
+        if block
+            .records
+            .iter()
+            .any(|record| record.topic == Some(topic))
+        {
+            debug_assert_eq!(block.topics.len(), known);
+            block.topics.push(Arc::clone(&self.topic));
+        }
+        Ok(())
+    }
+
+    /// Counts what a block holds of a group, whose beginning it tells if that is new.
+    fn begin(
+        &mut self,
+        block: &mut Records,
+        identity: Identity,
+        (topic, group): (u32, u32),
+    ) -> Result<(), SinkError> {
+        let counts = block.counts.iter().filter(|count| count.group == group);
+        let counts: Vec<(String, u64)> = counts
+            .filter_map(|count| {
+                let table = block.tables.get(usize::try_from(count.table).ok()?)?;
+                Some((table.to_string(), count.count))
+            })
+            .collect();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        if self.open.is_none() {
+            let id = identity.id();
+            let value = json!({
+                "status": "BEGIN", "id": id, "event_count": null, "data_collections": null, "ts_ms": identity.ts_ms(),
+            });
+            push(block, (topic, group), 0, (&id, &value.to_string()))?;
+        }
+        let open = self.open.get_or_insert_with(|| OpenGroup {
+            identity,
+            counts: Vec::new(),
+        });
+        for (table, count) in counts {
+            match open.counts.iter_mut().find(|(known, _)| *known == table) {
+                Some((_, sum)) => *sum += count,
+                None => open.counts.push((table, count)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the end of the group that is open, if one is.
+    fn end(&mut self, block: &mut Records, topic: u32, group: u32) -> Result<(), SinkError> {
+        let Some(OpenGroup { identity, counts }) = self.open.take() else {
+            return Ok(());
+        };
+        let id = identity.id();
+        let sum: u64 = counts.iter().map(|(_, count)| count).sum();
+        let tables: Vec<_> = counts
+            .iter()
+            .map(|(table, count)| json!({ "data_collection": table, "event_count": count }))
+            .collect();
+        let value = json!({
+            "status": "END", "id": id, "event_count": sum, "data_collections": tables, "ts_ms": identity.ts_ms(),
+        });
+        let is_its_own =
+            block.groups.get(group as usize).is_some() && self::identity(block, group) == identity;
+        let group = match is_its_own {
+            true => group,
+            // It ends in a block that has nothing else of it.
+            false => restore(block, &identity)?,
+        };
+        push(block, (topic, group), sum, (&id, &value.to_string()))
+    }
+}
+
+impl Identity {
+    fn id(&self) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match self.gtid.is_empty() {
+            false => text(&self.gtid),
+            true => format!("{}:{}", text(&self.file), text(&self.position)),
+        }
+    }
+
+    fn ts_ms(&self) -> i64 {
+        self.commit_us.div_euclid(1000)
+    }
+}
+
+fn identity(block: &Records, group: u32) -> Identity {
+    let found = block
+        .groups
+        .get(group as usize)
+        .cloned()
+        .unwrap_or_default();
+    let bytes = |range: &Range<u32>| -> Box<[u8]> {
+        let bytes = block.arena.get(range.start as usize..range.end as usize);
+        bytes.unwrap_or_default().into()
+    };
+    Identity {
+        source: bytes(&found.source),
+        file: bytes(&found.file),
+        position: bytes(&found.position),
+        gtid: bytes(&found.gtid),
+        commit_us: found.commit_us,
+    }
+}
+
+/// Puts a group's identity into a block that does not hold it.
+fn restore(block: &mut Records, identity: &Identity) -> Result<u32, SinkError> {
+    let group = u32::try_from(block.groups.len()).map_err(|_| SinkError::NotOpen)?;
+    let arena = &mut block.arena;
+    let restored = RecordIdentity {
+        source: append(arena, &identity.source)?,
+        file: append(arena, &identity.file)?,
+        position: append(arena, &identity.position)?,
+        gtid: append(arena, &identity.gtid)?,
+        commit_us: identity.commit_us,
+        ..RecordIdentity::default()
+    };
+    block.groups.push(restored);
+    Ok(group)
+}
+
+fn push(
+    block: &mut Records,
+    (topic, group): (u32, u32),
+    sequence: u64,
+    (id, value): (&str, &str),
+) -> Result<(), SinkError> {
+    let key = append(&mut block.arena, json!({ "id": id }).to_string().as_bytes())?;
+    let value = append(&mut block.arena, value.as_bytes())?;
+    block
+        .records
+        .push(notice(topic, group, sequence, key, value));
+    Ok(())
+}
+
+/// A heartbeat, alone in a block: the stream of `server_name` has come as far as `at`.
+pub(super) fn heartbeat(
+    topic: &Arc<str>,
+    server_name: &str,
+    at: &Checkpoint,
+    now_us: i64,
+) -> Result<Records, SinkError> {
+    let mut block = Records::default();
+    block.topics.push(Arc::clone(topic));
+    let key = json!({ "serverName": server_name }).to_string();
+    let gtid_set = at.gtid_set.to_string();
+    let value = json!({
+        "ts_ms": now_us.div_euclid(1000), "file": at.coordinates.file, "pos": at.coordinates.position,
+        "gtid_set": (!gtid_set.is_empty()).then_some(gtid_set),
+    });
+    let key = append(&mut block.arena, key.as_bytes())?;
+    let value = append(&mut block.arena, value.to_string().as_bytes())?;
+    block.records.push(notice(0, 0, 0, key, value));
+    Ok(block)
+}
+
+fn notice(topic: u32, group: u32, sequence: u64, key: Range<u32>, value: Range<u32>) -> Record {
+    Record {
+        topic: Some(topic),
+        key: Some(key),
+        partition: Some(PARTITION),
+        value: Some(value),
+        group,
+        sequence,
+        op: RecordOp::Notice,
+        other_key: None,
+        partial: false,
+    }
+}
+
+fn append(arena: &mut Vec<u8>, bytes: &[u8]) -> Result<Range<u32>, SinkError> {
+    let start = arena.len();
+    arena.extend_from_slice(bytes);
+    match (u32::try_from(start), u32::try_from(arena.len())) {
+        (Ok(start), Ok(end)) => Ok(start..end),
+        _ => Err(SinkError::NotOpen),
+    }
+}
