@@ -128,7 +128,7 @@ impl Applying {
         table.allows([before, after])?;
         if let Some(filter) = &table.row_filter {
             let parts = [before, after, part(&header.body)];
-            let counts = choice.choose(table, filter, kind, parts)?;
+            let counts = choice.choose(table.into(), filter, kind, parts)?;
             match choice.runs.is_empty() && counts.all > 0 {
                 true => builder.ledger.filtered += 1,
                 false => {
@@ -283,7 +283,7 @@ impl Applying {
         let connector = &builder.origin().connector;
         settled::refuse(&table, rows.kind, parts, connector, &self.group.end)?;
         if let Some(filter) = &table.row_filter {
-            let counts = choice.choose(&table, filter, rows.kind, parts)?;
+            let counts = choice.choose((&*table).into(), filter, rows.kind, parts)?;
             if let Some(large) = self.group.large() {
                 large.chose(!choice.runs.is_empty());
             }

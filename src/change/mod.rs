@@ -57,6 +57,7 @@ pub use group::seen::Seen;
 pub use group::tracker::{Outcome, Place};
 pub use intake::LeftOut;
 pub use notice::Notice;
+pub use row_choice::{ChosenTable, RowCounter, RowCounts};
 pub use skips::{PassedOver, SkipOrder, SkipOrders, SkipTarget, SkippedGtids};
 pub use statement::judging::OnStatement;
 pub use step::Step;

@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
-use super::batch::rows::RowsKind;
+use super::batch::items::Batch;
+use super::batch::rows::{Rows, RowsKind};
 use super::checking::RowsCheck;
 use super::definition::table_maps::KeptTable;
 use super::trouble::Trouble;
 use crate::filter::{Judging, JudgingError, RowFilter, RowMoves, RowOp};
-use crate::row::{Cell, RowError, Shape, Table};
+use crate::row::{Cell, RowError, Shape, Table, TableName, TreatedImages};
 
 /// What rows are worked on with, besides counting them.
 #[derive(Debug, Default)]
@@ -32,9 +33,16 @@ impl RowWork {
 pub(in crate::change) struct RowChoice {
     before: Vec<Cell>,
     after: Vec<Cell>,
-    scratch: String,
+    scratch: Scratch,
     /// The runs of rows that are published.
     pub(in crate::change) runs: Vec<RowRun>,
+}
+
+/// Buffers for one row after the other.
+#[derive(Debug, Default)]
+struct Scratch {
+    text: String,
+    treated: TreatedImages,
 }
 
 /// Rows of an event after each other that are published alike.
@@ -49,14 +57,61 @@ pub(in crate::change) struct RowRun {
     pub(in crate::change) count: u32,
 }
 
+/// A table whose rows are chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct ChosenTable<'a> {
+    /// The table as it is published.
+    pub table: &'a Table,
+    /// Its name on the source.
+    pub source: &'a TableName,
+}
+
+impl<'a> From<&'a KeptTable> for ChosenTable<'a> {
+    fn from(kept: &'a KeptTable) -> Self {
+        Self {
+            table: &kept.table,
+            source: &kept.source,
+        }
+    }
+}
+
 /// How many rows an event has, and how many of them are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::change) struct RowCounts {
-    pub(in crate::change) all: u32,
-    /// By a condition or by what was done to them.
-    pub(in crate::change) filtered: u32,
-    /// Because nothing that is published of them changed.
-    pub(in crate::change) unchanged: u32,
+pub struct RowCounts {
+    /// All of them.
+    pub all: u32,
+    /// Left out by a condition or by what was done to them.
+    pub filtered: u32,
+    /// Left out because nothing that is published of them changed.
+    pub unchanged: u32,
+}
+
+/// Counts which rows of a batch rules on rows publish; used again for each rows event.
+#[derive(Debug, Default)]
+pub struct RowCounter(RowChoice);
+
+impl RowCounter {
+    /// Counts those of a rows event, as a connector would judge them.
+    ///
+    /// # Errors
+    /// Rows at which a connector would stop.
+    pub fn count(
+        &mut self,
+        table: ChosenTable<'_>,
+        filter: &RowFilter,
+        (batch, rows): (&Batch, &Rows),
+    ) -> Result<RowCounts, Trouble> {
+        let buffer = batch.buffers.get(rows.buffer as usize);
+        let part = |range: &Range<u32>| {
+            let part = range.start as usize..range.end as usize;
+            buffer
+                .and_then(|buffer| buffer.get(part))
+                .unwrap_or_default()
+        };
+        let images = &rows.images;
+        let parts = [&images.columns, &images.columns_after, &images.body].map(part);
+        self.0.choose(table, filter, rows.kind, parts)
+    }
 }
 
 /// What becomes of a row.
@@ -73,7 +128,7 @@ enum Fate {
 
 /// A row's images, and where each ends.
 struct JudgedRow<'a> {
-    table: &'a KeptTable,
+    table: ChosenTable<'a>,
     filter: &'a RowFilter,
     kind: RowsKind,
     body: &'a [u8],
@@ -88,7 +143,7 @@ impl RowChoice {
     /// Rows that contradict their table map, or that cannot be judged.
     pub(in crate::change) fn choose(
         &mut self,
-        table: &KeptTable,
+        table: ChosenTable<'_>,
         filter: &RowFilter,
         kind: RowsKind,
         [columns, columns_after, body]: [&[u8]; 3],
@@ -97,14 +152,14 @@ impl RowChoice {
             table: table.source.clone(),
             error,
         };
-        let first = Shape::new(&table.table, columns).map_err(rows)?;
+        let first = Shape::new(table.table, columns).map_err(rows)?;
         let second = match kind {
             RowsKind::Write | RowsKind::Delete | RowsKind::Read => None,
             RowsKind::Update | RowsKind::Entering { is_partial: false } => {
-                Some(Shape::new(&table.table, columns_after).map_err(rows)?)
+                Some(Shape::new(table.table, columns_after).map_err(rows)?)
             }
             RowsKind::PartialUpdate | RowsKind::Entering { is_partial: true } => {
-                Some(Shape::partial(&table.table, columns_after).map_err(rows)?)
+                Some(Shape::partial(table.table, columns_after).map_err(rows)?)
             }
         };
         if first.is_empty() && second.as_ref().is_none_or(Shape::is_empty) {
@@ -139,7 +194,7 @@ impl RowChoice {
             match row.fate(&mut self.scratch)? {
                 Fate::Stays => self.add(kind, start..at, number),
                 Fate::Leaves => self.add(RowsKind::Delete, start..middle, number),
-                Fate::Enters => match self.is_whole_after(&table.table, kind) {
+                Fate::Enters => match self.is_whole_after(table.table, kind) {
                     true => self.add(RowsKind::Write, middle..at, number),
                     false => {
                         self.refuse_part(table)?;
@@ -182,7 +237,7 @@ impl RowChoice {
     }
 
     /// Refuses an update that does not hold the row that it would create.
-    fn refuse_part(&self, table: &KeptTable) -> Result<(), Trouble> {
+    fn refuse_part(&self, table: ChosenTable<'_>) -> Result<(), Trouble> {
         let mut cells = self.after.iter().zip(&self.before).enumerate();
         let lacking = cells.find(|(place, cells)| {
             let is_known = match cells {
@@ -190,20 +245,20 @@ impl RowChoice {
                 (Cell::Absent, before) => **before != Cell::Absent,
                 (Cell::Changes { .. }, before) => matches!(before, Cell::Value { .. }),
             };
-            !is_known && is_needed(&table.table, *place)
+            !is_known && is_needed(table.table, *place)
         });
         match lacking {
             None => Ok(()),
             Some((place, _)) => Err(Trouble::RowPart {
                 table: table.source.clone(),
-                column: column(&table.table, place),
+                column: column(table.table, place),
             }),
         }
     }
 }
 
 impl JudgedRow<'_> {
-    fn fate(&self, scratch: &mut String) -> Result<Fate, Trouble> {
+    fn fate(&self, scratch: &mut Scratch) -> Result<Fate, Trouble> {
         let filter = self.filter;
         let kept = |keeps: bool, op| match keeps && filter.takes(op) {
             true => Fate::Stays,
@@ -224,7 +279,11 @@ impl JudgedRow<'_> {
                     (false, false, _) => Fate::Filtered,
                     (true, true, _) | (_, _, RowMoves::Keep) => match filter.takes(RowOp::U) {
                         false => Fate::Filtered,
-                        true if filter.skip_unchanged && self.is_unchanged() => Fate::Unchanged,
+                        true if filter.skip_unchanged
+                            && self.is_unchanged(&mut scratch.treated) =>
+                        {
+                            Fate::Unchanged
+                        }
                         true => Fate::Stays,
                     },
                     (false, true, RowMoves::Convert) => match filter.takes(RowOp::C) {
@@ -242,20 +301,20 @@ impl JudgedRow<'_> {
 
     /// Whether an image meets the condition.
     #[inline]
-    fn keeps(&self, cells: &[Cell], base: &[Cell], scratch: &mut String) -> Result<bool, Trouble> {
+    fn keeps(&self, cells: &[Cell], base: &[Cell], scratch: &mut Scratch) -> Result<bool, Trouble> {
         let image = Judging {
             body: self.body,
             cells,
             base,
         };
-        match self.filter.judge(&image, scratch) {
+        match self.filter.judge(&image, &mut scratch.text) {
             Ok(truth) => match truth.keeps() {
                 Some(keeps) => Ok(keeps),
                 None => Err(self.open(&image)),
             },
             Err(JudgingError { column, error }) => Err(Trouble::RowValue {
                 table: self.table.source.clone(),
-                column: self::column(&self.table.table, column),
+                column: self::column(self.table.table, column),
                 error,
             }),
         }
@@ -266,20 +325,27 @@ impl JudgedRow<'_> {
         let absent = self.filter.absent(image);
         Trouble::RowOpen {
             table: self.table.source.clone(),
-            column: absent.map_or_else(Box::default, |place| column(&self.table.table, place)),
+            column: absent.map_or_else(Box::default, |place| column(self.table.table, place)),
         }
     }
 
     /// Whether an update changes nothing that is published. What is not in the image after it was not changed.
-    fn is_unchanged(&self) -> bool {
+    fn is_unchanged(&self, treated: &mut TreatedImages) -> bool {
         let bytes = |start: usize, end: usize| self.body.get(start..end);
+        let mut is_published_alike = |place: usize, cells: [Cell; 2]| {
+            let table = self.table.table;
+            !table.publishes(place)
+                || table
+                    .replacement(place)
+                    .is_some_and(|replacement| treated.are_alike(replacement, self.body, cells))
+        };
         let mut cells = self.before.iter().zip(self.after).enumerate();
-        cells.all(|(place, cells)| match cells {
+        cells.all(|(place, (before, after))| match (before, after) {
             (_, Cell::Absent) | (Cell::Null, Cell::Null) => true,
             (Cell::Value { start, end }, Cell::Value { start: a, end: z }) => {
-                bytes(*start, *end) == bytes(*a, *z) || !self.table.table.publishes(place)
+                bytes(*start, *end) == bytes(*a, *z) || is_published_alike(place, [*before, *after])
             }
-            _changed => !self.table.table.publishes(place),
+            _changed => is_published_alike(place, [*before, *after]),
         })
     }
 }

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use serde::de::{Error as _, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
-use super::document::{Draft, Node};
+use super::document::{Content, Draft, Node};
 use super::environment::Variables;
 use super::mistake::{ConfigError, Mistake, Mistakes};
 use super::section::{self, Section};
@@ -16,7 +16,8 @@ use super::{files, sink, source};
 use crate::change::{OnStatement, XaMissing};
 use crate::encode::InvalidText;
 use crate::filter::{
-    FilterOptions, OnUnknown, RowRules, RuleKey, RulePlaces, Rules, UnknownOptions, one_or_many,
+    FilterError, FilterOptions, OnUnknown, RowRules, RuleKey, RulePlaces, Rules, UnknownOptions,
+    one_or_many,
 };
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
@@ -238,36 +239,71 @@ fn patterns(top: &Section<Top>, document: &Node, mistakes: &mut Mistakes) {
 
 /// Reads the `[filter]` section and adds the mistakes in its keys and rules.
 fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> {
-    let read = section::read::<FilterOptions>(section, "filter", &[], mistakes)?;
+    let mut read = section::read::<FilterOptions>(section, "filter", &[], mistakes)?;
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
     for error in Rules::mistakes(&read.options) {
         let found = rule_of_number(section, error.key(), error.rule());
-        let is_whole = found.as_ref().is_none_or(|(number, rule)| {
-            read.is_whole(&[error.key(), number]) && !rule.lacks_a_value()
-        });
-        if read.is_usable(&[error.key()]) && is_whole {
+        if is_told_of(&read, &error, found.as_ref()) {
             let rule = found.map(|(_, rule)| rule).or(section.below(error.key()));
             let place = rule.unwrap_or(section).origin.clone();
             mistakes.add_key(&place, "filter", one_line(&error));
         }
     }
-    let mut options = read.options;
-    row_rules(section, &mut options, mistakes);
-    Some(options)
+    row_rules(section, &mut read, mistakes);
+    Some(read.options)
+}
+
+/// Whether a mistake in a rule is one of what the file says, and not of a value that stands for one that was wrong already.
+fn is_told_of(
+    read: &Section<FilterOptions>,
+    error: &FilterError,
+    found: Option<&(String, &Node)>,
+) -> bool {
+    let key = error.key();
+    let Some((number, rule)) = found else {
+        return read.is_whole(&[key]);
+    };
+    match error {
+        FilterError::Lacks { .. } => read.is_whole(&[key, number]) && !rule.lacks_a_value(),
+        FilterError::Part { part, .. } => read.is_usable(&[key, number, part]),
+        FilterError::NoDot { .. }
+        | FilterError::EmptyName { .. }
+        | FilterError::NoArrow { .. }
+        | FilterError::Expression { .. } => read.is_usable(&[key, number, "columns"]),
+    }
 }
 
 /// Adds the mistakes in the rules on rows, and tells each rule where it stands.
-fn row_rules(section: &Node, options: &mut FilterOptions, mistakes: &mut Mistakes) {
-    let Some(rows) = section.below("rows") else {
+fn row_rules(section: &Node, read: &mut Section<FilterOptions>, mistakes: &mut Mistakes) {
+    const KEY: &str = "rows";
+    let Some(rows) = section.below(KEY) else {
         return;
     };
-    let places: Vec<&Node> = rows.elements().collect();
-    for (number, key, error) in RowRules::mistakes(options) {
-        let entry = places.get(number).copied().unwrap_or(rows);
-        let place = entry.below(key).unwrap_or(entry);
-        mistakes.add_key(&place.origin, "filter", one_line(&error));
+    // Those that are no tables at all were told and are gone.
+    let usable = |(_, entry): &(usize, &Node)| entry.content != Content::Unusable;
+    let entries: Vec<(usize, &Node)> = rows.elements().enumerate().filter(usable).collect();
+    for (number, mistake) in RowRules::mistakes(&read.options) {
+        let Some((index, entry)) = entries.get(number) else {
+            continue;
+        };
+        let index = (index + 1).to_string();
+        let (is_usable, place) = match mistake.key {
+            None => (
+                read.is_whole(&[KEY, &index]) && !entry.lacks_a_value(),
+                *entry,
+            ),
+            Some(key) => {
+                let list = entry.below(key).unwrap_or(entry);
+                let number = mistake.number.map(|number| (number + 1).to_string());
+                let element = number.and_then(|number| list.below(&number));
+                (read.is_whole(&[KEY, &index, key]), element.unwrap_or(list))
+            }
+        };
+        if is_usable {
+            mistakes.add_key(&place.origin, "filter", one_line(&mistake.error));
+        }
     }
-    for (rule, entry) in options.rows.iter_mut().zip(places) {
+    for (rule, (_, entry)) in read.options.rows.iter_mut().zip(entries) {
         let place = entry.below("where").unwrap_or(entry);
         rule.place = Some(place.origin.to_string());
     }
@@ -303,7 +339,15 @@ fn rule_of_number<'a>(
     rule: Option<&str>,
 ) -> Option<(String, &'a Node)> {
     let mut elements = section.below(key)?.elements().enumerate();
-    let (index, node) = elements.find(|(_, node)| rule_text(node) == rule)?;
+    // Of a long rule the message has the beginning.
+    let start = rule.and_then(|rule| rule.strip_suffix('…'));
+    let (index, node) = elements.find(|(_, node)| {
+        let text = rule_text(node);
+        text == rule
+            || text
+                .zip(start)
+                .is_some_and(|(text, start)| text.starts_with(start))
+    })?;
     Some(((index + 1).to_string(), node))
 }
 

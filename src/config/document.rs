@@ -145,11 +145,7 @@ impl Node {
 /// Parses the text of a connector file; `None` if it is not TOML.
 pub fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Node> {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut parser = Parser {
-        path,
-        text,
-        mistakes,
-    };
+    let mut parser = Parser::new(path, text, mistakes);
     if errors.is_empty() {
         return Some(parser.table(table.get_ref(), 0));
     }
@@ -164,7 +160,15 @@ pub fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Node> {
             continue;
         }
         // The parser's message, not its picture of the line: that may hold a password.
-        let message = error.message().replace('\n', ", ");
+        let message = match (
+            error.message(),
+            error.span().and_then(|span| text.get(span)),
+        ) {
+            ("duplicate key", Some(key)) => {
+                format!("key {key} is given twice, keep one of the two")
+            }
+            (message, _) => message.replace('\n', ", "),
+        };
         parser.mistakes.add(Mistake::Syntax { place, message });
     }
     None
@@ -174,11 +178,7 @@ pub fn parse(path: &Path, text: &str, mistakes: &mut Mistakes) -> Option<Node> {
 pub fn parse_value(text: &str, origin: &ValueOrigin) -> Option<Node> {
     let value = DeValue::parse(text).ok()?;
     let mut mistakes = Mistakes::default();
-    let mut parser = Parser {
-        path: Path::new(""),
-        text,
-        mistakes: &mut mistakes,
-    };
+    let mut parser = Parser::new(Path::new(""), text, &mut mistakes);
     let mut node = parser.value(value.get_ref(), 0);
     if !mistakes.is_empty() {
         return None;
@@ -205,20 +205,30 @@ fn relocate(node: &mut Node, origin: &ValueOrigin) {
 struct Parser<'a> {
     path: &'a Path,
     text: &'a str,
+    /// Where each line begins after the first.
+    lines: Vec<usize>,
     mistakes: &'a mut Mistakes,
 }
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
+    fn new(path: &'a Path, text: &'a str, mistakes: &'a mut Mistakes) -> Self {
+        let lines = text.match_indices('\n').map(|(end, _)| end + 1).collect();
+        Self {
+            path,
+            text,
+            lines,
+            mistakes,
+        }
+    }
+
     fn origin(&self, offset: usize) -> ValueOrigin {
-        let before = self.text.get(..offset).unwrap_or_default();
-        let (lines, last) = match before.rsplit_once('\n') {
-            Some((lines, last)) => (1 + lines.matches('\n').count(), last),
-            None => (0, before),
-        };
+        let lines = self.lines.partition_point(|begin| *begin <= offset);
+        let begin = lines.checked_sub(1).and_then(|line| self.lines.get(line));
+        let before = self.text.get(begin.copied().unwrap_or(0)..offset);
         ValueOrigin::File {
             path: self.path.to_path_buf(),
             line: 1 + lines,
-            column: 1 + last.chars().count(),
+            column: 1 + before.unwrap_or_default().chars().count(),
         }
     }
 

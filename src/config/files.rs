@@ -125,5 +125,19 @@ fn text(path: &Path) -> Result<String, Mistake> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(not("it is longer than 1 MiB"));
     }
-    String::from_utf8(bytes).map_err(|_| not("it is not UTF-8, save it as such"))
+    String::from_utf8(bytes).map_err(|error| {
+        let whole = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..whole).unwrap_or_default();
+        let before = String::from_utf8_lossy(before);
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        let bad = error.as_bytes().get(whole).copied().unwrap_or_default();
+        Mistake::Syntax {
+            place: ValueOrigin::File {
+                path: path.to_path_buf(),
+                line: 1 + before.matches('\n').count(),
+                column: 1 + last.chars().count(),
+            },
+            message: format!("byte 0x{bad:02x} is not UTF-8, save the file as such"),
+        }
+    })
 }

@@ -40,6 +40,28 @@ pub enum FilterError {
         /// What is wrong with it, and what to write instead.
         reason: String,
     },
+    /// A rule of several keys, of which some are not there, or that exclude each other.
+    #[error("{key} = \"{rule}\" {reason}")]
+    Lacks {
+        /// Where it is written.
+        key: RuleKey,
+        /// How it begins.
+        rule: Box<str>,
+        /// What is wrong with it, and the fix.
+        reason: &'static str,
+    },
+    /// A rule of several keys, of which one has a value that is none.
+    #[error("{key} = \"{rule}\" {reason}")]
+    Part {
+        /// Where it is written.
+        key: RuleKey,
+        /// How it begins.
+        rule: Box<str>,
+        /// The key.
+        part: &'static str,
+        /// What is wrong with it, and the fix.
+        reason: &'static str,
+    },
 }
 
 impl FilterError {
@@ -53,6 +75,8 @@ impl FilterError {
         match self {
             Self::NoDot { key, .. }
             | Self::EmptyName { key, .. }
+            | Self::Lacks { key, .. }
+            | Self::Part { key, .. }
             | Self::Expression { key, .. } => key.as_str(),
             Self::NoArrow { .. } => RuleKey::RewriteDb.as_str(),
         }
@@ -64,6 +88,8 @@ impl FilterError {
             Self::NoDot { rule, .. }
             | Self::EmptyName { rule, .. }
             | Self::Expression { rule, .. }
+            | Self::Lacks { rule, .. }
+            | Self::Part { rule, .. }
             | Self::NoArrow { rule } => Some(rule),
         }
     }

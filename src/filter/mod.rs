@@ -39,8 +39,8 @@ mod verdict;
 mod wildcard;
 
 pub use columns::{
-    ColumnRuleError, ColumnRules, ColumnVerdict, HashOptions, MaskOptions, OnMissing, RuleMatches,
-    RuleSecret, TruncateOptions,
+    ColumnRuleError, ColumnRules, ColumnVerdict, HashOptions, MaskOptions, OnComputed, OnMissing,
+    RuleMatches, RuleSecret, TruncateOptions,
 };
 pub use condition::{
     Condition, ConditionError, Expression, Judging, JudgingError, TestedTable, Truth, TypingError,
@@ -52,10 +52,11 @@ pub use lists::one_or_many;
 pub use options::{Case, DdlFilter, FilterOptions, ShadowTables};
 pub use places::RulePlaces;
 pub use row_options::{RowMoves, RowOp, RowRuleOptions};
-pub use row_rules::{RowFilter, RowRuleError, RowRules};
+pub use row_rules::{RowFilter, RowRuleError, RowRuleMistake, RowRules, ShownRowRule};
 pub use rules::{Rules, SYSTEM_DATABASES};
 pub use shadow::is_shadow_table;
 pub use unknown::{OnUnknown, UnknownOptions, UnknownRuleError, UnknownRules};
+pub use unmatched::{SeenTables, Unmatched};
 pub use verdict::{Decision, Rule, RuleKey, Stage, Verdict, VerdictReason};
 
 #[cfg(test)]

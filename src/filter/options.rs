@@ -1,6 +1,6 @@
 //! The `[filter]` section of a connector file, spelled as the server's options.
 
-use super::columns::{HashOptions, MaskOptions, OnMissing, TruncateOptions};
+use super::columns::{HashOptions, MaskOptions, OnComputed, OnMissing, TruncateOptions};
 use super::lists::one_or_many;
 use super::row_options::{RowMoves, RowRuleOptions};
 use super::verdict::RuleKey;
@@ -52,6 +52,9 @@ pub struct FilterOptions {
     /// What is done about a rule that has lost the column that it matched.
     #[serde(alias = "columns_missing")]
     pub columns_missing: OnMissing,
+    /// What is done about a column that is computed from one whose values a rule hides.
+    #[serde(alias = "columns_computed")]
+    pub columns_computed: OnComputed,
     /// Conditions on rows, each for some tables.
     pub rows: Vec<RowRuleOptions>,
     /// What becomes of an update of a row that meets its condition on one side only.

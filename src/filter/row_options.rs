@@ -1,6 +1,6 @@
 //! The rules on rows as a connector file has them.
 
-use super::lists::one_or_many;
+use super::lists::{one_or_many, some_or_many};
 
 /// An entry of `rows`, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -13,7 +13,7 @@ pub struct RowRuleOptions {
     #[serde(default, rename = "where")]
     pub condition: Option<String>,
     /// What may have been done to it; anything without.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some_or_many")]
     pub ops: Option<Vec<RowOp>>,
     /// Where the entry stands, for messages.
     #[serde(skip)]

@@ -11,6 +11,8 @@
 //! Everything else is left out. All entries that match a table have to hold. `ops` counts what is published, so an update that
 //! became an insert is a `c`.
 
+use std::collections::BTreeSet;
+
 use super::columns::OnMissing;
 use super::condition::{
     Condition, Expression, Judging, JudgingError, TestedTable, Truth, TypingError,
@@ -35,7 +37,8 @@ pub struct RowRules {
 
 #[derive(Clone, Debug)]
 struct RowRule {
-    tables: Vec<regex::Regex>,
+    /// Expressions as written, and compiled.
+    tables: Vec<(Box<str>, regex::Regex)>,
     condition: Option<(Box<str>, Expression)>,
     ops: Ops,
     place: Option<Box<str>>,
@@ -46,6 +49,17 @@ struct Ops {
     create: bool,
     update: bool,
     delete: bool,
+}
+
+/// A rule as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShownRowRule<'a> {
+    /// The condition.
+    pub condition: Option<&'a str>,
+    /// What may have been done to a row, by the letters of [`RowOp`]; `None` for anything.
+    pub ops: Option<&'static str>,
+    /// Where it is written.
+    pub place: Option<&'a str>,
 }
 
 /// The rules on the rows of one table under one definition.
@@ -90,41 +104,46 @@ impl RowRules {
     /// # Errors
     /// The first that cannot be read.
     pub(super) fn compile(options: &FilterOptions, fold: Fold) -> Result<Self, FilterError> {
-        let rules = options.rows.iter().map(|rule| compile(rule, fold));
+        let mut rules = Vec::with_capacity(options.rows.len());
+        for options in &options.rows {
+            let (rule, mistakes) = read(options, fold);
+            if let Some(mistake) = mistakes.into_iter().next() {
+                return Err(mistake.error);
+            }
+            rules.extend(rule);
+        }
         Ok(Self {
-            rules: rules.collect::<Result<_, _>>()?,
+            rules,
             moves: options.row_filter_moves,
             skip_unchanged: options.skip_unchanged,
             lacks_are_null: options.columns_missing == OnMissing::Warn,
         })
     }
 
-    /// Everything that is wrong with the rules, each with the number of its entry, from 0, and the key in that.
-    pub fn mistakes(options: &FilterOptions) -> Vec<(usize, &'static str, FilterError)> {
-        let mut mistakes = Vec::new();
-        for (number, rule) in options.rows.iter().enumerate() {
-            let Err(error) = compile(rule, Fold::Bytes) else {
-                continue;
-            };
-            // What is wrong with the tables is found first.
-            let without = RowRuleOptions {
-                condition: None,
-                ops: Some(vec![RowOp::C]),
-                ..rule.clone()
-            };
-            let key = match (compile(&without, Fold::Bytes), &rule.condition) {
-                (Ok(_), Some(_)) => "where",
-                (Ok(_), None) => "ops",
-                (Err(_), _) => "tables",
-            };
-            mistakes.push((number, key, error));
-        }
-        mistakes
+    /// Everything that is wrong with the rules, each with the number of its entry, from 0.
+    pub fn mistakes(options: &FilterOptions) -> Vec<(usize, RowRuleMistake)> {
+        let entries = options.rows.iter().enumerate();
+        let mistakes = entries.flat_map(|(number, rule)| {
+            let mistakes = read(rule, Fold::Bytes).1.into_iter();
+            mistakes.map(move |mistake| (number, mistake))
+        });
+        mistakes.collect()
     }
 
     /// Whether there is any.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty() && !self.skip_unchanged
+    }
+
+    /// The expressions of tables that match none of these, each with the place of its entry.
+    pub(super) fn unmatched(&self, tables: &[String]) -> Vec<(&str, Option<&str>)> {
+        let rules = self.rules.iter().flat_map(|rule| {
+            let expressions = rule.tables.iter();
+            expressions.map(|(text, pattern)| (&**text, pattern, rule.place.as_deref()))
+        });
+        let unmatched =
+            rules.filter(|(_, pattern, _)| !tables.iter().any(|table| pattern.is_match(table)));
+        unmatched.map(|(text, _, place)| (text, place)).collect()
     }
 
     /// The rules on the rows of a table, by its published name; `None` where all of them are published.
@@ -136,36 +155,103 @@ impl RowRules {
         table: &TableName,
         facts: &TestedTable<'_>,
     ) -> Result<Option<RowFilter>, RowRuleError> {
-        let name = table.to_string();
-        let matches = |rule: &&RowRule| rule.tables.iter().any(|tables| tables.is_match(&name));
         let mut filter = RowFilter {
             conditions: Box::default(),
             ops: Ops::ALL,
             moves: self.moves,
             skip_unchanged: self.skip_unchanged,
         };
+        let mut conditions = Vec::new();
+        let mut has_rules = self.skip_unchanged;
+        for rule in self.of_table(table) {
+            has_rules = true;
+            filter.ops = filter.ops.and(rule.ops);
+            conditions.extend(self.condition(rule, table, facts)?);
+        }
+        filter.conditions = conditions.into();
+        Ok(has_rules.then_some(filter))
+    }
+
+    /// Each rule on the rows of a table by itself, in the order of their entries.
+    ///
+    /// # Errors
+    /// As [`RowRules::of`].
+    pub fn each_of(
+        &self,
+        table: &TableName,
+        facts: &TestedTable<'_>,
+    ) -> Result<Vec<(ShownRowRule<'_>, RowFilter)>, RowRuleError> {
+        let each = self.of_table(table).map(|rule| {
+            let conditions = self.condition(rule, table, facts)?;
+            let filter = RowFilter {
+                conditions: conditions.into_iter().collect(),
+                ops: rule.ops,
+                moves: self.moves,
+                skip_unchanged: false,
+            };
+            Ok((rule.shown(), filter))
+        });
+        each.collect()
+    }
+
+    /// The rules on the rows of a table as they are written.
+    pub fn shown(&self, table: &TableName) -> Vec<ShownRowRule<'_>> {
+        self.of_table(table).map(RowRule::shown).collect()
+    }
+
+    /// Whether updates are left out that change nothing that is published.
+    pub fn skip_unchanged(&self) -> bool {
+        self.skip_unchanged
+    }
+
+    /// Everything in the rules that does not fit a table.
+    pub fn misfits(&self, table: &TableName, facts: &TestedTable<'_>) -> Vec<RowRuleError> {
+        let rules = self.of_table(table);
+        rules
+            .filter_map(|rule| self.condition(rule, table, facts).err())
+            .collect()
+    }
+
+    fn of_table(&self, table: &TableName) -> impl Iterator<Item = &RowRule> {
+        let name = table.to_string();
+        self.rules.iter().filter(move |rule| rule.matches(&name))
+    }
+
+    /// The condition of a rule under a table's definition, if it has one.
+    fn condition(
+        &self,
+        rule: &RowRule,
+        table: &TableName,
+        facts: &TestedTable<'_>,
+    ) -> Result<Option<Condition>, RowRuleError> {
+        let Some((text, expression)) = &rule.condition else {
+            return Ok(None);
+        };
         let facts = TestedTable {
             lacks_are_null: facts.lacks_are_null && self.lacks_are_null,
             ..*facts
         };
-        let mut conditions = Vec::new();
-        let mut has_rules = self.skip_unchanged;
-        for rule in self.rules.iter().filter(matches) {
-            has_rules = true;
-            filter.ops = filter.ops.and(rule.ops);
-            let Some((text, expression)) = &rule.condition else {
-                continue;
-            };
-            let condition = expression.compile(&facts);
-            conditions.push(condition.map_err(|error| RowRuleError {
-                table: table.clone(),
-                condition: expression::shortened(text),
-                place: rule.place.clone(),
-                error,
-            })?);
+        let condition = expression.compile(&facts);
+        condition.map(Some).map_err(|error| RowRuleError {
+            table: table.clone(),
+            condition: expression::shortened(text),
+            place: rule.place.clone(),
+            error,
+        })
+    }
+}
+
+impl RowRule {
+    fn matches(&self, table: &str) -> bool {
+        self.tables.iter().any(|(_, tables)| tables.is_match(table))
+    }
+
+    fn shown(&self) -> ShownRowRule<'_> {
+        ShownRowRule {
+            condition: self.condition.as_ref().map(|(text, _)| &**text),
+            ops: self.ops.listed(),
+            place: self.place.as_deref(),
         }
-        filter.conditions = conditions.into();
-        Ok(has_rules.then_some(filter))
     }
 }
 
@@ -202,6 +288,14 @@ impl RowFilter {
         conditions.find_map(|condition| condition.absent(row))
     }
 
+    /// The places of the columns that the conditions ask for, ascending.
+    pub fn columns(&self) -> BTreeSet<usize> {
+        let mut places = BTreeSet::new();
+        let conditions = self.conditions.iter();
+        conditions.for_each(|condition| condition.columns(&mut places));
+        places
+    }
+
     /// Columns that the conditions name and the table lacks.
     pub fn lacking(&self) -> impl Iterator<Item = &str> {
         let conditions = self.conditions.iter();
@@ -224,6 +318,20 @@ impl Ops {
         }
     }
 
+    /// The letters of what they take; `None` where that is everything.
+    fn listed(self) -> Option<&'static str> {
+        Some(match (self.create, self.update, self.delete) {
+            (true, true, true) => return None,
+            (true, true, false) => "c, u",
+            (true, false, true) => "c, d",
+            (true, false, false) => "c",
+            (false, true, true) => "u, d",
+            (false, true, false) => "u",
+            (false, false, true) => "d",
+            (false, false, false) => "",
+        })
+    }
+
     fn and(self, other: Self) -> Self {
         Self {
             create: self.create && other.create,
@@ -233,57 +341,72 @@ impl Ops {
     }
 }
 
-fn compile(options: &RowRuleOptions, fold: Fold) -> Result<RowRule, FilterError> {
-    let key = RuleKey::Rows;
-    let refuse = |text: &str, reason: String| FilterError::Expression {
-        key,
+/// What is wrong with an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowRuleMistake {
+    /// Its key; `None` where the entry lacks one.
+    pub key: Option<&'static str>,
+    /// Which of the expressions of its tables, from 0.
+    pub number: Option<usize>,
+    /// What is wrong with it.
+    pub error: FilterError,
+}
+
+/// Reads an entry: what it says, unless it is wrong, and everything that is wrong with it.
+fn read(options: &RowRuleOptions, fold: Fold) -> (Option<RowRule>, Vec<RowRuleMistake>) {
+    let mut mistakes = Vec::new();
+    let mut add = |key, number, error| {
+        mistakes.push(RowRuleMistake { key, number, error });
+    };
+    let refused = |text: &str, reason: String| FilterError::Expression {
+        key: RuleKey::Rows,
         rule: expression::shortened(text),
         reason,
     };
     if options.tables.is_empty() {
-        return Err(refuse(
-            "tables = []",
-            "matches no table, write tables = \".*\" for all".to_owned(),
-        ));
+        let reason = "matches no table, write tables = \".*\" for all".to_owned();
+        add(Some("tables"), None, refused("tables = []", reason));
     }
     let mut tables = Vec::new();
-    for text in &options.tables {
-        if text.is_empty() {
-            return Err(FilterError::EmptyName {
-                key,
+    for (number, text) in options.tables.iter().enumerate() {
+        let compiled = match text.is_empty() {
+            true => Err(FilterError::EmptyName {
+                key: RuleKey::Rows,
                 rule: "".into(),
                 part: "expression",
-            });
+            }),
+            false => expression::compile_tables(RuleKey::Rows, text, fold),
+        };
+        match compiled {
+            Ok(pattern) => tables.push((text.as_str().into(), pattern)),
+            Err(error) => add(Some("tables"), Some(number), error),
         }
-        tables.push(expression::compile(key, text, fold)?);
     }
-    let condition = match &options.condition {
-        None => None,
-        Some(text) => match Expression::parse(text) {
-            Ok(expression) => Some((text.as_str().into(), expression)),
-            Err(error) => return Err(refuse(text, format!("is no condition, {error}"))),
-        },
-    };
-    let ops = match options.ops.as_deref() {
-        None => Ops::ALL,
-        Some([]) => {
-            return Err(refuse("ops = []", "publishes nothing, write ops = [\"c\", \"u\", \"d\"] for all, or tables-exclude to leave tables out".to_owned()));
-        }
-        Some(ops) => Ops::of(ops),
-    };
-    if condition.is_none() && options.ops.is_none() {
+    let condition = options.condition.as_ref().map(|text| {
+        let read = Expression::parse(text);
+        read.map(|expression| (text.as_str().into(), expression))
+            .map_err(|error| refused(text, format!("is no condition, {error}")))
+    });
+    let condition = condition.transpose().unwrap_or_else(|error| {
+        add(Some("where"), None, error);
+        None
+    });
+    if options.ops.as_ref().is_some_and(Vec::is_empty) {
+        let reason = "publishes nothing, write ops = [\"c\", \"u\", \"d\"] for all, or tables-exclude to leave tables out";
+        add(Some("ops"), None, refused("ops = []", reason.to_owned()));
+    }
+    if options.condition.is_none() && options.ops.is_none() {
         let text = options.tables.join(", ");
-        return Err(refuse(
-            &text,
-            "has neither where nor ops, write one of them".to_owned(),
-        ));
+        let reason = "has neither where nor ops, write one of them".to_owned();
+        add(None, None, refused(&text, reason));
     }
-    Ok(RowRule {
+    let rule = mistakes.is_empty().then(|| RowRule {
         tables,
         condition,
-        ops,
+        ops: options.ops.as_deref().map_or(Ops::ALL, Ops::of),
         place: options.place.as_deref().map(Into::into),
-    })
+    });
+    (rule, mistakes)
 }
 
 #[cfg(test)]
@@ -339,7 +462,8 @@ mod tests {
     fn all_entries_that_match_a_table_hold_together() {
         const ALL: [bool; 3] = [true; 3];
         let above = "[[rows]]\ntables = 'shop\\.o.*'\nwhere = 'id > 3'\n";
-        let below = "[[rows]]\ntables = ['x', '.*orders']\nwhere = 'id < 9'\nops = ['c', 'u']\n";
+        let below =
+            "[[rows]]\ntables = ['x\\.y', '.*orders']\nwhere = 'id < 9'\nops = ['c', 'u']\n";
         check("", 1, None, ALL);
         check("skip-unchanged = true", 1, Some(true), ALL);
         check(above, 4, Some(true), ALL);
@@ -358,7 +482,7 @@ mod tests {
         );
         // Of another table.
         check(
-            "[[rows]]\ntables = 'orders'\nwhere = 'id > 3'\n",
+            "[[rows]]\ntables = 'orders.*'\nwhere = 'id > 3'\n",
             1,
             None,
             ALL,
@@ -374,25 +498,38 @@ mod tests {
     #[test]
     fn each_mistake_is_told_with_its_entry_and_key() {
         let options = options(
-            "[[rows]]\ntables = '('\nwhere = 'id > 3'\n[[rows]]\ntables = 'a'\nwhere = 'id >'\n\
-             [[rows]]\ntables = 'a'\nops = []\n[[rows]]\ntables = 'a'\nwhere = 'a = 1'\n[[rows]]\ntables = []\nops = ['c']\n",
+            "[[rows]]\ntables = '('\nwhere = 'id 3'\n[[rows]]\ntables = '.*'\nwhere = 'id >'\n\
+             [[rows]]\ntables = '.*'\nops = []\n[[rows]]\ntables = '.*'\nwhere = 'a = 1'\n[[rows]]\ntables = []\nops = 'c'\n\
+             [[rows]]\ntables = 'orders'\n",
         );
         let mistakes = RowRules::mistakes(&options);
         let places: Vec<_> = mistakes
             .iter()
-            .map(|(entry, key, _)| (*entry, *key))
+            .map(|(entry, mistake)| (*entry, mistake.key))
             .collect();
+        let (tables, condition, ops) = (Some("tables"), Some("where"), Some("ops"));
         assert_eq!(
             places,
-            [(0, "tables"), (1, "where"), (2, "ops"), (4, "tables")]
+            [
+                (0, tables),
+                (0, condition),
+                (1, condition),
+                (2, ops),
+                (4, tables),
+                (5, tables),
+                (5, None),
+            ]
         );
         for (mistake, part) in mistakes.iter().zip([
             "(",
+            "at character 4",
             "at character 5",
             "publishes nothing",
             "matches no table",
+            "room for no dot",
+            "neither where nor ops",
         ]) {
-            let text = mistake.2.to_string();
+            let text = mistake.1.error.to_string();
             assert!(text.contains(part), "{text}");
         }
     }

@@ -1,20 +1,77 @@
 //! Which rules match nothing that a source has. Pure.
 
-use super::rules::Rules;
-use super::verdict::Rule;
+use super::rules::{Rules, rule};
+use super::verdict::{Rule, RuleKey};
 use crate::row::TableName;
 
+/// What a source has; names as they are there.
+#[derive(Debug, Default)]
+pub struct SeenTables {
+    /// Every table, with the names of its columns.
+    pub tables: Vec<(TableName, Vec<Box<str>>)>,
+    /// Every database. One without tables may get some.
+    pub databases: Vec<String>,
+}
+
+/// A rule that matches nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmatched {
+    /// The rule; of one on rows, an expression of its tables.
+    pub rule: Rule,
+    /// The table that it names, as published, and of which it matches no column.
+    pub table: Option<TableName>,
+    /// Where it is written, of a rule on rows.
+    pub place: Option<Box<str>>,
+}
+
 impl Rules {
-    /// The rules that match none of the tables and databases of a source; names as they are there. A database without tables
-    /// may get some.
-    pub fn unmatched<'a>(&'a self, tables: &[TableName], databases: &[String]) -> Vec<&'a Rule> {
-        let of_tables = tables.iter().map(|table| &*table.database);
+    /// The rules that match nothing that a source has; those on columns and on rows nothing that is published.
+    pub fn unmatched(&self, seen: &SeenTables) -> Vec<Unmatched> {
+        let of_tables = self
+            .unmatched_tables(seen)
+            .into_iter()
+            .map(|rule| Unmatched {
+                rule: rule.clone(),
+                table: None,
+                place: None,
+            });
+        let published: Vec<(TableName, Vec<Box<str>>)> = seen
+            .tables
+            .iter()
+            .filter_map(|(table, columns)| {
+                let verdict = self.table(&table.database, &table.table);
+                verdict.keep.then(|| (verdict.published, columns.clone()))
+            })
+            .collect();
+        let of_columns = self.columns().unmatched(&published).into_iter();
+        let of_columns = of_columns.map(|(rule, table)| Unmatched {
+            rule: rule.clone(),
+            table,
+            place: None,
+        });
+        let names: Vec<String> = published
+            .iter()
+            .map(|(table, _)| table.to_string())
+            .collect();
+        let of_rows = self.rows().unmatched(&names).into_iter();
+        let of_rows = of_rows.map(|(text, place)| Unmatched {
+            rule: rule(RuleKey::Rows, text),
+            table: None,
+            place: place.map(Box::from),
+        });
+        of_tables.chain(of_columns).chain(of_rows).collect()
+    }
+
+    /// The rules on tables and databases that match nothing.
+    fn unmatched_tables(&self, seen: &SeenTables) -> Vec<&Rule> {
+        let tables = || seen.tables.iter().map(|(table, _)| table);
+        let databases = &seen.databases;
+        let of_tables = tables().map(|table| &*table.database);
         let sources: Vec<&str> = of_tables
             .chain(databases.iter().map(String::as_str))
             .collect();
         let published: Vec<&str> = sources.iter().map(|name| self.renamed(name)).collect();
-        let names: Vec<String> = tables
-            .iter()
+        let names: Vec<String> = tables()
             .map(|table| TableName::new(self.renamed(&table.database), &*table.table).to_string())
             .collect();
         let named = |name: &str| published.iter().any(|it| self.database_fold.same(it, name));
@@ -68,16 +125,33 @@ mod tests {
             r#"
             replicate-rewrite-db = ["shop->store", "gone->away"]
             replicate-do-db = ["store", "shop", "empty"]
-            replicate-ignore-table = ["store.orders", "shop.orders"]
+            replicate-ignore-table = ["shop.orders"]
             replicate-wild-do-table = ["store.%", "stock.%"]
             tables-include = ['store\..*', 'shop\..*']
+            columns-exclude = ['store\.orders\.Note', 'store\.orders\.gone', '.*\.none', 'shop\.orders\.note']
+            columns-mask = [{ columns = 'STORE\.Orders\.[xy]', with = '' }, { columns = '.*', each = '*' }]
+            [[rows]]
+            tables = ['store\.orders', 'shop\.orders']
+            ops = 'c'
             "#,
         )
         .unwrap();
         let rules = Rules::compile(&options, Flavour::MySql, 0).unwrap();
-        let tables = [TableName::new("shop", "orders")];
-        let unmatched = rules.unmatched(&tables, &["empty".to_owned()]);
-        let told: Vec<String> = unmatched.iter().map(ToString::to_string).collect();
+        let seen = SeenTables {
+            tables: vec![(
+                TableName::new("shop", "orders"),
+                vec!["id".into(), "note".into()],
+            )],
+            databases: vec!["empty".to_owned()],
+        };
+        let unmatched = rules.unmatched(&seen);
+        let told: Vec<String> = unmatched
+            .iter()
+            .map(|it| match &it.table {
+                Some(table) => format!("{} names {table}", it.rule),
+                None => it.rule.to_string(),
+            })
+            .collect();
         assert_eq!(
             told,
             [
@@ -86,6 +160,11 @@ mod tests {
                 "replicate-do-db=shop",
                 "replicate-ignore-table=shop.orders",
                 "replicate-wild-do-table=stock.%",
+                r"columns-exclude=store\.orders\.gone names store.orders",
+                r"columns-exclude=.*\.none",
+                r"columns-exclude=shop\.orders\.note",
+                r"columns-mask=STORE\.Orders\.[xy] names store.orders",
+                r"rows=shop\.orders",
             ]
         );
     }

@@ -373,7 +373,7 @@ fn tell(notice: &Notice) {
             warn!(
                 %table,
                 %rule,
-                "a rule on columns matches no column of the table any more, and the stream goes on, as columns-missing says: take \
+                "a rule on columns matches no column of the table, and the stream goes on, as columns-missing says: take \
                  the rule out, or have it match what the column is called now"
             );
         }

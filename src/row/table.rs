@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::treatment::{ColumnTreatment, Treatment};
+use super::treatment::{ColumnTreatment, Replacement, Treatment};
 use super::{ColumnType, old_temporal};
 
 /// A table's qualified name.
@@ -58,6 +58,8 @@ pub struct Table {
     pub key: Vec<usize>,
     /// Indexes of columns that are the server's own and shown by no statement: their values are not published.
     pub hidden: Vec<usize>,
+    /// The collation of each column of text, as far as it is known.
+    pub collations: Vec<Option<u32>>,
     /// Whether its definition is not known, so that the columns are what the table map tells of them.
     pub is_undefined: bool,
     /// What becomes of its rows before they are encoded; `None` where they are encoded as they are.
@@ -81,6 +83,7 @@ impl Table {
             columns,
             key,
             hidden: Vec::new(),
+            collations: Vec::new(),
             is_undefined: false,
             treatment: None,
             spans,
@@ -128,6 +131,14 @@ impl Table {
             (Some(ColumnTreatment::Kept | ColumnTreatment::LeftOut) | None, column) => {
                 Some(&column.kind)
             }
+        }
+    }
+
+    /// What replaces the values of a column, and how those are read; `None` where they are not replaced.
+    pub fn replacement(&self, index: usize) -> Option<(&ColumnType, &Replacement)> {
+        match self.treatment()?.columns().get(index)? {
+            ColumnTreatment::Replaced { kind, by } => Some((kind, by)),
+            ColumnTreatment::Kept | ColumnTreatment::LeftOut => None,
         }
     }
 

@@ -194,6 +194,37 @@ impl TreatedImages {
         Ok(())
     }
 
+    /// Whether what takes the place of a column's values is the same before and after an update. A value that cannot be read is
+    /// not the same as another. Ends what was treated.
+    pub fn are_alike(
+        &mut self,
+        (kind, by): (&ColumnType, &Replacement),
+        body: &[u8],
+        [before, after]: [Cell; 2],
+    ) -> bool {
+        self.begin();
+        let of = |start: usize, end: usize| body.get(start..end).unwrap_or_default();
+        let whole = match before {
+            Cell::Value { start, end } => of(start, end),
+            Cell::Absent | Cell::Null | Cell::Changes { .. } => return before == after,
+        };
+        let changed = match after {
+            Cell::Value { start, end } => Stored::Whole(of(start, end)),
+            Cell::Changes { start, end } => Stored::Changed {
+                base: Some(whole),
+                changes: Changes(of(start, end)),
+            },
+            Cell::Absent | Cell::Null => return false,
+        };
+        let Self { bytes, scratch, .. } = self;
+        let mut write = |value: &_| write(by, kind, value, scratch, bytes).map(|()| bytes.len());
+        let (Ok(middle), Ok(_)) = (write(&Stored::Whole(whole)), write(&changed)) else {
+            return false;
+        };
+        let (one, other) = self.bytes.split_at(middle);
+        one == other
+    }
+
     /// The images of the row that were treated.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

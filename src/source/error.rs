@@ -7,6 +7,7 @@ use super::backup::BackupError;
 use super::file_error::BinlogFileError;
 use crate::binlog::{BinlogError, Coordinates, GtidSet, XaId};
 use crate::failure::Class;
+use crate::filter::ColumnRuleError;
 use crate::mysql::{ConnectionError, Flavour};
 
 /// What a person does who wants a connector to begin elsewhere, whatever its sink.
@@ -43,6 +44,9 @@ pub enum SourceError {
         /// What was looked for.
         column: &'static str,
     },
+    /// The rules on columns would let values out that they hide.
+    #[error(transparent)]
+    Columns(Box<ColumnRuleError>),
     /// An option cannot be meant so.
     #[error("{0}")]
     Options(String),
@@ -476,7 +480,8 @@ impl SourceError {
                 Class::Transient
             }
             Self::NoHost(failures) => class_of_all(failures),
-            Self::Options(_)
+            Self::Columns(_)
+            | Self::Options(_)
             | Self::NeverThere { .. }
             | Self::NeverReached { .. }
             | Self::UnknownFile { .. }

@@ -35,7 +35,7 @@ pub use files::{
 pub use input::InputPath;
 pub use server::{
     Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, Survey,
-    SurveyedTable, Wanted, check, choose, survey,
+    SurveyedTable, Wanted, check, choose, refuse_computed, survey,
 };
 pub use start::Start;
 

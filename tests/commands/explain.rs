@@ -264,3 +264,56 @@ fn the_rule_that_decides_on_a_column_is_told() {
         }
     }
 }
+
+#[test]
+fn rules_on_rows_are_told_of_a_table_and_a_key_that_a_run_refuses_is_refused() {
+    let rules = "columns-mask = [{ columns = '.*\\.id', with = '-' }]\nskip-unchanged = true\n\
+                 [[filter.rows]]\ntables = 'copy\\.orders'\nwhere = \"total > 5\"\nops = ['c', 'u']\n\
+                 [[filter.rows]]\ntables = 'copy\\..*'\nops = ['c']\n";
+    let folder = Folder::new(&format!("{CONNECTOR}{rules}"));
+    let ended = folder.succeeds(&["explain", "shop.toml", "--table", "shop.orders"]);
+    for line in [
+        "shop.orders: published",
+        "  row stage: pass, rows = \"where total > 5, ops c, u\" (shop.toml:19:1)",
+        "  row stage: pass, rows = \"ops c\" (shop.toml:21:1)",
+        "  of its rows, those that all rules on rows keep; updates that change nothing that is published are left out",
+    ] {
+        assert!(
+            ended.stdout.lines().any(|told| told == line),
+            "{line}: {}",
+            ended.stdout
+        );
+    }
+    let asked = ["--table", "shop.orders", "--column", "id"];
+    let found = explained(&folder, &asked);
+    assert_eq!(found[0]["outcome"], "masked");
+    assert!(
+        found[0]["note"]
+            .as_str()
+            .unwrap()
+            .contains("the connector would stop"),
+        "{found:?}"
+    );
+
+    // What the state of a connector knows of the table decides.
+    let server = Server::start(Flavour::MySql97, &[]);
+    super::process::account(&server, "tap");
+    server.execute("CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY, n INT)");
+    let rules = "[filter]\ncolumns-mask = [{ columns = '.*\\.(id|n)', with = '-' }]\n";
+    let folder = Folder::streaming(&server, "tap").replacing("[sink]", &format!("{rules}[sink]"));
+    folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+    let found = explained(
+        &folder,
+        &["--table", "d.t", "--column", "id", "--column", "N"],
+    );
+    assert_eq!(found[0]["outcome"], "stops", "{found:?}");
+    assert!(
+        found[0]["note"]
+            .as_str()
+            .unwrap()
+            .contains("part of the key"),
+        "{found:?}"
+    );
+    assert_eq!(found[1]["outcome"], "masked", "{found:?}");
+    assert!(found[1]["note"].is_null(), "{found:?}");
+}

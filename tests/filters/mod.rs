@@ -5,8 +5,11 @@
 //! the rules are generated; elsewhere rowtap judges them by the objects they name, and only those on databases are compared.
 //! System databases are rowtap's own rule, see [`judge`].
 
+mod agreement;
 mod columns;
 mod generated;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod likes;
 mod replica;
 mod rows;
@@ -31,6 +34,8 @@ const SAMPLE_SEED: u64 = 20_260_419;
 /// How many generated sets a run takes, without and with `ROWTAP_TEST_FULL`.
 const GENERATED: u64 = 50;
 const GENERATED_FULL: u64 = 1_000;
+/// How many of them are compared at once.
+const ROUND: usize = 50;
 
 #[test]
 fn mysql_keeps_the_rows_that_a_replica_applies() {
@@ -83,37 +88,32 @@ fn compare_generated(server: Flavour) {
         None => GENERATED,
         Some(_) => GENERATED_FULL,
     };
-    let sets: Vec<FilterOptions> = (0..seeds).map(generated::rules).collect();
-    let mut applied = Vec::new();
-    for options in &sets {
-        statements::reset(replica.server());
-        replica.replay(options, &begin, &end);
-        let beginning = replica.beginning();
-        let rows = changes(replica.server(), &beginning);
-        applied.push((rows, statements::logged(replica.server(), &beginning)));
-    }
-    let streamed = stream::changes(&source, &begin, &sets);
     let (mut kept, mut questions) = ((0, 0), 0);
-    for (options, (found, (rows, logged))) in sets.iter().zip(streamed.iter().zip(&applied)) {
-        let case = generated::named(options);
-        let rules = Rules::compile(options, server.family(), 0).unwrap();
-        let (_, rows) = judge(&rules, &all.0, rows.clone());
-        assert_same(&case, &found.rows, &rows);
-        let others = |list: &[usize], other: &[usize]| -> Vec<String> {
-            let missing = list.iter().filter(|number| !other.contains(number));
-            missing
-                .map(|number| statements::text(server.family(), *number))
-                .collect()
-        };
-        assert!(
-            found.statements == *logged,
-            "under {case:?} rowtap alone kept {:#?}, the replica alone {:#?}",
-            others(&found.statements, logged),
-            others(logged, &found.statements),
+    let seeds: Vec<u64> = (0..seeds).collect();
+    // Each round is compared before the next, so that a long run tells early what is wrong.
+    for round in seeds.chunks(ROUND) {
+        let sets: Vec<FilterOptions> = round.iter().copied().map(generated::rules).collect();
+        let mut applied = Vec::new();
+        for options in &sets {
+            statements::reset(replica.server());
+            replica.replay(options, &begin, &end);
+            let beginning = replica.beginning();
+            let rows = changes(replica.server(), &beginning);
+            applied.push((rows, statements::logged(replica.server(), &beginning)));
+        }
+        let streamed = stream::changes(&source, &begin, &sets);
+        for (options, (found, applied)) in sets.iter().zip(streamed.iter().zip(applied)) {
+            kept.0 += assert_applied(server.family(), options, &all.0, found, &applied);
+            kept.1 += applied.1.len();
+            questions += assert_explained(&generated::named(options), &all.0, found);
+        }
+        println!(
+            "{server:?}: sets {} to {} are as the replica had them",
+            round[0],
+            round[round.len() - 1]
         );
-        kept = (kept.0 + rows.len(), kept.1 + logged.len());
-        questions += assert_explained(&case, &all.0, found);
     }
+    let seeds = seeds.len();
     println!(
         "{server:?}: {seeds} generated rule sets over {} row changes and {} statements, {} and {} kept as the replica did; \
          {questions} tables and statements explained as they were streamed",
@@ -122,6 +122,34 @@ fn compare_generated(server: Flavour) {
         kept.0,
         kept.1,
     );
+}
+
+/// Makes sure that the program kept the rows and statements that the replica applied; returns how many rows.
+#[track_caller]
+fn assert_applied(
+    family: Family,
+    options: &FilterOptions,
+    all: &[Change],
+    found: &Streamed,
+    (rows, logged): &(Vec<Change>, Vec<usize>),
+) -> usize {
+    let case = generated::named(options);
+    let rules = Rules::compile(options, family, 0).unwrap();
+    let (_, rows) = judge(&rules, all, rows.clone());
+    assert_same(&case, &found.rows, &rows);
+    let others = |list: &[usize], other: &[usize]| -> Vec<String> {
+        let missing = list.iter().filter(|number| !other.contains(number));
+        missing
+            .map(|number| statements::text(family, *number))
+            .collect()
+    };
+    assert!(
+        found.statements == *logged,
+        "under {case:?} rowtap alone kept {:#?}, the replica alone {:#?}",
+        others(&found.statements, logged),
+        others(logged, &found.statements),
+    );
+    rows.len()
 }
 
 /// Makes sure that each table and statement of the binary log came out or did not, as it is explained; returns how many there

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use super::following::Followed;
 use super::schemas::{Change, Schemas};
 use super::table::TableDefinition;
-use crate::change::statement::meaning::{Meaning, Spec};
+use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
 use crate::change::statement::{ObjectClass, Role, Statement};
 use crate::filter::{
-    ColumnRuleError, ColumnRules, ColumnVerdict, OnMissing, Rule, RuleMatches, Rules,
+    ColumnRuleError, ColumnRules, ColumnVerdict, OnComputed, OnMissing, Rule, RuleMatches, Rules,
 };
 use crate::row::{Table, TableName};
 
@@ -81,9 +81,13 @@ impl ColumnWatch {
         }
         let matches = rules.matches(&name, names.iter().map(|name| &**name));
         let before = self.seen.get(source).map(|seen| &seen.matches);
-        let mut lost = rules.lost(before, &matches);
-        lost.extend(rules.naming(&name, &matches));
-        self.tell(rules, &name, lost)?;
+        self.tell(rules, &name, rules.lost(before, &matches))?;
+        let unknown = rules.naming(&name, &matches);
+        if let (OnMissing::Stop, Some(rule)) = (rules.on_missing(), unknown.first()) {
+            let (table, rule) = (name, (*rule).clone());
+            return Err(ColumnRuleError::Unknown { table, rule });
+        }
+        self.tell(rules, &name, unknown)?;
         if self.seen.len() < TABLES_MAX || self.seen.contains_key(source) {
             self.seen
                 .insert(source.clone(), SeenColumns { names, matches });
@@ -122,6 +126,7 @@ impl ColumnWatch {
                 after: &verdict.published,
             };
             moved.judge(rules.columns(), &renames(statement))?;
+            refuse_computed(rules.columns(), &verdict.published, statement)?;
             self.judge(rules.columns(), (&table, &verdict.published), followed)?;
         }
         for table in statement.redefined_tables() {
@@ -242,6 +247,58 @@ impl Moved<'_> {
 
 fn names(definition: &Arc<TableDefinition>) -> impl Iterator<Item = &str> {
     definition.columns.iter().map(|column| &*column.name)
+}
+
+/// Makes sure that a statement defines no column that is published as it is and computed from one whose values a rule hides.
+fn refuse_computed(
+    rules: &ColumnRules,
+    table: &TableName,
+    statement: &Statement,
+) -> Result<(), ColumnRuleError> {
+    if rules.on_computed() == OnComputed::Publish {
+        return Ok(());
+    }
+    for column in defined_columns(statement) {
+        let hiding = column.computed_from.iter().find_map(|from| {
+            let rule = rules.judge(table, from).protecting()?;
+            Some((from, rule))
+        });
+        if let Some((from, rule)) = hiding
+            && matches!(rules.judge(table, &column.name), ColumnVerdict::Kept { .. })
+        {
+            return Err(ColumnRuleError::Computed {
+                table: table.clone(),
+                column: column.name.clone(),
+                from: from.clone(),
+                rule: rule.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The columns that a statement defines.
+fn defined_columns(statement: &Statement) -> Vec<&ColumnClause> {
+    match &statement.meaning {
+        Meaning::CreateTable(create) => create.elements.columns.iter().collect(),
+        Meaning::AlterTable(alter) => {
+            let specs = alter.specs.iter();
+            let columns = specs.filter_map(|spec| match spec {
+                Spec::Add { column, .. } | Spec::Change { column, .. } => Some(column),
+                Spec::Rename { .. }
+                | Spec::Drop { .. }
+                | Spec::Visible { .. }
+                | Spec::AddKey { .. }
+                | Spec::DropKey
+                | Spec::Convert(_)
+                | Spec::AddPeriod(_)
+                | Spec::AddVersioning
+                | Spec::DropVersioning => None,
+            });
+            columns.collect()
+        }
+        Meaning::Database { .. } | Meaning::Unfollowed { .. } | Meaning::Plain => Vec::new(),
+    }
 }
 
 /// The columns that a statement renames, each with its old and its new name.

@@ -303,7 +303,7 @@ impl TableMaps {
             self.undefined.remove(&folded(&source));
         }
         // By the values in the image, before rules on columns treat them.
-        let row_filter = self.row_filter(&defined)?;
+        let row_filter = self.row_filter(&defined.table)?;
         let lacking = row_filter.iter().flat_map(RowFilter::lacking);
         let lacking: Vec<Box<str>> = lacking.map(Into::into).collect();
         if !lacking.is_empty() {
@@ -322,20 +322,12 @@ impl TableMaps {
     }
 
     /// Which rows of a table are published.
-    fn row_filter(&self, defined: &Defined) -> Result<Option<RowFilter>, Missing> {
+    fn row_filter(&self, table: &Table) -> Result<Option<RowFilter>, Missing> {
         let rules = self.rules.rows();
         if rules.is_empty() {
             return Ok(None);
         }
-        let table = &defined.table;
-        let facts = TestedTable {
-            columns: &table.columns,
-            hidden: &table.hidden,
-            collations: &defined.collations,
-            flavour: self.flavour,
-            lacks_are_null: !table.is_undefined,
-        };
-        let found = rules.of(&table.name, &facts);
+        let found = rules.of(&table.name, &TestedTable::of(table, self.flavour));
         found.map_err(|error| Missing::Error(TableMapError::RowRules(Box::new(error))))
     }
 
@@ -472,11 +464,10 @@ fn define(
     }
     let mut table = Table::new(published, read, key).hiding(hidden);
     table.is_undefined = is_undefined || has_doubtful;
-    let collations = columns.iter().map(|column| column.collation).collect();
+    table.collations = columns.iter().map(|column| column.collation).collect();
     let Some(settlement) = settlement else {
         return Ok(Defined {
             table,
-            collations,
             unsettled: UnsettledColumns::default(),
         });
     };
@@ -485,7 +476,6 @@ fn define(
     }
     Ok(Defined {
         table,
-        collations,
         unsettled: match asks.goes_without() {
             true => UnsettledColumns::default(),
             false => settlement.unsettled,
@@ -591,8 +581,6 @@ fn choose(
 struct Defined {
     table: Table,
     unsettled: UnsettledColumns,
-    /// The collation of each column, as far as the table map tells.
-    collations: Vec<Option<u32>>,
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.

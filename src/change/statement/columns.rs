@@ -143,6 +143,7 @@ impl Scanner<'_> {
             charset: typed.charset,
             nullable: typed.serial.then_some(false),
             generated: None,
+            computed_from: Vec::new(),
             invisible: false,
             primary: false,
             compressed: false,
@@ -211,9 +212,9 @@ impl Scanner<'_> {
             "GENERATED" => {
                 self.expect("ALWAYS")?;
                 self.expect("AS")?;
-                column.generated = Some(self.generation()?);
+                self.generation(column)?;
             }
-            "AS" => column.generated = Some(self.generation()?),
+            "AS" => self.generation(column)?,
             _ => self.other_attribute(&word, column)?,
         }
         Ok(true)
@@ -268,25 +269,51 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn generation(&mut self) -> Result<Generation, Lost> {
+    fn generation(&mut self, column: &mut ColumnClause) -> Result<(), Lost> {
         if self.eat("ROW")? {
-            return match self.eat_any(&["START"])? {
-                true => Ok(Generation::RowStart),
+            column.generated = Some(match self.eat_any(&["START"])? {
+                true => Generation::RowStart,
                 false => {
                     self.expect("END")?;
-                    Ok(Generation::RowEnd)
+                    Generation::RowEnd
                 }
-            };
+            });
+            return Ok(());
         }
         self.symbol('(')?;
-        self.skip_brackets()?;
-        Ok(match self.eat_any(&["STORED", "PERSISTENT"])? {
+        column.computed_from = self.names_in_brackets()?;
+        column.generated = Some(match self.eat_any(&["STORED", "PERSISTENT"])? {
             true => Generation::Stored,
             false => {
                 self.eat("VIRTUAL")?;
                 Generation::Virtual
             }
-        })
+        });
+        Ok(())
+    }
+
+    /// The words and names up to the bracket that closes the one just taken, but for those of functions.
+    fn names_in_brackets(&mut self) -> Result<Vec<Box<str>>, Lost> {
+        let (mut depth, mut names) = (1_u32, Vec::new());
+        while depth > 0 {
+            let name: Box<str> = match self.next()?.ok_or(Lost)? {
+                Token::Symbol('(') => {
+                    depth += 1;
+                    continue;
+                }
+                Token::Symbol(')') => {
+                    depth -= 1;
+                    continue;
+                }
+                Token::Text(_) | Token::Symbol(_) => continue,
+                Token::Word(word) => word.into(),
+                Token::Quoted(name) => name.into(),
+            };
+            if self.peek()? != Some(Token::Symbol('(')) {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     fn check(&mut self) -> Result<(), Lost> {

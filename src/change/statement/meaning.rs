@@ -115,6 +115,8 @@ pub struct ColumnClause {
     pub nullable: Option<bool>,
     /// How its values are computed.
     pub generated: Option<Generation>,
+    /// The words and names in what its values are computed from, the columns among them.
+    pub computed_from: Vec<Box<str>>,
     /// `INVISIBLE`
     pub invisible: bool,
     /// `PRIMARY KEY`

@@ -59,6 +59,7 @@ fn column(name: &str, kind: Kind) -> ColumnClause {
         charset: NamedCharset::Unnamed,
         nullable: Some(false),
         generated: None,
+        computed_from: Vec::new(),
         invisible: false,
         primary: false,
         compressed: false,

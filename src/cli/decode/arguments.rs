@@ -15,8 +15,8 @@ use crate::change::{OnStatement, XaMissing};
 use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
 use crate::encode::{Format, InvalidText};
 use crate::filter::{
-    DdlFilter, HashOptions, MaskOptions, OnMissing, RowMoves, RowRuleOptions, RuleSecret,
-    TruncateOptions,
+    DdlFilter, HashOptions, MaskOptions, OnComputed, OnMissing, RowMoves, RowRuleOptions,
+    RuleSecret, TruncateOptions,
 };
 
 /// What to decode, which part of it, and how.
@@ -210,6 +210,9 @@ pub struct RuleArguments {
     /// What to do about a rule that has lost the column that it matched: stop, or warn.
     #[arg(long, value_name = "stop|warn", default_value = "stop", value_parser = columns_missing)]
     pub columns_missing: OnMissing,
+    /// What to do about a column that is computed from one whose values a rule hides: stop, or publish its values.
+    #[arg(long, value_name = "stop|publish", default_value = "stop", value_parser = columns_computed)]
+    pub columns_computed: OnComputed,
     /// Gives a database another name before the other rules apply.
     #[arg(long, visible_alias = "rewrite-db", value_name = "FROM->TO")]
     pub replicate_rewrite_db: Vec<String>,
@@ -219,6 +222,11 @@ pub struct RuleArguments {
 }
 
 impl RuleArguments {
+    /// Whether there are rules on rows or columns.
+    pub fn change_rows(&self) -> bool {
+        self.are_on_columns() || self.skip_unchanged || !self.rows.is_empty()
+    }
+
     /// Whether there are rules on columns.
     pub fn are_on_columns(&self) -> bool {
         !(self.columns_include.is_empty()
@@ -229,22 +237,31 @@ impl RuleArguments {
     }
 }
 
-/// The expression of a rule on columns, and what follows its arrow.
-fn arrow<'a>(text: &'a str, expected: &str) -> Result<(String, &'a str), String> {
-    match text.rsplit_once("->") {
-        Some((columns, rest)) => Ok((columns.to_owned(), rest)),
-        None => Err(format!("expected EXPRESSION->{expected}")),
-    }
+/// The expression of a rule on columns, and the key and the value that follow its arrow; the value may have an arrow of its own.
+fn arrow<'a>(
+    text: &'a str,
+    keys: [&'static str; 2],
+    expected: &str,
+) -> Result<(String, &'static str, &'a str), String> {
+    let mut arrows = text.match_indices("->").filter_map(|(at, arrow)| {
+        let (columns, rest) = (text.get(..at)?, text.get(at + arrow.len()..)?);
+        let (key, value) = rest.split_once('=')?;
+        let key = keys.into_iter().find(|known| *known == key)?;
+        Some((columns.to_owned(), key, value))
+    });
+    arrows
+        .next()
+        .ok_or_else(|| format!("expected EXPRESSION->{expected}"))
 }
 
 /// Reads `--columns-mask`.
 fn mask(text: &str) -> Result<MaskOptions, String> {
     const EXPECTED: &str = "with=TEXT or EXPRESSION->each=CHARACTER";
-    let (columns, rest) = arrow(text, EXPECTED)?;
-    let (with, each) = match rest.split_once('=') {
-        Some(("with", text)) => (Some(text.to_owned()), None),
-        Some(("each", letter)) => (None, Some(letter.to_owned())),
-        Some(_) | None => return Err(format!("expected EXPRESSION->{EXPECTED}")),
+    let (columns, key, value) = arrow(text, ["with", "each"], EXPECTED)?;
+    let value = Some(value.to_owned());
+    let (with, each) = match key {
+        "with" => (value, None),
+        _each => (None, value),
     };
     Ok(MaskOptions {
         columns,
@@ -256,16 +273,13 @@ fn mask(text: &str) -> Result<MaskOptions, String> {
 /// Reads `--columns-hash` and the file that it names.
 fn hash(text: &str) -> Result<HashOptions, String> {
     const EXPECTED: &str = "salt_file=FILE or EXPRESSION->hmac_key_file=FILE";
-    let (columns, rest) = arrow(text, EXPECTED)?;
-    let secret = |file: &str| {
-        let secret = read_secret_file(Path::new(file));
-        let secret = secret.map_err(|message| format!("{file} {message}"))?;
-        Ok::<_, String>(Some(RuleSecret::from(secret)))
-    };
-    let (salt, hmac_key) = match rest.split_once('=') {
-        Some(("salt_file", file)) => (secret(file)?, None),
-        Some(("hmac_key_file", file)) => (None, secret(file)?),
-        Some(_) | None => return Err(format!("expected EXPRESSION->{EXPECTED}")),
+    let (columns, key, file) = arrow(text, ["salt_file", "hmac_key_file"], EXPECTED)?;
+    let secret = read_secret_file(Path::new(file));
+    let secret = secret.map_err(|message| format!("{file} {message}"))?;
+    let secret = Some(RuleSecret::from(secret));
+    let (salt, hmac_key) = match key {
+        "salt_file" => (secret, None),
+        _hmac_key_file => (None, secret),
     };
     Ok(HashOptions {
         columns,
@@ -276,11 +290,13 @@ fn hash(text: &str) -> Result<HashOptions, String> {
 
 /// Reads `--columns-truncate`.
 fn truncate(text: &str) -> Result<TruncateOptions, String> {
-    let (columns, length) = arrow(text, "LENGTH")?;
+    let (columns, length) = text
+        .rsplit_once("->")
+        .ok_or("expected EXPRESSION->LENGTH")?;
     let length = length.parse();
     let length = length.map_err(|_| "expected a number of characters after ->".to_owned())?;
     Ok(TruncateOptions {
-        columns,
+        columns: columns.to_owned(),
         length: Some(length),
     })
 }
@@ -291,6 +307,15 @@ fn columns_missing(text: &str) -> Result<OnMissing, String> {
         "stop" => Ok(OnMissing::Stop),
         "warn" => Ok(OnMissing::Warn),
         other => Err(format!("expected stop or warn, found {other}")),
+    }
+}
+
+/// Reads `--columns-computed`.
+fn columns_computed(text: &str) -> Result<OnComputed, String> {
+    match text {
+        "stop" => Ok(OnComputed::Stop),
+        "publish" => Ok(OnComputed::Publish),
+        other => Err(format!("expected stop or publish, found {other}")),
     }
 }
 

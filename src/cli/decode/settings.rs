@@ -171,6 +171,10 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
         let why = "statements hold whole rows as they were, leave out the rules on columns or print another format";
         return Some(why.to_owned());
     }
+    if arguments.verify && arguments.rules.change_rows() {
+        let why = "--verify checks every row and column, whatever the rules say, leave out the rules on rows and columns";
+        return Some(why.to_owned());
+    }
     if let (Some(start), Some(stop)) = (arguments.start_datetime, arguments.stop_datetime)
         && start > stop
     {
@@ -246,6 +250,7 @@ fn filter(arguments: &DecodeArguments) -> filter::FilterOptions {
         columns_hash: rules.columns_hash.clone(),
         columns_truncate: rules.columns_truncate.clone(),
         columns_missing: rules.columns_missing,
+        columns_computed: rules.columns_computed,
         replicate_rewrite_db: rules.replicate_rewrite_db.clone(),
         ddl_filter: rules.ddl_filter,
         // A file has no replica of its own: no event in it comes from this program.

@@ -4,6 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::words::words;
 use crate::change::statement::{
     Effect, Statement, StatementContext, StatementSource, scan, verdict,
 };
@@ -11,6 +12,9 @@ use crate::filter::{ColumnVerdict, Rule, RuleKey, RulePlaces, Rules, Verdict, Ve
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
 use crate::sink::{self, Placement};
+
+/// The stage of the rules on rows.
+const ROW_STAGE: &str = "row stage";
 
 /// One question and its answer, as `--json` prints it.
 #[derive(Clone, Debug, Serialize)]
@@ -48,7 +52,7 @@ struct ShownStage {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct ShownRule {
+pub(super) struct ShownRule {
     key: &'static str,
     rule: Box<str>,
     /// File, line and column, or the variable; none for a default.
@@ -83,20 +87,43 @@ pub(super) fn judged_statement(
     shown
 }
 
-/// Explains what becomes of a column of a table, of which the explanation and the verdict are given.
-pub(super) fn judged_column(
-    of_table: &Explanation,
+/// Adds the rules on the rows of a table that is published.
+pub(super) fn with_rows(
+    mut of_table: Explanation,
     verdict: &Verdict,
-    column: &str,
     rules: &Rules,
-    places: &RulePlaces,
 ) -> Explanation {
-    let mut shown = of_table.clone();
-    shown.question = format!("{}.{column}", shown.question);
     if !verdict.keep {
-        return shown;
+        return of_table;
     }
-    let (outcome, by) = match rules.columns().judge(&verdict.published, column) {
+    for rule in rules.rows().shown(&verdict.published) {
+        of_table.stages.push(ShownStage {
+            stage: ROW_STAGE.to_owned(),
+            pass: true,
+            reason: None,
+            rule: Some(ShownRule {
+                key: RuleKey::Rows.as_str(),
+                rule: words(rule.condition, rule.ops).into(),
+                place: rule.place.map(str::to_owned),
+            }),
+        });
+    }
+    let of_rows = of_table.stages.iter().any(|stage| stage.stage == ROW_STAGE);
+    let of_rows = of_rows.then_some("of its rows, those that all rules on rows keep");
+    let unchanged = rules
+        .rows()
+        .skip_unchanged()
+        .then_some("updates that change nothing that is published are left out");
+    if of_table.note.is_none() {
+        let notes: Vec<&str> = of_rows.into_iter().chain(unchanged).collect();
+        of_table.note = (!notes.is_empty()).then(|| notes.join("; "));
+    }
+    of_table
+}
+
+/// What becomes of a column in a word, and the rule that decided.
+pub(super) fn column_outcome<'a>(verdict: &ColumnVerdict<'a>) -> (&'static str, Option<&'a Rule>) {
+    match *verdict {
         ColumnVerdict::Kept { by } => ("published", by),
         ColumnVerdict::LeftOut { by } => ("filtered", by),
         ColumnVerdict::Replaced { by, .. } => match by.key {
@@ -104,13 +131,47 @@ pub(super) fn judged_column(
             RuleKey::ColumnsTruncate => ("truncated", Some(by)),
             _mask => ("masked", Some(by)),
         },
-    };
+    }
+}
+
+/// Explains what becomes of a column of a table, of which the explanation and the verdict are given. `is_key` is whether it is
+/// a part of the primary key, as far as that is known.
+pub(super) fn judged_column(
+    of_table: &Explanation,
+    verdict: &Verdict,
+    (column, is_key): (&str, Option<bool>),
+    rules: &Rules,
+    places: &RulePlaces,
+) -> Explanation {
+    let mut shown = of_table.clone();
+    shown.question = format!("{}.{column}", shown.question);
+    if !verdict.keep || shown.outcome == "stops" {
+        return shown;
+    }
+    let judged = rules.columns().judge(&verdict.published, column);
+    let (outcome, by) = column_outcome(&judged);
     let reason = match (outcome, rules.columns().is_empty()) {
         (_, true) => "no rules",
         ("filtered", false) => "no match in columns-include",
         (_, false) => "no match",
     };
     shown.outcome = outcome;
+    shown.stages.retain(|stage| stage.stage != ROW_STAGE);
+    shown.note = None;
+    let as_key = rules
+        .columns()
+        .judge_fitting(&verdict.published, column, true);
+    if let Err(error) = as_key {
+        match is_key {
+            Some(true) => shown.stop(&error.to_string()),
+            Some(false) => {}
+            None => {
+                shown.note = Some(
+                    "of a column of the primary key the connector would stop: it may be hashed, and nothing else".to_owned(),
+                );
+            }
+        }
+    }
     shown.stages.push(ShownStage {
         stage: "column stage".to_owned(),
         pass: outcome != "filtered",
@@ -213,6 +274,12 @@ pub(super) fn print(explanation: &Explanation, out: &mut impl io::Write) -> io::
 }
 
 impl Explanation {
+    /// Has the answer be that a connector stops there, and why.
+    pub(super) fn stop(&mut self, why: &str) {
+        self.outcome = "stops";
+        self.note = Some(why.to_owned());
+    }
+
     /// The last stage and its rule, or what there is to say where no stage was asked.
     pub(super) fn decided_by(&self) -> String {
         match (self.stages.last(), &self.note) {
@@ -232,7 +299,7 @@ impl ShownStage {
 }
 
 impl ShownRule {
-    fn of(rule: &Rule, places: &RulePlaces) -> Self {
+    pub(super) fn of(rule: &Rule, places: &RulePlaces) -> Self {
         Self {
             key: rule.key.as_str(),
             rule: rule.text.clone(),
@@ -240,7 +307,7 @@ impl ShownRule {
         }
     }
 
-    fn written(&self) -> String {
+    pub(super) fn written(&self) -> String {
         let place = self.place.as_ref();
         let place = place.map_or_else(String::new, |place| format!(" ({place})"));
         format!("{} = \"{}\"{place}", self.key, self.rule)

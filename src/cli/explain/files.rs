@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::explanation::{Explanation, explanation, judged_statement};
+use super::table_rules::{RowAmounts, TableJudgement};
 use crate::change::statement::StatementContext;
-use crate::change::{Batch, Ddl, Item, Ledger, Rows};
+use crate::change::{Batch, Ddl, Item, Ledger, RowCounter, Rows};
 use crate::cli::decode::{Batches, DecodeError, DecodeSettings};
 use crate::filter::{FilterOptions, Rules, SYSTEM_DATABASES, ShadowTables};
 use crate::mysql::Flavour;
@@ -44,6 +45,9 @@ struct Counted {
     table: Option<TableName>,
     #[serde(flatten)]
     amount: Amount,
+    /// What the rules on rows and on columns make of a published table.
+    #[serde(flatten)]
+    rules: Option<RowAmounts>,
 }
 
 /// How much there is of a table or a statement.
@@ -70,11 +74,17 @@ impl Account {
         let (choice, bytes_max) = (connector.source.choice(), connector.event_memory_max);
         let settings = DecodeSettings::of_all(files, choice, everything(), bytes_max)?;
         let mut batches = Batches::new(settings);
-        let mut found = Found::default();
+        let mut found = Found {
+            ledger: Ledger::default(),
+            families: Vec::new(),
+            counter: RowCounter::default(),
+            connector,
+            folding: lower_case_table_names,
+        };
         while let Some(batch) = batches.next()? {
-            found.add(&batch);
+            found.add(&batch)?;
         }
-        found.judged(connector, lower_case_table_names)
+        Ok(found.judged())
     }
 }
 
@@ -90,15 +100,18 @@ fn everything() -> FilterOptions {
 }
 
 /// What was found in the files.
-#[derive(Default)]
-struct Found {
+struct Found<'a> {
     ledger: Ledger,
     /// Per family of the servers that wrote the files.
     families: Vec<(Flavour, FamilyFound)>,
+    counter: RowCounter,
+    connector: &'a Connector,
+    folding: u8,
 }
 
-#[derive(Default)]
 struct FamilyFound {
+    /// The connector's rules, which depend on the server that wrote a file.
+    rules: Rules,
     tables: BTreeMap<TableName, TableFound>,
     statements: Vec<StatementFound>,
     /// Where each statement is in the list.
@@ -110,6 +123,8 @@ struct TableFound {
     amount: Amount,
     /// The event that was counted last; a large one comes in several items.
     last: Option<(Box<str>, u64)>,
+    /// Under the definition that its rows had last.
+    judgement: Option<TableJudgement>,
 }
 
 struct StatementFound {
@@ -119,27 +134,29 @@ struct StatementFound {
     amount: Amount,
 }
 
-impl Found {
-    fn add(&mut self, batch: &Batch) {
+impl Found<'_> {
+    fn add(&mut self, batch: &Batch) -> Result<(), DecodeError> {
         self.ledger += batch.ledger;
         let flavour = batch.origin.flavour;
         if !self.families.iter().any(|(known, _)| *known == flavour) {
-            self.families.push((flavour, FamilyFound::default()));
+            let rules = Rules::compile(&self.connector.filter, flavour, self.folding)?;
+            self.families.push((flavour, FamilyFound::under(rules)));
         }
         let mut families = self.families.iter_mut();
         let Some((_, family)) = families.find(|(known, _)| *known == flavour) else {
-            return;
+            return Ok(());
         };
         for item in &batch.items {
             match item {
-                Item::Rows(rows) => family.add_rows(batch, rows),
+                Item::Rows(rows) => family.add_rows(batch, rows, &mut self.counter),
                 Item::Ddl(ddl) => family.add_statement(ddl),
             }
         }
+        Ok(())
     }
 
-    fn judged(self, connector: &Connector, folding: u8) -> Result<Account, DecodeError> {
-        let places = &connector.rule_places;
+    fn judged(self) -> Account {
+        let places = &self.connector.rule_places;
         let mut account = Account {
             tables: Vec::new(),
             statements: Vec::new(),
@@ -147,14 +164,19 @@ impl Found {
             logged_as_statements: self.ledger.statements,
         };
         for (flavour, found) in self.families {
-            // They depend on the server that wrote a file.
-            let rules = Rules::compile(&connector.filter, flavour, folding)?;
+            let rules = found.rules;
             for (table, found) in found.tables {
                 let verdict = rules.table(&table.database, &table.table);
+                let mut explanation = explanation(table.to_string(), &verdict, places);
+                let amounts = found.judgement.map(|judgement| judgement.amounts(places));
+                if let Some(why) = amounts.as_ref().and_then(RowAmounts::stop) {
+                    explanation.stop(why);
+                }
                 account.tables.push(Counted {
-                    explanation: explanation(table.to_string(), &verdict, places),
+                    explanation,
                     table: Some(table),
                     amount: found.amount,
+                    rules: amounts,
                 });
             }
             for found in found.statements {
@@ -169,15 +191,25 @@ impl Found {
                     explanation,
                     table: None,
                     amount: found.amount,
+                    rules: None,
                 });
             }
         }
-        Ok(account)
+        account
     }
 }
 
 impl FamilyFound {
-    fn add_rows(&mut self, batch: &Batch, rows: &Rows) {
+    fn under(rules: Rules) -> Self {
+        Self {
+            rules,
+            tables: BTreeMap::new(),
+            statements: Vec::new(),
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    fn add_rows(&mut self, batch: &Batch, rows: &Rows, counter: &mut RowCounter) {
         let Some(table) = batch.tables.get(rows.table as usize) else {
             return;
         };
@@ -197,6 +229,13 @@ impl FamilyFound {
         }
         found.amount.rows += u64::from(rows.row_count);
         found.amount.bytes += rows.images.body.len() as u64;
+        TableJudgement::count(
+            &mut found.judgement,
+            &self.rules,
+            table,
+            (batch, rows),
+            counter,
+        );
     }
 
     fn add_statement(&mut self, ddl: &Ddl) {
@@ -220,7 +259,8 @@ impl FamilyFound {
 }
 
 impl Account {
-    /// Prints a line for each table and statement, its fields separated by tabs.
+    /// Prints a line for each table and statement, its fields separated by tabs, and below a table what its rules on rows and
+    /// columns do.
     pub(super) fn print(&self, out: &mut impl io::Write) -> io::Result<()> {
         writeln!(
             out,
@@ -229,6 +269,7 @@ impl Account {
         for Counted {
             explanation,
             amount,
+            rules,
             ..
         } in self.tables.iter().chain(&self.statements)
         {
@@ -244,6 +285,9 @@ impl Account {
                 explanation.outcome,
                 explanation.decided_by(),
             )?;
+            if let Some(rules) = rules {
+                rules.print(out)?;
+            }
         }
         if self.left_out > 0 {
             writeln!(

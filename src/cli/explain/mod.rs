@@ -2,6 +2,8 @@
 
 mod explanation;
 mod files;
+mod table_rules;
+mod words;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use super::decode::DecodeError;
 use super::definitions::table_name;
 use super::each::{Refused, each_connector};
 use super::{Exit, LogFormat};
+use crate::change::definition::{Belief, Schemas};
 use crate::change::statement::StatementContext;
 use crate::failure::Class;
 use crate::filter::{FilterError, Rules};
@@ -17,7 +20,9 @@ use crate::mysql::Flavour;
 use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Journal, StateError, StateFolder};
-use explanation::{Explanation, explanation, judged_column, judged_statement, placed, print};
+use explanation::{
+    Explanation, explanation, judged_column, judged_statement, placed, print, with_rows,
+};
 use files::Account;
 
 /// What to explain.
@@ -91,7 +96,7 @@ pub fn run(arguments: &ExplainArguments, log: LogFormat) -> Exit {
 }
 
 fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Refusal> {
-    let (flavour, folding) = server(connector, arguments)?;
+    let (flavour, folding, known) = server(connector, arguments)?;
     if !arguments.binlogs.is_empty() {
         return account(connector, arguments, folding);
     }
@@ -104,12 +109,17 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
             &verdict,
             connector,
         );
+        let of_table = with_rows(of_table, &verdict, &rules);
         if arguments.column.is_empty() {
             return vec![of_table];
         }
         let columns = arguments.column.iter();
         columns
-            .map(|column| judged_column(&of_table, &verdict, column, &rules, places))
+            .map(|column| {
+                let known = known.as_ref().and_then(|known| known.get(table));
+                let column = (column.as_str(), is_key(known, column));
+                judged_column(&of_table, &verdict, column, &rules, places)
+            })
             .collect()
     });
     let statement = arguments.statement.iter().map(|text| {
@@ -130,20 +140,35 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
     Ok(out.flush()?)
 }
 
-/// The source's family and `lower_case_table_names`: as told, else as the connector's state has them, else the defaults.
-fn server(connector: &Connector, arguments: &ExplainArguments) -> Result<(Flavour, u8), Refusal> {
+/// Whether a column is a part of the primary key of a table, as far as that is known.
+fn is_key(known: Option<&Belief>, column: &str) -> Option<bool> {
+    let Some(Belief::Known(definition)) = known else {
+        return None;
+    };
+    let name = column.to_lowercase();
+    let columns = definition.columns.iter();
+    let place = columns
+        .map(|column| column.name.to_lowercase())
+        .position(|known| known == name)?;
+    Some(definition.key.contains(&place))
+}
+
+/// The source's family and `lower_case_table_names`, as told, else as the connector's state has them, else the defaults; and
+/// the tables that the state knows.
+fn server(
+    connector: &Connector,
+    arguments: &ExplainArguments,
+) -> Result<(Flavour, u8, Option<Schemas>), Refusal> {
     let (state_dir, name) = (&connector.state_dir, &connector.name);
     let flavour = match arguments.flavour {
         Some(flavour) => flavour,
         None => StateFolder::peek(state_dir, name)?
             .map_or(Flavour::MySql, |checkpoint| checkpoint.gtid_set.flavour()),
     };
-    let folding = match arguments.lower_case_table_names {
-        Some(folding) => folding,
-        None => Journal::peek(state_dir, name, None)?
-            .map_or(0, |past| past.schemas.lower_case_table_names()),
-    };
-    Ok((flavour, folding))
+    let known = Journal::peek(state_dir, name, None)?.map(|past| past.schemas);
+    let known_folding = known.as_ref().map(Schemas::lower_case_table_names);
+    let folding = arguments.lower_case_table_names.or(known_folding);
+    Ok((flavour, folding.unwrap_or(0), known))
 }
 
 /// Explains what becomes of the binlog files.

@@ -64,6 +64,32 @@ pub enum ColumnRuleError {
         /// The rule.
         rule: Rule,
     },
+    /// A rule names a table and matches none of its columns, and was never seen to.
+    #[error(
+        "{rule} matches no column of {table}: have the rule match what the column is called, take the rule out if there is none, \
+         or set columns-missing = \"warn\""
+    )]
+    Unknown {
+        /// The table.
+        table: TableName,
+        /// The rule.
+        rule: Rule,
+    },
+    /// A column is computed from one whose values a rule hides.
+    #[error(
+        "{column} of {table} is computed from {from}, whose values {rule} hides and which it would show: have a rule hide {column} \
+         too, or set columns-computed = \"publish\""
+    )]
+    Computed {
+        /// The table.
+        table: TableName,
+        /// The column that would show the values.
+        column: Box<str>,
+        /// The one whose values are hidden.
+        from: Box<str>,
+        /// The rule.
+        rule: Rule,
+    },
     /// A rule has lost the column that it matched.
     #[error(
         "{rule} matches no column of {table} any more: have the rule match what the column is called now, take the rule out if \
@@ -104,6 +130,20 @@ impl ColumnRuleError {
                     "whose type is not known: tell the table's definition, or use columns-mask with a fixed text"
                 }
             },
+        }
+    }
+
+    /// The rule that does not fit, if there is one.
+    pub fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Key { rule, .. }
+            | Self::Unfit { rule, .. }
+            | Self::Unnamed { rule, .. }
+            | Self::Unknown { rule, .. }
+            | Self::Computed { rule, .. }
+            | Self::Vanished { rule, .. }
+            | Self::Renamed { rule, .. } => Some(rule),
+            Self::KeyNotIncluded { .. } | Self::NothingLeft { .. } => None,
         }
     }
 

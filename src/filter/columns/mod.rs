@@ -15,7 +15,7 @@ mod options;
 mod rules;
 
 pub use error::ColumnRuleError;
-pub use options::{HashOptions, MaskOptions, OnMissing, RuleSecret, TruncateOptions};
+pub use options::{HashOptions, MaskOptions, OnComputed, OnMissing, RuleSecret, TruncateOptions};
 pub use rules::{ColumnRules, ColumnVerdict, RuleMatches};
 
 #[cfg(test)]

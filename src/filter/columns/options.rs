@@ -58,6 +58,17 @@ pub enum OnMissing {
     Warn,
 }
 
+/// What is done about a column that a server computes from one whose values a rule hides, and that no rule hides itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnComputed {
+    /// The stream stops.
+    #[default]
+    Stop,
+    /// Its values are published.
+    Publish,
+}
+
 /// A salt or key, which no message shows.
 #[derive(Clone, Deserialize)]
 #[serde(transparent)]

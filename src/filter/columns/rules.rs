@@ -1,13 +1,13 @@
 //! The rules on columns compiled, and what they make of a table.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::error::ColumnRuleError;
-use super::options::{HashOptions, MaskOptions, OnMissing};
+use super::options::{HashOptions, MaskOptions, OnComputed, OnMissing};
 use crate::filter::error::FilterError;
-use crate::filter::expression;
-use crate::filter::fold::Fold;
+use crate::filter::expression::{self, NamePattern, folded};
 use crate::filter::options::FilterOptions;
 use crate::filter::verdict::{Rule, RuleKey};
 use crate::row::{ColumnTreatment, Digester, Replacement, Table, TableName, Treatment};
@@ -15,17 +15,27 @@ use crate::row::{ColumnTreatment, Digester, Replacement, Table, TableName, Treat
 /// The compiled rules on columns.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnRules {
-    exclude: Vec<ColumnRule>,
-    include: Vec<ColumnRule>,
-    /// Those of `columns-mask`, then `columns-hash`, then `columns-truncate`.
-    replace: Vec<(ColumnRule, Replacement)>,
+    /// Those of `columns-exclude`, `columns-include`, `columns-mask`, `columns-hash`, `columns-truncate`.
+    rules: Vec<ColumnRule>,
+    exclude: Range<usize>,
+    include: Range<usize>,
+    replace: Range<usize>,
+    /// What replaces values, of `replace` alone.
+    replacements: Vec<Replacement>,
+    /// The numbers of the rules that match one name only, ascending, by that name.
+    by_name: HashMap<Box<str>, Vec<usize>>,
+    /// Those of the others, ascending.
+    expressions: Vec<usize>,
     on_missing: OnMissing,
+    on_computed: OnComputed,
 }
 
 #[derive(Clone, Debug)]
 struct ColumnRule {
     rule: Rule,
-    pattern: regex::Regex,
+    pattern: NamePattern,
+    /// What begins all names that it matches, in lower case, as far as that is easily told.
+    start: Box<str>,
 }
 
 /// What the rules say of a column.
@@ -74,42 +84,48 @@ impl ColumnRules {
 
     fn read(options: &FilterOptions) -> (Self, Vec<FilterError>) {
         let mut reading = Reading::default();
-        let mut plain = |key, texts: &[String]| -> Vec<ColumnRule> {
-            let rules = texts.iter().filter_map(|text| reading.rule(key, text));
-            rules.collect()
-        };
-        let exclude = plain(RuleKey::ColumnsExclude, &options.columns_exclude);
-        let include = plain(RuleKey::ColumnsInclude, &options.columns_include);
-        let mut replace = Vec::new();
-        for mask in &options.columns_mask {
-            let key = RuleKey::ColumnsMask;
-            replace.extend(reading.replacing(key, &mask.columns, masked(mask)));
+        let mut rules = Vec::new();
+        for text in &options.columns_exclude {
+            rules.extend(reading.rule(RuleKey::ColumnsExclude, text));
         }
-        for hash in &options.columns_hash {
-            let key = RuleKey::ColumnsHash;
-            replace.extend(reading.replacing(key, &hash.columns, hashed(hash)));
+        let exclude = 0..rules.len();
+        for text in &options.columns_include {
+            rules.extend(reading.rule(RuleKey::ColumnsInclude, text));
         }
-        for truncate in &options.columns_truncate {
-            let length = truncate
-                .length
-                .and_then(|length| usize::try_from(length).ok());
-            let start = length.map(Replacement::Start);
-            let start = start.ok_or("has no length, give the number of characters that are left");
-            let key = RuleKey::ColumnsTruncate;
-            replace.extend(reading.replacing(key, &truncate.columns, start));
+        let include = exclude.end..rules.len();
+        let replacing = reading.replacing(options);
+        let (replacing, replacements): (Vec<_>, Vec<_>) = replacing.into_iter().unzip();
+        rules.extend(replacing);
+        let mut by_name: HashMap<Box<str>, Vec<usize>> = HashMap::new();
+        let mut expressions = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            match &rule.pattern {
+                NamePattern::Name(name) => by_name.entry(name.clone()).or_default().push(number),
+                NamePattern::Around(..) | NamePattern::Expression(_) => expressions.push(number),
+            }
         }
         let rules = Self {
+            replace: include.end..rules.len(),
+            rules,
             exclude,
             include,
-            replace,
+            replacements,
+            by_name,
+            expressions,
             on_missing: options.columns_missing,
+            on_computed: options.columns_computed,
         };
         (rules, reading.mistakes)
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.exclude.is_empty() && self.include.is_empty() && self.replace.is_empty()
+        self.rules.is_empty()
+    }
+
+    /// Whether some of them hide values.
+    pub fn hide_values(&self) -> bool {
+        !(self.exclude.is_empty() && self.replace.is_empty())
     }
 
     /// What is done about a rule that has lost its column.
@@ -117,28 +133,66 @@ impl ColumnRules {
         self.on_missing
     }
 
+    /// What is done about a column that is computed from one whose values are hidden.
+    pub fn on_computed(&self) -> OnComputed {
+        self.on_computed
+    }
+
     /// What becomes of a column of a table by its published name.
     pub fn judge(&self, table: &TableName, column: &str) -> ColumnVerdict<'_> {
         let name = full_name(table, column);
-        let matches = |rule: &&ColumnRule| rule.pattern.is_match(&name);
-        if let Some(found) = self.exclude.iter().find(matches) {
-            let by = Some(&found.rule);
+        let first = |rules: &Range<usize>| {
+            let number = self.matching(&name, rules).next()?;
+            Some((number, &self.rules.get(number)?.rule))
+        };
+        if let Some((_, rule)) = first(&self.exclude) {
+            let by = Some(rule);
             return ColumnVerdict::LeftOut { by };
         }
-        let included = self.include.iter().find(matches);
+        let included = first(&self.include).map(|(_, rule)| rule);
         if !self.include.is_empty() && included.is_none() {
             return ColumnVerdict::LeftOut { by: None };
         }
-        let mut replace = self.replace.iter();
-        match replace.find(|(rule, _)| matches(&rule)) {
-            Some((found, replacement)) => ColumnVerdict::Replaced {
-                by: &found.rule,
-                replacement,
-            },
-            None => ColumnVerdict::Kept {
-                by: included.map(|found| &found.rule),
-            },
+        let replaced = first(&self.replace).and_then(|(number, rule)| {
+            let replacement = self.replacements.get(number - self.replace.start)?;
+            Some((rule, replacement))
+        });
+        match replaced {
+            Some((by, replacement)) => ColumnVerdict::Replaced { by, replacement },
+            None => ColumnVerdict::Kept { by: included },
         }
+    }
+
+    /// The numbers among these of the rules that match a name, ascending.
+    fn matching(&self, name: &str, among: &Range<usize>) -> impl Iterator<Item = usize> {
+        let inside = |numbers: &[usize]| {
+            let from = numbers.partition_point(|number| *number < among.start);
+            let to = numbers.partition_point(|number| *number < among.end);
+            from..to
+        };
+        let folded = folded(name);
+        let of_name = self.by_name.get(&*folded).map_or(&[][..], Vec::as_slice);
+        let of_name = of_name.get(inside(of_name)).unwrap_or_default();
+        let expressions = self.expressions.get(inside(&self.expressions));
+        let is_ascii = name.is_ascii();
+        let matches = move |number: &&usize| {
+            self.rules.get(**number).is_some_and(|rule| {
+                // Most rules are on other tables.
+                let may = !is_ascii || !rule.start.is_ascii() || folded.starts_with(&*rule.start);
+                may && rule.pattern.matches(name, &folded)
+            })
+        };
+        let mut expressions = expressions
+            .unwrap_or_default()
+            .iter()
+            .filter(matches)
+            .peekable();
+        let mut of_name = of_name.iter().peekable();
+        std::iter::from_fn(move || match (of_name.peek(), expressions.peek()) {
+            (Some(one), Some(other)) if one < other => of_name.next().copied(),
+            (Some(_), None) => of_name.next().copied(),
+            (_, _) => expressions.next().copied(),
+        })
     }
 
     /// The same; a column of the key stays one.
@@ -167,42 +221,52 @@ impl ColumnRules {
         let mut found = RuleMatches::default();
         for column in columns {
             let name = full_name(table, column);
-            for (number, rule) in self.all().enumerate() {
-                if rule.pattern.is_match(&name) {
-                    found.0.insert(number);
-                }
-            }
+            found.0.extend(self.matching(&name, &(0..self.rules.len())));
         }
         found
     }
 
     /// The rules that matched before, and do so no more.
     pub fn lost(&self, before: Option<&RuleMatches>, now: &RuleMatches) -> Vec<&Rule> {
-        let Some(before) = before else {
-            return Vec::new();
-        };
-        let lost = self
-            .all()
-            .enumerate()
-            .filter(|(number, _)| before.0.contains(number) && !now.0.contains(number));
-        lost.map(|(_, rule)| &rule.rule).collect()
+        let lost = before
+            .into_iter()
+            .flat_map(|before| before.0.difference(&now.0));
+        let lost = lost.filter_map(|number| self.rules.get(*number));
+        lost.map(|rule| &rule.rule).collect()
     }
 
     /// The rules that name a table literally, and match none of its columns.
     pub fn naming(&self, table: &TableName, matches: &RuleMatches) -> Vec<&Rule> {
         let name = full_name(table, "").to_lowercase();
-        let naming = self.all().enumerate().filter(|(number, rule)| {
-            !matches.0.contains(number)
-                && literal_start(&rule.rule.text)
-                    .to_lowercase()
-                    .starts_with(&name)
-        });
+        let rules = self.rules.iter().enumerate();
+        let naming = rules
+            .filter(|(number, rule)| rule.start.starts_with(&name) && !matches.0.contains(number));
         naming.map(|(_, rule)| &rule.rule).collect()
     }
 
-    fn all(&self) -> impl Iterator<Item = &ColumnRule> {
-        let replace = self.replace.iter().map(|(rule, _)| rule);
-        self.exclude.iter().chain(&self.include).chain(replace)
+    /// The rules that match nothing of what was looked at, with whether they name one of these tables literally.
+    pub(in crate::filter) fn unmatched<'a>(
+        &'a self,
+        tables: &[(TableName, Vec<Box<str>>)],
+    ) -> Vec<(&'a Rule, Option<TableName>)> {
+        let mut matched = RuleMatches::default();
+        for (table, columns) in tables {
+            let columns = columns.iter().map(|column| &**column);
+            matched.0.extend(self.matches(table, columns).0);
+        }
+        let names: HashMap<String, &TableName> = tables
+            .iter()
+            .map(|(table, _)| (full_name(table, "").to_lowercase(), table))
+            .collect();
+        let rules = self.rules.iter().enumerate();
+        let rules = rules.filter(|(number, _)| !matched.0.contains(number));
+        let rules = rules.map(|(_, rule)| {
+            let ends = rule.start.match_indices('.').map(|(dot, _)| dot + 1);
+            let mut starts = ends.filter_map(|end| rule.start.get(..end));
+            let table = starts.find_map(|start| names.get(start).map(|table| (*table).clone()));
+            (&rule.rule, table)
+        });
+        rules.collect()
     }
 
     /// Has a table's rows treated as the rules say.
@@ -213,36 +277,9 @@ impl ColumnRules {
         if self.is_empty() {
             return Ok(table);
         }
-        let mut treatments = Vec::with_capacity(table.columns.len());
-        for (index, column) in table.columns.iter().enumerate() {
-            let name = &table.name;
-            if table.hidden.contains(&index) {
-                treatments.push(ColumnTreatment::Kept);
-                continue;
-            }
-            if table.is_undefined && column.name.starts_with('@') {
-                if let Some(rule) = self.may_match(name) {
-                    let (table, rule) = (name.clone(), rule.clone());
-                    return Err(ColumnRuleError::Unnamed { table, rule });
-                }
-                treatments.push(ColumnTreatment::Kept);
-                continue;
-            }
-            let is_key = table.key.contains(&index);
-            let verdict = self.judge_fitting(name, &column.name, is_key)?;
-            treatments.push(match verdict {
-                ColumnVerdict::Kept { .. } => ColumnTreatment::Kept,
-                ColumnVerdict::LeftOut { .. } => ColumnTreatment::LeftOut,
-                ColumnVerdict::Replaced { by, replacement } => {
-                    let kind = column.kind.clone();
-                    if replacement.published_kind(&kind).is_none() {
-                        return Err(ColumnRuleError::unfit(name, &column.name, by));
-                    }
-                    let by = replacement.clone();
-                    ColumnTreatment::Replaced { kind, by }
-                }
-            });
-        }
+        let places = 0..table.columns.len();
+        let treatments = places.map(|place| self.treatment(&table, place));
+        let treatments: Vec<ColumnTreatment> = treatments.collect::<Result<_, _>>()?;
         if treatments
             .iter()
             .all(|treatment| *treatment == ColumnTreatment::Kept)
@@ -260,12 +297,55 @@ impl ColumnRules {
         Ok(table.treated(Treatment::new(treatments)))
     }
 
+    /// Everything in the rules that does not fit a table.
+    pub fn misfits(&self, table: &Table) -> Vec<ColumnRuleError> {
+        let places = 0..table.columns.len();
+        let each = places.filter_map(|place| self.treatment(table, place).err());
+        let each: Vec<ColumnRuleError> = each.collect();
+        match each.is_empty() {
+            true => self.treat(table.clone()).err().into_iter().collect(),
+            false => each,
+        }
+    }
+
+    /// What becomes of a column of a table by its place.
+    fn treatment(&self, table: &Table, place: usize) -> Result<ColumnTreatment, ColumnRuleError> {
+        let name = &table.name;
+        let column = match table.columns.get(place) {
+            Some(column) if !table.hidden.contains(&place) => column,
+            Some(_) | None => return Ok(ColumnTreatment::Kept),
+        };
+        if table.is_undefined && column.name.starts_with('@') {
+            return match self.may_match(name) {
+                None => Ok(ColumnTreatment::Kept),
+                Some(rule) => {
+                    let (table, rule) = (name.clone(), rule.clone());
+                    Err(ColumnRuleError::Unnamed { table, rule })
+                }
+            };
+        }
+        let is_key = table.key.contains(&place);
+        Ok(match self.judge_fitting(name, &column.name, is_key)? {
+            ColumnVerdict::Kept { .. } => ColumnTreatment::Kept,
+            ColumnVerdict::LeftOut { .. } => ColumnTreatment::LeftOut,
+            ColumnVerdict::Replaced { by, replacement } => {
+                let kind = column.kind.clone();
+                if replacement.published_kind(&kind).is_none() {
+                    return Err(ColumnRuleError::unfit(name, &column.name, by));
+                }
+                let by = replacement.clone();
+                ColumnTreatment::Replaced { kind, by }
+            }
+        })
+    }
+
     /// A rule that a column of a table may match, whatever it is called.
     fn may_match(&self, table: &TableName) -> Option<&Rule> {
         let name = full_name(table, "");
-        let found = self.all().find(|rule| rule.may_match_within(&name));
+        let found = self.rules.iter().find(|rule| rule.may_match_within(&name));
         // Beside any columns-include, what none matches is left out.
-        Some(&found.or(self.include.first())?.rule)
+        let included = self.rules.get(self.include.clone())?.first();
+        Some(&found.or(included)?.rule)
     }
 }
 
@@ -314,11 +394,10 @@ impl<'a> ColumnVerdict<'a> {
 impl ColumnRule {
     /// Whether some name that begins so may match. What begins the rule literally says if not.
     fn may_match_within(&self, start: &str) -> bool {
-        let literal = literal_start(&self.rule.text);
-        if !start.is_ascii() || !literal.is_ascii() {
+        if !start.is_ascii() || !self.start.is_ascii() {
             return true;
         }
-        let (literal, start) = (literal.as_bytes(), start.as_bytes());
+        let (literal, start) = (self.start.as_bytes(), start.as_bytes());
         let both = literal.len().min(start.len());
         match (literal.get(..both), start.get(..both)) {
             (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
@@ -379,8 +458,12 @@ impl Reading {
             });
             return None;
         }
-        match expression::compile(key, text, Fold::Lower) {
-            Ok(pattern) => Some(ColumnRule { rule, pattern }),
+        match expression::compile_columns(key, text) {
+            Ok(pattern) => Some(ColumnRule {
+                rule,
+                pattern,
+                start: literal_start(text).to_lowercase().into(),
+            }),
             Err(mistake) => {
                 self.mistakes.push(mistake);
                 None
@@ -388,57 +471,107 @@ impl Reading {
         }
     }
 
-    fn replacing(
+    /// The rules that replace values, each with what takes their place.
+    fn replacing(&mut self, options: &FilterOptions) -> Vec<(ColumnRule, Replacement)> {
+        let mut all = Vec::new();
+        for mask in &options.columns_mask {
+            all.extend(self.replaced(RuleKey::ColumnsMask, &mask.columns, masked(mask)));
+        }
+        for hash in &options.columns_hash {
+            all.extend(self.replaced(RuleKey::ColumnsHash, &hash.columns, hashed(hash)));
+        }
+        for truncate in &options.columns_truncate {
+            let length = truncate
+                .length
+                .and_then(|length| usize::try_from(length).ok());
+            let start = length.map(Replacement::Start);
+            let start = start.ok_or(Unfit::Lacks(
+                "has no length, give the number of characters that are left",
+            ));
+            all.extend(self.replaced(RuleKey::ColumnsTruncate, &truncate.columns, start));
+        }
+        all
+    }
+
+    fn replaced(
         &mut self,
         key: RuleKey,
         text: &str,
-        replacement: Result<Replacement, &'static str>,
+        replacement: Result<Replacement, Unfit>,
     ) -> Option<(ColumnRule, Replacement)> {
         let rule = self.rule(key, text);
-        let refuse = |reason: String| FilterError::Expression {
-            key,
-            rule: expression::shortened(text),
-            reason,
-        };
+        let shown = expression::shortened(text);
         if let Some(other) = self.seen.insert(text.to_owned(), key) {
             let reason = format!("is the expression of a rule of {other} too, keep one of them");
-            self.mistakes.push(refuse(reason));
+            let rule = shown.clone();
+            self.mistakes
+                .push(FilterError::Expression { key, rule, reason });
         }
-        match replacement {
-            Ok(replacement) => Some((rule?, replacement)),
-            Err(reason) => {
-                self.mistakes.push(refuse(reason.to_owned()));
-                None
-            }
-        }
+        let reason = match replacement {
+            Ok(replacement) => return Some((rule?, replacement)),
+            Err(Unfit::Lacks(reason)) => FilterError::Lacks {
+                key,
+                rule: shown,
+                reason,
+            },
+            Err(Unfit::Is(part, reason)) => FilterError::Part {
+                key,
+                rule: shown,
+                part,
+                reason,
+            },
+        };
+        self.mistakes.push(reason);
+        None
     }
 }
 
-fn masked(mask: &MaskOptions) -> Result<Replacement, &'static str> {
+/// Why a rule does not say what takes the place of values.
+enum Unfit {
+    /// Not all of it is there, or too much.
+    Lacks(&'static str),
+    /// The value of a key is none.
+    Is(&'static str, &'static str),
+}
+
+fn masked(mask: &MaskOptions) -> Result<Replacement, Unfit> {
     match (&mask.with, &mask.each) {
         (Some(text), None) => Ok(Replacement::Fixed(Arc::from(text.as_str()))),
         (None, Some(letter)) => {
             let mut letters = letter.chars();
             match (letters.next(), letters.next()) {
                 (Some(letter), None) => Ok(Replacement::Each(letter)),
-                _none_or_several => {
-                    Err("has an each that is not one character, write one such as \"*\"")
-                }
+                _none_or_several => Err(Unfit::Is(
+                    "each",
+                    "has an each that is not one character, write one such as \"*\"",
+                )),
             }
         }
-        (None, None) => Err("says not what with, give with = \"****\" or each = \"*\""),
-        (Some(_), Some(_)) => Err("has both with and each, keep one of them"),
+        (None, None) => Err(Unfit::Lacks(
+            "says not what with, give with = \"****\" or each = \"*\"",
+        )),
+        (Some(_), Some(_)) => Err(Unfit::Lacks("has both with and each, keep one of them")),
     }
 }
 
-fn hashed(hash: &HashOptions) -> Result<Replacement, &'static str> {
+fn hashed(hash: &HashOptions) -> Result<Replacement, Unfit> {
     let digester = match (&hash.salt, &hash.hmac_key) {
         (Some(salt), None) if !salt.bytes().is_empty() => Digester::salted(salt.bytes()),
         (None, Some(key)) if !key.bytes().is_empty() => Digester::keyed(key.bytes()),
-        (Some(_), None) => return Err("has an empty salt, fill in its file or variable"),
-        (None, Some(_)) => return Err("has an empty hmac_key, fill in its file or variable"),
-        (None, None) => return Err("has no salt, give salt_file or hmac_key_file"),
-        (Some(_), Some(_)) => return Err("has both salt and hmac_key, keep one of them"),
+        (Some(_), None) => {
+            let reason = "has an empty salt, fill in its file or variable";
+            return Err(Unfit::Is("salt", reason));
+        }
+        (None, Some(_)) => {
+            let reason = "has an empty hmac_key, fill in its file or variable";
+            return Err(Unfit::Is("hmac_key", reason));
+        }
+        (None, None) => {
+            return Err(Unfit::Lacks("has no salt, give salt_file or hmac_key_file"));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Unfit::Lacks("has both salt and hmac_key, keep one of them"));
+        }
     };
     Ok(Replacement::Digest(digester))
 }

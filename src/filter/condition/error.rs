@@ -14,7 +14,9 @@ pub struct ConditionError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TypingError {
     /// The table has no such column.
-    #[error("names column {column}, which the table does not have")]
+    #[error(
+        "names column {column}, which the table does not have: write one that it has, or set columns-missing = \"warn\" to take it for NULL"
+    )]
     NoColumn {
         /// The column.
         column: Box<str>,

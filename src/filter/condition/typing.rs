@@ -1,6 +1,7 @@
 //! An expression under a table's definition.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use super::error::TypingError;
 use super::moment;
@@ -9,7 +10,8 @@ use super::parser::{ColumnTest, Comparison, Expression, Literal, Test};
 use super::truth::Truth;
 use crate::mysql::Flavour;
 use crate::row::{
-    Cell, Charset, CollatedText, Collation, Column, ColumnType, LikePattern, LiteralError, RowError,
+    Cell, Charset, CollatedText, Collation, Column, ColumnType, LikePattern, LiteralError,
+    RowError, Table,
 };
 
 /// What a condition is read for.
@@ -25,6 +27,19 @@ pub struct TestedTable<'a> {
     pub flavour: Flavour,
     /// Whether a column that the table lacks is NULL in its rows, or a mistake.
     pub lacks_are_null: bool,
+}
+
+impl<'a> TestedTable<'a> {
+    /// What a table's rows are judged by, before rules treat its columns.
+    pub fn of(table: &'a Table, flavour: Flavour) -> Self {
+        Self {
+            columns: &table.columns,
+            hidden: &table.hidden,
+            collations: &table.collations,
+            flavour,
+            lacks_are_null: !table.is_undefined,
+        }
+    }
 }
 
 /// A condition on the rows of one table.
@@ -140,6 +155,11 @@ impl Condition {
     pub fn absent(&self, row: &Judging<'_>) -> Option<usize> {
         self.root.absent(row)
     }
+
+    /// Adds the places of the columns that it asks for.
+    pub fn columns(&self, places: &mut BTreeSet<usize>) {
+        self.root.columns(places);
+    }
 }
 
 impl Node {
@@ -171,14 +191,28 @@ impl Node {
         }
     }
 
+    fn columns(&self, places: &mut BTreeSet<usize>) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().for_each(|part| part.columns(places));
+            }
+            Self::Not(inner) => inner.columns(places),
+            Self::Always(_) => {}
+            Self::Test(test) => {
+                if !test.is_told() {
+                    places.insert(test.column);
+                }
+            }
+        }
+    }
+
     fn absent(&self, row: &Judging<'_>) -> Option<usize> {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().find_map(|part| part.absent(row)),
             Self::Not(inner) => inner.absent(row),
             Self::Always(_) => None,
             Self::Test(test) => {
-                let is_told = matches!(test.way, Way::IsNull) && !test.nullable;
-                let is_absent = row.cell(test.column) == Cell::Absent && !is_told;
+                let is_absent = row.cell(test.column) == Cell::Absent && !test.is_told();
                 is_absent.then_some(test.column)
             }
         }
@@ -186,6 +220,11 @@ impl Node {
 }
 
 impl TypedTest {
+    /// Whether it is the same for every row.
+    fn is_told(&self) -> bool {
+        matches!(self.way, Way::IsNull) && !self.nullable
+    }
+
     fn judge(&self, row: &Judging<'_>, scratch: &mut String) -> Result<Truth, JudgingError> {
         let (start, end) = match row.cell(self.column) {
             Cell::Value { start, end } => (start, end),
@@ -323,10 +362,10 @@ impl TestedColumn<'_> {
                 Ok(Operand::Integer(integer, against))
             }
             (Kind::Year, Literal::Number(number)) => match number.as_integer() {
-                (year @ 1000..=9999, Ordering::Equal) => {
+                (year @ (0 | 1000..=9999), Ordering::Equal) => {
                     Ok(Operand::Integer(year, Ordering::Equal))
                 }
-                _other => Err(self.wrong("write a year with four digits, such as 2026")),
+                _other => Err(self.wrong("write a year with four digits, such as 2026 or 0000")),
             },
             (Kind::Decimal { precision, scale }, Literal::Number(number)) => {
                 Ok(operand::decimal(number, *precision, *scale))

@@ -338,7 +338,14 @@ impl ConnectorRun<'_> {
         let opened = match &self.connector.source {
             SourceOptions::Server(server) => {
                 let last = self.last_address();
-                opening::server(server, identity, self.folder, from, last.as_ref()).await?
+                opening::server(
+                    server,
+                    identity,
+                    self.folder,
+                    (from, last.as_ref()),
+                    &self.connector.filter,
+                )
+                .await?
             }
             SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
         };

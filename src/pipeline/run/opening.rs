@@ -9,6 +9,7 @@ use super::beliefs;
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage};
+use crate::filter::{FilterOptions, Rules};
 use crate::mysql::Flavour;
 use crate::pipeline::error::PipelineError;
 use crate::source::{
@@ -100,11 +101,14 @@ pub(super) async fn server(
     options: &ServerOptions,
     identity: &ReplicaIdentity,
     folder: &Arc<StateFolder>,
-    from: Option<Checkpoint>,
-    last: Option<&HostAddress>,
+    (from, last): (Option<Checkpoint>, Option<&HostAddress>),
+    filter: &FilterOptions,
 ) -> Result<OpenedSource, PipelineError> {
-    let checked = source::choose(options, identity, from.as_ref(), last).await?;
+    let mut checked = source::choose(options, identity, from.as_ref(), last).await?;
     let options = checked.options().clone();
+    let facts = &checked.facts;
+    let rules = Rules::compile(filter, facts.flavour, facts.lower_case_table_names)?;
+    source::refuse_computed(&mut checked, &rules).await?;
     let takes_over = from.as_ref().is_some_and(|from| !checked.is_of(from));
     // The same as that of the checkpoint that this resolves to, unless it is refused.
     let lineage = match &from {

@@ -56,6 +56,11 @@ impl Collation {
         ALL.iter().find(|one| one.name == name)
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name

@@ -1,6 +1,7 @@
 //! A live source: checked, asked where to begin, and read as a replica reads it.
 
 mod address;
+mod columns;
 pub(super) mod dump;
 mod from_file;
 mod hosts;
@@ -21,6 +22,7 @@ mod undecided;
 pub(super) mod walk;
 
 pub use address::HostAddress;
+pub use columns::refuse_computed;
 pub use hosts::choose;
 pub use options::{OptionProblem, ServerOptions};
 pub(super) use options::{choice, domains_problem};

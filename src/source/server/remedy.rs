@@ -106,6 +106,7 @@ fn check(error: &SourceError) -> &'static str {
         SourceError::ServerIdOfSource { .. }
         | SourceError::ServerIdTaken { .. }
         | SourceError::Displaced { .. } => "server_id",
+        SourceError::Columns(_) => "rules",
         SourceError::Options(_) | SourceError::NeverThere { .. } => "configuration",
         SourceError::Connection(_)
         | SourceError::Statement { .. }

@@ -30,7 +30,7 @@ use crate::state::ReplicaIdentity;
 pub struct Checked {
     /// What the source is.
     pub facts: SourceFacts,
-    session: Session,
+    pub(super) session: Session,
     /// A start in a file is replaced by what the file says, unless it could not be read.
     options: ServerOptions,
     told: Option<Result<ToldStart, SourceError>>,

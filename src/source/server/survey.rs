@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::columns::{Misfit, RowSettings};
 use super::options::ServerOptions;
 use super::preflight::{self, Examined, SourceFacts, has_privilege};
 use super::remedy::{self, SettingStyle};
@@ -14,7 +15,8 @@ use super::tables::{Schema, SurveyedTable, cascades};
 use super::{statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::Checkpoint;
-use crate::filter::{FilterOptions, RulePlaces, Rules};
+use crate::failure::Class;
+use crate::filter::{FilterOptions, OnMissing, RulePlaces, Rules, Unmatched};
 use crate::finding::{Finding, Severity, listed};
 use crate::metrics::{now_us, one_line};
 use crate::mysql::Flavour;
@@ -143,7 +145,7 @@ impl Look<'_> {
         self.replication(&mut session, replicates, style).await;
         self.sessions(&mut session, &variables).await;
         let bytes = self
-            .tables(&mut session, &facts, &variables, sees_all)
+            .tables(&mut session, &facts, &variables, (sees_all, style))
             .await;
         let behind_s = self.behind_s(&mut session).await;
         let needs = Needs {
@@ -424,7 +426,7 @@ impl Look<'_> {
         session: &mut Session,
         facts: &SourceFacts,
         variables: &HashMap<String, String>,
-        sees_all: bool,
+        (sees_all, style): (bool, SettingStyle),
     ) -> u64 {
         let folding = facts.lower_case_table_names;
         let rules = match Rules::compile(self.wanted.filter, facts.flavour, folding) {
@@ -436,7 +438,14 @@ impl Look<'_> {
         };
         let number = |name: &str| variables.get(name).and_then(|text| text.parse().ok());
         let packet_max = number("max_allowed_packet").unwrap_or(u64::MAX);
-        let schema = match Schema::read(session, &rules, packet_max).await {
+        let image = &facts.row_image;
+        let metadata = facts.row_metadata.as_deref();
+        let settings = RowSettings {
+            flavour: facts.flavour,
+            image,
+            tells_collations: matches!(metadata, Some("FULL" | "MINIMAL")),
+        };
+        let schema = match Schema::read(session, &rules, packet_max, settings).await {
             Ok(schema) => schema,
             Err(error) => {
                 self.not_asked("tables", "the tables of the source", &error);
@@ -444,6 +453,7 @@ impl Look<'_> {
             }
         };
         self.rules(&rules, &schema, sees_all);
+        self.misfits(&schema, image, style);
         self.add(schema.keyless());
         let is_native = variables
             .get("innodb_native_foreign_keys")
@@ -471,25 +481,66 @@ impl Look<'_> {
             let what = format!("published tables: {}", schema.kept.len());
             self.add(Finding::ok(CHECK, what));
         }
-        let unmatched = rules.unmatched(&schema.tables, &schema.databases);
-        for rule in unmatched {
-            let seen = if sees_all {
-                "is there"
-            } else {
-                "is shown to the account"
+        let seen = match sees_all {
+            true => "is there",
+            false => "is shown to the account",
+        };
+        for unmatched in rules.unmatched(&schema.seen) {
+            let Unmatched { rule, table, place } = unmatched;
+            let stops = table.is_some() && rules.columns().on_missing() == OnMissing::Stop;
+            let text = format!("{} = \"{}\"", rule.key, rule.text);
+            let what = match &table {
+                Some(table) => format!(
+                    "{text} matches no column of {table} that {seen}: correct or remove it, or set columns-missing = \"warn\""
+                ),
+                None => format!(
+                    "{text} matches nothing that {seen}: correct or remove it, unless what it names is still to come"
+                ),
             };
-            let what = format!(
-                "{} = \"{}\" matches nothing that {seen}: correct or remove it, unless what it names is still to come",
-                rule.key, rule.text
-            );
-            let finding = match sees_all {
-                true => Finding::warning(CHECK, what),
-                false => Finding::not_checked(CHECK, what),
+            let finding = match (sees_all, stops) {
+                (true, true) => Finding::fatal(CHECK, Class::Configuration, what),
+                (true, false) => Finding::warning(CHECK, what),
+                (false, _) => Finding::not_checked(CHECK, what),
             };
-            let place = self.wanted.places.of(rule);
+            let place = self.wanted.places.of(&rule).or(place.as_deref());
             self.add(match place {
                 Some(place) => finding.at(place),
                 None => finding,
+            });
+        }
+    }
+
+    /// What of the rules on columns and rows does not fit the tables, at which a stream would stop.
+    fn misfits(&mut self, schema: &Schema, image: &str, style: SettingStyle) {
+        const IMAGE: &str = "binlog_row_image";
+        for (table, misfit) in &schema.misfits {
+            self.add(match misfit {
+                Misfit::Column(error) => {
+                    let finding = Finding::fatal("rules", error.class(), error.to_string());
+                    match error.rule().and_then(|rule| self.wanted.places.of(rule)) {
+                        Some(place) => finding.at(place),
+                        None => finding,
+                    }
+                }
+                Misfit::Row(error) => {
+                    let finding = Finding::fatal("rules", error.class(), error.to_string());
+                    match &error.place {
+                        Some(place) => finding.at(&**place),
+                        None => finding,
+                    }
+                }
+                Misfit::Image { column } => {
+                    let what = format!(
+                        "a condition on rows of {table} asks for column {column}, which updates and deletes lack with \
+                         binlog_row_image = {image}: the connector stops at the first whose condition depends on it"
+                    );
+                    let finding = Finding::fatal(IMAGE, Class::Refused, what);
+                    style.set(finding, IMAGE, "FULL")
+                }
+                Misfit::Unknown(error) => Finding::not_checked(
+                    "rules",
+                    format!("whether the rules on columns and rows fit {table}: {}", one_line(error)),
+                ),
             });
         }
     }

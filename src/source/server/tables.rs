@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::columns::{self, Misfit, RowSettings, ShownColumn, ShownTable, misfits};
 use super::session::Session;
-use crate::filter::Rules;
+use crate::filter::{Rules, SeenTables};
 use crate::finding::{Finding, listed};
 use crate::row::{TableName, quoted};
 use crate::source::error::SourceError;
@@ -38,11 +39,12 @@ pub struct SurveyedTable {
 /// What there is at a source.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
-    /// Every table that the account sees.
-    pub(super) tables: Vec<TableName>,
-    pub(super) databases: Vec<String>,
+    /// Every table and database that the account sees; the columns of the tables where there are rules on them.
+    pub(super) seen: SeenTables,
     /// Those of the tables that the rules publish.
     pub(super) kept: Vec<SurveyedTable>,
+    /// What of the rules on columns and rows does not fit one of these, by its published name.
+    pub(super) misfits: Vec<(TableName, Misfit)>,
 }
 
 impl Schema {
@@ -54,6 +56,7 @@ impl Schema {
         session: &mut Session,
         rules: &Rules,
         row_bytes_max: u64,
+        settings: RowSettings<'_>,
     ) -> Result<Self, SourceError> {
         let mut schema = Self::default();
         // MySQL keeps what it finds out for an answer, unless it is told not to. A server that does not know how to, does not.
@@ -61,20 +64,25 @@ impl Schema {
         let _unknown = session.ask(keeps_nothing).await;
         let databases = "SELECT SCHEMA_NAME AS db FROM information_schema.SCHEMATA";
         for row in session.ask(databases).await?.rows() {
-            schema.databases.push(row.expect("db")?.to_owned());
+            let database = row.expect("db")?.to_owned();
+            schema.seen.databases.push(database);
         }
         let keys = unique_keys(session).await?;
-        let columns = columns(session).await?;
+        let columns = sizes(session).await?;
         let statement = format!(
             "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COALESCE(DATA_LENGTH, 0) AS bytes FROM information_schema.TABLES \
              WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN {OF_THE_SERVER} ORDER BY 1, 2"
         );
-        let (tables, kept) = (&mut schema.tables, &mut schema.kept);
+        let mut shown = schema
+            .shown_columns(session, rules, &keys, settings)
+            .await?;
+        let (tables, kept) = (&mut schema.seen.tables, &mut schema.kept);
         session
             .ask_in_parts(&statement, |row| {
                 let name = TableName::new(row.expect("db")?, row.expect("tab")?);
                 let verdict = rules.table(&name.database, &name.table);
-                tables.push(name.clone());
+                let columns_of_it = shown.remove(&name).unwrap_or_default();
+                tables.push((name.clone(), columns_of_it));
                 if verdict.keep {
                     let keys = keys.get(&name).map(Vec::as_slice).unwrap_or_default();
                     let columns = columns.get(&name).cloned().unwrap_or_default();
@@ -92,6 +100,44 @@ impl Schema {
             })
             .await?;
         Ok(schema)
+    }
+
+    /// The names of the columns of every table, where there are rules on columns or rows, and what of these does not fit.
+    async fn shown_columns(
+        &mut self,
+        session: &mut Session,
+        rules: &Rules,
+        keys: &HashMap<TableName, Vec<UniqueKey>>,
+        settings: RowSettings<'_>,
+    ) -> Result<HashMap<TableName, Vec<Box<str>>>, SourceError> {
+        let mut shown = HashMap::new();
+        if rules.columns().is_empty() && rules.rows().is_empty() {
+            return Ok(shown);
+        }
+        let condition = format!("TABLE_SCHEMA NOT IN {OF_THE_SERVER}");
+        let take = |name: TableName, columns: Vec<ShownColumn>| {
+            let verdict = rules.table(&name.database, &name.table);
+            if !verdict.keep {
+                return;
+            }
+            let keys = keys.get(&name).map(Vec::as_slice).unwrap_or_default();
+            let primary = keys.iter().find(|key| key.is_primary);
+            let telling = keys.iter().filter(|key| key.is_primary || key.is_whole);
+            let telling: Vec<String> = telling.flat_map(|key| key.columns.clone()).collect();
+            let table = ShownTable {
+                published: &verdict.published,
+                columns: &columns,
+                key: primary.map_or(&[], |key| &key.columns),
+                telling: &telling,
+            };
+            let misfits = misfits(table, rules, settings).into_iter();
+            let misfits = misfits.map(|misfit| (verdict.published.clone(), misfit));
+            self.misfits.extend(misfits);
+            let names = columns.into_iter().map(|column| column.definition.name);
+            shown.insert(name, names.collect());
+        };
+        columns::shown_columns(session, &condition, take).await?;
+        Ok(shown)
     }
 
     /// The tables that have no primary key.
@@ -171,7 +217,7 @@ async fn unique_keys(
     Ok(keys)
 }
 
-async fn columns(session: &mut Session) -> Result<HashMap<TableName, Columns>, SourceError> {
+async fn sizes(session: &mut Session) -> Result<HashMap<TableName, Columns>, SourceError> {
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, SUM(CASE WHEN DATA_TYPE IN ('json', 'geometry', 'point', 'linestring', \
          'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection', 'geomcollection') THEN \

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::process::{Folder, account, source};
 use super::{Problem, checked, fatal, names_in, warning};
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Server, SmallDisk};
 
 /// A connector whose folders are wrong, the exit code that it has alone, and what is told.
 type Staged = (&'static str, i32, Problem);
@@ -156,4 +156,41 @@ fn little_room_is_told() {
     let report = checked(&folder, &["shop.toml"]);
     report.is_ready();
     report.of(&warning("sink_folder", "less than the"));
+}
+
+#[test]
+fn a_full_disk_is_told_until_there_is_room() {
+    const NAME: &str = "commands::check::folders::a_full_disk_is_told_until_there_is_room";
+    let probe = tempfile::tempdir().unwrap();
+    if SmallDisk::mount(probe.path(), 64, NAME).is_none() {
+        return;
+    }
+    let server = Server::start(Flavour::MySql97, &[]);
+    account(&server, "tap");
+    let folder = Folder::streaming(&server, "tap");
+    let once = ["run", "--once", "--http", "off", "shop.toml"];
+    for (name, check) in [("changes", "sink_folder"), ("state", "state_folder")] {
+        let path = folder.path(name);
+        fs::create_dir_all(&path).unwrap();
+        let disk = SmallDisk::mount(&path, 512, NAME).unwrap();
+        let full = fatal(check, "its disk is full");
+        checked(&folder, &["shop.toml"]).lacks(&full);
+        disk.fill();
+        let report = checked(&folder, &["shop.toml"]);
+        assert_eq!(report.code, Some(73), "{report:?}");
+        report.of(&full);
+        let ended = folder.run(&once);
+        assert!(matches!(ended.code, Some(73 | 75)), "{name}: {ended:?}");
+        disk.free();
+        let report = checked(&folder, &["shop.toml"]);
+        report.is_ready();
+        report.lacks(&full);
+        folder.succeeds(&once);
+        fs::remove_dir_all(folder.path(if name == "changes" {
+            "state"
+        } else {
+            "changes"
+        }))
+        .unwrap();
+    }
 }

@@ -7,6 +7,7 @@
 //! | `starts` | places to start at, logins, hosts that are down |
 //! | `folders` | state folders and folders of files |
 //! | `kafka` | topics, their settings and rights |
+//! | `rules` | rules on columns and rows that do not fit the tables |
 //! | `mistakes` | connector files |
 //!
 //! Each of them lists its problems in a table.
@@ -17,6 +18,7 @@ mod kafka;
 mod mistakes;
 #[cfg(feature = "kafka")]
 mod replica;
+mod rules;
 mod source;
 mod starts;
 

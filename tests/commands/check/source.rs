@@ -328,3 +328,54 @@ fn a_healthy_connector_would_start_and_nothing_is_written_anywhere() {
         assert_eq!(server.coordinates(), end, "{flavour:?}");
     }
 }
+
+#[test]
+fn clocks_that_differ_are_told() {
+    for flavour in Flavour::ALL {
+        let early = "--init-connect=SET timestamp = UNIX_TIMESTAMP() + 90";
+        let server = Server::start(flavour, &["--sysdate-is-now", early]);
+        account(&server, "tap");
+        let folder = Folder::streaming(&server, "tap");
+        let report = checked(&folder, &["shop.toml"]);
+        report.is_ready();
+        let apart = warning("clock", "s behind the source's");
+        let told = report.of(&apart);
+        let what = told[0].text("what");
+        let apart_s: u32 = what.split(' ').find_map(|word| word.parse().ok()).unwrap();
+        assert!((60..=90).contains(&apart_s), "{what}");
+        server.execute("SET GLOBAL init_connect = ''");
+        checked(&folder, &["shop.toml"]).lacks(&apart);
+    }
+}
+
+#[test]
+fn a_source_that_keeps_too_little_is_held_against_the_lag_and_against_a_copy() {
+    for flavour in Flavour::ALL {
+        let server = Server::start(flavour, &[]);
+        account(&server, "tap");
+        let folder = Folder::streaming(&server, "tap");
+        folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+        server.execute(
+            "CREATE DATABASE shop; CREATE TABLE shop.t (id INT PRIMARY KEY, b LONGBLOB) ENGINE = MyISAM;
+             INSERT INTO shop.t VALUES (1, REPEAT('x', 12000000)), (2, REPEAT('x', 12000000)); FLUSH BINARY LOGS;
+             SET GLOBAL binlog_expire_logs_seconds = 1",
+        );
+        let copy = warning("retention", "a first copy of its tables takes about 1 s");
+        let behind = warning("retention", "behind and may lose its place");
+        let report = checked(&folder, &["shop.toml"]);
+        report.is_ready();
+        report.of(&copy);
+        // What it is behind grows by itself.
+        wait_until("it is behind", SETTLED_MAX, || {
+            let report = checked(&folder, &["shop.toml"]);
+            report.all().iter().any(|told| {
+                told.text("check") == behind.check && told.text("what").contains(behind.says)
+            })
+        });
+        let report = checked(&folder, &["shop.toml"]);
+        report.execute(&server, &[behind]);
+        let report = checked(&folder, &["shop.toml"]);
+        report.lacks(&copy);
+        report.lacks(&warning("retention", "behind and may lose its place"));
+    }
+}

@@ -193,3 +193,48 @@ fn updates_that_change_nothing_that_is_published_are_left_out_and_counted() {
         assert_eq!(ops(&inserts).len(), 5);
     }
 }
+
+#[test]
+fn an_update_of_a_column_whose_published_value_stays_changes_nothing() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
+        let session = Session::of(
+            flavour,
+            &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9), b VARCHAR(9), c VARCHAR(9), d VARCHAR(9))",
+                "INSERT INTO t VALUES (1, 'a', 'b', 'c', 'dddd')",
+                "UPDATE t SET a = 'another'",
+                "UPDATE t SET b = 'x'",
+                "UPDATE t SET b = 'xy'",
+                "UPDATE t SET c = 'x'",
+                "UPDATE t SET d = 'ddee'",
+                "UPDATE t SET d = 'eddd', a = 'x'",
+                "UPDATE t SET a = NULL",
+            ],
+        );
+        let text = r"
+            skip-unchanged = true
+            columns-mask = [{ columns = '.*\.a', with = '-' }, { columns = '.*\.b', each = '*' }]
+            columns-hash = [{ columns = '.*\.c', salt = 's' }]
+            columns-truncate = [{ columns = '.*\.d', length = 2 }]
+        ";
+        let options: FilterOptions = toml::from_str(text).unwrap();
+        let changes = session.changes(&options).unwrap();
+        let after: Vec<Value> = changes
+            .iter()
+            .map(|change| json!([change[2]["a"], change[2]["b"], change[2]["d"]]))
+            .collect();
+        assert_eq!(
+            after,
+            [
+                json!(["-", "*", "dd"]),
+                json!(["-", "**", "dd"]),
+                json!(["-", "**", "dd"]),
+                json!(["-", "**", "ed"]),
+                json!([null, "**", "ed"]),
+            ],
+            "{flavour:?}"
+        );
+        let (_, ledger) = session.recording.lines(&options).unwrap();
+        assert_eq!(ledger.rows_unchanged, 3);
+    }
+}

@@ -136,7 +136,8 @@ fn a_connector_publishes_the_rows_that_its_rules_keep() {
 fn mistakes_in_rules_on_rows_are_told_with_their_line() {
     let server = Server::shared(Flavour::MySql97);
     let files = Files::new();
-    let rules = "[[filter.rows]]\ntables = '.*'\nwhere = \"id = \"\n[[filter.rows]]\ntables = '('\nops = ['c']\n[[filter.rows]]\ntables = 'a\\.b'\n";
+    let rules = "[[filter.rows]]\ntables = '.*'\nwhere = \"id = \"\n[[filter.rows]]\ntables = '('\nops = ['c']\n[[filter.rows]]\ntables = 'a\\.b'\n\
+                 [[filter.rows]]\ntables = ['a\\.b', 'orders']\nwhere = 'id <'\nops = 5\n[[filter.rows]]\ntables = 'a\\.b'\nops = 'x'\n";
     let output = files.run(server, rules);
     assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
     let told = stderr(&output);
@@ -145,9 +146,19 @@ fn mistakes_in_rules_on_rows_are_told_with_their_line() {
         "is no condition, at character 6: found the end, expected a literal",
         "shop.toml:14",
         "has neither where nor ops",
+        "shop.toml:19:19",
+        "room for no dot",
+        "shop.toml:20:",
+        "at character 5",
+        "shop.toml:21:",
+        "a list, or one string",
+        "shop.toml:24:",
+        "expected one of c, u, d",
     ] {
         assert!(told.contains(part), "'{part}' is not in: {told}");
     }
+    // None of them twice, nor what follows from another.
+    assert_eq!(told.matches("shop.toml:").count(), 7, "{told}");
 }
 
 #[test]
@@ -253,6 +264,9 @@ fn decode_takes_the_rows_that_meet_a_condition() {
     ]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("--row-filter-moves"), "{told}");
+    let (code, _, told) = decode(&["--rows", rule, "--verify"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("--verify checks every row"), "{told}");
     let (code, _, told) = decode(&["--rows", "shop.orders"]);
     assert_eq!(code, Some(2), "{told}");
     let (code, _, told) = decode(&["--rows", "shop.orders WHERE id ="]);

@@ -1,0 +1,394 @@
+//! The columns of published tables as the source shows them, held against the rules on columns and on rows: what would stop a
+//! stream at its first row of a table is known before it.
+
+use super::session::Session;
+use super::start::Checked;
+use crate::binlog::column_map::kind;
+use crate::change::ColumnDefinition;
+use crate::filter::{ColumnRuleError, ColumnVerdict, OnComputed, RowRuleError, Rules, TestedTable};
+use crate::mysql::Flavour;
+use crate::row::{
+    CharsetName, Collation, Column, ColumnFacts, ColumnType, Labels, RowError, Special, Table,
+    TableName,
+};
+use crate::source::error::SourceError;
+
+/// As much as a column of text or bytes can hold whose length is of no matter.
+const ANY_LENGTH: u16 = 1_000;
+
+/// A column as information_schema shows it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShownColumn {
+    pub(super) definition: ColumnDefinition,
+    collation: Option<String>,
+    /// What it is computed from, with names in backticks; empty for one that is not.
+    expression: String,
+}
+
+/// What a table's rows hold, as the source's settings have it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowSettings<'a> {
+    pub(super) flavour: Flavour,
+    /// `binlog_row_image`, in upper case.
+    pub(super) image: &'a str,
+    /// Whether table maps tell the collations of text.
+    pub(super) tells_collations: bool,
+}
+
+/// A published table with the columns that are in every row image.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ShownTable<'a> {
+    pub(super) published: &'a TableName,
+    pub(super) columns: &'a [ShownColumn],
+    /// The columns of the primary key.
+    pub(super) key: &'a [String],
+    /// Those of keys by which rows are told apart.
+    pub(super) telling: &'a [String],
+}
+
+/// Asks for the columns of the tables that a condition names, and hands them on table by table.
+///
+/// # Errors
+/// What breaks on the way.
+pub(super) async fn shown_columns(
+    session: &mut Session,
+    condition: &str,
+    mut take: impl FnMut(TableName, Vec<ShownColumn>) + Send,
+) -> Result<(), SourceError> {
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, COLUMN_TYPE AS column_type, CHARACTER_SET_NAME AS \
+         charset, COLLATION_NAME AS collation, IS_NULLABLE AS nullable, GENERATION_EXPRESSION AS expression FROM \
+         information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+    );
+    let mut open: Option<(TableName, Vec<ShownColumn>)> = None;
+    session
+        .ask_in_parts(&statement, |row| {
+            let (database, table) = (row.expect("db")?, row.expect("tab")?);
+            let shown = ShownColumn {
+                definition: ColumnDefinition {
+                    name: row.expect("name")?.into(),
+                    column_type: row.expect("column_type")?.into(),
+                    charset: row.text("charset").map(Into::into),
+                    nullable: row.expect("nullable")?.eq_ignore_ascii_case("YES"),
+                    ..ColumnDefinition::default()
+                },
+                collation: row.text("collation").map(str::to_owned),
+                expression: row.text("expression").unwrap_or_default().to_owned(),
+            };
+            match &mut open {
+                Some((name, columns)) if *name.database == *database && *name.table == *table => {
+                    columns.push(shown);
+                }
+                _other => {
+                    let next = (TableName::new(database, table), vec![shown]);
+                    if let Some((name, columns)) = open.replace(next) {
+                        take(name, columns);
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    if let Some((name, columns)) = open {
+        take(name, columns);
+    }
+    Ok(())
+}
+
+/// Makes sure that no published column is computed from one whose values a rule hides.
+///
+/// # Errors
+/// Such a column, and what breaks on the way.
+pub async fn refuse_computed(checked: &mut Checked, rules: &Rules) -> Result<(), SourceError> {
+    if !rules.columns().hide_values() || rules.columns().on_computed() == OnComputed::Publish {
+        return Ok(());
+    }
+    let mut found = None;
+    let condition = "GENERATION_EXPRESSION <> ''";
+    let take = |table: TableName, columns: Vec<ShownColumn>| {
+        let verdict = rules.table(&table.database, &table.table);
+        if verdict.keep && found.is_none() {
+            found = computed(rules, &verdict.published, &columns).next();
+        }
+    };
+    shown_columns(&mut checked.session, condition, take).await?;
+    match found {
+        Some(error) => Err(SourceError::Columns(Box::new(error))),
+        None => Ok(()),
+    }
+}
+
+/// The columns that are published as they are, and computed from one whose values a rule hides.
+pub(super) fn computed<'a>(
+    rules: &'a Rules,
+    published: &'a TableName,
+    columns: &'a [ShownColumn],
+) -> impl Iterator<Item = ColumnRuleError> + 'a {
+    let publishes = rules.columns().on_computed() == OnComputed::Publish;
+    let columns = columns.iter().filter(move |column| {
+        let is_kept = || {
+            let verdict = rules.columns().judge(published, &column.definition.name);
+            matches!(verdict, ColumnVerdict::Kept { .. })
+        };
+        !column.expression.is_empty() && !publishes && is_kept()
+    });
+    columns.filter_map(move |column| {
+        let names = names_in(&column.expression);
+        names.into_iter().find_map(|from| {
+            let verdict = rules.columns().judge(published, &from);
+            Some(ColumnRuleError::Computed {
+                table: published.clone(),
+                column: column.definition.name.clone(),
+                rule: verdict.protecting()?.clone(),
+                from: from.into(),
+            })
+        })
+    })
+}
+
+/// The names in an expression as servers print it. What stands in backticks inside a text counts too.
+fn names_in(expression: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let starts = expression.match_indices('`').map(|(start, _)| start + 1);
+    // A text with a backtick would turn what is inside names and what is outside around, so that each may begin one.
+    for start in starts {
+        let rest = expression.get(start..).unwrap_or_default();
+        let mut name = String::new();
+        let mut letters = rest.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '`' if letters.peek() == Some(&'`') => {
+                    letters.next();
+                    name.push('`');
+                }
+                '`' => break,
+                letter => name.push(letter),
+            }
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// What of the rules on columns and on rows does not fit a table, or cannot be judged with the rows that the source logs.
+#[derive(Debug)]
+pub(super) enum Misfit {
+    /// A rule on columns.
+    Column(ColumnRuleError),
+    /// A rule on rows.
+    Row(RowRuleError),
+    /// A condition asks for a column that rows lack.
+    Image {
+        /// What it asks for.
+        column: Box<str>,
+    },
+    /// It cannot be told.
+    Unknown(RowError),
+}
+
+/// Holds the rules against a table as a stream would.
+pub(super) fn misfits(
+    table: ShownTable<'_>,
+    rules: &Rules,
+    settings: RowSettings<'_>,
+) -> Vec<Misfit> {
+    let mut found: Vec<Misfit> = computed(rules, table.published, table.columns)
+        .map(Misfit::Column)
+        .collect();
+    let columns: Result<Vec<Column>, RowError> =
+        table.columns.iter().enumerate().map(column).collect();
+    let columns = match columns {
+        Ok(columns) => columns,
+        Err(error) => {
+            found.push(Misfit::Unknown(error));
+            return found;
+        }
+    };
+    let collations: Vec<Option<u32>> = table
+        .columns
+        .iter()
+        .map(|column| {
+            let name = column
+                .collation
+                .as_deref()
+                .filter(|_| settings.tells_collations);
+            name.and_then(Collation::by_name).map(Collation::id)
+        })
+        .collect();
+    let facts = TestedTable {
+        columns: &columns,
+        hidden: &[],
+        collations: &collations,
+        flavour: settings.flavour,
+        lacks_are_null: true,
+    };
+    let of_rows = rules.rows().misfits(table.published, &facts);
+    found.extend(of_rows.into_iter().map(Misfit::Row));
+    if let Ok(Some(filter)) = rules.rows().of(table.published, &facts) {
+        let asked = filter.columns().into_iter();
+        let asked = asked.filter_map(|place| columns.get(place));
+        let lacking = asked.filter(|column| {
+            let mut telling = table.telling.iter();
+            let is_in_key = telling.any(|key| **key == *column.name);
+            !is_in_key && !table.telling.is_empty() && may_lack(column, settings.image)
+        });
+        found.extend(lacking.map(|column| Misfit::Image {
+            column: column.name.clone(),
+        }));
+    }
+    let places = table.key.iter().filter_map(|key| {
+        let mut columns = columns.iter();
+        columns.position(|column| *column.name == **key)
+    });
+    let key = places.collect();
+    let of_columns = Table::new(table.published.clone(), columns, key);
+    let of_columns = rules.columns().misfits(&of_columns);
+    found.extend(of_columns.into_iter().map(Misfit::Column));
+    found
+}
+
+/// Whether the image before an update, or of a delete, may lack a column that is in no key.
+fn may_lack(column: &Column, image: &str) -> bool {
+    match image {
+        "MINIMAL" => true,
+        "NOBLOB" => matches!(
+            column.kind,
+            ColumnType::Json { .. }
+                | ColumnType::Geometry { .. }
+                | ColumnType::Vector { .. }
+                | ColumnType::Text { prefix: 3.., .. }
+                | ColumnType::Binary { prefix: 3.., .. }
+        ),
+        _whole => false,
+    }
+}
+
+/// A column as a condition takes it, by its definition. Lengths do not matter to conditions, and are not those of the table.
+fn column((index, shown): (usize, &ShownColumn)) -> Result<Column, RowError> {
+    let definition = &shown.definition;
+    let data_type = definition.data_type();
+    let (kind, metadata) = number(definition);
+    let labels = definition.labels();
+    let facts = ColumnFacts {
+        index,
+        name: Some(&definition.name),
+        kind,
+        metadata,
+        unsigned: Some(definition.unsigned()),
+        charset: Some(CharsetName::Name(
+            definition.charset.as_deref().unwrap_or("binary"),
+        )),
+        labels: Some(Labels::Text(&labels)),
+        fraction: definition.fraction(),
+        special: Special::from_data_type(data_type),
+    };
+    Ok(Column {
+        name: definition.name.clone(),
+        kind: ColumnType::resolve(&facts)?,
+        nullable: definition.nullable,
+        computed: None,
+    })
+}
+
+/// The number of a column's type, and its metadata, as table maps have them; 0 for one that is not known.
+fn number(definition: &ColumnDefinition) -> (u8, u16) {
+    let [first, second] = sizes(&definition.column_type);
+    let is_packed = definition.column_type.contains(" COMPRESSED");
+    let fraction = u16::from(definition.fraction().unwrap_or(0));
+    match definition.data_type() {
+        "tinyint" => (kind::TINY, 0),
+        "smallint" => (kind::SHORT, 0),
+        "mediumint" => (kind::INT24, 0),
+        "int" => (kind::LONG, 0),
+        "bigint" => (kind::LONGLONG, 0),
+        "float" => (kind::FLOAT, 4),
+        "double" => (kind::DOUBLE, 8),
+        "decimal" => (
+            kind::NEWDECIMAL,
+            first.unwrap_or(10) << 8 | second.unwrap_or(0),
+        ),
+        "bit" => (kind::BIT, first.unwrap_or(1)),
+        "year" => (kind::YEAR, 0),
+        "date" => (kind::DATE, 0),
+        "time" => (kind::TIME2, fraction),
+        "datetime" => (kind::DATETIME2, fraction),
+        "timestamp" => (kind::TIMESTAMP2, fraction),
+        "inet4" => (kind::STRING, 4),
+        "inet6" | "uuid" => (kind::STRING, 16),
+        "char" => (kind::STRING, ANY_LENGTH),
+        "binary" => (kind::STRING, first.unwrap_or(1)),
+        "varchar" | "varbinary" if is_packed => (kind::VARCHAR_COMPRESSED, ANY_LENGTH),
+        "varchar" | "varbinary" => (kind::VARCHAR, ANY_LENGTH),
+        "tinytext" | "text" | "mediumtext" | "longtext" | "tinyblob" | "blob" | "mediumblob"
+        | "longblob" => match is_packed {
+            true => (kind::BLOB_COMPRESSED, 4),
+            false => (kind::BLOB, 4),
+        },
+        "enum" => (kind::ENUM, 2),
+        "set" => (kind::SET, 8),
+        "json" => (kind::JSON, 4),
+        "vector" => (kind::VECTOR, 4),
+        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+        | "multipolygon" | "geometrycollection" | "geomcollection" => (kind::GEOMETRY, 4),
+        _unknown => (0, 0),
+    }
+}
+
+/// The numbers in the brackets of a type.
+fn sizes(column_type: &str) -> [Option<u16>; 2] {
+    let inside = column_type.split_once('(');
+    let inside = inside.and_then(|(_, rest)| rest.split_once(')'));
+    let mut numbers = inside.map_or("", |(inside, _)| inside).split(',');
+    let mut next = || numbers.next()?.trim().parse().ok();
+    [next(), next()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_expressions_are_those_in_backticks() {
+        for (expression, name, is_in) in [
+            ("lower(`mail`)", "mail", true),
+            ("concat('`',`mail`)", "mail", true),
+            ("(`a``b` + 1)", "a`b", true),
+            ("`emails`", "mail", false),
+            ("mail", "mail", false),
+        ] {
+            let names = names_in(expression);
+            let found = names.iter().any(|found| found == name);
+            assert_eq!(found, is_in, "{expression}: {names:?}");
+        }
+    }
+
+    #[test]
+    fn every_type_that_servers_show_is_one_of_table_maps() {
+        for (column_type, words) in [
+            ("int(10) unsigned", "Integer { width: 4, unsigned: true }"),
+            ("decimal(12,3)", "Decimal { precision: 12, scale: 3 }"),
+            ("bit(9)", "Bit { bits: 9 }"),
+            ("timestamp(3)", "Timestamp { fsp: 3 }"),
+            ("char(4)", "Text {"),
+            ("varchar(20) /*M!100301 COMPRESSED*/", "Packed {"),
+            ("binary(5)", "padded: Some(5)"),
+            ("enum('a','b')", "Enum {"),
+            ("inet6", "Inet6"),
+            ("point", "Geometry {"),
+            ("year(4)", "Year"),
+        ] {
+            let is_bytes = column_type.starts_with("binary");
+            let shown = ShownColumn {
+                definition: ColumnDefinition {
+                    name: "c".into(),
+                    column_type: column_type.into(),
+                    charset: (!is_bytes).then(|| "utf8mb4".into()),
+                    ..ColumnDefinition::default()
+                },
+                ..ShownColumn::default()
+            };
+            let found = format!("{:?}", column((0, &shown)).unwrap().kind);
+            assert!(found.contains(words), "{column_type}: {found}");
+        }
+    }
+}
