@@ -5,9 +5,13 @@ mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "kafka")]
+mod kafka_notices;
+#[cfg(feature = "kafka")]
 mod kafka_once;
 #[cfg(feature = "kafka")]
 mod kafka_security;
+#[cfg(feature = "kafka")]
+mod kafka_topics;
 mod stdout;
 
 use std::future::Future;

@@ -18,6 +18,7 @@ use super::target;
 use super::to_tell;
 use super::undecided::UndecidedAtStart;
 use crate::binlog::Coordinates;
+use crate::change::definition::Schemas;
 use crate::change::{self, Assembler, Checkpoint, Origin, Until};
 use crate::filter::Rules;
 use crate::metrics;
@@ -27,6 +28,7 @@ use crate::pipeline::engine::{BATCH_BYTES_MAX, IDLE_BYTES_MAX};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::lanes::Lanes;
 use crate::pipeline::pool::Pool;
+use crate::row::TableName;
 use crate::sink::Sink;
 use crate::source::{Answers, Budget, HostAddress, SourceError, SourceOptions};
 use crate::state::{
@@ -115,12 +117,7 @@ impl ConnectorRun<'_> {
         let checkpointer = Checkpointer::begin(folder, journal, kept, &start).await?;
         self.metrics.committed(&start);
         let settings = settings?;
-        let rules = &settings.rules;
-        let published = opened.known.believed().tables().filter_map(|(table, _)| {
-            let verdict = rules.table(&table.database, &table.table);
-            verdict.keep.then_some(verdict.published)
-        });
-        sink.foresee(&published.collect::<Vec<_>>())?;
+        sink.foresee(&published(opened.known.believed(), &settings.rules))?;
         let undecided = UndecidedAtStart {
             source: &opened.options,
             identity: &identity,
@@ -438,6 +435,17 @@ async fn joined(
         stop.cancel();
     }
     outcome
+}
+
+/// The names under which tables that are known are published, in order, so that the same ones are told whenever it is tried.
+fn published(known: &Schemas, rules: &Rules) -> Vec<TableName> {
+    let published = known.tables().filter_map(|(table, _)| {
+        let verdict = rules.table(&table.database, &table.table);
+        verdict.keep.then_some(verdict.published)
+    });
+    let mut published: Vec<_> = published.collect();
+    published.sort();
+    published
 }
 
 /// Makes sure that a run that ends at GTIDs can end.

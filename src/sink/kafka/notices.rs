@@ -60,7 +60,7 @@ impl GroupNotices {
         }
     }
 
-    /// Adds the notices about the groups of the next block to it, around their records.
+    /// Adds the notices about the groups of the next block to it, around their records, so that these have other indexes then.
     ///
     /// # Errors
     /// A block that could not hold them.

@@ -172,6 +172,45 @@ fn a_topic_of_ddl_with_partitions_and_tables_with_one_topic_are_told() {
 }
 
 #[test]
+fn routes_that_do_not_fit_the_tables_or_the_cluster_are_told() {
+    let server = Server::start(Flavour::MySql97, &[]);
+    let tables = ["x_y", "`x.y`", "lacking", "grouped"];
+    let create_tables = tables.map(|table| format!("CREATE TABLE k.{table} (id INT PRIMARY KEY)"));
+    server.execute(&format!("CREATE DATABASE k; {}", create_tables.join(";")));
+    let kafka = Kafka::shared();
+    create(
+        kafka,
+        "fitting.k.grouped",
+        1,
+        &[("cleanup.policy", "compact")],
+    );
+    let keys = format!(
+        "bootstrap_servers = '{}'\nprefix = 'fitting'\n[[sink.routes]]\ntables = 'k\\.lacking'\nkey_columns = ['tenant']\n\
+         [[sink.routes]]\ntables = 'k\\.grouped'\npartition_by = 'group'\n",
+        kafka.bootstrap()
+    );
+    let folder = connector(&server, &keys);
+    let report = checked(&folder, &["shop.toml"]);
+    assert_eq!(report.code, Some(78));
+    for (check, says) in [
+        (
+            "topics",
+            "since . and _ are the same in the names of Kafka's metrics",
+        ),
+        (
+            "topics",
+            "key_columns names column tenant, which the table does not have",
+        ),
+        (
+            "cleanup_policy",
+            "with partition_by = \"group\" a key's records are in several partitions",
+        ),
+    ] {
+        report.of(&fatal(check, says));
+    }
+}
+
+#[test]
 fn a_cluster_that_is_down_is_told_with_what_is_wrong_at_the_source() {
     let server = Server::start(Flavour::MySql97, &[]);
     let folder = connector(&server, "bootstrap_servers = '127.0.0.1:1'\n");
