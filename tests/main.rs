@@ -21,6 +21,8 @@ mod failover;
 mod filters;
 mod historic;
 mod hostile;
+#[cfg(feature = "kafka")]
+mod peers;
 mod recorded;
 mod servers;
 mod sinks;

@@ -87,6 +87,14 @@ pub struct ColumnMap {
     pub fraction: Option<u8>,
 }
 
+impl ColumnMap {
+    /// Whether it is a geometry that can be a point only, as far as the table map tells.
+    pub fn is_point(&self) -> bool {
+        const POINT: u32 = 1;
+        self.geometry_type == Some(POINT)
+    }
+}
+
 /// Reads types, metadata and nullability.
 pub(super) fn columns(
     types: &[u8],

@@ -94,7 +94,11 @@ impl Mending<'_> {
         let path = error.path();
         match &error.misfit {
             Misfit::Unknown { found, expected } => {
-                let known = known(self.others, expected);
+                let others = match path.is_empty() {
+                    true => self.others,
+                    false => &[],
+                };
+                let known = known(others, expected);
                 let nearest = nearest(found, &known);
                 let (expected, hint) = (known.join(", "), hint(nearest));
                 let message = format!("no such key '{found}', expected one of {expected}{hint}");

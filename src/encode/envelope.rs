@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::destination::Destination;
 use super::rows::RowsEvent;
 use super::writer::EnvelopeWriter;
-use super::{Block, EncodeError, Format, InvalidText, json};
+use super::{Block, EncodeError, FormatSettings, InvalidText, debezium, json};
 use crate::change::{Batch, Ddl, Item};
 use crate::row::Table;
 
@@ -25,18 +25,26 @@ pub struct Plan {
 #[derive(Debug)]
 enum FormatPlan {
     Json(json::Plan),
+    Debezium(debezium::Plan),
 }
 
 impl Plan {
     /// Makes the plan of a table whose changes are lines of `format`.
-    pub fn of_lines(format: Format, table: Arc<Table>) -> Self {
+    pub fn of_lines(format: impl Into<FormatSettings>, table: Arc<Table>) -> Self {
         Self::of_records(format, table, Destination::none())
     }
 
     /// Makes the plan of a table whose changes are records of `format`.
-    pub fn of_records(format: Format, table: Arc<Table>, destination: Destination) -> Self {
-        let format = match format {
-            Format::Json => FormatPlan::Json(json::Plan::new(&table)),
+    pub fn of_records(
+        format: impl Into<FormatSettings>,
+        table: Arc<Table>,
+        destination: Destination,
+    ) -> Self {
+        let format = match format.into() {
+            FormatSettings::Json => FormatPlan::Json(json::Plan::new(&table)),
+            FormatSettings::Debezium(settings) => {
+                FormatPlan::Debezium(debezium::Plan::new(&table, &destination.key, &settings))
+            }
         };
         Self {
             table,
@@ -48,6 +56,14 @@ impl Plan {
     fn json(&self) -> Option<&json::Plan> {
         match &self.format {
             FormatPlan::Json(plan) => Some(plan),
+            FormatPlan::Debezium(_) => None,
+        }
+    }
+
+    fn debezium(&self) -> Option<&debezium::Plan> {
+        match &self.format {
+            FormatPlan::Debezium(plan) => Some(plan),
+            FormatPlan::Json(_) => None,
         }
     }
 }
@@ -55,13 +71,17 @@ impl Plan {
 /// The writer of a format, with the buffers that it keeps from batch to batch.
 pub(super) enum Envelope {
     Json(json::JsonWriter),
+    Debezium(Box<debezium::DebeziumWriter>),
 }
 
 impl Envelope {
     /// Makes the writer of a format.
-    pub(super) fn new(format: Format, invalid_text: InvalidText) -> Self {
+    pub(super) fn new(format: &FormatSettings, invalid_text: InvalidText) -> Self {
         match format {
-            Format::Json => Self::Json(json::JsonWriter::new(invalid_text)),
+            FormatSettings::Json => Self::Json(json::JsonWriter::new(invalid_text)),
+            FormatSettings::Debezium(settings) => Self::Debezium(Box::new(
+                debezium::DebeziumWriter::new(settings, invalid_text),
+            )),
         }
     }
 
@@ -78,6 +98,9 @@ impl Envelope {
     ) -> Result<(), EncodeError> {
         match self {
             Self::Json(writer) => write_batch(writer, Plan::json, layout, batch, plans, block),
+            Self::Debezium(writer) => {
+                write_batch(&mut **writer, Plan::debezium, layout, batch, plans, block)
+            }
         }
     }
 }

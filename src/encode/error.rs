@@ -57,6 +57,37 @@ pub enum EncodeError {
         #[source]
         source: RowError,
     },
+    /// A value that the format, as it is set, cannot hold.
+    #[error("cannot write column {column} of {place}")]
+    NotHeld {
+        /// The column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<ValuePlace>,
+        /// What it is, what cannot hold it, and what can.
+        #[source]
+        source: RowError,
+    },
+    /// A row image without a column, in a message whose schema says that it is there.
+    #[error(
+        "row of {place} lacks column {column}, which its message would tell as NULL, set binlog_row_image=FULL on the source or schemas_enable = false"
+    )]
+    ColumnMissing {
+        /// The column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<ValuePlace>,
+    },
+    /// Changes of a JSON document that no image holds.
+    #[error(
+        "update of {place} holds only changes of the document in column {column}, set binlog_row_image=FULL or binlog_row_value_options='' on the source"
+    )]
+    DocumentMissing {
+        /// The column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<ValuePlace>,
+    },
     /// A value whose bytes are not valid text in its column's character set.
     #[error("column {column} of {place} holds bytes that are not valid text, {cure}")]
     InvalidText {

@@ -29,6 +29,32 @@ pub struct RecordIdentity {
     pub commit_us: i64,
 }
 
+/// What the headers are called that tell the other half of a changed key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherKeyNames {
+    /// On the delete: the key that the row goes on under.
+    pub new: &'static str,
+    /// On the create: the key that the row had.
+    pub old: &'static str,
+    /// Whether the tombstone after the delete has the header too.
+    pub(super) on_tombstones: bool,
+}
+
+impl OtherKeyNames {
+    /// Those of records whose format has none of its own.
+    pub(super) const OWN: Self = Self {
+        new: "new_key",
+        old: "old_key",
+        on_tombstones: false,
+    };
+}
+
+impl Default for OtherKeyNames {
+    fn default() -> Self {
+        Self::OWN
+    }
+}
+
 /// What is wanted of a group beside its identity.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted {

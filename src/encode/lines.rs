@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::envelope::{Envelope, MessageLayout, Plan};
 use super::rows::{Cells, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
-use super::{Block, Encode, EncodeError, Format, InvalidText, empty};
+use super::{Block, Encode, EncodeError, FormatSettings, InvalidText, empty};
 use crate::change::{Batch, Ddl};
 use crate::fault::{Fault, planted};
 
@@ -64,9 +64,9 @@ pub struct LinesEncoder {
 
 impl LinesEncoder {
     /// Makes an encoder.
-    pub fn new(format: Format, invalid_text: InvalidText) -> Self {
+    pub fn new(format: impl Into<FormatSettings>, invalid_text: InvalidText) -> Self {
         Self {
-            envelope: Envelope::new(format, invalid_text),
+            envelope: Envelope::new(&format.into(), invalid_text),
             layout: LinesLayout::default(),
         }
     }

@@ -11,7 +11,7 @@
 //! | `destination` | where a table's records go, and under which key |
 //! | `writer` | what a format supplies, as a trait |
 //! | `envelope` | the formats by name: each has an arm there |
-//! | a folder a format (`json`) | its writer, and what it fixes for a table |
+//! | a folder a format (`json`, `debezium`) | its writer, and what it fixes for a table |
 //! | `sql` | statements, for `rowtap decode` and servers: not messages, so an encoder of its own |
 //!
 //! # A new format
@@ -35,6 +35,7 @@
 //! writes records or lines, and `rowtap decode --format`. A format whose messages are not text has no lines: the sinks of
 //! lines then refuse it where they read their key `format`.
 
+mod debezium;
 mod destination;
 mod envelope;
 mod error;
@@ -58,8 +59,11 @@ use crate::change::Batch;
 pub use destination::{Destination, PartitionRule, RecordKey, partition_of};
 pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
-pub use format::{Format, InvalidText};
-pub use identity::RecordIdentity;
+pub use format::{
+    BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, Format,
+    FormatSettings, InvalidText, TimePrecision, ZeroDates, unused_section,
+};
+pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};
 pub use records::{
     GroupCount, OtherKey, PartialKeyChange, Record, RecordOp, Records, RecordsEncoder,

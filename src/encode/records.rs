@@ -18,10 +18,10 @@ use std::sync::Arc;
 
 use super::destination::{Destination, PartitionRule, partition_of, partition_of_hash};
 use super::envelope::{Envelope, MessageLayout, Plan};
-use super::identity::{RecordIdentity, Wanted, range, write_identities};
+use super::identity::{OtherKeyNames, RecordIdentity, Wanted, range, write_identities};
 use super::rows::{Cells, Image, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
-use super::{Block, Encode, EncodeError, Format, InvalidText, empty};
+use super::{Block, Encode, EncodeError, FormatSettings, InvalidText, empty};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl};
 use crate::fault::{Fault, planted};
@@ -48,6 +48,8 @@ pub struct Records {
     pub renames: Vec<(TableName, TableName)>,
     /// How many values are not valid text, and are replaced in part or stand in base64.
     pub invalid_text_count: u64,
+    /// What the headers are called that tell the other half of a changed key.
+    pub other_key_names: OtherKeyNames,
 }
 
 /// How many changes a group makes to rows of a table.
@@ -192,9 +194,13 @@ pub struct RecordsEncoder {
 
 impl RecordsEncoder {
     /// Makes an encoder.
-    pub fn new(format: Format, settings: RecordsSettings, invalid_text: InvalidText) -> Self {
+    pub fn new(
+        format: impl Into<FormatSettings>,
+        settings: RecordsSettings,
+        invalid_text: InvalidText,
+    ) -> Self {
         Self {
-            envelope: Envelope::new(format, invalid_text),
+            envelope: Envelope::new(&format.into(), invalid_text),
             layout: RecordsLayout::new(settings),
         }
     }
@@ -267,6 +273,7 @@ impl MessageLayout for RecordsLayout {
         block: &mut Records,
     ) -> Result<(), EncodeError> {
         let start = block.records.len();
+        block.other_key_names = W::OTHER_KEY_NAMES;
         if self.settings.counts {
             count(event, &mut block.counts);
         }
@@ -456,10 +463,17 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
     ) -> Result<(), EncodeError> {
         let has_key = place.key.is_some();
         let of_tombstone = place.clone();
+        let told_again = match W::OTHER_KEY_NAMES.on_tombstones {
+            true => other_key.clone(),
+            false => None,
+        };
         self.push(place, RowChange::Delete { before }, other_key, false)?;
         // A record without a key has nothing that a tombstone could remove.
         if self.settings.tombstones && has_key {
-            let tombstone = self.record(of_tombstone, None, RecordOp::Delete);
+            let tombstone = Record {
+                other_key: told_again,
+                ..self.record(of_tombstone, None, RecordOp::Delete)
+            };
             self.block.records.push(tombstone);
         }
         Ok(())

@@ -170,6 +170,8 @@ pub(super) struct RowsEvent<'a> {
     pub(super) table: &'a Table,
     /// Its group.
     pub(super) group: &'a Group,
+    /// The statement that changed them, where the batch has it.
+    pub(super) query: Option<&'a [u8]>,
     buffer: &'a [u8],
 }
 
@@ -189,6 +191,7 @@ impl<'a> RowsEvent<'a> {
             rows,
             table,
             group: group(batch, rows.group)?,
+            query: rows.query.and_then(|index| query(batch, index)),
             buffer,
         })
     }
@@ -288,10 +291,18 @@ impl<'a> RowsEvent<'a> {
     /// The error of a value of the column at `index`.
     #[cold]
     pub(super) fn value_error(&self, index: usize, source: RowError) -> EncodeError {
-        EncodeError::Value {
-            column: self.column(index),
-            place: self.place(),
-            source,
+        let (column, place) = (self.column(index), self.place());
+        match source {
+            RowError::NotHeld { .. } => EncodeError::NotHeld {
+                column,
+                place,
+                source,
+            },
+            source => EncodeError::Value {
+                column,
+                place,
+                source,
+            },
         }
     }
 
@@ -505,6 +516,13 @@ pub(super) fn is_changed(columns: &[usize], before: Image<'_>, after: Image<'_>)
         Some(Cell::Null) => before.cells.get(*index) != Some(&Cell::Null),
         Some(Cell::Value { .. }) => before.value(*index) != after.value(*index),
     })
+}
+
+/// The batch's statement at `index`.
+fn query(batch: &Batch, index: u32) -> Option<&[u8]> {
+    let query = batch.queries.get(index as usize)?;
+    let buffer = batch.buffers.get(query.buffer as usize)?;
+    buffer.get(query.text.start as usize..query.text.end as usize)
 }
 
 /// The batch's group at `index`.

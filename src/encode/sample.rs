@@ -21,11 +21,11 @@ pub(super) type SampleImage<'a> = &'a [Option<Option<&'a [u8]>>];
 pub(super) const ABSENT: Option<Option<&[u8]>> = None;
 pub(super) const NULL: Option<Option<&[u8]>> = Some(None);
 
-pub(super) fn int(value: &'static [u8; 4]) -> Option<Option<&'static [u8]>> {
+pub(super) const fn int(value: &'static [u8; 4]) -> Option<Option<&'static [u8]>> {
     Some(Some(value))
 }
 
-pub(super) fn text(value: &'static str) -> Option<Option<&'static [u8]>> {
+pub(super) const fn text(value: &'static str) -> Option<Option<&'static [u8]>> {
     Some(Some(value.as_bytes()))
 }
 
@@ -118,26 +118,31 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
         received_us: 1_700_000_000_123_456,
         buffers: vec![buffer.into()],
         tables: vec![table.clone()],
-        groups: vec![Group {
-            gtid: Some(Gtid::MySql {
-                uuid: Uuid::from_u128(0x0b),
-                tag: "".into(),
-                number: 9,
-            }),
-            begin: Coordinates::new("binlog.000002", 157),
-            server_id: 7,
-            commit_us: 1_700_000_000_000_001,
-            snapshot: None,
-            original_commit_us: None,
-            thread_id: Some(11),
-            xid: Some(99),
-        }],
+        groups: vec![group()],
         queries: Vec::new(),
         items: vec![Item::Rows(rows)],
         end: None,
         ledger: Ledger::default(),
         revisions: Vec::new(),
         passed_over: Vec::new(),
+    }
+}
+
+/// The group of the batch.
+fn group() -> Group {
+    Group {
+        gtid: Some(Gtid::MySql {
+            uuid: Uuid::from_u128(0x0b),
+            tag: "".into(),
+            number: 9,
+        }),
+        begin: Coordinates::new("binlog.000002", 157),
+        server_id: 7,
+        commit_us: 1_700_000_000_000_001,
+        snapshot: None,
+        original_commit_us: None,
+        thread_id: Some(11),
+        xid: Some(99),
     }
 }
 

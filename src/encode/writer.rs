@@ -4,6 +4,7 @@
 
 use super::EncodeError;
 use super::destination::RecordKey;
+use super::identity::OtherKeyNames;
 use super::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk};
 use crate::change::{Batch, Ddl};
 
@@ -21,6 +22,9 @@ pub(super) trait EnvelopeWriter {
     /// Whether an update that changes a row's key becomes a delete under the old key and a create under the new one, as
     /// compaction of a log wants it. If not, it stays an update, under the new key.
     const SPLITS_KEY_CHANGES: bool;
+
+    /// What the headers are called that tell the other half of a changed key.
+    const OTHER_KEY_NAMES: OtherKeyNames = OtherKeyNames::OWN;
 
     /// Begins a batch. A format that says more of a change than its own event does, such as that it is the last of its
     /// transaction, looks it up here: a batch holds whole groups, and at its end perhaps a piece of one, whose last piece may hold no rows.

@@ -153,6 +153,8 @@ pub enum ColumnType {
     Geometry {
         /// Bytes of the length before the value.
         prefix: u8,
+        /// Whether the column is a POINT, as far as that is known.
+        is_point: bool,
     },
     /// VECTOR: little-endian 32-bit floats.
     Vector {

@@ -104,6 +104,16 @@ pub enum RowError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A value that what it is to be written as cannot hold.
+    #[error("{kind} cannot be held by {by}, {cure}")]
+    NotHeld {
+        /// The value in words.
+        kind: &'static str,
+        /// What cannot hold it.
+        by: &'static str,
+        /// What a person can do.
+        cure: &'static str,
+    },
     /// Text that is not in the column's character set.
     #[error("text is not {charset} at byte {at}")]
     Text {

@@ -244,7 +244,7 @@ impl Span {
             | Kind::Binary { prefix, .. }
             | Kind::Undecided { prefix }
             | Kind::Json { prefix }
-            | Kind::Geometry { prefix }
+            | Kind::Geometry { prefix, .. }
             | Kind::Vector { prefix } => Self::prefixed(*prefix),
         }
     }

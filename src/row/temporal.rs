@@ -88,6 +88,35 @@ impl Date {
         })
     }
 
+    /// The day, counted from 1970-01-01; `None` of a date that does not exist, as `0000-00-00`, `2024-01-00` and `2023-02-29` do
+    /// not, which servers hold in some SQL modes.
+    ///
+    /// Counts from 0000-03-01, so that a leap day is the last day of its year, in eras of 400 years.
+    pub fn day_number(&self) -> Option<i64> {
+        let (year, month, day) = (
+            i64::from(self.year),
+            i64::from(self.month),
+            i64::from(self.day),
+        );
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+            4 | 6 | 9 | 11 => 30,
+            2 if is_leap => 29,
+            2 => 28,
+            _zero => return None,
+        };
+        if day == 0 || day > days {
+            return None;
+        }
+        let year = if month <= 2 { year - 1 } else { year };
+        let march_month = (month + 9) % 12;
+        let of_year = (153 * march_month + 2) / 5 + day - 1;
+        let of_era = year.rem_euclid(400);
+        let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+        Some(year.div_euclid(400) * 146_097 + day_of_era - 719_468)
+    }
+
     /// Appends `YYYY-MM-DD`.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.text());

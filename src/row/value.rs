@@ -544,7 +544,10 @@ mod tests {
                 labels: labels.clone(),
             },
             ColumnType::Set { width: 8, labels },
-            ColumnType::Geometry { prefix: 4 },
+            ColumnType::Geometry {
+                prefix: 4,
+                is_point: false,
+            },
             ColumnType::EitherSign { width: 3 },
         ];
         kinds.extend([1, 2, 3, 4, 8].map(|width| ColumnType::Integer {

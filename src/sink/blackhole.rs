@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{Format, InvalidText, Lines, LinesEncoder, Plan};
+use crate::encode::{
+    DebeziumOptions, Format, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+};
 use crate::row::Table;
 
 /// The `[sink]` section with `type = "blackhole"`.
@@ -16,19 +18,21 @@ pub struct BlackholeOptions {
     /// What the dropped lines look like.
     #[serde(default)]
     pub format: Format,
+    /// How the format `debezium` is written.
+    pub debezium: Option<DebeziumOptions>,
 }
 
 /// A sink that keeps nothing.
 #[derive(Debug)]
 pub struct Blackhole {
-    format: Format,
+    format: FormatSettings,
 }
 
 impl Blackhole {
-    /// Makes a sink.
-    pub fn new(options: &BlackholeOptions) -> Self {
+    /// Makes the sink of a connector.
+    pub fn new(options: &BlackholeOptions, connector: &str) -> Self {
         Self {
-            format: options.format,
+            format: FormatSettings::new(options.format, options.debezium.as_ref(), connector),
         }
     }
 }
@@ -37,7 +41,7 @@ impl Sink for Blackhole {
     type Encoder = LinesEncoder;
 
     fn encoder(&self, invalid_text: InvalidText) -> LinesEncoder {
-        LinesEncoder::new(self.format, invalid_text)
+        LinesEncoder::new(self.format.clone(), invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
@@ -45,7 +49,10 @@ impl Sink for Blackhole {
     }
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
-        Ok(Arc::new(Plan::of_lines(self.format, Arc::clone(table))))
+        Ok(Arc::new(Plan::of_lines(
+            self.format.clone(),
+            Arc::clone(table),
+        )))
     }
 
     async fn write(&mut self, _block: &mut Lines) -> Result<bool, SinkError> {

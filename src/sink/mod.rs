@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::path::{self, Path};
 
 use crate::change::Checkpoint;
+use crate::encode::{DebeziumOptions, Format, FormatSettings, unused_section};
 use crate::finding::Finding;
 use crate::row::TableName;
 use crate::state::off_the_runtime;
@@ -75,11 +76,32 @@ impl SinkOptions {
 
     /// What is wrong with values that can be judged without the target: the path of each key, and what is wrong and the fix.
     pub fn problems(&self) -> Vec<(Vec<String>, Cow<'static, str>)> {
-        match self {
+        let mut problems = match self {
             #[cfg(feature = "kafka")]
             Self::Kafka(options) => options.problems(),
             Self::File(_) | Self::Stdout(_) | Self::Blackhole(_) => Vec::new(),
+        };
+        let (format, debezium) = self.format();
+        let unused = unused_section(format, debezium);
+        problems.extend(unused.map(|(key, reason)| (vec![key.to_owned()], reason.into())));
+        problems
+    }
+
+    /// What is written, with the options of the format `debezium`.
+    fn format(&self) -> (Format, Option<&DebeziumOptions>) {
+        match self {
+            #[cfg(feature = "kafka")]
+            Self::Kafka(options) => (options.format, options.debezium.as_ref()),
+            Self::File(options) => (options.format, options.debezium.as_ref()),
+            Self::Stdout(options) => (options.format, options.debezium.as_ref()),
+            Self::Blackhole(options) => (options.format, options.debezium.as_ref()),
         }
+    }
+
+    /// Whether what is written holds the statements that changed rows.
+    pub fn wants_queries(&self) -> bool {
+        let (format, debezium) = self.format();
+        FormatSettings::new(format, debezium, "").wants_queries()
     }
 }
 

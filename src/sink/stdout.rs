@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{Format, InvalidText, Lines, LinesEncoder, Plan};
+use crate::encode::{
+    DebeziumOptions, Format, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 
@@ -19,19 +21,21 @@ pub struct StdoutOptions {
     /// What the lines look like.
     #[serde(default)]
     pub format: Format,
+    /// How the format `debezium` is written.
+    pub debezium: Option<DebeziumOptions>,
 }
 
 /// The process's standard output. What is committed has left the process; whether the reader kept it is not known.
 #[derive(Debug)]
 pub struct Stdout {
-    format: Format,
+    format: FormatSettings,
 }
 
 impl Stdout {
-    /// Makes a sink.
-    pub fn new(options: &StdoutOptions) -> Self {
+    /// Makes the sink of a connector.
+    pub fn new(options: &StdoutOptions, connector: &str) -> Self {
         Self {
-            format: options.format,
+            format: FormatSettings::new(options.format, options.debezium.as_ref(), connector),
         }
     }
 }
@@ -40,7 +44,7 @@ impl Sink for Stdout {
     type Encoder = LinesEncoder;
 
     fn encoder(&self, invalid_text: InvalidText) -> LinesEncoder {
-        LinesEncoder::new(self.format, invalid_text)
+        LinesEncoder::new(self.format.clone(), invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
@@ -48,7 +52,10 @@ impl Sink for Stdout {
     }
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
-        Ok(Arc::new(Plan::of_lines(self.format, Arc::clone(table))))
+        Ok(Arc::new(Plan::of_lines(
+            self.format.clone(),
+            Arc::clone(table),
+        )))
     }
 
     async fn write(&mut self, block: &mut Lines) -> Result<bool, SinkError> {

@@ -193,6 +193,10 @@ fn the_schema_has_the_programs_keys_and_no_others() {
             "/$defs/filter/properties".to_owned(),
             folder("[sink]", "[filter]\nno_such = 1\n[sink]"),
         ),
+        (
+            "/$defs/debezium/properties".to_owned(),
+            folder("[sink]", "[sink]\ndebezium = { no_such = 1 }"),
+        ),
     ];
     for kind in sinks {
         let text =

@@ -16,7 +16,7 @@ fn write_as_told() {
     };
     let changes: u64 = changes.to_str().unwrap().parse().unwrap();
     let ended = run(async {
-        let mut sink = Stdout::new(&StdoutOptions::default());
+        let mut sink = Stdout::new(&StdoutOptions::default(), "shop");
         assert_eq!(sink.resume_point().await?, None);
         for block in 0..changes / 100 {
             sink.write(&mut lines(block * 100..block * 100 + 100))

@@ -183,6 +183,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "identity",
             "writer",
             "json",
+            "debezium",
             "envelope",
             "records",
             "lines",

@@ -674,6 +674,7 @@ fn column_of(
         fraction: map
             .fraction
             .or(believed.and_then(ColumnDefinition::fraction)),
+        is_point: map.is_point() || believed.is_some_and(|known| known.data_type() == "point"),
         special: believed.and_then(|believed| Special::from_data_type(believed.data_type())),
     };
     let nullable = map.nullable;
@@ -757,6 +758,7 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
             .map(Labels::Encoded)
             .or(is_label.then_some(Labels::Text(&[]))),
         fraction: map.fraction,
+        is_point: map.is_point(),
         special: None,
     };
     let read = ColumnType::resolve(&facts).map_err(|error| {

@@ -13,7 +13,7 @@ use super::super::until::set_of_either_family;
 use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
-use crate::encode::{Format, InvalidText};
+use crate::encode::{DebeziumOptions, Format, InvalidText};
 use crate::filter::{
     DdlFilter, HashOptions, MaskOptions, OnComputed, OnMissing, RowMoves, RowRuleOptions,
     RuleSecret, TruncateOptions,
@@ -30,6 +30,9 @@ pub struct DecodeArguments {
     /// statements, or they would fire again.
     #[arg(long, value_enum)]
     pub format: Option<DecodeFormat>,
+    /// The settings of --format=debezium, as in a sink's section debezium: schemas_enable=false,time_precision_mode=isostring.
+    #[arg(long, value_name = "KEY=VALUE,…", value_parser = debezium)]
+    pub debezium: Option<DebeziumOptions>,
     /// Prints the SQL statements that undo the changes, the last change first; needs binlog_row_image=FULL. Triggers fire
     /// for them, and foreign key cascades of MariaDB and of MySQL before 9.6 are not in the binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
@@ -139,7 +142,11 @@ pub enum DecodeFormat {
 
 impl ValueEnum for DecodeFormat {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Changes(Format::Json), Self::Sql]
+        &[
+            Self::Changes(Format::Json),
+            Self::Changes(Format::Debezium),
+            Self::Sql,
+        ]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -147,6 +154,10 @@ impl ValueEnum for DecodeFormat {
             Self::Changes(format @ Format::Json) => (
                 format.name(),
                 "A JSON object a change, as in files of `rowtap run`",
+            ),
+            Self::Changes(format @ Format::Debezium) => (
+                format.name(),
+                "What Debezium writes a change, under the settings of --debezium",
             ),
             Self::Sql => ("sql", "Statements that make the changes again"),
         };
@@ -360,6 +371,27 @@ fn row_moves(text: &str) -> Result<RowMoves, String> {
         "keep" => Ok(RowMoves::Keep),
         other => Err(format!("expected convert or keep, found {other}")),
     }
+}
+
+/// Reads `--debezium`.
+fn debezium(text: &str) -> Result<DebeziumOptions, String> {
+    let mut keys = serde_json::Map::new();
+    for part in text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        let Some((key, value)) = part.split_once('=') else {
+            return Err(format!("expected KEY=VALUE, found {part}"));
+        };
+        let value = match value {
+            "true" => true.into(),
+            "false" => false.into(),
+            text => text.into(),
+        };
+        keys.insert(key.to_owned(), value);
+    }
+    serde_json::from_value(keys.into()).map_err(|error| error.to_string())
 }
 
 /// Reads `--invalid-text`.

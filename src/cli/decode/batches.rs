@@ -22,7 +22,7 @@ use crate::state::PreparedStore;
 /// Bytes of an open group at which it is spilled.
 const HOLD_BYTES_MAX: usize = 16 << 20;
 /// The name of the source in what comes out, where `run` has a connector's.
-const NAME: &str = "decode";
+pub(super) const NAME: &str = "decode";
 
 /// The batches of all files, in order.
 pub(in crate::cli) struct Batches {
@@ -211,7 +211,7 @@ impl Batches {
             until: Until::Never,
             delays: false,
             batch_bytes_max: BATCH_BYTES_MAX,
-            keeps_queries: false,
+            keeps_queries: self.settings.keeps_queries,
             hold_bytes_max: HOLD_BYTES_MAX,
             event_bytes_max: self.settings.event_bytes_max,
             idle_bytes_max: IDLE_BYTES_MAX,

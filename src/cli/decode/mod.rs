@@ -32,11 +32,12 @@ pub(super) use error::DecodeError;
 pub(super) use settings::DecodeSettings;
 
 use arguments::DecodeFormat;
+use batches::NAME;
 use summary::Summary;
 
 use super::signals::{self, HeardSignals};
 use super::{Exit, LogFormat};
-use crate::encode::{Format, LinesEncoder, Plan};
+use crate::encode::{Format, FormatSettings, LinesEncoder, Plan};
 
 /// How long the end may take after a signal.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -97,10 +98,11 @@ fn changes(
     arguments: &DecodeArguments,
     batches: &mut Batches,
 ) -> Result<(), DecodeError> {
+    let format = FormatSettings::new(format, arguments.debezium.as_ref(), NAME);
     output::encode(
         batches,
-        || LinesEncoder::new(format, arguments.invalid_text),
-        |table| Plan::of_lines(format, table),
+        || LinesEncoder::new(format.clone(), arguments.invalid_text),
+        |table| Plan::of_lines(format.clone(), table),
         |block| output::print(&block.bytes),
     )
 }

@@ -10,6 +10,7 @@ use super::definitions::ToldDefinitions;
 use super::error::DecodeError;
 use crate::binlog::FIRST_POSITION;
 use crate::change::{Choice, Ids, OnStatement, XaMissing};
+use crate::encode::Format;
 use crate::encode::sql::Direction;
 use crate::filter;
 use crate::source::{BinlogExtent, BinlogSeries, EVENT_BYTES_MAX, InputPath};
@@ -30,6 +31,8 @@ pub(super) struct FileSettings {
     pub(super) choice: Choice,
     pub(super) filter: filter::FilterOptions,
     pub(super) on_statement: OnStatement,
+    /// Whether what is printed holds the statements that changed rows.
+    pub(super) keeps_queries: bool,
     pub(super) xa_missing: XaMissing,
     pub(super) event_bytes_max: u64,
     /// Which statements are printed, if any: they name columns, and may give generated ones no values.
@@ -89,6 +92,10 @@ impl DecodeSettings {
                 choice: choice(arguments),
                 filter: filter(arguments),
                 on_statement: on_statement(arguments),
+                keeps_queries: arguments
+                    .debezium
+                    .as_ref()
+                    .is_some_and(|options| options.include_query),
                 xa_missing: arguments.xa_missing,
                 event_bytes_max,
                 statements,
@@ -125,6 +132,7 @@ impl DecodeSettings {
                 choice,
                 filter,
                 on_statement: OnStatement::Warn,
+                keeps_queries: false,
                 xa_missing: XaMissing::Warn,
                 event_bytes_max,
                 statements: None,
@@ -161,6 +169,10 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
         return Some(format!(
             "--flashback prints SQL statements, leave out --format={format} or give --format=sql"
         ));
+    }
+    let is_debezium = arguments.format == Some(DecodeFormat::Changes(Format::Debezium));
+    if arguments.debezium.is_some() && !is_debezium {
+        return Some("--debezium needs --format=debezium".to_owned());
     }
     if arguments.flashback && arguments.rules.row_filter_moves == Some(filter::RowMoves::Convert) {
         let why = "--flashback undoes whole updates, leave out --row-filter-moves=convert: an update that became an insert \

@@ -1,6 +1,8 @@
 //! The format `json`: Debezium's envelope around lossless, readable values, described for consumers in
 //! `schemas/change-event.schema.json`.
 
+mod images;
+mod member;
 mod plan;
 mod table_changes;
 mod tail;
@@ -9,5 +11,10 @@ mod tests;
 mod value;
 mod writer;
 
+pub(super) use images::ImageWriter;
+pub(super) use member::{Member, MemberName};
 pub(super) use plan::Plan;
-pub(super) use writer::JsonWriter;
+pub(super) use table_changes::{column_type, table_id};
+pub(super) use tail::{Tail, TailParts};
+pub(super) use value::{Scratch, ValueWriter, is_quoted, write_cell};
+pub(super) use writer::{JsonWriter, write_gtid, write_times};

@@ -58,8 +58,8 @@ impl ChangeMember {
                 TableChangeKind::Alter => "ALTER",
                 TableChangeKind::Drop => "DROP",
             },
-            id: id(&change.table),
-            previous_id: change.previous.as_ref().map(id),
+            id: table_id(&change.table),
+            previous_id: change.previous.as_ref().map(table_id),
             table: change.definition.as_deref().map(TableMember::of),
         }
     }
@@ -81,30 +81,16 @@ impl TableMember {
 
 impl ColumnMember {
     fn of(position: usize, column: &ColumnDefinition) -> Self {
-        let data_type = column.data_type();
-        let is_listed = matches!(data_type, "enum" | "set");
-        let type_expression = if column.unsigned() {
-            format!("{} UNSIGNED", data_type.to_uppercase())
-        } else {
-            data_type.to_uppercase()
-        };
-        let mut sizes = column
-            .column_type
-            .split_once('(')
-            .and_then(|(_, rest)| rest.split_once(')'))
-            .filter(|_| !is_listed)
-            .map_or("", |(sizes, _)| sizes)
-            .split(',')
-            .map_while(|size| size.trim().parse().ok());
+        let found = column_type(column);
         Self {
             name: column.name.clone(),
-            jdbc_type: jdbc_type(data_type),
+            jdbc_type: found.jdbc_type,
             native_type: None,
-            type_name: type_expression.clone(),
-            type_expression,
+            type_name: found.name.clone(),
+            type_expression: found.name,
             charset_name: column.charset.clone(),
-            length: if is_listed { Some(1) } else { sizes.next() },
-            scale: sizes.next(),
+            length: found.length,
+            scale: found.scale,
             position,
             optional: column.nullable,
             generated: column.generated.is_some(),
@@ -113,7 +99,40 @@ impl ColumnMember {
     }
 }
 
-fn id(table: &TableName) -> String {
+/// A column's type as Debezium tells it.
+pub(in crate::encode) struct TypeMembers {
+    pub(in crate::encode) jdbc_type: i32,
+    pub(in crate::encode) name: String,
+    pub(in crate::encode) length: Option<u32>,
+    pub(in crate::encode) scale: Option<u32>,
+}
+
+/// A column's type as Debezium tells it.
+pub(in crate::encode) fn column_type(column: &ColumnDefinition) -> TypeMembers {
+    let data_type = column.data_type();
+    let is_listed = matches!(data_type, "enum" | "set");
+    let name = data_type.to_uppercase();
+    let mut sizes = column
+        .column_type
+        .split_once('(')
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .filter(|_| !is_listed)
+        .map_or("", |(sizes, _)| sizes)
+        .split(',')
+        .map_while(|size| size.trim().parse().ok());
+    TypeMembers {
+        jdbc_type: jdbc_type(data_type),
+        name: match column.unsigned() {
+            true => format!("{name} UNSIGNED"),
+            false => name,
+        },
+        length: if is_listed { Some(1) } else { sizes.next() },
+        scale: sizes.next(),
+    }
+}
+
+/// A table's name as Debezium tells it.
+pub(in crate::encode) fn table_id(table: &TableName) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     format!("{}.{}", quoted(&table.database), quoted(&table.table))
 }

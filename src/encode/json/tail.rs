@@ -7,41 +7,46 @@ use crate::row::write_integer;
 
 /// The end of the message of a change, as it will be if the next change is the next of its group and table.
 #[derive(Default)]
-pub(super) struct Tail {
+pub(in crate::encode) struct Tail {
     /// Empty if nothing is known of the next change.
     text: Vec<u8>,
     /// The sequence of the next change.
     sequence: u64,
-    /// Where its digits are, and those of the total order, which is one more.
+    /// Where its digits are, and those of the total order, which is one more, if the message has that.
     numbers: [Range<usize>; 2],
     /// Where the letter of the operation is.
     letter: usize,
 }
 
 /// The parts that the end of a message is made of.
-pub(super) struct TailParts<'a> {
+pub(in crate::encode) struct TailParts<'a> {
     /// Up to the sequence.
-    pub(super) head: &'a [u8],
-    /// From after the sequence to the total order.
-    pub(super) middle: &'a [u8],
+    pub(in crate::encode) head: &'a [u8],
+    /// From after the sequence to the total order; `None` without one.
+    pub(in crate::encode) middle: Option<&'a [u8]>,
     /// From after the total order to the letter of the operation.
-    pub(super) before_letter: &'a [u8],
+    pub(in crate::encode) before_letter: &'a [u8],
     /// After the letter.
-    pub(super) after_letter: u8,
+    pub(in crate::encode) after_letter: u8,
     /// After that.
-    pub(super) rest: &'a [u8],
+    pub(in crate::encode) rest: &'a [u8],
 }
 
 impl Tail {
     /// Makes room for those of another group or table, or of another batch.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::encode) fn forget(&mut self) {
         self.text.clear();
     }
 
     /// Appends the end of the message of the change with this sequence, and counts on; `false`, and nothing, if it is not the
     /// one that was expected.
     #[inline]
-    pub(super) fn write(&mut self, sequence: u64, letter: u8, out: &mut Vec<u8>) -> bool {
+    pub(in crate::encode) fn write(
+        &mut self,
+        sequence: u64,
+        letter: u8,
+        out: &mut Vec<u8>,
+    ) -> bool {
         if self.text.is_empty() || sequence != self.sequence {
             return false;
         }
@@ -56,7 +61,7 @@ impl Tail {
     }
 
     /// Learns what the end of the next change's message will be, after that of the change with this sequence.
-    pub(super) fn learn(&mut self, sequence: u64, parts: &TailParts<'_>) {
+    pub(in crate::encode) fn learn(&mut self, sequence: u64, parts: &TailParts<'_>) {
         self.text.clear();
         // The total order after the next one can be counted to.
         if sequence.checked_add(3).is_none() {
@@ -66,8 +71,11 @@ impl Tail {
         self.text.extend_from_slice(parts.head);
         let [first, second] = &mut self.numbers;
         *first = append(self.sequence, &mut self.text);
-        self.text.extend_from_slice(parts.middle);
-        *second = append(self.sequence + 1, &mut self.text);
+        *second = 0..0;
+        if let Some(middle) = parts.middle {
+            self.text.extend_from_slice(middle);
+            *second = append(self.sequence + 1, &mut self.text);
+        }
         self.text.extend_from_slice(parts.before_letter);
         self.letter = self.text.len();
         self.text.extend_from_slice(&[b'?', parts.after_letter]);
@@ -78,7 +86,7 @@ impl Tail {
         self.sequence += 1;
         for number in &self.numbers {
             let digits = self.text.get_mut(number.clone()).unwrap_or_default();
-            if !count_digits(digits) {
+            if !digits.is_empty() && !count_digits(digits) {
                 // It has a digit more now.
                 return self.text.clear();
             }
@@ -116,7 +124,7 @@ mod tests {
         #[test]
         fn what_is_counted_on_is_what_would_be_written(first in any::<u64>(), shift in 0u32..64, letters in prop::collection::vec(b'a'..=b'z', 1..150), jump in 0usize..150) {
             let mut tail = Tail::default();
-            let parts = TailParts { head: b"<", middle: b"|", before_letter: b":", after_letter: b'.', rest: b">" };
+            let parts = TailParts { head: b"<", middle: Some(b"|"), before_letter: b":", after_letter: b'.', rest: b">" };
             let mut sequence = first >> shift;
             let mut known = 0;
             for (index, letter) in letters.iter().enumerate() {

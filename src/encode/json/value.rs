@@ -21,17 +21,53 @@ use std::ops::Range;
 
 use super::super::InvalidText;
 use crate::row::{
-    Binary, Charset, ColumnType, KnownDates, Packed, RawSet, RowError, Text, Unpacking, Value,
-    read, reserve_for, signed_integer, unsigned_integer, write_base64, write_escaped, write_float,
-    write_geometry, write_inet4, write_inet6, write_integer, write_plain_start, write_utf8,
-    write_uuid, write_vector,
+    Binary, Charset, ColumnType, KnownDates, Packed, Patched, RawSet, RowError, Text, Timestamp,
+    Unpacking, Value, read, reserve_for, signed_integer, unsigned_integer, write_base64,
+    write_escaped, write_float, write_geometry, write_inet4, write_inet6, write_integer,
+    write_plain_start, write_utf8, write_uuid, write_vector,
 };
+
+/// How a format writes values.
+pub(in crate::encode) trait ValueWriter {
+    /// What it has fixed for a column.
+    type Form;
+
+    /// Appends the value at a range of an image's body; a string without its opening quote, which its member's name has.
+    ///
+    /// # Errors
+    /// A value that its type cannot have, or that the format cannot hold.
+    fn write_cell(
+        &mut self,
+        form: &Self::Form,
+        body: &[u8],
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError>;
+
+    /// Appends a JSON document with the changes of an update in parts, in the same way.
+    ///
+    /// # Errors
+    /// Changes that do not fit the document.
+    fn write_patched(
+        &mut self,
+        form: &Self::Form,
+        document: Patched<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError>;
+
+    /// Whether an image may lack a column that is published. The member is then left out.
+    fn may_lack_columns(&self) -> bool;
+
+    /// The buffers for values that cannot be written straight from the image.
+    fn scratch(&mut self) -> &mut Scratch;
+}
 
 /// Buffers for values that cannot be written straight from the image.
 #[derive(Default)]
-pub(super) struct Scratch {
+pub(in crate::encode) struct Scratch {
     text: String,
-    bytes: Vec<u8>,
+    /// Bytes that are put together.
+    pub(in crate::encode) bytes: Vec<u8>,
     unpacking: Unpacking,
     /// Dates of timestamps, by day.
     days: KnownDates,
@@ -40,11 +76,11 @@ pub(super) struct Scratch {
     /// What becomes of bytes that are not valid text.
     invalid_text: InvalidText,
     /// How many such values the batch has had so far.
-    pub(super) invalid_count: u64,
+    pub(in crate::encode) invalid_count: u64,
 }
 
 impl Scratch {
-    pub(super) fn new(invalid_text: InvalidText) -> Self {
+    pub(in crate::encode) fn new(invalid_text: InvalidText) -> Self {
         Self {
             invalid_text,
             ..Self::default()
@@ -52,11 +88,50 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// Appends a TIMESTAMP as [`Timestamp::write`] does.
+    pub(in crate::encode) fn write_timestamp(&mut self, value: Timestamp, out: &mut Vec<u8>) {
+        value.write(&mut self.days, out);
+    }
+}
+
+impl ValueWriter for Scratch {
+    type Form = ColumnType;
+
+    #[inline(always)]
+    fn write_cell(
+        &mut self,
+        form: &ColumnType,
+        body: &[u8],
+        range: Range<usize>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        write_cell(form, body, range, self, out)
+    }
+
+    fn write_patched(
+        &mut self,
+        _form: &ColumnType,
+        document: Patched<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        document.write(out)
+    }
+
+    fn may_lack_columns(&self) -> bool {
+        true
+    }
+
+    fn scratch(&mut self) -> &mut Scratch {
+        self
+    }
+}
+
 /// Short text is copied as so many bytes, whatever its length is: a copy of a fixed size takes two instructions.
 const SHORT_TEXT: usize = 32;
 
 /// Whether values of a type are strings, whose opening quote is written with the column's name.
-pub(super) fn is_quoted(kind: &ColumnType) -> bool {
+pub(in crate::encode) fn is_quoted(kind: &ColumnType) -> bool {
     match kind {
         ColumnType::Decimal { .. }
         | ColumnType::Date
@@ -91,7 +166,7 @@ pub(super) fn is_quoted(kind: &ColumnType) -> bool {
 
 /// Appends the value at a range of an image's body; a string without its opening quote.
 #[inline(always)]
-pub(super) fn write_cell(
+pub(in crate::encode) fn write_cell(
     kind: &ColumnType,
     body: &[u8],
     range: Range<usize>,
@@ -170,7 +245,7 @@ fn write_short_text(
 
 /// Appends a value; a string without its opening quote.
 #[inline(always)]
-pub(super) fn write_value(
+pub(in crate::encode) fn write_value(
     value: Value<'_>,
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
@@ -290,7 +365,7 @@ fn write_packed(
 /// # Errors
 /// A value that cannot be read, or that cannot be unpacked.
 #[cold]
-pub(super) fn write_invalid_text(
+pub(in crate::encode) fn write_invalid_text(
     kind: &ColumnType,
     bytes: &[u8],
     is_key: bool,

@@ -2,31 +2,26 @@
 //!
 //! What is the same for a whole batch, or for all rows of a group and table, is written once and then copied.
 
-use std::ops::Range;
-
 use uuid::Uuid;
 
 use super::super::destination::RecordKey;
-use super::super::rows::{
-    Cells, Comparison, Image, KeyValue, RowChange, RowsEvent, RowsWalk, group, key_value,
-};
+use super::super::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group};
 use super::super::writer::EnvelopeWriter;
 use super::super::{EncodeError, InvalidText};
-use super::plan::{Member, MemberName, Plan};
+use super::images::{ImageWriter, close_object};
+use super::plan::Plan;
 use super::table_changes;
 use super::tail::{Tail, TailParts};
-use super::value::{Scratch, write_cell, write_invalid_text, write_value};
+use super::value::Scratch;
 use crate::binlog::Gtid;
 use crate::change::{Batch, Ddl, Group, RowsKind, SnapshotMark};
 use crate::mysql::Flavour;
-use crate::row::{
-    Cell, Changes, Patched, RowError, Value, read, write_escaped, write_integer, write_string,
-};
+use crate::row::{write_escaped, write_integer, write_string};
 
 /// Writes the format's messages; owns every buffer that this takes.
 #[derive(Default)]
 pub(in crate::encode) struct JsonWriter {
-    scratch: Scratch,
+    images: ImageWriter<Scratch>,
     /// Of the batch: `"source":{"version":…,"name":…,"snapshot":"`.
     source: Vec<u8>,
     /// Of the batch: `","server_id":…` and the UUID.
@@ -39,17 +34,12 @@ pub(in crate::encode) struct JsonWriter {
     head_of_group: usize,
     /// Of the group last written: from after the sequence to the total order.
     middle: Vec<u8>,
-    /// Of the row being written: the changes that have no document to apply to, a member for each such column, with a comma
-    /// before it.
-    changes: Vec<u8>,
     /// What comes after the images of the next change, if that is the next of its group and table.
     tail: Tail,
     /// Whether the event has rows enough to learn that for them.
     has_many_rows: bool,
     /// The group and table that `head` and `middle` belong to.
     current: Option<(u32, u32)>,
-    /// Where each column's member ends in the image written last.
-    ends: Vec<usize>,
 }
 
 /// From so many rows on, an event's changes save more than it takes to learn how they end.
@@ -59,7 +49,7 @@ impl JsonWriter {
     /// Makes a writer.
     pub(in crate::encode) fn new(invalid_text: InvalidText) -> Self {
         Self {
-            scratch: Scratch::new(invalid_text),
+            images: ImageWriter::new(Scratch::new(invalid_text)),
             ..Self::default()
         }
     }
@@ -72,9 +62,9 @@ impl EnvelopeWriter for JsonWriter {
 
     fn begin(&mut self, batch: &Batch) {
         let origin = &*batch.origin;
-        self.scratch.invalid_count = 0;
+        self.images.values.invalid_count = 0;
         self.current = None;
-        self.changes.clear();
+        self.images.changes.clear();
         self.source.clear();
         self.source.extend_from_slice(b"\"source\":{\"version\":\"");
         self.source
@@ -130,40 +120,13 @@ impl EnvelopeWriter for JsonWriter {
         if key.columns.is_empty() {
             return Ok(false);
         }
-        let start = out.len();
-        if key.names_table {
-            out.extend_from_slice(plan.table());
-        }
-        for index in &key.columns {
-            let found = key_value(images, *index);
-            let (Some(found), Some(member)) = (found, plan.members().get(*index)) else {
-                return Err(EncodeError::KeyMissing {
-                    column: event.column(*index),
-                    place: event.place(),
-                });
-            };
-            let bytes = match found {
-                KeyValue::Null => {
-                    member.name.write_bare(out);
-                    out.extend_from_slice(b"null");
-                    continue;
-                }
-                KeyValue::Bytes(bytes) => bytes,
-                KeyValue::Patched(patched) => {
-                    member.name.write(out);
-                    write_value(Value::Patched(patched), &mut self.scratch, out)
-                        .map_err(|source| event.value_error(*index, source))?;
-                    continue;
-                }
-            };
-            member.name.write(out);
-            if let Err(source) = read(&member.kind, bytes)
-                .and_then(|value| write_value(value, &mut self.scratch, out))
-            {
-                self.write_invalid(event, (*index, true), bytes, source, out)?;
-            }
-        }
-        close_object(start, out);
+        let others = match key.names_table {
+            true => plan.table(),
+            false => &[],
+        };
+        let columns = (others, &*key.columns);
+        self.images
+            .write_key(event, plan.members(), columns, images, out)?;
         Ok(true)
     }
 
@@ -179,17 +142,22 @@ impl EnvelopeWriter for JsonWriter {
         match change {
             RowChange::Create { after } => {
                 out.extend_from_slice(b"null,\"after\":");
-                self.write_image::<false>(event, plan, after, out)?;
+                self.images
+                    .write_image::<false>(event, plan.members(), after, out)?;
                 self.end_change(op_of_new(event.rows.kind), sequence, out);
             }
             RowChange::Update { before, after } => {
                 let start = out.len();
-                self.write_image::<true>(event, plan, before, out)?;
-                self.write_after(event, plan, (before, start), after, out)?;
+                self.images
+                    .write_image::<true>(event, plan.members(), before, out)?;
+                out.extend_from_slice(b",\"after\":");
+                self.images
+                    .write_after(event, plan.members(), (before, start), after, out)?;
                 self.end_change(b"},\"op\":\"u\"", sequence, out);
             }
             RowChange::Delete { before } => {
-                self.write_image::<false>(event, plan, before, out)?;
+                self.images
+                    .write_image::<false>(event, plan.members(), before, out)?;
                 out.extend_from_slice(b",\"after\":null");
                 self.end_change(b"},\"op\":\"d\"", sequence, out);
             }
@@ -217,11 +185,12 @@ impl EnvelopeWriter for JsonWriter {
         }
         let image_start = out.len();
         let is_written = match kind {
-            RowsKind::Write | RowsKind::Read | RowsKind::Delete => {
-                self.write_first::<false>(event, plan, (rows, cells), out)?
-            }
+            RowsKind::Write | RowsKind::Read | RowsKind::Delete => self
+                .images
+                .write_first::<false>(event, plan.members(), (rows, cells), out)?,
             RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
-                self.write_first::<true>(event, plan, (rows, cells), out)?
+                self.images
+                    .write_first::<true>(event, plan.members(), (rows, cells), out)?
             }
         };
         if !is_written {
@@ -237,7 +206,14 @@ impl EnvelopeWriter for JsonWriter {
             }
             RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
                 let (before, after) = rows.after(cells)?;
-                self.write_after(event, plan, (before, image_start), after, out)?;
+                out.extend_from_slice(b",\"after\":");
+                self.images.write_after(
+                    event,
+                    plan.members(),
+                    (before, image_start),
+                    after,
+                    out,
+                )?;
                 self.end_change(b"},\"op\":\"u\"", sequence, out);
             }
         }
@@ -292,7 +268,7 @@ impl EnvelopeWriter for JsonWriter {
     }
 
     fn invalid_text_count(&self) -> u64 {
-        self.scratch.invalid_count
+        self.images.values.invalid_count
     }
 }
 
@@ -350,13 +326,13 @@ impl JsonWriter {
     /// Appends what comes after the images; `op` is that member, after the brace that closes `transaction`.
     fn end_change(&mut self, op: &[u8; 10], sequence: u64, out: &mut Vec<u8>) {
         let [before_letter @ .., letter, quote] = op;
-        if self.changes.is_empty() && self.tail.write(sequence, *letter, out) {
+        if self.images.changes.is_empty() && self.tail.write(sequence, *letter, out) {
             return;
         }
-        if self.has_many_rows && self.changes.is_empty() {
+        if self.has_many_rows && self.images.changes.is_empty() {
             let parts = TailParts {
                 head: &self.head,
-                middle: &self.middle,
+                middle: Some(&self.middle),
                 before_letter,
                 after_letter: *quote,
                 rest: &self.received,
@@ -365,184 +341,13 @@ impl JsonWriter {
         }
         self.write_place(sequence, out);
         out.extend_from_slice(op);
-        if !self.changes.is_empty() {
+        if !self.images.changes.is_empty() {
             out.extend_from_slice(b",\"json_changes\":");
             let start = out.len();
-            out.append(&mut self.changes);
+            out.append(&mut self.images.changes);
             close_object(start, out);
         }
         out.extend_from_slice(&self.received);
-    }
-
-    /// Appends a row's first image while it looks for its cells, and goes on after the image; of an update, keeps the cells and
-    /// where their members end. `false`, and maybe a part of the image, if it must be walked before.
-    fn write_first<const UPDATE: bool>(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
-        out: &mut Vec<u8>,
-    ) -> Result<bool, EncodeError> {
-        let Some((mut walk, image)) = rows.first() else {
-            return Ok(false);
-        };
-        let start = out.len();
-        if UPDATE {
-            self.ends.clear();
-            cells.before.clear();
-        }
-        for (index, member) in plan.members().iter().enumerate() {
-            let Some(cell) = walk.next(member.span) else {
-                return Ok(false);
-            };
-            self.write_member(event, index, member, cell, image, out)?;
-            if UPDATE {
-                self.ends.push(out.len());
-                cells.before.push(cell);
-            }
-        }
-        close_object(start, out);
-        match walk.end() {
-            Some(end) => rows.pass(end),
-            None => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// Appends an image, and keeps where its members end if it is the first of an update.
-    fn write_image<const UPDATE: bool>(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        image: Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let start = out.len();
-        self.ends.clear();
-        for (index, (member, cell)) in plan.members().iter().zip(image.cells).enumerate() {
-            self.write_member(event, index, member, *cell, image, out)?;
-            if UPDATE {
-                self.ends.push(out.len());
-            }
-        }
-        close_object(start, out);
-        Ok(())
-    }
-
-    /// Appends the image after an update. The image before it was written last and begins at `before_start`: members that did
-    /// not change, usually most of them, are copied from there.
-    fn write_after(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        (before, before_start): (Image<'_>, usize),
-        after: Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        out.extend_from_slice(b",\"after\":");
-        let start = out.len();
-        // Where the members since the last change begin.
-        let mut same_from = before_start;
-        let mut same_to = before_start;
-        let mut comparison = Comparison::new(before, after);
-        for (index, (member, cell)) in plan.members().iter().zip(after.cells).enumerate() {
-            let end = self.ends.get(index).copied().unwrap_or(same_to);
-            if comparison.is_same(index) {
-                same_to = end;
-                continue;
-            }
-            copy_members(same_from..same_to, out);
-            (same_from, same_to) = (end, end);
-            self.write_member(event, index, member, *cell, after, out)?;
-        }
-        copy_members(same_from..same_to, out);
-        close_object(start, out);
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn write_member(
-        &mut self,
-        event: &RowsEvent<'_>,
-        index: usize,
-        member: &Member,
-        cell: Cell,
-        image: Image<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let (from, to) = match cell {
-            Cell::Absent => return Ok(()),
-            Cell::Null => {
-                member.name.write_bare(out);
-                out.extend_from_slice(b"null");
-                return Ok(());
-            }
-            Cell::Value { start, end } => (start, end),
-            Cell::Changes { start, end } => {
-                let changes = Changes(image.body.get(start..end).unwrap_or_default());
-                return self
-                    .write_changes(&member.name, image.document_before(index), changes, out)
-                    .map_err(|source| event.value_error(index, source));
-            }
-        };
-        member.name.write(out);
-        match write_cell(&member.kind, image.body, from..to, &mut self.scratch, out) {
-            Ok(()) => Ok(()),
-            Err(source) => {
-                let bytes = image.body.get(from..to).unwrap_or_default();
-                let is_key = event.table.key.contains(&index);
-                self.write_invalid(event, (index, is_key), bytes, source, out)
-            }
-        }
-    }
-
-    /// Appends a value that is not valid text, after its name and a quote, if the policy allows that.
-    #[cold]
-    fn write_invalid(
-        &mut self,
-        event: &RowsEvent<'_>,
-        (index, is_key): (usize, bool),
-        bytes: &[u8],
-        source: RowError,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let (RowError::Text { .. }, Some(column)) = (&source, event.table.columns.get(index))
-        else {
-            return Err(event.value_error(index, source));
-        };
-        match write_invalid_text(&column.kind, bytes, is_key, &mut self.scratch, out) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(EncodeError::InvalidText {
-                column: column.name.clone(),
-                place: event.place(),
-                cure: InvalidText::cure(is_key),
-                source,
-            }),
-            Err(source) => Err(event.value_error(index, source)),
-        }
-    }
-
-    /// Appends the document with its changes; where no image holds the document, keeps the changes for the end of the
-    /// message.
-    #[cold]
-    fn write_changes(
-        &mut self,
-        name: &MemberName,
-        base: Option<&[u8]>,
-        changes: Changes<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), RowError> {
-        match base {
-            Some(base) => {
-                name.write(out);
-                let document = Value::Patched(Patched { base, changes });
-                write_value(document, &mut self.scratch, out)
-            }
-            None => {
-                name.write(&mut self.changes);
-                changes.write(&mut self.changes)
-            }
-        }
     }
 }
 
@@ -559,29 +364,8 @@ fn op_of_new(kind: RowsKind) -> &'static [u8; 10] {
     }
 }
 
-/// Appends members that were written before, each with a comma before it. The first of an object has a brace instead.
-fn copy_members(range: Range<usize>, out: &mut Vec<u8>) {
-    if range.is_empty() {
-        return;
-    }
-    let start = out.len();
-    out.extend_from_within(range);
-    if let Some(first) = out.get_mut(start) {
-        *first = b',';
-    }
-}
-
-/// Makes an object of the members since `start`, each of which has a comma before it; the first comma becomes the brace.
-fn close_object(start: usize, out: &mut Vec<u8>) {
-    match out.get_mut(start) {
-        Some(comma) => *comma = b'{',
-        None => out.push(b'{'),
-    }
-    out.push(b'}');
-}
-
 /// Appends a GTID as a string, which is what its text is.
-fn write_gtid(gtid: &Gtid, out: &mut Vec<u8>) {
+pub(in crate::encode) fn write_gtid(gtid: &Gtid, out: &mut Vec<u8>) {
     out.push(b'"');
     match gtid {
         Gtid::MySql { uuid, tag, number } => {
@@ -611,7 +395,7 @@ fn write_gtid(gtid: &Gtid, out: &mut Vec<u8>) {
 }
 
 /// Appends `,"ts_ms":…,"ts_us":…,"ts_ns":…` of a time in microseconds.
-fn write_times(us: i64, out: &mut Vec<u8>) {
+pub(in crate::encode) fn write_times(us: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"ts_ms\":");
     write_integer(us.div_euclid(1000), out);
     out.extend_from_slice(b",\"ts_us\":");

@@ -30,7 +30,15 @@ pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineE
                 .run(sink::Kafka::new(options.clone(), &context.connector.name)?)
                 .await
         }
-        sink::SinkOptions::Stdout(options) => context.run(sink::Stdout::new(options)).await,
-        sink::SinkOptions::Blackhole(options) => context.run(sink::Blackhole::new(options)).await,
+        sink::SinkOptions::Stdout(options) => {
+            context
+                .run(sink::Stdout::new(options, &context.connector.name))
+                .await
+        }
+        sink::SinkOptions::Blackhole(options) => {
+            context
+                .run(sink::Blackhole::new(options, &context.connector.name))
+                .await
+        }
     }
 }

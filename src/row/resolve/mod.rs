@@ -40,6 +40,8 @@ pub struct ColumnFacts<'a> {
     pub labels: Option<Labels<'a>>,
     /// Digits of fraction of TIME, DATETIME and TIMESTAMP in their old forms, whose metadata do not hold them.
     pub fraction: Option<u8>,
+    /// Whether a geometry is a POINT.
+    pub is_point: bool,
     /// What a definition calls a column that its table map calls BINARY.
     pub special: Option<Special>,
 }
@@ -159,6 +161,7 @@ impl ColumnType {
             }),
             kind::GEOMETRY => Ok(Self::Geometry {
                 prefix: facts.small(1, 4)?,
+                is_point: facts.is_point,
             }),
             kind::VECTOR => Ok(Self::Vector {
                 prefix: facts.small(1, 4)?,
@@ -181,6 +184,7 @@ impl<'a> ColumnFacts<'a> {
             charset: column.collation.map(CharsetName::Collation),
             labels: column.labels.as_deref().map(Labels::Encoded),
             fraction: column.fraction,
+            is_point: column.is_point(),
             special: None,
         }
     }

@@ -14,6 +14,7 @@ fn facts(kind: u8, metadata: u16) -> ColumnFacts<'static> {
         charset: Some(CharsetName::Collation(45)),
         labels: Some(Labels::Text(&[])),
         fraction: Some(0),
+        is_point: false,
         special: None,
     }
 }

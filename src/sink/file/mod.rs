@@ -28,7 +28,9 @@ use serde::Deserialize;
 
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{Format, InvalidText, Lines, LinesEncoder, Plan};
+use crate::encode::{
+    DebeziumOptions, Format, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+};
 use crate::row::Table;
 use crate::state::off_the_runtime;
 use data_file::Rotation;
@@ -41,6 +43,8 @@ pub struct FileOptions {
     /// What the lines look like.
     #[serde(default)]
     pub format: Format,
+    /// How the format `debezium` is written.
+    pub debezium: Option<DebeziumOptions>,
     /// Where the files go; created if missing, and used by nobody else.
     pub folder: PathBuf,
     /// A file is closed when it has grown to this size.
@@ -66,6 +70,7 @@ fn rotate_interval() -> Duration {
 #[derive(Debug)]
 pub struct File {
     options: FileOptions,
+    format: FormatSettings,
     connector: Box<str>,
     /// `None` before `resume_point`, and after a failure: only opening it again tells what is on the disk then.
     folder: Option<DataFolder>,
@@ -75,6 +80,7 @@ impl File {
     /// Makes the sink of a connector; nothing is touched before `resume_point`.
     pub fn new(options: FileOptions, connector: &str) -> Self {
         Self {
+            format: FormatSettings::new(options.format, options.debezium.as_ref(), connector),
             options,
             connector: connector.into(),
             folder: None,
@@ -101,7 +107,7 @@ impl Sink for File {
     type Encoder = LinesEncoder;
 
     fn encoder(&self, invalid_text: InvalidText) -> LinesEncoder {
-        LinesEncoder::new(self.options.format, invalid_text)
+        LinesEncoder::new(self.format.clone(), invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
@@ -121,7 +127,7 @@ impl Sink for File {
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
         Ok(Arc::new(Plan::of_lines(
-            self.options.format,
+            self.format.clone(),
             Arc::clone(table),
         )))
     }

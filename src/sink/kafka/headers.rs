@@ -5,7 +5,7 @@
 //! | `source`, `file`, `pos`, `sequence` | every record but heartbeats | the identity: server, first event of the group, place in the group |
 //! | `gtid` | where there is one | the group's GTID |
 //! | `partial` | a record made from an incomplete image | `true` |
-//! | `new_key`, `old_key` | the halves of a changed key | the other key |
+//! | `new_key`, `old_key`, or what the format calls them | the halves of a changed key | the other key |
 //! | `op` | by choice, rows and tombstones | `c`, `u` or `d` |
 //! | `traceparent` | by choice, all of a group | W3C Trace Context: the group is the trace, the sequence makes the span |
 
@@ -85,10 +85,11 @@ fn said_besides(mut headers: OwnedHeaders, block: &Records, record: &Record) -> 
     if record.partial {
         headers = with(headers, "partial", b"true");
     }
+    let names = block.other_key_names;
     match &record.other_key {
         None => headers,
-        Some(OtherKey::New(key)) => with(headers, "new_key", slice(block, key)),
-        Some(OtherKey::Old(key)) => with(headers, "old_key", slice(block, key)),
+        Some(OtherKey::New(key)) => with(headers, names.new, slice(block, key)),
+        Some(OtherKey::Old(key)) => with(headers, names.old, slice(block, key)),
     }
 }
 

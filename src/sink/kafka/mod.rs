@@ -40,7 +40,7 @@ use self::queue::{FillEnd, Queue};
 use self::topics::Topics;
 use super::{Placement, SharedCheckpoints, Sink, SinkError};
 use crate::change::Checkpoint;
-use crate::encode::{InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
+use crate::encode::{FormatSettings, InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
 use crate::fault::{Fault, planted};
 use crate::metrics::now_us;
 use crate::row::{Table, TableName};
@@ -229,6 +229,15 @@ impl Kafka {
         rejection::of_transaction(step, id.unwrap_or_default(), error)
     }
 
+    fn format(&self) -> FormatSettings {
+        let options = &self.options;
+        FormatSettings::new(
+            options.format,
+            options.debezium.as_ref(),
+            &self.topics.prefix,
+        )
+    }
+
     fn failed(&self, failure: Failure) -> SinkError {
         let fatal = match &self.queue {
             Some(queue) if is_consequence(failure.code) => queue.client().client().fatal_error(),
@@ -264,7 +273,7 @@ impl Sink for Kafka {
             traces: Headers::of_options(&self.options).wants_traces(),
             counts: self.options.transaction_topic.is_some(),
         };
-        RecordsEncoder::new(self.options.format, settings, invalid_text)
+        RecordsEncoder::new(self.format(), settings, invalid_text)
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
@@ -305,7 +314,7 @@ impl Sink for Kafka {
         let client = Arc::clone(self.queue()?.client());
         let destination = self.topics.prepare(table, &client, &self.config).await?;
         Ok(Arc::new(Plan::of_records(
-            self.options.format,
+            self.format(),
             Arc::clone(table),
             destination,
         )))

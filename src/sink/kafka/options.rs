@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::claim::Claim;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
 use super::template::is_topic;
-use crate::encode::{Format, PartialKeyChange};
+use crate::encode::{DebeziumOptions, Format, PartialKeyChange};
 use crate::sink::SinkError;
 
 /// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
@@ -40,6 +40,8 @@ pub struct KafkaOptions {
     /// What the records look like.
     #[serde(default)]
     pub format: Format,
+    /// How the format `debezium` is written.
+    pub debezium: Option<DebeziumOptions>,
     /// Where the cluster is found: `host:port`, several with commas.
     pub bootstrap_servers: String,
     /// What topics begin with; the connector's name if left out.
@@ -205,6 +207,7 @@ impl fmt::Debug for KafkaOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaOptions")
             .field("format", &self.format)
+            .field("debezium", &self.debezium)
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("prefix", &self.prefix)
             .field("section", &self.section())

@@ -280,6 +280,7 @@ fn column((index, shown): (usize, &ShownColumn)) -> Result<Column, RowError> {
         )),
         labels: Some(Labels::Text(&labels)),
         fraction: definition.fraction(),
+        is_point: data_type == "point",
         special: Special::from_data_type(data_type),
     };
     Ok(Column {

@@ -1,6 +1,13 @@
 //! What a person chooses of the output: the keys `format` and `invalid_text`, and the options of the same names.
 
+mod debezium;
+
 use std::fmt;
+
+pub use debezium::{
+    BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, TimePrecision,
+    ZeroDates,
+};
 
 /// What changes look like in a record's value or on a line: the key `format` of every sink.
 ///
@@ -12,18 +19,68 @@ pub enum Format {
     /// Debezium's envelope with lossless, readable values.
     #[default]
     Json,
+    /// What Debezium writes.
+    Debezium,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 1] = [Self::Json];
+    pub const ALL: [Self; 2] = [Self::Json, Self::Debezium];
 
     /// Its name in configurations and on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
+            Self::Debezium => "debezium",
         }
     }
+}
+
+/// A format with what its options say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FormatSettings {
+    /// [`Format::Json`].
+    Json,
+    /// [`Format::Debezium`].
+    Debezium(DebeziumSettings),
+}
+
+impl FormatSettings {
+    /// The format with the options of its section, for a source that messages call `name`.
+    pub fn new(format: Format, debezium: Option<&DebeziumOptions>, name: &str) -> Self {
+        match format {
+            Format::Json => Self::Json,
+            Format::Debezium => Self::Debezium(DebeziumSettings {
+                options: debezium.cloned().unwrap_or_default(),
+                prefix: name.into(),
+            }),
+        }
+    }
+
+    /// Whether messages hold the statements that changed rows.
+    pub fn wants_queries(&self) -> bool {
+        match self {
+            Self::Json => false,
+            Self::Debezium(settings) => settings.options.include_query,
+        }
+    }
+}
+
+/// The format with its defaults.
+impl From<Format> for FormatSettings {
+    fn from(format: Format) -> Self {
+        Self::new(format, None, env!("CARGO_PKG_NAME"))
+    }
+}
+
+/// What is wrong with the section of a format that is not the sink's: its key, and what is wrong and the fix.
+pub fn unused_section(
+    format: Format,
+    debezium: Option<&DebeziumOptions>,
+) -> Option<(&'static str, &'static str)> {
+    let is_unused = debezium.is_some() && format != Format::Debezium;
+    let reason = "has a meaning only with format = 'debezium', set that or remove it";
+    is_unused.then_some(("debezium", reason))
 }
 
 impl fmt::Display for Format {
@@ -74,7 +131,7 @@ mod tests {
                 format
             );
         }
-        let schema = include_str!("../../schemas/connector.schema.json");
+        let schema = include_str!("../../../schemas/connector.schema.json");
         let schema: Value = from_str(schema).expect("JSON");
         assert_eq!(schema["$defs"]["format"]["enum"], json!(names));
     }

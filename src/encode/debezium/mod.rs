@@ -1,0 +1,26 @@
+//! The format `debezium`: what Debezium 3.6 writes as JSON, with or without Connect's schemas, under settings of the same names.
+//!
+//! Follows `io.debezium.connector.binlog` (`BinlogValueConverters`, `BinlogSourceInfo`), `io.debezium.jdbc.JdbcValueConverters`
+//! and Kafka's `JsonConverter`. Where Debezium loses or alters a value, the exact one is written: `schemas/types.md` lists where.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `form` | how a column's values are written under them |
+//! | `value`, `unscaled` | values |
+//! | `schema` | Connect's schemas as JSON |
+//! | `plan` | what is fixed for a table |
+//! | `writer` | the envelope |
+//! | `table_changes` | what a statement made of a table |
+
+mod form;
+mod plan;
+mod schema;
+mod table_changes;
+#[cfg(test)]
+mod tests;
+mod unscaled;
+mod value;
+mod writer;
+
+pub(super) use plan::Plan;
+pub(super) use writer::DebeziumWriter;

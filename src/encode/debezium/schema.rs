@@ -1,0 +1,245 @@
+//! Connect's schemas as JSON, in the order of `JsonConverter.asJsonSchema`.
+
+use super::form::{Form, Unit, Way};
+use crate::encode::format::{BinaryMode, DebeziumOptions, TimePrecision};
+use crate::mysql::Flavour;
+use crate::row::{ColumnType, RawLabels, Table, write_escaped, write_integer, write_string};
+
+/// The fields of `source`, up to the end of the list.
+const SOURCE_FIELDS: &str = r#"{"type":"struct","fields":[{"type":"string","optional":false,"field":"version"},{"type":"string","optional":false,"field":"connector"},{"type":"string","optional":false,"field":"name"},{"type":"int64","optional":false,"field":"ts_ms"},{"type":"string","optional":true,"name":"io.debezium.data.Enum","version":1,"parameters":{"allowed":"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"},"default":"false","field":"snapshot"},{"type":"string","optional":false,"field":"db"},{"type":"string","optional":true,"field":"sequence"},{"type":"int64","optional":true,"field":"ts_us"},{"type":"int64","optional":true,"field":"ts_ns"},{"type":"string","optional":true,"field":"table"},{"type":"int64","optional":false,"field":"server_id"},{"type":"string","optional":true,"field":"gtid"},{"type":"string","optional":false,"field":"file"},{"type":"int64","optional":false,"field":"pos"},{"type":"int32","optional":false,"field":"row"},{"type":"int64","optional":true,"field":"thread"},{"type":"string","optional":true,"field":"query"}]"#;
+/// The fields of an envelope after `source`, and the end of the list.
+const LAST_FIELDS: &str = r#",{"type":"struct","fields":[{"type":"string","optional":false,"field":"id"},{"type":"int64","optional":false,"field":"total_order"},{"type":"int64","optional":false,"field":"data_collection_order"}],"optional":true,"name":"event.block","version":1,"field":"transaction"},{"type":"string","optional":false,"field":"op"},{"type":"int64","optional":true,"field":"ts_ms"},{"type":"int64","optional":true,"field":"ts_us"},{"type":"int64","optional":true,"field":"ts_ns"}]"#;
+/// The fields of a schema change after `source`, and the end of the list.
+const STATEMENT_FIELDS: &str = r#",{"type":"int64","optional":false,"field":"ts_ms"},{"type":"string","optional":true,"field":"databaseName"},{"type":"string","optional":true,"field":"schemaName"},{"type":"string","optional":true,"field":"ddl"},{"type":"array","items":{"type":"struct","fields":[{"type":"string","optional":false,"field":"type"},{"type":"string","optional":false,"field":"id"},{"type":"struct","fields":[{"type":"string","optional":true,"field":"defaultCharsetName"},{"type":"array","items":{"type":"string","optional":false},"optional":true,"field":"primaryKeyColumnNames"},{"type":"array","items":{"type":"struct","fields":[{"type":"string","optional":false,"field":"name"},{"type":"int32","optional":false,"field":"jdbcType"},{"type":"int32","optional":true,"field":"nativeType"},{"type":"string","optional":false,"field":"typeName"},{"type":"string","optional":true,"field":"typeExpression"},{"type":"string","optional":true,"field":"charsetName"},{"type":"int32","optional":true,"field":"length"},{"type":"int32","optional":true,"field":"scale"},{"type":"int32","optional":false,"field":"position"},{"type":"boolean","optional":true,"field":"optional"},{"type":"boolean","optional":true,"field":"autoIncremented"},{"type":"boolean","optional":true,"field":"generated"},{"type":"string","optional":true,"field":"comment"},{"type":"string","optional":true,"field":"defaultValueExpression"},{"type":"array","items":{"type":"string","optional":false},"optional":true,"field":"enumValues"}],"optional":false,"name":"io.debezium.connector.schema.Column","version":1},"optional":false,"field":"columns"},{"type":"string","optional":true,"field":"comment"}],"optional":true,"name":"io.debezium.connector.schema.Table","version":1,"field":"table"}],"optional":false,"name":"io.debezium.connector.schema.Change","version":1},"optional":false,"field":"tableChanges"}]"#;
+
+/// What connectors are called in names.
+pub(super) fn connector(flavour: Flavour) -> &'static str {
+    match flavour {
+        Flavour::MySql => "mysql",
+        Flavour::MariaDb => "mariadb",
+    }
+}
+
+/// The part of an envelope's schema between the images and its name.
+pub(super) fn rest_of_envelope(flavour: Flavour) -> String {
+    format!("{}{LAST_FIELDS}", source(flavour))
+}
+
+fn source(flavour: Flavour) -> String {
+    let connector = connector(flavour);
+    format!(
+        r#"{SOURCE_FIELDS},"optional":false,"name":"io.debezium.connector.{connector}.Source","version":1,"field":"source"}}"#
+    )
+}
+
+/// What stands before the payload of a schema change's value.
+pub(super) fn of_statement(flavour: Flavour) -> String {
+    let (source, connector) = (source(flavour), connector(flavour));
+    format!(
+        r#"{{"schema":{{"type":"struct","fields":[{source}{STATEMENT_FIELDS},"optional":false,"name":"io.debezium.connector.{connector}.SchemaChangeValue","version":1}},"payload":"#
+    )
+}
+
+/// What stands before the payload of a schema change's key.
+pub(super) fn of_statement_key(flavour: Flavour) -> String {
+    let connector = connector(flavour);
+    format!(
+        r#"{{"schema":{{"type":"struct","fields":[{{"type":"string","optional":false,"field":"databaseName"}}],"optional":false,"name":"io.debezium.connector.{connector}.SchemaChangeKey","version":1}},"payload":"#
+    )
+}
+
+/// Appends the field of one of the images.
+pub(super) fn write_image(fields: &[u8], name: &str, field: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"type\":\"struct\",\"fields\":[");
+    out.extend_from_slice(fields);
+    out.extend_from_slice(b"],\"optional\":true,\"name\":");
+    write_string(&format!("{name}.Value"), out);
+    out.extend_from_slice(b",\"field\":");
+    write_string(field, out);
+    out.push(b'}');
+}
+
+/// Appends the fields of these columns, with commas between them.
+pub(super) fn write_fields(
+    table: &Table,
+    columns: impl Iterator<Item = usize>,
+    form_of: impl Fn(usize) -> Option<Form>,
+    options: &DebeziumOptions,
+    out: &mut Vec<u8>,
+) {
+    let mut is_first = true;
+    for index in columns {
+        let (Some(column), Some(form)) = (table.columns.get(index), form_of(index)) else {
+            continue;
+        };
+        if !std::mem::take(&mut is_first) {
+            out.push(b',');
+        }
+        out.extend_from_slice(b"{\"type\":");
+        write_type(&form, column.nullable, options, out);
+        out.extend_from_slice(b",\"field\":");
+        write_string(&column.name, out);
+        out.push(b'}');
+    }
+}
+
+/// Appends the type and what belongs to it.
+fn write_type(form: &Form, optional: bool, options: &DebeziumOptions, out: &mut Vec<u8>) {
+    let (kind, semantic) = type_of(form, options);
+    write_string(kind, out);
+    let fields = match form.way {
+        Way::Geometry => {
+            r#","fields":[{"type":"bytes","optional":false,"field":"wkb"},{"type":"int32","optional":true,"field":"srid"}]"#
+        }
+        Way::Point => {
+            r#","fields":[{"type":"double","optional":false,"field":"x"},{"type":"double","optional":false,"field":"y"},{"type":"bytes","optional":true,"field":"wkb"},{"type":"int32","optional":true,"field":"srid"}]"#
+        }
+        _other if kind == "array" => r#","items":{"type":"float","optional":false}"#,
+        _other => "",
+    };
+    out.extend_from_slice(fields.as_bytes());
+    out.extend_from_slice(if optional {
+        b",\"optional\":true"
+    } else {
+        b",\"optional\":false"
+    });
+    if let Some(name) = semantic {
+        out.extend_from_slice(b",\"name\":");
+        write_string(name, out);
+        out.extend_from_slice(b",\"version\":1");
+    }
+    if form.way == Way::Geometry {
+        out.extend_from_slice(b",\"doc\":\"Geometry\"");
+    }
+    if form.way == Way::Point {
+        out.extend_from_slice(b",\"doc\":\"Geometry (POINT)\"");
+    }
+    write_parameters(form, out);
+}
+
+/// The type, and the name of what it means.
+fn type_of(form: &Form, options: &DebeziumOptions) -> (&'static str, Option<&'static str>) {
+    let mode = options.time_precision_mode;
+    match form.way {
+        Way::Boolean => ("boolean", None),
+        Way::Bits => ("bytes", Some("io.debezium.data.Bits")),
+        Way::Long => ("int64", None),
+        Way::Precise => ("bytes", Some("org.apache.kafka.connect.data.Decimal")),
+        Way::Double => ("double", None),
+        Way::Day if mode == TimePrecision::Connect => {
+            ("int32", Some("org.apache.kafka.connect.data.Date"))
+        }
+        Way::Day => ("int32", Some("io.debezium.time.Date")),
+        Way::IsoDay => ("string", Some("io.debezium.time.IsoDate")),
+        Way::Clock(Unit::Nanos) => ("int64", Some("io.debezium.time.NanoTime")),
+        Way::Clock(_) => ("int64", Some("io.debezium.time.MicroTime")),
+        Way::ClockOfDay => ("int32", Some("org.apache.kafka.connect.data.Time")),
+        Way::IsoClock => ("string", Some("io.debezium.time.IsoTime")),
+        Way::Moment(Unit::Millis) if mode == TimePrecision::Connect => {
+            ("int64", Some("org.apache.kafka.connect.data.Timestamp"))
+        }
+        Way::Moment(Unit::Millis) => ("int64", Some("io.debezium.time.Timestamp")),
+        Way::Moment(Unit::Micros) => ("int64", Some("io.debezium.time.MicroTimestamp")),
+        Way::Moment(Unit::Nanos) => ("int64", Some("io.debezium.time.NanoTimestamp")),
+        Way::IsoMoment => ("string", Some("io.debezium.time.IsoTimestamp")),
+        Way::Zoned => ("string", Some("io.debezium.time.ZonedTimestamp")),
+        Way::UrlSafe | Way::Hex | Way::Unknown => ("string", None),
+        Way::Document => ("string", Some("io.debezium.data.Json")),
+        Way::Geometry => ("struct", Some("io.debezium.data.geometry.Geometry")),
+        Way::Point => ("struct", Some("io.debezium.data.geometry.Point")),
+        Way::Same => same_type_of(&form.kind, options),
+    }
+}
+
+fn same_type_of(
+    kind: &ColumnType,
+    options: &DebeziumOptions,
+) -> (&'static str, Option<&'static str>) {
+    match kind {
+        ColumnType::Integer { width: 1, .. }
+        | ColumnType::Integer {
+            width: 2,
+            unsigned: false,
+        } => ("int16", None),
+        ColumnType::Integer { width: 2 | 3, .. }
+        | ColumnType::Integer {
+            width: 4,
+            unsigned: false,
+        } => ("int32", None),
+        ColumnType::Integer { .. } => ("int64", None),
+        ColumnType::Float => ("float", None),
+        ColumnType::Double => ("double", None),
+        ColumnType::Year => ("int32", Some("io.debezium.time.Year")),
+        ColumnType::Enum { .. } | ColumnType::RawEnum { .. } => {
+            ("string", Some("io.debezium.data.Enum"))
+        }
+        ColumnType::Set { .. } | ColumnType::RawSet { .. } => {
+            ("string", Some("io.debezium.data.EnumSet"))
+        }
+        ColumnType::Binary { .. } | ColumnType::Packed { charset: None, .. }
+            if options.binary_handling_mode == BinaryMode::Bytes =>
+        {
+            ("bytes", None)
+        }
+        ColumnType::Vector { .. } => ("array", Some("io.debezium.data.FloatVector")),
+        ColumnType::Decimal { .. }
+        | ColumnType::Text { .. }
+        | ColumnType::Binary { .. }
+        | ColumnType::Packed { .. }
+        | ColumnType::Inet4
+        | ColumnType::Inet6
+        | ColumnType::Uuid
+        | ColumnType::EitherSign { .. }
+        | ColumnType::Undecided { .. }
+        | ColumnType::Bit { .. }
+        | ColumnType::Date
+        | ColumnType::Time { .. }
+        | ColumnType::DateTime { .. }
+        | ColumnType::Timestamp { .. }
+        | ColumnType::OldTime { .. }
+        | ColumnType::OldDateTime { .. }
+        | ColumnType::OldTimestamp { .. }
+        | ColumnType::Json { .. }
+        | ColumnType::Geometry { .. } => ("string", None),
+    }
+}
+
+fn write_parameters(form: &Form, out: &mut Vec<u8>) {
+    let decimal = |precision: u8, scale: u8, out: &mut Vec<u8>| {
+        out.extend_from_slice(b",\"parameters\":{\"scale\":\"");
+        write_integer(scale, out);
+        out.extend_from_slice(b"\",\"connect.decimal.precision\":\"");
+        write_integer(precision, out);
+        out.extend_from_slice(b"\"}");
+    };
+    match (&form.kind, form.way) {
+        (ColumnType::Bit { bits }, Way::Bits) => {
+            out.extend_from_slice(b",\"parameters\":{\"length\":\"");
+            write_integer(*bits, out);
+            out.extend_from_slice(b"\"}");
+        }
+        (ColumnType::Decimal { precision, scale }, Way::Precise) => {
+            decimal(*precision, *scale, out);
+        }
+        (ColumnType::Integer { .. }, Way::Precise) => decimal(20, 0, out),
+        (ColumnType::Enum { labels, .. } | ColumnType::Set { labels, .. }, _) => {
+            write_allowed(labels, out);
+        }
+        (ColumnType::RawEnum { labels, .. } | ColumnType::RawSet { labels, .. }, _) => {
+            let RawLabels { texts, .. } = &**labels;
+            write_allowed(texts, out);
+        }
+        _without => {}
+    }
+}
+
+/// Appends the labels that a column may have; a comma in one has a backslash before it.
+fn write_allowed(labels: &[Box<str>], out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"parameters\":{\"allowed\":\"");
+    let labels: Vec<String> = labels
+        .iter()
+        .map(|label| label.replace(',', "\\,"))
+        .collect();
+    write_escaped(&labels.join(","), out);
+    out.extend_from_slice(b"\"}");
+}

@@ -1,0 +1,496 @@
+//! The envelope around a row's images, and the message of a DDL statement.
+
+use super::plan::Plan;
+use super::schema::{connector, of_statement, of_statement_key, rest_of_envelope};
+use super::table_changes;
+use super::value::Values;
+use crate::change::{Batch, Ddl, EventStamp, Group, RowsKind, SnapshotMark, TableChange};
+use crate::encode::destination::RecordKey;
+use crate::encode::format::DebeziumSettings;
+use crate::encode::identity::OtherKeyNames;
+use crate::encode::json::{ImageWriter, Tail, TailParts, write_gtid, write_times};
+use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group};
+use crate::encode::writer::EnvelopeWriter;
+use crate::encode::{EncodeError, InvalidText};
+use crate::mysql::Flavour;
+use crate::row::{write_escaped, write_integer, write_string};
+
+/// From so many rows on, an event's changes save more than it takes to learn how they end.
+const MANY_ROWS: u32 = 3;
+
+/// Writes the format's messages; owns every buffer that this takes.
+pub(in crate::encode) struct DebeziumWriter {
+    settings: DebeziumSettings,
+    flavour: Flavour,
+    images: ImageWriter<Values>,
+    /// The part of schemas that is the same for all tables; empty without schemas.
+    schema: Vec<u8>,
+    /// Of the batch: from `,"source":` to the time.
+    source: Vec<u8>,
+    /// Of the batch: from the time of receipt to the message's end.
+    received: Vec<u8>,
+    /// Of the event: from `,"source":` to the number of the row.
+    head: Vec<u8>,
+    /// Of the event: from after the number of the row to the letter of the operation.
+    rest: Vec<u8>,
+    /// What comes after the images of the next row.
+    tail: Tail,
+    has_many_rows: bool,
+}
+
+impl DebeziumWriter {
+    /// Makes a writer.
+    pub(in crate::encode) fn new(settings: &DebeziumSettings, invalid_text: InvalidText) -> Self {
+        let has_schemas = settings.options.schemas_enable;
+        Self {
+            settings: settings.clone(),
+            flavour: Flavour::MySql,
+            images: ImageWriter::new(Values::new(invalid_text, has_schemas)),
+            schema: Vec::new(),
+            source: Vec::new(),
+            received: Vec::new(),
+            head: Vec::new(),
+            rest: Vec::new(),
+            tail: Tail::default(),
+            has_many_rows: false,
+        }
+    }
+}
+
+impl EnvelopeWriter for DebeziumWriter {
+    type Plan = Plan;
+
+    const SPLITS_KEY_CHANGES: bool = true;
+    const OTHER_KEY_NAMES: OtherKeyNames = OtherKeyNames {
+        new: "__debezium.newkey",
+        old: "__debezium.oldkey",
+        on_tombstones: true,
+    };
+
+    fn begin(&mut self, batch: &Batch) {
+        let has_schemas = self.settings.options.schemas_enable;
+        self.images.values.scratch.invalid_count = 0;
+        self.images.changes.clear();
+        if has_schemas && (self.schema.is_empty() || self.flavour != batch.origin.flavour) {
+            self.schema = rest_of_envelope(batch.origin.flavour).into_bytes();
+        }
+        self.flavour = batch.origin.flavour;
+        self.source.clear();
+        self.source.extend_from_slice(b",\"source\":");
+        self.begin_source();
+        self.received.clear();
+        write_times(batch.received_us, &mut self.received);
+        self.received
+            .extend_from_slice(if has_schemas { b"}}" } else { b"}" });
+    }
+
+    fn enter(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
+        self.tail.forget();
+        self.has_many_rows = event.rows.row_count >= MANY_ROWS;
+        self.head.clear();
+        self.head.extend_from_slice(&self.source);
+        let names = (&*plan.database, &*plan.table);
+        write_place(
+            event.group,
+            &event.rows.event,
+            names,
+            Precision::Micros,
+            &mut self.head,
+        );
+        self.rest.clear();
+        write_origin(event.group.thread_id, event.query, &mut self.rest);
+        self.rest
+            .extend_from_slice(b"},\"transaction\":null,\"op\":\"");
+    }
+
+    fn write_key(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        key: &RecordKey,
+        images: &[Image<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        if key.columns.is_empty() {
+            return Ok(false);
+        }
+        let others = match key.names_table {
+            true => &*plan.named,
+            false => &[],
+        };
+        let columns = (others, &*key.columns);
+        // What chooses a partition only is no key of the table's.
+        let has_schema = !plan.key_schema.is_empty() && *key == plan.key;
+        if has_schema {
+            out.extend_from_slice(&plan.key_schema);
+        }
+        let start = out.len();
+        self.images
+            .write_key(event, &plan.members, columns, images, out)?;
+        escape_as_java(start, out);
+        if has_schema {
+            out.push(b'}');
+        }
+        Ok(true)
+    }
+
+    fn write_change(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        change: RowChange<'_>,
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        self.begin_change(plan, out);
+        match change {
+            RowChange::Create { after } => {
+                out.extend_from_slice(b"{\"before\":null,\"after\":");
+                self.images
+                    .write_image::<false>(event, &plan.members, after, out)?;
+                self.end_change(event, op_of_new(event.rows.kind), sequence, out)
+            }
+            RowChange::Update { before, after } => {
+                out.extend_from_slice(b"{\"before\":");
+                let start = out.len();
+                self.images
+                    .write_image::<true>(event, &plan.members, before, out)?;
+                out.extend_from_slice(b",\"after\":");
+                self.images
+                    .write_after(event, &plan.members, (before, start), after, out)?;
+                self.end_change(event, b'u', sequence, out)
+            }
+            RowChange::Delete { before } => {
+                out.extend_from_slice(b"{\"before\":");
+                self.images
+                    .write_image::<false>(event, &plan.members, before, out)?;
+                out.extend_from_slice(b",\"after\":null");
+                self.end_change(event, b'd', sequence, out)
+            }
+        }
+    }
+
+    fn write_row(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let start = out.len();
+        let (is_new, is_update) = match event.rows.kind {
+            RowsKind::Write | RowsKind::Read => (true, false),
+            RowsKind::Update | RowsKind::PartialUpdate => (false, true),
+            RowsKind::Delete => (false, false),
+            RowsKind::Entering { .. } => {
+                let change = rows.change(cells)?;
+                return self.write_change(event, plan, change, sequence, out);
+            }
+        };
+        self.begin_change(plan, out);
+        out.extend_from_slice(b"{\"before\":");
+        if is_new {
+            out.extend_from_slice(b"null,\"after\":");
+        }
+        let image_start = out.len();
+        let walked = (&mut *rows, &mut *cells);
+        let is_written = match is_update {
+            true => self
+                .images
+                .write_first::<true>(event, &plan.members, walked, out)?,
+            false => self
+                .images
+                .write_first::<false>(event, &plan.members, walked, out)?,
+        };
+        if !is_written {
+            out.truncate(start);
+            let change = rows.change(cells)?;
+            return self.write_change(event, plan, change, sequence, out);
+        }
+        if is_new {
+            return self.end_change(event, op_of_new(event.rows.kind), sequence, out);
+        }
+        if !is_update {
+            out.extend_from_slice(b",\"after\":null");
+            return self.end_change(event, b'd', sequence, out);
+        }
+        let (before, after) = rows.after(cells)?;
+        out.extend_from_slice(b",\"after\":");
+        self.images
+            .write_after(event, &plan.members, (before, image_start), after, out)?;
+        self.end_change(event, b'u', sequence, out)
+    }
+
+    fn ddl_count(&self, ddl: &Ddl) -> usize {
+        ddl.changes.len().max(1)
+    }
+
+    fn write_ddl_key(&mut self, ddl: &Ddl, number: usize, out: &mut Vec<u8>) -> bool {
+        let has_schemas = self.settings.options.schemas_enable;
+        if has_schemas {
+            out.extend_from_slice(of_statement_key(self.flavour).as_bytes());
+        }
+        let start = out.len();
+        out.extend_from_slice(b"{\"databaseName\":");
+        write_string(database(ddl, number), out);
+        out.push(b'}');
+        escape_as_java(start, out);
+        if has_schemas {
+            out.push(b'}');
+        }
+        true
+    }
+
+    fn write_ddl(
+        &mut self,
+        batch: &Batch,
+        ddl: &Ddl,
+        number: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let has_schemas = self.settings.options.schemas_enable;
+        if has_schemas {
+            out.extend_from_slice(of_statement(self.flavour).as_bytes());
+        }
+        let json = |name: Option<&str>| {
+            let mut text = Vec::new();
+            match name {
+                Some(name) => write_string(name, &mut text),
+                None => text.extend_from_slice(b"null"),
+            }
+            text
+        };
+        let change = ddl.changes.get(number);
+        let table = change.map(|change| &change.table).or(ddl.tables.first());
+        let database = json(Some(database(ddl, number)));
+        let table = json(table.map(|name| &*name.table));
+        let names = (&*database, &*table);
+        let group = group(batch, ddl.group)?;
+        out.push(b'{');
+        out.extend_from_slice(self.source.get(1..).unwrap_or_default());
+        write_place(group, &ddl.event, names, Precision::Millis, out);
+        out.push(b'0');
+        write_origin(None, None, out);
+        out.extend_from_slice(b"},\"ts_ms\":");
+        write_integer(batch.received_us.div_euclid(1000), out);
+        out.extend_from_slice(b",\"databaseName\":");
+        out.extend_from_slice(&database);
+        out.extend_from_slice(b",\"schemaName\":null,\"ddl\":");
+        write_string(&ddl.statement, out);
+        out.extend_from_slice(b",\"tableChanges\":");
+        table_changes::write(change.map_or(&[], std::slice::from_ref), out);
+        out.extend_from_slice(if has_schemas { b"}}" } else { b"}" });
+        Ok(())
+    }
+
+    fn invalid_text_count(&self) -> u64 {
+        self.images.values.scratch.invalid_count
+    }
+}
+
+impl DebeziumWriter {
+    /// Appends `source` from its brace to the time.
+    fn begin_source(&mut self) {
+        let out = &mut self.source;
+        out.extend_from_slice(b"{\"version\":\"");
+        out.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
+        out.extend_from_slice(b"\",\"connector\":\"");
+        out.extend_from_slice(connector(self.flavour).as_bytes());
+        out.extend_from_slice(b"\",\"name\":");
+        write_string(&self.settings.prefix, out);
+        out.extend_from_slice(b",\"ts_ms\":");
+    }
+
+    /// Appends the schema of a change, if messages have one.
+    #[inline]
+    fn begin_change(&self, plan: &Plan, out: &mut Vec<u8>) {
+        if !self.schema.is_empty() {
+            out.extend_from_slice(&plan.schema_start);
+            out.extend_from_slice(&self.schema);
+            out.extend_from_slice(&plan.schema_end);
+        }
+    }
+
+    /// Appends what comes after the images.
+    fn end_change(
+        &mut self,
+        event: &RowsEvent<'_>,
+        letter: u8,
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        if !self.images.changes.is_empty() {
+            return Err(self.document_missing(event));
+        }
+        let rows = event.rows;
+        let row = u64::from(rows.row_in_event) + sequence.saturating_sub(rows.first_row);
+        if self.tail.write(row, letter, out) {
+            return Ok(true);
+        }
+        if self.has_many_rows {
+            let parts = TailParts {
+                head: &self.head,
+                middle: None,
+                before_letter: &self.rest,
+                after_letter: b'"',
+                rest: &self.received,
+            };
+            self.tail.learn(row, &parts);
+        }
+        out.extend_from_slice(&self.head);
+        write_integer(row, out);
+        out.extend_from_slice(&self.rest);
+        out.push(letter);
+        out.push(b'"');
+        out.extend_from_slice(&self.received);
+        Ok(true)
+    }
+
+    /// The error of a document of which no image holds more than its changes.
+    #[cold]
+    fn document_missing(&mut self, event: &RowsEvent<'_>) -> EncodeError {
+        let changes = std::mem::take(&mut self.images.changes);
+        let columns = event.table.columns.iter();
+        let named = columns.map(|column| &column.name).find(|name| {
+            let mut member = vec![b','];
+            write_string(name, &mut member);
+            changes.starts_with(&member)
+        });
+        EncodeError::DocumentMissing {
+            column: named.cloned().unwrap_or_default(),
+            place: event.place(),
+        }
+    }
+}
+
+/// How exact the time of `source` is.
+#[derive(Clone, Copy)]
+enum Precision {
+    Micros,
+    /// As schema changes have it.
+    Millis,
+}
+
+/// Appends `source` from its time to the number of the row; the names of database and table are JSON.
+fn write_place(
+    group: &Group,
+    event: &EventStamp,
+    (database, table): (&[u8], &[u8]),
+    precision: Precision,
+    out: &mut Vec<u8>,
+) {
+    let of_event = i64::from(event.timestamp) * 1_000_000;
+    // Without GTIDs Debezium has the time of the event, though servers tell more.
+    let of_group = group.gtid.as_ref().and(group.original_commit_us);
+    let us = match precision {
+        Precision::Micros => of_group.unwrap_or(of_event),
+        Precision::Millis => of_group.unwrap_or(of_event).div_euclid(1000) * 1000,
+    };
+    write_integer(us.div_euclid(1000), out);
+    out.extend_from_slice(b",\"snapshot\":\"");
+    let mark = group.snapshot.map_or("false", SnapshotMark::word);
+    out.extend_from_slice(mark.as_bytes());
+    out.extend_from_slice(b"\",\"db\":");
+    out.extend_from_slice(database);
+    out.extend_from_slice(b",\"sequence\":null,\"ts_us\":");
+    write_integer(us, out);
+    out.extend_from_slice(b",\"ts_ns\":");
+    write_integer(us, out);
+    if us != 0 {
+        out.extend_from_slice(b"000");
+    }
+    out.extend_from_slice(b",\"table\":");
+    out.extend_from_slice(table);
+    out.extend_from_slice(b",\"server_id\":");
+    write_integer(event.server_id, out);
+    out.extend_from_slice(b",\"gtid\":");
+    match &group.gtid {
+        Some(gtid) => write_gtid(gtid, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"file\":");
+    write_string(&group.begin.file, out);
+    out.extend_from_slice(b",\"pos\":");
+    write_integer(event.position, out);
+    out.extend_from_slice(b",\"row\":");
+}
+
+/// Appends the last members of `source`.
+fn write_origin(thread_id: Option<u32>, query: Option<&[u8]>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"thread\":");
+    match thread_id {
+        Some(id) => write_integer(id, out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"query\":");
+    match query {
+        Some(query) => {
+            out.push(b'"');
+            write_escaped(&String::from_utf8_lossy(query), out);
+            out.push(b'"');
+        }
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// The database that a statement's message of this number is about.
+fn database(ddl: &Ddl, number: usize) -> &str {
+    let change: Option<&TableChange> = ddl.changes.get(number);
+    let table = change.map(|change| &change.table).or(ddl.tables.first());
+    table.map_or(&*ddl.database, |table| &*table.database)
+}
+
+/// What is written of a row that was not there before: that it was inserted, or read by a snapshot.
+#[inline]
+fn op_of_new(kind: RowsKind) -> u8 {
+    match kind {
+        RowsKind::Read => b'r',
+        RowsKind::Write
+        | RowsKind::Update
+        | RowsKind::PartialUpdate
+        | RowsKind::Entering { .. }
+        | RowsKind::Delete => b'c',
+    }
+}
+
+/// Escapes in the JSON from `start` on what Connect's converter escapes, in its letters: keys choose partitions by their bytes.
+fn escape_as_java(start: usize, out: &mut Vec<u8>) {
+    let is_plain = |byte: &u8| *byte < 0xf0;
+    let json = out.get(start..).unwrap_or_default();
+    let has_escapes = json.windows(2).any(|pair| pair == b"\\u");
+    if json.iter().all(is_plain) && !has_escapes {
+        return;
+    }
+    escape_all_as_java(start, out);
+}
+
+#[cold]
+fn escape_all_as_java(start: usize, out: &mut Vec<u8>) {
+    let json = String::from_utf8_lossy(out.get(start..).unwrap_or_default()).into_owned();
+    out.truncate(start);
+    let mut letters = json.chars();
+    while let Some(letter) = letters.next() {
+        if letter == '\\' {
+            out.push(b'\\');
+            let Some(escaped) = letters.next() else {
+                return;
+            };
+            out.push(u8::try_from(escaped).unwrap_or(b'\\'));
+            if escaped == 'u' {
+                let digits = letters.by_ref().take(4);
+                out.extend(
+                    digits.filter_map(|digit| u8::try_from(digit.to_ascii_uppercase()).ok()),
+                );
+            }
+            continue;
+        }
+        let mut halves = [0u16; 2];
+        match letter.encode_utf16(&mut halves) {
+            [first, second] => {
+                out.extend_from_slice(format!("\\u{first:04X}\\u{second:04X}").as_bytes());
+            }
+            _one => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Row images as JSON objects, whatever a format writes for their values.
+//!
+//! Each member is written once: what an update did not change is copied from the image before it.
+
+use std::ops::Range;
+
+use super::super::rows::{Cells, Comparison, Image, KeyValue, RowsEvent, RowsWalk, key_value};
+use super::super::{EncodeError, InvalidText};
+use super::member::Member;
+use super::value::{ValueWriter, write_invalid_text};
+use crate::row::{Cell, Changes, Patched, RowError};
+
+/// Writes the images of rows; owns the buffers that this takes.
+#[derive(Default)]
+pub(in crate::encode) struct ImageWriter<V> {
+    /// How values are written.
+    pub(in crate::encode) values: V,
+    /// Where each column's member ends in the image written last.
+    ends: Vec<usize>,
+    /// Of the row being written: the changes of JSON documents that have no document to apply to, a member for each such column,
+    /// with a comma before it.
+    pub(in crate::encode) changes: Vec<u8>,
+}
+
+impl<V: ValueWriter> ImageWriter<V> {
+    pub(in crate::encode) fn new(values: V) -> Self {
+        Self {
+            values,
+            ends: Vec::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Appends a row's first image while it looks for its cells, and goes on after the image; of an update, keeps the cells and
+    /// where their members end. `false`, and maybe a part of the image, if it must be walked before.
+    pub(in crate::encode) fn write_first<const UPDATE: bool>(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let Some((mut walk, image)) = rows.first() else {
+            return Ok(false);
+        };
+        let start = out.len();
+        if UPDATE {
+            self.ends.clear();
+            cells.before.clear();
+        }
+        for (index, member) in members.iter().enumerate() {
+            let Some(cell) = walk.next(member.span) else {
+                return Ok(false);
+            };
+            self.write_member(event, index, member, cell, image, out)?;
+            if UPDATE {
+                self.ends.push(out.len());
+                cells.before.push(cell);
+            }
+        }
+        close_object(start, out);
+        match walk.end() {
+            Some(end) => rows.pass(end),
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Appends an image, and keeps where its members end if it is the first of an update.
+    pub(in crate::encode) fn write_image<const UPDATE: bool>(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        self.ends.clear();
+        for (index, (member, cell)) in members.iter().zip(image.cells).enumerate() {
+            self.write_member(event, index, member, *cell, image, out)?;
+            if UPDATE {
+                self.ends.push(out.len());
+            }
+        }
+        close_object(start, out);
+        Ok(())
+    }
+
+    /// Appends the image after an update. The image before it was written last and begins at `before_start`: members that did
+    /// not change, usually most of them, are copied from there.
+    pub(in crate::encode) fn write_after(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        (before, before_start): (Image<'_>, usize),
+        after: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        // Where the members since the last change begin.
+        let mut same_from = before_start;
+        let mut same_to = before_start;
+        let mut comparison = Comparison::new(before, after);
+        for (index, (member, cell)) in members.iter().zip(after.cells).enumerate() {
+            let end = self.ends.get(index).copied().unwrap_or(same_to);
+            if comparison.is_same(index) {
+                same_to = end;
+                continue;
+            }
+            copy_members(same_from..same_to, out);
+            (same_from, same_to) = (end, end);
+            self.write_member(event, index, member, *cell, after, out)?;
+        }
+        copy_members(same_from..same_to, out);
+        close_object(start, out);
+        Ok(())
+    }
+
+    /// Appends the columns of a key as an object, each from the first image that holds it, after other members.
+    pub(in crate::encode) fn write_key(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        (others, columns): (&[u8], &[usize]),
+        images: &[Image<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        out.extend_from_slice(others);
+        for index in columns {
+            let found = key_value(images, *index);
+            let (Some(found), Some(member)) = (found, members.get(*index)) else {
+                return Err(EncodeError::KeyMissing {
+                    column: event.column(*index),
+                    place: event.place(),
+                });
+            };
+            let bytes = match found {
+                KeyValue::Null => {
+                    member.name.write_bare(out);
+                    out.extend_from_slice(b"null");
+                    continue;
+                }
+                KeyValue::Bytes(bytes) => bytes,
+                KeyValue::Patched(patched) => {
+                    member.name.write(out);
+                    self.values
+                        .write_patched(&member.form, patched, out)
+                        .map_err(|source| event.value_error(*index, source))?;
+                    continue;
+                }
+            };
+            member.name.write(out);
+            let written = self
+                .values
+                .write_cell(&member.form, bytes, 0..bytes.len(), out);
+            if let Err(source) = written {
+                self.write_invalid(event, (*index, true), bytes, source, out)?;
+            }
+        }
+        close_object(start, out);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn write_member(
+        &mut self,
+        event: &RowsEvent<'_>,
+        index: usize,
+        member: &Member<V::Form>,
+        cell: Cell,
+        image: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (from, to) = match cell {
+            Cell::Absent => return self.leave_out(event, index),
+            Cell::Null => {
+                member.name.write_bare(out);
+                out.extend_from_slice(b"null");
+                return Ok(());
+            }
+            Cell::Value { start, end } => (start, end),
+            Cell::Changes { start, end } => {
+                let changes = Changes(image.body.get(start..end).unwrap_or_default());
+                return self
+                    .write_changes(member, image.document_before(index), changes, out)
+                    .map_err(|source| event.value_error(index, source));
+            }
+        };
+        member.name.write(out);
+        match self
+            .values
+            .write_cell(&member.form, image.body, from..to, out)
+        {
+            Ok(()) => Ok(()),
+            Err(source) => {
+                let bytes = image.body.get(from..to).unwrap_or_default();
+                let is_key = event.table.key.contains(&index);
+                self.write_invalid(event, (index, is_key), bytes, source, out)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn leave_out(&self, event: &RowsEvent<'_>, index: usize) -> Result<(), EncodeError> {
+        if self.values.may_lack_columns() || !event.table.publishes(index) {
+            return Ok(());
+        }
+        Err(EncodeError::ColumnMissing {
+            column: event.column(index),
+            place: event.place(),
+        })
+    }
+
+    /// Appends a value that is not valid text, after its name and a quote, if the policy allows that.
+    #[cold]
+    fn write_invalid(
+        &mut self,
+        event: &RowsEvent<'_>,
+        (index, is_key): (usize, bool),
+        bytes: &[u8],
+        source: RowError,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let (RowError::Text { .. }, Some(column)) = (&source, event.table.columns.get(index))
+        else {
+            return Err(event.value_error(index, source));
+        };
+        match write_invalid_text(&column.kind, bytes, is_key, self.values.scratch(), out) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(EncodeError::InvalidText {
+                column: column.name.clone(),
+                place: event.place(),
+                cure: InvalidText::cure(is_key),
+                source,
+            }),
+            Err(source) => Err(event.value_error(index, source)),
+        }
+    }
+
+    /// Appends the document with its changes; where no image holds the document, keeps the changes for the end of the
+    /// message.
+    #[cold]
+    fn write_changes(
+        &mut self,
+        member: &Member<V::Form>,
+        base: Option<&[u8]>,
+        changes: Changes<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        match base {
+            Some(base) => {
+                member.name.write(out);
+                let document = Patched { base, changes };
+                self.values.write_patched(&member.form, document, out)
+            }
+            None => {
+                member.name.write_bare(&mut self.changes);
+                changes.write(&mut self.changes)
+            }
+        }
+    }
+}
+
+/// Appends members that were written before, each with a comma before it. The first of an object has a brace instead.
+fn copy_members(range: Range<usize>, out: &mut Vec<u8>) {
+    if range.is_empty() {
+        return;
+    }
+    let start = out.len();
+    out.extend_from_within(range);
+    if let Some(first) = out.get_mut(start) {
+        *first = b',';
+    }
+}
+
+/// Makes an object of the members since `start`, each of which has a comma before it; the first comma becomes the brace.
+pub(in crate::encode) fn close_object(start: usize, out: &mut Vec<u8>) {
+    match out.get_mut(start) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
+}
