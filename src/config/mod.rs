@@ -43,7 +43,9 @@ fn sink_of(
 ) -> Result<Option<Section<SinkOptions>>, ()> {
     Ok(match kind {
         #[cfg(feature = "kafka")]
-        "kafka" => sink_as(keys, mistakes, SinkOptions::Kafka),
+        "kafka" => sink_as(keys, mistakes, |options| {
+            SinkOptions::Kafka(Box::new(options))
+        }),
         "file" => sink_as(keys, mistakes, SinkOptions::File),
         "stdout" => sink_as(keys, mistakes, SinkOptions::Stdout),
         "blackhole" => sink_as(keys, mistakes, SinkOptions::Blackhole),

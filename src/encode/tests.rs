@@ -480,11 +480,11 @@ fn a_statement_becomes_as_many_messages_as_its_format_wants() {
     }
 }
 
-/// Of each record that goes to a destination: its key, its partition, what it says was done, and whether it has a value.
-fn placed(
-    batch: &Batch,
-    destination: &Destination,
-) -> Result<Vec<(Value, Option<i32>, RecordOp, bool)>, EncodeError> {
+/// Of a record: its key, its partition, what it says was done, and whether it has a value.
+type Placed = (Value, Option<i32>, RecordOp, bool);
+
+/// The records of a batch that go to a destination.
+fn placed(batch: &Batch, destination: &Destination) -> Result<Vec<Placed>, EncodeError> {
     let plan = Plan::of_records(Format::Json, batch.tables[0].clone(), destination.clone());
     let mut block = Records::default();
     RecordsEncoder::new(Format::Json, RecordsSettings::default(), InvalidText::Fail).encode(

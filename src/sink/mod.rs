@@ -39,7 +39,7 @@ pub use stdout::{Stdout, StdoutOptions};
 pub enum SinkOptions {
     /// A Kafka cluster.
     #[cfg(feature = "kafka")]
-    Kafka(KafkaOptions),
+    Kafka(Box<KafkaOptions>),
     /// A folder of files.
     File(FileOptions),
     /// The standard output.

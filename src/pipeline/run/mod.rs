@@ -27,7 +27,10 @@ pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineE
         #[cfg(feature = "kafka")]
         sink::SinkOptions::Kafka(options) => {
             context
-                .run(sink::Kafka::new(options.clone(), &context.connector.name)?)
+                .run(sink::Kafka::new(
+                    (**options).clone(),
+                    &context.connector.name,
+                )?)
                 .await
         }
         sink::SinkOptions::Stdout(options) => {
