@@ -125,6 +125,8 @@ pub struct Volumes {
     pub records_delivered: u64,
     /// Values that were not text in their character set and went on all the same.
     pub invalid_text: u64,
+    /// Records that went to the dead-letter topic.
+    pub dead_letters: u64,
     /// Checkpoints made durable.
     pub checkpoints: u64,
     /// Connections to the source, the first one included.
@@ -146,6 +148,7 @@ struct VolumeCounters {
     records: AtomicU64,
     records_delivered: AtomicU64,
     invalid_text: AtomicU64,
+    dead_letters: AtomicU64,
     checkpoints: AtomicU64,
     connections: AtomicU64,
 }
@@ -387,6 +390,16 @@ impl ConnectorMetrics {
         delivered.store(records, Ordering::Relaxed);
     }
 
+    /// Counts records that went to the dead-letter topic.
+    pub fn dead_letters(&self, records: u64) {
+        add(&self.volumes.dead_letters, records);
+    }
+
+    /// Whether anything was delivered by this process.
+    pub fn has_delivered(&self) -> bool {
+        value(&self.volumes.records_delivered) > 0
+    }
+
     /// The last commit of this process.
     pub fn committed_to(&self) -> Option<Coordinates> {
         let boundaries = locked(&self.boundaries);
@@ -491,6 +504,7 @@ impl ConnectorMetrics {
             records: value(&counters.records),
             records_delivered: value(&counters.records_delivered),
             invalid_text: value(&counters.invalid_text),
+            dead_letters: value(&counters.dead_letters),
             checkpoints: value(&counters.checkpoints),
             connections: value(&counters.connections),
         }

@@ -58,7 +58,7 @@ impl Collector for Scrape {
 }
 
 /// Counters of connectors without classes: name, help, unit and what is counted.
-fn plain() -> [(&'static str, &'static str, Option<Unit>, Count<Snapshot>); 13] {
+fn plain() -> [(&'static str, &'static str, Option<Unit>, Count<Snapshot>); 14] {
     [
         (
             "skipped_statements",
@@ -119,6 +119,12 @@ fn plain() -> [(&'static str, &'static str, Option<Unit>, Count<Snapshot>); 13] 
             "Values that were not text in their character set and went on all the same",
             None,
             |all| all.volumes.invalid_text,
+        ),
+        (
+            "dead_letters",
+            "Records that went to the dead-letter topic, being too large for their own",
+            None,
+            |all| all.volumes.dead_letters,
         ),
         ("checkpoints", "Checkpoints made durable", None, |all| {
             all.volumes.checkpoints

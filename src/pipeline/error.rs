@@ -93,6 +93,17 @@ pub enum PipelineError {
         /// The state folder.
         state: String,
     },
+    /// A state folder that was not in use meanwhile has skip orders that are not kept in Kafka.
+    #[error(
+        "the skip orders in {state} are not kept with the checkpoint, which another instance stored, and may have been carried \
+         out or cancelled there ({orders}): remove skip-orders.json there and order again what is still wanted"
+    )]
+    StaleOrders {
+        /// The orders.
+        orders: String,
+        /// The state folder.
+        state: String,
+    },
     /// The checkpoint leaves an XA transaction undecided whose changes are nowhere to be had.
     #[error(
         "the XA transaction {id}, prepared by the group at {at}, is neither committed nor rolled back at the checkpoint, its \
@@ -170,7 +181,8 @@ impl PipelineError {
             Self::Undecided { .. }
             | Self::TargetEmptied { .. }
             | Self::ManifestCut { .. }
-            | Self::CheckpointsLost { .. } => Class::Data,
+            | Self::CheckpointsLost { .. }
+            | Self::StaleOrders { .. } => Class::Data,
             Self::Imbalance { .. } | Self::Panic(_) | Self::Closed => Class::Bug,
             Self::Stopped => Class::CleanEnd,
             Self::GaveUp { last, .. } if last.class() == Class::DiskFull => Class::CannotWrite,
@@ -178,6 +190,11 @@ impl PipelineError {
                 Class::GaveUp
             }
         }
+    }
+
+    /// Whether the target refuses what it may grant again.
+    pub(super) fn is_withdrawal(&self) -> bool {
+        matches!(self, Self::Sink(error) if error.is_withdrawal())
     }
 
     /// What is kept of it, and shown as a replica's last error.

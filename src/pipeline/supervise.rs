@@ -182,14 +182,18 @@ impl Supervised<'_> {
         let (metrics, stop) = (self.context.metrics, self.context.stop);
         let mut failures = 0;
         let mut progress: Option<Checkpoint> = None;
+        // A target that took changes from this process knows it: what it refuses then was taken away.
+        let mut has_delivered = false;
         loop {
             self.context.halt = stop.child_token();
             let (ended, halted_by) = self.run_once().await;
+            has_delivered |= metrics.has_delivered();
             let is_told = self.carry_out_all(halted_by).await;
             let failed = match ended {
                 Ok(()) if is_told && !stop.is_cancelled() => continue,
                 Ok(()) => return Ok(()),
                 Err(failed) if failed.class().is_transient() => failed,
+                Err(failed) if failed.is_withdrawal() && has_delivered => failed,
                 // What stopped it may be what is passed over from now on.
                 Err(_) if is_told && !stop.is_cancelled() => continue,
                 Err(failed) => return Err(failed),

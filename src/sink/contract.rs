@@ -8,6 +8,7 @@ use super::SinkError;
 use crate::change::Checkpoint;
 use crate::encode::{Encode, InvalidText};
 use crate::row::{Table, TableName};
+use crate::state::Notes;
 
 /// A place where records are kept.
 ///
@@ -42,6 +43,20 @@ pub trait Sink: Send {
     /// Makes all that was written durable, and `upto` with it.
     fn commit(&mut self, upto: &Checkpoint) -> impl Future<Output = Result<(), SinkError>> + Send;
 
+    /// Whether a sink wants what it has of a group that goes on made durable, since it can hold it open no longer.
+    fn wants_part(&self) -> bool {
+        false
+    }
+
+    /// Makes all that was written durable in the middle of a group, with `upto`, a boundary before it. The next run begins
+    /// there, and is sent the group from its first record on.
+    fn commit_part(
+        &mut self,
+        _upto: &Checkpoint,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send {
+        std::future::ready(Err(SinkError::NotOpen))
+    }
+
     /// When a sink with transactions wants a commit at the latest: while changes flow, or while the source rests. `None`
     /// leaves it to the connector.
     fn commit_wanted(&self, _rests: bool) -> Option<Instant> {
@@ -75,6 +90,19 @@ pub trait Sink: Send {
     fn shared_checkpoints(&self) -> Option<SharedCheckpoints> {
         None
     }
+
+    /// How many records went to where those go that their own place does not take, since the last call.
+    fn take_dead_letters(&mut self) -> u64 {
+        0
+    }
+
+    /// The notes that are stored with the checkpoint that `resume_point` returned, where checkpoints are shared.
+    fn kept_notes(&self) -> Notes {
+        Notes::default()
+    }
+
+    /// Has the next commit store these notes with its checkpoint, where checkpoints are shared.
+    fn keep_notes(&mut self, _notes: Notes) {}
 }
 
 /// Checkpoints that are stored outside of what the state folder's lock guards.

@@ -10,6 +10,17 @@ use crate::row::TableName;
 use crate::state::RelayLogInfoError;
 use crate::state::durable::FileError;
 
+/// Whether what a cluster refuses may work another time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// It goes away by itself.
+    Passes,
+    /// When a person grants it, or grants it again: a right, a password, a topic.
+    Granted,
+    /// Not before a person changes the connector or the cluster.
+    Stays,
+}
+
 /// Why a sink failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -197,16 +208,20 @@ pub enum SinkError {
         reason: String,
         /// What to do.
         fix: &'static str,
+        /// Whether it may work another time.
+        outlook: Outlook,
     },
     /// A record is larger than its topic takes.
     #[error(
-        "a record of {bytes} bytes with a key of {key_bytes} bytes is too large for topic {topic} ({reason}), raise the \
-         topic's max.message.bytes and the broker's message.max.bytes, or lower batch.size in properties if only whole \
-         batches are too large"
+        "a record of {bytes} bytes with the key {key} ({key_bytes} bytes) is too large for topic {topic} ({reason}), raise the \
+         topic's max.message.bytes and the broker's message.max.bytes, name a dead_letter_topic, or lower batch.size in \
+         properties if only whole batches are too large"
     )]
     KafkaTooLarge {
         /// The topic.
         topic: String,
+        /// The key, as far as it is shown.
+        key: String,
         /// Key and value.
         bytes: usize,
         /// The key alone.
@@ -224,7 +239,7 @@ pub enum SinkError {
         /// What to do.
         fix: &'static str,
         /// Whether it may work another time.
-        transient: bool,
+        outlook: Outlook,
     },
     /// A topic was created but no broker leads it yet.
     #[error("topic {topic} has no leader after {wait_max:?}, check the brokers")]
@@ -278,7 +293,7 @@ pub enum SinkError {
         /// What to do.
         fix: &'static str,
         /// Whether it may work another time.
-        transient: bool,
+        outlook: Outlook,
     },
     /// A step of a transaction failed. Whether it was carried out is not known.
     #[error("the Kafka transaction of {id} did not {step} ({reason}), {fix}")]
@@ -292,16 +307,27 @@ pub enum SinkError {
         /// What to do.
         fix: &'static str,
         /// Whether it may work another time.
-        transient: bool,
+        outlook: Outlook,
     },
     /// A group takes longer than Kafka lets a transaction stay open.
     #[error(
         "a group is too large for one Kafka transaction, which was open for most of transaction_timeout ({timeout:?}): raise \
-         it, at most to the brokers' transaction.max.timeout.ms, or set delivery to 'at_least_once'"
+         it, at most to the brokers' transaction.max.timeout.ms, or set large_groups to 'split', or delivery to 'at_least_once'"
     )]
     GroupOutlivesTransaction {
         /// How long one may stay open.
         timeout: Duration,
+    },
+    /// A part of a group was committed, and the group does not come again.
+    #[error(
+        "a part of a group is committed in Kafka ({part}), and the group at {found} comes in its place, start again with the \
+         filters that the connector had then"
+    )]
+    PartWithoutRest {
+        /// The part: source, file, position, and the last change in it.
+        part: String,
+        /// The group that came.
+        found: String,
     },
     /// Another instance of the connector has taken over.
     #[error(
@@ -374,6 +400,7 @@ impl SinkError {
             | Self::CheckpointUnwritable { .. }
             | Self::ManifestMissing { .. }
             | Self::DataLost { .. }
+            | Self::PartWithoutRest { .. }
             | Self::CheckpointRecord { .. }
             | Self::CheckpointRecordNewer { .. } => Class::Data,
             Self::Io { source, .. } if is_full(source) => Class::DiskFull,
@@ -384,13 +411,16 @@ impl SinkError {
             | Self::KafkaTransient { .. }
             | Self::TopicNotReady { .. }
             | Self::TopicNotCreated {
-                transient: true, ..
+                outlook: Outlook::Passes,
+                ..
             }
             | Self::CheckpointsUnreadable {
-                transient: true, ..
+                outlook: Outlook::Passes,
+                ..
             }
             | Self::TransactionFailed {
-                transient: true, ..
+                outlook: Outlook::Passes,
+                ..
             } => Class::Transient,
             Self::KafkaRefused { .. }
             | Self::KafkaRejected { .. }
@@ -398,13 +428,16 @@ impl SinkError {
             | Self::CheckpointTopicUnfit { .. }
             | Self::GroupOutlivesTransaction { .. }
             | Self::TopicNotCreated {
-                transient: false, ..
+                outlook: Outlook::Granted | Outlook::Stays,
+                ..
             }
             | Self::CheckpointsUnreadable {
-                transient: false, ..
+                outlook: Outlook::Granted | Outlook::Stays,
+                ..
             }
             | Self::TransactionFailed {
-                transient: false, ..
+                outlook: Outlook::Granted | Outlook::Stays,
+                ..
             } => Class::Refused,
             Self::Locked { .. } | Self::KafkaFenced { .. } => Class::Fenced,
             Self::AnotherConnector { .. }
@@ -413,6 +446,20 @@ impl SinkError {
             | Self::TableUnfit { .. }
             | Self::TopicTooAlike { .. }
             | Self::TopicTooLong { .. } => Class::Configuration,
+        }
+    }
+}
+
+impl SinkError {
+    /// Whether a cluster refuses what it may grant again. To one that was let in before, it is an outage.
+    pub fn is_withdrawal(&self) -> bool {
+        match self {
+            Self::KafkaRefused { .. } => true,
+            Self::KafkaRejected { outlook, .. }
+            | Self::TopicNotCreated { outlook, .. }
+            | Self::CheckpointsUnreadable { outlook, .. }
+            | Self::TransactionFailed { outlook, .. } => *outlook == Outlook::Granted,
+            _other => false,
         }
     }
 }

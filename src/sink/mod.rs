@@ -25,12 +25,12 @@ use crate::state::off_the_runtime;
 
 pub use blackhole::{Blackhole, BlackholeOptions};
 pub use contract::{BlockOf, Placement, PlanOf, SharedCheckpoints, Sink, TargetTable};
-pub use error::SinkError;
+pub use error::{Outlook, SinkError};
 pub use file::{File, FileOptions};
 #[cfg(feature = "kafka")]
 pub use kafka::{
-    Kafka, KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaKey, KafkaOptions,
-    KafkaRoute, PartitionBy, SharedTopic,
+    AwsMskIamOptions, Kafka, KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaKey,
+    KafkaOptions, KafkaRoute, LargeGroups, PartitionBy, SharedTopic,
 };
 pub use stdout::{Stdout, StdoutOptions};
 

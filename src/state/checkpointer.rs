@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Journal, PreparedStore, SkipStore, StateError, StateFolder, off_the_runtime};
+use super::{Journal, Notes, PreparedStore, SkipStore, StateError, StateFolder, off_the_runtime};
 use crate::change::{Checkpoint, PassedOver, Revision};
 
 /// Writes a connector's journal and its `relay-log.info` for one run.
@@ -51,6 +51,15 @@ impl Checkpointer {
     /// What is durable, from now on. The value never goes back within a run.
     pub fn durable(&self) -> watch::Receiver<Checkpoint> {
         self.durable.subscribe()
+    }
+
+    /// The notes on which a checkpoint relies, as of now.
+    ///
+    /// # Errors
+    /// As [`Notes::of_folder`].
+    pub async fn notes(&self) -> Result<Notes, StateError> {
+        let folder = Arc::clone(&self.folder);
+        off_the_runtime(move || Notes::of_folder(&folder)).await
     }
 
     /// Makes durable what a checkpoint relies on, before it is stored anywhere, at the sink included: the revisions before it,

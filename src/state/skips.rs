@@ -141,6 +141,79 @@ impl SkipStore {
         Ok((Self::of(&folder, record)?.orders(), count))
     }
 
+    /// The texts of both files of a folder, the orders' where there is one.
+    ///
+    /// # Errors
+    /// `StateError::Io` where one cannot be read.
+    pub fn texts(folder: &StateFolder) -> Result<(Option<Vec<u8>>, Vec<u8>), StateError> {
+        let folder = folder.path();
+        let orders = durable::read(
+            &folder.join(ORDERS_NAME),
+            FileRole::SkipOrders,
+            ORDERS_BYTES_MAX,
+        )?;
+        Ok((orders, record_text(folder)?))
+    }
+
+    /// Replaces both by those that were kept with a checkpoint, durably. Orders that were given here stay beside them if the
+    /// folder is new.
+    ///
+    /// # Errors
+    /// A text that is damaged, or a file that cannot be written; or else the orders that were given here and are not among
+    /// those kept: whoever delivered meanwhile may have carried them out, or they may have been cancelled there.
+    pub fn adopt(
+        &self,
+        orders: Option<&[u8]>,
+        record: &[u8],
+        checkpoint: &Checkpoint,
+        is_new: bool,
+    ) -> Result<Result<(), Vec<String>>, StateError> {
+        let mut books = self.books();
+        let (path, record_path) = (self.folder.join(ORDERS_NAME), self.folder.join(RECORD_NAME));
+        let (next_id, kept_orders) = orders.map_or(Ok((1, Vec::new())), |text| {
+            orders_of(text).map_err(|reason| StateError::Skips { path, reason })
+        })?;
+        let groups = record_of(&record_path, record)?.groups;
+        let used = groups.iter().map(|group| group.order).max();
+        let mut adopted = Books {
+            next_id: next_id.max(used.map_or(1, |used| used.saturating_add(1))),
+            orders: kept_orders,
+            record: groups,
+        };
+        let is_kept = |own: &&KeptOrder| {
+            let mut kept = adopted.orders.iter();
+            kept.any(|kept| {
+                kept.order.target == own.order.target && kept.order.after == own.order.after
+            })
+        };
+        let own: Vec<&KeptOrder> = books.orders.iter().filter(|own| !is_kept(own)).collect();
+        if is_new {
+            let own: Vec<KeptOrder> = own.into_iter().cloned().collect();
+            for mut own in own {
+                own.order.id = adopted.next_id;
+                adopted.next_id += 1;
+                adopted.orders.push(own);
+            }
+        } else {
+            let left = own.iter().filter(|own| !adopted.is_over(own, checkpoint));
+            let left: Vec<String> = left
+                .map(|KeptOrder { order, .. }| format!("{}: {order}", order.id))
+                .collect();
+            if !left.is_empty() {
+                return Ok(Err(left));
+            }
+        }
+        let folder = (&*self.folder, FileRole::StateFolder);
+        if !record.is_empty() {
+            durable::replace(folder, RECORD_NAME, FileRole::SkippedGroups, record)?;
+        }
+        if !adopted.orders.is_empty() || !books.orders.is_empty() || orders.is_some() {
+            write_orders(&self.folder, &adopted)?;
+        }
+        *books = adopted;
+        Ok(Ok(()))
+    }
+
     fn of(folder: &Path, record: Vec<Recorded>) -> Result<Self, StateError> {
         let (next_id, orders) = read_orders(folder)?;
         // A person may have taken the file of the orders away, and a number is never used twice.
@@ -475,17 +548,16 @@ fn read_orders(folder: &Path) -> Result<(u64, Vec<KeptOrder>), StateError> {
     let Some(bytes) = durable::read(&path, FileRole::SkipOrders, ORDERS_BYTES_MAX)? else {
         return Ok((1, Vec::new()));
     };
-    let damaged = |reason: String| StateError::Skips {
-        path: path.clone(),
-        reason,
-    };
-    let file: OrdersFile =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    orders_of(&bytes).map_err(|reason| StateError::Skips { path, reason })
+}
+
+fn orders_of(text: &[u8]) -> Result<(u64, Vec<KeptOrder>), String> {
+    let file: OrdersFile = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if file.version != ORDERS_VERSION {
-        return Err(damaged(format!("it has version {}", file.version)));
+        return Err(format!("it has version {}", file.version));
     }
     let orders: Result<Vec<KeptOrder>, String> = file.orders.into_iter().map(kept).collect();
-    Ok((file.next_id, orders.map_err(damaged)?))
+    Ok((file.next_id, orders?))
 }
 
 fn kept(text: OrderText) -> Result<KeptOrder, String> {
@@ -549,11 +621,18 @@ struct Record {
     torn_at: Option<u64>,
 }
 
-fn read_record(folder: &Path) -> Result<Record, StateError> {
+fn record_text(folder: &Path) -> Result<Vec<u8>, StateError> {
     let path = folder.join(RECORD_NAME);
-    let mut record = Record::default();
     let bytes = durable::read(&path, FileRole::SkippedGroups, RECORD_BYTES_MAX)?;
-    let bytes = bytes.unwrap_or_default();
+    Ok(bytes.unwrap_or_default())
+}
+
+fn read_record(folder: &Path) -> Result<Record, StateError> {
+    record_of(&folder.join(RECORD_NAME), &record_text(folder)?)
+}
+
+fn record_of(path: &Path, bytes: &[u8]) -> Result<Record, StateError> {
+    let mut record = Record::default();
     let mut at = 0;
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let is_last = at + line.len() == bytes.len();
@@ -562,6 +641,7 @@ fn read_record(folder: &Path) -> Result<Record, StateError> {
             Err(_) if is_last => record.torn_at = Some(at as u64),
             Err(reason) => {
                 let reason = format!("line {}: {reason}", index + 1);
+                let path = path.to_owned();
                 return Err(StateError::Skips { path, reason });
             }
         }

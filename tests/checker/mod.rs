@@ -11,6 +11,10 @@ mod crashes;
 mod endings;
 #[cfg(feature = "kafka")]
 mod once;
+#[cfg(feature = "kafka")]
+mod once_kept;
+#[cfg(feature = "kafka")]
+mod outages;
 #[cfg(all(feature = "kafka", feature = "planted-faults"))]
 mod planted;
 #[cfg(feature = "planted-faults")]

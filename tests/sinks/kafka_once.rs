@@ -15,6 +15,7 @@ use rdkafka::message::{Header, Headers, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rowtap::encode::Records;
 use rowtap::sink::{self, KafkaOptions, Sink, SinkError};
+use rowtap::state::Notes;
 
 use super::contract::{self, Subject, begin, write};
 use super::kafka::{Block, table};
@@ -209,7 +210,7 @@ fn an_idle_connector_opens_no_transaction() {
 }
 
 #[test]
-fn a_commit_is_wanted_at_once_when_the_source_rests() {
+fn a_commit_is_wanted_at_once_when_the_source_rests_and_soon_while_little_flows() {
     let topics = Topics::new();
     run(async {
         let mut sink = topics.begun().await;
@@ -218,7 +219,45 @@ fn a_commit_is_wanted_at_once_when_the_source_rests() {
         let (rests, flows) = (sink.commit_wanted(true), sink.commit_wanted(false));
         assert!(rests.unwrap() <= Instant::now());
         let between = flows.unwrap() - rests.unwrap();
+        assert!(between <= Duration::from_millis(50), "{between:?}");
+        // Much is not committed in little parts.
+        write(&topics, &mut sink, 1..60_000).await;
+        let between = sink.commit_wanted(false).unwrap() - sink.commit_wanted(true).unwrap();
         assert_eq!(between, Duration::from_millis(500));
+    });
+}
+
+#[test]
+fn notes_are_stored_with_the_checkpoint_that_relies_on_them() {
+    let topics = Topics::new();
+    let mut notes = Notes::default();
+    notes.set("told/000001".to_owned(), Some(b"{}\n".to_vec()));
+    notes.set("skip-orders".to_owned(), Some(b"1".to_vec()));
+    run(async {
+        let mut sink = topics.begun().await;
+        assert_eq!(sink.kept_notes(), Notes::default());
+        sink.keep_notes(notes.clone());
+        // Not before they are committed.
+        assert_eq!(sink.kept_notes(), Notes::default());
+        sink.commit(&checkpoint(0)).await.unwrap();
+        assert_eq!(sink.kept_notes(), notes);
+        drop(sink);
+        let mut sink = topics.open();
+        assert_eq!(sink.resume_point().await.unwrap(), Some(checkpoint(0)));
+        assert_eq!(sink.kept_notes(), notes);
+        notes.set("skip-orders".to_owned(), None);
+        sink.keep_notes(notes.clone());
+        drop(sink);
+        // What was not committed is forgotten.
+        let mut sink = topics.open();
+        sink.resume_point().await.unwrap();
+        assert_ne!(sink.kept_notes(), notes);
+        sink.keep_notes(notes.clone());
+        sink.commit(&checkpoint(1)).await.unwrap();
+        drop(sink);
+        let mut sink = topics.open();
+        assert_eq!(sink.resume_point().await.unwrap(), Some(checkpoint(1)));
+        assert_eq!(sink.kept_notes(), notes);
     });
 }
 
@@ -270,6 +309,31 @@ fn one_whose_transaction_timed_out_goes_on() {
         sink.commit(&checkpoint(10)).await.unwrap();
     });
     assert_eq!(topics.read(), (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn another_program_with_the_same_transactional_id_costs_a_start_and_nothing_else() {
+    let topics = Topics::new();
+    run(async {
+        let mut sink = topics.begun().await;
+        write(&topics, &mut sink, 0..10).await;
+        sink.commit(&checkpoint(10)).await.unwrap();
+        write(&topics, &mut sink, 10..20).await;
+        let foreign: BaseProducer = Kafka::shared()
+            .client()
+            .set("transactional.id", format!("rowtap.{0}.{0}", topics.prefix))
+            .create()
+            .unwrap();
+        foreign.init_transactions(END_MAX).unwrap();
+        let error = sink.commit(&checkpoint(20)).await.unwrap_err();
+        assert!(error.class().is_transient(), "{error}");
+        drop(sink);
+        let mut sink = topics.open();
+        assert_eq!(sink.resume_point().await.unwrap(), Some(checkpoint(10)));
+        write(&topics, &mut sink, 10..20).await;
+        sink.commit(&checkpoint(20)).await.unwrap();
+    });
+    assert_eq!(topics.read(), (0..20).collect::<Vec<_>>());
 }
 
 #[test]

@@ -9,9 +9,14 @@ use super::{checkpoint, run};
 use crate::support::{Certificates, Kafka};
 
 /// The whole way: connect, make topics, write, commit.
-fn publish(kafka: &Kafka, connector: &str, options: &str) -> Result<(), SinkError> {
+pub fn publish(kafka: &Kafka, connector: &str, options: &str) -> Result<(), SinkError> {
+    publish_to(&kafka.bootstrap(), connector, options)
+}
+
+/// The same, at an address.
+pub fn publish_to(bootstrap: &str, connector: &str, options: &str) -> Result<(), SinkError> {
     run(async {
-        let mut sink = kafka_sink(&kafka.bootstrap(), connector, options);
+        let mut sink = kafka_sink(bootstrap, connector, options);
         sink.resume_point().await?;
         let plan = sink.prepare(&table("orders", true)).await?;
         let mut block = Block::new(&plan.destination.topic);
@@ -21,7 +26,8 @@ fn publish(kafka: &Kafka, connector: &str, options: &str) -> Result<(), SinkErro
     })
 }
 
-fn refusal(kafka: &Kafka, connector: &str, options: &str) -> String {
+#[track_caller]
+pub fn refusal(kafka: &Kafka, connector: &str, options: &str) -> String {
     let error = publish(kafka, connector, options).unwrap_err();
     assert!(!error.class().is_transient(), "{error}");
     assert_eq!(error.class().exit_code(), 69, "{error}");

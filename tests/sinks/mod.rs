@@ -5,6 +5,10 @@ mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "kafka")]
+mod kafka_large;
+#[cfg(feature = "kafka")]
+mod kafka_logins;
+#[cfg(feature = "kafka")]
 mod kafka_notices;
 #[cfg(feature = "kafka")]
 mod kafka_once;

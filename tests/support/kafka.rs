@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use super::private::Private;
+use super::private::{Private, cache};
 
 /// How long a request may take, on a machine that others keep busy.
 const REQUEST_MAX: Duration = Duration::from_secs(60);
@@ -41,6 +42,15 @@ impl Kafka {
     pub fn start_with(properties: &[&str]) -> Self {
         Self {
             brokers: vec![Private::start("kafka-4.3", properties, is_up)],
+        }
+    }
+
+    /// Starts one with properties that its port goes into.
+    #[track_caller]
+    pub fn start_one(properties: impl Fn(u16) -> Vec<String>) -> Self {
+        let properties = |_number: usize, ports: &[u16]| properties(ports[0]);
+        Self {
+            brokers: Private::start_together("kafka-4.3", 1, properties, is_up),
         }
     }
 
@@ -179,6 +189,23 @@ impl Kafka {
         usize::try_from(leader - 1).expect("the topic has a leader")
     }
 
+    /// Runs a program of Kafka's on the brokers, such as `kafka.admin.ConfigCommand`.
+    #[track_caller]
+    pub fn tool(&self, class: &str, arguments: &[&str]) {
+        let ended = Command::new(cache().join("kafka-4.3/bin/kafka"))
+            .env(
+                "KAFKA_JVM_OPTIONS",
+                "-Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+            )
+            .args([class, "--bootstrap-server", &self.bootstrap()])
+            .args(arguments)
+            .output()
+            .expect("java is installed");
+        let said = String::from_utf8_lossy(&ended.stdout);
+        let complained = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{class}: {said}\n{complained}");
+    }
+
     /// A client's configuration with nothing but the address; librdkafka's own log stays off the test's output.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -268,8 +295,14 @@ impl Kafka {
     /// Every record of a topic as of now, partition after partition, each in its order; uncommitted ones left out.
     #[track_caller]
     pub fn records(&self, topic: &str) -> Vec<OwnedMessage> {
-        let consumer: BaseConsumer = self
-            .client()
+        self.records_of(&self.client(), topic)
+    }
+
+    /// As [`Kafka::records`], by a client that the brokers let in.
+    #[track_caller]
+    pub fn records_of(&self, client: &ClientConfig, topic: &str) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = client
+            .clone()
             .set("group.id", "rowtap-tests")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")

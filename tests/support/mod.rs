@@ -16,6 +16,8 @@ mod private;
 mod random;
 mod server;
 mod small_disk;
+#[cfg(feature = "kafka")]
+mod token_endpoint;
 
 pub use certificates::Certificates;
 pub use deadline::wait_until;
@@ -29,3 +31,5 @@ pub use private::{cache, free_port};
 pub use random::Random;
 pub use server::{Flavour, Server};
 pub use small_disk::SmallDisk;
+#[cfg(feature = "kafka")]
+pub use token_endpoint::{CLIENT as TOKEN_CLIENT, TokenEndpoint};

@@ -150,6 +150,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "prepared",
             "history",
             "skips",
+            "notes",
             "last_error",
             "inspection",
             "control",

@@ -61,7 +61,7 @@ pub(super) struct Deliver<S: Sink> {
     /// How often what was written is committed while changes flow.
     interval: Duration,
     pending: Option<Checkpoint>,
-    /// The boundary that was committed last, for heartbeats.
+    /// The last boundary that was committed.
     committed: Checkpoint,
     /// Whether a piece of a group that goes on was written after the pending boundary.
     inside_group: bool,
@@ -253,6 +253,10 @@ impl<S: Sink> Deliver<S> {
             revisions,
             passed_over,
         } = encoded;
+        // A group that comes in pieces has the whole time of a transaction.
+        if self.is_shared && end.is_none() && self.may_commit() {
+            self.commit().await?;
+        }
         self.revisions.extend(revisions);
         self.passed_over.extend(passed_over);
         let (records, bytes) = (block.record_count(), block.byte_count());
@@ -260,6 +264,7 @@ impl<S: Sink> Deliver<S> {
         let wanted = self.sink.write(&mut block).await?;
         self.metrics.written(records, bytes);
         self.metrics.invalid_text(invalid);
+        self.metrics.dead_letters(self.sink.take_dead_letters());
         self.metrics.settled(&ledger);
         // When the lanes have enough of them, or have ended, it is dropped.
         let _ = self.lanes.spare.try_send(block);
@@ -271,6 +276,21 @@ impl<S: Sink> Deliver<S> {
         }
         if self.may_commit() && (wanted || self.commit_at(false) <= Instant::now()) {
             self.commit().await?;
+        }
+        if self.inside_group && self.sink.wants_part() {
+            self.commit_part().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was written of a group that goes on.
+    async fn commit_part(&mut self) -> Result<(), PipelineError> {
+        let boundary = self.pending.take();
+        let upto = boundary.as_ref().unwrap_or(&self.committed).clone();
+        self.record(&upto).await?;
+        self.sink.commit_part(&upto).await?;
+        if boundary.is_some() {
+            self.has_committed(upto);
         }
         Ok(())
     }
@@ -290,23 +310,35 @@ impl<S: Sink> Deliver<S> {
         if planted(Fault::CheckpointBeforeFlush) {
             self.checkpointer.save(&upto).await?;
         }
-        // Before any checkpoint after them, the sink's own included.
-        self.checkpointer
-            .record(&mut self.revisions, &mut self.passed_over, &upto)
-            .await?;
+        self.record(&upto).await?;
         self.sink.commit(&upto).await?;
-        self.metrics.delivered();
-        if self.sink.heartbeat_wanted().is_some() {
-            self.committed.clone_from(&upto);
+        self.has_committed(upto);
+        Ok(())
+    }
+
+    /// Makes durable what a checkpoint relies on, before it is stored anywhere, at the sink included.
+    async fn record(&mut self, upto: &Checkpoint) -> Result<(), PipelineError> {
+        let is_noted = self.is_shared && !self.passed_over.is_empty();
+        self.checkpointer
+            .record(&mut self.revisions, &mut self.passed_over, upto)
+            .await?;
+        if is_noted {
+            self.sink.keep_notes(self.checkpointer.notes().await?);
         }
+        Ok(())
+    }
+
+    /// Notes that the sink has everything before a boundary, and the boundary.
+    fn has_committed(&mut self, upto: Checkpoint) {
+        self.metrics.delivered();
         if self.is_shared {
             self.metrics.committed(&upto);
         }
+        self.committed.clone_from(&upto);
         self.saving.next = Some(upto);
         if self.saving.may_begin() && self.save_at() <= Instant::now() {
             self.begin_to_save();
         }
-        Ok(())
     }
 
     /// When the next checkpoint is to be saved: at once, or at the interval if it is but a copy.

@@ -32,7 +32,7 @@ use crate::row::TableName;
 use crate::sink::Sink;
 use crate::source::{Answers, Budget, HostAddress, SourceError, SourceOptions};
 use crate::state::{
-    Checkpointer, LastError, PreparedStore, ReplicaIdentity, SkipStore, StateFolder,
+    Checkpointer, LastError, Notes, PreparedStore, ReplicaIdentity, SkipStore, StateFolder,
     off_the_runtime,
 };
 
@@ -103,6 +103,10 @@ impl ConnectorRun<'_> {
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
         let shared = sink.shared_checkpoints();
         let to = target::named(self.connector, shared.as_ref());
+        if shared.is_some() {
+            let folder = Arc::clone(self.folder);
+            sink.keep_notes(off_the_runtime(move || Notes::of_folder(&folder)).await?);
+        }
         // The start is settled before the first event, so that a crash does not resolve `latest` anew.
         if shared.is_some_and(|shared| shared.last_writer.is_some()) {
             self.keep_target(to).await?;
@@ -318,8 +322,9 @@ impl ConnectorRun<'_> {
         off_the_runtime(move || target::check(&connector, &folder)).await?;
         let stored = sink.resume_point().await?;
         let (shared, folder) = (sink.shared_checkpoints(), Arc::clone(self.folder));
+        let (notes, skips) = (sink.kept_notes(), Arc::clone(self.skips));
         off_the_runtime(move || match shared {
-            Some(shared) => target::resume(&folder, stored, &shared),
+            Some(shared) => target::resume(&folder, stored, &shared, (&notes, &skips)),
             None => Ok(stored.or(folder.checkpoint()?)),
         })
         .await

@@ -8,7 +8,7 @@ use crate::change::Checkpoint;
 use crate::pipeline::connector::Connector;
 use crate::pipeline::error::PipelineError;
 use crate::sink::{self, SharedCheckpoints};
-use crate::state::{Journal, StateFolder};
+use crate::state::{Journal, Notes, SkipStore, StateFolder};
 
 /// Compares what the sink's folder holds with what the state folder says that it had; blocks on the disk. Nothing was changed
 /// in either by then.
@@ -104,16 +104,19 @@ pub(super) fn named(connector: &Connector, shared: Option<&SharedCheckpoints>) -
 }
 
 /// Where a run begins whose checkpoints are where other instances of the connector find them too; blocks on the disk. What the
-/// state folder holds of definitions goes, unless it is of the process that stored the checkpoint.
+/// state folder holds of definitions goes, unless it is of the process that stored the checkpoint, and the notes that were
+/// stored with that come in.
 ///
 /// # Errors
-/// The checkpoints are gone from the topic that had them.
+/// The checkpoints are gone from the topic that had them; or the folder has orders of which nobody knows whether they hold.
 pub(super) fn resume(
     folder: &StateFolder,
     stored: Option<Checkpoint>,
     shared: &SharedCheckpoints,
+    (notes, skips): (&Notes, &SkipStore),
 ) -> Result<Option<Checkpoint>, PipelineError> {
     let (local, former) = (folder.checkpoint()?, folder.target()?);
+    let is_new = former.is_none();
     let topic = &*shared.topic;
     let mut former = former.as_deref().unwrap_or_default().split(' ').skip(1);
     let former_topic = former.next();
@@ -157,6 +160,11 @@ pub(super) fn resume(
                  found again at the source"
             );
             Journal::discard(folder)?;
+            let put = notes.put_into(folder, skips, &stored, is_new)?;
+            put.map_err(|orders| PipelineError::StaleOrders {
+                orders: orders.join("; "),
+                state: folder.path().display().to_string(),
+            })?;
         }
     }
     Ok(Some(stored))

@@ -10,15 +10,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminOptions, OwnedResourceSpecifier, ResourceSpecifier};
+use rdkafka::admin::{OwnedResourceSpecifier, ResourceSpecifier};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext as _};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::Metadata;
 
+use super::admin::{Admin, Asking};
 use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, RECORD_BYTES_MAX};
+use super::requests::Wanted;
 use super::routes::{is_named, lacks};
-use super::topics::{Admin, OwnTopic, Topics, Wanted};
+use super::topics::{OwnTopic, Topics};
 use super::{connect, rejection};
 use crate::failure::Class;
 use crate::finding::{Finding, listed};
@@ -108,9 +110,9 @@ impl Check<'_> {
         let mut topics = Topics::new(self.options, self.connector)?;
         let config = self.client();
         let servers = self.options.bootstrap_servers.clone();
-        let of_client = config.clone();
+        let (of_client, context) = (config.clone(), DeliveryContext::with(self.options.tokens()));
         let metadata = off_the_runtime(move || {
-            let client = Client::from_config_and_context(&of_client, DeliveryContext::default())
+            let client = Client::from_config_and_context(&of_client, context)
                 .map_err(rejection::of_configuration)?;
             connect(&client, &servers)
         })
@@ -121,7 +123,7 @@ impl Check<'_> {
         let there = there(&metadata);
         let planned = self.planned(&mut topics, tables);
         self.alike(&planned, &there);
-        let admin = Admin::new(config).await?;
+        let admin = Admin::new(config, self.options.requests()).await?;
         self.creation(&admin, &planned, &there, brokers).await;
         let broker = metadata.brokers().first().map(|broker| broker.id());
         let settings = self.settings(&admin, &planned, &there, broker).await;
@@ -230,8 +232,8 @@ impl Check<'_> {
         if missing.is_empty() {
             return self.add(Finding::ok("topics", "every topic is there"));
         }
-        let options = admin_options().validate_only(true);
-        let refused = admin.create(&missing, &options).await;
+        let asking = Asking::whether(REQUEST_MAX);
+        let refused = admin.create(&missing, asking).await;
         if refused.is_empty() {
             let names: Vec<String> = missing
                 .iter()
@@ -284,7 +286,7 @@ impl Check<'_> {
             .chain(broker.map(ResourceSpecifier::Broker))
             .collect();
         let mut shown = ShownSettings::default();
-        let described = match admin.describe(&asked, &admin_options()).await {
+        let described = match admin.describe(&asked, REQUEST_MAX).await {
             Ok(described) => described,
             Err(code) => {
                 self.unseen(&code.to_string());
@@ -624,12 +626,6 @@ fn there(metadata: &Metadata) -> BTreeMap<String, ThereTopic> {
             (topic.name().to_owned(), there)
         })
         .collect()
-}
-
-fn admin_options() -> AdminOptions {
-    AdminOptions::new()
-        .request_timeout(Some(REQUEST_MAX))
-        .operation_timeout(Some(REQUEST_MAX))
 }
 
 #[cfg(test)]

@@ -6,6 +6,10 @@
 //! | value | the checkpoint, as the text of `relay-log.info` |
 //! | header `instance` | who wrote it: an id that each process makes up |
 //! | header `folder` | the process in whose state folder the definitions are that hold there |
+//! | header `part` | how much of the group after the checkpoint is committed, where that is delivered in parts ([`Part`]) |
+//!
+//! A record whose key is the connector's name, a slash and another name is a note on which the connector's checkpoint relies
+//! ([`Notes`]), with the same headers.
 //!
 //! A process that takes over writes the last checkpoint again under its own `instance`, before it does anything else.
 //!
@@ -15,7 +19,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminOptions, ResourceSpecifier};
+use rdkafka::admin::ResourceSpecifier;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -24,24 +28,29 @@ use rdkafka::producer::BaseRecord;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::warn;
 
+use super::admin::Admin;
 use super::delivery::DeliveryContext;
 use super::options::KafkaOptions;
+use super::part::Part;
 use super::rejection;
-use super::topics::{Admin, CLEANUP_POLICY, COMPACT};
+use super::topics::{CLEANUP_POLICY, COMPACT};
 use crate::change::Checkpoint;
 use crate::fault::{Fault, planted};
 use crate::sink::SinkError;
-use crate::state::relay_log_info;
+use crate::state::{Notes, relay_log_info};
 
 /// The partition, of which there is one.
 const PARTITION: i32 = 0;
 const INSTANCE: &str = "instance";
 const FOLDER: &str = "folder";
+const PART: &str = "part";
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// How long the end may take to come, and the transactions of others to end before it.
 const READ_MAX: Duration = Duration::from_secs(90);
 /// How long that wait is before it is told, and told again.
 const TELL_EACH: Duration = Duration::from_secs(10);
+/// How long a poll may take that asks for a token.
+const TOKEN_POLL: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(100);
 const FOUND_CHARS_MAX: usize = 80;
 
@@ -55,22 +64,45 @@ pub(super) struct StoredCheckpoint {
     pub(super) instance: String,
     /// Whose state folder goes with it.
     pub(super) folder: String,
+    /// How much of the group after it is committed.
+    pub(super) part: Option<Part>,
 }
 
-/// A checkpoint as a record.
+/// What the topic holds of a connector.
+#[derive(Debug, Default)]
+pub(super) struct StoredState {
+    /// The last checkpoint.
+    pub(super) last: Option<StoredCheckpoint>,
+    /// The notes that go with it.
+    pub(super) notes: Notes,
+}
+
+/// A checkpoint, or a note, as a record.
 #[derive(Clone, Debug)]
 pub(super) struct CheckpointRecord {
     pub(super) topic: Arc<str>,
-    pub(super) connector: String,
-    pub(super) text: String,
+    pub(super) key: String,
+    /// `None` for a note that is no more.
+    pub(super) text: Option<Vec<u8>>,
     pub(super) instance: String,
     pub(super) folder: String,
+    pub(super) part: Option<String>,
+}
+
+/// What a record in the topic says.
+enum Said {
+    /// Something of another connector.
+    OfAnother,
+    /// The checkpoint, or that there is none.
+    Checkpoint(Option<StoredCheckpoint>),
+    /// A note by its name, or that it is no more.
+    Note(String, Option<Vec<u8>>),
 }
 
 impl CheckpointRecord {
     /// Bytes of key and value.
     pub(super) fn bytes(&self) -> usize {
-        self.connector.len() + self.text.len()
+        self.key.len() + self.text.as_ref().map_or(0, Vec::len)
     }
 
     /// What a producer sends; `opaque` comes back with the acknowledgement.
@@ -79,14 +111,17 @@ impl CheckpointRecord {
             key,
             value: Some(value),
         };
-        let headers = OwnedHeaders::new_with_capacity(2)
+        let mut headers = OwnedHeaders::new_with_capacity(3)
             .insert(header(INSTANCE, &self.instance))
             .insert(header(FOLDER, &self.folder));
+        if let Some(part) = &self.part {
+            headers = headers.insert(header(PART, part));
+        }
         BaseRecord {
             topic: &self.topic,
             partition: Some(PARTITION),
-            payload: Some(self.text.as_bytes()),
-            key: Some(self.connector.as_bytes()),
+            payload: self.text.as_deref(),
+            key: Some(self.key.as_bytes()),
             timestamp: None,
             headers: Some(headers),
             delivery_opaque: opaque,
@@ -96,12 +131,13 @@ impl CheckpointRecord {
 
 /// Makes sure that a topic keeps the last record of each key, and for good.
 pub(super) async fn check_policy(options: &KafkaOptions, topic: &str) -> Result<(), SinkError> {
-    let admin = Admin::new(options.producer()).await?;
-    let asked = AdminOptions::new().request_timeout(Some(ANSWER_MAX));
+    let admin = Admin::new(options.producer(), options.requests()).await?;
     let resource = [ResourceSpecifier::Topic(topic)];
-    let answered = admin.client().describe_configs(&resource, &asked).await;
     let unreadable = |code| rejection::of_checkpoints(topic, code);
-    let described = answered.map_err(|error| unreadable(code_of(&error)))?;
+    let described = admin
+        .describe(&resource, ANSWER_MAX)
+        .await
+        .map_err(unreadable)?;
     let mut policy = None;
     for resource in described {
         let resource = resource.map_err(unreadable)?;
@@ -119,7 +155,12 @@ pub(super) async fn check_policy(options: &KafkaOptions, topic: &str) -> Result<
     }
 }
 
-/// The last checkpoint that was committed for a connector, whose producers have all been shut out; blocks.
+/// The key of a connector's note.
+pub(super) fn note_key(connector: &str, name: &str) -> String {
+    format!("{connector}/{name}")
+}
+
+/// What was committed last for a connector, whose producers have all been shut out; blocks.
 ///
 /// # Errors
 /// A topic of more partitions, or one with a record that is no checkpoint; silence.
@@ -127,7 +168,7 @@ pub(super) fn read(
     options: &KafkaOptions,
     topic: &str,
     connector: &str,
-) -> Result<Option<StoredCheckpoint>, SinkError> {
+) -> Result<StoredState, SinkError> {
     let deadline = Instant::now() + READ_MAX;
     let failed = |error: KafkaError| rejection::of_checkpoints(topic, code_of(&error));
     let everything = reader(options, "read_uncommitted")?;
@@ -139,7 +180,7 @@ pub(super) fn read(
     let (_, end) = watermarks.map_err(failed)?;
     let reader = reader(options, isolation())?;
     await_end(&reader, topic, end, deadline)?;
-    last(&reader, topic, connector, deadline)
+    contents(&reader, topic, connector, deadline)
 }
 
 /// Waits until all transactions in the topic before `end` have ended: what another connector has yet to commit there hides all
@@ -171,7 +212,7 @@ fn await_end(reader: &Reader, topic: &str, end: i64, deadline: Instant) -> Resul
     }
 }
 
-/// The last checkpoint of a connector that can be seen now, whatever its producers do; blocks.
+/// What can be seen of a connector now, whatever its producers do; blocks.
 ///
 /// # Errors
 /// As [`read`].
@@ -179,12 +220,12 @@ pub(super) fn peek(
     options: &KafkaOptions,
     topic: &str,
     connector: &str,
-) -> Result<Option<StoredCheckpoint>, SinkError> {
+) -> Result<StoredState, SinkError> {
     let reader = reader(options, isolation())?;
     if !is_there(&reader, topic)? {
-        return Ok(None);
+        return Ok(StoredState::default());
     }
-    last(&reader, topic, connector, Instant::now() + ANSWER_MAX)
+    contents(&reader, topic, connector, Instant::now() + ANSWER_MAX)
 }
 
 fn isolation() -> &'static str {
@@ -195,8 +236,14 @@ fn isolation() -> &'static str {
 }
 
 fn reader(options: &KafkaOptions, isolation: &str) -> Result<Reader, SinkError> {
-    Reader::from_config_and_context(&options.consumer(isolation), DeliveryContext::default())
-        .map_err(rejection::of_configuration)
+    let context = DeliveryContext::with(options.tokens());
+    let reader = Reader::from_config_and_context(&options.consumer(isolation), context)
+        .map_err(rejection::of_configuration)?;
+    if options.tokens().is_some() {
+        // Only a poll asks for the token without which no other request is answered.
+        reader.poll(TOKEN_POLL);
+    }
+    Ok(reader)
 }
 
 /// Whether the topic is there.
@@ -219,25 +266,25 @@ fn is_there(reader: &Reader, topic: &str) -> Result<bool, SinkError> {
 }
 
 /// Reads to the end.
-fn last(
+fn contents(
     reader: &Reader,
     topic: &str,
     connector: &str,
     deadline: Instant,
-) -> Result<Option<StoredCheckpoint>, SinkError> {
+) -> Result<StoredState, SinkError> {
     let failed = |error: KafkaError| rejection::of_checkpoints(topic, code_of(&error));
     let mut all = TopicPartitionList::new();
     all.add_partition_offset(topic, PARTITION, Offset::Beginning)
         .map_err(failed)?;
     reader.assign(&all).map_err(failed)?;
-    let mut stored = None;
+    let mut stored = StoredState::default();
     loop {
         match reader.poll(POLL) {
-            Some(Ok(message)) => {
-                if let Some(found) = one(&message, topic, connector)? {
-                    stored = found;
-                }
-            }
+            Some(Ok(message)) => match one(&message, topic, connector)? {
+                Said::OfAnother => {}
+                Said::Checkpoint(last) => stored.last = last,
+                Said::Note(name, text) => stored.notes.set(name, text),
+            },
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(stored),
             Some(Err(error)) if !passes(&error) => return Err(failed(error)),
             Some(Err(_)) | None if Instant::now() < deadline => {}
@@ -251,20 +298,24 @@ fn last(
     }
 }
 
-/// Reads a record: `None` for another connector's, or else what it says, which may be that there is no checkpoint.
-fn one(
-    message: &BorrowedMessage<'_>,
-    topic: &str,
-    connector: &str,
-) -> Result<Option<Option<StoredCheckpoint>>, SinkError> {
+/// Reads a record.
+fn one(message: &BorrowedMessage<'_>, topic: &str, connector: &str) -> Result<Said, SinkError> {
     let wrong = |reason: String| SinkError::CheckpointRecord {
         topic: topic.to_owned(),
         offset: message.offset(),
         reason,
     };
-    let is_own = message.key() == Some(connector.as_bytes());
+    let key = message.key().unwrap_or_default();
+    let is_own = key == connector.as_bytes();
+    let note = key.strip_prefix(connector.as_bytes());
+    let note = note.and_then(|rest| rest.strip_prefix(b"/"));
+    let note = note.and_then(|name| std::str::from_utf8(name).ok());
     let Some(value) = message.payload() else {
-        return Ok(is_own.then_some(None));
+        return Ok(match note {
+            Some(name) => Said::Note(name.to_owned(), None),
+            None if is_own => Said::Checkpoint(None),
+            None => Said::OfAnother,
+        });
     };
     let header = |name: &str| {
         let headers = message.headers()?;
@@ -272,14 +323,17 @@ fn one(
         std::str::from_utf8(value).ok().map(str::to_owned)
     };
     let Some((instance, folder)) = header(INSTANCE).zip(header(FOLDER)) else {
-        let key = String::from_utf8_lossy(message.key().unwrap_or_default());
+        let key = String::from_utf8_lossy(key);
         let key: String = key.chars().take(FOUND_CHARS_MAX).collect();
         return Err(wrong(format!(
             "its key is '{key}', and it has no headers {INSTANCE} and {FOLDER}"
         )));
     };
+    if let Some(name) = note {
+        return Ok(Said::Note(name.to_owned(), Some(value.to_vec())));
+    }
     if !is_own {
-        return Ok(None);
+        return Ok(Said::OfAnother);
     }
     let checkpoint = relay_log_info::decode(value).map_err(|error| match error.is_of_newer() {
         true => SinkError::CheckpointRecordNewer {
@@ -289,10 +343,18 @@ fn one(
         },
         false => wrong(error.to_string()),
     })?;
-    Ok(Some(Some(StoredCheckpoint {
+    let part = match header(PART) {
+        Some(text) => {
+            let part = Part::parse(&text);
+            Some(part.ok_or_else(|| wrong(format!("its header {PART} is '{text}'")))?)
+        }
+        None => None,
+    };
+    Ok(Said::Checkpoint(Some(StoredCheckpoint {
         checkpoint,
         instance,
         folder,
+        part,
     })))
 }
 

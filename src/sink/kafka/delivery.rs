@@ -1,13 +1,13 @@
 //! What the producer hears back: acknowledgements, failures, and what the brokers say when they do not answer.
 //!
 //! The counting unit is the cost of a record in bytes, so that one counter tells both what is settled and how full the
-//! queue is. Runs on librdkafka's polling thread.
+//! queue is. Runs on librdkafka's polling thread, which asks for tokens too.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -15,6 +15,9 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{ProducerContext, ThreadedProducer};
 use tokio::sync::Notify;
 use tracing::{debug, info, warn};
+
+use super::record_size;
+use super::token::{TokenError, Tokens};
 
 /// How long the failure that caused the others may take to arrive.
 const FAILURE_MAX: Duration = Duration::from_secs(5);
@@ -24,6 +27,8 @@ const FAILURE_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Failure {
     pub(super) topic: String,
     pub(super) code: RDKafkaErrorCode,
+    /// Its key, as far as it is shown.
+    pub(super) key: String,
     pub(super) bytes: usize,
     pub(super) key_bytes: usize,
 }
@@ -51,6 +56,14 @@ pub(super) struct DeliveryContext {
     /// A record that failed only because another one did, whose own failure may be reported later.
     consequence: OnceLock<Failure>,
     heard: Mutex<Option<Heard>>,
+    tokens: Option<Tokens>,
+    /// When a first acknowledgement was waited for, in nanoseconds since `made_at`; 0 if none is.
+    awaited_at: AtomicU64,
+    /// How long it took, in nanoseconds; 0 if that is not known.
+    first_took: AtomicU64,
+    made_at: OnceLock<Instant>,
+    /// Whether there was no token since nobody answered.
+    awaits_token: AtomicBool,
 }
 
 /// Why waiting ended before it reached its goal.
@@ -66,6 +79,14 @@ pub(super) enum Unsettled {
 }
 
 impl DeliveryContext {
+    /// For clients whose connections want tokens, or not.
+    pub(super) fn with(tokens: Option<Tokens>) -> Self {
+        Self {
+            tokens,
+            ..Self::default()
+        }
+    }
+
     /// Costs of all records acknowledged so far.
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Acquire)
@@ -82,11 +103,34 @@ impl DeliveryContext {
             return;
         }
         self.acknowledged_records.fetch_add(1, Ordering::Relaxed);
+        if self.awaited_at.load(Ordering::Relaxed) > 0 {
+            let since = self.awaited_at.swap(0, Ordering::Relaxed);
+            let took = self.now_ns().saturating_sub(since).max(1);
+            self.first_took.store(took, Ordering::Relaxed);
+        }
         let before = self.acknowledged.fetch_add(cost, Ordering::SeqCst);
         let wanted = self.wanted.load(Ordering::SeqCst);
         if before < wanted && before.saturating_add(cost) >= wanted {
             self.progress.notify_one();
         }
+    }
+
+    /// Begins to measure how long the next acknowledgement takes.
+    pub(super) fn await_first(&self) {
+        self.first_took.store(0, Ordering::Relaxed);
+        self.awaited_at
+            .store(self.now_ns().max(1), Ordering::Relaxed);
+    }
+
+    /// How long the first acknowledgement took since [`DeliveryContext::await_first`], if it has come.
+    pub(super) fn first_taken(&self) -> Option<Duration> {
+        let took = self.first_took.load(Ordering::Relaxed);
+        (took > 0).then(|| Duration::from_nanos(took))
+    }
+
+    fn now_ns(&self) -> u64 {
+        let since = self.made_at.get_or_init(Instant::now).elapsed();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Whether the producer takes no more records.
@@ -141,6 +185,19 @@ impl DeliveryContext {
 }
 
 impl ClientContext for DeliveryContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _configured: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        let tokens = self.tokens.as_ref().ok_or("no source of tokens is set")?;
+        let token = tokens.token();
+        let is_awaited = token.as_ref().is_err_and(TokenError::is_transient);
+        self.awaits_token.store(is_awaited, Ordering::Relaxed);
+        Ok(token?.to_library())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // Nobody can act on a property that rowtap itself sets being experimental.
         if facility == "CONFWARN" && message.contains("enable.gapless.guarantee") {
@@ -166,9 +223,17 @@ impl ClientContext for DeliveryContext {
     fn stats_raw(&self, _statistics: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error
+        let mut code = error
             .rdkafka_error_code()
             .unwrap_or(RDKafkaErrorCode::Unknown);
+        // librdkafka takes a provider that does not answer for one that refuses.
+        if code == RDKafkaErrorCode::Authentication && self.awaits_token.load(Ordering::Relaxed) {
+            code = RDKafkaErrorCode::BrokerTransportFailure;
+        }
+        // TLS 1.3 lets a client find out only after the handshake that its certificate will not do.
+        if code == RDKafkaErrorCode::BrokerTransportFailure && is_certificate_refused(reason) {
+            code = RDKafkaErrorCode::SSL;
+        }
         debug!(target: "librdkafka", %code, reason, "error reported");
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         // "All brokers are down" says less than why the last one is.
@@ -202,6 +267,7 @@ impl ProducerContext for DeliveryContext {
                 slot.get_or_init(|| Failure {
                     topic: message.topic().to_owned(),
                     code,
+                    key: record_size::shown(message.key()),
                     bytes: message.payload_len() + message.key_len(),
                     key_bytes: message.key_len(),
                 });
@@ -211,10 +277,48 @@ impl ProducerContext for DeliveryContext {
     }
 }
 
+/// Whether the broker ended a connection by an alert about the client's certificate (RFC 8446, section 6.2).
+fn is_certificate_refused(reason: &str) -> bool {
+    const ALERTS: [&str; 8] = ["42", "43", "44", "45", "46", "48", "49", "116"];
+    let number = reason.split_once("SSL alert number ").map(|(_, rest)| rest);
+    let number = number.map(|rest| {
+        rest.split(|c: char| !c.is_ascii_digit())
+            .next()
+            .unwrap_or_default()
+    });
+    number.is_some_and(|number| ALERTS.contains(&number))
+}
+
 /// Whether the code says no more than that the producer was stopped before.
 pub(super) fn is_consequence(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
         RDKafkaErrorCode::Fatal | RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_about_the_certificate_is_told_apart_from_others() {
+        for (reason, expected) in [
+            (
+                "Receive failed: error:0A000416:SSL routines::sslv3 alert certificate unknown: SSL alert number 46 (after 6ms)",
+                true,
+            ),
+            (
+                "tlsv13 alert certificate required: SSL alert number 116",
+                true,
+            ),
+            (
+                "alert internal error: SSL alert number 80 (after 6ms)",
+                false,
+            ),
+            ("Disconnected", false),
+        ] {
+            assert_eq!(is_certificate_refused(reason), expected, "{reason}");
+        }
+    }
 }

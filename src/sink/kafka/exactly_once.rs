@@ -9,16 +9,17 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 use tracing::{info, warn};
 
-use super::checkpoints::{self, CheckpointRecord, StoredCheckpoint};
+use super::checkpoints::{self, CheckpointRecord, StoredCheckpoint, StoredState};
 use super::claim::Claim;
 use super::delivery::Client;
 use super::options::KafkaOptions;
+use super::part::Part;
 use super::queue;
 use super::rejection;
 use crate::change::Checkpoint;
 use crate::fault::{Fault, planted};
 use crate::sink::{SharedCheckpoints, SinkError};
-use crate::state::{off_the_runtime, relay_log_info};
+use crate::state::{Notes, off_the_runtime, relay_log_info};
 
 /// How long Kafka may take to end what the last producer left open.
 const INITIALISE_MAX: Duration = Duration::from_secs(60);
@@ -39,6 +40,10 @@ pub(super) struct ExactlyOnce {
     connector: String,
     claim: Claim,
     committed: Option<Checkpoint>,
+    /// The notes that the topic has, and those that it is to have.
+    notes: (Notes, Notes),
+    /// How much is committed of the group after the checkpoint.
+    part: Option<Part>,
 }
 
 impl ExactlyOnce {
@@ -65,6 +70,8 @@ impl ExactlyOnce {
             connector: connector.to_owned(),
             claim: options.claim.clone(),
             committed: None,
+            notes: (Notes::default(), Notes::default()),
+            part: None,
         })
     }
 
@@ -81,12 +88,14 @@ impl ExactlyOnce {
         // Shutting out whoever has taken over would only be answered in kind. Its checkpoint is to be seen: it has ended what
         // this process had left open.
         if self.claim.is_held() && !planted(Fault::FencedGoesOn) {
-            let last = self.read(options, checkpoints::peek).await?;
-            self.is_still_held(last.as_ref())?;
+            let seen = self.read(options, checkpoints::peek).await?;
+            self.is_still_held(seen.last.as_ref())?;
         }
         let (own, id) = (Arc::clone(client), self.transactional_id.clone());
         off_the_runtime(move || initialise(&own, &id)).await?;
-        let last = self.read(options, checkpoints::read).await?;
+        let StoredState { last, notes } = self.read(options, checkpoints::read).await?;
+        self.notes = (notes.clone(), notes);
+        self.part = last.as_ref().and_then(|last| last.part.clone());
         if planted(Fault::FencedGoesOn) && self.claim.is_held() {
             return Ok(self.claim.last());
         }
@@ -125,8 +134,8 @@ impl ExactlyOnce {
     async fn read(
         &self,
         options: &KafkaOptions,
-        how: fn(&KafkaOptions, &str, &str) -> Result<Option<StoredCheckpoint>, SinkError>,
-    ) -> Result<Option<StoredCheckpoint>, SinkError> {
+        how: fn(&KafkaOptions, &str, &str) -> Result<StoredState, SinkError>,
+    ) -> Result<StoredState, SinkError> {
         let (options, topic) = (options.clone(), Arc::clone(&self.topic));
         let connector = self.connector.clone();
         off_the_runtime(move || how(&options, &topic, &connector)).await
@@ -153,15 +162,38 @@ impl ExactlyOnce {
         }
     }
 
+    /// How much of the group is committed that comes first after the checkpoint at which the run began.
+    pub(super) fn part(&self) -> Option<&Part> {
+        self.part.as_ref()
+    }
+
+    /// Has checkpoints say from now on that so much of the group after them is committed, or nothing.
+    pub(super) fn keep_part(&mut self, part: Option<Part>) {
+        self.part = part;
+    }
+
+    /// The notes that the topic has.
+    pub(super) fn kept_notes(&self) -> &Notes {
+        &self.notes.0
+    }
+
+    /// Has the next commit store these.
+    pub(super) fn keep_notes(&mut self, notes: Notes) {
+        self.notes.1 = notes;
+    }
+
     /// Whether nothing is new at a checkpoint.
     pub(super) fn has_committed(&self, upto: &Checkpoint) -> bool {
-        self.committed.as_ref() == Some(upto)
+        self.committed.as_ref() == Some(upto) && self.notes.0 == self.notes.1
     }
 
     /// Notes what was committed.
     pub(super) fn committed(&mut self, upto: &Checkpoint) {
         self.claim.hold(upto);
         self.committed = Some(upto.clone());
+        if self.notes.0 != self.notes.1 {
+            self.notes.0.clone_from(&self.notes.1);
+        }
     }
 
     /// A checkpoint as a record.
@@ -173,13 +205,32 @@ impl ExactlyOnce {
             let path = PathBuf::from(format!("topic {}", self.topic));
             SinkError::CheckpointUnwritable { path, error }
         })?;
-        Ok(CheckpointRecord {
+        let mut record = self.as_record(self.connector.clone(), Some(text.into_bytes()));
+        record.part = self.part.as_ref().map(Part::text);
+        Ok(record)
+    }
+
+    /// The notes that are new or gone, as records.
+    pub(super) fn note_records(&self) -> Vec<CheckpointRecord> {
+        let (former, notes) = &self.notes;
+        let changes = notes.changes_from(former).into_iter();
+        changes
+            .map(|(name, text)| {
+                let key = checkpoints::note_key(&self.connector, name);
+                self.as_record(key, text.map(<[u8]>::to_vec))
+            })
+            .collect()
+    }
+
+    fn as_record(&self, key: String, text: Option<Vec<u8>>) -> CheckpointRecord {
+        CheckpointRecord {
             topic: Arc::clone(&self.topic),
-            connector: self.connector.clone(),
+            key,
             text,
             instance: self.claim.instance().to_owned(),
             folder: self.claim.instance().to_owned(),
-        })
+            part: None,
+        }
     }
 }
 

@@ -9,18 +9,25 @@
 //! alone says where the connector goes on. After a failure nobody knows whether a transaction was committed: the producer is
 //! given up, and the next one, which Kafka lets in only when that is settled, reads the topic.
 
+mod admin;
 pub(super) mod check;
 mod checkpoints;
 mod claim;
 mod delivery;
 mod exactly_once;
 mod headers;
+mod limits;
 mod notices;
 mod options;
+mod part;
+mod pause;
 mod queue;
+mod record_size;
 mod rejection;
+mod requests;
 mod routes;
 mod template;
+mod token;
 mod topics;
 
 use std::sync::Arc;
@@ -30,13 +37,16 @@ use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::Producer;
+use tracing::warn;
 
 use self::checkpoints::CheckpointRecord;
 use self::delivery::{Client, DeliveryContext, Failure, Unsettled, is_consequence};
 use self::exactly_once::ExactlyOnce;
 use self::headers::Headers;
+use self::limits::Limits;
 use self::notices::GroupNotices;
-use self::queue::{FillEnd, Queue};
+use self::part::Part;
+use self::queue::{FillEnd, Queue, QueueTopics};
 use self::topics::Topics;
 use super::{Placement, SharedCheckpoints, Sink, SinkError};
 use crate::change::Checkpoint;
@@ -44,18 +54,28 @@ use crate::encode::{FormatSettings, InvalidText, Plan, Records, RecordsEncoder, 
 use crate::fault::{Fault, planted};
 use crate::metrics::now_us;
 use crate::row::{Table, TableName};
-use crate::state::off_the_runtime;
+use crate::state::{Notes, off_the_runtime};
 
-pub use self::options::{KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaOptions};
+pub use self::options::{
+    KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaOptions, LargeGroups,
+};
 pub use self::routes::{KafkaKey, KafkaRoute, PartitionBy, SharedTopic};
+pub use self::token::AwsMskIamOptions;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// A wrong password shows before the time is up, so the sink looks for one in between.
 const CONNECT_SLICE: Duration = Duration::from_secs(1);
-/// A transaction is committed when it has been open for so long while changes flow.
+/// A transaction is committed when it has been open for so long, however much flows.
 const TRANSACTION_MAX: Duration = Duration::from_millis(500);
+/// For each of so many bytes it may stay open as long as a commit takes.
+const PATIENCE_BYTES: u64 = 64 << 10;
+/// What a commit is taken to take, at least and at most.
+const COMMIT_TOOK_MIN: Duration = Duration::from_millis(1);
+const COMMIT_TOOK_MAX: Duration = Duration::from_millis(50);
 /// It is committed before that if it holds so much.
 const TRANSACTION_BYTES_MAX: u64 = 64 << 20;
+/// A group that is committed in parts has so many at least until the first would time out.
+const PARTS_A_TIMEOUT: u32 = 4;
 /// The part of a transaction's timeout that is left for its commit.
 const TIMEOUT_MARGIN: u32 = 10;
 
@@ -72,6 +92,15 @@ pub struct Kafka {
     heartbeat_at: Option<Instant>,
     /// `None` before `resume_point`.
     queue: Option<Queue>,
+    /// How long the last commit of a transaction took.
+    commit_took: Duration,
+    /// What of the first group was committed before and is left out.
+    left_out: Option<Part>,
+    /// Where the last block ended, if groups may be committed in parts.
+    written: Option<Part>,
+    limits: Limits,
+    /// Records that went to the dead-letter topic and were not counted yet.
+    dead_letters: u64,
 }
 
 impl Kafka {
@@ -103,15 +132,20 @@ impl Kafka {
             notices: None,
             heartbeat_at: None,
             queue: None,
+            commit_took: Duration::ZERO,
+            left_out: None,
+            written: None,
+            limits: Limits::default(),
+            dead_letters: 0,
         })
     }
 
     /// Hands all records of a block over, and waits for room as long as that takes.
-    async fn hand_over(&mut self, block: &mut Records) -> Result<(), SinkError> {
-        let mut from = 0;
+    async fn hand_over(&mut self, block: &mut Records, mut from: usize) -> Result<(), SinkError> {
+        let diverted: Arc<[usize]> = self.too_large(block, from).await?.into();
         while from < block.records.len() {
             let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;
-            match queue.fill(block, from).await? {
+            match queue.fill(block, from, &diverted).await? {
                 FillEnd::Done => break,
                 FillEnd::Full { next } => {
                     from = next;
@@ -148,7 +182,9 @@ impl Kafka {
         if self.queue()?.transaction().is_none() && exactly_once.has_committed(upto) {
             return Ok(());
         }
-        let record = exactly_once.record(upto)?;
+        let begun = Instant::now();
+        let mut records = exactly_once.note_records();
+        records.push(exactly_once.record(upto)?);
         if planted(Fault::CheckpointOutsideTransaction) && self.queue()?.transaction().is_some() {
             let holds = self.queue()?.is_chosen(Fault::CheckpointOutsideTransaction);
             self.end_transaction().await?;
@@ -156,17 +192,87 @@ impl Kafka {
                 queue::hold().await;
             }
         }
-        self.store(record).await?;
+        self.store(records).await?;
         self.end_transaction().await?;
+        self.commit_took = begun.elapsed();
         if let Some(exactly_once) = &mut self.exactly_once {
             exactly_once.committed(upto);
         }
         Ok(())
     }
 
-    async fn store(&mut self, record: CheckpointRecord) -> Result<(), SinkError> {
+    /// How many records of a block were committed before, with a part of the group that they are of.
+    fn leave_out(&mut self, block: &Records) -> Result<usize, SinkError> {
+        let Some(part) = &self.left_out else {
+            return Ok(0);
+        };
+        let count = part
+            .covers(block)
+            .map_err(|found| SinkError::PartWithoutRest {
+                part: part.text(),
+                found,
+            })?;
+        if count < block.records.len() {
+            self.left_out = None;
+        }
+        Ok(count)
+    }
+
+    /// The records of a block, from one on, that go to the dead-letter topic since their own takes none as large.
+    ///
+    /// # Errors
+    /// There is no such topic, and no compression that could make the record small enough.
+    async fn too_large(&mut self, block: &Records, from: usize) -> Result<Vec<usize>, SinkError> {
+        let mut diverted = Vec::new();
+        for (index, record) in block.records.iter().enumerate().skip(from) {
+            let key_bytes = queue::key_of(block, record).map_or(0, <[u8]>::len);
+            let value_bytes = queue::value_of(block, record).map_or(0, <[u8]>::len);
+            if key_bytes + value_bytes < limits::JUDGED_BYTES_MIN {
+                continue;
+            }
+            let topic = queue::topic(block, record, &self.topics.ddl);
+            let headers = Headers::of_options(&self.options).of(block, record);
+            let bytes = queue::batch_bytes(block, record, headers.as_ref());
+            let Some(limit) = self.limits.of(topic, &self.options).await else {
+                continue;
+            };
+            if bytes <= limit {
+                continue;
+            }
+            if self.options.dead_letter_topic.is_some() {
+                warn!(
+                    topic,
+                    bytes,
+                    limit,
+                    "a record is larger than its topic takes, it goes to the dead-letter topic"
+                );
+                diverted.push(index);
+            } else if self.options.compression == KafkaCompression::None {
+                return Err(SinkError::KafkaTooLarge {
+                    topic: topic.to_owned(),
+                    key: record_size::shown(queue::key_of(block, record)),
+                    bytes: key_bytes + value_bytes,
+                    key_bytes,
+                    reason: format!("its max.message.bytes is {limit}"),
+                });
+            }
+        }
+        self.dead_letters += diverted.len() as u64;
+        Ok(diverted)
+    }
+
+    /// How long a transaction that holds so much may stay open while changes flow: as long as a commit takes and, so that much
+    /// is not committed in little parts, longer the more it holds.
+    fn patience(&self, bytes: u64) -> Duration {
+        let parts = u32::try_from(bytes / PATIENCE_BYTES).unwrap_or(u32::MAX);
+        let commit = self.commit_took.clamp(COMMIT_TOOK_MIN, COMMIT_TOOK_MAX);
+        let patience = commit.saturating_mul(parts.saturating_add(1));
+        patience.min(TRANSACTION_MAX)
+    }
+
+    async fn store(&mut self, records: Vec<CheckpointRecord>) -> Result<(), SinkError> {
         let queue = self.queue.as_mut().ok_or(SinkError::NotOpen)?;
-        match queue.store(record).await? {
+        match queue.store(records).await? {
             FillEnd::Done => Ok(()),
             stop => Err(self.stopped(stop).await),
         }
@@ -283,8 +389,9 @@ impl Sink for Kafka {
             None => self.config.clone(),
         };
         let servers = self.options.bootstrap_servers.clone();
+        let context = DeliveryContext::with(self.options.tokens());
         let (client, metadata) = off_the_runtime(move || {
-            let client = Client::from_config_and_context(&config, DeliveryContext::default())
+            let client = Client::from_config_and_context(&config, context)
                 .map_err(rejection::of_configuration)?;
             let metadata = connect(&client, &servers)?;
             Ok::<_, SinkError>((Arc::new(client), metadata))
@@ -296,14 +403,17 @@ impl Sink for Kafka {
         self.topics.create_own(&client, &self.config).await?;
         self.notices = self.topics.groups.clone().map(GroupNotices::new);
         self.heartbeat_at = self.options.heartbeat().map(|_interval| Instant::now());
-        let queue_for = (
-            Arc::clone(&self.topics.ddl),
-            Headers::of_options(&self.options),
-        );
+        let own_topics = QueueTopics {
+            ddl: Arc::clone(&self.topics.ddl),
+            dead_letters: self.topics.dead_letters.clone(),
+        };
+        let queue_for = (own_topics, Headers::of_options(&self.options));
         let bytes_max = self.options.queue_bytes.as_u64();
         let mut resume_point = None;
         if let Some(exactly_once) = &mut self.exactly_once {
             resume_point = exactly_once.begin(&self.options, &client).await?;
+            self.left_out = exactly_once.part().cloned();
+            self.written.clone_from(&self.left_out);
         }
         let is_transactional = self.exactly_once.is_some();
         self.queue = Some(Queue::new(client, queue_for, bytes_max, is_transactional)?);
@@ -327,7 +437,11 @@ impl Sink for Kafka {
         if let Some(notices) = &mut self.notices {
             notices.add(block)?;
         }
-        self.hand_over(block).await?;
+        let from = self.leave_out(block)?;
+        if self.options.large_groups == LargeGroups::Split {
+            self.written = Part::end_of(block).or(self.written.take());
+        }
+        self.hand_over(block, from).await?;
         self.judge_transaction()
     }
 
@@ -338,15 +452,39 @@ impl Sink for Kafka {
         self.topics.rest();
         match self.exactly_once {
             None => self.settle(0).await,
-            Some(_) => self.commit_transaction(upto).await,
+            Some(_) => {
+                // Until the rest of a group has come, checkpoints say what of it was there before.
+                if self.left_out.is_none()
+                    && let Some(exactly_once) = &mut self.exactly_once
+                {
+                    exactly_once.keep_part(None);
+                }
+                self.commit_transaction(upto).await
+            }
         }
+    }
+
+    fn wants_part(&self) -> bool {
+        let transaction = self.queue.as_ref().and_then(Queue::transaction);
+        self.options.large_groups == LargeGroups::Split
+            && transaction.is_some_and(|transaction| {
+                let part_max = self.options.transaction_timeout() / PARTS_A_TIMEOUT;
+                transaction.since.elapsed() >= part_max
+            })
+    }
+
+    async fn commit_part(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {
+        if let Some(exactly_once) = &mut self.exactly_once {
+            exactly_once.keep_part(self.written.clone());
+        }
+        self.commit_transaction(upto).await
     }
 
     fn commit_wanted(&self, rests: bool) -> Option<Instant> {
         let transaction = self.queue.as_ref()?.transaction()?;
         Some(match rests {
             true => transaction.since,
-            false => transaction.since + TRANSACTION_MAX,
+            false => transaction.since + self.patience(transaction.bytes),
         })
     }
 
@@ -365,12 +503,27 @@ impl Sink for Kafka {
         };
         self.heartbeat_at = Some(Instant::now() + interval);
         let mut block = notices::heartbeat(topic, &self.topics.prefix, at, now_us())?;
-        self.hand_over(&mut block).await
+        self.hand_over(&mut block, 0).await
     }
 
     fn shared_checkpoints(&self) -> Option<SharedCheckpoints> {
         let exactly_once = self.exactly_once.as_ref();
         exactly_once.map(ExactlyOnce::shared_checkpoints)
+    }
+
+    fn take_dead_letters(&mut self) -> u64 {
+        std::mem::take(&mut self.dead_letters)
+    }
+
+    fn kept_notes(&self) -> Notes {
+        let exactly_once = self.exactly_once.as_ref();
+        exactly_once.map_or_else(Notes::default, |it| it.kept_notes().clone())
+    }
+
+    fn keep_notes(&mut self, notes: Notes) {
+        if let Some(exactly_once) = &mut self.exactly_once {
+            exactly_once.keep_notes(notes);
+        }
     }
 }
 
@@ -400,7 +553,7 @@ pub(super) fn stored_checkpoint(
     match Topics::new(options, connector)?.checkpoints {
         Some(topic) => {
             let stored = checkpoints::peek(options, &topic, connector)?;
-            Ok(stored.map(|stored| stored.checkpoint))
+            Ok(stored.last.map(|last| last.checkpoint))
         }
         None => Ok(None),
     }

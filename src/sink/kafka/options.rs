@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU16;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -15,8 +15,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::claim::Claim;
+use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
 use super::template::is_topic;
+use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
 use crate::encode::{DebeziumOptions, Format, PartialKeyChange};
 use crate::sink::SinkError;
 
@@ -30,6 +32,8 @@ const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Nothing: a record that finds the line free leaves at once. Those that come while requests are on their way wait for these
 /// and fill a batch.
 const LINGER: Duration = Duration::ZERO;
+/// The mechanism by which tokens are shown.
+const OAUTHBEARER: &str = "OAUTHBEARER";
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -96,6 +100,9 @@ pub struct KafkaOptions {
         with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
     )]
     pub transaction_timeout: Option<Duration>,
+    /// What becomes of a group that outlives a transaction of exactly-once delivery.
+    #[serde(default)]
+    pub large_groups: LargeGroups,
     /// What this process writes into checkpoints. It is the same for all runs of a connector.
     #[serde(skip)]
     pub(in crate::sink) claim: Claim,
@@ -104,6 +111,8 @@ pub struct KafkaOptions {
     pub partial_key_change: PartialKeyChange,
     /// The topic of DDL statements; the prefix if left out.
     pub ddl_topic: Option<String>,
+    /// Where records go that are larger than their own topic takes; if left out, such a record stops the connector.
+    pub dead_letter_topic: Option<String>,
     /// Settings of the topics that the sink creates, such as `retention.ms`.
     #[serde(default)]
     pub topic_config: BTreeMap<String, String>,
@@ -128,6 +137,13 @@ pub struct KafkaOptions {
     pub delivery_timeout: Duration,
     /// The password for SASL.
     pub sasl_password: Option<SecretString>,
+    /// The client's secret at an OIDC provider, for SASL/OAUTHBEARER.
+    pub sasl_client_secret: Option<SecretString>,
+    /// How AWS MSK lets the connector in, if it is to.
+    pub aws_msk_iam: Option<AwsMskIamOptions>,
+    /// Where tokens come from; the same for all clients.
+    #[serde(skip)]
+    pub(super) tokens: Arc<OnceLock<Option<Tokens>>>,
     /// The password of the client certificate's key or keystore.
     pub ssl_key_password: Option<SecretString>,
     /// Properties of librdkafka: `security.protocol`, `sasl.*`, `ssl.*` and others.
@@ -167,6 +183,17 @@ pub enum KafkaHeader {
     Gtid,
     /// The W3C trace context: one trace a group, made of its identity.
     Traceparent,
+}
+
+/// What becomes of a group that takes longer than Kafka lets a transaction stay open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LargeGroups {
+    /// The connector stops, and nothing of it is seen.
+    #[default]
+    Stop,
+    /// It is committed in parts, each once: a consumer may see some before the others are there.
+    Split,
 }
 
 /// How batches are compressed on the way and in the topic.
@@ -220,9 +247,11 @@ impl fmt::Debug for KafkaOptions {
             .field("delivery", &self.delivery)
             .field("checkpoint_topic", &self.checkpoint_topic)
             .field("transaction_timeout", &self.transaction_timeout)
+            .field("large_groups", &self.large_groups)
             .field("tombstones", &self.tombstones)
             .field("partial_key_change", &self.partial_key_change)
             .field("ddl_topic", &self.ddl_topic)
+            .field("dead_letter_topic", &self.dead_letter_topic)
             .field("compression", &self.compression)
             .field("linger", &self.linger)
             .field("queue_bytes", &self.queue_bytes)
@@ -245,6 +274,15 @@ fn refusal(property: &str) -> Option<&'static str> {
         "sasl.password" => "is a secret, use sasl_password or sasl_password_file",
         "ssl.key.password" | "ssl.keystore.password" => {
             "is a secret, use ssl_key_password or ssl_key_password_file"
+        }
+        "sasl.oauthbearer.client.secret" | "sasl.oauthbearer.client.credentials.client.secret" => {
+            "is a secret, use sasl_client_secret or sasl_client_secret_file"
+        }
+        "sasl.oauthbearer.grant.type" => {
+            "is always client_credentials, with sasl_client_secret, remove it"
+        }
+        assertion if assertion.starts_with("sasl.oauthbearer.assertion.") => {
+            "is no part of client credentials, use sasl_client_secret and remove it"
         }
         "acks"
         | "request.required.acks"
@@ -298,6 +336,7 @@ impl KafkaOptions {
             ("checkpoint_topic", &self.checkpoint_topic),
             ("heartbeat_topic", &self.heartbeat_topic),
             ("transaction_topic", &self.transaction_topic),
+            ("dead_letter_topic", &self.dead_letter_topic),
         ];
         for (key, topic) in topics {
             if topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
@@ -315,6 +354,7 @@ impl KafkaOptions {
             let set = [
                 ("checkpoint_topic", self.checkpoint_topic.is_some()),
                 ("transaction_timeout", self.transaction_timeout.is_some()),
+                ("large_groups", self.large_groups != LargeGroups::Stop),
             ];
             problems.extend(
                 set.iter()
@@ -322,6 +362,7 @@ impl KafkaOptions {
                     .map(|(key, _)| (vec![*key], reason)),
             );
         }
+        problems.extend(self.problem_of_tokens());
         if self.transaction_timeout().as_secs() == 0 {
             let reason = "is under a second, expected a time such as 1m";
             problems.push((vec!["transaction_timeout"], reason));
@@ -346,6 +387,62 @@ impl KafkaOptions {
             problems.push((vec!["delivery_timeout"], reason));
         }
         problems
+    }
+
+    /// What is wrong with how tokens are had.
+    fn problem_of_tokens(&self) -> Option<(Vec<&str>, &'static str)> {
+        let mechanism = ["sasl.mechanism", "sasl.mechanisms"]
+            .into_iter()
+            .find_map(|name| self.properties.get(name).map(|value| (name, value)));
+        let wants_tokens = mechanism.is_some_and(|(_, value)| value == OAUTHBEARER);
+        let oidc = match Oidc::of(&self.properties, self.sasl_client_secret.as_ref()) {
+            Ok(oidc) => oidc,
+            Err((property, reason)) => return Some((vec!["properties", property], reason)),
+        };
+        match (oidc, &self.aws_msk_iam, mechanism) {
+            (Some(_), Some(_), _) => {
+                let reason = "is set beside sasl.oauthbearer.method = 'oidc', remove one of them";
+                Some((vec!["aws_msk_iam"], reason))
+            }
+            (None, Some(_), Some((name, _))) if !wants_tokens => {
+                let reason = "is another mechanism than aws_msk_iam has, remove it";
+                Some((vec!["properties", name], reason))
+            }
+            (None, None, Some((name, _))) if wants_tokens => {
+                let reason = "is OAUTHBEARER, whose tokens come from nowhere, set sasl.oauthbearer.method to oidc, or aws_msk_iam";
+                Some((vec!["properties", name], reason))
+            }
+            (_, _, _) => None,
+        }
+    }
+
+    /// Where tokens come from, if connections want them. What is wrong with that is told by `problems`.
+    pub(super) fn tokens(&self) -> Option<Tokens> {
+        let tokens = self.tokens.get_or_init(|| {
+            let source = match &self.aws_msk_iam {
+                Some(aws) => TokenSource::AwsMskIam(Signer::new(aws.clone())),
+                None => {
+                    let secret = self.sasl_client_secret.as_ref();
+                    TokenSource::Oidc(Oidc::of(&self.properties, secret).ok().flatten()?)
+                }
+            };
+            Some(Tokens::of(source))
+        });
+        tokens.clone()
+    }
+
+    /// What asks about topics in place of the library, where connections want tokens.
+    pub(super) fn requests(&self) -> Option<Requests> {
+        let tokens = self.tokens()?;
+        let config = self.client();
+        let security = config.get("security.protocol").map(str::to_owned);
+        let authorities = self.properties.get("ssl.ca.location").map(String::as_str);
+        Some(Requests::new(
+            &self.bootstrap_servers,
+            tokens,
+            security.as_deref(),
+            authorities,
+        ))
     }
 
     /// Checks the values that can be judged without Kafka.
@@ -463,8 +560,15 @@ impl KafkaOptions {
     fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         // The properties come first, so that one that `refusal` forgot is overridden.
+        let has_tokens = self.tokens().is_some();
         for (property, value) in &self.properties {
-            config.set(property, value);
+            if !(has_tokens && Oidc::takes(property)) {
+                config.set(property, value);
+            }
+        }
+        if self.aws_msk_iam.is_some() {
+            config.set("sasl.mechanism", OAUTHBEARER);
+            self.set_defaults(&mut config, [("security.protocol", "SASL_SSL".to_owned())]);
         }
         config.set("bootstrap.servers", &self.bootstrap_servers);
         let defaults = [
@@ -507,5 +611,135 @@ impl KafkaOptions {
                 config.set(property, value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(properties: &[(&str, &str)]) -> KafkaOptions {
+        let text = r#"{"bootstrap_servers":"kafka:9092"}"#;
+        let mut options: KafkaOptions = serde_json::from_str(text).unwrap();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        options.properties = properties.iter().map(owned).collect();
+        options
+    }
+
+    /// A value other than the default of librdkafka's CONFIGURATION.md each.
+    #[test]
+    fn every_other_property_passes_under_its_own_name() {
+        for (name, value) in [
+            ("client.id", "shop"),
+            ("message.max.bytes", "2000000"),
+            ("message.copy.max.bytes", "1000"),
+            ("receive.message.max.bytes", "200000000"),
+            ("metadata.recovery.strategy", "none"),
+            ("topic.metadata.refresh.interval.ms", "60000"),
+            ("metadata.max.age.ms", "180000"),
+            ("topic.metadata.refresh.sparse", "false"),
+            ("topic.metadata.propagation.max.ms", "10000"),
+            ("socket.timeout.ms", "30000"),
+            ("socket.send.buffer.bytes", "100000"),
+            ("socket.receive.buffer.bytes", "100000"),
+            ("socket.keepalive.enable", "false"),
+            ("socket.nagle.disable", "false"),
+            ("socket.max.fails", "3"),
+            ("broker.address.ttl", "5000"),
+            ("broker.address.family", "v4"),
+            ("socket.connection.setup.timeout.ms", "10000"),
+            ("connections.max.idle.ms", "60000"),
+            ("reconnect.backoff.ms", "200"),
+            ("reconnect.backoff.max.ms", "5000"),
+            ("statistics.interval.ms", "1000"),
+            ("log.connection.close", "false"),
+            ("api.version.request.timeout.ms", "5000"),
+            ("security.protocol", "SASL_SSL"),
+            ("ssl.cipher.suites", "ECDHE-RSA-AES256-GCM-SHA384"),
+            ("ssl.ca.location", "/etc/ca.pem"),
+            ("ssl.certificate.location", "/etc/client.pem"),
+            ("ssl.key.location", "/etc/client-key.pem"),
+            ("ssl.crl.location", "/etc/crl.pem"),
+            ("enable.ssl.certificate.verification", "false"),
+            ("ssl.endpoint.identification.algorithm", "none"),
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("sasl.mechanisms", "PLAIN"),
+            ("sasl.username", "alice"),
+            ("client.rack", "a"),
+            ("retry.backoff.ms", "50"),
+            ("retry.backoff.max.ms", "500"),
+            ("queue.buffering.backpressure.threshold", "10"),
+            ("batch.num.messages", "100"),
+            ("batch.size", "65536"),
+            ("compression.level", "3"),
+            (
+                "client.dns.lookup",
+                "resolve_canonical_bootstrap_servers_only",
+            ),
+            ("enable.metrics.push", "false"),
+            ("request.timeout.ms", "20000"),
+        ] {
+            let options = options(&[(name, value)]);
+            assert_eq!(options.problems(), [], "{name}");
+            let config = options.producer();
+            assert_eq!(config.get(name), Some(value), "{name}");
+            config
+                .create_native_config()
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    #[test]
+    fn tokens_that_come_from_nowhere_are_told() {
+        let wrong = |options: &KafkaOptions| {
+            let problems = options.problems();
+            let (key, reason) = problems.first().expect("it is wrong");
+            format!("{}: {reason}", key.join("|"))
+        };
+        let bare = options(&[("sasl.mechanism", "OAUTHBEARER")]);
+        assert!(
+            wrong(&bare).starts_with("properties|sasl.mechanism: is OAUTHBEARER, whose tokens")
+        );
+        let oidc = [
+            ("sasl.mechanism", "OAUTHBEARER"),
+            ("sasl.oauthbearer.method", "oidc"),
+            ("sasl.oauthbearer.client.id", "rowtap"),
+            ("sasl.oauthbearer.token.endpoint.url", "https://idp/token"),
+        ];
+        let mut client = options(&oidc);
+        assert!(wrong(&client).contains("use sasl_client_secret"));
+        client.sasl_client_secret = Some("hunter2".into());
+        assert_eq!(client.problems(), []);
+        client.aws_msk_iam = Some(AwsMskIamOptions::default());
+        assert!(wrong(&client).starts_with("aws_msk_iam: "));
+        let mut plain = options(&[("sasl.mechanism", "PLAIN")]);
+        plain.aws_msk_iam = Some(AwsMskIamOptions::default());
+        assert!(wrong(&plain).starts_with("properties|sasl.mechanism: is another mechanism"));
+    }
+
+    #[test]
+    fn tokens_and_their_source_are_kept_from_the_library() {
+        let mut options = options(&[
+            ("sasl.mechanism", "OAUTHBEARER"),
+            ("sasl.oauthbearer.method", "oidc"),
+            ("sasl.oauthbearer.client.id", "rowtap"),
+            ("sasl.oauthbearer.token.endpoint.url", "https://idp/token"),
+            ("https.ca.location", "/etc/ca.pem"),
+        ]);
+        options.sasl_client_secret = Some("hunter2".into());
+        let config = options.producer();
+        assert_eq!(config.get("sasl.oauthbearer.method"), None);
+        assert_eq!(config.get("https.ca.location"), None);
+        assert!(!format!("{config:?}{options:?}").contains("hunter2"));
+        assert!(options.requests().is_some());
+    }
+
+    #[test]
+    fn aws_msk_wants_tokens_over_tls() {
+        let mut options = options(&[]);
+        options.aws_msk_iam = Some(AwsMskIamOptions::default());
+        let config = options.producer();
+        assert_eq!(config.get("sasl.mechanism"), Some("OAUTHBEARER"));
+        assert_eq!(config.get("security.protocol"), Some("SASL_SSL"));
     }
 }

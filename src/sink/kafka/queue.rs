@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::oneshot;
@@ -18,6 +19,8 @@ use tracing::{debug, error, warn};
 use super::checkpoints::CheckpointRecord;
 use super::delivery::{Client, Failure};
 use super::headers::{Headers, slice};
+use super::pause::Pause;
+use super::record_size;
 use crate::encode::{Record, Records};
 use crate::fault::{self, Fault};
 use crate::sink::SinkError;
@@ -82,6 +85,15 @@ pub(super) enum FillEnd {
     NotBegun(KafkaError),
 }
 
+/// The topics that are no table's.
+#[derive(Clone, Debug)]
+pub(super) struct QueueTopics {
+    /// Where DDL statements go.
+    pub(super) ddl: Arc<str>,
+    /// Where records go that are too large for their own topic.
+    pub(super) dead_letters: Option<Arc<str>>,
+}
+
 enum Job {
     Fill(FillJob),
     Store(StoreJob),
@@ -91,13 +103,15 @@ enum Job {
 struct FillJob {
     block: Records,
     from: usize,
+    /// The records that go to the dead-letter topic, in order.
+    diverted: Arc<[usize]>,
     begins: bool,
     enqueued: u64,
     done: oneshot::Sender<Filled>,
 }
 
 struct StoreJob {
-    record: CheckpointRecord,
+    records: Vec<CheckpointRecord>,
     begins: bool,
     enqueued: u64,
     done: oneshot::Sender<Filled>,
@@ -121,7 +135,9 @@ struct Filler {
     client: Arc<Client>,
     ddl_topic: Arc<str>,
     headers: Headers,
+    dead_letter_topic: Option<Arc<str>>,
     bytes_max: u64,
+    pause: Pause,
     /// The last block, which a planted fault holds back.
     held: Records,
 }
@@ -150,16 +166,18 @@ impl Queue {
     /// Starts the thread of a producer that may hold `bytes_max` bytes of records.
     pub(super) fn new(
         client: Arc<Client>,
-        (ddl_topic, headers): (Arc<str>, Headers),
+        (topics, headers): (QueueTopics, Headers),
         bytes_max: u64,
         is_transactional: bool,
     ) -> Result<Self, SinkError> {
         let (jobs, received) = sync_channel::<Job>(1);
         let mut filler = Filler {
             client: Arc::clone(&client),
-            ddl_topic,
+            ddl_topic: topics.ddl,
             headers,
+            dead_letter_topic: topics.dead_letters,
             bytes_max,
+            pause: Pause::default(),
             held: Records::default(),
         };
         let work = move || {
@@ -212,6 +230,7 @@ impl Queue {
         &mut self,
         block: &mut Records,
         from: usize,
+        diverted: &Arc<[usize]>,
     ) -> Result<FillEnd, SinkError> {
         let (done, filled) = oneshot::channel();
         let begins = self.begins();
@@ -223,6 +242,7 @@ impl Queue {
         let job = FillJob {
             block: mem::take(block),
             from,
+            diverted: Arc::clone(diverted),
             begins,
             enqueued: self.enqueued,
             done,
@@ -253,11 +273,15 @@ impl Queue {
         self.transaction().is_some_and(has_rows) && fault::planted_once(fault)
     }
 
-    /// Hands over a checkpoint.
-    pub(super) async fn store(&mut self, record: CheckpointRecord) -> Result<FillEnd, SinkError> {
+    /// Hands over a checkpoint, and what goes with it.
+    pub(super) async fn store(
+        &mut self,
+        records: Vec<CheckpointRecord>,
+    ) -> Result<FillEnd, SinkError> {
         let (done, stored) = oneshot::channel();
+        let count = records.len() as u64;
         let job = StoreJob {
-            record,
+            records,
             begins: self.begins(),
             enqueued: self.enqueued,
             done,
@@ -265,7 +289,7 @@ impl Queue {
         self.give(Job::Store(job))?;
         let stored = stored.await.map_err(|_| SinkError::NotOpen)?;
         self.count(stored.enqueued);
-        self.records += 1;
+        self.records += count;
         Ok(stored.stop)
     }
 
@@ -339,11 +363,11 @@ impl Filler {
             Err(error) => FillEnd::NotBegun(error),
             Ok(()) if fault::planted(Fault::CommittedBeforeDelivery) && job.from == 0 => {
                 let held = mem::replace(&mut self.held, copied(&job.block));
-                let done = self.fill(&held, 0, &mut job.enqueued);
+                let done = self.fill(&held, 0, &[], &mut job.enqueued);
                 debug_assert!(matches!(done, FillEnd::Done));
                 FillEnd::Done
             }
-            Ok(()) => self.fill(&job.block, job.from, &mut job.enqueued),
+            Ok(()) => self.fill(&job.block, job.from, &job.diverted, &mut job.enqueued),
         };
         // Nobody waits if the run was given up.
         let _ = job.done.send(Filled {
@@ -356,7 +380,7 @@ impl Filler {
     fn carry_out_store(&mut self, mut job: StoreJob) {
         let stop = match self.begin(job.begins) {
             Err(error) => FillEnd::NotBegun(error),
-            Ok(()) => self.store(&job.record, &mut job.enqueued),
+            Ok(()) => self.store_all(&job.records, &mut job.enqueued),
         };
         let _ = job.done.send(Filled {
             block: Records::default(),
@@ -365,11 +389,25 @@ impl Filler {
         });
     }
 
-    fn begin(&self, begins: bool) -> Result<(), KafkaError> {
-        match begins {
-            true => self.client.begin_transaction(),
-            false => Ok(()),
+    fn begin(&mut self, begins: bool) -> Result<(), KafkaError> {
+        if !begins {
+            return Ok(());
         }
+        let context = self.client.client().context();
+        self.pause.learn(context.first_taken());
+        std::thread::sleep(self.pause.before_next(Instant::now()));
+        context.await_first();
+        self.client.begin_transaction()
+    }
+
+    fn store_all(&self, records: &[CheckpointRecord], enqueued: &mut u64) -> FillEnd {
+        for record in records {
+            match self.store(record, enqueued) {
+                FillEnd::Done => {}
+                stop => return stop,
+            }
+        }
+        FillEnd::Done
     }
 
     fn store(&self, record: &CheckpointRecord, enqueued: &mut u64) -> FillEnd {
@@ -385,22 +423,31 @@ impl Filler {
                 code: error
                     .rdkafka_error_code()
                     .unwrap_or(RDKafkaErrorCode::Unknown),
+                key: record.key.clone(),
                 bytes,
-                key_bytes: record.connector.len(),
+                key_bytes: record.key.len(),
             }),
         }
     }
 
     /// Commits, as long as anybody waits for it.
-    fn commit(&self, job: &CommitJob) -> Result<(), KafkaError> {
+    fn commit(&mut self, job: &CommitJob) -> Result<(), KafkaError> {
         if job.aborts {
             return self.client.abort_transaction(PLANTED_ABORT_MAX);
         }
-        commit(&self.client, job.wait_max, || job.done.is_closed())
+        let committed = commit(&self.client, job.wait_max, || job.done.is_closed());
+        self.pause.committed(Instant::now());
+        committed
     }
 
     /// Hands records over from `from` on; does not wait.
-    fn fill(&self, block: &Records, from: usize, enqueued: &mut u64) -> FillEnd {
+    fn fill(
+        &self,
+        block: &Records,
+        from: usize,
+        diverted: &[usize],
+        enqueued: &mut u64,
+    ) -> FillEnd {
         let context = self.client.client().context();
         for (next, record) in block.records.iter().enumerate().skip(from) {
             if context.is_stopped() {
@@ -416,16 +463,14 @@ impl Filler {
             if waiting > 0 && waiting.saturating_add(cost_total) > self.bytes_max {
                 return FillEnd::Full { next };
             }
-            let topic = topic(block, record, &self.ddl_topic);
+            let (topic, partition, headers) = self.destination(block, (next, record), diverted);
             let sent = self.client.send(BaseRecord {
                 topic,
-                partition: record
-                    .partition
-                    .or(record.key.is_none().then_some(KEYLESS_PARTITION)),
+                partition,
                 payload: value,
                 key,
                 timestamp: None,
-                headers: self.headers.of(block, record),
+                headers,
                 delivery_opaque: cost,
             });
             match sent.map_err(|(error, _)| error) {
@@ -438,6 +483,7 @@ impl Filler {
                     return FillEnd::Failed(Failure {
                         topic: topic.to_owned(),
                         code: code.unwrap_or(RDKafkaErrorCode::Unknown),
+                        key: record_size::shown(key),
                         bytes,
                         key_bytes: key.map_or(0, <[u8]>::len),
                     });
@@ -448,6 +494,30 @@ impl Filler {
             }
         }
         FillEnd::Done
+    }
+}
+
+impl Filler {
+    /// Where a record goes, and with what: its own topic, or the one for those that are too large for it.
+    fn destination<'a>(
+        &'a self,
+        block: &'a Records,
+        (index, record): (usize, &Record),
+        diverted: &[usize],
+    ) -> (&'a str, Option<i32>, Option<OwnedHeaders>) {
+        let topic = topic(block, record, &self.ddl_topic);
+        let headers = self.headers.of(block, record);
+        let keyless = record.key.is_none().then_some(KEYLESS_PARTITION);
+        match &self.dead_letter_topic {
+            Some(dead_letters) if diverted.binary_search(&index).is_ok() => {
+                let headers = headers.unwrap_or_default().insert(Header {
+                    key: "topic",
+                    value: Some(topic),
+                });
+                (dead_letters, keyless, Some(headers))
+            }
+            Some(_) | None => (topic, record.partition.or(keyless), headers),
+        }
     }
 }
 
@@ -487,7 +557,30 @@ fn copied(block: &Records) -> Records {
     }
 }
 
-fn topic<'a>(block: &'a Records, record: &Record, ddl_topic: &'a str) -> &'a str {
+/// What a record takes in a batch of its own.
+pub(super) fn batch_bytes(
+    block: &Records,
+    record: &Record,
+    headers: Option<&OwnedHeaders>,
+) -> usize {
+    let value = value_of(block, record);
+    let named = headers.into_iter().flat_map(|all| all.iter());
+    let named = named.map(|header| (header.key, header.value));
+    record_size::batch_bytes(key_of(block, record), value, named)
+}
+
+/// A record's key.
+pub(super) fn key_of<'a>(block: &'a Records, record: &Record) -> Option<&'a [u8]> {
+    record.key.as_ref().map(|key| slice(block, key))
+}
+
+/// A record's value.
+pub(super) fn value_of<'a>(block: &'a Records, record: &Record) -> Option<&'a [u8]> {
+    record.value.as_ref().map(|value| slice(block, value))
+}
+
+/// The topic of a record.
+pub(super) fn topic<'a>(block: &'a Records, record: &Record, ddl_topic: &'a str) -> &'a str {
     record.topic.map_or(ddl_topic, |index| {
         usize::try_from(index)
             .ok()

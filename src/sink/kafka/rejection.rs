@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::delivery::{Failure, Heard};
-use crate::sink::SinkError;
+use crate::sink::{Outlook, SinkError};
 
 /// What a code means for the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ enum CodeMeaning {
     Refused,
     /// This record is too large.
     TooLarge,
+    /// It stays until a person does this, which may undo what was done to a connector that worked.
+    Withdrawn(&'static str),
     /// It stays until a person does this.
     Stays(&'static str),
 }
@@ -85,18 +87,18 @@ fn meaning(code: Code) -> CodeMeaning {
         Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidMessageSize => {
             CodeMeaning::TooLarge
         }
-        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId => CodeMeaning::Stays(
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownTopicId => CodeMeaning::Withdrawn(
             "start again and it is created anew, if it was removed on purpose",
         ),
-        Code::UnknownPartition => CodeMeaning::Stays("start again, the topic has changed"),
+        Code::UnknownPartition => CodeMeaning::Withdrawn("start again, the topic has changed"),
         Code::TopicAuthorizationFailed => {
-            CodeMeaning::Stays("grant the connector's user WRITE, DESCRIBE and CREATE on the topic")
+            CodeMeaning::Withdrawn("grant the connector's user WRITE, DESCRIBE and CREATE on the topic")
         }
-        Code::ClusterAuthorizationFailed => CodeMeaning::Stays(
+        Code::ClusterAuthorizationFailed => CodeMeaning::Withdrawn(
             "grant the connector's user CREATE and IDEMPOTENT_WRITE on the cluster, or create the topic beforehand",
         ),
         Code::TransactionalIdAuthorizationFailed => {
-            CodeMeaning::Stays("grant the connector's user WRITE and DESCRIBE on the transactional id")
+            CodeMeaning::Withdrawn("grant the connector's user WRITE and DESCRIBE on the transactional id")
         }
         Code::InvalidTransactionTimeout => CodeMeaning::Stays(
             "set transaction_timeout to at most the brokers' transaction.max.timeout.ms",
@@ -138,6 +140,7 @@ pub(super) fn of_record(
     let (code, reason) = fatal.unwrap_or_else(|| (failure.code, failure.code.to_string()));
     let Failure {
         topic,
+        key,
         bytes,
         key_bytes,
         code: _,
@@ -150,11 +153,23 @@ pub(super) fn of_record(
         },
         CodeMeaning::TooLarge => SinkError::KafkaTooLarge {
             topic,
+            key,
             bytes,
             key_bytes,
             reason,
         },
-        CodeMeaning::Stays(fix) => SinkError::KafkaRejected { topic, reason, fix },
+        CodeMeaning::Withdrawn(fix) => SinkError::KafkaRejected {
+            topic,
+            reason,
+            fix,
+            outlook: Outlook::Granted,
+        },
+        CodeMeaning::Stays(fix) => SinkError::KafkaRejected {
+            topic,
+            reason,
+            fix,
+            outlook: Outlook::Stays,
+        },
     }
 }
 
@@ -170,31 +185,31 @@ pub(super) fn of_transaction(step: &'static str, id: &str, error: &KafkaError) -
         KafkaError::Transaction(error) => format!("{code}: {}", error.string()),
         other => other.to_string(),
     };
-    let (fix, transient) = fix_of(code);
+    let (fix, outlook) = fix_of(code);
     SinkError::TransactionFailed {
         step,
         id: id.to_owned(),
         reason,
         fix,
-        transient,
+        outlook,
     }
 }
 
 /// The checkpoints in a topic that cannot be had.
 pub(super) fn of_checkpoints(topic: &str, code: Code) -> SinkError {
-    let (fix, transient) = match code {
+    let (fix, outlook) = match code {
         Code::TopicAuthorizationFailed => (
             "grant the connector's user READ, WRITE, DESCRIBE and DESCRIBE_CONFIGS on it",
-            false,
+            Outlook::Granted,
         ),
-        Code::OffsetOutOfRange | Code::AutoOffsetReset => ("start again", true),
+        Code::OffsetOutOfRange | Code::AutoOffsetReset => ("start again", Outlook::Passes),
         code => fix_of(code),
     };
     SinkError::CheckpointsUnreadable {
         topic: topic.to_owned(),
         reason: code.to_string(),
         fix,
-        transient,
+        outlook,
     }
 }
 
@@ -204,31 +219,32 @@ pub(super) fn of_hanging(topic: &str, offset: i64) -> SinkError {
         topic: topic.to_owned(),
         reason: format!("a transaction at offset {offset} does not end"),
         fix: "see kafka-transactions.sh find-hanging if that stays so",
-        transient: true,
+        outlook: Outlook::Passes,
     }
 }
 
 /// What to do, and whether it may work another time.
-fn fix_of(code: Code) -> (&'static str, bool) {
+fn fix_of(code: Code) -> (&'static str, Outlook) {
     match meaning(code) {
-        CodeMeaning::Stays(fix) => (fix, false),
-        CodeMeaning::Passes => ("check the brokers", true),
+        CodeMeaning::Withdrawn(fix) => (fix, Outlook::Granted),
+        CodeMeaning::Stays(fix) => (fix, Outlook::Stays),
+        CodeMeaning::Passes => ("check the brokers", Outlook::Passes),
         CodeMeaning::Refused => (
             "check security.protocol, sasl_* and ssl.* of the sink",
-            false,
+            Outlook::Granted,
         ),
-        CodeMeaning::TooLarge => ("see what the brokers log", false),
+        CodeMeaning::TooLarge => ("see what the brokers log", Outlook::Stays),
     }
 }
 
 /// A topic that was not created.
 pub(super) fn of_topic(topic: &str, code: Code) -> SinkError {
-    let (fix, transient) = fix_of(code);
+    let (fix, outlook) = fix_of(code);
     SinkError::TopicNotCreated {
         topic: topic.to_owned(),
         reason: code.to_string(),
         fix,
-        transient,
+        outlook,
     }
 }
 
@@ -283,6 +299,7 @@ mod tests {
         let failure = Failure {
             topic: "shop.a.b".to_owned(),
             code,
+            key: "1".to_owned(),
             bytes: 10,
             key_bytes: 1,
         };
@@ -327,6 +344,7 @@ mod tests {
         let failure = |code| Failure {
             topic: "shop.a.b".to_owned(),
             code,
+            key: "1".to_owned(),
             bytes: 10,
             key_bytes: 1,
         };

@@ -8,18 +8,16 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
-};
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
-use tokio::runtime::Handle;
 use tracing::{info, warn};
 
-use super::delivery::{Client, DeliveryContext};
+use super::admin::{Admin, Asking};
+use super::delivery::Client;
 use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
+use super::requests::{Requests, Wanted};
 use super::routes::{Routed, Routes, SharedTopic};
 use super::template::{TOPIC_CHARS_MAX, is_topic, sanitised};
 use crate::encode::Destination;
@@ -32,6 +30,8 @@ pub(super) use super::routes::{CLEANUP_POLICY, COMPACT};
 const CREATE_MAX: Duration = Duration::from_secs(30);
 const READY_MAX: Duration = Duration::from_secs(30);
 const READY_POLL: Duration = Duration::from_millis(50);
+/// What the topic of records takes that are too large for theirs; brokers take no larger request by default.
+const DEAD_LETTER_BYTES_MAX: u32 = 100 << 20;
 const REQUEST_MAX: Duration = Duration::from_secs(5);
 /// The client that creates topics stays for as long after the last one: tables come in swarms.
 const ADMIN_KEPT: Duration = Duration::from_secs(10);
@@ -48,6 +48,8 @@ pub(super) struct Topics {
     config: BTreeMap<String, String>,
     /// Where DDL statements go.
     pub(super) ddl: Arc<str>,
+    /// Where records go that are too large for their own topic, if they do.
+    pub(super) dead_letters: Option<Arc<str>>,
     /// Where checkpoints go, if they do.
     pub(super) checkpoints: Option<Arc<str>>,
     /// Where heartbeats go, if there are any.
@@ -62,6 +64,8 @@ pub(super) struct Topics {
     warned: HashSet<Arc<str>>,
     /// What creates topics, and since when it rests.
     admin: Option<(Admin, Instant)>,
+    /// What asks for topics in place of the library, if it must.
+    requests: Option<Requests>,
 }
 
 /// What a topic holds that is no table's.
@@ -73,16 +77,6 @@ pub(super) enum OwnTopic {
     Heartbeats,
     /// Where groups begin and end.
     Groups,
-}
-
-/// A topic to create.
-#[derive(Clone, Debug)]
-pub(super) struct Wanted {
-    pub(super) name: Arc<str>,
-    pub(super) partitions: i32,
-    /// Minus one for the broker's default.
-    pub(super) replication: i32,
-    pub(super) config: BTreeMap<String, String>,
 }
 
 impl Topics {
@@ -109,11 +103,13 @@ impl Topics {
             prefix,
             checkpoints,
             replication: options.replication_factor,
+            dead_letters: options.dead_letter_topic.as_deref().map(Into::into),
             config: options.topic_config.clone(),
             ddl,
             heartbeats: topic(&options.heartbeat_topic),
             groups: topic(&options.transaction_topic),
             by_name: HashMap::new(),
+            requests: options.requests(),
             existing: HashMap::new(),
             warned: HashSet::new(),
             admin: None,
@@ -139,6 +135,11 @@ impl Topics {
                 "checkpoint_topic",
                 "the checkpoints",
                 self.checkpoints.as_ref(),
+            ),
+            (
+                "dead_letter_topic",
+                "the records that are too large",
+                self.dead_letters.as_ref(),
             ),
             (
                 "heartbeat_topic",
@@ -303,6 +304,22 @@ impl Topics {
         })
     }
 
+    /// What the topic of the records that are too large for their own is to be; `None` where there is none.
+    fn wanted_for_dead_letters(&self) -> Option<Wanted> {
+        let mut config = keyless(&self.config);
+        // More than those that its records were too large for.
+        config.insert(
+            "max.message.bytes".to_owned(),
+            DEAD_LETTER_BYTES_MAX.to_string(),
+        );
+        Some(Wanted {
+            name: self.dead_letters.clone()?,
+            partitions: 1,
+            replication: replicas(self.replication),
+            config,
+        })
+    }
+
     /// What the topic of checkpoints is to be, compacted, and soon, since each start reads all of it; `None` where there are
     /// none.
     pub(super) fn wanted_for_checkpoints(&self) -> Option<Wanted> {
@@ -330,7 +347,9 @@ impl Topics {
         config: &ClientConfig,
     ) -> Result<(), SinkError> {
         let own: Vec<Wanted> = self.wanted_for_own().map(|(_, wanted)| wanted).collect();
-        for wanted in own.into_iter().chain(self.wanted_for_checkpoints()) {
+        let own = own.into_iter().chain(self.wanted_for_dead_letters());
+        let own: Vec<Wanted> = own.chain(self.wanted_for_checkpoints()).collect();
+        for wanted in own {
             self.create(wanted, client, config).await?;
         }
         Ok(())
@@ -361,7 +380,7 @@ impl Topics {
         }
         let admin = match self.admin.take() {
             Some((admin, _)) => admin,
-            None => Admin::new(config.clone()).await?,
+            None => Admin::new(config.clone(), self.requests.clone()).await?,
         };
         create(&admin, &wanted).await?;
         self.admin = Some((admin, Instant::now()));
@@ -396,80 +415,10 @@ fn keyless(config: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 async fn create(admin: &Admin, wanted: &Wanted) -> Result<(), SinkError> {
-    let options = AdminOptions::new()
-        .request_timeout(Some(CREATE_MAX))
-        .operation_timeout(Some(CREATE_MAX));
-    match admin.create(&[wanted], &options).await.into_iter().next() {
+    let asking = Asking::to_do(CREATE_MAX);
+    match admin.create(&[wanted], asking).await.into_iter().next() {
         None | Some((_, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
         Some((topic, code)) => Err(rejection::of_topic(&topic, code)),
-    }
-}
-
-/// A client for requests about topics. It leaves in the background, since its end waits for brokers that may not answer.
-pub(super) struct Admin(Option<AdminClient<DeliveryContext>>);
-
-impl Admin {
-    /// Makes one.
-    pub(super) async fn new(config: ClientConfig) -> Result<Self, SinkError> {
-        off_the_runtime(move || {
-            AdminClient::from_config_and_context(&config, DeliveryContext::default())
-                .map(|client| Self(Some(client)))
-                .map_err(rejection::of_configuration)
-        })
-        .await
-    }
-
-    /// Creates topics, or asks whether they could be created, as the options say. Returns those that are refused, each with the
-    /// code.
-    pub(super) async fn create(
-        &self,
-        wanted: &[&Wanted],
-        options: &AdminOptions,
-    ) -> Vec<(String, RDKafkaErrorCode)> {
-        let topics = wanted.iter().map(|wanted| {
-            let replication = TopicReplication::Fixed(wanted.replication);
-            let topic = NewTopic::new(&wanted.name, wanted.partitions, replication);
-            let config = wanted.config.iter();
-            config.fold(topic, |topic, (key, value)| topic.set(key, value))
-        });
-        let topics: Vec<NewTopic<'_>> = topics.collect();
-        match self.client().create_topics(&topics, options).await {
-            Err(error) => {
-                let code = error.rdkafka_error_code();
-                let refused = code.map(|code| {
-                    let all = wanted.iter();
-                    all.map(move |wanted| (wanted.name.to_string(), code))
-                });
-                refused.into_iter().flatten().collect()
-            }
-            Ok(results) => results.into_iter().filter_map(Result::err).collect(),
-        }
-    }
-
-    /// The settings of topics and brokers; of those that are refused the code.
-    pub(super) async fn describe(
-        &self,
-        of: &[ResourceSpecifier<'_>],
-        options: &AdminOptions,
-    ) -> Result<Vec<ConfigResourceResult>, RDKafkaErrorCode> {
-        let described = self.client().describe_configs(of, options).await;
-        described.map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
-    }
-
-    /// The client itself.
-    pub(super) fn client(&self) -> &AdminClient<DeliveryContext> {
-        let client = self.0.as_ref();
-        client.expect("a client is there until it is dropped")
-    }
-}
-
-impl Drop for Admin {
-    fn drop(&mut self) {
-        let client = self.0.take();
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(client))),
-            Err(_elsewhere) => drop(client),
-        }
     }
 }
 

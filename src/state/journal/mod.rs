@@ -276,6 +276,22 @@ impl Journal {
         told::read(&state_dir.join(connector), &Arc::default())
     }
 
+    /// All that a person told, as the text of its file.
+    ///
+    /// # Errors
+    /// `StateError::Io` where it cannot be read.
+    pub fn told_text(folder: &StateFolder) -> Result<Vec<u8>, StateError> {
+        told::text(folder.path())
+    }
+
+    /// Adds what is in such a text and was not told here; durable on return.
+    ///
+    /// # Errors
+    /// `StateError::Io` where the file cannot be read or written.
+    pub fn tell_again(folder: &StateFolder, text: &[u8]) -> Result<(), StateError> {
+        told::add_lines(folder.path(), text)
+    }
+
     /// Forgets everything told: the stream begins elsewhere.
     ///
     /// # Errors

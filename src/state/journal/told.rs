@@ -47,6 +47,31 @@ pub(super) fn read_ahead(
     Ok(told)
 }
 
+/// What was told, as text.
+pub(super) fn text(folder: &Path) -> Result<Vec<u8>, StateError> {
+    let path = folder.join(NAME);
+    let bytes = durable::read(&path, FileRole::ToldDefinitions, FILE_BYTES_MAX)?;
+    Ok(bytes.unwrap_or_default())
+}
+
+/// Adds the lines of such a text that are not there; durable on return.
+pub(super) fn add_lines(folder: &Path, lines: &[u8]) -> Result<(), StateError> {
+    let mut all = text(folder)?;
+    let mut is_same = true;
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let mut own = all.split_inclusive(|byte| *byte == b'\n');
+        if !own.any(|own| own == line) {
+            all.extend_from_slice(line);
+            is_same = false;
+        }
+    }
+    if !is_same {
+        let folder = (folder, FileRole::StateFolder);
+        durable::replace(folder, NAME, FileRole::ToldDefinitions, &all)?;
+    }
+    Ok(())
+}
+
 /// Adds one; it is durable on return.
 pub(super) fn add(folder: &Path, revision: &Revision) -> Result<(), StateError> {
     let mut text = Vec::new();

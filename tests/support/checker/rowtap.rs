@@ -183,6 +183,17 @@ impl Run {
             .unwrap_or_default()
     }
 
+    /// Its resident memory in KiB.
+    pub fn resident_kb(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap_or_default();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let digits = resident.and_then(|text| text.split_whitespace().next());
+        digits
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or_default()
+    }
+
     /// Waits until it streams.
     #[track_caller]
     pub fn wait_until_ready(&mut self) {

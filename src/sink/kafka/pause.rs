@@ -1,0 +1,97 @@
+//! The pause between two transactions, so that the second need not wait for the first.
+//!
+//! Kafka says that a transaction is committed before it has put the end into each partition. A client that begins the next one
+//! meanwhile is turned away, and librdkafka asks again after 20 ms, which is long beside what the end takes. So the next one is
+//! begun a little later: as much later as keeps it from being turned away, which shows in when its first record is taken.
+
+use std::time::{Duration, Instant};
+
+/// A record that takes as long was turned away before.
+const TURNED_AWAY: Duration = Duration::from_millis(20);
+const PAUSE_FIRST: Duration = Duration::from_millis(2);
+const PAUSE_MIN: Duration = Duration::from_micros(250);
+const PAUSE_MAX: Duration = Duration::from_millis(12);
+
+/// How long to wait after a commit.
+#[derive(Debug)]
+pub(super) struct Pause {
+    length: Duration,
+    committed_at: Option<Instant>,
+    /// Whether the transaction that is open came as early as the pause allows.
+    is_early: bool,
+}
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self {
+            length: PAUSE_FIRST,
+            committed_at: None,
+            is_early: false,
+        }
+    }
+}
+
+impl Pause {
+    /// Notes a commit.
+    pub(super) fn committed(&mut self, now: Instant) {
+        self.committed_at = Some(now);
+    }
+
+    /// How long the next transaction has to wait yet.
+    pub(super) fn before_next(&mut self, now: Instant) -> Duration {
+        let since = self.committed_at.map(|at| now.duration_since(at));
+        let wait = since.map_or(Duration::ZERO, |since| self.length.saturating_sub(since));
+        self.is_early = !wait.is_zero();
+        wait
+    }
+
+    /// Learns from how long the first record of a transaction took to be taken.
+    pub(super) fn learn(&mut self, first_taken: Option<Duration>) {
+        let Some(taken) = first_taken.filter(|_| self.is_early) else {
+            return;
+        };
+        self.length = match taken >= TURNED_AWAY {
+            true => self.length * 3 / 2,
+            // Slowly, since to be turned away costs much more.
+            false => self.length * 63 / 64,
+        };
+        self.length = self.length.clamp(PAUSE_MIN, PAUSE_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_until_nobody_is_turned_away_and_shrinks_slowly() {
+        let mut pause = Pause::default();
+        let now = Instant::now();
+        assert_eq!(pause.before_next(now), Duration::ZERO);
+        pause.committed(now);
+        assert_eq!(pause.before_next(now), PAUSE_FIRST);
+        pause.learn(Some(Duration::from_millis(25)));
+        let longer = pause.before_next(now);
+        assert_eq!(longer, Duration::from_millis(3));
+        pause.learn(Some(Duration::from_millis(4)));
+        let shorter = pause.before_next(now);
+        assert!(shorter < longer && shorter > PAUSE_FIRST, "{shorter:?}");
+        for _ in 0..100 {
+            pause.learn(Some(Duration::from_secs(1)));
+        }
+        assert_eq!(pause.before_next(now), PAUSE_MAX);
+    }
+
+    #[test]
+    fn one_that_comes_late_anyway_neither_waits_nor_teaches() {
+        let mut pause = Pause::default();
+        let now = Instant::now();
+        pause.committed(now);
+        assert_eq!(
+            pause.before_next(now + Duration::from_secs(1)),
+            Duration::ZERO
+        );
+        pause.learn(Some(Duration::from_secs(1)));
+        assert_eq!(pause.before_next(now), PAUSE_FIRST);
+    }
+}
