@@ -70,7 +70,7 @@ impl Plan {
 
 /// The writer of a format, with the buffers that it keeps from batch to batch.
 pub(super) enum Envelope {
-    Json(json::JsonWriter),
+    Json(Box<json::JsonWriter>),
     Debezium(Box<debezium::DebeziumWriter>),
 }
 
@@ -78,7 +78,7 @@ impl Envelope {
     /// Makes the writer of a format.
     pub(super) fn new(format: &FormatSettings, invalid_text: InvalidText) -> Self {
         match format {
-            FormatSettings::Json => Self::Json(json::JsonWriter::new(invalid_text)),
+            FormatSettings::Json => Self::Json(Box::new(json::JsonWriter::new(invalid_text))),
             FormatSettings::Debezium(settings) => Self::Debezium(Box::new(
                 debezium::DebeziumWriter::new(settings, invalid_text),
             )),
@@ -97,7 +97,9 @@ impl Envelope {
         block: &mut L::Block,
     ) -> Result<(), EncodeError> {
         match self {
-            Self::Json(writer) => write_batch(writer, Plan::json, layout, batch, plans, block),
+            Self::Json(writer) => {
+                write_batch(&mut **writer, Plan::json, layout, batch, plans, block)
+            }
             Self::Debezium(writer) => {
                 write_batch(&mut **writer, Plan::debezium, layout, batch, plans, block)
             }
