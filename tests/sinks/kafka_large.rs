@@ -115,17 +115,17 @@ fn the_size_is_that_which_the_broker_counts() {
         dead.len()
     );
     // One byte more than the largest that the broker took is what it refuses.
-    let largest = own.last().unwrap().1;
+    let (key, largest) = own.last().unwrap().clone();
     let prefix = super::kafka_large::prefix();
     publish(&prefix, "", &[10]).unwrap();
     let topic = format!("{prefix}.shop.orders");
     for (size, is_taken) in [(largest, true), (largest + 1, false)] {
-        assert_eq!(takes(&topic, size), is_taken, "{size}");
+        assert_eq!(takes(&topic, &key, size), is_taken, "{size}");
     }
 }
 
 /// Whether the broker takes such a record, sent by the library alone.
-fn takes(topic: &str, size: usize) -> bool {
+fn takes(topic: &str, key: &str, size: usize) -> bool {
     use rdkafka::message::{Header, OwnedHeaders};
     use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
     let (results, taken) = std::sync::mpsc::channel();
@@ -146,7 +146,7 @@ fn takes(topic: &str, size: usize) -> bool {
     }
     let value = "x".repeat(size);
     let record = BaseRecord::to(topic)
-        .key("0")
+        .key(key)
         .payload(&value)
         .headers(headers);
     producer.send(record).map_err(|(error, _)| error).unwrap();
