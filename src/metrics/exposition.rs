@@ -49,7 +49,7 @@ impl Collector for Scrape {
             None,
             self.events(),
         )?;
-        for (name, help, unit, count) in plain() {
+        for (name, help, unit, count) in of_events().into_iter().chain(of_volumes()) {
             let samples = self.samples(|all| Some(count(all)));
             counters(&mut encoder, (name, help), unit, samples)?;
         }
@@ -57,8 +57,11 @@ impl Collector for Scrape {
     }
 }
 
-/// Counters of connectors without classes: name, help, unit and what is counted.
-fn plain() -> [(&'static str, &'static str, Option<Unit>, Count<Snapshot>); 14] {
+/// A counter without classes: name, help, unit and what is counted.
+type Plain = (&'static str, &'static str, Option<Unit>, Count<Snapshot>);
+
+/// Counters of what became of events and their rows.
+fn of_events() -> [Plain; 6] {
     [
         (
             "skipped_statements",
@@ -93,6 +96,12 @@ fn plain() -> [(&'static str, &'static str, Option<Unit>, Count<Snapshot>); 14] 
             None,
             |all| all.ledger.rows_unchanged,
         ),
+    ]
+}
+
+/// Counters of what was received, written and kept.
+fn of_volumes() -> [Plain; 8] {
+    [
         (
             "received",
             "Bytes from the source",

@@ -101,20 +101,7 @@ impl ConnectorRun<'_> {
         let start = opened.start.clone();
         let settings = self.settings(&opened, identity.server_id);
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
-        let shared = sink.shared_checkpoints();
-        let to = target::named(self.connector, shared.as_ref());
-        if shared.is_some() {
-            let folder = Arc::clone(self.folder);
-            sink.keep_notes(off_the_runtime(move || Notes::of_folder(&folder)).await?);
-        }
-        // The start is settled before the first event, so that a crash does not resolve `latest` anew.
-        if shared.is_some_and(|shared| shared.last_writer.is_some()) {
-            self.keep_target(to).await?;
-            sink.commit(&start).await?;
-        } else {
-            sink.commit(&start).await?;
-            self.keep_target(to).await?;
-        }
+        self.settle(sink, &start).await?;
         let (folder, journal) = (Arc::clone(self.folder), opened.journal);
         let kept = Arc::clone(&prepared);
         let kept = (kept, Arc::clone(self.skips));
@@ -165,6 +152,24 @@ impl ConnectorRun<'_> {
             checkpointer,
             clock_ahead_s: opened.clock_ahead_s,
         })
+    }
+
+    /// Settles the start before the first event, so that a crash does not resolve `latest` anew.
+    async fn settle<S: Sink>(&self, sink: &mut S, start: &Checkpoint) -> Result<(), PipelineError> {
+        let shared = sink.shared_checkpoints();
+        let to = target::named(self.connector, shared.as_ref());
+        if shared.is_some() {
+            let folder = Arc::clone(self.folder);
+            sink.keep_notes(off_the_runtime(move || Notes::of_folder(&folder)).await?);
+        }
+        if shared.is_some_and(|shared| shared.last_writer.is_some()) {
+            self.keep_target(to).await?;
+            sink.commit(start).await?;
+        } else {
+            sink.commit(start).await?;
+            self.keep_target(to).await?;
+        }
+        Ok(())
     }
 
     async fn keep_target(&self, target: String) -> Result<(), PipelineError> {

@@ -94,7 +94,7 @@ enum Said {
     /// Something of another connector.
     OfAnother,
     /// The checkpoint, or that there is none.
-    Checkpoint(Option<StoredCheckpoint>),
+    Checkpoint(Option<Box<StoredCheckpoint>>),
     /// A note by its name, or that it is no more.
     Note(String, Option<Vec<u8>>),
 }
@@ -282,7 +282,7 @@ fn contents(
         match reader.poll(POLL) {
             Some(Ok(message)) => match one(&message, topic, connector)? {
                 Said::OfAnother => {}
-                Said::Checkpoint(last) => stored.last = last,
+                Said::Checkpoint(last) => stored.last = last.map(|last| *last),
                 Said::Note(name, text) => stored.notes.set(name, text),
             },
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(stored),
@@ -350,12 +350,12 @@ fn one(message: &BorrowedMessage<'_>, topic: &str, connector: &str) -> Result<Sa
         }
         None => None,
     };
-    Ok(Said::Checkpoint(Some(StoredCheckpoint {
+    Ok(Said::Checkpoint(Some(Box::new(StoredCheckpoint {
         checkpoint,
         instance,
         folder,
         part,
-    })))
+    }))))
 }
 
 /// Whether what a consumer hears is no reason to give up: the line is down and comes back, or the group that it does not use

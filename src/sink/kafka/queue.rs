@@ -95,7 +95,7 @@ pub(super) struct QueueTopics {
 }
 
 enum Job {
-    Fill(FillJob),
+    Fill(Box<FillJob>),
     Store(StoreJob),
     Commit(CommitJob),
 }
@@ -184,7 +184,7 @@ impl Queue {
             for job in received {
                 // Nobody waits if the run was given up.
                 match job {
-                    Job::Fill(job) => filler.carry_out_fill(job),
+                    Job::Fill(job) => filler.carry_out_fill(*job),
                     Job::Store(job) => filler.carry_out_store(job),
                     Job::Commit(job) => {
                         let committed = filler.commit(&job);
@@ -247,7 +247,7 @@ impl Queue {
             enqueued: self.enqueued,
             done,
         };
-        self.give(Job::Fill(job))?;
+        self.give(Job::Fill(Box::new(job)))?;
         let filled = filled.await.map_err(|_| SinkError::NotOpen)?;
         *block = filled.block;
         self.count(filled.enqueued);
