@@ -41,6 +41,8 @@ pub enum Fault {
     FencedGoesOn,
     /// The checkpoint is read from Kafka whether it was committed or not.
     CheckpointsReadUncommitted,
+    /// The lock for a snapshot's place is let go before the view is opened and the place read.
+    UnlockedBeforePlace,
 }
 
 /// What is done to a file. With a [`FileRole`] it names a point at which a run can fail.

@@ -26,6 +26,7 @@ mod peers;
 mod recorded;
 mod servers;
 mod sinks;
+mod snapshot;
 mod source;
 mod statements;
 mod tidy;

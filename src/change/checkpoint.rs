@@ -59,6 +59,11 @@ pub enum SnapshotProgress {
     /// None is being taken.
     #[default]
     None,
+    /// What is there is being copied; should that end early, it begins anew, at another place.
+    Copying {
+        /// Which snapshot of the connector it is, from 1 on.
+        number: u32,
+    },
 }
 
 impl Checkpoint {

@@ -21,9 +21,10 @@ use crate::filter::{
 };
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
+use crate::source::SnapshotOptions;
 
 /// The keys at the top of a connector file.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "state_dir",
     "memory_max",
     "event_memory_max",
@@ -37,6 +38,7 @@ const KEYS: [&str; 15] = [
     "definitions_unknown_names",
     "definitions_unknown_skip",
     "source",
+    "snapshot",
     "filter",
     "sink",
 ];
@@ -81,6 +83,8 @@ struct Top {
     definitions_unknown_skip: Vec<String>,
     #[serde(rename = "source")]
     _source: IgnoredAny,
+    #[serde(default, rename = "snapshot")]
+    _snapshot: IgnoredAny,
     #[serde(default, rename = "filter")]
     _filter: IgnoredAny,
     #[serde(rename = "sink")]
@@ -184,6 +188,10 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
     }
     let source = document.below_mut("source");
     let source = source.and_then(|section| source::read(section, &mut found));
+    let snapshot = match document.below_mut("snapshot") {
+        Some(section) => snapshot(section, &mut found),
+        None => Some(SnapshotOptions::default()),
+    };
     let rule_places = document
         .below("filter")
         .map_or_else(RulePlaces::default, rule_places);
@@ -199,7 +207,9 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
     Some(Connector {
         path: draft.path,
         name: draft.name,
-        source: source?.with_event_bytes_max(top.event_memory_max.as_u64()),
+        source: source?
+            .with_event_bytes_max(top.event_memory_max.as_u64())
+            .with_snapshot(snapshot?),
         filter: filter?,
         rule_places,
         sink: sink?,
@@ -235,6 +245,18 @@ fn patterns(top: &Section<Top>, document: &Node, mistakes: &mut Mistakes) {
             mistakes.add_key(&place, error.key, one_line(&error));
         }
     }
+}
+
+/// Reads the `[snapshot]` section and adds its mistakes.
+fn snapshot(section: &mut Node, mistakes: &mut Mistakes) -> Option<SnapshotOptions> {
+    let read = section::read::<SnapshotOptions>(section, "snapshot", &[], mistakes)?;
+    if read.options.lock_wait_max.is_zero() && read.is_usable(&["lock_wait_max"]) {
+        let place = section.below("lock_wait_max").unwrap_or(section);
+        let message =
+            "lock_wait_max is 0, give it a length such as \"2s\", or set locking = \"none\"";
+        mistakes.add_key(&place.origin, "snapshot.lock_wait_max", message);
+    }
+    Some(read.options)
 }
 
 /// Reads the `[filter]` section and adds the mistakes in its keys and rules.

@@ -23,7 +23,7 @@ use super::rows::{Cells, Image, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
 use super::{Block, Encode, EncodeError, FormatSettings, InvalidText, empty};
 use crate::binlog::Coordinates;
-use crate::change::{Batch, Ddl};
+use crate::change::{Batch, Ddl, RowsKind};
 use crate::fault::{Fault, planted};
 use crate::row::{Cell, TableName};
 
@@ -120,6 +120,8 @@ pub struct Record {
 pub enum RecordOp {
     /// A row was inserted, or goes on under another key.
     Create,
+    /// A row was found by a snapshot.
+    Read,
     /// A row was changed.
     Update,
     /// A row was deleted, or goes on under another key; of tombstones too.
@@ -135,6 +137,7 @@ impl RecordOp {
     pub fn letter(self) -> Option<&'static str> {
         match self {
             Self::Create => Some("c"),
+            Self::Read => Some("r"),
             Self::Update => Some("u"),
             Self::Delete => Some("d"),
             Self::Statement | Self::Notice => None,
@@ -493,6 +496,7 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
             sequence: self.sequence,
         });
         let op = match change {
+            RowChange::Create { .. } if self.event.rows.kind == RowsKind::Read => RecordOp::Read,
             RowChange::Create { .. } => RecordOp::Create,
             RowChange::Update { .. } => RecordOp::Update,
             RowChange::Delete { .. } => RecordOp::Delete,
@@ -578,8 +582,11 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
     }
 }
 
-/// Counts the changes of a rows event.
+/// Counts the changes of a rows event. What a snapshot found was changed by no transaction.
 fn count(event: &RowsEvent<'_>, counts: &mut Vec<GroupCount>) {
+    if event.group.snapshot.is_some() {
+        return;
+    }
     let (group, table) = (event.rows.group, event.rows.table);
     let count = u64::from(event.rows.row_count);
     match counts.last_mut() {

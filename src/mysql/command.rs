@@ -8,6 +8,9 @@ const QUERY: u8 = 0x03;
 const PING: u8 = 0x0e;
 const BINLOG_DUMP: u8 = 0x12;
 const REGISTER_REPLICA: u8 = 0x15;
+const STMT_PREPARE: u8 = 0x16;
+const STMT_EXECUTE: u8 = 0x17;
+const STMT_CLOSE: u8 = 0x19;
 const BINLOG_DUMP_GTID: u8 = 0x1e;
 
 /// What both servers keep of a replica's host name.
@@ -111,6 +114,37 @@ pub(super) fn query(sql: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(1 + sql.len());
     out.push(QUERY);
     out.extend_from_slice(sql.as_bytes());
+    out
+}
+
+/// Makes a COM_STMT_PREPARE.
+pub(super) fn prepare(sql: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 + sql.len());
+    out.push(STMT_PREPARE);
+    out.extend_from_slice(sql.as_bytes());
+    out
+}
+
+/// Makes a COM_STMT_EXECUTE of a statement without parameters, whose rows come at once.
+///
+/// | field | width | meaning |
+/// |---|---|---|
+/// | command | 1 | 0x17 |
+/// | statement | 4 | its number |
+/// | flags | 1 | 0: no cursor |
+/// | iterations | 4 | 1 |
+pub(super) fn execute(statement: u32) -> Vec<u8> {
+    let mut out = vec![STMT_EXECUTE];
+    out.extend_from_slice(&statement.to_le_bytes());
+    out.push(0);
+    out.extend_from_slice(&1_u32.to_le_bytes());
+    out
+}
+
+/// Makes a COM_STMT_CLOSE, which has no answer.
+pub(super) fn close_statement(statement: u32) -> Vec<u8> {
+    let mut out = vec![STMT_CLOSE];
+    out.extend_from_slice(&statement.to_le_bytes());
     out
 }
 

@@ -81,6 +81,11 @@ impl<'a> Fields<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
+    /// Takes a little-endian 64-bit integer.
+    pub(super) fn u64(&mut self) -> Result<u64, Malformed> {
+        self.array().map(u64::from_le_bytes)
+    }
+
     /// Takes a length-encoded integer.
     pub(super) fn length_encoded(&mut self) -> Result<u64, Malformed> {
         match self.u8()? {

@@ -4,6 +4,7 @@
 //! but [`Connection`] is pure: bytes in, values out, and the other way round.
 
 mod auth;
+mod binary_rows;
 mod certificate;
 pub mod command;
 mod compression;
@@ -20,6 +21,7 @@ mod result_set;
 mod tls;
 
 pub use auth::AuthenticationError;
+pub use binary_rows::{BinaryRow, WireKind, WireMoment, WireTime, WireValue};
 pub use command::DumpFlags;
 pub use connection::{Connection, Dump, Packets, Server};
 pub use error::{ConnectionError, PasswordCommandError};

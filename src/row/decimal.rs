@@ -78,6 +78,75 @@ impl Decimal<'_> {
     }
 }
 
+/// Appends the groups of a number that is written with digits, as an image has them.
+///
+/// # Errors
+/// Text that is no number of the type.
+pub(super) fn write_text(
+    text: &[u8],
+    precision: u8,
+    scale: u8,
+    out: &mut Vec<u8>,
+) -> Result<(), RowError> {
+    let invalid = || RowError::Invalid {
+        kind: "DECIMAL",
+        what: "digits that its type cannot have",
+    };
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let point = digits.iter().position(|byte| *byte == b'.');
+    let (whole, fraction) = digits.split_at(point.unwrap_or(digits.len()));
+    let fraction = fraction.strip_prefix(b".").unwrap_or_default();
+    // ZEROFILL puts zeros in front, as many as there is room for.
+    let zeros = whole.iter().take_while(|byte| **byte == b'0').count();
+    let whole = whole.get(zeros..).unwrap_or_default();
+    let (whole_digits, scale) = (
+        usize::from(precision.saturating_sub(scale)),
+        usize::from(scale),
+    );
+    let is_digits = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_digit);
+    if whole.len() > whole_digits
+        || fraction.len() > scale
+        || !is_digits(whole)
+        || !is_digits(fraction)
+    {
+        return Err(invalid());
+    }
+    let start = out.len();
+    let missing = whole_digits - whole.len();
+    let digit = |bytes: &[u8], at: usize| bytes.get(at).map_or(0, |byte| u32::from(byte - b'0'));
+    let whole_digit = |at: usize| at.checked_sub(missing).map_or(0, |at| digit(whole, at));
+    let (first, last) = (whole_digits % 9, scale % 9);
+    write_group(0..first, whole_digit, out);
+    for group in 0..whole_digits / 9 {
+        let from = first + 9 * group;
+        write_group(from..from + 9, whole_digit, out);
+    }
+    let fraction_digit = |at: usize| digit(fraction, at);
+    for group in 0..scale / 9 {
+        write_group(9 * group..9 * group + 9, fraction_digit, out);
+    }
+    write_group(scale - last..scale, fraction_digit, out);
+    let written = out.get_mut(start..).unwrap_or_default();
+    if negative {
+        written.iter_mut().for_each(|byte| *byte = !*byte);
+    }
+    if let Some(first) = written.first_mut() {
+        *first ^= 0x80;
+    }
+    Ok(())
+}
+
+/// Appends a group of up to nine digits.
+fn write_group(places: std::ops::Range<usize>, digit: impl Fn(usize) -> u32, out: &mut Vec<u8>) {
+    let width = GROUP_BYTES.get(places.len()).copied().unwrap_or(4);
+    let value = places.fold(0, |value, place| value * 10 + digit(place));
+    let bytes = value.to_be_bytes();
+    out.extend_from_slice(bytes.get(4 - usize::from(width)..).unwrap_or(&bytes));
+}
+
 #[inline(never)]
 fn write_binary(bytes: &[u8], precision: u8, scale: u8, out: &mut Vec<u8>) -> Result<(), RowError> {
     let negative = bytes.first().is_some_and(|byte| byte & 0x80 == 0);

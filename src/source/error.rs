@@ -9,6 +9,7 @@ use crate::binlog::{BinlogError, Coordinates, GtidSet, XaId};
 use crate::failure::Class;
 use crate::filter::ColumnRuleError;
 use crate::mysql::{ConnectionError, Flavour};
+use crate::row::{RowError, TableName};
 
 /// What a person does who wants a connector to begin elsewhere, whatever its sink.
 const NEW_START: &str = "take a new start: set start, remove relay-log.info from the connector's state folder and, with a file \
@@ -389,6 +390,50 @@ pub enum SourceError {
         /// What the source said.
         message: String,
     },
+    /// There is no way to a place of the binlog and a view that goes with it.
+    #[error(
+        "a snapshot needs a lock for an instant, which it cannot have ({reasons}), run on the source: GRANT LOCK TABLES ON *.* \
+         TO {account}, or GRANT RELOAD ON *.* TO {account}; where transactions are in the way that stay open, end them, or set a \
+         longer lock_wait_max in [snapshot]"
+    )]
+    NoView {
+        /// What the server said.
+        reasons: String,
+        /// The account, quoted.
+        account: String,
+        /// Whether it may be had later.
+        may_pass: bool,
+    },
+    /// A table is not what it was when the snapshot began.
+    #[error("{table} changed during its snapshot ({what}), which begins again")]
+    SnapshotDisturbed {
+        /// The table.
+        table: TableName,
+        /// What tells so.
+        what: String,
+    },
+    /// Tables whose rows no view holds still.
+    #[error(
+        "a snapshot needs tables of an engine with transactions, which {tables} have not, convert them with ALTER TABLE … \
+         ENGINE=InnoDB, or leave them out by a filter"
+    )]
+    NotTransactional {
+        /// Some of them.
+        tables: String,
+    },
+    /// A value that is none of its column's type.
+    #[error(
+        "column {column} of {table} came in a form that its type has not, leave the table out by a filter"
+    )]
+    Copied {
+        /// The table.
+        table: TableName,
+        /// The column's number, from 1 on.
+        column: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Box<RowError>,
+    },
     /// Nothing arrived, not even a heartbeat.
     #[error("nothing arrived from the source for {0:?}, not even a heartbeat")]
     Silent(Duration),
@@ -473,12 +518,20 @@ impl SourceError {
         }
     }
 
+    /// Whether the source has no longer what comes after the checkpoint, so that only a snapshot brings the target up to it.
+    pub fn is_purged(&self) -> bool {
+        matches!(self, Self::Purged { .. } | Self::PurgedGroups { .. })
+    }
+
     /// What the failure means for the connector.
     pub fn class(&self) -> Class {
         match self {
-            Self::Silent(_) | Self::Ended | Self::Unsettled { .. } | Self::Behind { .. } => {
-                Class::Transient
-            }
+            Self::Silent(_)
+            | Self::Ended
+            | Self::Unsettled { .. }
+            | Self::Behind { .. }
+            | Self::NoView { may_pass: true, .. }
+            | Self::SnapshotDisturbed { .. } => Class::Transient,
             Self::NoHost(failures) => class_of_all(failures),
             Self::Columns(_)
             | Self::Options(_)
@@ -498,6 +551,7 @@ impl SourceError {
             | Self::Renumbered { .. }
             | Self::StrangeSet { .. }
             | Self::Diverged { .. }
+            | Self::Copied { .. }
             | Self::Broken { .. } => Class::Data,
             Self::Connection(source) | Self::Statement { source, .. } => source.class(),
             Self::File(error) => error.class(),
@@ -521,6 +575,10 @@ impl SourceError {
             | Self::OutOfReach { .. }
             | Self::GtidRefused { .. }
             | Self::Undecided { .. }
+            | Self::NoView {
+                may_pass: false, ..
+            }
+            | Self::NotTransactional { .. }
             | Self::Server { .. } => Class::Refused,
         }
     }

@@ -14,6 +14,7 @@ mod files;
 mod identity;
 mod input;
 mod server;
+mod snapshot;
 mod start;
 mod walk;
 
@@ -34,9 +35,11 @@ pub use files::{
 };
 pub use input::InputPath;
 pub use server::{
-    Checked, HostAddress, Live, OptionProblem, Resolved, ServerOptions, SourceFacts, Survey,
-    SurveyedTable, Wanted, check, choose, refuse_computed, survey,
+    Checked, HostAddress, Live, Locking, OptionProblem, Resolved, ServerOptions, SnapshotOptions,
+    SnapshotWhen, SourceFacts, Survey, SurveyedTable, TableView, Wanted, check, choose,
+    refuse_computed, survey,
 };
+pub use snapshot::{TableList, TableReader};
 pub use start::Start;
 
 /// Makes sure that a group begins at a place in a source's binlogs, or will begin there: it may be their end.

@@ -17,6 +17,8 @@ pub enum Start {
     /// At the end of the source's binlog as of now.
     #[default]
     Latest,
+    /// With what is there already, and then at the place of the binlog that goes with it.
+    Snapshot,
     /// At coordinates, which must be a group boundary.
     At {
         /// Name of the binlog file.
@@ -44,6 +46,9 @@ impl Start {
     pub(super) fn problem(&self, is_of_server: bool) -> Option<String> {
         match self {
             Self::Earliest | Self::Latest => None,
+            Self::Snapshot => (!is_of_server).then(|| {
+                "start is \"snapshot\", which takes a server, name one by host, or start at \"earliest\"".to_owned()
+            }),
             Self::From { from } => from
                 .as_os_str()
                 .is_empty()
@@ -83,7 +88,7 @@ impl Start {
     }
 }
 
-const EXPECTED: &str = "\"earliest\", \"latest\", { file = \"binlog.000001\", position = 4 }, \
+const EXPECTED: &str = "\"earliest\", \"latest\", \"snapshot\", { file = \"binlog.000001\", position = 4 }, \
                         { gtid_set = \"...\" } or { from = \"FILE\" }";
 
 impl<'de> Deserialize<'de> for Start {
@@ -105,6 +110,7 @@ impl<'de> Visitor<'de> for StartVisitor {
         match word {
             "earliest" => Ok(Start::Earliest),
             "latest" => Ok(Start::Latest),
+            "snapshot" => Ok(Start::Snapshot),
             other => Err(E::custom(format_args!(
                 "start {other:?} is unknown, expected {EXPECTED}"
             ))),

@@ -197,6 +197,10 @@ fn the_schema_has_the_programs_keys_and_no_others() {
             "/$defs/debezium/properties".to_owned(),
             folder("[sink]", "[sink]\ndebezium = { no_such = 1 }"),
         ),
+        (
+            "/$defs/snapshot/properties".to_owned(),
+            folder("[sink]", "[snapshot]\nno_such = 1\n[sink]"),
+        ),
     ];
     for kind in sinks {
         let text =

@@ -171,7 +171,7 @@ fn bytes_of(believed: &ColumnDefinition) -> Option<u16> {
 }
 
 /// The metadata that a table map has for a column, where the definition tells it for certain.
-fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u16> {
+pub(super) fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u16> {
     match map_kind {
         kind::NEWDECIMAL => {
             let mut numbers = numbers_of(&believed.column_type);
@@ -205,7 +205,7 @@ fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u16> {
 }
 
 /// The numbers in the brackets of a COLUMN_TYPE.
-fn numbers_of(column_type: &str) -> impl Iterator<Item = u16> {
+pub(super) fn numbers_of(column_type: &str) -> impl Iterator<Item = u16> {
     let inside = column_type
         .split_once('(')
         .and_then(|(_, rest)| rest.split_once(')'))

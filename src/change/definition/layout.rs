@@ -14,6 +14,8 @@ use std::ops::Range;
 use super::table::{ColumnDefinition, TableDefinition};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
+use crate::mysql::Flavour;
+use crate::row::name_of_collation;
 
 /// The columns of a table map, by a definition.
 #[derive(Debug)]
@@ -31,6 +33,22 @@ pub(in crate::change) fn hashes(map: &[ColumnMap]) -> Range<usize> {
     };
     let count = map.iter().rev().take_while(is_hash).count();
     map.len() - count..map.len()
+}
+
+/// Whether a column's values cannot be read, or shown as what they are, by what a table map with names tells: MariaDB's
+/// INET4, INET6 and UUID look like BINARY there, and its old forms of times do not tell their digits of fraction.
+pub(in crate::change) fn hides_its_type(column: &ColumnMap, flavour: Flavour) -> bool {
+    match column.kind {
+        kind::STRING => {
+            flavour == Flavour::MariaDb && is_bytes(column) && matches!(column.metadata, 4 | 16)
+        }
+        kind::TIME | kind::DATETIME | kind::TIMESTAMP => column.fraction.is_none(),
+        _ => false,
+    }
+}
+
+fn is_bytes(column: &ColumnMap) -> bool {
+    column.collation.and_then(name_of_collation) == Some("binary")
 }
 
 impl Layout {

@@ -15,6 +15,14 @@ pub enum TableMapError {
     /// A name that is not text.
     #[error("a name that is not UTF-8: {0}")]
     Name(String),
+    /// A table that a snapshot cannot read.
+    #[error("{table} cannot be read by a snapshot, {what}, leave the table out by a filter")]
+    Copied {
+        /// The table.
+        table: TableName,
+        /// Why.
+        what: String,
+    },
     /// A column cannot be read.
     #[error("column {column} of {table}")]
     Column {

@@ -14,7 +14,7 @@ use super::beliefs::Definitions;
 use super::column_watch::ColumnWatch;
 use super::draft::{draft, draft_of};
 use super::lack::Lack;
-use super::layout::{Layout, hashes};
+use super::layout::{Layout, hashes, hides_its_type};
 use super::schemas::Belief;
 use super::settling::{Settlement, UnsettledColumns, settle};
 use super::table::{ColumnDefinition, Generated, TableDefinition};
@@ -26,7 +26,6 @@ use crate::filter::{OnUnknown, RowFilter, Rules, TestedTable};
 use crate::mysql::Flavour;
 use crate::row::{
     CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, Special, Table, TableName,
-    name_of_collation,
 };
 
 /// Table maps kept at most; beyond it the cache starts anew.
@@ -134,7 +133,7 @@ pub(in crate::change) struct TableMaps {
 
 /// When the definition of a table is asked for that is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asks {
+pub(super) enum Asks {
     /// Where rows cannot be read without it.
     Needed,
     /// Always: even a table map with names does not tell which columns are generated.
@@ -302,6 +301,15 @@ impl TableMaps {
         if policy.is_some() && !defined.table.is_undefined {
             self.undefined.remove(&folded(&source));
         }
+        Ok(Target::Kept(self.keep_defined(defined, source)?))
+    }
+
+    /// The same of a table whose definition is settled.
+    pub(super) fn keep_defined(
+        &mut self,
+        defined: Defined,
+        source: TableName,
+    ) -> Result<Arc<KeptTable>, Missing> {
         // By the values in the image, before rules on columns treat them.
         let row_filter = self.row_filter(&defined.table)?;
         let lacking = row_filter.iter().flat_map(RowFilter::lacking);
@@ -313,7 +321,7 @@ impl TableMaps {
         let table = self.column_watch.treat(columns, &source, defined.table);
         let table = table.map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
         let defined = Defined { table, ..defined };
-        Ok(Target::Kept(self.kept(defined, source, row_filter)))
+        Ok(self.kept(defined, source, row_filter))
     }
 
     /// Hands out the columns that rules on rows name and tables lack.
@@ -578,13 +586,13 @@ fn choose(
 }
 
 /// A table as a table map and what is known of it define it.
-struct Defined {
-    table: Table,
-    unsettled: UnsettledColumns,
+pub(super) struct Defined {
+    pub(super) table: Table,
+    pub(super) unsettled: UnsettledColumns,
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.
-fn read_columns(
+pub(super) fn read_columns(
     columns: &[ColumnMap],
     laid_out: Option<&(&TableDefinition, Layout)>,
     asks: Asks,
@@ -604,7 +612,7 @@ fn read_columns(
 }
 
 /// Even a table map with names does not tell which columns are computed.
-fn tell_computed(columns: &mut [Column], layout: &Layout, known: &TableDefinition) {
+pub(super) fn tell_computed(columns: &mut [Column], layout: &Layout, known: &TableDefinition) {
     for (place, column) in columns.iter_mut().enumerate() {
         let generated = layout
             .column(place, known)
@@ -615,22 +623,6 @@ fn tell_computed(columns: &mut [Column], layout: &Layout, known: &TableDefinitio
             Generated::RowEnd => Computed::RowEnd,
         });
     }
-}
-
-/// Whether a column's values cannot be read, or shown as what they are, by what a table map with names tells: MariaDB's
-/// INET4, INET6 and UUID look like BINARY there, and its old forms of times do not tell their digits of fraction.
-fn hides_its_type(column: &ColumnMap, flavour: Flavour) -> bool {
-    match column.kind {
-        kind::STRING => {
-            flavour == Flavour::MariaDb && is_bytes(column) && matches!(column.metadata, 4 | 16)
-        }
-        kind::TIME | kind::DATETIME | kind::TIMESTAMP => column.fraction.is_none(),
-        _ => false,
-    }
-}
-
-fn is_bytes(column: &ColumnMap) -> bool {
-    column.collation.and_then(name_of_collation) == Some("binary")
 }
 
 fn column_of(

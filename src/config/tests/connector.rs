@@ -57,7 +57,7 @@ fn every_section_of_a_connector_is_checked() {
         ),
         (
             ("[sink]", "[skin]"),
-            "shop.toml:4:2: no such key 'skin', expected one of state_dir, memory_max, event_memory_max, checkpoint_interval, shutdown_grace, on_statement, xa_missing, invalid_text, definitions_unknown, definitions_unknown_stop, definitions_unknown_names, definitions_unknown_skip, source, filter, sink; did you mean sink?",
+            "shop.toml:4:2: no such key 'skin', expected one of state_dir, memory_max, event_memory_max, checkpoint_interval, shutdown_grace, on_statement, xa_missing, invalid_text, definitions_unknown, definitions_unknown_stop, definitions_unknown_names, definitions_unknown_skip, source, snapshot, filter, sink; did you mean sink?",
         ),
         (
             ("[sink]", "[filter]\nreplicate-do-table = ['t']\n[sink]"),
@@ -277,7 +277,7 @@ folder = 5
     let expected = [
         "shop.toml:2:1: memory_max: expected at least 16.0 MiB",
         "shop.toml:3:1: no such key 'on_statment', expected one of state_dir, memory_max, event_memory_max, \
-         checkpoint_interval, shutdown_grace, on_statement, xa_missing, invalid_text, definitions_unknown, definitions_unknown_stop, definitions_unknown_names, definitions_unknown_skip, source, filter, sink; did you mean on_statement?",
+         checkpoint_interval, shutdown_grace, on_statement, xa_missing, invalid_text, definitions_unknown, definitions_unknown_stop, definitions_unknown_names, definitions_unknown_skip, source, snapshot, filter, sink; did you mean on_statement?",
         "shop.toml:4:2: source: key user is missing",
         "shop.toml:5:1: source: no such key 'hots', expected one of host, ",
         "shop.toml:6:1: source.port: expected a number from 0 to 65535, found a string",

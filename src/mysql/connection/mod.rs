@@ -15,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::error::Elapsed;
 
+use super::binary_rows::{self, Prepared, WireKind};
 use super::command;
 use super::error::ConnectionError;
 use super::options::ConnectOptions;
@@ -41,6 +42,8 @@ pub struct Connection {
     peer: Peer,
     read_timeout: Duration,
     is_in_command: bool,
+    /// The statement whose rows are being sent.
+    statement: Option<u32>,
 }
 
 impl Connection {
@@ -60,6 +63,7 @@ impl Connection {
                     peer,
                     read_timeout: options.read_timeout,
                     is_in_command: false,
+                    statement: None,
                 })
             }
             Err(_) => Err(ConnectionError::Timeout {
@@ -139,6 +143,99 @@ impl Connection {
                 }
                 Err(no_result) => return Err(self.no_result(no_result)),
             }
+        }
+    }
+
+    /// Begins a statement without parameters whose rows come by the binary protocol, and returns how the values of each column
+    /// come. All rows are to be taken by [`Connection::next_row`] before anything else.
+    ///
+    /// # Errors
+    /// As [`Connection::query`]; a statement without rows is one.
+    pub async fn begin_rows(&mut self, sql: &str) -> Result<Vec<WireKind>, ConnectionError> {
+        let Prepared {
+            id,
+            columns,
+            parameters,
+        } = self.prepare(sql).await?;
+        self.begin(&command::execute(id)).await?;
+        self.transport.framer.payload_bytes_max = PACKET_BYTES_MAX;
+        let head = self.receive("answering a statement").await?;
+        if head.first() == Some(&response::ERR) {
+            return Err(self.answered_error(&head));
+        }
+        if parameters != 0 || columns == 0 || head.len() > 3 {
+            return Err(self.peer.out_of_turn("no rows", "answering a statement"));
+        }
+        let kinds = self.descriptions(columns).await?;
+        self.statement = Some(id);
+        Ok(kinds)
+    }
+
+    /// The next row of a statement that was begun; `None` after the last, which ends the statement.
+    ///
+    /// # Errors
+    /// As [`Connection::query`].
+    pub async fn next_row(&mut self) -> Result<Option<Bytes>, ConnectionError> {
+        let Some(statement) = self.statement else {
+            return Ok(None);
+        };
+        let row = self.receive("sending rows").await?;
+        match row.first() {
+            Some(&response::OK) => return Ok(Some(row)),
+            Some(&response::ERR) => {
+                self.statement = None;
+                return Err(self.answered_error(&row));
+            }
+            Some(_) | None => {}
+        }
+        let Some(end) = response::eof(&row) else {
+            return Err(self.peer.out_of_turn("another packet", "sending rows"));
+        };
+        end.map_err(|error| self.peer.malformed(error))?;
+        self.statement = None;
+        self.is_in_command = false;
+        self.begin(&command::close_statement(statement)).await?;
+        self.is_in_command = false;
+        Ok(None)
+    }
+
+    async fn prepare(&mut self, sql: &str) -> Result<Prepared, ConnectionError> {
+        self.begin(&command::prepare(sql)).await?;
+        let answer = self.receive("preparing a statement").await?;
+        if answer.first() == Some(&response::ERR) {
+            return Err(self.answered_error(&answer));
+        }
+        let prepared = binary_rows::prepared(&answer).map_err(|e| self.peer.malformed(e))?;
+        for described in [prepared.parameters, prepared.columns] {
+            if described > 0 {
+                self.descriptions(described).await?;
+            }
+        }
+        self.is_in_command = false;
+        Ok(prepared)
+    }
+
+    /// Takes the descriptions of so many columns, and their end.
+    async fn descriptions(&mut self, count: u16) -> Result<Vec<WireKind>, ConnectionError> {
+        let during = "describing columns";
+        let mut kinds = Vec::with_capacity(count.into());
+        for _ in 0..count {
+            let description = self.receive(during).await?;
+            let kind = binary_rows::kind_of(&description);
+            kinds.push(kind.map_err(|error| self.peer.malformed(error))?);
+        }
+        match response::eof(&self.receive(during).await?) {
+            Some(end) => end.map_err(|error| self.peer.malformed(error))?,
+            None => return Err(self.peer.out_of_turn("another packet", during)),
+        }
+        Ok(kinds)
+    }
+
+    /// The error that the server answered with, after which the connection goes on.
+    fn answered_error(&mut self, payload: &[u8]) -> ConnectionError {
+        match ServerError::parse(payload) {
+            Ok(error) => self.no_result(NoResult::Server(error)),
+            Err(malformed) => self.peer.malformed(malformed),
         }
     }
 

@@ -100,6 +100,15 @@ impl Waits {
         })
     }
 
+    /// Waits until a time.
+    ///
+    /// # Errors
+    /// [`PipelineError::Stopped`] when nobody wants to wait any more.
+    pub(super) fn until_then(&self, then: tokio::time::Instant) -> Result<(), PipelineError> {
+        self.wait(async { tokio::time::sleep_until(then).await })
+            .ok_or(PipelineError::Stopped)
+    }
+
     /// What the source answers.
     ///
     /// # Errors

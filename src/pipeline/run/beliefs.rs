@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
-use crate::change::{self, Checkpoint, Revision};
+use crate::change::{self, Checkpoint, Definition, Revision};
 use crate::pipeline::error::PipelineError;
+use crate::row::TableName;
 use crate::source::{Answers, DefinedBy, DefinitionReader, Reading, SourceError};
 use crate::state::journal::ResumedJournal;
 use crate::state::{Journal, StateFolder, off_the_runtime};
@@ -22,6 +23,27 @@ pub(super) struct FoundDefinitions {
     past: Option<Schemas>,
     /// Where the source's binlog ended then; `None` if it was not asked.
     pub(super) end: Option<Coordinates>,
+}
+
+impl FoundDefinitions {
+    /// The tables that were read now, and how they are defined.
+    pub(super) fn read(&self) -> impl Iterator<Item = (&TableName, &Definition)> {
+        self.read.iter().flat_map(|read| &read.tables)
+    }
+}
+
+/// The tables that the connector's journal knows at a checkpoint.
+pub(super) async fn known_at(
+    folder: &Arc<StateFolder>,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<TableName>, PipelineError> {
+    let (folder, checkpoint) = (Arc::clone(folder), checkpoint.clone());
+    let journal = off_the_runtime(move || Journal::open(&folder, &checkpoint)).await?;
+    let known = journal.map(|journal| {
+        let tables = journal.schemas.tables();
+        tables.map(|(table, _)| table.clone()).collect()
+    });
+    Ok(known.unwrap_or_default())
 }
 
 /// Opens the journal for a run that resumes, else reads every definition.

@@ -2,6 +2,7 @@
 
 mod assembling;
 mod beliefs;
+mod copying;
 mod deliver;
 mod new_start;
 mod one_run;
@@ -13,12 +14,23 @@ mod undecided;
 
 use super::error::PipelineError;
 use crate::sink;
+use one_run::RunEnd;
 
 pub(super) use one_run::ConnectorRun;
 pub(super) use target::compare as compare_target;
 
-/// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
+/// One run, and before it one that copies what is there, where that is wanted.
 pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineError> {
+    while run_into_sink(context).await? == RunEnd::Copied {
+        if context.halt.is_cancelled() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
+async fn run_into_sink(context: &ConnectorRun<'_>) -> Result<RunEnd, PipelineError> {
     match &context.connector.sink {
         sink::SinkOptions::File(options) => {
             let sink = sink::File::new(options.clone(), &context.connector.name);

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info};
+use tracing::{Instrument as _, info, warn};
 
-use super::assembling::Assembling;
+use super::assembling::{Assembling, Waits};
+use super::copying::{Copier, OpenedCopy};
 use super::deliver::{Deliver, UnderWay};
 use super::new_start;
 use super::opening::{self, BinlogWriter, OpenedSource, SourceStream};
@@ -30,7 +31,10 @@ use crate::pipeline::lanes::Lanes;
 use crate::pipeline::pool::Pool;
 use crate::row::TableName;
 use crate::sink::Sink;
-use crate::source::{Answers, Budget, HostAddress, SourceError, SourceOptions};
+use crate::source::{
+    Answers, Budget, HostAddress, ServerOptions, SnapshotOptions, SnapshotWhen, SourceError,
+    SourceOptions,
+};
 use crate::state::{
     Checkpointer, LastError, Notes, PreparedStore, ReplicaIdentity, SkipStore, StateFolder,
     off_the_runtime,
@@ -56,6 +60,21 @@ pub(in crate::pipeline) struct ConnectorRun<'a> {
     pub(in crate::pipeline) skips: &'a Arc<SkipStore>,
 }
 
+/// How a run ended that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum RunEnd {
+    /// It was stopped or has reached its goal.
+    Ended,
+    /// What was there is copied, and the stream begins.
+    Copied,
+}
+
+/// What a run does once its start is settled.
+enum Prepared {
+    Stream(Box<PreparedRun>),
+    Copy(Box<(Copier, Checkpointer)>),
+}
+
 /// What a run works with once its start is settled.
 struct PreparedRun {
     stream: SourceStream,
@@ -76,17 +95,23 @@ impl ConnectorRun<'_> {
     pub(in crate::pipeline) async fn run<S: Sink + 'static>(
         &self,
         mut sink: S,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<RunEnd, PipelineError> {
         let prepared = tokio::select! {
             biased;
             // Not by `halt`: what was begun here and dropped could still write beside the next run.
-            () = self.stop.cancelled() => return Ok(()),
+            () = self.stop.cancelled() => return Ok(RunEnd::Ended),
             prepared = self.prepare(&mut sink) => prepared.map_err(|error| self.advised(error))?,
         };
-        let ended = self.stages(prepared, sink).await;
+        let ended = match prepared {
+            Prepared::Stream(prepared) => {
+                self.stages(*prepared, sink).await.map(|()| RunEnd::Ended)
+            }
+            Prepared::Copy(copying) => self.copy(*copying, sink).await,
+        };
         let ended = ended.map_err(|error| self.advised(error));
         let clean = match &ended {
-            Ok(()) => true,
+            Ok(RunEnd::Copied) => return ended,
+            Ok(RunEnd::Ended) => true,
             Err(error) => error.class().is_clean_end(),
         };
         info!(clean, "replication stopped");
@@ -94,7 +119,7 @@ impl ConnectorRun<'_> {
     }
 
     /// Finds out where to begin, settles it, and begins to read.
-    async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<PreparedRun, PipelineError> {
+    async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<Prepared, PipelineError> {
         let from = self.resume_from(sink).await?;
         let identity = self.identity().await?;
         let opened = self.open(&identity, from).await?;
@@ -109,6 +134,11 @@ impl ConnectorRun<'_> {
         self.metrics.committed(&start);
         let settings = settings?;
         sink.foresee(&published(opened.known.believed(), &settings.rules))?;
+        if let Some(copy) = opened.copy {
+            self.streams(opened.tls.as_deref()).await?;
+            let copier = self.copier(copy, settings, &opened.options, &start)?;
+            return Ok(Prepared::Copy(Box::new((copier, checkpointer))));
+        }
         let undecided = UndecidedAtStart {
             source: &opened.options,
             identity: &identity,
@@ -143,7 +173,7 @@ impl ConnectorRun<'_> {
         if matches!(self.connector.source, SourceOptions::Server(_)) {
             assembler = assembler.keeping_history().only_forward();
         }
-        Ok(PreparedRun {
+        Ok(Prepared::Stream(Box::new(PreparedRun {
             stream,
             budget,
             assembler,
@@ -151,7 +181,24 @@ impl ConnectorRun<'_> {
             prepared,
             checkpointer,
             clock_ahead_s: opened.clock_ahead_s,
-        })
+        })))
+    }
+
+    /// What copies, as the source's options say.
+    fn copier(
+        &self,
+        copy: OpenedCopy,
+        settings: change::AssemblerSettings,
+        options: &SourceOptions,
+        start: &Checkpoint,
+    ) -> Result<Copier, PipelineError> {
+        let snapshot = match options {
+            SourceOptions::Server(server) => server.snapshot.clone(),
+            SourceOptions::Files(_) => SnapshotOptions::default(),
+        };
+        let waits = Waits::until(self.stop.child_token());
+        let published = (settings.origin, settings.rules);
+        Copier::new(copy, published, &snapshot, start, waits)
     }
 
     /// Settles the start before the first event, so that a crash does not resolve `latest` anew.
@@ -286,6 +333,48 @@ impl ConnectorRun<'_> {
         joined(stages, &stop, halted(self.halt.clone(), failed)).await
     }
 
+    /// Copies what is there. A halt waits until all is: what is given up begins anew.
+    async fn copy<S: Sink + 'static>(
+        &self,
+        (mut copier, checkpointer): (Copier, Checkpointer),
+        sink: S,
+    ) -> Result<RunEnd, PipelineError> {
+        let stop = self.stop.child_token();
+        let encoders = self.encoders(&sink);
+        let under_way = UnderWay::default();
+        let (deliver, planner, mut outlet) = Deliver::new(
+            sink,
+            checkpointer,
+            Arc::clone(self.metrics),
+            self.connector.checkpoint_interval,
+            under_way.clone(),
+        );
+        let lanes = Lanes {
+            pool: self.pool.clone(),
+            waiting_bytes_max: WAITING_BYTES_MAX,
+            failed: stop.clone(),
+        };
+        let mut stages = JoinSet::new();
+        stages.spawn_blocking(move || {
+            let next = || {
+                let next = copier.next()?;
+                if next.is_some() {
+                    under_way.add();
+                }
+                Ok(next)
+            };
+            let plan = |table: &Arc<_>| planner.plan(table);
+            lanes.run(encoders, next, plan, |encoded| outlet.write(encoded))?;
+            Ok(())
+        });
+        stages.spawn(deliver.run().in_current_span());
+        joined(stages, &stop, std::future::pending()).await?;
+        Ok(match self.stop.is_cancelled() {
+            true => RunEnd::Ended,
+            false => RunEnd::Copied,
+        })
+    }
+
     /// An encoder for each lane.
     fn encoders<S: Sink>(&self, sink: &S) -> Vec<S::Encoder> {
         let policy = self.connector.invalid_text;
@@ -343,17 +432,7 @@ impl ConnectorRun<'_> {
     ) -> Result<OpenedSource, PipelineError> {
         let former = from.clone();
         let opened = match &self.connector.source {
-            SourceOptions::Server(server) => {
-                let last = self.last_address();
-                opening::server(
-                    server,
-                    identity,
-                    self.folder,
-                    (from, last.as_ref()),
-                    &self.connector.filter,
-                )
-                .await?
-            }
+            SourceOptions::Server(server) => self.open_server(server, identity, from).await?,
             SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
         };
         if let SourceOptions::Server(server) = &opened.options {
@@ -361,6 +440,27 @@ impl ConnectorRun<'_> {
         }
         self.goal_is_of(former.as_ref(), &opened.start)?;
         Ok(opened)
+    }
+
+    async fn open_server(
+        &self,
+        server: &ServerOptions,
+        identity: &ReplicaIdentity,
+        from: Option<Checkpoint>,
+    ) -> Result<OpenedSource, PipelineError> {
+        let (last, folder) = (self.last_address(), self.folder);
+        let filter = &self.connector.filter;
+        let last = last.as_ref();
+        let former = from.clone();
+        match opening::server(server, identity, folder, (from, last), (filter, false)).await {
+            Err(PipelineError::Source(error))
+                if error.is_purged() && server.snapshot.when == SnapshotWhen::WhenNeeded =>
+            {
+                warn!(error = %metrics::one_line(&error), "what is there is copied anew");
+                opening::server(server, identity, folder, (former, last), (filter, true)).await
+            }
+            opened => opened,
+        }
     }
 
     /// Makes sure that the coordinates at which the run ends are not those of a server whose place another one has taken.

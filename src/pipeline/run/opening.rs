@@ -6,15 +6,19 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::beliefs;
+use super::copying::{self, OpenedCopy};
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
-use crate::change::{Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage};
+use crate::change::{
+    Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage, SnapshotProgress,
+};
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::Flavour;
 use crate::pipeline::error::PipelineError;
 use crate::source::{
-    self, Answers, Archive, Budget, Chunk, DefinedBy, DefinitionReader, EventSource, FileStream,
-    FilesOptions, HostAddress, Live, Resolved, ServerOptions, SourceError, SourceOptions, Start,
+    self, Answers, Archive, Budget, Checked, Chunk, DefinedBy, DefinitionReader, EventSource,
+    FileStream, FilesOptions, HostAddress, Live, Resolved, ServerOptions, SourceError, SourceFacts,
+    SourceOptions, Start,
 };
 use crate::state::{Journal, ReplicaIdentity, StateFolder};
 
@@ -39,6 +43,8 @@ pub(super) struct OpenedSource {
     pub(super) answers: Answers,
     pub(super) journal: Journal,
     pub(super) known: Beliefs,
+    /// What is to be copied before the stream.
+    pub(super) copy: Option<OpenedCopy>,
 }
 
 /// The server that wrote the events.
@@ -96,13 +102,61 @@ impl EventSource for SourceStream {
     }
 }
 
-/// Opens a server: of several, that which is the source now. `last` is where the source listened last.
+impl BinlogWriter {
+    fn of(facts: &SourceFacts) -> Self {
+        Self {
+            flavour: facts.flavour,
+            server_uuid: facts.server_uuid,
+            server_id: facts.server_id,
+            lower_case_table_names: facts.lower_case_table_names,
+            writes_gtids: facts.writes_gtids(),
+        }
+    }
+}
+
+/// Whose binlogs a run reads: the same as of the checkpoint that the start resolves to, unless that is refused.
+fn lineage(checked: &Checked, from: Option<&Checkpoint>) -> Lineage {
+    match from {
+        Some(checkpoint) if checked.is_of(checkpoint) => checkpoint.lineage(),
+        former => Lineage {
+            server_uuid: checked.facts.server_uuid,
+            server_id: checked.facts.server_id,
+            incarnation: former.map_or(0, |former| former.epoch + 1),
+        },
+    }
+}
+
+/// That what is there is to be copied.
+struct CopyWanted {
+    /// Which snapshot of the connector it is.
+    number: u32,
+}
+
+impl CopyWanted {
+    /// Where a connector begins with it, or has not ended what it had begun.
+    fn of(options: &ServerOptions, from: Option<&Checkpoint>, is_needed: bool) -> Option<Self> {
+        match from {
+            None if options.start == Start::Snapshot => Some(Self { number: 1 }),
+            None => None,
+            Some(from) => match from.snapshot {
+                // Rows of its tables are at the target already.
+                SnapshotProgress::None => is_needed.then_some(Self { number: 2 }),
+                SnapshotProgress::Copying { number } => Some(Self {
+                    number: number.saturating_add(1),
+                }),
+            },
+        }
+    }
+}
+
+/// Opens a server: of several, that which is the source now. `last` is where the source listened last. With `is_needed`, what
+/// is there is copied before a stream that goes on anew.
 pub(super) async fn server(
     options: &ServerOptions,
     identity: &ReplicaIdentity,
     folder: &Arc<StateFolder>,
     (from, last): (Option<Checkpoint>, Option<&HostAddress>),
-    filter: &FilterOptions,
+    (filter, is_needed): (&FilterOptions, bool),
 ) -> Result<OpenedSource, PipelineError> {
     let mut checked = source::choose(options, identity, from.as_ref(), last).await?;
     let options = checked.options().clone();
@@ -110,16 +164,14 @@ pub(super) async fn server(
     let rules = Rules::compile(filter, facts.flavour, facts.lower_case_table_names)?;
     source::refuse_computed(&mut checked, &rules).await?;
     let takes_over = from.as_ref().is_some_and(|from| !checked.is_of(from));
-    // The same as that of the checkpoint that this resolves to, unless it is refused.
-    let lineage = match &from {
-        Some(checkpoint) if !takes_over => checkpoint.lineage(),
-        former => Lineage {
-            server_uuid: checked.facts.server_uuid,
-            server_id: checked.facts.server_id,
-            incarnation: former.as_ref().map_or(0, |former| former.epoch + 1),
-        },
-    };
+    let lineage = lineage(&checked, from.as_ref());
+    let epoch = lineage.incarnation;
     let mut definitions = DefinitionReader::of(options.clone(), Arc::new(lineage));
+    let wanted = CopyWanted::of(&options, from.as_ref(), is_needed);
+    let (from, former) = match wanted {
+        Some(_) => (None, from),
+        None => (from, None),
+    };
     definitions.keep_history_in(folder).await;
     let folding = checked.facts.lower_case_table_names;
     // Of the groups of a start's set, statements were not followed, and may stand elsewhere at another server.
@@ -127,26 +179,38 @@ pub(super) async fn server(
     let may_go_on =
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
-    let resolved = checked.resolve(from.clone()).await?;
+    let (resolved, view) = match &wanted {
+        None => (checked.resolve(from.clone()).await?, None),
+        Some(_) => {
+            let tables = copying::transactional(found.read(), &rules)?;
+            let (mut resolved, view) = checked.resolve_with_view(&tables).await?;
+            resolved.checkpoint.epoch = epoch;
+            (resolved, Some(view))
+        }
+    };
     definitions
         .stream_from(from.as_ref(), resolved.skips_groups)
         .await?;
     let mut start = resolved.checkpoint.clone();
     start.delay_s = delay_s(options.source_delay);
+    let emptied = match &former {
+        Some(former) => beliefs::known_at(folder, former).await?,
+        None => Vec::new(),
+    };
     let lower_case_table_names = resolved.facts.lower_case_table_names;
     let end = found.end.clone();
     let mut answers = Answers::Server(Box::new(definitions));
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
+    let mut copy = None;
+    if let (Some(CopyWanted { number }), Some(view)) = (wanted, view) {
+        start.snapshot = SnapshotProgress::Copying { number };
+        let believed = settled.1.believed();
+        copy = Some(OpenedCopy::find(view, number, emptied, believed, &rules).await?);
+    }
     let facts = &resolved.facts;
     Ok(OpenedSource {
-        writer: BinlogWriter {
-            flavour: facts.flavour,
-            server_uuid: facts.server_uuid,
-            server_id: facts.server_id,
-            lower_case_table_names,
-            writes_gtids: facts.writes_gtids(),
-        },
+        writer: BinlogWriter::of(facts),
         left_out: resolved.left_out(),
         choice: options.choice(),
         clock_ahead_s: facts.clock_ahead_s,
@@ -158,6 +222,7 @@ pub(super) async fn server(
         answers,
         journal: settled.0,
         known: settled.1,
+        copy,
     })
 }
 
@@ -205,6 +270,7 @@ pub(super) async fn files(
         answers,
         journal: settled.0,
         known: settled.1,
+        copy: None,
     })
 }
 

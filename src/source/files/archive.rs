@@ -60,9 +60,11 @@ impl Archive {
         };
         let excluded = |flavour| match &start {
             Start::After { gtid_set } => parse(flavour, gtid_set).map(|set| vec![set]),
-            Start::Earliest | Start::Latest | Start::At { .. } | Start::From { .. } => {
-                Ok(Vec::new())
-            }
+            Start::Earliest
+            | Start::Latest
+            | Start::Snapshot
+            | Start::At { .. }
+            | Start::From { .. } => Ok(Vec::new()),
         };
         let (checkpoint, described) = match from {
             Some(checkpoint) => {
@@ -225,7 +227,7 @@ fn begin(listing: &Listing, start: &Start) -> Result<(Checkpoint, Described), So
             let set = prefix(listing, &at, describe(path)?.flavour)?;
             (at, set)
         }
-        Start::Latest | Start::From { .. } => {
+        Start::Latest | Start::Snapshot | Start::From { .. } => {
             let from = top(listing.last());
             let mut walk = walk_of(listing, &from)?;
             while walk.next()?.is_some() {}

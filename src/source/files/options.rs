@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::change::Choice;
-use crate::source::server::{OptionProblem, ServerOptions, choice, domains_problem};
+use crate::source::server::{
+    OptionProblem, ServerOptions, SnapshotOptions, choice, domains_problem,
+};
 use crate::source::start::Start;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -89,6 +91,15 @@ impl SourceOptions {
         };
         if let Some(server) = server {
             server.event_bytes_max = bytes;
+        }
+        self
+    }
+
+    /// Takes a snapshot so, where a server is read.
+    #[must_use]
+    pub fn with_snapshot(mut self, snapshot: SnapshotOptions) -> Self {
+        if let Self::Server(server) = &mut self {
+            server.snapshot = snapshot;
         }
         self
     }

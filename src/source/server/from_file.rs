@@ -50,9 +50,11 @@ impl ToldStart {
         let at = self.found.coordinates.as_ref().map(ToString::to_string);
         let by = match self.start {
             Start::After { .. } => "its GTID set",
-            Start::At { .. } | Start::Earliest | Start::Latest | Start::From { .. } => {
-                "its coordinates"
-            }
+            Start::At { .. }
+            | Start::Earliest
+            | Start::Latest
+            | Start::Snapshot
+            | Start::From { .. } => "its coordinates",
         };
         info!(kind = %self.found.kind, gtid_set = set, coordinates = at, by, "start read from a file");
     }

@@ -11,7 +11,8 @@ use tracing::{info, warn};
 
 use super::address::HostAddress;
 use super::options::ServerOptions;
-use super::start::{Checked, Relation, check};
+use super::relation::Relation;
+use super::start::{Checked, check};
 use crate::change::Checkpoint;
 use crate::source::error::{HostFailure, SourceError};
 use crate::state::ReplicaIdentity;

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::address::{HostAddress, PORT};
+use super::snapshot_options::SnapshotOptions;
 use crate::change::{Choice, Ids};
 use crate::mysql;
 use crate::source::error::SourceError;
@@ -131,6 +132,9 @@ pub struct ServerOptions {
     /// Where the file of a start is named, for messages about it.
     #[serde(skip)]
     pub start_place: Option<String>,
+    /// How what is there already is read: the connector's `[snapshot]`.
+    #[serde(skip)]
+    pub snapshot: SnapshotOptions,
     /// Bytes of an event beyond which it is not kept whole in memory: the connector's `event_memory_max`.
     #[serde(skip, default = "event_bytes_max")]
     pub event_bytes_max: u64,

@@ -2,8 +2,10 @@
 
 use std::str::FromStr;
 
+use bytes::Bytes;
+
 use super::options::ServerOptions;
-use crate::mysql::{Connection, ResultSet, Server};
+use crate::mysql::{Connection, ResultSet, Server, WireKind};
 use crate::source::error::SourceError;
 use crate::state::ReplicaIdentity;
 
@@ -143,6 +145,23 @@ impl Session {
             source,
         })?;
         taken
+    }
+
+    /// Begins a statement whose rows come by the binary protocol, and returns how the values of each column come.
+    pub(in crate::source) async fn begin_rows(
+        &mut self,
+        statement: &str,
+    ) -> Result<Vec<WireKind>, SourceError> {
+        let begun = self.connection.begin_rows(statement).await;
+        begun.map_err(|source| SourceError::Statement {
+            statement: shortened(statement),
+            source,
+        })
+    }
+
+    /// The next row of such a statement; `None` after the last.
+    pub(in crate::source) async fn next_row(&mut self) -> Result<Option<Bytes>, SourceError> {
+        Ok(self.connection.next_row().await?)
     }
 
     /// Asks the same thing in the forms that different servers know, the newest first.

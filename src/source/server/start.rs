@@ -4,21 +4,23 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::address::HostAddress;
+use super::consistent::TableView;
 use super::dump::{self, DumpReader, DumpStart};
 use super::from_file::ToldStart;
 use super::options::ServerOptions;
 use super::preflight::SourceFacts;
 use super::receiver::{ExpectedFile, Live};
+use super::relation::{Lack, Relation};
 use super::session::Session;
 use super::standing::{HeldGroups, Standing};
 use super::statements::{LogFile, Status};
-use super::undecided::SettledEnd;
+use super::undecided::{Decided, SettledEnd};
 use super::walk::AfterSet;
 use super::{preflight, statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION, Gtid, GtidSet};
 use crate::change::{Checkpoint, LeftOut};
 use crate::mysql::Flavour;
+use crate::row::TableName;
 use crate::source::budget::Budget;
 use crate::source::error::SourceError;
 use crate::source::identity::{self, is_of};
@@ -35,58 +37,6 @@ pub struct Checked {
     options: ServerOptions,
     told: Option<Result<ToldStart, SourceError>>,
     replica: DumpReader,
-}
-
-/// What a server is to a checkpoint.
-#[derive(Debug)]
-pub(super) enum Relation {
-    /// Its binlogs are those of the checkpoint.
-    Source,
-    /// It is another server that has all groups before the checkpoint.
-    Successor,
-    /// It lacks some of them.
-    Lacks(Lack),
-}
-
-/// What a server lacks, and whether it may yet get it.
-#[derive(Debug)]
-pub(super) struct Lack {
-    missing: String,
-    /// Whether it is the checkpoint's own server.
-    is_source: bool,
-    has_written: bool,
-    /// Whether it replicates from another server; `None` if it does not show that.
-    replicates: Option<bool>,
-}
-
-impl Lack {
-    /// Whether waiting may help: not for a server that has left the history which was delivered.
-    pub(super) fn may_catch_up(&self) -> bool {
-        self.is_source || self.replicates != Some(false) || !self.has_written
-    }
-
-    /// What is said of a server that lacks groups, after all the waiting or before.
-    pub(super) fn refusal(self, address: &HostAddress, is_over: bool) -> SourceError {
-        let Self { missing, .. } = self;
-        match (self.is_source, is_over) {
-            // Groups that are about to be committed are sent before they count as executed.
-            (true, true) => SourceError::Diverged { message: missing },
-            (false, true) if self.replicates != Some(true) => SourceError::Lacking {
-                server: address.to_string(),
-                missing,
-            },
-            (false, false) if self.has_written && self.replicates == Some(false) => {
-                SourceError::Lacking {
-                    server: address.to_string(),
-                    missing,
-                }
-            }
-            (_, _) => SourceError::Behind {
-                server: address.to_string(),
-                missing,
-            },
-        }
-    }
 }
 
 /// A source that was checked, and where the stream will begin.
@@ -134,7 +84,11 @@ impl Checked {
                 let told = ToldStart::read(from, &facts).await;
                 Some(told.map_err(|error| error.named_at(options.start_place.as_deref())))
             }
-            Start::Earliest | Start::Latest | Start::At { .. } | Start::After { .. } => None,
+            Start::Earliest
+            | Start::Latest
+            | Start::Snapshot
+            | Start::At { .. }
+            | Start::After { .. } => None,
         };
         if let Some(Ok(told)) = &told {
             options.start = told.start.clone();
@@ -228,6 +182,25 @@ impl Checked {
         let skips_groups = is_by_gtid(&self.options, &self.facts, &checkpoint)?;
         Ok(self.resolved(checkpoint, skips_groups))
     }
+
+    /// Begins at the end of the binlog as of now, with a view of these tables as they are there.
+    ///
+    /// # Errors
+    /// When there is no way to have one, or whatever breaks on the way.
+    pub async fn resolve_with_view(
+        mut self,
+        tables: &[TableName],
+    ) -> Result<(Resolved, TableView), SourceError> {
+        let decided = Decided::wait(&mut self.session, &self.options).await?;
+        let view = TableView::open(&self.options, self.facts.flavour, tables).await?;
+        let settled = decided.until(&self.options, view.status.clone()).await?;
+        let checkpoint = self.starting().end(settled.status).await?;
+        let checkpoint = Checkpoint {
+            undecided: Arc::new(settled.undecided),
+            ..checkpoint
+        };
+        Ok((self.resolved(checkpoint, false), view))
+    }
 }
 
 impl Resolved {
@@ -275,7 +248,7 @@ fn is_by_gtid(
         Start::After { .. } => true,
         // The file is gone by now. The set lacks nothing, however the stream began.
         Start::From { .. } => facts.serves_gtids(),
-        Start::Earliest | Start::Latest | Start::At { .. } => false,
+        Start::Earliest | Start::Latest | Start::Snapshot | Start::At { .. } => false,
     };
     let by_set = by_set
         || checkpoint.coordinates.file.is_empty()
@@ -310,7 +283,7 @@ impl Starting<'_> {
                 self.at_boundary(Coordinates::new(file, FIRST_POSITION))
                     .await
             }
-            Start::Latest | Start::From { .. } => self.latest().await,
+            Start::Latest | Start::Snapshot | Start::From { .. } => self.latest().await,
             Start::At { file, position } => {
                 let at = Coordinates::new(file, position);
                 self.has(&at).await?;

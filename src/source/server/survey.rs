@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use super::columns::{Misfit, RowSettings};
 use super::options::ServerOptions;
 use super::preflight::{self, Examined, SourceFacts, has_privilege};
+use super::relation::Relation;
 use super::remedy::{self, SettingStyle};
 use super::retention::{self, Needs};
 use super::session::Session;
 use super::settings::{SURVEYED, Settings};
-use super::start::{Checked, Relation};
+use super::start::Checked;
 use super::tables::{Schema, SurveyedTable, cascades};
-use super::{statements, walk};
+use super::{copy_rights, statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION};
 use crate::change::Checkpoint;
 use crate::failure::Class;
@@ -22,6 +23,7 @@ use crate::metrics::{now_us, one_line};
 use crate::mysql::Flavour;
 use crate::row::quoted;
 use crate::source::error::SourceError;
+use crate::source::start::Start;
 use crate::state::ReplicaIdentity;
 
 /// By how many seconds the clocks may differ.
@@ -243,6 +245,12 @@ impl Look<'_> {
             self.add(Finding::ok(CHECK, format!("{account} may SELECT on *.*")));
         } else {
             self.select_of_some(session, &account).await;
+        }
+        if self.options.start == Start::Snapshot && self.wanted.from.is_none() {
+            match copy_rights::findings(session, &account).await {
+                Ok(findings) => self.add_all(findings),
+                Err(error) => self.not_asked("snapshot", "what a snapshot needs", &error),
+            }
         }
         if !shows_prepared {
             let what = format!(

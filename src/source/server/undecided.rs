@@ -43,11 +43,39 @@ impl SettledEnd {
         session: &mut Session,
         options: &ServerOptions,
     ) -> Result<Self, SourceError> {
+        match Decided::wait(session, options).await? {
+            Decided::Unseen(status) => {
+                let undecided = BTreeMap::new();
+                Ok(Self { status, undecided })
+            }
+            seen => {
+                let status = status(session).await?;
+                seen.until(options, status).await
+            }
+        }
+    }
+}
+
+/// What was prepared when this was asked for is decided.
+pub(super) enum Decided {
+    /// Nobody looked, or may look.
+    Unseen(Status),
+    /// It is since the binlog ended there at the latest.
+    Since(Status),
+}
+
+impl Decided {
+    /// Waits until all XA transactions are decided that are prepared now.
+    ///
+    /// # Errors
+    /// [`SourceError::Undecided`] when that takes longer than `xa_wait_max`.
+    pub(super) async fn wait(
+        session: &mut Session,
+        options: &ServerOptions,
+    ) -> Result<Self, SourceError> {
         let begin = status(session).await?;
-        let mut undecided = BTreeMap::new();
         if options.xa_wait_max.is_zero() {
-            let status = begin;
-            return Ok(Self { status, undecided });
+            return Ok(Self::Unseen(begin));
         }
         if !waited(session, options.xa_wait_max).await? {
             let account = statements::account(session).await?;
@@ -56,15 +84,25 @@ impl SettledEnd {
                 "the source does not show the account which XA transactions are prepared, and the stream will stop at the XA COMMIT \
                  of one: run GRANT XA_RECOVER_ADMIN ON *.* TO {account} before the first start, or set xa_missing = \"warn\""
             );
-            let status = begin;
-            return Ok(Self { status, undecided });
+            return Ok(Self::Unseen(begin));
         }
-        let status = status(session).await?;
-        if status.coordinates != begin.coordinates {
+        Ok(Self::Since(begin))
+    }
+
+    /// Finds what was prepared since then, at a later end of the binlog.
+    pub(super) async fn until(
+        self,
+        options: &ServerOptions,
+        status: Status,
+    ) -> Result<SettledEnd, SourceError> {
+        let mut undecided = BTreeMap::new();
+        if let Self::Since(begin) = self
+            && status.coordinates != begin.coordinates
+        {
             let (from, to) = (&begin.coordinates, &status.coordinates);
             undecided = prepared_between(options, from, to).await?;
         }
-        Ok(Self { status, undecided })
+        Ok(SettledEnd { status, undecided })
     }
 }
 

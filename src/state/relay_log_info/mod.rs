@@ -258,8 +258,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
         let digest = lines.value("definitions_digest=")?;
         known(lines.line, "the definitions' digest", digest, "")?;
         let snapshot = lines.value("snapshot=")?;
-        let none = snapshot_text(SnapshotProgress::None);
-        known(lines.line, "the snapshot's progress", snapshot, none)?;
+        checkpoint.snapshot = snapshot_progress(lines.line, snapshot)?;
         checkpoint.undecided = Arc::new(lines.undecided()?);
     }
     lines.tables(&mut checkpoint, has_undefined, has_temporary)?;
@@ -554,10 +553,26 @@ fn is_file_name(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(char::is_control)
 }
 
-fn snapshot_text(progress: SnapshotProgress) -> &'static str {
+fn snapshot_text(progress: SnapshotProgress) -> String {
     match progress {
-        SnapshotProgress::None => "none",
+        SnapshotProgress::None => "none".to_owned(),
+        SnapshotProgress::Copying { number } => format!("copying:{number}"),
     }
+}
+
+fn snapshot_progress(line: usize, text: &str) -> Result<SnapshotProgress, RelayLogInfoError> {
+    let number = text.strip_prefix("copying:").and_then(|it| it.parse().ok());
+    let progress = match number {
+        Some(number) => SnapshotProgress::Copying { number },
+        None => SnapshotProgress::None,
+    };
+    known(
+        line,
+        "the snapshot's progress",
+        text,
+        &snapshot_text(progress),
+    )?;
+    Ok(progress)
 }
 
 fn flavour_text(flavour: Flavour) -> &'static str {

@@ -463,6 +463,31 @@ fn what_only_a_newer_rowtap_does_is_refused() {
 }
 
 #[test]
+fn a_snapshot_that_is_being_copied_is_read_back_by_its_number_alone() {
+    let copying = Checkpoint {
+        snapshot: SnapshotProgress::Copying { number: 7 },
+        ..checkpoint()
+    };
+    let text = encode(&copying).unwrap();
+    assert!(text.contains("\nsnapshot=copying:7\n"), "{text}");
+    assert_eq!(decode(text.as_bytes()).unwrap(), copying);
+    refuses(&[
+        (
+            "snapshot=none",
+            "snapshot=copying:07",
+            "line 15: the snapshot's progress is 'copying:07', which this rowtap does not know, run the rowtap that \
+             wrote it or a newer one",
+        ),
+        (
+            "snapshot=none",
+            "snapshot=copying:",
+            "line 15: the snapshot's progress is 'copying:', which this rowtap does not know, run the rowtap that \
+             wrote it or a newer one",
+        ),
+    ]);
+}
+
+#[test]
 fn a_file_name_that_would_break_the_lines_is_refused() {
     for file in ["", "binlog\n.000001", "binlog\r.000001"] {
         let at = Coordinates::new(file, 4);

@@ -6,6 +6,7 @@
 
 mod changes;
 mod compare;
+mod copied;
 mod images;
 pub mod output;
 mod settings;

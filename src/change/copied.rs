@@ -1,0 +1,399 @@
+//! Rows that were read from the server itself, as batches.
+//!
+//! They stand before the first group of the stream that follows, in a group of their own for each mark that they have. Its
+//! place is the byte before that group, so that the order of places is that of changes.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::batch::builder::Builder;
+use super::batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
+use super::batch::items::{Batch, Group, Origin, SnapshotMark};
+use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
+use super::checkpoint::Checkpoint;
+use super::definition::copied::copied;
+use super::definition::published::published;
+use super::definition::table::TableDefinition;
+use super::definition::table_map_error::TableMapError;
+use super::definition::table_maps::{KeptTable, TableMaps};
+use super::row_choice::{RowChoice, RowRun};
+use super::statement::StatementKind;
+use super::trouble::Trouble;
+use crate::binlog::Coordinates;
+use crate::filter::Rules;
+use crate::mysql::Flavour;
+use crate::row::{Table, TableName};
+
+/// Bits of a change's sequence that count the changes of one snapshot; those above count the snapshots of a connector, so that
+/// no two changes have one name.
+const SEQUENCE_BITS: u32 = 40;
+
+/// A table that is read, and how it is published.
+#[derive(Clone, Debug)]
+pub struct CopiedTable {
+    kept: Arc<KeptTable>,
+    definition: Arc<TableDefinition>,
+}
+
+/// Rows of one table: a bitmap in which every column is present, and then their images.
+#[derive(Debug)]
+pub struct CopiedRows {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Where each row ends in them.
+    pub ends: Vec<u32>,
+}
+
+/// Makes batches of what is read.
+#[derive(Debug)]
+pub struct Copying {
+    maps: TableMaps,
+    flavour: Flavour,
+    builder: Builder,
+    choice: RowChoice,
+    group: Group,
+    /// The group of each mark in the batch in the making.
+    groups: [Option<u32>; 4],
+    sequence: u64,
+    has_rows: bool,
+    /// The last row so far, whose mark depends on what follows.
+    last: Option<LastRow>,
+}
+
+#[derive(Debug)]
+struct LastRow {
+    table: Arc<KeptTable>,
+    rows: Bytes,
+    body: Range<u32>,
+    sequence: u64,
+}
+
+impl CopiedTable {
+    /// Its name on the source.
+    pub fn source(&self) -> &TableName {
+        &self.kept.source
+    }
+
+    /// As it is published.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.kept.table
+    }
+
+    /// As the source has it.
+    pub fn definition(&self) -> &Arc<TableDefinition> {
+        &self.definition
+    }
+}
+
+impl Copying {
+    /// Begins the snapshot of this number, from 1 on, at a place at which a stream begins; `commit_us` is when that was.
+    pub fn new(
+        origin: Arc<Origin>,
+        rules: Rules,
+        start: &Checkpoint,
+        number: u32,
+        commit_us: i64,
+    ) -> Self {
+        let flavour = origin.flavour;
+        let Coordinates { file, position } = &start.coordinates;
+        Self {
+            maps: TableMaps::new(flavour, rules),
+            flavour,
+            group: Group {
+                gtid: None,
+                begin: Coordinates::new(file.clone(), position.saturating_sub(1)),
+                server_id: origin.server_id,
+                commit_us,
+                original_commit_us: None,
+                thread_id: None,
+                xid: None,
+                snapshot: Some(SnapshotMark::Inside),
+            },
+            builder: Builder::new(origin),
+            choice: RowChoice::default(),
+            groups: [None; 4],
+            sequence: u64::from(number) << SEQUENCE_BITS,
+            has_rows: false,
+            last: None,
+        }
+    }
+
+    /// A table whose rows are to come; `None` where filters leave it out.
+    ///
+    /// # Errors
+    /// A table that cannot be read, or that rules do not fit.
+    pub fn table(
+        &mut self,
+        source: &TableName,
+        definition: &Arc<TableDefinition>,
+    ) -> Result<Option<CopiedTable>, TableMapError> {
+        let kept = copied(&mut self.maps, self.flavour, source, definition)?;
+        Ok(kept.map(|kept| CopiedTable {
+            kept,
+            definition: Arc::clone(definition),
+        }))
+    }
+
+    /// The statement that says that a table is empty, whose rows may have been published before.
+    ///
+    /// # Errors
+    /// More statements than a batch holds.
+    pub fn emptied(&mut self, source: &TableName) -> Result<(), Trouble> {
+        let table = self.published_name(source);
+        let statement = format!("TRUNCATE TABLE {}", table.quoted());
+        self.statement(StatementKind::TruncateTable, table, statement, Vec::new())
+    }
+
+    /// The statement that made a table, as the server shows it, with its definition.
+    ///
+    /// # Errors
+    /// More statements than a batch holds, and rules on columns that do not fit.
+    pub fn created(&mut self, table: &CopiedTable, statement: String) -> Result<(), Trouble> {
+        let name = self.published_name(table.source());
+        let columns = self.maps.rules().columns();
+        let change = TableChange {
+            kind: TableChangeKind::Create,
+            table: name.clone(),
+            previous: None,
+            definition: published(&table.definition, &name, columns)?,
+        };
+        let kind = StatementKind::CreateTable {
+            temporary: false,
+            like: false,
+            select: false,
+        };
+        self.statement(kind, name, statement, vec![change])
+    }
+
+    fn published_name(&self, source: &TableName) -> TableName {
+        let rules = self.maps.rules();
+        rules.table(&source.database, &source.table).published
+    }
+
+    fn statement(
+        &mut self,
+        kind: StatementKind,
+        table: TableName,
+        statement: String,
+        changes: Vec<TableChange>,
+    ) -> Result<(), Trouble> {
+        let ddl = Ddl {
+            group: self.group_of(SnapshotMark::Inside)?,
+            sequence: self.sequence,
+            database: table.database.clone(),
+            renamed: None,
+            kind,
+            tables: vec![table],
+            changes,
+            statement: statement.into(),
+            session: StatementSession::default(),
+            event: self.stamp(),
+        };
+        self.sequence += 1;
+        self.builder.ddl(ddl);
+        Ok(())
+    }
+
+    /// The next rows of a table; all rows of one come before those of the next.
+    ///
+    /// # Errors
+    /// Rows that rules on rows cannot judge.
+    pub fn rows(&mut self, table: &CopiedTable, rows: &CopiedRows) -> Result<(), Trouble> {
+        let first = self.sequence;
+        self.sequence += rows.ends.len() as u64;
+        let start = table.kept.table.columns.len().div_ceil(8);
+        let mut runs = self.runs(table, rows, start)?;
+        let Some(run) = runs.last_mut() else {
+            return Ok(());
+        };
+        let next_is_of_table = |last: &LastRow| Arc::ptr_eq(&last.table, &table.kept);
+        let mark = match self.last.as_ref().map(next_is_of_table) {
+            Some(true) => SnapshotMark::Inside,
+            Some(false) | None => SnapshotMark::LastOfTable,
+        };
+        self.put_last(mark)?;
+        // What the last row is to the snapshot depends on what follows.
+        run.count -= 1;
+        let number = run.first + run.count;
+        let row = self.row(rows, number, start)?;
+        let last = LastRow {
+            table: Arc::clone(&table.kept),
+            rows: rows.bytes.clone(),
+            body: row,
+            sequence: first + u64::from(number),
+        };
+        for run in &runs {
+            self.run(table, rows, run, first, start)?;
+        }
+        self.last = Some(last);
+        Ok(())
+    }
+
+    /// The runs of rows that are published.
+    fn runs(
+        &mut self,
+        table: &CopiedTable,
+        rows: &CopiedRows,
+        start: usize,
+    ) -> Result<Vec<RowRun>, Trouble> {
+        let (columns, body) = rows.bytes.split_at_checked(start).unwrap_or_default();
+        let count = u32::try_from(rows.ends.len()).map_err(|_| too_many("rows"))?;
+        let Some(filter) = &table.kept.row_filter else {
+            self.builder.ledger.rows += u64::from(count);
+            let run = RowRun {
+                kind: RowsKind::Read,
+                body: 0..body.len(),
+                first: 0,
+                count,
+            };
+            return Ok(Vec::from_iter((count > 0).then_some(run)));
+        };
+        let parts = [columns, columns, body];
+        let counts = self
+            .choice
+            .choose((&*table.kept).into(), filter, RowsKind::Read, parts)?;
+        self.builder.ledger.rows_filtered += u64::from(counts.filtered);
+        let runs = std::mem::take(&mut self.choice.runs);
+        self.builder.ledger.rows += runs.iter().map(|run| u64::from(run.count)).sum::<u64>();
+        Ok(runs)
+    }
+
+    fn row(&self, rows: &CopiedRows, number: u32, start: usize) -> Result<Range<u32>, Trouble> {
+        let end_of = |number: u32| rows.ends.get(number as usize).copied();
+        let from = match number.checked_sub(1) {
+            Some(before) => end_of(before),
+            None => u32::try_from(start).ok(),
+        };
+        let (Some(from), Some(to)) = (from, end_of(number)) else {
+            return Err(too_many("bytes").into());
+        };
+        Ok(from..to)
+    }
+
+    /// Puts the rows of a run into the batch, the first of all by itself.
+    fn run(
+        &mut self,
+        table: &CopiedTable,
+        rows: &CopiedRows,
+        run: &RowRun,
+        first: u64,
+        start: usize,
+    ) -> Result<(), Trouble> {
+        let (mut number, end) = (run.first, run.first + run.count);
+        if number == end {
+            return Ok(());
+        }
+        if !self.has_rows {
+            let row = self.row(rows, number, start)?;
+            let sequence = first + u64::from(number);
+            let marked = (SnapshotMark::First, 1);
+            self.put(&table.kept, &rows.bytes, row, sequence, marked)?;
+            number += 1;
+        }
+        if number == end {
+            return Ok(());
+        }
+        let body = self.row(rows, number, start)?.start..self.row(rows, end - 1, start)?.end;
+        let sequence = first + u64::from(number);
+        let marked = (SnapshotMark::Inside, end - number);
+        self.put(&table.kept, &rows.bytes, body, sequence, marked)
+    }
+
+    /// Puts the row that waits into the batch, if there is one.
+    fn put_last(&mut self, mark: SnapshotMark) -> Result<(), Trouble> {
+        let Some(last) = self.last.take() else {
+            return Ok(());
+        };
+        let mark = match (self.has_rows, mark) {
+            (false, SnapshotMark::Inside) => SnapshotMark::First,
+            (_, mark) => mark,
+        };
+        self.put(&last.table, &last.rows, last.body, last.sequence, (mark, 1))
+    }
+
+    fn put(
+        &mut self,
+        table: &Arc<KeptTable>,
+        bytes: &Bytes,
+        body: Range<u32>,
+        sequence: u64,
+        (mark, row_count): (SnapshotMark, u32),
+    ) -> Result<(), Trouble> {
+        self.has_rows = true;
+        let bitmap = table.table.columns.len().div_ceil(8);
+        let columns = 0..u32::try_from(bitmap).map_err(|_| too_many("bytes"))?;
+        let rows = Rows {
+            table: self.builder.table(&table.table)?,
+            group: self.group_of(mark)?,
+            buffer: self.builder.buffer(bytes)?,
+            kind: RowsKind::Read,
+            images: RowImages {
+                columns: columns.clone(),
+                columns_after: columns,
+                body,
+            },
+            event: self.stamp(),
+            first_row: sequence,
+            row_count,
+            query: None,
+            row_in_event: 0,
+            cascades: false,
+        };
+        self.builder.rows(rows);
+        Ok(())
+    }
+
+    fn group_of(&mut self, mark: SnapshotMark) -> Result<u32, TooMany> {
+        let slot = match mark {
+            SnapshotMark::First => 0,
+            SnapshotMark::Inside => 1,
+            SnapshotMark::LastOfTable => 2,
+            SnapshotMark::Last => 3,
+        };
+        if let Some(Some(known)) = self.groups.get(slot) {
+            return Ok(*known);
+        }
+        let group = Group {
+            snapshot: Some(mark),
+            ..self.group.clone()
+        };
+        let index = self.builder.group(&group)?;
+        if let Some(known) = self.groups.get_mut(slot) {
+            *known = Some(index);
+        }
+        Ok(index)
+    }
+
+    fn stamp(&self) -> EventStamp {
+        EventStamp {
+            position: self.group.begin.position,
+            timestamp: u32::try_from(self.group.commit_us / 1_000_000).unwrap_or_default(),
+            server_id: self.group.server_id,
+        }
+    }
+
+    /// Takes what came so far out as a batch, received then, at whose end the snapshot has come as far as `end` says.
+    pub fn batch(&mut self, end: Checkpoint, received_us: i64) -> Batch {
+        self.groups = [None; 4];
+        self.builder.received(received_us);
+        self.builder.take(Some(end))
+    }
+
+    /// Ends the snapshot: what came since the last batch, and the stream's start.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn finish(&mut self, end: Checkpoint, received_us: i64) -> Result<Batch, Trouble> {
+        self.put_last(SnapshotMark::Last)?;
+        Ok(self.batch(end, received_us))
+    }
+}
+
+fn too_many(what: &'static str) -> TooMany {
+    TooMany {
+        what,
+        max: u64::from(u32::MAX),
+    }
+}

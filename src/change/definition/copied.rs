@@ -1,0 +1,154 @@
+//! Tables whose rows are read from the server itself, where there is no table map: what one would say of them.
+//!
+//! Rows that are read so get the form of row images under the table that is made here. It has no columns of the server's own,
+//! and its compressed columns are as they are unpacked.
+
+use std::sync::Arc;
+
+use super::agreement::{agree, metadata_of, numbers_of};
+use super::table::{ColumnDefinition, TableDefinition};
+use super::table_map_error::{Missing, TableMapError};
+use super::table_maps::{Asks, Defined, KeptTable, TableMaps, read_columns, tell_computed};
+use crate::binlog::ColumnMap;
+use crate::binlog::column_map::kind;
+use crate::mysql::Flavour;
+use crate::row::{Table, TableName};
+
+/// Makes the table that rows of a definition are read under; `None` where filters leave it out.
+///
+/// # Errors
+/// A definition that is not known for certain, a type that is not read, rules that do not fit.
+pub(in crate::change) fn copied(
+    maps: &mut TableMaps,
+    flavour: Flavour,
+    source: &TableName,
+    definition: &TableDefinition,
+) -> Result<Option<Arc<KeptTable>>, TableMapError> {
+    let verdict = maps.rules().table(&source.database, &source.table);
+    if !verdict.keep {
+        return Ok(None);
+    }
+    if let Some(column) = definition.unsettled() {
+        return Err(not_copied(
+            source,
+            column,
+            "labels or character set are not known for certain",
+        ));
+    }
+    let mut columns = Vec::with_capacity(definition.columns.len());
+    for column in &definition.columns {
+        let map = map_of(column, flavour);
+        columns.push(map.ok_or_else(|| not_copied(source, column, "type is not known"))?);
+    }
+    let layout = agree(&columns, definition).map_err(|disagreement| TableMapError::Copied {
+        table: source.clone(),
+        what: disagreement.to_string(),
+    })?;
+    let laid_out = (definition, layout);
+    let read = read_columns(&columns, Some(&laid_out), Asks::Needed, source);
+    let mut read = read.map_err(|missing| error_of(missing, source))?;
+    let (_, layout) = laid_out;
+    tell_computed(&mut read, &layout, definition);
+    let key = layout.key(definition);
+    let mut table = Table::new(verdict.published, read, key);
+    table.collations = vec![None; columns.len()];
+    let defined = Defined {
+        table,
+        unsettled: Default::default(),
+    };
+    let kept = maps.keep_defined(defined, source.clone());
+    kept.map(Some).map_err(|missing| error_of(missing, source))
+}
+
+fn not_copied(table: &TableName, column: &ColumnDefinition, what: &str) -> TableMapError {
+    let ColumnDefinition {
+        name, column_type, ..
+    } = column;
+    TableMapError::Copied {
+        table: table.clone(),
+        what: format!("column {name} is a {column_type} whose {what}"),
+    }
+}
+
+fn error_of(missing: Missing, table: &TableName) -> TableMapError {
+    match missing {
+        Missing::Error(error) => error,
+        Missing::Disagreement(_, disagreement) => TableMapError::Copied {
+            table: table.clone(),
+            what: disagreement.to_string(),
+        },
+        Missing::Definition(..) | Missing::Value(..) => TableMapError::Copied {
+            table: table.clone(),
+            what: "its definition does not tell all of its columns".to_owned(),
+        },
+    }
+}
+
+/// What a table map would say of a column; `None` for a type that is not known.
+fn map_of(column: &ColumnDefinition, flavour: Flavour) -> Option<ColumnMap> {
+    let kind = kind_of(column.data_type(), flavour)?;
+    let data_type = column.data_type();
+    let metadata = match kind {
+        kind::FLOAT | kind::JSON | kind::GEOMETRY => 4,
+        kind::DOUBLE => 8,
+        kind::VECTOR => 4,
+        kind::STRING if data_type == "inet4" => 4,
+        kind::STRING if matches!(data_type, "inet6" | "uuid") => 16,
+        // MariaDB's, which is stored as VARBINARY.
+        kind::VARCHAR if data_type == "vector" => {
+            numbers_of(&column.column_type).next()?.checked_mul(4)?
+        }
+        _ => metadata_of(kind, column).unwrap_or_default(),
+    };
+    let needs_length = matches!(kind, kind::STRING | kind::VARCHAR | kind::BLOB);
+    if needs_length && metadata == 0 && numbers_of(&column.column_type).next() != Some(0) {
+        return None;
+    }
+    Some(ColumnMap {
+        kind,
+        metadata,
+        array: false,
+        nullable: column.nullable,
+        unsigned: None,
+        collation: None,
+        name: None,
+        labels: None,
+        visible: None,
+        geometry_type: None,
+        dimensions: None,
+        fraction: column.fraction(),
+    })
+}
+
+fn kind_of(data_type: &str, flavour: Flavour) -> Option<u8> {
+    Some(match data_type {
+        "tinyint" => kind::TINY,
+        "smallint" => kind::SHORT,
+        "mediumint" => kind::INT24,
+        "int" => kind::LONG,
+        "bigint" => kind::LONGLONG,
+        "float" => kind::FLOAT,
+        "double" => kind::DOUBLE,
+        "decimal" => kind::NEWDECIMAL,
+        "bit" => kind::BIT,
+        "year" => kind::YEAR,
+        "date" => kind::DATE,
+        "time" => kind::TIME2,
+        "datetime" => kind::DATETIME2,
+        "timestamp" => kind::TIMESTAMP2,
+        "enum" => kind::ENUM,
+        "set" => kind::SET,
+        "char" | "binary" | "inet4" | "inet6" | "uuid" => kind::STRING,
+        "varchar" | "varbinary" => kind::VARCHAR,
+        "tinyblob" | "tinytext" | "blob" | "text" | "mediumblob" | "mediumtext" | "longblob"
+        | "longtext" => kind::BLOB,
+        "json" => kind::JSON,
+        "vector" => match flavour {
+            Flavour::MySql => kind::VECTOR,
+            Flavour::MariaDb => kind::VARCHAR,
+        },
+        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+        | "multipolygon" | "geometrycollection" | "geomcollection" => kind::GEOMETRY,
+        _unknown => return None,
+    })
+}

@@ -1,0 +1,254 @@
+//! One place of a server's binlog, and a view of its tables as they were there.
+//!
+//! | server | how |
+//! |---|---|
+//! | MariaDB | `START TRANSACTION WITH CONSISTENT SNAPSHOT`, and the place that the server keeps for it; no lock |
+//! | MySQL | the same under `LOCK TABLES … READ` on the tables that are wanted, for the instant that this and the question for the place take |
+//! | MySQL, where that is refused or not had in time | under `FLUSH TABLES WITH READ LOCK`, unless a long statement runs |
+//!
+//! A lock that waits keeps every writer waiting behind it. So the time from the request to the release is bounded, and a second
+//! connection ends the one that waits. `LOCK TABLES` waits for transactions that have changed a table, `FLUSH TABLES` for every
+//! statement that reads one: given up, it leaves that table closed to all until the statement ends. So it comes second, and not
+//! where such a statement is seen.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use tracing::{info, warn};
+
+use super::options::ServerOptions;
+use super::session::{ACCESS_DENIED, Session};
+use super::snapshot_options::Locking;
+use super::statements::{self, Status};
+use crate::binlog::Coordinates;
+use crate::fault::{Fault, planted};
+use crate::metrics::one_line;
+use crate::mysql::Flavour;
+use crate::row::TableName;
+use crate::source::error::SourceError;
+
+/// The server's errors where it refuses a lock, or its wait was too long or was ended.
+const DENIED: [u16; 5] = [ACCESS_DENIED, 1044, 1045, 1142, 1143];
+const NOT_IN_TIME: [u16; 3] = [1205, 1317, 3024];
+/// How versions of MySQL begin that have no lock against DDL alone.
+const BEFORE_MYSQL_8: &str = "5.";
+/// The lock on all tables.
+const FLUSH: &str = "FLUSH TABLES WITH READ LOCK";
+/// How long the server waits for a reader that is busy, in seconds.
+const WRITE_TIMEOUT_S: u32 = 3600;
+
+/// A connection that sees the tables as they were at a place.
+#[derive(Debug)]
+pub struct TableView {
+    pub(in crate::source) session: Session,
+    /// The place.
+    pub(in crate::source) status: Status,
+}
+
+/// What came of a try.
+enum Tried {
+    Had(Box<TableView>),
+    Refused(String),
+    NotInTime(String),
+}
+
+impl TableView {
+    /// Opens a view of these tables.
+    ///
+    /// # Errors
+    /// No way to have one, each with what the server said; or what breaks on the way.
+    pub(super) async fn open(
+        options: &ServerOptions,
+        flavour: Flavour,
+        tables: &[TableName],
+    ) -> Result<Self, SourceError> {
+        if flavour == Flavour::MariaDb {
+            return without_lock(options).await;
+        }
+        if tables.is_empty() {
+            // Any place goes with none.
+            let mut session = reader(options).await?;
+            let status = statements::status(&mut session).await?;
+            let status = status.ok_or(SourceError::BinlogOff)?;
+            return Ok(Self { session, status });
+        }
+        if options.snapshot.locking == Locking::None {
+            let message = "locking is \"none\", and a place that goes with a view of all tables takes MySQL a lock for an instant, set \
+                           locking = \"auto\" in [snapshot]";
+            return Err(SourceError::Options(message.to_owned()));
+        }
+        let mut reasons = Vec::new();
+        let mut may_pass = false;
+        let names: Vec<String> = tables.iter().map(TableName::quoted).collect();
+        let by_table = format!("LOCK TABLES {} READ", names.join(" READ, "));
+        for (method, statement) in [("LOCK TABLES", &*by_table), (FLUSH, FLUSH)] {
+            let tried = match method == FLUSH && has_long_statement(options).await? {
+                true => Tried::NotInTime("a statement runs that it would wait for".to_owned()),
+                false => locked(options, statement).await?,
+            };
+            let reason = match tried {
+                Tried::Had(view) => return Ok(*view),
+                Tried::Refused(reason) => reason,
+                Tried::NotInTime(reason) => {
+                    may_pass = true;
+                    reason
+                }
+            };
+            warn!(method, reason, "no lock for the place of the snapshot");
+            reasons.push(format!("{method}: {reason}"));
+        }
+        let account = match Session::open(options).await {
+            Ok(mut session) => statements::account(&mut session).await?,
+            Err(error) => return Err(error),
+        };
+        let reasons = reasons.join("; ");
+        Err(SourceError::NoView {
+            reasons,
+            account,
+            may_pass,
+        })
+    }
+}
+
+/// Whether the account sees a statement that has run for a second.
+async fn has_long_statement(options: &ServerOptions) -> Result<bool, SourceError> {
+    let mut session = Session::open(options).await?;
+    let answer = session.ask("SHOW PROCESSLIST").await?;
+    let mut rows = answer.rows();
+    Ok(rows.any(|row| {
+        let is_statement = matches!(row.text("Command"), Some("Query" | "Execute"));
+        let seconds = row.text("Time").and_then(|time| time.parse::<i64>().ok());
+        is_statement && seconds.is_some_and(|seconds| seconds >= 1)
+    }))
+}
+
+/// Tries to have a lock, and under it a view and its place.
+async fn locked(options: &ServerOptions, statement: &str) -> Result<Tried, SourceError> {
+    let wait_max = options.snapshot.lock_wait_max;
+    let mut view = reader(options).await?;
+    keep_ddl_out(&mut view, wait_max).await?;
+    let mut lock = Session::open(options).await?;
+    set_lock_wait(&mut lock, wait_max).await?;
+    let number = statements::value(&mut lock, "CONNECTION_ID()").await?;
+    let mut watch = Session::open(options).await?;
+    let begun = Instant::now();
+    let held = async {
+        lock.ask(statement).await?;
+        if planted(Fault::UnlockedBeforePlace) {
+            lock.ask("UNLOCK TABLES").await?;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        view.ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            .await?;
+        let status = statements::status(&mut lock).await?;
+        lock.ask("UNLOCK TABLES").await?;
+        status.ok_or(SourceError::BinlogOff)
+    };
+    let ended = timeout(wait_max, held).await;
+    let took = begun.elapsed();
+    match ended {
+        Ok(Ok(status)) => {
+            let held_ms = took.as_millis();
+            let at = &status.coordinates;
+            info!(by = statement.split(' ').next(), %at, held_ms, "locked for the place of the snapshot");
+            let session = view;
+            Ok(Tried::Had(Box::new(TableView { session, status })))
+        }
+        Ok(Err(error)) => match error.server_code() {
+            Some(code) if DENIED.contains(&code) => Ok(Tried::Refused(one_line(&error))),
+            Some(code) if NOT_IN_TIME.contains(&code) => Ok(Tried::NotInTime(one_line(&error))),
+            Some(_) | None => Err(error),
+        },
+        Err(_elapsed) => {
+            // Whoever waits goes on waiting when nobody listens any more.
+            let kill = format!("KILL {}", number.unwrap_or_default());
+            if let Err(error) = watch.ask(&kill).await {
+                warn!(error = %one_line(&error), "the connection that waits for a lock cannot be ended");
+            }
+            Ok(Tried::NotInTime(format!("not had within {wait_max:?}")))
+        }
+    }
+}
+
+/// MariaDB keeps the place of each view.
+async fn without_lock(options: &ServerOptions) -> Result<TableView, SourceError> {
+    let mut session = reader(options).await?;
+    session
+        .ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        .await?;
+    let answer = session.ask("SHOW STATUS LIKE 'binlog_snapshot_%'").await?;
+    let value = |name: &str| {
+        let mut rows = answer.rows();
+        let row = rows.find(|row| {
+            let found = row.text("Variable_name");
+            found.is_some_and(|found| found.eq_ignore_ascii_case(name))
+        })?;
+        row.text("Value")
+    };
+    let file = value("binlog_snapshot_file").filter(|file| !file.is_empty());
+    let position = value("binlog_snapshot_position").and_then(|position| position.parse().ok());
+    let (Some(file), Some(position)) = (file, position) else {
+        return Err(SourceError::BinlogOff);
+    };
+    let coordinates = Coordinates::new(file, position);
+    info!(at = %coordinates, "the snapshot is of this place, without a lock");
+    Ok(TableView {
+        status: Status {
+            coordinates,
+            executed_gtid_set: None,
+        },
+        session,
+    })
+}
+
+/// A connection that reads rows as they are stored.
+async fn reader(options: &ServerOptions) -> Result<Session, SourceError> {
+    let mut session = Session::open(options).await?;
+    for statement in [
+        "SET NAMES utf8mb4",
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "SET SESSION character_set_results = NULL, time_zone = '+00:00', sql_mode = ''",
+        &format!(
+            "SET SESSION net_write_timeout = {WRITE_TIMEOUT_S}, wait_timeout = 28800, lock_wait_timeout = 60"
+        ),
+    ] {
+        session.ask(statement).await?;
+    }
+    // Each server has one of these.
+    for statement in [
+        "SET SESSION max_execution_time = 0",
+        "SET SESSION max_statement_time = 0",
+        "SET SESSION show_gipk_in_create_table_and_information_schema = ON",
+    ] {
+        let _unknown = session.ask(statement).await;
+    }
+    Ok(session)
+}
+
+async fn set_lock_wait(session: &mut Session, wait_max: Duration) -> Result<(), SourceError> {
+    let seconds = wait_max.as_secs().max(1);
+    let statement = format!("SET SESSION lock_wait_timeout = {seconds}");
+    session.ask(&statement).await.map(drop)
+}
+
+/// Keeps DDL out while the tables are read, where the server has a lock for that and lets the account have it.
+async fn keep_ddl_out(session: &mut Session, wait_max: Duration) -> Result<(), SourceError> {
+    if session.server().version.starts_with(BEFORE_MYSQL_8) {
+        return Ok(());
+    }
+    set_lock_wait(session, wait_max).await?;
+    match session.ask("LOCK INSTANCE FOR BACKUP").await {
+        Ok(_) => {}
+        Err(error) => match error.server_code() {
+            Some(code) if DENIED.contains(&code) || NOT_IN_TIME.contains(&code) => info!(
+                reason = %one_line(&error),
+                "DDL is not kept out during the snapshot, which starts again where a table changes: GRANT BACKUP_ADMIN keeps it out"
+            ),
+            Some(_) | None => return Err(error),
+        },
+    }
+    session
+        .ask("SET SESSION lock_wait_timeout = 60")
+        .await
+        .map(drop)
+}

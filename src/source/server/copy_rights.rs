@@ -1,0 +1,78 @@
+//! What an account needs for a snapshot, beside what a stream needs.
+
+use super::session::Session;
+use super::statements;
+use crate::failure::Class;
+use crate::finding::Finding;
+use crate::mysql::Flavour;
+use crate::source::error::SourceError;
+
+const CHECK: &str = "snapshot";
+
+/// Looks at the rights of an account that is to take a snapshot.
+///
+/// # Errors
+/// What breaks on the way.
+pub(super) async fn findings(
+    session: &mut Session,
+    account: &str,
+) -> Result<Vec<Finding>, SourceError> {
+    if session.server().flavour == Flavour::MariaDb {
+        return Ok(vec![Finding::ok(CHECK, "a snapshot needs no lock")]);
+    }
+    let is_since_8_0 = !session.server().version.starts_with("5.");
+    if is_since_8_0
+        && statements::value(session, "CURRENT_ROLE()")
+            .await?
+            .as_deref()
+            != Some("NONE")
+    {
+        let what = "what the account's roles let it lock for a snapshot";
+        return Ok(vec![Finding::not_checked(CHECK, what)]);
+    }
+    let mut findings = Vec::new();
+    let may_flush = holds(session, account, "RELOAD", "USER").await?;
+    let may_lock = holds(session, account, "LOCK TABLES", "USER").await?
+        || holds(session, account, "LOCK TABLES", "SCHEMA").await?;
+    findings.push(match (may_lock, may_flush) {
+        (true, _) => Finding::ok(CHECK, format!("{account} may lock tables for an instant")),
+        (false, true) => {
+            let what = format!(
+                "{account} may lock all tables only by FLUSH TABLES WITH READ LOCK, which closes a table that a long statement reads \
+                 until the statement ends"
+            );
+            Finding::warning(CHECK, what).sql(format!("GRANT LOCK TABLES ON *.* TO {account}"))
+        }
+        (false, false) => {
+            let what = format!("{account} may not lock tables, which a snapshot does for an instant");
+            Finding::fatal(CHECK, Class::Refused, what)
+                .sql(format!("GRANT LOCK TABLES ON *.* TO {account}"))
+        }
+    });
+    if is_since_8_0 && !holds(session, account, "BACKUP_ADMIN", "USER").await? {
+        let what = format!(
+            "{account} may not keep DDL out during a snapshot, which begins anew where a table changes under it"
+        );
+        let finding = Finding::warning(CHECK, what);
+        findings.push(finding.sql(format!("GRANT BACKUP_ADMIN ON *.* TO {account}")));
+    }
+    Ok(findings)
+}
+
+/// Whether the account itself holds a privilege, on everything (`USER`) or on a database (`SCHEMA`). It may see the privileges
+/// of others, and what everybody may do in a database for tests is nobody's own.
+async fn holds(
+    session: &mut Session,
+    account: &str,
+    privilege: &str,
+    of: &str,
+) -> Result<bool, SourceError> {
+    let statement = format!(
+        "SELECT GRANTEE AS grantee, PRIVILEGE_TYPE AS privilege FROM information_schema.{of}_PRIVILEGES"
+    );
+    let answer = session.ask(&statement).await?;
+    let mut rows = answer.rows();
+    Ok(rows.any(|row| {
+        row.text("privilege") == Some(privilege) && row.text("grantee") == Some(account)
+    }))
+}

@@ -1,0 +1,51 @@
+//! What is there already, copied before the stream: nothing is missing, and nothing comes twice, however the copy ends and
+//! whatever happens beside it.
+
+mod handover;
+mod load;
+mod locks;
+#[cfg(feature = "planted-faults")]
+mod planted;
+mod records;
+mod refusals;
+#[cfg(feature = "kafka")]
+mod topics;
+
+use crate::commands::process::{Folder, account};
+use crate::support::{Flavour, Server};
+
+/// What stands in place of the start at the binlog's end.
+pub const FIRST: &str = "start = 'snapshot'";
+const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
+
+/// Lets an account take a snapshot, beside what a stream needs.
+pub fn may_copy(server: &Server, user: &str) {
+    let grants: &[&str] = match server.flavour() {
+        Flavour::MySql97 | Flavour::MySql80 => &["LOCK TABLES", "BACKUP_ADMIN"],
+        Flavour::MySql57 => &["LOCK TABLES"],
+        Flavour::MariaDb118 | Flavour::MariaDb1011 => &[],
+    };
+    for grant in grants {
+        server.execute(&format!("GRANT {grant} ON *.* TO {user}@'%'"));
+    }
+}
+
+/// A connector that begins with a snapshot, as an account that may do what a stream needs.
+fn begin(flavour: Flavour) -> (Server, Folder) {
+    let server = Server::start(flavour, &[]);
+    account(&server, "u");
+    let folder = folder(&server);
+    (server, folder)
+}
+
+fn folder(server: &Server) -> Folder {
+    let folder = Folder::streaming(server, "u").replacing("start = 'latest'", FIRST);
+    match server.flavour() {
+        // They speak no TLS that is still spoken.
+        Flavour::MySql80 | Flavour::MySql57 => folder.replacing(
+            "[sink]",
+            "get_source_public_key = true\ntls.mode = 'disabled'\n[sink]",
+        ),
+        Flavour::MySql97 | Flavour::MariaDb118 | Flavour::MariaDb1011 => folder,
+    }
+}

@@ -1,0 +1,77 @@
+//! What the records of a snapshot say of themselves.
+
+use serde_json::Value;
+
+use super::{ONCE, begin, may_copy};
+use crate::support::Flavour;
+
+fn marks(lines: &[Value]) -> Vec<(&str, i64, &str, &str)> {
+    let text =
+        |value: &'static str, line: &'_ Value| line["source"][value].as_str().unwrap().to_owned();
+    lines
+        .iter()
+        .map(|line| {
+            let table: &str = Box::leak(text("table", line).into_boxed_str());
+            let mark: &str = Box::leak(text("snapshot", line).into_boxed_str());
+            let op: &str = Box::leak(line["op"].as_str().unwrap().to_owned().into_boxed_str());
+            (table, line["after"]["id"].as_i64().unwrap(), op, mark)
+        })
+        .collect()
+}
+
+#[test]
+fn rows_are_marked_and_come_after_the_statements_that_made_their_tables() {
+    for flavour in Flavour::EVERY {
+        let (server, folder) = begin(flavour);
+        may_copy(&server, "u");
+        server.execute(
+            "CREATE DATABASE a; CREATE TABLE a.one (id INT PRIMARY KEY); CREATE TABLE a.none (id INT);
+             CREATE TABLE a.three (id INT PRIMARY KEY, secret INT); CREATE TABLE a.zwei (id INT); CREATE TABLE a.left_out (id INT);
+             INSERT INTO a.one VALUES (1); INSERT INTO a.three VALUES (1, 7), (2, 8), (3, 9), (4, 0);
+             INSERT INTO a.zwei VALUES (1), (2); INSERT INTO a.left_out VALUES (1)",
+        );
+        let rules = "[filter]\nreplicate-ignore-table = 'a.left_out'\ncolumns-exclude = 'a\\.three\\.secret'\n\
+                     rows = [{ tables = 'a\\.three', where = 'id < 4' }]\n[sink]";
+        let folder = folder.replacing("[sink]", rules);
+        folder.succeeds(&ONCE);
+        server.execute("INSERT INTO a.one VALUES (2)");
+        folder.succeeds(&ONCE);
+        let lines = folder.changes();
+        let expected = [
+            ("one", 1, "r", "last_in_data_collection"),
+            ("three", 1, "r", "true"),
+            ("three", 2, "r", "true"),
+            ("three", 3, "r", "last_in_data_collection"),
+            ("zwei", 1, "r", "true"),
+            ("zwei", 2, "r", "last"),
+            ("one", 2, "c", "false"),
+        ];
+        assert_eq!(marks(&lines), expected, "{flavour:?}");
+        assert!(lines[1]["after"].get("secret").is_none(), "{}", lines[1]);
+        let places: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                let source = &line["source"];
+                (
+                    source["pos"].as_u64().unwrap(),
+                    source["sequence"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        assert!(places.is_sorted(), "{places:?}");
+        let ddl = folder.ddl();
+        let tables: Vec<&Value> = ddl.iter().map(|line| &line["tables"][0]["table"]).collect();
+        assert_eq!(tables, ["none", "one", "three", "zwei"], "{flavour:?}");
+        for line in &ddl {
+            assert!(
+                line["ddl"].as_str().unwrap().starts_with("CREATE TABLE `"),
+                "{line}"
+            );
+            assert_eq!(line["tableChanges"][0]["type"], "CREATE", "{line}");
+            assert!(
+                line["source"]["sequence"].as_u64().unwrap() < places[0].1,
+                "{line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Snapshots that cannot be taken, each told with its fix.
+
+use super::{begin, may_copy};
+use crate::support::Flavour;
+
+#[test]
+fn a_snapshot_that_may_not_have_a_lock_says_what_to_grant() {
+    for flavour in [Flavour::MySql57, Flavour::MySql80, Flavour::MySql97] {
+        let (server, folder) = begin(flavour);
+        server.execute("CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY)");
+        let checked = folder.run(&["check", "shop.toml"]);
+        assert_eq!(checked.code, Some(69), "{}", checked.stdout);
+        for words in ["may not lock tables", "GRANT LOCK TABLES ON *.* TO 'u'@'%'"] {
+            assert!(checked.stdout.contains(words), "{}", checked.stdout);
+        }
+        folder.fails(
+            69,
+            &[
+                "FLUSH TABLES WITH READ LOCK",
+                "GRANT LOCK TABLES ON *.* TO 'u'@'%'",
+            ],
+        );
+        let folder = folder.replacing("[sink]", "[snapshot]\nlocking = 'none'\n[sink]");
+        may_copy(&server, "u");
+        folder.fails(78, &["locking is \"none\"", "locking = \"auto\""]);
+    }
+}
+
+#[test]
+fn a_table_whose_rows_no_view_holds_still_is_named() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
+        let (server, folder) = begin(flavour);
+        may_copy(&server, "u");
+        server.execute("CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY) ENGINE=MyISAM");
+        folder.fails(69, &["a.t", "ENGINE=InnoDB"]);
+        let left_out = "[filter]\nreplicate-ignore-table = 'a.t'\n[sink]";
+        folder.replacing("[sink]", left_out).succeeds(&super::ONCE);
+    }
+}
+
+#[test]
+fn wrong_keys_are_told() {
+    let (_server, folder) = begin(Flavour::MariaDb118);
+    for (keys, words) in [
+        ("lock_wait_max = '0s'", "lock_wait_max is 0"),
+        ("locking = 'some'", "locking"),
+        ("rows_per_second_max = 0", "rows_per_second_max"),
+        ("thread = 2", "thread"),
+    ] {
+        let text = std::fs::read_to_string(folder.path("shop.toml")).unwrap();
+        folder.write(&text.replace("[sink]", &format!("[snapshot]\n{keys}\n[sink]")));
+        folder.fails(78, &[words]);
+        folder.write(&text);
+    }
+}
