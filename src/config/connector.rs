@@ -21,6 +21,7 @@ use crate::filter::{
 };
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
+use crate::sink::SinkOptions;
 use crate::source::SnapshotOptions;
 
 /// The keys at the top of a connector file.
@@ -201,6 +202,9 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
     };
     let sink = document.below_mut("sink");
     let sink = sink.and_then(|section| sink::read(section, &mut found));
+    if let (Some(filter), Some(sink)) = (&filter, &sink) {
+        queries(filter, sink, document, &mut found);
+    }
     mistakes.append(found);
     let top = top?.options;
     let definitions_unknown = top.unknown();
@@ -273,6 +277,18 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
     }
     row_rules(section, &mut read, mistakes);
     Some(read.options)
+}
+
+/// Adds the mistake of statements that show what rules hide.
+fn queries(filter: &FilterOptions, sink: &SinkOptions, document: &Node, mistakes: &mut Mistakes) {
+    let Some(key) = filter.hides().filter(|_| sink.wants_queries()) else {
+        return;
+    };
+    let place = document.origin_of(&["sink", "debezium", "include_query"]);
+    let message = format!(
+        "would publish statements, which show the rows and values that {key} of [filter] hides, remove it or those rules"
+    );
+    mistakes.add_key(place, "sink.debezium.include_query", message);
 }
 
 /// Whether a mistake in a rule is one of what the file says, and not of a value that stands for one that was wrong already.

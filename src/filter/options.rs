@@ -80,6 +80,20 @@ pub struct FilterOptions {
 }
 
 impl FilterOptions {
+    /// The first key whose rules keep values or rows from being published that a logged statement would show in clear.
+    pub fn hides(&self) -> Option<&'static str> {
+        let keys = [
+            ("columns-include", self.columns_include.is_empty()),
+            ("columns-exclude", self.columns_exclude.is_empty()),
+            ("columns-mask", self.columns_mask.is_empty()),
+            ("columns-hash", self.columns_hash.is_empty()),
+            ("columns-truncate", self.columns_truncate.is_empty()),
+            ("rows", self.rows.is_empty()),
+        ];
+        let mut set = keys.into_iter().filter(|(_, is_empty)| !is_empty);
+        set.next().map(|(key, _)| key)
+    }
+
     /// The rules on databases.
     pub(super) fn database_lists(&self) -> [(RuleKey, &[String]); 2] {
         [

@@ -226,6 +226,17 @@ fn rules_on_columns_are_arguments_of_decode_but_not_for_statements() {
             ended.stderr
         );
     }
+    for rule in [["--columns-mask", &rule], ["--rows", r"a\.t->id > 1"]] {
+        let debezium = [
+            "--format=debezium",
+            "--debezium=include_query=true,schemas_enable=false",
+        ];
+        let all = [&["decode"][..], &rule, &debezium, &[&path]].concat();
+        let ended = folder.run(&all);
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        let expected = format!("the rows and values that {} hides, leave out one", rule[0]);
+        assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
+    }
     for (key, rule, part) in [
         ("--columns-mask", "a", "EXPRESSION->with=TEXT"),
         ("--columns-mask", "a->b=c", "EXPRESSION->with=TEXT"),

@@ -92,10 +92,7 @@ impl DecodeSettings {
                 choice: choice(arguments),
                 filter: filter(arguments),
                 on_statement: on_statement(arguments),
-                keeps_queries: arguments
-                    .debezium
-                    .as_ref()
-                    .is_some_and(|options| options.include_query),
+                keeps_queries: keeps_queries(arguments),
                 xa_missing: arguments.xa_missing,
                 event_bytes_max,
                 statements,
@@ -174,6 +171,14 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
     if arguments.debezium.is_some() && !is_debezium {
         return Some("--debezium needs --format=debezium".to_owned());
     }
+    if let Some(key) = filter(arguments).hides()
+        && keeps_queries(arguments)
+    {
+        return Some(format!(
+            "--debezium=include_query=true prints statements, which show the rows and values that --{key} hides, leave out one \
+             of the two"
+        ));
+    }
     if arguments.flashback && arguments.rules.row_filter_moves == Some(filter::RowMoves::Convert) {
         let why = "--flashback undoes whole updates, leave out --row-filter-moves=convert: an update that became an insert \
                    would be undone by a DELETE of a row that was there before";
@@ -228,6 +233,11 @@ fn choice(arguments: &DecodeArguments) -> Choice {
             exclude: arguments.ignore_domain_ids.clone(),
         },
     }
+}
+
+fn keeps_queries(arguments: &DecodeArguments) -> bool {
+    let options = arguments.debezium.as_ref();
+    options.is_some_and(|options| options.include_query)
 }
 
 fn prints_statements(arguments: &DecodeArguments) -> bool {

@@ -70,6 +70,41 @@ fn every_section_of_a_connector_is_checked() {
 }
 
 #[test]
+fn statements_are_not_published_beside_rules_that_hide_what_they_show() {
+    let debezium = "format = 'debezium'\n[sink.debezium]\n";
+    for (rule, key) in [
+        ("columns-include = 'a\\.t\\.id'", "columns-include"),
+        ("columns_exclude = 'a\\.t\\.s'", "columns-exclude"),
+        (
+            "columns-mask = [{ columns = 'a\\.t\\.s', with = 'x' }]",
+            "columns-mask",
+        ),
+        (
+            "columns-hash = [{ columns = 'a\\.t\\.s', salt = 'x' }]",
+            "columns-hash",
+        ),
+        (
+            "columns-truncate = [{ columns = 'a\\.t\\.s', length = 1 }]",
+            "columns-truncate",
+        ),
+        ("rows = [{ tables = 'a\\.t', where = 'id > 1' }]", "rows"),
+    ] {
+        let filter = format!("[filter]\n{rule}\n[sink]");
+        let text = CONNECTOR.replacen("[sink]", &filter, 1) + debezium;
+        let refused = given("shop.toml", &format!("{text}include_query = true\n"));
+        let expected = format!(
+            "shop.toml:11:1: sink.debezium.include_query: would publish statements, which show the rows and values that {key} of \
+             [filter] hides, remove it or those rules"
+        );
+        told(&refused, &expected);
+        let taken = given("shop.toml", &format!("{text}include_query = false\n"));
+        assert_eq!(taken.load().expect("no mistake").len(), 1);
+    }
+    let alone = format!("{CONNECTOR}{debezium}include_query = true\n");
+    assert_eq!(given("shop.toml", &alone).load().unwrap().len(), 1);
+}
+
+#[test]
 fn every_key_at_the_top_and_of_the_source_is_checked() {
     for (change, expected) in [
         (
