@@ -226,7 +226,7 @@ fn rules_on_columns_are_arguments_of_decode_but_not_for_statements() {
             ended.stderr
         );
     }
-    for rule in [["--columns-mask", &rule], ["--rows", r"a\.t->id > 1"]] {
+    for rule in [["--columns-mask", &rule], ["--rows", r"a\.t WHERE id > 1"]] {
         let debezium = [
             "--format=debezium",
             "--debezium=include_query=true,schemas_enable=false",
