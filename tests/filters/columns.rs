@@ -87,6 +87,51 @@ fn a_column_renamed_away_from_its_rule_stops_the_stream_at_the_statement() {
 }
 
 #[test]
+fn a_column_renamed_to_where_a_weaker_rule_hides_it_stops_the_stream() {
+    let rules = r"columns-missing = 'warn'
+columns-hash = [{ columns = 'shop\.people\.mail', salt = 's' }]
+columns-mask = [{ columns = 'shop\.people\.phone', with = '-' }]
+columns-truncate = [{ columns = 'shop\.people\.address', length = 20 }]";
+    let stream = Stream::start(Flavour::MySql97, rules);
+    stream.run("ALTER TABLE shop.people RENAME COLUMN mail TO address");
+    stream.run("INSERT INTO shop.people VALUES (2, 'b@secret', NULL, 1)");
+    let parts = ["shop.people.address", "columns-hash", "hides as much"];
+    stream.folder.fails(78, &parts);
+    let stream = stream.rules(r"shop\.people\.mail", r"shop\.people\.(mail|address)");
+    stream.once();
+}
+
+#[test]
+fn a_default_that_is_computed_from_a_hidden_column_stops_the_stream() {
+    for (flavour, statement) in [
+        (
+            Flavour::MySql97,
+            "ALTER TABLE shop.people ADD COLUMN domain VARCHAR(40) DEFAULT (LOWER(mail))",
+        ),
+        (
+            Flavour::MariaDb118,
+            "ALTER TABLE shop.people ADD COLUMN domain VARCHAR(40) DEFAULT CONCAT(mail, '!')",
+        ),
+        (
+            Flavour::MySql97,
+            "ALTER TABLE shop.people ALTER COLUMN n SET DEFAULT (LENGTH(mail))",
+        ),
+    ] {
+        let stream = Stream::start(flavour, MASK);
+        stream.run("ALTER TABLE shop.people ADD COLUMN m INT DEFAULT 1, ADD COLUMN o CHAR(9) DEFAULT (CONCAT('mail', n))");
+        stream.once();
+        stream.run(statement);
+        stream.run("INSERT INTO shop.people (id, mail) VALUES (2, 'b@secret')");
+        let parts = [
+            "of shop.people is computed from mail",
+            "columns-computed = \"publish\"",
+        ];
+        stream.folder.fails(78, &parts);
+        stream.images();
+    }
+}
+
+#[test]
 fn a_table_renamed_away_from_its_rules_stops_the_stream() {
     for statement in [
         "RENAME TABLE shop.people TO shop.persons",

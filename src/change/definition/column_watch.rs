@@ -13,7 +13,7 @@ use super::table::TableDefinition;
 use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
 use crate::change::statement::{ObjectClass, Role, Statement};
 use crate::filter::{
-    ColumnRuleError, ColumnRules, ColumnVerdict, OnComputed, OnMissing, Rule, RuleMatches, Rules,
+    ColumnRuleError, ColumnRules, OnComputed, OnMissing, Rule, RuleMatches, Rules,
 };
 use crate::row::{Table, TableName};
 
@@ -218,7 +218,7 @@ struct Moved<'a> {
 }
 
 impl Moved<'_> {
-    /// Makes sure that no value goes out as it is whose column a rule matched before.
+    /// Makes sure that no value goes out less hidden than a rule hid it before.
     fn judge(&self, rules: &ColumnRules, renames: &[(&str, &str)]) -> Result<(), ColumnRuleError> {
         let is_renamed = |column: &str| {
             let column = column.to_lowercase();
@@ -231,8 +231,9 @@ impl Moved<'_> {
             .map(|column| (column, column))
             .chain(renames.iter().copied());
         for (before, after) in pairs {
-            if let Some(rule) = rules.judge(&self.before, before).protecting()
-                && matches!(rules.judge(self.after, after), ColumnVerdict::Kept { .. })
+            let verdict = rules.judge(&self.before, before);
+            if let Some(rule) = verdict.protecting()
+                && verdict.hides_more_than(&rules.judge(self.after, after))
             {
                 return Err(ColumnRuleError::Renamed {
                     before: format!("{}.{before}", self.before).into(),
@@ -258,17 +259,28 @@ fn refuse_computed(
     if rules.on_computed() == OnComputed::Publish {
         return Ok(());
     }
-    for column in defined_columns(statement) {
-        let hiding = column.computed_from.iter().find_map(|from| {
-            let rule = rules.judge(table, from).protecting()?;
-            Some((from, rule))
-        });
-        if let Some((from, rule)) = hiding
-            && matches!(rules.judge(table, &column.name), ColumnVerdict::Kept { .. })
+    for (column, computed_from) in defined_columns(statement) {
+        refuse_showing(rules, table, column, computed_from)?;
+    }
+    Ok(())
+}
+
+/// Makes sure that a column shows nothing of those that it is computed from and whose values rules hide.
+fn refuse_showing(
+    rules: &ColumnRules,
+    table: &TableName,
+    column: &str,
+    computed_from: &[Box<str>],
+) -> Result<(), ColumnRuleError> {
+    let computed = rules.judge(table, column);
+    for from in computed_from {
+        let verdict = rules.judge(table, from);
+        if let Some(rule) = verdict.protecting()
+            && verdict.hides_more_than_computed(&computed)
         {
             return Err(ColumnRuleError::Computed {
                 table: table.clone(),
-                column: column.name.clone(),
+                column: column.into(),
                 from: from.clone(),
                 rule: rule.clone(),
             });
@@ -277,14 +289,17 @@ fn refuse_computed(
     Ok(())
 }
 
-/// The columns that a statement defines.
-fn defined_columns(statement: &Statement) -> Vec<&ColumnClause> {
+/// The columns that a statement defines or gives defaults, each with what its values are computed from.
+fn defined_columns(statement: &Statement) -> Vec<(&str, &[Box<str>])> {
+    fn computed(column: &ColumnClause) -> (&str, &[Box<str>]) {
+        (&column.name, &column.computed_from)
+    }
     match &statement.meaning {
-        Meaning::CreateTable(create) => create.elements.columns.iter().collect(),
+        Meaning::CreateTable(create) => create.elements.columns.iter().map(computed).collect(),
         Meaning::AlterTable(alter) => {
             let specs = alter.specs.iter();
             let columns = specs.filter_map(|spec| match spec {
-                Spec::Add { column, .. } | Spec::Change { column, .. } => Some(column),
+                Spec::Add { column, .. } | Spec::Change { column, .. } => Some(computed(column)),
                 Spec::Rename { .. }
                 | Spec::Drop { .. }
                 | Spec::Visible { .. }
@@ -295,7 +310,9 @@ fn defined_columns(statement: &Statement) -> Vec<&ColumnClause> {
                 | Spec::AddVersioning
                 | Spec::DropVersioning => None,
             });
-            columns.collect()
+            let defaults = alter.defaults.iter();
+            let defaults = defaults.map(|(column, from)| (&**column, &**from));
+            columns.chain(defaults).collect()
         }
         Meaning::Database { .. } | Meaning::Unfollowed { .. } | Meaning::Plain => Vec::new(),
     }

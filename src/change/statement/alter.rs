@@ -332,7 +332,9 @@ impl Scanner<'_> {
         }
         self.expect("SET")?;
         if self.eat("DEFAULT")? {
-            return self.default_value();
+            let names = self.default_value()?;
+            alter.defaults.push((column, names));
+            return Ok(());
         }
         let visible = self.eat("VISIBLE")?;
         if !visible {

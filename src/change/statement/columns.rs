@@ -185,7 +185,7 @@ impl Scanner<'_> {
                 self.expect("VALUE")?;
                 column.nullable = Some(false);
             }
-            "DEFAULT" => self.default_value()?,
+            "DEFAULT" => column.computed_from.extend(self.default_value()?),
             "ON" => {
                 self.expect("UPDATE")?;
                 self.value()?;
@@ -281,7 +281,7 @@ impl Scanner<'_> {
             return Ok(());
         }
         self.symbol('(')?;
-        column.computed_from = self.names_in_brackets()?;
+        column.computed_from.extend(self.names_in_brackets()?);
         column.generated = Some(match self.eat_any(&["STORED", "PERSISTENT"])? {
             true => Generation::Stored,
             false => {
@@ -345,9 +345,31 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Reads a default: a value, an expression in brackets, a function; of MariaDB also a value of a sequence, `CASE … END`
-    /// and `{d '2020-01-01'}`.
-    pub(super) fn default_value(&mut self) -> Result<(), Lost> {
+    /// Reads a default, and returns the words and names in it that may be those of columns.
+    pub(super) fn default_value(&mut self) -> Result<Vec<Box<str>>, Lost> {
+        let start = self.bookmark();
+        self.skip_default()?;
+        let end = self.bookmark().left();
+        self.go_back(start);
+        let mut names = Vec::new();
+        while self.bookmark().left() > end {
+            let name: Box<str> = match self.next()?.ok_or(Lost)? {
+                Token::Symbol(_) | Token::Text(_) => continue,
+                Token::Word(word) if is_literal(word) => continue,
+                Token::Word(word) => word.into(),
+                Token::Quoted(name) => name.into(),
+            };
+            // A function, or what says how a text is meant.
+            if !matches!(self.peek()?, Some(Token::Symbol('(') | Token::Text(_))) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Passes over a default: a value, an expression in brackets, a function; of MariaDB also a value of a sequence,
+    /// `CASE … END` and `{d '2020-01-01'}`.
+    fn skip_default(&mut self) -> Result<(), Lost> {
         let of_sequence = self.eat_words(&["NEXT", "VALUE", "FOR"])?
             || self.eat_words(&["PREVIOUS", "VALUE", "FOR"])?;
         if of_sequence {
@@ -446,4 +468,30 @@ impl Scanner<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an unquoted word in a default is a value.
+fn is_literal(word: &str) -> bool {
+    let words = [
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "CURRENT_TIMESTAMP",
+        "CURRENT_DATE",
+        "CURRENT_TIME",
+        "CURRENT_USER",
+        "CURRENT_ROLE",
+        "LOCALTIME",
+        "LOCALTIMESTAMP",
+        "UTC_DATE",
+        "UTC_TIME",
+        "UTC_TIMESTAMP",
+    ];
+    let is_number = word.bytes().all(|letter| letter.is_ascii_digit());
+    is_number
+        || word.starts_with("0x")
+        || word.starts_with("0b")
+        || words
+            .iter()
+            .any(|literal| literal.eq_ignore_ascii_case(word))
 }

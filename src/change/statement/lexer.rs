@@ -59,6 +59,11 @@ impl<'a> Lexer<'a> {
         lexer
     }
 
+    /// The bytes from here to the end.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Moves to where the next token begins, so that looking at it again and again does not read what stands before it
     /// again and again. A comment without an end stays, and is found by whoever reads on.
     fn settle(&mut self) {

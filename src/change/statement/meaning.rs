@@ -115,7 +115,7 @@ pub struct ColumnClause {
     pub nullable: Option<bool>,
     /// How its values are computed.
     pub generated: Option<Generation>,
-    /// The words and names in what its values are computed from, the columns among them.
+    /// The words and names in what its values, or its default, are computed from, the columns among them.
     pub computed_from: Vec<Box<str>>,
     /// `INVISIBLE`
     pub invisible: bool,
@@ -211,6 +211,8 @@ pub enum Size {
 pub struct AlterTable {
     /// What it does to columns and keys, in the order of the text.
     pub specs: Vec<Spec>,
+    /// The defaults that it sets: each column's name, and the words and names in its default.
+    pub defaults: Vec<(Box<str>, Vec<Box<str>>)>,
     /// The table options among its specifications.
     pub options: TableOptions,
     /// The table's new name.

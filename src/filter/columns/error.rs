@@ -101,9 +101,9 @@ pub enum ColumnRuleError {
         /// The rule.
         rule: Rule,
     },
-    /// A column got a name under which its values would go out as they are.
+    /// A column got a name under which its values would go out as they are, or less hidden.
     #[error(
-        "{rule} matches {before}, which is called {after} from here on, and no rule hides that: have one match it"
+        "{rule} matches {before}, which is called {after} from here on, and no rule hides as much of that: have one match it"
     )]
     Renamed {
         /// What the column was called, with its database and table.

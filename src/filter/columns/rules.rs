@@ -1,5 +1,6 @@
 //! The rules on columns compiled, and what they make of a table.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -349,12 +350,51 @@ impl ColumnRules {
     }
 }
 
+/// How much of a value is hidden, from nothing to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Hiding {
+    None,
+    /// What follows so many characters.
+    End(Reverse<usize>),
+    /// What it is, but not that there is one.
+    Value,
+    All,
+}
+
 impl<'a> ColumnVerdict<'a> {
     /// The rule that keeps values from going out as they are.
     pub fn protecting(&self) -> Option<&'a Rule> {
         match self {
             Self::Kept { .. } | Self::LeftOut { by: None } => None,
             Self::LeftOut { by: Some(rule) } | Self::Replaced { by: rule, .. } => Some(rule),
+        }
+    }
+
+    /// Whether a value that this hides shows more under another verdict. What is left out is hidden most, then what is masked
+    /// or hashed, then what is truncated, the longer the less.
+    pub fn hides_more_than(&self, other: &ColumnVerdict<'_>) -> bool {
+        self.hiding() > other.hiding()
+    }
+
+    /// The same of values that are computed from those: they show nothing where they are masked or hashed.
+    pub fn hides_more_than_computed(&self, computed: &ColumnVerdict<'_>) -> bool {
+        match (self.hiding(), computed.hiding()) {
+            (_, Hiding::All | Hiding::Value) | (Hiding::None, _) => false,
+            (Hiding::End(_), Hiding::End(_)) => false,
+            (hiding, computed) => hiding > computed,
+        }
+    }
+
+    fn hiding(&self) -> Hiding {
+        match self {
+            Self::Kept { .. } => Hiding::None,
+            Self::LeftOut { .. } => Hiding::All,
+            Self::Replaced { replacement, .. } => match replacement {
+                Replacement::Start(length) => Hiding::End(Reverse(*length)),
+                Replacement::Fixed(_) | Replacement::Each(_) | Replacement::Digest(_) => {
+                    Hiding::Value
+                }
+            },
         }
     }
 

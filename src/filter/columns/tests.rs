@@ -57,6 +57,43 @@ fn what_hides_more_is_asked_first_and_the_first_listed_counts() {
 }
 
 #[test]
+fn a_rule_hides_more_than_those_that_leave_more_of_a_value() {
+    let rules = rules(
+        r#"
+        columns-exclude = 'shop\.people\.out'
+        columns-mask = [{ columns = 'shop\.people\.masked', with = '-' }]
+        columns-hash = [{ columns = 'shop\.people\.hashed', salt = 's' }]
+        columns-truncate = [
+            { columns = 'shop\.people\.short', length = 3 },
+            { columns = 'shop\.people\.long', length = 20 },
+        ]
+        "#,
+    );
+    let table = TableName::new("shop", "people");
+    let columns = ["out", "masked", "hashed", "short", "long", "open"];
+    // Those under which a value shows more; and those that may not be computed from it.
+    for (column, weaker, showing) in [
+        ("out", &columns[1..], &columns[3..]),
+        ("masked", &columns[3..], &columns[3..]),
+        ("hashed", &columns[3..], &columns[3..]),
+        ("short", &columns[4..], &columns[5..]),
+        ("long", &columns[5..], &columns[5..]),
+        ("open", &[], &[]),
+    ] {
+        let verdict = rules.columns().judge(&table, column);
+        let found = columns.map(|other| {
+            let other = rules.columns().judge(&table, other);
+            (
+                verdict.hides_more_than(&other),
+                verdict.hides_more_than_computed(&other),
+            )
+        });
+        let expected = columns.map(|other| (weaker.contains(&other), showing.contains(&other)));
+        assert_eq!(found, expected, "{column}");
+    }
+}
+
+#[test]
 fn each_mistake_is_told_with_its_fix() {
     for (text, fragments) in [
         (
