@@ -140,11 +140,15 @@ fn print(report: &Report) -> io::Result<()> {
         let all = all.chain(&report.configuration);
         all.filter(|finding| finding.severity == severity).count()
     };
+    let counted = |severity, what: &str| match of(severity) {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
     writeln!(
         out,
-        "{} problems, {} warnings, {} not checked",
-        of(Severity::Fatal),
-        of(Severity::Warning),
+        "{}, {}, {} not checked",
+        counted(Severity::Fatal, "problem"),
+        counted(Severity::Warning, "warning"),
         of(Severity::NotChecked)
     )?;
     out.flush()

@@ -51,6 +51,14 @@ pub fn findings(folder: WantedFolder<'_>) -> Vec<Finding> {
         let advice = "give the user that runs rowtap write access to it, or name another folder";
         return vec![at(finding.advice(advice))];
     }
+    if is_of_the_kernel(&parent) {
+        let what = format!(
+            "cannot be made, {} is the kernel's and holds no files",
+            parent.display()
+        );
+        let finding = cannot(folder, &what);
+        return vec![at(finding.connector(format!("{} = \"...\"", folder.key)))];
+    }
     let state = match is_there {
         true => "can be written",
         false => "is not there yet, and can be made",
@@ -68,6 +76,18 @@ pub fn findings(folder: WantedFolder<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether a folder shows what the kernel knows, and takes no files, whoever asks.
+#[cfg(target_os = "linux")]
+fn is_of_the_kernel(folder: &Path) -> bool {
+    rustix::fs::statfs(folder).is_ok_and(|disk| disk.f_type == rustix::fs::PROC_SUPER_MAGIC)
+}
+
+/// The same; elsewhere it is not known.
+#[cfg(not(target_os = "linux"))]
+fn is_of_the_kernel(_folder: &Path) -> bool {
+    false
 }
 
 /// Whether a path is a folder, or could become one; blocks on the disk.
@@ -156,6 +176,15 @@ mod tests {
             assert_eq!(found[0].class, Some(Class::CannotWrite), "{found:?}");
             assert!(found[0].what.contains("is no folder"), "{found:?}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_the_kernel_makes_up_takes_none() {
+        let found = findings(wanted(Path::new("/proc/nope"), 1));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].class, Some(Class::CannotWrite), "{found:?}");
+        assert!(found[0].what.starts_with("cannot be made"), "{found:?}");
     }
 
     #[test]

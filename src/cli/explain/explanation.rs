@@ -21,7 +21,8 @@ const ROW_STAGE: &str = "row stage";
 pub(super) struct Explanation {
     /// The table, or the statement.
     pub(super) question: String,
-    /// What becomes of it: `published`, `filtered`, `skipped` or `stops`; of a column also `masked`, `hashed` or `truncated`.
+    /// What becomes of it: `published`, `filtered`, `skipped` or `stops`; of a column also `masked`, `hashed`, `truncated`, or
+    /// `unknown` where the table has none of that name.
     pub(super) outcome: &'static str,
     /// Its name in the output, where the rules speak of a table.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -274,6 +275,15 @@ pub(super) fn print(explanation: &Explanation, out: &mut impl io::Write) -> io::
 }
 
 impl Explanation {
+    /// Has the answer be that there is no such thing, and why.
+    pub(super) fn lack(&mut self, why: &str) {
+        self.outcome = "unknown";
+        self.stages.clear();
+        self.target = None;
+        self.published_as = None;
+        self.note = Some(why.to_owned());
+    }
+
     /// Has the answer be that a connector stops there, and why.
     pub(super) fn stop(&mut self, why: &str) {
         self.outcome = "stops";

@@ -12,6 +12,7 @@ use super::decode::DecodeError;
 use super::definitions::table_name;
 use super::each::{Refused, each_connector};
 use super::{Exit, LogFormat};
+use crate::change::TableDefinition;
 use crate::change::definition::{Belief, Schemas};
 use crate::change::statement::StatementContext;
 use crate::failure::Class;
@@ -117,8 +118,12 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
         columns
             .map(|column| {
                 let known = known.as_ref().and_then(|known| known.get(table));
-                let column = (column.as_str(), is_key(known, column));
-                judged_column(&of_table, &verdict, column, &rules, places)
+                let of_key = (column.as_str(), is_key(known, column));
+                let mut shown = judged_column(&of_table, &verdict, of_key, &rules, places);
+                if verdict.keep && has_column(known, column) == Some(false) {
+                    shown.lack("the table, as the connector's state knows it, has no such column");
+                }
+                shown
             })
             .collect()
     });
@@ -140,17 +145,28 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
     Ok(out.flush()?)
 }
 
+/// Whether a table has a column, as far as that is known.
+fn has_column(known: Option<&Belief>, column: &str) -> Option<bool> {
+    let Some(Belief::Known(definition)) = known else {
+        return None;
+    };
+    Some(place_of(definition, column).is_some())
+}
+
 /// Whether a column is a part of the primary key of a table, as far as that is known.
 fn is_key(known: Option<&Belief>, column: &str) -> Option<bool> {
     let Some(Belief::Known(definition)) = known else {
         return None;
     };
+    let place = place_of(definition, column)?;
+    Some(definition.key.contains(&place))
+}
+
+fn place_of(definition: &TableDefinition, column: &str) -> Option<usize> {
     let name = column.to_lowercase();
     let columns = definition.columns.iter();
-    let place = columns
-        .map(|column| column.name.to_lowercase())
-        .position(|known| known == name)?;
-    Some(definition.key.contains(&place))
+    let mut names = columns.map(|column| column.name.to_lowercase());
+    names.position(|known| known == name)
 }
 
 /// The source's family and `lower_case_table_names`, as told, else as the connector's state has them, else the defaults; and
