@@ -99,6 +99,8 @@ pub async fn check(connector: &Connector) -> ConnectorFindings {
             name: table.published,
             has_key: table.has_key,
             columns: table.columns,
+            left_out: table.left_out,
+            merged: table.merged,
             row_bytes_max: table.row_bytes_max,
         });
         tables.collect()

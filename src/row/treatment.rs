@@ -41,6 +41,14 @@ pub enum Replacement {
 }
 
 impl Replacement {
+    /// Whether different values stay different.
+    pub fn is_one_to_one(&self) -> bool {
+        match self {
+            Self::Digest(_) => true,
+            Self::Fixed(_) | Self::Each(_) | Self::Start(_) => false,
+        }
+    }
+
     /// How its values are read, which replace those of a column of type `kind`; `None` if it cannot replace those.
     pub fn published_kind(&self, kind: &ColumnType) -> Option<ColumnType> {
         let text = ColumnType::Text {

@@ -139,6 +139,10 @@ pub struct TargetTable {
     pub has_key: bool,
     /// Its columns.
     pub columns: Vec<Box<str>>,
+    /// Those that rules leave out.
+    pub left_out: Vec<Box<str>>,
+    /// Those whose values rules replace so that different ones can become the same.
+    pub merged: Vec<Box<str>>,
     /// The most bytes that a row of it can have.
     pub row_bytes_max: u64,
 }

@@ -19,7 +19,7 @@ use super::admin::{Admin, Asking};
 use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, RECORD_BYTES_MAX};
 use super::requests::Wanted;
-use super::routes::{is_named, lacks};
+use super::routes::{LEFT_OUT, MERGED, is_named, lacks, unfit};
 use super::topics::{OwnTopic, Topics};
 use super::{connect, rejection};
 use crate::failure::Class;
@@ -169,6 +169,14 @@ impl Check<'_> {
             self.add(Finding::not_checked("topics", what));
             return planned;
         };
+        let routes = topics.routes();
+        for (number, expression) in routes.idle(tables.iter().map(|table| &table.name)) {
+            let what = format!(
+                "route {number} ([[sink.routes]] with tables = \"{expression}\") decides for no table that is there: none has such \
+                 a name, or a route before it matches too"
+            );
+            self.add(Finding::warning("routes", what));
+        }
         let mut by_name: HashMap<Arc<str>, usize> = HashMap::new();
         for table in tables {
             let topic = match planned_for(topics, table) {
@@ -576,6 +584,11 @@ fn planned_for(topics: &mut Topics, table: &TargetTable) -> Result<PlannedTopic,
     for (option, column) in rules.columns() {
         if !table.columns.iter().any(|it| is_named(it, column)) {
             return Err(lacks(&table.name, column, option));
+        }
+        for (columns, reason) in [(&table.left_out, LEFT_OUT), (&table.merged, MERGED)] {
+            if columns.iter().any(|it| is_named(it, column)) {
+                return Err(unfit(&table.name, column, option, reason));
+            }
         }
     }
     let has_key = rules.has_key(table.has_key);

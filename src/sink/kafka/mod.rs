@@ -21,6 +21,7 @@ mod notices;
 mod options;
 mod part;
 mod pause;
+mod properties;
 mod queue;
 mod record_size;
 mod rejection;

@@ -15,9 +15,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::claim::Claim;
+use super::properties::{not_accepted, refusal};
 use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
-use super::template::is_topic;
+use super::template::{name_problem, named_twice};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
 use crate::encode::{DebeziumOptions, Format, PartialKeyChange};
 use crate::sink::SinkError;
@@ -261,58 +262,6 @@ impl fmt::Debug for KafkaOptions {
     }
 }
 
-/// Why a property may not be set: another option says it, or a promise rests on it.
-fn refusal(property: &str) -> Option<&'static str> {
-    Some(match property {
-        "bootstrap.servers" | "metadata.broker.list" => "is set by bootstrap_servers, use that",
-        "compression.type" | "compression.codec" => "is set by compression, use that",
-        "linger.ms" | "queue.buffering.max.ms" => "is set by linger, use that",
-        "queue.buffering.max.kbytes" | "queue.buffering.max.messages" => {
-            "is set by queue_bytes, use that"
-        }
-        "message.timeout.ms" | "delivery.timeout.ms" => "is set by delivery_timeout, use that",
-        "sasl.password" => "is a secret, use sasl_password or sasl_password_file",
-        "ssl.key.password" | "ssl.keystore.password" => {
-            "is a secret, use ssl_key_password or ssl_key_password_file"
-        }
-        "sasl.oauthbearer.client.secret" | "sasl.oauthbearer.client.credentials.client.secret" => {
-            "is a secret, use sasl_client_secret or sasl_client_secret_file"
-        }
-        "sasl.oauthbearer.grant.type" => {
-            "is always client_credentials, with sasl_client_secret, remove it"
-        }
-        assertion if assertion.starts_with("sasl.oauthbearer.assertion.") => {
-            "is no part of client credentials, use sasl_client_secret and remove it"
-        }
-        "acks"
-        | "request.required.acks"
-        | "enable.idempotence"
-        | "enable.gapless.guarantee"
-        | "max.in.flight"
-        | "max.in.flight.requests.per.connection"
-        | "retries"
-        | "message.send.max.retries"
-        | "delivery.report.only.error"
-        | "queuing.strategy" => {
-            "would break the promise that no change is lost or reordered, remove it"
-        }
-        "partitioner" | "sticky.partitioning.linger.ms" => {
-            "would send keys to other partitions than other Kafka clients do, remove it"
-        }
-        "transactional.id" => {
-            "is set by the connector's name and delivery = 'exactly_once', remove it"
-        }
-        "transaction.timeout.ms" => "is set by transaction_timeout, use that",
-        "isolation.level" | "group.id" | "auto.offset.reset" => {
-            "is a consumer's, and would change how checkpoints are read, remove it"
-        }
-        "allow.auto.create.topics" => {
-            "has no effect, topics are created with partitions, remove it"
-        }
-        _ => return None,
-    })
-}
-
 impl KafkaOptions {
     /// What is wrong with values that can be judged without Kafka: the path of each key, and what is wrong and the fix.
     pub(in crate::sink) fn problems(&self) -> Vec<OptionProblem> {
@@ -321,8 +270,38 @@ impl KafkaOptions {
             (path, reason.into())
         };
         let mut all: Vec<OptionProblem> = self.own_problems().into_iter().map(owned).collect();
+        all.extend(self.problem_of_topics());
+        let passed = self.properties.iter();
+        let passed = passed.filter(|(property, _)| !Oidc::takes(property));
+        all.extend(passed.filter_map(|(property, value)| {
+            let reason = not_accepted(property, value)?;
+            Some((
+                vec!["properties".to_owned(), property.clone()],
+                reason.into(),
+            ))
+        }));
         all.extend(routes::problems(&self.section(), &self.routes));
         all
+    }
+
+    /// A key that names the topic of another, as far as the options alone tell.
+    fn problem_of_topics(&self) -> Option<OptionProblem> {
+        let has_checkpoints = self.delivery == KafkaDelivery::ExactlyOnce;
+        let of_checkpoints = self.checkpoint_topic.as_ref();
+        let (key, reason) = named_twice(&[
+            (
+                "ddl_topic",
+                self.ddl_topic.as_ref().or(self.prefix.as_ref()),
+            ),
+            (
+                "checkpoint_topic",
+                of_checkpoints.filter(|_| has_checkpoints),
+            ),
+            ("dead_letter_topic", self.dead_letter_topic.as_ref()),
+            ("heartbeat_topic", self.heartbeat_topic.as_ref()),
+            ("transaction_topic", self.transaction_topic.as_ref()),
+        ])?;
+        Some((vec![key.to_owned()], reason.into()))
     }
 
     fn own_problems(&self) -> Vec<(Vec<&str>, &'static str)> {
@@ -339,10 +318,8 @@ impl KafkaOptions {
             ("dead_letter_topic", &self.dead_letter_topic),
         ];
         for (key, topic) in topics {
-            if topic.as_deref().is_some_and(|topic| !is_topic(topic)) {
-                let reason = "may hold letters, digits, dots, underscores and hyphens, at most 249";
-                problems.push((vec![key], reason));
-            }
+            let reason = topic.as_deref().and_then(name_problem);
+            problems.extend(reason.map(|reason| (vec![key], reason)));
         }
         for property in self.properties.keys() {
             if let Some(reason) = refusal(property) {
@@ -686,6 +663,40 @@ mod tests {
             config
                 .create_native_config()
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    #[test]
+    fn names_of_topics_and_properties_are_judged_without_kafka() {
+        for (json, expected) in [
+            (
+                r#""ddl_topic": "a", "heartbeat_topic": "a""#,
+                "heartbeat_topic: is the topic of ddl_topic too (a), name another",
+            ),
+            (
+                r#""prefix": "a", "transaction_topic": "a""#,
+                "transaction_topic: is the topic of ddl_topic too (a), name another",
+            ),
+            (
+                r#""heartbeat_topic": "a", "checkpoint_topic": "a", "delivery": "exactly_once""#,
+                "heartbeat_topic: is the topic of checkpoint_topic too (a), name another",
+            ),
+            (
+                r#""prefix": "__consumer_offsets""#,
+                "prefix: is a topic that Kafka keeps for itself, name another",
+            ),
+            (
+                r#""properties": {"socket.keepalive": "true"}"#,
+                "properties.socket.keepalive: is not accepted by librdkafka (No such configuration property",
+            ),
+        ] {
+            let json = format!(r#"{{"bootstrap_servers": "k:1", {json}}}"#);
+            let options: KafkaOptions = serde_json::from_str(&json).unwrap();
+            let [(key, reason)] = &options.problems()[..] else {
+                panic!("{json}: {:?}", options.problems());
+            };
+            let told = format!("{}: {reason}", key.join("."));
+            assert!(told.starts_with(expected), "{told}");
         }
     }
 

@@ -112,7 +112,9 @@ fn meaning(code: Code) -> CodeMeaning {
         Code::InvalidPartitions => CodeMeaning::Stays("set partitions to what the cluster allows"),
         Code::InvalidConfig => CodeMeaning::Stays("correct topic_config"),
         Code::InvalidTopic => {
-            CodeMeaning::Stays("choose another prefix, the name is taken by one that differs in dots only")
+            CodeMeaning::Stays(
+                "choose another prefix, the name is taken by one that differs in dots only, or Kafka keeps it for itself",
+            )
         }
         Code::PolicyViolation => {
             CodeMeaning::Stays("set partitions, replication_factor and topic_config as the cluster's policy wants")

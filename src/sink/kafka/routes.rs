@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::template::TopicTemplate;
 use crate::encode::{Destination, PartitionRule, RecordKey, partition_of};
-use crate::row::{ColumnTreatment, Replacement, Table, TableName};
+use crate::row::{ColumnTreatment, Table, TableName};
 use crate::sink::SinkError;
 
 /// Memory of one compiled expression, in bytes.
@@ -197,6 +197,24 @@ impl Routes {
         })
     }
 
+    /// The routes that decide for none of these tables: their numbers from 1, and their expressions.
+    pub(super) fn idle<'a>(
+        &self,
+        tables: impl Iterator<Item = &'a TableName>,
+    ) -> impl Iterator<Item = (usize, &str)> {
+        let mut idle: Vec<usize> = (0..self.routes.len()).collect();
+        for table in tables {
+            let name = table.to_string();
+            let decides = |(expression, _): &(Regex, Rules)| expression.is_match(&name);
+            let decides = self.routes.iter().position(decides);
+            idle.retain(|index| Some(*index) != decides);
+        }
+        idle.into_iter().filter_map(|index| {
+            let (_, rules) = self.routes.get(index)?;
+            Some((index + 1, rules.route.as_deref()?))
+        })
+    }
+
     /// Where the records of a table go.
     pub(super) fn of(&self, table: &TableName) -> Routed<'_> {
         let name = table.to_string();
@@ -275,6 +293,21 @@ fn judge(
     path: impl Fn(&str) -> Vec<String>,
     problems: &mut Vec<OptionProblem>,
 ) {
+    for (key, columns) in [
+        (KEY_COLUMNS, &route.key_columns),
+        (PARTITION_COLUMNS, &route.partition_columns),
+    ] {
+        let columns = columns.as_deref().unwrap_or_default();
+        let mut each = columns.iter().enumerate();
+        let twice = each.find(|(index, column)| {
+            let mut before = columns.iter().take(*index);
+            before.any(|other| is_named(other, column))
+        });
+        if let Some((_, column)) = twice {
+            let reason = format!("names column {column} twice, remove one");
+            problems.push((path(key), reason.into()));
+        }
+    }
     let mut add = |key: &str, reason: &'static str| problems.push((path(key), reason.into()));
     if route.key_columns.as_ref().is_some_and(Vec::is_empty) {
         add(KEY_COLUMNS, "is empty, name columns or set key = 'none'");
@@ -449,18 +482,27 @@ fn indexes(
         let treatment = table.treatment().and_then(|all| all.columns().get(index));
         let reason = match treatment {
             None | Some(ColumnTreatment::Kept) => return Ok(index),
-            Some(ColumnTreatment::Replaced { by, .. }) if is_one_to_one(by) => return Ok(index),
-            Some(ColumnTreatment::LeftOut) => "leave out",
-            Some(ColumnTreatment::Replaced { .. }) => "replace, so that two keys could become one",
+            Some(ColumnTreatment::Replaced { by, .. }) if by.is_one_to_one() => return Ok(index),
+            Some(ColumnTreatment::LeftOut) => LEFT_OUT,
+            Some(ColumnTreatment::Replaced { .. }) => MERGED,
         };
-        Err(SinkError::TableUnfit {
-            table: table.name.clone(),
-            reason: format!(
-                "{option} names column {name}, which the rules on columns {reason}, name another or change the rules"
-            ),
-        })
+        Err(unfit(&table.name, name, option, reason))
     };
     names.iter().map(index).collect()
+}
+
+/// What rules do to a column that are no good for a key.
+pub(super) const LEFT_OUT: &str = "leave out";
+pub(super) const MERGED: &str = "replace, so that two keys could become one";
+
+/// The refusal of a table of which rules have a column be published otherwise than it is.
+pub(super) fn unfit(table: &TableName, column: &str, option: &str, reason: &str) -> SinkError {
+    SinkError::TableUnfit {
+        table: table.clone(),
+        reason: format!(
+            "{option} names column {column}, which the rules on columns {reason}, name another or change the rules"
+        ),
+    }
 }
 
 /// The refusal of a table that lacks a column.
@@ -470,14 +512,6 @@ pub(super) fn lacks(table: &TableName, column: &str, option: &str) -> SinkError 
         reason: format!(
             "{option} names column {column}, which the table does not have, give the table a route of its own"
         ),
-    }
-}
-
-/// Whether different values stay different.
-fn is_one_to_one(by: &Replacement) -> bool {
-    match by {
-        Replacement::Digest(_) => true,
-        Replacement::Fixed(_) | Replacement::Each(_) | Replacement::Start(_) => false,
     }
 }
 
@@ -517,6 +551,14 @@ mod tests {
             (
                 r#"[{"tables": "a", "key_columns": ["b"], "key": "row"}]"#,
                 "routes.1.key: says the same as key_columns, keep one of the two",
+            ),
+            (
+                r#"[{"tables": "a", "key_columns": ["b", "c", "B"]}]"#,
+                "routes.1.key_columns: names column B twice, remove one",
+            ),
+            (
+                r#"[{"tables": "a", "partition_columns": ["b", "b"]}]"#,
+                "routes.1.partition_columns: names column b twice, remove one",
             ),
             (
                 r#"[{"tables": "a", "partition_by": "columns"}]"#,
@@ -561,5 +603,13 @@ mod tests {
             assert_eq!(routed.topic, topic);
             assert_eq!(routed.rules.partitions.get(), partitions);
         }
+        let idle = |table: &str| -> Vec<usize> {
+            let table = TableName::new("shop", table);
+            let idle = routes.idle([&table].into_iter());
+            idle.map(|(number, _)| number).collect()
+        };
+        assert_eq!(idle("ab"), [2]);
+        assert_eq!(idle("c"), [1]);
+        assert_eq!(idle("cd"), [1, 2]);
     }
 }

@@ -4,6 +4,14 @@ use regex::{Captures, Regex};
 
 use crate::row::TableName;
 
+/// The topics in which brokers keep what is their own.
+const INTERNAL: [&str; 4] = [
+    "__consumer_offsets",
+    "__transaction_state",
+    "__share_group_state",
+    "__cluster_metadata",
+];
+
 /// Kafka's own limit of a name.
 pub(super) const TOPIC_CHARS_MAX: usize = 249;
 
@@ -122,6 +130,33 @@ fn literal(text: &str) -> Result<Option<Part>, String> {
 /// Whether Kafka takes it for a topic's name.
 pub(super) fn is_topic(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && name.len() <= TOPIC_CHARS_MAX && name.chars().all(is_legal)
+}
+
+/// Whether Kafka keeps it for itself.
+pub(super) fn is_internal(name: &str) -> bool {
+    INTERNAL.contains(&name)
+}
+
+/// What is wrong with the name of a topic, and the fix.
+pub(super) fn name_problem(name: &str) -> Option<&'static str> {
+    if !is_topic(name) {
+        return Some("may hold letters, digits, dots, underscores and hyphens, at most 249");
+    }
+    is_internal(name).then_some("is a topic that Kafka keeps for itself, name another")
+}
+
+/// Of keys and the topics that they name, the first that names the topic of one before it, and what is wrong and the fix.
+pub(super) fn named_twice(
+    topics: &[(&'static str, Option<&String>)],
+) -> Option<(&'static str, String)> {
+    let mut named = topics.iter().enumerate();
+    named.find_map(|(index, (key, topic))| {
+        let topic = (*topic)?;
+        let mut before = topics.iter().take(index);
+        let (other, _) = before.find(|(_, other)| *other == Some(topic))?;
+        let reason = format!("is the topic of {other} too ({topic}), name another");
+        Some((*key, reason))
+    })
 }
 
 fn is_legal(c: char) -> bool {

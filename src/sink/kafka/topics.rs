@@ -19,7 +19,7 @@ use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
 use super::requests::{Requests, Wanted};
 use super::routes::{Routed, Routes, SharedTopic};
-use super::template::{TOPIC_CHARS_MAX, is_topic, sanitised};
+use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, sanitised};
 use crate::encode::Destination;
 use crate::row::{Table, TableName};
 use crate::sink::SinkError;
@@ -185,6 +185,14 @@ impl Topics {
                 table: table.clone(),
                 reason: format!(
                     "their topic would be {topic:?}, which Kafka does not allow, change topic"
+                ),
+            });
+        }
+        if is_internal(&topic) {
+            return Err(SinkError::TableUnfit {
+                table: table.clone(),
+                reason: format!(
+                    "their topic would be {topic}, which Kafka keeps for itself, change topic"
                 ),
             });
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::columns::{self, Misfit, RowSettings, ShownColumn, ShownTable, misfits};
 use super::session::Session;
-use crate::filter::{Rules, SeenTables};
+use crate::filter::{ColumnVerdict, Rules, SeenTables};
 use crate::finding::{Finding, listed};
 use crate::row::{TableName, quoted};
 use crate::source::error::SourceError;
@@ -28,6 +28,10 @@ pub struct SurveyedTable {
     pub has_key: bool,
     /// Its columns.
     pub columns: Vec<Box<str>>,
+    /// Those that rules leave out.
+    pub left_out: Vec<Box<str>>,
+    /// Those whose values rules replace so that different ones can become the same.
+    pub merged: Vec<Box<str>>,
     /// The most bytes that a row of it can have.
     pub row_bytes_max: u64,
     /// What it takes on the source's disk, as the source guesses.
@@ -86,7 +90,17 @@ impl Schema {
                 if verdict.keep {
                     let keys = keys.get(&name).map(Vec::as_slice).unwrap_or_default();
                     let columns = columns.get(&name).cloned().unwrap_or_default();
+                    let of_rules = |is_asked: fn(ColumnVerdict<'_>) -> bool| {
+                        let judged = columns.names.iter().filter(|name| {
+                            is_asked(rules.columns().judge(&verdict.published, name))
+                        });
+                        judged.cloned().collect()
+                    };
                     kept.push(SurveyedTable {
+                        left_out: of_rules(|judged| matches!(judged, ColumnVerdict::LeftOut { .. })),
+                        merged: of_rules(|judged| {
+                            matches!(judged, ColumnVerdict::Replaced { replacement, .. } if !replacement.is_one_to_one())
+                        }),
                         has_key: keys.iter().any(|key| key.is_primary),
                         row_bytes_max: columns.bytes_max.min(row_bytes_max),
                         bytes: row.parse("bytes")?,
