@@ -304,7 +304,9 @@ fn rules_on_rows_are_told_of_a_table_and_a_key_that_a_run_refuses_is_refused() {
     folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let found = explained(
         &folder,
-        &["--table", "d.t", "--column", "id", "--column", "N"],
+        &[
+            "--table", "d.t", "--column", "id", "--column", "N", "--column", "nosuch",
+        ],
     );
     assert_eq!(found[0]["outcome"], "stops", "{found:?}");
     assert!(
@@ -316,4 +318,5 @@ fn rules_on_rows_are_told_of_a_table_and_a_key_that_a_run_refuses_is_refused() {
     );
     assert_eq!(found[1]["outcome"], "masked", "{found:?}");
     assert!(found[1]["note"].is_null(), "{found:?}");
+    assert_eq!(found[2]["outcome"], "unknown", "{found:?}");
 }
