@@ -175,7 +175,10 @@ impl Check<'_> {
                 "route {number} ([[sink.routes]] with tables = \"{expression}\") decides for no table that is there: none has such \
                  a name, or a route before it matches too"
             );
-            self.add(Finding::warning("routes", what));
+            let finding = Finding::warning("routes", what);
+            self.add(finding.advice(
+                "correct its expression, put it before the route that matches too, or remove it",
+            ));
         }
         let mut by_name: HashMap<Arc<str>, usize> = HashMap::new();
         for table in tables {
