@@ -37,7 +37,7 @@ pub use checkpoint::{Checkpoint, SnapshotProgress, Undefined};
 pub use copied::{CopiedRows, CopiedTable, Copying};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
-pub use definition::column_watch::LostColumn;
+pub use definition::column_watch::{LostColumn, LostRowRule};
 pub use definition::engines::EngineChange;
 pub use definition::lack::{Lack, Lacking, Untold};
 pub use definition::lineage::{Lineage, Point};

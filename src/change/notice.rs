@@ -1,6 +1,6 @@
 //! What whoever runs a stream is to be told of definitions, beside the changes.
 
-use super::definition::column_watch::LostColumn;
+use super::definition::column_watch::{LostColumn, LostRowRule};
 use crate::binlog::Coordinates;
 use crate::filter::OnUnknown;
 use crate::row::TableName;
@@ -37,6 +37,8 @@ pub enum Notice {
     },
     /// A rule on columns has lost the column that it matched.
     LostColumn(LostColumn),
+    /// A rule on rows has lost the table whose rows it chose.
+    LostRowRule(LostRowRule),
     /// The definition of a table without which the stream went on is known again.
     Defined {
         /// Its name on the source.

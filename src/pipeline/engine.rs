@@ -14,8 +14,8 @@ use super::spilling::{self, Spilling};
 use crate::binlog::{Coordinates, XaId};
 use crate::change::history::Stretch;
 use crate::change::{
-    AssembleError, Assembler, Batch, Definition, Lack, LostColumn, Notice, Point, PreparedEvents,
-    PreparedGroup, Step, Undecided,
+    AssembleError, Assembler, Batch, Definition, Lack, LostColumn, LostRowRule, Notice, Point,
+    PreparedEvents, PreparedGroup, Step, Undecided,
 };
 use crate::filter::OnUnknown;
 use crate::row::TableName;
@@ -375,6 +375,19 @@ fn tell(notice: &Notice) {
                 %rule,
                 "a rule on columns matches no column of the table, and the stream goes on, as columns-missing says: take \
                  the rule out, or have it match what the column is called now"
+            );
+        }
+        Notice::LostRowRule(LostRowRule {
+            before,
+            after,
+            rule,
+        }) => {
+            warn!(
+                %before,
+                %after,
+                %rule,
+                "a table was renamed, and a rule of filter.rows does not match its name from here on, so that all of its rows go \
+                 out which no other rule leaves out: have the rule match both names"
             );
         }
         Notice::Defined { table, at } => {

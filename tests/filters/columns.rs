@@ -151,6 +151,20 @@ fn a_table_renamed_away_from_its_rules_stops_the_stream() {
 }
 
 #[test]
+fn a_table_renamed_away_from_a_rule_on_its_rows_is_warned_of() {
+    let rules = "[[filter.rows]]\ntables = 'shop\\.people'\nwhere = 'n > 0'\n\
+                 [[filter.rows]]\ntables = 'shop\\.pe.*'\nwhere = 'id > 0'";
+    let stream = Stream::start(Flavour::MySql97, rules);
+    stream.run("RENAME TABLE shop.people TO shop.persons");
+    let ended = stream.once();
+    let lost = "a rule of filter.rows does not match its name";
+    assert_eq!(ended.stderr.matches(lost).count(), 1, "{}", ended.stderr);
+    for part in ["shop.people", "shop.persons", "n > 0"] {
+        assert!(ended.stderr.contains(part), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_rule_that_loses_its_column_stops_the_stream_or_is_warned_of() {
     let rule = r"columns-exclude = ['shop\..*\.mail', '.*\.phone']";
     for flavour in [Flavour::MySql97, Flavour::MariaDb1011] {
@@ -380,6 +394,50 @@ fn a_column_that_is_computed_from_a_hidden_one_stops_the_stream_where_it_is_defi
             stream.images()[2],
             json!({"id": 1, "mail": "-", "upper": "OPEN"})
         );
+    }
+}
+
+#[test]
+fn a_table_that_comes_under_rules_with_the_columns_of_another_shows_nothing_that_is_computed() {
+    let people = "CREATE TABLE shop.people (id INT PRIMARY KEY, mail VARCHAR(40)";
+    let domain = "domain VARCHAR(40) AS (LOWER(mail)) STORED";
+    let computed = "domain of shop.copy is computed, maybe from mail";
+    let open = format!("{people})");
+    let showing = format!("{people}, {domain})");
+    let like = "CREATE TABLE shop.copy LIKE shop.people".to_owned();
+    let ghost = format!(
+        "CREATE TABLE shop.ghost LIKE shop.people; ALTER TABLE shop.ghost ADD COLUMN {domain}; \
+         RENAME TABLE shop.ghost TO shop.copy"
+    );
+    let unknown = format!("{open}; FLUSH BINARY LOGS; {like}");
+    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
+        let server = Server::start(flavour, &[]);
+        for (statements, stopped) in [
+            (format!("{showing}; {like}"), Some(computed)),
+            (format!("{open}; {ghost}"), Some(computed)),
+            (
+                unknown.clone(),
+                Some("which of them are computed, maybe from mail"),
+            ),
+            (format!("{open}; {like}"), None),
+        ] {
+            server.execute("DROP DATABASE IF EXISTS shop; CREATE DATABASE shop; FLUSH BINARY LOGS");
+            server.execute(&statements);
+            server.execute("INSERT INTO shop.copy (id, mail) VALUES (1, 'a@secret')");
+            let (file, _) = server.coordinates();
+            let path = server.binlog_path(&file).display().to_string();
+            let folder = Folder::new("");
+            let rule = ["decode", "--columns-exclude", r"shop\.copy\.mail"];
+            let ended = folder.run(&[&rule[..], &[&path]].concat());
+            assert!(!ended.stdout.contains("secret"), "{statements}: {ended:?}");
+            let code = if stopped.is_some() { 2 } else { 0 };
+            assert_eq!(ended.code, Some(code), "{statements}: {ended:?}");
+            let told = stopped.unwrap_or_default();
+            assert!(ended.stderr.contains(told), "{statements}: {ended:?}");
+            let publish = ["--columns-computed", "publish"];
+            let ended = folder.run(&[&rule[..], &publish, &[&path]].concat());
+            assert_eq!(ended.code, Some(0), "{statements}: {ended:?}");
+        }
     }
 }
 

@@ -384,8 +384,10 @@ impl Assembler {
 
     /// Hands out what whoever runs the stream is to be told; to be asked for after each `poll`.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        let lost = self.applier.table_maps().column_watch().0.take_warnings();
-        let lost = lost.into_iter().map(Notice::LostColumn);
+        let watch = self.applier.table_maps().column_watch().0;
+        let lost = watch.take_warnings().into_iter().map(Notice::LostColumn);
+        let row_rules = watch.take_lost_row_rules().into_iter();
+        let lost = lost.chain(row_rules.map(Notice::LostRowRule));
         let mut notices = self.applier.undefined().take_notices();
         notices.extend(lost);
         notices

@@ -1,5 +1,5 @@
 //! Watches over the rules on columns as definitions change: no value goes out as it is, whose column a rule matched under
-//! another name, and a rule that has lost its column is told of.
+//! another name, and a rule that has lost its column is told of. So is a rule on rows that has lost its table.
 //!
 //! A statement is judged where it stands, before the checkpoint passes it, by the definition that the table had until then.
 //! Where that is not known, what the table maps of this run have shown counts.
@@ -15,7 +15,7 @@ use crate::change::statement::{ObjectClass, Role, Statement};
 use crate::filter::{
     ColumnRuleError, ColumnRules, OnComputed, OnMissing, Rule, RuleMatches, Rules,
 };
-use crate::row::{Table, TableName};
+use crate::row::{Computed, Table, TableName};
 
 /// Tables that are watched at most.
 const TABLES_MAX: usize = 65_536;
@@ -31,15 +31,31 @@ pub struct LostColumn {
     pub rule: Rule,
 }
 
+/// A table whose rows a condition chose under its former name, and chooses no more.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LostRowRule {
+    /// What it was called, as published.
+    pub before: TableName,
+    /// What it is called from here on.
+    pub after: TableName,
+    /// The condition, or what may have been done to a row.
+    pub rule: Box<str>,
+}
+
 /// What is known of the columns that rules match.
 #[derive(Debug, Default)]
 pub(in crate::change) struct ColumnWatch {
     /// By the table's name on the source: its columns as its table map had them last, and the rules that match some.
     seen: HashMap<TableName, SeenColumns>,
+    /// By their names on the source, the tables that came under rules with columns of others, of which nobody has looked from
+    /// what they are computed.
+    unvetted: HashSet<TableName>,
     /// What has been warned of.
     warned: HashSet<LostColumn>,
     /// What is to be warned of.
     warnings: Vec<LostColumn>,
+    /// The same of rules on rows.
+    lost_row_rules: Vec<LostRowRule>,
 }
 
 #[derive(Debug)]
@@ -52,6 +68,124 @@ impl ColumnWatch {
     /// What is to be warned of.
     pub(in crate::change) fn take_warnings(&mut self) -> Vec<LostColumn> {
         std::mem::take(&mut self.warnings)
+    }
+
+    /// Whether it is to be known which of a table's columns are computed.
+    pub(in crate::change) fn is_unvetted(&self, source: &TableName) -> bool {
+        self.unvetted.contains(source)
+    }
+
+    /// Makes sure that a table which got its columns from another one has none that may show what rules hide.
+    ///
+    /// # Errors
+    /// Such a column, or that nobody knows which columns are computed.
+    pub(in crate::change) fn vet(
+        &self,
+        rules: &ColumnRules,
+        source: &TableName,
+        table: &Table,
+        knows_computed: bool,
+    ) -> Result<(), ColumnRuleError> {
+        if !self.unvetted.contains(source) {
+            return Ok(());
+        }
+        let visible = || {
+            let columns = table.columns.iter().enumerate();
+            let visible = columns.filter(|(place, _)| !table.hidden.contains(place));
+            visible.map(|(_, column)| (column, rules.judge(&table.name, &column.name)))
+        };
+        for (from, verdict) in visible() {
+            let Some(rule) = verdict.protecting() else {
+                continue;
+            };
+            let (table, from, rule) = (table.name.clone(), from.name.clone(), rule.clone());
+            if !knows_computed {
+                return Err(ColumnRuleError::ComputedUnknown { table, from, rule });
+            }
+            let showing = visible().find(|(column, computed)| {
+                let is_computed = column.computed == Some(Computed::Expression);
+                is_computed && verdict.hides_more_than_computed(computed)
+            });
+            if let Some((column, _)) = showing {
+                let column = column.name.clone();
+                return Err(ColumnRuleError::MaybeComputed {
+                    table,
+                    column,
+                    from,
+                    rule,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes which tables got their columns from others by a statement.
+    fn note_unvetted(&mut self, rules: &Rules, followed: &Followed<'_>, believed: &Schemas) {
+        let columns = rules.columns();
+        if !columns.hide_values() || columns.on_computed() == OnComputed::Publish {
+            return;
+        }
+        let statement = &followed.statement;
+        let mut sources = origins(statement, believed);
+        sources.extend(copied(statement, believed));
+        let is_unvetted = |table: &TableName, source: &TableName| {
+            let verdict = rules.table(&table.database, &table.table);
+            if !verdict.keep || !columns.may_hide_values_of(&verdict.published) {
+                return false;
+            }
+            let before = rules.table(&source.database, &source.table);
+            let former = self.former_columns(source, followed);
+            let is_judged_alike = |column: &Box<str>| {
+                let judged = columns.judge(&before.published, column);
+                judged == columns.judge(&verdict.published, column)
+            };
+            let is_vetted = before.keep
+                && !self.unvetted.contains(source)
+                && !former.is_empty()
+                && former.iter().all(is_judged_alike);
+            !is_vetted
+        };
+        let came = sources.iter();
+        let came: Vec<TableName> = came
+            .filter(|(table, source)| is_unvetted(table, source))
+            .map(|(table, _)| table.clone())
+            .collect();
+        for change in &followed.changes {
+            if let Change::Gone { table, .. } = change {
+                self.unvetted.remove(table);
+            }
+        }
+        for table in sources.keys() {
+            self.unvetted.remove(table);
+        }
+        self.unvetted.extend(came);
+    }
+
+    /// The rules on rows that are to be warned of.
+    pub(in crate::change) fn take_lost_row_rules(&mut self) -> Vec<LostRowRule> {
+        std::mem::take(&mut self.lost_row_rules)
+    }
+
+    /// Notes the rules on rows that a renamed table leaves behind.
+    fn note_lost_row_rules(&mut self, rules: &Rules, statement: &Statement, believed: &Schemas) {
+        if rules.rows().is_empty() {
+            return;
+        }
+        for (after, before) in origins(statement, believed) {
+            let before = rules.table(&before.database, &before.table);
+            let after = rules.table(&after.database, &after.table);
+            if !before.keep || !after.keep {
+                continue;
+            }
+            let now = rules.rows().shown(&after.published);
+            let lost = rules.rows().shown(&before.published);
+            let lost = lost.into_iter().filter(|rule| !now.contains(rule));
+            self.lost_row_rules.extend(lost.map(|rule| LostRowRule {
+                before: before.published.clone(),
+                after: after.published.clone(),
+                rule: rule.condition.or(rule.ops).unwrap_or_default().into(),
+            }));
+        }
     }
 
     /// Treats the table of a table map as the rules say, and notes which of them match its columns.
@@ -105,9 +239,11 @@ impl ColumnWatch {
         followed: &Followed<'_>,
         believed: &Schemas,
     ) -> Result<(), ColumnRuleError> {
+        self.note_lost_row_rules(rules, &followed.statement, believed);
         if rules.columns().is_empty() {
             return Ok(());
         }
+        self.note_unvetted(rules, followed, believed);
         let statement = &followed.statement;
         let origins = origins(statement, believed);
         for table in statement.redefined_tables() {
@@ -362,4 +498,15 @@ pub(in crate::change) fn origins(
         }
     }
     origins
+}
+
+/// The table that a statement makes as another one is, with the name of that; as names compare on the source.
+fn copied(statement: &Statement, schemas: &Schemas) -> Option<(TableName, TableName)> {
+    let named = |role: Role| {
+        let mut objects = statement.objects.iter();
+        let object =
+            objects.find(|object| object.class == ObjectClass::Table && object.role == role)?;
+        Some(schemas.fold(&object.name))
+    };
+    Some((named(Role::Target)?, named(Role::Like)?))
 }

@@ -55,6 +55,7 @@ pub(in crate::change) fn copied(
     let defined = Defined {
         table,
         unsettled: Default::default(),
+        knows_computed: true,
     };
     let kept = maps.keep_defined(defined, source.clone());
     kept.map(Some).map_err(|missing| error_of(missing, source))

@@ -283,9 +283,12 @@ impl TableMaps {
         let asks = match policy {
             Some(OnUnknown::Names) => Asks::InVain,
             Some(OnUnknown::Stop | OnUnknown::Skip) | None => {
-                match self.numbered.contains(&source) {
-                    true => Asks::Nothing,
-                    false => self.asks,
+                match (self.numbered.contains(&source), self.asks) {
+                    (true, _) => Asks::Nothing,
+                    (false, Asks::Needed) if self.column_watch.is_unvetted(&source) => {
+                        Asks::Everything
+                    }
+                    (false, asks) => asks,
                 }
             }
         };
@@ -318,6 +321,9 @@ impl TableMaps {
             self.lacking.push((source.clone(), lacking));
         }
         let columns = self.rules.columns();
+        self.column_watch
+            .vet(columns, &source, &defined.table, defined.knows_computed)
+            .map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
         let table = self.column_watch.treat(columns, &source, defined.table);
         let table = table.map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
         let defined = Defined { table, ..defined };
@@ -463,12 +469,14 @@ fn define(
             .unwrap_or_default(),
     };
     let mut hidden = hashes(&columns).collect();
+    let mut knows_computed = false;
     if !is_contradicted
         && let Some(known) = definitions.serving(source, end)
         && let Some(layout) = Layout::new(&columns, known)
     {
         tell_computed(&mut read, &layout, known);
         hidden = layout.hidden();
+        knows_computed = true;
     }
     let mut table = Table::new(published, read, key).hiding(hidden);
     table.is_undefined = is_undefined || has_doubtful;
@@ -477,6 +485,7 @@ fn define(
         return Ok(Defined {
             table,
             unsettled: UnsettledColumns::default(),
+            knows_computed,
         });
     };
     if settlement.is_settled {
@@ -488,6 +497,7 @@ fn define(
             true => UnsettledColumns::default(),
             false => settlement.unsettled,
         },
+        knows_computed,
     })
 }
 
@@ -589,6 +599,8 @@ fn choose(
 pub(super) struct Defined {
     pub(super) table: Table,
     pub(super) unsettled: UnsettledColumns,
+    /// Whether it is known which of its columns are computed.
+    pub(super) knows_computed: bool,
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.

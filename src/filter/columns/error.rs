@@ -90,6 +90,34 @@ pub enum ColumnRuleError {
         /// The rule.
         rule: Rule,
     },
+    /// A table came under a rule by RENAME or LIKE, with a column that may be computed from one whose values the rule hides.
+    #[error(
+        "{column} of {table} is computed, maybe from {from}, whose values {rule} hides, for the table got its columns from another \
+         one: have a rule hide {column} too, or set columns-computed = \"publish\""
+    )]
+    MaybeComputed {
+        /// The table.
+        table: TableName,
+        /// The column that may show the values.
+        column: Box<str>,
+        /// The one whose values are hidden.
+        from: Box<str>,
+        /// The rule.
+        rule: Rule,
+    },
+    /// A table came under a rule by RENAME or LIKE, and nobody knows which of its columns are computed.
+    #[error(
+        "the columns of {table} come from another table, and which of them are computed, maybe from {from}, whose values {rule} \
+         hides, is not known: tell its definition, or set columns-computed = \"publish\""
+    )]
+    ComputedUnknown {
+        /// The table.
+        table: TableName,
+        /// The column whose values are hidden.
+        from: Box<str>,
+        /// The rule.
+        rule: Rule,
+    },
     /// A rule has lost the column that it matched.
     #[error(
         "{rule} matches no column of {table} any more: have the rule match what the column is called now, take the rule out if \
@@ -141,6 +169,8 @@ impl ColumnRuleError {
             | Self::Unnamed { rule, .. }
             | Self::Unknown { rule, .. }
             | Self::Computed { rule, .. }
+            | Self::MaybeComputed { rule, .. }
+            | Self::ComputedUnknown { rule, .. }
             | Self::Vanished { rule, .. }
             | Self::Renamed { rule, .. } => Some(rule),
             Self::KeyNotIncluded { .. } | Self::NothingLeft { .. } => None,

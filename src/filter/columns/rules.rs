@@ -129,6 +129,13 @@ impl ColumnRules {
         !(self.exclude.is_empty() && self.replace.is_empty())
     }
 
+    /// Whether one of them may hide values of a table, whatever its columns are called.
+    pub fn may_hide_values_of(&self, table: &TableName) -> bool {
+        let name = full_name(table, "");
+        let mut rules = self.rules.iter().enumerate();
+        rules.any(|(number, rule)| !self.include.contains(&number) && rule.may_match_within(&name))
+    }
+
     /// What is done about a rule that has lost its column.
     pub fn on_missing(&self) -> OnMissing {
         self.on_missing
