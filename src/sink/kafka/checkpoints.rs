@@ -36,7 +36,7 @@ use super::rejection;
 use super::topics::{CLEANUP_POLICY, COMPACT};
 use crate::change::Checkpoint;
 use crate::fault::{Fault, planted};
-use crate::sink::SinkError;
+use crate::sink::{Outlook, SinkError};
 use crate::state::{Notes, relay_log_info};
 
 /// The partition, of which there is one.
@@ -145,12 +145,23 @@ pub(super) async fn check_policy(options: &KafkaOptions, topic: &str) -> Result<
             .get(CLEANUP_POLICY)
             .and_then(|entry| entry.value.clone()));
     }
-    match policy.as_deref() {
+    judge_policy(topic, policy.as_deref())
+}
+
+/// Judges a topic by its policy. A broker that does not know the topic yet, or has just started, tells none.
+fn judge_policy(topic: &str, policy: Option<&str>) -> Result<(), SinkError> {
+    match policy {
         Some(COMPACT) => Ok(()),
-        found => Err(SinkError::CheckpointTopicUnfit {
+        Some(found) => Err(SinkError::CheckpointTopicUnfit {
             topic: topic.to_owned(),
-            found: format!("its cleanup.policy is {}", found.unwrap_or("not known")),
+            found: format!("its cleanup.policy is {found}"),
             fix: "set it to compact, or name another topic by checkpoint_topic",
+        }),
+        None => Err(SinkError::CheckpointsUnreadable {
+            topic: topic.to_owned(),
+            reason: "the broker told no cleanup.policy of it".to_owned(),
+            fix: "check the brokers",
+            outlook: Outlook::Passes,
         }),
     }
 }
@@ -369,4 +380,19 @@ fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
     error
         .rdkafka_error_code()
         .unwrap_or(RDKafkaErrorCode::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Class;
+
+    #[test]
+    fn a_policy_that_no_broker_tells_yet_is_asked_for_again() {
+        let class = |policy| judge_policy("c", policy).map_err(|error| error.class());
+        assert_eq!(class(Some("compact")), Ok(()));
+        assert_eq!(class(Some("delete")), Err(Class::Refused));
+        assert_eq!(class(Some("compact,delete")), Err(Class::Refused));
+        assert_eq!(class(None), Err(Class::Transient));
+    }
 }
