@@ -135,14 +135,14 @@ impl ColumnWatch {
             }
             let before = rules.table(&source.database, &source.table);
             let former = self.former_columns(source, followed);
-            let is_judged_alike = |column: &Box<str>| {
+            let is_judged_alike = |column: &str| {
                 let judged = columns.judge(&before.published, column);
                 judged == columns.judge(&verdict.published, column)
             };
             let is_vetted = before.keep
                 && !self.unvetted.contains(source)
                 && !former.is_empty()
-                && former.iter().all(is_judged_alike);
+                && former.iter().all(|column| is_judged_alike(column));
             !is_vetted
         };
         let came = sources.iter();
