@@ -186,8 +186,14 @@ fn routes_that_do_not_fit_the_tables_or_the_cluster_are_told() {
     );
     let keys = format!(
         "bootstrap_servers = '{}'\nprefix = 'fitting'\n[[sink.routes]]\ntables = 'k\\.lacking'\nkey_columns = ['tenant']\n\
-         [[sink.routes]]\ntables = 'k\\.grouped'\npartition_by = 'group'\n",
+         [[sink.routes]]\ntables = 'k\\.grouped'\npartition_by = 'group'\n\
+         [[sink.routes]]\ntables = 'k\\.grouped'\n[[sink.routes]]\ntables = 'k\\.masked'\nkey_columns = ['a']\n\
+         [[sink.routes]]\ntables = 'k\\.excluded'\npartition_columns = ['A']\n\
+         [filter]\ncolumns-mask = [{{ columns = 'k\\.masked\\.a', with = 'x' }}]\ncolumns-exclude = 'k\\.excluded\\.a'\n",
         kafka.bootstrap()
+    );
+    server.execute(
+        "CREATE TABLE k.masked (id INT PRIMARY KEY, a INT); CREATE TABLE k.excluded (id INT PRIMARY KEY, a INT)",
     );
     let folder = connector(&server, &keys);
     let report = checked(&folder, &["shop.toml"]);
@@ -202,12 +208,25 @@ fn routes_that_do_not_fit_the_tables_or_the_cluster_are_told() {
             "key_columns names column tenant, which the table does not have",
         ),
         (
+            "topics",
+            "key_columns names column a, which the rules on columns replace, so that two keys could become one",
+        ),
+        (
+            "topics",
+            "partition_columns names column A, which the rules on columns leave out",
+        ),
+        (
             "cleanup_policy",
             "with partition_by = \"group\" a key's records are in several partitions",
         ),
     ] {
         report.of(&fatal(check, says));
     }
+    report.of(&Problem {
+        severity: "warning",
+        check: "routes",
+        says: "route 3 ([[sink.routes]] with tables = \"k\\.grouped\") decides for no table that is there",
+    });
 }
 
 #[test]
