@@ -134,12 +134,12 @@ async fn locked(options: &ServerOptions, statement: &str) -> Result<Tried, Sourc
     let begun = Instant::now();
     let held = async {
         lock.ask(statement).await?;
+        view.ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+            .await?;
         if planted(Fault::UnlockedBeforePlace) {
             lock.ask("UNLOCK TABLES").await?;
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
-        view.ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-            .await?;
         let status = statements::status(&mut lock).await?;
         lock.ask("UNLOCK TABLES").await?;
         status.ok_or(SourceError::BinlogOff)
