@@ -27,7 +27,9 @@ pub use kafka::Kafka;
 pub use line::Line;
 #[cfg(feature = "kafka")]
 pub use pair::Pair;
-pub use private::{cache, free_port};
+pub use private::cache;
+#[cfg(feature = "kafka")]
+pub use private::free_port;
 pub use random::Random;
 pub use server::{Flavour, Server};
 pub use small_disk::SmallDisk;
