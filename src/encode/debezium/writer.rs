@@ -1,10 +1,10 @@
 //! The envelope around a row's images, and the message of a DDL statement.
 
 use super::plan::Plan;
-use super::schema::{connector, of_statement, of_statement_key, rest_of_envelope};
+use super::schema::{of_statement, of_statement_key, rest_of_envelope};
 use super::table_changes;
 use super::value::Values;
-use crate::change::{Batch, Ddl, EventStamp, Group, RowsKind, SnapshotMark, TableChange};
+use crate::change::{Batch, Ddl, EventStamp, Group, SnapshotMark, TableChange};
 use crate::encode::destination::RecordKey;
 use crate::encode::format::DebeziumSettings;
 use crate::encode::identity::OtherKeyNames;
@@ -143,83 +143,22 @@ impl EnvelopeWriter for DebeziumWriter {
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
         self.begin_change(plan, out);
-        match change {
-            RowChange::Create { after } => {
-                out.extend_from_slice(b"{\"before\":null,\"after\":");
-                self.images
-                    .write_image::<false>(event, &plan.members, after, out)?;
-                self.end_change(event, op_of_new(event.rows.kind), sequence, out)
-            }
-            RowChange::Update { before, after } => {
-                out.extend_from_slice(b"{\"before\":");
-                let start = out.len();
-                self.images
-                    .write_image::<true>(event, &plan.members, before, out)?;
-                out.extend_from_slice(b",\"after\":");
-                self.images
-                    .write_after(event, &plan.members, (before, start), after, out)?;
-                self.end_change(event, b'u', sequence, out)
-            }
-            RowChange::Delete { before } => {
-                out.extend_from_slice(b"{\"before\":");
-                self.images
-                    .write_image::<false>(event, &plan.members, before, out)?;
-                out.extend_from_slice(b",\"after\":null");
-                self.end_change(event, b'd', sequence, out)
-            }
-        }
+        let members = &plan.members;
+        let letter = self.images.write_change(event, members, change, out)?;
+        self.end_change(event, letter, sequence, out)
     }
 
     fn write_row(
         &mut self,
         event: &RowsEvent<'_>,
         plan: &Plan,
-        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        row: (&mut RowsWalk<'_>, &mut Cells),
         sequence: u64,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        let start = out.len();
-        let (is_new, is_update) = match event.rows.kind {
-            RowsKind::Write | RowsKind::Read => (true, false),
-            RowsKind::Update | RowsKind::PartialUpdate => (false, true),
-            RowsKind::Delete => (false, false),
-            RowsKind::Entering { .. } => {
-                let change = rows.change(cells)?;
-                return self.write_change(event, plan, change, sequence, out);
-            }
-        };
         self.begin_change(plan, out);
-        out.extend_from_slice(b"{\"before\":");
-        if is_new {
-            out.extend_from_slice(b"null,\"after\":");
-        }
-        let image_start = out.len();
-        let walked = (&mut *rows, &mut *cells);
-        let is_written = match is_update {
-            true => self
-                .images
-                .write_first::<true>(event, &plan.members, walked, out)?,
-            false => self
-                .images
-                .write_first::<false>(event, &plan.members, walked, out)?,
-        };
-        if !is_written {
-            out.truncate(start);
-            let change = rows.change(cells)?;
-            return self.write_change(event, plan, change, sequence, out);
-        }
-        if is_new {
-            return self.end_change(event, op_of_new(event.rows.kind), sequence, out);
-        }
-        if !is_update {
-            out.extend_from_slice(b",\"after\":null");
-            return self.end_change(event, b'd', sequence, out);
-        }
-        let (before, after) = rows.after(cells)?;
-        out.extend_from_slice(b",\"after\":");
-        self.images
-            .write_after(event, &plan.members, (before, image_start), after, out)?;
-        self.end_change(event, b'u', sequence, out)
+        let letter = self.images.write_row(event, &plan.members, row, out)?;
+        self.end_change(event, letter, sequence, out)
     }
 
     fn ddl_count(&self, ddl: &Ddl) -> usize {
@@ -296,7 +235,7 @@ impl DebeziumWriter {
         out.extend_from_slice(b"{\"version\":\"");
         out.extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
         out.extend_from_slice(b"\",\"connector\":\"");
-        out.extend_from_slice(connector(self.flavour).as_bytes());
+        out.extend_from_slice(self.flavour.word().as_bytes());
         out.extend_from_slice(b"\",\"name\":");
         write_string(&self.settings.prefix, out);
         out.extend_from_slice(b",\"ts_ms\":");
@@ -439,19 +378,6 @@ fn database(ddl: &Ddl, number: usize) -> &str {
     let change: Option<&TableChange> = ddl.changes.get(number);
     let table = change.map(|change| &change.table).or(ddl.tables.first());
     table.map_or(&*ddl.database, |table| &*table.database)
-}
-
-/// What is written of a row that was not there before: that it was inserted, or read by a snapshot.
-#[inline]
-fn op_of_new(kind: RowsKind) -> u8 {
-    match kind {
-        RowsKind::Read => b'r',
-        RowsKind::Write
-        | RowsKind::Update
-        | RowsKind::PartialUpdate
-        | RowsKind::Entering { .. }
-        | RowsKind::Delete => b'c',
-    }
 }
 
 /// Escapes in the JSON from `start` on what Connect's converter escapes, in its letters: keys choose partitions by their bytes.

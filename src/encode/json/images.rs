@@ -4,10 +4,13 @@
 
 use std::ops::Range;
 
-use super::super::rows::{Cells, Comparison, Image, KeyValue, RowsEvent, RowsWalk, key_value};
+use super::super::rows::{
+    Cells, Comparison, Image, KeyValue, RowChange, RowsEvent, RowsWalk, key_value,
+};
 use super::super::{EncodeError, InvalidText};
 use super::member::Member;
 use super::value::{ValueWriter, write_invalid_text};
+use crate::change::RowsKind;
 use crate::row::{Cell, Changes, Patched, RowError};
 
 /// Writes the images of rows; owns the buffers that this takes.
@@ -31,9 +34,85 @@ impl<V: ValueWriter> ImageWriter<V> {
         }
     }
 
+    /// Appends `{"before":…,"after":…` of a change; gives the letter of its operation.
+    pub(in crate::encode) fn write_change(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        change: RowChange<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<u8, EncodeError> {
+        out.extend_from_slice(b"{\"before\":");
+        match change {
+            RowChange::Create { after } => {
+                out.extend_from_slice(b"null,\"after\":");
+                self.write_image::<false>(event, members, after, out)?;
+                Ok(letter_of_new(event.rows.kind))
+            }
+            RowChange::Update { before, after } => {
+                let start = out.len();
+                self.write_image::<true>(event, members, before, out)?;
+                out.extend_from_slice(b",\"after\":");
+                self.write_after(event, members, (before, start), after, out)?;
+                Ok(b'u')
+            }
+            RowChange::Delete { before } => {
+                self.write_image::<false>(event, members, before, out)?;
+                out.extend_from_slice(b",\"after\":null");
+                Ok(b'd')
+            }
+        }
+    }
+
+    /// Appends the same of the next row while it looks for the row's cells, where that can be.
+    #[inline]
+    pub(in crate::encode) fn write_row(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        out: &mut Vec<u8>,
+    ) -> Result<u8, EncodeError> {
+        let start = out.len();
+        let kind = event.rows.kind;
+        if matches!(kind, RowsKind::Entering { .. }) {
+            return self.write_change(event, members, rows.change(cells)?, out);
+        }
+        out.extend_from_slice(b"{\"before\":");
+        if matches!(kind, RowsKind::Write | RowsKind::Read) {
+            out.extend_from_slice(b"null,\"after\":");
+        }
+        let image_start = out.len();
+        let is_written = match kind {
+            RowsKind::Write | RowsKind::Read | RowsKind::Delete => {
+                self.write_first::<false>(event, members, (rows, cells), out)?
+            }
+            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
+                self.write_first::<true>(event, members, (rows, cells), out)?
+            }
+        };
+        if !is_written {
+            out.truncate(start);
+            return self.write_change(event, members, rows.change(cells)?, out);
+        }
+        match kind {
+            RowsKind::Write | RowsKind::Read => Ok(letter_of_new(kind)),
+            RowsKind::Delete => {
+                out.extend_from_slice(b",\"after\":null");
+                Ok(b'd')
+            }
+            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
+                let (before, after) = rows.after(cells)?;
+                out.extend_from_slice(b",\"after\":");
+                self.write_after(event, members, (before, image_start), after, out)?;
+                Ok(b'u')
+            }
+        }
+    }
+
     /// Appends a row's first image while it looks for its cells, and goes on after the image; of an update, keeps the cells and
     /// where their members end. `false`, and maybe a part of the image, if it must be walked before.
-    pub(in crate::encode) fn write_first<const UPDATE: bool>(
+    fn write_first<const UPDATE: bool>(
         &mut self,
         event: &RowsEvent<'_>,
         members: &[Member<V::Form>],
@@ -67,7 +146,7 @@ impl<V: ValueWriter> ImageWriter<V> {
     }
 
     /// Appends an image, and keeps where its members end if it is the first of an update.
-    pub(in crate::encode) fn write_image<const UPDATE: bool>(
+    fn write_image<const UPDATE: bool>(
         &mut self,
         event: &RowsEvent<'_>,
         members: &[Member<V::Form>],
@@ -88,7 +167,7 @@ impl<V: ValueWriter> ImageWriter<V> {
 
     /// Appends the image after an update. The image before it was written last and begins at `before_start`: members that did
     /// not change, usually most of them, are copied from there.
-    pub(in crate::encode) fn write_after(
+    fn write_after(
         &mut self,
         event: &RowsEvent<'_>,
         members: &[Member<V::Form>],
@@ -259,6 +338,19 @@ impl<V: ValueWriter> ImageWriter<V> {
                 changes.write(&mut self.changes)
             }
         }
+    }
+}
+
+/// The letter of a row that was not there before: it was inserted, or read by a snapshot.
+#[inline]
+fn letter_of_new(kind: RowsKind) -> u8 {
+    match kind {
+        RowsKind::Read => b'r',
+        RowsKind::Write
+        | RowsKind::Update
+        | RowsKind::PartialUpdate
+        | RowsKind::Entering { .. }
+        | RowsKind::Delete => b'c',
     }
 }
 

@@ -14,8 +14,7 @@ use super::table_changes;
 use super::tail::{Tail, TailParts};
 use super::value::Scratch;
 use crate::binlog::Gtid;
-use crate::change::{Batch, Ddl, Group, RowsKind, SnapshotMark};
-use crate::mysql::Flavour;
+use crate::change::{Batch, Ddl, Group, SnapshotMark};
 use crate::row::{write_escaped, write_integer, write_string};
 
 /// Writes the format's messages; owns every buffer that this takes.
@@ -44,6 +43,8 @@ pub(in crate::encode) struct JsonWriter {
 
 /// From so many rows on, an event's changes save more than it takes to learn how they end.
 const MANY_ROWS: u32 = 6;
+/// Closes `transaction`, and begins `op`.
+const BEFORE_LETTER: &[u8] = b"},\"op\":\"";
 
 impl JsonWriter {
     /// Makes a writer.
@@ -69,10 +70,10 @@ impl EnvelopeWriter for JsonWriter {
         self.source.extend_from_slice(b"\"source\":{\"version\":\"");
         self.source
             .extend_from_slice(env!("CARGO_PKG_VERSION").as_bytes());
-        self.source.extend_from_slice(match origin.flavour {
-            Flavour::MySql => b"\",\"connector\":\"mysql\",\"name\":",
-            Flavour::MariaDb => b"\",\"connector\":\"mariadb\",\"name\":",
-        });
+        self.source.extend_from_slice(b"\",\"connector\":\"");
+        self.source
+            .extend_from_slice(origin.flavour.word().as_bytes());
+        self.source.extend_from_slice(b"\",\"name\":");
         write_string(&origin.connector, &mut self.source);
         self.source.extend_from_slice(b",\"snapshot\":\"");
         self.source_rest.clear();
@@ -138,30 +139,9 @@ impl EnvelopeWriter for JsonWriter {
         sequence: u64,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        out.extend_from_slice(b"{\"before\":");
-        match change {
-            RowChange::Create { after } => {
-                out.extend_from_slice(b"null,\"after\":");
-                self.images
-                    .write_image::<false>(event, plan.members(), after, out)?;
-                self.end_change(op_of_new(event.rows.kind), sequence, out);
-            }
-            RowChange::Update { before, after } => {
-                let start = out.len();
-                self.images
-                    .write_image::<true>(event, plan.members(), before, out)?;
-                out.extend_from_slice(b",\"after\":");
-                self.images
-                    .write_after(event, plan.members(), (before, start), after, out)?;
-                self.end_change(b"},\"op\":\"u\"", sequence, out);
-            }
-            RowChange::Delete { before } => {
-                self.images
-                    .write_image::<false>(event, plan.members(), before, out)?;
-                out.extend_from_slice(b",\"after\":null");
-                self.end_change(b"},\"op\":\"d\"", sequence, out);
-            }
-        }
+        let members = plan.members();
+        let letter = self.images.write_change(event, members, change, out)?;
+        self.end_change(letter, sequence, out);
         Ok(true)
     }
 
@@ -169,54 +149,12 @@ impl EnvelopeWriter for JsonWriter {
         &mut self,
         event: &RowsEvent<'_>,
         plan: &Plan,
-        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        row: (&mut RowsWalk<'_>, &mut Cells),
         sequence: u64,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        let start = out.len();
-        let kind = event.rows.kind;
-        if matches!(kind, RowsKind::Entering { .. }) {
-            let change = rows.change(cells)?;
-            return self.write_change(event, plan, change, sequence, out);
-        }
-        out.extend_from_slice(b"{\"before\":");
-        if matches!(kind, RowsKind::Write | RowsKind::Read) {
-            out.extend_from_slice(b"null,\"after\":");
-        }
-        let image_start = out.len();
-        let is_written = match kind {
-            RowsKind::Write | RowsKind::Read | RowsKind::Delete => self
-                .images
-                .write_first::<false>(event, plan.members(), (rows, cells), out)?,
-            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
-                self.images
-                    .write_first::<true>(event, plan.members(), (rows, cells), out)?
-            }
-        };
-        if !is_written {
-            out.truncate(start);
-            let change = rows.change(cells)?;
-            return self.write_change(event, plan, change, sequence, out);
-        }
-        match kind {
-            RowsKind::Write | RowsKind::Read => self.end_change(op_of_new(kind), sequence, out),
-            RowsKind::Delete => {
-                out.extend_from_slice(b",\"after\":null");
-                self.end_change(b"},\"op\":\"d\"", sequence, out);
-            }
-            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
-                let (before, after) = rows.after(cells)?;
-                out.extend_from_slice(b",\"after\":");
-                self.images.write_after(
-                    event,
-                    plan.members(),
-                    (before, image_start),
-                    after,
-                    out,
-                )?;
-                self.end_change(b"},\"op\":\"u\"", sequence, out);
-            }
-        }
+        let letter = self.images.write_row(event, plan.members(), row, out)?;
+        self.end_change(letter, sequence, out);
         Ok(true)
     }
 
@@ -323,24 +261,24 @@ impl JsonWriter {
         write_integer(sequence.saturating_add(1), out);
     }
 
-    /// Appends what comes after the images; `op` is that member, after the brace that closes `transaction`.
-    fn end_change(&mut self, op: &[u8; 10], sequence: u64, out: &mut Vec<u8>) {
-        let [before_letter @ .., letter, quote] = op;
-        if self.images.changes.is_empty() && self.tail.write(sequence, *letter, out) {
+    /// Appends what comes after the images of a change.
+    fn end_change(&mut self, letter: u8, sequence: u64, out: &mut Vec<u8>) {
+        if self.images.changes.is_empty() && self.tail.write(sequence, letter, out) {
             return;
         }
         if self.has_many_rows && self.images.changes.is_empty() {
             let parts = TailParts {
                 head: &self.head,
                 middle: Some(&self.middle),
-                before_letter,
-                after_letter: *quote,
+                before_letter: BEFORE_LETTER,
+                after_letter: b'"',
                 rest: &self.received,
             };
             self.tail.learn(sequence, &parts);
         }
         self.write_place(sequence, out);
-        out.extend_from_slice(op);
+        out.extend_from_slice(BEFORE_LETTER);
+        out.extend_from_slice(&[letter, b'"']);
         if !self.images.changes.is_empty() {
             out.extend_from_slice(b",\"json_changes\":");
             let start = out.len();
@@ -348,19 +286,6 @@ impl JsonWriter {
             close_object(start, out);
         }
         out.extend_from_slice(&self.received);
-    }
-}
-
-/// What is written of a row that was not there before: that it was inserted, or read by a snapshot.
-#[inline]
-fn op_of_new(kind: RowsKind) -> &'static [u8; 10] {
-    match kind {
-        RowsKind::Read => b"},\"op\":\"r\"",
-        RowsKind::Write
-        | RowsKind::Update
-        | RowsKind::PartialUpdate
-        | RowsKind::Entering { .. }
-        | RowsKind::Delete => b"},\"op\":\"c\"",
     }
 }
 
