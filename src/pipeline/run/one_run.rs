@@ -20,7 +20,7 @@ use super::to_tell;
 use super::undecided::UndecidedAtStart;
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
-use crate::change::{self, Assembler, Checkpoint, Origin, Until};
+use crate::change::{self, Assembler, Batch, Checkpoint, Origin, Until};
 use crate::filter::Rules;
 use crate::metrics;
 use crate::pipeline::connector::{Connector, Mode};
@@ -297,34 +297,11 @@ impl ConnectorRun<'_> {
             (over.clone(), delay),
         );
         let (connector, folder) = (self.connector.clone(), Arc::clone(self.folder));
-        let encoders = self.encoders(&sink);
-        let under_way = UnderWay::default();
-        let (deliver, planner, mut outlet) = Deliver::new(
-            sink,
-            checkpointer,
-            Arc::clone(self.metrics),
-            self.connector.checkpoint_interval,
-            under_way.clone(),
-        );
-        let lanes = Lanes {
-            pool: self.pool.clone(),
-            waiting_bytes_max: WAITING_BYTES_MAX,
-            failed: stop.clone(),
+        let next = move || {
+            let next = assembling.next();
+            next.map_err(|error| to_tell::write(error, &connector, &folder))
         };
-        stages.spawn_blocking(move || {
-            let next = || {
-                let next = assembling
-                    .next()
-                    .map_err(|error| to_tell::write(error, &connector, &folder))?;
-                if next.is_some() {
-                    under_way.add();
-                }
-                Ok(next)
-            };
-            let plan = |table: &Arc<_>| planner.plan(table);
-            lanes.run(encoders, next, plan, |encoded| outlet.write(encoded))?;
-            Ok(())
-        });
+        let deliver = self.encode(&mut stages, next, &stop, (sink, checkpointer));
         stages.spawn(async move {
             let _over_with_it = over.drop_guard();
             deliver.run().await
@@ -340,7 +317,28 @@ impl ConnectorRun<'_> {
         sink: S,
     ) -> Result<RunEnd, PipelineError> {
         let stop = self.stop.child_token();
-        let encoders = self.encoders(&sink);
+        let mut stages = JoinSet::new();
+        let next = move || copier.next();
+        let deliver = self.encode(&mut stages, next, &stop, (sink, checkpointer));
+        stages.spawn(deliver.run().in_current_span());
+        joined(stages, &stop, std::future::pending()).await?;
+        Ok(match self.stop.is_cancelled() {
+            true => RunEnd::Ended,
+            false => RunEnd::Copied,
+        })
+    }
+
+    /// Begins to encode the batches that `next` gives, and gives the stage that is to deliver them.
+    fn encode<S: Sink + 'static>(
+        &self,
+        stages: &mut JoinSet<Result<(), PipelineError>>,
+        mut next: impl FnMut() -> Result<Option<Batch>, PipelineError> + Send + 'static,
+        stop: &CancellationToken,
+        (sink, checkpointer): (S, Checkpointer),
+    ) -> Deliver<S> {
+        let policy = self.connector.invalid_text;
+        let encoders = (0..self.pool.size()).map(|_| sink.encoder(policy));
+        let encoders: Vec<_> = encoders.collect();
         let under_way = UnderWay::default();
         let (deliver, planner, mut outlet) = Deliver::new(
             sink,
@@ -354,10 +352,9 @@ impl ConnectorRun<'_> {
             waiting_bytes_max: WAITING_BYTES_MAX,
             failed: stop.clone(),
         };
-        let mut stages = JoinSet::new();
         stages.spawn_blocking(move || {
             let next = || {
-                let next = copier.next()?;
+                let next = next()?;
                 if next.is_some() {
                     under_way.add();
                 }
@@ -367,19 +364,7 @@ impl ConnectorRun<'_> {
             lanes.run(encoders, next, plan, |encoded| outlet.write(encoded))?;
             Ok(())
         });
-        stages.spawn(deliver.run().in_current_span());
-        joined(stages, &stop, std::future::pending()).await?;
-        Ok(match self.stop.is_cancelled() {
-            true => RunEnd::Ended,
-            false => RunEnd::Copied,
-        })
-    }
-
-    /// An encoder for each lane.
-    fn encoders<S: Sink>(&self, sink: &S) -> Vec<S::Encoder> {
-        let policy = self.connector.invalid_text;
-        let lanes = 0..self.pool.size();
-        lanes.map(|_| sink.encoder(policy)).collect()
+        deliver
     }
 
     /// What holds groups back until their time, or until `over`.
