@@ -1,5 +1,6 @@
 //! The identity of groups in records: which server, where in its binlog, and the GTID; and what else is made of it.
 
+use std::io::Write as _;
 use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
@@ -7,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::EncodeError;
 use super::destination::hash;
 use crate::binlog::Coordinates;
-use crate::change::{Batch, Group};
+use crate::change::Batch;
 use crate::row::write_integer;
 
 /// The parts of a group's identity, as text in the arena.
@@ -95,17 +96,21 @@ pub(super) fn write_identities(
         }
         let gtid = range(start, arena, at)?;
         let start = arena.len();
-        if wanted.hashes || wanted.traces {
-            write_name(group, arena);
+        // What it is known by: its GTID, or else where it begins.
+        let name_start = match &group.gtid {
+            Some(_) => gtid.start as usize,
+            None => start,
+        };
+        if group.gtid.is_none() && (wanted.hashes || wanted.traces) {
+            arena.extend_from_slice(group.begin.to_string().as_bytes());
         }
-        let name = arena.get(start..).unwrap_or_default();
+        let name = arena.get(name_start..).unwrap_or_default();
         let hash = if wanted.hashes { hash(name) } else { 0 };
-        if wanted.traces {
-            let trace = trace(arena.get(..source.end as usize).unwrap_or_default(), name);
-            arena.truncate(start);
-            write_hexadecimal(&trace, arena);
-        } else {
-            arena.truncate(start);
+        let source_id = arena.get(..source.end as usize).unwrap_or_default();
+        let trace = wanted.traces.then(|| trace(source_id, name));
+        arena.truncate(start);
+        if let Some(trace) = trace {
+            write!(arena, "{trace:032x}").expect("an arena grows");
         }
         let trace = range(start, arena, at)?;
         groups.push(RecordIdentity {
@@ -121,35 +126,15 @@ pub(super) fn write_identities(
     Ok(())
 }
 
-/// Appends what a group is known by: its GTID, or else where it begins, as `file:position`.
-fn write_name(group: &Group, out: &mut Vec<u8>) {
-    match &group.gtid {
-        Some(gtid) => out.extend_from_slice(gtid.to_string().as_bytes()),
-        None => {
-            out.extend_from_slice(group.begin.file.as_bytes());
-            out.push(b':');
-            write_integer(group.begin.position, out);
-        }
-    }
-}
-
 /// The id of a group's trace, made of its identity, so that a repeated record has the same one.
-fn trace(source: &[u8], name: &[u8]) -> [u8; 16] {
+fn trace(source: &[u8], name: &[u8]) -> u128 {
     let digest = Sha256::new()
         .chain_update(source)
         .chain_update(b" ")
         .chain_update(name)
         .finalize();
     let (id, _rest) = digest.split_first_chunk().expect("a digest has 32 bytes");
-    *id
-}
-
-fn write_hexadecimal(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        let digits = [byte >> 4, byte & 0x0f].map(|half| DIGITS.get(usize::from(half)).copied());
-        out.extend(digits.into_iter().flatten());
-    }
+    u128::from_be_bytes(*id)
 }
 
 /// The bytes since `start`, as a block counts them.

@@ -18,6 +18,14 @@ impl Flavour {
             Self::MariaDb => "MariaDB",
         }
     }
+
+    /// The family's name in files and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::MySql => "mysql",
+            Self::MariaDb => "mariadb",
+        }
+    }
 }
 
 /// A version's first three numbers, read as the servers read them: a text in the place of a number counts as 0.

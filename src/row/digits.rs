@@ -160,7 +160,7 @@ pub(super) fn two(value: u8) -> [u8; 2] {
 }
 
 /// The lowest four bits as a hexadecimal digit.
-pub(super) fn hex_digit(value: impl Into<u16>) -> u8 {
+pub fn hex_digit(value: impl Into<u16>) -> u8 {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     let digit = DIGITS.get(usize::from(value.into() & 15)).copied();
     digit.unwrap_or_default()

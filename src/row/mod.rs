@@ -44,7 +44,7 @@ pub use collation::{CollatedText, Collation, LikePattern, LiteralError};
 pub use column_type::ColumnType;
 pub use decimal::Decimal;
 pub use digester::Digester;
-pub use digits::write_integer;
+pub use digits::{hex_digit, write_integer};
 pub use error::{Inside, RowError};
 pub use escape::{write_escaped, write_plain_start, write_string, write_utf8};
 pub use image::{Cell, ImageWalk, Shape};

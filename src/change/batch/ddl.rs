@@ -85,6 +85,17 @@ pub enum TableChangeKind {
     Drop,
 }
 
+impl TableChangeKind {
+    /// What Debezium calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Alter => "ALTER",
+            Self::Drop => "DROP",
+        }
+    }
+}
+
 impl StatementSession {
     /// What a query event tells of its session.
     pub(in crate::change) fn of(

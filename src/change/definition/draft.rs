@@ -40,7 +40,7 @@ pub(in crate::change) fn draft(table: &TableName, columns: &[ColumnMap]) -> Stri
 /// Writes a draft of a table whose definition is known but for character sets and labels.
 pub(in crate::change) fn draft_of(table: &TableName, known: &TableDefinition) -> String {
     let mut text = beginning(table);
-    let keys = known.key.iter().filter_map(|key| known.columns.get(*key));
+    let keys = known.key_columns();
     let keys: Vec<String> = keys.map(|column| quoted(&column.name)).collect();
     for (index, column) in known.columns.iter().enumerate() {
         let not_null = if column.nullable { "" } else { " NOT NULL" };

@@ -47,6 +47,12 @@ pub struct TableDefinition {
 }
 
 impl TableDefinition {
+    /// The columns of the primary key, in its order.
+    pub fn key_columns(&self) -> impl Iterator<Item = &ColumnDefinition> {
+        let places = self.key.iter();
+        places.filter_map(|place| self.columns.get(*place))
+    }
+
     /// The first column whose character set or labels are not known for certain.
     pub fn unsettled(&self) -> Option<&ColumnDefinition> {
         self.columns.iter().find(|column| column.is_unsettled())

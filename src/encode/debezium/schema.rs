@@ -12,21 +12,13 @@ const LAST_FIELDS: &str = r#",{"type":"struct","fields":[{"type":"string","optio
 /// The fields of a schema change after `source`, and the end of the list.
 const STATEMENT_FIELDS: &str = r#",{"type":"int64","optional":false,"field":"ts_ms"},{"type":"string","optional":true,"field":"databaseName"},{"type":"string","optional":true,"field":"schemaName"},{"type":"string","optional":true,"field":"ddl"},{"type":"array","items":{"type":"struct","fields":[{"type":"string","optional":false,"field":"type"},{"type":"string","optional":false,"field":"id"},{"type":"struct","fields":[{"type":"string","optional":true,"field":"defaultCharsetName"},{"type":"array","items":{"type":"string","optional":false},"optional":true,"field":"primaryKeyColumnNames"},{"type":"array","items":{"type":"struct","fields":[{"type":"string","optional":false,"field":"name"},{"type":"int32","optional":false,"field":"jdbcType"},{"type":"int32","optional":true,"field":"nativeType"},{"type":"string","optional":false,"field":"typeName"},{"type":"string","optional":true,"field":"typeExpression"},{"type":"string","optional":true,"field":"charsetName"},{"type":"int32","optional":true,"field":"length"},{"type":"int32","optional":true,"field":"scale"},{"type":"int32","optional":false,"field":"position"},{"type":"boolean","optional":true,"field":"optional"},{"type":"boolean","optional":true,"field":"autoIncremented"},{"type":"boolean","optional":true,"field":"generated"},{"type":"string","optional":true,"field":"comment"},{"type":"string","optional":true,"field":"defaultValueExpression"},{"type":"array","items":{"type":"string","optional":false},"optional":true,"field":"enumValues"}],"optional":false,"name":"io.debezium.connector.schema.Column","version":1},"optional":false,"field":"columns"},{"type":"string","optional":true,"field":"comment"}],"optional":true,"name":"io.debezium.connector.schema.Table","version":1,"field":"table"}],"optional":false,"name":"io.debezium.connector.schema.Change","version":1},"optional":false,"field":"tableChanges"}]"#;
 
-/// What connectors are called in names.
-pub(super) fn connector(flavour: Flavour) -> &'static str {
-    match flavour {
-        Flavour::MySql => "mysql",
-        Flavour::MariaDb => "mariadb",
-    }
-}
-
 /// The part of an envelope's schema between the images and its name.
 pub(super) fn rest_of_envelope(flavour: Flavour) -> String {
     format!("{}{LAST_FIELDS}", source(flavour))
 }
 
 fn source(flavour: Flavour) -> String {
-    let connector = connector(flavour);
+    let connector = flavour.word();
     format!(
         r#"{SOURCE_FIELDS},"optional":false,"name":"io.debezium.connector.{connector}.Source","version":1,"field":"source"}}"#
     )
@@ -34,7 +26,7 @@ fn source(flavour: Flavour) -> String {
 
 /// What stands before the payload of a schema change's value.
 pub(super) fn of_statement(flavour: Flavour) -> String {
-    let (source, connector) = (source(flavour), connector(flavour));
+    let (source, connector) = (source(flavour), flavour.word());
     format!(
         r#"{{"schema":{{"type":"struct","fields":[{source}{STATEMENT_FIELDS},"optional":false,"name":"io.debezium.connector.{connector}.SchemaChangeValue","version":1}},"payload":"#
     )
@@ -42,7 +34,7 @@ pub(super) fn of_statement(flavour: Flavour) -> String {
 
 /// What stands before the payload of a schema change's key.
 pub(super) fn of_statement_key(flavour: Flavour) -> String {
-    let connector = connector(flavour);
+    let connector = flavour.word();
     format!(
         r#"{{"schema":{{"type":"struct","fields":[{{"type":"string","optional":false,"field":"databaseName"}}],"optional":false,"name":"io.debezium.connector.{connector}.SchemaChangeKey","version":1}},"payload":"#
     )

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::change::{ColumnDefinition, TableChange, TableChangeKind, TableDefinition};
+use crate::change::{ColumnDefinition, TableChange, TableDefinition};
 use crate::encode::json::{column_type, table_id};
 
 #[derive(Serialize)]
@@ -52,11 +52,7 @@ pub(super) fn write(changes: &[TableChange], out: &mut Vec<u8>) {
 impl ChangeMember {
     fn of(change: &TableChange) -> Self {
         Self {
-            r#type: match change.kind {
-                TableChangeKind::Create => "CREATE",
-                TableChangeKind::Alter => "ALTER",
-                TableChangeKind::Drop => "DROP",
-            },
+            r#type: change.kind.word(),
             id: table_id(&change.table),
             table: change.definition.as_deref().map(TableMember::of),
         }
@@ -65,11 +61,11 @@ impl ChangeMember {
 
 impl TableMember {
     fn of(definition: &TableDefinition) -> Self {
-        let name = |index: &usize| Some(definition.columns.get(*index)?.name.clone());
+        let key = definition.key_columns();
         let columns = definition.columns.iter().enumerate();
         Self {
             default_charset_name: definition.charset.clone(),
-            primary_key_column_names: definition.key.iter().filter_map(name).collect(),
+            primary_key_column_names: key.map(|column| column.name.clone()).collect(),
             columns: columns
                 .map(|(index, column)| ColumnMember::of(index + 1, column))
                 .collect(),

@@ -2,16 +2,13 @@
 
 use std::ops::Range;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE;
-
 use super::form::{Form, NoDate, Unit, Way};
 use super::unscaled::{write_minimal, write_unscaled};
 use crate::encode::InvalidText;
 use crate::encode::json::{Scratch, ValueWriter, write_cell};
 use crate::row::{
-    Date, DateTime, Patched, RowError, Time, Unpacking, Value, read, write_base64, write_float,
-    write_integer, write_utf8,
+    Date, DateTime, Patched, RowError, Time, Unpacking, Value, hex_digit, read, write_base64,
+    write_float, write_integer, write_utf8,
 };
 
 const SECONDS_OF_DAY: i64 = 86_400;
@@ -313,23 +310,20 @@ fn close_text(text: &[u8], out: &mut Vec<u8>) {
 
 fn write_url_safe(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
-    let length = bytes.len().div_ceil(3) * 4;
-    out.resize(start + length, 0);
-    let room = out.get_mut(start..).unwrap_or_default();
-    URL_SAFE
-        .encode_slice(bytes, room)
-        .expect("four characters for three bytes fit");
+    write_base64(bytes, out);
+    for letter in out.get_mut(start..).unwrap_or_default() {
+        match letter {
+            b'+' => *letter = b'-',
+            b'/' => *letter = b'_',
+            _same_in_both => {}
+        }
+    }
     out.push(b'"');
 }
 
 fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
-    out.extend(
-        bytes
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]),
-    );
+    let digits = |byte: &u8| [hex_digit(byte >> 4), hex_digit(*byte)];
+    out.extend(bytes.iter().flat_map(digits));
     out.push(b'"');
 }
 

@@ -173,7 +173,7 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
         .unwrap_or_default();
     let values: [&dyn Display; KEYS.len()] = [
         &version,
-        &flavour_text(checkpoint.gtid_set.flavour()),
+        &checkpoint.gtid_set.flavour().word(),
         &checkpoint.gtid_set,
         &server_uuid,
         &checkpoint.server_id,
@@ -573,11 +573,4 @@ fn snapshot_progress(line: usize, text: &str) -> Result<SnapshotProgress, RelayL
         &snapshot_text(progress),
     )?;
     Ok(progress)
-}
-
-fn flavour_text(flavour: Flavour) -> &'static str {
-    match flavour {
-        Flavour::MySql => "mysql",
-        Flavour::MariaDb => "mariadb",
-    }
 }
