@@ -20,7 +20,7 @@ use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, RECORD_BYTES_MAX};
 use super::requests::Wanted;
 use super::routes::{LEFT_OUT, MERGED, is_named, lacks, unfit};
-use super::topics::{OwnTopic, Topics};
+use super::topics::{OwnTopic, Topics, wanted_for_table};
 use super::{connect, rejection};
 use crate::failure::Class;
 use crate::finding::{Finding, listed};
@@ -169,8 +169,8 @@ impl Check<'_> {
             self.add(Finding::not_checked("topics", what));
             return planned;
         };
-        let routes = topics.routes();
-        for (number, expression) in routes.idle(tables.iter().map(|table| &table.name)) {
+        let names = tables.iter().map(|table| &table.name);
+        for (number, expression) in topics.routes.idle(names) {
             let what = format!(
                 "route {number} ([[sink.routes]] with tables = \"{expression}\") decides for no table that is there: none has such \
                  a name, or a route before it matches too"
@@ -581,9 +581,7 @@ impl PlannedTopic {
 
 /// The topic of a table.
 fn planned_for(topics: &mut Topics, table: &TargetTable) -> Result<PlannedTopic, SinkError> {
-    let routes = topics.routes();
-    let (topic, routed) = topics.of_table(&routes, &table.name)?;
-    let rules = routed.rules;
+    let (topic, rules) = topics.of_table(&table.name)?;
     for (option, column) in rules.columns() {
         if !table.columns.iter().any(|it| is_named(it, column)) {
             return Err(lacks(&table.name, column, option));
@@ -596,7 +594,7 @@ fn planned_for(topics: &mut Topics, table: &TargetTable) -> Result<PlannedTopic,
     }
     let has_key = rules.has_key(table.has_key);
     Ok(PlannedTopic {
-        wanted: topics.wanted_for_table(&topic, &table.name, has_key),
+        wanted: wanted_for_table(&topic, &rules, has_key),
         has_key,
         keeps_keys_together: rules.keeps_keys_together(),
         holds: Holds::Rows,
@@ -654,13 +652,11 @@ mod tests {
             r#"{"bootstrap_servers":"k:1","topic_config":{"cleanup.policy":"compact"}}"#,
         )
         .unwrap();
-        let topics = Topics::new(&options, "shop").unwrap();
+        let table = crate::row::TableName::new("a", "b");
+        let mut topics = Topics::new(&options, "shop").unwrap();
+        let (topic, rules) = topics.of_table(&table).unwrap();
         let planned = |has_key| PlannedTopic {
-            wanted: topics.wanted_for_table(
-                &Arc::from("shop.a.b"),
-                &crate::row::TableName::new("a", "b"),
-                has_key,
-            ),
+            wanted: wanted_for_table(&topic, &rules, has_key),
             has_key,
             keeps_keys_together: true,
             holds: Holds::Rows,

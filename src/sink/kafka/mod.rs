@@ -535,14 +535,12 @@ pub(super) fn placement(
     table: &TableName,
 ) -> Result<Placement, SinkError> {
     options.validate()?;
-    let mut topics = Topics::new(options, connector)?;
-    let routes = topics.routes();
-    let (topic, routed) = topics.of_table(&routes, table)?;
+    let (topic, rules) = Topics::new(options, connector)?.of_table(table)?;
     Ok(Placement {
         topic: topic.to_string(),
-        key: routed.rules.key_told(),
-        partition_by: routed.rules.partition_told(),
-        route: routed.rules.route.as_deref().map(str::to_owned),
+        key: rules.key_told(),
+        partition_by: rules.partition_told(),
+        route: rules.route.as_deref().map(str::to_owned),
     })
 }
 

@@ -100,9 +100,9 @@ pub(in crate::sink) type OptionProblem = (Vec<String>, Cow<'static, str>);
 #[derive(Debug)]
 pub(super) struct Routes {
     prefix: String,
-    routes: Vec<(Regex, Rules)>,
+    routes: Vec<(Regex, Arc<Rules>)>,
     /// What holds for a table that no route matches.
-    others: Rules,
+    others: Arc<Rules>,
 }
 
 /// What holds for a table.
@@ -133,9 +133,9 @@ enum Partition {
 
 /// Where a table's records go, as far as its name says.
 #[derive(Debug)]
-pub(super) struct Routed<'a> {
+pub(super) struct Routed {
     pub(super) topic: String,
-    pub(super) rules: &'a Rules,
+    pub(super) rules: Arc<Rules>,
 }
 
 impl Routes {
@@ -188,12 +188,12 @@ impl Routes {
                     .unwrap_or_else(|| others.partition.clone()),
                 route: Some(route.tables.as_str().into()),
             };
-            compiled_routes.push((expression, rules));
+            compiled_routes.push((expression, Arc::new(rules)));
         }
         Ok(Self {
             prefix: prefix.to_owned(),
             routes: compiled_routes,
-            others,
+            others: Arc::new(others),
         })
     }
 
@@ -205,7 +205,7 @@ impl Routes {
         let mut idle: Vec<usize> = (0..self.routes.len()).collect();
         for table in tables {
             let name = table.to_string();
-            let decides = |(expression, _): &(Regex, Rules)| expression.is_match(&name);
+            let decides = |(expression, _): &(Regex, Arc<Rules>)| expression.is_match(&name);
             let decides = self.routes.iter().position(decides);
             idle.retain(|index| Some(*index) != decides);
         }
@@ -216,7 +216,7 @@ impl Routes {
     }
 
     /// Where the records of a table go.
-    pub(super) fn of(&self, table: &TableName) -> Routed<'_> {
+    pub(super) fn of(&self, table: &TableName) -> Routed {
         let name = table.to_string();
         let found = self.routes.iter().find_map(|(expression, rules)| {
             let captures = expression.captures(&name)?;
@@ -228,7 +228,7 @@ impl Routes {
         };
         Routed {
             topic: rules.topic.render(&self.prefix, table, captures),
-            rules,
+            rules: Arc::clone(rules),
         }
     }
 }

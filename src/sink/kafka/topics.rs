@@ -18,7 +18,7 @@ use super::delivery::Client;
 use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
 use super::requests::{Requests, Wanted};
-use super::routes::{Routed, Routes, SharedTopic};
+use super::routes::{Routed, Routes, Rules, SharedTopic};
 use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, sanitised};
 use crate::encode::Destination;
 use crate::row::{Table, TableName};
@@ -43,7 +43,8 @@ const DDL: &str = "DDL statements";
 pub(super) struct Topics {
     /// What their names begin with, unless a template says otherwise.
     pub(super) prefix: String,
-    routes: Arc<Routes>,
+    /// What says where tables go.
+    pub(super) routes: Routes,
     replication: Option<NonZeroU16>,
     config: BTreeMap<String, String>,
     /// Where DDL statements go.
@@ -99,7 +100,7 @@ impl Topics {
         };
         let topic = |name: &Option<String>| name.as_deref().map(Arc::from);
         let topics = Self {
-            routes: Arc::new(Routes::new(&options.section(), &options.routes, &prefix)?),
+            routes: Routes::new(&options.section(), &options.routes, &prefix)?,
             prefix,
             checkpoints,
             replication: options.replication_factor,
@@ -166,13 +167,12 @@ impl Topics {
     ///
     /// # Errors
     /// A name that Kafka does not take, or a topic that is another's.
-    pub(super) fn of_table<'r>(
+    pub(super) fn of_table(
         &mut self,
-        routes: &'r Routes,
         table: &TableName,
-    ) -> Result<(Arc<str>, Routed<'r>), SinkError> {
-        let routed = routes.of(table);
-        let topic: Arc<str> = routed.topic.as_str().into();
+    ) -> Result<(Arc<str>, Arc<Rules>), SinkError> {
+        let Routed { topic, rules } = self.routes.of(table);
+        let topic: Arc<str> = topic.into();
         if topic.len() > TOPIC_CHARS_MAX {
             return Err(SinkError::TopicTooLong {
                 topic: topic.to_string(),
@@ -196,7 +196,7 @@ impl Topics {
                 ),
             });
         }
-        let shared = routed.rules.shared;
+        let shared = rules.shared;
         let of_own = self.own().find(|(_, _, other)| **other == topic);
         let first = match of_own.map(|(_, holds, _)| holds) {
             Some(DDL) => Some("DDL".to_owned()),
@@ -217,12 +217,7 @@ impl Topics {
         }
         let name = || (table.clone(), shared);
         self.by_name.entry(Arc::clone(&topic)).or_insert_with(name);
-        Ok((topic, routed))
-    }
-
-    /// What says where tables go.
-    pub(super) fn routes(&self) -> Arc<Routes> {
-        Arc::clone(&self.routes)
+        Ok((topic, rules))
     }
 
     /// Makes sure that tables which are known have topics of their own, as far as their names tell.
@@ -230,9 +225,8 @@ impl Topics {
     /// # Errors
     /// As for [`Self::of_table`].
     pub(super) fn foresee(&mut self, tables: &[TableName]) -> Result<(), SinkError> {
-        let routes = self.routes();
         for table in tables {
-            self.of_table(&routes, table)?;
+            self.of_table(table)?;
         }
         Ok(())
     }
@@ -247,12 +241,10 @@ impl Topics {
         client: &Arc<Client>,
         config: &ClientConfig,
     ) -> Result<Destination, SinkError> {
-        let routes = self.routes();
-        let (topic, Routed { rules, .. }) = self.of_table(&routes, &table.name)?;
+        let (topic, rules) = self.of_table(&table.name)?;
         // What is wrong with the table is told before its topic is there.
         let destination = rules.destination(Arc::clone(&topic), table, NonZeroU32::MIN)?;
-        let wanted =
-            self.wanted_for_table(&topic, &table.name, !destination.key.columns.is_empty());
+        let wanted = wanted_for_table(&topic, &rules, !destination.key.columns.is_empty());
         let partitions = wanted.partitions;
         let is_there = self.existing.get(&*topic).copied();
         if let Some(found) = is_there
@@ -271,25 +263,6 @@ impl Topics {
         let (before, after) = (of(former), of(now));
         if before != after && self.existing.contains_key(&before) {
             info!(table = %now, %former, topic = after, former_topic = before, "the table was renamed: its records go to another topic from here on");
-        }
-    }
-
-    /// What a table's topic is to be.
-    pub(super) fn wanted_for_table(
-        &self,
-        topic: &Arc<str>,
-        table: &TableName,
-        has_key: bool,
-    ) -> Wanted {
-        let Routed { rules, .. } = self.routes.of(table);
-        Wanted {
-            name: Arc::clone(topic),
-            partitions: i32::from(rules.partitions.get()),
-            replication: replicas(rules.replication),
-            config: match has_key {
-                true => rules.config.clone(),
-                false => keyless(&rules.config),
-            },
         }
     }
 
@@ -396,6 +369,19 @@ impl Topics {
         let count = off_the_runtime(move || await_leaders(&client, &wanted.name)).await?;
         self.existing.insert(name, count);
         Ok(count)
+    }
+}
+
+/// What a table's topic is to be.
+pub(super) fn wanted_for_table(topic: &Arc<str>, rules: &Rules, has_key: bool) -> Wanted {
+    Wanted {
+        name: Arc::clone(topic),
+        partitions: i32::from(rules.partitions.get()),
+        replication: replicas(rules.replication),
+        config: match has_key {
+            true => rules.config.clone(),
+            false => keyless(&rules.config),
+        },
     }
 }
 
