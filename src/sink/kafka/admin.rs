@@ -1,6 +1,6 @@
 //! What the cluster is asked about topics: whether they can be created, to create them, and what they are set to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
@@ -10,10 +10,14 @@ use rdkafka::error::RDKafkaErrorCode;
 use tokio::runtime::Handle;
 
 use super::delivery::DeliveryContext;
+use super::options::KafkaOptions;
 use super::rejection;
 use super::requests::{Requests, Wanted};
 use crate::sink::SinkError;
 use crate::state::off_the_runtime;
+
+/// A client stays for as long after it was needed last: tables come in swarms, and so do large records.
+const KEPT: Duration = Duration::from_secs(10);
 
 /// How something is asked.
 #[derive(Clone, Copy, Debug)]
@@ -122,9 +126,60 @@ impl Admin {
         described.map_err(|error| error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail))
     }
 
+    /// A setting of a topic; `None` where the cluster does not tell it.
+    pub(super) async fn setting(
+        &self,
+        topic: &str,
+        name: &str,
+        wait_max: Duration,
+    ) -> Result<Option<String>, RDKafkaErrorCode> {
+        let resource = [ResourceSpecifier::Topic(topic)];
+        let described = self.describe(&resource, wait_max).await?;
+        let mut value = None;
+        for resource in described {
+            let resource = resource?;
+            value = value.or(resource.get(name).and_then(|entry| entry.value.clone()));
+        }
+        Ok(value)
+    }
+
     fn library(&self) -> &AdminClient<DeliveryContext> {
         let client = self.library.as_ref();
         client.expect("a client is there until it is dropped")
+    }
+}
+
+/// A connector's client for requests about topics, made when it is needed.
+pub(super) struct KeptAdmin {
+    config: ClientConfig,
+    requests: Option<Requests>,
+    /// The client, and when it was needed last.
+    kept: Option<(Admin, Instant)>,
+}
+
+impl KeptAdmin {
+    /// For the cluster of these options; there is no client yet.
+    pub(super) fn of(options: &KafkaOptions) -> Self {
+        Self {
+            config: options.producer(),
+            requests: options.requests(),
+            kept: None,
+        }
+    }
+
+    /// The client.
+    pub(super) async fn get(&mut self) -> Result<&Admin, SinkError> {
+        let admin = match self.kept.take() {
+            Some((admin, _)) => admin,
+            None => Admin::new(self.config.clone(), self.requests.clone()).await?,
+        };
+        let (admin, _) = self.kept.insert((admin, Instant::now()));
+        Ok(admin)
+    }
+
+    /// Lets go of the client, once it has not been needed for a while.
+    pub(super) fn rest(&mut self) {
+        self.kept.take_if(|(_, since)| since.elapsed() >= KEPT);
     }
 }
 

@@ -19,7 +19,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::ResourceSpecifier;
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -132,19 +131,8 @@ impl CheckpointRecord {
 /// Makes sure that a topic keeps the last record of each key, and for good.
 pub(super) async fn check_policy(options: &KafkaOptions, topic: &str) -> Result<(), SinkError> {
     let admin = Admin::new(options.producer(), options.requests()).await?;
-    let resource = [ResourceSpecifier::Topic(topic)];
-    let unreadable = |code| rejection::of_checkpoints(topic, code);
-    let described = admin
-        .describe(&resource, ANSWER_MAX)
-        .await
-        .map_err(unreadable)?;
-    let mut policy = None;
-    for resource in described {
-        let resource = resource.map_err(unreadable)?;
-        policy = policy.or(resource
-            .get(CLEANUP_POLICY)
-            .and_then(|entry| entry.value.clone()));
-    }
+    let policy = admin.setting(topic, CLEANUP_POLICY, ANSWER_MAX).await;
+    let policy = policy.map_err(|code| rejection::of_checkpoints(topic, code))?;
     judge_policy(topic, policy.as_deref())
 }
 

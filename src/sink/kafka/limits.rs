@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::ResourceSpecifier;
-
-use super::admin::Admin;
-use super::options::KafkaOptions;
+use super::admin::KeptAdmin;
 
 /// A smaller record is not judged: no topic is set to refuse it.
 pub(super) const JUDGED_BYTES_MIN: usize = 16 << 10;
@@ -22,24 +19,20 @@ pub(super) struct Limits(HashMap<Arc<str>, (Instant, Option<usize>)>);
 
 impl Limits {
     /// The most bytes that a topic takes at once; `None` where the cluster does not tell.
-    pub(super) async fn of(&mut self, topic: &str, options: &KafkaOptions) -> Option<usize> {
+    pub(super) async fn of(&mut self, topic: &str, admin: &mut KeptAdmin) -> Option<usize> {
         if let Some((asked_at, limit)) = self.0.get(topic)
             && asked_at.elapsed() < KNOWN_FOR
         {
             return *limit;
         }
-        let limit = ask(topic, options).await;
+        let limit = ask(topic, admin).await;
         self.0.insert(topic.into(), (Instant::now(), limit));
         limit
     }
 }
 
-async fn ask(topic: &str, options: &KafkaOptions) -> Option<usize> {
-    let admin = Admin::new(options.producer(), options.requests())
-        .await
-        .ok()?;
-    let resource = [ResourceSpecifier::Topic(topic)];
-    let described = admin.describe(&resource, ANSWER_MAX).await.ok()?;
-    let found = described.into_iter().find_map(Result::ok)?;
-    found.get(SETTING)?.value.as_deref()?.parse().ok()
+async fn ask(topic: &str, admin: &mut KeptAdmin) -> Option<usize> {
+    let admin = admin.get().await.ok()?;
+    let limit = admin.setting(topic, SETTING, ANSWER_MAX).await.ok()??;
+    limit.parse().ok()
 }

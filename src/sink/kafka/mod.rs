@@ -34,7 +34,7 @@ mod topics;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::Producer;
@@ -83,7 +83,6 @@ const TIMEOUT_MARGIN: u32 = 10;
 /// A Kafka cluster.
 pub struct Kafka {
     options: KafkaOptions,
-    config: ClientConfig,
     topics: Topics,
     /// What makes its transactions; `None` if it delivers at least once.
     exactly_once: Option<ExactlyOnce>,
@@ -111,8 +110,8 @@ impl Kafka {
     /// An option whose value cannot be used.
     pub fn new(options: KafkaOptions, connector: &str) -> Result<Self, SinkError> {
         options.validate()?;
-        let config = options.producer();
-        config
+        options
+            .producer()
             .create_native_config()
             .map_err(rejection::of_configuration)?;
         let topics = Topics::new(&options, connector)?;
@@ -129,7 +128,6 @@ impl Kafka {
             topics,
             exactly_once,
             options,
-            config,
             notices: None,
             heartbeat_at: None,
             queue: None,
@@ -234,7 +232,7 @@ impl Kafka {
             let topic = queue::topic(block, record, &self.topics.ddl);
             let headers = Headers::of_options(&self.options).of(block, record);
             let bytes = queue::batch_bytes(block, record, headers.as_ref());
-            let Some(limit) = self.limits.of(topic, &self.options).await else {
+            let Some(limit) = self.limits.of(topic, &mut self.topics.admin).await else {
                 continue;
             };
             if bytes <= limit {
@@ -387,7 +385,7 @@ impl Sink for Kafka {
         self.queue = None;
         let config = match &self.exactly_once {
             Some(exactly_once) => exactly_once.producer.clone(),
-            None => self.config.clone(),
+            None => self.options.producer(),
         };
         let servers = self.options.bootstrap_servers.clone();
         let context = DeliveryContext::with(self.options.tokens());
@@ -401,7 +399,7 @@ impl Sink for Kafka {
         let topics = metadata.topics().iter();
         let counted = topics.map(|topic| (topic.name().to_owned(), topic.partitions().len()));
         self.topics.exist(counted);
-        self.topics.create_own(&client, &self.config).await?;
+        self.topics.create_own(&client).await?;
         self.notices = self.topics.groups.clone().map(GroupNotices::new);
         self.heartbeat_at = self.options.heartbeat().map(|_interval| Instant::now());
         let own_topics = QueueTopics {
@@ -423,7 +421,7 @@ impl Sink for Kafka {
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
         let client = Arc::clone(self.queue()?.client());
-        let destination = self.topics.prepare(table, &client, &self.config).await?;
+        let destination = self.topics.prepare(table, &client).await?;
         Ok(Arc::new(Plan::of_records(
             self.format(),
             Arc::clone(table),
@@ -450,7 +448,7 @@ impl Sink for Kafka {
         if planted(Fault::CheckpointBeforeFlush) {
             return Ok(());
         }
-        self.topics.rest();
+        self.topics.admin.rest();
         match self.exactly_once {
             None => self.settle(0).await,
             Some(_) => {

@@ -8,16 +8,15 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::Producer;
 use tracing::{info, warn};
 
-use super::admin::{Admin, Asking};
+use super::admin::{Admin, Asking, KeptAdmin};
 use super::delivery::Client;
 use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
-use super::requests::{Requests, Wanted};
+use super::requests::Wanted;
 use super::routes::{Routed, Routes, Rules, SharedTopic};
 use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, sanitised};
 use crate::encode::Destination;
@@ -33,8 +32,6 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// What the topic of records takes that are too large for theirs; brokers take no larger request by default.
 const DEAD_LETTER_BYTES_MAX: u32 = 100 << 20;
 const REQUEST_MAX: Duration = Duration::from_secs(5);
-/// The client that creates topics stays for as long after the last one: tables come in swarms.
-const ADMIN_KEPT: Duration = Duration::from_secs(10);
 
 /// What the topic of DDL holds.
 const DDL: &str = "DDL statements";
@@ -63,10 +60,8 @@ pub(super) struct Topics {
     existing: HashMap<String, NonZeroU32>,
     /// Those whose partitions are other than is configured, which was told.
     warned: HashSet<Arc<str>>,
-    /// What creates topics, and since when it rests.
-    admin: Option<(Admin, Instant)>,
-    /// What asks for topics in place of the library, if it must.
-    requests: Option<Requests>,
+    /// What creates them, and tells what they are set to.
+    pub(super) admin: KeptAdmin,
 }
 
 /// What a topic holds that is no table's.
@@ -110,10 +105,9 @@ impl Topics {
             heartbeats: topic(&options.heartbeat_topic),
             groups: topic(&options.transaction_topic),
             by_name: HashMap::new(),
-            requests: options.requests(),
             existing: HashMap::new(),
             warned: HashSet::new(),
-            admin: None,
+            admin: KeptAdmin::of(options),
         };
         let own: Vec<_> = topics.own().collect();
         for (index, (option, _, topic)) in own.iter().enumerate() {
@@ -239,7 +233,6 @@ impl Topics {
         &mut self,
         table: &Table,
         client: &Arc<Client>,
-        config: &ClientConfig,
     ) -> Result<Destination, SinkError> {
         let (topic, rules) = self.of_table(&table.name)?;
         // What is wrong with the table is told before its topic is there.
@@ -253,7 +246,7 @@ impl Topics {
         {
             warn!(%topic, %found, configured = partitions, "the topic has another number of partitions than is configured, and keeps it");
         }
-        let count = self.create(wanted, client, config).await?;
+        let count = self.create(wanted, client).await?;
         rules.destination(topic, table, count)
     }
 
@@ -322,24 +315,14 @@ impl Topics {
     }
 
     /// Creates the topics that are no table's, as far as they are missing.
-    pub(super) async fn create_own(
-        &mut self,
-        client: &Arc<Client>,
-        config: &ClientConfig,
-    ) -> Result<(), SinkError> {
+    pub(super) async fn create_own(&mut self, client: &Arc<Client>) -> Result<(), SinkError> {
         let own: Vec<Wanted> = self.wanted_for_own().map(|(_, wanted)| wanted).collect();
         let own = own.into_iter().chain(self.wanted_for_dead_letters());
         let own: Vec<Wanted> = own.chain(self.wanted_for_checkpoints()).collect();
         for wanted in own {
-            self.create(wanted, client, config).await?;
+            self.create(wanted, client).await?;
         }
         Ok(())
-    }
-
-    /// Lets go of what creates topics, once it has not been needed for a while.
-    pub(super) fn rest(&mut self) {
-        self.admin
-            .take_if(|(_, since)| since.elapsed() >= ADMIN_KEPT);
     }
 
     /// Creates a topic if it is missing; returns its number of partitions.
@@ -347,7 +330,6 @@ impl Topics {
         &mut self,
         wanted: Wanted,
         client: &Arc<Client>,
-        config: &ClientConfig,
     ) -> Result<NonZeroU32, SinkError> {
         let name = wanted.name.to_string();
         if let Some(count) = self.existing.get(&name) {
@@ -359,12 +341,7 @@ impl Topics {
                 other: other.clone(),
             });
         }
-        let admin = match self.admin.take() {
-            Some((admin, _)) => admin,
-            None => Admin::new(config.clone(), self.requests.clone()).await?,
-        };
-        create(&admin, &wanted).await?;
-        self.admin = Some((admin, Instant::now()));
+        create(self.admin.get().await?, &wanted).await?;
         let client = Arc::clone(client);
         let count = off_the_runtime(move || await_leaders(&client, &wanted.name)).await?;
         self.existing.insert(name, count);
