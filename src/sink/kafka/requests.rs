@@ -14,10 +14,8 @@ use rdkafka::admin::{
 };
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::types::RDKafkaRespErr;
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::token::{Authorities, Tokens};
 use crate::state::off_the_runtime;
@@ -172,17 +170,8 @@ impl Requests {
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stream),
             Some(authorities) => {
-                let authorities = authorities.clone();
-                let config = off_the_runtime(move || authorities.trusting()).await;
-                let config = config.map_err(|_| Code::SSL)?;
                 let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-                let host = host
-                    .trim_start_matches('[')
-                    .trim_end_matches(']')
-                    .to_owned();
-                let name = ServerName::try_from(host).map_err(|_| Code::SSL)?;
-                let connector = TlsConnector::from(Arc::new(config));
-                let stream = connector.connect(name, stream).await;
+                let stream = authorities.secured(host, stream).await;
                 Box::new(stream.map_err(|_| Code::SSL)?)
             }
         };

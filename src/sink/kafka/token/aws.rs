@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use super::http::encoded;
 use super::issued::{Token, TokenError};
 
 const SERVICE: &str = "kafka-cluster";
@@ -174,22 +175,6 @@ fn hex(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         let _ = write!(out, "{byte:02x}");
-    }
-    out
-}
-
-/// As AWS encodes what stands in a URL.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            _other => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
     }
     out
 }

@@ -1,5 +1,6 @@
 //! One POST of a form to a token endpoint, over HTTP or HTTPS.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,9 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::state::off_the_runtime;
 
 /// How long an answer may take, connecting included.
 const ANSWER_MAX: Duration = Duration::from_secs(15);
@@ -70,20 +74,18 @@ async fn answer(form: &Form<'_>) -> Result<Answer, String> {
     let host = form.url.host().ok_or("the URL names no host")?;
     let is_tls = form.url.scheme_str() == Some("https");
     let port = form.url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-    let unbracketed = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((unbracketed, port))
+    let stream = TcpStream::connect((unbracketed(host), port))
         .await
         .map_err(|error| error.to_string())?;
-    if !is_tls {
-        return exchange(stream, form).await;
+    match is_tls {
+        true => exchange(form.authorities.secured(host, stream).await?, form).await,
+        false => exchange(stream, form).await,
     }
-    let name = ServerName::try_from(unbracketed.to_owned()).map_err(|error| error.to_string())?;
-    let connector = TlsConnector::from(Arc::new(form.authorities.trusting()?));
-    let stream = connector
-        .connect(name, stream)
-        .await
-        .map_err(|error| error.to_string())?;
-    exchange(stream, form).await
+}
+
+/// A host of a URL, without the brackets that an IPv6 address has there.
+fn unbracketed(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 async fn exchange(
@@ -130,6 +132,22 @@ async fn exchange(
     }
 }
 
+/// A text in the encoding of URLs and forms.
+pub(super) fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(byte));
+            }
+            _other => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
+}
+
 impl Authorities {
     /// Those in a file, if it is named and not `probe`, or else these.
     pub(in crate::sink::kafka) fn of(file: Option<&str>, pem: Option<&str>) -> Self {
@@ -140,11 +158,25 @@ impl Authorities {
         }
     }
 
-    /// A configuration that trusts them; blocks on the disk.
+    /// Sets up TLS on a connection to a host, an IPv6 address in brackets or not.
     ///
     /// # Errors
-    /// Authorities that cannot be read or used, in words.
-    pub(in crate::sink::kafka) fn trusting(&self) -> Result<ClientConfig, String> {
+    /// What went wrong, in words.
+    pub(in crate::sink::kafka) async fn secured(
+        &self,
+        host: &str,
+        stream: TcpStream,
+    ) -> Result<TlsStream<TcpStream>, String> {
+        let name = ServerName::try_from(unbracketed(host).to_owned());
+        let name = name.map_err(|error| error.to_string())?;
+        let authorities = self.clone();
+        let config = off_the_runtime(move || authorities.trusting()).await?;
+        let connected = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        connected.await.map_err(|error| error.to_string())
+    }
+
+    /// A configuration that trusts them; blocks on the disk.
+    fn trusting(&self) -> Result<ClientConfig, String> {
         let mut roots = RootCertStore::empty();
         let certificates: Result<Vec<CertificateDer<'static>>, _> = match self {
             Self::System => Ok(rustls_native_certs::load_native_certs().certs),

@@ -10,7 +10,7 @@ use hyper::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::http::{self, Authorities, Form};
+use super::http::{self, Authorities, Form, encoded};
 use super::issued::{Token, TokenError};
 
 const METHOD: &str = "sasl.oauthbearer.method";
@@ -186,22 +186,6 @@ fn said(status: u16, body: &[u8]) -> String {
         let _ = write!(text, ": {words}");
     }
     text
-}
-
-/// A value in the encoding of a form.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            _other => {
-                let _ = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
