@@ -39,7 +39,7 @@ pub struct SkipStore {
     books: Mutex<Books>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Books {
     next_id: u64,
     orders: Vec<KeptOrder>,
@@ -174,12 +174,7 @@ impl SkipStore {
             orders_of(text).map_err(|reason| StateError::Skips { path, reason })
         })?;
         let groups = record_of(&record_path, record)?.groups;
-        let used = groups.iter().map(|group| group.order).max();
-        let mut adopted = Books {
-            next_id: next_id.max(used.map_or(1, |used| used.saturating_add(1))),
-            orders: kept_orders,
-            record: groups,
-        };
+        let mut adopted = Books::of(next_id, kept_orders, groups);
         let is_kept = |own: &&KeptOrder| {
             let mut kept = adopted.orders.iter();
             kept.any(|kept| {
@@ -196,9 +191,7 @@ impl SkipStore {
             }
         } else {
             let left = own.iter().filter(|own| !adopted.is_over(own, checkpoint));
-            let left: Vec<String> = left
-                .map(|KeptOrder { order, .. }| format!("{}: {order}", order.id))
-                .collect();
+            let left: Vec<String> = left.map(|own| own.text()).collect();
             if !left.is_empty() {
                 return Ok(Err(left));
             }
@@ -216,26 +209,15 @@ impl SkipStore {
 
     fn of(folder: &Path, record: Vec<Recorded>) -> Result<Self, StateError> {
         let (next_id, orders) = read_orders(folder)?;
-        // A person may have taken the file of the orders away, and a number is never used twice.
-        let used = record.iter().map(|group| group.order).max();
-        let next_id = next_id.max(used.map_or(0, |used| used.saturating_add(1)));
         Ok(Self {
             folder: folder.to_owned(),
-            books: Mutex::new(Books {
-                next_id,
-                orders,
-                record,
-            }),
+            books: Mutex::new(Books::of(next_id, orders, record)),
         })
     }
 
     /// The orders that are not carried out, as text.
     pub fn orders(&self) -> Vec<String> {
-        let books = self.books();
-        let texts = books.orders.iter();
-        texts
-            .map(|KeptOrder { order, .. }| format!("{}: {order}", order.id))
-            .collect()
+        self.books().orders.iter().map(KeptOrder::text).collect()
     }
 
     /// How many groups were passed over.
@@ -258,7 +240,7 @@ impl SkipStore {
             return Ok(Err(refusal));
         }
         let order = SkipOrder {
-            id: books.next_id.max(1),
+            id: books.next_id,
             target,
             after: after.unwrap_or_else(|| checkpoint.coordinates.clone()),
         };
@@ -407,7 +389,23 @@ impl SkipStore {
     }
 }
 
+impl KeptOrder {
+    fn text(&self) -> String {
+        format!("{}: {}", self.order.id, self.order)
+    }
+}
+
 impl Books {
+    fn of(next_id: u64, orders: Vec<KeptOrder>, record: Vec<Recorded>) -> Self {
+        // A person may have taken the file of the orders away, and a number is never used twice.
+        let used = record.iter().map(|group| group.order).max();
+        Self {
+            next_id: next_id.max(used.map_or(1, |used| used.saturating_add(1))),
+            orders,
+            record,
+        }
+    }
+
     fn allows(&self, target: &SkipTarget, checkpoint: &Checkpoint) -> Result<(), SkipRefusal> {
         if self.orders.len() >= ORDERS_MAX {
             return Err(SkipRefusal::TooMany);

@@ -17,8 +17,7 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// What was told, in the order in which it was. Lines that do not say whose coordinates they have, have those of `own`.
 pub(super) fn read(folder: &Path, own: &Arc<Lineage>) -> Result<Vec<Revision>, StateError> {
     let path = folder.join(NAME);
-    let bytes =
-        durable::read(&path, FileRole::ToldDefinitions, FILE_BYTES_MAX)?.unwrap_or_default();
+    let bytes = text(folder)?;
     let lines = bytes
         .split_inclusive(|byte| *byte == b'\n')
         .map(|line| line.strip_suffix(b"\n").ok_or("it has no end"));
