@@ -48,12 +48,12 @@ impl Headers {
 
     /// The headers of a record; `None` where it has none. A record of no group has no identity.
     pub(super) fn of(self, block: &Records, record: &Record) -> Option<OwnedHeaders> {
-        let group = block.groups.get(usize::try_from(record.group).ok()?)?;
-        let mut headers = OwnedHeaders::new_with_capacity(8);
         let is_any = self.identity || self.op || self.gtid || self.traceparent;
         if !is_any {
             return None;
         }
+        let group = block.groups.get(usize::try_from(record.group).ok()?)?;
+        let mut headers = OwnedHeaders::new_with_capacity(8);
         if self.identity {
             headers = with(headers, "source", slice(block, &group.source));
             headers = with(headers, "file", slice(block, &group.file));

@@ -223,6 +223,10 @@ impl Kafka {
     /// There is no such topic, and no compression that could make the record small enough.
     async fn too_large(&mut self, block: &Records, from: usize) -> Result<Vec<usize>, SinkError> {
         let mut diverted = Vec::new();
+        let has_dead_letters = self.options.dead_letter_topic.is_some();
+        if !has_dead_letters && self.options.compression != KafkaCompression::None {
+            return Ok(diverted);
+        }
         for (index, record) in block.records.iter().enumerate().skip(from) {
             let key_bytes = queue::key_of(block, record).map_or(0, <[u8]>::len);
             let value_bytes = queue::value_of(block, record).map_or(0, <[u8]>::len);
@@ -238,7 +242,7 @@ impl Kafka {
             if bytes <= limit {
                 continue;
             }
-            if self.options.dead_letter_topic.is_some() {
+            if has_dead_letters {
                 warn!(
                     topic,
                     bytes,
@@ -246,7 +250,7 @@ impl Kafka {
                     "a record is larger than its topic takes, it goes to the dead-letter topic"
                 );
                 diverted.push(index);
-            } else if self.options.compression == KafkaCompression::None {
+            } else {
                 return Err(SinkError::KafkaTooLarge {
                     topic: topic.to_owned(),
                     key: record_size::shown(queue::key_of(block, record)),
