@@ -448,9 +448,7 @@ impl SinkError {
             | Self::TopicTooLong { .. } => Class::Configuration,
         }
     }
-}
 
-impl SinkError {
     /// Whether a cluster refuses what it may grant again. To one that was let in before, it is an outage.
     pub fn is_withdrawal(&self) -> bool {
         match self {

@@ -20,7 +20,7 @@ use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, RECORD_BYTES_MAX};
 use super::requests::Wanted;
 use super::routes::{LEFT_OUT, MERGED, is_named, lacks, unfit};
-use super::topics::{OwnTopic, Topics, wanted_for_table};
+use super::topics::{OwnTopic, Topics, in_metrics, wanted_for_table};
 use super::{connect, rejection};
 use crate::failure::Class;
 use crate::finding::{Finding, listed};
@@ -202,7 +202,7 @@ impl Check<'_> {
     /// Topics that Kafka would not have beside each other.
     fn alike(&mut self, planned: &[PlannedTopic], there: &BTreeMap<String, ThereTopic>) {
         let mut by_metric: HashMap<String, &str> = HashMap::new();
-        let folded = |name: &str| name.replace('.', "_");
+        let folded = |name: &str| in_metrics(name).collect::<String>();
         for name in there.keys() {
             by_metric.insert(folded(name), name);
         }

@@ -28,7 +28,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::warn;
 
 use super::admin::Admin;
-use super::delivery::DeliveryContext;
+use super::delivery::{DeliveryContext, code_of};
 use super::options::KafkaOptions;
 use super::part::Part;
 use super::rejection;
@@ -362,12 +362,6 @@ fn one(message: &BorrowedMessage<'_>, topic: &str, connector: &str) -> Result<Sa
 fn passes(error: &KafkaError) -> bool {
     let code = code_of(error);
     code == RDKafkaErrorCode::GroupAuthorizationFailed || rejection::is_passing(code)
-}
-
-fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
-    error
-        .rdkafka_error_code()
-        .unwrap_or(RDKafkaErrorCode::Unknown)
 }
 
 #[cfg(test)]

@@ -204,10 +204,6 @@ impl ClientContext for DeliveryContext {
             return;
         }
         match level {
-            // The guarantee against gaps is known to be experimental, and nobody can act on it.
-            RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("gapless") => {
-                debug!(target: "librdkafka", facility, "{message}");
-            }
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
             | RDKafkaLogLevel::Critical
@@ -223,9 +219,7 @@ impl ClientContext for DeliveryContext {
     fn stats_raw(&self, _statistics: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let mut code = error
-            .rdkafka_error_code()
-            .unwrap_or(RDKafkaErrorCode::Unknown);
+        let mut code = code_of(&error);
         // librdkafka takes a provider that does not answer for one that refuses.
         if code == RDKafkaErrorCode::Authentication && self.awaits_token.load(Ordering::Relaxed) {
             code = RDKafkaErrorCode::BrokerTransportFailure;
@@ -256,9 +250,7 @@ impl ProducerContext for DeliveryContext {
         match result {
             Ok(_) => self.acknowledge(u64::try_from(cost).unwrap_or(u64::MAX)),
             Err((error, message)) => {
-                let code = error
-                    .rdkafka_error_code()
-                    .unwrap_or(RDKafkaErrorCode::Unknown);
+                let code = code_of(error);
                 let slot = if is_consequence(code) {
                     &self.consequence
                 } else {
@@ -287,6 +279,13 @@ fn is_certificate_refused(reason: &str) -> bool {
             .unwrap_or_default()
     });
     number.is_some_and(|number| ALERTS.contains(&number))
+}
+
+/// What an error is by Kafka's numbers.
+pub(super) fn code_of(error: &KafkaError) -> RDKafkaErrorCode {
+    error
+        .rdkafka_error_code()
+        .unwrap_or(RDKafkaErrorCode::Unknown)
 }
 
 /// Whether the code says no more than that the producer was stopped before.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::headers::slice;
 use crate::change::Checkpoint;
 use crate::encode::{Record, RecordIdentity, RecordOp, Records};
 use crate::sink::SinkError;
@@ -186,10 +187,7 @@ fn identity(block: &Records, group: u32) -> Identity {
         .get(group as usize)
         .cloned()
         .unwrap_or_default();
-    let bytes = |range: &Range<u32>| -> Box<[u8]> {
-        let bytes = block.arena.get(range.start as usize..range.end as usize);
-        bytes.unwrap_or_default().into()
-    };
+    let bytes = |range: &Range<u32>| -> Box<[u8]> { slice(block, range).into() };
     Identity {
         source: bytes(&found.source),
         file: bytes(&found.file),

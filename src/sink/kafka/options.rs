@@ -288,7 +288,7 @@ impl KafkaOptions {
     fn problem_of_topics(&self) -> Option<OptionProblem> {
         let has_checkpoints = self.delivery == KafkaDelivery::ExactlyOnce;
         let of_checkpoints = self.checkpoint_topic.as_ref();
-        let (key, reason) = named_twice(&[
+        let topics = [
             (
                 "ddl_topic",
                 self.ddl_topic.as_ref().or(self.prefix.as_ref()),
@@ -300,7 +300,10 @@ impl KafkaOptions {
             ("dead_letter_topic", self.dead_letter_topic.as_ref()),
             ("heartbeat_topic", self.heartbeat_topic.as_ref()),
             ("transaction_topic", self.transaction_topic.as_ref()),
-        ])?;
+        ];
+        let topics = topics.into_iter();
+        let named = topics.filter_map(|(key, topic)| Some((key, key, topic?.as_str())));
+        let (key, reason) = named_twice(named)?;
         Some((vec![key.to_owned()], reason.into()))
     }
 

@@ -3,6 +3,7 @@
 //! The checkpoint stays before the group. Its record says in a header how far into the group the records are committed, so that
 //! whoever goes on there leaves these out when the group comes again.
 
+use super::headers::slice;
 use crate::encode::Records;
 
 /// How much of a group was committed.
@@ -64,10 +65,7 @@ impl Part {
 
 fn group_of(block: &Records, index: u32) -> Option<[&str; 3]> {
     let group = block.groups.get(usize::try_from(index).ok()?)?;
-    let text = |range: &std::ops::Range<u32>| {
-        let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
-        std::str::from_utf8(block.arena.get(range)?).ok()
-    };
+    let text = |range| std::str::from_utf8(slice(block, range)).ok();
     Some([
         text(&group.source)?,
         text(&group.file)?,

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, error, warn};
 
 use super::checkpoints::CheckpointRecord;
-use super::delivery::{Client, Failure};
+use super::delivery::{Client, Failure, code_of};
 use super::headers::{Headers, slice};
 use super::pause::Pause;
 use super::record_size;
@@ -133,9 +133,8 @@ struct Filled {
 /// What the thread works with.
 struct Filler {
     client: Arc<Client>,
-    ddl_topic: Arc<str>,
+    topics: QueueTopics,
     headers: Headers,
-    dead_letter_topic: Option<Arc<str>>,
     bytes_max: u64,
     pause: Pause,
     /// The last block, which a planted fault holds back.
@@ -173,9 +172,8 @@ impl Queue {
         let (jobs, received) = sync_channel::<Job>(1);
         let mut filler = Filler {
             client: Arc::clone(&client),
-            ddl_topic: topics.ddl,
+            topics,
             headers,
-            dead_letter_topic: topics.dead_letters,
             bytes_max,
             pause: Pause::default(),
             held: Records::default(),
@@ -420,9 +418,7 @@ impl Filler {
             }
             Err((error, _)) => FillEnd::Failed(Failure {
                 topic: record.topic.to_string(),
-                code: error
-                    .rdkafka_error_code()
-                    .unwrap_or(RDKafkaErrorCode::Unknown),
+                code: code_of(&error),
                 key: record.key.clone(),
                 bytes,
                 key_bytes: record.key.len(),
@@ -453,8 +449,7 @@ impl Filler {
             if context.is_stopped() {
                 return FillEnd::Dead;
             }
-            let key = record.key.as_ref().map(|key| slice(block, key));
-            let value = record.value.as_ref().map(|value| slice(block, value));
+            let (key, value) = (key_of(block, record), value_of(block, record));
             let bytes = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
             let cost = bytes + RECORD_OVERHEAD;
             let cost_total = u64::try_from(cost).unwrap_or(u64::MAX);
@@ -479,10 +474,9 @@ impl Filler {
                     return FillEnd::Full { next };
                 }
                 Err(error) => {
-                    let code = error.rdkafka_error_code();
                     return FillEnd::Failed(Failure {
                         topic: topic.to_owned(),
-                        code: code.unwrap_or(RDKafkaErrorCode::Unknown),
+                        code: code_of(&error),
                         key: record_size::shown(key),
                         bytes,
                         key_bytes: key.map_or(0, <[u8]>::len),
@@ -495,9 +489,7 @@ impl Filler {
         }
         FillEnd::Done
     }
-}
 
-impl Filler {
     /// Where a record goes, and with what: its own topic, or the one for those that are too large for it.
     fn destination<'a>(
         &'a self,
@@ -505,10 +497,10 @@ impl Filler {
         (index, record): (usize, &Record),
         diverted: &[usize],
     ) -> (&'a str, Option<i32>, Option<OwnedHeaders>) {
-        let topic = topic(block, record, &self.ddl_topic);
+        let topic = topic(block, record, &self.topics.ddl);
         let headers = self.headers.of(block, record);
         let keyless = record.key.is_none().then_some(KEYLESS_PARTITION);
-        match &self.dead_letter_topic {
+        match &self.topics.dead_letters {
             Some(dead_letters) if diverted.binary_search(&index).is_ok() => {
                 let headers = headers.unwrap_or_default().insert(Header {
                     key: "topic",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::delivery::{Failure, Heard};
+use super::delivery::{Failure, Heard, code_of};
 use crate::sink::{Outlook, SinkError};
 
 /// What a code means for the sender.
@@ -160,18 +160,15 @@ pub(super) fn of_record(
             key_bytes,
             reason,
         },
-        CodeMeaning::Withdrawn(fix) => SinkError::KafkaRejected {
-            topic,
-            reason,
-            fix,
-            outlook: Outlook::Granted,
-        },
-        CodeMeaning::Stays(fix) => SinkError::KafkaRejected {
-            topic,
-            reason,
-            fix,
-            outlook: Outlook::Stays,
-        },
+        CodeMeaning::Withdrawn(_) | CodeMeaning::Stays(_) => {
+            let (fix, outlook) = fix_of(code);
+            SinkError::KafkaRejected {
+                topic,
+                reason,
+                fix,
+                outlook,
+            }
+        }
     }
 }
 
@@ -182,7 +179,7 @@ pub(super) fn is_passing(code: Code) -> bool {
 
 /// A step of a transaction that failed: `begin`, `commit`.
 pub(super) fn of_transaction(step: &'static str, id: &str, error: &KafkaError) -> SinkError {
-    let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
+    let code = code_of(error);
     let reason = match error {
         KafkaError::Transaction(error) => format!("{code}: {}", error.string()),
         other => other.to_string(),

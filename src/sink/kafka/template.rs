@@ -145,17 +145,17 @@ pub(super) fn name_problem(name: &str) -> Option<&'static str> {
     is_internal(name).then_some("is a topic that Kafka keeps for itself, name another")
 }
 
-/// Of keys and the topics that they name, the first that names the topic of one before it, and what is wrong and the fix.
-pub(super) fn named_twice(
-    topics: &[(&'static str, Option<&String>)],
+/// Of keys, what their topics hold, and the topics: the first key whose topic is that of one before it, and what is wrong and
+/// the fix.
+pub(super) fn named_twice<'t>(
+    topics: impl Iterator<Item = (&'static str, &'static str, &'t str)> + Clone,
 ) -> Option<(&'static str, String)> {
-    let mut named = topics.iter().enumerate();
-    named.find_map(|(index, (key, topic))| {
-        let topic = (*topic)?;
-        let mut before = topics.iter().take(index);
-        let (other, _) = before.find(|(_, other)| *other == Some(topic))?;
-        let reason = format!("is the topic of {other} too ({topic}), name another");
-        Some((*key, reason))
+    let mut named = topics.clone().enumerate();
+    named.find_map(|(index, (key, _, topic))| {
+        let mut before = topics.clone().take(index);
+        let (_, holds, _) = before.find(|(_, _, other)| *other == topic)?;
+        let reason = format!("is the topic of {holds} too ({topic}), name another");
+        Some((key, reason))
     })
 }
 

@@ -18,7 +18,7 @@ use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
 use super::requests::Wanted;
 use super::routes::{Routed, Routes, Rules, SharedTopic};
-use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, sanitised};
+use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, named_twice, sanitised};
 use crate::encode::Destination;
 use crate::row::{Table, TableName};
 use crate::sink::SinkError;
@@ -109,21 +109,15 @@ impl Topics {
             warned: HashSet::new(),
             admin: KeptAdmin::of(options),
         };
-        let own: Vec<_> = topics.own().collect();
-        for (index, (option, _, topic)) in own.iter().enumerate() {
-            let mut before = own.iter().take(index);
-            if let Some((_, holds, _)) = before.find(|(_, _, other)| other == topic) {
-                return Err(SinkError::Option {
-                    option: (*option).to_owned(),
-                    reason: format!("is the topic of {holds} too ({topic}), name another"),
-                });
-            }
+        if let Some((option, reason)) = named_twice(topics.own()) {
+            let option = option.to_owned();
+            return Err(SinkError::Option { option, reason });
         }
         Ok(topics)
     }
 
     /// The topics that are no table's: the option that names each, and what it holds.
-    fn own(&self) -> impl Iterator<Item = (&'static str, &'static str, &Arc<str>)> {
+    fn own(&self) -> impl Iterator<Item = (&'static str, &'static str, &str)> + Clone {
         let own = [
             ("ddl_topic", DDL, Some(&self.ddl)),
             (
@@ -148,7 +142,7 @@ impl Topics {
             ),
         ];
         own.into_iter()
-            .filter_map(|(option, holds, topic)| Some((option, holds, topic?)))
+            .filter_map(|(option, holds, topic)| Some((option, holds, &**topic?)))
     }
 
     /// Notes which topics the cluster has, each with its number of partitions.
@@ -191,7 +185,7 @@ impl Topics {
             });
         }
         let shared = rules.shared;
-        let of_own = self.own().find(|(_, _, other)| **other == topic);
+        let of_own = self.own().find(|(_, _, other)| *other == &*topic);
         let first = match of_own.map(|(_, holds, _)| holds) {
             Some(DDL) => Some("DDL".to_owned()),
             Some(holds) => Some(holds.to_owned()),
@@ -335,7 +329,8 @@ impl Topics {
         if let Some(count) = self.existing.get(&name) {
             return Ok(*count);
         }
-        if let Some(other) = self.existing.keys().find(|other| are_alike(other, &name)) {
+        let are_alike = |other: &&String| in_metrics(other).eq(in_metrics(&name));
+        if let Some(other) = self.existing.keys().find(are_alike) {
             return Err(SinkError::TopicTooAlike {
                 topic: name,
                 other: other.clone(),
@@ -367,10 +362,9 @@ fn replicas(factor: Option<NonZeroU16>) -> i32 {
     factor.map_or(-1, |factor| i32::from(factor.get()))
 }
 
-/// Whether Kafka would not have both topics: they are the same in the names of its metrics.
-pub(super) fn are_alike(one: &str, other: &str) -> bool {
-    let folded = |byte: u8| if byte == b'.' { b'_' } else { byte };
-    one != other && one.bytes().map(folded).eq(other.bytes().map(folded))
+/// A topic as the names of Kafka's metrics have it. Kafka would not have two that are the same there.
+pub(super) fn in_metrics(topic: &str) -> impl Iterator<Item = char> {
+    topic.chars().map(|c| if c == '.' { '_' } else { c })
 }
 
 /// Records without a key cannot go to a compacted topic.
