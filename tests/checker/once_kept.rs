@@ -4,8 +4,6 @@
 use std::time::Duration;
 
 use rdkafka::Message;
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 
 use super::is_full;
 use crate::support::checker::{Connector, Run};
@@ -46,6 +44,16 @@ fn with_a_large_group(prefix: &str, more: &str) -> (Server, Connector) {
         "INSERT INTO large.t VALUES ({}, 'last')",
         ROWS + 1
     ));
+    (source, connector)
+}
+
+/// A source on which a row with the id 1 has been inserted.
+fn with_a_row(prefix: &str) -> (Server, Connector) {
+    let source = Server::start(Flavour::MySql97, &[]);
+    let connector = connector(&source, prefix, "");
+    source.execute("CREATE DATABASE large");
+    source.execute("CREATE TABLE large.t (id INT PRIMARY KEY)");
+    source.execute("INSERT INTO large.t VALUES (1)");
     (source, connector)
 }
 
@@ -114,26 +122,11 @@ fn a_group_that_may_be_split_comes_once_though_rowtap_is_killed_in_the_middle() 
 #[test]
 fn a_topic_without_the_checkpoint_that_it_had_stops_the_connector() {
     let prefix = "lost-checkpoints";
-    let source = Server::start(Flavour::MySql97, &[]);
-    let connector = connector(&source, prefix, "");
-    source.execute("CREATE DATABASE large");
-    source.execute("CREATE TABLE large.t (id INT PRIMARY KEY)");
-    source.execute("INSERT INTO large.t VALUES (1)");
+    let (source, connector) = with_a_row(prefix);
     let ended = connector.run_once(ONCE_MAX);
     assert!(ended.status.success(), "{}", ended.log);
     let topic = format!("{prefix}.rowtap.checkpoints");
-    let admin: AdminClient<DefaultClientContext> = Kafka::shared().client().create().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let deleted = runtime.block_on(admin.delete_topics(&[&topic], &AdminOptions::new()));
-    assert_eq!(deleted.unwrap(), [Ok(topic.clone())]);
-    wait_until("the topic is gone", SEEN_MAX, || {
-        !Kafka::shared()
-            .topics()
-            .iter()
-            .any(|(name, _)| *name == topic)
-    });
+    Kafka::shared().delete_topic(&topic);
     source.execute("INSERT INTO large.t VALUES (2)");
     let ended = connector.run_once(ONCE_MAX);
     assert_eq!(ended.status.code(), Some(65), "{}", ended.log);
@@ -150,11 +143,7 @@ fn a_topic_without_the_checkpoint_that_it_had_stops_the_connector() {
 #[test]
 fn an_order_to_pass_over_a_group_outlives_the_state_folder() {
     let prefix = "kept-orders";
-    let source = Server::start(Flavour::MySql97, &[]);
-    let connector = connector(&source, prefix, "");
-    source.execute("CREATE DATABASE large");
-    source.execute("CREATE TABLE large.t (id INT PRIMARY KEY)");
-    source.execute("INSERT INTO large.t VALUES (1)");
+    let (source, connector) = with_a_row(prefix);
     let once = || {
         let ended = connector.run_once(ONCE_MAX);
         assert!(ended.status.success(), "{}", ended.log);

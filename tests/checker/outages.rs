@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 
 use crate::support::checker::{Connector, Run};
@@ -115,15 +113,7 @@ fn a_topic_that_is_deleted_is_made_anew_and_gets_what_comes_after() {
         insert(&source, 3, 100);
         wait_until_delivered(&source, &connector, &mut run);
         let topic = format!("{prefix}.shop.t");
-        let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let deleted = runtime.block_on(admin.delete_topics(&[&topic], &AdminOptions::new()));
-        assert_eq!(deleted.unwrap(), [Ok(topic.clone())]);
-        wait_until("the topic is gone", PHASE_MAX, || {
-            !kafka.topics().iter().any(|(name, _)| *name == topic)
-        });
+        kafka.delete_topic(&topic);
         insert(&source, 3, 100);
         wait_until_delivered(&source, &connector, &mut run);
         assert_eq!(kafka.records(&topic).len(), 3);

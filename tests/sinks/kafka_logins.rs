@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use super::kafka_security::{publish, publish_to, refusal};
+use super::kafka_security::{keystore, login, publish, publish_to, refusal};
 use crate::support::{Certificates, Kafka, TOKEN_CLIENT, TokenEndpoint, free_port};
 
 /// A broker that knows `admin` with `admin-secret` by each mechanism, and takes tokens with the scope `kafka`.
@@ -47,18 +47,12 @@ fn broker() -> &'static Kafka {
     })
 }
 
-fn login(mechanism: &str, password: &str) -> String {
-    format!(
-        ", \"sasl_password\": \"{password}\", \"properties\": {{\"security.protocol\": \"SASL_PLAINTEXT\", \
-         \"sasl.mechanism\": \"{mechanism}\", \"sasl.username\": \"admin\"}}"
-    )
-}
-
 #[test]
 fn each_mechanism_of_passwords_lets_in_whoever_has_the_right_one() {
     for mechanism in ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] {
-        publish(broker(), mechanism, &login(mechanism, "admin-secret")).unwrap();
-        let text = refusal(broker(), mechanism, &login(mechanism, "wrong-secret"));
+        let login = |password: &str| login(mechanism, "admin", password);
+        publish(broker(), mechanism, &login("admin-secret")).unwrap();
+        let text = refusal(broker(), mechanism, &login("wrong-secret"));
         assert!(
             text.contains("refuses the connection") && text.contains("sasl_*"),
             "{mechanism}: {text}"
@@ -148,11 +142,7 @@ fn a_provider_is_known_by_its_certificate() {
 #[test]
 fn a_client_shows_its_certificate_where_the_broker_wants_one() {
     let certificates = Certificates::new();
-    let keystore = tempfile::NamedTempFile::new().unwrap();
-    let pem = [certificates.server_key(), certificates.server()]
-        .map(|path| fs::read_to_string(path).unwrap())
-        .concat();
-    fs::write(keystore.path(), pem).unwrap();
+    let keystore = keystore(&certificates);
     let tls_port = free_port();
     let kafka = Kafka::start_one(|port| {
         let all = format!("PLAINTEXT://127.0.0.1:{port},TLS://127.0.0.1:{tls_port}");

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::Message;
-use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
-};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, Headers, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -118,15 +116,10 @@ fn in_log(topic: &str) -> i64 {
     Kafka::shared().logged(topic).unwrap()
 }
 
-/// Creates a topic with these settings.
-fn create(name: &str, partitions: i32, settings: &[(&str, &str)]) {
-    let admin: AdminClient<DefaultClientContext> = Kafka::shared().client().create().unwrap();
-    let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-    for (key, value) in settings {
-        topic = topic.set(key, value);
-    }
-    let created = run(async { admin.create_topics([&topic], &AdminOptions::new()).await });
-    assert_eq!(created.unwrap(), [Ok(name.to_owned())]);
+/// Creates the topic of checkpoints with this policy.
+fn create(topics: &Topics, partitions: u16, policy: &str) {
+    let settings = [("cleanup.policy", policy)];
+    Kafka::shared().create_topic_with(&topics.checkpoints(), partitions, &settings);
 }
 
 /// Writes a record into a topic.
@@ -340,7 +333,7 @@ fn another_program_with_the_same_transactional_id_costs_a_start_and_nothing_else
 fn a_topic_that_forgets_is_refused_with_the_fix() {
     for policy in ["delete", "compact,delete"] {
         let topics = Topics::new();
-        create(&topics.checkpoints(), 1, &[("cleanup.policy", policy)]);
+        create(&topics, 1, policy);
         let error = run(topics.refused());
         let text = error.to_string();
         assert_eq!(error.class().exit_code(), 69, "{text}");
@@ -360,7 +353,7 @@ fn a_topic_that_forgets_is_refused_with_the_fix() {
 #[test]
 fn a_topic_of_several_partitions_is_refused() {
     let topics = Topics::new();
-    create(&topics.checkpoints(), 3, &[("cleanup.policy", "compact")]);
+    create(&topics, 3, "compact");
     let error = run(topics.refused());
     assert_eq!(error.class().exit_code(), 69, "{error}");
     assert!(error.to_string().contains("it has 3 partitions"), "{error}");
@@ -375,7 +368,7 @@ fn a_record_that_is_no_checkpoint_is_refused() {
         ("{own}", &is_ours[..], "the last line is not 'end'"),
     ] {
         let topics = Topics::new();
-        create(&topics.checkpoints(), 1, &[("cleanup.policy", "compact")]);
+        create(&topics, 1, "compact");
         let key = key.replace("{own}", &topics.prefix);
         produce(&topics.checkpoints(), &key, Some("garbage"), headers);
         let error = run(topics.refused());

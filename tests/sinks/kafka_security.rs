@@ -3,6 +3,7 @@
 use std::fs;
 
 use rowtap::sink::{Sink, SinkError};
+use tempfile::NamedTempFile;
 
 use super::kafka::{Block, kafka_sink, table};
 use super::{checkpoint, run};
@@ -34,15 +35,28 @@ pub fn refusal(kafka: &Kafka, connector: &str, options: &str) -> String {
     error.to_string()
 }
 
+/// The options of an account.
+pub fn login(mechanism: &str, user: &str, password: &str) -> String {
+    format!(
+        ", \"sasl_password\": \"{password}\", \"properties\": {{\"security.protocol\": \"SASL_PLAINTEXT\", \
+         \"sasl.mechanism\": \"{mechanism}\", \"sasl.username\": \"{user}\"}}"
+    )
+}
+
+/// A broker's key and certificate, as it reads them.
+pub fn keystore(certificates: &Certificates) -> NamedTempFile {
+    let keystore = NamedTempFile::new().unwrap();
+    let pem = [certificates.server_key(), certificates.server()]
+        .map(|path| fs::read_to_string(path).unwrap())
+        .concat();
+    fs::write(keystore.path(), pem).unwrap();
+    keystore
+}
+
 #[test]
 fn a_password_and_rights_are_asked_for_and_their_lack_is_told() {
     let kafka = Kafka::start_with_accounts();
-    let login = |user: &str, password: &str| {
-        format!(
-            ", \"sasl_password\": \"{password}\", \"properties\": {{\"security.protocol\": \"SASL_PLAINTEXT\", \
-             \"sasl.mechanism\": \"PLAIN\", \"sasl.username\": \"{user}\"}}"
-        )
-    };
+    let login = |user: &str, password: &str| login("PLAIN", user, password);
     publish(&kafka, "granted", &login("admin", "admin-secret")).unwrap();
 
     let text = refusal(&kafka, "denied", &login("admin", "wrong-secret"));
@@ -60,11 +74,7 @@ fn a_password_and_rights_are_asked_for_and_their_lack_is_told() {
 #[test]
 fn a_certificate_is_verified_and_a_plain_client_is_told_so() {
     let certificates = Certificates::new();
-    let keystore = tempfile::NamedTempFile::new().unwrap();
-    let pem = [certificates.server_key(), certificates.server()]
-        .map(|path| fs::read_to_string(path).unwrap())
-        .concat();
-    fs::write(keystore.path(), pem).unwrap();
+    let keystore = keystore(&certificates);
     let kafka = Kafka::start_with(&[
         "listener.security.protocol.map=PLAINTEXT:SSL,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name=PLAINTEXT",

@@ -14,6 +14,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::OwnedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+use super::deadline::wait_until;
 use super::private::{Private, cache};
 
 /// How long a request may take, on a machine that others keep busy.
@@ -21,6 +22,9 @@ const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// How long an answer may take that can be asked for again.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
+
+/// How long a broker may take to forget a topic.
+const GONE_MAX: Duration = Duration::from_secs(120);
 
 /// The brokers of a cluster.
 const CLUSTER: usize = 3;
@@ -215,22 +219,38 @@ impl Kafka {
         config
     }
 
+    /// What asks the broker about topics.
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.client().create().expect("an admin client")
+    }
+
     /// Creates a topic and returns when the broker has it.
     #[track_caller]
     pub fn create_topic(&self, name: &str, partitions: u16) {
-        let admin: AdminClient<DefaultClientContext> =
-            self.client().create().expect("an admin client");
+        self.create_topic_with(name, partitions, &[]);
+    }
+
+    /// The same, with settings such as `cleanup.policy`.
+    #[track_caller]
+    pub fn create_topic_with(&self, name: &str, partitions: u16, settings: &[(&str, &str)]) {
         let topic = NewTopic::new(name, i32::from(partitions), TopicReplication::Fixed(1));
-        let options = AdminOptions::new()
-            .operation_timeout(Some(REQUEST_MAX))
-            .request_timeout(Some(REQUEST_MAX));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .expect("a runtime");
-        let created = runtime
-            .block_on(admin.create_topics([&topic], &options))
-            .expect("the broker answers");
-        assert_eq!(created, [Ok(name.to_owned())]);
+        let topic = settings
+            .iter()
+            .fold(topic, |topic, (key, value)| topic.set(key, value));
+        let admin = self.admin();
+        let created = block_on(admin.create_topics([&topic], &admin_options()));
+        assert_eq!(created.expect("the broker answers"), [Ok(name.to_owned())]);
+    }
+
+    /// Deletes a topic and returns when the broker has forgotten it.
+    #[track_caller]
+    pub fn delete_topic(&self, name: &str) {
+        let admin = self.admin();
+        let deleted = block_on(admin.delete_topics(&[name], &admin_options()));
+        assert_eq!(deleted.expect("the broker answers"), [Ok(name.to_owned())]);
+        wait_until("the topic is gone", GONE_MAX, || {
+            !self.topics().iter().any(|(topic, _)| topic == name)
+        });
     }
 
     /// The topics that exist, without Kafka's own, in order of name, each with its number of partitions.
@@ -356,4 +376,17 @@ impl Kafka {
 
 fn is_up(_folder: &Path, _port: u16, log: &str) -> bool {
     log.contains("Kafka Server started")
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new()
+        .operation_timeout(Some(REQUEST_MAX))
+        .request_timeout(Some(REQUEST_MAX))
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime")
+        .block_on(work)
 }

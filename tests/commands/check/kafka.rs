@@ -5,9 +5,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-
 use super::super::process::{Folder, account, source};
 use super::{Problem, Report, checked, fatal, warning};
 use crate::support::{Flavour, Kafka, Server, cache};
@@ -37,19 +34,6 @@ const STAGED: [Problem; 8] = [
     ),
     fatal("topics", "cannot create topic"),
 ];
-
-fn create(kafka: &Kafka, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-    let admin: AdminClient<DefaultClientContext> = kafka.client().create().unwrap();
-    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-    let topic = settings
-        .iter()
-        .fold(topic, |topic, (key, value)| topic.set(key, value));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let created = runtime.block_on(admin.create_topics([&topic], &AdminOptions::new()));
-    assert_eq!(created.unwrap(), [Ok(name.to_owned())]);
-}
 
 /// A folder with Kafka's programs under the names that messages use.
 fn programs(folder: &Folder) {
@@ -106,12 +90,12 @@ fn topics_that_do_not_fit_are_told_at_once_and_their_fixes_help() {
     );
     let kafka = Kafka::shared();
     let compact = [("cleanup.policy", "compact")];
-    create(kafka, "checked", 1, &compact);
-    create(kafka, "checked.k.keyless", 1, &compact);
-    create(kafka, "checked.k.kept", 1, &compact);
-    create(kafka, "checked.k.documents", 1, &[]);
-    create(kafka, "checked.k.safe", 1, &[("min.insync.replicas", "2")]);
-    create(kafka, "checked.k.wide", 3, &[]);
+    kafka.create_topic_with("checked", 1, &compact);
+    kafka.create_topic_with("checked.k.keyless", 1, &compact);
+    kafka.create_topic_with("checked.k.kept", 1, &compact);
+    kafka.create_topic_with("checked.k.documents", 1, &[]);
+    kafka.create_topic_with("checked.k.safe", 1, &[("min.insync.replicas", "2")]);
+    kafka.create_topic_with("checked.k.wide", 3, &[]);
     let keys = format!(
         "bootstrap_servers = '{}'\nprefix = 'checked'\ntombstones = false\nreplication_factor = 3\n",
         kafka.bootstrap()
@@ -151,7 +135,7 @@ fn a_topic_of_ddl_with_partitions_and_tables_with_one_topic_are_told() {
         "CREATE DATABASE k; CREATE TABLE k.`a$b` (id INT PRIMARY KEY); CREATE TABLE k.`a_b` (id INT PRIMARY KEY)",
     );
     let kafka = Kafka::shared();
-    create(kafka, "ordered", 2, &[]);
+    kafka.create_topic_with("ordered", 2, &[]);
     let keys = format!(
         "bootstrap_servers = '{}'\nprefix = 'ordered'\n",
         kafka.bootstrap()
@@ -178,12 +162,7 @@ fn routes_that_do_not_fit_the_tables_or_the_cluster_are_told() {
     let create_tables = tables.map(|table| format!("CREATE TABLE k.{table} (id INT PRIMARY KEY)"));
     server.execute(&format!("CREATE DATABASE k; {}", create_tables.join(";")));
     let kafka = Kafka::shared();
-    create(
-        kafka,
-        "fitting.k.grouped",
-        1,
-        &[("cleanup.policy", "compact")],
-    );
+    kafka.create_topic_with("fitting.k.grouped", 1, &[("cleanup.policy", "compact")]);
     let keys = format!(
         "bootstrap_servers = '{}'\nprefix = 'fitting'\n[[sink.routes]]\ntables = 'k\\.lacking'\nkey_columns = ['tenant']\n\
          [[sink.routes]]\ntables = 'k\\.grouped'\npartition_by = 'group'\n\
