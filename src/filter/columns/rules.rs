@@ -257,6 +257,9 @@ impl ColumnRules {
         &'a self,
         tables: &[(TableName, Vec<Box<str>>)],
     ) -> Vec<(&'a Rule, Option<TableName>)> {
+        if self.is_empty() {
+            return Vec::new();
+        }
         let mut matched = RuleMatches::default();
         for (table, columns) in tables {
             let columns = columns.iter().map(|column| &**column);

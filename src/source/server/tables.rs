@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::columns::{self, Misfit, RowSettings, ShownColumn, ShownTable, misfits};
 use super::session::Session;
-use crate::filter::{ColumnVerdict, Rules, SeenTables};
+use crate::filter::{ColumnRules, ColumnVerdict, Rules, SeenTables};
 use crate::finding::{Finding, listed};
 use crate::row::{TableName, quoted};
 use crate::source::error::SourceError;
@@ -43,7 +43,7 @@ pub struct SurveyedTable {
 /// What there is at a source.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
-    /// Every table and database that the account sees; the columns of the tables where there are rules on them.
+    /// Every table and database that the account sees; the columns of the tables that the rules publish.
     pub(super) seen: SeenTables,
     /// Those of the tables that the rules publish.
     pub(super) kept: Vec<SurveyedTable>,
@@ -72,7 +72,7 @@ impl Schema {
             schema.seen.databases.push(database);
         }
         let keys = unique_keys(session).await?;
-        let columns = sizes(session).await?;
+        let sizes = sizes(session).await?;
         let statement = format!(
             "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COALESCE(DATA_LENGTH, 0) AS bytes FROM information_schema.TABLES \
              WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND TABLE_SCHEMA NOT IN {OF_THE_SERVER} ORDER BY 1, 2"
@@ -85,30 +85,24 @@ impl Schema {
             .ask_in_parts(&statement, |row| {
                 let name = TableName::new(row.expect("db")?, row.expect("tab")?);
                 let verdict = rules.table(&name.database, &name.table);
-                let columns_of_it = shown.remove(&name).unwrap_or_default();
-                tables.push((name.clone(), columns_of_it));
+                let columns = shown.remove(&name).unwrap_or_default();
+                tables.push((name.clone(), columns.clone()));
                 if verdict.keep {
                     let keys = keys.get(&name).map(Vec::as_slice).unwrap_or_default();
-                    let columns = columns.get(&name).cloned().unwrap_or_default();
-                    let of_rules = |is_asked: fn(ColumnVerdict<'_>) -> bool| {
-                        let judged = columns.names.iter().filter(|name| {
-                            is_asked(rules.columns().judge(&verdict.published, name))
-                        });
-                        judged.cloned().collect()
-                    };
-                    kept.push(SurveyedTable {
-                        left_out: of_rules(|judged| matches!(judged, ColumnVerdict::LeftOut { .. })),
-                        merged: of_rules(|judged| {
-                            matches!(judged, ColumnVerdict::Replaced { replacement, .. } if !replacement.is_one_to_one())
-                        }),
+                    let size = sizes.get(&name).cloned().unwrap_or_default();
+                    let mut table = SurveyedTable {
                         has_key: keys.iter().any(|key| key.is_primary),
-                        row_bytes_max: columns.bytes_max.min(row_bytes_max),
+                        left_out: Vec::new(),
+                        merged: Vec::new(),
+                        row_bytes_max: size.row_bytes_max.min(row_bytes_max),
                         bytes: row.parse("bytes")?,
-                        columns: columns.names,
-                        key_fix: key_fix(&name, keys, columns.counter.as_deref()),
+                        columns,
+                        key_fix: key_fix(&name, keys, size.counter.as_deref()),
                         published: verdict.published,
                         name,
-                    });
+                    };
+                    table.judge(rules.columns());
+                    kept.push(table);
                 }
                 Ok(())
             })
@@ -116,7 +110,7 @@ impl Schema {
         Ok(schema)
     }
 
-    /// The names of the columns of every table, where there are rules on columns or rows, and what of these does not fit.
+    /// The names of the columns of every published table, and what of the rules on columns and rows does not fit them.
     async fn shown_columns(
         &mut self,
         session: &mut Session,
@@ -125,28 +119,28 @@ impl Schema {
         settings: RowSettings<'_>,
     ) -> Result<HashMap<TableName, Vec<Box<str>>>, SourceError> {
         let mut shown = HashMap::new();
-        if rules.columns().is_empty() && rules.rows().is_empty() {
-            return Ok(shown);
-        }
+        let has_rules = !(rules.columns().is_empty() && rules.rows().is_empty());
         let condition = format!("TABLE_SCHEMA NOT IN {OF_THE_SERVER}");
         let take = |name: TableName, columns: Vec<ShownColumn>| {
             let verdict = rules.table(&name.database, &name.table);
             if !verdict.keep {
                 return;
             }
-            let keys = keys.get(&name).map(Vec::as_slice).unwrap_or_default();
-            let primary = keys.iter().find(|key| key.is_primary);
-            let telling = keys.iter().filter(|key| key.is_primary || key.is_whole);
-            let telling: Vec<String> = telling.flat_map(|key| key.columns.clone()).collect();
-            let table = ShownTable {
-                published: &verdict.published,
-                columns: &columns,
-                key: primary.map_or(&[], |key| &key.columns),
-                telling: &telling,
-            };
-            let misfits = misfits(table, rules, settings).into_iter();
-            let misfits = misfits.map(|misfit| (verdict.published.clone(), misfit));
-            self.misfits.extend(misfits);
+            if has_rules {
+                let keys = keys.get(&name).map(Vec::as_slice).unwrap_or_default();
+                let primary = keys.iter().find(|key| key.is_primary);
+                let telling = keys.iter().filter(|key| key.is_primary || key.is_whole);
+                let telling: Vec<String> = telling.flat_map(|key| key.columns.clone()).collect();
+                let table = ShownTable {
+                    published: &verdict.published,
+                    columns: &columns,
+                    key: primary.map_or(&[], |key| &key.columns),
+                    telling: &telling,
+                };
+                let misfits = misfits(table, rules, settings).into_iter();
+                let misfits = misfits.map(|misfit| (verdict.published.clone(), misfit));
+                self.misfits.extend(misfits);
+            }
             let names = columns.into_iter().map(|column| column.definition.name);
             shown.insert(name, names.collect());
         };
@@ -179,6 +173,21 @@ impl Schema {
     }
 }
 
+impl SurveyedTable {
+    /// Notes which of its columns the rules leave out or merge the values of.
+    fn judge(&mut self, rules: &ColumnRules) {
+        for name in &self.columns {
+            match rules.judge(&self.published, name) {
+                ColumnVerdict::LeftOut { .. } => self.left_out.push(name.clone()),
+                ColumnVerdict::Replaced { replacement, .. } if !replacement.is_one_to_one() => {
+                    self.merged.push(name.clone());
+                }
+                ColumnVerdict::Kept { .. } | ColumnVerdict::Replaced { .. } => {}
+            }
+        }
+    }
+}
+
 /// A unique key none of whose columns can be NULL, unless it is the primary one.
 #[derive(Clone, Debug)]
 struct UniqueKey {
@@ -188,12 +197,12 @@ struct UniqueKey {
     is_whole: bool,
 }
 
+/// How large the rows of a table can become, by the types of its columns.
 #[derive(Clone, Debug, Default)]
-struct Columns {
-    bytes_max: u64,
+struct Size {
+    row_bytes_max: u64,
     /// The AUTO_INCREMENT column.
     counter: Option<String>,
-    names: Vec<Box<str>>,
 }
 
 async fn unique_keys(
@@ -231,7 +240,7 @@ async fn unique_keys(
     Ok(keys)
 }
 
-async fn sizes(session: &mut Session) -> Result<HashMap<TableName, Columns>, SourceError> {
+async fn sizes(session: &mut Session) -> Result<HashMap<TableName, Size>, SourceError> {
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, SUM(CASE WHEN DATA_TYPE IN ('json', 'geometry', 'point', 'linestring', \
          'polygon', 'multipoint', 'multilinestring', 'multipolygon', 'geometrycollection', 'geomcollection') THEN \
@@ -239,34 +248,19 @@ async fn sizes(session: &mut Session) -> Result<HashMap<TableName, Columns>, Sou
          '%auto_increment%' THEN COLUMN_NAME END) AS counter FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN \
          {OF_THE_SERVER} GROUP BY TABLE_SCHEMA, TABLE_NAME"
     );
-    let mut columns = HashMap::new();
+    let mut sizes = HashMap::new();
     session
         .ask_in_parts(&statement, |row| {
             let table = TableName::new(row.expect("db")?, row.expect("tab")?);
-            let of_table = Columns {
-                bytes_max: row.parse("bytes")?,
+            let size = Size {
+                row_bytes_max: row.parse("bytes")?,
                 counter: row.text("counter").map(str::to_owned),
-                names: Vec::new(),
             };
-            columns.insert(table, of_table);
+            sizes.insert(table, size);
             Ok(())
         })
         .await?;
-    let statement = format!(
-        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS col FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT \
-         IN {OF_THE_SERVER} ORDER BY 1, 2, ORDINAL_POSITION"
-    );
-    session
-        .ask_in_parts(&statement, |row| {
-            let table = TableName::new(row.expect("db")?, row.expect("tab")?);
-            let name = row.expect("col")?;
-            if let Some(columns) = columns.get_mut(&table) {
-                columns.names.push(name.into());
-            }
-            Ok(())
-        })
-        .await?;
-    Ok(columns)
+    Ok(sizes)
 }
 
 fn key_fix(table: &TableName, keys: &[UniqueKey], counter: Option<&str>) -> String {
