@@ -434,18 +434,7 @@ fn defined_columns(statement: &Statement) -> Vec<(&str, &[Box<str>])> {
         Meaning::CreateTable(create) => create.elements.columns.iter().map(computed).collect(),
         Meaning::AlterTable(alter) => {
             let specs = alter.specs.iter();
-            let columns = specs.filter_map(|spec| match spec {
-                Spec::Add { column, .. } | Spec::Change { column, .. } => Some(computed(column)),
-                Spec::Rename { .. }
-                | Spec::Drop { .. }
-                | Spec::Visible { .. }
-                | Spec::AddKey { .. }
-                | Spec::DropKey
-                | Spec::Convert(_)
-                | Spec::AddPeriod(_)
-                | Spec::AddVersioning
-                | Spec::DropVersioning => None,
-            });
+            let columns = specs.filter_map(Spec::defined).map(computed);
             let defaults = alter.defaults.iter();
             let defaults = defaults.map(|(column, from)| (&**column, &**from));
             columns.chain(defaults).collect()
@@ -459,20 +448,7 @@ fn renames(statement: &Statement) -> Vec<(&str, &str)> {
     let Meaning::AlterTable(alter) = &statement.meaning else {
         return Vec::new();
     };
-    let renamed = alter.specs.iter().filter_map(|spec| match spec {
-        Spec::Change { old, column, .. } => Some((&**old, &*column.name)),
-        Spec::Rename { old, new, .. } => Some((&**old, &**new)),
-        Spec::Add { .. }
-        | Spec::Drop { .. }
-        | Spec::Visible { .. }
-        | Spec::AddKey { .. }
-        | Spec::DropKey
-        | Spec::Convert(_)
-        | Spec::AddPeriod(_)
-        | Spec::AddVersioning
-        | Spec::DropVersioning => None,
-    });
-    renamed.collect()
+    alter.specs.iter().filter_map(Spec::renamed).collect()
 }
 
 /// The name that each renamed table had before the statement, by the name that it has after it; as names compare on the

@@ -290,6 +290,41 @@ pub enum Spec {
     DropVersioning,
 }
 
+impl Spec {
+    /// The column that it defines.
+    pub fn defined(&self) -> Option<&ColumnClause> {
+        match self {
+            Self::Add { column, .. } | Self::Change { column, .. } => Some(column),
+            Self::Rename { .. }
+            | Self::Drop { .. }
+            | Self::Visible { .. }
+            | Self::AddKey { .. }
+            | Self::DropKey
+            | Self::Convert(_)
+            | Self::AddPeriod(_)
+            | Self::AddVersioning
+            | Self::DropVersioning => None,
+        }
+    }
+
+    /// The names before and after it of the column that it may rename.
+    pub fn renamed(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Change { old, column, .. } => Some((old, &column.name)),
+            Self::Rename { old, new, .. } => Some((old, new)),
+            Self::Add { .. }
+            | Self::Drop { .. }
+            | Self::Visible { .. }
+            | Self::AddKey { .. }
+            | Self::DropKey
+            | Self::Convert(_)
+            | Self::AddPeriod(_)
+            | Self::AddVersioning
+            | Self::DropVersioning => None,
+        }
+    }
+}
+
 /// Where a column goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ColumnPosition {

@@ -298,31 +298,20 @@ impl Work<'_> {
             }
         }
         for spec in self.specs {
-            match spec {
-                // What the statement itself drops counts as existing.
-                Spec::AddKey { key, if_not_exists }
-                    if !*if_not_exists || self.old.key.is_empty() =>
-                {
-                    create::set_key(definition, key, &periods)?;
-                }
-                Spec::Add { column, .. } | Spec::Change { column, .. } if column.primary => {
-                    let key = Key {
-                        columns: vec![column.name.clone()],
-                        period: None,
-                    };
-                    create::set_key(definition, &key, &[])?;
-                }
-                Spec::Add { .. }
-                | Spec::Change { .. }
-                | Spec::AddKey { .. }
-                | Spec::Rename { .. }
-                | Spec::Drop { .. }
-                | Spec::Visible { .. }
-                | Spec::DropKey
-                | Spec::Convert(_)
-                | Spec::AddPeriod(_)
-                | Spec::AddVersioning
-                | Spec::DropVersioning => {}
+            // What the statement itself drops counts as existing.
+            if let Spec::AddKey { key, if_not_exists } = spec
+                && (!*if_not_exists || self.old.key.is_empty())
+            {
+                create::set_key(definition, key, &periods)?;
+            }
+            if let Some(column) = spec.defined()
+                && column.primary
+            {
+                let key = Key {
+                    columns: vec![column.name.clone()],
+                    period: None,
+                };
+                create::set_key(definition, &key, &[])?;
             }
         }
         Ok(())
