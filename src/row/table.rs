@@ -134,6 +134,13 @@ impl Table {
         }
     }
 
+    /// The columns that statements show: all but the hidden ones.
+    pub fn shown_columns(&self) -> impl Iterator<Item = &Column> {
+        let columns = self.columns.iter().enumerate();
+        let shown = columns.filter(|(index, _)| !self.hidden.contains(index));
+        shown.map(|(_, column)| column)
+    }
+
     /// What replaces the values of a column, and how those are read; `None` where they are not replaced.
     pub fn replacement(&self, index: usize) -> Option<(&ColumnType, &Replacement)> {
         match self.treatment()?.columns().get(index)? {

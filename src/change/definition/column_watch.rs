@@ -12,9 +12,7 @@ use super::schemas::{Change, Schemas};
 use super::table::TableDefinition;
 use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
 use crate::change::statement::{ObjectClass, Role, Statement};
-use crate::filter::{
-    ColumnRuleError, ColumnRules, OnComputed, OnMissing, Rule, RuleMatches, Rules,
-};
+use crate::filter::{ColumnRuleError, ColumnRules, OnMissing, Rule, RuleMatches, Rules};
 use crate::row::{Computed, Table, TableName};
 
 /// Tables that are watched at most.
@@ -89,12 +87,11 @@ impl ColumnWatch {
         if !self.unvetted.contains(source) {
             return Ok(());
         }
-        let visible = || {
-            let columns = table.columns.iter().enumerate();
-            let visible = columns.filter(|(place, _)| !table.hidden.contains(place));
-            visible.map(|(_, column)| (column, rules.judge(&table.name, &column.name)))
+        let shown = || {
+            let columns = table.shown_columns();
+            columns.map(|column| (column, rules.judge(&table.name, &column.name)))
         };
-        for (from, verdict) in visible() {
+        for (from, verdict) in shown() {
             let Some(rule) = verdict.protecting() else {
                 continue;
             };
@@ -102,7 +99,7 @@ impl ColumnWatch {
             if !knows_computed {
                 return Err(ColumnRuleError::ComputedUnknown { table, from, rule });
             }
-            let showing = visible().find(|(column, computed)| {
+            let showing = shown().find(|(column, computed)| {
                 let is_computed = column.computed == Some(Computed::Expression);
                 is_computed && verdict.hides_more_than_computed(computed)
             });
@@ -122,7 +119,7 @@ impl ColumnWatch {
     /// Notes which tables got their columns from others by a statement.
     fn note_unvetted(&mut self, rules: &Rules, followed: &Followed<'_>, believed: &Schemas) {
         let columns = rules.columns();
-        if !columns.hide_values() || columns.on_computed() == OnComputed::Publish {
+        if !columns.forbid_computed() {
             return;
         }
         let statement = &followed.statement;
@@ -201,13 +198,8 @@ impl ColumnWatch {
         if rules.is_empty() {
             return Ok(table);
         }
-        let names: Vec<Box<str>> = table
-            .columns
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !table.hidden.contains(index))
-            .map(|(_, column)| column.name.clone())
-            .collect();
+        let names = table.shown_columns().map(|column| column.name.clone());
+        let names: Vec<Box<str>> = names.collect();
         let (name, is_undefined) = (table.name.clone(), table.is_undefined);
         let table = rules.treat(table)?;
         if is_undefined {
@@ -216,11 +208,7 @@ impl ColumnWatch {
         let matches = rules.matches(&name, names.iter().map(|name| &**name));
         let before = self.seen.get(source).map(|seen| &seen.matches);
         self.tell(rules, &name, rules.lost(before, &matches))?;
-        let unknown = rules.naming(&name, &matches);
-        if let (OnMissing::Stop, Some(rule)) = (rules.on_missing(), unknown.first()) {
-            let (table, rule) = (name, (*rule).clone());
-            return Err(ColumnRuleError::Unknown { table, rule });
-        }
+        let unknown = rules.unknown(&name, &matches)?;
         self.tell(rules, &name, unknown)?;
         if self.seen.len() < TABLES_MAX || self.seen.contains_key(source) {
             self.seen
@@ -392,35 +380,8 @@ fn refuse_computed(
     table: &TableName,
     statement: &Statement,
 ) -> Result<(), ColumnRuleError> {
-    if rules.on_computed() == OnComputed::Publish {
-        return Ok(());
-    }
     for (column, computed_from) in defined_columns(statement) {
-        refuse_showing(rules, table, column, computed_from)?;
-    }
-    Ok(())
-}
-
-/// Makes sure that a column shows nothing of those that it is computed from and whose values rules hide.
-fn refuse_showing(
-    rules: &ColumnRules,
-    table: &TableName,
-    column: &str,
-    computed_from: &[Box<str>],
-) -> Result<(), ColumnRuleError> {
-    let computed = rules.judge(table, column);
-    for from in computed_from {
-        let verdict = rules.judge(table, from);
-        if let Some(rule) = verdict.protecting()
-            && verdict.hides_more_than_computed(&computed)
-        {
-            return Err(ColumnRuleError::Computed {
-                table: table.clone(),
-                column: column.into(),
-                from: from.clone(),
-                rule: rule.clone(),
-            });
-        }
+        rules.refuse_showing(table, column, computed_from)?;
     }
     Ok(())
 }

@@ -9,8 +9,7 @@ use super::explanation::{ShownRule, column_outcome};
 use super::words::words;
 use crate::change::{Batch, ChosenTable, RowCounter, RowCounts, Rows};
 use crate::filter::{
-    ColumnRuleError, OnMissing, RowFilter, RowRuleError, RulePlaces, Rules, ShownRowRule,
-    TestedTable,
+    ColumnRuleError, RowFilter, RowRuleError, RulePlaces, Rules, ShownRowRule, TestedTable,
 };
 use crate::metrics::one_line;
 use crate::row::{Table, TableName};
@@ -176,16 +175,9 @@ impl TableJudgement {
         self.each = each.into_iter().map(|(_, filter)| filter).collect();
         let columns = rules.columns();
         if !columns.is_empty() {
-            let shown = table.columns.iter().enumerate();
-            let shown = shown.filter(|(place, _)| !table.hidden.contains(place));
-            let names: Vec<&str> = shown.map(|(_, column)| &*column.name).collect();
-            let matches = columns.matches(&name, names.iter().copied());
-            let unknown = columns.naming(&name, &matches);
-            if let (OnMissing::Stop, Some(rule)) = (columns.on_missing(), unknown.first()) {
-                let (table, rule) = (name, (*rule).clone());
-                return Err(ColumnRuleError::Unknown { table, rule }.into());
-            }
-            for column in names {
+            let names = || table.shown_columns().map(|column| &*column.name);
+            columns.unknown(&name, &columns.matches(&name, names()))?;
+            for column in names() {
                 let (outcome, rule) = column_outcome(&columns.judge(&name, column));
                 self.counted.add_column(column, outcome, rule);
             }

@@ -124,9 +124,10 @@ impl ColumnRules {
         self.rules.is_empty()
     }
 
-    /// Whether some of them hide values.
-    pub fn hide_values(&self) -> bool {
-        !(self.exclude.is_empty() && self.replace.is_empty())
+    /// Whether no column that is published may be computed from one whose values are hidden, and some may be.
+    pub fn forbid_computed(&self) -> bool {
+        let hide_values = !(self.exclude.is_empty() && self.replace.is_empty());
+        hide_values && self.on_computed == OnComputed::Stop
     }
 
     /// Whether one of them may hide values of a table, whatever its columns are called.
@@ -139,11 +140,6 @@ impl ColumnRules {
     /// What is done about a rule that has lost its column.
     pub fn on_missing(&self) -> OnMissing {
         self.on_missing
-    }
-
-    /// What is done about a column that is computed from one whose values are hidden.
-    pub fn on_computed(&self) -> OnComputed {
-        self.on_computed
     }
 
     /// What becomes of a column of a table by its published name.
@@ -244,12 +240,61 @@ impl ColumnRules {
     }
 
     /// The rules that name a table literally, and match none of its columns.
-    pub fn naming(&self, table: &TableName, matches: &RuleMatches) -> Vec<&Rule> {
+    ///
+    /// # Errors
+    /// The first of them, where such a rule stops the stream.
+    pub fn unknown(
+        &self,
+        table: &TableName,
+        matches: &RuleMatches,
+    ) -> Result<Vec<&Rule>, ColumnRuleError> {
+        let unknown = self.naming(table, matches);
+        match (self.on_missing, unknown.first()) {
+            (OnMissing::Stop, Some(rule)) => {
+                let (table, rule) = (table.clone(), (*rule).clone());
+                Err(ColumnRuleError::Unknown { table, rule })
+            }
+            (OnMissing::Stop | OnMissing::Warn, _) => Ok(unknown),
+        }
+    }
+
+    /// The same, whatever they do to the stream.
+    pub(super) fn naming(&self, table: &TableName, matches: &RuleMatches) -> Vec<&Rule> {
         let name = full_name(table, "").to_lowercase();
         let rules = self.rules.iter().enumerate();
         let naming = rules
             .filter(|(number, rule)| rule.start.starts_with(&name) && !matches.0.contains(number));
         naming.map(|(_, rule)| &rule.rule).collect()
+    }
+
+    /// Makes sure that a column shows nothing of those that it is computed from and whose values rules hide.
+    ///
+    /// # Errors
+    /// The first that it would show, unless it is to be published all the same.
+    pub fn refuse_showing(
+        &self,
+        table: &TableName,
+        column: &str,
+        computed_from: &[impl AsRef<str>],
+    ) -> Result<(), ColumnRuleError> {
+        if !self.forbid_computed() || computed_from.is_empty() {
+            return Ok(());
+        }
+        let computed = self.judge(table, column);
+        for from in computed_from.iter().map(AsRef::as_ref) {
+            let verdict = self.judge(table, from);
+            if let Some(rule) = verdict.protecting()
+                && verdict.hides_more_than_computed(&computed)
+            {
+                return Err(ColumnRuleError::Computed {
+                    table: table.clone(),
+                    column: column.into(),
+                    from: from.into(),
+                    rule: rule.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The rules that match nothing of what was looked at, with whether they name one of these tables literally.

@@ -5,7 +5,7 @@ use super::session::Session;
 use super::start::Checked;
 use crate::binlog::column_map::kind;
 use crate::change::ColumnDefinition;
-use crate::filter::{ColumnRuleError, ColumnVerdict, OnComputed, RowRuleError, Rules, TestedTable};
+use crate::filter::{ColumnRuleError, ColumnVerdict, RowRuleError, Rules, TestedTable};
 use crate::mysql::Flavour;
 use crate::row::{
     CharsetName, Collation, Column, ColumnFacts, ColumnType, Labels, RowError, Special, Table,
@@ -100,7 +100,7 @@ pub(super) async fn shown_columns(
 /// # Errors
 /// Such a column, and what breaks on the way.
 pub async fn refuse_computed(checked: &mut Checked, rules: &Rules) -> Result<(), SourceError> {
-    if !rules.columns().hide_values() || rules.columns().on_computed() == OnComputed::Publish {
+    if !rules.columns().forbid_computed() {
         return Ok(());
     }
     let mut found = None;
@@ -124,25 +124,17 @@ pub(super) fn computed<'a>(
     published: &'a TableName,
     columns: &'a [ShownColumn],
 ) -> impl Iterator<Item = ColumnRuleError> + 'a {
-    let publishes = rules.columns().on_computed() == OnComputed::Publish;
     let columns = columns.iter().filter(move |column| {
         let is_kept = || {
             let verdict = rules.columns().judge(published, &column.definition.name);
             matches!(verdict, ColumnVerdict::Kept { .. })
         };
-        !column.expression.is_empty() && !publishes && is_kept()
+        !column.expression.is_empty() && is_kept()
     });
     columns.filter_map(move |column| {
-        let names = names_in(&column.expression);
-        names.into_iter().find_map(|from| {
-            let verdict = rules.columns().judge(published, &from);
-            Some(ColumnRuleError::Computed {
-                table: published.clone(),
-                column: column.definition.name.clone(),
-                rule: verdict.protecting()?.clone(),
-                from: from.into(),
-            })
-        })
+        let (name, from) = (&column.definition.name, names_in(&column.expression));
+        let shows = rules.columns().refuse_showing(published, name, &from);
+        shows.err()
     })
 }
 
