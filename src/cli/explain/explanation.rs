@@ -242,10 +242,7 @@ pub(super) fn placed(
     }
     match sink::placement(&connector.sink, &connector.name, &verdict.published) {
         Ok(target) => shown.target = target,
-        Err(error) => {
-            shown.outcome = "stops";
-            shown.note = Some(one_line(&error));
-        }
+        Err(error) => shown.stop(&one_line(&error)),
     }
     shown
 }

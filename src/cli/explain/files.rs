@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::explanation::{Explanation, explanation, judged_statement};
-use super::table_rules::{RowAmounts, TableJudgement};
+use super::table_rules::{PlacedRules, RowAmounts, TableJudgement};
 use crate::change::statement::StatementContext;
 use crate::change::{Batch, Ddl, Item, Ledger, RowCounter, Rows};
 use crate::cli::decode::{Batches, DecodeError, DecodeSettings};
-use crate::filter::{FilterOptions, Rules, SYSTEM_DATABASES, ShadowTables};
+use crate::filter::{FilterOptions, RulePlaces, Rules, SYSTEM_DATABASES, ShadowTables};
 use crate::mysql::Flavour;
 use crate::pipeline::Connector;
 use crate::row::TableName;
@@ -146,9 +146,10 @@ impl Found<'_> {
         let Some((_, family)) = families.find(|(known, _)| *known == flavour) else {
             return Ok(());
         };
+        let places = &self.connector.rule_places;
         for item in &batch.items {
             match item {
-                Item::Rows(rows) => family.add_rows(batch, rows, &mut self.counter),
+                Item::Rows(rows) => family.add_rows(batch, rows, places, &mut self.counter),
                 Item::Ddl(ddl) => family.add_statement(ddl),
             }
         }
@@ -168,7 +169,7 @@ impl Found<'_> {
             for (table, found) in found.tables {
                 let verdict = rules.table(&table.database, &table.table);
                 let mut explanation = explanation(table.to_string(), &verdict, places);
-                let amounts = found.judgement.map(|judgement| judgement.amounts(places));
+                let amounts = found.judgement.map(|judgement| judgement.amounts);
                 if let Some(why) = amounts.as_ref().and_then(RowAmounts::stop) {
                     explanation.stop(why);
                 }
@@ -209,7 +210,13 @@ impl FamilyFound {
         }
     }
 
-    fn add_rows(&mut self, batch: &Batch, rows: &Rows, counter: &mut RowCounter) {
+    fn add_rows(
+        &mut self,
+        batch: &Batch,
+        rows: &Rows,
+        places: &RulePlaces,
+        counter: &mut RowCounter,
+    ) {
         let Some(table) = batch.tables.get(rows.table as usize) else {
             return;
         };
@@ -229,13 +236,11 @@ impl FamilyFound {
         }
         found.amount.rows += u64::from(rows.row_count);
         found.amount.bytes += rows.images.body.len() as u64;
-        TableJudgement::count(
-            &mut found.judgement,
-            &self.rules,
-            table,
-            (batch, rows),
-            counter,
-        );
+        let rules = PlacedRules {
+            rules: &self.rules,
+            places,
+        };
+        TableJudgement::count(&mut found.judgement, rules, table, (batch, rows), counter);
     }
 
     fn add_statement(&mut self, ddl: &Ddl) {

@@ -114,13 +114,19 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
         if arguments.column.is_empty() {
             return vec![of_table];
         }
+        let definition = match known.as_ref().and_then(|known| known.get(table)) {
+            Some(Belief::Known(definition)) => Some(definition),
+            Some(Belief::Stale(_)) | None => None,
+        };
         let columns = arguments.column.iter();
         columns
             .map(|column| {
-                let known = known.as_ref().and_then(|known| known.get(table));
-                let of_key = (column.as_str(), is_key(known, column));
+                let place = definition.map(|definition| place_of(definition, column));
+                let found = definition.zip(place.flatten());
+                let is_key = found.map(|(definition, place)| definition.key.contains(&place));
+                let of_key = (column.as_str(), is_key);
                 let mut shown = judged_column(&of_table, &verdict, of_key, &rules, places);
-                if verdict.keep && has_column(known, column) == Some(false) {
+                if verdict.keep && place == Some(None) {
                     shown.lack("the table, as the connector's state knows it, has no such column");
                 }
                 shown
@@ -143,23 +149,6 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
         }
     }
     Ok(out.flush()?)
-}
-
-/// Whether a table has a column, as far as that is known.
-fn has_column(known: Option<&Belief>, column: &str) -> Option<bool> {
-    let Some(Belief::Known(definition)) = known else {
-        return None;
-    };
-    Some(place_of(definition, column).is_some())
-}
-
-/// Whether a column is a part of the primary key of a table, as far as that is known.
-fn is_key(known: Option<&Belief>, column: &str) -> Option<bool> {
-    let Some(Belief::Known(definition)) = known else {
-        return None;
-    };
-    let place = place_of(definition, column)?;
-    Some(definition.key.contains(&place))
 }
 
 fn place_of(definition: &TableDefinition, column: &str) -> Option<usize> {

@@ -9,12 +9,13 @@ use super::explanation::{ShownRule, column_outcome};
 use super::words::words;
 use crate::change::{Batch, ChosenTable, RowCounter, RowCounts, Rows};
 use crate::filter::{
-    ColumnRuleError, RowFilter, RowRuleError, RulePlaces, Rules, ShownRowRule, TestedTable,
+    ColumnRuleError, ColumnVerdict, RowFilter, RowRuleError, RulePlaces, Rules, ShownRowRule,
+    TestedTable,
 };
 use crate::metrics::one_line;
 use crate::row::{Table, TableName};
 
-/// The rules on the rows and columns of a table, and what they did to its rows so far.
+/// The rules on the rows and columns of a table, and what they do to its rows.
 #[derive(Debug)]
 pub(super) struct TableJudgement {
     /// Its definition.
@@ -24,27 +25,12 @@ pub(super) struct TableJudgement {
     filter: Option<RowFilter>,
     /// The rules on rows, each by itself.
     each: Vec<RowFilter>,
-    counted: Counted,
+    /// What they did so far.
+    pub(super) amounts: RowAmounts,
 }
 
-/// What rules did to rows.
-#[derive(Debug, Default)]
-struct Counted {
-    published: u64,
-    filtered: u64,
-    unchanged: u64,
-    /// What each rule on rows leaves out, whatever the others do.
-    conditions: Vec<ConditionAmount>,
-    columns: Vec<ColumnShown>,
-    stop: Option<String>,
-    /// Whether there are rules on rows.
-    has_conditions: bool,
-    /// Whether there are rules that want columns with names, which the files do not tell.
-    is_unnamed: bool,
-}
-
-/// The same as `--json` prints it.
-#[derive(Debug, Serialize)]
+/// What rules did to rows, as `--json` prints it.
+#[derive(Debug, Default, Serialize)]
 pub(super) struct RowAmounts {
     /// Rows that are published.
     rows_published: u64,
@@ -52,7 +38,7 @@ pub(super) struct RowAmounts {
     rows_filtered: u64,
     /// Updates that change nothing that is published, and are left out.
     rows_unchanged: u64,
-    /// The rules on its rows.
+    /// The rules on its rows; each with what it leaves out, whatever the others do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     conditions: Vec<ConditionAmount>,
     /// The columns that are not published as they are.
@@ -63,6 +49,7 @@ pub(super) struct RowAmounts {
     not_judged: bool,
     #[serde(skip)]
     stop: Option<String>,
+    /// Whether there are rules on its rows.
     #[serde(skip)]
     has_conditions: bool,
 }
@@ -79,13 +66,6 @@ struct ConditionAmount {
     rows_left_out: u64,
 }
 
-#[derive(Clone, Debug)]
-struct ColumnShown {
-    name: Box<str>,
-    outcome: &'static str,
-    rule: Option<crate::filter::Rule>,
-}
-
 /// A column and what becomes of it.
 #[derive(Debug, Serialize)]
 struct ColumnAmount {
@@ -93,6 +73,13 @@ struct ColumnAmount {
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<ShownRule>,
+}
+
+/// A connector's rules, and where they are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlacedRules<'a> {
+    pub(super) rules: &'a Rules,
+    pub(super) places: &'a RulePlaces,
 }
 
 /// Why a connector would stop at a table.
@@ -108,7 +95,7 @@ impl TableJudgement {
     /// Counts the rows of a rows event as the rules have it; a table that the rules leave out is not judged.
     pub(super) fn count(
         known: &mut Option<Self>,
-        rules: &Rules,
+        rules: PlacedRules<'_>,
         table: &Arc<Table>,
         of: (&Batch, &Rows),
         counter: &mut RowCounter,
@@ -117,50 +104,55 @@ impl TableJudgement {
             .as_ref()
             .is_some_and(|known| Arc::ptr_eq(&known.table, table));
         if !is_known {
-            let verdict = rules.table(&table.name.database, &table.name.table);
+            let verdict = rules.rules.table(&table.name.database, &table.name.table);
             if !verdict.keep {
                 return;
             }
-            let counted = known.take().map(|known| known.counted);
-            let counted = counted.unwrap_or_default();
-            *known = Some(Self::of(rules, table, verdict.published, of.0, counted));
+            let amounts = known.take().map(|known| known.amounts);
+            let amounts = amounts.unwrap_or_default();
+            *known = Some(Self::of(rules, table, verdict.published, of.0, amounts));
         }
         if let Some(judgement) = known
-            && judgement.counted.stop.is_none()
+            && judgement.amounts.stop.is_none()
         {
             judgement.add(of, counter);
         }
     }
 
     fn of(
-        rules: &Rules,
+        rules: PlacedRules<'_>,
         table: &Arc<Table>,
         published: TableName,
         batch: &Batch,
-        counted: Counted,
+        amounts: RowAmounts,
     ) -> Self {
         let mut judgement = Self {
             table: Arc::clone(table),
             published: None,
             filter: None,
             each: Vec::new(),
-            counted,
+            amounts,
         };
         let mut named = (**table).clone();
         named.name = published;
         if let Err(stop) = judgement.judge(rules, named, batch) {
             judgement
-                .counted
+                .amounts
                 .stop
                 .get_or_insert_with(|| one_line(&stop));
         }
         judgement
     }
 
-    fn judge(&mut self, rules: &Rules, table: Table, batch: &Batch) -> Result<(), Stop> {
+    fn judge(
+        &mut self,
+        PlacedRules { rules, places }: PlacedRules<'_>,
+        table: Table,
+        batch: &Batch,
+    ) -> Result<(), Stop> {
         if table.is_undefined {
             let of_rows = !rules.rows().shown(&table.name).is_empty();
-            self.counted.is_unnamed = of_rows || !rules.columns().is_empty();
+            self.amounts.not_judged = of_rows || !rules.columns().is_empty();
             self.published = (!of_rows).then_some(table);
             return Ok(());
         }
@@ -169,17 +161,17 @@ impl TableJudgement {
         self.filter = rules.rows().of(&name, &facts)?;
         let each = rules.rows().each_of(&name, &facts)?;
         for (rule, _) in &each {
-            self.counted.add_condition(rule);
+            self.amounts.add_condition(rule);
         }
-        self.counted.has_conditions = self.filter.is_some();
+        self.amounts.has_conditions = self.filter.is_some();
         self.each = each.into_iter().map(|(_, filter)| filter).collect();
         let columns = rules.columns();
         if !columns.is_empty() {
             let names = || table.shown_columns().map(|column| &*column.name);
             columns.unknown(&name, &columns.matches(&name, names()))?;
             for column in names() {
-                let (outcome, rule) = column_outcome(&columns.judge(&name, column));
-                self.counted.add_column(column, outcome, rule);
+                let verdict = columns.judge(&name, column);
+                self.amounts.add_column(column, &verdict, places);
             }
         }
         self.published = Some(columns.treat(table)?);
@@ -191,7 +183,7 @@ impl TableJudgement {
             return;
         };
         let Some(filter) = &self.filter else {
-            self.counted.published += u64::from(rows.row_count);
+            self.amounts.rows_published += u64::from(rows.row_count);
             return;
         };
         let table = ChosenTable {
@@ -201,7 +193,7 @@ impl TableJudgement {
         let counts = match counter.count(table, filter, (batch, rows)) {
             Ok(counts) => counts,
             Err(trouble) => {
-                self.counted.stop = Some(one_line(&trouble));
+                self.amounts.stop = Some(one_line(&trouble));
                 return;
             }
         };
@@ -210,39 +202,19 @@ impl TableJudgement {
             filtered,
             unchanged,
         } = counts;
-        self.counted.published += u64::from(all) - u64::from(filtered) - u64::from(unchanged);
-        self.counted.filtered += u64::from(filtered);
-        self.counted.unchanged += u64::from(unchanged);
-        let conditions = self.each.iter().zip(&mut self.counted.conditions);
+        self.amounts.rows_published += u64::from(all) - u64::from(filtered) - u64::from(unchanged);
+        self.amounts.rows_filtered += u64::from(filtered);
+        self.amounts.rows_unchanged += u64::from(unchanged);
+        let conditions = self.each.iter().zip(&mut self.amounts.conditions);
         for (filter, condition) in conditions {
             if let Ok(counts) = counter.count(table, filter, (batch, rows)) {
                 condition.rows_left_out += u64::from(counts.filtered);
             }
         }
     }
-
-    /// What the rules did to all rows.
-    pub(super) fn amounts(self, places: &RulePlaces) -> RowAmounts {
-        let counted = self.counted;
-        let columns = counted.columns.into_iter().map(|column| ColumnAmount {
-            column: column.name,
-            outcome: column.outcome,
-            rule: column.rule.map(|rule| ShownRule::of(&rule, places)),
-        });
-        RowAmounts {
-            rows_published: counted.published,
-            rows_filtered: counted.filtered,
-            rows_unchanged: counted.unchanged,
-            conditions: counted.conditions,
-            columns: columns.collect(),
-            not_judged: counted.is_unnamed,
-            stop: counted.stop,
-            has_conditions: counted.has_conditions,
-        }
-    }
 }
 
-impl Counted {
+impl RowAmounts {
     /// Notes a rule on rows; under every definition they are the same ones in the same order.
     fn add_condition(&mut self, rule: &ShownRowRule<'_>) {
         let is_known = |known: &ConditionAmount| {
@@ -258,24 +230,18 @@ impl Counted {
         }
     }
 
-    fn add_column(
-        &mut self,
-        name: &str,
-        outcome: &'static str,
-        rule: Option<&crate::filter::Rule>,
-    ) {
-        let is_known = self.columns.iter().any(|column| *column.name == *name);
+    fn add_column(&mut self, name: &str, verdict: &ColumnVerdict<'_>, places: &RulePlaces) {
+        let (outcome, rule) = column_outcome(verdict);
+        let is_known = self.columns.iter().any(|column| *column.column == *name);
         if outcome != "published" && !is_known {
-            self.columns.push(ColumnShown {
-                name: name.into(),
+            self.columns.push(ColumnAmount {
+                column: name.into(),
                 outcome,
-                rule: rule.cloned(),
+                rule: rule.map(|rule| ShownRule::of(rule, places)),
             });
         }
     }
-}
 
-impl RowAmounts {
     /// Why a connector would stop at the table.
     pub(super) fn stop(&self) -> Option<&str> {
         self.stop.as_deref()
