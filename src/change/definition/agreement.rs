@@ -166,7 +166,7 @@ fn bytes_of(believed: &ColumnDefinition) -> Option<u16> {
         return None;
     }
     let bytes_max = charset::by_name(set_of(believed)?, false)?.bytes_max;
-    let length = numbers_of(&believed.column_type).next()?;
+    let length = believed.numbers().next()?;
     length.checked_mul(u16::try_from(bytes_max).ok()?)
 }
 
@@ -174,15 +174,15 @@ fn bytes_of(believed: &ColumnDefinition) -> Option<u16> {
 pub(super) fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u16> {
     match map_kind {
         kind::NEWDECIMAL => {
-            let mut numbers = numbers_of(&believed.column_type);
+            let mut numbers = believed.numbers();
             let precision = numbers.next()?;
             let scale = numbers.next().unwrap_or(0);
             precision.checked_mul(256)?.checked_add(scale)
         }
         kind::TIME2 | kind::DATETIME2 | kind::TIMESTAMP2 => {
-            Some(numbers_of(&believed.column_type).next().unwrap_or(0))
+            Some(believed.numbers().next().unwrap_or(0))
         }
-        kind::BIT => numbers_of(&believed.column_type).next(),
+        kind::BIT => believed.numbers().next(),
         kind::BLOB => match believed.data_type() {
             "tinyblob" | "tinytext" => Some(1),
             "blob" | "text" => Some(2),
@@ -202,17 +202,6 @@ pub(super) fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u
         }
         _not_certain => None,
     }
-}
-
-/// The numbers in the brackets of a COLUMN_TYPE.
-pub(super) fn numbers_of(column_type: &str) -> impl Iterator<Item = u16> {
-    let inside = column_type
-        .split_once('(')
-        .and_then(|(_, rest)| rest.split_once(')'))
-        .map_or("", |(inside, _)| inside);
-    inside
-        .split(',')
-        .filter_map(|number| number.trim().parse().ok())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::agreement::{agree, metadata_of, numbers_of};
+use super::agreement::{agree, metadata_of};
 use super::table::{ColumnDefinition, TableDefinition};
 use super::table_map_error::{Missing, TableMapError};
 use super::table_maps::{Asks, Defined, KeptTable, TableMaps, read_columns, tell_computed};
@@ -87,7 +87,7 @@ fn error_of(missing: Missing, table: &TableName) -> TableMapError {
 
 /// What a table map would say of a column; `None` for a type that is not known.
 fn map_of(column: &ColumnDefinition, flavour: Flavour) -> Option<ColumnMap> {
-    let kind = kind_of(column.data_type(), flavour)?;
+    let kind = column.kind(flavour)?;
     let data_type = column.data_type();
     let metadata = match kind {
         kind::FLOAT | kind::JSON | kind::GEOMETRY => 4,
@@ -96,13 +96,11 @@ fn map_of(column: &ColumnDefinition, flavour: Flavour) -> Option<ColumnMap> {
         kind::STRING if data_type == "inet4" => 4,
         kind::STRING if matches!(data_type, "inet6" | "uuid") => 16,
         // MariaDB's, which is stored as VARBINARY.
-        kind::VARCHAR if data_type == "vector" => {
-            numbers_of(&column.column_type).next()?.checked_mul(4)?
-        }
+        kind::VARCHAR if data_type == "vector" => column.numbers().next()?.checked_mul(4)?,
         _ => metadata_of(kind, column).unwrap_or_default(),
     };
     let needs_length = matches!(kind, kind::STRING | kind::VARCHAR | kind::BLOB);
-    if needs_length && metadata == 0 && numbers_of(&column.column_type).next() != Some(0) {
+    if needs_length && metadata == 0 && column.numbers().next() != Some(0) {
         return None;
     }
     Some(ColumnMap {
@@ -118,38 +116,5 @@ fn map_of(column: &ColumnDefinition, flavour: Flavour) -> Option<ColumnMap> {
         geometry_type: None,
         dimensions: None,
         fraction: column.fraction(),
-    })
-}
-
-fn kind_of(data_type: &str, flavour: Flavour) -> Option<u8> {
-    Some(match data_type {
-        "tinyint" => kind::TINY,
-        "smallint" => kind::SHORT,
-        "mediumint" => kind::INT24,
-        "int" => kind::LONG,
-        "bigint" => kind::LONGLONG,
-        "float" => kind::FLOAT,
-        "double" => kind::DOUBLE,
-        "decimal" => kind::NEWDECIMAL,
-        "bit" => kind::BIT,
-        "year" => kind::YEAR,
-        "date" => kind::DATE,
-        "time" => kind::TIME2,
-        "datetime" => kind::DATETIME2,
-        "timestamp" => kind::TIMESTAMP2,
-        "enum" => kind::ENUM,
-        "set" => kind::SET,
-        "char" | "binary" | "inet4" | "inet6" | "uuid" => kind::STRING,
-        "varchar" | "varbinary" => kind::VARCHAR,
-        "tinyblob" | "tinytext" | "blob" | "text" | "mediumblob" | "mediumtext" | "longblob"
-        | "longtext" => kind::BLOB,
-        "json" => kind::JSON,
-        "vector" => match flavour {
-            Flavour::MySql => kind::VECTOR,
-            Flavour::MariaDb => kind::VARCHAR,
-        },
-        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
-        | "multipolygon" | "geometrycollection" | "geomcollection" => kind::GEOMETRY,
-        _unknown => return None,
     })
 }

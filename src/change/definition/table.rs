@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::charset;
 use super::labels::{ListedLabel, doubting, has_doubtful, labels};
 use super::lineage::Point;
+use crate::binlog::column_map::kind;
+use crate::mysql::Flavour;
 use crate::row::Charset;
 
 /// A definition as information_schema has it.
@@ -155,6 +157,52 @@ impl ColumnDefinition {
             return Some(0);
         };
         digits.trim().parse().ok()
+    }
+
+    /// The numbers in the brackets of its type.
+    pub fn numbers(&self) -> impl Iterator<Item = u16> {
+        let inside = self
+            .column_type
+            .split_once('(')
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .map_or("", |(inside, _)| inside);
+        inside
+            .split(',')
+            .filter_map(|number| number.trim().parse().ok())
+    }
+
+    /// The number that a table map has for its type in a table that is made today; `None` for a type that is not known.
+    pub fn kind(&self, flavour: Flavour) -> Option<u8> {
+        Some(match self.data_type() {
+            "tinyint" => kind::TINY,
+            "smallint" => kind::SHORT,
+            "mediumint" => kind::INT24,
+            "int" => kind::LONG,
+            "bigint" => kind::LONGLONG,
+            "float" => kind::FLOAT,
+            "double" => kind::DOUBLE,
+            "decimal" => kind::NEWDECIMAL,
+            "bit" => kind::BIT,
+            "year" => kind::YEAR,
+            "date" => kind::DATE,
+            "time" => kind::TIME2,
+            "datetime" => kind::DATETIME2,
+            "timestamp" => kind::TIMESTAMP2,
+            "enum" => kind::ENUM,
+            "set" => kind::SET,
+            "char" | "binary" | "inet4" | "inet6" | "uuid" => kind::STRING,
+            "varchar" | "varbinary" => kind::VARCHAR,
+            "tinyblob" | "tinytext" | "blob" | "text" | "mediumblob" | "mediumtext"
+            | "longblob" | "longtext" => kind::BLOB,
+            "json" => kind::JSON,
+            "vector" => match flavour {
+                Flavour::MySql => kind::VECTOR,
+                Flavour::MariaDb => kind::VARCHAR,
+            },
+            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+            | "multipolygon" | "geometrycollection" | "geomcollection" => kind::GEOMETRY,
+            _unknown => return None,
+        })
     }
 
     /// The labels of ENUM and SET, unquoted; none for other types. U+FFFD stands for bytes that are no text. Allocates.

@@ -285,55 +285,35 @@ fn column((index, shown): (usize, &ShownColumn)) -> Result<Column, RowError> {
 
 /// The number of a column's type, and its metadata, as table maps have them; 0 for one that is not known.
 fn number(definition: &ColumnDefinition) -> (u8, u16) {
-    let [first, second] = sizes(&definition.column_type);
+    // MariaDB logs a VECTOR as bytes; by its definition it is one there too.
+    let Some(kind) = definition.kind(Flavour::MySql) else {
+        return (0, 0);
+    };
     let is_packed = definition.column_type.contains(" COMPRESSED");
     let fraction = u16::from(definition.fraction().unwrap_or(0));
-    match definition.data_type() {
-        "tinyint" => (kind::TINY, 0),
-        "smallint" => (kind::SHORT, 0),
-        "mediumint" => (kind::INT24, 0),
-        "int" => (kind::LONG, 0),
-        "bigint" => (kind::LONGLONG, 0),
-        "float" => (kind::FLOAT, 4),
-        "double" => (kind::DOUBLE, 8),
-        "decimal" => (
-            kind::NEWDECIMAL,
-            first.unwrap_or(10) << 8 | second.unwrap_or(0),
-        ),
-        "bit" => (kind::BIT, first.unwrap_or(1)),
-        "year" => (kind::YEAR, 0),
-        "date" => (kind::DATE, 0),
-        "time" => (kind::TIME2, fraction),
-        "datetime" => (kind::DATETIME2, fraction),
-        "timestamp" => (kind::TIMESTAMP2, fraction),
-        "inet4" => (kind::STRING, 4),
-        "inet6" | "uuid" => (kind::STRING, 16),
-        "char" => (kind::STRING, ANY_LENGTH),
-        "binary" => (kind::STRING, first.unwrap_or(1)),
-        "varchar" | "varbinary" if is_packed => (kind::VARCHAR_COMPRESSED, ANY_LENGTH),
-        "varchar" | "varbinary" => (kind::VARCHAR, ANY_LENGTH),
-        "tinytext" | "text" | "mediumtext" | "longtext" | "tinyblob" | "blob" | "mediumblob"
-        | "longblob" => match is_packed {
-            true => (kind::BLOB_COMPRESSED, 4),
-            false => (kind::BLOB, 4),
+    let mut numbers = definition.numbers();
+    match kind {
+        kind::FLOAT | kind::JSON | kind::VECTOR | kind::GEOMETRY => (kind, 4),
+        kind::DOUBLE | kind::SET => (kind, 8),
+        kind::NEWDECIMAL => {
+            let precision = numbers.next().unwrap_or(10);
+            (kind, precision << 8 | numbers.next().unwrap_or(0))
+        }
+        kind::BIT => (kind, numbers.next().unwrap_or(1)),
+        kind::TIME2 | kind::DATETIME2 | kind::TIMESTAMP2 => (kind, fraction),
+        kind::STRING => match definition.data_type() {
+            "inet4" => (kind, 4),
+            "inet6" | "uuid" => (kind, 16),
+            "binary" => (kind, numbers.next().unwrap_or(1)),
+            _text => (kind, ANY_LENGTH),
         },
-        "enum" => (kind::ENUM, 2),
-        "set" => (kind::SET, 8),
-        "json" => (kind::JSON, 4),
-        "vector" => (kind::VECTOR, 4),
-        "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
-        | "multipolygon" | "geometrycollection" | "geomcollection" => (kind::GEOMETRY, 4),
-        _unknown => (0, 0),
+        kind::VARCHAR if is_packed => (kind::VARCHAR_COMPRESSED, ANY_LENGTH),
+        kind::VARCHAR => (kind, ANY_LENGTH),
+        kind::BLOB if is_packed => (kind::BLOB_COMPRESSED, 4),
+        kind::BLOB => (kind, 4),
+        kind::ENUM => (kind, 2),
+        whole => (whole, 0),
     }
-}
-
-/// The numbers in the brackets of a type.
-fn sizes(column_type: &str) -> [Option<u16>; 2] {
-    let inside = column_type.split_once('(');
-    let inside = inside.and_then(|(_, rest)| rest.split_once(')'));
-    let mut numbers = inside.map_or("", |(inside, _)| inside).split(',');
-    let mut next = || numbers.next()?.trim().parse().ok();
-    [next(), next()]
 }
 
 #[cfg(test)]
