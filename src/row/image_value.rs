@@ -3,11 +3,9 @@
 //! What a snapshot reads so becomes what the binlog has of the same row, and everything after goes one way for both.
 
 use super::jsonb_writer::JsonbWriter;
+use super::temporal::days_since_1970;
 use super::{ColumnType, RowError, decimal};
 use crate::mysql::{WireMoment, WireTime, WireValue};
-
-/// Days from the year 0 to 1970, in the calendar that goes back beyond its beginning.
-const DAYS_TO_1970: i64 = 719_468;
 
 /// Writes the values of row images.
 #[derive(Debug, Default)]
@@ -201,13 +199,7 @@ fn write_timestamp(moment: WireMoment, fsp: u8, out: &mut Vec<u8>) -> Result<(),
 }
 
 fn seconds_since_1970(moment: &WireMoment) -> i64 {
-    // Years that begin in March, so that the leap day is the last.
-    let month = i64::from(moment.month);
-    let year = i64::from(moment.year) - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + i64::from(moment.day) - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - DAYS_TO_1970;
+    let days = days_since_1970(moment.year.into(), moment.month.into(), moment.day.into());
     let clock = i64::from(moment.hour) * 3600 + i64::from(moment.minute) * 60;
     days * 86_400 + clock + i64::from(moment.second)
 }

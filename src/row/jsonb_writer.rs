@@ -8,14 +8,13 @@ use super::RowError;
 use super::decimal;
 use super::double::write_double;
 use super::jsonb::DEPTH_MAX;
+use crate::binlog::column_map::kind;
 
 /// Bytes of the counts of a large object or array.
 const HEADER_BYTES: usize = 8;
 /// Bytes of the entries of a key and of a value.
 const KEY_ENTRY: usize = 6;
 const VALUE_ENTRY: usize = 5;
-/// The type of a column of DECIMAL.
-const NEWDECIMAL: u8 = 246;
 /// The most digits of a DECIMAL.
 const DIGITS_MAX: usize = 65;
 
@@ -231,7 +230,7 @@ impl JsonbWriter {
         self.number.clear();
         self.number.extend_from_slice(&[precision, scale]);
         decimal::write_text(text.as_bytes(), precision, scale, &mut self.number)?;
-        out.push(NEWDECIMAL);
+        out.push(kind::NEWDECIMAL);
         write_length(self.number.len(), out);
         out.extend_from_slice(&self.number);
         Ok(())

@@ -90,8 +90,6 @@ impl Date {
 
     /// The day, counted from 1970-01-01; `None` of a date that does not exist, as `0000-00-00`, `2024-01-00` and `2023-02-29` do
     /// not, which servers hold in some SQL modes.
-    ///
-    /// Counts from 0000-03-01, so that a leap day is the last day of its year, in eras of 400 years.
     pub fn day_number(&self) -> Option<i64> {
         let (year, month, day) = (
             i64::from(self.year),
@@ -109,12 +107,7 @@ impl Date {
         if day == 0 || day > days {
             return None;
         }
-        let year = if month <= 2 { year - 1 } else { year };
-        let march_month = (month + 9) % 12;
-        let of_year = (153 * march_month + 2) / 5 + day - 1;
-        let of_era = year.rem_euclid(400);
-        let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-        Some(year.div_euclid(400) * 146_097 + day_of_era - 719_468)
+        Some(days_since_1970(year, month, day))
     }
 
     /// Appends `YYYY-MM-DD`.
@@ -338,6 +331,19 @@ impl KnownDates {
         }
         *text
     }
+}
+
+/// A day, counted from 1970-01-01; one that its month has not counts on from the days that it has.
+///
+/// Counts from 0000-03-01, so that a leap day is the last day of its year, in eras of 400 years.
+#[inline]
+pub(super) fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let march_month = (month + 9) % 12;
+    let of_year = (153 * march_month + 2) / 5 + day - 1;
+    let of_era = year.rem_euclid(400);
+    let day_of_era = of_era * 365 + of_era / 4 - of_era / 100 + of_year;
+    year.div_euclid(400) * 146_097 + day_of_era - 719_468
 }
 
 /// Microseconds of a fraction that is stored in hundredths (1 byte), ten-thousandths (2) or millionths (3).
