@@ -88,6 +88,24 @@ pub struct ColumnMap {
 }
 
 impl ColumnMap {
+    /// A column that may be NULL, of which nothing but its type is told.
+    pub(crate) fn of_type(kind: u8, metadata: u16) -> Self {
+        Self {
+            kind,
+            metadata,
+            array: false,
+            nullable: true,
+            unsigned: None,
+            collation: None,
+            name: None,
+            labels: None,
+            visible: None,
+            geometry_type: None,
+            dimensions: None,
+            fraction: None,
+        }
+    }
+
     /// Whether it is a geometry that can be a point only, as far as the table map tells.
     pub fn is_point(&self) -> bool {
         const POINT: u32 = 1;
@@ -111,21 +129,13 @@ pub(super) fn columns(
         let (kind, value, array) = reader.read(*wire_kind)?;
         let null_bits = nullable.get(index / 8).copied().unwrap_or(0);
         columns.push(ColumnMap {
-            kind,
-            metadata: value,
             array,
             nullable: null_bits & (1 << (index % 8)) != 0,
-            unsigned: None,
-            collation: None,
-            name: None,
-            labels: None,
-            visible: None,
-            geometry_type: None,
-            dimensions: None,
             fraction: match kind {
                 kind::TIME2 | kind::DATETIME2 | kind::TIMESTAMP2 => u8::try_from(value).ok(),
                 _other => None,
             },
+            ..ColumnMap::of_type(kind, value)
         });
     }
     metadata.nothing_left("the metadata of the last column")?;

@@ -208,23 +208,6 @@ pub(super) fn metadata_of(map_kind: u8, believed: &ColumnDefinition) -> Option<u
 mod tests {
     use super::*;
 
-    fn map(kind: u8, metadata: u16) -> ColumnMap {
-        ColumnMap {
-            kind,
-            metadata,
-            array: false,
-            nullable: true,
-            unsigned: None,
-            collation: None,
-            name: None,
-            labels: None,
-            visible: None,
-            geometry_type: None,
-            dimensions: None,
-            fraction: None,
-        }
-    }
-
     fn believed(column_type: &str) -> TableDefinition {
         TableDefinition {
             columns: vec![ColumnDefinition {
@@ -263,7 +246,7 @@ mod tests {
             (kind::GEOMETRY, 4, "geometrycollection"),
             (kind::STRING, 16, "inet6"),
         ] {
-            check(map(number, metadata), column_type, None);
+            check(ColumnMap::of_type(number, metadata), column_type, None);
         }
     }
 
@@ -271,15 +254,15 @@ mod tests {
     fn what_does_not_fit_is_told_from_both_sides() {
         let signed = ColumnMap {
             unsigned: Some(false),
-            ..map(kind::LONG, 0)
+            ..ColumnMap::of_type(kind::LONG, 0)
         };
         let named = ColumnMap {
             name: Some("d".into()),
-            ..map(kind::LONG, 0)
+            ..ColumnMap::of_type(kind::LONG, 0)
         };
         let not_null = ColumnMap {
             nullable: false,
-            ..map(kind::LONG, 0)
+            ..ColumnMap::of_type(kind::LONG, 0)
         };
         for (map, column_type, expected) in [
             (
@@ -298,12 +281,12 @@ mod tests {
                 "column c nullable was believed, the binlog has NOT NULL there",
             ),
             (
-                map(kind::LONGLONG, 0),
+                ColumnMap::of_type(kind::LONGLONG, 0),
                 "int",
                 "column c of type int was believed, the binlog has type 8 there",
             ),
             (
-                map(kind::NEWDECIMAL, 11 * 256 + 2),
+                ColumnMap::of_type(kind::NEWDECIMAL, 11 * 256 + 2),
                 "decimal(10,2)",
                 "column c of type decimal(10,2) was believed, the binlog has metadata 2818, expected 2562",
             ),
@@ -321,13 +304,13 @@ mod tests {
     fn character_sets_and_lengths_that_do_not_fit_are_told() {
         for (map, column_type, charset, expected) in [
             (
-                map(kind::VARCHAR, 40),
+                ColumnMap::of_type(kind::VARCHAR, 40),
                 "varchar(10)",
                 Some("latin1"),
                 "column c of type varchar(10) was believed, the binlog has metadata 40, expected 10",
             ),
             (
-                map(kind::STRING, 10),
+                ColumnMap::of_type(kind::STRING, 10),
                 "char(10)",
                 Some("utf8mb3"),
                 "column c of type char(10) was believed, the binlog has metadata 10, expected 30",
@@ -335,7 +318,7 @@ mod tests {
             (
                 ColumnMap {
                     collation: Some(45),
-                    ..map(kind::BLOB, 2)
+                    ..ColumnMap::of_type(kind::BLOB, 2)
                 },
                 "text",
                 Some("latin1"),
@@ -344,7 +327,7 @@ mod tests {
             (
                 ColumnMap {
                     collation: Some(8),
-                    ..map(kind::VARCHAR, 10)
+                    ..ColumnMap::of_type(kind::VARCHAR, 10)
                 },
                 "varbinary(10)",
                 None,

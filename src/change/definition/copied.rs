@@ -104,17 +104,8 @@ fn map_of(column: &ColumnDefinition, flavour: Flavour) -> Option<ColumnMap> {
         return None;
     }
     Some(ColumnMap {
-        kind,
-        metadata,
-        array: false,
         nullable: column.nullable,
-        unsigned: None,
-        collation: None,
-        name: None,
-        labels: None,
-        visible: None,
-        geometry_type: None,
-        dimensions: None,
         fraction: column.fraction(),
+        ..ColumnMap::of_type(kind, metadata)
     })
 }

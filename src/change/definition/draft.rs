@@ -183,18 +183,8 @@ mod tests {
 
     fn column(kind: u8, metadata: u16) -> ColumnMap {
         ColumnMap {
-            kind,
-            metadata,
-            array: false,
-            nullable: true,
-            unsigned: None,
-            collation: None,
-            name: None,
-            labels: None,
-            visible: None,
-            geometry_type: None,
-            dimensions: None,
             fraction: Some(0),
+            ..ColumnMap::of_type(kind, metadata)
         }
     }
 
