@@ -23,7 +23,6 @@ use super::statement::StatementKind;
 use super::trouble::Trouble;
 use crate::binlog::Coordinates;
 use crate::filter::Rules;
-use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
 
 /// Bits of a change's sequence that count the changes of one snapshot; those above count the snapshots of a connector, so that
@@ -50,7 +49,6 @@ pub struct CopiedRows {
 #[derive(Debug)]
 pub struct Copying {
     maps: TableMaps,
-    flavour: Flavour,
     builder: Builder,
     choice: RowChoice,
     group: Group,
@@ -96,11 +94,9 @@ impl Copying {
         number: u32,
         commit_us: i64,
     ) -> Self {
-        let flavour = origin.flavour;
         let Coordinates { file, position } = &start.coordinates;
         Self {
-            maps: TableMaps::new(flavour, rules),
-            flavour,
+            maps: TableMaps::new(origin.flavour, rules),
             group: Group {
                 gtid: None,
                 begin: Coordinates::new(file.clone(), position.saturating_sub(1)),
@@ -129,7 +125,8 @@ impl Copying {
         source: &TableName,
         definition: &Arc<TableDefinition>,
     ) -> Result<Option<CopiedTable>, TableMapError> {
-        let kept = copied(&mut self.maps, self.flavour, source, definition)?;
+        let flavour = self.builder.origin().flavour;
+        let kept = copied(&mut self.maps, flavour, source, definition)?;
         Ok(kept.map(|kept| CopiedTable {
             kept,
             definition: Arc::clone(definition),
@@ -239,7 +236,7 @@ impl Copying {
         start: usize,
     ) -> Result<Vec<RowRun>, Trouble> {
         let (columns, body) = rows.bytes.split_at_checked(start).unwrap_or_default();
-        let count = u32::try_from(rows.ends.len()).map_err(|_| too_many("rows"))?;
+        let count = u32::try_from(rows.ends.len()).map_err(|_| TooMany::beyond_index("rows"))?;
         let Some(filter) = &table.kept.row_filter else {
             self.builder.ledger.rows += u64::from(count);
             let run = RowRun {
@@ -267,7 +264,7 @@ impl Copying {
             None => u32::try_from(start).ok(),
         };
         let (Some(from), Some(to)) = (from, end_of(number)) else {
-            return Err(too_many("bytes").into());
+            return Err(TooMany::beyond_index("bytes").into());
         };
         Ok(from..to)
     }
@@ -323,7 +320,7 @@ impl Copying {
     ) -> Result<(), Trouble> {
         self.has_rows = true;
         let bitmap = table.table.columns.len().div_ceil(8);
-        let columns = 0..u32::try_from(bitmap).map_err(|_| too_many("bytes"))?;
+        let columns = 0..u32::try_from(bitmap).map_err(|_| TooMany::beyond_index("bytes"))?;
         let rows = Rows {
             table: self.builder.table(&table.table)?,
             group: self.group_of(mark)?,
@@ -388,12 +385,5 @@ impl Copying {
     pub fn finish(&mut self, end: Checkpoint, received_us: i64) -> Result<Batch, Trouble> {
         self.put_last(SnapshotMark::Last)?;
         Ok(self.batch(end, received_us))
-    }
-}
-
-fn too_many(what: &'static str) -> TooMany {
-    TooMany {
-        what,
-        max: u64::from(u32::MAX),
     }
 }

@@ -228,8 +228,5 @@ impl Builder {
 
 /// The index of the last of `count` elements.
 fn index(count: usize, what: &'static str) -> Result<u32, TooMany> {
-    u32::try_from(count.saturating_sub(1)).map_err(|_| TooMany {
-        what,
-        max: u64::from(u32::MAX),
-    })
+    u32::try_from(count.saturating_sub(1)).map_err(|_| TooMany::beyond_index(what))
 }

@@ -89,6 +89,16 @@ pub struct TooMany {
     pub max: u64,
 }
 
+impl TooMany {
+    /// More than an index of 32 bits counts.
+    pub(in crate::change) fn beyond_index(what: &'static str) -> Self {
+        Self {
+            what,
+            max: u64::from(u32::MAX),
+        }
+    }
+}
+
 impl EventStamp {
     pub(in crate::change) fn of(frame: &Frame) -> Self {
         Self {
@@ -159,10 +169,7 @@ fn absolute(origin: u32, range: &Range<usize>) -> Result<Range<u32>, TooMany> {
         u32::try_from(offset)
             .ok()
             .and_then(|offset| offset.checked_add(origin))
-            .ok_or(TooMany {
-                what: "bytes",
-                max: u64::from(u32::MAX),
-            })
+            .ok_or(TooMany::beyond_index("bytes"))
     };
     Ok(shift(range.start)?..shift(range.end)?)
 }

@@ -245,12 +245,7 @@ impl RowStream {
 
     /// The rows in a buffer of so many bytes.
     fn rows(&self, buffer_bytes: usize, row_count: u32) -> Result<Rows, Trouble> {
-        let offset = |at: usize| {
-            u32::try_from(at).map_err(|_| TooMany {
-                what: "bytes",
-                max: u64::from(u32::MAX),
-            })
-        };
+        let offset = |at: usize| u32::try_from(at).map_err(|_| TooMany::beyond_index("bytes"));
         let columns = 0..offset(self.bitmap_bytes)?;
         let columns_after = columns.end..offset(self.bitmap_bytes + self.after_bytes)?;
         Ok(Rows {
