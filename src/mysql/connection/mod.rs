@@ -247,8 +247,7 @@ impl Connection {
         self.begin(payload).await?;
         let answer = self.receive("answering a command").await?;
         if answer.first() == Some(&response::ERR) {
-            let error = ServerError::parse(&answer).map_err(|e| self.peer.malformed(e))?;
-            return Err(self.no_result(NoResult::Server(error)));
+            return Err(self.answered_error(&answer));
         }
         response::ok(&answer).map_err(|e| self.peer.malformed(e))?;
         self.is_in_command = false;
