@@ -1,15 +1,15 @@
 //! The rows of a server's tables, as a view has them, in the form of row images.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 
 use super::error::SourceError;
 use super::server::TableView;
 use super::server::session::Session;
+use super::server::statements::OF_USERS;
 use crate::change::{CopiedRows, CopiedTable};
 use crate::filter::Rules;
-use crate::mysql::{BinaryRow, ConnectionError, WireKind};
+use crate::metrics::one_line;
+use crate::mysql::{BinaryRow, ConnectionError, WireKind, WireValue};
 use crate::row::{ColumnType, ImageValues, TableName, quoted};
 
 /// The server's errors where a table is not what it was when the view was opened: gone, changed, of other columns.
@@ -57,10 +57,12 @@ impl TableReader {
     /// What breaks on the way.
     pub async fn list(&mut self, rules: &Rules) -> Result<TableList, SourceError> {
         let mut list = TableList::default();
-        let statement = "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type FROM information_schema.TABLES WHERE \
-                         TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema') ORDER BY 1, 2";
+        let statement = format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type FROM information_schema.TABLES WHERE {OF_USERS} \
+             ORDER BY 1, 2"
+        );
         self.session
-            .ask_in_parts(statement, |row| {
+            .ask_in_parts(&statement, |row| {
                 let name = TableName::new(row.expect("db")?, row.expect("tab")?);
                 if !rules.table(&name.database, &name.table).keep {
                     return Ok(());
@@ -175,7 +177,7 @@ impl Current {
         out.resize(nulls + self.columns.len().div_ceil(8), 0);
         for (index, (wire, kind)) in self.columns.iter().enumerate() {
             let value = row.next(*wire).map_err(malformed)?;
-            if value == crate::mysql::WireValue::Null {
+            if value == WireValue::Null {
                 if let Some(byte) = out.get_mut(nulls + index / 8) {
                     *byte |= 1 << (index % 8);
                 }
@@ -201,20 +203,18 @@ fn select(name: &TableName, table: &CopiedTable, kinds: &[ColumnType]) -> String
             statement.push_str(", ");
         }
         let column = quoted(&column.name);
-        let written = match kind {
+        statement.push_str(&match kind {
             ColumnType::Enum { .. }
             | ColumnType::Set { .. }
             | ColumnType::RawEnum { .. }
-            | ColumnType::RawSet { .. } => write!(statement, "CAST({column} AS UNSIGNED)"),
-            ColumnType::Inet4 => write!(statement, "CAST({column} AS BINARY(4))"),
-            ColumnType::Inet6 | ColumnType::Uuid => {
-                write!(statement, "CAST({column} AS BINARY(16))")
-            }
-            _as_it_is => write!(statement, "{column}"),
-        };
-        written.expect("a text grows");
+            | ColumnType::RawSet { .. } => format!("CAST({column} AS UNSIGNED)"),
+            ColumnType::Inet4 => format!("CAST({column} AS BINARY(4))"),
+            ColumnType::Inet6 | ColumnType::Uuid => format!("CAST({column} AS BINARY(16))"),
+            _as_it_is => column,
+        });
     }
-    let _infallible = write!(statement, " FROM {}", name.quoted());
+    statement.push_str(" FROM ");
+    statement.push_str(&name.quoted());
     statement
 }
 
@@ -223,7 +223,7 @@ fn disturbed(table: &TableName, error: SourceError) -> SourceError {
     match error.server_code() {
         Some(code) if CHANGED.contains(&code) => SourceError::SnapshotDisturbed {
             table: table.clone(),
-            what: crate::metrics::one_line(&error),
+            what: one_line(&error),
         },
         Some(_) | None => error,
     }

@@ -312,11 +312,7 @@ async fn read(
 async fn read_all(asked: &mut AnsweringServer) -> Result<Reading, SourceError> {
     let begin = asked.end_of_binlog().await?;
     let databases = databases(&mut asked.session).await?;
-    let known = read_where(
-        asked,
-        "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')",
-    )
-    .await?;
+    let known = read_where(asked, statements::OF_USERS).await?;
     Ok(Reading {
         databases,
         begin,

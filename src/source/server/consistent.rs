@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
+use super::dump::NET_WRITE_TIMEOUT;
 use super::options::ServerOptions;
 use super::session::{ACCESS_DENIED, Session};
 use super::snapshot_options::Locking;
@@ -30,12 +31,10 @@ use crate::source::error::SourceError;
 /// The server's errors where it refuses a lock, or its wait was too long or was ended.
 const DENIED: [u16; 5] = [ACCESS_DENIED, 1044, 1045, 1142, 1143];
 const NOT_IN_TIME: [u16; 3] = [1205, 1317, 3024];
-/// How versions of MySQL begin that have no lock against DDL alone.
-const BEFORE_MYSQL_8: &str = "5.";
 /// The lock on all tables.
 const FLUSH: &str = "FLUSH TABLES WITH READ LOCK";
-/// How long the server waits for a reader that is busy, in seconds.
-const WRITE_TIMEOUT_S: u32 = 3600;
+/// How long a view waits for a lock once it is open.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// A connection that sees the tables as they were at a place.
 #[derive(Debug)]
@@ -97,10 +96,8 @@ impl TableView {
             warn!(method, reason, "no lock for the place of the snapshot");
             reasons.push(format!("{method}: {reason}"));
         }
-        let account = match Session::open(options).await {
-            Ok(mut session) => statements::account(&mut session).await?,
-            Err(error) => return Err(error),
-        };
+        let mut session = Session::open(options).await?;
+        let account = statements::account(&mut session).await?;
         let reasons = reasons.join("; ");
         Err(SourceError::NoView {
             reasons,
@@ -151,8 +148,10 @@ async fn locked(options: &ServerOptions, statement: &str) -> Result<Tried, Sourc
             let held_ms = took.as_millis();
             let at = &status.coordinates;
             info!(by = statement.split(' ').next(), %at, held_ms, "locked for the place of the snapshot");
-            let session = view;
-            Ok(Tried::Had(Box::new(TableView { session, status })))
+            Ok(Tried::Had(Box::new(TableView {
+                session: view,
+                status,
+            })))
         }
         Ok(Err(error)) => match error.server_code() {
             Some(code) if DENIED.contains(&code) => Ok(Tried::Refused(one_line(&error))),
@@ -209,7 +208,9 @@ async fn reader(options: &ServerOptions) -> Result<Session, SourceError> {
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         "SET SESSION character_set_results = NULL, time_zone = '+00:00', sql_mode = ''",
         &format!(
-            "SET SESSION net_write_timeout = {WRITE_TIMEOUT_S}, wait_timeout = 28800, lock_wait_timeout = 60"
+            "SET SESSION net_write_timeout = {}, wait_timeout = 28800, lock_wait_timeout = {}",
+            NET_WRITE_TIMEOUT.as_secs(),
+            LOCK_WAIT.as_secs()
         ),
     ] {
         session.ask(statement).await?;
@@ -231,9 +232,14 @@ async fn set_lock_wait(session: &mut Session, wait_max: Duration) -> Result<(), 
     session.ask(&statement).await.map(drop)
 }
 
+/// Whether it is a MySQL that has neither roles nor a lock against DDL alone.
+pub(super) fn is_before_8_0(session: &Session) -> bool {
+    session.server().version.starts_with("5.")
+}
+
 /// Keeps DDL out while the tables are read, where the server has a lock for that and lets the account have it.
 async fn keep_ddl_out(session: &mut Session, wait_max: Duration) -> Result<(), SourceError> {
-    if session.server().version.starts_with(BEFORE_MYSQL_8) {
+    if is_before_8_0(session) {
         return Ok(());
     }
     set_lock_wait(session, wait_max).await?;
@@ -247,8 +253,5 @@ async fn keep_ddl_out(session: &mut Session, wait_max: Duration) -> Result<(), S
             Some(_) | None => return Err(error),
         },
     }
-    session
-        .ask("SET SESSION lock_wait_timeout = 60")
-        .await
-        .map(drop)
+    set_lock_wait(session, LOCK_WAIT).await
 }

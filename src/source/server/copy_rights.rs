@@ -1,5 +1,8 @@
 //! What an account needs for a snapshot, beside what a stream needs.
 
+use std::collections::HashSet;
+
+use super::consistent::is_before_8_0;
 use super::session::Session;
 use super::statements;
 use crate::failure::Class;
@@ -20,7 +23,7 @@ pub(super) async fn findings(
     if session.server().flavour == Flavour::MariaDb {
         return Ok(vec![Finding::ok(CHECK, "a snapshot needs no lock")]);
     }
-    let is_since_8_0 = !session.server().version.starts_with("5.");
+    let is_since_8_0 = !is_before_8_0(session);
     if is_since_8_0
         && statements::value(session, "CURRENT_ROLE()")
             .await?
@@ -31,10 +34,12 @@ pub(super) async fn findings(
         return Ok(vec![Finding::not_checked(CHECK, what)]);
     }
     let mut findings = Vec::new();
-    let may_flush = holds(session, account, "RELOAD", "USER").await?;
-    let may_lock = holds(session, account, "LOCK TABLES", "USER").await?
-        || holds(session, account, "LOCK TABLES", "SCHEMA").await?;
-    findings.push(match (may_lock, may_flush) {
+    let everywhere = held(session, account, "USER").await?;
+    let may_lock = everywhere.contains("LOCK TABLES")
+        || held(session, account, "SCHEMA")
+            .await?
+            .contains("LOCK TABLES");
+    findings.push(match (may_lock, everywhere.contains("RELOAD")) {
         (true, _) => Finding::ok(CHECK, format!("{account} may lock tables for an instant")),
         (false, true) => {
             let what = format!(
@@ -49,7 +54,7 @@ pub(super) async fn findings(
                 .sql(format!("GRANT LOCK TABLES ON *.* TO {account}"))
         }
     });
-    if is_since_8_0 && !holds(session, account, "BACKUP_ADMIN", "USER").await? {
+    if is_since_8_0 && !everywhere.contains("BACKUP_ADMIN") {
         let what = format!(
             "{account} may not keep DDL out during a snapshot, which begins anew where a table changes under it"
         );
@@ -59,20 +64,21 @@ pub(super) async fn findings(
     Ok(findings)
 }
 
-/// Whether the account itself holds a privilege, on everything (`USER`) or on a database (`SCHEMA`). It may see the privileges
+/// The privileges that the account itself holds, on everything (`USER`) or on a database (`SCHEMA`). It may see the privileges
 /// of others, and what everybody may do in a database for tests is nobody's own.
-async fn holds(
+async fn held(
     session: &mut Session,
     account: &str,
-    privilege: &str,
     of: &str,
-) -> Result<bool, SourceError> {
+) -> Result<HashSet<String>, SourceError> {
     let statement = format!(
         "SELECT GRANTEE AS grantee, PRIVILEGE_TYPE AS privilege FROM information_schema.{of}_PRIVILEGES"
     );
     let answer = session.ask(&statement).await?;
-    let mut rows = answer.rows();
-    Ok(rows.any(|row| {
-        row.text("privilege") == Some(privilege) && row.text("grantee") == Some(account)
-    }))
+    let own = answer
+        .rows()
+        .filter(|row| row.text("grantee") == Some(account));
+    Ok(own
+        .filter_map(|row| row.text("privilege").map(str::to_owned))
+        .collect())
 }

@@ -61,7 +61,7 @@ pub(in crate::source) struct Arrived {
 
 /// How long the source waits for rowtap to read on while its sink is slow, before it gives the connection up. Groups that
 /// are not delivered before their time are waited for on top of that.
-const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
+pub(super) const NET_WRITE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The longest that a server takes, a year.
 const NET_WRITE_TIMEOUT_MAX: Duration = Duration::from_secs(31_536_000);
 const STATUS_BYTES: u32 = 1;

@@ -194,11 +194,7 @@ impl Checked {
         let decided = Decided::wait(&mut self.session, &self.options).await?;
         let view = TableView::open(&self.options, self.facts.flavour, tables).await?;
         let settled = decided.until(&self.options, view.status.clone()).await?;
-        let checkpoint = self.starting().end(settled.status).await?;
-        let checkpoint = Checkpoint {
-            undecided: Arc::new(settled.undecided),
-            ..checkpoint
-        };
+        let checkpoint = self.starting().settled(settled).await?;
         Ok((self.resolved(checkpoint, false), view))
     }
 }
@@ -295,7 +291,12 @@ impl Starting<'_> {
 
     /// The end of the binlog as of now.
     async fn latest(&mut self) -> Result<Checkpoint, SourceError> {
-        let SettledEnd { status, undecided } = SettledEnd::find(self.session, self.options).await?;
+        let settled = SettledEnd::find(self.session, self.options).await?;
+        self.settled(settled).await
+    }
+
+    async fn settled(&mut self, settled: SettledEnd) -> Result<Checkpoint, SourceError> {
+        let SettledEnd { status, undecided } = settled;
         let checkpoint = self.end(status).await?;
         Ok(Checkpoint {
             undecided: Arc::new(undecided),

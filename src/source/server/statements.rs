@@ -218,6 +218,10 @@ pub(in crate::source) async fn value(
     Ok(row.text("value").map(str::to_owned))
 }
 
+/// A condition on tables: in none of the databases of the server itself.
+pub(in crate::source) const OF_USERS: &str =
+    "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')";
+
 /// Text as a literal that means the same under every sql_mode and connection character set.
 pub(in crate::source) fn literal(text: &str) -> String {
     let mut literal = String::with_capacity(12 + 2 * text.len());
