@@ -152,8 +152,13 @@ impl Finding {
 /// Names of many things, of which the first are listed.
 pub fn listed(names: &[String]) -> String {
     const LISTED_MAX: usize = 20;
-    let first: Vec<&str> = names.iter().take(LISTED_MAX).map(String::as_str).collect();
-    match names.len().saturating_sub(LISTED_MAX) {
+    first_of(names, LISTED_MAX)
+}
+
+/// Names of many things, of which so many are listed.
+pub fn first_of(names: &[String], listed_max: usize) -> String {
+    let first: Vec<&str> = names.iter().take(listed_max).map(String::as_str).collect();
+    match names.len().saturating_sub(listed_max) {
         0 => first.join(", "),
         more => format!("{} and {more} more", first.join(", ")),
     }

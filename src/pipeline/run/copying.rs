@@ -15,6 +15,7 @@ use crate::change::{
     TableDefinition, Trouble,
 };
 use crate::filter::Rules;
+use crate::finding::first_of;
 use crate::metrics;
 use crate::pipeline::engine::BATCH_BYTES_MAX;
 use crate::pipeline::error::PipelineError;
@@ -47,7 +48,7 @@ impl OpenedCopy {
     pub(super) async fn find(
         view: TableView,
         number: u32,
-        emptied: Vec<TableName>,
+        mut emptied: Vec<TableName>,
         believed: &Schemas,
         rules: &Rules,
     ) -> Result<Self, PipelineError> {
@@ -69,7 +70,6 @@ impl OpenedCopy {
                 }
             }
         }
-        let mut emptied = emptied;
         if number > 1 {
             let known: BTreeSet<TableName> = emptied.iter().cloned().collect();
             let now = tables.iter().map(|(table, _)| table);
@@ -108,13 +108,9 @@ pub(super) fn transactional<'a>(
     if others.is_empty() {
         return Ok(tables);
     }
-    let more = others.len().saturating_sub(NAMED_MAX);
-    others.truncate(NAMED_MAX);
-    let mut tables = others.join(", ");
-    if more > 0 {
-        tables.push_str(&format!(" and {more} more"));
-    }
-    Err(SourceError::NotTransactional { tables })
+    Err(SourceError::NotTransactional {
+        tables: first_of(&others, NAMED_MAX),
+    })
 }
 
 /// The batches of a copy. Its functions block.

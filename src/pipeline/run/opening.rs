@@ -126,26 +126,15 @@ fn lineage(checked: &Checked, from: Option<&Checkpoint>) -> Lineage {
     }
 }
 
-/// That what is there is to be copied.
-struct CopyWanted {
-    /// Which snapshot of the connector it is.
-    number: u32,
-}
-
-impl CopyWanted {
-    /// Where a connector begins with it, or has not ended what it had begun.
-    fn of(options: &ServerOptions, from: Option<&Checkpoint>, is_needed: bool) -> Option<Self> {
-        match from {
-            None if options.start == Start::Snapshot => Some(Self { number: 1 }),
-            None => None,
-            Some(from) => match from.snapshot {
-                // Rows of its tables are at the target already.
-                SnapshotProgress::None => is_needed.then_some(Self { number: 2 }),
-                SnapshotProgress::Copying { number } => Some(Self {
-                    number: number.saturating_add(1),
-                }),
-            },
-        }
+/// Which snapshot of the connector is to be taken: where it begins with one, or has not ended what it had begun.
+fn wanted_copy(options: &ServerOptions, from: Option<&Checkpoint>, is_needed: bool) -> Option<u32> {
+    match from {
+        None => (options.start == Start::Snapshot).then_some(1),
+        Some(from) => match from.snapshot {
+            // Rows of its tables are at the target already.
+            SnapshotProgress::None => is_needed.then_some(2),
+            SnapshotProgress::Copying { number } => Some(number.saturating_add(1)),
+        },
     }
 }
 
@@ -167,7 +156,7 @@ pub(super) async fn server(
     let lineage = lineage(&checked, from.as_ref());
     let epoch = lineage.incarnation;
     let mut definitions = DefinitionReader::of(options.clone(), Arc::new(lineage));
-    let wanted = CopyWanted::of(&options, from.as_ref(), is_needed);
+    let wanted = wanted_copy(&options, from.as_ref(), is_needed);
     let (from, former) = match wanted {
         Some(_) => (None, from),
         None => (from, None),
@@ -179,13 +168,13 @@ pub(super) async fn server(
     let may_go_on =
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
-    let (resolved, view) = match &wanted {
+    let (resolved, view) = match wanted {
         None => (checked.resolve(from.clone()).await?, None),
-        Some(_) => {
+        Some(number) => {
             let tables = copying::transactional(found.read(), &rules)?;
             let (mut resolved, view) = checked.resolve_with_view(&tables).await?;
             resolved.checkpoint.epoch = epoch;
-            (resolved, Some(view))
+            (resolved, Some((number, view)))
         }
     };
     definitions
@@ -203,7 +192,7 @@ pub(super) async fn server(
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
     let mut copy = None;
-    if let (Some(CopyWanted { number }), Some(view)) = (wanted, view) {
+    if let Some((number, view)) = view {
         start.snapshot = SnapshotProgress::Copying { number };
         let believed = settled.1.believed();
         copy = Some(OpenedCopy::find(view, number, emptied, believed, &rules).await?);
