@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{Server, wait_until};
+use crate::support::{Flavour, Server, wait_until};
 
 const END_MAX: Duration = Duration::from_secs(60);
 /// What no output may hold.
@@ -53,6 +53,19 @@ impl Folder {
     /// A connector from a server, as `user`, to a folder of files.
     pub fn streaming(server: &Server, user: &str) -> Self {
         Self::new(&source(server.port(), user))
+    }
+
+    /// The same from a server of any version.
+    pub fn streaming_any(server: &Server, user: &str) -> Self {
+        let folder = Self::streaming(server, user);
+        match server.flavour() {
+            // They speak no TLS that is still spoken.
+            Flavour::MySql80 | Flavour::MySql57 => folder.replacing(
+                "start = 'latest'",
+                "start = 'latest'\nget_source_public_key = true\ntls.mode = 'disabled'",
+            ),
+            Flavour::MySql97 | Flavour::MariaDb118 | Flavour::MariaDb1011 => folder,
+        }
     }
 
     pub fn write(&self, text: &str) {

@@ -1,19 +1,18 @@
 //! From the copy into the stream, while clients change what is copied.
 
+use rowtap::mysql::Flavour as Family;
+
 use super::load::{Load, fill, is_same};
-use super::{ONCE, begin, may_copy};
+use super::{ONCE, STREAM, begin, begin_filled};
 use crate::support::Flavour;
 
-const STREAM: [&str; 4] = ["run", "--http", "off", "shop.toml"];
 /// So slow that clients change much meanwhile.
 const SLOWLY: &str = "[snapshot]\nrows_per_second_max = 8000\n[sink]";
 
 #[test]
 fn a_copy_goes_over_into_the_stream_without_gap_or_doubling() {
     for flavour in Flavour::EVERY {
-        let (server, folder) = begin(flavour);
-        may_copy(&server, "u");
-        fill(&server);
+        let (server, folder) = begin_filled(flavour);
         let folder = folder.replacing("[sink]", SLOWLY);
         let load = Load::start(&server, 3);
         let ended = folder.succeeds(&ONCE);
@@ -28,9 +27,7 @@ fn a_copy_goes_over_into_the_stream_without_gap_or_doubling() {
 #[test]
 fn binlogs_that_were_purged_are_made_up_for_by_a_copy_where_that_is_wanted() {
     for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
-        let (server, folder) = begin(flavour);
-        may_copy(&server, "u");
-        fill(&server);
+        let (server, folder) = begin_filled(flavour);
         let folder = folder.replacing("start = 'snapshot'", "start = 'earliest'");
         folder.succeeds(&ONCE);
         server.execute("DELETE FROM a.t WHERE id % 3 = 0; DROP TABLE a.empty; FLUSH BINARY LOGS");
@@ -50,9 +47,7 @@ fn binlogs_that_were_purged_are_made_up_for_by_a_copy_where_that_is_wanted() {
 #[test]
 fn a_copy_that_is_killed_begins_anew_behind_statements_that_empty_its_tables() {
     for flavour in Flavour::EVERY {
-        let (server, folder) = begin(flavour);
-        may_copy(&server, "u");
-        fill(&server);
+        let (server, folder) = begin_filled(flavour);
         let folder = folder.replacing("[sink]", SLOWLY);
         let load = Load::start(&server, 2);
         for kill in 1..=3 {
@@ -84,7 +79,7 @@ fn a_copy_that_is_killed_begins_anew_behind_statements_that_empty_its_tables() {
 fn a_copy_begins_anew_where_a_table_changes_under_it() {
     for flavour in [Flavour::MySql57, Flavour::MySql97, Flavour::MariaDb1011] {
         let (server, folder) = begin(flavour);
-        if super::load::needs_grant(flavour) {
+        if flavour.family() == Family::MySql {
             // Without BACKUP_ADMIN, which would keep DDL out.
             server.execute("GRANT RELOAD ON *.* TO u@'%'");
         }

@@ -9,7 +9,7 @@ use mysql::prelude::Queryable;
 use serde_json::{Value, json};
 
 use crate::commands::process::Folder;
-use crate::support::{Flavour, Server};
+use crate::support::Server;
 
 /// Rows of each table before the copy.
 const ROWS: u64 = 4_000;
@@ -194,12 +194,4 @@ pub fn difference(held: &Contents, rebuilt: &Contents) -> Option<String> {
             .map(|row| format!("{table} lacks {row:?}"))
             .or(more.map(|row| format!("{table} has {row:?} too many")))
     })
-}
-
-/// Whether a server can be copied without a right of its own.
-pub fn needs_grant(flavour: Flavour) -> bool {
-    matches!(
-        flavour,
-        Flavour::MySql97 | Flavour::MySql80 | Flavour::MySql57
-    )
 }

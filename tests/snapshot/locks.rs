@@ -7,7 +7,16 @@ use mysql::prelude::Queryable;
 
 use super::load::{Load, fill, is_same};
 use super::{ONCE, begin};
+use crate::commands::process::Folder;
 use crate::support::{Flavour, Server, wait_until};
+
+/// A connector whose account may lock tables in either way, and tables to copy.
+fn begin_locking(flavour: Flavour) -> (Server, Folder) {
+    let (server, folder) = begin(flavour);
+    server.execute("GRANT RELOAD, LOCK TABLES, PROCESS ON *.* TO u@'%'");
+    fill(&server);
+    (server, folder)
+}
 
 /// Runs a statement in a session of its own until that is killed; gives the session's number.
 fn long(server: &Server, statement: &'static str) -> (u64, JoinHandle<()>) {
@@ -36,9 +45,7 @@ const SLEEP: &str = "SELECT SLEEP(60) FROM a.empty RIGHT JOIN a.t ON TRUE LIMIT 
 #[test]
 fn a_long_query_keeps_no_lock_waiting() {
     for flavour in [Flavour::MySql57, Flavour::MySql80, Flavour::MySql97] {
-        let (server, folder) = begin(flavour);
-        server.execute("GRANT RELOAD, LOCK TABLES, PROCESS ON *.* TO u@'%'");
-        fill(&server);
+        let (server, folder) = begin_locking(flavour);
         let load = Load::start(&server, 2);
         let (number, query) = long(&server, SLEEP);
         let ended = folder.succeeds(&ONCE);
@@ -55,9 +62,7 @@ fn a_long_query_keeps_no_lock_waiting() {
 #[test]
 fn a_transaction_that_stays_open_leaves_the_lock_on_all_tables_unless_a_query_is_in_its_way() {
     for flavour in [Flavour::MySql57, Flavour::MySql80, Flavour::MySql97] {
-        let (server, folder) = begin(flavour);
-        server.execute("GRANT RELOAD, LOCK TABLES, PROCESS ON *.* TO u@'%'");
-        fill(&server);
+        let (server, folder) = begin_locking(flavour);
         let folder = folder.replacing("[sink]", "[snapshot]\nlock_wait_max = '1s'\n[sink]");
         let mut open = server.connect();
         open.query_drop("BEGIN").unwrap();

@@ -17,6 +17,7 @@ use crate::support::{Flavour, Server};
 /// What stands in place of the start at the binlog's end.
 pub const FIRST: &str = "start = 'snapshot'";
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
+const STREAM: [&str; 4] = ["run", "--http", "off", "shop.toml"];
 
 /// Lets an account take a snapshot, beside what a stream needs.
 pub fn may_copy(server: &Server, user: &str) {
@@ -34,18 +35,14 @@ pub fn may_copy(server: &Server, user: &str) {
 fn begin(flavour: Flavour) -> (Server, Folder) {
     let server = Server::start(flavour, &[]);
     account(&server, "u");
-    let folder = folder(&server);
+    let folder = Folder::streaming_any(&server, "u").replacing("start = 'latest'", FIRST);
     (server, folder)
 }
 
-fn folder(server: &Server) -> Folder {
-    let folder = Folder::streaming(server, "u").replacing("start = 'latest'", FIRST);
-    match server.flavour() {
-        // They speak no TLS that is still spoken.
-        Flavour::MySql80 | Flavour::MySql57 => folder.replacing(
-            "[sink]",
-            "get_source_public_key = true\ntls.mode = 'disabled'\n[sink]",
-        ),
-        Flavour::MySql97 | Flavour::MariaDb118 | Flavour::MariaDb1011 => folder,
-    }
+/// The same with tables to copy, and what lets the account do so.
+fn begin_filled(flavour: Flavour) -> (Server, Folder) {
+    let (server, folder) = begin(flavour);
+    may_copy(&server, "u");
+    load::fill(&server);
+    (server, folder)
 }

@@ -2,15 +2,13 @@
 //!
 //! Only in a build with the feature `planted-faults`; see `src/fault.rs`.
 
-use super::load::{Load, difference, fill, held, rebuilt};
-use super::{ONCE, begin, may_copy};
+use super::load::{Load, difference, held, rebuilt};
+use super::{ONCE, begin_filled};
 use crate::support::Flavour;
 
 #[test]
 fn a_lock_that_is_let_go_too_early_is_seen() {
-    let (server, folder) = begin(Flavour::MySql97);
-    may_copy(&server, "u");
-    fill(&server);
+    let (server, folder) = begin_filled(Flavour::MySql97);
     let folder = folder.variable("ROWTAP_PLANTED_FAULT", "UnlockedBeforePlace");
     let load = Load::start(&server, 4);
     folder.succeeds(&ONCE);

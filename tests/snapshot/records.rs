@@ -5,16 +5,17 @@ use serde_json::Value;
 use super::{ONCE, begin, may_copy};
 use crate::support::Flavour;
 
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
 fn marks(lines: &[Value]) -> Vec<(&str, i64, &str, &str)> {
-    let text =
-        |value: &'static str, line: &'_ Value| line["source"][value].as_str().unwrap().to_owned();
     lines
         .iter()
         .map(|line| {
-            let table: &str = Box::leak(text("table", line).into_boxed_str());
-            let mark: &str = Box::leak(text("snapshot", line).into_boxed_str());
-            let op: &str = Box::leak(line["op"].as_str().unwrap().to_owned().into_boxed_str());
-            (table, line["after"]["id"].as_i64().unwrap(), op, mark)
+            let (source, id) = (&line["source"], &line["after"]["id"]);
+            let (table, mark) = (text(&source["table"]), text(&source["snapshot"]));
+            (table, id.as_i64().unwrap(), text(&line["op"]), mark)
         })
         .collect()
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use rdkafka::Message as _;
 use serde_json::Value;
 
-use super::load::{Contents, Load, fill, held};
-use super::{ONCE, begin, may_copy};
+use super::load::{Contents, Load, held};
+use super::{ONCE, STREAM, begin_filled};
 use crate::support::{Flavour, Kafka};
 
 /// The last values by their keys, of the last copy that began and of what came after it.
@@ -38,9 +38,7 @@ fn rows(kafka: &Kafka, topic: &str) -> BTreeMap<String, i64> {
 
 fn check(flavour: Flavour, delivery: &str) {
     let kafka = Kafka::shared();
-    let (server, folder) = begin(flavour);
-    may_copy(&server, "u");
-    fill(&server);
+    let (server, folder) = begin_filled(flavour);
     let prefix = format!("snapshot_{delivery}");
     let bootstrap = kafka.bootstrap();
     let folder = folder.replacing(
@@ -52,7 +50,7 @@ fn check(flavour: Flavour, delivery: &str) {
     );
     let load = Load::start(&server, 2);
     let topic = format!("{prefix}.a.pair");
-    let mut running = folder.start(&["run", "--http", "off", "shop.toml"]);
+    let mut running = folder.start(&STREAM);
     running.until("rows come out", |_| {
         let is_there = kafka.topics().iter().any(|(name, _)| *name == topic);
         is_there && !kafka.records(&topic).is_empty()

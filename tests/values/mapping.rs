@@ -62,14 +62,7 @@ impl Mapping<'_> {
 pub fn start(flavour: Flavour) -> (Bench, Folder) {
     let bench = Bench::start(flavour);
     account(&bench.server, "u");
-    let mut folder = Folder::streaming(&bench.server, "u");
-    if matches!(flavour, Flavour::MySql80 | Flavour::MySql57) {
-        // They speak none that is still spoken.
-        folder = folder.replacing(
-            "start = 'latest'",
-            "start = 'latest'\nget_source_public_key = true\ntls.mode = 'disabled'",
-        );
-    }
+    let folder = Folder::streaming_any(&bench.server, "u");
     (bench, folder)
 }
 

@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use super::Matrix;
 use super::output::Line;
+use super::stream::ONCE;
 use super::tables::{CHANGED, SOURCE};
-use super::{Matrix, stream};
 use crate::commands::process::Folder;
 use crate::snapshot::{FIRST, may_copy};
 use crate::support::Flavour;
-
-const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
 /// The images of rows by their tables, sorted.
 fn rows(folder: &Folder, op: &str) -> BTreeMap<String, Vec<String>> {
@@ -52,7 +51,7 @@ fn without_points(rows: &mut BTreeMap<String, Vec<String>>) {
 fn check(flavour: Flavour) {
     let mut matrix = Matrix::start(flavour);
     may_copy(&matrix.bench.server, "u");
-    let streaming = stream::connector(&matrix.bench.server);
+    let streaming = Folder::streaming_any(&matrix.bench.server, "u");
     streaming.succeeds(&ONCE);
     for (table, _) in std::mem::take(&mut matrix.tables) {
         let names = table.names(&table.assigned());
@@ -62,7 +61,7 @@ fn check(flavour: Flavour) {
         ));
     }
     streaming.succeeds(&ONCE);
-    let copying = stream::connector(&matrix.bench.server)
+    let copying = Folder::streaming_any(&matrix.bench.server, "u")
         .replacing("start = 'latest'", FIRST)
         .replacing("[sink]", "[filter]\nreplicate-do-db = 'cells'\n[sink]");
     copying.succeeds(&ONCE);

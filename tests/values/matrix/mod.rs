@@ -52,7 +52,7 @@ impl Matrix {
     fn start(flavour: Flavour) -> Self {
         let mut bench = Bench::start(flavour);
         account(&bench.server, "u");
-        let definitions = stream::connector(&bench.server);
+        let definitions = Folder::streaming_any(&bench.server, "u");
         for statement in [
             "SET SESSION innodb_strict_mode = OFF",
             "SET SESSION sql_log_bin = 0",

@@ -7,28 +7,15 @@ use std::hash::{Hash, Hasher};
 
 use super::output::Line;
 use crate::commands::process::Folder;
-use crate::support::{Flavour, Server};
+use crate::support::Server;
 
-const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
+pub const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
 /// A connector's folder for a server, and what is to come out of it.
 pub struct Stream {
     folder: Folder,
     /// A digest a line of a row's change.
     expected: Vec<u64>,
-}
-
-/// A connector's folder for a server of any version.
-pub fn connector(server: &Server) -> Folder {
-    let folder = Folder::streaming(server, "u");
-    match server.flavour() {
-        // They speak no TLS that is still spoken.
-        Flavour::MySql80 | Flavour::MySql57 => folder.replacing(
-            "start = 'latest'",
-            "start = 'latest'\nget_source_public_key = true\ntls.mode = 'disabled'",
-        ),
-        Flavour::MySql97 | Flavour::MariaDb118 | Flavour::MariaDb1011 => folder,
-    }
 }
 
 fn digest(line: &Line<'_>) -> u64 {
@@ -40,7 +27,7 @@ fn digest(line: &Line<'_>) -> u64 {
 impl Stream {
     /// Begins where the server's binlog ends now.
     pub fn begin(server: &Server) -> Self {
-        let folder = connector(server);
+        let folder = Folder::streaming_any(server, "u");
         folder.succeeds(&ONCE);
         Self {
             folder,
