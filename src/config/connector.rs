@@ -281,14 +281,14 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
 
 /// Adds the mistake of statements that show what rules hide.
 fn queries(filter: &FilterOptions, sink: &SinkOptions, document: &Node, mistakes: &mut Mistakes) {
-    let Some(key) = filter.hides().filter(|_| sink.wants_queries()) else {
+    let (Some(key), Some([section, told_by])) = (filter.hides(), sink.queries()) else {
         return;
     };
-    let place = document.origin_of(&["sink", "debezium", "include_query"]);
+    let place = document.origin_of(&["sink", section, told_by]);
     let message = format!(
         "would publish statements, which show the rows and values that {key} of [filter] hides, remove it or those rules"
     );
-    mistakes.add_key(place, "sink.debezium.include_query", message);
+    mistakes.add_key(place, &format!("sink.{section}.{told_by}"), message);
 }
 
 /// Whether a mistake in a rule is one of what the file says, and not of a value that stands for one that was wrong already.

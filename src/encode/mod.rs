@@ -61,7 +61,7 @@ pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
 pub use format::{
     BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, Format,
-    FormatSettings, InvalidText, TimePrecision, ZeroDates, unused_section,
+    FormatSections, FormatSettings, InvalidText, TimePrecision, ZeroDates,
 };
 pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, Format, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
 };
 use crate::row::Table;
 
@@ -22,6 +22,16 @@ pub struct BlackholeOptions {
     pub debezium: Option<DebeziumOptions>,
 }
 
+impl BlackholeOptions {
+    /// What it says of the format.
+    pub(super) fn sections(&self) -> FormatSections<'_> {
+        FormatSections {
+            format: self.format,
+            debezium: self.debezium.as_ref(),
+        }
+    }
+}
+
 /// A sink that keeps nothing.
 #[derive(Debug)]
 pub struct Blackhole {
@@ -32,7 +42,7 @@ impl Blackhole {
     /// Makes the sink of a connector.
     pub fn new(options: &BlackholeOptions, connector: &str) -> Self {
         Self {
-            format: FormatSettings::new(options.format, options.debezium.as_ref(), connector),
+            format: FormatSettings::new(options.sections(), connector),
         }
     }
 }

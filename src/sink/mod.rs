@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::path::{self, Path};
 
 use crate::change::Checkpoint;
-use crate::encode::{DebeziumOptions, Format, FormatSettings, unused_section};
+use crate::encode::FormatSections;
 use crate::finding::Finding;
 use crate::row::TableName;
 use crate::state::off_the_runtime;
@@ -81,27 +81,25 @@ impl SinkOptions {
             Self::Kafka(options) => options.problems(),
             Self::File(_) | Self::Stdout(_) | Self::Blackhole(_) => Vec::new(),
         };
-        let (format, debezium) = self.format();
-        let unused = unused_section(format, debezium);
+        let unused = self.sections().unused();
         problems.extend(unused.map(|(key, reason)| (vec![key.to_owned()], reason.into())));
         problems
     }
 
-    /// What is written, with the options of the format `debezium`.
-    fn format(&self) -> (Format, Option<&DebeziumOptions>) {
+    /// What it says of the format.
+    fn sections(&self) -> FormatSections<'_> {
         match self {
             #[cfg(feature = "kafka")]
-            Self::Kafka(options) => (options.format, options.debezium.as_ref()),
-            Self::File(options) => (options.format, options.debezium.as_ref()),
-            Self::Stdout(options) => (options.format, options.debezium.as_ref()),
-            Self::Blackhole(options) => (options.format, options.debezium.as_ref()),
+            Self::Kafka(options) => options.sections(),
+            Self::File(options) => options.sections(),
+            Self::Stdout(options) => options.sections(),
+            Self::Blackhole(options) => options.sections(),
         }
     }
 
-    /// Whether what is written holds the statements that changed rows.
-    pub fn wants_queries(&self) -> bool {
-        let (format, debezium) = self.format();
-        FormatSettings::new(format, debezium, "").wants_queries()
+    /// The key, below the section, by which what is written holds the statements that changed rows; `None` where it does not.
+    pub fn queries(&self) -> Option<[&'static str; 2]> {
+        self.sections().queries()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, Format, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -25,6 +25,16 @@ pub struct StdoutOptions {
     pub debezium: Option<DebeziumOptions>,
 }
 
+impl StdoutOptions {
+    /// What it says of the format.
+    pub(super) fn sections(&self) -> FormatSections<'_> {
+        FormatSections {
+            format: self.format,
+            debezium: self.debezium.as_ref(),
+        }
+    }
+}
+
 /// The process's standard output. What is committed has left the process; whether the reader kept it is not known.
 #[derive(Debug)]
 pub struct Stdout {
@@ -35,7 +45,7 @@ impl Stdout {
     /// Makes the sink of a connector.
     pub fn new(options: &StdoutOptions, connector: &str) -> Self {
         Self {
-            format: FormatSettings::new(options.format, options.debezium.as_ref(), connector),
+            format: FormatSettings::new(options.sections(), connector),
         }
     }
 }

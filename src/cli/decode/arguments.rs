@@ -13,7 +13,7 @@ use super::super::until::set_of_either_family;
 use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
-use crate::encode::{DebeziumOptions, Format, InvalidText};
+use crate::encode::{DebeziumOptions, Format, FormatSections, InvalidText};
 use crate::filter::{
     DdlFilter, HashOptions, MaskOptions, OnComputed, OnMissing, RowMoves, RowRuleOptions,
     RuleSecret, TruncateOptions,
@@ -129,6 +129,19 @@ pub struct DecodeArguments {
     /// prints only the result.
     #[arg(long, conflicts_with = "summary")]
     pub verify: bool,
+}
+
+impl DecodeArguments {
+    /// What they say of the format of changes.
+    pub(super) fn sections(&self) -> FormatSections<'_> {
+        FormatSections {
+            format: match self.format {
+                Some(DecodeFormat::Changes(format)) => format,
+                Some(DecodeFormat::Sql) | None => Format::default(),
+            },
+            debezium: self.debezium.as_ref(),
+        }
+    }
 }
 
 /// What is printed.

@@ -37,7 +37,7 @@ use summary::Summary;
 
 use super::signals::{self, HeardSignals};
 use super::{Exit, LogFormat};
-use crate::encode::{Format, FormatSettings, LinesEncoder, Plan};
+use crate::encode::{FormatSettings, LinesEncoder, Plan};
 
 /// How long the end may take after a signal.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
@@ -88,17 +88,12 @@ fn decode(arguments: &DecodeArguments, settings: DecodeSettings) -> Result<(), D
     match arguments.format {
         _either if arguments.flashback => script::undo(&mut batches),
         Some(DecodeFormat::Sql) => script::redo(&mut batches),
-        Some(DecodeFormat::Changes(format)) => changes(format, arguments, &mut batches),
-        None => changes(Format::default(), arguments, &mut batches),
+        Some(DecodeFormat::Changes(_)) | None => changes(arguments, &mut batches),
     }
 }
 
-fn changes(
-    format: Format,
-    arguments: &DecodeArguments,
-    batches: &mut Batches,
-) -> Result<(), DecodeError> {
-    let format = FormatSettings::new(format, arguments.debezium.as_ref(), NAME);
+fn changes(arguments: &DecodeArguments, batches: &mut Batches) -> Result<(), DecodeError> {
+    let format = FormatSettings::new(arguments.sections(), NAME);
     output::encode(
         batches,
         || LinesEncoder::new(format.clone(), arguments.invalid_text),

@@ -10,7 +10,6 @@ use super::definitions::ToldDefinitions;
 use super::error::DecodeError;
 use crate::binlog::FIRST_POSITION;
 use crate::change::{Choice, Ids, OnStatement, XaMissing};
-use crate::encode::Format;
 use crate::encode::sql::Direction;
 use crate::filter;
 use crate::source::{BinlogExtent, BinlogSeries, EVENT_BYTES_MAX, InputPath};
@@ -92,7 +91,7 @@ impl DecodeSettings {
                 choice: choice(arguments),
                 filter: filter(arguments),
                 on_statement: on_statement(arguments),
-                keeps_queries: keeps_queries(arguments),
+                keeps_queries: arguments.sections().queries().is_some(),
                 xa_missing: arguments.xa_missing,
                 event_bytes_max,
                 statements,
@@ -167,15 +166,15 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
             "--flashback prints SQL statements, leave out --format={format} or give --format=sql"
         ));
     }
-    let is_debezium = arguments.format == Some(DecodeFormat::Changes(Format::Debezium));
-    if arguments.debezium.is_some() && !is_debezium {
-        return Some("--debezium needs --format=debezium".to_owned());
+    let mut unused = arguments.sections().unused();
+    if let Some((section, _)) = unused.next() {
+        return Some(format!("--{section} needs --format={section}"));
     }
     if let Some(key) = filter(arguments).hides()
-        && keeps_queries(arguments)
+        && let Some([section, told_by]) = arguments.sections().queries()
     {
         return Some(format!(
-            "--debezium=include_query=true prints statements, which show the rows and values that --{key} hides, leave out one \
+            "--{section}={told_by}=true prints statements, which show the rows and values that --{key} hides, leave out one \
              of the two"
         ));
     }
@@ -233,11 +232,6 @@ fn choice(arguments: &DecodeArguments) -> Choice {
             exclude: arguments.ignore_domain_ids.clone(),
         },
     }
-}
-
-fn keeps_queries(arguments: &DecodeArguments) -> bool {
-    let options = arguments.debezium.as_ref();
-    options.is_some_and(|options| options.include_query)
 }
 
 fn prints_statements(arguments: &DecodeArguments) -> bool {

@@ -36,6 +36,36 @@ impl Format {
     }
 }
 
+/// What a sink's section says of its format: the key `format`, and a section a format that has settings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FormatSections<'a> {
+    /// What is written.
+    pub format: Format,
+    /// The settings of [`Format::Debezium`].
+    pub debezium: Option<&'a DebeziumOptions>,
+}
+
+impl FormatSections<'_> {
+    /// The sections that have no meaning beside `format`: the key of each, and the fix.
+    pub fn unused(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let reason = "has a meaning only with format = 'debezium', set that or remove it";
+        let debezium = self.debezium.is_some() && self.format != Format::Debezium;
+        let found = [debezium.then_some(("debezium", reason))];
+        found.into_iter().flatten()
+    }
+
+    /// The key, below the sink's, by which messages hold the statements that changed rows; `None` where they do not.
+    pub fn queries(&self) -> Option<[&'static str; 2]> {
+        match self.format {
+            Format::Json => None,
+            Format::Debezium => {
+                let is_set = self.debezium.is_some_and(|options| options.include_query);
+                is_set.then_some(["debezium", "include_query"])
+            }
+        }
+    }
+}
+
 /// A format with what its options say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FormatSettings {
@@ -46,22 +76,14 @@ pub enum FormatSettings {
 }
 
 impl FormatSettings {
-    /// The format with the options of its section, for a source that messages call `name`.
-    pub fn new(format: Format, debezium: Option<&DebeziumOptions>, name: &str) -> Self {
-        match format {
+    /// The format as its section says, for a source that messages call `name`.
+    pub fn new(sections: FormatSections<'_>, name: &str) -> Self {
+        match sections.format {
             Format::Json => Self::Json,
             Format::Debezium => Self::Debezium(DebeziumSettings {
-                options: debezium.cloned().unwrap_or_default(),
+                options: sections.debezium.cloned().unwrap_or_default(),
                 prefix: name.into(),
             }),
-        }
-    }
-
-    /// Whether messages hold the statements that changed rows.
-    pub fn wants_queries(&self) -> bool {
-        match self {
-            Self::Json => false,
-            Self::Debezium(settings) => settings.options.include_query,
         }
     }
 }
@@ -69,18 +91,12 @@ impl FormatSettings {
 /// The format with its defaults.
 impl From<Format> for FormatSettings {
     fn from(format: Format) -> Self {
-        Self::new(format, None, env!("CARGO_PKG_NAME"))
+        let sections = FormatSections {
+            format,
+            ..FormatSections::default()
+        };
+        Self::new(sections, env!("CARGO_PKG_NAME"))
     }
-}
-
-/// What is wrong with the section of a format that is not the sink's: its key, and what is wrong and the fix.
-pub fn unused_section(
-    format: Format,
-    debezium: Option<&DebeziumOptions>,
-) -> Option<(&'static str, &'static str)> {
-    let is_unused = debezium.is_some() && format != Format::Debezium;
-    let reason = "has a meaning only with format = 'debezium', set that or remove it";
-    is_unused.then_some(("debezium", reason))
 }
 
 impl fmt::Display for Format {

@@ -29,7 +29,7 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, Format, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -58,6 +58,16 @@ pub struct FileOptions {
     pub rotate_interval: Duration,
 }
 
+impl FileOptions {
+    /// What it says of the format.
+    pub(super) fn sections(&self) -> FormatSections<'_> {
+        FormatSections {
+            format: self.format,
+            debezium: self.debezium.as_ref(),
+        }
+    }
+}
+
 fn rotate_bytes() -> ByteSize {
     ByteSize::mib(256)
 }
@@ -80,7 +90,7 @@ impl File {
     /// Makes the sink of a connector; nothing is touched before `resume_point`.
     pub fn new(options: FileOptions, connector: &str) -> Self {
         Self {
-            format: FormatSettings::new(options.format, options.debezium.as_ref(), connector),
+            format: FormatSettings::new(options.sections(), connector),
             options,
             connector: connector.into(),
             folder: None,

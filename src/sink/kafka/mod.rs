@@ -339,12 +339,7 @@ impl Kafka {
     }
 
     fn format(&self) -> FormatSettings {
-        let options = &self.options;
-        FormatSettings::new(
-            options.format,
-            options.debezium.as_ref(),
-            &self.topics.prefix,
-        )
+        FormatSettings::new(self.options.sections(), &self.topics.prefix)
     }
 
     fn failed(&self, failure: Failure) -> SinkError {

@@ -20,7 +20,7 @@ use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
 use super::template::{name_problem, named_twice};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
-use crate::encode::{DebeziumOptions, Format, PartialKeyChange};
+use crate::encode::{DebeziumOptions, Format, FormatSections, PartialKeyChange};
 use crate::sink::SinkError;
 
 /// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
@@ -263,6 +263,14 @@ impl fmt::Debug for KafkaOptions {
 }
 
 impl KafkaOptions {
+    /// What they say of the format.
+    pub(in crate::sink) fn sections(&self) -> FormatSections<'_> {
+        FormatSections {
+            format: self.format,
+            debezium: self.debezium.as_ref(),
+        }
+    }
+
     /// What is wrong with values that can be judged without Kafka: the path of each key, and what is wrong and the fix.
     pub(in crate::sink) fn problems(&self) -> Vec<OptionProblem> {
         let owned = |(path, reason): (Vec<&str>, &'static str)| {
