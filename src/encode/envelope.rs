@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::destination::Destination;
 use super::rows::RowsEvent;
 use super::writer::EnvelopeWriter;
-use super::{Block, EncodeError, FormatSettings, InvalidText, debezium, json};
+use super::{AvroSchemas, Block, EncodeError, FormatSettings, InvalidText, avro, debezium, json};
 use crate::change::{Batch, Ddl, Item};
 use crate::row::Table;
 
@@ -26,6 +26,7 @@ pub struct Plan {
 enum FormatPlan {
     Json(json::Plan),
     Debezium(debezium::Plan),
+    Avro(avro::Plan),
 }
 
 impl Plan {
@@ -45,6 +46,9 @@ impl Plan {
             FormatSettings::Debezium(settings) => {
                 FormatPlan::Debezium(debezium::Plan::new(&table, &destination.key, &settings))
             }
+            FormatSettings::Avro(settings) => {
+                FormatPlan::Avro(avro::Plan::new(&table, &destination, &settings))
+            }
         };
         Self {
             table,
@@ -53,17 +57,40 @@ impl Plan {
         }
     }
 
+    /// The schemas that a sink has to make known before the table's first message; `None` for a format without any.
+    ///
+    /// # Errors
+    /// Why the table has none, with the fix.
+    pub fn avro_schemas(&self) -> Option<Result<&AvroSchemas, String>> {
+        Some(self.avro()?.schemas())
+    }
+
+    /// Has messages begin with the numbers that a registry gave to the schemas of keys and values.
+    pub fn identify(&mut self, key: u32, value: u32) {
+        match &mut self.format {
+            FormatPlan::Json(_) | FormatPlan::Debezium(_) => {}
+            FormatPlan::Avro(plan) => plan.identify(key, value),
+        }
+    }
+
     fn json(&self) -> Option<&json::Plan> {
         match &self.format {
             FormatPlan::Json(plan) => Some(plan),
-            FormatPlan::Debezium(_) => None,
+            FormatPlan::Debezium(_) | FormatPlan::Avro(_) => None,
+        }
+    }
+
+    fn avro(&self) -> Option<&avro::Plan> {
+        match &self.format {
+            FormatPlan::Avro(plan) => Some(plan),
+            FormatPlan::Json(_) | FormatPlan::Debezium(_) => None,
         }
     }
 
     fn debezium(&self) -> Option<&debezium::Plan> {
         match &self.format {
             FormatPlan::Debezium(plan) => Some(plan),
-            FormatPlan::Json(_) => None,
+            FormatPlan::Json(_) | FormatPlan::Avro(_) => None,
         }
     }
 }
@@ -72,6 +99,7 @@ impl Plan {
 pub(super) enum Envelope {
     Json(Box<json::JsonWriter>),
     Debezium(Box<debezium::DebeziumWriter>),
+    Avro(Box<avro::AvroWriter>),
 }
 
 impl Envelope {
@@ -82,6 +110,9 @@ impl Envelope {
             FormatSettings::Debezium(settings) => Self::Debezium(Box::new(
                 debezium::DebeziumWriter::new(settings, invalid_text),
             )),
+            FormatSettings::Avro(settings) => {
+                Self::Avro(Box::new(avro::AvroWriter::new(settings, invalid_text)))
+            }
         }
     }
 
@@ -102,6 +133,9 @@ impl Envelope {
             }
             Self::Debezium(writer) => {
                 write_batch(&mut **writer, Plan::debezium, layout, batch, plans, block)
+            }
+            Self::Avro(writer) => {
+                write_batch(&mut **writer, Plan::avro, layout, batch, plans, block)
             }
         }
     }

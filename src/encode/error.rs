@@ -78,6 +78,16 @@ pub enum EncodeError {
         /// Where.
         place: Box<ValuePlace>,
     },
+    /// A row image without a column, in a record whose schema has it.
+    #[error(
+        "row of {place} lacks column {column}, which an Avro record would tell as NULL, set binlog_row_image=FULL on the source"
+    )]
+    FieldMissing {
+        /// The column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<ValuePlace>,
+    },
     /// Changes of a JSON document that no image holds.
     #[error(
         "update of {place} holds only changes of the document in column {column}, set binlog_row_image=FULL or binlog_row_value_options='' on the source"

@@ -153,6 +153,7 @@ impl MessageLayout for LinesLayout {
         ddl: &Ddl,
         block: &mut Lines,
     ) -> Result<(), EncodeError> {
+        writer.ddl_schemas(batch);
         for number in 0..writer.ddl_count(ddl) {
             let start = block.bytes.len();
             writer.write_ddl(batch, ddl, number, &mut block.bytes)?;

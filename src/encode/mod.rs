@@ -9,9 +9,10 @@
 //! | `records` | records with keys, for a log: which changes become which records, tombstones, changed keys, identity |
 //! | `lines` | lines, for files and the standard output |
 //! | `destination` | where a table's records go, and under which key |
+//! | `schemas` | schemas that a sink makes known |
 //! | `writer` | what a format supplies, as a trait |
 //! | `envelope` | the formats by name: each has an arm there |
-//! | a folder a format (`json`, `debezium`) | its writer, and what it fixes for a table |
+//! | a folder a format (`json`, `debezium`, `avro`) | its writer, and what it fixes for a table |
 //! | `sql` | statements, for `rowtap decode` and servers: not messages, so an encoder of its own |
 //!
 //! # A new format
@@ -35,6 +36,7 @@
 //! writes records or lines, and `rowtap decode --format`. A format whose messages are not text has no lines: the sinks of
 //! lines then refuse it where they read their key `format`.
 
+mod avro;
 mod debezium;
 mod destination;
 mod envelope;
@@ -47,6 +49,7 @@ mod records;
 mod rows;
 #[cfg(test)]
 mod sample;
+mod schemas;
 pub mod sql;
 #[cfg(test)]
 mod tests;
@@ -60,8 +63,9 @@ pub use destination::{Destination, PartitionRule, RecordKey, partition_of};
 pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
 pub use format::{
-    BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, Format,
-    FormatSections, FormatSettings, InvalidText, TimePrecision, ZeroDates,
+    AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
+    DebeziumOptions, DebeziumSettings, DecimalMode, Format, FormatSections, FormatSettings,
+    InvalidText, TimePrecision, ZeroDates,
 };
 pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};
@@ -69,6 +73,7 @@ pub use records::{
     GroupCount, OtherKey, PartialKeyChange, Record, RecordOp, Records, RecordsEncoder,
     RecordsSettings,
 };
+pub use schemas::{AvroSchema, AvroSchemas};
 
 /// Bytes that a block keeps for its next use; a batch that needed more gives the rest back.
 const KEPT_BYTES_MAX: usize = 4 << 20;

@@ -21,7 +21,7 @@ use super::envelope::{Envelope, MessageLayout, Plan};
 use super::identity::{OtherKeyNames, RecordIdentity, Wanted, range, write_identities};
 use super::rows::{Cells, Image, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
-use super::{Block, Encode, EncodeError, FormatSettings, InvalidText, empty};
+use super::{AvroSchemas, Block, Encode, EncodeError, FormatSettings, InvalidText, empty};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl, RowsKind};
 use crate::fault::{Fault, planted};
@@ -50,6 +50,9 @@ pub struct Records {
     pub invalid_text_count: u64,
     /// What the headers are called that tell the other half of a changed key.
     pub other_key_names: OtherKeyNames,
+    /// The schemas of statements, where the format has any: the numbers that a registry gives to them are to be put after the
+    /// first byte of their keys and values.
+    pub statement_schemas: Option<Arc<AvroSchemas>>,
 }
 
 /// How many changes a group makes to rows of a table.
@@ -75,6 +78,7 @@ impl Records {
         self.ends_group = false;
         self.renames.clear();
         self.invalid_text_count = 0;
+        self.statement_schemas = None;
     }
 }
 
@@ -318,6 +322,7 @@ impl MessageLayout for RecordsLayout {
             Some((former, change.table.clone()))
         });
         block.renames.extend(renamed);
+        block.statement_schemas = writer.ddl_schemas(batch);
         for number in 0..writer.ddl_count(ddl) {
             let start = block.arena.len();
             let has_key = writer.write_ddl_key(ddl, number, &mut block.arena);

@@ -2,10 +2,13 @@
 //!
 //! Not for what is the same in every format: `records` and `lines` decide what becomes a message, and where it goes.
 
+use std::sync::Arc;
+
 use super::EncodeError;
 use super::destination::RecordKey;
 use super::identity::OtherKeyNames;
 use super::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk};
+use super::schemas::AvroSchemas;
 use crate::change::{Batch, Ddl};
 
 /// Writes the messages of one format, one batch after another.
@@ -76,6 +79,12 @@ pub(super) trait EnvelopeWriter {
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
         self.write_change(event, plan, rows.change(cells)?, sequence, out)
+    }
+
+    /// The schemas of the statements of a batch, which are asked for before any of its statements is written; `None` for a format
+    /// without any.
+    fn ddl_schemas(&mut self, _batch: &Batch) -> Option<Arc<AvroSchemas>> {
+        None
     }
 
     /// How many messages a DDL statement becomes.

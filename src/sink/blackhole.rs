@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+    AvroOptions, DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
+    LinesEncoder, Plan,
 };
 use crate::row::Table;
 
@@ -20,6 +21,8 @@ pub struct BlackholeOptions {
     pub format: Format,
     /// How the format `debezium` is written.
     pub debezium: Option<DebeziumOptions>,
+    /// How the format `avro` is written.
+    pub avro: Option<AvroOptions>,
 }
 
 impl BlackholeOptions {
@@ -28,6 +31,7 @@ impl BlackholeOptions {
         FormatSections {
             format: self.format,
             debezium: self.debezium.as_ref(),
+            avro: self.avro.as_ref(),
         }
     }
 }

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::path::{self, Path};
 
 use crate::change::Checkpoint;
-use crate::encode::FormatSections;
+use crate::encode::{Format, FormatSections};
 use crate::finding::Finding;
 use crate::row::TableName;
 use crate::state::off_the_runtime;
@@ -83,6 +83,10 @@ impl SinkOptions {
         };
         let unused = self.sections().unused();
         problems.extend(unused.map(|(key, reason)| (vec![key.to_owned()], reason.into())));
+        if !matches!(self, Self::Blackhole(_)) && self.sections().format == Format::Avro {
+            let reason = "is 'avro', which this sink does not write, choose another format or sink";
+            problems.push((vec!["format".to_owned()], reason.into()));
+        }
         problems
     }
 

@@ -31,6 +31,7 @@ impl StdoutOptions {
         FormatSections {
             format: self.format,
             debezium: self.debezium.as_ref(),
+            avro: None,
         }
     }
 }

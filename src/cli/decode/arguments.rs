@@ -140,6 +140,7 @@ impl DecodeArguments {
                 Some(DecodeFormat::Sql) | None => Format::default(),
             },
             debezium: self.debezium.as_ref(),
+            avro: None,
         }
     }
 }
@@ -172,6 +173,8 @@ impl ValueEnum for DecodeFormat {
                 format.name(),
                 "What Debezium writes a change, under the settings of --debezium",
             ),
+            // Not offered: its messages are no text.
+            Self::Changes(format @ Format::Avro) => (format.name(), "Avro"),
             Self::Sql => ("sql", "Statements that make the changes again"),
         };
         Some(PossibleValue::new(name).help(help))

@@ -8,18 +8,18 @@ use crate::row::ColumnType;
 
 /// How a column's values are read and written.
 #[derive(Debug)]
-pub(super) struct Form {
+pub(in crate::encode) struct Form {
     /// How its bytes are read.
-    pub(super) kind: ColumnType,
+    pub(in crate::encode) kind: ColumnType,
     /// How its values are written.
-    pub(super) way: Way,
+    pub(in crate::encode) way: Way,
     /// What stands for a date that does not exist.
-    pub(super) no_date: NoDate,
+    pub(in crate::encode) no_date: NoDate,
 }
 
 /// How values are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(in crate::encode) enum Way {
     /// As the format `json` writes them.
     Same,
     /// BIT(1) as true or false.
@@ -64,7 +64,7 @@ pub(super) enum Way {
 
 /// A unit of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(in crate::encode) enum Unit {
     Millis,
     Micros,
     Nanos,
@@ -72,7 +72,7 @@ pub(super) enum Unit {
 
 /// What stands for a date that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoDate {
+pub(in crate::encode) enum NoDate {
     Null,
     Epoch,
     Nothing,
@@ -80,7 +80,7 @@ pub(super) enum NoDate {
 
 impl Form {
     /// The form of a column's values.
-    pub(super) fn of(
+    pub(in crate::encode) fn of(
         kind: &ColumnType,
         is_nullable: bool,
         is_key: bool,
@@ -100,7 +100,7 @@ impl Form {
     }
 
     /// Whether values are strings, whose opening quote is written with the column's name.
-    pub(super) fn is_quoted(&self) -> bool {
+    pub(in crate::encode) fn is_quoted(&self) -> bool {
         match self.way {
             Way::Same => is_quoted(&self.kind),
             Way::Bits

@@ -1,10 +1,11 @@
 //! What is fixed for a table: how its columns' values are written, its names, and the text of its schemas.
 
 use super::form::Form;
-use super::schema::{write_fields, write_image};
+use super::schema::{rest_of_envelope, write_fields, write_image};
 use crate::encode::destination::RecordKey;
 use crate::encode::format::DebeziumSettings;
 use crate::encode::json::{Member, MemberName};
+use crate::mysql::Flavour;
 use crate::row::{Table, write_string};
 
 /// A table as messages show it.
@@ -112,6 +113,32 @@ impl Plan {
         write_string(&format!("{name}.Envelope"), &mut end);
         end.extend_from_slice(b",\"version\":2},\"payload\":");
         self.schema_end = end.into();
+    }
+}
+
+/// What stands before the payloads of keys and values.
+#[derive(Debug)]
+pub(in crate::encode) struct Heads {
+    pub(in crate::encode) key: Vec<u8>,
+    pub(in crate::encode) value: Vec<u8>,
+}
+
+impl Plan {
+    /// What stands before the payloads of a table's keys and values, with their schemas.
+    pub(in crate::encode) fn heads(
+        table: &Table,
+        key: &RecordKey,
+        settings: &DebeziumSettings,
+        flavour: Flavour,
+    ) -> Heads {
+        let mut settings = settings.clone();
+        settings.options.schemas_enable = true;
+        let plan = Self::new(table, key, &settings);
+        let rest = rest_of_envelope(flavour);
+        Heads {
+            key: plan.key_schema.to_vec(),
+            value: [&*plan.schema_start, rest.as_bytes(), &*plan.schema_end].concat(),
+        }
     }
 }
 

@@ -40,6 +40,12 @@ pub(super) fn of_statement_key(flavour: Flavour) -> String {
     )
 }
 
+/// What stands before the payloads of a schema change's key and value.
+pub(in crate::encode) fn statement_heads(flavour: Flavour) -> (Vec<u8>, Vec<u8>) {
+    let (key, value) = (of_statement_key(flavour), of_statement(flavour));
+    (key.into_bytes(), value.into_bytes())
+}
+
 /// Appends the field of one of the images.
 pub(super) fn write_image(fields: &[u8], name: &str, field: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"type\":\"struct\",\"fields\":[");

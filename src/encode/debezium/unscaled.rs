@@ -9,6 +9,11 @@ const WORDS: usize = 7;
 
 /// Appends the integer of these digits, a sign before them and a point among them left aside, in base64.
 pub(super) fn write_unscaled(text: &[u8], out: &mut Vec<u8>) {
+    with_unscaled(text, |bytes| write_base64(bytes, out));
+}
+
+/// Hands over the bytes of the integer of these digits, a sign before them and a point among them left aside.
+pub(in crate::encode) fn with_unscaled(text: &[u8], take: impl FnOnce(&[u8])) {
     let (is_negative, text) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -19,7 +24,7 @@ pub(super) fn write_unscaled(text: &[u8], out: &mut Vec<u8>) {
             value * 10 + i64::from(digit.wrapping_sub(b'0'))
         });
         let value = if is_negative { -value } else { value };
-        return write_minimal(&value.to_be_bytes(), out);
+        return take(minimal(&value.to_be_bytes()));
     }
     // The lowest word first.
     let mut words = [0u32; WORDS];
@@ -44,11 +49,16 @@ pub(super) fn write_unscaled(text: &[u8], out: &mut Vec<u8>) {
             (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
         }
     }
-    write_minimal(&bytes, out);
+    take(minimal(&bytes));
 }
 
 /// Appends a big-endian integer in base64, without the bytes in front that say no more than the sign.
 pub(super) fn write_minimal(bytes: &[u8], out: &mut Vec<u8>) {
+    write_base64(minimal(bytes), out);
+}
+
+/// A big-endian integer without the bytes in front that say no more than the sign.
+pub(in crate::encode) fn minimal(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let [first, second, ..] = rest {
         let is_sign = matches!((first, second >> 7), (0, 0) | (0xff, 1));
@@ -57,7 +67,7 @@ pub(super) fn write_minimal(bytes: &[u8], out: &mut Vec<u8>) {
             _needed => break,
         }
     }
-    write_base64(rest, out);
+    rest
 }
 
 #[cfg(test)]

@@ -224,14 +224,14 @@ fn not_a_number() -> RowError {
 }
 
 /// A TIME in microseconds.
-fn micros(time: Time) -> i64 {
+pub(in crate::encode) fn micros(time: Time) -> i64 {
     let seconds =
         i64::from(time.hours) * 3600 + i64::from(time.minutes) * 60 + i64::from(time.seconds);
     let micros = seconds * MICROS + i64::from(time.micros);
     if time.negative { -micros } else { micros }
 }
 
-fn millis_of_day(time: Time) -> Result<i64, RowError> {
+pub(in crate::encode) fn millis_of_day(time: Time) -> Result<i64, RowError> {
     let micros = micros(time);
     // As Connect has it: midnight at the day's end too.
     if !(0..=SECONDS_OF_DAY * MICROS).contains(&micros) {
@@ -244,13 +244,13 @@ fn millis_of_day(time: Time) -> Result<i64, RowError> {
     Ok(micros / 1000)
 }
 
-fn micros_since_1970(day: i64, value: DateTime) -> i64 {
+pub(in crate::encode) fn micros_since_1970(day: i64, value: DateTime) -> i64 {
     let of_day =
         i64::from(value.hour) * 3600 + i64::from(value.minute) * 60 + i64::from(value.second);
     (day * SECONDS_OF_DAY + of_day) * MICROS + i64::from(value.micros)
 }
 
-fn in_unit(micros: i64, unit: Unit) -> Result<i64, RowError> {
+pub(in crate::encode) fn in_unit(micros: i64, unit: Unit) -> Result<i64, RowError> {
     match unit {
         Unit::Millis => Ok(micros.div_euclid(1000)),
         Unit::Micros => Ok(micros),
@@ -285,7 +285,7 @@ fn write_clock([hours, minutes, seconds]: [u16; 3], micros: u32, out: &mut Vec<u
     }
 }
 
-fn write_iso_clock(time: Time, out: &mut Vec<u8>) {
+pub(in crate::encode) fn write_iso_clock(time: Time, out: &mut Vec<u8>) {
     if time.negative {
         out.push(b'-');
     }
@@ -294,7 +294,7 @@ fn write_iso_clock(time: Time, out: &mut Vec<u8>) {
     out.extend_from_slice(b"Z\"");
 }
 
-fn write_iso_moment(value: DateTime, out: &mut Vec<u8>) {
+pub(in crate::encode) fn write_iso_moment(value: DateTime, out: &mut Vec<u8>) {
     Date::write(&value.date, out);
     out.push(b'T');
     let parts = [value.hour, value.minute, value.second].map(u16::from);
@@ -308,7 +308,7 @@ fn close_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn write_url_safe(bytes: &[u8], out: &mut Vec<u8>) {
+pub(in crate::encode) fn write_url_safe(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     write_base64(bytes, out);
     for letter in out.get_mut(start..).unwrap_or_default() {
@@ -321,7 +321,7 @@ fn write_url_safe(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
+pub(in crate::encode) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     let digits = |byte: &u8| [hex_digit(byte >> 4), hex_digit(*byte)];
     out.extend(bytes.iter().flat_map(digits));
     out.push(b'"');

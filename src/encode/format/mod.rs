@@ -1,9 +1,13 @@
 //! What a person chooses of the output: the keys `format` and `invalid_text`, and the options of the same names.
 
+mod avro;
 mod debezium;
 
 use std::fmt;
 
+use crate::mysql::Flavour;
+
+pub use avro::{AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes};
 pub use debezium::{
     BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, TimePrecision,
     ZeroDates,
@@ -21,17 +25,20 @@ pub enum Format {
     Json,
     /// What Debezium writes.
     Debezium,
+    /// Avro, with schemas in a registry or in the headers of files.
+    Avro,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 2] = [Self::Json, Self::Debezium];
+    pub const ALL: [Self; 3] = [Self::Json, Self::Debezium, Self::Avro];
 
     /// Its name in configurations and on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Self::Json => "json",
             Self::Debezium => "debezium",
+            Self::Avro => "avro",
         }
     }
 }
@@ -43,14 +50,27 @@ pub struct FormatSections<'a> {
     pub format: Format,
     /// The settings of [`Format::Debezium`].
     pub debezium: Option<&'a DebeziumOptions>,
+    /// The settings of [`Format::Avro`].
+    pub avro: Option<&'a AvroOptions>,
 }
 
 impl FormatSections<'_> {
     /// The sections that have no meaning beside `format`: the key of each, and the fix.
     pub fn unused(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let reason = "has a meaning only with format = 'debezium', set that or remove it";
-        let debezium = self.debezium.is_some() && self.format != Format::Debezium;
-        let found = [debezium.then_some(("debezium", reason))];
+        let layout = self.avro.map(|options| options.layout).unwrap_or_default();
+        let has_modes = match self.format {
+            Format::Json => false,
+            Format::Debezium => true,
+            Format::Avro => layout == AvroLayout::Debezium,
+        };
+        let debezium = self.debezium.is_some() && !has_modes;
+        let of_avro = "has a meaning only with format = 'avro', set that or remove it";
+        let avro = self.avro.is_some() && self.format != Format::Avro;
+        let found = [
+            debezium.then_some(("debezium", reason)),
+            avro.then_some(("avro", of_avro)),
+        ];
         found.into_iter().flatten()
     }
 
@@ -58,7 +78,7 @@ impl FormatSections<'_> {
     pub fn queries(&self) -> Option<[&'static str; 2]> {
         match self.format {
             Format::Json => None,
-            Format::Debezium => {
+            Format::Debezium | Format::Avro => {
                 let is_set = self.debezium.is_some_and(|options| options.include_query);
                 is_set.then_some(["debezium", "include_query"])
             }
@@ -73,6 +93,8 @@ pub enum FormatSettings {
     Json,
     /// [`Format::Debezium`].
     Debezium(DebeziumSettings),
+    /// [`Format::Avro`].
+    Avro(AvroSettings),
 }
 
 impl FormatSettings {
@@ -83,6 +105,18 @@ impl FormatSettings {
             Format::Debezium => Self::Debezium(DebeziumSettings {
                 options: sections.debezium.cloned().unwrap_or_default(),
                 prefix: name.into(),
+            }),
+            Format::Avro => Self::Avro(AvroSettings {
+                options: sections.avro.cloned().unwrap_or_default(),
+                debezium: DebeziumSettings {
+                    options: DebeziumOptions {
+                        schemas_enable: true,
+                        ..sections.debezium.cloned().unwrap_or_default()
+                    },
+                    prefix: name.into(),
+                },
+                framing: AvroFraming::Bare,
+                flavour: Flavour::MySql,
             }),
         }
     }

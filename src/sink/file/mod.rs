@@ -29,7 +29,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+    AvroOptions, DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
+    LinesEncoder, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -45,6 +46,8 @@ pub struct FileOptions {
     pub format: Format,
     /// How the format `debezium` is written.
     pub debezium: Option<DebeziumOptions>,
+    /// How the format `avro` is written.
+    pub avro: Option<AvroOptions>,
     /// Where the files go; created if missing, and used by nobody else.
     pub folder: PathBuf,
     /// A file is closed when it has grown to this size.
@@ -64,6 +67,7 @@ impl FileOptions {
         FormatSections {
             format: self.format,
             debezium: self.debezium.as_ref(),
+            avro: self.avro.as_ref(),
         }
     }
 }

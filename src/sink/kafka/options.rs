@@ -20,7 +20,7 @@ use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
 use super::template::{name_problem, named_twice};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
-use crate::encode::{DebeziumOptions, Format, FormatSections, PartialKeyChange};
+use crate::encode::{AvroOptions, DebeziumOptions, Format, FormatSections, PartialKeyChange};
 use crate::sink::SinkError;
 
 /// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
@@ -47,6 +47,8 @@ pub struct KafkaOptions {
     pub format: Format,
     /// How the format `debezium` is written.
     pub debezium: Option<DebeziumOptions>,
+    /// How the format `avro` is written.
+    pub avro: Option<AvroOptions>,
     /// Where the cluster is found: `host:port`, several with commas.
     pub bootstrap_servers: String,
     /// What topics begin with; the connector's name if left out.
@@ -236,6 +238,7 @@ impl fmt::Debug for KafkaOptions {
         f.debug_struct("KafkaOptions")
             .field("format", &self.format)
             .field("debezium", &self.debezium)
+            .field("avro", &self.avro)
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("prefix", &self.prefix)
             .field("section", &self.section())
@@ -268,6 +271,7 @@ impl KafkaOptions {
         FormatSections {
             format: self.format,
             debezium: self.debezium.as_ref(),
+            avro: self.avro.as_ref(),
         }
     }
 

@@ -1,0 +1,31 @@
+//! The format `avro`: binary Avro, with schemas that a registry or a file's header holds.
+//!
+//! Two layouts: Debezium's messages as Confluent's `AvroConverter` writes them (`AvroData.fromConnectSchema`), and a plain row with
+//! what is known of its change. The bytes are written here, straight from row images; apache-avro and fastavro read them in tests.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `names` | names as Avro allows them |
+//! | `binary` | numbers, strings and bytes |
+//! | `connect` | Connect's schemas as Avro schemas |
+//! | `plain` | the schemas of the plain layout |
+//! | `document` | a JSON payload under a Connect schema, for statements |
+//! | `column` | how a column's values are written |
+//! | `value` | values |
+//! | `plan` | what is fixed for a table |
+//! | `writer` | the messages |
+
+mod binary;
+mod column;
+mod connect;
+mod document;
+mod names;
+mod plain;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod value;
+mod writer;
+
+pub(super) use plan::Plan;
+pub(super) use writer::AvroWriter;

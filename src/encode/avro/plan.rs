@@ -1,0 +1,187 @@
+//! What is fixed for a table: how its columns' values are written, its names, its schemas and what messages begin with.
+
+use super::binary::write_bytes;
+use super::column::{AvroColumn, AvroField};
+use super::connect::{Connect, SchemaProblem};
+use super::plain;
+use crate::encode::debezium;
+use crate::encode::destination::{Destination, RecordKey};
+use crate::encode::format::{AvroLayout, AvroSettings};
+use crate::encode::schemas::AvroSchemas;
+use crate::row::Table;
+
+/// A message of Confluent's wire format begins with this byte and the number of its schema.
+const MAGIC: u8 = 0;
+
+/// A table as messages show it.
+#[derive(Debug)]
+pub(in crate::encode) struct Plan {
+    /// One a column of the table.
+    pub(super) columns: Vec<Option<AvroColumn>>,
+    /// The columns of a row, in the order of its record.
+    pub(super) fields: Vec<AvroField>,
+    /// The columns of a key.
+    pub(super) key_fields: Vec<AvroField>,
+    /// What records have for a key.
+    pub(super) key: RecordKey,
+    /// The database's name, and the table's, as strings.
+    pub(super) database: Box<[u8]>,
+    pub(super) table: Box<[u8]>,
+    /// What keys and values begin with; empty in files.
+    pub(super) key_head: Vec<u8>,
+    pub(super) value_head: Vec<u8>,
+    /// Its schemas, or why it has none.
+    schemas: Result<AvroSchemas, SchemaProblem>,
+}
+
+/// The schemas, and the columns of values and keys.
+type Made = (AvroSchemas, Vec<AvroField>, Vec<AvroField>);
+
+impl Plan {
+    /// Makes the plan of a table.
+    pub(in crate::encode) fn new(
+        table: &Table,
+        destination: &Destination,
+        settings: &AvroSettings,
+    ) -> Self {
+        let key = &destination.key;
+        let string = |text: &str| {
+            let mut out = Vec::new();
+            write_bytes(text.as_bytes(), &mut out);
+            out.into_boxed_slice()
+        };
+        let mut plan = Self {
+            columns: Vec::new(),
+            fields: Vec::new(),
+            key_fields: Vec::new(),
+            key: key.clone(),
+            database: string(&table.name.database),
+            table: string(&table.name.table),
+            key_head: Vec::new(),
+            value_head: Vec::new(),
+            schemas: Err(SchemaProblem::Unforeseen("it was not begun".to_owned())),
+        };
+        let made = columns(table, key, settings).and_then(|columns| {
+            plan.columns = columns;
+            match settings.options.layout {
+                AvroLayout::Debezium => of_debezium(table, key, settings),
+                AvroLayout::Plain => of_plain(table, destination, settings),
+            }
+        });
+        plan.schemas = made.map(|(schemas, fields, key_fields)| {
+            plan.fields = fields;
+            plan.key_fields = key_fields;
+            schemas
+        });
+        plan
+    }
+
+    /// Its schemas.
+    ///
+    /// # Errors
+    /// Why the table has none, with the fix.
+    pub(in crate::encode) fn schemas(&self) -> Result<&AvroSchemas, String> {
+        self.schemas.as_ref().map_err(ToString::to_string)
+    }
+
+    /// Has messages begin with the numbers that a registry gave to the schemas.
+    pub(in crate::encode) fn identify(&mut self, key: u32, value: u32) {
+        let head = |id: u32| {
+            let [a, b, c, d] = id.to_be_bytes();
+            vec![MAGIC, a, b, c, d]
+        };
+        self.key_head = head(key);
+        self.value_head = head(value);
+    }
+}
+
+/// What a message begins with whose schema's number is not known yet: a sink puts it in.
+pub(super) const HEAD_WITHOUT_NUMBER: [u8; 5] = [MAGIC, 0, 0, 0, 0];
+
+fn columns(
+    table: &Table,
+    key: &RecordKey,
+    settings: &AvroSettings,
+) -> Result<Vec<Option<AvroColumn>>, SchemaProblem> {
+    let columns = table.columns.iter().enumerate();
+    let made = columns.map(|(index, column)| {
+        if !table.publishes(index) {
+            return Ok(None);
+        }
+        let is_key = table.key.contains(&index) || key.columns.contains(&index);
+        AvroColumn::of(column, is_key, settings).map(Some)
+    });
+    made.collect()
+}
+
+fn of_debezium(
+    table: &Table,
+    key: &RecordKey,
+    settings: &AvroSettings,
+) -> Result<Made, SchemaProblem> {
+    let heads = debezium::Plan::heads(table, key, &settings.debezium, settings.flavour);
+    let value = Connect::of_head(&heads.value)?;
+    let row = value.field("after").ok_or_else(|| missing("after"))?;
+    let fields = fields(table, row)?;
+    let (key_schema, key_fields) = match key.columns.is_empty() {
+        true => (None, Vec::new()),
+        false => {
+            let schema = Connect::of_head(&heads.key)?;
+            (Some(schema.to_avro()?), self::fields(table, &schema)?)
+        }
+    };
+    let schemas = AvroSchemas {
+        key: key_schema,
+        value: value.to_avro()?,
+    };
+    Ok((schemas, fields, key_fields))
+}
+
+fn of_plain(
+    table: &Table,
+    destination: &Destination,
+    settings: &AvroSettings,
+) -> Result<Made, SchemaProblem> {
+    let key = &destination.key;
+    let topic = format!("{}.{}", settings.debezium.prefix, table.name);
+    let schemas = plain::schemas(table, key, settings.options.times, &topic)?;
+    let field = |index: usize| AvroField {
+        index,
+        branches: plain::branches(table, index),
+    };
+    let published = (0..table.columns.len()).filter(|index| table.publishes(*index));
+    let key_fields = key.columns.iter().copied().map(field);
+    Ok((
+        schemas,
+        published.map(field).collect(),
+        key_fields.collect(),
+    ))
+}
+
+/// The columns of a record, in its order; fields that are no column's are passed over.
+fn fields(table: &Table, record: &Connect) -> Result<Vec<AvroField>, SchemaProblem> {
+    let columns = table.columns.iter().enumerate();
+    let by_name: std::collections::HashMap<&str, usize> = columns
+        .filter(|(index, _)| table.publishes(*index))
+        .map(|(index, column)| (&*column.name, index))
+        .collect();
+    let named = |name: &str| matches!(name, "__database" | "__table");
+    let found = record.fields.iter().filter_map(|field| {
+        let index = by_name.get(&*field.field).copied();
+        if index.is_none() && named(&field.field) {
+            return None;
+        }
+        Some(match index {
+            Some(index) => Ok(AvroField {
+                index,
+                branches: field.branches(),
+            }),
+            None => Err(missing(&field.field)),
+        })
+    });
+    found.collect()
+}
+
+fn missing(what: &str) -> SchemaProblem {
+    SchemaProblem::Unforeseen(format!("field {what} is not as expected"))
+}
