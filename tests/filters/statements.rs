@@ -1,6 +1,8 @@
 //! Statements that a replica judges by their default database and by all tables they change, each with a number in its text
 //! that stays there when servers write it again in their own words.
 
+use mysql::prelude::Queryable;
+use rowtap::filter::Rules;
 use rowtap::mysql::Flavour as Family;
 
 use super::traffic::{DATABASES, TABLES};
@@ -9,6 +11,8 @@ use crate::support::Server;
 /// Stands before the number of a statement, in a name or in a comment, with [`MARK_END`] after it.
 const MARK: &str = "mark";
 const MARK_END: char = 'm';
+/// `ER_NONUNIQ_TABLE`
+const NAMED_TWICE: u16 = 1066;
 /// Tables that statements rename, in these databases.
 const RENAMED_IN: [&str; 4] = ["shop", "foo", "copy", "a"];
 
@@ -19,12 +23,16 @@ pub fn run(server: &Server) {
         .into_iter()
         .enumerate()
     {
-        let sql = sql.replace("{}", &format!("{MARK}{number}{MARK_END}"));
+        let sql = marked(&sql, number);
         for sql in [format!("USE `{default}`"), sql] {
-            let result = mysql::prelude::Queryable::query_drop(&mut connection, &sql);
+            let result = connection.query_drop(&sql);
             result.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
     }
+}
+
+fn marked(sql: &str, number: usize) -> String {
+    sql.replace("{}", &format!("{MARK}{number}{MARK_END}"))
 }
 
 /// Brings a server back to where [`run`] can be replayed on it.
@@ -54,7 +62,7 @@ pub fn reset(server: &Server) {
     }
     let mut connection = server.connect();
     for sql in sql {
-        let result = mysql::prelude::Queryable::query_drop(&mut connection, &sql);
+        let result = connection.query_drop(&sql);
         result.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 }
@@ -67,6 +75,23 @@ pub fn logged(server: &Server, (file, position): &(String, u64)) -> Vec<usize> {
         .filter(|event| event[2].as_deref() == Some("Query"));
     let texts = queries.filter_map(|event| event.into_iter().nth(5).flatten());
     texts.filter_map(|text| number(&text)).collect()
+}
+
+/// Whether a server refuses a statement because it names a table twice: once by the name of the default database that rules give
+/// it, once without one.
+pub fn names_a_table_twice(server: &Server, rules: &Rules, number: usize) -> bool {
+    let (default, sql) = &statements(server.flavour().family())[number];
+    let mut connection = server.connect();
+    let renamed = rules.renamed(default);
+    let session = format!("SET sql_log_bin = 0; USE `{renamed}`");
+    for sql in session.split("; ") {
+        connection.query_drop(sql).unwrap();
+    }
+    match connection.query_drop(marked(sql, number)) {
+        Err(mysql::Error::MySqlError(error)) => error.code == NAMED_TWICE,
+        Err(error) => panic!("{sql}: {error}"),
+        Ok(()) => false,
+    }
 }
 
 /// A statement with its default database, for messages.
