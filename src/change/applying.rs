@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::batch::builder::Builder;
-use super::batch::ddl::{Ddl, StatementSession, table_changes};
+use super::batch::ddl::{Ddl, StatementSession, database_charset, table_changes};
 use super::batch::ledger::Ledger;
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
 use super::checking::check_event;
@@ -242,6 +242,7 @@ impl Applying {
             database,
             renamed: named.find(|name| rules.is_renamed(name)),
             changes: table_changes(&statement, &changes, believed, rules)?,
+            database_charset: database_charset(&changes),
             kind: statement.kind,
             tables,
             session: StatementSession::of(query, source.context, header.suppresses_use()),

@@ -155,6 +155,7 @@ impl Copying {
             table: name.clone(),
             previous: None,
             definition: published(&table.definition, &name, columns)?,
+            former: None,
         };
         let kind = StatementKind::CreateTable {
             temporary: false,
@@ -184,6 +185,7 @@ impl Copying {
             kind,
             tables: vec![table],
             changes,
+            database_charset: None,
             statement: statement.into(),
             session: StatementSession::default(),
             event: self.stamp(),

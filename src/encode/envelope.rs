@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::destination::Destination;
 use super::rows::RowsEvent;
 use super::writer::EnvelopeWriter;
-use super::{AvroSchemas, Block, EncodeError, FormatSettings, InvalidText, avro, debezium, json};
+use super::{
+    AvroSchemas, Block, EncodeError, FormatSettings, InvalidText, avro, debezium, json, maxwell,
+};
 use crate::change::{Batch, Ddl, Item};
 use crate::row::Table;
 
@@ -27,6 +29,7 @@ enum FormatPlan {
     Json(json::Plan),
     Debezium(debezium::Plan),
     Avro(avro::Plan),
+    Maxwell(maxwell::Plan),
 }
 
 impl Plan {
@@ -48,6 +51,9 @@ impl Plan {
             }
             FormatSettings::Avro(settings) => {
                 FormatPlan::Avro(avro::Plan::new(&table, &destination, &settings))
+            }
+            FormatSettings::Maxwell(options) => {
+                FormatPlan::Maxwell(maxwell::Plan::new(&table, &destination.key, &options))
             }
         };
         Self {
@@ -76,21 +82,28 @@ impl Plan {
     fn json(&self) -> Option<&json::Plan> {
         match &self.format {
             FormatPlan::Json(plan) => Some(plan),
-            FormatPlan::Debezium(_) | FormatPlan::Avro(_) => None,
-        }
-    }
-
-    fn avro(&self) -> Option<&avro::Plan> {
-        match &self.format {
-            FormatPlan::Avro(plan) => Some(plan),
-            FormatPlan::Json(_) | FormatPlan::Debezium(_) => None,
+            _other => None,
         }
     }
 
     fn debezium(&self) -> Option<&debezium::Plan> {
         match &self.format {
             FormatPlan::Debezium(plan) => Some(plan),
-            FormatPlan::Json(_) | FormatPlan::Avro(_) => None,
+            _other => None,
+        }
+    }
+
+    fn maxwell(&self) -> Option<&maxwell::Plan> {
+        match &self.format {
+            FormatPlan::Maxwell(plan) => Some(plan),
+            _other => None,
+        }
+    }
+
+    fn avro(&self) -> Option<&avro::Plan> {
+        match &self.format {
+            FormatPlan::Avro(plan) => Some(plan),
+            _other => None,
         }
     }
 }
@@ -100,6 +113,7 @@ pub(super) enum Envelope {
     Json(Box<json::JsonWriter>),
     Debezium(Box<debezium::DebeziumWriter>),
     Avro(Box<avro::AvroWriter>),
+    Maxwell(Box<maxwell::MaxwellWriter>),
 }
 
 impl Envelope {
@@ -112,6 +126,9 @@ impl Envelope {
             )),
             FormatSettings::Avro(settings) => {
                 Self::Avro(Box::new(avro::AvroWriter::new(settings, invalid_text)))
+            }
+            FormatSettings::Maxwell(options) => {
+                Self::Maxwell(Box::new(maxwell::MaxwellWriter::new(options, invalid_text)))
             }
         }
     }
@@ -136,6 +153,9 @@ impl Envelope {
             }
             Self::Avro(writer) => {
                 write_batch(&mut **writer, Plan::avro, layout, batch, plans, block)
+            }
+            Self::Maxwell(writer) => {
+                write_batch(&mut **writer, Plan::maxwell, layout, batch, plans, block)
             }
         }
     }

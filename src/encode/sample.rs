@@ -188,6 +188,7 @@ pub(super) fn drop_tables(statement: &str, tables: &[&str]) -> Ddl {
             .map(|table| TableName::new("shop", *table))
             .collect(),
         changes: Vec::new(),
+        database_charset: None,
         statement: statement.into(),
         session: StatementSession::default(),
         event: EventStamp {

@@ -8,7 +8,7 @@ use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
     AvroOptions, DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
-    LinesEncoder, Plan,
+    LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 
@@ -23,6 +23,8 @@ pub struct BlackholeOptions {
     pub debezium: Option<DebeziumOptions>,
     /// How the format `avro` is written.
     pub avro: Option<AvroOptions>,
+    /// How the format `maxwell` is written.
+    pub maxwell: Option<MaxwellOptions>,
 }
 
 impl BlackholeOptions {
@@ -32,6 +34,7 @@ impl BlackholeOptions {
             format: self.format,
             debezium: self.debezium.as_ref(),
             avro: self.avro.as_ref(),
+            maxwell: self.maxwell.as_ref(),
         }
     }
 }

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder, Plan,
+    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder,
+    MaxwellOptions, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -23,6 +24,8 @@ pub struct StdoutOptions {
     pub format: Format,
     /// How the format `debezium` is written.
     pub debezium: Option<DebeziumOptions>,
+    /// How the format `maxwell` is written.
+    pub maxwell: Option<MaxwellOptions>,
 }
 
 impl StdoutOptions {
@@ -32,6 +35,7 @@ impl StdoutOptions {
             format: self.format,
             debezium: self.debezium.as_ref(),
             avro: None,
+            maxwell: self.maxwell.as_ref(),
         }
     }
 }

@@ -180,6 +180,28 @@ impl Comparison {
         }
     }
 
+    /// Prints how much was compared, and fails unless the known differences, and no others, were met.
+    pub fn finish(&self, known: &[Difference], peer: &str) {
+        let Self {
+            messages, members, ..
+        } = self;
+        println!("{messages} messages and {members} members are {peer}'s");
+        let gone = known
+            .iter()
+            .filter(|known| !self.met.contains(&known.place));
+        let gone: Vec<&str> = gone.map(|known| &*known.place).collect();
+        let wrong = self.wrong.iter().take(60);
+        let report: String = wrong.map(|line| format!("{line}\n")).collect();
+        assert!(
+            self.wrong.is_empty(),
+            "{} differences that schemas/types.md does not list:\n{report}",
+            self.wrong.len()
+        );
+        assert_eq!(gone, [""; 0], "differences that are gone");
+        let unexplained = known.iter().find(|known| known.reason.is_empty());
+        assert!(unexplained.is_none(), "{unexplained:?}");
+    }
+
     fn compare(
         &mut self,
         at: &str,

@@ -4,14 +4,38 @@
 //! `scripts/servers debezium-3.6` brings what it takes, and with `UPDATE_GOLDEN=1` records it anew.
 
 mod debezium;
+mod maxwell;
 mod messages;
+mod schema;
 
+use std::fs;
 use std::path::PathBuf;
+
+use messages::Difference;
 
 fn is_full() -> bool {
     std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
 }
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/debezium")
+fn folder(peer: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/peers/{peer}"))
+}
+
+/// The differences from a peer that stay, from `schemas/types.md`.
+fn differences(peer: &str) -> Vec<Difference> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/types.md");
+    let document = fs::read_to_string(path).expect("the document");
+    let heading = format!("\n## {peer}\n");
+    let section = document.split_once(&heading).expect("a section").1;
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [place, _theirs, _ours, reason] = cells[..] else {
+            return None;
+        };
+        let place = place.strip_prefix('`')?.strip_suffix('`')?.to_owned();
+        let reason = reason.to_owned();
+        Some(Difference { place, reason })
+    });
+    rows.collect()
 }

@@ -188,6 +188,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "writer",
             "json",
             "debezium",
+            "maxwell",
             "avro",
             "envelope",
             "records",

@@ -7,7 +7,7 @@ use super::rows::EventStamp;
 use crate::binlog::Query;
 use crate::change::definition::column_watch::origins;
 use crate::change::definition::published::published;
-use crate::change::definition::schemas::{Change, Facts, Schemas};
+use crate::change::definition::schemas::{Belief, Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;
 use crate::change::statement::{Statement, StatementContext, StatementKind};
 use crate::filter::{ColumnRuleError, Rules};
@@ -34,6 +34,8 @@ pub struct Ddl {
     pub tables: Vec<TableName>,
     /// What it made of each table that it redefined, as published.
     pub changes: Vec<TableChange>,
+    /// The default character set that it gave a database, if it did and that is known.
+    pub database_charset: Option<Box<str>>,
     /// The statement, in UTF-8.
     pub statement: Box<str>,
     /// The session that sent it.
@@ -72,6 +74,8 @@ pub struct TableChange {
     pub previous: Option<TableName>,
     /// How it is defined now; `None` where that was not followed, and for a dropped table.
     pub definition: Option<Arc<TableDefinition>>,
+    /// How it was defined before, if that is known.
+    pub former: Option<Arc<TableDefinition>>,
 }
 
 /// What was done to a table.
@@ -143,6 +147,7 @@ pub(in crate::change) fn table_changes(
         table: table.clone(),
         previous: origins.get(table).cloned(),
         definition: definition.cloned(),
+        former: None,
     };
     let is_moved = |table: &TableName| origins.values().any(|origin| origin == table);
     let changes = last_of_each(changes).filter_map(|change| match change {
@@ -155,6 +160,7 @@ pub(in crate::change) fn table_changes(
             table: table.clone(),
             previous: None,
             definition: None,
+            former: None,
         }),
         Change::Engine { .. }
         | Change::AllStale { .. }
@@ -174,14 +180,36 @@ pub(in crate::change) fn table_changes(
                 Some(definition) => published(definition, &table, columns)?,
                 None => None,
             };
+            let previous = change.previous.as_ref().map(renamed);
+            let former = match schemas.get(change.previous.as_ref().unwrap_or(&change.table)) {
+                Some(Belief::Known(definition)) => {
+                    let name = previous.as_ref().unwrap_or(&table);
+                    published(definition, name, columns)?
+                }
+                Some(Belief::Stale(_)) | None => None,
+            };
             Ok(TableChange {
-                previous: change.previous.as_ref().map(renamed),
+                previous,
                 table,
                 definition,
+                former,
                 ..change
             })
         })
         .collect()
+}
+
+/// The character set that the statement gave a database, if it did and that is known.
+pub(in crate::change) fn database_charset(changes: &[Change]) -> Option<Box<str>> {
+    changes.iter().find_map(|change| match change {
+        Change::Database { charset, .. } => charset.clone(),
+        Change::Defined { .. }
+        | Change::Stale { .. }
+        | Change::Gone { .. }
+        | Change::Engine { .. }
+        | Change::AllStale { .. }
+        | Change::DatabaseGone { .. } => None,
+    })
 }
 
 /// What is left of the changes after the statement: of each table the last, and nothing of a name that a table had only

@@ -8,12 +8,13 @@ use clap::builder::PossibleValue;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 
 use super::super::until::set_of_either_family;
 use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
-use crate::encode::{DebeziumOptions, Format, FormatSections, InvalidText};
+use crate::encode::{DebeziumOptions, Format, FormatSections, InvalidText, MaxwellOptions};
 use crate::filter::{
     DdlFilter, HashOptions, MaskOptions, OnComputed, OnMissing, RowMoves, RowRuleOptions,
     RuleSecret, TruncateOptions,
@@ -31,8 +32,11 @@ pub struct DecodeArguments {
     #[arg(long, value_enum)]
     pub format: Option<DecodeFormat>,
     /// The settings of --format=debezium, as in a sink's section debezium: schemas_enable=false,time_precision_mode=isostring.
-    #[arg(long, value_name = "KEY=VALUE,…", value_parser = debezium)]
+    #[arg(long, value_name = "KEY=VALUE,…", value_parser = settings::<DebeziumOptions>)]
     pub debezium: Option<DebeziumOptions>,
+    /// The settings of --format=maxwell, as in a sink's section maxwell: output_binlog_position=true,output_nulls=false.
+    #[arg(long, value_name = "KEY=VALUE,…", value_parser = settings::<MaxwellOptions>)]
+    pub maxwell: Option<MaxwellOptions>,
     /// Prints the SQL statements that undo the changes, the last change first; needs binlog_row_image=FULL. Triggers fire
     /// for them, and foreign key cascades of MariaDB and of MySQL before 9.6 are not in the binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
@@ -141,6 +145,7 @@ impl DecodeArguments {
             },
             debezium: self.debezium.as_ref(),
             avro: None,
+            maxwell: self.maxwell.as_ref(),
         }
     }
 }
@@ -159,6 +164,7 @@ impl ValueEnum for DecodeFormat {
         &[
             Self::Changes(Format::Json),
             Self::Changes(Format::Debezium),
+            Self::Changes(Format::Maxwell),
             Self::Sql,
         ]
     }
@@ -175,6 +181,10 @@ impl ValueEnum for DecodeFormat {
             ),
             // Not offered: its messages are no text.
             Self::Changes(format @ Format::Avro) => (format.name(), "Avro"),
+            Self::Changes(format @ Format::Maxwell) => (
+                format.name(),
+                "What Maxwell writes a change, under the settings of --maxwell",
+            ),
             Self::Sql => ("sql", "Statements that make the changes again"),
         };
         Some(PossibleValue::new(name).help(help))
@@ -389,8 +399,8 @@ fn row_moves(text: &str) -> Result<RowMoves, String> {
     }
 }
 
-/// Reads `--debezium`.
-fn debezium(text: &str) -> Result<DebeziumOptions, String> {
+/// Reads the settings of a format.
+fn settings<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let mut keys = serde_json::Map::new();
     for part in text
         .split(',')

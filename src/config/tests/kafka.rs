@@ -19,7 +19,7 @@ fn a_sinks_keys_come_from_the_environment_with_their_types() {
         panic!("{all:?}");
     };
     assert_eq!(kafka.partitions.get(), 6);
-    assert!(!kafka.tombstones);
+    assert_eq!(kafka.tombstones, Some(false));
     assert_eq!(kafka.bootstrap_servers, "a:1,b:2");
     assert_eq!(kafka.properties["sasl.username"], "y");
 }

@@ -8,7 +8,7 @@ use crate::change::{Batch, Ddl, EventStamp, Group, SnapshotMark, TableChange};
 use crate::encode::destination::RecordKey;
 use crate::encode::format::DebeziumSettings;
 use crate::encode::identity::OtherKeyNames;
-use crate::encode::json::{ImageWriter, Tail, TailParts, write_gtid, write_times};
+use crate::encode::json::{ImageWriter, Tail, TailParts, escape_as_java, write_gtid, write_times};
 use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group};
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
@@ -260,7 +260,7 @@ impl DebeziumWriter {
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
         if !self.images.changes.is_empty() {
-            return Err(self.document_missing(event));
+            return Err(self.images.document_missing(event));
         }
         let rows = event.rows;
         let row = u64::from(rows.row_in_event) + sequence.saturating_sub(rows.first_row);
@@ -284,22 +284,6 @@ impl DebeziumWriter {
         out.push(b'"');
         out.extend_from_slice(&self.received);
         Ok(true)
-    }
-
-    /// The error of a document of which no image holds more than its changes.
-    #[cold]
-    fn document_missing(&mut self, event: &RowsEvent<'_>) -> EncodeError {
-        let changes = std::mem::take(&mut self.images.changes);
-        let columns = event.table.columns.iter();
-        let named = columns.map(|column| &column.name).find(|name| {
-            let mut member = vec![b','];
-            write_string(name, &mut member);
-            changes.starts_with(&member)
-        });
-        EncodeError::DocumentMissing {
-            column: named.cloned().unwrap_or_default(),
-            place: event.place(),
-        }
     }
 }
 
@@ -378,45 +362,4 @@ fn database(ddl: &Ddl, number: usize) -> &str {
     let change: Option<&TableChange> = ddl.changes.get(number);
     let table = change.map(|change| &change.table).or(ddl.tables.first());
     table.map_or(&*ddl.database, |table| &*table.database)
-}
-
-/// Escapes in the JSON from `start` on what Connect's converter escapes, in its letters: keys choose partitions by their bytes.
-fn escape_as_java(start: usize, out: &mut Vec<u8>) {
-    let is_plain = |byte: &u8| *byte < 0xf0;
-    let json = out.get(start..).unwrap_or_default();
-    let has_escapes = json.windows(2).any(|pair| pair == b"\\u");
-    if json.iter().all(is_plain) && !has_escapes {
-        return;
-    }
-    escape_all_as_java(start, out);
-}
-
-#[cold]
-fn escape_all_as_java(start: usize, out: &mut Vec<u8>) {
-    let json = String::from_utf8_lossy(out.get(start..).unwrap_or_default()).into_owned();
-    out.truncate(start);
-    let mut letters = json.chars();
-    while let Some(letter) = letters.next() {
-        if letter == '\\' {
-            out.push(b'\\');
-            let Some(escaped) = letters.next() else {
-                return;
-            };
-            out.push(u8::try_from(escaped).unwrap_or(b'\\'));
-            if escaped == 'u' {
-                let digits = letters.by_ref().take(4);
-                out.extend(
-                    digits.filter_map(|digit| u8::try_from(digit.to_ascii_uppercase()).ok()),
-                );
-            }
-            continue;
-        }
-        let mut halves = [0u16; 2];
-        match letter.encode_utf16(&mut halves) {
-            [first, second] => {
-                out.extend_from_slice(format!("\\u{first:04X}\\u{second:04X}").as_bytes());
-            }
-            _one => out.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
 }

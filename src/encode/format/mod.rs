@@ -2,6 +2,7 @@
 
 mod avro;
 mod debezium;
+mod maxwell;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ pub use debezium::{
     BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, TimePrecision,
     ZeroDates,
 };
+pub use maxwell::{MaxwellKeyFormat, MaxwellOptions};
 
 /// What changes look like in a record's value or on a line: the key `format` of every sink.
 ///
@@ -27,11 +29,13 @@ pub enum Format {
     Debezium,
     /// Avro, with schemas in a registry or in the headers of files.
     Avro,
+    /// What Maxwell writes.
+    Maxwell,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 3] = [Self::Json, Self::Debezium, Self::Avro];
+    pub const ALL: [Self; 4] = [Self::Json, Self::Debezium, Self::Maxwell, Self::Avro];
 
     /// Its name in configurations and on command lines.
     pub fn name(self) -> &'static str {
@@ -39,6 +43,15 @@ impl Format {
             Self::Json => "json",
             Self::Debezium => "debezium",
             Self::Avro => "avro",
+            Self::Maxwell => "maxwell",
+        }
+    }
+
+    /// Whether a delete is followed by a tombstone, unless a person says otherwise: as of the peer that has the format.
+    pub fn has_tombstones(self) -> bool {
+        match self {
+            Self::Json | Self::Debezium | Self::Avro => true,
+            Self::Maxwell => false,
         }
     }
 }
@@ -52,6 +65,8 @@ pub struct FormatSections<'a> {
     pub debezium: Option<&'a DebeziumOptions>,
     /// The settings of [`Format::Avro`].
     pub avro: Option<&'a AvroOptions>,
+    /// The settings of [`Format::Maxwell`].
+    pub maxwell: Option<&'a MaxwellOptions>,
 }
 
 impl FormatSections<'_> {
@@ -60,15 +75,18 @@ impl FormatSections<'_> {
         let reason = "has a meaning only with format = 'debezium', set that or remove it";
         let layout = self.avro.map(|options| options.layout).unwrap_or_default();
         let has_modes = match self.format {
-            Format::Json => false,
+            Format::Json | Format::Maxwell => false,
             Format::Debezium => true,
             Format::Avro => layout == AvroLayout::Debezium,
         };
         let debezium = self.debezium.is_some() && !has_modes;
         let of_avro = "has a meaning only with format = 'avro', set that or remove it";
         let avro = self.avro.is_some() && self.format != Format::Avro;
+        let maxwell = self.maxwell.is_some() && self.format != Format::Maxwell;
+        let of_maxwell = "has a meaning only with format = 'maxwell', set that or remove it";
         let found = [
             debezium.then_some(("debezium", reason)),
+            maxwell.then_some(("maxwell", of_maxwell)),
             avro.then_some(("avro", of_avro)),
         ];
         found.into_iter().flatten()
@@ -81,6 +99,10 @@ impl FormatSections<'_> {
             Format::Debezium | Format::Avro => {
                 let is_set = self.debezium.is_some_and(|options| options.include_query);
                 is_set.then_some(["debezium", "include_query"])
+            }
+            Format::Maxwell => {
+                let is_set = self.maxwell.is_some_and(|options| options.output_row_query);
+                is_set.then_some(["maxwell", "output_row_query"])
             }
         }
     }
@@ -95,6 +117,8 @@ pub enum FormatSettings {
     Debezium(DebeziumSettings),
     /// [`Format::Avro`].
     Avro(AvroSettings),
+    /// [`Format::Maxwell`].
+    Maxwell(MaxwellOptions),
 }
 
 impl FormatSettings {
@@ -118,6 +142,7 @@ impl FormatSettings {
                 framing: AvroFraming::Bare,
                 flavour: Flavour::MySql,
             }),
+            Format::Maxwell => Self::Maxwell(sections.maxwell.cloned().unwrap_or_default()),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::super::{EncodeError, InvalidText};
 use super::member::Member;
 use super::value::{ValueWriter, write_invalid_text};
 use crate::change::RowsKind;
-use crate::row::{Cell, Changes, Patched, RowError};
+use crate::row::{Cell, Changes, Patched, RowError, write_string};
 
 /// Writes the images of rows; owns the buffers that this takes.
 #[derive(Default)]
@@ -23,6 +23,8 @@ pub(in crate::encode) struct ImageWriter<V> {
     /// Of the row being written: the changes of JSON documents that have no document to apply to, a member for each such column,
     /// with a comma before it.
     pub(in crate::encode) changes: Vec<u8>,
+    /// Whether columns that are NULL are no members.
+    pub(in crate::encode) leaves_nulls_out: bool,
 }
 
 impl<V: ValueWriter> ImageWriter<V> {
@@ -31,6 +33,7 @@ impl<V: ValueWriter> ImageWriter<V> {
             values,
             ends: Vec::new(),
             changes: Vec::new(),
+            leaves_nulls_out: false,
         }
     }
 
@@ -112,7 +115,7 @@ impl<V: ValueWriter> ImageWriter<V> {
 
     /// Appends a row's first image while it looks for its cells, and goes on after the image; of an update, keeps the cells and
     /// where their members end. `false`, and maybe a part of the image, if it must be walked before.
-    fn write_first<const UPDATE: bool>(
+    pub(in crate::encode) fn write_first<const UPDATE: bool>(
         &mut self,
         event: &RowsEvent<'_>,
         members: &[Member<V::Form>],
@@ -146,7 +149,7 @@ impl<V: ValueWriter> ImageWriter<V> {
     }
 
     /// Appends an image, and keeps where its members end if it is the first of an update.
-    fn write_image<const UPDATE: bool>(
+    pub(in crate::encode) fn write_image<const UPDATE: bool>(
         &mut self,
         event: &RowsEvent<'_>,
         members: &[Member<V::Form>],
@@ -207,42 +210,68 @@ impl<V: ValueWriter> ImageWriter<V> {
         let start = out.len();
         out.extend_from_slice(others);
         for index in columns {
-            let found = key_value(images, *index);
-            let (Some(found), Some(member)) = (found, members.get(*index)) else {
-                return Err(EncodeError::KeyMissing {
-                    column: event.column(*index),
-                    place: event.place(),
-                });
+            let Some(member) = members.get(*index) else {
+                return Err(key_missing(event, *index));
             };
-            let bytes = match found {
-                KeyValue::Null => {
-                    member.name.write_bare(out);
-                    out.extend_from_slice(b"null");
-                    continue;
-                }
-                KeyValue::Bytes(bytes) => bytes,
-                KeyValue::Patched(patched) => {
-                    member.name.write(out);
-                    self.values
-                        .write_patched(&member.form, patched, out)
-                        .map_err(|source| event.value_error(*index, source))?;
-                    continue;
-                }
-            };
-            member.name.write(out);
-            let written = self
-                .values
-                .write_cell(&member.form, bytes, 0..bytes.len(), out);
-            if let Err(source) = written {
-                self.write_invalid(event, (*index, true), bytes, source, out)?;
-            }
+            self.write_key_member(event, (*index, member), images, out)?;
         }
         close_object(start, out);
         Ok(())
     }
 
+    /// Appends a column of a key, from the first image that holds it.
+    pub(in crate::encode) fn write_key_member(
+        &mut self,
+        event: &RowsEvent<'_>,
+        (index, member): (usize, &Member<V::Form>),
+        images: &[Image<'_>],
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let bytes = match key_value(images, index) {
+            Some(KeyValue::Bytes(bytes)) => bytes,
+            Some(KeyValue::Null) => {
+                member.name.write_bare(out);
+                out.extend_from_slice(b"null");
+                return Ok(());
+            }
+            Some(KeyValue::Patched(patched)) => {
+                member.name.write(out);
+                return self
+                    .values
+                    .write_patched(&member.form, patched, out)
+                    .map_err(|source| event.value_error(index, source));
+            }
+            None => return Err(key_missing(event, index)),
+        };
+        member.name.write(out);
+        let written = self
+            .values
+            .write_cell(&member.form, bytes, 0..bytes.len(), out);
+        match written {
+            Ok(()) => Ok(()),
+            Err(source) => self.write_invalid(event, (index, true), bytes, source, out),
+        }
+    }
+
+    /// The error of a document of which no image holds more than its changes, for a format that cannot show these.
+    #[cold]
+    pub(in crate::encode) fn document_missing(&mut self, event: &RowsEvent<'_>) -> EncodeError {
+        let changes = std::mem::take(&mut self.changes);
+        let columns = event.table.columns.iter();
+        let named = columns.map(|column| &column.name).find(|name| {
+            let mut member = vec![b','];
+            write_string(name, &mut member);
+            changes.starts_with(&member)
+        });
+        EncodeError::DocumentMissing {
+            column: named.cloned().unwrap_or_default(),
+            place: event.place(),
+        }
+    }
+
+    /// Appends a column's member, unless the image lacks it.
     #[inline(always)]
-    fn write_member(
+    pub(in crate::encode) fn write_member(
         &mut self,
         event: &RowsEvent<'_>,
         index: usize,
@@ -253,6 +282,7 @@ impl<V: ValueWriter> ImageWriter<V> {
     ) -> Result<(), EncodeError> {
         let (from, to) = match cell {
             Cell::Absent => return self.leave_out(event, index),
+            Cell::Null if self.leaves_nulls_out => return Ok(()),
             Cell::Null => {
                 member.name.write_bare(out);
                 out.extend_from_slice(b"null");
@@ -338,6 +368,14 @@ impl<V: ValueWriter> ImageWriter<V> {
                 changes.write(&mut self.changes)
             }
         }
+    }
+}
+
+#[cold]
+fn key_missing(event: &RowsEvent<'_>, index: usize) -> EncodeError {
+    EncodeError::KeyMissing {
+        column: event.column(index),
+        place: event.place(),
     }
 }
 

@@ -70,6 +70,11 @@ impl MemberName {
         out.truncate(start + self.length);
     }
 
+    /// How many bytes it has without the quote.
+    pub(in crate::encode) fn bare_length(&self) -> usize {
+        self.bare
+    }
+
     /// Appends it without the quote, before a null.
     #[inline]
     pub(in crate::encode) fn write_bare(&self, out: &mut Vec<u8>) {

@@ -2,6 +2,7 @@
 //! `schemas/change-event.schema.json`.
 
 mod images;
+mod java;
 mod member;
 mod plan;
 mod table_changes;
@@ -11,7 +12,8 @@ mod tests;
 mod value;
 mod writer;
 
-pub(super) use images::ImageWriter;
+pub(super) use images::{ImageWriter, close_object};
+pub(super) use java::escape_as_java;
 pub(super) use member::{Member, MemberName};
 pub(super) use plan::Plan;
 pub(super) use table_changes::{column_type, table_id};

@@ -195,12 +195,14 @@ mod tests {
                 table: TableName::new("d", "new\"er"),
                 previous: Some(TableName::new("d", "old")),
                 definition: Some(Arc::new(definition)),
+                former: None,
             },
             TableChange {
                 kind: TableChangeKind::Drop,
                 table: TableName::new("d", "gone"),
                 previous: None,
                 definition: None,
+                former: None,
             },
         ];
         let mut out = Vec::new();

@@ -30,7 +30,7 @@ use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
     AvroOptions, DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
-    LinesEncoder, Plan,
+    LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -48,6 +48,8 @@ pub struct FileOptions {
     pub debezium: Option<DebeziumOptions>,
     /// How the format `avro` is written.
     pub avro: Option<AvroOptions>,
+    /// How the format `maxwell` is written.
+    pub maxwell: Option<MaxwellOptions>,
     /// Where the files go; created if missing, and used by nobody else.
     pub folder: PathBuf,
     /// A file is closed when it has grown to this size.
@@ -68,6 +70,7 @@ impl FileOptions {
             format: self.format,
             debezium: self.debezium.as_ref(),
             avro: self.avro.as_ref(),
+            maxwell: self.maxwell.as_ref(),
         }
     }
 }

@@ -384,7 +384,7 @@ impl Check<'_> {
             );
             let finding = Finding::fatal("cleanup_policy", Class::Refused, what).at(name.clone());
             self.add(finding.command(self.alter(&name, "cleanup.policy=delete")));
-        } else if is_compacted && topic.holds == Holds::Rows && !self.options.tombstones {
+        } else if is_compacted && topic.holds == Holds::Rows && !self.options.has_tombstones() {
             let what = format!(
                 "cleanup.policy is {policy}, and without tombstones compaction never forgets a row that was deleted"
             );

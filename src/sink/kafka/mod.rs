@@ -372,7 +372,7 @@ impl Sink for Kafka {
 
     fn encoder(&self, invalid_text: InvalidText) -> RecordsEncoder {
         let settings = RecordsSettings {
-            tombstones: self.options.tombstones,
+            tombstones: self.options.has_tombstones(),
             partial_key_change: self.options.partial_key_change,
             traces: Headers::of_options(&self.options).wants_traces(),
             counts: self.options.transaction_topic.is_some(),

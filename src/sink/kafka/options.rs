@@ -20,7 +20,9 @@ use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
 use super::template::{name_problem, named_twice};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
-use crate::encode::{AvroOptions, DebeziumOptions, Format, FormatSections, PartialKeyChange};
+use crate::encode::{
+    AvroOptions, DebeziumOptions, Format, FormatSections, MaxwellOptions, PartialKeyChange,
+};
 use crate::sink::SinkError;
 
 /// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
@@ -49,6 +51,8 @@ pub struct KafkaOptions {
     pub debezium: Option<DebeziumOptions>,
     /// How the format `avro` is written.
     pub avro: Option<AvroOptions>,
+    /// How the format `maxwell` is written.
+    pub maxwell: Option<MaxwellOptions>,
     /// Where the cluster is found: `host:port`, several with commas.
     pub bootstrap_servers: String,
     /// What topics begin with; the connector's name if left out.
@@ -90,8 +94,7 @@ pub struct KafkaOptions {
     /// Replicas of the topics that the sink creates; the broker's default if left out.
     pub replication_factor: Option<NonZeroU16>,
     /// Whether a delete is followed by a record with the key and no value, so that compaction forgets the key.
-    #[serde(default = "tombstones")]
-    pub tombstones: bool,
+    pub tombstones: Option<bool>,
     /// How often a record arrives.
     #[serde(default)]
     pub delivery: KafkaDelivery,
@@ -220,10 +223,6 @@ fn partitions() -> NonZeroU16 {
     NonZeroU16::MIN
 }
 
-fn tombstones() -> bool {
-    true
-}
-
 fn queue_bytes() -> ByteSize {
     ByteSize::mib(8)
 }
@@ -266,12 +265,18 @@ impl fmt::Debug for KafkaOptions {
 }
 
 impl KafkaOptions {
+    /// Whether a delete is followed by a tombstone.
+    pub(in crate::sink) fn has_tombstones(&self) -> bool {
+        self.tombstones.unwrap_or(self.format.has_tombstones())
+    }
+
     /// What they say of the format.
     pub(in crate::sink) fn sections(&self) -> FormatSections<'_> {
         FormatSections {
             format: self.format,
             debezium: self.debezium.as_ref(),
             avro: self.avro.as_ref(),
+            maxwell: self.maxwell.as_ref(),
         }
     }
 

@@ -1,0 +1,106 @@
+//! What is fixed for a table: how its columns' values are written, and the parts of messages and keys that name it.
+
+use super::value::Form;
+use crate::encode::destination::{RecordKey, hash};
+use crate::encode::format::{MaxwellKeyFormat, MaxwellOptions};
+use crate::encode::json::{Member, MemberName};
+use crate::row::{Span, Table, write_integer, write_string};
+
+/// A table as messages show it.
+#[derive(Debug)]
+pub(in crate::encode) struct Plan {
+    /// One a column.
+    pub(super) members: Vec<Member<Form>>,
+    /// What begins a message: `{"database":…,"table":…`.
+    pub(super) head: Box<[u8]>,
+    /// `,"schema_id":…`, if messages have it.
+    pub(super) schema_id: Box<[u8]>,
+    /// `,"primary_key_columns":[…]`, if messages have it.
+    pub(super) key_columns: Box<[u8]>,
+    /// What records have for a key.
+    pub(super) key: RecordKey,
+    /// A column of that key each: its index, and its member in a key.
+    pub(super) key_members: Vec<(usize, Member<Form>)>,
+    /// What begins a key, with a comma in front where it is an object.
+    pub(super) key_head: Box<[u8]>,
+}
+
+impl Plan {
+    /// Makes the plan of a table whose records have this key.
+    pub(in crate::encode) fn new(table: &Table, key: &RecordKey, options: &MaxwellOptions) -> Self {
+        let columns = table.columns.iter().zip(table.spans());
+        let member = |name: &str, kind, span: Span| {
+            let form = Form::of(kind, options);
+            Member {
+                name: MemberName::of(name, form.is_quoted()),
+                form,
+                span,
+            }
+        };
+        let members = columns
+            .clone()
+            .map(|(column, span)| member(&column.name, &column.kind, *span));
+        let of_key = key.columns.iter().filter_map(|index| {
+            let (column, span) = columns.clone().nth(*index)?;
+            // As Java has them.
+            let name = column.name.to_lowercase();
+            let name = match options.kafka_key_format {
+                MaxwellKeyFormat::Hash => format!("pk.{name}"),
+                MaxwellKeyFormat::Array => name,
+            };
+            Some((*index, member(&name, &column.kind, *span)))
+        });
+        let json = |name: &str| {
+            let mut text = Vec::new();
+            write_string(name, &mut text);
+            text
+        };
+        let (database, own_name) = (json(&table.name.database), json(&table.name.table));
+        let named: [&[u8]; 4] = [b"\"database\":", &database, b",\"table\":", &own_name];
+        let named = named.concat();
+        Self {
+            head: [b"{", &*named].concat().into(),
+            key_head: match options.kafka_key_format {
+                MaxwellKeyFormat::Hash => [b",", &*named].concat(),
+                MaxwellKeyFormat::Array => [b"[", &*database, b",", &own_name, b",["].concat(),
+            }
+            .into(),
+            schema_id: match options.output_schema_id {
+                true => schema_id(table),
+                false => Box::default(),
+            },
+            key_columns: match options.output_primary_key_columns {
+                true => key_columns(table),
+                false => Box::default(),
+            },
+            key_members: of_key.collect(),
+            members: members.collect(),
+            key: key.clone(),
+        }
+    }
+}
+
+/// A number for what the table's columns are.
+fn schema_id(table: &Table) -> Box<[u8]> {
+    let columns = format!("{:?} {:?} {:?}", table.name, table.columns, table.key);
+    let mut out = b",\"schema_id\":".to_vec();
+    // As Maxwell's, it is positive, and readers may keep it in 32 bits.
+    write_integer(hash(columns.as_bytes()) >> 1, &mut out);
+    out.into()
+}
+
+fn key_columns(table: &Table) -> Box<[u8]> {
+    let mut out = b",\"primary_key_columns\":[".to_vec();
+    let columns = table
+        .key
+        .iter()
+        .filter_map(|index| table.columns.get(*index));
+    for (number, column) in columns.enumerate() {
+        if number > 0 {
+            out.push(b',');
+        }
+        write_string(&column.name, &mut out);
+    }
+    out.push(b']');
+    out.into()
+}
