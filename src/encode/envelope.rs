@@ -8,7 +8,8 @@ use super::destination::Destination;
 use super::rows::RowsEvent;
 use super::writer::EnvelopeWriter;
 use super::{
-    AvroSchemas, Block, EncodeError, FormatSettings, InvalidText, avro, debezium, json, maxwell,
+    AvroSchemas, Block, EncodeError, FormatSettings, InvalidText, avro, canal, debezium, flat,
+    json, maxwell,
 };
 use crate::change::{Batch, Ddl, Item};
 use crate::row::Table;
@@ -30,6 +31,8 @@ enum FormatPlan {
     Debezium(debezium::Plan),
     Avro(avro::Plan),
     Maxwell(maxwell::Plan),
+    Flat(flat::Plan),
+    Canal(canal::Plan),
 }
 
 impl Plan {
@@ -55,6 +58,10 @@ impl Plan {
             FormatSettings::Maxwell(options) => {
                 FormatPlan::Maxwell(maxwell::Plan::new(&table, &destination.key, &options))
             }
+            FormatSettings::Flat(settings) => {
+                FormatPlan::Flat(flat::Plan::new(&table, &destination.key, &settings))
+            }
+            FormatSettings::Canal => FormatPlan::Canal(canal::Plan::new(&table, &destination)),
         };
         Self {
             table,
@@ -73,9 +80,8 @@ impl Plan {
 
     /// Has messages begin with the numbers that a registry gave to the schemas of keys and values.
     pub fn identify(&mut self, key: u32, value: u32) {
-        match &mut self.format {
-            FormatPlan::Json(_) | FormatPlan::Debezium(_) => {}
-            FormatPlan::Avro(plan) => plan.identify(key, value),
+        if let FormatPlan::Avro(plan) = &mut self.format {
+            plan.identify(key, value);
         }
     }
 
@@ -100,6 +106,20 @@ impl Plan {
         }
     }
 
+    fn flat(&self) -> Option<&flat::Plan> {
+        match &self.format {
+            FormatPlan::Flat(plan) => Some(plan),
+            _other => None,
+        }
+    }
+
+    fn canal(&self) -> Option<&canal::Plan> {
+        match &self.format {
+            FormatPlan::Canal(plan) => Some(plan),
+            _other => None,
+        }
+    }
+
     fn avro(&self) -> Option<&avro::Plan> {
         match &self.format {
             FormatPlan::Avro(plan) => Some(plan),
@@ -114,6 +134,8 @@ pub(super) enum Envelope {
     Debezium(Box<debezium::DebeziumWriter>),
     Avro(Box<avro::AvroWriter>),
     Maxwell(Box<maxwell::MaxwellWriter>),
+    Flat(Box<flat::FlatWriter>),
+    Canal(Box<canal::CanalWriter>),
 }
 
 impl Envelope {
@@ -130,6 +152,10 @@ impl Envelope {
             FormatSettings::Maxwell(options) => {
                 Self::Maxwell(Box::new(maxwell::MaxwellWriter::new(options, invalid_text)))
             }
+            FormatSettings::Flat(settings) => {
+                Self::Flat(Box::new(flat::FlatWriter::new(settings, invalid_text)))
+            }
+            FormatSettings::Canal => Self::Canal(Box::new(canal::CanalWriter::new(invalid_text))),
         }
     }
 
@@ -156,6 +182,12 @@ impl Envelope {
             }
             Self::Maxwell(writer) => {
                 write_batch(&mut **writer, Plan::maxwell, layout, batch, plans, block)
+            }
+            Self::Flat(writer) => {
+                write_batch(&mut **writer, Plan::flat, layout, batch, plans, block)
+            }
+            Self::Canal(writer) => {
+                write_batch(&mut **writer, Plan::canal, layout, batch, plans, block)
             }
         }
     }

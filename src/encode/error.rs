@@ -140,6 +140,14 @@ pub enum EncodeError {
         /// Where.
         place: Box<ValuePlace>,
     },
+    /// A deleted row of a table without a key, where only a tombstone could tell that it was deleted.
+    #[error(
+        "row of {place} is deleted and has no key, so that no tombstone can tell it, set delete_tombstone_handling_mode = \"rewrite\", or key_columns for the table"
+    )]
+    DeleteWithoutKey {
+        /// Where.
+        place: Box<ValuePlace>,
+    },
     /// A body that does not hold the rows that were counted in it: a bug.
     #[error("rows event at {at} has {left} bytes left after its {rows} rows")]
     RowCount {

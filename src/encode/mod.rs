@@ -12,15 +12,15 @@
 //! | `schemas` | schemas that a sink makes known |
 //! | `writer` | what a format supplies, as a trait |
 //! | `envelope` | the formats by name: each has an arm there |
-//! | a folder a format (`json`, `debezium`, `maxwell`, `avro`) | its writer, and what it fixes for a table |
+//! | a folder a format (`json`, `debezium`, `maxwell`, `flat`, `canal`, `avro`) | its writer, and what it fixes for a table |
 //! | `sql` | statements, for `rowtap decode` and servers: not messages, so an encoder of its own |
 //!
 //! # A new format
 //!
-//! Say `canal`:
+//! Say `csv`:
 //!
 //! 1. a name in [`Format`] and `Format::ALL`, and in `schemas/connector.schema.json`;
-//! 2. a folder `canal` here, whose writer implements `writer::EnvelopeWriter`;
+//! 2. a folder `csv` here, whose writer implements `writer::EnvelopeWriter`;
 //! 3. an arm wherever the compiler then asks for one: in `format`, `envelope`, and the help of `rowtap decode --format`.
 //!
 //! The writer supplies
@@ -37,10 +37,12 @@
 //! lines then refuse it where they read their key `format`.
 
 mod avro;
+mod canal;
 mod debezium;
 mod destination;
 mod envelope;
 mod error;
+mod flat;
 mod format;
 mod identity;
 mod json;
@@ -65,8 +67,9 @@ pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
 pub use format::{
     AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
-    DebeziumOptions, DebeziumSettings, DecimalMode, Format, FormatSections, FormatSettings,
-    InvalidText, MaxwellKeyFormat, MaxwellOptions, TimePrecision, ZeroDates,
+    DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent, FlatDeletes, FlatField,
+    FlatOptions, FlatSettings, Format, FormatSections, FormatSettings, InvalidText,
+    MaxwellKeyFormat, MaxwellOptions, TimePrecision, ZeroDates,
 };
 pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};

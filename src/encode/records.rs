@@ -475,7 +475,13 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
             true => other_key.clone(),
             false => None,
         };
-        self.push(place, RowChange::Delete { before }, other_key, false)?;
+        if self.writer.tells_deletes() {
+            self.push(place, RowChange::Delete { before }, other_key, false)?;
+        } else if !has_key {
+            return Err(EncodeError::DeleteWithoutKey {
+                place: self.event.place(),
+            });
+        }
         // A record without a key has nothing that a tombstone could remove.
         if self.settings.tombstones && has_key {
             let tombstone = Record {
@@ -537,6 +543,12 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
         }
         let Destination { key, .. } = self.destination;
         let partition = self.partition(images)?;
+        if !W::HAS_KEYS {
+            return Ok(Place {
+                key: None,
+                partition,
+            });
+        }
         let (event, arena) = (self.event, &mut self.block.arena);
         let start = arena.len();
         let has_key = self

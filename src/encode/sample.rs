@@ -38,6 +38,7 @@ pub(super) fn table(key: &[usize]) -> Arc<Table> {
         kind,
         nullable: true,
         computed: None,
+        declared: None,
     };
     let words = ColumnType::Text {
         prefix: 1,

@@ -26,8 +26,16 @@ pub(super) trait EnvelopeWriter {
     /// compaction of a log wants it. If not, it stays an update, under the new key.
     const SPLITS_KEY_CHANGES: bool;
 
+    /// Whether records have keys. If not, `write_key` is asked only for the bytes that choose a partition.
+    const HAS_KEYS: bool = true;
+
     /// What the headers are called that tell the other half of a changed key.
     const OTHER_KEY_NAMES: OtherKeyNames = OtherKeyNames::OWN;
+
+    /// Whether a record tells that a row was deleted. If not, the tombstone after it does, alone.
+    fn tells_deletes(&self) -> bool {
+        true
+    }
 
     /// Begins a batch. A format that says more of a change than its own event does, such as that it is the last of its
     /// transaction, looks it up here: a batch holds whole groups, and at its end perhaps a piece of one, whose last piece may hold no rows.

@@ -430,6 +430,7 @@ mod tests {
             },
             nullable: false,
             computed: None,
+            declared: None,
         }];
         let table = TestedTable {
             columns: &columns,

@@ -443,6 +443,7 @@ mod tests {
             kind: kind.clone(),
             nullable: true,
             computed: None,
+            declared: None,
         });
         Table::new(TableName::new("d", "t"), columns.collect(), Vec::new())
     }

@@ -111,6 +111,7 @@ impl Table {
             if let ColumnTreatment::Replaced { kind, by } = treated {
                 let published = by.published_kind(kind);
                 column.kind = published.expect("rules replace only values that they can");
+                column.declared = None;
             }
         }
         self.treatment = Some(Arc::new(treatment));
@@ -268,6 +269,8 @@ pub struct Column {
     pub nullable: bool,
     /// How the server makes its values, so that none can be assigned; `None` if it does not, as far as is known.
     pub computed: Option<Computed>,
+    /// Its type as information_schema has it, such as `int(10) unsigned`; `None` where its definition is not known.
+    pub declared: Option<Box<str>>,
 }
 
 /// How a server makes a column's values.

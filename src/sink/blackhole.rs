@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    AvroOptions, DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
-    LinesEncoder, MaxwellOptions, Plan,
+    AvroOptions, DebeziumOptions, FlatOptions, Format, FormatSections, FormatSettings, InvalidText,
+    Lines, LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 
@@ -25,6 +25,8 @@ pub struct BlackholeOptions {
     pub avro: Option<AvroOptions>,
     /// How the format `maxwell` is written.
     pub maxwell: Option<MaxwellOptions>,
+    /// How the format `flat` is written.
+    pub flat: Option<FlatOptions>,
 }
 
 impl BlackholeOptions {
@@ -35,6 +37,8 @@ impl BlackholeOptions {
             debezium: self.debezium.as_ref(),
             avro: self.avro.as_ref(),
             maxwell: self.maxwell.as_ref(),
+            flat: self.flat.as_ref(),
+            has_keys: false,
         }
     }
 }

@@ -81,6 +81,11 @@ impl SinkOptions {
             Self::Kafka(options) => options.problems(),
             Self::File(_) | Self::Stdout(_) | Self::Blackhole(_) => Vec::new(),
         };
+        let wrong = self.sections().problems();
+        problems.extend(wrong.map(|(path, reason)| {
+            let path = path.map(str::to_owned).to_vec();
+            (path, Cow::from(reason))
+        }));
         let unused = self.sections().unused();
         problems.extend(unused.map(|(key, reason)| (vec![key.to_owned()], reason.into())));
         if !matches!(self, Self::Blackhole(_)) && self.sections().format == Format::Avro {

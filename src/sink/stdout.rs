@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines, LinesEncoder,
-    MaxwellOptions, Plan,
+    DebeziumOptions, FlatOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
+    LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -26,6 +26,8 @@ pub struct StdoutOptions {
     pub debezium: Option<DebeziumOptions>,
     /// How the format `maxwell` is written.
     pub maxwell: Option<MaxwellOptions>,
+    /// How the format `flat` is written.
+    pub flat: Option<FlatOptions>,
 }
 
 impl StdoutOptions {
@@ -36,6 +38,8 @@ impl StdoutOptions {
             debezium: self.debezium.as_ref(),
             avro: None,
             maxwell: self.maxwell.as_ref(),
+            flat: self.flat.as_ref(),
+            has_keys: false,
         }
     }
 }

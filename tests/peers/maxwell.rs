@@ -1,5 +1,6 @@
 //! Maxwell's messages under its defaults and under all its settings, as Maxwell 1.22.6 wrote them of a workload on MySQL 5.7.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
@@ -54,24 +55,16 @@ fn written(kafka: &Kafka, name: &str, settings: &str) -> [Vec<(Option<String>, S
 
 /// As messages of a topic a table.
 fn messages(lines: &[(Option<String>, String)], kind: &str) -> Messages {
-    let messages = lines.iter().map(|(key, value)| {
+    let mut messages = Messages::default();
+    for (key, value) in lines {
         let value: Value = serde_json::from_str(value).expect(value);
         let topic = match kind {
-            "rows" => value["table"].as_str().unwrap_or_default(),
-            other => other,
+            "rows" => value["table"].as_str().unwrap_or_default().to_owned(),
+            other => other.to_owned(),
         };
-        Message {
-            topic: topic.to_owned(),
-            key: key.clone(),
-            headers: std::collections::BTreeMap::default(),
-            schema: None,
-            value,
-        }
-    });
-    Messages {
-        schemas: Vec::new(),
-        messages: messages.collect(),
+        messages.push(&topic, key.clone(), BTreeMap::new(), value);
     }
+    messages
 }
 
 /// The text of a number that a reader would round.

@@ -46,9 +46,30 @@ impl Messages {
 
     fn add(&mut self, topic: &str, record: &OwnedMessage) {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-        let mut value = record.payload().map_or(Value::Null, |bytes| {
+        let value = record.payload().map_or(Value::Null, |bytes| {
             serde_json::from_slice(bytes).expect("JSON")
         });
+        let headers = record
+            .headers()
+            .into_iter()
+            .flat_map(|headers| headers.iter());
+        let headers = headers.filter(|header| header.key.ends_with("key"));
+        let headers = headers.map(|header| {
+            let value = text(header.value.unwrap_or_default());
+            (header.key.to_owned(), value)
+        });
+        let headers = headers.collect();
+        self.push(topic, record.key().map(text), headers, value);
+    }
+
+    /// Adds a message, whose schema, if its value has one, is kept apart.
+    pub fn push(
+        &mut self,
+        topic: &str,
+        key: Option<String>,
+        headers: BTreeMap<String, String>,
+        mut value: Value,
+    ) {
         let mut schema = None;
         if let Some(members) = value.as_object_mut()
             && members.len() == 2
@@ -62,22 +83,10 @@ impl Messages {
             }));
             value = payload;
         }
-        let headers = record
-            .headers()
-            .into_iter()
-            .flat_map(|headers| headers.iter());
-        let headers = headers.filter(|header| header.key.ends_with("key"));
         self.messages.push(Message {
             topic: topic.to_owned(),
-            key: record.key().map(text),
-            headers: headers
-                .map(|header| {
-                    (
-                        header.key.to_owned(),
-                        text(header.value.unwrap_or_default()),
-                    )
-                })
-                .collect(),
+            key,
+            headers,
             schema,
             value,
         });

@@ -3,7 +3,9 @@
 //! A recording holds a server's binlog and what the peer made of it. `ROWTAP_TEST_FULL=1` runs the peer itself, for which
 //! `scripts/servers debezium-3.6` brings what it takes, and with `UPDATE_GOLDEN=1` records it anew.
 
+mod canal;
 mod debezium;
+mod flat;
 mod maxwell;
 mod messages;
 mod schema;

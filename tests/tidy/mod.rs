@@ -189,6 +189,8 @@ const FLOORS: &[(&str, &[&str])] = &[
             "json",
             "debezium",
             "maxwell",
+            "flat",
+            "canal",
             "avro",
             "envelope",
             "records",

@@ -215,6 +215,7 @@ fn columns(map: &TableMap<'_>) -> Result<Vec<Column>, RowError> {
             kind,
             nullable: column.nullable,
             computed: None,
+            declared: None,
         })
     };
     columns.iter().enumerate().map(resolve).collect()

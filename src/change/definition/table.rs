@@ -136,6 +136,11 @@ impl ColumnDefinition {
             .unwrap_or_default()
     }
 
+    /// COLUMN_TYPE, unless some of its labels are not known for certain.
+    pub fn declared(&self) -> Option<Box<str>> {
+        (!self.has_doubtful_labels()).then(|| self.column_type.clone())
+    }
+
     /// Whether numbers are unsigned.
     pub fn unsigned(&self) -> bool {
         // Labels of an ENUM may hold the word too.

@@ -688,6 +688,7 @@ fn column_of(
             kind,
             nullable,
             computed: None,
+            declared: believed.and_then(ColumnDefinition::declared),
         }),
         Err(error) if error.needs_definition() && believed.is_none() => {
             Err(Missing::Definition(table.clone(), Lack::Metadata))
@@ -786,5 +787,6 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
         kind,
         nullable: map.nullable,
         computed: None,
+        declared: None,
     })
 }

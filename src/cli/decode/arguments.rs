@@ -14,7 +14,9 @@ use super::super::until::set_of_either_family;
 use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
-use crate::encode::{DebeziumOptions, Format, FormatSections, InvalidText, MaxwellOptions};
+use crate::encode::{
+    DebeziumOptions, FlatOptions, Format, FormatSections, InvalidText, MaxwellOptions,
+};
 use crate::filter::{
     DdlFilter, HashOptions, MaskOptions, OnComputed, OnMissing, RowMoves, RowRuleOptions,
     RuleSecret, TruncateOptions,
@@ -37,6 +39,10 @@ pub struct DecodeArguments {
     /// The settings of --format=maxwell, as in a sink's section maxwell: output_binlog_position=true,output_nulls=false.
     #[arg(long, value_name = "KEY=VALUE,…", value_parser = settings::<MaxwellOptions>)]
     pub maxwell: Option<MaxwellOptions>,
+    /// The settings of --format=flat, as in a sink's section flat: add_fields=op,table,source.ts_ms. Those of --debezium say how
+    /// values are written.
+    #[arg(long, value_name = "KEY=VALUE,…", value_parser = settings::<FlatOptions>)]
+    pub flat: Option<FlatOptions>,
     /// Prints the SQL statements that undo the changes, the last change first; needs binlog_row_image=FULL. Triggers fire
     /// for them, and foreign key cascades of MariaDB and of MySQL before 9.6 are not in the binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
@@ -146,6 +152,8 @@ impl DecodeArguments {
             debezium: self.debezium.as_ref(),
             avro: None,
             maxwell: self.maxwell.as_ref(),
+            flat: self.flat.as_ref(),
+            has_keys: false,
         }
     }
 }
@@ -165,6 +173,8 @@ impl ValueEnum for DecodeFormat {
             Self::Changes(Format::Json),
             Self::Changes(Format::Debezium),
             Self::Changes(Format::Maxwell),
+            Self::Changes(Format::Flat),
+            Self::Changes(Format::Canal),
             Self::Sql,
         ]
     }
@@ -185,6 +195,13 @@ impl ValueEnum for DecodeFormat {
                 format.name(),
                 "What Maxwell writes a change, under the settings of --maxwell",
             ),
+            Self::Changes(format @ Format::Flat) => (
+                format.name(),
+                "A row alone, under the settings of --flat and --debezium",
+            ),
+            Self::Changes(format @ Format::Canal) => {
+                (format.name(), "What Canal writes a rows event")
+            }
             Self::Sql => ("sql", "Statements that make the changes again"),
         };
         Some(PossibleValue::new(name).help(help))
@@ -402,14 +419,24 @@ fn row_moves(text: &str) -> Result<RowMoves, String> {
 /// Reads the settings of a format.
 fn settings<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let mut keys = serde_json::Map::new();
+    let mut last = String::new();
     for part in text
         .split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
     {
         let Some((key, value)) = part.split_once('=') else {
-            return Err(format!("expected KEY=VALUE, found {part}"));
+            // A value may be a list.
+            match keys.get_mut(&last) {
+                Some(serde_json::Value::String(list)) => {
+                    list.push(',');
+                    list.push_str(part);
+                }
+                Some(_) | None => return Err(format!("expected KEY=VALUE, found {part}")),
+            }
+            continue;
         };
+        key.clone_into(&mut last);
         let value = match value {
             "true" => true.into(),
             "false" => false.into(),

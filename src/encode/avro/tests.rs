@@ -201,6 +201,7 @@ fn two_columns_that_become_one_field_are_refused_by_name() {
         },
         nullable: true,
         computed: None,
+        declared: None,
     };
     let table = Arc::new(Table::new(
         TableName::new("shop", "orders"),

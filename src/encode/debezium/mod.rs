@@ -23,11 +23,11 @@ mod value;
 mod writer;
 
 pub(super) use form::{Form, NoDate, Unit, Way};
-pub(super) use plan::Plan;
+pub(super) use plan::{Plan, schema_name};
 pub(super) use schema::statement_heads;
 pub(super) use unscaled::{minimal, with_unscaled};
 pub(super) use value::{
-    in_unit, micros, micros_since_1970, millis_of_day, write_hex, write_iso_clock,
+    Values, in_unit, micros, micros_since_1970, millis_of_day, write_hex, write_iso_clock,
     write_iso_moment, write_url_safe,
 };
-pub(super) use writer::DebeziumWriter;
+pub(super) use writer::{DebeziumWriter, event_us};

@@ -12,21 +12,23 @@ use crate::row::{Table, write_string};
 #[derive(Debug)]
 pub(in crate::encode) struct Plan {
     /// One a column.
-    pub(super) members: Vec<Member<Form>>,
+    pub(in crate::encode) members: Vec<Member<Form>>,
     /// The database's name in JSON.
-    pub(super) database: Box<[u8]>,
+    pub(in crate::encode) database: Box<[u8]>,
     /// The table's name in JSON.
-    pub(super) table: Box<[u8]>,
+    pub(in crate::encode) table: Box<[u8]>,
     /// The members of a key that name the table, each after a comma.
-    pub(super) named: Box<[u8]>,
+    pub(in crate::encode) named: Box<[u8]>,
     /// What records have for a key.
-    pub(super) key: RecordKey,
+    pub(in crate::encode) key: RecordKey,
     /// The text before a key's payload; empty without schemas.
-    pub(super) key_schema: Box<[u8]>,
+    pub(in crate::encode) key_schema: Box<[u8]>,
+    /// The fields of a row's schema; empty without schemas.
+    pub(in crate::encode) fields: Box<[u8]>,
     /// The text before a value's payload, up to `source`; empty without schemas.
-    pub(super) schema_start: Box<[u8]>,
+    pub(in crate::encode) schema_start: Box<[u8]>,
     /// The rest of it, from the end of the fields.
-    pub(super) schema_end: Box<[u8]>,
+    pub(in crate::encode) schema_end: Box<[u8]>,
 }
 
 impl Plan {
@@ -69,6 +71,7 @@ impl Plan {
             table: own_name,
             key: key.clone(),
             key_schema: Box::default(),
+            fields: Box::default(),
             schema_start: Box::default(),
             schema_end: Box::default(),
         };
@@ -108,6 +111,7 @@ impl Plan {
         write_image(&fields, &name, "after", &mut start);
         start.push(b',');
         self.schema_start = start.into();
+        self.fields = fields.into();
 
         let mut end = b",\"optional\":false,\"name\":".to_vec();
         write_string(&format!("{name}.Envelope"), &mut end);
@@ -143,7 +147,7 @@ impl Plan {
 }
 
 /// What the names of a table's schemas begin with: its topic's name as Debezium makes it.
-fn schema_name(prefix: &str, table: &Table) -> String {
+pub(in crate::encode) fn schema_name(prefix: &str, table: &Table) -> String {
     let name = format!("{prefix}.{}", table.name);
     let allowed =
         |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');

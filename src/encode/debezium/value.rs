@@ -16,8 +16,8 @@ const MICROS: i64 = 1_000_000;
 
 /// Writes the format's values; owns every buffer that this takes.
 #[derive(Default)]
-pub(super) struct Values {
-    pub(super) scratch: Scratch,
+pub(in crate::encode) struct Values {
+    pub(in crate::encode) scratch: Scratch,
     /// A document, or digits.
     text: Vec<u8>,
     unpacking: Unpacking,
@@ -26,7 +26,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    pub(super) fn new(invalid_text: InvalidText, has_schemas: bool) -> Self {
+    pub(in crate::encode) fn new(invalid_text: InvalidText, has_schemas: bool) -> Self {
         Self {
             scratch: Scratch::new(invalid_text),
             has_schemas,

@@ -295,6 +295,13 @@ enum Precision {
     Millis,
 }
 
+/// When the change was made on the source, in microseconds since 1970.
+pub(in crate::encode) fn event_us(group: &Group, event: &EventStamp) -> i64 {
+    // Without GTIDs Debezium has the time of the event, though servers tell more.
+    let of_group = group.gtid.as_ref().and(group.original_commit_us);
+    of_group.unwrap_or(i64::from(event.timestamp) * 1_000_000)
+}
+
 /// Appends `source` from its time to the number of the row; the names of database and table are JSON.
 fn write_place(
     group: &Group,
@@ -303,12 +310,10 @@ fn write_place(
     precision: Precision,
     out: &mut Vec<u8>,
 ) {
-    let of_event = i64::from(event.timestamp) * 1_000_000;
-    // Without GTIDs Debezium has the time of the event, though servers tell more.
-    let of_group = group.gtid.as_ref().and(group.original_commit_us);
+    let us = event_us(group, event);
     let us = match precision {
-        Precision::Micros => of_group.unwrap_or(of_event),
-        Precision::Millis => of_group.unwrap_or(of_event).div_euclid(1000) * 1000,
+        Precision::Micros => us,
+        Precision::Millis => us.div_euclid(1000) * 1000,
     };
     write_integer(us.div_euclid(1000), out);
     out.extend_from_slice(b",\"snapshot\":\"");

@@ -2,6 +2,7 @@
 
 mod avro;
 mod debezium;
+mod flat;
 mod maxwell;
 
 use std::fmt;
@@ -13,6 +14,7 @@ pub use debezium::{
     BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, TimePrecision,
     ZeroDates,
 };
+pub use flat::{FlatContent, FlatDeletes, FlatField, FlatOptions, FlatSettings};
 pub use maxwell::{MaxwellKeyFormat, MaxwellOptions};
 
 /// What changes look like in a record's value or on a line: the key `format` of every sink.
@@ -31,11 +33,22 @@ pub enum Format {
     Avro,
     /// What Maxwell writes.
     Maxwell,
+    /// A row alone, as Debezium's `ExtractNewRecordState` makes it.
+    Flat,
+    /// What Canal writes.
+    Canal,
 }
 
 impl Format {
     /// All formats.
-    pub const ALL: [Self; 4] = [Self::Json, Self::Debezium, Self::Maxwell, Self::Avro];
+    pub const ALL: [Self; 6] = [
+        Self::Json,
+        Self::Debezium,
+        Self::Maxwell,
+        Self::Flat,
+        Self::Canal,
+        Self::Avro,
+    ];
 
     /// Its name in configurations and on command lines.
     pub fn name(self) -> &'static str {
@@ -44,14 +57,8 @@ impl Format {
             Self::Debezium => "debezium",
             Self::Avro => "avro",
             Self::Maxwell => "maxwell",
-        }
-    }
-
-    /// Whether a delete is followed by a tombstone, unless a person says otherwise: as of the peer that has the format.
-    pub fn has_tombstones(self) -> bool {
-        match self {
-            Self::Json | Self::Debezium | Self::Avro => true,
-            Self::Maxwell => false,
+            Self::Flat => "flat",
+            Self::Canal => "canal",
         }
     }
 }
@@ -67,6 +74,10 @@ pub struct FormatSections<'a> {
     pub avro: Option<&'a AvroOptions>,
     /// The settings of [`Format::Maxwell`].
     pub maxwell: Option<&'a MaxwellOptions>,
+    /// The settings of [`Format::Flat`].
+    pub flat: Option<&'a FlatOptions>,
+    /// Whether messages have keys, as in a log.
+    pub has_keys: bool,
 }
 
 impl FormatSections<'_> {
@@ -75,8 +86,8 @@ impl FormatSections<'_> {
         let reason = "has a meaning only with format = 'debezium', set that or remove it";
         let layout = self.avro.map(|options| options.layout).unwrap_or_default();
         let has_modes = match self.format {
-            Format::Json | Format::Maxwell => false,
-            Format::Debezium => true,
+            Format::Json | Format::Maxwell | Format::Canal => false,
+            Format::Debezium | Format::Flat => true,
             Format::Avro => layout == AvroLayout::Debezium,
         };
         let debezium = self.debezium.is_some() && !has_modes;
@@ -84,12 +95,76 @@ impl FormatSections<'_> {
         let avro = self.avro.is_some() && self.format != Format::Avro;
         let maxwell = self.maxwell.is_some() && self.format != Format::Maxwell;
         let of_maxwell = "has a meaning only with format = 'maxwell', set that or remove it";
+        let flat = self.flat.is_some() && self.format != Format::Flat;
+        let of_flat = "has a meaning only with format = 'flat', set that or remove it";
         let found = [
             debezium.then_some(("debezium", reason)),
             maxwell.then_some(("maxwell", of_maxwell)),
+            flat.then_some(("flat", of_flat)),
             avro.then_some(("avro", of_avro)),
         ];
         found.into_iter().flatten()
+    }
+
+    /// What is wrong with the sections beside that: the path of each key below the sink's, and what is wrong and the fix.
+    pub fn problems(self) -> impl Iterator<Item = ([&'static str; 2], String)> {
+        let flat = self.flat.filter(|_| self.format == Format::Flat);
+        let unknown = flat.and_then(|options| options.fields().err()).map(|name| {
+            let message = format!(
+                "knows no {name}, expected names such as op, ts_ms, source.ts_ms, gtid, table, transaction.id"
+            );
+            (["flat", "add_fields"], message)
+        });
+        let mode = flat.and_then(|options| options.delete_tombstone_handling_mode);
+        let is_lost = !self.has_keys && mode.is_some_and(FlatDeletes::has_tombstones);
+        let lost = is_lost.then(|| {
+            let message = "has tombstones, and lines have none, set it to rewrite or leave it out";
+            (
+                ["flat", "delete_tombstone_handling_mode"],
+                message.to_owned(),
+            )
+        });
+        [unknown, lost].into_iter().flatten()
+    }
+
+    /// Whether a delete is followed by a tombstone, unless a person says otherwise: as of the peer that has the format.
+    pub fn has_tombstones(self) -> bool {
+        match self.format {
+            Format::Json | Format::Debezium | Format::Avro => true,
+            Format::Maxwell | Format::Canal => false,
+            Format::Flat => self.flat_deletes().has_tombstones(),
+        }
+    }
+
+    /// Whether deletes are told by tombstones only, so that there is no choice.
+    pub fn needs_tombstones(self) -> bool {
+        self.format == Format::Flat && self.has_keys && !self.flat_deletes().has_rows()
+    }
+
+    fn flat_deletes(self) -> FlatDeletes {
+        let mode = self
+            .flat
+            .and_then(|options| options.delete_tombstone_handling_mode);
+        mode.unwrap_or(match self.has_keys {
+            true => FlatDeletes::Tombstone,
+            false => FlatDeletes::Rewrite,
+        })
+    }
+
+    fn flat_settings(self, name: &str) -> FlatSettings {
+        let options = self.flat.cloned().unwrap_or_default();
+        FlatSettings {
+            debezium: DebeziumSettings {
+                options: DebeziumOptions {
+                    schemas_enable: options.schemas_enable,
+                    ..self.debezium.cloned().unwrap_or_default()
+                },
+                prefix: name.into(),
+            },
+            deletes: self.flat_deletes(),
+            // A name that stands for nothing is told before.
+            fields: options.fields().unwrap_or_default(),
+        }
     }
 
     /// The key, below the sink's, by which messages hold the statements that changed rows; `None` where they do not.
@@ -104,6 +179,11 @@ impl FormatSections<'_> {
                 let is_set = self.maxwell.is_some_and(|options| options.output_row_query);
                 is_set.then_some(["maxwell", "output_row_query"])
             }
+            Format::Flat => {
+                let is_set = self.flat.is_some_and(FlatOptions::has_query);
+                is_set.then_some(["flat", "add_fields"])
+            }
+            Format::Canal => None,
         }
     }
 }
@@ -119,6 +199,10 @@ pub enum FormatSettings {
     Avro(AvroSettings),
     /// [`Format::Maxwell`].
     Maxwell(MaxwellOptions),
+    /// [`Format::Flat`].
+    Flat(FlatSettings),
+    /// [`Format::Canal`].
+    Canal,
 }
 
 impl FormatSettings {
@@ -143,6 +227,8 @@ impl FormatSettings {
                 flavour: Flavour::MySql,
             }),
             Format::Maxwell => Self::Maxwell(sections.maxwell.cloned().unwrap_or_default()),
+            Format::Flat => Self::Flat(sections.flat_settings(name)),
+            Format::Canal => Self::Canal,
         }
     }
 }

@@ -93,6 +93,20 @@ impl Scratch {
     pub(in crate::encode) fn write_timestamp(&mut self, value: Timestamp, out: &mut Vec<u8>) {
         value.write(&mut self.days, out);
     }
+
+    /// Appends a TIMESTAMP as a DATETIME in UTC.
+    pub(in crate::encode) fn write_plain_timestamp(&mut self, value: Timestamp, out: &mut Vec<u8>) {
+        /// How many bytes `YYYY-MM-DD` has.
+        const DATE_BYTES: usize = 10;
+        let start = out.len();
+        value.write(&mut self.days, out);
+        if let Some(between) = out.get_mut(start + DATE_BYTES) {
+            *between = b' ';
+        }
+        if out.last() == Some(&b'Z') {
+            out.pop();
+        }
+    }
 }
 
 impl ValueWriter for Scratch {

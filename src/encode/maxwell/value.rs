@@ -150,14 +150,7 @@ impl Values {
                 if value.is_zero() && form.null_zeros {
                     return Ok(write_null(out));
                 }
-                let start = out.len();
-                self.scratch.write_timestamp(value, out);
-                if let Some(between) = out.get_mut(start + DATE_BYTES) {
-                    *between = b' ';
-                }
-                if out.last() == Some(&b'Z') {
-                    out.pop();
-                }
+                self.scratch.write_plain_timestamp(value, out);
                 out.push(b'"');
             }
             (Way::Dated, Value::Date(date)) if is_zero(date) => write_null(out),
@@ -194,9 +187,6 @@ impl Values {
         Ok(())
     }
 }
-
-/// How many bytes `YYYY-MM-DD` has.
-const DATE_BYTES: usize = 10;
 
 fn is_zero(date: Date) -> bool {
     (date.year, date.month, date.day) == (0, 0, 0)

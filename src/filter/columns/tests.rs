@@ -176,6 +176,7 @@ fn table(key: &[usize]) -> Table {
         kind,
         nullable: true,
         computed: None,
+        declared: None,
     };
     let number = ColumnType::Integer {
         width: 4,

@@ -12,6 +12,7 @@ fn column(name: &str, kind: ColumnType) -> Column {
         kind,
         nullable: true,
         computed: None,
+        declared: None,
     }
 }
 

@@ -29,8 +29,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    AvroOptions, DebeziumOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
-    LinesEncoder, MaxwellOptions, Plan,
+    AvroOptions, DebeziumOptions, FlatOptions, Format, FormatSections, FormatSettings, InvalidText,
+    Lines, LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -50,6 +50,8 @@ pub struct FileOptions {
     pub avro: Option<AvroOptions>,
     /// How the format `maxwell` is written.
     pub maxwell: Option<MaxwellOptions>,
+    /// How the format `flat` is written.
+    pub flat: Option<FlatOptions>,
     /// Where the files go; created if missing, and used by nobody else.
     pub folder: PathBuf,
     /// A file is closed when it has grown to this size.
@@ -71,6 +73,8 @@ impl FileOptions {
             debezium: self.debezium.as_ref(),
             avro: self.avro.as_ref(),
             maxwell: self.maxwell.as_ref(),
+            flat: self.flat.as_ref(),
+            has_keys: false,
         }
     }
 }

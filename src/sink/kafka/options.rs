@@ -21,7 +21,8 @@ use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, Shar
 use super::template::{name_problem, named_twice};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
 use crate::encode::{
-    AvroOptions, DebeziumOptions, Format, FormatSections, MaxwellOptions, PartialKeyChange,
+    AvroOptions, DebeziumOptions, FlatOptions, Format, FormatSections, MaxwellOptions,
+    PartialKeyChange,
 };
 use crate::sink::SinkError;
 
@@ -53,6 +54,8 @@ pub struct KafkaOptions {
     pub avro: Option<AvroOptions>,
     /// How the format `maxwell` is written.
     pub maxwell: Option<MaxwellOptions>,
+    /// How the format `flat` is written.
+    pub flat: Option<FlatOptions>,
     /// Where the cluster is found: `host:port`, several with commas.
     pub bootstrap_servers: String,
     /// What topics begin with; the connector's name if left out.
@@ -267,7 +270,8 @@ impl fmt::Debug for KafkaOptions {
 impl KafkaOptions {
     /// Whether a delete is followed by a tombstone.
     pub(in crate::sink) fn has_tombstones(&self) -> bool {
-        self.tombstones.unwrap_or(self.format.has_tombstones())
+        let sections = self.sections();
+        self.tombstones.unwrap_or(sections.has_tombstones()) || sections.needs_tombstones()
     }
 
     /// What they say of the format.
@@ -277,6 +281,8 @@ impl KafkaOptions {
             debezium: self.debezium.as_ref(),
             avro: self.avro.as_ref(),
             maxwell: self.maxwell.as_ref(),
+            flat: self.flat.as_ref(),
+            has_keys: true,
         }
     }
 

@@ -280,6 +280,7 @@ fn column((index, shown): (usize, &ShownColumn)) -> Result<Column, RowError> {
         kind: ColumnType::resolve(&facts)?,
         nullable: definition.nullable,
         computed: None,
+        declared: definition.declared(),
     })
 }
 

@@ -1,0 +1,99 @@
+//! The messages that Debezium's `ExtractNewRecordState` made of those that Debezium wrote of its workload, under two settings.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use super::messages::{Comparison, Messages};
+use super::{differences, folder};
+use crate::commands::process::Folder;
+use crate::support::Kafka;
+
+/// The settings of `plain.txt` and `rewrite.txt`.
+const VARIANTS: [(&str, &str); 2] = [
+    (
+        "plain",
+        "add_fields = 'op,db,table,ts_ms,source.ts_ms,ts_us:moment,file,pos,row,thread,connector,snapshot,source.server_id:sid,gtid,name'",
+    ),
+    (
+        "rewrite",
+        "schemas_enable = true\nadd_fields = 'op,source.ts_us,source.ts_ns'\ndelete_tombstone_handling_mode = 'rewrite'",
+    ),
+];
+
+fn recorded(name: &str) -> Messages {
+    let text = fs::read_to_string(folder("flat").join(format!("{name}.txt")));
+    let mut messages = Messages::default();
+    for line in text.expect("a recording").lines() {
+        let mut parts = line.split('\t');
+        let [topic, key, value] = [(); 3].map(|()| parts.next().expect("three parts"));
+        let value = match value {
+            "" => Value::Null,
+            value => serde_json::from_str(value).expect(value),
+        };
+        let key = (!key.is_empty()).then(|| key.to_owned());
+        messages.push(topic, key, BTreeMap::new(), value);
+    }
+    messages
+}
+
+fn written(kafka: &Kafka, name: &str, settings: &str) -> Messages {
+    let binlog = folder("debezium").join("binlog.000003");
+    let prefix = format!("own-flat-{name}");
+    // Where only tombstones tell deletes, those of a table without a key stop the connector.
+    let left_out = match name {
+        "plain" => "[filter]\nreplicate-ignore-table = ['peers.loose']\n",
+        _rows_tell => "",
+    };
+    let connector = format!(
+        "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n{left_out}\
+         [sink]\ntype = 'kafka'\nformat = 'flat'\nbootstrap_servers = '{}'\nprefix = '{prefix}'\n[sink.flat]\n{settings}\n",
+        binlog.display(),
+        kafka.bootstrap(),
+    );
+    Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+    let mut found = Messages::read(kafka, &prefix);
+    found.take(|message| message.topic.is_empty());
+    for message in &mut found.messages {
+        message.headers.clear();
+    }
+    // The names of schemas hold the prefix.
+    Messages::from_lines(&found.to_lines().replace(&prefix, "schemas"))
+}
+
+#[test]
+fn rows_are_those_that_the_transformation_made() {
+    let kafka = Kafka::shared();
+    let known = differences("Flat");
+    let mut comparison = Comparison::default();
+    for (name, settings) in VARIANTS {
+        let mut theirs = recorded(name);
+        let ours = written(kafka, name, settings);
+        if name == "plain" {
+            let deletes = theirs.take(|message| message.key.is_none() && message.value.is_null());
+            assert!(!deletes.is_empty(), "deletes that tell nothing");
+            theirs.take(|message| message.topic == ".peers.loose");
+        }
+        comparison.add(name, &theirs, &ours, &known);
+    }
+    comparison.finish(&known, "Debezium");
+}
+
+#[test]
+fn a_delete_that_no_tombstone_can_tell_stops_the_connector() {
+    let kafka = Kafka::shared();
+    let binlog = folder("debezium").join("binlog.000003");
+    let connector = format!(
+        "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n\
+         [sink]\ntype = 'kafka'\nformat = 'flat'\nbootstrap_servers = '{}'\nprefix = 'own-flat-stop'\n",
+        binlog.display(),
+        kafka.bootstrap(),
+    );
+    let ended = Folder::new(&connector).run(&["run", "--once", "--http", "off", "shop.toml"]);
+    assert_eq!(ended.code, Some(65), "{}", ended.stderr);
+    let expected = "peers.loose in the DELETE_ROWS event at binlog.000003:";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    let fix = "set delete_tombstone_handling_mode = \"rewrite\", or key_columns for the table";
+    assert!(ended.stderr.contains(fix), "{}", ended.stderr);
+}
