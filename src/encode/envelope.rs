@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
+use super::cloudevents::{CloudEvents, Wrapped};
 use super::destination::Destination;
 use super::rows::RowsEvent;
 use super::writer::EnvelopeWriter;
 use super::{
-    AvroSchemas, Block, EncodeError, FormatSettings, InvalidText, avro, canal, debezium, flat,
-    json, maxwell,
+    AvroSchemas, Block, CloudEventsMode, EncodeError, FormatSettings, InvalidText, avro, canal,
+    debezium, flat, json, maxwell,
 };
 use crate::change::{Batch, Ddl, Item};
 use crate::row::Table;
@@ -62,6 +63,9 @@ impl Plan {
                 FormatPlan::Flat(flat::Plan::new(&table, &destination.key, &settings))
             }
             FormatSettings::Canal => FormatPlan::Canal(canal::Plan::new(&table, &destination)),
+            FormatSettings::CloudEvents(inner, _, _) => {
+                return Self::of_records(*inner, table, destination);
+            }
         };
         Self {
             table,
@@ -129,7 +133,14 @@ impl Plan {
 }
 
 /// The writer of a format, with the buffers that it keeps from batch to batch.
-pub(super) enum Envelope {
+pub(super) struct Envelope {
+    writer: FormatWriter,
+    /// What is around its messages.
+    events: Option<CloudEvents>,
+}
+
+/// The formats by their writers.
+enum FormatWriter {
     Json(Box<json::JsonWriter>),
     Debezium(Box<debezium::DebeziumWriter>),
     Avro(Box<avro::AvroWriter>),
@@ -141,21 +152,37 @@ pub(super) enum Envelope {
 impl Envelope {
     /// Makes the writer of a format.
     pub(super) fn new(format: &FormatSettings, invalid_text: InvalidText) -> Self {
-        match format {
-            FormatSettings::Json => Self::Json(Box::new(json::JsonWriter::new(invalid_text))),
-            FormatSettings::Debezium(settings) => Self::Debezium(Box::new(
+        let writer = match format {
+            FormatSettings::Json => {
+                FormatWriter::Json(Box::new(json::JsonWriter::new(invalid_text)))
+            }
+            FormatSettings::Debezium(settings) => FormatWriter::Debezium(Box::new(
                 debezium::DebeziumWriter::new(settings, invalid_text),
             )),
             FormatSettings::Avro(settings) => {
-                Self::Avro(Box::new(avro::AvroWriter::new(settings, invalid_text)))
+                FormatWriter::Avro(Box::new(avro::AvroWriter::new(settings, invalid_text)))
             }
             FormatSettings::Maxwell(options) => {
-                Self::Maxwell(Box::new(maxwell::MaxwellWriter::new(options, invalid_text)))
+                FormatWriter::Maxwell(Box::new(maxwell::MaxwellWriter::new(options, invalid_text)))
             }
             FormatSettings::Flat(settings) => {
-                Self::Flat(Box::new(flat::FlatWriter::new(settings, invalid_text)))
+                FormatWriter::Flat(Box::new(flat::FlatWriter::new(settings, invalid_text)))
             }
-            FormatSettings::Canal => Self::Canal(Box::new(canal::CanalWriter::new(invalid_text))),
+            FormatSettings::Canal => {
+                FormatWriter::Canal(Box::new(canal::CanalWriter::new(invalid_text)))
+            }
+            FormatSettings::CloudEvents(inner, mode, source) => {
+                let inner = Self::new(inner, invalid_text);
+                let is_structured = *mode == CloudEventsMode::Structured;
+                return Self {
+                    events: is_structured.then(|| CloudEvents::new(source)),
+                    ..inner
+                };
+            }
+        };
+        Self {
+            writer,
+            events: None,
         }
     }
 
@@ -170,25 +197,48 @@ impl Envelope {
         plans: &[Arc<Plan>],
         block: &mut L::Block,
     ) -> Result<(), EncodeError> {
-        match self {
-            Self::Json(writer) => {
-                write_batch(&mut **writer, Plan::json, layout, batch, plans, block)
+        let Self { writer, events } = self;
+        let input = (batch, plans);
+        match writer {
+            FormatWriter::Json(writer) => {
+                write_events(&mut **writer, events, Plan::json, layout, input, block)
             }
-            Self::Debezium(writer) => {
-                write_batch(&mut **writer, Plan::debezium, layout, batch, plans, block)
+            FormatWriter::Debezium(writer) => {
+                write_events(&mut **writer, events, Plan::debezium, layout, input, block)
             }
-            Self::Avro(writer) => {
-                write_batch(&mut **writer, Plan::avro, layout, batch, plans, block)
+            FormatWriter::Avro(writer) => {
+                write_events(&mut **writer, events, Plan::avro, layout, input, block)
             }
-            Self::Maxwell(writer) => {
-                write_batch(&mut **writer, Plan::maxwell, layout, batch, plans, block)
+            FormatWriter::Maxwell(writer) => {
+                write_events(&mut **writer, events, Plan::maxwell, layout, input, block)
             }
-            Self::Flat(writer) => {
-                write_batch(&mut **writer, Plan::flat, layout, batch, plans, block)
+            FormatWriter::Flat(writer) => {
+                write_events(&mut **writer, events, Plan::flat, layout, input, block)
             }
-            Self::Canal(writer) => {
-                write_batch(&mut **writer, Plan::canal, layout, batch, plans, block)
+            FormatWriter::Canal(writer) => {
+                write_events(&mut **writer, events, Plan::canal, layout, input, block)
             }
+        }
+    }
+}
+
+/// Writes a batch with a format's writer, as the data of CloudEvents if that is asked for.
+fn write_events<W: EnvelopeWriter, L: MessageLayout>(
+    writer: &mut W,
+    events: &mut Option<CloudEvents>,
+    plan_of: impl Fn(&Plan) -> Option<&W::Plan>,
+    layout: &mut L,
+    (batch, plans): (&Batch, &[Arc<Plan>]),
+    block: &mut L::Block,
+) -> Result<(), EncodeError> {
+    match events {
+        None => write_batch(writer, plan_of, layout, batch, plans, block),
+        Some(events) => {
+            let mut wrapped = Wrapped {
+                inner: writer,
+                events,
+            };
+            write_batch(&mut wrapped, plan_of, layout, batch, plans, block)
         }
     }
 }

@@ -9,7 +9,7 @@ use super::EncodeError;
 use super::destination::hash;
 use crate::binlog::Coordinates;
 use crate::change::Batch;
-use crate::row::write_integer;
+use crate::row::{KnownDates, Timestamp, write_integer};
 
 /// The parts of a group's identity, as text in the arena.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,8 @@ pub struct RecordIdentity {
     pub trace: Range<u32>,
     /// When it was committed on the source, in microseconds since 1970.
     pub commit_us: i64,
+    /// The same as RFC 3339 has it; empty where records are no CloudEvents.
+    pub time: Range<u32>,
 }
 
 /// What the headers are called that tell the other half of a changed key.
@@ -61,6 +63,7 @@ impl Default for OtherKeyNames {
 pub(super) struct Wanted {
     pub(super) traces: bool,
     pub(super) hashes: bool,
+    pub(super) times: bool,
 }
 
 /// Writes the identity of every group of the batch; the source's is written once.
@@ -82,6 +85,7 @@ pub(super) fn write_identities(
         None => write_integer(batch.origin.server_id, arena),
     }
     let source = range(0, arena, || first.begin.clone())?;
+    let mut days = KnownDates::default();
     for group in &batch.groups {
         let at = || group.begin.clone();
         let start = arena.len();
@@ -113,6 +117,11 @@ pub(super) fn write_identities(
             write!(arena, "{trace:032x}").expect("an arena grows");
         }
         let trace = range(start, arena, at)?;
+        let start = arena.len();
+        if wanted.times {
+            write_time(group.commit_us, &mut days, arena);
+        }
+        let time = range(start, arena, at)?;
         groups.push(RecordIdentity {
             source: source.clone(),
             file,
@@ -121,9 +130,37 @@ pub(super) fn write_identities(
             hash,
             trace,
             commit_us: group.commit_us,
+            time,
         });
     }
     Ok(())
+}
+
+/// Appends the name of a source, in which only letters that need no escapes stand for themselves.
+pub(super) fn write_source(name: &str, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    out.extend_from_slice(b"/rowtap/");
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(byte);
+            continue;
+        }
+        let digit = |half: u8| DIGITS.get(usize::from(half)).copied().unwrap_or_default();
+        out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+    }
+}
+
+/// Appends a time in microseconds since 1970 as RFC 3339 has it.
+pub(super) fn write_time(us: i64, days: &mut KnownDates, out: &mut Vec<u8>) {
+    let timestamp = Timestamp {
+        seconds: u32::try_from(us.div_euclid(1_000_000)).unwrap_or(u32::MAX),
+        micros: u32::try_from(us.rem_euclid(1_000_000)).unwrap_or_default(),
+        fsp: 6,
+    };
+    match timestamp.is_zero() {
+        true => out.extend_from_slice(b"1970-01-01T00:00:00Z"),
+        false => timestamp.write(days, out),
+    }
 }
 
 /// The id of a group's trace, made of its identity, so that a repeated record has the same one.

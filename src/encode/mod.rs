@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `rows` | walks a rows event row by row: images, what changed, the key |
 //! | `identity` | the identity of groups in records, and what is made of it |
+//! | `operation` | what a record says was done |
 //! | `records` | records with keys, for a log: which changes become which records, tombstones, changed keys, identity |
 //! | `lines` | lines, for files and the standard output |
 //! | `destination` | where a table's records go, and under which key |
@@ -13,6 +14,7 @@
 //! | `writer` | what a format supplies, as a trait |
 //! | `envelope` | the formats by name: each has an arm there |
 //! | a folder a format (`json`, `debezium`, `maxwell`, `flat`, `canal`, `avro`) | its writer, and what it fixes for a table |
+//! | `cloudevents` | CloudEvents around the messages of another format |
 //! | `sql` | statements, for `rowtap decode` and servers: not messages, so an encoder of its own |
 //!
 //! # A new format
@@ -38,6 +40,7 @@
 
 mod avro;
 mod canal;
+mod cloudevents;
 mod debezium;
 mod destination;
 mod envelope;
@@ -48,6 +51,7 @@ mod identity;
 mod json;
 mod lines;
 mod maxwell;
+mod operation;
 mod records;
 mod rows;
 #[cfg(test)]
@@ -67,15 +71,15 @@ pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
 pub use format::{
     AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
-    DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent, FlatDeletes, FlatField,
-    FlatOptions, FlatSettings, Format, FormatSections, FormatSettings, InvalidText,
+    CloudEventsMode, DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent, FlatDeletes,
+    FlatField, FlatOptions, FlatSettings, Format, FormatSections, FormatSettings, InvalidText,
     MaxwellKeyFormat, MaxwellOptions, TimePrecision, ZeroDates,
 };
 pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};
+pub use operation::{EVENT_TYPES, RecordOp, write_id_end};
 pub use records::{
-    GroupCount, OtherKey, PartialKeyChange, Record, RecordOp, Records, RecordsEncoder,
-    RecordsSettings,
+    GroupCount, OtherKey, PartialKeyChange, Record, Records, RecordsEncoder, RecordsSettings,
 };
 pub use schemas::{AvroSchema, AvroSchemas};
 

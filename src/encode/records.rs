@@ -18,10 +18,15 @@ use std::sync::Arc;
 
 use super::destination::{Destination, PartitionRule, partition_of, partition_of_hash};
 use super::envelope::{Envelope, MessageLayout, Plan};
-use super::identity::{OtherKeyNames, RecordIdentity, Wanted, range, write_identities};
+use super::identity::{
+    OtherKeyNames, RecordIdentity, Wanted, range, write_identities, write_source,
+};
+use super::operation::RecordOp;
 use super::rows::{Cells, Image, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
-use super::{AvroSchemas, Block, Encode, EncodeError, FormatSettings, InvalidText, empty};
+use super::{
+    AvroSchemas, Block, CloudEventsMode, Encode, EncodeError, FormatSettings, InvalidText, empty,
+};
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl, RowsKind};
 use crate::fault::{Fault, planted};
@@ -50,6 +55,8 @@ pub struct Records {
     pub invalid_text_count: u64,
     /// What the headers are called that tell the other half of a changed key.
     pub other_key_names: OtherKeyNames,
+    /// The attribute `source` of CloudEvents in headers; empty where records are none.
+    pub event_source: Range<u32>,
     /// The schemas of statements, where the format has any: the numbers that a registry gives to them are to be put after the
     /// first byte of their keys and values.
     pub statement_schemas: Option<Arc<AvroSchemas>>,
@@ -78,6 +85,7 @@ impl Records {
         self.ends_group = false;
         self.renames.clear();
         self.invalid_text_count = 0;
+        self.event_source = 0..0;
         self.statement_schemas = None;
     }
 }
@@ -117,36 +125,6 @@ pub struct Record {
     pub other_key: Option<OtherKey>,
     /// Whether the record was made from an incomplete image by the operator's choice.
     pub partial: bool,
-}
-
-/// What a record says was done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RecordOp {
-    /// A row was inserted, or goes on under another key.
-    Create,
-    /// A row was found by a snapshot.
-    Read,
-    /// A row was changed.
-    Update,
-    /// A row was deleted, or goes on under another key; of tombstones too.
-    Delete,
-    /// A statement was executed.
-    Statement,
-    /// Nothing: the record is about the stream.
-    Notice,
-}
-
-impl RecordOp {
-    /// The letter that the envelope has; `None` where there is none.
-    pub fn letter(self) -> Option<&'static str> {
-        match self {
-            Self::Create => Some("c"),
-            Self::Read => Some("r"),
-            Self::Update => Some("u"),
-            Self::Delete => Some("d"),
-            Self::Statement | Self::Notice => None,
-        }
-    }
 }
 
 /// The key that a row had, or has, beside the record's own.
@@ -206,9 +184,14 @@ impl RecordsEncoder {
         settings: RecordsSettings,
         invalid_text: InvalidText,
     ) -> Self {
+        let format = format.into();
+        let mut layout = RecordsLayout::new(settings);
+        if let FormatSettings::CloudEvents(_, CloudEventsMode::Binary, source) = &format {
+            layout.event_source = Some(Arc::clone(source));
+        }
         Self {
-            envelope: Envelope::new(&format.into(), invalid_text),
-            layout: RecordsLayout::new(settings),
+            envelope: Envelope::new(&format, invalid_text),
+            layout,
         }
     }
 }
@@ -233,6 +216,8 @@ pub(super) struct RecordsLayout {
     cells: Cells,
     /// The cells of a row under its new key: those after the update, and from before it what it did not touch.
     whole: Vec<Cell>,
+    /// The name of the source in CloudEvents whose attributes are headers.
+    event_source: Option<Arc<str>>,
 }
 
 impl RecordsLayout {
@@ -241,6 +226,7 @@ impl RecordsLayout {
             settings,
             cells: Cells::default(),
             whole: Vec::new(),
+            event_source: None,
         }
     }
 }
@@ -258,7 +244,7 @@ impl MessageLayout for RecordsLayout {
         block
             .topics
             .extend(plans.iter().map(|plan| Arc::clone(&plan.destination.topic)));
-        if self.settings.counts {
+        if self.settings.counts || self.event_source.is_some() {
             let names = batch.tables.iter().map(|table| table.name.clone());
             block.tables.extend(names);
         }
@@ -268,8 +254,16 @@ impl MessageLayout for RecordsLayout {
         let wanted = Wanted {
             traces: self.settings.traces,
             hashes: plans.iter().any(by_group),
+            times: self.event_source.is_some(),
         };
-        write_identities(batch, wanted, &mut block.arena, &mut block.groups)
+        write_identities(batch, wanted, &mut block.arena, &mut block.groups)?;
+        if let Some(name) = &self.event_source {
+            let start = block.arena.len();
+            write_source(name, &mut block.arena);
+            let at = || Coordinates::new("", 0);
+            block.event_source = range(start, &block.arena, at)?;
+        }
+        Ok(())
     }
 
     fn write_rows<W: EnvelopeWriter>(

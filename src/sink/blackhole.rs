@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    AvroOptions, DebeziumOptions, FlatOptions, Format, FormatSections, FormatSettings, InvalidText,
-    Lines, LinesEncoder, MaxwellOptions, Plan,
+    AvroOptions, CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections,
+    FormatSettings, InvalidText, Lines, LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 
@@ -27,6 +27,8 @@ pub struct BlackholeOptions {
     pub maxwell: Option<MaxwellOptions>,
     /// How the format `flat` is written.
     pub flat: Option<FlatOptions>,
+    /// Whether messages are the data of CloudEvents, and how.
+    pub cloudevents: Option<CloudEventsMode>,
 }
 
 impl BlackholeOptions {
@@ -38,6 +40,7 @@ impl BlackholeOptions {
             avro: self.avro.as_ref(),
             maxwell: self.maxwell.as_ref(),
             flat: self.flat.as_ref(),
+            cloudevents: self.cloudevents,
             has_keys: false,
         }
     }

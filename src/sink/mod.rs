@@ -83,7 +83,7 @@ impl SinkOptions {
         };
         let wrong = self.sections().problems();
         problems.extend(wrong.map(|(path, reason)| {
-            let path = path.map(str::to_owned).to_vec();
+            let path = path.into_iter().map(str::to_owned).collect();
             (path, Cow::from(reason))
         }));
         let unused = self.sections().unused();

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    DebeziumOptions, FlatOptions, Format, FormatSections, FormatSettings, InvalidText, Lines,
-    LinesEncoder, MaxwellOptions, Plan,
+    CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections, FormatSettings,
+    InvalidText, Lines, LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -28,6 +28,8 @@ pub struct StdoutOptions {
     pub maxwell: Option<MaxwellOptions>,
     /// How the format `flat` is written.
     pub flat: Option<FlatOptions>,
+    /// Whether messages are the data of CloudEvents, and how.
+    pub cloudevents: Option<CloudEventsMode>,
 }
 
 impl StdoutOptions {
@@ -39,6 +41,7 @@ impl StdoutOptions {
             avro: None,
             maxwell: self.maxwell.as_ref(),
             flat: self.flat.as_ref(),
+            cloudevents: self.cloudevents,
             has_keys: false,
         }
     }

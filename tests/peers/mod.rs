@@ -4,6 +4,7 @@
 //! `scripts/servers debezium-3.6` brings what it takes, and with `UPDATE_GOLDEN=1` records it anew.
 
 mod canal;
+mod cloudevents;
 mod debezium;
 mod flat;
 mod maxwell;

@@ -15,7 +15,8 @@ use crate::binlog::GtidSet;
 use crate::change::{OnStatement, XaMissing};
 use crate::config::{EVENT_MEMORY_MIN, read_secret_file};
 use crate::encode::{
-    DebeziumOptions, FlatOptions, Format, FormatSections, InvalidText, MaxwellOptions,
+    CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections, InvalidText,
+    MaxwellOptions,
 };
 use crate::filter::{
     DdlFilter, HashOptions, MaskOptions, OnComputed, OnMissing, RowMoves, RowRuleOptions,
@@ -43,6 +44,9 @@ pub struct DecodeArguments {
     /// values are written.
     #[arg(long, value_name = "KEY=VALUE,…", value_parser = settings::<FlatOptions>)]
     pub flat: Option<FlatOptions>,
+    /// Puts each message into a CloudEvent (structured).
+    #[arg(long)]
+    pub cloudevents: bool,
     /// Prints the SQL statements that undo the changes, the last change first; needs binlog_row_image=FULL. Triggers fire
     /// for them, and foreign key cascades of MariaDB and of MySQL before 9.6 are not in the binlog.
     #[arg(long, short = 'B', conflicts_with_all = ["follow", "summary", "verify"])]
@@ -153,6 +157,7 @@ impl DecodeArguments {
             avro: None,
             maxwell: self.maxwell.as_ref(),
             flat: self.flat.as_ref(),
+            cloudevents: self.cloudevents.then_some(CloudEventsMode::Structured),
             has_keys: false,
         }
     }

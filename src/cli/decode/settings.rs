@@ -170,8 +170,8 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
     if let Some((section, _)) = unused.next() {
         return Some(format!("--{section} needs --format={section}"));
     }
-    if let Some(([section, key], reason)) = arguments.sections().problems().next() {
-        return Some(format!("{key} of --{section} {reason}"));
+    if let Some((path, reason)) = arguments.sections().problems().next() {
+        return Some(format!("--{} {reason}", path.join("=")));
     }
     if let Some(key) = filter(arguments).hides()
         && let Some([section, told_by]) = arguments.sections().queries()

@@ -49,7 +49,7 @@ fn every_section_of_a_connector_is_checked() {
         ),
         (
             ("folder = 'out'", "path = 'out'"),
-            "shop.toml:6:1: sink: no such key 'path', expected one of type, format, debezium, avro, maxwell, flat, folder, rotate_bytes, rotate_interval",
+            "shop.toml:6:1: sink: no such key 'path', expected one of type, format, debezium, avro, maxwell, flat, cloudevents, folder, rotate_bytes, rotate_interval",
         ),
         (
             ("folder = 'out'", ""),

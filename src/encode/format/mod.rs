@@ -6,6 +6,7 @@ mod flat;
 mod maxwell;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::mysql::Flavour;
 
@@ -76,6 +77,8 @@ pub struct FormatSections<'a> {
     pub maxwell: Option<&'a MaxwellOptions>,
     /// The settings of [`Format::Flat`].
     pub flat: Option<&'a FlatOptions>,
+    /// Whether messages are the data of CloudEvents, and how.
+    pub cloudevents: Option<CloudEventsMode>,
     /// Whether messages have keys, as in a log.
     pub has_keys: bool,
 }
@@ -107,24 +110,35 @@ impl FormatSections<'_> {
     }
 
     /// What is wrong with the sections beside that: the path of each key below the sink's, and what is wrong and the fix.
-    pub fn problems(self) -> impl Iterator<Item = ([&'static str; 2], String)> {
+    pub fn problems(self) -> impl Iterator<Item = (Vec<&'static str>, String)> {
         let flat = self.flat.filter(|_| self.format == Format::Flat);
         let unknown = flat.and_then(|options| options.fields().err()).map(|name| {
             let message = format!(
                 "knows no {name}, expected names such as op, ts_ms, source.ts_ms, gtid, table, transaction.id"
             );
-            (["flat", "add_fields"], message)
+            (vec!["flat", "add_fields"], message)
         });
         let mode = flat.and_then(|options| options.delete_tombstone_handling_mode);
         let is_lost = !self.has_keys && mode.is_some_and(FlatDeletes::has_tombstones);
         let lost = is_lost.then(|| {
             let message = "has tombstones, and lines have none, set it to rewrite or leave it out";
             (
-                ["flat", "delete_tombstone_handling_mode"],
+                vec!["flat", "delete_tombstone_handling_mode"],
                 message.to_owned(),
             )
         });
-        [unknown, lost].into_iter().flatten()
+        let has_text = self.format != Format::Avro;
+        let wrong = self.cloudevents.and_then(|mode| match mode {
+            CloudEventsMode::Binary if !self.has_keys => {
+                Some("puts attributes into headers, and lines have none, set it to structured")
+            }
+            CloudEventsMode::Structured if !has_text => {
+                Some("is JSON, and format = 'avro' is none, set it to binary or another format")
+            }
+            CloudEventsMode::Binary | CloudEventsMode::Structured => None,
+        });
+        let wrong = wrong.map(|reason| (vec!["cloudevents"], reason.to_owned()));
+        [unknown, lost, wrong].into_iter().flatten()
     }
 
     /// Whether a delete is followed by a tombstone, unless a person says otherwise: as of the peer that has the format.
@@ -203,11 +217,30 @@ pub enum FormatSettings {
     Flat(FlatSettings),
     /// [`Format::Canal`].
     Canal,
+    /// One of them around whose messages CloudEvents are, for a source of this name.
+    CloudEvents(Box<FormatSettings>, CloudEventsMode, Arc<str>),
+}
+
+/// How messages are the data of CloudEvents: the key `cloudevents` of every sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CloudEventsMode {
+    /// In one JSON object with the attributes.
+    Structured,
+    /// As they are, the attributes in headers.
+    Binary,
 }
 
 impl FormatSettings {
     /// The format as its section says, for a source that messages call `name`.
     pub fn new(sections: FormatSections<'_>, name: &str) -> Self {
+        if let Some(mode) = sections.cloudevents {
+            let inner = FormatSections {
+                cloudevents: None,
+                ..sections
+            };
+            return Self::CloudEvents(Box::new(Self::new(inner, name)), mode, name.into());
+        }
         match sections.format {
             Format::Json => Self::Json,
             Format::Debezium => Self::Debezium(DebeziumSettings {

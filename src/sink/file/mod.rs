@@ -29,8 +29,8 @@ use serde::Deserialize;
 use super::{Sink, SinkError};
 use crate::change::Checkpoint;
 use crate::encode::{
-    AvroOptions, DebeziumOptions, FlatOptions, Format, FormatSections, FormatSettings, InvalidText,
-    Lines, LinesEncoder, MaxwellOptions, Plan,
+    AvroOptions, CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections,
+    FormatSettings, InvalidText, Lines, LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
 use crate::state::off_the_runtime;
@@ -52,6 +52,8 @@ pub struct FileOptions {
     pub maxwell: Option<MaxwellOptions>,
     /// How the format `flat` is written.
     pub flat: Option<FlatOptions>,
+    /// Whether messages are the data of CloudEvents, and how.
+    pub cloudevents: Option<CloudEventsMode>,
     /// Where the files go; created if missing, and used by nobody else.
     pub folder: PathBuf,
     /// A file is closed when it has grown to this size.
@@ -74,6 +76,7 @@ impl FileOptions {
             avro: self.avro.as_ref(),
             maxwell: self.maxwell.as_ref(),
             flat: self.flat.as_ref(),
+            cloudevents: self.cloudevents,
             has_keys: false,
         }
     }

@@ -7,6 +7,7 @@
 //! | `partial` | a record made from an incomplete image | `true` |
 //! | `new_key`, `old_key`, or what the format calls them | the halves of a changed key | the other key |
 //! | `op` | by choice, rows and tombstones | `c`, `u` or `d` |
+//! | `content-type`, `ce_…` | with `cloudevents`, records with a value | the attributes of the CloudEvent, or that the value has them |
 //! | `traceparent` | by choice, all of a group | W3C Trace Context: the group is the trace, the sequence makes the span |
 
 use std::ops::Range;
@@ -14,8 +15,14 @@ use std::ops::Range;
 use rdkafka::message::{Header, OwnedHeaders};
 
 use super::options::{KafkaHeader, KafkaHeaders, KafkaOptions};
-use crate::encode::{OtherKey, Record, RecordIdentity, RecordOp, Records};
+use crate::encode::{
+    CloudEventsMode, EVENT_TYPES, OtherKey, Record, RecordIdentity, RecordOp, Records, write_id_end,
+};
 
+/// The content of a record that is a CloudEvent with its attributes.
+const STRUCTURED: &[u8] = b"application/cloudevents+json; charset=UTF-8";
+/// Bytes that most attributes have at most.
+const ATTRIBUTE_BYTES: usize = 128;
 /// Bytes of a `traceparent`: version, trace, span and flags.
 const TRACEPARENT_BYTES: usize = 55;
 
@@ -26,6 +33,7 @@ pub(super) struct Headers {
     op: bool,
     gtid: bool,
     traceparent: bool,
+    events: Option<CloudEventsMode>,
 }
 
 impl Headers {
@@ -38,6 +46,7 @@ impl Headers {
             op: has(KafkaHeader::Op),
             gtid: identity || has(KafkaHeader::Gtid),
             traceparent: has(KafkaHeader::Traceparent),
+            events: options.cloudevents,
         }
     }
 
@@ -48,7 +57,8 @@ impl Headers {
 
     /// The headers of a record; `None` where it has none. A record of no group has no identity.
     pub(super) fn of(self, block: &Records, record: &Record) -> Option<OwnedHeaders> {
-        let is_any = self.identity || self.op || self.gtid || self.traceparent;
+        let is_any =
+            self.identity || self.op || self.gtid || self.traceparent || self.events.is_some();
         if !is_any {
             return None;
         }
@@ -76,8 +86,49 @@ impl Headers {
         if self.traceparent && !group.trace.is_empty() && record.op != RecordOp::Notice {
             headers = with(headers, "traceparent", &traceparent(block, group, record));
         }
+        match self.events {
+            Some(_) if record.value.is_none() || record.op == RecordOp::Notice => {}
+            Some(CloudEventsMode::Structured) => {
+                headers = with(headers, "content-type", STRUCTURED);
+            }
+            Some(CloudEventsMode::Binary) => headers = attributes(headers, block, record, group),
+            None => {}
+        }
         Some(headers)
     }
+}
+
+/// The attributes of a CloudEvent, as the binding for Kafka has them.
+fn attributes(
+    headers: OwnedHeaders,
+    block: &Records,
+    record: &Record,
+    group: &RecordIdentity,
+) -> OwnedHeaders {
+    let parts = [&group.source, &group.file, &group.position];
+    let mut text: Vec<u8> = Vec::with_capacity(ATTRIBUTE_BYTES);
+    for part in parts {
+        text.extend_from_slice(slice(block, part));
+        text.push(b':');
+    }
+    write_id_end(record.sequence, record.op, &mut text);
+    let headers = with(headers, "ce_specversion", b"1.0");
+    let headers = with(headers, "ce_id", &text);
+    let headers = with(headers, "ce_source", slice(block, &block.event_source));
+    text.clear();
+    text.extend_from_slice(EVENT_TYPES.as_bytes());
+    text.extend_from_slice(record.op.event_type().as_bytes());
+    let mut headers = with(headers, "ce_type", &text);
+    let table = record.topic.and_then(|table| usize::try_from(table).ok());
+    if let Some(table) = table.and_then(|table| block.tables.get(table)) {
+        text.clear();
+        text.extend_from_slice(table.database.as_bytes());
+        text.push(b'.');
+        text.extend_from_slice(table.table.as_bytes());
+        headers = with(headers, "ce_subject", &text);
+    }
+    let headers = with(headers, "ce_time", slice(block, &group.time));
+    with(headers, "content-type", b"application/json")
 }
 
 /// `partial`, and `new_key` or `old_key`, where they apply.

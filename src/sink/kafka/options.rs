@@ -21,8 +21,8 @@ use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, Shar
 use super::template::{name_problem, named_twice};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
 use crate::encode::{
-    AvroOptions, DebeziumOptions, FlatOptions, Format, FormatSections, MaxwellOptions,
-    PartialKeyChange,
+    AvroOptions, CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections,
+    MaxwellOptions, PartialKeyChange,
 };
 use crate::sink::SinkError;
 
@@ -56,6 +56,8 @@ pub struct KafkaOptions {
     pub maxwell: Option<MaxwellOptions>,
     /// How the format `flat` is written.
     pub flat: Option<FlatOptions>,
+    /// Whether messages are the data of CloudEvents, and how.
+    pub cloudevents: Option<CloudEventsMode>,
     /// Where the cluster is found: `host:port`, several with commas.
     pub bootstrap_servers: String,
     /// What topics begin with; the connector's name if left out.
@@ -282,6 +284,7 @@ impl KafkaOptions {
             avro: self.avro.as_ref(),
             maxwell: self.maxwell.as_ref(),
             flat: self.flat.as_ref(),
+            cloudevents: self.cloudevents,
             has_keys: true,
         }
     }
