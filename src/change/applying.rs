@@ -232,6 +232,7 @@ impl Applying {
             statement,
             source,
             changes,
+            former,
             ..
         } = followed;
         let header = &event.held.frame.header;
@@ -241,7 +242,7 @@ impl Applying {
             sequence: self.sequence,
             database,
             renamed: named.find(|name| rules.is_renamed(name)),
-            changes: table_changes(&statement, &changes, believed, rules)?,
+            changes: table_changes(&statement, (&changes, &former), believed, rules)?,
             database_charset: database_charset(&changes),
             kind: statement.kind,
             tables,

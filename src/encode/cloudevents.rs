@@ -5,7 +5,7 @@
 //! | `id` | the change's identity: source, file and position of the group, its sequence in it, and the letter of what was done |
 //! | `source` | `/rowtap/` and the source's name in messages |
 //! | `type` | `dev.rowtap.row.` and `created`, `read`, `updated` or `deleted`; `dev.rowtap.statement` |
-//! | `subject` | the table, as `database.table`; of a statement the database |
+//! | `subject` | the table, as `database.table`; of a statement its database, if it has one |
 //! | `time` | when the transaction was committed on the source |
 //!
 //! `structured` messages are written here. Of `binary` ones the attributes are headers, which the sink writes, around a value that
@@ -76,9 +76,11 @@ impl CloudEvents {
         out.clear();
         out.extend_from_slice(b"\",\"source\":\"");
         write_source(&self.source, out);
-        out.extend_from_slice(b"\",\"subject\":\"");
         let [database, table] = subject;
-        write_escaped(database, out);
+        if !database.is_empty() {
+            out.extend_from_slice(b"\",\"subject\":\"");
+            write_escaped(database, out);
+        }
         if !table.is_empty() {
             out.push(b'.');
             write_escaped(table, out);
@@ -216,7 +218,9 @@ impl<W: EnvelopeWriter> EnvelopeWriter for Wrapped<'_, W> {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let group = group(batch, ddl.group)?;
-        self.events.enter(group, [&ddl.database, ""]);
+        let table = ddl.tables.first();
+        let database = table.map_or(&ddl.database, |table| &table.database);
+        self.events.enter(group, [database, ""]);
         self.events
             .write_head(ddl.sequence, RecordOp::Statement, number, out);
         self.inner.write_ddl(batch, ddl, number, out)?;

@@ -35,13 +35,14 @@ fn messages_are_those_that_canal_wrote() {
     let connector = format!(
         "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n\
          [sink]\ntype = 'kafka'\nformat = 'canal'\nbootstrap_servers = '{}'\nprefix = 'own-canal'\n\
-         topic = '{{prefix}}.all'\nshared_topic = 'merged'\nddl_topic = 'own-canal.all'\n",
+         topic = '{{prefix}}.all'\nshared_topic = 'merged'\nddl_topic = 'own-canal.ddl'\n",
         folder("canal").join("binlog.000003").display(),
         kafka.bootstrap(),
     );
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let schema = Schema::of("canal");
-    let records = kafka.records("own-canal.all");
+    let mut records = kafka.records("own-canal.all");
+    records.extend(kafka.records("own-canal.ddl"));
     let mut ours = messages(records.iter().map(|record| {
         assert_eq!(
             rdkafka::Message::key(record),

@@ -20,12 +20,14 @@ fn records(kafka: &Kafka, format: &str, mode: &str) -> Vec<OwnedMessage> {
     let connector = format!(
         "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n\
          [sink]\ntype = 'kafka'\nformat = '{format}'\n{events}bootstrap_servers = '{}'\nprefix = '{prefix}'\n\
-         topic = '{{prefix}}.all'\nshared_topic = 'merged'\nddl_topic = '{prefix}.all'\ntombstones = true\nheaders = 'none'\n",
+         topic = '{{prefix}}.all'\nshared_topic = 'merged'\nddl_topic = '{prefix}.ddl'\ntombstones = true\nheaders = 'none'\n",
         folder("canal").join("binlog.000003").display(),
         kafka.bootstrap(),
     );
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
-    kafka.records(&format!("{prefix}.all"))
+    let mut all = kafka.records(&format!("{prefix}.all"));
+    all.extend(kafka.records(&format!("{prefix}.ddl")));
+    all
 }
 
 fn value(record: &OwnedMessage) -> Option<Value> {

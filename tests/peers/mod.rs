@@ -6,7 +6,9 @@
 mod canal;
 mod cloudevents;
 mod debezium;
+mod documented;
 mod flat;
+mod flink;
 mod maxwell;
 mod messages;
 mod schema;

@@ -7,7 +7,7 @@ use super::rows::EventStamp;
 use crate::binlog::Query;
 use crate::change::definition::column_watch::origins;
 use crate::change::definition::published::published;
-use crate::change::definition::schemas::{Belief, Change, Facts, Schemas};
+use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;
 use crate::change::statement::{Statement, StatementContext, StatementKind};
 use crate::filter::{ColumnRuleError, Rules};
@@ -127,13 +127,13 @@ impl StatementSession {
     }
 }
 
-/// What the statement made of each table that the filters keep, as published.
+/// What the statement made of each table that the filters keep, as published; `former` is how tables were defined before.
 ///
 /// # Errors
 /// Rules on columns that do not fit a table.
 pub(in crate::change) fn table_changes(
     statement: &Statement,
-    changes: &[Change],
+    (changes, former): (&[Change], &[(TableName, Arc<TableDefinition>)]),
     schemas: &Schemas,
     rules: &Rules,
 ) -> Result<Vec<TableChange>, ColumnRuleError> {
@@ -181,12 +181,13 @@ pub(in crate::change) fn table_changes(
                 None => None,
             };
             let previous = change.previous.as_ref().map(renamed);
-            let former = match schemas.get(change.previous.as_ref().unwrap_or(&change.table)) {
-                Some(Belief::Known(definition)) => {
+            let origin = change.previous.as_ref().unwrap_or(&change.table);
+            let former = match former.iter().find(|(name, _)| name == origin) {
+                Some((_, definition)) => {
                     let name = previous.as_ref().unwrap_or(&table);
                     published(definition, name, columns)?
                 }
-                Some(Belief::Stale(_)) | None => None,
+                None => None,
             };
             Ok(TableChange {
                 previous,

@@ -46,7 +46,7 @@ impl Plan {
 
 fn mysql_types(table: &Table) -> Box<[u8]> {
     let mut out = b",\"mysqlType\":".to_vec();
-    write_types(table, &mut out, |declared, out| write_string(declared, out));
+    write_types(table, &mut out, write_string);
     out.extend_from_slice(b",\"old\":");
     out.into()
 }

@@ -132,8 +132,8 @@ impl FormatSections<'_> {
             CloudEventsMode::Binary if !self.has_keys => {
                 Some("puts attributes into headers, and lines have none, set it to structured")
             }
-            CloudEventsMode::Structured if !has_text => {
-                Some("is JSON, and format = 'avro' is none, set it to binary or another format")
+            CloudEventsMode::Binary | CloudEventsMode::Structured if !has_text => {
+                Some("is for messages of JSON, and those of format = 'avro' are none, set another format")
             }
             CloudEventsMode::Binary | CloudEventsMode::Structured => None,
         });

@@ -148,7 +148,8 @@ impl Values {
             (Way::Number, Value::Decimal(value)) => value.write(out)?,
             (Way::Moment, Value::Timestamp(value)) => {
                 if value.is_zero() && form.null_zeros {
-                    return Ok(write_null(out));
+                    write_null(out);
+                    return Ok(());
                 }
                 self.scratch.write_plain_timestamp(value, out);
                 out.push(b'"');

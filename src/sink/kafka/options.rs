@@ -273,7 +273,7 @@ impl KafkaOptions {
     /// Whether a delete is followed by a tombstone.
     pub(in crate::sink) fn has_tombstones(&self) -> bool {
         let sections = self.sections();
-        self.tombstones.unwrap_or(sections.has_tombstones()) || sections.needs_tombstones()
+        self.tombstones.unwrap_or(sections.has_tombstones())
     }
 
     /// What they say of the format.
@@ -387,6 +387,10 @@ impl KafkaOptions {
         if self.headers == KafkaHeaders::None && self.partial_key_change == PartialKeyChange::Mark {
             let reason = "is 'none', but partial_key_change = 'mark' marks records by a header, change one of the two";
             problems.push((vec!["headers"], reason));
+        }
+        if self.tombstones == Some(false) && self.sections().needs_tombstones() {
+            let reason = "is false, and nothing else would tell deletes, remove it or set delete_tombstone_handling_mode = 'rewrite' in [sink.flat]";
+            problems.push((vec!["tombstones"], reason));
         }
         if self.delivery_timeout.is_zero() {
             let reason = "is zero, expected a time such as 2m";
