@@ -1,16 +1,17 @@
-//! What `scripts/bench-kafka` measures with: changes at a rate and when a consumer of what is committed has them, and when a
-//! topic has so many records.
+//! What `scripts/bench-kafka` measures with: changes at a rate and when a consumer of what is committed has them, when a
+//! topic has so many records, and what a topic's records hold.
 //!
 //! ```text
 //! kafka latency PORT BOOTSTRAP TOPIC RATE SECONDS
-//! kafka await BOOTSTRAP TOPIC COUNT
-//! kafka size BOOTSTRAP TOPIC
+//! kafka await BOOTSTRAP TOPIC FROM COUNT
+//! kafka payloads BOOTSTRAP TOPIC
 //! ```
 //!
 //! `latency` commits transactions of one row, RATE a second, on four connections to the table `bench.latency`, and prints the
 //! percentiles of the time from the return of a COMMIT to the record in a consumer, in milliseconds. A record that comes before
-//! COMMIT returns counts as 0. `await` prints the seconds until the topic holds COUNT records, `size` the mean
-//! bytes of the records at its beginning.
+//! COMMIT returns counts as 0. `await` waits until a topic that holds FROM records holds COUNT more, and prints the seconds until the
+//! first of these, and until the last. `payloads` prints the first records of a topic, one a line: value, key and
+//! headers without anything between them.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +23,7 @@
 )]
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -40,8 +42,8 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// How long the last records may take.
 const LATE_MAX: Duration = Duration::from_secs(10);
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-/// Records whose size is taken.
-const SIZED: usize = 1000;
+/// Records that are printed.
+const PRINTED: usize = 10_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -54,10 +56,15 @@ fn main() {
             rate.parse().unwrap(),
             Duration::from_secs(seconds.parse().unwrap()),
         ),
-        ["await", bootstrap, topic, count, ..] => {
-            await_count(bootstrap, topic, count.parse().unwrap());
+        ["await", bootstrap, topic, from, count, ..] => {
+            await_count(
+                bootstrap,
+                topic,
+                from.parse().unwrap(),
+                count.parse().unwrap(),
+            );
         }
-        ["size", bootstrap, topic, ..] => size(bootstrap, topic),
+        ["payloads", bootstrap, topic, ..] => payloads(bootstrap, topic),
         // `cargo bench` without a name runs all of them.
         _ => println!("scripts/bench-kafka runs this"),
     }
@@ -185,31 +192,32 @@ fn commits(
     committed
 }
 
-fn size(bootstrap: &str, topic: &str) {
+fn payloads(bootstrap: &str, topic: &str) {
     let consumer = consumer(bootstrap);
     let mut all = TopicPartitionList::new();
     all.add_partition_offset(topic, 0, Offset::Beginning)
         .unwrap();
     consumer.assign(&all).unwrap();
-    let (mut count, mut bytes) = (0, 0);
-    while count < SIZED {
+    let mut out = std::io::stdout().lock();
+    for _ in 0..PRINTED {
         let message = consumer.poll(ANSWER_MAX).unwrap().unwrap();
-        let headers = message
-            .headers()
-            .into_iter()
-            .flat_map(|headers| headers.iter());
-        bytes += headers
-            .map(|header| header.key.len() + header.value.unwrap_or_default().len())
-            .sum::<usize>();
-        bytes += message.payload_len() + message.key_len();
-        count += 1;
+        let mut line = message.payload().unwrap_or_default().to_vec();
+        line.extend(message.key().unwrap_or_default());
+        let headers = message.headers().into_iter();
+        for header in headers.flat_map(|headers| headers.iter()) {
+            line.extend(header.key.as_bytes());
+            line.extend(header.value.unwrap_or_default());
+        }
+        assert!(!line.contains(&b'\n'), "a record holds a line feed");
+        line.push(b'\n');
+        out.write_all(&line).unwrap();
     }
-    println!("{}", bytes / count);
 }
 
-fn await_count(bootstrap: &str, topic: &str, count: i64) {
+fn await_count(bootstrap: &str, topic: &str, from: i64, count: i64) {
     let consumer = consumer(bootstrap);
     let begun = Instant::now();
+    let mut first = None;
     loop {
         let metadata = consumer.fetch_metadata(Some(topic), ANSWER_MAX);
         let partitions = metadata.map_or(0, |metadata| metadata.topics()[0].partitions().len());
@@ -218,8 +226,13 @@ fn await_count(bootstrap: &str, topic: &str, count: i64) {
             let watermarks = consumer.fetch_watermarks(topic, partition, ANSWER_MAX);
             watermarks.map_or(0, |(_, end)| end)
         };
-        if (0..partitions).map(end).sum::<i64>() >= count {
-            println!("{:.3}", begun.elapsed().as_secs_f64());
+        let held = (0..partitions).map(end).sum::<i64>();
+        let passed = begun.elapsed().as_secs_f64();
+        if held > from {
+            first.get_or_insert(passed);
+        }
+        if held >= from + count {
+            println!("{:.3} {passed:.3}", first.unwrap_or(passed));
             return;
         }
         std::thread::sleep(Duration::from_millis(20));
