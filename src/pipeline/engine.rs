@@ -23,7 +23,7 @@ use crate::source::Chunk;
 use crate::state::{PreparedFile, PreparedStore, StateError};
 
 /// Bytes of a batch at which it leaves.
-pub const BATCH_BYTES_MAX: usize = 256 * 1024;
+pub const BATCH_BYTES_MAX: usize = 128 * 1024;
 /// Bytes of events without rows at which an empty batch leaves, so that the checkpoint moves.
 pub const IDLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 

@@ -22,7 +22,7 @@ use crate::row::Table;
 /// Blocks that wait for one before them at most.
 const WAITING_BLOCKS_MAX: usize = 64;
 /// Bytes of batches that wait to be encoded, beyond which no more are read.
-const READY_BYTES_MAX: usize = 2 << 20;
+const READY_BYTES_MAX: usize = 1 << 20;
 /// Plans kept at most; beyond it they are made anew.
 const PLANS_MAX: usize = 4096;
 
@@ -99,6 +99,7 @@ impl Lanes {
             }),
             went: Condvar::new(),
             ready_min: if lanes > 1 { 2 * lanes } else { 1 },
+            spare_max: lanes,
         };
         run_all(&shared, encoders);
         let Shared { reading, order, .. } = shared;
@@ -121,6 +122,8 @@ struct Shared<'a, E: Encode, N, P, W, X> {
     /// Batches that are to be ready while one of several lanes reads. A transaction is read to its end before any of it is
     /// handed out, and then comes at once.
     ready_min: usize,
+    /// Blocks that are kept for their next use, one a lane: more are there only where many waited at once before.
+    spare_max: usize,
 }
 
 /// What was read and waits to be encoded.
@@ -305,7 +308,9 @@ where
             match next.and_then(&mut write) {
                 Ok(spare) => {
                     order = locked(&self.order);
-                    order.spare.push(spare);
+                    if order.spare.len() < self.spare_max {
+                        order.spare.push(spare);
+                    }
                     self.went.notify_all();
                 }
                 Err(failure) => {

@@ -21,7 +21,7 @@ use crate::state::{Checkpointer, StateError};
 /// Blocks and questions that wait for the stage.
 const DELIVERIES_MAX: usize = 1;
 /// Written blocks that wait to be filled again.
-const SPARE_MAX: usize = 4;
+const SPARE_MAX: usize = 1;
 /// The least time between two commits of a stream that has nothing more to send.
 const IDLE_COMMIT: Duration = Duration::from_millis(50);
 

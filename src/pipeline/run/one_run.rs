@@ -41,7 +41,7 @@ use crate::state::{
 };
 
 /// Chunks that wait between receiver and assembler.
-const CHUNKS_MAX: usize = 16;
+const CHUNKS_MAX: usize = 6;
 /// Bytes of encoded blocks that wait for the sink.
 const WAITING_BYTES_MAX: u64 = 1 << 20;
 
@@ -302,10 +302,11 @@ impl ConnectorRun<'_> {
             next.map_err(|error| to_tell::write(error, &connector, &folder))
         };
         let deliver = self.encode(&mut stages, next, &stop, (sink, checkpointer));
-        stages.spawn(async move {
+        let delivered = async move {
             let _over_with_it = over.drop_guard();
             deliver.run().await
-        });
+        };
+        stages.spawn(delivered.in_current_span());
 
         joined(stages, &stop, halted(self.halt.clone(), failed)).await
     }
