@@ -201,7 +201,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         None => Some(FilterOptions::default()),
     };
     let sink = document.below_mut("sink");
-    let sink = sink.and_then(|section| sink::read(section, &mut found));
+    let sink = sink.and_then(|section| sink::read(section, &draft.name, &mut found));
     if let (Some(filter), Some(sink)) = (&filter, &sink) {
         queries(filter, sink, document, &mut found);
     }

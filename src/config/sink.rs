@@ -7,8 +7,8 @@ use super::mistake::Mistakes;
 use super::spelling::{hint, nearest};
 use super::{SINKS, SinkOptions, sink_of};
 
-/// Reads the section and adds its mistakes; `None` if there are too many for it to mean anything.
-pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SinkOptions> {
+/// Reads the section of a connector and adds its mistakes; `None` if there are too many for it to mean anything.
+pub fn read(section: &mut Node, connector: &str, mistakes: &mut Mistakes) -> Option<SinkOptions> {
     let expected = format!("expected one of {}", SINKS.join(", "));
     let origin = section.origin.clone();
     if section.content == Content::Unusable {
@@ -39,7 +39,7 @@ pub fn read(section: &mut Node, mistakes: &mut Mistakes) -> Option<SinkOptions> 
         // Its keys are judged as those of the type that was probably meant.
         sink_of(meant?, section, mistakes).ok().flatten()
     })?;
-    for (key, reason) in read.options.problems() {
+    for (key, reason) in read.options.problems(connector) {
         let path: Vec<&str> = key.iter().map(String::as_str).collect();
         if read.is_usable(&path) {
             let place = section.origin_of(&path);

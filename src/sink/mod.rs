@@ -74,11 +74,16 @@ impl SinkOptions {
         }
     }
 
-    /// What is wrong with values that can be judged without the target: the path of each key, and what is wrong and the fix.
-    pub fn problems(&self) -> Vec<(Vec<String>, Cow<'static, str>)> {
+    /// What is wrong with values of a connector that can be judged without the target: the path of each key, and what is wrong
+    /// and the fix.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(unused_variables, reason = "only Kafka has topics")
+    )]
+    pub fn problems(&self, connector: &str) -> Vec<(Vec<String>, Cow<'static, str>)> {
         let mut problems = match self {
             #[cfg(feature = "kafka")]
-            Self::Kafka(options) => options.problems(),
+            Self::Kafka(options) => options.problems(connector),
             Self::File(_) | Self::Stdout(_) | Self::Blackhole(_) => Vec::new(),
         };
         let wrong = self.sections().problems();

@@ -7,7 +7,7 @@ use super::kafka_security::{keystore, login, publish, publish_to, refusal};
 use crate::support::{Certificates, Kafka, TOKEN_CLIENT, TokenEndpoint, free_port};
 
 /// A broker that knows `admin` with `admin-secret` by each mechanism, and takes tokens with the scope `kafka`.
-fn broker() -> &'static Kafka {
+pub fn broker() -> &'static Kafka {
     static BROKER: OnceLock<Kafka> = OnceLock::new();
     BROKER.get_or_init(|| {
         let module = "org.apache.kafka.common.security";

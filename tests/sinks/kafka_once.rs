@@ -11,7 +11,8 @@ use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, Headers, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rowtap::encode::Records;
+use rowtap::encode::{GroupCount, Records};
+use rowtap::row::TableName;
 use rowtap::sink::{self, KafkaOptions, Sink, SinkError};
 use rowtap::state::Notes;
 
@@ -302,6 +303,86 @@ fn one_whose_transaction_timed_out_goes_on() {
         sink.commit(&checkpoint(10)).await.unwrap();
     });
     assert_eq!(topics.read(), (0..10).collect::<Vec<_>>());
+}
+
+/// A part of a group that begins at this position, with or without its end, all in the table that is counted.
+fn part(topics: &Topics, position: &str, numbers: Range<u64>, ends_group: bool) -> Records {
+    let mut block = Block::of(&topics.topic(), numbers.clone());
+    let (start, first) = (block.arena.len(), numbers.start);
+    block.arena.extend(position.bytes());
+    block.groups[0].position =
+        u32::try_from(start).unwrap()..u32::try_from(block.arena.len()).unwrap();
+    for (place, record) in block.records.iter_mut().enumerate() {
+        record.sequence = first % 100 + place as u64;
+    }
+    block.tables = vec![TableName::new("shop", "orders")];
+    if numbers.is_empty() {
+        block.groups.clear();
+    } else {
+        let count = numbers.end - numbers.start;
+        block.counts = vec![GroupCount {
+            group: 0,
+            table: 0,
+            count,
+        }];
+    }
+    block.ends_group = ends_group;
+    block
+}
+
+/// A group of which all is committed in a part when the process dies ends at the next start, and the next one follows.
+#[test]
+fn a_group_of_which_only_the_end_is_missing_is_ended_by_the_next_start() {
+    for end_of_rows in [10, 7] {
+        let topics = Topics::new();
+        let more = format!(
+            ", \"large_groups\": \"split\", \"transaction_topic\": \"{}.t\"",
+            topics.prefix
+        );
+        let topics = Topics {
+            options: options(&topics.prefix, &more),
+            ..topics
+        };
+        run(async {
+            let mut sink = topics.begun().await;
+            sink.write(&mut part(&topics, "4", 0..end_of_rows, false))
+                .await
+                .unwrap();
+            sink.commit_part(&checkpoint(0)).await.unwrap();
+            drop(sink);
+
+            let mut sink = topics.open();
+            assert_eq!(sink.resume_point().await.unwrap(), Some(checkpoint(0)));
+            // In other pieces than before, the last of which may be the end alone.
+            for mut block in [
+                part(&topics, "4", 0..0, true),
+                part(&topics, "4", 0..5, false),
+                part(&topics, "4", 5..10, false),
+                part(&topics, "4", 0..0, true),
+            ] {
+                sink.write(&mut block).await.unwrap();
+            }
+            sink.commit(&checkpoint(10)).await.unwrap();
+            sink.write(&mut part(&topics, "5", 100..110, true))
+                .await
+                .unwrap();
+            sink.commit(&checkpoint(20)).await.unwrap();
+        });
+        let expected: Vec<u64> = (0..10).chain(100..110).collect();
+        assert_eq!(topics.read(), expected);
+        let told = Kafka::shared().records(&format!("{}.t", topics.prefix));
+        let told: Vec<(String, u64)> = told
+            .iter()
+            .map(|record| {
+                let value: serde_json::Value =
+                    serde_json::from_slice(record.payload().unwrap()).unwrap();
+                let status = value["status"].as_str().unwrap().to_owned();
+                (status, value["event_count"].as_u64().unwrap_or_default())
+            })
+            .collect();
+        let group = [("BEGIN".to_owned(), 0), ("END".to_owned(), 10)];
+        assert_eq!(told, [group.clone(), group].concat());
+    }
 }
 
 #[test]

@@ -480,6 +480,7 @@ fn a_table_that_is_renamed_into_another_topic_is_told_once() {
         };
         let topic = format!("{}.{}.young", stream.prefix, stream.database);
         assert!(line.contains(&topic), "{line}");
+        assert!(line.contains("run{connector=shop}"), "{line}");
         assert_eq!(stream.records("{p}.{db}.old").len(), 1);
         assert_eq!(stream.records("{p}.{db}.young").len(), 2);
     }

@@ -5,6 +5,10 @@ mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "kafka")]
+mod kafka_brokers;
+#[cfg(feature = "kafka")]
+mod kafka_clock;
+#[cfg(feature = "kafka")]
 mod kafka_large;
 #[cfg(feature = "kafka")]
 mod kafka_logins;
@@ -12,6 +16,8 @@ mod kafka_logins;
 mod kafka_notices;
 #[cfg(feature = "kafka")]
 mod kafka_once;
+#[cfg(feature = "kafka")]
+mod kafka_secrets;
 #[cfg(feature = "kafka")]
 mod kafka_security;
 #[cfg(feature = "kafka")]

@@ -106,7 +106,7 @@ impl Check<'_> {
     }
 
     async fn look(&mut self, tables: Option<&[TargetTable]>) -> Result<(), SinkError> {
-        self.options.validate()?;
+        self.options.validate(self.connector)?;
         let mut topics = Topics::new(self.options, self.connector)?;
         let config = self.client();
         let servers = self.options.bootstrap_servers.clone();

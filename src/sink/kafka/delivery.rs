@@ -56,6 +56,8 @@ pub(super) struct DeliveryContext {
     /// A record that failed only because another one did, whose own failure may be reported later.
     consequence: OnceLock<Failure>,
     heard: Mutex<Option<Heard>>,
+    /// Why a transaction failed first. Its records only tell that it did.
+    transaction_failure: OnceLock<String>,
     tokens: Option<Tokens>,
     /// When a first acknowledgement was waited for, in nanoseconds since `made_at`; 0 if none is.
     awaited_at: AtomicU64,
@@ -154,6 +156,11 @@ impl DeliveryContext {
             .expect("a producer that is stopped was stopped by a record")
     }
 
+    /// Why a transaction failed, if one did.
+    pub(super) fn transaction_failure(&self) -> Option<&str> {
+        self.transaction_failure.get().map(String::as_str)
+    }
+
     /// What was heard last, if anything.
     pub(super) fn heard(&self) -> Option<Heard> {
         self.heard
@@ -202,6 +209,10 @@ impl ClientContext for DeliveryContext {
         // Nobody can act on a property that rowtap itself sets being experimental.
         if facility == "CONFWARN" && message.contains("enable.gapless.guarantee") {
             return;
+        }
+        if facility == "TXNERR" {
+            self.transaction_failure
+                .get_or_init(|| without_thread(message).to_owned());
         }
         match level {
             RDKafkaLogLevel::Emerg
@@ -269,6 +280,13 @@ impl ProducerContext for DeliveryContext {
     }
 }
 
+/// What librdkafka logs, without the name of its thread.
+fn without_thread(message: &str) -> &str {
+    let rest = message.strip_prefix("[thrd:");
+    let rest = rest.and_then(|rest| rest.split_once("]: "));
+    rest.map_or(message, |(_thread, rest)| rest)
+}
+
 /// Whether the broker ended a connection by an alert about the client's certificate (RFC 8446, section 6.2).
 fn is_certificate_refused(reason: &str) -> bool {
     const ALERTS: [&str; 8] = ["42", "43", "44", "45", "46", "48", "49", "116"];
@@ -299,6 +317,26 @@ pub(super) fn is_consequence(code: RDKafkaErrorCode) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn why_a_transaction_failed_first_is_kept_from_what_is_logged() {
+        let context = DeliveryContext::default();
+        for (facility, message) in [
+            ("GETPID", "[thrd:main]: retrying"),
+            (
+                "TXNERR",
+                "[thrd:main]: Current transaction failed: Unknown topic",
+            ),
+            (
+                "TXNERR",
+                "[thrd:main]: Fatal transaction error: Invalid state",
+            ),
+        ] {
+            context.log(RDKafkaLogLevel::Warning, facility, message);
+        }
+        let kept = context.transaction_failure();
+        assert_eq!(kept, Some("Current transaction failed: Unknown topic"));
+    }
 
     #[test]
     fn an_alert_about_the_certificate_is_told_apart_from_others() {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
+use rdkafka::types::RDKafkaRespErr;
 use tracing::{info, warn};
 
 use super::checkpoints::{self, CheckpointRecord, StoredCheckpoint, StoredState};
@@ -24,6 +25,11 @@ use crate::state::{Notes, off_the_runtime, relay_log_info};
 /// How long Kafka may take to end what the last producer left open.
 const INITIALISE_MAX: Duration = Duration::from_secs(60);
 const INITIALISE_SLICE: Duration = Duration::from_secs(1);
+/// How long brokers may take to make the topic that their coordinators of transactions keep.
+const COORDINATOR_MAX: Duration = Duration::from_secs(15);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// Kafka's own topic of transactions.
+const TRANSACTION_STATE: &str = "__transaction_state";
 /// Marks a record that is not the queue's.
 const NOT_COUNTED: usize = 0;
 
@@ -236,18 +242,35 @@ impl ExactlyOnce {
 
 /// Makes a client the one producer of its transactional id; blocks.
 fn initialise(client: &Client, id: &str) -> Result<(), SinkError> {
-    let deadline = Instant::now() + INITIALISE_MAX;
+    let begun = Instant::now();
+    let mut is_coordinated = false;
     loop {
-        match client.init_transactions(INITIALISE_SLICE) {
+        let error = match client.init_transactions(INITIALISE_SLICE) {
             Ok(()) => return Ok(()),
-            Err(KafkaError::Transaction(error))
-                if error.code() == RDKafkaErrorCode::OperationTimedOut
-                    && error.is_retriable()
-                    && Instant::now() < deadline =>
-            {
-                warn!(id, "Kafka has yet to end the last transaction");
-            }
-            Err(error) => return Err(rejection::of_transaction("begin", id, &error)),
+            Err(error) => error,
+        };
+        let goes_on = matches!(&error, KafkaError::Transaction(error)
+            if error.code() == RDKafkaErrorCode::OperationTimedOut && error.is_retriable());
+        if !goes_on || begun.elapsed() >= INITIALISE_MAX {
+            return Err(rejection::of_transaction("begin", id, &error));
         }
+        if !is_coordinated && begun.elapsed() >= COORDINATOR_MAX {
+            if has_no_coordinators(client) {
+                return Err(rejection::of_no_coordinators(id));
+            }
+            is_coordinated = true;
+        }
+        warn!(id, "Kafka has yet to end the last transaction");
     }
+}
+
+/// Whether the cluster lacks the topic without which nobody coordinates transactions. It is made when it is wanted first.
+fn has_no_coordinators(client: &Client) -> bool {
+    let client = client.client();
+    let metadata = client.fetch_metadata(Some(TRANSACTION_STATE), ANSWER_MAX);
+    let hidden = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    metadata.is_ok_and(|metadata| {
+        let mut topics = metadata.topics().iter();
+        topics.all(|topic| topic.partitions().is_empty() && topic.error() != Some(hidden))
+    })
 }

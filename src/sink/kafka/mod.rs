@@ -96,6 +96,8 @@ pub struct Kafka {
     commit_took: Duration,
     /// What of the first group was committed before and is left out.
     left_out: Option<Part>,
+    /// Whether any of that has come.
+    left_out_met: bool,
     /// Where the last block ended, if groups may be committed in parts.
     written: Option<Part>,
     limits: Limits,
@@ -109,7 +111,7 @@ impl Kafka {
     /// # Errors
     /// An option whose value cannot be used.
     pub fn new(options: KafkaOptions, connector: &str) -> Result<Self, SinkError> {
-        options.validate()?;
+        options.validate(connector)?;
         options
             .producer()
             .create_native_config()
@@ -133,6 +135,7 @@ impl Kafka {
             queue: None,
             commit_took: Duration::ZERO,
             left_out: None,
+            left_out_met: false,
             written: None,
             limits: Limits::default(),
             dead_letters: 0,
@@ -211,7 +214,9 @@ impl Kafka {
                 part: part.text(),
                 found,
             })?;
-        if count < block.records.len() {
+        self.left_out_met |= count > 0;
+        // All of the group may have been committed, and only its end is new. What comes before the group ends none of it.
+        if count < block.records.len() || (self.left_out_met && block.ends_group) {
             self.left_out = None;
         }
         Ok(count)
@@ -343,6 +348,12 @@ impl Kafka {
     }
 
     fn failed(&self, failure: Failure) -> SinkError {
+        if let (Some(exactly_once), Some(queue)) = (&self.exactly_once, &self.queue)
+            && is_consequence(failure.code)
+            && let Some(reason) = queue.client().client().context().transaction_failure()
+        {
+            return rejection::of_failed_transaction(&exactly_once.transactional_id, reason);
+        }
         let fatal = match &self.queue {
             Some(queue) if is_consequence(failure.code) => queue.client().client().fatal_error(),
             Some(_) | None => None,
@@ -411,6 +422,7 @@ impl Sink for Kafka {
         if let Some(exactly_once) = &mut self.exactly_once {
             resume_point = exactly_once.begin(&self.options, &client).await?;
             self.left_out = exactly_once.part().cloned();
+            self.left_out_met = false;
             self.written.clone_from(&self.left_out);
         }
         let is_transactional = self.exactly_once.is_some();
@@ -437,7 +449,11 @@ impl Sink for Kafka {
         }
         let from = self.leave_out(block)?;
         if self.options.large_groups == LargeGroups::Split {
-            self.written = Part::end_of(block).or(self.written.take());
+            // Of the group after this one nothing is written yet.
+            self.written = match block.ends_group {
+                true => None,
+                false => Part::end_of(block).or(self.written.take()),
+            };
         }
         self.hand_over(block, from).await?;
         self.judge_transaction()
@@ -531,7 +547,7 @@ pub(super) fn placement(
     connector: &str,
     table: &TableName,
 ) -> Result<Placement, SinkError> {
-    options.validate()?;
+    options.validate(connector)?;
     let (topic, rules) = Topics::new(options, connector)?.of_table(table)?;
     Ok(Placement {
         topic: topic.to_string(),

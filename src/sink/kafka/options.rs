@@ -18,7 +18,7 @@ use super::claim::Claim;
 use super::properties::{not_accepted, refusal};
 use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
-use super::template::{name_problem, named_twice};
+use super::template::{name_problem, named_twice, sanitised};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
 use crate::encode::{
     AvroOptions, CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections,
@@ -30,8 +30,9 @@ use crate::sink::SinkError;
 pub(super) const RECORD_BYTES_MAX: u32 = 1_000_000_000;
 /// As much as librdkafka allows: the sink counts its queue itself, so that one large record can pass alone.
 const LIBRARY_QUEUE_KBYTES: u32 = 2_147_483_647;
-/// Large enough for throughput; the copies in flight, five a broker, are this large each.
-const BATCH_BYTES: u32 = 256 << 10;
+/// As large as a topic takes that nothing else is said of: brokers spend most of their time on each batch, not on its bytes. The
+/// copies in flight, five a broker, are this large each before compression.
+const BATCH_BYTES: u32 = 1_000_000;
 const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Nothing: a record that finds the line free leaves at once. Those that come while requests are on their way wait for these
 /// and fill a batch.
@@ -289,14 +290,15 @@ impl KafkaOptions {
         }
     }
 
-    /// What is wrong with values that can be judged without Kafka: the path of each key, and what is wrong and the fix.
-    pub(in crate::sink) fn problems(&self) -> Vec<OptionProblem> {
+    /// What is wrong with values of a connector that can be judged without Kafka: the path of each key, and what is wrong and
+    /// the fix.
+    pub(in crate::sink) fn problems(&self, connector: &str) -> Vec<OptionProblem> {
         let owned = |(path, reason): (Vec<&str>, &'static str)| {
             let path = path.into_iter().map(str::to_owned).collect();
             (path, reason.into())
         };
         let mut all: Vec<OptionProblem> = self.own_problems().into_iter().map(owned).collect();
-        all.extend(self.problem_of_topics());
+        all.extend(self.problem_of_topics(connector));
         let passed = self.properties.iter();
         let passed = passed.filter(|(property, _)| !Oidc::takes(property));
         all.extend(passed.filter_map(|(property, value)| {
@@ -310,25 +312,31 @@ impl KafkaOptions {
         all
     }
 
+    /// What the topics of a connector begin with.
+    pub(super) fn prefix(&self, connector: &str) -> String {
+        let named = self.prefix.clone();
+        named.unwrap_or_else(|| sanitised(connector))
+    }
+
     /// A key that names the topic of another, as far as the options alone tell.
-    fn problem_of_topics(&self) -> Option<OptionProblem> {
-        let has_checkpoints = self.delivery == KafkaDelivery::ExactlyOnce;
-        let of_checkpoints = self.checkpoint_topic.as_ref();
+    fn problem_of_topics(&self, connector: &str) -> Option<OptionProblem> {
+        let prefix = self.prefix(connector);
+        let checkpoints = match self.delivery {
+            KafkaDelivery::AtLeastOnce => None,
+            KafkaDelivery::ExactlyOnce => Some(self.checkpoint_topic(&prefix)),
+        };
         let topics = [
             (
                 "ddl_topic",
-                self.ddl_topic.as_ref().or(self.prefix.as_ref()),
+                Some(self.ddl_topic.as_ref().unwrap_or(&prefix).as_str()),
             ),
-            (
-                "checkpoint_topic",
-                of_checkpoints.filter(|_| has_checkpoints),
-            ),
-            ("dead_letter_topic", self.dead_letter_topic.as_ref()),
-            ("heartbeat_topic", self.heartbeat_topic.as_ref()),
-            ("transaction_topic", self.transaction_topic.as_ref()),
+            ("checkpoint_topic", checkpoints.as_deref()),
+            ("dead_letter_topic", self.dead_letter_topic.as_deref()),
+            ("heartbeat_topic", self.heartbeat_topic.as_deref()),
+            ("transaction_topic", self.transaction_topic.as_deref()),
         ];
         let topics = topics.into_iter();
-        let named = topics.filter_map(|(key, topic)| Some((key, key, topic?.as_str())));
+        let named = topics.filter_map(|(key, topic)| Some((key, key, topic?)));
         let (key, reason) = named_twice(named)?;
         Some((vec![key.to_owned()], reason.into()))
     }
@@ -456,8 +464,8 @@ impl KafkaOptions {
     }
 
     /// Checks the values that can be judged without Kafka.
-    pub(super) fn validate(&self) -> Result<(), SinkError> {
-        let Some((key, reason)) = self.problems().into_iter().next() else {
+    pub(super) fn validate(&self, connector: &str) -> Result<(), SinkError> {
+        let Some((key, reason)) = self.problems(connector).into_iter().next() else {
             return Ok(());
         };
         let option = match &*key {
@@ -628,6 +636,8 @@ impl KafkaOptions {
 mod tests {
     use super::*;
 
+    const CONNECTOR: &str = "shop";
+
     fn options(properties: &[(&str, &str)]) -> KafkaOptions {
         let text = r#"{"bootstrap_servers":"kafka:9092"}"#;
         let mut options: KafkaOptions = serde_json::from_str(text).unwrap();
@@ -690,7 +700,7 @@ mod tests {
             ("request.timeout.ms", "20000"),
         ] {
             let options = options(&[(name, value)]);
-            assert_eq!(options.problems(), [], "{name}");
+            assert_eq!(options.problems(CONNECTOR), [], "{name}");
             let config = options.producer();
             assert_eq!(config.get(name), Some(value), "{name}");
             config
@@ -711,6 +721,14 @@ mod tests {
                 "transaction_topic: is the topic of ddl_topic too (a), name another",
             ),
             (
+                r#""heartbeat_topic": "shop""#,
+                "heartbeat_topic: is the topic of ddl_topic too (shop), name another",
+            ),
+            (
+                r#""transaction_topic": "shop.rowtap.checkpoints", "delivery": "exactly_once""#,
+                "transaction_topic: is the topic of checkpoint_topic too (shop.rowtap.checkpoints), name another",
+            ),
+            (
                 r#""heartbeat_topic": "a", "checkpoint_topic": "a", "delivery": "exactly_once""#,
                 "heartbeat_topic: is the topic of checkpoint_topic too (a), name another",
             ),
@@ -725,8 +743,8 @@ mod tests {
         ] {
             let json = format!(r#"{{"bootstrap_servers": "k:1", {json}}}"#);
             let options: KafkaOptions = serde_json::from_str(&json).unwrap();
-            let [(key, reason)] = &options.problems()[..] else {
-                panic!("{json}: {:?}", options.problems());
+            let [(key, reason)] = &options.problems(CONNECTOR)[..] else {
+                panic!("{json}: {:?}", options.problems(CONNECTOR));
             };
             let told = format!("{}: {reason}", key.join("."));
             assert!(told.starts_with(expected), "{told}");
@@ -736,7 +754,7 @@ mod tests {
     #[test]
     fn tokens_that_come_from_nowhere_are_told() {
         let wrong = |options: &KafkaOptions| {
-            let problems = options.problems();
+            let problems = options.problems(CONNECTOR);
             let (key, reason) = problems.first().expect("it is wrong");
             format!("{}: {reason}", key.join("|"))
         };
@@ -753,7 +771,7 @@ mod tests {
         let mut client = options(&oidc);
         assert!(wrong(&client).contains("use sasl_client_secret"));
         client.sasl_client_secret = Some("hunter2".into());
-        assert_eq!(client.problems(), []);
+        assert_eq!(client.problems(CONNECTOR), []);
         client.aws_msk_iam = Some(AwsMskIamOptions::default());
         assert!(wrong(&client).starts_with("aws_msk_iam: "));
         let mut plain = options(&[("sasl.mechanism", "PLAIN")]);

@@ -4,7 +4,7 @@
 //! whoever goes on there leaves these out when the group comes again.
 
 use super::headers::slice;
-use crate::encode::Records;
+use crate::encode::{RecordOp, Records};
 
 /// How much of a group was committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Part {
     }
 
     /// How many records at the beginning of a block are among those that were committed, or the group that comes in place of
-    /// the one that was begun.
+    /// the one that was begun. A notice of the group's end is never among them: nothing is a part once the end was written.
     pub(super) fn covers(&self, block: &Records) -> Result<usize, String> {
         let group = |index| group_of(block, index);
         match block.records.first().and_then(|first| group(first.group)) {
@@ -55,7 +55,9 @@ impl Part {
                 .records
                 .iter()
                 .take_while(|record| {
-                    record.sequence <= self.sequence
+                    let is_end = record.op == RecordOp::Notice && record.sequence > 0;
+                    !is_end
+                        && record.sequence <= self.sequence
                         && group(record.group) == Some(self.group.each_ref().map(String::as_str))
                 })
                 .count()),

@@ -52,8 +52,8 @@ impl Pause {
         };
         self.length = match taken >= TURNED_AWAY {
             true => self.length * 3 / 2,
-            // Slowly, since to be turned away costs much more.
-            false => self.length * 63 / 64,
+            // Slowly, since to be turned away costs much more: about one in two hundred is.
+            false => self.length * 511 / 512,
         };
         self.length = self.length.clamp(PAUSE_MIN, PAUSE_MAX);
     }

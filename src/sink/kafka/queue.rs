@@ -31,6 +31,9 @@ const RECORD_OVERHEAD: usize = 640;
 const KEYLESS_PARTITION: i32 = 0;
 /// How long one call waits for a commit. It is resumed by the next, as long as anybody waits for it.
 const COMMIT_SLICE: Duration = Duration::from_secs(1);
+/// How long the reports of what is acknowledged may take, and how often they are looked for.
+const REPORTS_MAX: Duration = Duration::from_millis(100);
+const REPORTS_POLL: Duration = Duration::from_micros(20);
 /// How long the end waits until a transaction is aborted, so that consumers need not wait until it times out.
 const ABORT_MAX: Duration = Duration::from_secs(1);
 /// A transaction that nothing was written to for so long was not open for its group alone.
@@ -519,6 +522,7 @@ pub(super) fn commit(
     wait_max: Duration,
     is_given_up: impl Fn() -> bool,
 ) -> Result<(), KafkaError> {
+    await_reports(client);
     let deadline = Instant::now() + wait_max;
     loop {
         match client.commit_transaction(COMMIT_SLICE) {
@@ -529,6 +533,15 @@ pub(super) fn commit(
                     && Instant::now() < deadline => {}
             ended => return ended,
         }
+    }
+}
+
+/// Waits until no message is in flight. One that is acknowledged is so until its report is done with, and while any is, a commit
+/// by rdkafka sleeps for a tenth of a second.
+fn await_reports(client: &Client) {
+    let deadline = Instant::now() + REPORTS_MAX;
+    while client.in_flight_count() > 0 && Instant::now() < deadline {
+        std::thread::sleep(REPORTS_POLL);
     }
 }
 

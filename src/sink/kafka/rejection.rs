@@ -97,6 +97,9 @@ fn meaning(code: Code) -> CodeMeaning {
         Code::ClusterAuthorizationFailed => CodeMeaning::Withdrawn(
             "grant the connector's user CREATE and IDEMPOTENT_WRITE on the cluster, or create the topic beforehand",
         ),
+        Code::InvalidTimestamp => CodeMeaning::Withdrawn(
+            "set this machine's clock, or message.timestamp.after.max.ms and message.timestamp.before.max.ms of the topic",
+        ),
         Code::TransactionalIdAuthorizationFailed => {
             CodeMeaning::Withdrawn("grant the connector's user WRITE and DESCRIBE on the transactional id")
         }
@@ -191,6 +194,28 @@ pub(super) fn of_transaction(step: &'static str, id: &str, error: &KafkaError) -
         reason,
         fix,
         outlook,
+    }
+}
+
+/// A transaction that failed by itself, before its commit.
+pub(super) fn of_failed_transaction(id: &str, reason: &str) -> SinkError {
+    SinkError::TransactionFailed {
+        step: "commit",
+        id: id.to_owned(),
+        reason: reason.to_owned(),
+        fix: "check the brokers",
+        outlook: Outlook::Passes,
+    }
+}
+
+/// A cluster that has nobody who coordinates transactions.
+pub(super) fn of_no_coordinators(id: &str) -> SinkError {
+    SinkError::TransactionFailed {
+        step: "begin",
+        id: id.to_owned(),
+        reason: "the brokers have no topic __transaction_state and make none".to_owned(),
+        fix: "set transaction.state.log.replication.factor to at most the number of brokers, or deliver at least once",
+        outlook: Outlook::Granted,
     }
 }
 

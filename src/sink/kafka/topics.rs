@@ -18,7 +18,7 @@ use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
 use super::requests::Wanted;
 use super::routes::{Routed, Routes, Rules, SharedTopic};
-use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, named_twice, sanitised};
+use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, named_twice};
 use crate::encode::Destination;
 use crate::row::{Table, TableName};
 use crate::sink::SinkError;
@@ -78,10 +78,7 @@ pub(super) enum OwnTopic {
 impl Topics {
     /// Makes the topics of a connector, none of which is known to exist yet.
     pub(super) fn new(options: &KafkaOptions, connector: &str) -> Result<Self, SinkError> {
-        let prefix = options
-            .prefix
-            .clone()
-            .unwrap_or_else(|| sanitised(connector));
+        let prefix = options.prefix(connector);
         if !is_topic(&prefix) {
             return Err(SinkError::Option {
                 option: "prefix".to_owned(),

@@ -1,6 +1,6 @@
 //! A token as it was issued, and why there is none.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::client::OAuthToken;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,8 +14,9 @@ pub(in crate::sink::kafka) struct Token {
     value: SecretString,
     pub(super) principal: String,
     pub(super) expires: SystemTime,
-    /// When it is too old to connect with.
+    /// When it is too old to connect with, and how long it may be kept, though the clock be set back.
     stale: SystemTime,
+    kept: (Instant, Duration),
 }
 
 /// Why there is no token.
@@ -60,17 +61,20 @@ impl Token {
         lifetime: Duration,
         now: SystemTime,
     ) -> Self {
+        let kept_max = lifetime * USED_TENTHS / 10;
         Self {
             value: value.into(),
             principal,
             expires: now + lifetime,
-            stale: now + lifetime * USED_TENTHS / 10,
+            stale: now + kept_max,
+            kept: (Instant::now(), kept_max),
         }
     }
 
     /// Whether it can be used for a while yet.
     pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
-        now < self.stale
+        let (since, kept_max) = self.kept;
+        now < self.stale && since.elapsed() < kept_max
     }
 
     /// What a broker is sent.
@@ -99,6 +103,17 @@ mod tests {
         let token = Token::new("t".into(), "p".into(), Duration::from_secs(100), now);
         assert_eq!(token.stale, now + Duration::from_secs(80));
         assert_eq!(token.expires, now + Duration::from_secs(100));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_keeps_no_token_for_longer() {
+        let (now, day) = (SystemTime::now(), Duration::from_secs(86_400));
+        let token = Token::new("t".into(), "p".into(), Duration::from_millis(1), now);
+        let kept_until = Instant::now() + Duration::from_millis(1);
+        while Instant::now() < kept_until {
+            std::hint::spin_loop();
+        }
+        assert!(!token.is_fresh(now - day));
     }
 
     #[test]

@@ -155,7 +155,11 @@ impl Oidc {
             let at = UNIX_EPOCH + at;
             at.duration_since(now).ok()
         });
-        let lifetime = until.or_else(|| given.expires_in.and_then(seconds));
+        // This machine's clock may be wrong, which only the first depends on.
+        let lifetime = until
+            .into_iter()
+            .chain(given.expires_in.and_then(seconds))
+            .min();
         let principal = claims.sub.unwrap_or_else(|| self.client_id.clone());
         let mut value = given.access_token;
         // rdkafka passes no extensions on. They follow the token in the message, so that they can follow it here.
