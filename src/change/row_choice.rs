@@ -166,6 +166,11 @@ impl RowChoice {
             return Err(rows(RowError::NoColumns));
         }
         self.runs.clear();
+        // Whether an update changes anything is asked of all columns.
+        let judged = match filter.skip_unchanged {
+            true => table.table.columns.len(),
+            false => filter.columns_judged,
+        };
         let mut counts = RowCounts::default();
         let mut at = 0;
         while at < body.len() {
@@ -174,10 +179,15 @@ impl RowChoice {
                 RowsKind::Write | RowsKind::Read => &mut self.after,
                 _else => &mut self.before,
             };
-            first.walk(body, &mut at, cells).map_err(rows)?;
+            first
+                .walk_first(judged, body, &mut at, cells)
+                .map_err(rows)?;
             let middle = at;
             if let Some(second) = &second {
-                second.walk(body, &mut at, &mut self.after).map_err(rows)?;
+                let cells = &mut self.after;
+                second
+                    .walk_first(judged, body, &mut at, cells)
+                    .map_err(rows)?;
             }
             let row = JudgedRow {
                 table,
@@ -194,14 +204,22 @@ impl RowChoice {
             match row.fate(&mut self.scratch)? {
                 Fate::Stays => self.add(kind, start..at, number),
                 Fate::Leaves => self.add(RowsKind::Delete, start..middle, number),
-                Fate::Enters => match self.is_whole_after(table.table, kind) {
-                    true => self.add(RowsKind::Write, middle..at, number),
-                    false => {
-                        self.refuse_part(table)?;
-                        let is_partial = kind == RowsKind::PartialUpdate;
-                        self.add(RowsKind::Entering { is_partial }, start..at, number);
+                Fate::Enters => {
+                    let (mut from, mut to) = (start, middle);
+                    let cells = &mut self.before;
+                    first.walk(body, &mut from, cells).map_err(rows)?;
+                    if let Some(second) = &second {
+                        second.walk(body, &mut to, &mut self.after).map_err(rows)?;
                     }
-                },
+                    match self.is_whole_after(table.table, kind) {
+                        true => self.add(RowsKind::Write, middle..at, number),
+                        false => {
+                            self.refuse_part(table)?;
+                            let is_partial = kind == RowsKind::PartialUpdate;
+                            self.add(RowsKind::Entering { is_partial }, start..at, number);
+                        }
+                    }
+                }
                 Fate::Filtered => counts.filtered += 1,
                 Fate::Unchanged => counts.unchanged += 1,
             }

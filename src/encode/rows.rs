@@ -112,6 +112,11 @@ impl<'a> Comparison<'a> {
     fn compare_from(&mut self, start: usize, after: usize) {
         // The images follow each other in the body: what is further on belongs to other rows.
         let bound = start.abs_diff(after);
+        if bound == 0 {
+            // One place of both images.
+            (self.same, self.further) = (0..self.before.body.len(), 0);
+            return;
+        }
         let part = |image: Image<'a>, from: usize| {
             let rest = image.body.get(from..).unwrap_or_default();
             rest.get(..bound).unwrap_or(rest)
@@ -423,6 +428,7 @@ impl<'a> RowsWalk<'a> {
             treated,
         } = cells;
         let kind = event.rows.kind;
+        let start = self.at;
         if !matches!(kind, RowsKind::Write | RowsKind::Read) {
             event.walk(&self.first, body, &mut self.at, before)?;
         }
@@ -438,7 +444,7 @@ impl<'a> RowsWalk<'a> {
             }
             RowsKind::Write | RowsKind::Read | RowsKind::Update | RowsKind::Delete => {}
         }
-        treated.begin();
+        treated.begin(body, start..self.at);
         let mut treat = |cells: &mut [Cell], base: &[Cell]| {
             let treated = treated.treat(treatment, body, cells, base);
             treated.map_err(|wrong| event.value_error(wrong.column, wrong.error))

@@ -71,6 +71,8 @@ pub struct RowFilter {
     pub moves: RowMoves,
     /// Whether updates are left out that change nothing that is published.
     pub skip_unchanged: bool,
+    /// How many of a row's first columns the conditions look at.
+    pub columns_judged: usize,
 }
 
 /// A rule on rows that does not fit its table.
@@ -160,6 +162,7 @@ impl RowRules {
             ops: Ops::ALL,
             moves: self.moves,
             skip_unchanged: self.skip_unchanged,
+            columns_judged: 0,
         };
         let mut conditions = Vec::new();
         let mut has_rules = self.skip_unchanged;
@@ -169,6 +172,7 @@ impl RowRules {
             conditions.extend(self.condition(rule, table, facts)?);
         }
         filter.conditions = conditions.into();
+        filter.columns_judged = filter.columns().last().map_or(0, |last| last + 1);
         Ok(has_rules.then_some(filter))
     }
 
@@ -188,6 +192,7 @@ impl RowRules {
                 ops: rule.ops,
                 moves: self.moves,
                 skip_unchanged: false,
+                columns_judged: facts.columns.len(),
             };
             Ok((rule.shown(), filter))
         });
@@ -206,10 +211,23 @@ impl RowRules {
 
     /// Everything in the rules that does not fit a table.
     pub fn misfits(&self, table: &TableName, facts: &TestedTable<'_>) -> Vec<RowRuleError> {
-        let rules = self.of_table(table);
-        rules
-            .filter_map(|rule| self.condition(rule, table, facts).err())
-            .collect()
+        let rules = self.of_table(table).filter_map(|rule| {
+            let (text, expression) = rule.condition.as_ref()?;
+            Some((rule, text, expression.misfits(&self.facts(facts))))
+        });
+        let errors = rules.flat_map(|(rule, text, misfits)| {
+            let errors = misfits.into_iter();
+            errors.map(move |error| rule.error(table, text, error))
+        });
+        errors.collect()
+    }
+
+    /// Whether columns may be lacking, as the options say.
+    fn facts<'a>(&self, facts: &TestedTable<'a>) -> TestedTable<'a> {
+        TestedTable {
+            lacks_are_null: facts.lacks_are_null && self.lacks_are_null,
+            ..*facts
+        }
     }
 
     fn of_table(&self, table: &TableName) -> impl Iterator<Item = &RowRule> {
@@ -227,23 +245,24 @@ impl RowRules {
         let Some((text, expression)) = &rule.condition else {
             return Ok(None);
         };
-        let facts = TestedTable {
-            lacks_are_null: facts.lacks_are_null && self.lacks_are_null,
-            ..*facts
-        };
-        let condition = expression.compile(&facts);
-        condition.map(Some).map_err(|error| RowRuleError {
-            table: table.clone(),
-            condition: expression::shortened(text),
-            place: rule.place.clone(),
-            error,
-        })
+        let condition = expression.compile(&self.facts(facts));
+        let condition = condition.map(Some);
+        condition.map_err(|error| rule.error(table, text, error))
     }
 }
 
 impl RowRule {
     fn matches(&self, table: &str) -> bool {
         self.tables.iter().any(|(_, tables)| tables.is_match(table))
+    }
+
+    fn error(&self, table: &TableName, condition: &str, error: TypingError) -> RowRuleError {
+        RowRuleError {
+            table: table.clone(),
+            condition: expression::shortened(condition),
+            place: self.place.clone(),
+            error,
+        }
     }
 
     fn shown(&self) -> ShownRowRule<'_> {
@@ -382,14 +401,14 @@ fn read(options: &RowRuleOptions, fold: Fold) -> (Option<RowRule>, Vec<RowRuleMi
             Err(error) => add(Some("tables"), Some(number), error),
         }
     }
-    let condition = options.condition.as_ref().map(|text| {
+    let condition = options.condition.as_ref().and_then(|text| {
+        for error in Expression::mistakes(text) {
+            let error = refused(text, format!("is no condition, {error}"));
+            add(Some("where"), None, error);
+        }
         let read = Expression::parse(text);
-        read.map(|expression| (text.as_str().into(), expression))
-            .map_err(|error| refused(text, format!("is no condition, {error}")))
-    });
-    let condition = condition.transpose().unwrap_or_else(|error| {
-        add(Some("where"), None, error);
-        None
+        read.ok()
+            .map(|expression| (text.as_str().into(), expression))
     });
     if options.ops.as_ref().is_some_and(Vec::is_empty) {
         let reason = "publishes nothing, write ops = [\"c\", \"u\", \"d\"] for all, or tables-exclude to leave tables out";

@@ -32,7 +32,11 @@ pub struct Digester(Arc<Way>);
 
 enum Way {
     Salted(Begun),
-    Keyed { inner: Begun, outer: Begun },
+    /// The states after the block that the key makes.
+    Keyed {
+        inner: Begun,
+        outer: [u32; 8],
+    },
 }
 
 /// A hash whose first bytes are known.
@@ -66,7 +70,7 @@ impl Digester {
         let with = |pad: u8| Begun::with(&padded.map(|byte| byte ^ pad));
         Self(Arc::new(Way::Keyed {
             inner: with(0x36),
-            outer: with(0x5c),
+            outer: with(0x5c).state,
         }))
     }
 
@@ -75,8 +79,9 @@ impl Digester {
         let hash = match &*self.0 {
             Way::Salted(salted) => salted.end(text),
             Way::Keyed { inner, outer } => {
-                let inner = inner.end(text).map(u32::to_be_bytes);
-                outer.end(inner.as_flattened())
+                let mut state = *outer;
+                compress256(&mut state, &[hashed_again(inner.end(text))]);
+                state
             }
         };
         out.extend_from_slice(hash.map(digits).as_flattened());
@@ -99,8 +104,22 @@ impl Begun {
 
     /// The hash of the bytes that are known and of these.
     #[inline]
-    fn end(&self, mut rest: &[u8]) -> [u32; 8] {
+    fn end(&self, rest: &[u8]) -> [u32; 8] {
         let bits = (self.bytes as u64 + rest.len() as u64) * 8;
+        let after = self.filled + rest.len();
+        if after >= LENGTH {
+            return self.end_later(rest, bits);
+        }
+        let (mut state, mut block) = (self.state, self.block);
+        put(&mut block, self.filled, rest);
+        put(&mut block, after, &[0x80]);
+        put(&mut block, LENGTH, &bits.to_be_bytes());
+        compress256(&mut state, &[block]);
+        state
+    }
+
+    /// The same where that takes more blocks than one.
+    fn end_later(&self, mut rest: &[u8], bits: u64) -> [u32; 8] {
         let (mut state, mut block, mut filled) = (self.state, self.block, self.filled);
         if let Some((first, others)) = rest.split_at_checked(BLOCK - filled) {
             put(&mut block, filled, first);
@@ -119,6 +138,17 @@ impl Begun {
         compress256(&mut state, &[block]);
         state
     }
+}
+
+/// The block of a hash after a block that was hashed before.
+#[inline]
+fn hashed_again(hash: [u32; 8]) -> [u8; BLOCK] {
+    const BITS: u64 = (BLOCK + 32) as u64 * 8;
+    let mut block = [0; BLOCK];
+    put(&mut block, 0, hash.map(u32::to_be_bytes).as_flattened());
+    put(&mut block, 32, &[0x80]);
+    put(&mut block, LENGTH, &BITS.to_be_bytes());
+    block
 }
 
 /// Puts bytes into a block that has room for them there.

@@ -18,7 +18,7 @@ use std::iter::repeat;
 
 use super::error::Inside;
 use super::json_diff::length_encoded;
-use super::table::{Span, Stride};
+use super::table::Span;
 use super::{ColumnType, RowError, Table};
 
 /// A column of a row image.
@@ -132,6 +132,56 @@ impl<'a> Shape<'a> {
         })
     }
 
+    /// The same of the first so many columns at least: what the others hold is passed over as far as that is easily done.
+    ///
+    /// # Errors
+    /// A body that ends inside the image.
+    #[inline]
+    pub fn walk_first(
+        &self,
+        columns: usize,
+        body: &[u8],
+        at: &mut usize,
+        cells: &mut Vec<Cell>,
+    ) -> Result<(), RowError> {
+        match self.pass_after(columns, body, *at, cells) {
+            Some(end) => {
+                *at = end;
+                Ok(())
+            }
+            None => self.walk(body, at, cells),
+        }
+    }
+
+    /// Reads the first so many columns of an image in which every column is present, and gives the image's end. `None` for
+    /// another image, and for one that the body does not hold.
+    #[inline]
+    fn pass_after(
+        &self,
+        columns: usize,
+        body: &[u8],
+        at: usize,
+        cells: &mut Vec<Cell>,
+    ) -> Option<usize> {
+        let mut walk = self.begin(body, at)?;
+        let (first, others) = self.table.spans().split_at_checked(columns)?;
+        cells.resize(columns, Cell::Absent);
+        for (cell, span) in cells.iter_mut().zip(first) {
+            *cell = walk.next(*span)?;
+        }
+        let bits = u32::try_from(columns).ok()?;
+        if walk.nulls & self.null_bits.checked_shr(bits).unwrap_or(0) == 0 {
+            let strides = self.table.strides();
+            if let Some(end) = strides.end_from(columns, body, walk.position) {
+                return Some(end);
+            }
+        }
+        for span in others {
+            walk.next(*span)?;
+        }
+        walk.end()
+    }
+
     /// Moves `at` past the image that it points to, checking every bound.
     ///
     /// # Errors
@@ -201,16 +251,7 @@ impl<'a> Shape<'a> {
         if self.null_bits == 0 || word_at(body, at) & self.null_bits != 0 {
             return None;
         }
-        let mut position = at + self.null_bytes;
-        let strides = self.table.strides();
-        for Stride { fixed, mask } in &strides.prefixed {
-            position = position.checked_add(*fixed)?;
-            // Where the body has no whole word left, the other walk looks at it byte by byte.
-            let word = body.get(position..)?.first_chunk()?;
-            position = position.checked_add((u32::from_le_bytes(*word) & mask) as usize)?;
-        }
-        position = position.checked_add(strides.fixed)?;
-        (position <= body.len()).then_some(position)
+        self.table.strides().end(body, at + self.null_bytes)
     }
 
     #[inline]
@@ -606,10 +647,17 @@ mod tests {
                 let cells: Option<Vec<_>> = spans.map(|span| walk.next(*span)).collect();
                 Some((cells?, walk.end()?))
             };
-            let expected = (row.len() <= 64).then_some((cells, at));
+            let expected = (row.len() <= 64).then_some((cells.clone(), at));
             assert_eq!(one_by_one(&body), expected);
+            for columns in 0..=row.len() {
+                let (mut first, mut end) = (Vec::new(), 0);
+                shape.walk_first(columns, &body, &mut end, &mut first).expect("a whole image");
+                assert_eq!((first.get(..columns), end), (cells.get(..columns), at));
+            }
             for end in 0..body.len() {
                 assert_eq!(one_by_one(&body[..end]), None);
+                let (mut first, mut at) = (Vec::new(), 0);
+                assert!(shape.walk_first(row.len() / 2, &body[..end], &mut at, &mut first).is_err());
                 assert!(count_rows(&table, &present, None, &body[..end]).is_err() || end == 0);
             }
         }

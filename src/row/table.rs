@@ -171,24 +171,27 @@ impl Table {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Strides {
     /// Up to each column with a length.
-    pub(super) prefixed: Vec<Stride>,
+    prefixed: Vec<Stride>,
     /// Bytes of the last length and of the columns after it.
-    pub(super) fixed: usize,
+    fixed: usize,
+    /// Of each column: bytes of the last length before it and of the columns between, and how many strides end before it.
+    before: Vec<(usize, usize)>,
 }
 
 /// Columns of fixed width, and then one with a length before its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stride {
+struct Stride {
     /// Bytes of the columns of fixed width, and of the length before the value before them.
-    pub(super) fixed: usize,
+    fixed: usize,
     /// The bits of the length in a word of four bytes.
-    pub(super) mask: u32,
+    mask: u32,
 }
 
 impl Strides {
     fn of(spans: &[Span]) -> Self {
         let mut strides = Self::default();
         for span in spans {
+            strides.before.push((strides.fixed, strides.prefixed.len()));
             match *span {
                 Span::Fixed(width) => strides.fixed += usize::from(width),
                 Span::Prefixed { bytes, mask } => {
@@ -198,6 +201,37 @@ impl Strides {
             }
         }
         strides
+    }
+
+    /// The end of an image none of whose columns is NULL; `None` where the body ends before it, or soon after a length.
+    #[inline]
+    pub(super) fn end(&self, body: &[u8], position: usize) -> Option<usize> {
+        self.end_of(&self.prefixed, body, position)
+    }
+
+    /// The same from the column of this number on, which begins at `position`.
+    #[inline]
+    pub(super) fn end_from(&self, column: usize, body: &[u8], position: usize) -> Option<usize> {
+        let Some((passed, ended)) = self.before.get(column) else {
+            return (position <= body.len()).then_some(position);
+        };
+        self.end_of(
+            self.prefixed.get(*ended..)?,
+            body,
+            position.checked_sub(*passed)?,
+        )
+    }
+
+    #[inline(always)]
+    fn end_of(&self, strides: &[Stride], body: &[u8], mut position: usize) -> Option<usize> {
+        for Stride { fixed, mask } in strides {
+            position = position.checked_add(*fixed)?;
+            // Where the body has no whole word left, the other walk looks at it byte by byte.
+            let word = body.get(position..)?.first_chunk()?;
+            position = position.checked_add((u32::from_le_bytes(*word) & mask) as usize)?;
+        }
+        position = position.checked_add(self.fixed)?;
+        (position <= body.len()).then_some(position)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Row images as formats see them, where rules treat the columns of a table. NULL stays NULL.
 //!
-//! A treated image is a copy: it holds no byte of a value that is left out or replaced, so that nothing that reads it, and no
-//! message about it, can show one.
+//! Treated images are in a copy of their event's body, in the places that they have there. It holds no byte of a value that is
+//! left out or replaced, so that nothing that reads it, and no message about it, can show one. What takes the place of values
+//! follows the row.
 
 use std::ops::Range;
 
@@ -16,6 +17,7 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 /// The images of a row as formats see them, and buffers for that; used again for each row.
 #[derive(Debug, Default)]
 pub struct TreatedImages {
+    /// The body up to the row's end, and what takes the place of values in the row.
     bytes: Vec<u8>,
     hashed: KnownHashes,
     scratch: Scratch,
@@ -50,44 +52,8 @@ pub struct TreatmentError {
     pub error: RowError,
 }
 
-/// Values of kept columns that lie beside each other in the image, and are copied at once.
-#[derive(Default)]
-struct Run {
-    start: usize,
-    end: usize,
-    /// Where the copy begins.
-    copy: usize,
-    is_open: bool,
-}
-
-impl Run {
-    /// Takes a value on, and returns where it will lie in the copy.
-    #[inline]
-    fn take(&mut self, start: usize, end: usize, copied: usize) -> (usize, usize) {
-        if !self.is_open {
-            *self = Self {
-                start,
-                end,
-                copy: copied,
-                is_open: true,
-            };
-        }
-        self.end = end;
-        let moved = |at: usize| at.saturating_sub(self.start) + self.copy;
-        (moved(start), moved(end))
-    }
-
-    #[inline]
-    fn copy(&mut self, body: &[u8], out: &mut Vec<u8>) {
-        if self.is_open {
-            out.extend_from_slice(body.get(self.start..self.end).unwrap_or_default());
-            self.is_open = false;
-        }
-    }
-}
-
 impl KnownHashes {
-    /// Appends the hash of a value of a column, which `make` makes if the value is not one of those before.
+    /// Where the hash of a value of a column is, which `make` appends if the value is not one of those before.
     fn write(
         &mut self,
         column: usize,
@@ -95,14 +61,13 @@ impl KnownHashes {
         body: &[u8],
         out: &mut Vec<u8>,
         make: impl FnOnce(&mut Vec<u8>) -> Result<(), RowError>,
-    ) -> Result<(), RowError> {
+    ) -> Result<Range<usize>, RowError> {
         let mut known = self.0.iter();
         let is_same = |known: &&KnownHash| {
             known.column == column && body.get(known.value.clone()) == body.get(value.clone())
         };
         if let Some(known) = known.find(is_same) {
-            out.extend_from_within(known.hash.clone());
-            return Ok(());
+            return Ok(known.hash.clone());
         }
         let start = out.len();
         make(out)?;
@@ -110,28 +75,52 @@ impl KnownHashes {
         self.0.push(KnownHash {
             column,
             value,
-            hash,
+            hash: hash.clone(),
         });
-        Ok(())
+        Ok(hash)
     }
 }
 
 impl TreatedImages {
-    /// Begins a row.
-    pub fn begin(&mut self) {
+    /// Copies a row of a body, whose images are to be treated before they are read. Rows come in their order.
+    pub fn begin(&mut self, body: &[u8], row: Range<usize>) {
         self.hashed.0.clear();
+        if row.start == 0 {
+            self.clear();
+        }
+        // Those before it were treated, and what took the place of their values is read no more.
+        self.bytes.resize(row.start, 0);
+        self.bytes
+            .extend_from_slice(body.get(row).unwrap_or_default());
+    }
+
+    fn clear(&mut self) {
         for bytes in [&mut self.bytes, &mut self.scratch.text] {
             bytes.clear();
             bytes.shrink_to(KEPT_BYTES_MAX);
         }
     }
 
-    /// Copies an image as formats see it after those of its row, and has its cells point there. `base` are the cells, in the
-    /// same body, of the image that changes of JSON documents apply to.
+    /// Treats an image of the row, and has its cells point to what takes the place of values. `base` are the cells, in the same
+    /// body, of the image that changes of JSON documents apply to.
     ///
     /// # Errors
     /// A value that is to be replaced by what it says and cannot be read, or is only a part of its document.
     pub fn treat(
+        &mut self,
+        treatment: &Treatment,
+        body: &[u8],
+        cells: &mut [Cell],
+        base: &[Cell],
+    ) -> Result<(), TreatmentError> {
+        let done = self.replace(treatment, body, cells, base);
+        if done.is_err() {
+            self.clear();
+        }
+        done
+    }
+
+    fn replace(
         &mut self,
         treatment: &Treatment,
         body: &[u8],
@@ -143,26 +132,24 @@ impl TreatedImages {
             hashed,
             scratch,
         } = self;
-        let mut run = Run::default();
-        for (index, (cell, column)) in cells.iter_mut().zip(treatment.columns()).enumerate() {
+        for index in treatment.touched().iter().copied() {
+            let column = treatment.columns().get(index);
+            let (Some(cell), Some(column)) = (cells.get_mut(index), column) else {
+                continue;
+            };
+            if let Cell::Value { start, end } | Cell::Changes { start, end } = *cell
+                && let Some(hidden) = bytes.get_mut(start..end)
+            {
+                hidden.fill(0);
+            }
             let (kind, by) = match column {
-                ColumnTreatment::Kept => {
-                    match cell {
-                        Cell::Absent | Cell::Null => {}
-                        Cell::Value { start, end } | Cell::Changes { start, end } => {
-                            (*start, *end) = run.take(*start, *end, bytes.len());
-                        }
-                    }
-                    continue;
-                }
+                ColumnTreatment::Kept => continue,
                 ColumnTreatment::LeftOut => {
-                    run.copy(body, bytes);
                     *cell = Cell::Absent;
                     continue;
                 }
                 ColumnTreatment::Replaced { kind, by } => (kind, by),
             };
-            run.copy(body, bytes);
             let of = |start: usize, end: usize| body.get(start..end).unwrap_or_default();
             let value = match *cell {
                 Cell::Absent | Cell::Null => continue,
@@ -175,22 +162,20 @@ impl TreatedImages {
                     changes: Changes(of(start, end)),
                 },
             };
-            let start = bytes.len();
+            let from = bytes.len();
             let mut make = |bytes: &mut _| write(by, kind, &value, scratch, bytes);
             let written = match (by, *cell) {
                 (Replacement::Digest(_), Cell::Value { start, end }) => {
                     hashed.write(index, start..end, body, bytes, make)
                 }
-                (_another, _cell) => make(bytes),
+                (_another, _cell) => make(bytes).map(|()| from..bytes.len()),
             };
-            written.map_err(|error| TreatmentError {
+            let Range { start, end } = written.map_err(|error| TreatmentError {
                 column: index,
                 error: without_value(error),
             })?;
-            let end = bytes.len();
             *cell = Cell::Value { start, end };
         }
-        run.copy(body, bytes);
         Ok(())
     }
 
@@ -202,7 +187,7 @@ impl TreatedImages {
         body: &[u8],
         [before, after]: [Cell; 2],
     ) -> bool {
-        self.begin();
+        self.clear();
         let of = |start: usize, end: usize| body.get(start..end).unwrap_or_default();
         let whole = match before {
             Cell::Value { start, end } => of(start, end),
@@ -225,7 +210,7 @@ impl TreatedImages {
         one == other
     }
 
-    /// The images of the row that were treated.
+    /// What the cells of the images that were treated count into.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -9,6 +9,8 @@ use super::{Charset, ColumnType, Digester};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Treatment {
     columns: Vec<ColumnTreatment>,
+    /// The places of those that are not kept.
+    touched: Vec<usize>,
 }
 
 /// What becomes of a column.
@@ -79,11 +81,20 @@ impl Replacement {
 impl Treatment {
     /// Makes one of what becomes of each column.
     pub fn new(columns: Vec<ColumnTreatment>) -> Self {
-        Self { columns }
+        let all = columns.iter().enumerate();
+        let touched = all.filter(|(_, column)| **column != ColumnTreatment::Kept);
+        let touched = touched.map(|(place, _)| place).collect();
+        Self { columns, touched }
     }
 
     /// What becomes of each column of the image.
     pub fn columns(&self) -> &[ColumnTreatment] {
         &self.columns
+    }
+
+    /// The places of the columns that are not published as they are, ascending.
+    #[inline]
+    pub fn touched(&self) -> &[usize] {
+        &self.touched
     }
 }

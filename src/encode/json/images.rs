@@ -38,6 +38,7 @@ impl<V: ValueWriter> ImageWriter<V> {
     }
 
     /// Appends `{"before":…,"after":…` of a change; gives the letter of its operation.
+    #[inline(never)]
     pub(in crate::encode) fn write_change(
         &mut self,
         event: &RowsEvent<'_>,

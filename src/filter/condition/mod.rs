@@ -5,6 +5,7 @@
 //! | `lexer`, `parser` | text to an expression, with the place of each mistake |
 //! | `number`, `moment` | literals of numbers, dates and times, exact |
 //! | `typing`, `operand` | an expression under a table's definition: each literal as its column's type has it |
+//! | `range` | comparisons of integers, which are judged soonest |
 //! | `truth` | TRUE, FALSE, NULL, and what is open because a column is not in the row image |
 //!
 //! A literal is of its column's type or refused, never converted: `id = '5'` is a mistake for an integer. What is compared
@@ -16,6 +17,7 @@ mod moment;
 mod number;
 mod operand;
 mod parser;
+mod range;
 mod truth;
 mod typing;
 

@@ -4,7 +4,9 @@ use std::cmp::Ordering;
 
 use super::moment;
 use super::number::Number;
-use crate::row::{CollatedText, ColumnType, RowError, Value, read, unsigned_integer};
+use crate::row::{
+    CollatedText, ColumnType, RowError, Value, read, signed_integer, unsigned_integer,
+};
 
 /// A literal that values of a column are compared with.
 #[derive(Debug)]
@@ -35,7 +37,26 @@ impl Operand {
     ///
     /// # Errors
     /// Bytes that no value of the type has.
+    #[inline]
     pub(super) fn order(
+        &self,
+        kind: &ColumnType,
+        bytes: &[u8],
+        scratch: &mut String,
+    ) -> Result<Ordering, RowError> {
+        let (Self::Integer(literal, against), ColumnType::Integer { width, unsigned }) =
+            (self, kind)
+        else {
+            return self.order_another(kind, bytes, scratch);
+        };
+        let value = match unsigned {
+            true => i128::from(unsigned_integer(bytes, *width)?),
+            false => i128::from(signed_integer(bytes, *width)?),
+        };
+        Ok(value.cmp(literal).then(*against))
+    }
+
+    fn order_another(
         &self,
         kind: &ColumnType,
         bytes: &[u8],

@@ -73,18 +73,79 @@ impl Expression {
                 ),
             });
         }
-        let tokens = words(text)?;
-        let mut parser = Parser {
-            tokens: &tokens,
-            end: text.chars().count() + 1,
-            depth: 0,
-        };
-        let expression = parser.any()?;
-        match parser.tokens.first() {
-            None => Ok(expression),
-            Some(_more) => Err(parser.unexpected("and, or, or the end")),
-        }
+        read(&words(text)?, text.chars().count() + 1)
     }
+}
+
+/// Mistakes of a condition at most that are told.
+const MISTAKES_MAX: usize = 20;
+
+impl Expression {
+    /// Everything that is wrong with a condition, as far as it can be told apart: it is read on after the next `and` or `or`.
+    pub fn mistakes(text: &str) -> Vec<ConditionError> {
+        let mut mistakes = Vec::new();
+        let mut found = Self::parse(text).err();
+        let tokens = words(text).unwrap_or_default();
+        let end = text.chars().count() + 1;
+        while let Some(mistake) = found.take() {
+            let rest = after(&tokens, mistake.at);
+            mistakes.push(mistake);
+            if !rest.is_empty() && mistakes.len() < MISTAKES_MAX {
+                found = read(&rest, end).err();
+            }
+        }
+        mistakes
+    }
+}
+
+fn read(tokens: &[Token], end: usize) -> Result<Expression, ConditionError> {
+    let mut parser = Parser {
+        tokens,
+        end,
+        depth: 0,
+    };
+    let expression = parser.any()?;
+    match parser.tokens.first() {
+        None => Ok(expression),
+        Some(_more) => Err(parser.unexpected("and, or, or the end")),
+    }
+}
+
+/// What is to be read on after a mistake: what follows the next `and` or `or`, without the ends of brackets that began before it.
+fn after(tokens: &[Token], mistake: usize) -> Vec<Token> {
+    let is_one_of = |token: &Token, words: &[&str]| match &token.word {
+        Word::Name(name) => is_one_of(name, words),
+        Word::Quoted(_) | Word::Text(_) | Word::Bytes(_) | Word::Number(_) | Word::Sign(_) => false,
+    };
+    let (before, rest) = tokens.split_at(tokens.partition_point(|token| token.at < mistake));
+    let is_in_between = before
+        .last()
+        .is_some_and(|token| is_one_of(token, &["between"]));
+    let ends = rest.iter().enumerate();
+    let mut ends = ends.filter(|(_, token)| is_one_of(token, &["and", "or"]));
+    let next = ends.nth(usize::from(is_in_between));
+    let rest = next
+        .and_then(|(end, _)| rest.get(end + 1..))
+        .unwrap_or_default();
+    let mut depth = 0usize;
+    let is_kept = |token: &&Token| match token.word {
+        Word::Sign("(") => {
+            depth += 1;
+            true
+        }
+        Word::Sign(")") => {
+            let is_open = depth > 0;
+            depth = depth.saturating_sub(1);
+            is_open
+        }
+        Word::Name(_)
+        | Word::Quoted(_)
+        | Word::Text(_)
+        | Word::Bytes(_)
+        | Word::Number(_)
+        | Word::Sign(_) => true,
+    };
+    rest.iter().filter(is_kept).cloned().collect()
 }
 
 struct Parser<'a> {

@@ -7,6 +7,7 @@ use super::error::TypingError;
 use super::moment;
 use super::operand::{self, Operand};
 use super::parser::{ColumnTest, Comparison, Expression, Literal, Test};
+use super::range::IntegerRange;
 use super::truth::Truth;
 use crate::mysql::Flavour;
 use crate::row::{
@@ -45,6 +46,9 @@ impl<'a> TestedTable<'a> {
 /// A condition on the rows of one table.
 #[derive(Debug)]
 pub struct Condition {
+    /// Those of its tests that all have to hold and compare an integer: they decide soonest.
+    ranges: Box<[RangeTest]>,
+    /// What else has to hold.
     root: Node,
     /// Columns that the table lacks.
     lacking: Vec<Box<str>>,
@@ -115,7 +119,39 @@ impl Expression {
     pub fn compile(&self, facts: &TestedTable<'_>) -> Result<Condition, TypingError> {
         let mut lacking = Vec::new();
         let root = self.typed(facts, &mut lacking)?;
-        Ok(Condition { root, lacking })
+        let parts = match root {
+            Node::All(parts) => parts.into_vec(),
+            Node::Any(_) | Node::Not(_) | Node::Always(_) | Node::Test(_) => vec![root],
+        };
+        let (mut ranges, mut others) = (Vec::new(), Vec::new());
+        for part in parts {
+            match part {
+                Node::Test(test) => match RangeTest::of(test) {
+                    Ok(range) => ranges.push(range),
+                    Err(test) => others.push(Node::Test(*test)),
+                },
+                Node::All(_) | Node::Any(_) | Node::Not(_) | Node::Always(_) => others.push(part),
+            }
+        }
+        Ok(Condition {
+            ranges: ranges.into(),
+            root: Node::All(others.into()),
+            lacking,
+        })
+    }
+
+    /// Everything in it that does not fit a table.
+    pub fn misfits(&self, facts: &TestedTable<'_>) -> Vec<TypingError> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().flat_map(|part| part.misfits(facts)).collect()
+            }
+            Self::Not(inner) => inner.misfits(facts),
+            Self::Test(test) => {
+                let typed = test.typed(facts, &mut Vec::new());
+                typed.err().into_iter().collect()
+            }
+        }
     }
 
     fn typed(
@@ -148,16 +184,33 @@ impl Condition {
     /// A value of which it cannot be said how it compares.
     #[inline]
     pub fn judge(&self, row: &Judging<'_>, scratch: &mut String) -> Result<Truth, JudgingError> {
-        self.root.judge(row, scratch)
+        let mut all = Truth::TRUE;
+        for range in &self.ranges {
+            match range.holds(row) {
+                Some(true) => continue,
+                Some(false) => return Ok(Truth::FALSE),
+                None => all = all & range.test.judge(row, scratch)?,
+            }
+            if all == Truth::FALSE {
+                return Ok(all);
+            }
+        }
+        match &self.root {
+            Node::All(others) if others.is_empty() => Ok(all),
+            root => Ok(all & root.judge(row, scratch)?),
+        }
     }
 
     /// The place of the first column that it asks for and a row image lacks.
     pub fn absent(&self, row: &Judging<'_>) -> Option<usize> {
-        self.root.absent(row)
+        let mut ranges = self.ranges.iter();
+        let absent = ranges.find_map(|range| range.test.absent(row));
+        absent.or_else(|| self.root.absent(row))
     }
 
     /// Adds the places of the columns that it asks for.
     pub fn columns(&self, places: &mut BTreeSet<usize>) {
+        places.extend(self.ranges.iter().map(|range| range.test.column));
         self.root.columns(places);
     }
 }
@@ -211,15 +264,51 @@ impl Node {
             Self::All(parts) | Self::Any(parts) => parts.iter().find_map(|part| part.absent(row)),
             Self::Not(inner) => inner.absent(row),
             Self::Always(_) => None,
-            Self::Test(test) => {
-                let is_absent = row.cell(test.column) == Cell::Absent && !test.is_told();
-                is_absent.then_some(test.column)
-            }
+            Self::Test(test) => test.absent(row),
         }
     }
 }
 
+/// A test that compares an integer.
+#[derive(Debug)]
+struct RangeTest {
+    test: TypedTest,
+    range: IntegerRange,
+}
+
+impl RangeTest {
+    /// Makes one of a test; gives another test back.
+    fn of(test: TypedTest) -> Result<Self, Box<TypedTest>> {
+        let range = match (&test.way, &test.kind) {
+            (
+                Way::Compare(comparison, Operand::Integer(literal, against)),
+                ColumnType::Integer { width, unsigned },
+            ) => IntegerRange::new(*comparison, (*literal, *against), (*width, *unsigned)),
+            _another => None,
+        };
+        match range {
+            Some(range) => Ok(Self { test, range }),
+            None => Err(Box::new(test)),
+        }
+    }
+
+    /// Whether a row's value is in the range; `None` where there is no value.
+    #[inline]
+    fn holds(&self, row: &Judging<'_>) -> Option<bool> {
+        let Some(Cell::Value { start, end }) = row.cells.get(self.test.column) else {
+            return None;
+        };
+        self.range.holds(row.body.get(*start..*end)?)
+    }
+}
+
 impl TypedTest {
+    /// Its column, if it asks for that and a row image lacks it.
+    fn absent(&self, row: &Judging<'_>) -> Option<usize> {
+        let is_absent = row.cell(self.column) == Cell::Absent && !self.is_told();
+        is_absent.then_some(self.column)
+    }
+
     /// Whether it is the same for every row.
     fn is_told(&self) -> bool {
         matches!(self.way, Way::IsNull) && !self.nullable

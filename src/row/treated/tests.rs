@@ -21,7 +21,7 @@ fn replaced(by: &Replacement, kind: &ColumnType, bytes: &[u8]) -> Result<String,
         end: bytes.len(),
     }];
     let mut images = TreatedImages::default();
-    images.begin();
+    images.begin(bytes, 0..bytes.len());
     images
         .treat(&treatment, bytes, &mut cells, &[])
         .map_err(|wrong| wrong.error)?;
@@ -137,7 +137,7 @@ proptest! {
         }
         let original = cells.clone();
         let mut images = TreatedImages::default();
-        images.begin();
+        images.begin(&body, 0..body.len());
         images.treat(&treatment, &body, &mut cells, &[]).unwrap();
         for (((kind, _), cell), before) in columns.iter().zip(&cells).zip(&original) {
             match (kind, cell, before) {
@@ -186,7 +186,7 @@ proptest! {
             cells.push(Cell::Value { start, end: body.len() });
         }
         let mut images = TreatedImages::default();
-        images.begin();
+        images.begin(&body, 0..body.len());
         for image in cells.chunks_mut(2) {
             images.treat(&treatment, &body, image, &[]).unwrap();
         }
