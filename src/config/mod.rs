@@ -10,6 +10,7 @@ mod document;
 mod environment;
 mod facts;
 mod files;
+mod home;
 mod mistake;
 mod origin;
 mod secret_file;

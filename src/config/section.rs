@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::deserializer::{self, Misfit, ValueError};
 use super::document::{Content, Keys, Node};
+use super::home::home;
 use super::mistake::Mistakes;
 use super::origin::ValueOrigin;
 use super::secret_file;
@@ -99,8 +100,11 @@ impl Mending<'_> {
                     false => &[],
                 };
                 let known = known(others, expected);
-                let nearest = nearest(found, &known);
-                let (expected, hint) = (known.join(", "), hint(nearest));
+                let home = home(found, self.at);
+                // A key of another section is none of this one in another spelling.
+                let nearest = nearest(found, &known).filter(|_| home.is_none());
+                let hint = home.unwrap_or_else(|| hint(nearest));
+                let expected = known.join(", ");
                 let message = format!("no such key '{found}', expected one of {expected}{hint}");
                 self.tell(node, error, &path, message);
                 rename(node, &joined(path, found), nearest)

@@ -538,9 +538,9 @@ impl SourceError {
             | Self::NeverThere { .. }
             | Self::NeverReached { .. }
             | Self::UnknownFile { .. }
+            | Self::StartAfterEnd { .. }
             | Self::GtidSet { .. } => Class::Configuration,
-            Self::StartAfterEnd { .. }
-            | Self::InsideEvent { .. }
+            Self::InsideEvent { .. }
             | Self::InsideGroup { .. }
             | Self::Unreadable { .. }
             | Self::Answer { .. }

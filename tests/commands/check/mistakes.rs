@@ -11,6 +11,7 @@ event_memory_max = 'large' #= a size such as "48MiB"
 checkpoint_interval = 5 #= a duration such as "10s"
 shutdown_grace = '-1s' #= a duration such as "10s"
 on_statment = 'warn' #= did you mean on_statement?
+lock_wait_max = '1s' #= it belongs in [snapshot]
 xa_missing = 'ignore' #= expected one of
 invalid_text = true #= expected one of
 definitions_unknown = 'name' #= did you mean names?
@@ -22,6 +23,8 @@ hosts = [
   'db3:70000', #= write it as "db1:3306"
 ]
 prot = 3306 #= did you mean port?
+replicate_do_db = 'shop' #= it belongs in [filter]
+memory_max = '64MiB' #= it belongs at the top of the file
 user = 5 #= expected a string, found a number
 password = '${NOT_SET}' #= set it in the environment
 server_id = 0 #= expected a number from 1
@@ -102,6 +105,29 @@ fn thirty_mistakes_in_a_file_are_thirty_messages_with_line_and_fix() {
         "{} problems, 0 warnings, 0 not checked\n",
         told.len()
     )));
+}
+
+#[test]
+fn every_mistake_of_a_condition_is_told() {
+    let condition = "a == 1 and b like 5 or (c in () and d is nul) and e between x and 3 and f = 1";
+    let folder = Folder::new(&format!(
+        "[source]\nhost = 'db'\nuser = 'u'\n[sink]\ntype = 'blackhole'\n[[filter.rows]]\ntables = 'shop\\.t'\n\
+         where = '{condition}'\n"
+    ));
+    let ended = folder.run(&["validate", "--json", "shop.toml"]);
+    assert_eq!(ended.code, Some(78), "{}", ended.stderr);
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let told: Vec<&str> = report["configuration"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["what"].as_str().unwrap())
+        .collect();
+    let found = ["found =,", "found 5,", "found ),", "found nul,", "found x,"];
+    assert_eq!(told.len(), found.len(), "{told:#?}");
+    for (told, found) in told.iter().zip(found) {
+        assert!(told.contains(found), "{found}: {told}");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn at_places(server: &Server) -> Vec<Staged> {
             "after_end",
             &file,
             end + 1_000_000,
-            65,
+            78,
             "is after the file's end",
         ),
         ("inside_event", &file, begin + 10, 65, "is inside an event"),
