@@ -476,6 +476,8 @@ impl Applier {
         if !Arc::ptr_eq(temporary, &self.checkpoint.temporary) {
             self.checkpoint.temporary = Arc::clone(temporary);
         }
+        let watch = self.table_maps.column_watch().0;
+        watch.keep_in(&mut self.checkpoint.watched);
         if let Some(gtid) = &group.held.group.gtid {
             self.checkpoint.gtid_set.add(gtid);
         }

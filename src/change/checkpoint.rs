@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::definition::column_watch::WatchedTables;
 use super::definition::lineage::{Lineage, Point};
 use super::definition::schemas::TemporaryTables;
 use crate::binlog::{Coordinates, FIRST_POSITION, GtidSet, XaId};
@@ -42,6 +43,8 @@ pub struct Checkpoint {
     pub undefined: Arc<BTreeMap<TableName, Undefined>>,
     /// The temporary tables that connections have.
     pub temporary: Arc<TemporaryTables>,
+    /// What is known of tables, beside their definitions, where rules on columns hide values.
+    pub watched: Arc<WatchedTables>,
 }
 
 /// How a stream has gone on without a table's definition.
@@ -87,6 +90,7 @@ impl Checkpoint {
             snapshot: SnapshotProgress::None,
             undefined: Arc::default(),
             temporary: Arc::default(),
+            watched: Arc::default(),
         }
     }
 

@@ -37,13 +37,16 @@ pub use checkpoint::{Checkpoint, SnapshotProgress, Undefined};
 pub use copied::{CopiedRows, CopiedTable, Copying};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
-pub use definition::column_watch::{LostColumn, LostRowRule};
+pub use definition::column_watch::{
+    FormerName, LostColumn, LostRowRule, UnvettedTable, Vetting, Watched, WatchedTables,
+    refuse_statement,
+};
 pub use definition::engines::EngineChange;
 pub use definition::lack::{Lack, Lacking, Untold};
 pub use definition::lineage::{Lineage, Point};
 pub use definition::revision::Revision;
 pub use definition::table::{
-    ColumnDefinition, Definition, Generated, TableDefinition, charset_of_collation,
+    ColumnDefinition, ComputedFrom, Definition, Generated, TableDefinition, charset_of_collation,
 };
 pub use definition::table_map_error::TableMapError;
 pub use follower::Follower;

@@ -1,6 +1,6 @@
 //! What whoever runs a stream is to be told of definitions, beside the changes.
 
-use super::definition::column_watch::{LostColumn, LostRowRule};
+use super::definition::column_watch::{LostColumn, LostRowRule, UnvettedTable};
 use crate::binlog::Coordinates;
 use crate::filter::OnUnknown;
 use crate::row::TableName;
@@ -37,6 +37,8 @@ pub enum Notice {
     },
     /// A rule on columns has lost the column that it matched.
     LostColumn(LostColumn),
+    /// Nobody knows from what the columns of a table are computed, some of whose values rules hide.
+    Unvetted(UnvettedTable),
     /// A rule on rows has lost the table whose rows it chose.
     LostRowRule(LostRowRule),
     /// The definition of a table without which the stream went on is known again.

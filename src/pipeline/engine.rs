@@ -15,7 +15,7 @@ use crate::binlog::{Coordinates, XaId};
 use crate::change::history::Stretch;
 use crate::change::{
     AssembleError, Assembler, Batch, Definition, Lack, LostColumn, LostRowRule, Notice, Point,
-    PreparedEvents, PreparedGroup, Step, Undecided,
+    PreparedEvents, PreparedGroup, Step, Undecided, UnvettedTable,
 };
 use crate::filter::OnUnknown;
 use crate::row::TableName;
@@ -375,6 +375,19 @@ fn tell(notice: &Notice) {
                 %rule,
                 "a rule on columns matches no column of the table, and the stream goes on, as columns-missing says: take \
                  the rule out, or have it match what the column is called now"
+            );
+        }
+        Notice::Unvetted(UnvettedTable {
+            table,
+            column,
+            rule,
+        }) => {
+            warn!(
+                %table,
+                %column,
+                %rule,
+                "a rule hides the values of a column, and what other columns of the table are computed from is not known: one that \
+                 is computed from it would show them, have a rule hide such a column too"
             );
         }
         Notice::LostRowRule(LostRowRule {

@@ -113,6 +113,33 @@ fn statements_are_judged_as_the_connector_judges_them() {
 }
 
 #[test]
+fn a_statement_that_lets_a_hidden_value_out_stops() {
+    let folder = Folder::new(&format!("{CONNECTOR}columns-exclude = 'copy\\.t\\.mail'\n"));
+    for (statement, outcome) in [
+        ("ALTER TABLE t ADD a INT", "published"),
+        ("ALTER TABLE t ADD low VARCHAR(9) AS (LOWER(mail))", "stops"),
+        (
+            "ALTER TABLE t ALTER COLUMN a SET DEFAULT (LENGTH(mail))",
+            "stops",
+        ),
+        ("ALTER TABLE t RENAME COLUMN mail TO post", "stops"),
+        ("ALTER TABLE t CHANGE mail post VARCHAR(9)", "stops"),
+        (
+            "ALTER TABLE t RENAME TO u, CHANGE mail mail VARCHAR(9)",
+            "stops",
+        ),
+        (
+            "ALTER TABLE unnamed.t RENAME COLUMN mail TO post",
+            "filtered",
+        ),
+    ] {
+        let question = ["--statement", statement, "--database", "shop"];
+        let found = explained(&folder, &question);
+        assert_eq!(found[0]["outcome"], outcome, "{statement}: {found:?}");
+    }
+}
+
+#[test]
 fn the_family_decides_how_names_compare() {
     let folder = Folder::new(&CONNECTOR.replace("%.secret", "%.SECRET"));
     for (flavour, folding, outcome) in [

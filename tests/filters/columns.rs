@@ -151,6 +151,116 @@ fn a_table_renamed_away_from_its_rules_stops_the_stream() {
 }
 
 #[test]
+fn a_table_renamed_twice_through_a_name_that_is_not_published_stops_the_stream() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
+        let rules = format!("{MASK}\ntables-exclude = 'shop\\._.*'");
+        let stream = Stream::start(flavour, &rules);
+        stream.run("RENAME TABLE shop.people TO shop._people_old");
+        // What it was called is known in later runs.
+        stream.once();
+        stream.run("ALTER TABLE shop._people_old RENAME COLUMN mail TO post");
+        stream.once();
+        stream.run("RENAME TABLE shop._people_old TO shop.people_bak");
+        stream.run("INSERT INTO shop.people_bak VALUES (2, 'b@secret', 'secret', 1)");
+        let parts = [
+            "shop.people.mail",
+            "shop.people_bak.post",
+            "have one match it",
+        ];
+        stream.folder.fails(78, &parts);
+        let stream = stream.rules("people\\.(mail|phone)", "people(_bak)?\\.(mail|post|phone)");
+        stream.once();
+        let after = json!({"id": 2, "post": "-", "phone": "-", "n": 1});
+        assert_eq!(stream.images()[1], after);
+    }
+}
+
+#[test]
+fn a_table_that_was_never_seen_is_judged_by_its_former_name_at_its_first_row() {
+    let stream = Stream::start(Flavour::MySql97, MASK);
+    stream.run("CREATE TABLE shop.more (id INT PRIMARY KEY, mail VARCHAR(40))");
+    stream.once();
+    let stream = stream.rules("people", "(people|more)");
+    // What the server knew of it is gone with the state folder.
+    let state = stream.folder.path("state");
+    for entry in std::fs::read_dir(state).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && path.to_string_lossy().contains("definitions") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    stream.run("RENAME TABLE shop.more TO shop.other");
+    stream.run("INSERT INTO shop.other VALUES (1, 'b@secret')");
+    let parts = ["shop.more.mail", "shop.other.mail"];
+    stream.folder.fails(78, &parts);
+}
+
+#[test]
+fn what_columns_were_computed_from_is_known_before_it_was_dropped() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
+        let stream = Stream::start(flavour, MASK);
+        let open =
+            r"columns-mask = [{ columns = 'shop\.(people|more)\.(mail|phone)', with = '-' }]";
+        stream.run("CREATE TABLE shop.more (id INT PRIMARY KEY, mail VARCHAR(40), twice INT AS (id + id) STORED)");
+        stream.run("ALTER TABLE shop.more ADD COLUMN domain VARCHAR(40) AS (LOWER(mail)) STORED");
+        // The statements are behind it, and nobody asked for the definition.
+        stream.once();
+        let stream = stream.rules(MASK, open);
+        stream.run("INSERT INTO shop.more (id, mail) VALUES (1, 'b@secret')");
+        stream.run("ALTER TABLE shop.more DROP COLUMN domain");
+        stream.run("INSERT INTO shop.more (id, mail) VALUES (2, 'c@secret')");
+        stream
+            .folder
+            .fails(78, &["domain of shop.more is computed from mail"]);
+        let stream = stream.rules("(mail|phone)", "(mail|phone|domain)");
+        stream.once();
+        let after = json!({"id": 2, "mail": "-", "twice": 4});
+        assert_eq!(stream.images()[2], after);
+    }
+}
+
+#[test]
+fn a_default_that_was_there_before_stops_the_start() {
+    for (flavour, default) in [
+        (Flavour::MySql97, "(LOWER(mail))"),
+        (Flavour::MariaDb118, "LOWER(mail)"),
+    ] {
+        let stream = Stream::start(flavour, MASK);
+        stream.run(&format!("CREATE TABLE shop.more (id INT PRIMARY KEY, mail VARCHAR(40), low VARCHAR(40) DEFAULT {default})"));
+        stream.once();
+        let stream = stream.rules("people", "(people|more)");
+        stream
+            .folder
+            .fails(78, &["low of shop.more is computed from mail"]);
+    }
+}
+
+#[test]
+fn a_rule_that_hides_nothing_is_warned_of_at_the_start() {
+    let rule = r"columns-exclude = ['shop\.poeple\.mail', 'shop\.people\.(mail|phone)']";
+    let stream = Stream::start(Flavour::MySql97, rule);
+    let ended = stream.once();
+    let warned = "matches no column of the source's tables";
+    assert_eq!(ended.stderr.matches(warned).count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("poeple"), "{}", ended.stderr);
+}
+
+#[test]
+fn files_that_do_not_tell_what_is_computed_are_warned_of() {
+    let server = Server::start(Flavour::MySql97, &[]);
+    server.execute("CREATE DATABASE shop; CREATE TABLE shop.people (id INT, mail VARCHAR(40)); FLUSH BINARY LOGS");
+    server.execute("INSERT INTO shop.people VALUES (1, 'secret'), (2, 'secret')");
+    let (file, _) = server.coordinates();
+    let path = server.binlog_path(&file).display().to_string();
+    let folder = Folder::new("");
+    let ended = folder.run(&["decode", "--columns-exclude", r"shop\.people\.mail", &path]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let warned = "what other columns of the table are computed from is not known";
+    assert_eq!(ended.stderr.matches(warned).count(), 1, "{}", ended.stderr);
+    assert!(!format!("{ended:?}").contains("secret"), "{ended:?}");
+}
+
+#[test]
 fn a_table_renamed_away_from_a_rule_on_its_rows_is_warned_of() {
     let rules = "[[filter.rows]]\ntables = 'shop\\.people'\nwhere = 'n > 0'\n\
                  [[filter.rows]]\ntables = 'shop\\.pe.*'\nwhere = 'id > 0'";
@@ -401,7 +511,8 @@ fn a_column_that_is_computed_from_a_hidden_one_stops_the_stream_where_it_is_defi
 fn a_table_that_comes_under_rules_with_the_columns_of_another_shows_nothing_that_is_computed() {
     let people = "CREATE TABLE shop.people (id INT PRIMARY KEY, mail VARCHAR(40)";
     let domain = "domain VARCHAR(40) AS (LOWER(mail)) STORED";
-    let computed = "domain of shop.copy is computed, maybe from mail";
+    let computed = "domain of shop.copy is computed from mail";
+    let harmless = "CREATE TABLE shop.people (id INT PRIMARY KEY, mail VARCHAR(40), twice INT AS (id + id) STORED)";
     let open = format!("{people})");
     let showing = format!("{people}, {domain})");
     let like = "CREATE TABLE shop.copy LIKE shop.people".to_owned();
@@ -420,6 +531,7 @@ fn a_table_that_comes_under_rules_with_the_columns_of_another_shows_nothing_that
                 Some("which of them are computed, maybe from mail"),
             ),
             (format!("{open}; {like}"), None),
+            (format!("{harmless}; {like}"), None),
         ] {
             server.execute("DROP DATABASE IF EXISTS shop; CREATE DATABASE shop; FLUSH BINARY LOGS");
             server.execute(&statements);

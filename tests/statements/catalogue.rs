@@ -285,6 +285,7 @@ fn columns(connection: &mut Conn) -> Vec<(TableName, ColumnDefinition)> {
                 nullable: nullable.unwrap() == "YES",
                 generated,
                 invisible: extra.contains("INVISIBLE"),
+                ..ColumnDefinition::default()
             };
             (TableName::new(database.unwrap(), table.unwrap()), column)
         })

@@ -14,6 +14,7 @@ use super::batch::builder::Builder;
 use super::batch::items::{Batch, Group, Origin};
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
+use super::definition::column_watch::Vetting;
 use super::definition::lack::Lacking;
 use super::definition::schemas::Schemas;
 use super::definition::table::Definition;
@@ -110,6 +111,8 @@ impl Assembler {
         };
         let flavour = settings.origin.flavour;
         let begun_with = checkpoint.gtid_set.clone();
+        let mut table_maps = TableMaps::new(flavour, settings.rules);
+        table_maps.column_watch().0.restore(&checkpoint.watched);
         Self {
             incoming: None,
             intake: Intake::new(
@@ -121,7 +124,7 @@ impl Assembler {
             applying: None,
             applier: Applier::new(
                 applier_settings,
-                TableMaps::new(flavour, settings.rules),
+                table_maps,
                 definitions
                     .along(Arc::new(checkpoint.lineage()))
                     .with_temporary(&checkpoint.temporary),
@@ -158,6 +161,13 @@ impl Assembler {
     #[must_use]
     pub fn going_without(mut self, rules: UnknownRules) -> Self {
         self.applier.undefined().set_rules(rules);
+        self
+    }
+
+    /// Says who knows from what columns are computed, which rules on columns have to know.
+    #[must_use]
+    pub fn vetted_by(mut self, vetting: Vetting) -> Self {
+        self.applier.table_maps().column_watch().0.vet_by(vetting);
         self
     }
 
@@ -387,6 +397,8 @@ impl Assembler {
         let watch = self.applier.table_maps().column_watch().0;
         let lost = watch.take_warnings().into_iter().map(Notice::LostColumn);
         let row_rules = watch.take_lost_row_rules().into_iter();
+        let unvetted = watch.take_unvetted().into_iter();
+        let lost = lost.chain(unvetted.map(Notice::Unvetted));
         let lost = lost.chain(row_rules.map(Notice::LostRowRule));
         let mut notices = self.applier.undefined().take_notices();
         notices.extend(lost);

@@ -2,18 +2,21 @@
 //! another name, and a rule that has lost its column is told of. So is a rule on rows that has lost its table.
 //!
 //! A statement is judged where it stands, before the checkpoint passes it, by the definition that the table had until then.
-//! Where that is not known, what the table maps of this run have shown counts.
+//! Where that is not known, what the table maps of this run have shown counts; else the next table map under the new name is
+//! judged. A name that is not published hides all, so that a table is judged by the last name that was.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::computed::ComputedColumn;
 use super::following::Followed;
 use super::schemas::{Change, Schemas};
 use super::table::TableDefinition;
+use crate::binlog::Coordinates;
 use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
-use crate::change::statement::{ObjectClass, Role, Statement};
+use crate::change::statement::{ObjectClass, Role, Statement, StatementKind};
 use crate::filter::{ColumnRuleError, ColumnRules, OnMissing, Rule, RuleMatches, Rules};
-use crate::row::{Computed, Table, TableName};
+use crate::row::{Table, TableName};
 
 /// Tables that are watched at most.
 const TABLES_MAX: usize = 65_536;
@@ -40,20 +43,67 @@ pub struct LostRowRule {
     pub rule: Box<str>,
 }
 
+/// What is known of a table beside its definition, where rules on columns may hide values of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Whether it came under rules with the columns of another one, and nobody has looked from what they are computed.
+    pub is_unvetted: bool,
+    /// What it was called, where it has not been judged under its name.
+    pub was: Option<FormerName>,
+}
+
+/// The last name under which a table was judged by the rules on columns, as published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerName {
+    /// The name.
+    pub table: TableName,
+    /// The columns that have other names now: what each was called then, and what it is called now.
+    pub renamed: Vec<(Box<str>, Box<str>)>,
+}
+
+/// By their names on the source, the tables of which more is known than their definitions.
+pub type WatchedTables = BTreeMap<TableName, Watched>;
+
+/// Who knows from what the columns are computed that tables have where the stream begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Vetting {
+    /// Nobody; it is warned of tables of which the stream does not tell.
+    #[default]
+    Nobody,
+    /// Whoever answers questions about definitions.
+    Asked,
+    /// The source was looked at when its binlog ended there. What it had before is asked for.
+    LookedAt(Coordinates),
+}
+
+/// A table of which nobody knows from what its columns are computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnvettedTable {
+    /// The table, as published.
+    pub table: TableName,
+    /// A column whose values are hidden.
+    pub column: Box<str>,
+    /// The rule that hides them.
+    pub rule: Rule,
+}
+
 /// What is known of the columns that rules match.
 #[derive(Debug, Default)]
 pub(in crate::change) struct ColumnWatch {
     /// By the table's name on the source: its columns as its table map had them last, and the rules that match some.
     seen: HashMap<TableName, SeenColumns>,
-    /// By their names on the source, the tables that came under rules with columns of others, of which nobody has looked from
-    /// what they are computed.
-    unvetted: HashSet<TableName>,
+    /// What outlives a run.
+    watched: Arc<WatchedTables>,
+    vetting: Vetting,
     /// What has been warned of.
     warned: HashSet<LostColumn>,
     /// What is to be warned of.
     warnings: Vec<LostColumn>,
     /// The same of rules on rows.
     lost_row_rules: Vec<LostRowRule>,
+    /// The same of tables of which nobody knows what is computed, and those that were told of.
+    unvetted: Vec<UnvettedTable>,
+    told_unvetted: HashSet<TableName>,
 }
 
 #[derive(Debug)]
@@ -63,55 +113,133 @@ struct SeenColumns {
 }
 
 impl ColumnWatch {
+    /// Takes what an earlier run knew.
+    pub(in crate::change) fn restore(&mut self, watched: &Arc<WatchedTables>) {
+        self.watched = Arc::clone(watched);
+    }
+
+    /// Puts down what a later run has to know.
+    pub(in crate::change) fn keep_in(&self, known: &mut Arc<WatchedTables>) {
+        if !Arc::ptr_eq(&self.watched, known) {
+            *known = Arc::clone(&self.watched);
+        }
+    }
+
+    /// Says who knows from what columns are computed.
+    pub(in crate::change) fn vet_by(&mut self, vetting: Vetting) {
+        self.vetting = vetting;
+    }
+
     /// What is to be warned of.
     pub(in crate::change) fn take_warnings(&mut self) -> Vec<LostColumn> {
         std::mem::take(&mut self.warnings)
     }
 
-    /// Whether it is to be known which of a table's columns are computed.
-    pub(in crate::change) fn is_unvetted(&self, source: &TableName) -> bool {
-        self.unvetted.contains(source)
+    /// The tables that are to be warned of.
+    pub(in crate::change) fn take_unvetted(&mut self) -> Vec<UnvettedTable> {
+        std::mem::take(&mut self.unvetted)
     }
 
-    /// Makes sure that a table which got its columns from another one has none that may show what rules hide.
-    ///
-    /// # Errors
-    /// Such a column, or that nobody knows which columns are computed.
-    pub(in crate::change) fn vet(
+    /// Whether it is to be known what a table's columns are computed from, in a group that ends at `end`.
+    pub(in crate::change) fn is_to_vet(
         &self,
         rules: &ColumnRules,
-        source: &TableName,
+        (source, published): (&TableName, &TableName),
+        end: &Coordinates,
+    ) -> bool {
+        if !rules.forbid_computed() {
+            return false;
+        }
+        let watched = self.watched.get(source);
+        let is_due = match &self.vetting {
+            Vetting::Nobody => false,
+            Vetting::Asked => true,
+            Vetting::LookedAt(until) => end <= until,
+        };
+        watched.is_some_and(|watched| watched.is_unvetted)
+            || is_due && rules.may_hide_values_of(published)
+    }
+
+    /// Makes sure that no column of a table shows what rules hide, as far as that is to be known.
+    ///
+    /// # Errors
+    /// A column that may, or that nobody knows which columns are computed.
+    pub(in crate::change) fn vet(
+        &mut self,
+        rules: &ColumnRules,
         table: &Table,
-        knows_computed: bool,
+        (computed, is_due): (Option<&[ComputedColumn]>, bool),
     ) -> Result<(), ColumnRuleError> {
-        if !self.unvetted.contains(source) {
+        if !rules.forbid_computed() {
+            return Ok(());
+        }
+        let name = &table.name;
+        let Some(computed) = computed else {
+            return self.vet_unknown(rules, table, is_due);
+        };
+        for ComputedColumn { name: column, from } in computed {
+            rules.refuse_showing(name, column, &from.0)?;
+            // One that is computed from columns that nobody knows.
+            if !from.is_empty() || !is_due {
+                continue;
+            }
+            let shown = rules.judge(name, column);
+            let mut others = table.shown_columns().filter(|other| other.name != *column);
+            let hidden = others.find_map(|from| {
+                let verdict = rules.judge(name, &from.name);
+                let rule = verdict.protecting()?;
+                let shows = verdict.hides_more_than_computed(&shown);
+                shows.then(|| (from.name.clone(), rule.clone()))
+            });
+            if let Some((from, rule)) = hidden {
+                return Err(ColumnRuleError::MaybeComputed {
+                    table: name.clone(),
+                    column: column.clone(),
+                    from,
+                    rule,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a table of which nobody knows what is computed, or warns of it.
+    fn vet_unknown(
+        &mut self,
+        rules: &ColumnRules,
+        table: &Table,
+        is_due: bool,
+    ) -> Result<(), ColumnRuleError> {
+        if !is_due && (self.vetting != Vetting::Nobody || self.told_unvetted.contains(&table.name))
+        {
             return Ok(());
         }
         let shown = || {
             let columns = table.shown_columns();
             columns.map(|column| (column, rules.judge(&table.name, &column.name)))
         };
-        for (from, verdict) in shown() {
-            let Some(rule) = verdict.protecting() else {
-                continue;
-            };
-            let (table, from, rule) = (table.name.clone(), from.name.clone(), rule.clone());
-            if !knows_computed {
-                return Err(ColumnRuleError::ComputedUnknown { table, from, rule });
-            }
-            let showing = shown().find(|(column, computed)| {
-                let is_computed = column.computed == Some(Computed::Expression);
-                is_computed && verdict.hides_more_than_computed(computed)
+        let hidden = shown().find_map(|(from, verdict)| {
+            let rule = verdict.protecting()?;
+            let mut others = shown();
+            let shows = others.any(|(other, computed)| {
+                other.name != from.name && verdict.hides_more_than_computed(&computed)
             });
-            if let Some((column, _)) = showing {
-                let column = column.name.clone();
-                return Err(ColumnRuleError::MaybeComputed {
-                    table,
-                    column,
-                    from,
-                    rule,
-                });
-            }
+            shows.then_some((from, rule))
+        });
+        let Some((from, rule)) = hidden else {
+            return Ok(());
+        };
+        let (table, from, rule) = (table.name.clone(), from.name.clone(), rule.clone());
+        if is_due {
+            return Err(ColumnRuleError::ComputedUnknown { table, from, rule });
+        }
+        if self.told_unvetted.len() < WARNINGS_MAX {
+            self.told_unvetted.insert(table.clone());
+            self.unvetted.push(UnvettedTable {
+                table,
+                column: from,
+                rule,
+            });
         }
         Ok(())
     }
@@ -137,7 +265,7 @@ impl ColumnWatch {
                 judged == columns.judge(&verdict.published, column)
             };
             let is_vetted = before.keep
-                && !self.unvetted.contains(source)
+                && !self.is_unvetted(source)
                 && !former.is_empty()
                 && former.iter().all(|column| is_judged_alike(column));
             !is_vetted
@@ -147,15 +275,64 @@ impl ColumnWatch {
             .filter(|(table, source)| is_unvetted(table, source))
             .map(|(table, _)| table.clone())
             .collect();
-        for change in &followed.changes {
-            if let Change::Gone { table, .. } = change {
-                self.unvetted.remove(table);
+        for table in sources.keys().filter(|table| !came.contains(table)) {
+            self.watch(table, |watched| watched.is_unvetted = false);
+        }
+        for table in came {
+            self.watch(&table, |watched| watched.is_unvetted = true);
+        }
+    }
+
+    fn is_unvetted(&self, source: &TableName) -> bool {
+        let watched = self.watched.get(source);
+        watched.is_some_and(|watched| watched.is_unvetted)
+    }
+
+    /// Changes what is known of a table.
+    fn watch(&mut self, source: &TableName, change: impl FnOnce(&mut Watched)) {
+        let known = self.watched.get(source).cloned().unwrap_or_default();
+        let mut watched = known.clone();
+        change(&mut watched);
+        if watched == known {
+            return;
+        }
+        let all = Arc::make_mut(&mut self.watched);
+        match watched == Watched::default() {
+            true => drop(all.remove(source)),
+            false => drop(all.insert(source.clone(), watched)),
+        }
+    }
+
+    /// Forgets the tables that a statement drops, or makes anew.
+    fn forget(&mut self, statement: &Statement, believed: &Schemas) {
+        if self.watched.is_empty() {
+            return;
+        }
+        if let Some(database) = statement.dropped_database() {
+            let database = believed.fold(&TableName::new(database, "")).database;
+            let is_of = |table: &TableName| table.database == database;
+            if self.watched.keys().any(is_of) {
+                Arc::make_mut(&mut self.watched).retain(|table, _| !is_of(table));
             }
         }
-        for table in sources.keys() {
-            self.unvetted.remove(table);
+        let makes = match &statement.meaning {
+            Meaning::CreateTable(create) => !create.if_not_exists,
+            Meaning::AlterTable(_)
+            | Meaning::Database { .. }
+            | Meaning::Unfollowed { .. }
+            | Meaning::Plain => false,
+        };
+        let drops = matches!(
+            statement.kind,
+            StatementKind::DropTable { temporary: false }
+        );
+        if makes || drops {
+            for table in statement.redefined_tables() {
+                self.watch(&believed.fold(table), |watched| {
+                    *watched = Watched::default()
+                });
+            }
         }
-        self.unvetted.extend(came);
     }
 
     /// The rules on rows that are to be warned of.
@@ -231,35 +408,120 @@ impl ColumnWatch {
         if rules.columns().is_empty() {
             return Ok(());
         }
-        self.note_unvetted(rules, followed, believed);
         let statement = &followed.statement;
+        self.forget(statement, believed);
+        self.note_unvetted(rules, followed, believed);
         let origins = origins(statement, believed);
-        for table in statement.redefined_tables() {
-            let table = believed.fold(table);
-            let verdict = rules.table(&table.database, &table.table);
-            let origin = origins.get(&table).unwrap_or(&table);
-            let is_moved_away =
-                !origins.contains_key(&table) && origins.values().any(|origin| *origin == table);
-            if !verdict.keep || is_moved_away {
-                continue;
-            }
-            let origin_columns = self.former_columns(origin, followed);
-            let moved = Moved {
-                before: rules.table(&origin.database, &origin.table).published,
-                columns: &origin_columns,
-                after: &verdict.published,
-            };
-            moved.judge(rules.columns(), &renames(statement))?;
-            refuse_computed(rules.columns(), &verdict.published, statement)?;
-            self.judge(rules.columns(), (&table, &verdict.published), followed)?;
+        let tables = statement.redefined_tables();
+        let tables: Vec<TableName> = tables.map(|table| believed.fold(table)).collect();
+        let is_moved_away = |table: &TableName| {
+            !origins.contains_key(table) && origins.values().any(|origin| origin == table)
+        };
+        let stay = tables.iter().filter(|table| !is_moved_away(table));
+        let moved: Vec<Moved<'_>> = stay
+            .map(|table| {
+                let origin = origins.get(table).unwrap_or(table);
+                let columns = self.former_columns(origin, followed);
+                let was = self.former_name(rules, origin);
+                Moved::by(statement, (table, origin), was, columns)
+            })
+            .collect();
+        for origin in origins.values() {
+            let is_there = origins.contains_key(origin);
+            self.watch(origin, |watched| {
+                watched.was = None;
+                watched.is_unvetted &= is_there;
+            });
         }
-        for table in statement.redefined_tables() {
-            let table = believed.fold(table);
-            let is_gone = |change: &Change| matches!(change, Change::Gone { table: gone, .. } if *gone == table);
-            if origins.contains_key(&table) || followed.changes.iter().any(is_gone) {
-                self.seen.remove(&table);
+        for moved in moved {
+            self.follow_moved(rules, followed, &moved)?;
+        }
+        for table in &tables {
+            let is_gone = |change: &Change| matches!(change, Change::Gone { table: gone, .. } if gone == table);
+            if origins.contains_key(table) && self.is_judged(rules, table)
+                || followed.changes.iter().any(is_gone)
+            {
+                self.seen.remove(table);
             }
         }
+        Ok(())
+    }
+
+    /// Judges a table under the name that it has after a statement, or keeps by what it is to be judged later.
+    fn follow_moved(
+        &mut self,
+        rules: &Rules,
+        followed: &Followed<'_>,
+        moved: &Moved<'_>,
+    ) -> Result<(), ColumnRuleError> {
+        let columns = rules.columns();
+        let table = moved.table;
+        let verdict = rules.table(&table.database, &table.table);
+        let was_published = || moved.was_published.then(|| moved.was.clone());
+        if !verdict.keep {
+            let was = was_published();
+            let was = was.filter(|was| columns.may_hide_values_of(&was.table));
+            if was.is_some() && self.watched.len() >= TABLES_MAX {
+                return Err(ColumnRuleError::TooManyMoved { count: TABLES_MAX });
+            }
+            self.watch(table, |watched| watched.was = was);
+            if let Some(mut seen) = self.seen.remove(moved.origin) {
+                seen.names.clone_from(&moved.columns);
+                self.seen.insert(table.clone(), seen);
+            }
+            return Ok(());
+        }
+        let names = moved.columns.iter().map(|column| &**column);
+        let renamed = moved.was.renamed.iter().map(|(_, now)| &**now);
+        let was = &moved.was;
+        was.judge(columns, &verdict.published, names.chain(renamed))?;
+        let is_open = moved.columns.is_empty() && was.table != verdict.published;
+        let was = was_published().filter(|_| is_open);
+        self.watch(table, |watched| watched.was = was);
+        let statement = &followed.statement;
+        refuse_computed(columns, &verdict.published, statement)?;
+        self.judge(columns, (table, &verdict.published), followed)
+    }
+
+    /// The last name under which a table was judged, or its own, and whether it was published under that.
+    fn former_name(&self, rules: &Rules, source: &TableName) -> (FormerName, bool) {
+        if let Some(Watched { was: Some(was), .. }) = self.watched.get(source) {
+            return (was.clone(), true);
+        }
+        let verdict = rules.table(&source.database, &source.table);
+        let name = FormerName {
+            table: verdict.published,
+            renamed: Vec::new(),
+        };
+        (name, verdict.keep)
+    }
+
+    fn is_judged(&self, rules: &Rules, source: &TableName) -> bool {
+        rules.table(&source.database, &source.table).keep
+    }
+
+    /// Judges the columns of a table map that nobody has judged since the table got its name.
+    ///
+    /// # Errors
+    /// A column whose values would go out less hidden than under its former name.
+    pub(in crate::change) fn judge_moved(
+        &mut self,
+        rules: &ColumnRules,
+        source: &TableName,
+        table: &Table,
+    ) -> Result<(), ColumnRuleError> {
+        let Some(Watched { was: Some(was), .. }) = self.watched.get(source) else {
+            return Ok(());
+        };
+        if table.is_undefined
+            && let Some(rule) = rules.may_match(&was.table)
+        {
+            let (table, rule) = (table.name.clone(), rule.clone());
+            return Err(ColumnRuleError::Unnamed { table, rule });
+        }
+        let columns = table.shown_columns();
+        was.judge(rules, &table.name, columns.map(|column| &*column.name))?;
+        self.watch(source, |watched| watched.was = None);
         Ok(())
     }
 
@@ -331,43 +593,115 @@ impl ColumnWatch {
     }
 }
 
-/// A table whose columns, or which itself, a statement may have renamed.
+/// A table as a statement leaves it.
 struct Moved<'a> {
-    /// Its name before, as published.
-    before: TableName,
-    /// Its columns before, as far as they are known.
-    columns: &'a [Box<str>],
-    /// Its name after, as published.
-    after: &'a TableName,
+    /// Its name on the source.
+    table: &'a TableName,
+    /// What it was called there before the statement.
+    origin: &'a TableName,
+    /// Its columns, as far as they are known.
+    columns: Vec<Box<str>>,
+    /// By what it is to be judged, and whether it was published under that name.
+    was: FormerName,
+    was_published: bool,
 }
 
-impl Moved<'_> {
-    /// Makes sure that no value goes out less hidden than a rule hid it before.
-    fn judge(&self, rules: &ColumnRules, renames: &[(&str, &str)]) -> Result<(), ColumnRuleError> {
-        let is_renamed = |column: &str| {
+impl<'a> Moved<'a> {
+    fn by(
+        statement: &Statement,
+        (table, origin): (&'a TableName, &'a TableName),
+        (mut was, was_published): (FormerName, bool),
+        mut columns: Vec<Box<str>>,
+    ) -> Self {
+        let renames = renames(statement);
+        let new_name = |column: &str| {
             let column = column.to_lowercase();
-            renames.iter().any(|(old, _)| old.to_lowercase() == column)
+            let mut renames = renames.iter();
+            let found = renames.find(|(old, _)| old.to_lowercase() == column);
+            found.map(|(_, new)| Box::<str>::from(*new))
         };
-        let is_table_renamed = self.before != *self.after;
-        let columns = self.columns.iter().map(|column| &**column);
-        let pairs = columns
-            .filter(|column| is_table_renamed && !is_renamed(column))
-            .map(|column| (column, column))
-            .chain(renames.iter().copied());
-        for (before, after) in pairs {
-            let verdict = rules.judge(&self.before, before);
+        let known = was.renamed.clone();
+        for (_, now) in &mut was.renamed {
+            *now = new_name(now).unwrap_or_else(|| now.clone());
+        }
+        let is_known = |old: &str| known.iter().any(|(_, now)| same(now, old));
+        let new = renames.iter();
+        let new = new.filter(|(old, new)| old != new && !is_known(old));
+        let new = new.map(|(old, new)| (Box::from(*old), Box::from(*new)));
+        was.renamed.extend(new);
+        for column in &mut columns {
+            *column = new_name(column).unwrap_or_else(|| column.clone());
+        }
+        Self {
+            table,
+            origin,
+            columns,
+            was,
+            was_published,
+        }
+    }
+}
+
+impl FormerName {
+    /// Makes sure that no value goes out less hidden than a rule hid it then. Columns are named as they are called now.
+    fn judge<'a>(
+        &self,
+        rules: &ColumnRules,
+        after: &TableName,
+        columns: impl Iterator<Item = &'a str>,
+    ) -> Result<(), ColumnRuleError> {
+        for now in columns {
+            let mut renamed = self.renamed.iter();
+            let found = renamed.find(|(_, name)| same(name, now));
+            let then = found.map_or(now, |(then, _)| then);
+            let verdict = rules.judge(&self.table, then);
             if let Some(rule) = verdict.protecting()
-                && verdict.hides_more_than(&rules.judge(self.after, after))
+                && verdict.hides_more_than(&rules.judge(after, now))
             {
                 return Err(ColumnRuleError::Renamed {
-                    before: format!("{}.{before}", self.before).into(),
-                    after: format!("{}.{after}", self.after).into(),
+                    before: format!("{}.{then}", self.table).into(),
+                    after: format!("{after}.{now}").into(),
                     rule: rule.clone(),
                 });
             }
         }
         Ok(())
     }
+}
+
+/// Whether two names of columns are the same: case does not count.
+fn same(one: &str, other: &str) -> bool {
+    one == other || one.to_lowercase() == other.to_lowercase()
+}
+
+/// Makes sure that a statement lets no value out that a rule on columns hides, as far as its text tells: of a table that it
+/// renames, the columns are not known.
+///
+/// # Errors
+/// As a stream would stop at it.
+pub fn refuse_statement(rules: &Rules, statement: &Statement) -> Result<(), ColumnRuleError> {
+    let columns = rules.columns();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let schemas = Schemas::default();
+    let origins = origins(statement, &schemas);
+    for table in statement.redefined_tables() {
+        let verdict = rules.table(&table.database, &table.table);
+        if !verdict.keep {
+            continue;
+        }
+        let origin = origins.get(&schemas.fold(table)).unwrap_or(table);
+        let was = FormerName {
+            table: rules.table(&origin.database, &origin.table).published,
+            renamed: Vec::new(),
+        };
+        let moved = Moved::by(statement, (table, origin), (was, true), Vec::new());
+        let renamed = moved.was.renamed.iter().map(|(_, now)| &**now);
+        moved.was.judge(columns, &verdict.published, renamed)?;
+        refuse_computed(columns, &verdict.published, statement)?;
+    }
+    Ok(())
 }
 
 fn names(definition: &Arc<TableDefinition>) -> impl Iterator<Item = &str> {

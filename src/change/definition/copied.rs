@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use super::agreement::{agree, metadata_of};
+use super::computed::tell_computed;
 use super::table::{ColumnDefinition, TableDefinition};
 use super::table_map_error::{Missing, TableMapError};
-use super::table_maps::{Asks, Defined, KeptTable, TableMaps, read_columns, tell_computed};
+use super::table_maps::{Asks, Defined, KeptTable, TableMaps, read_columns};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
 use crate::mysql::Flavour;
@@ -48,16 +49,16 @@ pub(in crate::change) fn copied(
     let read = read_columns(&columns, Some(&laid_out), Asks::Needed, source);
     let mut read = read.map_err(|missing| error_of(missing, source))?;
     let (_, layout) = laid_out;
-    tell_computed(&mut read, &layout, definition);
+    let computed = tell_computed(&mut read, &layout, definition);
     let key = layout.key(definition);
     let mut table = Table::new(verdict.published, read, key);
     table.collations = vec![None; columns.len()];
     let defined = Defined {
         table,
         unsettled: Default::default(),
-        knows_computed: true,
+        computed: Some(computed),
     };
-    let kept = maps.keep_defined(defined, source.clone());
+    let kept = maps.keep_defined(defined, source.clone(), false);
     kept.map(Some).map_err(|missing| error_of(missing, source))
 }
 

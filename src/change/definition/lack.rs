@@ -73,7 +73,10 @@ impl Lack {
                 ", or run `SET PERSIST binlog_row_metadata=FULL` (MariaDB: `SET GLOBAL`, and in its option file) on the \
                  source and start from a position after it"
             }
-            Self::Types | Self::Generated => "",
+            Self::Types => "",
+            Self::Generated => {
+                ", or set columns-computed = \"publish\" where rules on columns are to go on without"
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ pub(super) mod agreement;
 pub(super) mod beliefs;
 pub(super) mod charset;
 pub(super) mod column_watch;
+pub(super) mod computed;
 pub(super) mod copied;
 pub(super) mod draft;
 pub(super) mod engines;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::charset;
-use super::table::{ColumnDefinition, TableDefinition};
+use super::table::{ColumnDefinition, ComputedFrom, TableDefinition};
 use crate::filter::{ColumnRuleError, ColumnRules, ColumnVerdict};
 use crate::row::{Digester, Replacement, TableName};
 
@@ -104,6 +104,7 @@ fn replaced(column: &ColumnDefinition, replacement: &Replacement) -> Option<Colu
         nullable: column.nullable,
         generated: None,
         invisible: column.invisible,
+        computed_from: ComputedFrom::default(),
     })
 }
 

@@ -109,7 +109,32 @@ pub struct ColumnDefinition {
     /// Whether `SELECT *` leaves it out. It is in row images all the same.
     #[serde(default, skip_serializing_if = "is_false")]
     pub invisible: bool,
+    /// What its values, or its default, are computed from.
+    #[serde(default, skip_serializing_if = "ComputedFrom::is_empty")]
+    pub computed_from: ComputedFrom,
 }
+
+/// The words and names in the expression that a column's values, or its default, are computed from; none where there is no such
+/// expression, and where it is not known. Servers and statements write an expression in words of their own, so that it makes no
+/// two definitions different.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ComputedFrom(pub Vec<Box<str>>);
+
+impl ComputedFrom {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl PartialEq for ComputedFrom {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ComputedFrom {}
 
 /// How a server computes a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,21 +12,20 @@ use bytes::Bytes;
 use super::agreement::agree;
 use super::beliefs::Definitions;
 use super::column_watch::ColumnWatch;
+use super::computed::{ComputedColumn, tell_computed};
 use super::draft::{draft, draft_of};
 use super::lack::Lack;
 use super::layout::{Layout, hashes, hides_its_type};
 use super::schemas::Belief;
 use super::settling::{Settlement, UnsettledColumns, settle};
-use super::table::{ColumnDefinition, Generated, TableDefinition};
+use super::table::{ColumnDefinition, TableDefinition};
 pub(in crate::change) use super::table_map_error::{Missing, TableMapError};
 use crate::binlog::column_map::kind;
 use crate::binlog::{ColumnMap, Coordinates, FormatDescription, TableMap};
 use crate::change::statement::Statement;
 use crate::filter::{OnUnknown, RowFilter, Rules, TestedTable};
 use crate::mysql::Flavour;
-use crate::row::{
-    CharsetName, Column, ColumnFacts, ColumnType, Computed, Labels, Special, Table, TableName,
-};
+use crate::row::{CharsetName, Column, ColumnFacts, ColumnType, Labels, Special, Table, TableName};
 
 /// Table maps kept at most; beyond it the cache starts anew.
 const MAPS_MAX: usize = 65_536;
@@ -280,14 +279,16 @@ impl TableMaps {
             true => None,
             false => self.undefined.get(&folded(&source)).copied(),
         };
+        let names = (&source, &published);
+        let is_to_vet = self
+            .column_watch
+            .is_to_vet(self.rules.columns(), names, end);
         let asks = match policy {
             Some(OnUnknown::Names) => Asks::InVain,
             Some(OnUnknown::Stop | OnUnknown::Skip) | None => {
                 match (self.numbered.contains(&source), self.asks) {
                     (true, _) => Asks::Nothing,
-                    (false, Asks::Needed) if self.column_watch.is_unvetted(&source) => {
-                        Asks::Everything
-                    }
+                    (false, Asks::Needed) if is_to_vet => Asks::Everything,
                     (false, asks) => asks,
                 }
             }
@@ -304,14 +305,17 @@ impl TableMaps {
         if policy.is_some() && !defined.table.is_undefined {
             self.undefined.remove(&folded(&source));
         }
-        Ok(Target::Kept(self.keep_defined(defined, source)?))
+        let kept = self.keep_defined(defined, source, is_to_vet)?;
+        Ok(Target::Kept(kept))
     }
 
-    /// The same of a table whose definition is settled.
+    /// The same of a table whose definition is settled; `is_to_vet` says that it must be known what its columns are computed
+    /// from.
     pub(super) fn keep_defined(
         &mut self,
         defined: Defined,
         source: TableName,
+        is_to_vet: bool,
     ) -> Result<Arc<KeptTable>, Missing> {
         // By the values in the image, before rules on columns treat them.
         let row_filter = self.row_filter(&defined.table)?;
@@ -321,11 +325,21 @@ impl TableMaps {
             self.lacking.push((source.clone(), lacking));
         }
         let columns = self.rules.columns();
-        self.column_watch
-            .vet(columns, &source, &defined.table, defined.knows_computed)
-            .map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
-        let table = self.column_watch.treat(columns, &source, defined.table);
-        let table = table.map_err(|error| Missing::Error(TableMapError::ColumnRules(error)))?;
+        let refused = |error| Missing::Error(TableMapError::ColumnRules(error));
+        let watch = &mut self.column_watch;
+        watch
+            .judge_moved(columns, &source, &defined.table)
+            .map_err(refused)?;
+        watch
+            .vet(
+                columns,
+                &defined.table,
+                (defined.computed.as_deref(), is_to_vet),
+            )
+            .map_err(refused)?;
+        let table = watch
+            .treat(columns, &source, defined.table)
+            .map_err(refused)?;
         let defined = Defined { table, ..defined };
         Ok(self.kept(defined, source, row_filter))
     }
@@ -469,14 +483,13 @@ fn define(
             .unwrap_or_default(),
     };
     let mut hidden = hashes(&columns).collect();
-    let mut knows_computed = false;
+    let mut computed = None;
     if !is_contradicted
         && let Some(known) = definitions.serving(source, end)
         && let Some(layout) = Layout::new(&columns, known)
     {
-        tell_computed(&mut read, &layout, known);
+        computed = Some(tell_computed(&mut read, &layout, known));
         hidden = layout.hidden();
-        knows_computed = true;
     }
     let mut table = Table::new(published, read, key).hiding(hidden);
     table.is_undefined = is_undefined || has_doubtful;
@@ -485,7 +498,7 @@ fn define(
         return Ok(Defined {
             table,
             unsettled: UnsettledColumns::default(),
-            knows_computed,
+            computed,
         });
     };
     if settlement.is_settled {
@@ -497,7 +510,7 @@ fn define(
             true => UnsettledColumns::default(),
             false => settlement.unsettled,
         },
-        knows_computed,
+        computed,
     })
 }
 
@@ -599,8 +612,8 @@ fn choose(
 pub(super) struct Defined {
     pub(super) table: Table,
     pub(super) unsettled: UnsettledColumns,
-    /// Whether it is known which of its columns are computed.
-    pub(super) knows_computed: bool,
+    /// Its columns that are computed, or whose defaults are; `None` where that is not known.
+    pub(super) computed: Option<Vec<ComputedColumn>>,
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.
@@ -621,20 +634,6 @@ pub(super) fn read_columns(
         });
     }
     Ok(read)
-}
-
-/// Even a table map with names does not tell which columns are computed.
-pub(super) fn tell_computed(columns: &mut [Column], layout: &Layout, known: &TableDefinition) {
-    for (place, column) in columns.iter_mut().enumerate() {
-        let generated = layout
-            .column(place, known)
-            .and_then(|known| known.generated);
-        column.computed = generated.map(|generated| match generated {
-            Generated::Stored | Generated::Virtual => Computed::Expression,
-            Generated::RowStart => Computed::RowStart,
-            Generated::RowEnd => Computed::RowEnd,
-        });
-    }
 }
 
 fn column_of(

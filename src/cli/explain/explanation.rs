@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::words::words;
+use crate::change::refuse_statement;
 use crate::change::statement::{
     Effect, Statement, StatementContext, StatementSource, scan, verdict,
 };
@@ -85,6 +86,9 @@ pub(super) fn judged_statement(
     }
     shown.published_as = None;
     shown.note = note.map(str::to_owned);
+    if let Err(error) = refuse_statement(rules, &statement) {
+        shown.stop(&error.to_string());
+    }
     shown
 }
 

@@ -118,6 +118,15 @@ pub enum ColumnRuleError {
         /// The rule.
         rule: Rule,
     },
+    /// Tables with values that rules hide got names that are not published, and more of them than are remembered.
+    #[error(
+        "{count} tables with columns that rules hide were renamed to names that are not published, and no more are remembered: \
+         drop some of them on the source, or have columns-exclude and its like match none of them"
+    )]
+    TooManyMoved {
+        /// How many.
+        count: usize,
+    },
     /// A rule has lost the column that it matched.
     #[error(
         "{rule} matches no column of {table} any more: have the rule match what the column is called now, take the rule out if \
@@ -173,7 +182,9 @@ impl ColumnRuleError {
             | Self::ComputedUnknown { rule, .. }
             | Self::Vanished { rule, .. }
             | Self::Renamed { rule, .. } => Some(rule),
-            Self::KeyNotIncluded { .. } | Self::NothingLeft { .. } => None,
+            Self::KeyNotIncluded { .. } | Self::NothingLeft { .. } | Self::TooManyMoved { .. } => {
+                None
+            }
         }
     }
 

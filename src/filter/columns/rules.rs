@@ -396,7 +396,7 @@ impl ColumnRules {
     }
 
     /// A rule that a column of a table may match, whatever it is called.
-    fn may_match(&self, table: &TableName) -> Option<&Rule> {
+    pub fn may_match(&self, table: &TableName) -> Option<&Rule> {
         let name = full_name(table, "");
         let found = self.rules.iter().find(|rule| rule.may_match_within(&name));
         // Beside any columns-include, what none matches is left out.

@@ -4,9 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::binlog::Coordinates;
-use crate::change::definition::Schemas;
-use crate::change::{self, Checkpoint, Definition, Revision};
+use crate::change::definition::{Belief, Schemas};
+use crate::change::{self, Checkpoint, Definition, Revision, TableDefinition};
+use crate::filter::{Rules, SeenTables, Unmatched};
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
 use crate::source::{Answers, DefinedBy, DefinitionReader, Reading, SourceError};
@@ -29,6 +32,50 @@ impl FoundDefinitions {
     /// The tables that were read now, and how they are defined.
     pub(super) fn read(&self) -> impl Iterator<Item = (&TableName, &Definition)> {
         self.read.iter().flat_map(|read| &read.tables)
+    }
+
+    /// Every table that is known with the names of its columns; `None` where there may be others.
+    fn columns(&self) -> Option<Vec<(TableName, Vec<Box<str>>)>> {
+        let names = |definition: &TableDefinition| {
+            let columns = definition.columns.iter();
+            columns.map(|column| column.name.clone()).collect()
+        };
+        if let Some(read) = &self.read {
+            let tables = read.tables.iter();
+            let tables = tables.map(|(table, known)| (table.clone(), names(&known.table)));
+            return Some(tables.collect());
+        }
+        let journal = self.journal.as_ref()?;
+        let tables = journal
+            .schemas
+            .tables()
+            .map(|(table, belief)| match belief {
+                Belief::Known(known) => Some((table.clone(), names(known))),
+                Belief::Stale(_) => None,
+            });
+        let tables = tables.collect::<Option<Vec<_>>>()?;
+        (!journal.schemas.is_partial()).then_some(tables)
+    }
+}
+
+/// Warns of rules on columns that match nothing of what is known of the source: a rule that is misspelt hides nothing.
+pub(super) fn warn_of_unmatched(rules: &Rules, found: &FoundDefinitions) {
+    let Some(tables) = found.columns().filter(|_| !rules.columns().is_empty()) else {
+        return;
+    };
+    let seen = SeenTables {
+        tables,
+        databases: Vec::new(),
+    };
+    for Unmatched { rule, table, .. } in rules.unmatched(&seen) {
+        // Where it names a table, the stream stops at it, or warns.
+        if rule.key.is_of_columns() && table.is_none() {
+            warn!(
+                %rule,
+                "a rule on columns matches no column of the source's tables that are published, and hides nothing of them: check \
+                 how it is spelled, or take it out"
+            );
+        }
     }
 }
 

@@ -169,6 +169,7 @@ impl ConnectorRun<'_> {
             .passing_over(orders)
             .choosing(opened.choice)
             .going_without(on_unknown)
+            .vetted_by(opened.vetting)
             .holding(undecided);
         if matches!(self.connector.source, SourceOptions::Server(_)) {
             assembler = assembler.keeping_history().only_forward();

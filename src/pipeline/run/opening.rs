@@ -10,7 +10,7 @@ use super::copying::{self, OpenedCopy};
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{
-    Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage, SnapshotProgress,
+    Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage, SnapshotProgress, Vetting,
 };
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::Flavour;
@@ -39,6 +39,8 @@ pub(super) struct OpenedSource {
     pub(super) clock_ahead_s: i64,
     /// Where the source's binlog ended; `None` where its events end by themselves.
     pub(super) end: Option<Coordinates>,
+    /// Who knows from what columns are computed.
+    pub(super) vetting: Vetting,
     pub(super) tls: Option<String>,
     pub(super) answers: Answers,
     pub(super) journal: Journal,
@@ -168,6 +170,7 @@ pub(super) async fn server(
     let may_go_on =
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
+    beliefs::warn_of_unmatched(&rules, &found);
     let (resolved, view) = match wanted {
         None => (checked.resolve(from.clone()).await?, None),
         Some(number) => {
@@ -204,6 +207,7 @@ pub(super) async fn server(
         choice: options.choice(),
         clock_ahead_s: facts.clock_ahead_s,
         options: SourceOptions::Server(Box::new(options)),
+        vetting: end.clone().map_or(Vetting::Asked, Vetting::LookedAt),
         end,
         tls: facts.tls.clone(),
         begin: ReadySource::Server(Box::new(resolved)),
@@ -252,6 +256,10 @@ pub(super) async fn files(
         left_out: LeftOut::Nothing,
         choice: archive.choice.clone(),
         clock_ahead_s: 0,
+        vetting: match answers {
+            Answers::Server(_) => Vetting::Asked,
+            Answers::Nobody => Vetting::Nobody,
+        },
         end: None,
         tls: None,
         begin: ReadySource::Files(Box::new(archive)),

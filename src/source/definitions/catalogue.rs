@@ -13,6 +13,7 @@ use crate::change::{
 use crate::mysql::Flavour;
 use crate::row::TableName;
 use crate::source::error::SourceError;
+use crate::source::server::computed_from;
 use crate::source::server::session::Session;
 
 /// Before this version MySQL may show labels as others than they are.
@@ -263,8 +264,8 @@ async fn columns(
 ) -> Result<HashMap<TableName, Vec<(usize, ColumnDefinition)>>, SourceError> {
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal, COLUMN_TYPE AS \
-         column_type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable, EXTRA AS extra FROM \
-         information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+         column_type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable, EXTRA AS extra, GENERATION_EXPRESSION AS \
+         expression, COLUMN_DEFAULT AS default_value FROM information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
     );
     let mut tables = Grouped::default();
     session
@@ -277,6 +278,7 @@ async fn columns(
                 nullable: row.expect("nullable")?.eq_ignore_ascii_case("YES"),
                 generated: generated(&extra),
                 invisible: extra.contains("INVISIBLE"),
+                computed_from: computed_from(row),
             };
             let ordinal = row.expect("ordinal")?.parse().unwrap_or(0);
             tables.push(row.expect("db")?, row.expect("tab")?, (ordinal, column));

@@ -1,10 +1,10 @@
 //! The columns of published tables as the source shows them, held against the rules on columns and on rows: what would stop a
 //! stream at its first row of a table is known before it.
 
-use super::session::Session;
+use super::session::{AnswerRow, Session};
 use super::start::Checked;
 use crate::binlog::column_map::kind;
-use crate::change::ColumnDefinition;
+use crate::change::{ColumnDefinition, ComputedFrom};
 use crate::filter::{ColumnRuleError, ColumnVerdict, RowRuleError, Rules, TestedTable};
 use crate::mysql::Flavour;
 use crate::row::{
@@ -21,8 +21,8 @@ const ANY_LENGTH: u16 = 1_000;
 pub(super) struct ShownColumn {
     pub(super) definition: ColumnDefinition,
     collation: Option<String>,
-    /// What it is computed from, with names in backticks; empty for one that is not.
-    expression: String,
+    /// The names in what its values, or its default, are computed from.
+    computed_from: ComputedFrom,
 }
 
 /// What a table's rows hold, as the source's settings have it.
@@ -57,8 +57,8 @@ pub(super) async fn shown_columns(
 ) -> Result<(), SourceError> {
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, COLUMN_TYPE AS column_type, CHARACTER_SET_NAME AS \
-         charset, COLLATION_NAME AS collation, IS_NULLABLE AS nullable, GENERATION_EXPRESSION AS expression FROM \
-         information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+         charset, COLLATION_NAME AS collation, IS_NULLABLE AS nullable, GENERATION_EXPRESSION AS expression, COLUMN_DEFAULT AS \
+         default_value FROM information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
     );
     let mut open: Option<(TableName, Vec<ShownColumn>)> = None;
     session
@@ -73,7 +73,7 @@ pub(super) async fn shown_columns(
                     ..ColumnDefinition::default()
                 },
                 collation: row.text("collation").map(str::to_owned),
-                expression: row.text("expression").unwrap_or_default().to_owned(),
+                computed_from: computed_from(row),
             };
             match &mut open {
                 Some((name, columns)) if *name.database == *database && *name.table == *table => {
@@ -104,7 +104,7 @@ pub async fn refuse_computed(checked: &mut Checked, rules: &Rules) -> Result<(),
         return Ok(());
     }
     let mut found = None;
-    let condition = "GENERATION_EXPRESSION <> ''";
+    let condition = "(GENERATION_EXPRESSION <> '' OR COLUMN_DEFAULT LIKE '%`%')";
     let take = |table: TableName, columns: Vec<ShownColumn>| {
         let verdict = rules.table(&table.database, &table.table);
         if verdict.keep && found.is_none() {
@@ -129,17 +129,24 @@ pub(super) fn computed<'a>(
             let verdict = rules.columns().judge(published, &column.definition.name);
             matches!(verdict, ColumnVerdict::Kept { .. })
         };
-        !column.expression.is_empty() && is_kept()
+        !column.computed_from.is_empty() && is_kept()
     });
     columns.filter_map(move |column| {
-        let (name, from) = (&column.definition.name, names_in(&column.expression));
-        let shows = rules.columns().refuse_showing(published, name, &from);
+        let (name, from) = (&column.definition.name, &column.computed_from.0);
+        let shows = rules.columns().refuse_showing(published, name, from);
         shows.err()
     })
 }
 
+/// The names in what a column's values, or its default, are computed from, by a row of information_schema.
+pub(in crate::source) fn computed_from(row: AnswerRow<'_>) -> ComputedFrom {
+    let expressions = ["expression", "default_value"];
+    let expressions = expressions.iter().filter_map(|column| row.text(column));
+    ComputedFrom(expressions.flat_map(names_in).collect())
+}
+
 /// The names in an expression as servers print it. What stands in backticks inside a text counts too.
-fn names_in(expression: &str) -> Vec<String> {
+fn names_in(expression: &str) -> Vec<Box<str>> {
     let mut names = Vec::new();
     let starts = expression.match_indices('`').map(|(start, _)| start + 1);
     // A text with a backtick would turn what is inside names and what is outside around, so that each may begin one.
@@ -157,7 +164,7 @@ fn names_in(expression: &str) -> Vec<String> {
                 letter => name.push(letter),
             }
         }
-        names.push(name);
+        names.push(name.into());
     }
     names
 }
@@ -331,7 +338,7 @@ mod tests {
             ("mail", "mail", false),
         ] {
             let names = names_in(expression);
-            let found = names.iter().any(|found| found == name);
+            let found = names.iter().any(|found| **found == *name);
             assert_eq!(found, is_in, "{expression}: {names:?}");
         }
     }

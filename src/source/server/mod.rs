@@ -26,6 +26,7 @@ mod undecided;
 pub(super) mod walk;
 
 pub use address::HostAddress;
+pub(super) use columns::computed_from;
 pub use columns::refuse_computed;
 pub use consistent::TableView;
 pub use hosts::choose;

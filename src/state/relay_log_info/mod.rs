@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::binlog::{Coordinates, GtidSet, XaId};
 use crate::change::definition::{Connection, TemporaryTables};
-use crate::change::{Checkpoint, SnapshotProgress, Undefined};
+use crate::change::{Checkpoint, FormerName, SnapshotProgress, Undefined, Watched, WatchedTables};
 use crate::filter::OnUnknown;
 use crate::mysql::Flavour;
 use crate::row::TableName;
@@ -26,8 +26,10 @@ pub const FILE_NAME: &str = "relay-log.info";
 /// The longest file that is read. GTID sets of long-lived clusters reach megabytes.
 pub const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-const VERSION: u32 = 4;
-/// The version of a checkpoint that names no temporary tables: what wrote it before can read it.
+const VERSION: u32 = 5;
+/// The version of a checkpoint that names no watched tables: what wrote it before can read it.
+const VERSION_WITHOUT_WATCHED: u32 = 4;
+/// The version of one that names no temporary tables either.
 const VERSION_WITHOUT_TEMPORARY: u32 = 3;
 /// The version of one that names no undefined tables either.
 const VERSION_WITHOUT_UNDEFINED: u32 = 2;
@@ -52,6 +54,8 @@ const UNDECIDED_MAX: usize = 65_536;
 const UNDEFINED: &str = "undefined=";
 /// Begins the lines after those, one a temporary table.
 const TEMPORARY: &str = "temporary=";
+/// Begins the lines after those, one a watched table.
+const WATCHED: &str = "watched=";
 /// Lines before the keys: the number of lines, relay log name and position, source log name and position, delay.
 const FIXED_LINES: usize = 6;
 /// Lines after all that the checksum covers: the checksum and the end marker.
@@ -158,12 +162,18 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
     let Coordinates { file, position } = &checkpoint.coordinates;
     let undefined = undefined_lines(checkpoint);
     let temporary = temporary_lines(checkpoint);
-    let listed = undecided.len() + undefined.len() + temporary.len();
+    let watched = watched_lines(checkpoint);
+    let listed = undecided.len() + undefined.len() + temporary.len() + watched.len();
     let lines = FIXED_LINES + KEYS.len() + listed + LAST_LINES;
-    let version = match (undefined.is_empty(), temporary.is_empty()) {
-        (true, true) => VERSION_WITHOUT_UNDEFINED,
-        (false, true) => VERSION_WITHOUT_TEMPORARY,
-        (_, false) => VERSION,
+    let version = match (
+        undefined.is_empty(),
+        temporary.is_empty(),
+        watched.is_empty(),
+    ) {
+        (true, true, true) => VERSION_WITHOUT_UNDEFINED,
+        (false, true, true) => VERSION_WITHOUT_TEMPORARY,
+        (_, false, true) => VERSION_WITHOUT_WATCHED,
+        (_, _, false) => VERSION,
     };
     let delay = checkpoint.delay_s;
     let mut text = format!("{lines}\n\n0\n{file}\n{position}\n{delay}\n");
@@ -194,6 +204,9 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
     for line in temporary {
         writeln!(text, "{TEMPORARY}{line}").expect("a text grows");
     }
+    for line in watched {
+        writeln!(text, "{WATCHED}{line}").expect("a text grows");
+    }
     let sum = crc32fast::hash(text.as_bytes());
     writeln!(text, "{SUM}{sum:08x}\n{END}").expect("a text grows");
     Ok(text)
@@ -213,17 +226,11 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
     let position = lines.number("the source log's position")?;
     let delay_s = lines.number("the delay")?;
     // A newer version may have more lines; its version says so better than their number.
-    let (has_epoch, has_undefined, has_temporary) = match lines.value("version=")? {
-        "1" => (false, false, false),
-        "2" => (true, false, false),
-        "3" => (true, true, false),
-        "4" => (true, true, true),
-        other => {
-            return Err(RelayLogInfoError::Version {
-                found: shortened(other),
-            });
-        }
-    };
+    let version = lines.value("version=")?;
+    let read = (1..=VERSION).find(|read| read.to_string() == version);
+    let version = read.ok_or_else(|| RelayLogInfoError::Version {
+        found: shortened(version),
+    })?;
     let expected = (text.lines().count() + LAST_LINES).to_string();
     if count != expected {
         let expected = format!("the number of lines, {expected}");
@@ -253,7 +260,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
     let at = Coordinates::new(file, position);
     let mut checkpoint = Checkpoint::new(at, gtid_set, server_uuid, server_id, begun);
     checkpoint.delay_s = delay_s;
-    if has_epoch {
+    if version >= VERSION_WITHOUT_UNDEFINED {
         checkpoint.epoch = lines.value_number("epoch=")?;
         let digest = lines.value("definitions_digest=")?;
         known(lines.line, "the definitions' digest", digest, "")?;
@@ -261,7 +268,7 @@ pub fn decode(bytes: &[u8]) -> Result<Checkpoint, RelayLogInfoError> {
         checkpoint.snapshot = snapshot_progress(lines.line, snapshot)?;
         checkpoint.undecided = Arc::new(lines.undecided()?);
     }
-    lines.tables(&mut checkpoint, has_undefined, has_temporary)?;
+    lines.tables(&mut checkpoint, version)?;
     match lines.rest.next() {
         Some(line) => Err(wrong(lines.line + 1, "nothing more", line)),
         None => Ok(checkpoint),
@@ -376,20 +383,27 @@ impl<'a> CheckpointLines<'a> {
     fn tables(
         &mut self,
         checkpoint: &mut Checkpoint,
-        has_undefined: bool,
-        has_temporary: bool,
+        version: u32,
     ) -> Result<(), RelayLogInfoError> {
-        if has_undefined {
-            let undefined = self.undefined()?;
-            if undefined.is_empty() && !has_temporary {
-                return Err(self.wrong_next("an undefined table"));
-            }
-            checkpoint.undefined = Arc::new(undefined);
+        if version >= VERSION_WITHOUT_TEMPORARY {
+            checkpoint.undefined = Arc::new(self.undefined()?);
         }
-        if has_temporary {
+        if version >= VERSION_WITHOUT_WATCHED {
             checkpoint.temporary = Arc::new(self.temporary()?);
         }
-        Ok(())
+        if version >= VERSION {
+            checkpoint.watched = Arc::new(self.watched()?);
+        }
+        let (is_missing, expected) = match version {
+            VERSION => (checkpoint.watched.is_empty(), "a watched table"),
+            VERSION_WITHOUT_WATCHED => (checkpoint.temporary.is_empty(), "a temporary table"),
+            VERSION_WITHOUT_TEMPORARY => (checkpoint.undefined.is_empty(), "an undefined table"),
+            _older => (false, ""),
+        };
+        match is_missing {
+            true => Err(self.wrong_next(expected)),
+            false => Ok(()),
+        }
     }
 
     /// The lines of undefined tables, in the order of their names.
@@ -427,10 +441,27 @@ impl<'a> CheckpointLines<'a> {
                 None => return Err(self.wrong("a temporary table and its connection", value)),
             }
         }
-        match temporary.is_empty() {
-            true => Err(self.wrong_next("a temporary table")),
-            false => Ok(temporary),
+        Ok(temporary)
+    }
+
+    /// The lines of watched tables, in the order of their names.
+    fn watched(&mut self) -> Result<WatchedTables, RelayLogInfoError> {
+        let mut watched = WatchedTables::new();
+        let mut rest = self.rest.clone();
+        while let Some(value) = rest.next().and_then(|line| line.strip_prefix(WATCHED)) {
+            self.rest = rest.clone();
+            self.line += 1;
+            let is_last = |table: &TableName| {
+                let last = watched.last_key_value();
+                last.is_none_or(|(last, _)| last < table)
+            };
+            match watched_table(value) {
+                Some((table, known)) if is_last(&table) => drop(watched.insert(table, known)),
+                Some(_) => return Err(self.wrong("tables in ascending order", value)),
+                None => return Err(self.wrong("a table and what is watched of it", value)),
+            }
         }
+        Ok(watched)
     }
 
     fn wrong_next(&self, expected: &'static str) -> RelayLogInfoError {
@@ -517,6 +548,49 @@ fn temporary_table(text: &str) -> Option<(Connection, TableName)> {
         thread_id: line.thread_id,
     };
     is_as_written.then(|| (connection, line.table.into_owned()))
+}
+
+/// What a line says of a watched table.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WatchedLine<'a> {
+    #[serde(flatten)]
+    table: Cow<'a, TableName>,
+    unvetted: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    was: Option<Cow<'a, TableName>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    renamed: Cow<'a, [(Box<str>, Box<str>)]>,
+}
+
+fn watched_lines(checkpoint: &Checkpoint) -> Vec<String> {
+    let line = |(table, watched): (&TableName, &Watched)| {
+        let renamed = watched.was.as_ref().map(|was| &was.renamed);
+        let line = WatchedLine {
+            table: Cow::Borrowed(table),
+            unvetted: watched.is_unvetted,
+            was: watched.was.as_ref().map(|was| Cow::Borrowed(&was.table)),
+            renamed: renamed.map_or_else(Cow::default, |renamed| Cow::Borrowed(&**renamed)),
+        };
+        serde_json::to_string(&line).expect("texts are JSON")
+    };
+    checkpoint.watched.iter().map(line).collect()
+}
+
+/// Reads a line of [`watched_lines`].
+fn watched_table(text: &str) -> Option<(TableName, Watched)> {
+    let line: WatchedLine<'_> = serde_json::from_str(text).ok()?;
+    let is_as_written = serde_json::to_string(&line).is_ok_and(|written| written == text);
+    let renamed = line.renamed.into_owned();
+    let was = line.was.map(|table| FormerName {
+        table: table.into_owned(),
+        renamed,
+    });
+    let watched = Watched {
+        is_unvetted: line.unvetted,
+        was,
+    };
+    is_as_written.then(|| (line.table.into_owned(), watched))
 }
 
 /// Makes sure that a line says what every checkpoint says as of now.

@@ -76,7 +76,8 @@ fn the_document_shows_what_is_written() {
         .skip(1)
         .map(|row| row.rsplit('|').nth(1).unwrap().trim().trim_matches('`'))
         .collect();
-    let (temporary, covered) = examples.split_last().unwrap();
+    let (watched, covered) = examples.split_last().unwrap();
+    let (temporary, covered) = covered.split_last().unwrap();
     let (undefined, covered) = covered.split_last().unwrap();
     let (last, covered) = covered.split_last().unwrap();
     let (undecided, covered) = covered.split_last().unwrap();
@@ -104,6 +105,15 @@ fn the_document_shows_what_is_written() {
     let text = sealed(&format!("{more}{last}\n{undefined}\n{temporary}\n"));
     let read = decode(text.as_bytes()).unwrap();
     assert_eq!(read.temporary.len(), 1);
+    assert_eq!(encode(&read).unwrap(), text);
+    let more = more
+        .replacen(&(count + 3).to_string(), &(count + 4).to_string(), 1)
+        .replace("version=4", "version=5");
+    let text = sealed(&format!(
+        "{more}{last}\n{undefined}\n{temporary}\n{watched}\n"
+    ));
+    let read = decode(text.as_bytes()).unwrap();
+    assert_eq!(read.watched.len(), 1);
     assert_eq!(encode(&read).unwrap(), text);
 }
 
@@ -434,6 +444,58 @@ fn temporary_tables_are_lines_that_are_read_back() {
 }
 
 #[test]
+fn watched_tables_are_lines_that_are_read_back() {
+    let watched = |is_unvetted, was: Option<&str>, renamed: &[(&str, &str)]| Watched {
+        is_unvetted,
+        was: was.map(|table| FormerName {
+            table: TableName::new("shop", table),
+            renamed: renamed
+                .iter()
+                .map(|(then, now)| ((*then).into(), (*now).into()))
+                .collect(),
+        }),
+    };
+    let tables = [
+        (
+            TableName::new("shop", "_a\nold"),
+            watched(false, Some("a"), &[("mail", "post")]),
+        ),
+        (TableName::new("shop", "b"), watched(true, Some("a"), &[])),
+        (TableName::new("shop", "c"), watched(true, None, &[])),
+    ];
+    let (checkpoint, text) = with_undefined();
+    let checkpoint = Checkpoint {
+        watched: Arc::new(tables.into()),
+        ..checkpoint
+    };
+    let lines = [
+        r#"watched={"database":"shop","table":"_a\nold","unvetted":false,"was":{"database":"shop","table":"a"},"renamed":[["mail","post"]]}"#,
+        r#"watched={"database":"shop","table":"b","unvetted":true,"was":{"database":"shop","table":"a"}}"#,
+        r#"watched={"database":"shop","table":"c","unvetted":true}"#,
+    ];
+    let head = text.replace("version=3", "version=5");
+    let with = |count: &str, lines: &[&str]| {
+        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        sealed(&(head.replacen("21", count, 1) + &lines))
+    };
+    let text = with("24", &lines);
+    assert_eq!(encode(&checkpoint).unwrap(), text);
+    assert_eq!(decode(text.as_bytes()).unwrap(), checkpoint);
+    let [first, second, third] = lines;
+    for (text, expected) in [
+        (with("23", &[second, first]), "tables in ascending order"),
+        (with("21", &[]), "expected a watched table"),
+        (
+            with("22", &[&third.replace("\":true", "\": true")]),
+            "a table and what is watched",
+        ),
+    ] {
+        let error = decode(text.as_bytes()).expect_err(expected).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn what_only_a_newer_rowtap_does_is_refused() {
     refuses(&[
         (
@@ -444,8 +506,8 @@ fn what_only_a_newer_rowtap_does_is_refused() {
         ),
         (
             "version=2",
-            "version=5",
-            "it has version 5, expected 1 to 4, run the rowtap that wrote it or a newer one",
+            "version=6",
+            "it has version 6, expected 1 to 5, run the rowtap that wrote it or a newer one",
         ),
         (
             "definitions_digest=",

@@ -13,7 +13,9 @@ use super::reason::Reason;
 use super::unsettled;
 use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
-use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
+use crate::change::definition::table::{
+    ColumnDefinition, ComputedFrom, Generated, TableDefinition,
+};
 use crate::change::statement::meaning::{
     AlterTable, ColumnPosition, Key, Kind, NamedCharset, Period, Size, Spec,
 };
@@ -96,6 +98,7 @@ pub(super) fn table(
         convert_columns(&mut slots, charset, facts)?;
     }
     work.set_visible(&mut slots)?;
+    work.set_computed_from(&mut slots, &alter.defaults);
     let named_engine = alter.options.engine.is_some() || alter.options.engine_in_partitions;
     let engine = create::engine(&alter.options, old.engine.as_deref(), facts);
     let mut definition = TableDefinition {
@@ -265,6 +268,24 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What columns are computed from: other defaults, and other names of the columns there.
+    fn set_computed_from(&self, slots: &mut [Slot], defaults: &[(Box<str>, Vec<Box<str>>)]) {
+        for (column, from) in defaults {
+            let mut slots = slots.iter_mut();
+            if let Some(slot) = slots.find(|slot| same(&slot.column.name, column)) {
+                slot.column.computed_from = ComputedFrom(from.clone());
+            }
+        }
+        for (old, new) in self.specs.iter().filter_map(Spec::renamed) {
+            for slot in &mut *slots {
+                let from = &mut slot.column.computed_from.0;
+                if old != new && from.iter().any(|name| same(name, old)) {
+                    from.push(new.into());
+                }
+            }
+        }
     }
 
     // ---- keys and versioning ---------------------------------------------------------------------------------------

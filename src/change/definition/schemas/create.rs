@@ -6,7 +6,9 @@ use super::reason::Reason;
 use super::unsettled;
 use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
-use crate::change::definition::table::{ColumnDefinition, Generated, TableDefinition};
+use crate::change::definition::table::{
+    ColumnDefinition, ComputedFrom, Generated, TableDefinition,
+};
 use crate::change::statement::STRICT_MODES;
 use crate::change::statement::meaning::{
     ColumnClause, CreateTable, Generation, Key, Kind, Label, NamedCharset, Period, Size,
@@ -144,6 +146,7 @@ pub(super) fn column(
         nullable: column.nullable.unwrap_or(nullable_by_default) && !column.primary && !of_row,
         generated,
         invisible: column.invisible,
+        computed_from: ComputedFrom(column.computed_from.clone()),
     })
 }
 
