@@ -205,19 +205,11 @@ impl RowChoice {
                 Fate::Stays => self.add(kind, start..at, number),
                 Fate::Leaves => self.add(RowsKind::Delete, start..middle, number),
                 Fate::Enters => {
-                    let (mut from, mut to) = (start, middle);
-                    let cells = &mut self.before;
-                    first.walk(body, &mut from, cells).map_err(rows)?;
-                    if let Some(second) = &second {
-                        second.walk(body, &mut to, &mut self.after).map_err(rows)?;
-                    }
-                    match self.is_whole_after(table.table, kind) {
-                        true => self.add(RowsKind::Write, middle..at, number),
-                        false => {
-                            self.refuse_part(table)?;
-                            let is_partial = kind == RowsKind::PartialUpdate;
-                            self.add(RowsKind::Entering { is_partial }, start..at, number);
-                        }
+                    let shapes = (&first, second.as_ref());
+                    self.walk_whole(shapes, body, start).map_err(rows)?;
+                    match self.entering(table, kind)? {
+                        RowsKind::Write => self.add(RowsKind::Write, middle..at, number),
+                        entering => self.add(entering, start..at, number),
                     }
                 }
                 Fate::Filtered => counts.filtered += 1,
@@ -245,6 +237,30 @@ impl RowChoice {
                 count: 1,
             }),
         }
+    }
+
+    /// Reads all columns of a row that begins at `at`.
+    fn walk_whole(
+        &mut self,
+        (first, second): (&Shape<'_>, Option<&Shape<'_>>),
+        body: &[u8],
+        mut at: usize,
+    ) -> Result<(), RowError> {
+        first.walk(body, &mut at, &mut self.before)?;
+        match second {
+            Some(second) => second.walk(body, &mut at, &mut self.after),
+            None => Ok(()),
+        }
+    }
+
+    /// What is published of an update whose row was read as a whole and comes to meet the condition.
+    fn entering(&self, table: ChosenTable<'_>, kind: RowsKind) -> Result<RowsKind, Trouble> {
+        if self.is_whole_after(table.table, kind) {
+            return Ok(RowsKind::Write);
+        }
+        self.refuse_part(table)?;
+        let is_partial = kind == RowsKind::PartialUpdate;
+        Ok(RowsKind::Entering { is_partial })
     }
 
     /// Whether the image after an update is one that an insert could have.

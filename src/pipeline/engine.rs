@@ -377,19 +377,7 @@ fn tell(notice: &Notice) {
                  the rule out, or have it match what the column is called now"
             );
         }
-        Notice::Unvetted(UnvettedTable {
-            table,
-            column,
-            rule,
-        }) => {
-            warn!(
-                %table,
-                %column,
-                %rule,
-                "a rule hides the values of a column, and what other columns of the table are computed from is not known: one that \
-                 is computed from it would show them, have a rule hide such a column too"
-            );
-        }
+        Notice::Unvetted(unvetted) => tell_unvetted(unvetted),
         Notice::LostRowRule(LostRowRule {
             before,
             after,
@@ -407,6 +395,22 @@ fn tell(notice: &Notice) {
             info!(%table, %at, "the table's definition is known again, its rows go out with names from here on");
         }
     }
+}
+
+fn tell_unvetted(
+    UnvettedTable {
+        table,
+        column,
+        rule,
+    }: &UnvettedTable,
+) {
+    warn!(
+        %table,
+        %column,
+        %rule,
+        "a rule hides the values of a column, and what other columns of the table are computed from is not known: one that is \
+         computed from it would show them, have a rule hide such a column too"
+    );
 }
 
 /// Warns of what a batch leaves out.

@@ -471,14 +471,11 @@ impl ColumnWatch {
             }
             return Ok(());
         }
-        let names = moved.columns.iter().map(|column| &**column);
-        let renamed = moved.was.renamed.iter().map(|(_, now)| &**now);
-        let was = &moved.was;
-        was.judge(columns, &verdict.published, names.chain(renamed))?;
-        let is_open = moved.columns.is_empty() && was.table != verdict.published;
+        let statement = &followed.statement;
+        moved.judge(columns, &verdict.published, statement)?;
+        let is_open = moved.columns.is_empty() && moved.was.table != verdict.published;
         let was = was_published().filter(|_| is_open);
         self.watch(table, |watched| watched.was = was);
-        let statement = &followed.statement;
         refuse_computed(columns, &verdict.published, statement)?;
         self.judge(columns, (table, &verdict.published), followed)
     }
@@ -642,6 +639,22 @@ impl<'a> Moved<'a> {
     }
 }
 
+impl Moved<'_> {
+    /// Judges the columns that are known, and those that the statement names.
+    fn judge(
+        &self,
+        rules: &ColumnRules,
+        after: &TableName,
+        statement: &Statement,
+    ) -> Result<(), ColumnRuleError> {
+        let known = self.columns.iter().map(|column| &**column);
+        let renamed = self.was.renamed.iter().map(|(_, now)| &**now);
+        let named = renames(statement).into_iter().map(|(_, new)| new);
+        let columns = known.chain(renamed).chain(named);
+        self.was.judge(rules, after, columns)
+    }
+}
+
 impl FormerName {
     /// Makes sure that no value goes out less hidden than a rule hid it then. Columns are named as they are called now.
     fn judge<'a>(
@@ -697,8 +710,7 @@ pub fn refuse_statement(rules: &Rules, statement: &Statement) -> Result<(), Colu
             renamed: Vec::new(),
         };
         let moved = Moved::by(statement, (table, origin), (was, true), Vec::new());
-        let renamed = moved.was.renamed.iter().map(|(_, now)| &**now);
-        moved.was.judge(columns, &verdict.published, renamed)?;
+        moved.judge(columns, &verdict.published, statement)?;
         refuse_computed(columns, &verdict.published, statement)?;
     }
     Ok(())
