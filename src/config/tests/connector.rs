@@ -405,3 +405,50 @@ fn mistakes_without_end_are_cut_off() {
     let error = given("shop.toml", &text).load().unwrap_err();
     assert_eq!(error.lines().count(), 100, "{error}");
 }
+
+#[test]
+fn what_is_said_of_a_format_has_to_fit_it() {
+    for (sink, expected) in [
+        (
+            "[sink.maxwell]\n",
+            "sink.maxwell: has a meaning only with format = 'maxwell'",
+        ),
+        (
+            "format = 'debezium'\n[sink.flat]\n",
+            "sink.flat: has a meaning only with format = 'flat'",
+        ),
+        (
+            "format = 'canal'\n[sink.debezium]\n",
+            "sink.debezium: has a meaning only with format = 'debezium'",
+        ),
+        (
+            "format = 'flat'\n[sink.flat]\nadd_fields = 'op,opp'\n",
+            "sink.flat.add_fields: knows no opp, expected names such as op,",
+        ),
+        (
+            "format = 'flat'\n[sink.flat]\ndelete_tombstone_handling_mode = 'tombstone'\n",
+            "sink.flat.delete_tombstone_handling_mode: has tombstones, and lines have none, set it to rewrite",
+        ),
+        (
+            "cloudevents = 'binary'\n",
+            "sink.cloudevents: puts attributes into headers, and lines have none, set it to structured",
+        ),
+        (
+            "format = 'avro'\ncloudevents = 'structured'\n",
+            "sink.cloudevents: is for messages of JSON, and those of format = 'avro' are none",
+        ),
+    ] {
+        let error = given("shop.toml", &format!("{CONNECTOR}{sink}"))
+            .load()
+            .unwrap_err();
+        let is_told = error.lines().any(|line| line.contains(expected));
+        assert!(is_told, "{error}\n{expected}");
+    }
+    for sink in [
+        "format = 'flat'\n[sink.flat]\nadd_fields = 'op, source.ts_ms:moment'\n[sink.debezium]\ndecimal_handling_mode = 'string'\n",
+        "format = 'maxwell'\ncloudevents = 'structured'\n[sink.maxwell]\nkafka_key_format = 'array'\n",
+    ] {
+        let given = given("shop.toml", &format!("{CONNECTOR}{sink}"));
+        assert_eq!(given.load().expect("no mistake").len(), 1);
+    }
+}

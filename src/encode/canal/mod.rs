@@ -13,6 +13,8 @@
 mod declared;
 mod java;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod value;
 mod writer;
 

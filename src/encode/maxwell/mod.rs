@@ -12,6 +12,8 @@
 
 mod definition;
 mod plan;
+#[cfg(test)]
+mod tests;
 mod value;
 mod wkt;
 mod writer;
