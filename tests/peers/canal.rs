@@ -1,4 +1,7 @@
 //! Canal's flat messages, as Canal 1.1.7 wrote them of the workload of Maxwell on MySQL 5.7, each table as it was at the time.
+//!
+//! `Record.java` recorded them, with `canal.server`, `canal.instance.manager` and `connector.core` 1.1.7 of Maven Central, while each
+//! statement waited 0.3 s for the one before: Canal asks the server how tables are defined when it reads their rows.
 
 use std::collections::BTreeMap;
 use std::fs;

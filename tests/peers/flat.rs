@@ -2,23 +2,33 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
 use super::messages::{Comparison, Messages};
-use super::{differences, folder};
+use super::{differences, folder, is_full};
 use crate::commands::process::Folder;
-use crate::support::Kafka;
+use crate::support::{Kafka, cache};
 
-/// The settings of `plain.txt` and `rewrite.txt`.
-const VARIANTS: [(&str, &str); 2] = [
+/// The settings of `plain.txt` and `rewrite.txt`, and those of the transformation: whether there are schemas, and others.
+const VARIANTS: [(&str, &str, &[&str]); 2] = [
     (
         "plain",
         "add_fields = 'op,db,table,ts_ms,source.ts_ms,ts_us:moment,file,pos,row,thread,connector,snapshot,source.server_id:sid,gtid,name'",
+        &[
+            "false",
+            "add.fields=op,db,table,ts_ms,source.ts_ms,ts_us:moment,file,pos,row,thread,connector,snapshot,source.server_id:sid,gtid,name",
+        ],
     ),
     (
         "rewrite",
         "schemas_enable = true\nadd_fields = 'op,source.ts_us,source.ts_ns'\ndelete_tombstone_handling_mode = 'rewrite'",
+        &[
+            "true",
+            "add.fields=op,source.ts_us,source.ts_ns",
+            "delete.tombstone.handling.mode=rewrite",
+        ],
     ),
 ];
 
@@ -67,7 +77,7 @@ fn rows_are_those_that_the_transformation_made() {
     let kafka = Kafka::shared();
     let known = differences("Flat");
     let mut comparison = Comparison::default();
-    for (name, settings) in VARIANTS {
+    for (name, settings, _) in VARIANTS {
         let mut theirs = recorded(name);
         let ours = written(kafka, name, settings);
         if name == "plain" {
@@ -96,4 +106,29 @@ fn a_delete_that_no_tombstone_can_tell_stops_the_connector() {
     assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     let fix = "set delete_tombstone_handling_mode = \"rewrite\", or key_columns for the table";
     assert!(ended.stderr.contains(fix), "{}", ended.stderr);
+}
+
+#[test]
+fn the_transformation_itself_makes_the_same() {
+    if !is_full() {
+        return;
+    }
+    for (name, _, settings) in VARIANTS {
+        let made = Command::new(cache().join("debezium-3.6/bin/connect"))
+            .arg(folder("flat").join("Record.java"))
+            .arg(folder("debezium").join("schemas.jsonl"))
+            .args(settings)
+            .output()
+            .expect("scripts/servers debezium-3.6 brings it");
+        assert!(made.status.success(), "{:?}", made.status);
+        let made = String::from_utf8(made.stdout).expect("text");
+        let path = folder("flat").join(format!("{name}.txt"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, &made).expect("it is written");
+        }
+        assert!(
+            made == fs::read_to_string(path).expect("a recording"),
+            "{name}"
+        );
+    }
 }

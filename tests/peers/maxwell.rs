@@ -1,4 +1,8 @@
 //! Maxwell's messages under its defaults and under all its settings, as Maxwell 1.22.6 wrote them of a workload on MySQL 5.7.
+//!
+//! `com.zendesk:maxwell:1.22.6` of Maven Central recorded them, with kafka-clients 2.8.2 in place of its own and an empty class
+//! `jdk.nashorn.api.scripting.ScriptObjectMirror`, from a server with GTIDs, `log_slave_updates` and `binlog_rows_query_log_events`:
+//! once with its defaults, once with `gtid_mode`, `output_ddl` and the settings below. A line is a record's key, a tab and its value.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,8 @@
 //! The formats of peers: what a peer itself wrote of a workload, message by message, against what rowtap writes of the same binlog.
 //!
 //! A recording holds a server's binlog and what the peer made of it. `ROWTAP_TEST_FULL=1` runs the peer itself, for which
-//! `scripts/servers debezium-3.6` brings what it takes, and with `UPDATE_GOLDEN=1` records it anew.
+//! `scripts/servers debezium-3.6` brings what it takes, and with `UPDATE_GOLDEN=1` records it anew. The recordings of Maxwell and Canal
+//! say in their files how they were made. `scripts/servers flink-1.20` brings a consumer that reads rowtap's messages.
 
 mod canal;
 mod cloudevents;
