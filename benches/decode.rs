@@ -24,7 +24,8 @@ use rowtap::change::{
     Step, Until, XaMissing,
 };
 use rowtap::encode::{
-    Destination, Encode, Format, InvalidText, LinesEncoder, Plan, RecordsEncoder, RecordsSettings,
+    ContainersEncoder, Destination, Encode, Format, InvalidText, LinesEncoder, Plan,
+    RecordsEncoder, RecordsSettings,
 };
 use rowtap::filter::{FilterOptions, Rules};
 use rowtap::mysql::Flavour;
@@ -63,19 +64,28 @@ fn main() -> ExitCode {
         bencher.iter(|| recording.assemble(|batch| batch.ledger.rows));
     });
     group.bench_function("lines", |bencher| {
-        let mut lane = Lane::new(LinesEncoder::new(Format::Json, InvalidText::Fail));
+        let mut lane = Lane::new(
+            Format::Json,
+            LinesEncoder::new(Format::Json, InvalidText::Fail),
+        );
         bencher.iter(|| recording.assemble(|batch| lane.encode(batch).bytes.len() as u64));
     });
     group.bench_function("records", |bencher| {
-        let mut lane = Lane::new(RecordsEncoder::new(
-            Format::Json,
-            RecordsSettings::default(),
-            InvalidText::Fail,
-        ));
+        let settings = RecordsSettings::default();
+        let encoder = RecordsEncoder::new(Format::Json, settings, InvalidText::Fail);
+        let mut lane = Lane::new(Format::Json, encoder);
         bencher.iter(|| recording.assemble(|batch| lane.encode(batch).arena.len() as u64));
     });
+    group.bench_function("avro", |bencher| {
+        let encoder = ContainersEncoder::new(Format::Avro, InvalidText::Fail);
+        let mut lane = Lane::new(Format::Avro, encoder);
+        bencher.iter(|| recording.assemble(|batch| lane.encode(batch).bytes.len() as u64));
+    });
     group.finish();
-    let mut lane = Lane::new(LinesEncoder::new(Format::Json, InvalidText::Fail));
+    let mut lane = Lane::new(
+        Format::Json,
+        LinesEncoder::new(Format::Json, InvalidText::Fail),
+    );
     let written = recording.assemble(|batch| lane.encode(batch).bytes.len() as u64);
     println!("{written} bytes of JSON Lines");
     ExitCode::SUCCESS
@@ -181,6 +191,7 @@ impl Recording {
 
 /// An encoder with its block and the plans that it has made.
 struct Lane<E: Encode<Plan = Plan>> {
+    format: Format,
     encoder: E,
     block: E::Block,
     known: Vec<Arc<Plan>>,
@@ -188,8 +199,9 @@ struct Lane<E: Encode<Plan = Plan>> {
 }
 
 impl<E: Encode<Plan = Plan>> Lane<E> {
-    fn new(encoder: E) -> Self {
+    fn new(format: Format, encoder: E) -> Self {
         Self {
+            format,
             encoder,
             block: E::Block::default(),
             known: Vec::new(),
@@ -218,7 +230,7 @@ impl<E: Encode<Plan = Plan>> Lane<E> {
             return Arc::clone(plan);
         }
         let plan = Arc::new(Plan::of_records(
-            Format::Json,
+            self.format,
             Arc::clone(table),
             Destination::by_key("bench".into(), &table.key),
         ));

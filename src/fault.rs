@@ -97,6 +97,8 @@ pub enum FileRole {
     SkippedGroups,
     /// Why the connector ended last.
     LastError,
+    /// The numbers that a registry gave to schemas.
+    SchemaNumbers,
     /// The socket for commands.
     ControlSocket,
     /// The events of a large group.

@@ -61,9 +61,11 @@
 //! | another folder there | another kind of source, such as a snapshot |
 //! | `encode/records.rs`, `encode/lines.rs` | which changes become which records or lines, whatever the format |
 //! | `encode/envelope.rs` | the formats by name; each has a folder, such as `encode/json` |
+//! | `encode/containers.rs`, `encode/schemas.rs` | records for Avro files; schemas that a sink makes known |
 //! | `encode/writer.rs` | the trait that a format implements |
 //! | `encode/sql` | statements for `rowtap decode` |
 //! | `sink/mod.rs` | the sinks by name; each has a file or folder, such as `sink/kafka` |
+//! | `sink/registry`, `sink/web.rs` | Avro schemas made known to a registry; requests over HTTP |
 //! | `sink/contract.rs` | the trait that a sink implements, and what it promises |
 //! | `pipeline/engine.rs` | drives the assembler and answers its questions, for `run` and `decode` |
 //! | `pipeline/lanes.rs` | encodes on several threads and keeps the order, for `run` and `decode` |
@@ -98,6 +100,8 @@
 //! | record | a message for a log such as Kafka, with its key |
 //! | destination | the topic, key and partition of a table's records |
 //! | route | what a connector file says of the destinations of some tables |
+//! | registry | a service that keeps Avro schemas and gives them numbers |
+//! | subject | the name under which a registry keeps the versions of a schema |
 //! | notice | a record about the stream rather than a change: a heartbeat, the beginning or end of a group |
 //! | line | a message in a file |
 //! | coordinates | a file and a position in a server's binlog |

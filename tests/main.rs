@@ -10,6 +10,8 @@
 #[allow(dead_code, reason = "a suite takes of the support what it needs")]
 mod support;
 
+#[cfg(feature = "kafka")]
+mod avro;
 mod checker;
 mod commands;
 mod connection;

@@ -9,6 +9,7 @@
 //! | `operation` | what a record says was done |
 //! | `records` | records with keys, for a log: which changes become which records, tombstones, changed keys, identity |
 //! | `lines` | lines, for files and the standard output |
+//! | `containers` | records for Avro files |
 //! | `destination` | where a table's records go, and under which key |
 //! | `schemas` | schemas that a sink makes known |
 //! | `writer` | what a format supplies, as a trait |
@@ -41,6 +42,7 @@
 mod avro;
 mod canal;
 mod cloudevents;
+mod containers;
 mod debezium;
 mod destination;
 mod envelope;
@@ -66,6 +68,9 @@ use std::sync::Arc;
 
 use crate::change::Batch;
 
+pub use containers::{
+    ContainerPart, Containers, ContainersEncoder, SYNC_BYTES, container_block, container_header,
+};
 pub use destination::{Destination, PartitionRule, RecordKey, partition_of};
 pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};

@@ -88,6 +88,21 @@ impl Records {
         self.event_source = 0..0;
         self.statement_schemas = None;
     }
+
+    /// Puts the numbers of the schemas of statements after the first byte of their keys and values.
+    pub fn number_statements(&mut self, key: u32, value: u32) {
+        let statements = self.records.iter();
+        let statements = statements.filter(|record| record.op == RecordOp::Statement);
+        for record in statements {
+            for (range, number) in [(&record.key, key), (&record.value, value)] {
+                let start = range.as_ref().map(|range| range.start as usize + 1);
+                let place = start.and_then(|start| self.arena.get_mut(start..start + 4));
+                if let Some(place) = place {
+                    place.copy_from_slice(&number.to_be_bytes());
+                }
+            }
+        }
+    }
 }
 
 impl Block for Records {

@@ -1,11 +1,12 @@
 //! What every sink does, and promises.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::SinkError;
-use crate::change::Checkpoint;
+use crate::change::{Checkpoint, Origin};
 use crate::encode::{Encode, InvalidText};
 use crate::row::{Table, TableName};
 use crate::state::Notes;
@@ -62,6 +63,9 @@ pub trait Sink: Send {
     fn commit_wanted(&self, _rests: bool) -> Option<Instant> {
         None
     }
+
+    /// Learns whose changes will come, and which folder keeps the connector's state, before any table is prepared.
+    fn source_is(&mut self, _origin: &Origin, _state: &Path) {}
 
     /// Learns of tables whose rows may come, before any does.
     ///

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::registry_error::RegistryError;
 use crate::failure::Class;
 use crate::fault::FileStep;
 use crate::row::TableName;
@@ -154,6 +155,9 @@ pub enum SinkError {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
+    /// What a schema registry refuses.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
     /// The system has no thread left for the sink.
     #[error("cannot start a thread, raise the limit of the user that runs rowtap")]
     Thread(#[source] io::Error),
@@ -392,6 +396,7 @@ impl SinkError {
     /// What the failure means for the connector.
     pub fn class(&self) -> Class {
         match self {
+            Self::Registry(error) => error.class(),
             Self::OutputClosed => Class::CleanEnd,
             Self::NotOpen => Class::Bug,
             Self::ManifestLine { .. }
@@ -459,6 +464,12 @@ impl SinkError {
             | Self::TransactionFailed { outlook, .. } => *outlook == Outlook::Granted,
             _other => false,
         }
+    }
+}
+
+impl From<RegistryError> for SinkError {
+    fn from(error: RegistryError) -> Self {
+        Self::Registry(Box::new(error))
     }
 }
 

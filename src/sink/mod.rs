@@ -2,7 +2,7 @@
 //!
 //! | sink | promise |
 //! |---|---|
-//! | [`File`] | once, for a reader of the manifest, whose last valid line is the checkpoint |
+//! | [`File`], [`AvroFiles`] | once, for a reader of the manifest, whose last valid line is the checkpoint |
 //! | `Kafka` | at least once: after a crash a topic repeats from a group's first row, in order per key; or once, for a reader of what is committed |
 //! | [`Stdout`], [`Blackhole`] | none: what was written is the reader's affair |
 
@@ -12,7 +12,12 @@ mod error;
 mod file;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "kafka")]
+mod registry;
+mod registry_error;
 mod stdout;
+#[cfg(feature = "kafka")]
+mod web;
 
 use std::borrow::Cow;
 use std::path::{self, Path};
@@ -26,12 +31,15 @@ use crate::state::off_the_runtime;
 pub use blackhole::{Blackhole, BlackholeOptions};
 pub use contract::{BlockOf, Placement, PlanOf, SharedCheckpoints, Sink, TargetTable};
 pub use error::{Outlook, SinkError};
-pub use file::{File, FileOptions};
+pub use file::{AvroFiles, File, FileOptions};
 #[cfg(feature = "kafka")]
 pub use kafka::{
     AwsMskIamOptions, Kafka, KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaKey,
     KafkaOptions, KafkaRoute, LargeGroups, PartitionBy, SharedTopic,
 };
+#[cfg(feature = "kafka")]
+pub use registry::{OnIncompatible, RegistryOptions, SubjectNameStrategy};
+pub use registry_error::RegistryError;
 pub use stdout::{Stdout, StdoutOptions};
 
 /// The `[sink]` section of a connector.
@@ -93,8 +101,9 @@ impl SinkOptions {
         }));
         let unused = self.sections().unused();
         problems.extend(unused.map(|(key, reason)| (vec![key.to_owned()], reason.into())));
-        if !matches!(self, Self::Blackhole(_)) && self.sections().format == Format::Avro {
-            let reason = "is 'avro', which this sink does not write, choose another format or sink";
+        let is_avro = self.sections().format == Format::Avro;
+        if is_avro && matches!(self, Self::Stdout(_)) {
+            let reason = "is 'avro', whose messages are no lines, choose another format or sink";
             problems.push((vec!["format".to_owned()], reason.into()));
         }
         problems

@@ -194,6 +194,10 @@ fn the_schema_has_the_programs_keys_and_no_others() {
             folder("[sink]", "[filter]\nno_such = 1\n[sink]"),
         ),
         (
+            "/$defs/avro/properties".to_owned(),
+            folder("[sink]", "[sink]\navro = { no_such = 1 }"),
+        ),
+        (
             "/$defs/debezium/properties".to_owned(),
             folder("[sink]", "[sink]\ndebezium = { no_such = 1 }"),
         ),
@@ -206,6 +210,12 @@ fn the_schema_has_the_programs_keys_and_no_others() {
         let text =
             format!("[source]\nhost = 'a'\nuser = 'u'\n[sink]\ntype = '{kind}'\nno_such = 1\n");
         cases.push((format!("/$defs/{kind}/properties"), Folder::new(&text)));
+    }
+    if let Some(kind) = super::KAFKA {
+        let text = format!(
+            "[source]\nhost = 'a'\nuser = 'u'\n[sink]\ntype = '{kind}'\n[sink.registry]\nno_such = 1\n"
+        );
+        cases.push(("/$defs/registry/properties".to_owned(), Folder::new(&text)));
     }
     for (place, folder) in cases {
         let properties = schema

@@ -14,23 +14,23 @@ use crate::support::{Flavour, Kafka, Server, wait_until};
 /// How long Connect may take to start, and Debezium to read the workload.
 const DEBEZIUM_MAX: Duration = Duration::from_secs(240);
 /// The binlog of the workload: what the server names it shows in messages.
-const BINLOG: &str = "binlog.000003";
+pub const BINLOG: &str = "binlog.000003";
 
 fn folder() -> PathBuf {
     super::folder("debezium")
 }
 
 /// Settings under which both write the workload; the name is the prefix.
-struct Variant {
-    name: &'static str,
-    schemas: bool,
+pub struct Variant {
+    pub name: &'static str,
+    pub schemas: bool,
     /// Debezium's.
     debezium: &'static [&'static str],
     /// rowtap's.
-    own: &'static str,
+    pub own: &'static str,
 }
 
-const VARIANTS: [Variant; 6] = [
+pub const VARIANTS: [Variant; 6] = [
     Variant {
         name: "plain",
         schemas: false,

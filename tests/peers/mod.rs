@@ -4,6 +4,7 @@
 //! `scripts/servers debezium-3.6` brings what it takes, and with `UPDATE_GOLDEN=1` records it anew. The recordings of Maxwell and Canal
 //! say in their files how they were made. `scripts/servers flink-1.20` brings a consumer that reads rowtap's messages.
 
+mod avro;
 mod canal;
 mod cloudevents;
 mod debezium;

@@ -1,5 +1,6 @@
 //! What a sink promises about durability and order, held against what a reader of its target finds.
 
+pub mod avro_files;
 mod contract;
 mod file;
 #[cfg(feature = "kafka")]

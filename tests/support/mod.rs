@@ -14,10 +14,14 @@ mod line;
 mod pair;
 mod private;
 mod random;
+#[cfg(feature = "kafka")]
+mod registry;
 mod server;
 mod small_disk;
 #[cfg(feature = "kafka")]
 mod token_endpoint;
+#[cfg(feature = "kafka")]
+mod web;
 
 pub use certificates::Certificates;
 pub use deadline::wait_until;
@@ -31,7 +35,11 @@ pub use private::cache;
 #[cfg(feature = "kafka")]
 pub use private::free_port;
 pub use random::Random;
+#[cfg(feature = "kafka")]
+pub use registry::Apicurio;
 pub use server::{Flavour, Server};
 pub use small_disk::SmallDisk;
 #[cfg(feature = "kafka")]
 pub use token_endpoint::{CLIENT as TOKEN_CLIENT, TokenEndpoint};
+#[cfg(feature = "kafka")]
+pub use web::{Web, WebCall, WebReply};

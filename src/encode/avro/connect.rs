@@ -293,11 +293,11 @@ impl SchemaWriter {
     fn write_record(&mut self, schema: &Connect, outer: &str) -> Result<(), SchemaProblem> {
         let original = schema.name.as_deref().unwrap_or(UNNAMED);
         let full = full_name(original);
+        let (namespace, name) = full.rsplit_once('.').unwrap_or(("", &full));
         if self.defined.contains(&full) {
-            self.string(&full);
+            self.string(if namespace == outer { name } else { &full });
             return Ok(());
         }
-        let (namespace, name) = full.rsplit_once('.').unwrap_or(("", &full));
         self.text("{\"type\":\"record\",\"name\":");
         self.string(name);
         if namespace != outer {

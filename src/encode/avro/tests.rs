@@ -293,3 +293,45 @@ fn connects_schemas_become_those_that_confluents_converter_makes() {
         }, "default": "\u{0}d"}),
     );
 }
+
+/// Those of a table `orders (id INT PRIMARY KEY, note TEXT)` in the database `shop`, in topics of `demo`.
+#[test]
+fn the_documents_schemas_are_those_that_are_written() {
+    let column = |name: &str, kind, nullable| Column {
+        name: name.into(),
+        kind,
+        nullable,
+        computed: None,
+        declared: None,
+    };
+    let id = ColumnType::Integer {
+        width: 4,
+        unsigned: false,
+    };
+    let note = ColumnType::Text {
+        prefix: 2,
+        charset: Charset::Utf8,
+    };
+    let columns = vec![column("id", id, false), column("note", note, true)];
+    let table = Table::new(TableName::new("shop", "orders"), columns, vec![0]);
+    let table = Arc::new(table);
+    for (layout, document) in [
+        (
+            AvroLayout::Debezium,
+            include_str!("../../../schemas/change-event.avsc"),
+        ),
+        (
+            AvroLayout::Plain,
+            include_str!("../../../schemas/change-row.avsc"),
+        ),
+    ] {
+        let mut settings = settings(layout);
+        settings.debezium.prefix = "demo".into();
+        let settings = FormatSettings::Avro(settings);
+        let destination = Destination::by_key("t".into(), &table.key);
+        let plan = Plan::of_records(settings, table.clone(), destination);
+        let text = &plan.avro_schemas().unwrap().unwrap().value.text;
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(read(text), read(document));
+    }
+}

@@ -13,6 +13,7 @@ mod to_tell;
 mod undecided;
 
 use super::error::PipelineError;
+use crate::encode::Format;
 use crate::sink;
 use one_run::RunEnd;
 
@@ -32,6 +33,10 @@ pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineE
 /// One run into the sink that the connector chose. Here, since which sinks there are is a matter of the build.
 async fn run_into_sink(context: &ConnectorRun<'_>) -> Result<RunEnd, PipelineError> {
     match &context.connector.sink {
+        sink::SinkOptions::File(options) if options.format == Format::Avro => {
+            let sink = sink::AvroFiles::new(options.clone(), &context.connector.name);
+            context.run(sink).await
+        }
         sink::SinkOptions::File(options) => {
             let sink = sink::File::new(options.clone(), &context.connector.name);
             context.run(sink).await

@@ -133,6 +133,7 @@ impl ConnectorRun<'_> {
         let checkpointer = Checkpointer::begin(folder, journal, kept, &start).await?;
         self.metrics.committed(&start);
         let settings = settings?;
+        sink.source_is(&settings.origin, self.folder.path());
         sink.foresee(&published(opened.known.believed(), &settings.rules))?;
         if let Some(copy) = opened.copy {
             self.streams(opened.tls.as_deref()).await?;

@@ -1,8 +1,9 @@
 //! A folder of a file sink looked at without taking it. Blocks on the disk.
 
-use super::lines::SUFFIX;
 use super::series::data_files;
 use super::{FileOptions, manifest};
+use super::{avro, lines};
+use crate::encode::Format;
 use crate::fault::FileRole;
 use crate::finding::Finding;
 use crate::metrics::one_line;
@@ -12,6 +13,8 @@ use crate::state::{LOCK_NAME, LockFile, WantedFolder, room};
 /// What is to be said of the folder of a connector.
 pub fn findings(options: &FileOptions, connector: &str) -> Vec<Finding> {
     let folder = &options.folder;
+    let is_avro = options.format == Format::Avro;
+    let suffix = if is_avro { avro::SUFFIX } else { lines::SUFFIX };
     let mut findings = room::findings(WantedFolder {
         path: folder,
         check: "sink_folder",
@@ -41,7 +44,7 @@ pub fn findings(options: &FileOptions, connector: &str) -> Vec<Finding> {
             let what = format!("its manifest is whole, and ends at {at}");
             findings.push(Finding::ok("manifest", what).at(place.clone()));
         }
-        Ok(None) if folder.is_dir() => findings.extend(match data_files(folder, SUFFIX) {
+        Ok(None) if folder.is_dir() => findings.extend(match data_files(folder, suffix) {
             Ok(names) => names.first().map(|name| {
                 let error = SinkError::ManifestMissing {
                     path: folder.join(manifest::NAME),

@@ -104,6 +104,20 @@ impl DataFile {
         Ok(())
     }
 
+    /// Ends it, durable as it is, before it is due; gives what the manifest is to say of it under this name.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn end(mut self, name: String) -> Result<FileEntry, SinkError> {
+        self.sync()?;
+        Ok(FileEntry {
+            file: name,
+            bytes: self.synced.bytes,
+            rows: self.synced.rows,
+            closed: true,
+        })
+    }
+
     /// What the manifest does not say yet of the file, which has this name; marked as closed when the file is due, and then
     /// to be written no more.
     pub fn record(&mut self, name: String, rotation: Rotation) -> Option<FileEntry> {

@@ -18,6 +18,8 @@ use crate::fault::{Fault, FileRole, planted};
 use crate::sink::SinkError;
 use crate::state::{LOCK_NAME, LockFile, durable};
 
+/// Files that are open at a time at most, of the many that a series a table makes.
+const OPEN_FILES_MAX: usize = 256;
 const OWN_LOCK_MAX: Duration = Duration::from_secs(30);
 const OWN_LOCK_POLL: Duration = Duration::from_millis(10);
 
@@ -32,8 +34,7 @@ pub struct DataFolder {
     connector: Box<str>,
     /// `None` until the checkpoint at which everything begins is known.
     manifest: Option<Manifest>,
-    changes: FileSeries,
-    ddl: FileSeries,
+    series: BTreeMap<SeriesKind, FileSeries>,
     /// A data file was created since the folder was last synced.
     is_extended: bool,
     _lock: LockFile,
@@ -59,8 +60,7 @@ impl DataFolder {
             suffix,
             connector: connector.into(),
             manifest: None,
-            changes: FileSeries::new(SeriesKind::Changes, suffix),
-            ddl: FileSeries::new(SeriesKind::Ddl, suffix),
+            series: BTreeMap::new(),
             is_extended: false,
             _lock: lock,
         };
@@ -81,32 +81,60 @@ impl DataFolder {
     ///
     /// # Errors
     /// What the file system refuses, or a folder that was never committed to.
-    pub fn append(&mut self, kind: SeriesKind, bytes: &[u8]) -> Result<(), SinkError> {
+    pub fn append(&mut self, kind: &SeriesKind, bytes: &[u8]) -> Result<(), SinkError> {
         if self.manifest.is_none() {
             return Err(SinkError::NotOpen);
         }
         if bytes.is_empty() {
             return Ok(());
         }
-        let series = match kind {
-            SeriesKind::Changes => &mut self.changes,
-            SeriesKind::Ddl => &mut self.ddl,
-        };
+        let series = series_of(&mut self.series, kind, self.suffix);
         self.is_extended |= series.append(&self.path, bytes)?;
         Ok(())
     }
 
-    /// Counts records that were appended to a series.
-    pub fn count_rows(&mut self, kind: SeriesKind, rows: u64) {
-        match kind {
-            SeriesKind::Changes => self.changes.count_rows(rows),
-            SeriesKind::Ddl => self.ddl.count_rows(rows),
+    /// Makes sure that a series has an open file that begins as `begins` says; a new one gets `header`, which is told its name.
+    ///
+    /// # Errors
+    /// As for [`Self::append`].
+    pub fn open_for(
+        &mut self,
+        kind: &SeriesKind,
+        begins: &str,
+        header: impl FnOnce(&str) -> Vec<u8>,
+    ) -> Result<(), SinkError> {
+        if series_of(&mut self.series, kind, self.suffix).has_begun(begins) {
+            return Ok(());
         }
+        let open = self.series.values().filter(|series| series.is_open());
+        if open.count() >= OPEN_FILES_MAX
+            && let Some(first) = self.series.values_mut().find(|series| series.is_open())
+        {
+            first.end()?;
+        }
+        let series = series_of(&mut self.series, kind, self.suffix);
+        series.end()?;
+        series.begin(begins);
+        let name = series.name().to_string();
+        self.append(kind, &header(&name))
+    }
+
+    /// The name of a series' open file, or of its next one.
+    pub fn open_name(&mut self, kind: &SeriesKind) -> String {
+        series_of(&mut self.series, kind, self.suffix)
+            .name()
+            .to_string()
+    }
+
+    /// Counts records that were appended to a series.
+    pub fn count_rows(&mut self, kind: &SeriesKind, rows: u64) {
+        series_of(&mut self.series, kind, self.suffix).count_rows(rows);
     }
 
     /// Whether a file is full, so that a commit would close it.
     pub fn is_full(&self) -> bool {
-        self.changes.is_full(self.rotation) || self.ddl.is_full(self.rotation)
+        let mut series = self.series.values();
+        series.any(|series| series.is_full(self.rotation))
     }
 
     /// Makes everything written durable, and `upto` with it; closes files that are full or old.
@@ -135,8 +163,9 @@ impl DataFolder {
     }
 
     fn sync(&mut self) -> Result<(), SinkError> {
-        self.changes.sync()?;
-        self.ddl.sync()?;
+        for series in self.series.values_mut() {
+            series.sync()?;
+        }
         if mem::take(&mut self.is_extended) {
             durable::sync_folder(&self.path, FileRole::DataFolder)?;
         }
@@ -145,10 +174,9 @@ impl DataFolder {
 
     fn record(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {
         let manifest = self.manifest.as_mut().ok_or(SinkError::NotOpen)?;
-        let changed: Vec<FileEntry> = [&mut self.changes, &mut self.ddl]
-            .into_iter()
-            .filter_map(|series| series.record(self.rotation))
-            .collect();
+        let series = self.series.values_mut();
+        let changed = series.flat_map(|series| series.record(self.rotation));
+        let changed: Vec<FileEntry> = changed.collect();
         if changed.is_empty() && manifest.contents().checkpoint == *upto {
             return Ok(());
         }
@@ -167,7 +195,9 @@ impl DataFolder {
     }
 
     fn resume(&mut self, mut contents: ManifestContents) -> Result<(), SinkError> {
-        for series in [&mut self.changes, &mut self.ddl] {
+        let files = contents.files.keys().map(String::as_str);
+        for kind in FileSeries::kinds(files, self.suffix) {
+            let series = series_of(&mut self.series, &kind, self.suffix);
             series.resume(&self.path, &mut contents)?;
         }
         for name in data_files(&self.path, self.suffix)? {
@@ -175,10 +205,7 @@ impl DataFolder {
                 continue;
             }
             let path = self.path.join(name.to_string());
-            let next = match name.kind {
-                SeriesKind::Changes => self.changes.number(),
-                SeriesKind::Ddl => self.ddl.number(),
-            };
+            let next = series_of(&mut self.series, &name.kind, self.suffix).number();
             // The manifest named every earlier file once. One that it no longer names is not rowtap's to remove.
             if name.number < next {
                 warn!(path = %path.display(), "file is not in the manifest, left alone");
@@ -195,6 +222,16 @@ impl DataFolder {
         self.manifest = Some(Manifest::create(&self.path, &self.connector, contents)?);
         Ok(())
     }
+}
+
+/// The series of a kind, which begins where there is none yet.
+fn series_of<'a>(
+    all: &'a mut BTreeMap<SeriesKind, FileSeries>,
+    kind: &SeriesKind,
+    suffix: &'static str,
+) -> &'a mut FileSeries {
+    all.entry(kind.clone())
+        .or_insert_with(|| FileSeries::new(kind.clone(), suffix))
 }
 
 /// Another process is an error at once. If this process holds the lock itself, an earlier run has been given up while its

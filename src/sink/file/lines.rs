@@ -17,19 +17,19 @@ pub const SUFFIX: &str = ".jsonl";
 pub fn write(folder: &mut DataFolder, lines: &Lines) -> Result<bool, SinkError> {
     let mut from = 0;
     for ddl in &lines.ddl {
-        append(folder, SeriesKind::Changes, lines, from..ddl.start)?;
-        append(folder, SeriesKind::Ddl, lines, ddl.clone())?;
+        append(folder, &SeriesKind::Changes, lines, from..ddl.start)?;
+        append(folder, &SeriesKind::Ddl, lines, ddl.clone())?;
         from = ddl.end;
     }
-    append(folder, SeriesKind::Changes, lines, from..lines.bytes.len())?;
-    folder.count_rows(SeriesKind::Changes, lines.row_count);
-    folder.count_rows(SeriesKind::Ddl, lines.ddl.len() as u64);
+    append(folder, &SeriesKind::Changes, lines, from..lines.bytes.len())?;
+    folder.count_rows(&SeriesKind::Changes, lines.row_count);
+    folder.count_rows(&SeriesKind::Ddl, lines.ddl.len() as u64);
     Ok(folder.is_full())
 }
 
 fn append(
     folder: &mut DataFolder,
-    kind: SeriesKind,
+    kind: &SeriesKind,
     lines: &Lines,
     range: std::ops::Range<usize>,
 ) -> Result<(), SinkError> {

@@ -1,4 +1,4 @@
-//! A folder of JSON Lines files: each change once, for a reader of the manifest.
+//! A folder of files, JSON Lines or Avro: each change once, for a reader of the manifest.
 //!
 //! The manifest's last valid line is the checkpoint, so data and checkpoint cannot come apart. `schemas/state.md` tells
 //! readers how to trust it. All file work runs off the async runtime.
@@ -8,9 +8,12 @@
 //! | `manifest` | what of the data files counts |
 //! | `data_file` | one open data file |
 //! | `series` | the files of one kind, of which the last is open |
-//! | `folder` | both series under the manifest: repaired on opening, appended to, committed, rotated |
-//! | `lines` | the format: which bytes of a block go where. Another format is another such file |
+//! | `folder` | all series under the manifest: repaired on opening, appended to, committed, rotated |
+//! | `lines`, `avro` | the formats: which bytes of a block go where |
+//! | `avro_files` | the sink of Avro files |
 
+mod avro;
+mod avro_files;
 pub(super) mod check;
 mod data_file;
 mod folder;
@@ -36,6 +39,8 @@ use crate::row::Table;
 use crate::state::off_the_runtime;
 use data_file::Rotation;
 use folder::DataFolder;
+
+pub use avro_files::AvroFiles;
 
 /// The `[sink]` section with `type = "file"`.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,9 +1,12 @@
-//! The two series of data files: `changes-00000001.jsonl` and so on, and `ddl-…`. The last file of each is open.
+//! The series of data files: `changes-00000001.jsonl` and so on, and `ddl-…`; of Avro `changes.shop.orders-00000001.avro`, a series a
+//! table. The last file of each is open.
 //!
 //! Not for the manifest: see `folder`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use tracing::info;
 
@@ -15,18 +18,24 @@ use crate::state::durable;
 
 /// Digits of a file's number, padded with zeros, so that names sort in the order in which they were written.
 const DIGITS: usize = 8;
+/// What the names of a table's files begin with.
+const TABLE: &str = "changes.";
+/// How the names of Avro files end, of which each has one schema.
+pub const AVRO: &str = ".avro";
 
-/// The two series of data files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The series of data files.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SeriesKind {
     /// Row changes.
     Changes,
     /// DDL statements.
     Ddl,
+    /// Row changes of one table, by its name as that of a file.
+    Table(Arc<str>),
 }
 
 /// The name of a data file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataFileName {
     /// Which series it belongs to.
     pub kind: SeriesKind,
@@ -42,6 +51,10 @@ pub struct FileSeries {
     /// The number of the open file, or of the next one.
     number: u64,
     open: Option<DataFile>,
+    /// What the open file begins with that the next one may begin otherwise, such as its schema; empty where all are alike.
+    begins: Arc<str>,
+    /// Files that were ended before they were due, and that the manifest does not say so of.
+    ended: Vec<FileEntry>,
     suffix: &'static str,
 }
 
@@ -52,6 +65,8 @@ impl FileSeries {
             kind,
             number: 1,
             open: None,
+            begins: Arc::from(""),
+            ended: Vec::new(),
             suffix,
         }
     }
@@ -61,12 +76,25 @@ impl FileSeries {
         self.number
     }
 
-    fn name(&self) -> DataFileName {
+    /// The name of the open file, or of the next one.
+    pub fn name(&self) -> DataFileName {
         DataFileName {
-            kind: self.kind,
+            kind: self.kind.clone(),
             number: self.number,
             suffix: self.suffix,
         }
+    }
+
+    /// The kinds of series that files are of.
+    pub fn kinds<'a>(
+        files: impl Iterator<Item = &'a str>,
+        suffix: &'static str,
+    ) -> Vec<SeriesKind> {
+        let names = files.filter_map(|file| DataFileName::parse(file, suffix));
+        let mut kinds: Vec<SeriesKind> = names.map(|name| name.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 
     /// Goes on where the manifest says, and drops closed files from it that a reader has moved away.
@@ -115,10 +143,51 @@ impl FileSeries {
             }
         }
         self.number = name.number.saturating_add(u64::from(entry.closed));
-        if !entry.closed {
-            self.open = Some(DataFile::resume(&folder.join(&entry.file), &entry)?);
+        if entry.closed {
+            return Ok(());
+        }
+        let open = DataFile::resume(&folder.join(&entry.file), &entry)?;
+        match self.kind {
+            SeriesKind::Changes | SeriesKind::Ddl if self.suffix != AVRO => self.open = Some(open),
+            // Nobody remembers its schema: the next file begins with one.
+            SeriesKind::Changes | SeriesKind::Ddl | SeriesKind::Table(_) => {
+                let ended = FileEntry {
+                    closed: true,
+                    ..entry
+                };
+                self.ended.push(ended);
+                self.number += 1;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the open file begins so.
+    pub fn has_begun(&self, begins: &str) -> bool {
+        self.open.is_some() && *self.begins == *begins
+    }
+
+    /// Whether a file is open.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Ends the open file before it is due; the next one begins otherwise.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn end(&mut self) -> Result<(), SinkError> {
+        let name = self.name().to_string();
+        if let Some(open) = self.open.take() {
+            self.ended.push(open.end(name)?);
+            self.number += 1;
+        }
+        Ok(())
+    }
+
+    /// Says what the file that is begun now begins with.
+    pub fn begin(&mut self, begins: &str) {
+        self.begins = Arc::from(begins);
     }
 
     /// Appends whole records; returns whether it created a file for them.
@@ -158,52 +227,65 @@ impl FileSeries {
         self.open.as_mut().map_or(Ok(()), DataFile::sync)
     }
 
-    /// What the manifest does not say yet of the open file; closes it when it is due.
-    pub fn record(&mut self, rotation: Rotation) -> Option<FileEntry> {
+    /// What the manifest does not say yet of its files; closes the open one when it is due.
+    pub fn record(&mut self, rotation: Rotation) -> Vec<FileEntry> {
+        let mut entries = std::mem::take(&mut self.ended);
         let name = self.name().to_string();
-        let entry = self.open.as_mut()?.record(name, rotation)?;
-        if entry.closed {
-            self.open = None;
-            self.number += 1;
+        let open = self.open.as_mut();
+        if let Some(entry) = open.and_then(|open| open.record(name, rotation)) {
+            if entry.closed {
+                self.open = None;
+                self.number += 1;
+            }
+            entries.push(entry);
         }
-        Some(entry)
+        entries
     }
 }
 
 impl SeriesKind {
-    fn prefix(self) -> &'static str {
+    /// What the names of its files begin with, a hyphen after it.
+    fn prefix(&self) -> Cow<'static, str> {
         match self {
-            Self::Changes => "changes-",
-            Self::Ddl => "ddl-",
+            Self::Changes => "changes".into(),
+            Self::Ddl => "ddl".into(),
+            Self::Table(table) => format!("{TABLE}{table}").into(),
         }
+    }
+
+    /// The kind whose files' names begin so.
+    fn of(prefix: &str, suffix: &str) -> Option<Self> {
+        match prefix.strip_prefix(TABLE) {
+            Some(table) if suffix == AVRO => return Some(Self::Table(table.into())),
+            Some(_) | None => {}
+        }
+        [Self::Changes, Self::Ddl]
+            .into_iter()
+            .find(|kind| kind.prefix() == prefix)
     }
 }
 
 impl DataFileName {
     /// Only names that rowtap itself would give.
     fn parse(file: &str, suffix: &'static str) -> Option<Self> {
-        [SeriesKind::Changes, SeriesKind::Ddl]
-            .into_iter()
-            .find_map(|kind| {
-                let digits = file.strip_prefix(kind.prefix())?.strip_suffix(suffix)?;
-                let name = Self {
-                    kind,
-                    number: digits.parse().ok()?,
-                    suffix,
-                };
-                (name.to_string() == file).then_some(name)
-            })
+        let (prefix, digits) = file.strip_suffix(suffix)?.rsplit_once('-')?;
+        let name = Self {
+            kind: SeriesKind::of(prefix, suffix)?,
+            number: digits.parse().ok()?,
+            suffix,
+        };
+        (name.to_string() == file).then_some(name)
     }
 }
 
 impl fmt::Display for DataFileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (prefix, number, suffix) = (self.kind.prefix(), self.number, self.suffix);
-        write!(f, "{prefix}{number:0DIGITS$}{suffix}")
+        write!(f, "{prefix}-{number:0DIGITS$}{suffix}")
     }
 }
 
-/// The data files in a folder, of both series, whose names end in `suffix`.
+/// The data files in a folder, of all series, whose names end in `suffix`.
 ///
 /// # Errors
 /// What the file system refuses.

@@ -25,7 +25,7 @@ use super::{connect, rejection};
 use crate::failure::Class;
 use crate::finding::{Finding, listed};
 use crate::metrics::one_line;
-use crate::sink::{SinkError, TargetTable};
+use crate::sink::{SinkError, TargetTable, registry};
 use crate::state::off_the_runtime;
 
 const REQUEST_MAX: Duration = Duration::from_secs(15);
@@ -107,6 +107,7 @@ impl Check<'_> {
 
     async fn look(&mut self, tables: Option<&[TargetTable]>) -> Result<(), SinkError> {
         self.options.validate(self.connector)?;
+        self.registry().await;
         let mut topics = Topics::new(self.options, self.connector)?;
         let config = self.client();
         let servers = self.options.bootstrap_servers.clone();
@@ -133,6 +134,17 @@ impl Check<'_> {
         self.sizes(&planned, &there, &settings);
         self.rights(&topics, &planned);
         Ok(())
+    }
+
+    /// Looks whether the schema registry answers, where there is to be one.
+    async fn registry(&mut self) {
+        let Some(options) = &self.options.registry else {
+            return;
+        };
+        self.add(match registry::probe(options).await {
+            Ok(url) => Finding::ok("registry", format!("the schema registry answers at {url}")),
+            Err(error) => Finding::fatal("registry", error.class(), one_line(&error)),
+        });
     }
 
     /// The producer's configuration without what makes the cluster keep something for it.

@@ -31,6 +31,7 @@ mod template;
 mod token;
 mod topics;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,11 +50,15 @@ use self::notices::GroupNotices;
 use self::part::Part;
 use self::queue::{FillEnd, Queue, QueueTopics};
 use self::topics::Topics;
+use super::registry::Registry;
 use super::{Placement, SharedCheckpoints, Sink, SinkError};
-use crate::change::Checkpoint;
-use crate::encode::{FormatSettings, InvalidText, Plan, Records, RecordsEncoder, RecordsSettings};
+use crate::change::{Checkpoint, Origin};
+use crate::encode::{
+    AvroFraming, FormatSettings, InvalidText, Plan, Records, RecordsEncoder, RecordsSettings,
+};
 use crate::fault::{Fault, planted};
 use crate::metrics::now_us;
+use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
 use crate::state::{Notes, off_the_runtime};
 
@@ -84,6 +89,10 @@ const TIMEOUT_MARGIN: u32 = 10;
 pub struct Kafka {
     options: KafkaOptions,
     topics: Topics,
+    /// Where schemas are made known; `None` for a format without any.
+    registry: Option<Registry>,
+    /// The connector's state folder, and the source's family, once they are known.
+    source: Option<(PathBuf, Flavour)>,
     /// What makes its transactions; `None` if it delivers at least once.
     exactly_once: Option<ExactlyOnce>,
     /// What says where groups begin and end; `None` if nothing does.
@@ -126,8 +135,11 @@ impl Kafka {
             )?),
             None => None,
         };
+        let registry = options.registry.as_ref().map(Registry::new);
         Ok(Self {
             topics,
+            registry,
+            source: None,
             exactly_once,
             options,
             notices: None,
@@ -156,6 +168,20 @@ impl Kafka {
                 stop => return Err(self.stopped(stop).await),
             }
         }
+        Ok(())
+    }
+
+    /// Makes the schemas of a block's statements known, and puts their numbers into the records.
+    async fn number_statements(&mut self, block: &mut Records) -> Result<(), SinkError> {
+        let (Some(registry), Some(schemas)) = (&mut self.registry, block.statement_schemas.take())
+        else {
+            return Ok(());
+        };
+        registry
+            .open(self.source.as_ref().map(|(state, _)| &**state))
+            .await?;
+        let (key, value) = registry.numbers_of(&self.topics.ddl, &schemas).await?;
+        block.number_statements(key, value);
         Ok(())
     }
 
@@ -344,7 +370,14 @@ impl Kafka {
     }
 
     fn format(&self) -> FormatSettings {
-        FormatSettings::new(self.options.sections(), &self.topics.prefix)
+        let mut format = FormatSettings::new(self.options.sections(), &self.topics.prefix);
+        if let FormatSettings::Avro(settings) = &mut format {
+            settings.framing = AvroFraming::Registry;
+            if let Some((_, flavour)) = &self.source {
+                settings.flavour = *flavour;
+            }
+        }
+        format
     }
 
     fn failed(&self, failure: Failure) -> SinkError {
@@ -433,17 +466,21 @@ impl Sink for Kafka {
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
         let client = Arc::clone(self.queue()?.client());
         let destination = self.topics.prepare(table, &client).await?;
-        Ok(Arc::new(Plan::of_records(
-            self.format(),
-            Arc::clone(table),
-            destination,
-        )))
+        let mut plan = Plan::of_records(self.format(), Arc::clone(table), destination);
+        if let Some(registry) = &mut self.registry {
+            registry
+                .open(self.source.as_ref().map(|(state, _)| &**state))
+                .await?;
+            registry.identify(&mut plan).await?;
+        }
+        Ok(Arc::new(plan))
     }
 
     async fn write(&mut self, block: &mut Records) -> Result<bool, SinkError> {
         for (former, now) in block.renames.drain(..) {
             self.topics.renamed(&former, &now);
         }
+        self.number_statements(block).await?;
         if let Some(notices) = &mut self.notices {
             notices.add(block)?;
         }
@@ -500,6 +537,10 @@ impl Sink for Kafka {
             true => transaction.since,
             false => transaction.since + self.patience(transaction.bytes),
         })
+    }
+
+    fn source_is(&mut self, origin: &Origin, state: &Path) {
+        self.source = Some((state.to_owned(), origin.flavour));
     }
 
     fn foresee(&mut self, tables: &[TableName]) -> Result<(), SinkError> {

@@ -24,7 +24,7 @@ use crate::encode::{
     AvroOptions, CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections,
     MaxwellOptions, PartialKeyChange,
 };
-use crate::sink::SinkError;
+use crate::sink::{RegistryOptions, SinkError, registry};
 
 /// librdkafka's own limit of a record; the broker's limit is lower, and the broker enforces it.
 pub(super) const RECORD_BYTES_MAX: u32 = 1_000_000_000;
@@ -59,6 +59,8 @@ pub struct KafkaOptions {
     pub flat: Option<FlatOptions>,
     /// Whether messages are the data of CloudEvents, and how.
     pub cloudevents: Option<CloudEventsMode>,
+    /// Where the schemas of the format `avro` are made known.
+    pub registry: Option<RegistryOptions>,
     /// Where the cluster is found: `host:port`, several with commas.
     pub bootstrap_servers: String,
     /// What topics begin with; the connector's name if left out.
@@ -244,6 +246,7 @@ impl fmt::Debug for KafkaOptions {
             .field("format", &self.format)
             .field("debezium", &self.debezium)
             .field("avro", &self.avro)
+            .field("registry", &self.registry)
             .field("bootstrap_servers", &self.bootstrap_servers)
             .field("prefix", &self.prefix)
             .field("section", &self.section())
@@ -308,6 +311,7 @@ impl KafkaOptions {
                 reason.into(),
             ))
         }));
+        all.extend(registry::problems(self.registry.as_ref(), self.format));
         all.extend(routes::problems(&self.section(), &self.routes));
         all
     }

@@ -17,7 +17,8 @@ use rdkafka::types::RDKafkaRespErr;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::token::{Authorities, Tokens};
+use super::token::Tokens;
+use crate::sink::web::Authorities;
 use crate::state::off_the_runtime;
 
 const DESCRIBE_CONFIGS: (i16, i16) = (32, 1);

@@ -14,8 +14,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::http::encoded;
 use super::issued::{Token, TokenError};
+use crate::sink::web::encoded;
 
 const SERVICE: &str = "kafka-cluster";
 const ACTION: &str = "kafka-cluster:Connect";

@@ -4,7 +4,6 @@
 //! libcurl, which this one is not.
 
 mod aws;
-mod http;
 mod issued;
 mod oidc;
 
@@ -15,7 +14,6 @@ use self::issued::Token;
 
 pub use self::aws::AwsMskIamOptions;
 pub(super) use self::aws::Signer;
-pub(super) use self::http::Authorities;
 pub(super) use self::issued::TokenError;
 pub(super) use self::oidc::Oidc;
 

@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hyper::Uri;
+use hyper::{Method, Uri};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::http::{self, Authorities, Form, encoded};
 use super::issued::{Token, TokenError};
+use crate::sink::web::{self, Authorities, Trust, WebRequest, encoded};
 
 const METHOD: &str = "sasl.oauthbearer.method";
 const CLIENT_ID: &str = "sasl.oauthbearer.client.id";
@@ -25,6 +25,8 @@ const CA_PEM: &str = "https.ca.pem";
 /// Where the provider does not say how long a token lives, nor the token itself.
 const LIFETIME: Duration = Duration::from_secs(300);
 const SAID_CHARS_MAX: usize = 200;
+/// How long an answer may take, connecting included.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
 
 /// A client of a provider.
 #[derive(Debug)]
@@ -123,11 +125,15 @@ impl Oidc {
         if let Some(scope) = &self.scope {
             body = body + "&scope=" + &encoded(scope);
         }
-        let answer = http::post(&Form {
+        let answer = web::exchange_blocking(&WebRequest {
+            method: Method::POST,
             url: &self.endpoint,
-            authorization: &format!("Basic {}", STANDARD.encode(credentials)),
+            authorization: Some(&format!("Basic {}", STANDARD.encode(credentials))),
+            content_type: "application/x-www-form-urlencoded",
+            accept: "application/json",
             body,
-            authorities: &self.authorities,
+            trust: &Trust::of(self.authorities.clone()),
+            wait_max: ANSWER_MAX,
         });
         let answer = answer.map_err(silent)?;
         match answer.status {

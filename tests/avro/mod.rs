@@ -1,0 +1,21 @@
+//! Avro and schema registries: what becomes of a connector whose registry refuses, is slow or is gone; and values and schemas as a
+//! real registry and other readers have them.
+//!
+//! `ROWTAP_TEST_FULL=1` starts Apicurio Registry, which `scripts/servers apicurio-3.3` brings with fastavro and the Java that it takes.
+
+mod apicurio;
+mod faults;
+mod files;
+mod mapping;
+pub mod stub;
+
+use std::path::PathBuf;
+
+fn is_full() -> bool {
+    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
+}
+
+/// A binlog of a MySQL server.
+fn binlog() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/peers/debezium/binlog.000003")
+}
