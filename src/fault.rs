@@ -43,6 +43,8 @@ pub enum Fault {
     CheckpointsReadUncommitted,
     /// The lock for a snapshot's place is let go before the view is opened and the place read.
     UnlockedBeforePlace,
+    /// Rows of a snapshot are left out whose key is that of a bound but for its last columns.
+    BoundLosesEqual,
 }
 
 /// What is done to a file. With a [`FileRole`] it names a point at which a run can fail.

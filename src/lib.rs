@@ -58,7 +58,7 @@
 //! | `source/backup` | where a backup or a replica stood, from the file that it left |
 //! | `source/files` | binlog files as a source |
 //! | `source/definitions` | what information_schema and the retained binlogs say about tables |
-//! | another folder there | another kind of source, such as a snapshot |
+//! | `source/snapshot` | the rows of tables, read by their keys |
 //! | `encode/records.rs`, `encode/lines.rs` | which changes become which records or lines, whatever the format |
 //! | `encode/envelope.rs` | the formats by name; each has a folder, such as `encode/json` |
 //! | `encode/containers.rs`, `encode/schemas.rs` | records for Avro files; schemas that a sink makes known |
@@ -106,6 +106,9 @@
 //! | line | a message in a file |
 //! | coordinates | a file and a position in a server's binlog |
 //! | instance | a process that runs a connector; of two, the younger takes over where the sink can tell |
+//! | view | a connection that sees tables as they were at one place of the binlog |
+//! | lot | the rows of a table between two of its keys, which one reader of a snapshot reads |
+//! | bound | the key at which a lot ends |
 //! | checkpoint | a group boundary up to which everything is settled, and whose binlog it belongs to |
 //! | lineage | the binlogs of one server while it is the source; positions of two lineages cannot be compared |
 //! | successor | a server that takes the source's place, since it has all that was delivered |

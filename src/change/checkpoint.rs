@@ -69,6 +69,10 @@ pub enum SnapshotProgress {
     },
 }
 
+/// The primary key of a row, each value as SQL has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyBound(pub Box<[Box<str>]>);
+
 impl Checkpoint {
     /// Makes a checkpoint of the first epoch, at which nothing is undecided and no snapshot is being taken.
     pub fn new(

@@ -12,7 +12,7 @@ use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
 use super::batch::items::{Batch, Group, Origin, SnapshotMark};
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, KeyBound};
 use super::definition::copied::copied;
 use super::definition::published::published;
 use super::definition::table::TableDefinition;
@@ -43,6 +43,8 @@ pub struct CopiedRows {
     pub bytes: Bytes,
     /// Where each row ends in them.
     pub ends: Vec<u32>,
+    /// The key of the last row, where they come in its order.
+    pub key: Option<KeyBound>,
 }
 
 /// Makes batches of what is read.

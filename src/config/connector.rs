@@ -260,6 +260,12 @@ fn snapshot(section: &mut Node, mistakes: &mut Mistakes) -> Option<SnapshotOptio
             "lock_wait_max is 0, give it a length such as \"2s\", or set locking = \"none\"";
         mistakes.add_key(&place.origin, "snapshot.lock_wait_max", message);
     }
+    let (threads, max) = (read.options.threads.get(), SnapshotOptions::THREADS_MAX);
+    if threads > max {
+        let place = section.below("threads").unwrap_or(section);
+        let message = format!("threads is {threads}, use {max} or fewer");
+        mistakes.add_key(&place.origin, "snapshot.threads", message);
+    }
     Some(read.options)
 }
 

@@ -36,10 +36,10 @@ pub use files::{
 pub use input::InputPath;
 pub use server::{
     Checked, HostAddress, Live, Locking, OptionProblem, Resolved, ServerOptions, SnapshotOptions,
-    SnapshotWhen, SourceFacts, Survey, SurveyedTable, TableView, Wanted, check, choose,
+    SnapshotWhen, SourceFacts, Survey, SurveyedTable, TableViews, Wanted, check, choose,
     refuse_computed, survey,
 };
-pub use snapshot::{TableList, TableReader};
+pub use snapshot::{Lot, SourceTable, TableKey, TableList, TableReader};
 pub use start::Start;
 
 /// Makes sure that a group begins at a place in a source's binlogs, or will begin there: it may be their end.

@@ -7,7 +7,7 @@ use super::{ONCE, STREAM, begin, begin_filled};
 use crate::support::Flavour;
 
 /// So slow that clients change much meanwhile.
-const SLOWLY: &str = "[snapshot]\nrows_per_second_max = 8000\n[sink]";
+const SLOWLY: &str = "[snapshot]\nthreads = 3\nrows_per_second_max = 8000\n[sink]";
 
 #[test]
 fn a_copy_goes_over_into_the_stream_without_gap_or_doubling() {

@@ -6,6 +6,7 @@ mod load;
 mod locks;
 #[cfg(feature = "planted-faults")]
 mod planted;
+mod readers;
 mod records;
 mod refusals;
 #[cfg(feature = "kafka")]

@@ -3,7 +3,7 @@
 //! Only in a build with the feature `planted-faults`; see `src/fault.rs`.
 
 use super::load::{Load, difference, held, rebuilt};
-use super::{ONCE, begin_filled};
+use super::{ONCE, begin, begin_filled, may_copy, readers};
 use crate::support::Flavour;
 
 #[test]
@@ -20,4 +20,19 @@ fn a_lock_that_is_let_go_too_early_is_seen() {
         Err(_row) => true,
     };
     assert!(is_seen);
+}
+
+#[test]
+fn a_bound_that_loses_rows_of_equal_weight_is_seen() {
+    let (server, folder) = begin(Flavour::MySql97);
+    may_copy(&server, "u");
+    readers::fill(&server);
+    let folder = folder
+        .replacing("[sink]", readers::SEVERAL)
+        .variable("ROWTAP_PLANTED_FAULT", "BoundLosesEqual");
+    folder.succeeds(&ONCE);
+    let counts = readers::counts(&folder);
+    assert_eq!(counts["t00"], counts["bare"]);
+    // Its first column knows no case.
+    assert!(counts["t07"].len() < counts["bare"].len());
 }

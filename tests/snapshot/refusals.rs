@@ -46,6 +46,8 @@ fn wrong_keys_are_told() {
         ("locking = 'some'", "locking"),
         ("rows_per_second_max = 0", "rows_per_second_max"),
         ("thread = 2", "thread"),
+        ("threads = 0", "threads"),
+        ("threads = 65", "use 64 or fewer"),
     ] {
         let text = std::fs::read_to_string(folder.path("shop.toml")).unwrap();
         folder.write(&text.replace("[sink]", &format!("[snapshot]\n{keys}\n[sink]")));

@@ -44,7 +44,7 @@ fn check(flavour: Flavour, delivery: &str) {
     let folder = folder.replacing(
         "[sink]\ntype = 'file'\nfolder = '{dir}/changes'",
         &format!(
-            "[snapshot]\nrows_per_second_max = 4000\n[sink]\ntype = 'kafka'\nbootstrap_servers = '{bootstrap}'\n\
+            "[snapshot]\nthreads = 2\nrows_per_second_max = 4000\n[sink]\ntype = 'kafka'\nbootstrap_servers = '{bootstrap}'\n\
              prefix = '{prefix}'\npartitions = 1\ndelivery = '{delivery}'"
         ),
     );

@@ -109,6 +109,14 @@ impl Waits {
             .ok_or(PipelineError::Stopped)
     }
 
+    /// What comes next; `None` when nothing more comes.
+    ///
+    /// # Errors
+    /// [`PipelineError::Stopped`] when nobody wants it any more.
+    pub(super) fn next<T>(&self, from: &mut mpsc::Receiver<T>) -> Result<Option<T>, PipelineError> {
+        self.wait(from.recv()).ok_or(PipelineError::Stopped)
+    }
+
     /// What the source answers.
     ///
     /// # Errors

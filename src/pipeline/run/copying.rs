@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::info;
 
 use super::assembling::Waits;
+use super::reading::{LotInReading, Lots, Reading};
 use crate::change::definition::{Belief, Schemas};
 use crate::change::{
     AssembleError, Batch, Checkpoint, CopiedTable, Copying, Definition, Origin, SnapshotProgress,
@@ -17,10 +19,11 @@ use crate::change::{
 use crate::filter::Rules;
 use crate::finding::first_of;
 use crate::metrics;
-use crate::pipeline::engine::BATCH_BYTES_MAX;
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
-use crate::source::{SnapshotOptions, SourceError, TableReader, TableView};
+use crate::source::{
+    SnapshotOptions, SourceError, SourceTable, TableList, TableReader, TableViews,
+};
 
 /// How often a copy tells how far it has come.
 const TELL_INTERVAL: Duration = Duration::from_secs(10);
@@ -32,28 +35,33 @@ const NAMED_MAX: usize = 10;
 /// What is to be copied, and by whom.
 #[derive(Debug)]
 pub(super) struct OpenedCopy {
-    pub(super) reader: TableReader,
+    pub(super) readers: Vec<TableReader>,
     /// Which snapshot of the connector it is, from 1 on.
     pub(super) number: u32,
     /// Tables that a snapshot before it may have published rows of.
     pub(super) emptied: Vec<TableName>,
     pub(super) tables: Vec<(TableName, Arc<TableDefinition>)>,
+    /// Those of them that are read in no order.
+    pub(super) unordered: BTreeSet<TableName>,
 }
 
 impl OpenedCopy {
-    /// Finds what of a view is to be copied, of which all is known at its place.
+    /// Finds what is to be copied of what views show, of which all is known at their place.
     ///
     /// # Errors
     /// A table that has changed between the reading of the definitions and now.
     pub(super) async fn find(
-        view: TableView,
+        views: TableViews,
         number: u32,
         mut emptied: Vec<TableName>,
         believed: &Schemas,
         rules: &Rules,
     ) -> Result<Self, PipelineError> {
-        let mut reader = TableReader::new(view);
-        let list = reader.list(rules).await?;
+        let mut readers = TableReader::all(views);
+        let list = match readers.first_mut() {
+            Some(reader) => reader.list(rules).await?,
+            None => TableList::default(),
+        };
         for (table, kind) in &list.others {
             info!(%table, kind, "not copied, for it has no rows of its own");
         }
@@ -77,10 +85,11 @@ impl OpenedCopy {
         }
         emptied.retain(|table| rules.table(&table.database, &table.table).keep);
         Ok(Self {
-            reader,
+            readers,
             number,
             emptied,
             tables,
+            unordered: list.unordered,
         })
     }
 }
@@ -117,17 +126,23 @@ pub(super) fn transactional<'a>(
 #[derive(Debug)]
 pub(super) struct Copier {
     waits: Waits,
-    reader: TableReader,
+    readers: Readers,
     copying: Copying,
     /// The checkpoint until all is copied.
     start: Checkpoint,
     emptied: VecDeque<TableName>,
     /// Those whose statement is yet to come.
     created: VecDeque<CopiedTable>,
-    tables: VecDeque<CopiedTable>,
-    current: Option<CopiedTable>,
+    lots: mpsc::Receiver<LotInReading>,
+    current: Option<LotInReading>,
     is_done: bool,
     pace: Pace,
+}
+
+/// The readers until all statements have come: the first of them is asked for those.
+#[derive(Debug, Default)]
+struct Readers {
+    waiting: Vec<(TableReader, oneshot::Sender<TableReader>)>,
 }
 
 /// How fast it goes, and what is told of it.
@@ -142,7 +157,7 @@ struct Pace {
 }
 
 impl Copier {
-    /// Prepares to copy, until the waits are over.
+    /// Prepares to copy, until the waits are over, and gives what is to read beside it.
     ///
     /// # Errors
     /// Tables that cannot be copied, or that rules do not fit.
@@ -152,12 +167,13 @@ impl Copier {
         options: &SnapshotOptions,
         start: &Checkpoint,
         waits: Waits,
-    ) -> Result<Self, PipelineError> {
+    ) -> Result<(Self, Vec<Reading>), PipelineError> {
         let OpenedCopy {
-            reader,
+            readers,
             number,
             emptied,
             tables,
+            unordered,
         } = opened;
         let mut copying = Copying::new(origin, rules, start, number, metrics::now_us());
         let mut wanted = VecDeque::new();
@@ -165,27 +181,40 @@ impl Copier {
             let table = copying.table(name, definition);
             wanted.extend(table.map_err(|error| failed(start, error.into()))?);
         }
-        let now = Instant::now();
-        info!(tables = wanted.len(), at = %start.coordinates, number, "copying what is there");
-        Ok(Self {
+        let pace = Pace::new(options, wanted.len());
+        info!(tables = wanted.len(), readers = readers.len(), at = %start.coordinates, number, "copying what is there");
+        let tables = wanted.iter().map(|table| {
+            let is_ordered = !unordered.contains(table.source());
+            Arc::new(SourceTable::new(table.clone(), is_ordered))
+        });
+        let rows_max = pace.rows_at_once();
+        let (lots, in_order) = Lots::new(tables.collect(), readers.len(), rows_max);
+        let lots = Arc::new(Mutex::new(lots));
+        let (waiting, reading) = readers
+            .into_iter()
+            .map(|reader| {
+                let (handed, reader_to_come) = oneshot::channel();
+                let reading = Reading {
+                    reader: reader_to_come,
+                    lots: Arc::clone(&lots),
+                    rows_max,
+                };
+                ((reader, handed), reading)
+            })
+            .unzip();
+        let copier = Self {
             waits,
-            reader,
+            readers: Readers { waiting },
             copying,
             start: start.clone(),
             emptied: emptied.into(),
-            created: wanted.clone(),
-            pace: Pace {
-                rows_per_second_max: options.rows_per_second_max.map(std::num::NonZero::get),
-                begun: now,
-                told: now,
-                rows: 0,
-                tables: wanted.len(),
-                tables_done: 0,
-            },
-            tables: wanted,
+            created: wanted,
+            lots: in_order,
             current: None,
             is_done: false,
-        })
+            pace,
+        };
+        Ok((copier, reading))
     }
 
     /// The next batch; `None` when all is copied, or nobody wants it any more.
@@ -206,28 +235,29 @@ impl Copier {
         if !self.emptied.is_empty() || !self.created.is_empty() {
             return self.statements().map(Some);
         }
+        self.readers.begin();
         loop {
-            let table = match self.current.take() {
-                Some(table) => table,
-                None => match self.tables.pop_front() {
-                    Some(table) => {
-                        self.waits.answer(self.reader.begin(&table))?;
-                        table
-                    }
+            let mut lot = match self.current.take() {
+                Some(lot) => lot,
+                None => match self.waits.next(&mut self.lots)? {
+                    Some(lot) => lot,
                     None => return self.finish().map(Some),
                 },
             };
-            let rows_max = self.pace.rows_at_once();
-            let next = self.reader.next(BATCH_BYTES_MAX, rows_max);
-            let Some(rows) = self.waits.answer(next)? else {
-                self.pace.tables_done += 1;
+            let Some(rows) = self.waits.next(&mut lot.rows)? else {
+                // Its reader has failed, and says why itself.
+                return Err(PipelineError::Stopped);
+            };
+            let Some(rows) = rows else {
+                self.pace.tables_done += usize::from(lot.is_last);
                 continue;
             };
-            let copied = self.copying.rows(&table, &rows);
+            let table = &lot.table.copied;
+            let copied = self.copying.rows(table, &rows);
             copied.map_err(|trouble| failed(&self.start, trouble))?;
             self.pace.count(rows.ends.len() as u64);
             self.pace.tell(table.source());
-            self.current = Some(table);
+            self.current = Some(lot);
             if let Some(due) = self.pace.due() {
                 self.waits.until_then(due)?;
             }
@@ -242,7 +272,7 @@ impl Copier {
             let done = if let Some(table) = self.emptied.pop_front() {
                 self.copying.emptied(&table)
             } else if let Some(table) = self.created.pop_front() {
-                let create = self.reader.create_statement(table.source());
+                let create = self.readers.create_statement(table.source());
                 let create = self.waits.answer(create)?;
                 self.copying.created(&table, create)
             } else {
@@ -255,6 +285,9 @@ impl Copier {
     }
 
     fn finish(&mut self) -> Result<Batch, PipelineError> {
+        if self.pace.tables_done < self.pace.tables {
+            return Err(PipelineError::Stopped);
+        }
         self.is_done = true;
         let (rows, tables) = (self.pace.rows, self.pace.tables);
         let seconds = self.pace.begun.elapsed().as_secs_f64();
@@ -268,7 +301,35 @@ impl Copier {
     }
 }
 
+impl Readers {
+    /// The statement that would make a table.
+    async fn create_statement(&mut self, table: &TableName) -> Result<String, SourceError> {
+        let (reader, _) = self.waiting.first_mut().expect("a copy has a reader");
+        reader.create_statement(table).await
+    }
+
+    /// Lets those read that wait.
+    fn begin(&mut self) {
+        for (reader, handed) in self.waiting.drain(..) {
+            // One that listens no longer was stopped.
+            let _stopped = handed.send(reader);
+        }
+    }
+}
+
 impl Pace {
+    fn new(options: &SnapshotOptions, tables: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            rows_per_second_max: options.rows_per_second_max.map(std::num::NonZero::get),
+            begun: now,
+            told: now,
+            rows: 0,
+            tables,
+            tables_done: 0,
+        }
+    }
+
     /// Rows of a batch: of those that may come in a second a tenth.
     fn rows_at_once(&self) -> usize {
         let limit = self.rows_per_second_max.map(|rows| rows / 10 + 1);

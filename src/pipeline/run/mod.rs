@@ -7,6 +7,7 @@ mod deliver;
 mod new_start;
 mod one_run;
 mod opening;
+mod reading;
 mod receive;
 mod target;
 mod to_tell;

@@ -14,6 +14,7 @@ use super::copying::{Copier, OpenedCopy};
 use super::deliver::{Deliver, UnderWay};
 use super::new_start;
 use super::opening::{self, BinlogWriter, OpenedSource, SourceStream};
+use super::reading::Reading;
 use super::receive::Receive;
 use super::target;
 use super::to_tell;
@@ -72,7 +73,7 @@ pub(in crate::pipeline) enum RunEnd {
 /// What a run does once its start is settled.
 enum Prepared {
     Stream(Box<PreparedRun>),
-    Copy(Box<(Copier, Checkpointer)>),
+    Copy(Box<(Copier, Vec<Reading>, Checkpointer)>),
 }
 
 /// What a run works with once its start is settled.
@@ -137,8 +138,8 @@ impl ConnectorRun<'_> {
         sink.foresee(&published(opened.known.believed(), &settings.rules))?;
         if let Some(copy) = opened.copy {
             self.streams(opened.tls.as_deref()).await?;
-            let copier = self.copier(copy, settings, &opened.options, &start)?;
-            return Ok(Prepared::Copy(Box::new((copier, checkpointer))));
+            let (copier, reading) = self.copier(copy, settings, &opened.options, &start)?;
+            return Ok(Prepared::Copy(Box::new((copier, reading, checkpointer))));
         }
         let undecided = UndecidedAtStart {
             source: &opened.options,
@@ -193,7 +194,7 @@ impl ConnectorRun<'_> {
         settings: change::AssemblerSettings,
         options: &SourceOptions,
         start: &Checkpoint,
-    ) -> Result<Copier, PipelineError> {
+    ) -> Result<(Copier, Vec<Reading>), PipelineError> {
         let snapshot = match options {
             SourceOptions::Server(server) => server.snapshot.clone(),
             SourceOptions::Files(_) => SnapshotOptions::default(),
@@ -316,11 +317,14 @@ impl ConnectorRun<'_> {
     /// Copies what is there. A halt waits until all is: what is given up begins anew.
     async fn copy<S: Sink + 'static>(
         &self,
-        (mut copier, checkpointer): (Copier, Checkpointer),
+        (mut copier, reading, checkpointer): (Copier, Vec<Reading>, Checkpointer),
         sink: S,
     ) -> Result<RunEnd, PipelineError> {
         let stop = self.stop.child_token();
         let mut stages = JoinSet::new();
+        for reading in reading {
+            stages.spawn(reading.run(stop.clone()).in_current_span());
+        }
         let next = move || copier.next();
         let deliver = self.encode(&mut stages, next, &stop, (sink, checkpointer));
         stages.spawn(deliver.run().in_current_span());

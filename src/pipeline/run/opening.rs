@@ -171,13 +171,13 @@ pub(super) async fn server(
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
     beliefs::warn_of_unmatched(&rules, &found);
-    let (resolved, view) = match wanted {
+    let (resolved, views) = match wanted {
         None => (checked.resolve(from.clone()).await?, None),
         Some(number) => {
             let tables = copying::transactional(found.read(), &rules)?;
-            let (mut resolved, view) = checked.resolve_with_view(&tables).await?;
+            let (mut resolved, views) = checked.resolve_with_views(&tables).await?;
             resolved.checkpoint.epoch = epoch;
-            (resolved, Some((number, view)))
+            (resolved, Some((number, views)))
         }
     };
     definitions
@@ -195,10 +195,10 @@ pub(super) async fn server(
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
     let mut copy = None;
-    if let Some((number, view)) = view {
+    if let Some((number, views)) = views {
         start.snapshot = SnapshotProgress::Copying { number };
         let believed = settled.1.believed();
-        copy = Some(OpenedCopy::find(view, number, emptied, believed, &rules).await?);
+        copy = Some(OpenedCopy::find(views, number, emptied, believed, &rules).await?);
     }
     let facts = &resolved.facts;
     Ok(OpenedSource {

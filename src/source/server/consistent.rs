@@ -1,9 +1,10 @@
-//! One place of a server's binlog, and a view of its tables as they were there.
+//! One place of a server's binlog, and views of its tables as they were there.
 //!
 //! | server | how |
 //! |---|---|
-//! | MariaDB | `START TRANSACTION WITH CONSISTENT SNAPSHOT`, and the place that the server keeps for it; no lock |
-//! | MySQL | the same under `LOCK TABLES … READ` on the tables that are wanted, for the instant that this and the question for the place take |
+//! | MariaDB | `START TRANSACTION WITH CONSISTENT SNAPSHOT`, and the place that the server keeps for it; no lock. Several views are opened again until they are of one place |
+//! | MariaDB, where they do not come to be | under `BACKUP STAGE BLOCK_COMMIT`, for the instant that this takes; else there is one view alone |
+//! | MySQL | the same as MariaDB's, and the question for the place, under `LOCK TABLES … READ` on the tables that are wanted |
 //! | MySQL, where that is refused or not had in time | under `FLUSH TABLES WITH READ LOCK`, unless a long statement runs |
 //!
 //! A lock that waits keeps every writer waiting behind it. So the time from the request to the release is bounded, and a second
@@ -33,26 +34,39 @@ const DENIED: [u16; 5] = [ACCESS_DENIED, 1044, 1045, 1142, 1143];
 const NOT_IN_TIME: [u16; 3] = [1205, 1317, 3024];
 /// The lock on all tables.
 const FLUSH: &str = "FLUSH TABLES WITH READ LOCK";
+/// MariaDB's against commits.
+const BLOCK_COMMIT: [&str; 2] = ["BACKUP STAGE START", "BACKUP STAGE BLOCK_COMMIT"];
+/// What opens a view, and closes the one before it.
+const OPEN: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+/// How often MariaDB's views are opened for all to be of one place.
+const TRIES_MAX: u32 = 200;
 /// How long a view waits for a lock once it is open.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
-/// A connection that sees the tables as they were at a place.
+/// Connections that see the tables as they were at a place.
 #[derive(Debug)]
-pub struct TableView {
-    pub(in crate::source) session: Session,
+pub struct TableViews {
+    pub(in crate::source) sessions: Vec<Session>,
     /// The place.
     pub(in crate::source) status: Status,
 }
 
+/// A lock for the instant in which views are opened.
+struct Lock<'a> {
+    name: &'a str,
+    take: &'a [&'a str],
+    release: &'a str,
+}
+
 /// What came of a try.
 enum Tried {
-    Had(Box<TableView>),
+    Had(Box<TableViews>),
     Refused(String),
     NotInTime(String),
 }
 
-impl TableView {
-    /// Opens a view of these tables.
+impl TableViews {
+    /// Opens as many views of these tables as the options say.
     ///
     /// # Errors
     /// No way to have one, each with what the server said; or what breaks on the way.
@@ -69,7 +83,10 @@ impl TableView {
             let mut session = reader(options).await?;
             let status = statements::status(&mut session).await?;
             let status = status.ok_or(SourceError::BinlogOff)?;
-            return Ok(Self { session, status });
+            return Ok(Self {
+                sessions: vec![session],
+                status,
+            });
         }
         if options.snapshot.locking == Locking::None {
             let message = "locking is \"none\", and a place that goes with a view of all tables takes MySQL a lock for an instant, set \
@@ -80,21 +97,29 @@ impl TableView {
         let mut may_pass = false;
         let names: Vec<String> = tables.iter().map(TableName::quoted).collect();
         let by_table = format!("LOCK TABLES {} READ", names.join(" READ, "));
-        for (method, statement) in [("LOCK TABLES", &*by_table), (FLUSH, FLUSH)] {
-            let tried = match method == FLUSH && has_long_statement(options).await? {
+        for (name, statement) in [("LOCK TABLES", &*by_table), (FLUSH, FLUSH)] {
+            let lock = Lock {
+                name,
+                take: &[statement],
+                release: "UNLOCK TABLES",
+            };
+            let tried = match name == FLUSH && has_long_statement(options).await? {
                 true => Tried::NotInTime("a statement runs that it would wait for".to_owned()),
-                false => locked(options, statement).await?,
+                false => locked(options, flavour, &lock).await?,
             };
             let reason = match tried {
-                Tried::Had(view) => return Ok(*view),
+                Tried::Had(views) => return Ok(*views),
                 Tried::Refused(reason) => reason,
                 Tried::NotInTime(reason) => {
                     may_pass = true;
                     reason
                 }
             };
-            warn!(method, reason, "no lock for the place of the snapshot");
-            reasons.push(format!("{method}: {reason}"));
+            warn!(
+                method = name,
+                reason, "no lock for the place of the snapshot"
+            );
+            reasons.push(format!("{name}: {reason}"));
         }
         let mut session = Session::open(options).await?;
         let account = statements::account(&mut session).await?;
@@ -119,40 +144,53 @@ async fn has_long_statement(options: &ServerOptions) -> Result<bool, SourceError
     }))
 }
 
-/// Tries to have a lock, and under it a view and its place.
-async fn locked(options: &ServerOptions, statement: &str) -> Result<Tried, SourceError> {
+/// Tries to have a lock, and under it views and their place.
+async fn locked(
+    options: &ServerOptions,
+    flavour: Flavour,
+    by: &Lock<'_>,
+) -> Result<Tried, SourceError> {
     let wait_max = options.snapshot.lock_wait_max;
-    let mut view = reader(options).await?;
-    keep_ddl_out(&mut view, wait_max).await?;
+    let mut sessions = readers(options).await?;
+    if let (Flavour::MySql, Some(first)) = (flavour, sessions.first_mut()) {
+        keep_ddl_out(first, wait_max).await?;
+    }
     let mut lock = Session::open(options).await?;
     set_lock_wait(&mut lock, wait_max).await?;
     let number = statements::value(&mut lock, "CONNECTION_ID()").await?;
     let mut watch = Session::open(options).await?;
     let begun = Instant::now();
     let held = async {
-        lock.ask(statement).await?;
-        view.ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-            .await?;
+        for statement in by.take {
+            lock.ask(statement).await?;
+        }
+        for session in &mut sessions {
+            session.ask(OPEN).await?;
+        }
         if planted(Fault::UnlockedBeforePlace) {
-            lock.ask("UNLOCK TABLES").await?;
+            lock.ask(by.release).await?;
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
-        let status = statements::status(&mut lock).await?;
-        lock.ask("UNLOCK TABLES").await?;
-        status.ok_or(SourceError::BinlogOff)
+        let status = match flavour {
+            Flavour::MySql => statements::status(&mut lock).await?,
+            Flavour::MariaDb => common_place(&mut sessions).await?,
+        };
+        lock.ask(by.release).await?;
+        Ok::<_, SourceError>(status)
     };
     let ended = timeout(wait_max, held).await;
     let took = begun.elapsed();
     match ended {
-        Ok(Ok(status)) => {
-            let held_ms = took.as_millis();
-            let at = &status.coordinates;
-            info!(by = statement.split(' ').next(), %at, held_ms, "locked for the place of the snapshot");
-            Ok(Tried::Had(Box::new(TableView {
-                session: view,
-                status,
-            })))
+        Ok(Ok(Some(status))) => {
+            let (held_ms, views) = (took.as_millis(), sessions.len());
+            let (by, at) = (by.name.split(' ').next(), &status.coordinates);
+            info!(by, %at, views, held_ms, "locked for the place of the snapshot");
+            Ok(Tried::Had(Box::new(TableViews { sessions, status })))
         }
+        Ok(Ok(None)) if flavour == Flavour::MySql => Err(SourceError::BinlogOff),
+        Ok(Ok(None)) => Ok(Tried::NotInTime(
+            "the views are of several places".to_owned(),
+        )),
         Ok(Err(error)) => match error.server_code() {
             Some(code) if DENIED.contains(&code) => Ok(Tried::Refused(one_line(&error))),
             Some(code) if NOT_IN_TIME.contains(&code) => Ok(Tried::NotInTime(one_line(&error))),
@@ -170,11 +208,66 @@ async fn locked(options: &ServerOptions, statement: &str) -> Result<Tried, Sourc
 }
 
 /// MariaDB keeps the place of each view.
-async fn without_lock(options: &ServerOptions) -> Result<TableView, SourceError> {
-    let mut session = reader(options).await?;
-    session
-        .ask("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
-        .await?;
+async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError> {
+    let mut sessions = readers(options).await?;
+    let found = |status: &Status, views: usize| {
+        info!(at = %status.coordinates, views, "the snapshot is of this place, without a lock");
+    };
+    for _ in 0..TRIES_MAX {
+        for session in &mut sessions {
+            session.ask(OPEN).await?;
+        }
+        if let Some(status) = common_place(&mut sessions).await? {
+            found(&status, sessions.len());
+            return Ok(TableViews { sessions, status });
+        }
+    }
+    let reason = match options.snapshot.locking {
+        Locking::None => "locking is \"none\"".to_owned(),
+        Locking::Auto => {
+            let lock = Lock {
+                name: "BACKUP STAGE",
+                take: &BLOCK_COMMIT,
+                release: "BACKUP STAGE END",
+            };
+            match locked(options, Flavour::MariaDb, &lock).await? {
+                Tried::Had(views) => return Ok(*views),
+                Tried::Refused(reason) | Tried::NotInTime(reason) => reason,
+            }
+        }
+    };
+    warn!(
+        reason,
+        "one reader alone, for several views of one place were not to be had"
+    );
+    sessions.truncate(1);
+    for session in &mut sessions {
+        session.ask(OPEN).await?;
+    }
+    let status = common_place(&mut sessions).await?;
+    let status = status.ok_or(SourceError::BinlogOff)?;
+    found(&status, sessions.len());
+    Ok(TableViews { sessions, status })
+}
+
+/// The place of views of MariaDB; `None` if they are of several.
+async fn common_place(sessions: &mut [Session]) -> Result<Option<Status>, SourceError> {
+    let mut common: Option<Coordinates> = None;
+    for session in sessions {
+        let place = place_of(session).await?;
+        if common.as_ref().is_some_and(|common| *common != place) {
+            return Ok(None);
+        }
+        common = Some(place);
+    }
+    Ok(common.map(|coordinates| Status {
+        coordinates,
+        executed_gtid_set: None,
+    }))
+}
+
+/// The place of a view of MariaDB.
+async fn place_of(session: &mut Session) -> Result<Coordinates, SourceError> {
     let answer = session.ask("SHOW STATUS LIKE 'binlog_snapshot_%'").await?;
     let value = |name: &str| {
         let mut rows = answer.rows();
@@ -186,18 +279,19 @@ async fn without_lock(options: &ServerOptions) -> Result<TableView, SourceError>
     };
     let file = value("binlog_snapshot_file").filter(|file| !file.is_empty());
     let position = value("binlog_snapshot_position").and_then(|position| position.parse().ok());
-    let (Some(file), Some(position)) = (file, position) else {
-        return Err(SourceError::BinlogOff);
-    };
-    let coordinates = Coordinates::new(file, position);
-    info!(at = %coordinates, "the snapshot is of this place, without a lock");
-    Ok(TableView {
-        status: Status {
-            coordinates,
-            executed_gtid_set: None,
-        },
-        session,
-    })
+    match (file, position) {
+        (Some(file), Some(position)) => Ok(Coordinates::new(file, position)),
+        _nothing => Err(SourceError::BinlogOff),
+    }
+}
+
+/// As many connections as the options say.
+async fn readers(options: &ServerOptions) -> Result<Vec<Session>, SourceError> {
+    let mut sessions = Vec::new();
+    for _ in 0..options.snapshot.threads.get() {
+        sessions.push(reader(options).await?);
+    }
+    Ok(sessions)
 }
 
 /// A connection that reads rows as they are stored.

@@ -28,7 +28,7 @@ pub(super) mod walk;
 pub use address::HostAddress;
 pub(super) use columns::computed_from;
 pub use columns::refuse_computed;
-pub use consistent::TableView;
+pub use consistent::TableViews;
 pub use hosts::choose;
 pub use options::{OptionProblem, ServerOptions};
 pub(super) use options::{choice, domains_problem};

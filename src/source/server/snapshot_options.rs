@@ -1,6 +1,6 @@
 //! The `[snapshot]` section: how what is there already is read.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU8, NonZeroU64};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -16,6 +16,8 @@ pub struct SnapshotOptions {
     /// How long a lock may take, from the request to the release.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub lock_wait_max: Duration,
+    /// How many connections read tables.
+    pub threads: NonZeroU8,
     /// Rows that it reads in a second; as many as it can when absent.
     pub rows_per_second_max: Option<NonZeroU64>,
 }
@@ -42,12 +44,18 @@ pub enum Locking {
     None,
 }
 
+impl SnapshotOptions {
+    /// The most connections that read tables.
+    pub const THREADS_MAX: u8 = 64;
+}
+
 impl Default for SnapshotOptions {
     fn default() -> Self {
         Self {
             when: SnapshotWhen::Initial,
             locking: Locking::Auto,
             lock_wait_max: Duration::from_secs(2),
+            threads: NonZeroU8::MIN,
             rows_per_second_max: None,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::consistent::TableView;
+use super::consistent::TableViews;
 use super::dump::{self, DumpReader, DumpStart};
 use super::from_file::ToldStart;
 use super::options::ServerOptions;
@@ -183,19 +183,19 @@ impl Checked {
         Ok(self.resolved(checkpoint, skips_groups))
     }
 
-    /// Begins at the end of the binlog as of now, with a view of these tables as they are there.
+    /// Begins at the end of the binlog as of now, with views of these tables as they are there.
     ///
     /// # Errors
     /// When there is no way to have one, or whatever breaks on the way.
-    pub async fn resolve_with_view(
+    pub async fn resolve_with_views(
         mut self,
         tables: &[TableName],
-    ) -> Result<(Resolved, TableView), SourceError> {
+    ) -> Result<(Resolved, TableViews), SourceError> {
         let decided = Decided::wait(&mut self.session, &self.options).await?;
-        let view = TableView::open(&self.options, self.facts.flavour, tables).await?;
-        let settled = decided.until(&self.options, view.status.clone()).await?;
+        let views = TableViews::open(&self.options, self.facts.flavour, tables).await?;
+        let settled = decided.until(&self.options, views.status.clone()).await?;
         let checkpoint = self.starting().settled(settled).await?;
-        Ok((self.resolved(checkpoint, false), view))
+        Ok((self.resolved(checkpoint, false), views))
     }
 }
 

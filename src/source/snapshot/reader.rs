@@ -1,0 +1,367 @@
+//! What there is in a server's databases, and the rows of its tables.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use super::key::{Lot, TableKey};
+use crate::change::{CopiedRows, CopiedTable, KeyBound};
+use crate::filter::Rules;
+use crate::metrics::one_line;
+use crate::mysql::{BinaryRow, ConnectionError, Malformed, WireKind, WireValue};
+use crate::row::{ColumnType, ImageValues, TableName, quoted};
+use crate::source::error::SourceError;
+use crate::source::server::TableViews;
+use crate::source::server::session::Session;
+use crate::source::server::statements::OF_USERS;
+
+/// The server's errors where a table is not what it was when the view was opened: gone, changed, of other columns.
+const CHANGED: [u16; 5] = [1412, 1146, 1054, 1356, 1049];
+
+/// Reads tables one after the other.
+#[derive(Debug)]
+pub struct TableReader {
+    session: Session,
+    values: ImageValues,
+    /// The table that is being read.
+    current: Option<Current>,
+}
+
+/// A table, and the order in which it is read.
+#[derive(Clone, Debug)]
+pub struct SourceTable {
+    /// The table.
+    pub copied: CopiedTable,
+    /// Its key; `None` where its rows come in no order, and all at once.
+    pub key: Option<TableKey>,
+}
+
+#[derive(Debug)]
+struct Current {
+    table: TableName,
+    columns: Vec<(WireKind, ColumnType)>,
+    key: Option<TableKey>,
+    /// Bytes of the last rows, as many as the next may have.
+    bytes: usize,
+}
+
+/// What there is in the databases of a server.
+#[derive(Debug, Default)]
+pub struct TableList {
+    /// Tables that filters let pass.
+    pub tables: Vec<TableName>,
+    /// Those whose primary key's index has not the order of its values: it holds their beginnings, or some descending.
+    pub unordered: BTreeSet<TableName>,
+    /// Views and sequences that filters would let pass, each with what it is.
+    pub others: Vec<(TableName, String)>,
+}
+
+/// The primary keys in whose indexes some values are cut, or come the last one first.
+const UNORDERED: &str = "SELECT DISTINCT TABLE_SCHEMA AS db, TABLE_NAME AS tab FROM information_schema.STATISTICS \
+                         WHERE INDEX_NAME = 'PRIMARY' AND (SUB_PART IS NOT NULL OR COLLATION <> 'A') AND ";
+
+impl SourceTable {
+    /// A table that is read in the order of its key, where it has one.
+    pub fn new(copied: CopiedTable, is_ordered: bool) -> Self {
+        let key = TableKey::of(&copied).filter(|_| is_ordered);
+        Self { copied, key }
+    }
+}
+
+impl TableReader {
+    /// Reads what views show, a reader each.
+    pub fn all(views: TableViews) -> Vec<Self> {
+        let readers = views.sessions.into_iter().map(|session| Self {
+            session,
+            values: ImageValues::default(),
+            current: None,
+        });
+        readers.collect()
+    }
+
+    /// Lists what there is now.
+    ///
+    /// # Errors
+    /// What breaks on the way.
+    pub async fn list(&mut self, rules: &Rules) -> Result<TableList, SourceError> {
+        let mut list = TableList::default();
+        let statement = format!(
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type FROM information_schema.TABLES WHERE {OF_USERS} \
+             ORDER BY 1, 2"
+        );
+        self.session
+            .ask_in_parts(&statement, |row| {
+                let name = TableName::new(row.expect("db")?, row.expect("tab")?);
+                if !rules.table(&name.database, &name.table).keep {
+                    return Ok(());
+                }
+                match row.text("type").unwrap_or_default() {
+                    "BASE TABLE" | "SYSTEM VERSIONED" => list.tables.push(name),
+                    other => list.others.push((name, other.to_lowercase())),
+                }
+                Ok(())
+            })
+            .await?;
+        let unordered = &mut list.unordered;
+        let statement = format!("{UNORDERED}{OF_USERS}");
+        self.session
+            .ask_in_parts(&statement, |row| {
+                unordered.insert(TableName::new(row.expect("db")?, row.expect("tab")?));
+                Ok(())
+            })
+            .await?;
+        Ok(list)
+    }
+
+    /// The statement that would make a table.
+    ///
+    /// # Errors
+    /// When the table is gone or may not be seen, or what breaks on the way.
+    pub async fn create_statement(&mut self, table: &TableName) -> Result<String, SourceError> {
+        let statement = format!("SHOW CREATE TABLE {}", table.quoted());
+        let asked = self.session.ask(&statement).await;
+        let answer = asked.map_err(|error| disturbed(table, error))?;
+        let row = answer.first().ok_or_else(|| answer.lacks("Create Table"))?;
+        let text = row.bytes("Create Table");
+        let text = text.ok_or_else(|| answer.lacks("Create Table"))?;
+        Ok(String::from_utf8_lossy(text).into_owned())
+    }
+
+    /// Begins to read a lot of a table. All of its rows are to be taken before anything else.
+    ///
+    /// # Errors
+    /// When the table is not what it was, or what breaks on the way.
+    pub async fn begin(&mut self, table: &SourceTable, lot: &Lot) -> Result<(), SourceError> {
+        let kinds = kinds(&table.copied);
+        let mut statement = select(table, &kinds, 0..kinds.len());
+        if let Some(key) = &table.key {
+            let (condition, order) = (key.condition(lot), key.order());
+            statement.push_str(&format!("{condition} ORDER BY {order}"));
+        }
+        let columns = self.begun(table, &statement, kinds).await?;
+        self.current = Some(Current {
+            table: table.copied.source().clone(),
+            columns,
+            key: table.key.clone(),
+            bytes: 0,
+        });
+        Ok(())
+    }
+
+    /// The key of the row that is so many rows, from 1 on, after another; `None` where there are no more than that, or the table
+    /// is read in no order.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn bound(
+        &mut self,
+        table: &SourceTable,
+        after: Option<&KeyBound>,
+        rows: u64,
+    ) -> Result<Option<KeyBound>, SourceError> {
+        let Some(key) = &table.key else {
+            return Ok(None);
+        };
+        let all = kinds(&table.copied);
+        let kinds: Vec<ColumnType> = key
+            .places()
+            .filter_map(|place| all.get(place).cloned())
+            .collect();
+        let lot = Lot {
+            after: after.cloned(),
+            upto: None,
+        };
+        let (condition, order) = (key.condition(&lot), key.order());
+        let offset = rows.saturating_sub(1);
+        let statement = format!(
+            "{}{condition} ORDER BY {order} LIMIT 2 OFFSET {offset}",
+            select(table, &all, key.places())
+        );
+        let columns = self.begun(table, &statement, kinds).await?;
+        let (mut bound, mut count) = (None, 0);
+        loop {
+            let row = self.session.next_row().await;
+            let Some(row) = row.map_err(|error| disturbed(table.copied.source(), error))? else {
+                break;
+            };
+            count += 1;
+            if count == 1 {
+                let values = values_of(&row, &columns);
+                let values = values.map_err(|source| malformed(table.copied.source(), source))?;
+                bound = key.bound(values.into_iter());
+            }
+        }
+        Ok(bound.filter(|_| count > 1))
+    }
+
+    /// Begins a statement whose rows have values of these types.
+    async fn begun(
+        &mut self,
+        table: &SourceTable,
+        statement: &str,
+        kinds: Vec<ColumnType>,
+    ) -> Result<Vec<(WireKind, ColumnType)>, SourceError> {
+        let name = table.copied.source();
+        let begun = self.session.begin_rows(statement).await;
+        let wire = begun.map_err(|error| disturbed(name, error))?;
+        if wire.len() != kinds.len() {
+            return Err(SourceError::SnapshotDisturbed {
+                table: name.clone(),
+                what: "it has other columns".to_owned(),
+            });
+        }
+        Ok(wire.into_iter().zip(kinds).collect())
+    }
+
+    /// The next rows of the table, so many bytes of them or a little more, and so many at most; `None` after the last.
+    ///
+    /// # Errors
+    /// When the table is not what it was, a value that is none of its column's type, or what breaks on the way.
+    pub async fn next(
+        &mut self,
+        bytes_max: usize,
+        rows_max: usize,
+    ) -> Result<Option<CopiedRows>, SourceError> {
+        let Some(current) = &mut self.current else {
+            return Ok(None);
+        };
+        let bitmap = current.columns.len().div_ceil(8);
+        let mut bytes = Vec::with_capacity(current.bytes);
+        bytes.resize(bitmap, u8::MAX);
+        let mut ends = Vec::new();
+        let (mut last, mut is_over) = (Bytes::new(), false);
+        while bytes.len() < bytes_max && ends.len() < rows_max {
+            let row = self.session.next_row().await;
+            let Some(row) = row.map_err(|error| disturbed(&current.table, error))? else {
+                is_over = true;
+                break;
+            };
+            current.row(&row, &mut self.values, &mut bytes)?;
+            let end = u32::try_from(bytes.len()).map_err(|_| SourceError::SnapshotDisturbed {
+                table: current.table.clone(),
+                what: "a row has more than 4 GiB".to_owned(),
+            })?;
+            ends.push(end);
+            last = row;
+        }
+        let key = match ends.is_empty() {
+            true => None,
+            false => current.bound(&last)?,
+        };
+        current.bytes = current.bytes.max(bytes.len() + bytes.len() / 16);
+        if is_over {
+            self.current = None;
+        }
+        Ok((!ends.is_empty()).then(|| CopiedRows {
+            bytes: Bytes::from(bytes),
+            ends,
+            key,
+        }))
+    }
+}
+
+impl Current {
+    /// Appends the image of a row.
+    fn row(
+        &self,
+        payload: &[u8],
+        values: &mut ImageValues,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SourceError> {
+        let malformed = |source| malformed(&self.table, source);
+        let mut row = BinaryRow::new(payload, self.columns.len()).map_err(malformed)?;
+        let nulls = out.len();
+        out.resize(nulls + self.columns.len().div_ceil(8), 0);
+        for (index, (wire, kind)) in self.columns.iter().enumerate() {
+            let value = row.next(*wire).map_err(malformed)?;
+            if value == WireValue::Null {
+                if let Some(byte) = out.get_mut(nulls + index / 8) {
+                    *byte |= 1 << (index % 8);
+                }
+                continue;
+            }
+            let written = values.write(kind, &value, out);
+            written.map_err(|source| SourceError::Copied {
+                table: self.table.clone(),
+                column: index + 1,
+                source: Box::new(source),
+            })?;
+        }
+        row.end().map_err(malformed)
+    }
+
+    /// The key of a row.
+    fn bound(&self, payload: &[u8]) -> Result<Option<KeyBound>, SourceError> {
+        let Some(key) = &self.key else {
+            return Ok(None);
+        };
+        let values = values_of(payload, &self.columns);
+        let values = values.map_err(|source| malformed(&self.table, source))?;
+        Ok(key.bound(key.places().filter_map(|place| values.get(place).copied())))
+    }
+}
+
+fn values_of<'a>(
+    payload: &'a [u8],
+    columns: &[(WireKind, ColumnType)],
+) -> Result<Vec<WireValue<'a>>, Malformed> {
+    let mut row = BinaryRow::new(payload, columns.len())?;
+    columns.iter().map(|(wire, _)| row.next(*wire)).collect()
+}
+
+fn malformed(table: &TableName, source: Malformed) -> SourceError {
+    SourceError::Connection(ConnectionError::Malformed {
+        address: table.to_string(),
+        source,
+    })
+}
+
+/// The types of a table's columns in an image.
+fn kinds(table: &CopiedTable) -> Vec<ColumnType> {
+    let published = table.table();
+    let kinds = (0..published.columns.len()).map(|index| published.image_kind(index).cloned());
+    kinds.flatten().collect()
+}
+
+/// The statement that reads these columns of a table, so that each value comes with all that an image has of it.
+fn select(
+    table: &SourceTable,
+    kinds: &[ColumnType],
+    places: impl Iterator<Item = usize>,
+) -> String {
+    let mut statement = String::from("SELECT ");
+    let columns = &table.copied.definition().columns;
+    let columns = places.filter_map(|place| Some((columns.get(place)?, kinds.get(place)?)));
+    for (index, (column, kind)) in columns.enumerate() {
+        if index > 0 {
+            statement.push_str(", ");
+        }
+        let column = quoted(&column.name);
+        statement.push_str(&match kind {
+            ColumnType::Enum { .. }
+            | ColumnType::Set { .. }
+            | ColumnType::RawEnum { .. }
+            | ColumnType::RawSet { .. } => format!("CAST({column} AS UNSIGNED)"),
+            ColumnType::Inet4 => format!("CAST({column} AS BINARY(4))"),
+            ColumnType::Inet6 | ColumnType::Uuid => format!("CAST({column} AS BINARY(16))"),
+            _as_it_is => column,
+        });
+    }
+    statement.push_str(" FROM ");
+    statement.push_str(&table.copied.source().quoted());
+    if table.key.is_some() {
+        statement.push_str(" FORCE INDEX (PRIMARY)");
+    }
+    statement
+}
+
+/// Tells an error that says that a table is not what it was.
+fn disturbed(table: &TableName, error: SourceError) -> SourceError {
+    match error.server_code() {
+        Some(code) if CHANGED.contains(&code) => SourceError::SnapshotDisturbed {
+            table: table.clone(),
+            what: one_line(&error),
+        },
+        Some(_) | None => error,
+    }
+}
