@@ -2,7 +2,6 @@
 //!
 //! A changed name's original stays in the property `rowtap.name`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -325,7 +324,7 @@ impl SchemaWriter {
     fn write_field(
         &mut self,
         field: &Connect,
-        legal: &Cow<'_, str>,
+        legal: &str,
         namespace: &str,
     ) -> Result<(), SchemaProblem> {
         self.text("{\"name\":");
@@ -337,7 +336,7 @@ impl SchemaWriter {
             None if field.optional => self.json("default", "null"),
             None => {}
         }
-        if **legal != *field.field {
+        if *legal != *field.field {
             self.property(ORIGINAL, &field.field);
         }
         self.text("}");

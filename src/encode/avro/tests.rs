@@ -50,7 +50,7 @@ fn encoded(batch: &Batch, layout: AvroLayout) -> Result<(Records, Arc<Plan>), En
     let settings = FormatSettings::Avro(settings(layout));
     let mut block = Records::default();
     let mut encoder = RecordsEncoder::new(settings, RecordsSettings::default(), InvalidText::Fail);
-    encoder.encode(batch, &[plan.clone()], &mut block)?;
+    encoder.encode(batch, std::slice::from_ref(&plan), &mut block)?;
     Ok((block, plan))
 }
 

@@ -132,7 +132,7 @@ impl EnvelopeWriter for AvroWriter {
                 self.head.extend_from_slice(&self.origin);
                 write_optional(gtid, &mut self.head);
                 write_bytes(event.group.begin.file.as_bytes(), &mut self.head);
-                write_unsigned(event.group.begin.position.into(), &mut self.head);
+                write_unsigned(event.group.begin.position, &mut self.head);
             }
         }
     }
@@ -530,7 +530,7 @@ fn write_place(event: &RowsEvent<'_>, plan: &Plan, gtid: Option<&[u8]>, out: &mu
     write_long(event.rows.event.server_id.into(), out);
     write_optional(gtid, out);
     write_bytes(group.begin.file.as_bytes(), out);
-    write_unsigned(event.rows.event.position.into(), out);
+    write_unsigned(event.rows.event.position, out);
 }
 
 /// Appends the times at the end of an envelope, each in a union.
