@@ -260,7 +260,10 @@ fn initialise(client: &Client, id: &str) -> Result<(), SinkError> {
             }
             is_coordinated = true;
         }
-        warn!(id, "Kafka has yet to end the last transaction");
+        warn!(
+            id,
+            "Kafka lets the producer in only when it has ended the last transaction"
+        );
     }
 }
 
