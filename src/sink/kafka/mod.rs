@@ -13,6 +13,7 @@ mod admin;
 pub(super) mod check;
 mod checkpoints;
 mod claim;
+mod compression;
 mod delivery;
 mod exactly_once;
 mod headers;
@@ -62,9 +63,8 @@ use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
 use crate::state::{Notes, off_the_runtime};
 
-pub use self::options::{
-    KafkaCompression, KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaOptions, LargeGroups,
-};
+pub use self::compression::KafkaCompression;
+pub use self::options::{KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaOptions, LargeGroups};
 pub use self::routes::{KafkaKey, KafkaRoute, PartitionBy, SharedTopic};
 pub use self::token::AwsMskIamOptions;
 

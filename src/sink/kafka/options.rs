@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::claim::Claim;
+use super::compression::KafkaCompression;
 use super::properties::{not_accepted, refusal};
 use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
@@ -208,23 +209,6 @@ pub enum LargeGroups {
     Stop,
     /// It is committed in parts, each once: a consumer may see some before the others are there.
     Split,
-}
-
-/// How batches are compressed on the way and in the topic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KafkaCompression {
-    /// Not at all.
-    None,
-    /// By gzip.
-    Gzip,
-    /// By Snappy.
-    Snappy,
-    /// By LZ4.
-    #[default]
-    Lz4,
-    /// By Zstandard.
-    Zstd,
 }
 
 fn partitions() -> NonZeroU16 {
@@ -518,13 +502,6 @@ impl KafkaOptions {
     /// The configuration of a producer without transactions, secrets included.
     pub(super) fn producer(&self) -> ClientConfig {
         let mut config = self.client();
-        let compression = match self.compression {
-            KafkaCompression::None => "none",
-            KafkaCompression::Gzip => "gzip",
-            KafkaCompression::Snappy => "snappy",
-            KafkaCompression::Lz4 => "lz4",
-            KafkaCompression::Zstd => "zstd",
-        };
         let linger_ms = self.linger.unwrap_or(LINGER).as_secs_f64() * 1000.0;
         config
             .set("enable.idempotence", "true")
@@ -535,7 +512,7 @@ impl KafkaOptions {
             .set("partitioner", "murmur2_random")
             // Never: a timed-out record would leave a gap. The sink itself watches for progress.
             .set("message.timeout.ms", "0")
-            .set("compression.type", compression)
+            .set("compression.type", self.compression.name())
             .set("linger.ms", linger_ms.to_string())
             .set(
                 "queue.buffering.max.kbytes",
