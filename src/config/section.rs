@@ -100,7 +100,11 @@ impl Mending<'_> {
                     false => &[],
                 };
                 let known = known(others, expected);
-                let home = home(found, self.at);
+                let section = match (self.at, path.first()) {
+                    ("", Some(section)) => section,
+                    (section, _) => section,
+                };
+                let home = home(found, section);
                 // A key of another section is none of this one in another spelling.
                 let nearest = nearest(found, &known).filter(|_| home.is_none());
                 let hint = home.unwrap_or_else(|| hint(nearest));

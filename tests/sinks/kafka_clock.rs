@@ -43,13 +43,13 @@ fn a_clock_that_is_set_ahead_and_back_costs_nothing() {
         });
         let topic = format!("{}.{}.t", stream.prefix, stream.database);
         // Half an hour ahead, a day back, and right again.
-        for (number, seconds) in (1..).zip([0, 1_800, -86_400, 0]) {
+        for (number, seconds) in (1_u32..).zip([0, 1_800, -86_400, 0]) {
             set(seconds);
             let insert = format!("INSERT INTO {}.t VALUES ()", stream.database);
             stream.server.execute(&insert);
             wait_until(&format!("row {number} is delivered"), DELIVERED_MAX, || {
-                Kafka::shared().written(&topic) >= Some(number)
-                    && Kafka::shared().records(&topic).len() as i64 >= number
+                Kafka::shared().written(&topic) >= Some(i64::from(number))
+                    && Kafka::shared().records(&topic).len() >= number as usize
             });
         }
         set(-86_400);

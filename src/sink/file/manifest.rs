@@ -499,7 +499,7 @@ mod tests {
         for (body, expected) in [
             (
                 format!("{{\"files\":[],\"checkpoint\":{newer}"),
-                "it has version 99, expected 1 to 4, run the rowtap that wrote it or a newer one",
+                "it has version 99, expected 1 to 5, run the rowtap that wrote it or a newer one",
             ),
             (
                 "{\"files\":[],\"checkpoint\":\"end\\n\"".to_owned(),

@@ -239,7 +239,9 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(1_000);
         let payload = URL_SAFE_NO_PAD.encode(r#"{"sub":"alice","exp":1060}"#);
         for (token, expires_in, lifetime, principal) in [
-            (format!("h.{payload}.s"), Some(7.0), 60, "alice"),
+            (format!("h.{payload}.s"), None, 60, "alice"),
+            (format!("h.{payload}.s"), Some(7.0), 7, "alice"),
+            (format!("h.{payload}.s"), Some(3600.0), 60, "alice"),
             ("opaque".to_owned(), Some(7.0), 7, "rowtap"),
             ("opaque".to_owned(), None, 300, "rowtap"),
         ] {
