@@ -45,6 +45,10 @@ pub enum Fault {
     UnlockedBeforePlace,
     /// Rows of a snapshot are left out whose key is that of a bound but for its last columns.
     BoundLosesEqual,
+    /// Rows of a snapshot without a lock are published that were changed while its views were opened.
+    LotNotChecked,
+    /// The rest of a snapshot enters the stream after the place that it shows.
+    ResumedElsewhere,
 }
 
 /// What is done to a file. With a [`FileRole`] it names a point at which a run can fail.

@@ -107,6 +107,7 @@
 //! | coordinates | a file and a position in a server's binlog |
 //! | instance | a process that runs a connector; of two, the younger takes over where the sink can tell |
 //! | view | a connection that sees tables as they were at one place of the binlog |
+//! | window | the part of the stream whose changes views that were opened without a lock may show or not |
 //! | lot | the rows of a table between two of its keys, which one reader of a snapshot reads |
 //! | bound | the key at which a lot ends |
 //! | checkpoint | a group boundary up to which everything is settled, and whose binlog it belongs to |

@@ -3,7 +3,7 @@
 //! The same value goes into `relay-log.info` and, as the same text, into a sink's own store. Not for that text: see
 //! `state::relay_log_info`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -57,21 +57,75 @@ pub struct Undefined {
 }
 
 /// How far a snapshot of the source's tables has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SnapshotProgress {
     /// None is being taken.
     #[default]
     None,
-    /// What is there is being copied; should that end early, it begins anew, at another place.
+    /// What is there is being copied. Should that end early, the stream goes on to a later place, and the rest is copied there.
     Copying {
-        /// Which snapshot of the connector it is, from 1 on.
+        /// How often the connector has begun to copy, from 1 on.
         number: u32,
+        /// What is published of it; `None` where it is to begin anew.
+        reached: Option<Arc<SnapshotReached>>,
     },
 }
 
+/// What a snapshot has published, which goes from table to table in the order of their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotReached {
+    /// The last table that is published whole, as are those before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<TableName>,
+    /// The table that is published up to a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partly: Option<(TableName, KeyBound)>,
+    /// Tables that begin anew, for they are no longer what they were.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub again: BTreeSet<TableName>,
+}
+
 /// The primary key of a row, each value as SQL has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct KeyBound(pub Box<[Box<str>]>);
+
+impl SnapshotReached {
+    /// Whether the table is yet to be copied, or the rest of it.
+    pub fn lacks(&self, table: &TableName) -> bool {
+        self.done.as_ref().is_none_or(|done| table > done) || self.again.contains(table)
+    }
+
+    /// The key up to which the table is published; `None` where it is to be copied from its first row on.
+    pub fn bound(&self, table: &TableName) -> Option<&KeyBound> {
+        let (partly, bound) = self.partly.as_ref()?;
+        (partly == table && !self.again.contains(table)).then_some(bound)
+    }
+
+    /// Takes that the table is published up to a key.
+    pub fn reach(&mut self, table: &TableName, bound: KeyBound) {
+        if !self.again.contains(table) {
+            self.partly = Some((table.clone(), bound));
+        }
+    }
+
+    /// Takes that the table is published whole, as all before it that are to be.
+    pub fn finish(&mut self, table: &TableName) {
+        self.again.remove(table);
+        if self.lacks(table) {
+            // It comes after all that are whole.
+            self.partly = None;
+            self.done = Some(table.clone());
+        }
+    }
+
+    /// Takes that the table may no longer be what it was, where something of it is published.
+    pub fn forget(&mut self, table: &TableName) {
+        if !self.lacks(table) || self.bound(table).is_some() {
+            self.again.insert(table.clone());
+        }
+    }
+}
 
 impl Checkpoint {
     /// Makes a checkpoint of the first epoch, at which nothing is undecided and no snapshot is being taken.
@@ -152,5 +206,38 @@ impl Checkpoint {
         if at.position == FIRST_POSITION {
             self.format_description_timestamp = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_goes_from_table_to_table_and_takes_up_again_what_changed() {
+        let name = |table: &str| TableName::new("a", table);
+        let key = |value: &str| KeyBound([value.into()].into());
+        let mut reached = SnapshotReached::default();
+        assert!(reached.lacks(&name("b")));
+        reached.reach(&name("b"), key("1"));
+        reached.forget(&name("c"));
+        assert!(reached.again.is_empty());
+        assert_eq!(reached.bound(&name("b")), Some(&key("1")));
+        reached.finish(&name("b"));
+        assert!(!reached.lacks(&name("b")) && reached.lacks(&name("c")));
+        reached.reach(&name("c"), key("7"));
+        reached.forget(&name("a"));
+        assert!(reached.lacks(&name("a")) && !reached.lacks(&name("b")));
+        reached.reach(&name("a"), key("3"));
+        assert_eq!(reached.bound(&name("a")), None);
+        reached.finish(&name("a"));
+        assert!(!reached.lacks(&name("a")));
+        assert_eq!(reached.bound(&name("c")), Some(&key("7")));
+        reached.forget(&name("c"));
+        assert!(reached.lacks(&name("c")) && reached.again.contains(&name("c")));
+        assert_eq!(reached.bound(&name("c")), None);
+        reached.finish(&name("c"));
+        assert_eq!(reached.done, Some(name("c")));
+        assert_eq!((reached.partly, reached.again), (None, BTreeSet::new()));
     }
 }

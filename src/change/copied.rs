@@ -12,7 +12,7 @@ use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
 use super::batch::items::{Batch, Group, Origin, SnapshotMark};
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
-use super::checkpoint::{Checkpoint, KeyBound};
+use super::checkpoint::{Checkpoint, KeyBound, SnapshotReached};
 use super::definition::copied::copied;
 use super::definition::published::published;
 use super::definition::table::TableDefinition;
@@ -60,6 +60,9 @@ pub struct Copying {
     has_rows: bool,
     /// The last row so far, whose mark depends on what follows.
     last: Option<LastRow>,
+    /// What the batches hold so far, and what they will hold with that row.
+    reached: Arc<SnapshotReached>,
+    latest: Arc<SnapshotReached>,
 }
 
 #[derive(Debug)]
@@ -88,15 +91,17 @@ impl CopiedTable {
 }
 
 impl Copying {
-    /// Begins the snapshot of this number, from 1 on, at a place at which a stream begins; `commit_us` is when that was.
+    /// Begins to copy what was not `reached`, for the time of this number, from 1 on, at a place at which a stream begins;
+    /// `commit_us` is when that was.
     pub fn new(
         origin: Arc<Origin>,
         rules: Rules,
         start: &Checkpoint,
-        number: u32,
+        (number, reached): (u32, Arc<SnapshotReached>),
         commit_us: i64,
     ) -> Self {
         let Coordinates { file, position } = &start.coordinates;
+        let has_rows = *reached != SnapshotReached::default();
         Self {
             maps: TableMaps::new(origin.flavour, rules),
             group: Group {
@@ -113,8 +118,10 @@ impl Copying {
             choice: RowChoice::default(),
             groups: [None; 4],
             sequence: u64::from(number) << SEQUENCE_BITS,
-            has_rows: false,
+            has_rows,
             last: None,
+            latest: Arc::clone(&reached),
+            reached,
         }
     }
 
@@ -197,18 +204,27 @@ impl Copying {
         Ok(())
     }
 
-    /// The next rows of a table; all rows of one come before those of the next.
+    /// The next rows of a table, with which the snapshot has come as far as `reached` says; all rows of one come before those of
+    /// the next.
     ///
     /// # Errors
     /// Rows that rules on rows cannot judge.
-    pub fn rows(&mut self, table: &CopiedTable, rows: &CopiedRows) -> Result<(), Trouble> {
+    pub fn rows(
+        &mut self,
+        table: &CopiedTable,
+        rows: &CopiedRows,
+        reached: Arc<SnapshotReached>,
+    ) -> Result<(), Trouble> {
+        let before = std::mem::replace(&mut self.latest, reached);
         let first = self.sequence;
         self.sequence += rows.ends.len() as u64;
         let start = table.kept.table.columns.len().div_ceil(8);
         let mut runs = self.runs(table, rows, start)?;
         let Some(run) = runs.last_mut() else {
+            self.settle();
             return Ok(());
         };
+        self.reached = before;
         let next_is_of_table = |last: &LastRow| Arc::ptr_eq(&last.table, &table.kept);
         let mark = match self.last.as_ref().map(next_is_of_table) {
             Some(true) => SnapshotMark::Inside,
@@ -230,6 +246,24 @@ impl Copying {
         }
         self.last = Some(last);
         Ok(())
+    }
+
+    /// Takes that the snapshot has come as far as `reached` says without another row.
+    pub fn passed(&mut self, reached: Arc<SnapshotReached>) {
+        self.latest = reached;
+        self.settle();
+    }
+
+    /// With no row that waits, the batches hold all.
+    fn settle(&mut self) {
+        if self.last.is_none() {
+            self.reached = Arc::clone(&self.latest);
+        }
+    }
+
+    /// What the batches hold so far.
+    pub fn reached(&self) -> &Arc<SnapshotReached> {
+        &self.reached
     }
 
     /// The runs of rows that are published.

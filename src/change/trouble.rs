@@ -346,6 +346,9 @@ pub enum Trouble {
     /// A batch outgrew its indexes.
     #[error(transparent)]
     TooMany(#[from] TooMany),
+    /// Rows that are compared with those of a snapshot cannot be read.
+    #[error("rows cannot be compared with those of the snapshot")]
+    Compared(#[from] RowError),
 }
 
 impl Trouble {

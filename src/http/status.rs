@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::binlog::{Coordinates, XaId};
 use crate::change::Checkpoint;
-use crate::metrics::{ConnectorState, LastFailure, Skips, Snapshot};
+use crate::metrics::{ConnectorState, CopyProgress, LastFailure, Skips, Snapshot};
 use crate::mysql::Flavour;
 
 /// What `/status` answers.
@@ -121,6 +121,9 @@ impl StatusFields {
         fields.undefined(known);
         fields.skips(&now.skips);
         fields.own(now);
+        if let Some(copy) = &now.copy {
+            fields.copy(copy);
+        }
         fields.in_words_of(known)
     }
 
@@ -263,6 +266,21 @@ impl StatusFields {
         self.add("Records_Delivered", now.volumes.records_delivered);
         let ledger = serde_json::to_value(now.ledger_with_held()).unwrap_or_default();
         self.add("Ledger", ledger);
+    }
+
+    /// How far the last copy of what was there has come.
+    fn copy(&mut self, copy: &CopyProgress) {
+        let is_running = if copy.is_running { "Yes" } else { "No" };
+        self.add("Snapshot_Running", is_running);
+        self.add("Snapshot_Table", copy.table.as_deref());
+        self.add("Snapshot_Table_Rows", copy.table_rows);
+        self.add("Snapshot_Table_Rows_Expected", copy.table_rows_expected);
+        self.add("Snapshot_Tables", copy.tables);
+        self.add("Snapshot_Tables_Done", copy.tables_done);
+        self.add("Snapshot_Rows", copy.rows);
+        self.add("Snapshot_Rows_Expected", copy.rows_expected);
+        self.add("Snapshot_Rows_Per_Second", copy.rate().round());
+        self.add("Snapshot_Seconds_Left", copy.seconds_left().map(f64::round));
     }
 
     fn coordinates(&mut self, file: &'static str, position: &'static str, at: Option<&Checkpoint>) {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::copy::CopyProgress;
 use crate::binlog::Coordinates;
 use crate::change::{Checkpoint, HeldGroups, Ledger};
 
@@ -94,6 +95,7 @@ pub struct ConnectorMetrics {
     in_flight: Mutex<Option<Gauge<u64>>>,
     held: Mutex<Option<Gauge<HeldGroups>>>,
     skips: Mutex<Option<Gauge<Skips>>>,
+    copy: Mutex<Option<CopyProgress>>,
     boundaries: Mutex<Boundaries>,
     /// Where batches ended that were read and are not durable, and when the last group of each was committed.
     under_way: Mutex<VecDeque<(Coordinates, i64)>>,
@@ -222,6 +224,7 @@ impl ConnectorMetrics {
             in_flight: Mutex::new(None),
             held: Mutex::new(None),
             skips: Mutex::new(None),
+            copy: Mutex::default(),
             boundaries: Mutex::default(),
             under_way: Mutex::default(),
             is_reconnecting: AtomicBool::new(false),
@@ -434,6 +437,18 @@ impl ConnectorMetrics {
         *locked(&self.skips) = Some(Gauge(Box::new(skips)));
     }
 
+    /// Notes how far a copy of what is there has come.
+    pub fn copying(&self, progress: CopyProgress) {
+        *locked(&self.copy) = Some(progress);
+    }
+
+    /// Notes that a copy has ended, or was given up.
+    pub fn copied(&self) {
+        if let Some(copy) = &mut *locked(&self.copy) {
+            copy.is_running = false;
+        }
+    }
+
     /// Notes a failure after which the connector tries again.
     pub fn retrying(&self, failure: LastFailure) {
         *locked(&self.last_failure) = Some(failure);
@@ -492,6 +507,7 @@ impl ConnectorMetrics {
             skips: locked(&self.skips)
                 .as_ref()
                 .map_or_else(Skips::default, |Gauge(skips)| skips()),
+            copy: locked(&self.copy).clone(),
             tls: locked(&self.tls).clone(),
         }
     }
@@ -580,6 +596,8 @@ pub struct Snapshot {
     pub last_failure: Option<LastFailure>,
     /// The groups to be passed over, and those that were.
     pub skips: Skips,
+    /// How far the last copy of what was there has come; `None` where this process has begun none.
+    pub copy: Option<CopyProgress>,
     /// The TLS version of the connection to the source; `None` for plaintext.
     pub tls: Option<String>,
 }

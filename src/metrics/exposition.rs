@@ -13,6 +13,7 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::connector::{ConnectorMetrics, ConnectorState, Snapshot};
+use super::copy::CopyProgress;
 use crate::change::Ledger;
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -182,7 +183,42 @@ impl Scrape {
             None,
             self.undefined_tables(),
         )?;
+        self.copies(encoder)?;
         self.held(encoder)
+    }
+
+    /// Snapshots of the source's tables.
+    fn copies(&self, encoder: &mut DescriptorEncoder) -> Result<(), fmt::Error> {
+        let plain: [(_, _, Count<CopyProgress>); 5] = [
+            (
+                "snapshot_running",
+                "1 while what is there is copied",
+                |copy| u64::from(copy.is_running),
+            ),
+            ("snapshot_tables", "Tables to copy", |copy| copy.tables),
+            ("snapshot_tables_done", "Tables that are copied", |copy| {
+                copy.tables_done
+            }),
+            ("snapshot_rows", "Rows that were copied", |copy| copy.rows),
+            (
+                "snapshot_rows_expected",
+                "Rows to copy, as the source estimates",
+                |copy| copy.rows_expected,
+            ),
+        ];
+        for (name, help, count) in plain {
+            let samples = self.samples(|all| all.copy.as_ref().map(count));
+            gauges(encoder, (name, help), None, samples)?;
+        }
+        gauges(
+            encoder,
+            (
+                "snapshot_left",
+                "Time until all is copied, by that estimate",
+            ),
+            Some(Unit::Seconds),
+            self.samples(|all| all.copy.as_ref()?.seconds_left()),
+        )
     }
 
     /// XA transactions that are prepared and undecided.

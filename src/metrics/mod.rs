@@ -4,6 +4,7 @@
 //! this machine's clock. Not for pure rooms.
 
 mod connector;
+mod copy;
 mod exposition;
 mod registry;
 
@@ -11,4 +12,5 @@ pub use connector::{
     Boundaries, ConnectorMetrics, ConnectorState, LastFailure, Skips, Snapshot, Volumes, now_us,
     one_line,
 };
+pub use copy::CopyProgress;
 pub use registry::Registry;

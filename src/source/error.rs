@@ -404,6 +404,14 @@ pub enum SourceError {
         /// Whether it may be had later.
         may_pass: bool,
     },
+    /// There are no views without a lock that go with a place of the binlog.
+    #[error(
+        "a snapshot without a lock cannot be had ({what}), try again when less is written, or set locking = \"auto\" in [snapshot]"
+    )]
+    NoWindow {
+        /// What was in the way.
+        what: String,
+    },
     /// A table is not what it was when the snapshot began.
     #[error("{table} changed during its snapshot ({what}), which begins again")]
     SnapshotDisturbed {
@@ -531,6 +539,7 @@ impl SourceError {
             | Self::Unsettled { .. }
             | Self::Behind { .. }
             | Self::NoView { may_pass: true, .. }
+            | Self::NoWindow { .. }
             | Self::SnapshotDisturbed { .. } => Class::Transient,
             Self::NoHost(failures) => class_of_all(failures),
             Self::Columns(_)

@@ -1,6 +1,6 @@
 //! Tables with rows, clients that change them, and what they come to by the lines that came out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -166,6 +166,72 @@ pub fn rebuilt(folder: &Folder) -> Result<Contents, String> {
     Ok(contents)
 }
 
+/// The columns of a table's key.
+fn key_of(table: &str) -> &'static [&'static str] {
+    match table {
+        "t" | "empty" => &["id"],
+        "pair" => &["name", "n"],
+        _without => &[],
+    }
+}
+
+/// What the lines make of the tables where each row takes the place of that of the same key before it: a copy that goes on reads
+/// rows again, and the stream changes rows that are yet to be copied. A table without a key begins anew in each copy that reads it.
+/// Also gives how many rows came twice from copies.
+pub fn rebuilt_by_key(folder: &Folder) -> (Contents, usize) {
+    let mut keyed: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    let mut contents = Contents::new();
+    let (mut read, mut twice, mut bare_copy) = (BTreeSet::new(), 0, 0);
+    let lines = folder.changes();
+    for line in &lines {
+        let (table, columns) = (
+            text(&line["source"]["table"]),
+            key_of(text(&line["source"]["table"])),
+        );
+        let key = |row: &Value| {
+            columns
+                .iter()
+                .map(|name| row[name].to_string())
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        let [before, after] = [&line["before"], &line["after"]];
+        let is_read = line["op"] == "r";
+        if columns.is_empty() {
+            let copy = line["source"]["sequence"].as_u64().unwrap() >> 40;
+            let rows = contents.entry(table.to_owned()).or_default();
+            if is_read && copy > bare_copy {
+                (bare_copy, *rows) = (copy, BTreeMap::new());
+            }
+            for (row, change) in [(before, -1), (after, 1)] {
+                if !row.is_null() {
+                    *rows.entry(row.to_string()).or_default() += change;
+                }
+            }
+            continue;
+        }
+        let rows = keyed.entry(table).or_default();
+        if !before.is_null() {
+            rows.remove(&key(before));
+        }
+        if !after.is_null() {
+            rows.insert(key(after), after.to_string());
+            twice += usize::from(is_read && !read.insert((table, key(after))));
+        }
+    }
+    for table in ["t", "pair", "bare", "empty"] {
+        let rows = contents.entry(table.to_owned()).or_default();
+        rows.retain(|_, count| *count != 0);
+        let of_keys = keyed.remove(table).unwrap_or_default();
+        rows.extend(of_keys.into_values().map(|row| (row, 1)));
+    }
+    (contents, twice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
 fn image(value: &Value) -> Option<String> {
     (!value.is_null()).then(|| value.to_string())
 }
@@ -194,4 +260,14 @@ pub fn difference(held: &Contents, rebuilt: &Contents) -> Option<String> {
             .map(|row| format!("{table} lacks {row:?}"))
             .or(more.map(|row| format!("{table} has {row:?} too many")))
     })
+}
+
+/// The same where rows of one key take each other's place; gives how many came twice.
+#[track_caller]
+pub fn is_same_by_key(server: &Server, folder: &Folder) -> usize {
+    let (rebuilt, twice) = rebuilt_by_key(folder);
+    if let Some(difference) = difference(&held(server), &rebuilt) {
+        panic!("{:?}: {difference}", server.flavour());
+    }
+    twice
 }

@@ -2,6 +2,7 @@
 //! whatever happens beside it.
 
 mod handover;
+mod kills;
 mod load;
 mod locks;
 #[cfg(feature = "planted-faults")]

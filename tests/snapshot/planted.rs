@@ -2,7 +2,8 @@
 //!
 //! Only in a build with the feature `planted-faults`; see `src/fault.rs`.
 
-use super::load::{Load, difference, held, rebuilt};
+use super::handover::{begin_slow, kill_in};
+use super::load::{Load, difference, held, rebuilt, rebuilt_by_key};
 use super::{ONCE, begin, begin_filled, may_copy, readers};
 use crate::support::Flavour;
 
@@ -35,4 +36,40 @@ fn a_bound_that_loses_rows_of_equal_weight_is_seen() {
     assert_eq!(counts["t00"], counts["bare"]);
     // Its first column knows no case.
     assert!(counts["t07"].len() < counts["bare"].len());
+}
+
+#[test]
+fn the_rest_of_a_copy_that_enters_the_stream_elsewhere_is_seen() {
+    let (server, folder) = begin_slow(Flavour::MySql97);
+    let load = Load::start(&server, 4);
+    kill_in(&folder, 1, "pair");
+    let folder = folder.variable("ROWTAP_PLANTED_FAULT", "ResumedElsewhere");
+    folder.succeeds(&ONCE);
+    load.stop();
+    folder.succeeds(&ONCE);
+    let (rebuilt, _) = rebuilt_by_key(&folder);
+    assert!(difference(&held(&server), &rebuilt).is_some());
+}
+
+#[test]
+fn rows_that_were_changed_while_views_were_opened_are_seen() {
+    let (server, folder) = begin_slow(Flavour::MySql97);
+    // What has no key would be in the way of every window.
+    server.execute("DROP TABLE a.bare; CREATE TABLE a.bare (id INT, n INT, name VARCHAR(90), k INT AUTO_INCREMENT PRIMARY KEY)");
+    let folder = folder
+        .replacing("threads = 3", "threads = 3\nlocking = 'none'")
+        .replacing(
+            "[sink]",
+            "[filter]\nreplicate-ignore-table = 'a.bare'\n[sink]",
+        )
+        .variable("ROWTAP_PLANTED_FAULT", "LotNotChecked");
+    let load = Load::start(&server, 4);
+    folder.succeeds(&ONCE);
+    load.stop();
+    folder.succeeds(&ONCE);
+    let (mut rebuilt, _) = rebuilt_by_key(&folder);
+    let mut held = held(&server);
+    rebuilt.remove("bare");
+    held.remove("bare");
+    assert!(difference(&held, &rebuilt).is_some());
 }

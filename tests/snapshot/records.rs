@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{ONCE, begin, may_copy};
+use super::{ONCE, begin, begin_filled, may_copy};
+use crate::commands::process::page;
 use crate::support::Flavour;
 
 fn text(value: &Value) -> &str {
@@ -75,4 +76,40 @@ fn rows_are_marked_and_come_after_the_statements_that_made_their_tables() {
             );
         }
     }
+}
+
+#[test]
+fn how_far_a_copy_has_come_is_shown() {
+    let (server, folder) = begin_filled(Flavour::MySql97);
+    server.execute("ANALYZE TABLE a.t, a.pair, a.bare, a.empty");
+    let folder = folder.replacing("[sink]", "[snapshot]\nrows_per_second_max = 2000\n[sink]");
+    let mut running = folder.start(&["run", "--http", "127.0.0.1:0", "shop.toml"]);
+    let address = running.http();
+    let status = |path: &str| {
+        page(&address, path)
+            .map(|(_, body)| body)
+            .unwrap_or_default()
+    };
+    running.until("the second table is copied", |_| {
+        let fields: Value = serde_json::from_str(&status("/status")).unwrap_or_default();
+        let fields = &fields["connectors"][0];
+        let number = |name: &str| fields[name].as_u64().unwrap_or_default();
+        fields["Snapshot_Running"] == "Yes"
+            && fields["Snapshot_Table"] == "a.pair"
+            && (1..=4_000).contains(&number("Snapshot_Table_Rows"))
+            && number("Snapshot_Rows") >= 4_000
+            && number("Snapshot_Rows_Expected") > 8_000
+            && number("Snapshot_Tables") == 4
+            && number("Snapshot_Tables_Done") == 2
+            && fields["Snapshot_Seconds_Left"].is_number()
+    });
+    running.until("it is copied", |_| {
+        let metrics = status("/metrics");
+        let has = |line: &str| metrics.contains(&format!("{line}\n"));
+        has("rowtap_snapshot_running{connector=\"shop\"} 0")
+            && has("rowtap_snapshot_tables_done{connector=\"shop\"} 4")
+            && has("rowtap_snapshot_rows{connector=\"shop\"} 12000")
+    });
+    running.signal("TERM");
+    running.end();
 }

@@ -1,7 +1,8 @@
 //! Snapshots that cannot be taken, each told with its fix.
 
-use super::{begin, may_copy};
-use crate::support::Flavour;
+use super::{FIRST, begin, may_copy};
+use crate::commands::process::{Folder, account};
+use crate::support::{Flavour, Server};
 
 #[test]
 fn a_snapshot_that_may_not_have_a_lock_says_what_to_grant() {
@@ -20,8 +21,19 @@ fn a_snapshot_that_may_not_have_a_lock_says_what_to_grant() {
                 "GRANT LOCK TABLES ON *.* TO 'u'@'%'",
             ],
         );
-        let folder = folder.replacing("[sink]", "[snapshot]\nlocking = 'none'\n[sink]");
-        may_copy(&server, "u");
+    }
+}
+
+#[test]
+fn a_copy_without_a_lock_takes_gtids() {
+    for flavour in [Flavour::MySql57, Flavour::MySql97] {
+        let options = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
+        let server = Server::start(flavour, &options);
+        account(&server, "u");
+        let folder = Folder::streaming_any(&server, "u")
+            .replacing("start = 'latest'", FIRST)
+            .replacing("[sink]", "[snapshot]\nlocking = 'none'\n[sink]");
+        server.execute("CREATE DATABASE a; CREATE TABLE a.t (id INT PRIMARY KEY)");
         folder.fails(78, &["locking is \"none\"", "locking = \"auto\""]);
     }
 }

@@ -9,7 +9,7 @@ use super::load::{Contents, Load, held};
 use super::{ONCE, STREAM, begin_filled};
 use crate::support::{Flavour, Kafka};
 
-/// The last values by their keys, of the last copy that began and of what came after it.
+/// The last values by their keys; the copy was interrupted once.
 fn rows(kafka: &Kafka, topic: &str) -> BTreeMap<String, i64> {
     let mut copy = 0;
     let mut rows: BTreeMap<String, String> = BTreeMap::new();
@@ -22,10 +22,7 @@ fn rows(kafka: &Kafka, topic: &str) -> BTreeMap<String, i64> {
         let value: Value = serde_json::from_slice(payload).unwrap();
         if value["op"] == "r" {
             let number = value["source"]["sequence"].as_u64().unwrap() >> 40;
-            if number > copy {
-                copy = number;
-                rows.clear();
-            }
+            copy = copy.max(number);
         }
         match &value["after"] {
             Value::Null => drop(rows.remove(&key)),

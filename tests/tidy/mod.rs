@@ -125,6 +125,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "settled",
             "row_choice",
             "copied",
+            "window",
             "undone",
             "xa",
             "passing",

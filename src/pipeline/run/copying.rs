@@ -1,24 +1,24 @@
 //! The copying of a run: what is there already, before the stream. It is a run of its own, at whose end the checkpoint is where
 //! the stream begins.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::info;
 
 use super::assembling::Waits;
 use super::reading::{LotInReading, Lots, Reading};
-use crate::change::definition::{Belief, Schemas};
+use crate::change::definition::{Belief, Change, Schemas};
 use crate::change::{
     AssembleError, Batch, Checkpoint, CopiedTable, Copying, Definition, Origin, SnapshotProgress,
-    TableDefinition, Trouble,
+    SnapshotReached, TableDefinition, Trouble, Window, WindowTrouble,
 };
 use crate::filter::Rules;
 use crate::finding::first_of;
-use crate::metrics;
+use crate::metrics::{self, CopyProgress};
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
 use crate::source::{
@@ -36,37 +36,55 @@ const NAMED_MAX: usize = 10;
 #[derive(Debug)]
 pub(super) struct OpenedCopy {
     pub(super) readers: Vec<TableReader>,
-    /// Which snapshot of the connector it is, from 1 on.
+    /// How often the connector has begun to copy, from 1 on.
     pub(super) number: u32,
-    /// Tables that a snapshot before it may have published rows of.
+    /// What was published before; `None` where all begins anew.
+    pub(super) reached: Option<Arc<SnapshotReached>>,
+    /// Tables of which rows may have been published that begin anew.
     pub(super) emptied: Vec<TableName>,
     pub(super) tables: Vec<(TableName, Arc<TableDefinition>)>,
     /// Those of them that are read in no order.
     pub(super) unordered: BTreeSet<TableName>,
+    /// How many rows each table has, as the server estimates.
+    pub(super) estimates: HashMap<TableName, u64>,
+    /// Whether the rows come later.
+    pub(super) is_without_rows: bool,
+    /// What of the rows the stream has brought.
+    pub(super) window: Window,
 }
 
 impl OpenedCopy {
+    /// The same without the rows that were changed in a window.
+    pub(super) fn without(self, window: Window) -> Self {
+        Self { window, ..self }
+    }
+
     /// Finds what is to be copied of what views show, of which all is known at their place.
     ///
     /// # Errors
     /// A table that has changed between the reading of the definitions and now.
     pub(super) async fn find(
         views: TableViews,
-        number: u32,
+        (number, reached): (u32, Option<Arc<SnapshotReached>>),
         mut emptied: Vec<TableName>,
         believed: &Schemas,
         rules: &Rules,
     ) -> Result<Self, PipelineError> {
+        let is_without_rows = views.show_no_rows();
+        let is_unlocked = is_without_rows || views.seen().is_some();
         let mut readers = TableReader::all(views);
         let list = match readers.first_mut() {
             Some(reader) => reader.list(rules).await?,
             None => TableList::default(),
         };
-        for (table, kind) in &list.others {
-            info!(%table, kind, "not copied, for it has no rows of its own");
+        if reached.is_none() {
+            for (table, kind) in &list.others {
+                info!(%table, kind, "not copied, for it has no rows of its own");
+            }
         }
         let mut tables = Vec::with_capacity(list.tables.len());
-        for table in list.tables {
+        let estimates = list.tables.iter().cloned().collect();
+        for (table, _) in list.tables {
             match believed.get(&table) {
                 Some(Belief::Known(definition)) => {
                     let definition = Arc::clone(definition);
@@ -78,7 +96,23 @@ impl OpenedCopy {
                 }
             }
         }
-        if number > 1 {
+        tables.sort_by(|(one, _), (other, _)| one.cmp(other));
+        if is_unlocked && let Some(table) = of_one_name(&tables, rules) {
+            let message = format!(
+                "{table} is published under the name of another table, which a snapshot without a lock cannot tell from it, set \
+                 locking = \"auto\" in [snapshot]"
+            );
+            return Err(SourceError::Options(message).into());
+        }
+        if let Some(reached) = &reached {
+            if let Some(table) = of_one_name(&tables, rules) {
+                let what = "it is published under the name of another table".to_owned();
+                let table = table.clone();
+                return Err(SourceError::SnapshotDisturbed { table, what }.into());
+            }
+            tables.retain(|(table, _)| reached.lacks(table));
+            emptied = begun_anew(&tables, reached);
+        } else if number > 1 {
             let known: BTreeSet<TableName> = emptied.iter().cloned().collect();
             let now = tables.iter().map(|(table, _)| table);
             emptied.extend(now.filter(|table| !known.contains(table)).cloned());
@@ -87,11 +121,39 @@ impl OpenedCopy {
         Ok(Self {
             readers,
             number,
+            reached,
             emptied,
             tables,
             unordered: list.unordered,
+            estimates,
+            is_without_rows,
+            window: Window::default(),
         })
     }
+}
+
+/// A table that is published under the name of another: to empty it would empty both.
+fn of_one_name<'a>(
+    tables: &'a [(TableName, Arc<TableDefinition>)],
+    rules: &Rules,
+) -> Option<&'a TableName> {
+    let mut published = BTreeSet::new();
+    let twice = tables
+        .iter()
+        .find(|(table, _)| !published.insert(rules.table(&table.database, &table.table).published));
+    twice.map(|(table, _)| table)
+}
+
+/// The tables whose rows before, if there are any, are not told from those that come: without a key a row cannot take the place of
+/// itself.
+fn begun_anew(
+    tables: &[(TableName, Arc<TableDefinition>)],
+    reached: &SnapshotReached,
+) -> Vec<TableName> {
+    let anew = tables
+        .iter()
+        .filter(|(table, definition)| definition.key.is_empty() || reached.again.contains(table));
+    anew.map(|(table, _)| table.clone()).collect()
 }
 
 /// The tables that are to be copied, which must be of engines whose rows a view holds still.
@@ -122,6 +184,105 @@ pub(super) fn transactional<'a>(
     })
 }
 
+/// A copy that goes on where the stream comes to the place of its views.
+#[derive(Debug)]
+pub(super) struct RestOfCopy {
+    views: Option<Box<TableViews>>,
+    start: Checkpoint,
+    number: u32,
+    /// `None` once it has to begin anew.
+    reached: Option<SnapshotReached>,
+    /// What is changed until then, where the views may show it or not.
+    window: Option<Arc<Mutex<Window>>>,
+}
+
+/// Views at whose place the stream is.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Aligned {
+    views: Box<TableViews>,
+    window: Option<Arc<Mutex<Window>>>,
+}
+
+impl Aligned {
+    /// The views, and what was changed that they may show or not.
+    ///
+    /// # Errors
+    /// Why they are of no use.
+    pub(super) fn views(self) -> Result<(Box<TableViews>, Window), WindowTrouble> {
+        let Some(window) = self.window else {
+            return Ok((self.views, Window::default()));
+        };
+        let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = std::mem::take(&mut *window);
+        if let Some(trouble) = window.trouble() {
+            return Err(trouble.clone());
+        }
+        info!(
+            changed = window.len(),
+            "rows that were changed while views were opened come by the stream"
+        );
+        Ok((self.views, window))
+    }
+}
+
+impl RestOfCopy {
+    /// Of a copy that had come as far as the checkpoint says.
+    pub(super) fn new(views: Box<TableViews>, start: &Checkpoint) -> Self {
+        let (number, reached) = match &start.snapshot {
+            SnapshotProgress::Copying { number, reached } => (*number, reached.clone()),
+            SnapshotProgress::None => (0, None),
+        };
+        info!(from = %start.coordinates, to = %views.place(), "a snapshot goes on once the stream has come to its place");
+        let window = views.seen().cloned().map(Window::after);
+        let window = window.map(|window| Arc::new(Mutex::new(window)));
+        Self {
+            views: Some(views),
+            window,
+            start: start.clone(),
+            number,
+            reached: reached.map(|reached| (*reached).clone()),
+        }
+    }
+
+    /// The views, to be kept open until then.
+    pub(super) fn take_views(&mut self) -> Option<Aligned> {
+        let window = self.window.clone();
+        self.views.take().map(|views| Aligned { views, window })
+    }
+
+    /// Takes which tables are no longer what they were after a batch, and keeps that in its checkpoint; and which rows it changes.
+    ///
+    /// # Errors
+    /// Rows that cannot be read.
+    pub(super) fn follow(&mut self, batch: &mut Batch) -> Result<(), PipelineError> {
+        if let Some(window) = &self.window {
+            let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+            let taken = window.take(batch);
+            taken.map_err(|error| failed(&self.start, error.into()))?;
+        }
+        for revision in &batch.revisions {
+            if revision.statement.is_none() {
+                continue;
+            }
+            for change in &revision.changes {
+                if matches!(change, Change::AllStale { .. }) {
+                    self.reached = None;
+                }
+                if let (Some(table), Some(reached)) = (change.table(), &mut self.reached) {
+                    reached.forget(table);
+                }
+            }
+        }
+        if let Some(end) = &mut batch.end {
+            end.snapshot = SnapshotProgress::Copying {
+                number: self.number,
+                reached: self.reached.clone().map(Arc::new),
+            };
+        }
+        Ok(())
+    }
+}
+
 /// The batches of a copy. Its functions block.
 #[derive(Debug)]
 pub(super) struct Copier {
@@ -130,6 +291,13 @@ pub(super) struct Copier {
     copying: Copying,
     /// The checkpoint until all is copied.
     start: Checkpoint,
+    number: u32,
+    /// Whether the rows come in a copy after this one.
+    is_without_rows: bool,
+    /// What of the rows the stream has brought.
+    window: Window,
+    /// What the rows that were taken from the readers have come to; `None` until all statements have come that go before rows.
+    reached: Option<SnapshotReached>,
     emptied: VecDeque<TableName>,
     /// Those whose statement is yet to come.
     created: VecDeque<CopiedTable>,
@@ -151,9 +319,11 @@ struct Pace {
     rows_per_second_max: Option<u64>,
     begun: Instant,
     told: Instant,
-    rows: u64,
-    tables: usize,
-    tables_done: usize,
+    progress: CopyProgress,
+    /// The table of the last rows.
+    table: Option<TableName>,
+    estimates: HashMap<TableName, u64>,
+    metrics: Arc<metrics::ConnectorMetrics>,
 }
 
 impl Copier {
@@ -166,49 +336,56 @@ impl Copier {
         (origin, rules): (Arc<Origin>, Rules),
         options: &SnapshotOptions,
         start: &Checkpoint,
-        waits: Waits,
+        (waits, metrics): (Waits, Arc<metrics::ConnectorMetrics>),
     ) -> Result<(Self, Vec<Reading>), PipelineError> {
         let OpenedCopy {
             readers,
             number,
+            reached,
             emptied,
             tables,
             unordered,
+            estimates,
+            is_without_rows,
+            window,
         } = opened;
-        let mut copying = Copying::new(origin, rules, start, number, metrics::now_us());
+        let before = reached.clone().unwrap_or_default();
+        let begun = (number, Arc::clone(&before));
+        let mut copying = Copying::new(origin, rules, start, begun, metrics::now_us());
         let mut wanted = VecDeque::new();
         for (name, definition) in &tables {
             let table = copying.table(name, definition);
             wanted.extend(table.map_err(|error| failed(start, error.into()))?);
         }
-        let pace = Pace::new(options, wanted.len());
+        let pace = Pace::new(options, &wanted, (metrics, estimates));
         info!(tables = wanted.len(), readers = readers.len(), at = %start.coordinates, number, "copying what is there");
-        let tables = wanted.iter().map(|table| {
+        let with_rows = wanted.iter().filter(|_| !is_without_rows);
+        let tables = with_rows.map(|table| {
             let is_ordered = !unordered.contains(table.source());
-            Arc::new(SourceTable::new(table.clone(), is_ordered))
+            let table = SourceTable::new(table.clone(), is_ordered);
+            let after = before.bound(table.copied.source());
+            let after = after.filter(|bound| table.fits(bound)).cloned();
+            (Arc::new(table), after)
         });
         let rows_max = pace.rows_at_once();
         let (lots, in_order) = Lots::new(tables.collect(), readers.len(), rows_max);
-        let lots = Arc::new(Mutex::new(lots));
-        let (waiting, reading) = readers
-            .into_iter()
-            .map(|reader| {
-                let (handed, reader_to_come) = oneshot::channel();
-                let reading = Reading {
-                    reader: reader_to_come,
-                    lots: Arc::clone(&lots),
-                    rows_max,
-                };
-                ((reader, handed), reading)
-            })
-            .unzip();
+        let lots = Arc::new(tokio::sync::Mutex::new(lots));
+        let (readers, reading) = Readers::all(readers, &lots, rows_max);
         let copier = Self {
             waits,
-            readers: Readers { waiting },
+            readers,
             copying,
             start: start.clone(),
+            number,
+            is_without_rows,
+            window,
+            created: match reached {
+                None => wanted,
+                // Their statements came before.
+                Some(_) => VecDeque::new(),
+            },
+            reached: reached.map(|reached| (*reached).clone()),
             emptied: emptied.into(),
-            created: wanted,
             lots: in_order,
             current: None,
             is_done: false,
@@ -236,6 +413,14 @@ impl Copier {
             return self.statements().map(Some);
         }
         self.readers.begin();
+        let mut reached = self.reached.take().unwrap_or_default();
+        let copied = self.rows(&mut reached);
+        self.reached = Some(reached);
+        copied
+    }
+
+    /// The next batch of rows, with which the copy has come as far as `reached`.
+    fn rows(&mut self, reached: &mut SnapshotReached) -> Result<Option<Batch>, PipelineError> {
         loop {
             let mut lot = match self.current.take() {
                 Some(lot) => lot,
@@ -248,21 +433,38 @@ impl Copier {
                 // Its reader has failed, and says why itself.
                 return Err(PipelineError::Stopped);
             };
+            let table = &lot.table.copied;
             let Some(rows) = rows else {
-                self.pace.tables_done += usize::from(lot.is_last);
+                if lot.is_last {
+                    self.pace.finish_table();
+                    reached.finish(table.source());
+                    self.copying.passed(Arc::new(reached.clone()));
+                }
                 continue;
             };
-            let table = &lot.table.copied;
-            let copied = self.copying.rows(table, &rows);
+            if let Some(key) = &rows.key {
+                reached.reach(table.source(), key.clone());
+            }
+            let rows = self.window.without_changed(table, rows);
+            let rows = rows.map_err(|error| failed(&self.start, error.into()))?;
+            let copied = self.copying.rows(table, &rows, Arc::new(reached.clone()));
             copied.map_err(|trouble| failed(&self.start, trouble))?;
-            self.pace.count(rows.ends.len() as u64);
-            self.pace.tell(table.source());
+            self.pace.count(table.source(), rows.ends.len() as u64);
             self.current = Some(lot);
             if let Some(due) = self.pace.due() {
                 self.waits.until_then(due)?;
             }
-            let (end, now) = (self.start.clone(), metrics::now_us());
-            return Ok(Some(self.copying.batch(end, now)));
+            let end = self.boundary(Some(Arc::clone(self.copying.reached())));
+            return Ok(Some(self.copying.batch(end, metrics::now_us())));
+        }
+    }
+
+    /// The checkpoint once so much is published.
+    fn boundary(&self, reached: Option<Arc<SnapshotReached>>) -> Checkpoint {
+        let number = self.number;
+        Checkpoint {
+            snapshot: SnapshotProgress::Copying { number, reached },
+            ..self.start.clone()
         }
     }
 
@@ -280,16 +482,26 @@ impl Copier {
             };
             done.map_err(|trouble| failed(&self.start, trouble))?;
         }
-        let end = self.start.clone();
+        let are_rows_next = self.emptied.is_empty() && self.created.is_empty();
+        let reached = match self.reached.is_some() || are_rows_next {
+            true => Some(Arc::clone(self.copying.reached())),
+            false => None,
+        };
+        let end = self.boundary(reached);
         Ok(self.copying.batch(end, metrics::now_us()))
     }
 
     fn finish(&mut self) -> Result<Batch, PipelineError> {
-        if self.pace.tables_done < self.pace.tables {
+        if self.is_without_rows {
+            self.is_done = true;
+            let end = self.boundary(Some(Arc::clone(self.copying.reached())));
+            return Ok(self.copying.batch(end, metrics::now_us()));
+        }
+        if self.pace.progress.tables_done < self.pace.progress.tables {
             return Err(PipelineError::Stopped);
         }
         self.is_done = true;
-        let (rows, tables) = (self.pace.rows, self.pace.tables);
+        let CopyProgress { rows, tables, .. } = self.pace.progress;
         let seconds = self.pace.begun.elapsed().as_secs_f64();
         info!(rows, tables, seconds, "copied what is there");
         let end = Checkpoint {
@@ -302,6 +514,25 @@ impl Copier {
 }
 
 impl Readers {
+    /// Keeps readers, and gives what each is to do once it is let go.
+    fn all(
+        readers: Vec<TableReader>,
+        lots: &Arc<tokio::sync::Mutex<Lots>>,
+        rows_max: usize,
+    ) -> (Self, Vec<Reading>) {
+        let readers = readers.into_iter().map(|reader| {
+            let (handed, reader_to_come) = oneshot::channel();
+            let reading = Reading {
+                reader: reader_to_come,
+                lots: Arc::clone(lots),
+                rows_max,
+            };
+            ((reader, handed), reading)
+        });
+        let (waiting, reading) = readers.unzip();
+        (Self { waiting }, reading)
+    }
+
     /// The statement that would make a table.
     async fn create_statement(&mut self, table: &TableName) -> Result<String, SourceError> {
         let (reader, _) = self.waiting.first_mut().expect("a copy has a reader");
@@ -318,15 +549,30 @@ impl Readers {
 }
 
 impl Pace {
-    fn new(options: &SnapshotOptions, tables: usize) -> Self {
+    fn new(
+        options: &SnapshotOptions,
+        wanted: &VecDeque<CopiedTable>,
+        (metrics, estimates): (Arc<metrics::ConnectorMetrics>, HashMap<TableName, u64>),
+    ) -> Self {
         let now = Instant::now();
+        let expected = wanted
+            .iter()
+            .filter_map(|table| estimates.get(table.source()));
+        let progress = CopyProgress {
+            is_running: true,
+            tables: wanted.len() as u64,
+            rows_expected: expected.sum(),
+            ..CopyProgress::default()
+        };
+        metrics.copying(progress.clone());
         Self {
             rows_per_second_max: options.rows_per_second_max.map(std::num::NonZero::get),
             begun: now,
             told: now,
-            rows: 0,
-            tables,
-            tables_done: 0,
+            progress,
+            table: None,
+            estimates,
+            metrics,
         }
     }
 
@@ -338,27 +584,56 @@ impl Pace {
         })
     }
 
-    fn count(&mut self, rows: u64) {
-        self.rows += rows;
+    /// Counts rows, and tells of them.
+    fn count(&mut self, table: &TableName, rows: u64) {
+        let progress = &mut self.progress;
+        if self.table.as_ref() != Some(table) {
+            self.table = Some(table.clone());
+            progress.table = Some(table.to_string().into());
+            progress.table_rows = 0;
+            progress.table_rows_expected = self.estimates.get(table).copied().unwrap_or_default();
+        }
+        progress.rows += rows;
+        progress.table_rows += rows;
+        progress.seconds = self.begun.elapsed().as_secs_f64();
+        self.metrics.copying(progress.clone());
+        if self.told.elapsed() >= TELL_INTERVAL {
+            self.told = Instant::now();
+            let CopyProgress {
+                table_rows,
+                table_rows_expected,
+                rows,
+                rows_expected,
+                tables,
+                tables_done,
+                ..
+            } = *progress;
+            let rows_per_second = progress.rate().round();
+            let seconds_left = progress.seconds_left().map(f64::round);
+            info!(
+                %table, table_rows, table_rows_expected, rows, rows_expected, rows_per_second, seconds_left, tables, tables_done,
+                "still copying what is there"
+            );
+        }
+    }
+
+    fn finish_table(&mut self) {
+        self.progress.tables_done += 1;
+        self.metrics.copying(self.progress.clone());
     }
 
     /// When so many rows may have come.
     fn due(&self) -> Option<Instant> {
         let limit = self.rows_per_second_max?;
-        let micros = u128::from(self.rows) * 1_000_000 / u128::from(limit);
+        let micros = u128::from(self.progress.rows) * 1_000_000 / u128::from(limit);
         let after = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
         self.begun.checked_add(after)
     }
+}
 
-    fn tell(&mut self, table: &TableName) {
-        if self.told.elapsed() < TELL_INTERVAL {
-            return;
-        }
-        self.told = Instant::now();
-        let (rows, tables, tables_done) = (self.rows, self.tables, self.tables_done);
-        let seconds = self.begun.elapsed().as_secs();
-        let rows_per_second = rows / seconds.max(1);
-        info!(%table, rows, rows_per_second, tables, tables_done, "still copying what is there");
+impl Drop for Pace {
+    fn drop(&mut self) {
+        self.metrics.copied();
     }
 }
 

@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, warn};
 
 use super::assembling::{Assembling, Waits};
-use super::copying::{Copier, OpenedCopy};
+use super::copying::{Aligned, Copier, OpenedCopy, RestOfCopy};
 use super::deliver::{Deliver, UnderWay};
 use super::new_start;
-use super::opening::{self, BinlogWriter, OpenedSource, SourceStream};
+use super::opening::{self, Beginning, BinlogWriter, OpenedSource, SourceStream};
 use super::reading::Reading;
 use super::receive::Receive;
 use super::target;
@@ -62,12 +62,14 @@ pub(in crate::pipeline) struct ConnectorRun<'a> {
 }
 
 /// How a run ended that did not fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::pipeline) enum RunEnd {
     /// It was stopped or has reached its goal.
     Ended,
     /// What was there is copied, and the stream begins.
     Copied,
+    /// The stream has come to where these views are, and the rest of what was there is to be copied.
+    Aligned(Aligned),
 }
 
 /// What a run does once its start is settled.
@@ -86,6 +88,8 @@ struct PreparedRun {
     checkpointer: Checkpointer,
     /// By how many seconds this machine's clock is ahead of the source's.
     clock_ahead_s: i64,
+    /// What is copied where the stream ends.
+    rest: Option<RestOfCopy>,
 }
 
 impl ConnectorRun<'_> {
@@ -96,22 +100,28 @@ impl ConnectorRun<'_> {
     pub(in crate::pipeline) async fn run<S: Sink + 'static>(
         &self,
         mut sink: S,
+        beginning: Beginning,
     ) -> Result<RunEnd, PipelineError> {
         let prepared = tokio::select! {
             biased;
             // Not by `halt`: what was begun here and dropped could still write beside the next run.
             () = self.stop.cancelled() => return Ok(RunEnd::Ended),
-            prepared = self.prepare(&mut sink) => prepared.map_err(|error| self.advised(error))?,
+            prepared = Box::pin(self.prepare(&mut sink, beginning)) => prepared.map_err(|error| self.advised(error))?,
         };
         let ended = match prepared {
-            Prepared::Stream(prepared) => {
-                self.stages(*prepared, sink).await.map(|()| RunEnd::Ended)
+            Prepared::Stream(mut prepared) => {
+                let rest = prepared.rest.as_mut().map(RestOfCopy::take_views);
+                let ended = self.stages(*prepared, sink).await;
+                ended.map(|()| match rest.flatten() {
+                    Some(views) if !self.is_ended() => RunEnd::Aligned(views),
+                    Some(_) | None => RunEnd::Ended,
+                })
             }
             Prepared::Copy(copying) => self.copy(*copying, sink).await,
         };
         let ended = ended.map_err(|error| self.advised(error));
         let clean = match &ended {
-            Ok(RunEnd::Copied) => return ended,
+            Ok(RunEnd::Copied | RunEnd::Aligned(_)) => return ended,
             Ok(RunEnd::Ended) => true,
             Err(error) => error.class().is_clean_end(),
         };
@@ -120,10 +130,14 @@ impl ConnectorRun<'_> {
     }
 
     /// Finds out where to begin, settles it, and begins to read.
-    async fn prepare<S: Sink>(&self, sink: &mut S) -> Result<Prepared, PipelineError> {
+    async fn prepare<S: Sink>(
+        &self,
+        sink: &mut S,
+        beginning: Beginning,
+    ) -> Result<Prepared, PipelineError> {
         let from = self.resume_from(sink).await?;
         let identity = self.identity().await?;
-        let opened = self.open(&identity, from).await?;
+        let opened = self.open(&identity, from, beginning).await?;
         let start = opened.start.clone();
         let settings = self.settings(&opened, identity.server_id);
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
@@ -155,6 +169,7 @@ impl ConnectorRun<'_> {
         let whole_bytes_max =
             usize::try_from(self.connector.event_memory_max).unwrap_or(usize::MAX);
         let follow = *self.mode != Mode::Once;
+        let rest = opened.ahead.map(|views| RestOfCopy::new(views, &start));
         let stream = opened
             .begin
             .stream(&budget, whole_bytes_max, follow)
@@ -184,6 +199,7 @@ impl ConnectorRun<'_> {
             prepared,
             checkpointer,
             clock_ahead_s: opened.clock_ahead_s,
+            rest,
         })))
     }
 
@@ -201,7 +217,8 @@ impl ConnectorRun<'_> {
         };
         let waits = Waits::until(self.stop.child_token());
         let published = (settings.origin, settings.rules);
-        Copier::new(copy, published, &snapshot, start, waits)
+        let metrics = Arc::clone(self.metrics);
+        Copier::new(copy, published, &snapshot, start, (waits, metrics))
     }
 
     /// Settles the start before the first event, so that a crash does not resolve `latest` anew.
@@ -249,7 +266,10 @@ impl ConnectorRun<'_> {
             left_out: opened.left_out,
             on_statement: self.connector.on_statement,
             xa_missing: self.connector.xa_missing,
-            until: until(self.mode, opened.end.as_ref()),
+            until: match &opened.ahead {
+                Some(views) => Until::Coordinates(views.place().clone()),
+                None => until(self.mode, opened.end.as_ref()),
+            },
             delays: !self.connector.source.delay().is_zero(),
             batch_bytes_max: BATCH_BYTES_MAX,
             keeps_queries: self.connector.sink.queries().is_some(),
@@ -272,6 +292,7 @@ impl ConnectorRun<'_> {
             prepared: kept,
             checkpointer,
             clock_ahead_s,
+            mut rest,
         } = prepared;
         let (chunk_tx, chunk_rx) = mpsc::channel(CHUNKS_MAX);
         // At shutdown, or when nothing more can be delivered, what was not assembled by then is left.
@@ -301,7 +322,10 @@ impl ConnectorRun<'_> {
         );
         let (connector, folder) = (self.connector.clone(), Arc::clone(self.folder));
         let next = move || {
-            let next = assembling.next();
+            let mut next = assembling.next();
+            if let (Some(rest), Ok(Some(batch))) = (&mut rest, &mut next) {
+                rest.follow(batch)?;
+            }
             next.map_err(|error| to_tell::write(error, &connector, &folder))
         };
         let deliver = self.encode(&mut stages, next, &stop, (sink, checkpointer));
@@ -421,10 +445,13 @@ impl ConnectorRun<'_> {
         &self,
         identity: &ReplicaIdentity,
         from: Option<Checkpoint>,
+        beginning: Beginning,
     ) -> Result<OpenedSource, PipelineError> {
         let former = from.clone();
         let opened = match &self.connector.source {
-            SourceOptions::Server(server) => self.open_server(server, identity, from).await?,
+            SourceOptions::Server(server) => {
+                self.open_server(server, identity, from, beginning).await?
+            }
             SourceOptions::Files(files) => opening::files(files, self.folder, from).await?,
         };
         if let SourceOptions::Server(server) = &opened.options {
@@ -439,17 +466,30 @@ impl ConnectorRun<'_> {
         server: &ServerOptions,
         identity: &ReplicaIdentity,
         from: Option<Checkpoint>,
+        beginning: Beginning,
     ) -> Result<OpenedSource, PipelineError> {
         let (last, folder) = (self.last_address(), self.folder);
         let filter = &self.connector.filter;
         let last = last.as_ref();
         let former = from.clone();
-        match opening::server(server, identity, folder, (from, last), (filter, false)).await {
+        let is_rest = from.as_ref().is_some_and(opening::has_reached);
+        // What it waits for is large, and would be so on the stack.
+        let opened = opening::server(server, identity, folder, (from, last), (filter, beginning));
+        match Box::pin(opened).await {
             Err(PipelineError::Source(error))
-                if error.is_purged() && server.snapshot.when == SnapshotWhen::WhenNeeded =>
+                if (error.is_purged() && server.snapshot.when == SnapshotWhen::WhenNeeded)
+                    || (is_rest && matches!(error, SourceError::SnapshotDisturbed { .. })) =>
             {
                 warn!(error = %metrics::one_line(&error), "what is there is copied anew");
-                opening::server(server, identity, folder, (former, last), (filter, true)).await
+                let anew = (filter, Beginning::Copy);
+                Box::pin(opening::server(
+                    server,
+                    identity,
+                    folder,
+                    (former, last),
+                    anew,
+                ))
+                .await
             }
             opened => opened,
         }
@@ -471,6 +511,11 @@ impl ConnectorRun<'_> {
             }
             (_, _) => Ok(()),
         }
+    }
+
+    /// Whether it is to end, whatever else there was to do.
+    fn is_ended(&self) -> bool {
+        self.stop.is_cancelled() || self.halt.is_cancelled()
     }
 
     /// A failure with the commands that help, where there are any.

@@ -5,20 +5,22 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::beliefs;
+use super::beliefs::{self, FoundDefinitions};
 use super::copying::{self, OpenedCopy};
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
 use crate::change::{
-    Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage, SnapshotProgress, Vetting,
+    Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage, SnapshotProgress,
+    SnapshotReached, Vetting, Window,
 };
 use crate::filter::{FilterOptions, Rules};
 use crate::mysql::Flavour;
 use crate::pipeline::error::PipelineError;
+use crate::row::TableName;
 use crate::source::{
     self, Answers, Archive, Budget, Checked, Chunk, DefinedBy, DefinitionReader, EventSource,
-    FileStream, FilesOptions, HostAddress, Live, Resolved, ServerOptions, SourceError, SourceFacts,
-    SourceOptions, Start,
+    FileStream, FilesOptions, HostAddress, Live, Locking, Resolved, ServerOptions, SourceError,
+    SourceFacts, SourceOptions, Start, TableViews,
 };
 use crate::state::{Journal, ReplicaIdentity, StateFolder};
 
@@ -47,6 +49,34 @@ pub(super) struct OpenedSource {
     pub(super) known: Beliefs,
     /// What is to be copied before the stream.
     pub(super) copy: Option<OpenedCopy>,
+    /// Views of tables, the rest of which is to be copied where the stream has come to their place.
+    pub(super) ahead: Option<Box<TableViews>>,
+}
+
+/// What is to be copied.
+enum WantedCopy {
+    /// Everything.
+    All {
+        /// How often the connector has begun to copy, this time counted.
+        number: u32,
+    },
+    /// What was not reached.
+    Rest {
+        number: u32,
+        reached: Arc<SnapshotReached>,
+    },
+}
+
+/// What a run is to begin with beside its checkpoint.
+#[derive(Debug, Default)]
+pub(in crate::pipeline) enum Beginning {
+    /// With what the checkpoint tells.
+    #[default]
+    Checkpoint,
+    /// With a copy of what is there, before a stream that goes on anew.
+    Copy,
+    /// With a copy of the rest, for the checkpoint is where these views are.
+    Views(Box<TableViews>, Window),
 }
 
 /// The server that wrote the events.
@@ -128,26 +158,134 @@ fn lineage(checked: &Checked, from: Option<&Checkpoint>) -> Lineage {
     }
 }
 
-/// Which snapshot of the connector is to be taken: where it begins with one, or has not ended what it had begun.
-fn wanted_copy(options: &ServerOptions, from: Option<&Checkpoint>, is_needed: bool) -> Option<u32> {
-    match from {
-        None => (options.start == Start::Snapshot).then_some(1),
-        Some(from) => match from.snapshot {
-            // Rows of its tables are at the target already.
-            SnapshotProgress::None => is_needed.then_some(2),
-            SnapshotProgress::Copying { number } => Some(number.saturating_add(1)),
-        },
+/// Whether a copy was interrupted that goes on where it was.
+pub(super) fn has_reached(from: &Checkpoint) -> bool {
+    matches!(
+        from.snapshot,
+        SnapshotProgress::Copying {
+            reached: Some(_),
+            ..
+        }
+    )
+}
+
+/// What is to be copied: everything where the connector begins so, or what of it was not reached, unless another server is the
+/// source now.
+fn wanted_copy(
+    options: &ServerOptions,
+    from: Option<&Checkpoint>,
+    beginning: &Beginning,
+    takes_over: bool,
+) -> Option<WantedCopy> {
+    let is_needed = matches!(beginning, Beginning::Copy);
+    let Some(from) = from else {
+        return (options.start == Start::Snapshot).then_some(WantedCopy::All { number: 1 });
+    };
+    match &from.snapshot {
+        // Rows of its tables are at the target already.
+        SnapshotProgress::None => is_needed.then_some(WantedCopy::All { number: 2 }),
+        SnapshotProgress::Copying { number, reached } => {
+            let number = number.saturating_add(1);
+            Some(match reached {
+                Some(reached) if !is_needed && !takes_over => WantedCopy::Rest {
+                    number,
+                    reached: Arc::clone(reached),
+                },
+                Some(_) | None => WantedCopy::All { number },
+            })
+        }
     }
 }
 
-/// Opens a server: of several, that which is the source now. `last` is where the source listened last. With `is_needed`, what
-/// is there is copied before a stream that goes on anew.
+impl WantedCopy {
+    /// Begins to copy at the start, or gives the views to whose place the stream is to come before.
+    async fn begin(
+        self,
+        (views, window): (TableViews, Window),
+        start: &mut Checkpoint,
+        emptied: Vec<TableName>,
+        (believed, rules): (&Schemas, &Rules),
+    ) -> Result<(Option<OpenedCopy>, Option<Box<TableViews>>), PipelineError> {
+        let (number, reached) = match self {
+            Self::All { number } => (number, None),
+            Self::Rest { number, reached } => (number, Some(reached)),
+        };
+        if reached.is_some() && *views.place() != start.coordinates {
+            return Ok((None, Some(Box::new(views))));
+        }
+        start.snapshot = SnapshotProgress::Copying {
+            number,
+            reached: reached.clone(),
+        };
+        let copy = OpenedCopy::find(views, (number, reached), emptied, believed, rules);
+        let copy = Box::pin(copy).await?;
+        Ok((Some(copy.without(window)), None))
+    }
+}
+
+/// Where views come from.
+struct Viewing<'a> {
+    checked: Checked,
+    rules: &'a Rules,
+    from: Option<&'a Checkpoint>,
+    definitions: &'a mut DefinitionReader,
+}
+
+impl Viewing<'_> {
+    /// Resolves where the stream begins, and opens views of what is to be copied, with what was changed that they may show or not.
+    async fn views(
+        mut self,
+        wanted: Option<&WantedCopy>,
+        beginning: Beginning,
+        found: &FoundDefinitions,
+        epoch: u64,
+    ) -> Result<(Resolved, Option<(TableViews, Window)>), PipelineError> {
+        let views = match wanted {
+            None => None,
+            Some(WantedCopy::All { .. }) => {
+                let tables = copying::transactional(found.read(), self.rules)?;
+                let (mut resolved, views) =
+                    Box::pin(self.checked.resolve_with_views(&tables)).await?;
+                resolved.checkpoint.epoch = epoch;
+                return Ok((resolved, Some((views, Window::default()))));
+            }
+            Some(WantedCopy::Rest { .. }) => {
+                let at = self.from.map(|from| &from.coordinates);
+                match beginning {
+                    Beginning::Views(views, window) if at == Some(views.place()) => {
+                        Some((*views, window))
+                    }
+                    // Views of a place that the stream has passed are of no use.
+                    Beginning::Views(..) | Beginning::Checkpoint | Beginning::Copy => {
+                        Some((Box::pin(self.views_of_rest()).await?, Window::default()))
+                    }
+                }
+            }
+        };
+        let from = self.from.cloned();
+        Ok((self.checked.resolve(from).await?, views))
+    }
+
+    /// Opens views of all tables: those too that are published whole may have to begin anew until the stream is there.
+    async fn views_of_rest(&mut self) -> Result<TableViews, PipelineError> {
+        let reading = self.definitions.read_all().await?;
+        let tables = copying::transactional(reading.tables.iter(), self.rules)?;
+        let is_unlocked = self.checked.facts.flavour == Flavour::MySql
+            && self.checked.options().snapshot.locking == Locking::None;
+        Ok(match self.from {
+            Some(from) if is_unlocked => Box::pin(self.checked.views_without_lock(from)).await?,
+            Some(_) | None => Box::pin(self.checked.views(&tables)).await?,
+        })
+    }
+}
+
+/// Opens a server: of several, that which is the source now. `last` is where the source listened last.
 pub(super) async fn server(
     options: &ServerOptions,
     identity: &ReplicaIdentity,
     folder: &Arc<StateFolder>,
     (from, last): (Option<Checkpoint>, Option<&HostAddress>),
-    (filter, is_needed): (&FilterOptions, bool),
+    (filter, beginning): (&FilterOptions, Beginning),
 ) -> Result<OpenedSource, PipelineError> {
     let mut checked = source::choose(options, identity, from.as_ref(), last).await?;
     let options = checked.options().clone();
@@ -158,10 +296,10 @@ pub(super) async fn server(
     let lineage = lineage(&checked, from.as_ref());
     let epoch = lineage.incarnation;
     let mut definitions = DefinitionReader::of(options.clone(), Arc::new(lineage));
-    let wanted = wanted_copy(&options, from.as_ref(), is_needed);
+    let wanted = wanted_copy(&options, from.as_ref(), &beginning, takes_over);
     let (from, former) = match wanted {
-        Some(_) => (None, from),
-        None => (from, None),
+        Some(WantedCopy::All { .. }) => (None, from),
+        Some(WantedCopy::Rest { .. }) | None => (from, None),
     };
     definitions.keep_history_in(folder).await;
     let folding = checked.facts.lower_case_table_names;
@@ -171,15 +309,15 @@ pub(super) async fn server(
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
     beliefs::warn_of_unmatched(&rules, &found);
-    let (resolved, views) = match wanted {
-        None => (checked.resolve(from.clone()).await?, None),
-        Some(number) => {
-            let tables = copying::transactional(found.read(), &rules)?;
-            let (mut resolved, views) = checked.resolve_with_views(&tables).await?;
-            resolved.checkpoint.epoch = epoch;
-            (resolved, Some((number, views)))
-        }
+    let viewing = Viewing {
+        checked,
+        rules: &rules,
+        from: from.as_ref(),
+        definitions: &mut definitions,
     };
+    let (resolved, views) = viewing
+        .views(wanted.as_ref(), beginning, &found, epoch)
+        .await?;
     definitions
         .stream_from(from.as_ref(), resolved.skips_groups)
         .await?;
@@ -194,12 +332,11 @@ pub(super) async fn server(
     let mut answers = Answers::Server(Box::new(definitions));
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
-    let mut copy = None;
-    if let Some((number, views)) = views {
-        start.snapshot = SnapshotProgress::Copying { number };
-        let believed = settled.1.believed();
-        copy = Some(OpenedCopy::find(views, number, emptied, believed, &rules).await?);
-    }
+    let believed = (settled.1.believed(), &rules);
+    let (copy, ahead) = match (wanted, views) {
+        (Some(wanted), Some(views)) => wanted.begin(views, &mut start, emptied, believed).await?,
+        _nothing => (None, None),
+    };
     let facts = &resolved.facts;
     Ok(OpenedSource {
         writer: BinlogWriter::of(facts),
@@ -216,6 +353,7 @@ pub(super) async fn server(
         journal: settled.0,
         known: settled.1,
         copy,
+        ahead,
     })
 }
 
@@ -268,6 +406,7 @@ pub(super) async fn files(
         journal: settled.0,
         known: settled.1,
         copy: None,
+        ahead: None,
     })
 }
 

@@ -36,7 +36,8 @@ pub(super) struct LotInReading {
 /// What is yet to be read.
 #[derive(Debug)]
 pub(super) struct Lots {
-    tables: VecDeque<Arc<SourceTable>>,
+    /// Tables, each from a key on.
+    tables: VecDeque<(Arc<SourceTable>, Option<KeyBound>)>,
     /// The table whose next lot is to be read, and the key before it.
     current: Option<(Arc<SourceTable>, Option<KeyBound>)>,
     /// Whether tables are cut.
@@ -76,7 +77,7 @@ pub(super) struct Reading {
 impl Lots {
     /// What is to be read of these tables by so many readers in lots of so many rows, and the lots in their order.
     pub(super) fn new(
-        tables: VecDeque<Arc<SourceTable>>,
+        tables: VecDeque<(Arc<SourceTable>, Option<KeyBound>)>,
         readers: usize,
         rows_max: usize,
     ) -> (Self, mpsc::Receiver<LotInReading>) {
@@ -97,9 +98,9 @@ impl Lots {
         let (table, after) = match self.current.take() {
             Some(current) => current,
             None => match self.tables.pop_front() {
-                Some(table) => {
+                Some(next) => {
                     self.seen = Arc::default();
-                    (table, None)
+                    next
                 }
                 None => return Ok(None),
             },

@@ -5,6 +5,7 @@
 //! | MariaDB | `START TRANSACTION WITH CONSISTENT SNAPSHOT`, and the place that the server keeps for it; no lock. Several views are opened again until they are of one place |
 //! | MariaDB, where they do not come to be | under `BACKUP STAGE BLOCK_COMMIT`, for the instant that this takes; else there is one view alone |
 //! | MySQL | the same as MariaDB's, and the question for the place, under `LOCK TABLES … READ` on the tables that are wanted |
+//! | MySQL, where no lock may be had | the same without one, so that each view is of about the place; what changed meanwhile is told from the stream |
 //! | MySQL, where that is refused or not had in time | under `FLUSH TABLES WITH READ LOCK`, unless a long statement runs |
 //!
 //! A lock that waits keeps every writer waiting behind it. So the time from the request to the release is bounded, and a second
@@ -19,10 +20,11 @@ use tracing::{info, warn};
 
 use super::dump::NET_WRITE_TIMEOUT;
 use super::options::ServerOptions;
+use super::preflight::SourceFacts;
 use super::session::{ACCESS_DENIED, Session};
 use super::snapshot_options::Locking;
 use super::statements::{self, Status};
-use crate::binlog::Coordinates;
+use crate::binlog::{Coordinates, GtidSet};
 use crate::fault::{Fault, planted};
 use crate::metrics::one_line;
 use crate::mysql::Flavour;
@@ -40,6 +42,8 @@ const BLOCK_COMMIT: [&str; 2] = ["BACKUP STAGE START", "BACKUP STAGE BLOCK_COMMI
 const OPEN: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 /// How often MariaDB's views are opened for all to be of one place.
 const TRIES_MAX: u32 = 200;
+/// How long views wait for groups that are in the binlog to be executed.
+const EXECUTED_WAIT: Duration = Duration::from_secs(60);
 /// How long a view waits for a lock once it is open.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
@@ -49,6 +53,18 @@ pub struct TableViews {
     pub(in crate::source) sessions: Vec<Session>,
     /// The place.
     pub(in crate::source) status: Status,
+    show: Shows,
+}
+
+/// What views show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shows {
+    /// The tables as they are at the place.
+    ItsPlace,
+    /// The tables with all groups of the set, none after the place, and some of those between.
+    Around(GtidSet),
+    /// No rows, but how tables are defined.
+    NoRows,
 }
 
 /// A lock for the instant in which views are opened.
@@ -66,6 +82,95 @@ enum Tried {
 }
 
 impl TableViews {
+    /// The place of the binlog at which the tables are as they show them.
+    pub fn place(&self) -> &Coordinates {
+        &self.status.coordinates
+    }
+
+    /// The groups whose changes can be seen for certain; those of others before the place may be seen or not. `None` where all
+    /// before the place can.
+    pub fn seen(&self) -> Option<&GtidSet> {
+        match &self.show {
+            Shows::Around(seen) => Some(seen),
+            Shows::ItsPlace | Shows::NoRows => None,
+        }
+    }
+
+    /// Whether they are of no use for rows.
+    pub fn show_no_rows(&self) -> bool {
+        self.show == Shows::NoRows
+    }
+
+    /// Opens views of these tables for a copy that goes on.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) async fn of_rest(
+        options: &ServerOptions,
+        flavour: Flavour,
+        tables: &[TableName],
+    ) -> Result<Self, SourceError> {
+        let mut views = Box::pin(Self::open(options, flavour, tables)).await?;
+        if planted(Fault::ResumedElsewhere) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let mut session = Session::open(options).await?;
+            if let Some(status) = statements::status(&mut session).await? {
+                views.status = status;
+            }
+        }
+        Ok(views)
+    }
+
+    /// Opens views of MySQL without a lock, which show all groups of a set.
+    ///
+    /// The server counts a group as executed once it can be seen, and it is in the binlog before. So a view that is opened after
+    /// the set of executed groups was read, and before the end of the binlog is, shows those of the set, none after that end, and
+    /// some of those between.
+    ///
+    /// # Errors
+    /// When the groups are not executed in time, or whatever breaks on the way.
+    pub(super) async fn unlocked(
+        options: &ServerOptions,
+        facts: &SourceFacts,
+        since: &GtidSet,
+    ) -> Result<Self, SourceError> {
+        takes_gtids(options, facts)?;
+        let mut sessions = readers(options).await?;
+        let mut watch = Session::open(options).await?;
+        let seconds = EXECUTED_WAIT.as_secs();
+        let executed = format!("WAIT_FOR_EXECUTED_GTID_SET('{since}', {seconds})");
+        let timed_out = statements::value(&mut watch, &executed).await?;
+        if timed_out.as_deref() != Some("0") {
+            return Err(SourceError::NoWindow {
+                what: format!(
+                    "groups that the stream has passed are not executed within {seconds} s"
+                ),
+            });
+        }
+        let text = statements::value(&mut watch, "@@global.gtid_executed").await?;
+        let text = text.unwrap_or_default().replace('\n', "");
+        let seen = GtidSet::parse(facts.flavour, &text).map_err(|source| SourceError::GtidSet {
+            text,
+            flavour: facts.flavour.name(),
+            source,
+        })?;
+        for session in &mut sessions {
+            session.ask(OPEN).await?;
+        }
+        if planted(Fault::LotNotChecked) {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        let status = statements::status(&mut watch).await?;
+        let status = status.ok_or(SourceError::BinlogOff)?;
+        let views = sessions.len();
+        info!(upto = %status.coordinates, views, "the snapshot is of about this place, without a lock");
+        Ok(Self {
+            sessions,
+            status,
+            show: Shows::Around(seen),
+        })
+    }
+
     /// Opens as many views of these tables as the options say.
     ///
     /// # Errors
@@ -76,22 +181,21 @@ impl TableViews {
         tables: &[TableName],
     ) -> Result<Self, SourceError> {
         if flavour == Flavour::MariaDb {
-            return without_lock(options).await;
+            return Box::pin(without_lock(options)).await;
         }
-        if tables.is_empty() {
-            // Any place goes with none.
+        if tables.is_empty() || options.snapshot.locking == Locking::None {
+            // Any place goes with none, and rows without a lock are looked at once the stream has begun.
             let mut session = reader(options).await?;
             let status = statements::status(&mut session).await?;
             let status = status.ok_or(SourceError::BinlogOff)?;
             return Ok(Self {
                 sessions: vec![session],
                 status,
+                show: match tables.is_empty() {
+                    true => Shows::ItsPlace,
+                    false => Shows::NoRows,
+                },
             });
-        }
-        if options.snapshot.locking == Locking::None {
-            let message = "locking is \"none\", and a place that goes with a view of all tables takes MySQL a lock for an instant, set \
-                           locking = \"auto\" in [snapshot]";
-            return Err(SourceError::Options(message.to_owned()));
         }
         let mut reasons = Vec::new();
         let mut may_pass = false;
@@ -105,7 +209,7 @@ impl TableViews {
             };
             let tried = match name == FLUSH && has_long_statement(options).await? {
                 true => Tried::NotInTime("a statement runs that it would wait for".to_owned()),
-                false => locked(options, flavour, &lock).await?,
+                false => Box::pin(locked(options, flavour, &lock)).await?,
             };
             let reason = match tried {
                 Tried::Had(views) => return Ok(*views),
@@ -130,6 +234,19 @@ impl TableViews {
             may_pass,
         })
     }
+}
+
+/// Makes sure that what is changed while views are opened can be told, where no lock keeps it out.
+///
+/// # Errors
+/// A MySQL whose groups have no GTIDs.
+pub(super) fn takes_gtids(options: &ServerOptions, facts: &SourceFacts) -> Result<(), SourceError> {
+    if options.snapshot.locking == Locking::Auto || facts.serves_gtids() {
+        return Ok(());
+    }
+    let message = "locking is \"none\", and a snapshot of MySQL without a lock takes gtid_mode = ON, set it on the source, or \
+                   locking = \"auto\" in [snapshot]";
+    Err(SourceError::Options(message.to_owned()))
 }
 
 /// Whether the account sees a statement that has run for a second.
@@ -185,7 +302,11 @@ async fn locked(
             let (held_ms, views) = (took.as_millis(), sessions.len());
             let (by, at) = (by.name.split(' ').next(), &status.coordinates);
             info!(by, %at, views, held_ms, "locked for the place of the snapshot");
-            Ok(Tried::Had(Box::new(TableViews { sessions, status })))
+            Ok(Tried::Had(Box::new(TableViews {
+                sessions,
+                status,
+                show: Shows::ItsPlace,
+            })))
         }
         Ok(Ok(None)) if flavour == Flavour::MySql => Err(SourceError::BinlogOff),
         Ok(Ok(None)) => Ok(Tried::NotInTime(
@@ -219,7 +340,11 @@ async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError
         }
         if let Some(status) = common_place(&mut sessions).await? {
             found(&status, sessions.len());
-            return Ok(TableViews { sessions, status });
+            return Ok(TableViews {
+                sessions,
+                status,
+                show: Shows::ItsPlace,
+            });
         }
     }
     let reason = match options.snapshot.locking {
@@ -230,7 +355,7 @@ async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError
                 take: &BLOCK_COMMIT,
                 release: "BACKUP STAGE END",
             };
-            match locked(options, Flavour::MariaDb, &lock).await? {
+            match Box::pin(locked(options, Flavour::MariaDb, &lock)).await? {
                 Tried::Had(views) => return Ok(*views),
                 Tried::Refused(reason) | Tried::NotInTime(reason) => reason,
             }
@@ -247,7 +372,11 @@ async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError
     let status = common_place(&mut sessions).await?;
     let status = status.ok_or(SourceError::BinlogOff)?;
     found(&status, sessions.len());
-    Ok(TableViews { sessions, status })
+    Ok(TableViews {
+        sessions,
+        status,
+        show: Shows::ItsPlace,
+    })
 }
 
 /// The place of views of MariaDB; `None` if they are of several.

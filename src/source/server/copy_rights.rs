@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::consistent::is_before_8_0;
 use super::session::Session;
+use super::snapshot_options::Locking;
 use super::statements;
 use crate::failure::Class;
 use crate::finding::Finding;
@@ -19,9 +20,20 @@ const CHECK: &str = "snapshot";
 pub(super) async fn findings(
     session: &mut Session,
     account: &str,
+    locking: Locking,
 ) -> Result<Vec<Finding>, SourceError> {
     if session.server().flavour == Flavour::MariaDb {
         return Ok(vec![Finding::ok(CHECK, "a snapshot needs no lock")]);
+    }
+    if locking == Locking::None {
+        let mode = statements::value(session, "@@global.gtid_mode").await?;
+        return Ok(vec![match mode.as_deref() {
+            Some("ON") => Finding::ok(CHECK, "a snapshot takes no lock"),
+            Some(_) | None => {
+                let what = "a snapshot of MySQL without a lock takes gtid_mode = ON, set it on the source, or locking = \"auto\"";
+                Finding::fatal(CHECK, Class::Configuration, what)
+            }
+        }]);
     }
     let is_since_8_0 = !is_before_8_0(session);
     if is_since_8_0

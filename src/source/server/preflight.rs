@@ -337,16 +337,26 @@ fn described(replica: &statements::ListedReplica) -> String {
     }
 }
 
+/// Whether the account has a privilege on everything, itself or by a role. An account that may read the server's own tables is
+/// shown the privileges of others too.
 pub(super) async fn has_privilege(
     session: &mut Session,
     privilege: &str,
 ) -> Result<bool, SourceError> {
+    let account = statements::account(session).await?;
+    // MySQL 5.7 knows no roles.
+    let role = statements::value(session, "CURRENT_ROLE()").await;
+    let role = role.ok().flatten().filter(|role| role != "NONE");
     let answer = session
-        .ask("SELECT PRIVILEGE_TYPE AS privilege FROM information_schema.USER_PRIVILEGES")
+        .ask(
+            "SELECT GRANTEE AS grantee, PRIVILEGE_TYPE AS privilege \
+             FROM information_schema.USER_PRIVILEGES",
+        )
         .await?;
-    Ok(answer
-        .rows()
-        .any(|row| row.text("privilege") == Some(privilege)))
+    Ok(answer.rows().any(|row| {
+        let is_own = role.is_some() || row.text("grantee") == Some(&account);
+        is_own && row.text("privilege") == Some(privilege)
+    }))
 }
 
 /// What a refused registration or dump says to a person. MariaDB 11 lets an account register that may not dump.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::consistent::TableViews;
+use super::consistent::{TableViews, takes_gtids};
 use super::dump::{self, DumpReader, DumpStart};
 use super::from_file::ToldStart;
 use super::options::ServerOptions;
@@ -183,6 +183,27 @@ impl Checked {
         Ok(self.resolved(checkpoint, skips_groups))
     }
 
+    /// Opens views of these tables, as they are at the end of the binlog as of now.
+    ///
+    /// # Errors
+    /// When there is no way to have one, or whatever breaks on the way.
+    pub async fn views(&self, tables: &[TableName]) -> Result<TableViews, SourceError> {
+        TableViews::of_rest(&self.options, self.facts.flavour, tables).await
+    }
+
+    /// Opens views of MySQL without a lock, which show what is before a checkpoint. Waits until all XA transactions are decided
+    /// that are prepared now.
+    ///
+    /// # Errors
+    /// As [`Self::views`].
+    pub async fn views_without_lock(
+        &mut self,
+        since: &Checkpoint,
+    ) -> Result<TableViews, SourceError> {
+        Decided::wait(&mut self.session, &self.options).await?;
+        TableViews::unlocked(&self.options, &self.facts, &since.gtid_set).await
+    }
+
     /// Begins at the end of the binlog as of now, with views of these tables as they are there.
     ///
     /// # Errors
@@ -191,6 +212,7 @@ impl Checked {
         mut self,
         tables: &[TableName],
     ) -> Result<(Resolved, TableViews), SourceError> {
+        takes_gtids(&self.options, &self.facts)?;
         let decided = Decided::wait(&mut self.session, &self.options).await?;
         let views = TableViews::open(&self.options, self.facts.flavour, tables).await?;
         let settled = decided.until(&self.options, views.status.clone()).await?;

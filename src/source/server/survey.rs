@@ -247,7 +247,7 @@ impl Look<'_> {
             self.select_of_some(session, &account).await;
         }
         if self.options.start == Start::Snapshot && self.wanted.from.is_none() {
-            match copy_rights::findings(session, &account).await {
+            match copy_rights::findings(session, &account, self.options.snapshot.locking).await {
                 Ok(findings) => self.add_all(findings),
                 Err(error) => self.not_asked("snapshot", "what a snapshot needs", &error),
             }

@@ -48,8 +48,8 @@ struct Current {
 /// What there is in the databases of a server.
 #[derive(Debug, Default)]
 pub struct TableList {
-    /// Tables that filters let pass.
-    pub tables: Vec<TableName>,
+    /// Tables that filters let pass, each with the server's estimate of its rows.
+    pub tables: Vec<(TableName, u64)>,
     /// Those whose primary key's index has not the order of its values: it holds their beginnings, or some descending.
     pub unordered: BTreeSet<TableName>,
     /// Views and sequences that filters would let pass, each with what it is.
@@ -65,6 +65,12 @@ impl SourceTable {
     pub fn new(copied: CopiedTable, is_ordered: bool) -> Self {
         let key = TableKey::of(&copied).filter(|_| is_ordered);
         Self { copied, key }
+    }
+
+    /// Whether it can be a key of the table.
+    pub fn fits(&self, bound: &KeyBound) -> bool {
+        let key = self.key.as_ref();
+        key.is_some_and(|key| key.places().count() == bound.0.len())
     }
 }
 
@@ -86,7 +92,7 @@ impl TableReader {
     pub async fn list(&mut self, rules: &Rules) -> Result<TableList, SourceError> {
         let mut list = TableList::default();
         let statement = format!(
-            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type FROM information_schema.TABLES WHERE {OF_USERS} \
+            "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type, TABLE_ROWS AS row_count FROM information_schema.TABLES WHERE {OF_USERS} \
              ORDER BY 1, 2"
         );
         self.session
@@ -96,7 +102,10 @@ impl TableReader {
                     return Ok(());
                 }
                 match row.text("type").unwrap_or_default() {
-                    "BASE TABLE" | "SYSTEM VERSIONED" => list.tables.push(name),
+                    "BASE TABLE" | "SYSTEM VERSIONED" => {
+                        let rows = row.text("row_count").and_then(|rows| rows.parse().ok());
+                        list.tables.push((name, rows.unwrap_or_default()));
+                    }
                     other => list.others.push((name, other.to_lowercase())),
                 }
                 Ok(())

@@ -190,7 +190,7 @@ pub fn encode(checkpoint: &Checkpoint) -> Result<String, RelayLogInfoError> {
         &checkpoint.format_description_timestamp,
         &checkpoint.epoch,
         &"",
-        &snapshot_text(checkpoint.snapshot),
+        &snapshot_text(&checkpoint.snapshot),
     ];
     for (key, value) in KEYS.iter().zip(values) {
         writeln!(text, "{key}={value}").expect("a text grows");
@@ -627,24 +627,38 @@ fn is_file_name(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(char::is_control)
 }
 
-fn snapshot_text(progress: SnapshotProgress) -> String {
+fn snapshot_text(progress: &SnapshotProgress) -> String {
     match progress {
         SnapshotProgress::None => "none".to_owned(),
-        SnapshotProgress::Copying { number } => format!("copying:{number}"),
+        SnapshotProgress::Copying {
+            number,
+            reached: None,
+        } => format!("copying:{number}"),
+        SnapshotProgress::Copying {
+            number,
+            reached: Some(reached),
+        } => {
+            let reached = serde_json::to_string(&**reached).expect("names are texts");
+            format!("copying:{number} {reached}")
+        }
     }
 }
 
 fn snapshot_progress(line: usize, text: &str) -> Result<SnapshotProgress, RelayLogInfoError> {
-    let number = text.strip_prefix("copying:").and_then(|it| it.parse().ok());
-    let progress = match number {
-        Some(number) => SnapshotProgress::Copying { number },
-        None => SnapshotProgress::None,
+    let copying = text.strip_prefix("copying:").unwrap_or_default();
+    let (number, reached) = match copying.split_once(' ') {
+        Some((number, reached)) => (number, serde_json::from_str(reached).ok().map(Arc::new)),
+        None => (copying, None),
+    };
+    let progress = match number.parse() {
+        Ok(number) => SnapshotProgress::Copying { number, reached },
+        Err(_none) => SnapshotProgress::None,
     };
     known(
         line,
         "the snapshot's progress",
         text,
-        &snapshot_text(progress),
+        &snapshot_text(&progress),
     )?;
     Ok(progress)
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::binlog::Tag;
+use crate::change::{KeyBound, SnapshotReached};
 
 const FILE: &str = "19
 
@@ -525,15 +526,40 @@ fn what_only_a_newer_rowtap_does_is_refused() {
 }
 
 #[test]
-fn a_snapshot_that_is_being_copied_is_read_back_by_its_number_alone() {
+fn a_snapshot_that_is_being_copied_is_read_back() {
     let copying = Checkpoint {
-        snapshot: SnapshotProgress::Copying { number: 7 },
+        snapshot: SnapshotProgress::Copying {
+            number: 7,
+            reached: None,
+        },
         ..checkpoint()
     };
     let text = encode(&copying).unwrap();
     assert!(text.contains("\nsnapshot=copying:7\n"), "{text}");
     assert_eq!(decode(text.as_bytes()).unwrap(), copying);
+    let name = |table: &str| TableName::new("a b", table);
+    let key = KeyBound(["_utf8mb4 x'e4'".into(), "-7".into()].into());
+    let reached = SnapshotReached {
+        done: Some(name("t")),
+        partly: Some((name("u\n\"ä"), key)),
+        again: [name("s")].into(),
+    };
+    let begun = Checkpoint {
+        snapshot: SnapshotProgress::Copying {
+            number: 2,
+            reached: Some(Arc::new(reached)),
+        },
+        ..checkpoint()
+    };
+    let text = encode(&begun).unwrap();
+    assert_eq!(decode(text.as_bytes()).unwrap(), begun, "{text}");
     refuses(&[
+        (
+            "snapshot=none",
+            "snapshot=copying:7 {\"done\":7}",
+            "line 15: the snapshot's progress is 'copying:7 {\"done\":7}', which this rowtap does not know, run the rowtap that \
+             wrote it or a newer one",
+        ),
         (
             "snapshot=none",
             "snapshot=copying:07",

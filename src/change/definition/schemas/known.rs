@@ -82,6 +82,19 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The table that it is of; `None` of one of all tables, or of a database.
+    pub fn table(&self) -> Option<&TableName> {
+        match self {
+            Self::Defined { table, .. }
+            | Self::Stale { table, .. }
+            | Self::Engine { table, .. }
+            | Self::Gone { table, .. } => Some(table),
+            Self::AllStale { .. } | Self::Database { .. } | Self::DatabaseGone { .. } => None,
+        }
+    }
+}
+
 /// The definitions of a source's tables and databases at one moment of its binlog.
 #[derive(Clone, Debug, Default)]
 pub struct Schemas {
