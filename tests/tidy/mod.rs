@@ -2,11 +2,13 @@
 //!
 //! Each rule is a function from a file's path and text to its complaints; each is shown a text that breaks it.
 
+mod floors;
 mod graph;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use floors::FLOORS;
 use graph::{Graph, graph_of};
 
 const PURE_AND_LEAF: &[&str] = &[
@@ -99,156 +101,6 @@ const FORBIDDEN: [(&str, &str); 11] = [
     ("/wo", "rk/"),
     ("/tm", "p/"),
     ("_ => ", "{}"),
-];
-
-/// The rooms that have floors, each floor a file or a folder; a file takes from its own floor and those before it.
-const FLOORS: &[(&str, &[&str])] = &[
-    (
-        "change",
-        &[
-            "statement",
-            "definition",
-            "checkpoint",
-            "skips",
-            "batch",
-            "trouble",
-            "checking",
-            "group",
-            "history",
-            "until",
-            "intake",
-            "follower",
-            "step",
-            "notice",
-            "questions",
-            "undefined",
-            "settled",
-            "row_choice",
-            "copied",
-            "window",
-            "undone",
-            "xa",
-            "passing",
-            "applying",
-            "applier",
-            "assembler",
-        ],
-    ),
-    (
-        "state",
-        &[
-            "checked_line",
-            "durable",
-            "relay_log_info",
-            "lock",
-            "error",
-            "blocking",
-            "replica_identity",
-            "spill",
-            "passing",
-            "folder",
-            "room",
-            "journal",
-            "prepared",
-            "history",
-            "skips",
-            "notes",
-            "last_error",
-            "inspection",
-            "control",
-            "checkpointer",
-        ],
-    ),
-    (
-        "source",
-        &[
-            "start",
-            "file_error",
-            "input",
-            "backup",
-            "error",
-            "budget",
-            "chunk",
-            "identity",
-            "walk",
-            "server",
-            "definitions",
-            "snapshot",
-            "files",
-        ],
-    ),
-    (
-        "encode",
-        &[
-            "error",
-            "format",
-            "rows",
-            "destination",
-            "identity",
-            "operation",
-            "schemas",
-            "writer",
-            "json",
-            "debezium",
-            "maxwell",
-            "flat",
-            "canal",
-            "avro",
-            "cloudevents",
-            "envelope",
-            "records",
-            "lines",
-            "containers",
-            "sql",
-        ],
-    ),
-    (
-        "sink",
-        &[
-            "registry_error",
-            "error",
-            "contract",
-            "web",
-            "registry",
-            "file",
-            "kafka",
-            "stdout",
-            "blackhole",
-        ],
-    ),
-    (
-        "pipeline",
-        &[
-            "error",
-            "connector",
-            "spilling",
-            "delay",
-            "engine",
-            "pool",
-            "lanes",
-            "run",
-            "check",
-            "skipping",
-            "supervise",
-        ],
-    ),
-    (
-        "cli/decode",
-        &[
-            "error",
-            "arguments",
-            "told_file",
-            "definitions",
-            "settings",
-            "relay_logs",
-            "reader",
-            "caution",
-            "batches",
-            "output",
-            "script",
-            "summary",
-        ],
-    ),
 ];
 
 type Rule = fn(&str, &str) -> Vec<String>;
