@@ -9,6 +9,7 @@
 //! | `data_file` | one open data file |
 //! | `series` | the files of one kind, of which the last is open |
 //! | `folder` | all series under the manifest: repaired on opening, appended to, committed, rotated |
+//! | `held_folder` | the folder off the async runtime |
 //! | `lines`, `avro` | the formats: which bytes of a block go where |
 //! | `avro_files` | the sink of Avro files |
 
@@ -17,11 +18,11 @@ mod avro_files;
 pub(super) mod check;
 mod data_file;
 mod folder;
+mod held_folder;
 mod lines;
 pub(super) mod manifest;
 mod series;
 
-use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +37,7 @@ use crate::encode::{
     FormatSettings, InvalidText, Lines, LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
-use crate::state::off_the_runtime;
-use data_file::Rotation;
-use folder::DataFolder;
+use held_folder::HeldFolder;
 
 pub use avro_files::AvroFiles;
 
@@ -101,8 +100,7 @@ pub struct File {
     options: FileOptions,
     format: FormatSettings,
     connector: Box<str>,
-    /// `None` before `resume_point`, and after a failure: only opening it again tells what is on the disk then.
-    folder: Option<DataFolder>,
+    folder: HeldFolder,
 }
 
 impl File {
@@ -112,23 +110,8 @@ impl File {
             format: FormatSettings::new(options.sections(), connector),
             options,
             connector: connector.into(),
-            folder: None,
+            folder: HeldFolder::default(),
         }
-    }
-
-    /// Runs blocking work on the folder, which travels with it and comes back only if all went well.
-    async fn blocking<T: Send + 'static>(
-        &mut self,
-        work: impl FnOnce(&mut DataFolder) -> Result<T, SinkError> + Send + 'static,
-    ) -> Result<T, SinkError> {
-        let mut folder = self.folder.take().ok_or(SinkError::NotOpen)?;
-        let (folder, done) = off_the_runtime(move || {
-            let done = work(&mut folder)?;
-            Ok::<_, SinkError>((folder, done))
-        })
-        .await?;
-        self.folder = Some(folder);
-        Ok(done)
     }
 }
 
@@ -140,18 +123,10 @@ impl Sink for File {
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
-        self.folder = None;
-        let path = self.options.folder.clone();
-        let rotation = Rotation {
-            bytes: self.options.rotate_bytes.as_u64(),
-            interval: self.options.rotate_interval,
-        };
-        let connector = self.connector.clone();
-        let open = move || DataFolder::open(&path, rotation, lines::SUFFIX, &connector);
-        let folder = off_the_runtime(open).await?;
-        let checkpoint = folder.checkpoint().cloned();
-        self.folder = Some(folder);
-        Ok(checkpoint)
+        let folder = &mut self.folder;
+        folder
+            .open(&self.options, lines::SUFFIX, &self.connector)
+            .await
     }
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
@@ -162,16 +137,10 @@ impl Sink for File {
     }
 
     async fn write(&mut self, block: &mut Lines) -> Result<bool, SinkError> {
-        let taken = mem::take(block);
-        let (taken, is_full) = self
-            .blocking(move |folder| lines::write(folder, &taken).map(|is_full| (taken, is_full)))
-            .await?;
-        *block = taken;
-        Ok(is_full)
+        self.folder.write(block, lines::write).await
     }
 
     async fn commit(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {
-        let upto = upto.clone();
-        self.blocking(move |folder| folder.commit(&upto)).await
+        self.folder.commit(upto).await
     }
 }
