@@ -49,9 +49,10 @@ impl Sink for AvroFiles {
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
+        let (path, rotation) = (&self.options.folder, self.options.rotation());
         let folder = &mut self.folder;
         folder
-            .open(&self.options, avro::SUFFIX, &self.connector)
+            .open(path, rotation, avro::SUFFIX, &self.connector)
             .await
     }
 

@@ -1,8 +1,8 @@
 //! The folder of a sink: opened, written and committed off the async runtime.
 
 use std::mem;
+use std::path::Path;
 
-use super::FileOptions;
 use super::data_file::Rotation;
 use super::folder::DataFolder;
 use crate::change::Checkpoint;
@@ -21,17 +21,13 @@ impl HeldFolder {
     /// A folder that cannot be used, or is in use.
     pub async fn open(
         &mut self,
-        options: &FileOptions,
+        path: &Path,
+        rotation: Rotation,
         suffix: &'static str,
         connector: &str,
     ) -> Result<Option<Checkpoint>, SinkError> {
         self.0 = None;
-        let path = options.folder.clone();
-        let rotation = Rotation {
-            bytes: options.rotate_bytes.as_u64(),
-            interval: options.rotate_interval,
-        };
-        let connector: Box<str> = connector.into();
+        let (path, connector) = (path.to_owned(), connector.to_owned());
         let open = move || DataFolder::open(&path, rotation, suffix, &connector);
         let folder = off_the_runtime(open).await?;
         let checkpoint = folder.checkpoint().cloned();

@@ -37,6 +37,7 @@ use crate::encode::{
     FormatSettings, InvalidText, Lines, LinesEncoder, MaxwellOptions, Plan,
 };
 use crate::row::Table;
+use data_file::Rotation;
 use held_folder::HeldFolder;
 
 pub use avro_files::AvroFiles;
@@ -72,6 +73,13 @@ pub struct FileOptions {
 }
 
 impl FileOptions {
+    fn rotation(&self) -> Rotation {
+        Rotation {
+            bytes: self.rotate_bytes.as_u64(),
+            interval: self.rotate_interval,
+        }
+    }
+
     /// What it says of the format.
     pub(super) fn sections(&self) -> FormatSections<'_> {
         FormatSections {
@@ -123,9 +131,10 @@ impl Sink for File {
     }
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
+        let (path, rotation) = (&self.options.folder, self.options.rotation());
         let folder = &mut self.folder;
         folder
-            .open(&self.options, lines::SUFFIX, &self.connector)
+            .open(path, rotation, lines::SUFFIX, &self.connector)
             .await
     }
 
