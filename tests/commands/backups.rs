@@ -413,7 +413,7 @@ fn a_file_of_another_server_is_refused() {
             uuid,
         ),
         ("binlog.000001\t5", 65, "it was cut"),
-        ("binlog.000001\t99999999\n", 65, "after the file's end"),
+        ("binlog.000001\t99999999\n", 78, "after the file's end"),
         (
             "other.000001\t157\n",
             78,
