@@ -172,7 +172,7 @@ fn files_begin_where_their_server_begins() {
         let inside = format!("{{ file = '{file}', position = {} }}", position + 1);
         beside(&server, &inside).fails(65, &["is inside an event", "nearest group bound"]);
         let wanted = format!("{{ file = '{file}', position = 99999999 }}");
-        beside(&server, &wanted).fails(65, &["is after the file's end"]);
+        beside(&server, &wanted).fails(78, &["is after the file's end"]);
         beside(&server, "{ file = 'nobody.000001', position = 4 }")
             .fails(78, &["no binlog nobody.000001"]);
     }

@@ -129,7 +129,7 @@ fn a_position_that_no_group_begins_at_is_refused() {
         at(before + 7).fails(65, &["inside an event", &format!("start at {before} or")]);
         let inside = positions_after(&server, &file, before)[1];
         at(inside).fails(65, &["inside a group", &before.to_string()]);
-        at(before + 100_000).fails(65, &["after the file's end"]);
+        at(before + 100_000).fails(78, &["after the file's end"]);
         let sound = at(before).run(&["run", "--once", "--http", "off", "shop.toml"]);
         assert_eq!(sound.code, Some(0), "{}", sound.stderr);
     }

@@ -118,7 +118,7 @@ impl<'a> Generator<'a> {
     fn list(&mut self, name: &str, column: &TestedColumn) -> Rendered {
         let count = self.random.between(1, 4);
         let mut literals: Vec<String> = (0..count).map(|_| self.literal(column)).collect();
-        if self.random.chance(1, 6) {
+        if self.random.chance(1, 6) && !self.columns.loses_by_null(column) {
             literals.push("null".to_owned());
         }
         let not = if self.random.chance(1, 3) { " not" } else { "" };
