@@ -157,7 +157,7 @@ const COLUMNS: &[Tried] = &[
     tried(
         "BLOB",
         "HEX({})",
-        &["0x00FF10", "''", "REPEAT(0x80, 70000)"],
+        &["0x00FF10", "''", "REPEAT(0x80, 60000)"],
     ),
 ];
 
