@@ -209,7 +209,7 @@ fn wrong_starts_are_refused_with_their_fix() {
             ),
             (
                 format!(r#"{{"file":"{newest}","position":99999999}}"#),
-                65,
+                78,
                 "is after the file's end",
             ),
             (

@@ -25,7 +25,10 @@ pub fn document() -> String {
 
 pub fn mappings(document: &str) -> Vec<Mapping<'_>> {
     let mut mappings = Vec::new();
-    for line in document.lines() {
+    // What comes after it is in other formats.
+    let own = document.split_once("\n## In the formats of peers\n");
+    let (own, _others) = own.expect("a section of other formats");
+    for line in own.lines() {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         let [_, _, on, definition, value, json, _, _] = cells[..] else {
             continue;
