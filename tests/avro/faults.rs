@@ -11,14 +11,14 @@ use crate::commands::process::{Folder, PASSWORD};
 use crate::support::{Certificates, Kafka, WebCall, WebReply};
 
 /// A connector from a binlog file to topics of its own.
-struct Subject {
-    folder: Folder,
+pub struct Subject {
+    pub folder: Folder,
     prefix: String,
 }
 
 impl Subject {
     /// With further lines for the sink, and those of its section `registry`.
-    fn new(urls: &str, more: &str, registry: &str) -> Self {
+    pub fn new(urls: &str, more: &str, registry: &str) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let prefix = format!("avro{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = Folder::new(&format!(
@@ -32,11 +32,16 @@ impl Subject {
         Self { folder, prefix }
     }
 
-    fn fails(&self, code: i32, fragments: &[&str]) {
+    /// Its next run begins anew: what the state folder knows of the binlog goes, what it knows of schemas stays.
+    pub fn forget_place(&self) {
+        std::fs::remove_file(self.folder.path("state/shop/relay-log.info")).unwrap();
+    }
+
+    pub fn fails(&self, code: i32, fragments: &[&str]) {
         self.folder.fails(code, fragments);
     }
 
-    fn succeeds(&self) -> String {
+    pub fn succeeds(&self) -> String {
         let ended = self
             .folder
             .succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
@@ -45,7 +50,7 @@ impl Subject {
     }
 
     /// How many records the table's topic has; 0 without a topic.
-    fn records(&self) -> usize {
+    pub fn records(&self) -> usize {
         let topic = format!("{}.peers.orders", self.prefix);
         let topics = Kafka::shared().topics();
         match topics.iter().any(|(name, _)| *name == topic) {
@@ -131,8 +136,7 @@ fn a_registry_that_is_down_does_not_stop_a_connector_whose_schemas_it_knows() {
     subject.succeeds();
     let first = subject.records();
     is_down.store(true, Ordering::Relaxed);
-    // From the beginning: what the state folder knows of the binlog goes, what it knows of schemas stays.
-    std::fs::remove_file(subject.folder.path("state/shop/relay-log.info")).unwrap();
+    subject.forget_place();
     let log = subject.succeeds();
     assert!(
         log.contains("going on with the number that is known"),

@@ -7,6 +7,8 @@ mod apicurio;
 mod faults;
 mod files;
 mod mapping;
+#[cfg(feature = "planted-faults")]
+pub mod planted;
 pub mod stub;
 
 use std::path::PathBuf;

@@ -33,6 +33,15 @@ mod xa;
 #[cfg(feature = "kafka")]
 use crate::support::checker::{Findings, Scenario};
 
+#[cfg(all(feature = "planted-faults", feature = "kafka"))]
+use crate::avro::planted::points as points_of_schemas;
+
+/// Without Kafka nothing comes to the file of schemas' numbers.
+#[cfg(all(feature = "planted-faults", not(feature = "kafka")))]
+fn points_of_schemas() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    [("SchemaNumbers", "")].iter()
+}
+
 /// Runs a scenario and makes sure that every check holds, and that as many row changes came out as were to be made.
 #[cfg(feature = "kafka")]
 #[track_caller]
