@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::EncodeError;
 use super::destination::RecordKey;
-use super::identity::{OtherKeyNames, write_source, write_time};
+use super::identity::{OtherKeyNames, write_server, write_source, write_time};
 use super::operation::{EVENT_TYPES, RecordOp, write_id_end};
 use super::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group};
 use super::writer::EnvelopeWriter;
@@ -51,14 +51,7 @@ impl CloudEvents {
     fn begin(&mut self, batch: &Batch) {
         self.is_open = false;
         self.server.clear();
-        match &batch.origin.server_uuid {
-            Some(uuid) => {
-                let mut text = uuid::Uuid::encode_buffer();
-                let text = uuid.hyphenated().encode_lower(&mut text);
-                self.server.extend_from_slice(text.as_bytes());
-            }
-            None => write_integer(batch.origin.server_id, &mut self.server),
-        }
+        write_server(&batch.origin, &mut self.server);
     }
 
     /// Writes what the messages of a group and subject have in common.

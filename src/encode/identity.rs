@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::EncodeError;
 use super::destination::hash;
 use crate::binlog::Coordinates;
-use crate::change::Batch;
+use crate::change::{Batch, Origin};
 use crate::row::{KnownDates, Timestamp, write_integer};
 
 /// The parts of a group's identity, as text in the arena.
@@ -76,14 +76,7 @@ pub(super) fn write_identities(
     let Some(first) = batch.groups.first() else {
         return Ok(());
     };
-    match &batch.origin.server_uuid {
-        Some(uuid) => arena.extend_from_slice(
-            uuid.hyphenated()
-                .encode_lower(&mut uuid::Uuid::encode_buffer())
-                .as_bytes(),
-        ),
-        None => write_integer(batch.origin.server_id, arena),
-    }
+    write_server(&batch.origin, arena);
     let source = range(0, arena, || first.begin.clone())?;
     let mut days = KnownDates::default();
     for group in &batch.groups {
@@ -134,6 +127,18 @@ pub(super) fn write_identities(
         });
     }
     Ok(())
+}
+
+/// Appends the source's UUID, or its server id where it has none.
+pub(super) fn write_server(origin: &Origin, out: &mut Vec<u8>) {
+    match &origin.server_uuid {
+        Some(uuid) => {
+            let mut text = uuid::Uuid::encode_buffer();
+            let text = uuid.hyphenated().encode_lower(&mut text);
+            out.extend_from_slice(text.as_bytes());
+        }
+        None => write_integer(origin.server_id, out),
+    }
 }
 
 /// Appends the name of a source, in which only letters that need no escapes stand for themselves.

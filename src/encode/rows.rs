@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{EncodeError, ValuePlace};
 use crate::binlog::Coordinates;
-use crate::change::{Batch, Group, Rows, RowsKind};
+use crate::change::{Batch, EventStamp, Group, Rows, RowsKind};
 use crate::row::{
     Cell, Changes, ImageWalk, Patched, RowError, Shape, Table, TreatedImages, Treatment,
 };
@@ -529,6 +529,27 @@ fn query(batch: &Batch, index: u32) -> Option<&[u8]> {
     let query = batch.queries.get(index as usize)?;
     let buffer = batch.buffers.get(query.buffer as usize)?;
     buffer.get(query.text.start as usize..query.text.end as usize)
+}
+
+/// The letter of a row that was not there before: it was inserted, or read by a snapshot.
+#[inline]
+pub(super) fn letter_of_new(kind: RowsKind) -> u8 {
+    match kind {
+        RowsKind::Read => b'r',
+        RowsKind::Write
+        | RowsKind::Update
+        | RowsKind::PartialUpdate
+        | RowsKind::Entering { .. }
+        | RowsKind::Delete => b'c',
+    }
+}
+
+/// When a change or a statement was made on the source, in milliseconds since 1970; of a snapshot, when it was read.
+pub(super) fn stamp_ms(group: &Group, event: &EventStamp) -> i64 {
+    match group.snapshot {
+        Some(_) => group.commit_us.div_euclid(1000),
+        None => i64::from(event.timestamp) * 1000,
+    }
 }
 
 /// The batch's group at `index`.

@@ -9,17 +9,17 @@ use super::document;
 use super::plan::{HEAD_WITHOUT_NUMBER, Plan};
 use super::value::{Values, Written};
 use crate::change::{Batch, Ddl, SnapshotMark};
-use crate::encode::debezium::{DebeziumWriter, statement_heads};
+use crate::encode::debezium::{DebeziumWriter, event_us, statement_heads};
 use crate::encode::destination::RecordKey;
 use crate::encode::format::{AvroFraming, AvroLayout, AvroSettings, DebeziumSettings};
-use crate::encode::identity::OtherKeyNames;
-use crate::encode::json::write_gtid;
-use crate::encode::rows::{Image, KeyValue, RowChange, RowsEvent, key_value};
+use crate::encode::identity::{OtherKeyNames, write_server};
+use crate::encode::json::write_gtid_text;
+use crate::encode::rows::{Image, KeyValue, RowChange, RowsEvent, key_value, letter_of_new};
 use crate::encode::schemas::AvroSchemas;
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
 use crate::mysql::Flavour;
-use crate::row::{Cell, Changes, Patched, RowError, write_integer};
+use crate::row::{Cell, Changes, Patched, RowError};
 
 /// Writes the format's messages; owns every buffer that this takes.
 pub(in crate::encode) struct AvroWriter {
@@ -85,18 +85,9 @@ impl EnvelopeWriter for AvroWriter {
                 write_times(us.div_euclid(1000), us, &mut self.received);
             }
             AvroLayout::Plain => {
-                let mut buffer = uuid::Uuid::encode_buffer();
-                match &batch.origin.server_uuid {
-                    Some(uuid) => {
-                        let text = uuid.hyphenated().encode_lower(&mut buffer);
-                        write_bytes(text.as_bytes(), &mut self.origin);
-                    }
-                    None => {
-                        self.text.clear();
-                        write_integer(batch.origin.server_id, &mut self.text);
-                        write_bytes(&self.text, &mut self.origin);
-                    }
-                }
+                self.text.clear();
+                write_server(&batch.origin, &mut self.text);
+                write_bytes(&self.text, &mut self.origin);
             }
         }
     }
@@ -104,9 +95,8 @@ impl EnvelopeWriter for AvroWriter {
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
         self.text.clear();
         let gtid = event.group.gtid.as_ref().map(|gtid| {
-            write_gtid(gtid, &mut self.text);
-            let quoted = self.text.strip_prefix(b"\"").unwrap_or(&self.text);
-            quoted.strip_suffix(b"\"").unwrap_or(quoted)
+            write_gtid_text(gtid, &mut self.text);
+            &*self.text
         });
         self.head.clear();
         self.rest.clear();
@@ -260,7 +250,7 @@ impl AvroWriter {
             RowChange::Create { after } => {
                 out.extend_from_slice(&[0, SECOND]);
                 self.write_image(event, plan, &[after], out)?;
-                letter_of_new(event)
+                letter_of_new(event.rows.kind)
             }
             RowChange::Update { before, after } => {
                 out.push(SECOND);
@@ -297,7 +287,7 @@ impl AvroWriter {
         let (letter, is_deleted) = match change {
             RowChange::Create { after } => {
                 self.write_image(event, plan, &[after], out)?;
-                (letter_of_new(event), false)
+                (letter_of_new(event.rows.kind), false)
             }
             RowChange::Update { before, after } => {
                 self.write_image(event, plan, &[after, before], out)?;
@@ -425,19 +415,6 @@ fn write_head(framing: AvroFraming, out: &mut Vec<u8>) {
     }
 }
 
-/// The letter of a row that was not there before.
-fn letter_of_new(event: &RowsEvent<'_>) -> u8 {
-    use crate::change::RowsKind;
-    match event.rows.kind {
-        RowsKind::Read => b'r',
-        RowsKind::Write
-        | RowsKind::Update
-        | RowsKind::PartialUpdate
-        | RowsKind::Entering { .. }
-        | RowsKind::Delete => b'c',
-    }
-}
-
 /// A value that the first image does not hold as it is.
 #[cold]
 fn other_value<'a>(
@@ -509,10 +486,7 @@ fn invalid_text(
 /// Appends `source` from its time to before the number of the row.
 fn write_place(event: &RowsEvent<'_>, plan: &Plan, gtid: Option<&[u8]>, out: &mut Vec<u8>) {
     let group = event.group;
-    let of_event = i64::from(event.rows.event.timestamp) * 1_000_000;
-    // Without GTIDs Debezium has the time of the event, though servers tell more.
-    let of_group = group.gtid.as_ref().and(group.original_commit_us);
-    let us = of_group.unwrap_or(of_event);
+    let us = event_us(group, &event.rows.event);
     write_long(us.div_euclid(1000), out);
     // The branch of its default.
     out.push(0);

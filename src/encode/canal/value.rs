@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::java::write_java;
 use crate::encode::InvalidText;
-use crate::encode::json::{Scratch, ValueWriter, is_quoted, write_cell};
+use crate::encode::json::{Scratch, ValueWriter, is_quoted, write_cell, write_document_text};
 use crate::row::{
     ColumnType, Packed, Patched, RowError, Unpacking, Value, read, write_escaped, write_float,
-    write_integer, write_utf8, write_vector,
+    write_integer, write_vector,
 };
 
 /// How a column's values are read and written.
@@ -124,7 +124,7 @@ impl ValueWriter for Values {
     ) -> Result<(), RowError> {
         self.text.clear();
         document.write(&mut self.text)?;
-        close_text(&self.text, out);
+        write_document_text(&self.text, out);
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl Values {
             (Way::Text, Value::Json(document)) => {
                 self.text.clear();
                 document.write(&mut self.text)?;
-                close_text(&self.text, out);
+                write_document_text(&self.text, out);
             }
             (Way::Text, Value::Vector(floats)) => {
                 write_vector(floats, out)?;
@@ -206,13 +206,6 @@ impl Values {
         }
         Ok(())
     }
-}
-
-fn close_text(text: &[u8], out: &mut Vec<u8>) {
-    // Documents are UTF-8 by the time they are written.
-    let is_text = write_utf8(text, out);
-    debug_assert!(is_text, "a document is text");
-    out.push(b'"');
 }
 
 /// Appends bytes as so many letters, and the closing quote.

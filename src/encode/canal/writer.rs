@@ -5,11 +5,11 @@ use super::value::Values;
 use crate::change::statement::StatementKind;
 use crate::change::{Batch, Ddl, EventStamp, Group, RowsKind};
 use crate::encode::destination::RecordKey;
-use crate::encode::json::{ImageWriter, close_object, write_gtid};
-use crate::encode::rows::{Cells, Comparison, Image, RowChange, RowsEvent, RowsWalk, group};
+use crate::encode::json::{ImageWriter, write_gtid};
+use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group, stamp_ms};
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
-use crate::row::{Cell, write_integer, write_string};
+use crate::row::{write_integer, write_string};
 
 /// A message ends at the row that makes it this large, though more rows of the event follow.
 const MESSAGE_BYTES_MAX: usize = 256 << 10;
@@ -22,8 +22,6 @@ pub(in crate::encode) struct CanalWriter {
     received_ms: i64,
     /// What updates changed, of the rows of the message so far, each after a comma.
     old: Vec<u8>,
-    /// The columns that an update changed.
-    changed: Vec<usize>,
     /// Where the message begins, if it has rows already.
     start: Option<usize>,
     /// Of the event: from the time to `isDdl`.
@@ -37,7 +35,6 @@ impl CanalWriter {
             images: ImageWriter::new(Values::new(invalid_text)),
             received_ms: 0,
             old: Vec::new(),
-            changed: Vec::new(),
             start: None,
             middle: Vec::new(),
         }
@@ -52,8 +49,7 @@ impl EnvelopeWriter for CanalWriter {
     const HAS_KEYS: bool = false;
 
     fn begin(&mut self, batch: &Batch) {
-        self.images.values.scratch.invalid_count = 0;
-        self.images.changes.clear();
+        self.images.begin();
         self.received_ms = batch.received_us.div_euclid(1000);
     }
 
@@ -61,11 +57,7 @@ impl EnvelopeWriter for CanalWriter {
         self.start = None;
         self.old.clear();
         self.middle.clear();
-        let ms = match event.group.snapshot {
-            Some(_) => event.group.commit_us.div_euclid(1000),
-            None => i64::from(event.rows.event.timestamp) * 1000,
-        };
-        write_place(event.group, &event.rows.event, ms, &mut self.middle);
+        write_place(event.group, &event.rows.event, &mut self.middle);
         self.middle.extend_from_slice(b",\"isDdl\":false");
     }
 
@@ -99,7 +91,11 @@ impl EnvelopeWriter for CanalWriter {
                     .write_image::<false>(event, &plan.members, image, out)?;
             }
             RowChange::Update { before, after } => {
-                self.write_update(event, plan, (before, after), out)?;
+                let (members, images) = (&plan.members, (before, after));
+                self.images.write_updated(event, members, images, out)?;
+                self.old.push(b',');
+                let old = &mut self.old;
+                self.images.write_former(event, members, before, old)?;
             }
         }
         self.end_row(event, plan, sequence, out)
@@ -159,11 +155,7 @@ impl EnvelopeWriter for CanalWriter {
         out.extend_from_slice(b"{\"data\":null,\"database\":");
         write_string(database, out);
         out.extend_from_slice(b",\"es\":");
-        let ms = match group.snapshot {
-            Some(_) => group.commit_us.div_euclid(1000),
-            None => i64::from(ddl.event.timestamp) * 1000,
-        };
-        write_place(group, &ddl.event, ms, out);
+        write_place(group, &ddl.event, out);
         out.extend_from_slice(
             b",\"isDdl\":true,\"mysqlType\":null,\"old\":null,\"pkNames\":null,\"sql\":",
         );
@@ -195,45 +187,6 @@ impl CanalWriter {
         }
     }
 
-    /// Appends the row as it is now, and keeps of the columns that changed the values that they had.
-    fn write_update(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        (before, after): (Image<'_>, Image<'_>),
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let start = out.len();
-        self.changed.clear();
-        let mut comparison = Comparison::new(before, after);
-        let cells = before.cells.iter().zip(after.cells);
-        for (index, (member, (old, new))) in plan.members.iter().zip(cells).enumerate() {
-            if !comparison.is_same(index) && *old != Cell::Absent && *new != Cell::Absent {
-                self.changed.push(index);
-            }
-            let (cell, image) = match new {
-                Cell::Absent => (*old, before),
-                new => (*new, after),
-            };
-            self.images
-                .write_member(event, index, member, cell, image, out)?;
-        }
-        close_object(start, out);
-        self.old.push(b',');
-        let start = self.old.len();
-        for index in &self.changed {
-            let (Some(member), Some(cell)) = (plan.members.get(*index), before.cells.get(*index))
-            else {
-                continue;
-            };
-            let old = &mut self.old;
-            self.images
-                .write_member(event, *index, member, *cell, before, old)?;
-        }
-        close_object(start, &mut self.old);
-        Ok(())
-    }
-
     /// Ends the message after the last row of the event, or once it is large.
     #[inline]
     fn end_row(
@@ -243,9 +196,7 @@ impl CanalWriter {
         sequence: u64,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        if !self.images.changes.is_empty() {
-            return Err(self.images.document_missing(event));
-        }
+        self.images.refuse_changes(event)?;
         let rows = event.rows;
         let is_last = sequence.saturating_add(1) >= rows.first_row + u64::from(rows.row_count);
         let bytes = out.len() - self.start.unwrap_or(out.len());
@@ -281,8 +232,8 @@ impl CanalWriter {
 }
 
 /// Appends from the time to the message's number, which grows along the binlog.
-fn write_place(group: &Group, event: &EventStamp, ms: i64, out: &mut Vec<u8>) {
-    write_integer(ms, out);
+fn write_place(group: &Group, event: &EventStamp, out: &mut Vec<u8>) {
+    write_integer(stamp_ms(group, event), out);
     out.extend_from_slice(b",\"gtid\":");
     match &group.gtid {
         Some(gtid) => write_gtid(gtid, out),

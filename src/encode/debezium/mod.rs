@@ -30,4 +30,4 @@ pub(super) use value::{
     Values, in_unit, micros, micros_since_1970, millis_of_day, write_hex, write_iso_clock,
     write_iso_moment, write_url_safe,
 };
-pub(super) use writer::{DebeziumWriter, event_us};
+pub(super) use writer::{DebeziumWriter, event_us, write_ns};

@@ -5,10 +5,10 @@ use std::ops::Range;
 use super::form::{Form, NoDate, Unit, Way};
 use super::unscaled::{write_minimal, write_unscaled};
 use crate::encode::InvalidText;
-use crate::encode::json::{Scratch, ValueWriter, write_cell};
+use crate::encode::json::{Scratch, ValueWriter, write_cell, write_document_text};
 use crate::row::{
     Date, DateTime, Patched, RowError, Time, Unpacking, Value, hex_digit, read, write_base64,
-    write_float, write_integer, write_utf8,
+    write_float, write_integer,
 };
 
 const SECONDS_OF_DAY: i64 = 86_400;
@@ -60,7 +60,7 @@ impl ValueWriter for Values {
     ) -> Result<(), RowError> {
         self.text.clear();
         document.write(&mut self.text)?;
-        close_text(&self.text, out);
+        write_document_text(&self.text, out);
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Values {
             (Way::Document, Value::Json(document)) => {
                 self.text.clear();
                 document.write(&mut self.text)?;
-                close_text(&self.text, out);
+                write_document_text(&self.text, out);
             }
             (Way::UrlSafe, Value::Binary(value)) => {
                 write_url_safe(value.padded(&mut self.text), out);
@@ -299,13 +299,6 @@ pub(in crate::encode) fn write_iso_moment(value: DateTime, out: &mut Vec<u8>) {
     out.push(b'T');
     let parts = [value.hour, value.minute, value.second].map(u16::from);
     write_clock(parts, value.micros, out);
-}
-
-fn close_text(text: &[u8], out: &mut Vec<u8>) {
-    // Documents are UTF-8 by the time they are written.
-    let is_text = write_utf8(text, out);
-    debug_assert!(is_text, "a document is text");
-    out.push(b'"');
 }
 
 pub(in crate::encode) fn write_url_safe(bytes: &[u8], out: &mut Vec<u8>) {

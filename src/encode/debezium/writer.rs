@@ -13,7 +13,7 @@ use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group};
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
 use crate::mysql::Flavour;
-use crate::row::{write_escaped, write_integer, write_string};
+use crate::row::{write_integer, write_string};
 
 /// From so many rows on, an event's changes save more than it takes to learn how they end.
 const MANY_ROWS: u32 = 3;
@@ -69,8 +69,7 @@ impl EnvelopeWriter for DebeziumWriter {
 
     fn begin(&mut self, batch: &Batch) {
         let has_schemas = self.settings.options.schemas_enable;
-        self.images.values.scratch.invalid_count = 0;
-        self.images.changes.clear();
+        self.images.begin();
         if has_schemas && (self.schema.is_empty() || self.flavour != batch.origin.flavour) {
             self.schema = rest_of_envelope(batch.origin.flavour).into_bytes();
         }
@@ -259,9 +258,7 @@ impl DebeziumWriter {
         sequence: u64,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        if !self.images.changes.is_empty() {
-            return Err(self.images.document_missing(event));
-        }
+        self.images.refuse_changes(event)?;
         let rows = event.rows;
         let row = u64::from(rows.row_in_event) + sequence.saturating_sub(rows.first_row);
         if self.tail.write(row, letter, out) {
@@ -302,6 +299,14 @@ pub(in crate::encode) fn event_us(group: &Group, event: &EventStamp) -> i64 {
     of_group.unwrap_or(i64::from(event.timestamp) * 1_000_000)
 }
 
+/// Appends a time in microseconds as nanoseconds.
+pub(in crate::encode) fn write_ns(us: i64, out: &mut Vec<u8>) {
+    write_integer(us, out);
+    if us != 0 {
+        out.extend_from_slice(b"000");
+    }
+}
+
 /// Appends `source` from its time to the number of the row; the names of database and table are JSON.
 fn write_place(
     group: &Group,
@@ -324,10 +329,7 @@ fn write_place(
     out.extend_from_slice(b",\"sequence\":null,\"ts_us\":");
     write_integer(us, out);
     out.extend_from_slice(b",\"ts_ns\":");
-    write_integer(us, out);
-    if us != 0 {
-        out.extend_from_slice(b"000");
-    }
+    write_ns(us, out);
     out.extend_from_slice(b",\"table\":");
     out.extend_from_slice(table);
     out.extend_from_slice(b",\"server_id\":");
@@ -353,11 +355,7 @@ fn write_origin(thread_id: Option<u32>, query: Option<&[u8]>, out: &mut Vec<u8>)
     }
     out.extend_from_slice(b",\"query\":");
     match query {
-        Some(query) => {
-            out.push(b'"');
-            write_escaped(&String::from_utf8_lossy(query), out);
-            out.push(b'"');
-        }
+        Some(query) => write_string(&String::from_utf8_lossy(query), out),
         None => out.extend_from_slice(b"null"),
     }
 }

@@ -2,16 +2,16 @@
 
 use super::plan::Plan;
 use crate::change::{Batch, Ddl, RowsKind, SnapshotMark};
-use crate::encode::debezium::{DebeziumWriter, Values, event_us};
+use crate::encode::debezium::{DebeziumWriter, Values, event_us, write_ns};
 use crate::encode::destination::RecordKey;
 use crate::encode::format::{FlatContent, FlatSettings};
 use crate::encode::identity::OtherKeyNames;
 use crate::encode::json::{ImageWriter, write_gtid};
-use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk};
+use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, letter_of_new};
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
 use crate::mysql::Flavour;
-use crate::row::{Cell, write_escaped, write_integer, write_string};
+use crate::row::{Cell, write_integer, write_string};
 
 /// Writes the format's messages; owns every buffer that this takes.
 pub(in crate::encode) struct FlatWriter {
@@ -49,7 +49,11 @@ impl FlatWriter {
             received_us: 0,
             added: Vec::new(),
             of_rows: of_rows
-                .map(|field| (member(&field.name).into(), field.content))
+                .map(|field| {
+                    let mut name = Vec::new();
+                    write_member_name(&field.name, &mut name);
+                    (name.into(), field.content)
+                })
                 .collect(),
             whole: Vec::new(),
             settings: settings.clone(),
@@ -57,11 +61,10 @@ impl FlatWriter {
     }
 }
 
-fn member(name: &str) -> Vec<u8> {
-    let mut member = b",".to_vec();
-    write_string(name, &mut member);
-    member.push(b':');
-    member
+fn write_member_name(name: &str, out: &mut Vec<u8>) {
+    out.push(b',');
+    write_string(name, out);
+    out.push(b':');
 }
 
 impl EnvelopeWriter for FlatWriter {
@@ -76,8 +79,7 @@ impl EnvelopeWriter for FlatWriter {
 
     fn begin(&mut self, batch: &Batch) {
         self.debezium.begin(batch);
-        self.images.values.scratch.invalid_count = 0;
-        self.images.changes.clear();
+        self.images.begin();
         self.flavour = batch.origin.flavour;
         self.received_us = batch.received_us;
     }
@@ -87,9 +89,7 @@ impl EnvelopeWriter for FlatWriter {
         let fields = std::mem::take(&mut self.settings.fields);
         for field in &fields {
             let start = self.added.len();
-            self.added.push(b',');
-            write_string(&field.name, &mut self.added);
-            self.added.push(b':');
+            write_member_name(&field.name, &mut self.added);
             if !self.write_added(event, plan, field.content) {
                 self.added.truncate(start);
             }
@@ -121,8 +121,7 @@ impl EnvelopeWriter for FlatWriter {
         let start = out.len();
         let members = &plan.debezium.members;
         let (letter, image) = match change {
-            RowChange::Create { after } if event.rows.kind == RowsKind::Read => (b'r', after),
-            RowChange::Create { after } => (b'c', after),
+            RowChange::Create { after } => (letter_of_new(event.rows.kind), after),
             RowChange::Delete { before } => (b'd', before),
             RowChange::Update { before, after } => {
                 let mut whole = std::mem::take(&mut self.whole);
@@ -234,11 +233,7 @@ impl FlatWriter {
                 None => out.extend_from_slice(b"null"),
             },
             FlatContent::Query => match event.query {
-                Some(query) => {
-                    out.push(b'"');
-                    write_escaped(&String::from_utf8_lossy(query), out);
-                    out.push(b'"');
-                }
+                Some(query) => write_string(&String::from_utf8_lossy(query), out),
                 None => out.extend_from_slice(b"null"),
             },
             FlatContent::TransactionId => match &group.gtid {
@@ -258,9 +253,7 @@ impl FlatWriter {
         start: usize,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        if !self.images.changes.is_empty() {
-            return Err(self.images.document_missing(event));
-        }
+        self.images.refuse_changes(event)?;
         // The brace that closes the row.
         out.pop();
         // An object without members has no comma to begin with.
@@ -299,12 +292,5 @@ impl FlatWriter {
             out.push(b'}');
         }
         Ok(true)
-    }
-}
-
-fn write_ns(us: i64, out: &mut Vec<u8>) {
-    write_integer(us, out);
-    if us != 0 {
-        out.extend_from_slice(b"000");
     }
 }

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::super::rows::{
-    Cells, Comparison, Image, KeyValue, RowChange, RowsEvent, RowsWalk, key_value,
+    Cells, Comparison, Image, KeyValue, RowChange, RowsEvent, RowsWalk, key_value, letter_of_new,
 };
 use super::super::{EncodeError, InvalidText};
 use super::member::Member;
@@ -20,6 +20,8 @@ pub(in crate::encode) struct ImageWriter<V> {
     pub(in crate::encode) values: V,
     /// Where each column's member ends in the image written last.
     ends: Vec<usize>,
+    /// The columns that the update changed whose row was written last by `write_updated`.
+    changed: Vec<usize>,
     /// Of the row being written: the changes of JSON documents that have no document to apply to, a member for each such column,
     /// with a comma before it.
     pub(in crate::encode) changes: Vec<u8>,
@@ -32,9 +34,16 @@ impl<V: ValueWriter> ImageWriter<V> {
         Self {
             values,
             ends: Vec::new(),
+            changed: Vec::new(),
             changes: Vec::new(),
             leaves_nulls_out: false,
         }
+    }
+
+    /// Begins a batch.
+    pub(in crate::encode) fn begin(&mut self) {
+        self.values.scratch().invalid_count = 0;
+        self.changes.clear();
     }
 
     /// Appends `{"before":…,"after":…` of a change; gives the letter of its operation.
@@ -199,6 +208,60 @@ impl<V: ValueWriter> ImageWriter<V> {
         Ok(())
     }
 
+    /// Appends the row as an update leaves it, each column from the image after it, or else from the one before.
+    pub(in crate::encode) fn write_updated(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        (before, after): (Image<'_>, Image<'_>),
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        self.changed.clear();
+        let mut comparison = Comparison::new(before, after);
+        let cells = before.cells.iter().zip(after.cells);
+        for (index, (member, (old, new))) in members.iter().zip(cells).enumerate() {
+            if !comparison.is_same(index) && *old != Cell::Absent && *new != Cell::Absent {
+                self.changed.push(index);
+            }
+            let (cell, image) = match new {
+                Cell::Absent => (*old, before),
+                new => (*new, after),
+            };
+            self.write_member(event, index, member, cell, image, out)?;
+        }
+        close_object(start, out);
+        Ok(())
+    }
+
+    /// Whether the row that `write_updated` wrote last has other values than before.
+    pub(in crate::encode) fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Appends the values that its changed columns had before, as an object.
+    pub(in crate::encode) fn write_former(
+        &mut self,
+        event: &RowsEvent<'_>,
+        members: &[Member<V::Form>],
+        before: Image<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        let changed = std::mem::take(&mut self.changed);
+        let written = changed.iter().try_for_each(|index| {
+            match (members.get(*index), before.cells.get(*index)) {
+                (Some(member), Some(cell)) => {
+                    self.write_member(event, *index, member, *cell, before, out)
+                }
+                (_, _) => Ok(()),
+            }
+        });
+        self.changed = changed;
+        close_object(start, out);
+        written
+    }
+
     /// Appends the columns of a key as an object, each from the first image that holds it, after other members.
     pub(in crate::encode) fn write_key(
         &mut self,
@@ -254,9 +317,24 @@ impl<V: ValueWriter> ImageWriter<V> {
         }
     }
 
-    /// The error of a document of which no image holds more than its changes, for a format that cannot show these.
+    /// Makes sure that no column of the row is a document of which no image holds more than its changes, for a format that cannot
+    /// show these.
+    ///
+    /// # Errors
+    /// Such a column.
+    #[inline]
+    pub(in crate::encode) fn refuse_changes(
+        &mut self,
+        event: &RowsEvent<'_>,
+    ) -> Result<(), EncodeError> {
+        match self.changes.is_empty() {
+            true => Ok(()),
+            false => Err(self.document_missing(event)),
+        }
+    }
+
     #[cold]
-    pub(in crate::encode) fn document_missing(&mut self, event: &RowsEvent<'_>) -> EncodeError {
+    fn document_missing(&mut self, event: &RowsEvent<'_>) -> EncodeError {
         let changes = std::mem::take(&mut self.changes);
         let columns = event.table.columns.iter();
         let named = columns.map(|column| &column.name).find(|name| {
@@ -377,19 +455,6 @@ fn key_missing(event: &RowsEvent<'_>, index: usize) -> EncodeError {
     EncodeError::KeyMissing {
         column: event.column(index),
         place: event.place(),
-    }
-}
-
-/// The letter of a row that was not there before: it was inserted, or read by a snapshot.
-#[inline]
-fn letter_of_new(kind: RowsKind) -> u8 {
-    match kind {
-        RowsKind::Read => b'r',
-        RowsKind::Write
-        | RowsKind::Update
-        | RowsKind::PartialUpdate
-        | RowsKind::Entering { .. }
-        | RowsKind::Delete => b'c',
     }
 }
 

@@ -18,5 +18,5 @@ pub(super) use member::{Member, MemberName};
 pub(super) use plan::Plan;
 pub(super) use table_changes::{column_type, table_id};
 pub(super) use tail::{Tail, TailParts};
-pub(super) use value::{Scratch, ValueWriter, is_quoted, write_cell};
-pub(super) use writer::{JsonWriter, write_gtid, write_times};
+pub(super) use value::{Scratch, ValueWriter, is_quoted, write_cell, write_document_text};
+pub(super) use writer::{JsonWriter, write_gtid, write_gtid_text, write_times};

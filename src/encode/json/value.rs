@@ -334,6 +334,14 @@ fn write_undecided(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Appends the text of a document as the rest of a string.
+pub(in crate::encode) fn write_document_text(text: &[u8], out: &mut Vec<u8>) {
+    // Documents are UTF-8 by the time they are written.
+    let is_text = write_utf8(text, out);
+    debug_assert!(is_text, "a document is text");
+    out.push(b'"');
+}
+
 /// Appends a string with its closing quote.
 #[inline]
 fn write_closed(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {

@@ -63,9 +63,8 @@ impl EnvelopeWriter for JsonWriter {
 
     fn begin(&mut self, batch: &Batch) {
         let origin = &*batch.origin;
-        self.images.values.invalid_count = 0;
+        self.images.begin();
         self.current = None;
-        self.images.changes.clear();
         self.source.clear();
         self.source.extend_from_slice(b"\"source\":{\"version\":\"");
         self.source
@@ -289,9 +288,15 @@ impl JsonWriter {
     }
 }
 
-/// Appends a GTID as a string, which is what its text is.
+/// Appends a GTID as a string.
 pub(in crate::encode) fn write_gtid(gtid: &Gtid, out: &mut Vec<u8>) {
     out.push(b'"');
+    write_gtid_text(gtid, out);
+    out.push(b'"');
+}
+
+/// Appends a GTID's text, in which nothing needs an escape but perhaps in its tag.
+pub(in crate::encode) fn write_gtid_text(gtid: &Gtid, out: &mut Vec<u8>) {
     match gtid {
         Gtid::MySql { uuid, tag, number } => {
             let mut text = Uuid::encode_buffer();
@@ -316,7 +321,6 @@ pub(in crate::encode) fn write_gtid(gtid: &Gtid, out: &mut Vec<u8>) {
             write_integer(*sequence, out);
         }
     }
-    out.push(b'"');
 }
 
 /// Appends `,"ts_ms":…,"ts_us":…,"ts_ns":…` of a time in microseconds.

@@ -3,21 +3,19 @@
 use super::definition;
 use super::plan::Plan;
 use super::value::Values;
-use crate::change::{Batch, Ddl, Item, RowsKind};
+use crate::change::{Batch, Ddl, EventStamp, Group, Item, RowsKind};
 use crate::encode::destination::RecordKey;
 use crate::encode::format::{MaxwellKeyFormat, MaxwellOptions};
 use crate::encode::json::{ImageWriter, close_object, escape_as_java, write_gtid};
-use crate::encode::rows::{Cells, Comparison, Image, RowChange, RowsEvent, RowsWalk, group};
+use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group, stamp_ms};
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
-use crate::row::{Cell, write_escaped, write_integer, write_string};
+use crate::row::{write_escaped, write_integer, write_string};
 
 /// Writes the format's messages; owns every buffer that this takes.
 pub(in crate::encode) struct MaxwellWriter {
     options: MaxwellOptions,
     images: ImageWriter<Values>,
-    /// The columns that an update changed.
-    changed: Vec<usize>,
     /// Of each group of the batch, the sequence of its last change of a row, if the batch holds that.
     last_of_group: Vec<Option<u64>>,
     /// Of the event's group.
@@ -38,7 +36,6 @@ impl MaxwellWriter {
         Self {
             options: options.clone(),
             images,
-            changed: Vec::new(),
             last_of_group: Vec::new(),
             last: None,
             head: Vec::new(),
@@ -55,8 +52,7 @@ impl EnvelopeWriter for MaxwellWriter {
     const SPLITS_KEY_CHANGES: bool = false;
 
     fn begin(&mut self, batch: &Batch) {
-        self.images.values.scratch.invalid_count = 0;
-        self.images.changes.clear();
+        self.images.begin();
         self.last_of_group.clear();
         self.last_of_group.resize(batch.groups.len(), None);
         for item in &batch.items {
@@ -87,21 +83,14 @@ impl EnvelopeWriter for MaxwellWriter {
         if options.output_row_query
             && let Some(query) = event.query
         {
-            self.head.extend_from_slice(b",\"query\":\"");
-            write_escaped(&String::from_utf8_lossy(query), &mut self.head);
-            self.head.push(b'"');
+            self.head.extend_from_slice(b",\"query\":");
+            write_string(&String::from_utf8_lossy(query), &mut self.head);
         }
         self.head.extend_from_slice(b",\"type\":\"");
         self.middle.clear();
         self.middle.extend_from_slice(b"\",\"ts\":");
-        let is_of_snapshot = event.group.snapshot.is_some();
-        match is_of_snapshot {
-            true => write_integer(
-                event.group.commit_us.div_euclid(1_000_000),
-                &mut self.middle,
-            ),
-            false => write_integer(event.rows.event.timestamp, &mut self.middle),
-        }
+        let ms = stamp_ms(event.group, &event.rows.event);
+        write_integer(ms.div_euclid(1000), &mut self.middle);
         if options.output_commit_info
             && let Some(xid) = event.group.xid
         {
@@ -235,27 +224,10 @@ impl EnvelopeWriter for MaxwellWriter {
         out.push(b'{');
         definition::write(ddl, number, out);
         out.extend_from_slice(b",\"ts\":");
-        let of_event = i64::from(ddl.event.timestamp) * 1000;
-        let ms = match group.snapshot {
-            Some(_) => group.commit_us.div_euclid(1000),
-            None => of_event,
-        };
-        write_integer(ms, out);
+        write_integer(stamp_ms(group, &ddl.event), out);
         out.extend_from_slice(b",\"sql\":");
         write_string(&ddl.statement, out);
-        if self.options.output_binlog_position {
-            out.extend_from_slice(b",\"position\":\"");
-            write_escaped(&group.begin.file, out);
-            out.push(b':');
-            write_integer(ddl.event.position, out);
-            out.push(b'"');
-        }
-        if self.options.output_gtid_position
-            && let Some(gtid) = &group.gtid
-        {
-            out.extend_from_slice(b",\"gtid\":");
-            write_gtid(gtid, out);
-        }
+        write_place(&self.options, group, &ddl.event, out);
         out.push(b'}');
         Ok(())
     }
@@ -270,19 +242,7 @@ impl MaxwellWriter {
     fn write_rest(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
         let (options, out) = (&self.options, &mut self.rest);
         out.clear();
-        if options.output_binlog_position {
-            out.extend_from_slice(b",\"position\":\"");
-            write_escaped(&event.group.begin.file, out);
-            out.push(b':');
-            write_integer(event.rows.event.position, out);
-            out.push(b'"');
-        }
-        if options.output_gtid_position
-            && let Some(gtid) = &event.group.gtid
-        {
-            out.extend_from_slice(b",\"gtid\":");
-            write_gtid(gtid, out);
-        }
+        write_place(options, event.group, &event.rows.event, out);
         if options.output_server_id {
             out.extend_from_slice(b",\"server_id\":");
             write_integer(event.rows.event.server_id, out);
@@ -353,41 +313,17 @@ impl MaxwellWriter {
         (before, after): (Image<'_>, Image<'_>),
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let start = out.len();
-        self.changed.clear();
-        let mut comparison = Comparison::new(before, after);
-        let cells = before.cells.iter().zip(after.cells);
-        for (index, (member, (old, new))) in plan.members.iter().zip(cells).enumerate() {
-            if !comparison.is_same(index) && *old != Cell::Absent && *new != Cell::Absent {
-                self.changed.push(index);
-            }
-            match new {
-                Cell::Absent => self
-                    .images
-                    .write_member(event, index, member, *old, before, out)?,
-                new => self
-                    .images
-                    .write_member(event, index, member, *new, after, out)?,
-            }
-        }
-        close_object(start, out);
-        if self.changed.is_empty() {
+        let members = &plan.members;
+        let images = (before, after);
+        self.images.write_updated(event, members, images, out)?;
+        if !self.images.has_changed() {
             return Ok(());
         }
         out.extend_from_slice(b",\"old\":");
-        let start = out.len();
         self.images.leaves_nulls_out = false;
-        for index in &self.changed {
-            let (Some(member), Some(cell)) = (plan.members.get(*index), before.cells.get(*index))
-            else {
-                continue;
-            };
-            self.images
-                .write_member(event, *index, member, *cell, before, out)?;
-        }
+        let written = self.images.write_former(event, members, before, out);
         self.images.leaves_nulls_out = !self.options.output_nulls;
-        close_object(start, out);
-        Ok(())
+        written
     }
 
     #[inline]
@@ -396,11 +332,26 @@ impl MaxwellWriter {
         event: &RowsEvent<'_>,
         out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
-        if !self.images.changes.is_empty() {
-            return Err(self.images.document_missing(event));
-        }
+        self.images.refuse_changes(event)?;
         out.push(b'}');
         Ok(true)
+    }
+}
+
+/// Appends where an event is, as the options want it.
+fn write_place(options: &MaxwellOptions, group: &Group, event: &EventStamp, out: &mut Vec<u8>) {
+    if options.output_binlog_position {
+        out.extend_from_slice(b",\"position\":\"");
+        write_escaped(&group.begin.file, out);
+        out.push(b':');
+        write_integer(event.position, out);
+        out.push(b'"');
+    }
+    if options.output_gtid_position
+        && let Some(gtid) = &group.gtid
+    {
+        out.extend_from_slice(b",\"gtid\":");
+        write_gtid(gtid, out);
     }
 }
 
