@@ -118,18 +118,6 @@ impl Verdict {
 }
 
 impl RuleKey {
-    /// Whether its rules are on columns.
-    pub fn is_of_columns(self) -> bool {
-        matches!(
-            self,
-            Self::ColumnsInclude
-                | Self::ColumnsExclude
-                | Self::ColumnsMask
-                | Self::ColumnsHash
-                | Self::ColumnsTruncate
-        )
-    }
-
     /// All keys, in the order in which a rule of theirs is asked.
     pub const ALL: [Self; 16] = [
         Self::RewriteDb,

@@ -69,7 +69,7 @@ pub(super) fn warn_of_unmatched(rules: &Rules, found: &FoundDefinitions) {
     };
     for Unmatched { rule, table, .. } in rules.unmatched(&seen) {
         // Where it names a table, the stream stops at it, or warns.
-        if rule.key.is_of_columns() && table.is_none() {
+        if rule.key.is_on_columns() && table.is_none() {
             warn!(
                 %rule,
                 "a rule on columns matches no column of the source's tables that are published, and hides nothing of them: check \
