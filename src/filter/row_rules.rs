@@ -402,11 +402,12 @@ fn read(options: &RowRuleOptions, fold: Fold) -> (Option<RowRule>, Vec<RowRuleMi
         }
     }
     let condition = options.condition.as_ref().and_then(|text| {
-        for error in Expression::mistakes(text) {
-            let error = refused(text, format!("is no condition, {error}"));
-            add(Some("where"), None, error);
-        }
-        let read = Expression::parse(text);
+        let read = Expression::parse(text).map_err(|mistakes| {
+            for mistake in mistakes {
+                let error = refused(text, format!("is no condition, {mistake}"));
+                add(Some("where"), None, error);
+            }
+        });
         read.ok()
             .map(|expression| (text.as_str().into(), expression))
     });

@@ -10,6 +10,8 @@ use super::number::Number;
 const CONDITION_BYTES_MAX: usize = 64 << 10;
 /// Brackets and `not`s inside each other.
 const NESTING_MAX: usize = 100;
+/// Mistakes of a condition at most that are told.
+const MISTAKES_MAX: usize = 20;
 
 /// A condition that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,40 +64,39 @@ impl Expression {
     /// Reads a condition.
     ///
     /// # Errors
-    /// The first mistake in it.
-    pub fn parse(text: &str) -> Result<Self, ConditionError> {
-        if text.len() > CONDITION_BYTES_MAX {
-            return Err(ConditionError {
-                at: 1,
-                what: format!(
-                    "the condition has {} bytes of at most {CONDITION_BYTES_MAX}, write several entries instead",
-                    text.len()
-                ),
-            });
-        }
-        read(&words(text)?, text.chars().count() + 1)
+    /// Everything that is wrong with it, as far as it can be told apart: it is read on after the next `and` or `or`.
+    pub fn parse(text: &str) -> Result<Self, Vec<ConditionError>> {
+        let end = text.chars().count() + 1;
+        whole(text, end).map_err(|first| mistakes(text, end, first))
     }
 }
 
-/// Mistakes of a condition at most that are told.
-const MISTAKES_MAX: usize = 20;
-
-impl Expression {
-    /// Everything that is wrong with a condition, as far as it can be told apart: it is read on after the next `and` or `or`.
-    pub fn mistakes(text: &str) -> Vec<ConditionError> {
-        let mut mistakes = Vec::new();
-        let mut found = Self::parse(text).err();
-        let tokens = words(text).unwrap_or_default();
-        let end = text.chars().count() + 1;
-        while let Some(mistake) = found.take() {
-            let rest = after(&tokens, mistake.at);
-            mistakes.push(mistake);
-            if !rest.is_empty() && mistakes.len() < MISTAKES_MAX {
-                found = read(&rest, end).err();
-            }
-        }
-        mistakes
+fn whole(text: &str, end: usize) -> Result<Expression, ConditionError> {
+    if text.len() > CONDITION_BYTES_MAX {
+        return Err(ConditionError {
+            at: 1,
+            what: format!(
+                "the condition has {} bytes of at most {CONDITION_BYTES_MAX}, write several entries instead",
+                text.len()
+            ),
+        });
     }
+    read(&words(text)?, end)
+}
+
+/// The first mistake, and those after it.
+fn mistakes(text: &str, end: usize, first: ConditionError) -> Vec<ConditionError> {
+    let tokens = words(text).unwrap_or_default();
+    let mut mistakes = Vec::new();
+    let mut found = Some(first);
+    while let Some(mistake) = found.take() {
+        let rest = after(&tokens, mistake.at);
+        mistakes.push(mistake);
+        if !rest.is_empty() && mistakes.len() < MISTAKES_MAX {
+            found = read(&rest, end).err();
+        }
+    }
+    mistakes
 }
 
 fn read(tokens: &[Token], end: usize) -> Result<Expression, ConditionError> {

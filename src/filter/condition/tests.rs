@@ -53,7 +53,7 @@ fn columns() -> Vec<Column> {
 }
 
 fn compile(text: &str) -> Result<Condition, String> {
-    let expression = Expression::parse(text).map_err(|error| error.to_string())?;
+    let expression = Expression::parse(text).map_err(|mistakes| mistakes[0].to_string())?;
     let columns = columns();
     let mut collations = vec![None; columns.len()];
     collations[2] = Some(45);
