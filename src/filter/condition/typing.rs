@@ -126,9 +126,9 @@ impl Expression {
         let (mut ranges, mut others) = (Vec::new(), Vec::new());
         for part in parts {
             match part {
-                Node::Test(test) => match RangeTest::of(test) {
-                    Ok(range) => ranges.push(range),
-                    Err(test) => others.push(Node::Test(*test)),
+                Node::Test(test) => match test.range() {
+                    Some(range) => ranges.push(RangeTest { test, range }),
+                    None => others.push(Node::Test(test)),
                 },
                 Node::All(_) | Node::Any(_) | Node::Not(_) | Node::Always(_) => others.push(part),
             }
@@ -277,21 +277,6 @@ struct RangeTest {
 }
 
 impl RangeTest {
-    /// Makes one of a test; gives another test back.
-    fn of(test: TypedTest) -> Result<Self, Box<TypedTest>> {
-        let range = match (&test.way, &test.kind) {
-            (
-                Way::Compare(comparison, Operand::Integer(literal, against)),
-                ColumnType::Integer { width, unsigned },
-            ) => IntegerRange::new(*comparison, (*literal, *against), (*width, *unsigned)),
-            _another => None,
-        };
-        match range {
-            Some(range) => Ok(Self { test, range }),
-            None => Err(Box::new(test)),
-        }
-    }
-
     /// Whether a row's value is in the range; `None` where there is no value.
     #[inline]
     fn holds(&self, row: &Judging<'_>) -> Option<bool> {
@@ -303,6 +288,17 @@ impl RangeTest {
 }
 
 impl TypedTest {
+    /// The integers for which it holds, if it compares an integer.
+    fn range(&self) -> Option<IntegerRange> {
+        match (&self.way, &self.kind) {
+            (
+                Way::Compare(comparison, Operand::Integer(literal, against)),
+                ColumnType::Integer { width, unsigned },
+            ) => IntegerRange::new(*comparison, (*literal, *against), (*width, *unsigned)),
+            _another => None,
+        }
+    }
+
     /// Its column, if it asks for that and a row image lacks it.
     fn absent(&self, row: &Judging<'_>) -> Option<usize> {
         let is_absent = row.cell(self.column) == Cell::Absent && !self.is_told();
