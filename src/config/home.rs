@@ -1,8 +1,12 @@
 //! Which section a key of a connector file belongs to, by the schema of such files, which a test holds against the options.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
-const SCHEMA: &str = include_str!("../../schemas/connector.schema.json");
+static SCHEMA: LazyLock<Option<Value>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../schemas/connector.schema.json")).ok()
+});
 /// The sections with the parts of the schema that list their keys.
 const SECTIONS: [(&str, &[&str]); 4] = [
     ("source", &["source", "source_files"]),
@@ -14,7 +18,7 @@ const SECTIONS: [(&str, &[&str]); 4] = [
 /// What to add to a message about a key that the section at `at` does not have, empty for the top of the file: where it belongs.
 /// Allocates.
 pub fn home(key: &str, at: &str) -> Option<String> {
-    let schema: Value = serde_json::from_str(SCHEMA).ok()?;
+    let schema = SCHEMA.as_ref()?;
     // Keys of rules may be spelled in two ways.
     let plain = |key: &str| key.replace('_', "-");
     let key = plain(key);
