@@ -102,14 +102,8 @@ impl RowCounter {
         (batch, rows): (&Batch, &Rows),
     ) -> Result<RowCounts, Trouble> {
         let buffer = batch.buffers.get(rows.buffer as usize);
-        let part = |range: &Range<u32>| {
-            let part = range.start as usize..range.end as usize;
-            buffer
-                .and_then(|buffer| buffer.get(part))
-                .unwrap_or_default()
-        };
-        let images = &rows.images;
-        let parts = [&images.columns, &images.columns_after, &images.body].map(part);
+        let buffer = buffer.map(|buffer| &**buffer).unwrap_or_default();
+        let parts = rows.images.parts(buffer);
         self.0.choose(table, filter, rows.kind, parts)
     }
 }

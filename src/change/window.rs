@@ -68,18 +68,15 @@ impl Window {
     pub fn take(&mut self, batch: &Batch) -> Result<(), RowError> {
         for item in &batch.items {
             let Item::Rows(rows) = item else { continue };
-            let group = usize::try_from(rows.group).ok();
-            let group = group.and_then(|group| batch.groups.get(group));
+            let group = batch.groups.get(rows.group as usize);
             let gtid = group.and_then(|group| group.gtid.as_ref());
             if let (Some(seen), Some(gtid)) = (&self.seen, gtid)
                 && seen.contains(gtid)
             {
                 continue;
             }
-            let table = usize::try_from(rows.table).ok();
-            let table = table.and_then(|table| batch.tables.get(table));
-            let buffer = usize::try_from(rows.buffer).ok();
-            let buffer = buffer.and_then(|buffer| batch.buffers.get(buffer));
+            let table = batch.tables.get(rows.table as usize);
+            let buffer = batch.buffers.get(rows.buffer as usize);
             if let (Some(table), Some(buffer), None) = (table, buffer, &self.trouble) {
                 self.take_rows(rows, table, buffer)?;
             }
@@ -92,28 +89,15 @@ impl Window {
             self.trouble = Some(WindowTrouble::NoKey(table.name.clone()));
             return Ok(());
         }
-        let of = |range: &std::ops::Range<u32>| {
-            let range = range.start as usize..range.end as usize;
-            buffer.get(range).unwrap_or_default()
-        };
-        let (columns, after) = (of(&rows.images.columns), of(&rows.images.columns_after));
-        let is_whole = match rows.kind {
-            RowsKind::Delete => true,
-            RowsKind::Write
-            | RowsKind::Update
-            | RowsKind::PartialUpdate
-            | RowsKind::Entering { .. }
-            | RowsKind::Read => is_full(after, table.columns.len()),
-        };
-        if !is_whole {
+        let [columns, columns_after, body] = rows.images.parts(buffer);
+        let images = rows.kind.images(table, columns, columns_after)?;
+        if rows.kind != RowsKind::Delete && !images.are_full_after() {
             self.trouble = Some(WindowTrouble::Parts(table.name.clone()));
             return Ok(());
         }
         let keys = self.keys.entry(table.name.clone()).or_default();
-        let body = of(&rows.images.body);
         let before = keys.len();
         let mut has_parts = false;
-        let images = rows.kind.images(table, columns, after)?;
         images.visit(body, &mut self.cells, |cells| {
             match key_of(table, cells, body) {
                 Some(key) => drop(keys.insert(key)),
@@ -187,14 +171,6 @@ impl Window {
             key: rows.key,
         })
     }
-}
-
-/// Whether each of so many columns is in a bitmap.
-fn is_full(bitmap: &[u8], columns: usize) -> bool {
-    (0..columns).all(|column| {
-        let byte = bitmap.get(column / 8).copied().unwrap_or_default();
-        byte & (1 << (column % 8)) != 0
-    })
 }
 
 /// The key of an image, in bytes that no other key of the table has; `None` where the image lacks it.

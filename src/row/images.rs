@@ -49,6 +49,11 @@ impl<'a> Images<'a> {
         })
     }
 
+    /// Whether every column is present in the image after an update, or in the only one.
+    pub fn are_full_after(&self) -> bool {
+        self.second.as_ref().unwrap_or(&self.first).is_full()
+    }
+
     /// Counts the rows of an event's body, checking every bound.
     ///
     /// # Errors

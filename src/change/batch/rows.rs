@@ -110,6 +110,14 @@ impl EventStamp {
 }
 
 impl RowImages {
+    /// Its two bitmaps and the images, in the batch's buffer; empty where that does not hold them.
+    pub(in crate::change) fn parts<'a>(&self, buffer: &'a [u8]) -> [&'a [u8]; 3] {
+        [&self.columns, &self.columns_after, &self.body].map(|range| {
+            let part = range.start as usize..range.end as usize;
+            buffer.get(part).unwrap_or_default()
+        })
+    }
+
     /// The images of some rows of these, in a part of their bytes, published as this kind; an insert that an update became has the image after it, a delete that before it.
     pub(in crate::change) fn of_run(
         &self,
