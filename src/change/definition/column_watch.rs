@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::computed::ComputedColumn;
 use super::following::Followed;
-use super::schemas::{Change, Schemas};
+use super::schemas::{Change, Schemas, same};
 use super::table::TableDefinition;
 use crate::binlog::Coordinates;
 use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
@@ -245,14 +245,18 @@ impl ColumnWatch {
     }
 
     /// Notes which tables got their columns from others by a statement.
-    fn note_unvetted(&mut self, rules: &Rules, followed: &Followed<'_>, believed: &Schemas) {
+    fn note_unvetted(
+        &mut self,
+        rules: &Rules,
+        (followed, origins): (&Followed<'_>, &HashMap<TableName, TableName>),
+        believed: &Schemas,
+    ) {
         let columns = rules.columns();
         if !columns.forbid_computed() {
             return;
         }
-        let statement = &followed.statement;
-        let mut sources = origins(statement, believed);
-        sources.extend(copied(statement, believed));
+        let copied = copied(&followed.statement, believed);
+        let copied = copied.as_ref().map(|(table, source)| (table, source));
         let is_unvetted = |table: &TableName, source: &TableName| {
             let verdict = rules.table(&table.database, &table.table);
             if !verdict.keep || !columns.may_hide_values_of(&verdict.published) {
@@ -270,16 +274,12 @@ impl ColumnWatch {
                 && former.iter().all(|column| is_judged_alike(column));
             !is_vetted
         };
-        let came = sources.iter();
-        let came: Vec<TableName> = came
-            .filter(|(table, source)| is_unvetted(table, source))
-            .map(|(table, _)| table.clone())
+        let came = origins.iter().chain(copied);
+        let came: Vec<(&TableName, bool)> = came
+            .map(|(table, source)| (table, is_unvetted(table, source)))
             .collect();
-        for table in sources.keys().filter(|table| !came.contains(table)) {
-            self.watch(table, |watched| watched.is_unvetted = false);
-        }
-        for table in came {
-            self.watch(&table, |watched| watched.is_unvetted = true);
+        for (table, is_unvetted) in came {
+            self.watch(table, |watched| watched.is_unvetted = is_unvetted);
         }
     }
 
@@ -341,11 +341,11 @@ impl ColumnWatch {
     }
 
     /// Notes the rules on rows that a renamed table leaves behind.
-    fn note_lost_row_rules(&mut self, rules: &Rules, statement: &Statement, believed: &Schemas) {
+    fn note_lost_row_rules(&mut self, rules: &Rules, origins: &HashMap<TableName, TableName>) {
         if rules.rows().is_empty() {
             return;
         }
-        for (after, before) in origins(statement, believed) {
+        for (after, before) in origins {
             let before = rules.table(&before.database, &before.table);
             let after = rules.table(&after.database, &after.table);
             if !before.keep || !after.keep {
@@ -404,14 +404,14 @@ impl ColumnWatch {
         followed: &Followed<'_>,
         believed: &Schemas,
     ) -> Result<(), ColumnRuleError> {
-        self.note_lost_row_rules(rules, &followed.statement, believed);
+        let statement = &followed.statement;
+        let origins = origins(statement, believed);
+        self.note_lost_row_rules(rules, &origins);
         if rules.columns().is_empty() {
             return Ok(());
         }
-        let statement = &followed.statement;
         self.forget(statement, believed);
-        self.note_unvetted(rules, followed, believed);
-        let origins = origins(statement, believed);
+        self.note_unvetted(rules, (followed, &origins), believed);
         let tables = statement.redefined_tables();
         let tables: Vec<TableName> = tables.map(|table| believed.fold(table)).collect();
         let is_moved_away = |table: &TableName| {
@@ -438,9 +438,8 @@ impl ColumnWatch {
         }
         for table in &tables {
             let is_gone = |change: &Change| matches!(change, Change::Gone { table: gone, .. } if gone == table);
-            if origins.contains_key(table) && self.is_judged(rules, table)
-                || followed.changes.iter().any(is_gone)
-            {
+            let is_kept = || rules.table(&table.database, &table.table).keep;
+            if origins.contains_key(table) && is_kept() || followed.changes.iter().any(is_gone) {
                 self.seen.remove(table);
             }
         }
@@ -491,10 +490,6 @@ impl ColumnWatch {
             renamed: Vec::new(),
         };
         (name, verdict.keep)
-    }
-
-    fn is_judged(&self, rules: &Rules, source: &TableName) -> bool {
-        rules.table(&source.database, &source.table).keep
     }
 
     /// Judges the columns of a table map that nobody has judged since the table got its name.
@@ -612,9 +607,8 @@ impl<'a> Moved<'a> {
     ) -> Self {
         let renames = renames(statement);
         let new_name = |column: &str| {
-            let column = column.to_lowercase();
             let mut renames = renames.iter();
-            let found = renames.find(|(old, _)| old.to_lowercase() == column);
+            let found = renames.find(|(old, _)| same(old, column));
             found.map(|(_, new)| Box::<str>::from(*new))
         };
         let known = was.renamed.clone();
@@ -680,11 +674,6 @@ impl FormerName {
         }
         Ok(())
     }
-}
-
-/// Whether two names of columns are the same: case does not count.
-fn same(one: &str, other: &str) -> bool {
-    one == other || one.to_lowercase() == other.to_lowercase()
 }
 
 /// Makes sure that a statement lets no value out that a rule on columns hides, as far as its text tells: of a table that it

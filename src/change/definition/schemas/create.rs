@@ -225,7 +225,7 @@ pub(super) fn text(
 }
 
 /// Whether two names of columns are the same: case does not count.
-pub(super) fn same(one: &str, other: &str) -> bool {
+pub(in crate::change::definition) fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
         || !(one.is_ascii() && other.is_ascii()) && one.to_lowercase() == other.to_lowercase()
 }

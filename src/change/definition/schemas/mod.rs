@@ -19,6 +19,7 @@ mod unsettled;
 #[cfg(test)]
 mod hostile;
 
+pub(super) use create::same;
 pub use create::transactional;
 pub use facts::{Connection, Facts};
 pub use follow::apply_statement;
