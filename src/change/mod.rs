@@ -39,12 +39,12 @@ pub use copied::{CopiedRows, CopiedTable, Copying};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
 pub use definition::column_watch::{
-    FormerName, LostColumn, LostRowRule, UnvettedTable, Vetting, Watched, WatchedTables,
-    refuse_statement,
+    LostColumn, LostRowRule, UnvettedTable, Vetting, Watched, WatchedTables, refuse_statement,
 };
 pub use definition::engines::EngineChange;
 pub use definition::lack::{Lack, Lacking, Untold};
 pub use definition::lineage::{Lineage, Point};
+pub use definition::moved::FormerName;
 pub use definition::revision::Revision;
 pub use definition::table::{
     ColumnDefinition, ComputedFrom, Definition, Generated, TableDefinition, charset_of_collation,

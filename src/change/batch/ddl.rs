@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::rows::EventStamp;
 use crate::binlog::Query;
-use crate::change::definition::column_watch::origins;
+use crate::change::definition::moved::origins;
 use crate::change::definition::published::published;
 use crate::change::definition::schemas::{Change, Facts, Schemas};
 use crate::change::definition::table::TableDefinition;

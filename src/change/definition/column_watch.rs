@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use super::computed::ComputedColumn;
 use super::following::Followed;
-use super::schemas::{Change, Schemas, same};
+use super::moved::{FormerName, Moved, copied, origins};
+use super::schemas::{Change, Schemas};
 use super::table::TableDefinition;
 use crate::binlog::Coordinates;
 use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
-use crate::change::statement::{ObjectClass, Role, Statement, StatementKind};
+use crate::change::statement::{Statement, StatementKind};
 use crate::filter::{ColumnRuleError, ColumnRules, OnMissing, Rule, RuleMatches, Rules};
 use crate::row::{Table, TableName};
 
@@ -50,15 +51,6 @@ pub struct Watched {
     pub is_unvetted: bool,
     /// What it was called, where it has not been judged under its name.
     pub was: Option<FormerName>,
-}
-
-/// The last name under which a table was judged by the rules on columns, as published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormerName {
-    /// The name.
-    pub table: TableName,
-    /// The columns that have other names now: what each was called then, and what it is called now.
-    pub renamed: Vec<(Box<str>, Box<str>)>,
 }
 
 /// By their names on the source, the tables of which more is known than their definitions.
@@ -585,97 +577,6 @@ impl ColumnWatch {
     }
 }
 
-/// A table as a statement leaves it.
-struct Moved<'a> {
-    /// Its name on the source.
-    table: &'a TableName,
-    /// What it was called there before the statement.
-    origin: &'a TableName,
-    /// Its columns, as far as they are known.
-    columns: Vec<Box<str>>,
-    /// By what it is to be judged, and whether it was published under that name.
-    was: FormerName,
-    was_published: bool,
-}
-
-impl<'a> Moved<'a> {
-    fn by(
-        statement: &Statement,
-        (table, origin): (&'a TableName, &'a TableName),
-        (mut was, was_published): (FormerName, bool),
-        mut columns: Vec<Box<str>>,
-    ) -> Self {
-        let renames = renames(statement);
-        let new_name = |column: &str| {
-            let mut renames = renames.iter();
-            let found = renames.find(|(old, _)| same(old, column));
-            found.map(|(_, new)| Box::<str>::from(*new))
-        };
-        let known = was.renamed.clone();
-        for (_, now) in &mut was.renamed {
-            *now = new_name(now).unwrap_or_else(|| now.clone());
-        }
-        let is_known = |old: &str| known.iter().any(|(_, now)| same(now, old));
-        let new = renames.iter();
-        let new = new.filter(|(old, new)| old != new && !is_known(old));
-        let new = new.map(|(old, new)| (Box::from(*old), Box::from(*new)));
-        was.renamed.extend(new);
-        for column in &mut columns {
-            *column = new_name(column).unwrap_or_else(|| column.clone());
-        }
-        Self {
-            table,
-            origin,
-            columns,
-            was,
-            was_published,
-        }
-    }
-}
-
-impl Moved<'_> {
-    /// Judges the columns that are known, and those that the statement names.
-    fn judge(
-        &self,
-        rules: &ColumnRules,
-        after: &TableName,
-        statement: &Statement,
-    ) -> Result<(), ColumnRuleError> {
-        let known = self.columns.iter().map(|column| &**column);
-        let renamed = self.was.renamed.iter().map(|(_, now)| &**now);
-        let named = renames(statement).into_iter().map(|(_, new)| new);
-        let columns = known.chain(renamed).chain(named);
-        self.was.judge(rules, after, columns)
-    }
-}
-
-impl FormerName {
-    /// Makes sure that no value goes out less hidden than a rule hid it then. Columns are named as they are called now.
-    fn judge<'a>(
-        &self,
-        rules: &ColumnRules,
-        after: &TableName,
-        columns: impl Iterator<Item = &'a str>,
-    ) -> Result<(), ColumnRuleError> {
-        for now in columns {
-            let mut renamed = self.renamed.iter();
-            let found = renamed.find(|(_, name)| same(name, now));
-            let then = found.map_or(now, |(then, _)| then);
-            let verdict = rules.judge(&self.table, then);
-            if let Some(rule) = verdict.protecting()
-                && verdict.hides_more_than(&rules.judge(after, now))
-            {
-                return Err(ColumnRuleError::Renamed {
-                    before: format!("{}.{then}", self.table).into(),
-                    after: format!("{after}.{now}").into(),
-                    rule: rule.clone(),
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Makes sure that a statement lets no value out that a rule on columns hides, as far as its text tells: of a table that it
 /// renames, the columns are not known.
 ///
@@ -737,48 +638,4 @@ fn defined_columns(statement: &Statement) -> Vec<(&str, &[Box<str>])> {
         }
         Meaning::Database { .. } | Meaning::Unfollowed { .. } | Meaning::Plain => Vec::new(),
     }
-}
-
-/// The columns that a statement renames, each with its old and its new name.
-fn renames(statement: &Statement) -> Vec<(&str, &str)> {
-    let Meaning::AlterTable(alter) = &statement.meaning else {
-        return Vec::new();
-    };
-    alter.specs.iter().filter_map(Spec::renamed).collect()
-}
-
-/// The name that each renamed table had before the statement, by the name that it has after it; as names compare on the
-/// source.
-pub(in crate::change) fn origins(
-    statement: &Statement,
-    schemas: &Schemas,
-) -> HashMap<TableName, TableName> {
-    let tables = statement
-        .objects
-        .iter()
-        .filter(|object| object.class == ObjectClass::Table);
-    let mut origins: HashMap<TableName, TableName> = HashMap::new();
-    let mut old: Option<TableName> = None;
-    for object in tables {
-        match (object.role, old.take()) {
-            (Role::RenamedTo, Some(old)) => {
-                let origin = origins.remove(&old).unwrap_or(old);
-                origins.insert(schemas.fold(&object.name), origin);
-            }
-            (Role::Target, _) => old = Some(schemas.fold(&object.name)),
-            (Role::RenamedTo | Role::Like | Role::TriggerOn, _) => {}
-        }
-    }
-    origins
-}
-
-/// The table that a statement makes as another one is, with the name of that; as names compare on the source.
-fn copied(statement: &Statement, schemas: &Schemas) -> Option<(TableName, TableName)> {
-    let named = |role: Role| {
-        let mut objects = statement.objects.iter();
-        let object =
-            objects.find(|object| object.class == ObjectClass::Table && object.role == role)?;
-        Some(schemas.fold(&object.name))
-    };
-    Some((named(Role::Target)?, named(Role::Like)?))
 }

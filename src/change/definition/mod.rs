@@ -13,6 +13,7 @@ pub(super) mod labels;
 pub(super) mod lack;
 pub(super) mod layout;
 pub(super) mod lineage;
+pub(super) mod moved;
 pub(super) mod published;
 pub(super) mod revision;
 pub(super) mod schemas;

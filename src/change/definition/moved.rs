@@ -1,0 +1,151 @@
+//! Which tables and columns a statement renames, and whether a value goes out less hidden under its new name than before.
+
+use std::collections::HashMap;
+
+use super::schemas::{Schemas, same};
+use crate::change::statement::meaning::{Meaning, Spec};
+use crate::change::statement::{ObjectClass, Role, Statement};
+use crate::filter::{ColumnRuleError, ColumnRules};
+use crate::row::TableName;
+
+/// The last name under which a table was judged by the rules on columns, as published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormerName {
+    /// The name.
+    pub table: TableName,
+    /// The columns that have other names now: what each was called then, and what it is called now.
+    pub renamed: Vec<(Box<str>, Box<str>)>,
+}
+
+/// A table as a statement leaves it.
+pub(super) struct Moved<'a> {
+    /// Its name on the source.
+    pub(super) table: &'a TableName,
+    /// What it was called there before the statement.
+    pub(super) origin: &'a TableName,
+    /// Its columns, as far as they are known.
+    pub(super) columns: Vec<Box<str>>,
+    /// By what it is to be judged, and whether it was published under that name.
+    pub(super) was: FormerName,
+    pub(super) was_published: bool,
+}
+
+impl<'a> Moved<'a> {
+    pub(super) fn by(
+        statement: &Statement,
+        (table, origin): (&'a TableName, &'a TableName),
+        (mut was, was_published): (FormerName, bool),
+        mut columns: Vec<Box<str>>,
+    ) -> Self {
+        let renames = renames(statement);
+        let new_name = |column: &str| {
+            let mut renames = renames.iter();
+            let found = renames.find(|(old, _)| same(old, column));
+            found.map(|(_, new)| Box::<str>::from(*new))
+        };
+        let is_known = |old: &str| was.renamed.iter().any(|(_, now)| same(now, old));
+        let new = renames.iter();
+        let new = new.filter(|(old, new)| old != new && !is_known(old));
+        let new = new.map(|(old, new)| (Box::from(*old), Box::from(*new)));
+        let new: Vec<(Box<str>, Box<str>)> = new.collect();
+        for (_, now) in &mut was.renamed {
+            *now = new_name(now).unwrap_or_else(|| now.clone());
+        }
+        was.renamed.extend(new);
+        for column in &mut columns {
+            *column = new_name(column).unwrap_or_else(|| column.clone());
+        }
+        Self {
+            table,
+            origin,
+            columns,
+            was,
+            was_published,
+        }
+    }
+
+    /// Judges the columns that are known, and those that the statement names.
+    pub(super) fn judge(
+        &self,
+        rules: &ColumnRules,
+        after: &TableName,
+        statement: &Statement,
+    ) -> Result<(), ColumnRuleError> {
+        let known = self.columns.iter().map(|column| &**column);
+        let renamed = self.was.renamed.iter().map(|(_, now)| &**now);
+        let named = renames(statement).into_iter().map(|(_, new)| new);
+        let columns = known.chain(renamed).chain(named);
+        self.was.judge(rules, after, columns)
+    }
+}
+
+impl FormerName {
+    /// Makes sure that no value goes out less hidden than a rule hid it then. Columns are named as they are called now.
+    pub(super) fn judge<'a>(
+        &self,
+        rules: &ColumnRules,
+        after: &TableName,
+        columns: impl Iterator<Item = &'a str>,
+    ) -> Result<(), ColumnRuleError> {
+        for now in columns {
+            let mut renamed = self.renamed.iter();
+            let found = renamed.find(|(_, name)| same(name, now));
+            let then = found.map_or(now, |(then, _)| then);
+            let verdict = rules.judge(&self.table, then);
+            if let Some(rule) = verdict.protecting()
+                && verdict.hides_more_than(&rules.judge(after, now))
+            {
+                return Err(ColumnRuleError::Renamed {
+                    before: format!("{}.{then}", self.table).into(),
+                    after: format!("{after}.{now}").into(),
+                    rule: rule.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The columns that a statement renames, each with its old and its new name.
+fn renames(statement: &Statement) -> Vec<(&str, &str)> {
+    let Meaning::AlterTable(alter) = &statement.meaning else {
+        return Vec::new();
+    };
+    alter.specs.iter().filter_map(Spec::renamed).collect()
+}
+
+/// The name that each renamed table had before the statement, by the name that it has after it; as names compare on the
+/// source.
+pub(in crate::change) fn origins(
+    statement: &Statement,
+    schemas: &Schemas,
+) -> HashMap<TableName, TableName> {
+    let tables = statement
+        .objects
+        .iter()
+        .filter(|object| object.class == ObjectClass::Table);
+    let mut origins: HashMap<TableName, TableName> = HashMap::new();
+    let mut old: Option<TableName> = None;
+    for object in tables {
+        match (object.role, old.take()) {
+            (Role::RenamedTo, Some(old)) => {
+                let origin = origins.remove(&old).unwrap_or(old);
+                origins.insert(schemas.fold(&object.name), origin);
+            }
+            (Role::Target, _) => old = Some(schemas.fold(&object.name)),
+            (Role::RenamedTo | Role::Like | Role::TriggerOn, _) => {}
+        }
+    }
+    origins
+}
+
+/// The table that a statement makes as another one is, with the name of that; as names compare on the source.
+pub(super) fn copied(statement: &Statement, schemas: &Schemas) -> Option<(TableName, TableName)> {
+    let named = |role: Role| {
+        let mut objects = statement.objects.iter();
+        let object =
+            objects.find(|object| object.class == ObjectClass::Table && object.role == role)?;
+        Some(schemas.fold(&object.name))
+    };
+    Some((named(Role::Target)?, named(Role::Like)?))
+}
