@@ -142,14 +142,12 @@ impl ColumnWatch {
         if !rules.forbid_computed() {
             return false;
         }
-        let watched = self.watched.get(source);
         let is_due = match &self.vetting {
             Vetting::Nobody => false,
             Vetting::Asked => true,
             Vetting::LookedAt(until) => end <= until,
         };
-        watched.is_some_and(|watched| watched.is_unvetted)
-            || is_due && rules.may_hide_values_of(published)
+        self.is_unvetted(source) || is_due && rules.may_hide_values_of(published)
     }
 
     /// Makes sure that no column of a table shows what rules hide, as far as that is to be known.
