@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::binlog::{Coordinates, GtidSet, XaId};
 use crate::change::definition::{Connection, TemporaryTables};
-use crate::change::{Checkpoint, FormerName, SnapshotProgress, Undefined, Watched, WatchedTables};
+use crate::change::{Checkpoint, FormerName, SnapshotProgress, Undefined, Watched};
 use crate::filter::OnUnknown;
 use crate::mysql::Flavour;
 use crate::row::TableName;
@@ -361,10 +361,7 @@ impl<'a> CheckpointLines<'a> {
     /// The lines of undecided XA transactions, in the order of their ids.
     fn undecided(&mut self) -> Result<BTreeMap<XaId, Coordinates>, RelayLogInfoError> {
         let mut undecided: BTreeMap<XaId, Coordinates> = BTreeMap::new();
-        let mut rest = self.rest.clone();
-        while let Some(value) = rest.next().and_then(|line| line.strip_prefix(UNDECIDED)) {
-            self.rest = rest.clone();
-            self.line += 1;
+        while let Some(value) = self.next_of(UNDECIDED) {
             if undecided.len() == UNDECIDED_MAX {
                 let count = undecided.len() + 1;
                 return Err(RelayLogInfoError::TooManyUndecided { count });
@@ -386,13 +383,15 @@ impl<'a> CheckpointLines<'a> {
         version: u32,
     ) -> Result<(), RelayLogInfoError> {
         if version >= VERSION_WITHOUT_TEMPORARY {
-            checkpoint.undefined = Arc::new(self.undefined()?);
+            let expected = "a table and what becomes of its rows";
+            checkpoint.undefined = Arc::new(self.named(UNDEFINED, expected, undefined_table)?);
         }
         if version >= VERSION_WITHOUT_WATCHED {
             checkpoint.temporary = Arc::new(self.temporary()?);
         }
         if version >= VERSION {
-            checkpoint.watched = Arc::new(self.watched()?);
+            let expected = "a table and what is watched of it";
+            checkpoint.watched = Arc::new(self.named(WATCHED, expected, watched_table)?);
         }
         let (is_missing, expected) = match version {
             VERSION => (checkpoint.watched.is_empty(), "a watched table"),
@@ -406,33 +405,32 @@ impl<'a> CheckpointLines<'a> {
         }
     }
 
-    /// The lines of undefined tables, in the order of their names.
-    fn undefined(&mut self) -> Result<BTreeMap<TableName, Undefined>, RelayLogInfoError> {
-        let mut undefined = BTreeMap::new();
-        let mut rest = self.rest.clone();
-        while let Some(value) = rest.next().and_then(|line| line.strip_prefix(UNDEFINED)) {
-            self.rest = rest.clone();
-            self.line += 1;
+    /// The lines that begin so, a table each, in the order of their names.
+    fn named<V>(
+        &mut self,
+        prefix: &str,
+        expected: &'static str,
+        read: fn(&str) -> Option<(TableName, V)>,
+    ) -> Result<BTreeMap<TableName, V>, RelayLogInfoError> {
+        let mut tables: BTreeMap<TableName, V> = BTreeMap::new();
+        while let Some(value) = self.next_of(prefix) {
             let is_last = |table: &TableName| {
-                let last = undefined.last_key_value();
+                let last = tables.last_key_value();
                 last.is_none_or(|(last, _)| last < table)
             };
-            match undefined_table(value) {
-                Some((table, how)) if is_last(&table) => drop(undefined.insert(table, how)),
+            match read(value) {
+                Some((table, of_it)) if is_last(&table) => drop(tables.insert(table, of_it)),
                 Some(_) => return Err(self.wrong("tables in ascending order", value)),
-                None => return Err(self.wrong("a table and what becomes of its rows", value)),
+                None => return Err(self.wrong(expected, value)),
             }
         }
-        Ok(undefined)
+        Ok(tables)
     }
 
     /// The lines of temporary tables, in the order of their connections and names.
     fn temporary(&mut self) -> Result<TemporaryTables, RelayLogInfoError> {
         let mut temporary = TemporaryTables::new();
-        let mut rest = self.rest.clone();
-        while let Some(value) = rest.next().and_then(|line| line.strip_prefix(TEMPORARY)) {
-            self.rest = rest.clone();
-            self.line += 1;
+        while let Some(value) = self.next_of(TEMPORARY) {
             match temporary_table(value) {
                 Some(table) if temporary.last().is_none_or(|last| *last < table) => {
                     temporary.insert(table);
@@ -444,24 +442,13 @@ impl<'a> CheckpointLines<'a> {
         Ok(temporary)
     }
 
-    /// The lines of watched tables, in the order of their names.
-    fn watched(&mut self) -> Result<WatchedTables, RelayLogInfoError> {
-        let mut watched = WatchedTables::new();
+    /// The value of the next line, if that begins so.
+    fn next_of(&mut self, prefix: &str) -> Option<&'a str> {
         let mut rest = self.rest.clone();
-        while let Some(value) = rest.next().and_then(|line| line.strip_prefix(WATCHED)) {
-            self.rest = rest.clone();
-            self.line += 1;
-            let is_last = |table: &TableName| {
-                let last = watched.last_key_value();
-                last.is_none_or(|(last, _)| last < table)
-            };
-            match watched_table(value) {
-                Some((table, known)) if is_last(&table) => drop(watched.insert(table, known)),
-                Some(_) => return Err(self.wrong("tables in ascending order", value)),
-                None => return Err(self.wrong("a table and what is watched of it", value)),
-            }
-        }
-        Ok(watched)
+        let value = rest.next()?.strip_prefix(prefix)?;
+        self.rest = rest;
+        self.line += 1;
+        Some(value)
     }
 
     fn wrong_next(&self, expected: &'static str) -> RelayLogInfoError {
