@@ -19,7 +19,7 @@ use super::compression::KafkaCompression;
 use super::properties::{not_accepted, refusal};
 use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
-use super::template::{name_problem, named_twice, sanitised};
+use super::template::{name_problem, sanitised};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
 use crate::encode::{
     AvroOptions, CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections,
@@ -324,9 +324,13 @@ impl KafkaOptions {
             ("transaction_topic", self.transaction_topic.as_deref()),
         ];
         let topics = topics.into_iter();
-        let named = topics.filter_map(|(key, topic)| Some((key, key, topic?)));
-        let (key, reason) = named_twice(named)?;
-        Some((vec![key.to_owned()], reason.into()))
+        let named = topics.filter_map(|(key, topic)| Some((key, topic?)));
+        named.clone().enumerate().find_map(|(index, (key, topic))| {
+            let mut before = named.clone().take(index);
+            let (first, _) = before.find(|(_, other)| *other == topic)?;
+            let reason = format!("is the topic of {first} too ({topic}), name another");
+            Some((vec![key.to_owned()], reason.into()))
+        })
     }
 
     fn own_problems(&self) -> Vec<(Vec<&str>, &'static str)> {

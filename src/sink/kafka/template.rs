@@ -145,20 +145,6 @@ pub(super) fn name_problem(name: &str) -> Option<&'static str> {
     is_internal(name).then_some("is a topic that Kafka keeps for itself, name another")
 }
 
-/// Of keys, what their topics hold, and the topics: the first key whose topic is that of one before it, and what is wrong and
-/// the fix.
-pub(super) fn named_twice<'t>(
-    topics: impl Iterator<Item = (&'static str, &'static str, &'t str)> + Clone,
-) -> Option<(&'static str, String)> {
-    let mut named = topics.clone().enumerate();
-    named.find_map(|(index, (key, _, topic))| {
-        let mut before = topics.clone().take(index);
-        let (_, holds, _) = before.find(|(_, _, other)| *other == topic)?;
-        let reason = format!("is the topic of {holds} too ({topic}), name another");
-        Some((key, reason))
-    })
-}
-
 fn is_legal(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
 }

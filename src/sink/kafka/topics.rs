@@ -18,7 +18,7 @@ use super::options::{KafkaDelivery, KafkaOptions};
 use super::rejection;
 use super::requests::Wanted;
 use super::routes::{Routed, Routes, Rules, SharedTopic};
-use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic, named_twice};
+use super::template::{TOPIC_CHARS_MAX, is_internal, is_topic};
 use crate::encode::Destination;
 use crate::row::{Table, TableName};
 use crate::sink::SinkError;
@@ -91,7 +91,7 @@ impl Topics {
             KafkaDelivery::ExactlyOnce => Some(options.checkpoint_topic(&prefix)),
         };
         let topic = |name: &Option<String>| name.as_deref().map(Arc::from);
-        let topics = Self {
+        Ok(Self {
             routes: Routes::new(&options.section(), &options.routes, &prefix)?,
             prefix,
             checkpoints,
@@ -105,41 +105,20 @@ impl Topics {
             existing: HashMap::new(),
             warned: HashSet::new(),
             admin: KeptAdmin::of(options),
-        };
-        if let Some((option, reason)) = named_twice(topics.own()) {
-            let option = option.to_owned();
-            return Err(SinkError::Option { option, reason });
-        }
-        Ok(topics)
+        })
     }
 
-    /// The topics that are no table's: the option that names each, and what it holds.
-    fn own(&self) -> impl Iterator<Item = (&'static str, &'static str, &str)> + Clone {
+    /// The topics that are no table's, with what each holds.
+    fn own(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let own = [
-            ("ddl_topic", DDL, Some(&self.ddl)),
-            (
-                "checkpoint_topic",
-                "the checkpoints",
-                self.checkpoints.as_ref(),
-            ),
-            (
-                "dead_letter_topic",
-                "the records that are too large",
-                self.dead_letters.as_ref(),
-            ),
-            (
-                "heartbeat_topic",
-                "the heartbeats",
-                self.heartbeats.as_ref(),
-            ),
-            (
-                "transaction_topic",
-                "the transactions",
-                self.groups.as_ref(),
-            ),
+            (DDL, Some(&self.ddl)),
+            ("the checkpoints", self.checkpoints.as_ref()),
+            ("the records that are too large", self.dead_letters.as_ref()),
+            ("the heartbeats", self.heartbeats.as_ref()),
+            ("the transactions", self.groups.as_ref()),
         ];
         own.into_iter()
-            .filter_map(|(option, holds, topic)| Some((option, holds, &**topic?)))
+            .filter_map(|(holds, topic)| Some((holds, &**topic?)))
     }
 
     /// Notes which topics the cluster has, each with its number of partitions.
@@ -182,8 +161,8 @@ impl Topics {
             });
         }
         let shared = rules.shared;
-        let of_own = self.own().find(|(_, _, other)| *other == &*topic);
-        let first = match of_own.map(|(_, holds, _)| holds) {
+        let of_own = self.own().find(|(_, other)| *other == &*topic);
+        let first = match of_own.map(|(holds, _)| holds) {
             Some(DDL) => Some("DDL".to_owned()),
             Some(holds) => Some(holds.to_owned()),
             None => {
