@@ -32,7 +32,7 @@ mod template;
 mod token;
 mod topics;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -91,8 +91,8 @@ pub struct Kafka {
     topics: Topics,
     /// Where schemas are made known; `None` for a format without any.
     registry: Option<Registry>,
-    /// The connector's state folder, and the source's family, once they are known.
-    source: Option<(PathBuf, Flavour)>,
+    /// The source's family.
+    flavour: Flavour,
     /// What makes its transactions; `None` if it delivers at least once.
     exactly_once: Option<ExactlyOnce>,
     /// What says where groups begin and end; `None` if nothing does.
@@ -139,7 +139,7 @@ impl Kafka {
         Ok(Self {
             topics,
             registry,
-            source: None,
+            flavour: Flavour::MySql,
             exactly_once,
             options,
             notices: None,
@@ -177,9 +177,6 @@ impl Kafka {
         else {
             return Ok(());
         };
-        registry
-            .open(self.source.as_ref().map(|(state, _)| &**state))
-            .await?;
         let (key, value) = registry.numbers_of(&self.topics.ddl, &schemas).await?;
         block.number_statements(key, value);
         Ok(())
@@ -373,9 +370,7 @@ impl Kafka {
         let mut format = FormatSettings::new(self.options.sections(), &self.topics.prefix);
         if let FormatSettings::Avro(settings) = &mut format {
             settings.framing = AvroFraming::Registry;
-            if let Some((_, flavour)) = &self.source {
-                settings.flavour = *flavour;
-            }
+            settings.flavour = self.flavour;
         }
         format
     }
@@ -468,9 +463,6 @@ impl Sink for Kafka {
         let destination = self.topics.prepare(table, &client).await?;
         let mut plan = Plan::of_records(self.format(), Arc::clone(table), destination);
         if let Some(registry) = &mut self.registry {
-            registry
-                .open(self.source.as_ref().map(|(state, _)| &**state))
-                .await?;
             registry.identify(&mut plan).await?;
         }
         Ok(Arc::new(plan))
@@ -540,7 +532,10 @@ impl Sink for Kafka {
     }
 
     fn source_is(&mut self, origin: &Origin, state: &Path) {
-        self.source = Some((state.to_owned(), origin.flavour));
+        self.flavour = origin.flavour;
+        if let Some(registry) = &mut self.registry {
+            registry.keep_in(state);
+        }
     }
 
     fn foresee(&mut self, tables: &[TableName]) -> Result<(), SinkError> {

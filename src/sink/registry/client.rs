@@ -127,10 +127,10 @@ impl Client {
         Ok(Registered::Number(answer.number(subject)?))
     }
 
-    /// The number of a schema that is under a subject; `None` if it is not.
+    /// The number of a schema that is under a subject.
     ///
     /// # Errors
-    /// What the registry refuses, or that none answers.
+    /// That it is not there, what the registry refuses, or that none answers.
     pub(super) async fn look_up(
         &mut self,
         subject: &str,

@@ -13,7 +13,7 @@ mod numbers;
 mod options;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tracing::{info, warn};
 
@@ -46,7 +46,9 @@ pub(super) struct Registry {
     known: HashMap<String, (AvroSchema, u32)>,
     /// By subject the table whose schemas it has.
     owners: HashMap<String, TableName>,
-    /// `None` before the state folder is known.
+    /// The connector's state folder, once it is known.
+    state: Option<PathBuf>,
+    /// The numbers in it, once they were read.
     numbers: Option<Numbers>,
 }
 
@@ -67,17 +69,20 @@ impl Registry {
             on_incompatible: options.on_incompatible,
             known: HashMap::new(),
             owners: HashMap::new(),
+            state: None,
             numbers: None,
         }
     }
 
-    /// Reads the numbers that are in a state folder, unless that was done.
-    ///
-    /// # Errors
-    /// A file that the system does not let be read.
-    pub(super) async fn open(&mut self, state: Option<&Path>) -> Result<(), SinkError> {
-        if let (None, Some(state)) = (&self.numbers, state) {
-            let (state, urls) = (state.to_owned(), self.client.urls());
+    /// Learns in which state folder the numbers of schemas are kept.
+    pub(super) fn keep_in(&mut self, state: &Path) {
+        self.state = Some(state.to_owned());
+    }
+
+    /// Reads the numbers that are in the state folder, unless that was done.
+    async fn open(&mut self) -> Result<(), SinkError> {
+        if let (None, Some(state)) = (&self.numbers, &self.state) {
+            let (state, urls) = (state.clone(), self.client.urls());
             let read = off_the_runtime(move || Numbers::read(&state, &urls)).await?;
             self.numbers = Some(read);
         }
@@ -87,7 +92,7 @@ impl Registry {
     /// Makes the schemas of a table known, and has its messages begin with their numbers.
     ///
     /// # Errors
-    /// A table that has no schemas, or what the registry refuses.
+    /// A table that has no schemas, what the registry refuses, or a file of numbers that cannot be read or written.
     pub(super) async fn identify(&mut self, plan: &mut Plan) -> Result<(), SinkError> {
         let table = &plan.table.name;
         let schemas = match plan.avro_schemas() {
@@ -110,7 +115,7 @@ impl Registry {
     /// The numbers of the schemas of keys and values in a topic; 0 where there are no keys.
     ///
     /// # Errors
-    /// What the registry refuses.
+    /// What the registry refuses, or a file of numbers that cannot be read or written.
     pub(super) async fn numbers_of(
         &mut self,
         topic: &str,
@@ -163,6 +168,7 @@ impl Registry {
         {
             return Ok(*number);
         }
+        self.open().await?;
         let kept = self.numbers.as_ref();
         let kept = kept.and_then(|numbers| numbers.of(subject, &schema.text));
         let number = match kept {
