@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::folder::DataFolder;
-use super::series::SeriesKind;
+use super::series::{AVRO, SeriesKind};
 use crate::encode::{
     AvroSchema, ContainerPart, Containers, SYNC_BYTES, container_block, container_header,
 };
@@ -17,7 +17,7 @@ use crate::row::TableName;
 use crate::sink::SinkError;
 
 /// How the names of these files end.
-pub const SUFFIX: &str = ".avro";
+pub const SUFFIX: &str = AVRO;
 
 /// Records of one schema on their way into a series.
 struct Share<'a> {
@@ -45,10 +45,9 @@ pub fn write(folder: &mut DataFolder, block: &Containers) -> Result<bool, SinkEr
             continue;
         }
         let schema_text = &*schema.text;
-        folder.open_for(&kind, schema_text, |name| {
+        let name = folder.open_for(&kind, schema_text, |name| {
             container_header(schema, &holds, &mark(name, schema_text))
         })?;
-        let name = folder.open_name(&kind);
         folder.append(&kind, &container_block(count, byte_count))?;
         for part in parts {
             let bytes = block.bytes.get(part.range.clone());

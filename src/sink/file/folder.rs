@@ -93,7 +93,8 @@ impl DataFolder {
         Ok(())
     }
 
-    /// Makes sure that a series has an open file that begins as `begins` says; a new one gets `header`, which is told its name.
+    /// Makes sure that a series has an open file that begins as `begins` says, and gives its name; a new one gets `header`,
+    /// which is told it.
     ///
     /// # Errors
     /// As for [`Self::append`].
@@ -102,9 +103,10 @@ impl DataFolder {
         kind: &SeriesKind,
         begins: &str,
         header: impl FnOnce(&str) -> Vec<u8>,
-    ) -> Result<(), SinkError> {
-        if series_of(&mut self.series, kind, self.suffix).has_begun(begins) {
-            return Ok(());
+    ) -> Result<String, SinkError> {
+        let series = series_of(&mut self.series, kind, self.suffix);
+        if series.has_begun(begins) {
+            return Ok(series.name().to_string());
         }
         let open = self.series.values().filter(|series| series.is_open());
         if open.count() >= OPEN_FILES_MAX
@@ -116,14 +118,8 @@ impl DataFolder {
         series.end()?;
         series.begin(begins);
         let name = series.name().to_string();
-        self.append(kind, &header(&name))
-    }
-
-    /// The name of a series' open file, or of its next one.
-    pub fn open_name(&mut self, kind: &SeriesKind) -> String {
-        series_of(&mut self.series, kind, self.suffix)
-            .name()
-            .to_string()
+        self.append(kind, &header(&name))?;
+        Ok(name)
     }
 
     /// Counts records that were appended to a series.

@@ -147,18 +147,16 @@ impl FileSeries {
             return Ok(());
         }
         let open = DataFile::resume(&folder.join(&entry.file), &entry)?;
-        match self.kind {
-            SeriesKind::Changes | SeriesKind::Ddl if self.suffix != AVRO => self.open = Some(open),
-            // Nobody remembers its schema: the next file begins with one.
-            SeriesKind::Changes | SeriesKind::Ddl | SeriesKind::Table(_) => {
-                let ended = FileEntry {
-                    closed: true,
-                    ..entry
-                };
-                self.ended.push(ended);
-                self.number += 1;
-            }
+        if self.suffix != AVRO {
+            self.open = Some(open);
+            return Ok(());
         }
+        // Nobody remembers its schema: the next file begins with one.
+        self.ended.push(FileEntry {
+            closed: true,
+            ..entry
+        });
+        self.number += 1;
         Ok(())
     }
 
