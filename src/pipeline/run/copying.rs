@@ -187,11 +187,10 @@ pub(super) fn transactional<'a>(
 /// A copy that goes on where the stream comes to the place of its views.
 #[derive(Debug)]
 pub(super) struct RestOfCopy {
-    views: Option<Box<TableViews>>,
     start: Checkpoint,
     number: u32,
     /// `None` once it has to begin anew.
-    reached: Option<SnapshotReached>,
+    reached: Option<Arc<SnapshotReached>>,
     /// What is changed until then, where the views may show it or not.
     window: Option<Arc<Mutex<Window>>>,
 }
@@ -226,8 +225,8 @@ impl Aligned {
 }
 
 impl RestOfCopy {
-    /// Of a copy that had come as far as the checkpoint says.
-    pub(super) fn new(views: Box<TableViews>, start: &Checkpoint) -> Self {
+    /// Of a copy that had come as far as the checkpoint says, with the views, which are to be kept open until then.
+    pub(super) fn new(views: Box<TableViews>, start: &Checkpoint) -> (Self, Aligned) {
         let (number, reached) = match &start.snapshot {
             SnapshotProgress::Copying { number, reached } => (*number, reached.clone()),
             SnapshotProgress::None => (0, None),
@@ -235,19 +234,13 @@ impl RestOfCopy {
         info!(from = %start.coordinates, to = %views.place(), "a snapshot goes on once the stream has come to its place");
         let window = views.seen().cloned().map(Window::after);
         let window = window.map(|window| Arc::new(Mutex::new(window)));
-        Self {
-            views: Some(views),
-            window,
+        let rest = Self {
+            window: window.clone(),
             start: start.clone(),
             number,
-            reached: reached.map(|reached| (*reached).clone()),
-        }
-    }
-
-    /// The views, to be kept open until then.
-    pub(super) fn take_views(&mut self) -> Option<Aligned> {
-        let window = self.window.clone();
-        self.views.take().map(|views| Aligned { views, window })
+            reached,
+        };
+        (rest, Aligned { views, window })
     }
 
     /// Takes which tables are no longer what they were after a batch, and keeps that in its checkpoint; and which rows it changes.
@@ -269,14 +262,14 @@ impl RestOfCopy {
                     self.reached = None;
                 }
                 if let (Some(table), Some(reached)) = (change.table(), &mut self.reached) {
-                    reached.forget(table);
+                    Arc::make_mut(reached).forget(table);
                 }
             }
         }
         if let Some(end) = &mut batch.end {
             end.snapshot = SnapshotProgress::Copying {
                 number: self.number,
-                reached: self.reached.clone().map(Arc::new),
+                reached: self.reached.clone(),
             };
         }
         Ok(())

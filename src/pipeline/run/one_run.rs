@@ -74,7 +74,8 @@ pub(in crate::pipeline) enum RunEnd {
 
 /// What a run does once its start is settled.
 enum Prepared {
-    Stream(Box<PreparedRun>),
+    /// With the views of what is to be copied where it ends.
+    Stream(Box<PreparedRun>, Option<Aligned>),
     Copy(Box<(Copier, Vec<Reading>, Checkpointer)>),
 }
 
@@ -109,10 +110,9 @@ impl ConnectorRun<'_> {
             prepared = Box::pin(self.prepare(&mut sink, beginning)) => prepared.map_err(|error| self.advised(error))?,
         };
         let ended = match prepared {
-            Prepared::Stream(mut prepared) => {
-                let rest = prepared.rest.as_mut().map(RestOfCopy::take_views);
+            Prepared::Stream(prepared, aligned) => {
                 let ended = self.stages(*prepared, sink).await;
-                ended.map(|()| match rest.flatten() {
+                ended.map(|()| match aligned {
                     Some(views) if !self.is_ended() => RunEnd::Aligned(views),
                     Some(_) | None => RunEnd::Ended,
                 })
@@ -169,7 +169,8 @@ impl ConnectorRun<'_> {
         let whole_bytes_max =
             usize::try_from(self.connector.event_memory_max).unwrap_or(usize::MAX);
         let follow = *self.mode != Mode::Once;
-        let rest = opened.ahead.map(|views| RestOfCopy::new(views, &start));
+        let ahead = opened.ahead;
+        let (rest, aligned) = ahead.map(|views| RestOfCopy::new(views, &start)).unzip();
         let stream = opened
             .begin
             .stream(&budget, whole_bytes_max, follow)
@@ -191,7 +192,7 @@ impl ConnectorRun<'_> {
         if matches!(self.connector.source, SourceOptions::Server(_)) {
             assembler = assembler.keeping_history().only_forward();
         }
-        Ok(Prepared::Stream(Box::new(PreparedRun {
+        let prepared = PreparedRun {
             stream,
             budget,
             assembler,
@@ -200,7 +201,8 @@ impl ConnectorRun<'_> {
             checkpointer,
             clock_ahead_s: opened.clock_ahead_s,
             rest,
-        })))
+        };
+        Ok(Prepared::Stream(Box::new(prepared), aligned))
     }
 
     /// What copies, as the source's options say.
