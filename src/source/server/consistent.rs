@@ -154,9 +154,7 @@ impl TableViews {
             flavour: facts.flavour.name(),
             source,
         })?;
-        for session in &mut sessions {
-            session.ask(OPEN).await?;
-        }
+        open_all(&mut sessions).await?;
         if planted(Fault::LotNotChecked) {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
@@ -281,9 +279,7 @@ async fn locked(
         for statement in by.take {
             lock.ask(statement).await?;
         }
-        for session in &mut sessions {
-            session.ask(OPEN).await?;
-        }
+        open_all(&mut sessions).await?;
         if planted(Fault::UnlockedBeforePlace) {
             lock.ask(by.release).await?;
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -331,20 +327,19 @@ async fn locked(
 /// MariaDB keeps the place of each view.
 async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError> {
     let mut sessions = readers(options).await?;
-    let found = |status: &Status, views: usize| {
-        info!(at = %status.coordinates, views, "the snapshot is of this place, without a lock");
+    let of_place = |sessions: Vec<Session>, status: Status| {
+        let (at, views) = (&status.coordinates, sessions.len());
+        info!(%at, views, "the snapshot is of this place, without a lock");
+        TableViews {
+            sessions,
+            status,
+            show: Shows::ItsPlace,
+        }
     };
     for _ in 0..TRIES_MAX {
-        for session in &mut sessions {
-            session.ask(OPEN).await?;
-        }
+        open_all(&mut sessions).await?;
         if let Some(status) = common_place(&mut sessions).await? {
-            found(&status, sessions.len());
-            return Ok(TableViews {
-                sessions,
-                status,
-                show: Shows::ItsPlace,
-            });
+            return Ok(of_place(sessions, status));
         }
     }
     let reason = match options.snapshot.locking {
@@ -366,17 +361,18 @@ async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError
         "one reader alone, for several views of one place were not to be had"
     );
     sessions.truncate(1);
-    for session in &mut sessions {
-        session.ask(OPEN).await?;
-    }
+    open_all(&mut sessions).await?;
     let status = common_place(&mut sessions).await?;
     let status = status.ok_or(SourceError::BinlogOff)?;
-    found(&status, sessions.len());
-    Ok(TableViews {
-        sessions,
-        status,
-        show: Shows::ItsPlace,
-    })
+    Ok(of_place(sessions, status))
+}
+
+/// Opens a view on each connection.
+async fn open_all(sessions: &mut [Session]) -> Result<(), SourceError> {
+    for session in sessions {
+        session.ask(OPEN).await?;
+    }
+    Ok(())
 }
 
 /// The place of views of MariaDB; `None` if they are of several.
