@@ -151,7 +151,7 @@ fn numbers_of_a_registry_that_was_set_up_anew_are_asked_for_again() {
     let subject = Subject::new(&stub.web.url(), "", "");
     subject.succeeds();
     stub.forget();
-    std::fs::remove_file(subject.folder.path("state/shop/relay-log.info")).unwrap();
+    subject.forget_place();
     subject.succeeds();
     let count = stub.subjects().len();
     assert_eq!(count, 5, "{:?}", stub.subjects());

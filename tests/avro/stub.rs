@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::support::{Certificates, Web, WebCall, WebReply};
+use crate::support::{Certificates, Web, WebCall, WebReply, tls};
 
 /// A registry of the tests' own.
 pub struct Stub {
@@ -20,11 +20,12 @@ impl Stub {
         Self::with(None, Box::new(|_| None))
     }
 
-    /// One that answers some requests in another way.
+    /// One that answers some requests in another way; with certificates, over TLS for clients of the same authority only.
     pub fn with(certificates: Option<&Certificates>, fault: Fault) -> Self {
         let schemas: Arc<Mutex<Vec<(String, String)>>> = Arc::default();
         let own = Arc::clone(&schemas);
-        let web = Web::start(certificates, move |call| {
+        let tls = certificates.map(|certificates| tls(certificates, true));
+        let web = Web::start(tls, move |call| {
             fault(call).unwrap_or_else(|| answer(call, &own))
         });
         Self { web, schemas }

@@ -42,4 +42,4 @@ pub use small_disk::SmallDisk;
 #[cfg(feature = "kafka")]
 pub use token_endpoint::{CLIENT as TOKEN_CLIENT, TokenEndpoint};
 #[cfg(feature = "kafka")]
-pub use web::{Web, WebCall, WebReply};
+pub use web::{Web, WebCall, WebReply, tls};

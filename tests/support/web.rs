@@ -41,16 +41,16 @@ pub struct Web {
 }
 
 impl Web {
-    /// Starts one; with certificates over TLS as `localhost`, for clients of the same authority only.
+    /// Starts one; over TLS as `localhost` where that is set up.
     pub fn start(
-        certificates: Option<&Certificates>,
+        tls: Option<ServerConfig>,
         answer: impl Fn(&WebCall) -> WebReply + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let calls: Arc<Mutex<Vec<WebCall>>> = Arc::default();
         let is_over: Arc<AtomicBool> = Arc::default();
-        let tls = certificates.map(config);
+        let tls = tls.map(Arc::new);
         let is_tls = tls.is_some();
         let shared = (Arc::clone(&calls), Arc::clone(&is_over));
         let thread = std::thread::spawn(move || {
@@ -106,24 +106,26 @@ impl Drop for Web {
     }
 }
 
-fn config(certificates: &Certificates) -> Arc<ServerConfig> {
+/// TLS by the certificate of a server; where clients must show one, by those of the same authority only.
+pub fn tls(certificates: &Certificates, asks_clients: bool) -> ServerConfig {
     let chain = CertificateDer::pem_file_iter(certificates.server()).unwrap();
     let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_file(certificates.server_key()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(certificates.ca()).unwrap();
-    roots.add(authority).unwrap();
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .unwrap();
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key);
-    Arc::new(config.unwrap())
+        .unwrap();
+    let config = match asks_clients {
+        true => {
+            let mut roots = RootCertStore::empty();
+            let authority = CertificateDer::from_pem_file(certificates.ca()).unwrap();
+            roots.add(authority).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            config.with_client_cert_verifier(verifier.build().unwrap())
+        }
+        false => config.with_no_client_auth(),
+    };
+    config.with_single_cert(chain, key).unwrap()
 }
 
 /// Answers one request; returns whether it did not.
@@ -142,13 +144,14 @@ fn serve(
     }
     let text = String::from_utf8(request).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    let mut first = head.split(' ');
+    let mut first = head.lines().next().unwrap().split(' ');
     let call = WebCall {
         method: first.next().unwrap().to_owned(),
         path: first.next().unwrap().to_owned(),
         authorization: header(head, "authorization").map(str::to_owned),
         body: body.to_owned(),
     };
+    assert_eq!(first.next(), Some("HTTP/1.1"));
     calls.lock().unwrap().push(call.clone());
     match answer(&call) {
         WebReply::Silence => Ok(true),
