@@ -13,9 +13,7 @@ pub mod stub;
 
 use std::path::PathBuf;
 
-fn is_full() -> bool {
-    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
-}
+use crate::support::is_full;
 
 /// A binlog of a MySQL server.
 fn binlog() -> PathBuf {

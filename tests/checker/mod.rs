@@ -32,6 +32,8 @@ mod xa;
 
 #[cfg(feature = "kafka")]
 use crate::support::checker::{Findings, Scenario};
+#[cfg(feature = "kafka")]
+use crate::support::is_full;
 
 #[cfg(all(feature = "planted-faults", feature = "kafka"))]
 use crate::avro::planted::points as points_of_schemas;
@@ -52,10 +54,4 @@ fn runs_clean(scenario: &Scenario<'_>) -> Findings {
     let changes = scenario.workload.changes;
     assert!(came >= changes, "only {came} row changes came out");
     findings
-}
-
-/// Whether the long run is wanted.
-#[cfg(feature = "kafka")]
-fn is_full() -> bool {
-    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
 }

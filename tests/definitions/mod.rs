@@ -22,7 +22,4 @@ mod traffic;
 mod unknown;
 mod unsettled;
 
-/// Whether the long run is wanted.
-fn is_full() -> bool {
-    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
-}
+use crate::support::is_full;

@@ -9,15 +9,10 @@ mod identity;
 mod load;
 
 use crate::commands::process::{Folder, account};
-use crate::support::{Flavour, Pair};
+use crate::support::{Flavour, Pair, is_full};
 
 /// How a run is told to end at the source's end.
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
-
-/// Whether the long run is wanted.
-fn is_full() -> bool {
-    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
-}
 
 /// A pair with a table on both, and a connector from before it that knows both.
 #[track_caller]

@@ -18,11 +18,8 @@ mod schema;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::is_full;
 use messages::Difference;
-
-fn is_full() -> bool {
-    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
-}
 
 fn folder(peer: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/peers/{peer}"))

@@ -7,10 +7,10 @@ use std::thread;
 
 use mysql::prelude::Queryable;
 
-use super::load::{Load, fill, is_same_by_key};
-use super::{ONCE, STREAM, begin, may_copy};
+use super::load::{Load, is_same_by_key};
+use super::{ONCE, STREAM, begin_filled};
 use crate::commands::process::Folder;
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Server, is_full};
 
 /// Alters tables, one after the other, without changing what their rows show.
 struct Altering {
@@ -49,10 +49,6 @@ impl Altering {
     }
 }
 
-fn is_full() -> bool {
-    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
-}
-
 /// The rows that the manifest counts.
 fn committed(folder: &Folder) -> u64 {
     let manifest = fs::read_to_string(folder.path("changes/manifest.jsonl")).unwrap_or_default();
@@ -63,9 +59,7 @@ fn committed(folder: &Folder) -> u64 {
 }
 
 fn check(flavour: Flavour, locking: &str, clients: u64, kills: u64) {
-    let (server, folder) = begin(flavour);
-    may_copy(&server, "u");
-    fill(&server);
+    let (server, folder) = begin_filled(flavour);
     let snapshot = format!(
         "[snapshot]\nthreads = 3\nlocking = '{locking}'\nrows_per_second_max = 4000\n[sink]"
     );

@@ -7,6 +7,7 @@ mod certificates;
 pub mod checker;
 mod deadline;
 mod definer;
+mod full;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod line;
@@ -26,6 +27,7 @@ mod web;
 pub use certificates::Certificates;
 pub use deadline::wait_until;
 pub use definer::Definer;
+pub use full::is_full;
 #[cfg(feature = "kafka")]
 pub use kafka::Kafka;
 pub use line::Line;

@@ -21,7 +21,7 @@ mod words;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Server, is_full};
 
 const DATABASE: &str = "cells";
 
@@ -60,9 +60,4 @@ impl Bench {
             panic!("{:?} refused {shown}: {error}", self.server.flavour());
         }
     }
-}
-
-/// Whether the long run is wanted.
-fn is_full() -> bool {
-    std::env::var("ROWTAP_TEST_FULL").is_ok_and(|value| value == "1")
 }
