@@ -132,6 +132,7 @@ impl Check<'_> {
             self.topic(topic, there.get(&*topic.wanted.name), &settings);
         }
         self.sizes(&planned, &there, &settings);
+        self.batches(&planned, &there, &settings);
         self.rights(&topics, &planned);
         Ok(())
     }
@@ -508,6 +509,44 @@ impl Check<'_> {
             ));
         }
         self.add(finding);
+    }
+
+    /// Topics that may take no full batch, which brokers judge as they judge a record.
+    fn batches(
+        &mut self,
+        planned: &[PlannedTopic],
+        there: &BTreeMap<String, ThereTopic>,
+        settings: &ShownSettings,
+    ) {
+        let producer = self.options.producer();
+        let size = producer.get("batch.size");
+        let Some(size) = size.and_then(|text| text.parse::<u64>().ok()) else {
+            return;
+        };
+        let mut names = Vec::new();
+        let mut fits = size;
+        for topic in planned {
+            let name = &*topic.wanted.name;
+            let limit = settings.of(topic, there.contains_key(name), "max.message.bytes");
+            let Some(limit) = limit.and_then(|text| text.parse::<u64>().ok()) else {
+                continue;
+            };
+            if limit < size {
+                names.push(format!("{name} takes {limit} bytes"));
+                fits = fits.min(limit);
+            }
+        }
+        if names.is_empty() {
+            return;
+        }
+        let what = format!(
+            "batches of up to {size} bytes can be larger than topics take, and the connector would stop at one: {}",
+            listed(&names)
+        );
+        let finding = Finding::warning("batch_size", what);
+        self.add(finding.advice(format!(
+            "set \"batch.size\" = \"{fits}\" in [sink.properties]"
+        )));
     }
 
     fn rights(&mut self, topics: &Topics, planned: &[PlannedTopic]) {

@@ -17,8 +17,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(12);
 pub(super) struct Pause {
     length: Duration,
     committed_at: Option<Instant>,
-    /// Whether the transaction that is open came as early as the pause allows.
-    is_early: bool,
+    /// How long after that the transaction began that is open.
+    begun_after: Option<Duration>,
 }
 
 impl Default for Pause {
@@ -26,7 +26,7 @@ impl Default for Pause {
         Self {
             length: PAUSE_FIRST,
             committed_at: None,
-            is_early: false,
+            begun_after: None,
         }
     }
 }
@@ -40,21 +40,22 @@ impl Pause {
     /// How long the next transaction has to wait yet.
     pub(super) fn before_next(&mut self, now: Instant) -> Duration {
         let since = self.committed_at.map(|at| now.duration_since(at));
-        let wait = since.map_or(Duration::ZERO, |since| self.length.saturating_sub(since));
-        self.is_early = !wait.is_zero();
-        wait
+        self.begun_after = since.map(|since| since.max(self.length));
+        since.map_or(Duration::ZERO, |since| self.length.saturating_sub(since))
     }
 
     /// Learns from how long the first record of a transaction took to be taken.
     pub(super) fn learn(&mut self, first_taken: Option<Duration>) {
-        let Some(taken) = first_taken.filter(|_| self.is_early) else {
+        let (Some(taken), Some(after)) = (first_taken, self.begun_after) else {
             return;
         };
-        self.length = match taken >= TURNED_AWAY {
-            true => self.length * 3 / 2,
+        if taken >= TURNED_AWAY && after < PAUSE_MAX {
+            // The end takes longer than that, whether the pause was waited for or not.
+            self.length = after * 3 / 2;
+        } else if after == self.length {
             // Slowly, since to be turned away costs much more: about one in two hundred is.
-            false => self.length * 511 / 512,
-        };
+            self.length = self.length * 511 / 512;
+        }
         self.length = self.length.clamp(PAUSE_MIN, PAUSE_MAX);
     }
 }
@@ -78,20 +79,34 @@ mod tests {
         assert!(shorter < longer && shorter > PAUSE_FIRST, "{shorter:?}");
         for _ in 0..100 {
             pause.learn(Some(Duration::from_secs(1)));
+            pause.before_next(now);
         }
         assert_eq!(pause.before_next(now), PAUSE_MAX);
     }
 
     #[test]
-    fn one_that_comes_late_anyway_neither_waits_nor_teaches() {
+    fn one_that_comes_much_later_neither_waits_nor_teaches() {
         let mut pause = Pause::default();
         let now = Instant::now();
         pause.committed(now);
-        assert_eq!(
-            pause.before_next(now + Duration::from_secs(1)),
-            Duration::ZERO
-        );
+        let later = now + Duration::from_secs(1);
+        assert_eq!(pause.before_next(later), Duration::ZERO);
         pause.learn(Some(Duration::from_secs(1)));
         assert_eq!(pause.before_next(now), PAUSE_FIRST);
+    }
+
+    #[test]
+    fn one_that_comes_a_little_later_and_is_turned_away_lengthens_the_pause_beyond_that() {
+        let mut pause = Pause::default();
+        let now = Instant::now();
+        pause.committed(now);
+        let after = Duration::from_millis(4);
+        assert_eq!(pause.before_next(now + after), Duration::ZERO);
+        pause.learn(Some(Duration::from_millis(25)));
+        assert_eq!(pause.before_next(now), Duration::from_millis(6));
+        pause.committed(now);
+        pause.before_next(now + Duration::from_millis(10));
+        pause.learn(Some(Duration::from_millis(1)));
+        assert_eq!(pause.before_next(now), Duration::from_millis(6));
     }
 }

@@ -129,6 +129,36 @@ fn topics_that_do_not_fit_are_told_at_once_and_their_fixes_help() {
 }
 
 #[test]
+fn a_topic_that_takes_no_full_batch_is_told_and_the_fix_helps() {
+    let server = Server::start(Flavour::MySql97, &[]);
+    server.execute("CREATE DATABASE k; CREATE TABLE k.small (id INT PRIMARY KEY)");
+    let kafka = Kafka::shared();
+    kafka.create_topic_with("batched.k.small", 1, &[("max.message.bytes", "20000")]);
+    let keys = format!(
+        "bootstrap_servers = '{}'\nprefix = 'batched'\n",
+        kafka.bootstrap()
+    );
+    let folder = connector(&server, &keys);
+    let problem = warning("batch_size", "batched.k.small takes 20000 bytes");
+
+    let report = checked(&folder, &["shop.toml"]);
+    let fixes = report.fixes(std::slice::from_ref(&problem), "advice");
+    let [fix] = &*fixes else {
+        panic!("{fixes:?}");
+    };
+    let setting = fix
+        .strip_prefix("set ")
+        .and_then(|fix| fix.strip_suffix(" in [sink.properties]"))
+        .unwrap();
+    let path = folder.path("shop.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}\n[sink.properties]\n{setting}\n")).unwrap();
+    let report = checked(&folder, &["shop.toml"]);
+    report.is_ready();
+    report.lacks(&problem);
+}
+
+#[test]
 fn a_topic_of_ddl_with_partitions_and_tables_with_one_topic_are_told() {
     let server = Server::start(Flavour::MySql97, &[]);
     server.execute(
