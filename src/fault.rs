@@ -47,6 +47,8 @@ pub enum Fault {
     BoundLosesEqual,
     /// Rows of a snapshot without a lock are published that were changed while its views were opened.
     LotNotChecked,
+    /// Views without a lock are opened so slowly that much is changed meanwhile.
+    WideWindow,
     /// The rest of a snapshot enters the stream after the place that it shows.
     ResumedElsewhere,
 }

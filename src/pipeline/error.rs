@@ -197,6 +197,11 @@ impl PipelineError {
         matches!(self, Self::Sink(error) if error.is_withdrawal())
     }
 
+    /// Whether views cannot be had without a lock, however often they are opened.
+    pub(super) fn is_no_window(&self) -> bool {
+        matches!(self, Self::Source(SourceError::NoWindow { .. }))
+    }
+
     /// What is kept of it, and shown as a replica's last error.
     pub fn last_error(&self) -> LastError {
         let group = match self {

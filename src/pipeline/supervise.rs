@@ -210,7 +210,8 @@ impl Supervised<'_> {
             }
             let read = Arc::clone(self.context.folder);
             let reached = off_the_runtime(move || read.checkpoint()).await?;
-            if reached != progress {
+            // Views that cannot be had do not come nearer as the stream goes on to the next ones.
+            if reached != progress && !failed.is_no_window() {
                 failures = 0;
                 progress = reached;
             }

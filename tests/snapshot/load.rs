@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use serde_json::{Value, json};
@@ -13,6 +14,10 @@ use crate::support::Server;
 
 /// Rows of each table before the copy.
 const ROWS: u64 = 4_000;
+/// Transactions that clients have made before anything else happens.
+const CHANGES_MIN: u64 = 100;
+/// How long they may take.
+const CHANGES_MIN_WAIT: Duration = Duration::from_secs(60);
 
 /// The rows of each table, as JSON, and how many of each there are.
 pub type Contents = BTreeMap<String, BTreeMap<String, i64>>;
@@ -45,7 +50,7 @@ pub fn fill(server: &Server) {
 }
 
 impl Load {
-    /// Starts clients.
+    /// Starts clients, which are at work when it returns.
     pub fn start(server: &Server, count: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let changes = Arc::new(AtomicU64::new(0));
@@ -67,12 +72,18 @@ impl Load {
                 }
             })
         });
-        let clients = clients.collect();
-        Self {
+        let load = Self {
+            clients: clients.collect(),
             stop,
             changes,
-            clients,
+        };
+        let begun = Instant::now();
+        while load.changes.load(Ordering::Relaxed) <= CHANGES_MIN {
+            let is_early = begun.elapsed() < CHANGES_MIN_WAIT;
+            assert!(is_early, "{:?}: the clients hang", server.flavour());
+            thread::yield_now();
         }
+        load
     }
 
     /// Stops them and gives the number of their transactions.

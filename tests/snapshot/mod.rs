@@ -14,12 +14,20 @@ mod refusals;
 mod topics;
 
 use crate::commands::process::{Folder, account};
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Server, is_full};
 
 /// What stands in place of the start at the binlog's end.
 pub const FIRST: &str = "start = 'snapshot'";
 const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 const STREAM: [&str; 4] = ["run", "--http", "off", "shop.toml"];
+
+/// Every server, or one of each family.
+fn sampled() -> Vec<Flavour> {
+    match is_full() {
+        true => Flavour::EVERY.to_vec(),
+        false => vec![Flavour::MySql97, Flavour::MariaDb1011],
+    }
+}
 
 /// Lets an account take a snapshot, beside what a stream needs.
 pub fn may_copy(server: &Server, user: &str) {

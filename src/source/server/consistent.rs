@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
@@ -42,6 +43,8 @@ const BLOCK_COMMIT: [&str; 2] = ["BACKUP STAGE START", "BACKUP STAGE BLOCK_COMMI
 const OPEN: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 /// How often MariaDB's views are opened for all to be of one place.
 const TRIES_MAX: u32 = 200;
+/// How often MySQL's are, for nothing to be written meanwhile.
+const NARROW_TRIES_MAX: u32 = 200;
 /// How long views wait for groups that are in the binlog to be executed.
 const EXECUTED_WAIT: Duration = Duration::from_secs(60);
 /// How long a view waits for a lock once it is open.
@@ -125,7 +128,8 @@ impl TableViews {
     ///
     /// The server counts a group as executed once it can be seen, and it is in the binlog before. So a view that is opened after
     /// the set of executed groups was read, and before the end of the binlog is, shows those of the set, none after that end, and
-    /// some of those between.
+    /// some of those between. That is tried until the binlog has grown by nothing meanwhile, so that no more than a few groups
+    /// are between, or too often.
     ///
     /// # Errors
     /// When the groups are not executed in time, or whatever breaks on the way.
@@ -147,26 +151,30 @@ impl TableViews {
                 ),
             });
         }
-        let text = statements::value(&mut watch, "@@global.gtid_executed").await?;
-        let text = text.unwrap_or_default().replace('\n', "");
-        let seen = GtidSet::parse(facts.flavour, &text).map_err(|source| SourceError::GtidSet {
-            text,
-            flavour: facts.flavour.name(),
-            source,
-        })?;
-        open_all(&mut sessions).await?;
-        if planted(Fault::LotNotChecked) {
-            tokio::time::sleep(Duration::from_millis(300)).await;
+        let mut before = place(&mut watch).await?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let seen = executed_groups(&mut watch, facts.flavour).await?;
+            open_all(&mut sessions).await?;
+            let is_wide = planted(Fault::LotNotChecked) || planted(Fault::WideWindow);
+            if is_wide {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            let status = place(&mut watch).await?;
+            let is_narrow = status.coordinates == before.coordinates;
+            if !is_narrow && !is_wide && tries < NARROW_TRIES_MAX {
+                before = status;
+                continue;
+            }
+            let views = sessions.len();
+            info!(upto = %status.coordinates, views, tries, "the snapshot is of about this place, without a lock");
+            return Ok(Self {
+                sessions,
+                status,
+                show: Shows::Around(seen),
+            });
         }
-        let status = statements::status(&mut watch).await?;
-        let status = status.ok_or(SourceError::BinlogOff)?;
-        let views = sessions.len();
-        info!(upto = %status.coordinates, views, "the snapshot is of about this place, without a lock");
-        Ok(Self {
-            sessions,
-            status,
-            show: Shows::Around(seen),
-        })
     }
 
     /// Opens as many views of these tables as the options say.
@@ -367,10 +375,20 @@ async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError
     Ok(of_place(sessions, status))
 }
 
-/// Opens a view on each connection.
-async fn open_all(sessions: &mut [Session]) -> Result<(), SourceError> {
-    for session in sessions {
-        session.ask(OPEN).await?;
+/// Opens a view on each connection, on all at once.
+async fn open_all(sessions: &mut Vec<Session>) -> Result<(), SourceError> {
+    let mut opening: JoinSet<Result<Session, SourceError>> = JoinSet::new();
+    for mut session in sessions.drain(..) {
+        opening.spawn(async move {
+            session.ask(OPEN).await?;
+            Ok(session)
+        });
+    }
+    while let Some(opened) = opening.join_next().await {
+        match opened {
+            Ok(opened) => sessions.push(opened?),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
     Ok(())
 }
@@ -408,6 +426,23 @@ async fn place_of(session: &mut Session) -> Result<Coordinates, SourceError> {
         (Some(file), Some(position)) => Ok(Coordinates::new(file, position)),
         _nothing => Err(SourceError::BinlogOff),
     }
+}
+
+/// The end of the binlog.
+async fn place(session: &mut Session) -> Result<Status, SourceError> {
+    let status = statements::status(session).await?;
+    status.ok_or(SourceError::BinlogOff)
+}
+
+/// The groups whose changes every view shows that is opened from now on.
+async fn executed_groups(session: &mut Session, flavour: Flavour) -> Result<GtidSet, SourceError> {
+    let text = statements::value(session, "@@global.gtid_executed").await?;
+    let text = text.unwrap_or_default().replace('\n', "");
+    GtidSet::parse(flavour, &text).map_err(|source| SourceError::GtidSet {
+        text,
+        flavour: flavour.name(),
+        source,
+    })
 }
 
 /// As many connections as the options say.
