@@ -197,7 +197,10 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         .below("filter")
         .map_or_else(RulePlaces::default, rule_places);
     let filter = match document.below_mut("filter") {
-        Some(section) => filter(section, &mut found),
+        Some(section) => filter(section, &mut found).map(|filter| FilterOptions {
+            places: rule_places.clone(),
+            ..filter
+        }),
         None => Some(FilterOptions::default()),
     };
     let sink = document.below_mut("sink");

@@ -22,6 +22,7 @@ impl Doubt {
         Rule {
             key: self.key,
             text: self.rule.clone(),
+            place: None,
         }
     }
 }

@@ -39,8 +39,8 @@ mod verdict;
 mod wildcard;
 
 pub use columns::{
-    ColumnRuleError, ColumnRules, ColumnVerdict, HashOptions, MaskOptions, OnComputed, OnMissing,
-    RuleMatches, RuleSecret, TruncateOptions,
+    ColumnRuleError, ColumnRules, ColumnVerdict, HashOptions, HiddenBy, MaskOptions, OnComputed,
+    OnMissing, RuleMatches, RuleSecret, TruncateOptions,
 };
 pub use condition::{
     Condition, ConditionError, Expression, Judging, JudgingError, TestedTable, Truth, TypingError,

@@ -2,6 +2,7 @@
 
 use super::columns::{HashOptions, MaskOptions, OnComputed, OnMissing, TruncateOptions};
 use super::lists::one_or_many;
+use super::places::RulePlaces;
 use super::row_options::{RowMoves, RowRuleOptions};
 use super::verdict::RuleKey;
 
@@ -77,6 +78,9 @@ pub struct FilterOptions {
     /// What becomes of the tables that tools for changing tables work with.
     #[serde(alias = "shadow_tables")]
     pub shadow_tables: ShadowTables,
+    /// Where the rules on columns are written.
+    #[serde(skip)]
+    pub places: RulePlaces,
 }
 
 impl FilterOptions {

@@ -270,6 +270,7 @@ pub(super) fn rule(key: RuleKey, text: &str) -> Rule {
     Rule {
         key,
         text: text.into(),
+        place: None,
     }
 }
 

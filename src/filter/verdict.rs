@@ -1,6 +1,7 @@
 //! What the rules said of a table or a database, with enough to explain it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::row::TableName;
 
@@ -65,6 +66,8 @@ pub struct Rule {
     pub key: RuleKey,
     /// Its text.
     pub text: Box<str>,
+    /// Where it is written, as `file:line:column`, of a rule on columns.
+    pub place: Option<Arc<str>>,
 }
 
 /// The keys of rules.
@@ -181,7 +184,11 @@ impl fmt::Display for RuleKey {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.key, self.text)
+        write!(f, "{}={}", self.key, self.text)?;
+        match &self.place {
+            Some(place) => write!(f, " ({place})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::change::{
     AssembleError, Assembler, Batch, Definition, Lack, LostColumn, LostRowRule, Notice, Point,
     PreparedEvents, PreparedGroup, Step, Undecided, UnvettedTable,
 };
-use crate::filter::OnUnknown;
+use crate::filter::{HiddenBy, OnUnknown, RuleKey};
 use crate::row::TableName;
 use crate::source::Chunk;
 use crate::state::{PreparedFile, PreparedStore, StateError};
@@ -397,13 +397,11 @@ fn tell(notice: &Notice) {
     }
 }
 
-fn tell_unvetted(
-    UnvettedTable {
-        table,
-        column,
-        rule,
-    }: &UnvettedTable,
-) {
+fn tell_unvetted(UnvettedTable { table, column, by }: &UnvettedTable) {
+    let rule = match by {
+        HiddenBy::Rule(rule) => rule.to_string(),
+        HiddenBy::NotIncluded => RuleKey::ColumnsInclude.to_string(),
+    };
     warn!(
         %table,
         %column,

@@ -6,18 +6,33 @@ use serde_json::{Value, json};
 use crate::commands::process::{Ended, Folder, account};
 use crate::support::{Flavour, Server};
 
-const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
+pub const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
-struct Stream {
+pub struct Stream {
     server: Server,
-    folder: Folder,
+    pub folder: Folder,
 }
 
 impl Stream {
     /// Streams what comes after a table of people.
-    fn start(flavour: Flavour, rules: &str) -> Self {
-        let server = Server::start(flavour, &[]);
+    pub fn start(flavour: Flavour, rules: &str) -> Self {
+        Self::start_with(flavour, rules, "FULL")
+    }
+
+    /// The same with table maps that tell less.
+    pub fn start_with(flavour: Flavour, rules: &str, metadata: &str) -> Self {
+        let server = Server::start(flavour, &[&format!("--binlog-row-metadata={metadata}")]);
         account(&server, "u");
+        Self::on(server, rules)
+    }
+
+    /// Begins anew with other rules.
+    pub fn again(self, rules: &str) -> Self {
+        self.server.execute("DROP DATABASE shop");
+        Self::on(self.server, rules)
+    }
+
+    fn on(server: Server, rules: &str) -> Self {
         server.execute("CREATE DATABASE shop");
         server.execute(
             "CREATE TABLE shop.people (id INT PRIMARY KEY, mail VARCHAR(40), phone VARCHAR(20), n INT)",
@@ -31,24 +46,24 @@ impl Stream {
         stream
     }
 
-    fn run(&self, statement: &str) {
+    pub fn run(&self, statement: &str) {
         self.server.execute(statement);
     }
 
-    fn rules(self, from: &str, to: &str) -> Self {
+    pub fn rules(self, from: &str, to: &str) -> Self {
         let folder = self.folder.replacing(from, to);
         Self { folder, ..self }
     }
 
     /// The images after of a table's changes, without a secret in any.
-    fn images(&self) -> Vec<Value> {
+    pub fn images(&self) -> Vec<Value> {
         let changes = self.folder.changes();
         let text = Value::from(changes.clone()).to_string();
         assert!(!text.contains("secret"), "{text}");
         changes.iter().map(|line| line["after"].clone()).collect()
     }
 
-    fn once(&self) -> Ended {
+    pub fn once(&self) -> Ended {
         let ended = self.folder.succeeds(&ONCE);
         assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
         ended
@@ -528,7 +543,7 @@ fn a_table_that_comes_under_rules_with_the_columns_of_another_shows_nothing_that
             (format!("{open}; {ghost}"), Some(computed)),
             (
                 unknown.clone(),
-                Some("which of them are computed, maybe from mail"),
+                Some("which columns of shop.copy are computed, maybe from mail"),
             ),
             (format!("{open}; {like}"), None),
             (format!("{harmless}; {like}"), None),

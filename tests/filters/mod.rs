@@ -11,6 +11,7 @@ mod generated;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod likes;
+mod lineage;
 mod replica;
 mod rows;
 mod statements;

@@ -183,10 +183,8 @@ pub(in crate::change) fn table_changes(
             let previous = change.previous.as_ref().map(renamed);
             let origin = change.previous.as_ref().unwrap_or(&change.table);
             let former = match former.iter().find(|(name, _)| name == origin) {
-                Some((_, definition)) => {
-                    let name = previous.as_ref().unwrap_or(&table);
-                    published(definition, name, columns)?
-                }
+                // Rules that hide as much may fit only what it is from here on.
+                Some((_, definition)) => published(definition, &table, columns).ok().flatten(),
                 None => None,
             };
             Ok(TableChange {

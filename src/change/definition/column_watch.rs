@@ -3,20 +3,22 @@
 //!
 //! A statement is judged where it stands, before the checkpoint passes it, by the definition that the table had until then.
 //! Where that is not known, what the table maps of this run have shown counts; else the next table map under the new name is
-//! judged. A name that is not published hides all, so that a table is judged by the last name that was.
+//! judged. A name that is not published hides all, so that a table is judged by the last name that was, and one that was never
+//! published by what it is to replace. A statement that is passed over on order leaves behind what it would have been refused
+//! for, and the next table map is judged by it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::computed::ComputedColumn;
+use super::computed::{ComputedColumn, defined_columns, refuse_computed};
 use super::following::Followed;
-use super::moved::{FormerName, Moved, copied, origins};
-use super::schemas::{Change, Schemas};
+use super::moved::{FormerName, Moved, copied, origins, split_off, transfers};
+use super::schemas::{Change, Schemas, same};
 use super::table::TableDefinition;
 use crate::binlog::Coordinates;
-use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
+use crate::change::statement::meaning::Meaning;
 use crate::change::statement::{Statement, StatementKind};
-use crate::filter::{ColumnRuleError, ColumnRules, OnMissing, Rule, RuleMatches, Rules};
+use crate::filter::{ColumnRuleError, ColumnRules, HiddenBy, OnMissing, Rule, RuleMatches, Rules};
 use crate::row::{Table, TableName};
 
 /// Tables that are watched at most.
@@ -75,8 +77,17 @@ pub struct UnvettedTable {
     pub table: TableName,
     /// A column whose values are hidden.
     pub column: Box<str>,
-    /// The rule that hides them.
-    pub rule: Rule,
+    /// What hides them.
+    pub by: HiddenBy,
+}
+
+/// What becomes of a statement that lets values out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// The stream stops at it.
+    Stops,
+    /// It is passed over, and the stream stops at the next rows.
+    IsPutOff,
 }
 
 /// What is known of the columns that rules match.
@@ -168,7 +179,11 @@ impl ColumnWatch {
             return self.vet_unknown(rules, table, is_due);
         };
         for ComputedColumn { name: column, from } in computed {
-            rules.refuse_showing(name, column, &from.0)?;
+            let may_be_column = |name: &str| {
+                let mut columns = table.columns.iter();
+                columns.any(|column| same(&column.name, name))
+            };
+            rules.refuse_showing(name, column, &from.0, may_be_column)?;
             // One that is computed from columns that nobody knows.
             if !from.is_empty() || !is_due {
                 continue;
@@ -177,16 +192,16 @@ impl ColumnWatch {
             let mut others = table.shown_columns().filter(|other| other.name != *column);
             let hidden = others.find_map(|from| {
                 let verdict = rules.judge(name, &from.name);
-                let rule = verdict.protecting()?;
                 let shows = verdict.hides_more_than_computed(&shown);
-                shows.then(|| (from.name.clone(), rule.clone()))
+                let by = verdict.hidden_by().filter(|_| shows)?;
+                Some((from.name.clone(), by))
             });
-            if let Some((from, rule)) = hidden {
+            if let Some((from, by)) = hidden {
                 return Err(ColumnRuleError::MaybeComputed {
                     table: name.clone(),
                     column: column.clone(),
                     from,
-                    rule,
+                    by,
                 });
             }
         }
@@ -209,26 +224,26 @@ impl ColumnWatch {
             columns.map(|column| (column, rules.judge(&table.name, &column.name)))
         };
         let hidden = shown().find_map(|(from, verdict)| {
-            let rule = verdict.protecting()?;
             let mut others = shown();
             let shows = others.any(|(other, computed)| {
                 other.name != from.name && verdict.hides_more_than_computed(&computed)
             });
-            shows.then_some((from, rule))
+            let by = verdict.hidden_by().filter(|_| shows)?;
+            Some((from, by))
         });
-        let Some((from, rule)) = hidden else {
+        let Some((from, by)) = hidden else {
             return Ok(());
         };
-        let (table, from, rule) = (table.name.clone(), from.name.clone(), rule.clone());
+        let (table, from) = (table.name.clone(), from.name.clone());
         if is_due {
-            return Err(ColumnRuleError::ComputedUnknown { table, from, rule });
+            return Err(ColumnRuleError::ComputedUnknown { table, from, by });
         }
         if self.told_unvetted.len() < WARNINGS_MAX {
             self.told_unvetted.insert(table.clone());
             self.unvetted.push(UnvettedTable {
                 table,
                 column: from,
-                rule,
+                by,
             });
         }
         Ok(())
@@ -264,7 +279,9 @@ impl ColumnWatch {
                 && former.iter().all(|column| is_judged_alike(column));
             !is_vetted
         };
-        let came = origins.iter().chain(copied);
+        let part = split_off(&followed.statement, believed);
+        let part = part.as_ref().map(|(from, part)| (part, from));
+        let came = origins.iter().chain(copied).chain(part);
         let came: Vec<(&TableName, bool)> = came
             .map(|(table, source)| (table, is_unvetted(table, source)))
             .collect();
@@ -394,6 +411,27 @@ impl ColumnWatch {
         followed: &Followed<'_>,
         believed: &Schemas,
     ) -> Result<(), ColumnRuleError> {
+        self.follow_by(rules, followed, believed, Refusal::Stops)
+    }
+
+    /// The same of a statement that is passed over on order: what it would be refused for, the next rows are.
+    pub(in crate::change) fn pass_over(
+        &mut self,
+        rules: &Rules,
+        followed: &Followed<'_>,
+        believed: &Schemas,
+    ) {
+        let followed = self.follow_by(rules, followed, believed, Refusal::IsPutOff);
+        debug_assert_eq!(followed, Ok(()), "all is put off");
+    }
+
+    fn follow_by(
+        &mut self,
+        rules: &Rules,
+        followed: &Followed<'_>,
+        believed: &Schemas,
+        refusal: Refusal,
+    ) -> Result<(), ColumnRuleError> {
         let statement = &followed.statement;
         let origins = origins(statement, believed);
         self.note_lost_row_rules(rules, &origins);
@@ -408,14 +446,12 @@ impl ColumnWatch {
             !origins.contains_key(table) && origins.values().any(|origin| origin == table)
         };
         let stay = tables.iter().filter(|table| !is_moved_away(table));
-        let moved: Vec<Moved<'_>> = stay
-            .map(|table| {
-                let origin = origins.get(table).unwrap_or(table);
-                let columns = self.former_columns(origin, followed);
-                let was = self.former_name(rules, origin);
-                Moved::by(statement, (table, origin), was, columns)
-            })
-            .collect();
+        let moved = |(from, to)| self.moved(rules, followed, (to, from));
+        let moves = stay.map(|table| (origins.get(table).unwrap_or(table), table));
+        let moves: Vec<Moved<'_>> = moves.map(moved).collect();
+        let transfers = transfers(statement, believed);
+        let transferred = transfers.iter().map(|(from, to)| moved((from, to)));
+        let transferred: Vec<Moved<'_>> = transferred.collect();
         for origin in origins.values() {
             let is_there = origins.contains_key(origin);
             self.watch(origin, |watched| {
@@ -423,17 +459,40 @@ impl ColumnWatch {
                 watched.is_unvetted &= is_there;
             });
         }
-        for moved in moved {
-            self.follow_moved(rules, followed, &moved)?;
+        for moved in moves {
+            self.follow_moved(rules, followed, &moved, refusal)?;
+        }
+        for moved in transferred {
+            self.follow_transferred(rules, followed, moved, refusal)?;
         }
         for table in &tables {
             let is_gone = |change: &Change| matches!(change, Change::Gone { table: gone, .. } if gone == table);
             let is_kept = || rules.table(&table.database, &table.table).keep;
-            if origins.contains_key(table) && is_kept() || followed.changes.iter().any(is_gone) {
+            let is_gone = followed.changes.iter().any(is_gone);
+            if origins.contains_key(table) && is_kept() || is_gone {
                 self.seen.remove(table);
             }
         }
         Ok(())
+    }
+
+    /// A table as a statement leaves it, which has its rows from another one, or its own.
+    fn moved<'a>(
+        &self,
+        rules: &Rules,
+        followed: &Followed<'_>,
+        (table, origin): (&'a TableName, &'a TableName),
+    ) -> Moved<'a> {
+        let columns = self.former_columns(origin, followed);
+        let was = self.former_name(rules, origin);
+        let moved = Moved::by(&followed.statement, (table, origin), was, columns);
+        match table == origin {
+            true => moved,
+            false => Moved {
+                replaced: self.former_columns(table, followed),
+                ..moved
+            },
+        }
     }
 
     /// Judges a table under the name that it has after a statement, or keeps by what it is to be judged later.
@@ -442,44 +501,140 @@ impl ColumnWatch {
         rules: &Rules,
         followed: &Followed<'_>,
         moved: &Moved<'_>,
+        refusal: Refusal,
     ) -> Result<(), ColumnRuleError> {
         let columns = rules.columns();
         let table = moved.table;
         let verdict = rules.table(&table.database, &table.table);
-        let was_published = || moved.was_published.then(|| moved.was.clone());
         if !verdict.keep {
-            let was = was_published();
-            let was = was.filter(|was| columns.may_hide_values_of(&was.table));
-            if was.is_some() && self.watched.len() >= TABLES_MAX {
-                return Err(ColumnRuleError::TooManyMoved { count: TABLES_MAX });
-            }
-            self.watch(table, |watched| watched.was = was);
+            self.keep_name(columns, table, Some(&moved.was), refusal)?;
             if let Some(mut seen) = self.seen.remove(moved.origin) {
                 seen.names.clone_from(&moved.columns);
                 self.seen.insert(table.clone(), seen);
             }
             return Ok(());
         }
-        let statement = &followed.statement;
-        moved.judge(columns, &verdict.published, statement)?;
-        let is_open = moved.columns.is_empty() && moved.was.table != verdict.published;
-        let was = was_published().filter(|_| is_open);
-        self.watch(table, |watched| watched.was = was);
-        refuse_computed(columns, &verdict.published, statement)?;
-        self.judge(columns, (table, &verdict.published), followed)
+        let published = &verdict.published;
+        let mut open = self.judge_as(columns, (published, moved), followed, refusal)?;
+        if moved.columns.is_empty() && moved.was.table.as_ref() != Some(published) {
+            open = open.or(moved.was.table.is_some().then_some(&moved.was));
+        }
+        self.keep_name(columns, table, open, refusal)?;
+        if let Err(error) = self.refuse_computed(columns, (published, moved), followed) {
+            match refusal {
+                Refusal::Stops => return Err(error),
+                Refusal::IsPutOff => self.watch(table, |watched| watched.is_unvetted = true),
+            }
+        }
+        match (self.judge(columns, (table, published), followed), refusal) {
+            (Err(error), Refusal::Stops) => Err(error),
+            (Err(_), Refusal::IsPutOff) => {
+                self.seen.remove(table);
+                Ok(())
+            }
+            (Ok(()), _) => Ok(()),
+        }
     }
 
-    /// The last name under which a table was judged, or its own, and whether it was published under that.
-    fn former_name(&self, rules: &Rules, source: &TableName) -> (FormerName, bool) {
+    /// Judges rows that a statement has moved into a table which it does not rename.
+    fn follow_transferred(
+        &mut self,
+        rules: &Rules,
+        followed: &Followed<'_>,
+        moved: Moved<'_>,
+        refusal: Refusal,
+    ) -> Result<(), ColumnRuleError> {
+        let columns = rules.columns();
+        let Moved { table, was, .. } = &moved;
+        let has_own = || {
+            self.watched
+                .get(*table)
+                .is_some_and(|watched| watched.was.is_some())
+        };
+        if was.table.is_none() || has_own() {
+            return Ok(());
+        }
+        let verdict = rules.table(&table.database, &table.table);
+        if !verdict.keep {
+            return self.keep_name(columns, table, Some(was), refusal);
+        }
+        let published = &verdict.published;
+        let open = self.judge_as(columns, (published, &moved), followed, refusal)?;
+        let open = open.or(moved.columns.is_empty().then_some(was));
+        self.keep_name(columns, table, open, refusal)
+    }
+
+    /// Judges a table under a published name; what is still to be judged of it where its refusal is put off.
+    fn judge_as<'a>(
+        &self,
+        columns: &ColumnRules,
+        (published, moved): (&TableName, &'a Moved<'_>),
+        followed: &Followed<'_>,
+        refusal: Refusal,
+    ) -> Result<Option<&'a FormerName>, ColumnRuleError> {
+        match (
+            moved.judge(columns, published, &followed.statement),
+            refusal,
+        ) {
+            (Ok(()), _) => Ok(None),
+            (Err(error), Refusal::Stops) => Err(error),
+            (Err(_), Refusal::IsPutOff) => Ok(Some(&moved.was)),
+        }
+    }
+
+    /// Keeps by what a table is to be judged later, where rules may hide values of it.
+    fn keep_name(
+        &mut self,
+        columns: &ColumnRules,
+        table: &TableName,
+        was: Option<&FormerName>,
+        refusal: Refusal,
+    ) -> Result<(), ColumnRuleError> {
+        let is_to_know = |was: &&FormerName| match &was.table {
+            Some(table) => columns.may_hide_values_of(table),
+            None => !was.renamed.is_empty(),
+        };
+        let was = was.filter(is_to_know);
+        let is_full = self.watched.len() >= TABLES_MAX && refusal == Refusal::Stops;
+        if was.is_some() && is_full {
+            return Err(ColumnRuleError::TooManyMoved { count: TABLES_MAX });
+        }
+        self.watch(table, |watched| watched.was = was.cloned());
+        Ok(())
+    }
+
+    /// The last name under which a table was judged, or its own if it is published.
+    fn former_name(&self, rules: &Rules, source: &TableName) -> FormerName {
         if let Some(Watched { was: Some(was), .. }) = self.watched.get(source) {
-            return (was.clone(), true);
+            return was.clone();
         }
         let verdict = rules.table(&source.database, &source.table);
-        let name = FormerName {
-            table: verdict.published,
+        FormerName {
+            table: verdict.keep.then_some(verdict.published),
             renamed: Vec::new(),
-        };
-        (name, verdict.keep)
+        }
+    }
+
+    /// Makes sure that a statement defines no column that shows values which rules hide of those that it is computed from.
+    fn refuse_computed(
+        &mut self,
+        columns: &ColumnRules,
+        (published, moved): (&TableName, &Moved<'_>),
+        followed: &Followed<'_>,
+    ) -> Result<(), ColumnRuleError> {
+        let statement = &followed.statement;
+        let mut known: Vec<&str> = moved.columns.iter().map(|column| &**column).collect();
+        let makes = matches!(statement.meaning, Meaning::CreateTable(_));
+        if known.is_empty() && !makes && columns.may_hide_values_of(published) {
+            let computes = |(_, from): &(&str, &[Box<str>])| !from.is_empty();
+            if columns.forbid_computed() && defined_columns(statement).iter().any(computes) {
+                self.watch(moved.table, |watched| watched.is_unvetted = true);
+            }
+        }
+        known.extend(defined_columns(statement).iter().map(|(column, _)| *column));
+        refuse_computed(columns, published, statement, |name| {
+            known.iter().any(|column| same(column, name))
+        })
     }
 
     /// Judges the columns of a table map that nobody has judged since the table got its name.
@@ -495,14 +650,16 @@ impl ColumnWatch {
         let Some(Watched { was: Some(was), .. }) = self.watched.get(source) else {
             return Ok(());
         };
+        let before = was.table.as_ref().unwrap_or(&table.name);
         if table.is_undefined
-            && let Some(rule) = rules.may_match(&was.table)
+            && let Some(rule) = rules.may_match(before)
         {
             let (table, rule) = (table.name.clone(), rule.clone());
             return Err(ColumnRuleError::Unnamed { table, rule });
         }
         let columns = table.shown_columns();
-        was.judge(rules, &table.name, columns.map(|column| &*column.name))?;
+        let columns = columns.map(|column| &*column.name);
+        was.judge(rules, &table.name, columns, |_any| true)?;
         self.watch(source, |watched| watched.was = None);
         Ok(())
     }
@@ -593,47 +750,21 @@ pub fn refuse_statement(rules: &Rules, statement: &Statement) -> Result<(), Colu
             continue;
         }
         let origin = origins.get(&schemas.fold(table)).unwrap_or(table);
+        let before = rules.table(&origin.database, &origin.table);
         let was = FormerName {
-            table: rules.table(&origin.database, &origin.table).published,
+            table: before.keep.then_some(before.published),
             renamed: Vec::new(),
         };
-        let moved = Moved::by(statement, (table, origin), (was, true), Vec::new());
+        let moved = Moved::by(statement, (table, origin), was, Vec::new());
         moved.judge(columns, &verdict.published, statement)?;
-        refuse_computed(columns, &verdict.published, statement)?;
+        let defined = defined_columns(statement);
+        refuse_computed(columns, &verdict.published, statement, |name| {
+            defined.iter().any(|(column, _)| same(column, name))
+        })?;
     }
     Ok(())
 }
 
 fn names(definition: &Arc<TableDefinition>) -> impl Iterator<Item = &str> {
     definition.columns.iter().map(|column| &*column.name)
-}
-
-/// Makes sure that a statement defines no column that is published as it is and computed from one whose values a rule hides.
-fn refuse_computed(
-    rules: &ColumnRules,
-    table: &TableName,
-    statement: &Statement,
-) -> Result<(), ColumnRuleError> {
-    for (column, computed_from) in defined_columns(statement) {
-        rules.refuse_showing(table, column, computed_from)?;
-    }
-    Ok(())
-}
-
-/// The columns that a statement defines or gives defaults, each with what its values are computed from.
-fn defined_columns(statement: &Statement) -> Vec<(&str, &[Box<str>])> {
-    fn computed(column: &ColumnClause) -> (&str, &[Box<str>]) {
-        (&column.name, &column.computed_from)
-    }
-    match &statement.meaning {
-        Meaning::CreateTable(create) => create.elements.columns.iter().map(computed).collect(),
-        Meaning::AlterTable(alter) => {
-            let specs = alter.specs.iter();
-            let columns = specs.filter_map(Spec::defined).map(computed);
-            let defaults = alter.defaults.iter();
-            let defaults = defaults.map(|(column, from)| (&**column, &**from));
-            columns.chain(defaults).collect()
-        }
-        Meaning::Database { .. } | Meaning::Unfollowed { .. } | Meaning::Plain => Vec::new(),
-    }
 }

@@ -2,7 +2,10 @@
 
 use super::layout::Layout;
 use super::table::{ComputedFrom, Generated, TableDefinition};
-use crate::row::{Column, Computed};
+use crate::change::statement::Statement;
+use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
+use crate::filter::{ColumnRuleError, ColumnRules};
+use crate::row::{Column, Computed, TableName};
 
 /// A column that is computed, or has a default that is.
 #[derive(Debug)]
@@ -37,4 +40,35 @@ pub(super) fn tell_computed(
         });
     }
     computed
+}
+
+/// Makes sure that a statement defines no column that is published as it is and computed from one whose values a rule hides.
+pub(super) fn refuse_computed(
+    rules: &ColumnRules,
+    table: &TableName,
+    statement: &Statement,
+    may_be_column: impl Fn(&str) -> bool,
+) -> Result<(), ColumnRuleError> {
+    for (column, computed_from) in defined_columns(statement) {
+        rules.refuse_showing(table, column, computed_from, &may_be_column)?;
+    }
+    Ok(())
+}
+
+/// The columns that a statement defines or gives defaults, each with what its values are computed from.
+pub(super) fn defined_columns(statement: &Statement) -> Vec<(&str, &[Box<str>])> {
+    fn computed(column: &ColumnClause) -> (&str, &[Box<str>]) {
+        (&column.name, &column.computed_from)
+    }
+    match &statement.meaning {
+        Meaning::CreateTable(create) => create.elements.columns.iter().map(computed).collect(),
+        Meaning::AlterTable(alter) => {
+            let specs = alter.specs.iter();
+            let columns = specs.filter_map(Spec::defined).map(computed);
+            let defaults = alter.defaults.iter();
+            let defaults = defaults.map(|(column, from)| (&**column, &**from));
+            columns.chain(defaults).collect()
+        }
+        Meaning::Database { .. } | Meaning::Unfollowed { .. } | Meaning::Plain => Vec::new(),
+    }
 }

@@ -1,4 +1,5 @@
-//! Which tables and columns a statement renames, and whether a value goes out less hidden under its new name than before.
+//! Which tables and columns a statement renames, where else it moves rows, and whether a value goes out less hidden under its
+//! new name than before.
 
 use std::collections::HashMap;
 
@@ -11,8 +12,9 @@ use crate::row::TableName;
 /// The last name under which a table was judged by the rules on columns, as published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormerName {
-    /// The name.
-    pub table: TableName,
+    /// The name; `None` for a table that was never published. What it is renamed to has rules that hide values of the table in
+    /// whose place it comes, and of which it is likely a copy.
+    pub table: Option<TableName>,
     /// The columns that have other names now: what each was called then, and what it is called now.
     pub renamed: Vec<(Box<str>, Box<str>)>,
 }
@@ -25,16 +27,17 @@ pub(super) struct Moved<'a> {
     pub(super) origin: &'a TableName,
     /// Its columns, as far as they are known.
     pub(super) columns: Vec<Box<str>>,
-    /// By what it is to be judged, and whether it was published under that name.
+    /// By what it is to be judged.
     pub(super) was: FormerName,
-    pub(super) was_published: bool,
+    /// The columns of the table whose name it takes, as far as there is such a table, and they are known.
+    pub(super) replaced: Vec<Box<str>>,
 }
 
 impl<'a> Moved<'a> {
     pub(super) fn by(
         statement: &Statement,
         (table, origin): (&'a TableName, &'a TableName),
-        (mut was, was_published): (FormerName, bool),
+        mut was: FormerName,
         mut columns: Vec<Box<str>>,
     ) -> Self {
         let renames = renames(statement);
@@ -60,7 +63,7 @@ impl<'a> Moved<'a> {
             origin,
             columns,
             was,
-            was_published,
+            replaced: Vec::new(),
         }
     }
 
@@ -75,31 +78,30 @@ impl<'a> Moved<'a> {
         let renamed = self.was.renamed.iter().map(|(_, now)| &**now);
         let named = renames(statement).into_iter().map(|(_, new)| new);
         let columns = known.chain(renamed).chain(named);
-        self.was.judge(rules, after, columns)
+        self.was.judge(rules, after, columns, |column| {
+            let mut replaced = self.replaced.iter();
+            self.replaced.is_empty() || replaced.any(|known| same(known, column))
+        })
     }
 }
 
 impl FormerName {
-    /// Makes sure that no value goes out less hidden than a rule hid it then. Columns are named as they are called now.
+    /// Makes sure that no value goes out less hidden than it was then. Columns are named as they are called now; of a table that
+    /// was never published, those count that `may_be_copied` says were columns of the table in whose place it comes.
     pub(super) fn judge<'a>(
         &self,
         rules: &ColumnRules,
         after: &TableName,
         columns: impl Iterator<Item = &'a str>,
+        may_be_copied: impl Fn(&str) -> bool,
     ) -> Result<(), ColumnRuleError> {
+        let before = self.table.as_ref().unwrap_or(after);
         for now in columns {
             let mut renamed = self.renamed.iter();
             let found = renamed.find(|(_, name)| same(name, now));
             let then = found.map_or(now, |(then, _)| then);
-            let verdict = rules.judge(&self.table, then);
-            if let Some(rule) = verdict.protecting()
-                && verdict.hides_more_than(&rules.judge(after, now))
-            {
-                return Err(ColumnRuleError::Renamed {
-                    before: format!("{}.{then}", self.table).into(),
-                    after: format!("{after}.{now}").into(),
-                    rule: rule.clone(),
-                });
+            if self.table.is_some() || may_be_copied(then) {
+                rules.refuse_renaming((before, then), (after, now))?;
             }
         }
         Ok(())
@@ -148,4 +150,35 @@ pub(super) fn copied(statement: &Statement, schemas: &Schemas) -> Option<(TableN
         Some(schemas.fold(&object.name))
     };
     Some((named(Role::Target)?, named(Role::Like)?))
+}
+
+/// The tables between which a statement moves rows, each pair from the one to the other, as names compare on the source.
+pub(super) fn transfers(statement: &Statement, schemas: &Schemas) -> Vec<(TableName, TableName)> {
+    let Meaning::AlterTable(alter) = &statement.meaning else {
+        return Vec::new();
+    };
+    let Some(table) = statement.objects.first() else {
+        return Vec::new();
+    };
+    let table = schemas.fold(&table.name);
+    let other = |other: &Option<TableName>| other.as_ref().map(|other| schemas.fold(other));
+    let out = split_off(statement, schemas);
+    let exchanged = other(&alter.exchanged);
+    let given = exchanged.clone().map(|other| (table.clone(), other));
+    let taken = other(&alter.taken_in).or(exchanged);
+    let taken = taken.map(|other| (other, table));
+    out.into_iter().chain(given).chain(taken).collect()
+}
+
+/// The table that a statement makes of a partition, after the table whose partition it was.
+pub(super) fn split_off(
+    statement: &Statement,
+    schemas: &Schemas,
+) -> Option<(TableName, TableName)> {
+    let Meaning::AlterTable(alter) = &statement.meaning else {
+        return None;
+    };
+    let part = schemas.fold(alter.split_off.as_ref()?);
+    let table = schemas.fold(&statement.objects.first()?.name);
+    Some((table, part))
 }

@@ -134,7 +134,7 @@ impl Scanner<'_> {
             &["REMOVE", "PARTITIONING"],
             &["SECONDARY_LOAD"],
         ];
-        const ON_PARTITIONS: [&str; 11] = [
+        const ON_PARTITIONS: [&str; 10] = [
             "DISCARD",
             "IMPORT",
             "TRUNCATE",
@@ -145,7 +145,6 @@ impl Scanner<'_> {
             "OPTIMIZE",
             "REBUILD",
             "REPAIR",
-            "EXCHANGE",
         ];
         for words in PASSED {
             if self.eat_words(words)? {
@@ -156,6 +155,13 @@ impl Scanner<'_> {
             if self.eat_words(&[word, "PARTITION"])? {
                 return self.skip_rest();
             }
+        }
+        if self.eat_words(&["EXCHANGE", "PARTITION"])? {
+            self.identifier()?;
+            self.expect("WITH")?;
+            self.expect("TABLE")?;
+            alter.exchanged = Some(self.name()?);
+            return self.skip_rest();
         }
         if self.eat("SECONDARY_UNLOAD")? || self.table_option(&mut alter.options)? {
             return Ok(());

@@ -221,6 +221,8 @@ pub struct AlterTable {
     pub split_off: Option<TableName>,
     /// The table that became a partition.
     pub taken_in: Option<TableName>,
+    /// The table whose rows a partition changed places with.
+    pub exchanged: Option<TableName>,
     /// Whether MySQL before 8.0 writes the table's file anew.
     pub rewrites: bool,
 }

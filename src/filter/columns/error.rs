@@ -1,5 +1,7 @@
 //! What stops a stream at a table that a rule on columns does not fit.
 
+use std::fmt;
+
 use crate::failure::Class;
 use crate::filter::verdict::{Rule, RuleKey};
 use crate::row::TableName;
@@ -77,8 +79,8 @@ pub enum ColumnRuleError {
     },
     /// A column is computed from one whose values a rule hides.
     #[error(
-        "{column} of {table} is computed from {from}, whose values {rule} hides and which it would show: have a rule hide {column} \
-         too, or set columns-computed = \"publish\""
+        "{column} of {table} is computed from {from}, {by}, and would show it: have a rule hide {column} too, or set \
+         columns-computed = \"publish\""
     )]
     Computed {
         /// The table.
@@ -87,13 +89,13 @@ pub enum ColumnRuleError {
         column: Box<str>,
         /// The one whose values are hidden.
         from: Box<str>,
-        /// The rule.
-        rule: Rule,
+        /// What hides them.
+        by: HiddenBy,
     },
     /// A table came under a rule by RENAME or LIKE, with a column that may be computed from one whose values the rule hides.
     #[error(
-        "{column} of {table} is computed, maybe from {from}, whose values {rule} hides, for the table got its columns from another \
-         one: have a rule hide {column} too, or set columns-computed = \"publish\""
+        "{column} of {table} is computed, maybe from {from}, {by}: have a rule hide {column} too, or set \
+         columns-computed = \"publish\""
     )]
     MaybeComputed {
         /// The table.
@@ -102,21 +104,21 @@ pub enum ColumnRuleError {
         column: Box<str>,
         /// The one whose values are hidden.
         from: Box<str>,
-        /// The rule.
-        rule: Rule,
+        /// What hides them.
+        by: HiddenBy,
     },
     /// A table came under a rule by RENAME or LIKE, and nobody knows which of its columns are computed.
     #[error(
-        "the columns of {table} come from another table, and which of them are computed, maybe from {from}, whose values {rule} \
-         hides, is not known: tell its definition, or set columns-computed = \"publish\""
+        "which columns of {table} are computed, maybe from {from}, {by}, is not known since the table was defined, changed or \
+         renamed: tell its definition, or set columns-computed = \"publish\""
     )]
     ComputedUnknown {
         /// The table.
         table: TableName,
         /// The column whose values are hidden.
         from: Box<str>,
-        /// The rule.
-        rule: Rule,
+        /// What hides them.
+        by: HiddenBy,
     },
     /// Tables with values that rules hide got names that are not published, and more of them than are remembered.
     #[error(
@@ -140,7 +142,9 @@ pub enum ColumnRuleError {
     },
     /// A column got a name under which its values would go out as they are, or less hidden.
     #[error(
-        "{rule} matches {before}, which is called {after} from here on, and no rule hides as much of that: have one match it"
+        "{rule} matches {before}, which is called {after} from here on, and no rule hides as much of that: have one match it, as \
+         this one does if it is written {}",
+        widened(rule, after)
     )]
     Renamed {
         /// What the column was called, with its database and table.
@@ -150,6 +154,62 @@ pub enum ColumnRuleError {
         /// The rule.
         rule: Rule,
     },
+    /// A column that was left out, for nothing includes it, got a name under which its values would go out.
+    #[error(
+        "no columns-include matches {before}, which is called {after} from here on, and {rule} lets that out: leave it out by \
+         columns-exclude = {}, or publish its values by writing the columns-include {}",
+        quoted(&regex::escape(after)),
+        widened(rule, before)
+    )]
+    Included {
+        /// What the column was called, with its database and table.
+        before: Box<str>,
+        /// What it is called from here on.
+        after: Box<str>,
+        /// The `columns-include` that matches it now.
+        rule: Rule,
+    },
+}
+
+/// What keeps the values of a column from going out as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HiddenBy {
+    /// A rule that matches it.
+    Rule(Rule),
+    /// That no `columns-include` does.
+    NotIncluded,
+}
+
+impl fmt::Display for HiddenBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(rule) => write!(f, "whose values {rule} hides"),
+            Self::NotIncluded => f.write_str("which no columns-include matches"),
+        }
+    }
+}
+
+/// A rule's expression that matches one column more.
+fn widened(rule: &Rule, column: &str) -> String {
+    quoted(&format!("{}|{}", rule.text, regex::escape(column)))
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    let is_plain = |letter: char| letter != '\'' && !letter.is_control();
+    match text.chars().all(is_plain) {
+        true => format!("'{text}'"),
+        false => {
+            let escaped = text.chars().flat_map(|letter| match letter {
+                '\\' | '"' => vec!['\\', letter],
+                letter if letter.is_control() => {
+                    format!("\\U{:08X}", u32::from(letter)).chars().collect()
+                }
+                letter => vec![letter],
+            });
+            format!("\"{}\"", escaped.collect::<String>())
+        }
+    }
 }
 
 impl ColumnRuleError {
@@ -177,11 +237,15 @@ impl ColumnRuleError {
             | Self::Unfit { rule, .. }
             | Self::Unnamed { rule, .. }
             | Self::Unknown { rule, .. }
-            | Self::Computed { rule, .. }
-            | Self::MaybeComputed { rule, .. }
-            | Self::ComputedUnknown { rule, .. }
             | Self::Vanished { rule, .. }
-            | Self::Renamed { rule, .. } => Some(rule),
+            | Self::Renamed { rule, .. }
+            | Self::Included { rule, .. } => Some(rule),
+            Self::Computed { by, .. }
+            | Self::MaybeComputed { by, .. }
+            | Self::ComputedUnknown { by, .. } => match by {
+                HiddenBy::Rule(rule) => Some(rule),
+                HiddenBy::NotIncluded => None,
+            },
             Self::KeyNotIncluded { .. } | Self::NothingLeft { .. } | Self::TooManyMoved { .. } => {
                 None
             }

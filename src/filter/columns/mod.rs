@@ -14,7 +14,7 @@ mod error;
 mod options;
 mod rules;
 
-pub use error::ColumnRuleError;
+pub use error::{ColumnRuleError, HiddenBy};
 pub use options::{HashOptions, MaskOptions, OnComputed, OnMissing, RuleSecret, TruncateOptions};
 pub use rules::{ColumnRules, ColumnVerdict, RuleMatches};
 

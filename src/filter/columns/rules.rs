@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::error::ColumnRuleError;
+use super::error::{ColumnRuleError, HiddenBy};
 use super::options::{HashOptions, MaskOptions, OnComputed, OnMissing};
 use crate::filter::error::FilterError;
 use crate::filter::expression::{self, NamePattern, folded};
 use crate::filter::options::FilterOptions;
+use crate::filter::places::RulePlaces;
 use crate::filter::verdict::{Rule, RuleKey};
 use crate::row::{ColumnTreatment, Digester, Replacement, Table, TableName, Treatment};
 
@@ -84,7 +85,7 @@ impl ColumnRules {
     }
 
     fn read(options: &FilterOptions) -> (Self, Vec<FilterError>) {
-        let mut reading = Reading::default();
+        let mut reading = Reading::new(&options.places);
         let mut rules = Vec::new();
         for text in &options.columns_exclude {
             rules.extend(reading.rule(RuleKey::ColumnsExclude, text));
@@ -126,15 +127,63 @@ impl ColumnRules {
 
     /// Whether no column that is published may be computed from one whose values are hidden, and some may be.
     pub fn forbid_computed(&self) -> bool {
-        let hide_values = !(self.exclude.is_empty() && self.replace.is_empty());
-        hide_values && self.on_computed == OnComputed::Stop
+        !self.is_empty() && self.on_computed == OnComputed::Stop
     }
 
-    /// Whether one of them may hide values of a table, whatever its columns are called.
+    /// Whether they may hide values of a table, whatever its columns are called.
     pub fn may_hide_values_of(&self, table: &TableName) -> bool {
         let name = full_name(table, "");
         let mut rules = self.rules.iter().enumerate();
         rules.any(|(number, rule)| !self.include.contains(&number) && rule.may_match_within(&name))
+            || !self.include.is_empty() && !self.include_all_of(&name)
+    }
+
+    /// Whether a `columns-include` matches all columns of a table, as far as that is easily told.
+    fn include_all_of(&self, name: &str) -> bool {
+        let folded = folded(name);
+        let mut include = self.rules.get(self.include.clone()).into_iter().flatten();
+        include.any(|rule| match &rule.pattern {
+            NamePattern::Around(start, end) => end.is_empty() && folded.starts_with(&**start),
+            NamePattern::Name(_) | NamePattern::Expression(_) => false,
+        })
+    }
+
+    /// The `columns-include` that matches a column.
+    fn including(&self, table: &TableName, column: &str) -> Option<&Rule> {
+        let name = full_name(table, column);
+        let number = self.matching(&name, &self.include).next()?;
+        Some(&self.rules.get(number)?.rule)
+    }
+
+    /// Makes sure that a column whose values were hidden is hidden as much under another name.
+    ///
+    /// # Errors
+    /// One that is not.
+    pub fn refuse_renaming(
+        &self,
+        (table, column): (&TableName, &str),
+        (new_table, new_column): (&TableName, &str),
+    ) -> Result<(), ColumnRuleError> {
+        let verdict = self.judge(table, column);
+        if !verdict.hides_more_than(&self.judge(new_table, new_column)) {
+            return Ok(());
+        }
+        let before = format!("{table}.{column}").into();
+        let after = format!("{new_table}.{new_column}").into();
+        match (verdict.hidden_by(), self.including(new_table, new_column)) {
+            (Some(HiddenBy::Rule(rule)), _) => Err(ColumnRuleError::Renamed {
+                before,
+                after,
+                rule,
+            }),
+            (Some(HiddenBy::NotIncluded), Some(rule)) => Err(ColumnRuleError::Included {
+                before,
+                after,
+                rule: rule.clone(),
+            }),
+            // Nothing hides more than nothing, and nothing shows beside a columns-include but what one matches.
+            (Some(HiddenBy::NotIncluded) | None, _) => Ok(()),
+        }
     }
 
     /// What is done about a rule that has lost its column.
@@ -267,7 +316,8 @@ impl ColumnRules {
         naming.map(|(_, rule)| &rule.rule).collect()
     }
 
-    /// Makes sure that a column shows nothing of those that it is computed from and whose values rules hide.
+    /// Makes sure that a column shows nothing of those that it is computed from and whose values rules hide. Among the names
+    /// in what it is computed from may be others than columns, which `may_be_column` tells where no rule matches them.
     ///
     /// # Errors
     /// The first that it would show, unless it is to be published all the same.
@@ -276,6 +326,7 @@ impl ColumnRules {
         table: &TableName,
         column: &str,
         computed_from: &[impl AsRef<str>],
+        may_be_column: impl Fn(&str) -> bool,
     ) -> Result<(), ColumnRuleError> {
         if !self.forbid_computed() || computed_from.is_empty() {
             return Ok(());
@@ -283,14 +334,17 @@ impl ColumnRules {
         let computed = self.judge(table, column);
         for from in computed_from.iter().map(AsRef::as_ref) {
             let verdict = self.judge(table, from);
-            if let Some(rule) = verdict.protecting()
-                && verdict.hides_more_than_computed(&computed)
+            if !verdict.hides_more_than_computed(&computed) {
+                continue;
+            }
+            if let Some(by) = verdict.hidden_by()
+                && (by != HiddenBy::NotIncluded || may_be_column(from))
             {
                 return Err(ColumnRuleError::Computed {
                     table: table.clone(),
                     column: column.into(),
                     from: from.into(),
-                    rule: rule.clone(),
+                    by,
                 });
             }
         }
@@ -416,12 +470,15 @@ enum Hiding {
     All,
 }
 
-impl<'a> ColumnVerdict<'a> {
-    /// The rule that keeps values from going out as they are.
-    pub fn protecting(&self) -> Option<&'a Rule> {
-        match self {
-            Self::Kept { .. } | Self::LeftOut { by: None } => None,
-            Self::LeftOut { by: Some(rule) } | Self::Replaced { by: rule, .. } => Some(rule),
+impl ColumnVerdict<'_> {
+    /// What keeps values from going out as they are.
+    pub fn hidden_by(&self) -> Option<HiddenBy> {
+        match *self {
+            Self::Kept { .. } => None,
+            Self::LeftOut { by: None } => Some(HiddenBy::NotIncluded),
+            Self::LeftOut { by: Some(rule) } | Self::Replaced { by: rule, .. } => {
+                Some(HiddenBy::Rule(rule.clone()))
+            }
         }
     }
 
@@ -532,18 +589,27 @@ fn literal_start(expression: &str) -> String {
 }
 
 /// Rules as they are read, with what is wrong with them.
-#[derive(Default)]
-struct Reading {
+struct Reading<'a> {
+    places: &'a RulePlaces,
     mistakes: Vec<FilterError>,
     /// The keys that the expressions were under.
     seen: HashMap<String, RuleKey>,
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
+    fn new(places: &'a RulePlaces) -> Self {
+        Self {
+            places,
+            mistakes: Vec::new(),
+            seen: HashMap::new(),
+        }
+    }
+
     fn rule(&mut self, key: RuleKey, text: &str) -> Option<ColumnRule> {
         let rule = Rule {
             key,
             text: text.into(),
+            place: self.places.of_text(key, text).map(Into::into),
         };
         if text.is_empty() {
             self.mistakes.push(FilterError::EmptyName {

@@ -3,6 +3,7 @@
 
 use super::session::{AnswerRow, Session};
 use super::start::Checked;
+use super::statements::literal;
 use crate::binlog::column_map::kind;
 use crate::change::{ColumnDefinition, ComputedFrom};
 use crate::filter::{ColumnRuleError, ColumnVerdict, RowRuleError, Rules, TestedTable};
@@ -15,6 +16,8 @@ use crate::source::error::SourceError;
 
 /// As much as a column of text or bytes can hold whose length is of no matter.
 const ANY_LENGTH: u16 = 1_000;
+/// Tables that one statement asks for at most.
+const TABLES_ASKED_MAX: usize = 200;
 
 /// A column as information_schema shows it.
 #[derive(Clone, Debug, Default)]
@@ -103,18 +106,45 @@ pub async fn refuse_computed(checked: &mut Checked, rules: &Rules) -> Result<(),
     if !rules.columns().forbid_computed() {
         return Ok(());
     }
-    let mut found = None;
+    let mut computing = Vec::new();
     let condition = "(GENERATION_EXPRESSION <> '' OR COLUMN_DEFAULT LIKE '%`%')";
     let take = |table: TableName, columns: Vec<ShownColumn>| {
         let verdict = rules.table(&table.database, &table.table);
-        if verdict.keep && found.is_none() {
-            found = computed(rules, &verdict.published, &columns).next();
+        let may_show = || computed(rules, &verdict.published, &columns, |_name| true).next();
+        if verdict.keep && may_show().is_some() {
+            computing.push(table);
         }
     };
     shown_columns(&mut checked.session, condition, take).await?;
+    // Not all names in what they are computed from are columns.
+    let mut found = None;
+    for tables in computing.chunks(TABLES_ASKED_MAX) {
+        let tables = tables.iter().map(|TableName { database, table }| {
+            let (database, table) = (literal(database), literal(table));
+            format!("(TABLE_SCHEMA = {database} AND TABLE_NAME = {table})")
+        });
+        let condition = tables.collect::<Vec<_>>().join(" OR ");
+        let take = |table: TableName, columns: Vec<ShownColumn>| {
+            let verdict = rules.table(&table.database, &table.table);
+            if verdict.keep && found.is_none() {
+                let is_column = is_among(&columns);
+                found = computed(rules, &verdict.published, &columns, is_column).next();
+            }
+        };
+        shown_columns(&mut checked.session, &condition, take).await?;
+    }
     match found {
         Some(error) => Err(SourceError::Columns(Box::new(error))),
         None => Ok(()),
+    }
+}
+
+/// Whether columns of this name are among all those of a table.
+fn is_among(columns: &[ShownColumn]) -> impl Fn(&str) -> bool + Copy {
+    |name| {
+        let name = name.to_lowercase();
+        let mut names = columns.iter().map(|column| &column.definition.name);
+        names.any(|known| known.to_lowercase() == name)
     }
 }
 
@@ -123,6 +153,7 @@ pub(super) fn computed<'a>(
     rules: &'a Rules,
     published: &'a TableName,
     columns: &'a [ShownColumn],
+    may_be_column: impl Fn(&str) -> bool + Copy + 'a,
 ) -> impl Iterator<Item = ColumnRuleError> + 'a {
     let columns = columns.iter().filter(move |column| {
         let is_kept = || {
@@ -133,7 +164,9 @@ pub(super) fn computed<'a>(
     });
     columns.filter_map(move |column| {
         let (name, from) = (&column.definition.name, &column.computed_from.0);
-        let shows = rules.columns().refuse_showing(published, name, from);
+        let shows = rules
+            .columns()
+            .refuse_showing(published, name, from, may_be_column);
         shows.err()
     })
 }
@@ -191,7 +224,8 @@ pub(super) fn misfits(
     rules: &Rules,
     settings: RowSettings<'_>,
 ) -> Vec<Misfit> {
-    let mut found: Vec<Misfit> = computed(rules, table.published, table.columns)
+    let is_column = is_among(table.columns);
+    let mut found: Vec<Misfit> = computed(rules, table.published, table.columns, is_column)
         .map(Misfit::Column)
         .collect();
     let columns: Result<Vec<Column>, RowError> =

@@ -556,7 +556,11 @@ fn watched_lines(checkpoint: &Checkpoint) -> Vec<String> {
         let line = WatchedLine {
             table: Cow::Borrowed(table),
             unvetted: watched.is_unvetted,
-            was: watched.was.as_ref().map(|was| Cow::Borrowed(&was.table)),
+            was: watched
+                .was
+                .as_ref()
+                .and_then(|was| was.table.as_ref())
+                .map(Cow::Borrowed),
             renamed: renamed.map_or_else(Cow::default, |renamed| Cow::Borrowed(&**renamed)),
         };
         serde_json::to_string(&line).expect("texts are JSON")
@@ -568,11 +572,9 @@ fn watched_lines(checkpoint: &Checkpoint) -> Vec<String> {
 fn watched_table(text: &str) -> Option<(TableName, Watched)> {
     let line: WatchedLine<'_> = serde_json::from_str(text).ok()?;
     let is_as_written = serde_json::to_string(&line).is_ok_and(|written| written == text);
-    let renamed = line.renamed.into_owned();
-    let was = line.was.map(|table| FormerName {
-        table: table.into_owned(),
-        renamed,
-    });
+    let (table, renamed) = (line.was.map(Cow::into_owned), line.renamed.into_owned());
+    let has_was = table.is_some() || !renamed.is_empty();
+    let was = has_was.then_some(FormerName { table, renamed });
     let watched = Watched {
         is_unvetted: line.unvetted,
         was,

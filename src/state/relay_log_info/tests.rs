@@ -448,8 +448,8 @@ fn temporary_tables_are_lines_that_are_read_back() {
 fn watched_tables_are_lines_that_are_read_back() {
     let watched = |is_unvetted, was: Option<&str>, renamed: &[(&str, &str)]| Watched {
         is_unvetted,
-        was: was.map(|table| FormerName {
-            table: TableName::new("shop", table),
+        was: (was.is_some() || !renamed.is_empty()).then(|| FormerName {
+            table: was.map(|table| TableName::new("shop", table)),
             renamed: renamed
                 .iter()
                 .map(|(then, now)| ((*then).into(), (*now).into()))
@@ -463,6 +463,10 @@ fn watched_tables_are_lines_that_are_read_back() {
         ),
         (TableName::new("shop", "b"), watched(true, Some("a"), &[])),
         (TableName::new("shop", "c"), watched(true, None, &[])),
+        (
+            TableName::new("shop", "d"),
+            watched(false, None, &[("mail", "post")]),
+        ),
     ];
     let (checkpoint, text) = with_undefined();
     let checkpoint = Checkpoint {
@@ -473,16 +477,17 @@ fn watched_tables_are_lines_that_are_read_back() {
         r#"watched={"database":"shop","table":"_a\nold","unvetted":false,"was":{"database":"shop","table":"a"},"renamed":[["mail","post"]]}"#,
         r#"watched={"database":"shop","table":"b","unvetted":true,"was":{"database":"shop","table":"a"}}"#,
         r#"watched={"database":"shop","table":"c","unvetted":true}"#,
+        r#"watched={"database":"shop","table":"d","unvetted":false,"renamed":[["mail","post"]]}"#,
     ];
     let head = text.replace("version=3", "version=5");
     let with = |count: &str, lines: &[&str]| {
         let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
         sealed(&(head.replacen("21", count, 1) + &lines))
     };
-    let text = with("24", &lines);
+    let text = with("25", &lines);
     assert_eq!(encode(&checkpoint).unwrap(), text);
     assert_eq!(decode(text.as_bytes()).unwrap(), checkpoint);
-    let [first, second, third] = lines;
+    let [first, second, third, _] = lines;
     for (text, expected) in [
         (with("23", &[second, first]), "tables in ascending order"),
         (with("21", &[]), "expected a watched table"),
