@@ -11,6 +11,7 @@ mod checkpoint;
 mod copied;
 pub mod definition;
 mod follower;
+mod foresight;
 mod group;
 pub mod history;
 mod intake;
@@ -39,7 +40,7 @@ pub use copied::{CopiedRows, CopiedTable, Copying};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;
 pub use definition::column_watch::{
-    LostColumn, LostRowRule, UnvettedTable, Vetting, Watched, WatchedTables, refuse_statement,
+    LostColumn, LostRowRule, UnvettedTable, Vetting, Watched, WatchedTables,
 };
 pub use definition::engines::EngineChange;
 pub use definition::lack::{Lack, Lacking, Untold};
@@ -51,6 +52,7 @@ pub use definition::table::{
 };
 pub use definition::table_map_error::TableMapError;
 pub use follower::Follower;
+pub use foresight::{Foreseen, Foresight};
 pub use group::arriving::Arriving;
 pub use group::choice::{Choice, Ids};
 pub use group::open::{Spilled, SpilledPart};

@@ -123,7 +123,7 @@ impl Passing<'_> {
         let written_by = (self.flavour, self.format);
         let followed = follow(self.definitions, &query, written_by, &place)?;
         let (watch, rules) = self.table_maps.column_watch();
-        watch.pass_over(rules, &followed, self.definitions.believed());
+        let _put_off = watch.pass_over(rules, &followed, self.definitions.believed());
         let statement = &followed.statement;
         found.statements += u64::from(!followed.changes.is_empty());
         self.table_maps.clear();

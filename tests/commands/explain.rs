@@ -113,6 +113,31 @@ fn statements_are_judged_as_the_connector_judges_them() {
 }
 
 #[test]
+fn a_statement_may_stop_by_columns_that_are_not_known() {
+    let columns = "columns-include = ['copy\\.t\\.(id|n)', 'copy\\.u\\..*']\n\
+                   columns-mask = [{ columns = 'copy\\.w.*\\.mail', with = '-' }]\n";
+    let folder = Folder::new(&format!("{CONNECTOR}{columns}"));
+    for (statement, outcome) in [
+        ("RENAME TABLE t TO u", "may stop"),
+        ("RENAME TABLE u TO t", "published"),
+        ("ALTER TABLE t RENAME COLUMN mail TO n", "stops"),
+        ("ALTER TABLE t DROP COLUMN n", "may stop"),
+        ("ALTER TABLE t DROP COLUMN mail", "published"),
+    ] {
+        let question = ["--flavour", "mariadb", "--database", "shop"];
+        let found = explained(
+            &folder,
+            &[&question[..], &["--statement", statement]].concat(),
+        );
+        assert_eq!(found[0]["outcome"], outcome, "{statement}: {found:?}");
+        if outcome == "may stop" {
+            let note = found[0]["note"].as_str().unwrap();
+            assert!(note.contains("depends on the columns of shop.t"), "{note}");
+        }
+    }
+}
+
+#[test]
 fn a_statement_that_lets_a_hidden_value_out_stops() {
     let folder = Folder::new(&format!("{CONNECTOR}columns-exclude = 'copy\\.t\\.mail'\n"));
     for (statement, outcome) in [
@@ -124,6 +149,23 @@ fn a_statement_that_lets_a_hidden_value_out_stops() {
         ),
         ("ALTER TABLE t RENAME COLUMN mail TO post", "stops"),
         ("ALTER TABLE t CHANGE mail post VARCHAR(9)", "stops"),
+        ("RENAME TABLE t TO u", "stops"),
+        ("RENAME TABLE t TO u, w TO t", "stops"),
+        ("RENAME TABLE u TO w", "published"),
+        ("ALTER TABLE t RENAME TO tmp_t", "published"),
+        ("ALTER TABLE t DROP COLUMN mail", "stops"),
+        ("ALTER TABLE t DROP COLUMN note", "published"),
+        (
+            "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (mail)",
+            "stops",
+        ),
+        (
+            "CREATE OR REPLACE TABLE t (id INT PRIMARY KEY, name INT)",
+            "stops",
+        ),
+        ("CREATE TABLE v AS SELECT * FROM t", "published"),
+        ("CREATE TABLE v LIKE t", "published"),
+        ("DROP TABLE t", "published"),
         (
             "ALTER TABLE t RENAME TO u, CHANGE mail mail VARCHAR(9)",
             "stops",
@@ -134,7 +176,11 @@ fn a_statement_that_lets_a_hidden_value_out_stops() {
         ),
     ] {
         let question = ["--statement", statement, "--database", "shop"];
-        let found = explained(&folder, &question);
+        let family = match statement.starts_with("CREATE OR") {
+            true => "mariadb",
+            false => "mysql",
+        };
+        let found = explained(&folder, &[&question[..], &["--flavour", family]].concat());
         assert_eq!(found[0]["outcome"], outcome, "{statement}: {found:?}");
     }
 }

@@ -50,6 +50,13 @@ impl Stream {
         self.server.execute(statement);
     }
 
+    /// The binlog file that the next statements go to.
+    pub fn flush(&self) -> String {
+        self.server.execute("FLUSH BINARY LOGS");
+        let (file, _) = self.server.coordinates();
+        self.server.binlog_path(&file).display().to_string()
+    }
+
     pub fn rules(self, from: &str, to: &str) -> Self {
         let folder = self.folder.replacing(from, to);
         Self { folder, ..self }

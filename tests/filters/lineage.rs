@@ -376,3 +376,75 @@ fn rows_that_a_partition_moves_stay_hidden() {
         .folder
         .fails(78, &["shop.folk.mail", "shop.people.mail"]);
 }
+
+#[test]
+fn explain_foresees_where_a_stream_stops() {
+    for flavour in FLAVOURS {
+        let rules = r"columns-exclude = 'shop\.people\.mail'";
+        let mut stream = Stream::start(flavour, rules);
+        for (statement, is_stop) in [
+            ("RENAME TABLE shop.people TO shop.folk", true),
+            (
+                "ALTER TABLE shop.people RENAME TO shop._x_gho, ADD COLUMN a INT",
+                false,
+            ),
+            ("ALTER TABLE shop.people DROP COLUMN mail", true),
+            ("ALTER TABLE shop.people DROP COLUMN n", false),
+            (
+                "ALTER TABLE shop.people DROP PRIMARY KEY, ADD PRIMARY KEY (mail)",
+                true,
+            ),
+            (
+                "ALTER TABLE shop.people ADD COLUMN g VARCHAR(50) AS (CONCAT('x', mail)) STORED",
+                true,
+            ),
+            ("CREATE TABLE shop.folk LIKE shop.people", false),
+            (
+                "CREATE TABLE shop.folk AS SELECT id, n FROM shop.people",
+                false,
+            ),
+            ("DROP TABLE shop.people", false),
+        ] {
+            stream = stream.again(rules);
+            let family = match flavour {
+                Flavour::MySql97 => "mysql",
+                _mariadb => "mariadb",
+            };
+            let asked = [
+                "explain",
+                "shop.toml",
+                "--flavour",
+                family,
+                "--statement",
+                statement,
+            ];
+            let asked = stream.folder.succeeds(&asked).stdout;
+            let first = asked.lines().next().unwrap();
+            let expected = if is_stop { ": stops" } else { ": published" };
+            assert!(first.ends_with(expected), "{flavour:?}: {asked}");
+            let begin = stream.flush();
+            stream.run(statement);
+            let end = stream.flush();
+            let files = ["explain", "shop.toml", &begin, &end];
+            let told = stream.folder.succeeds(&files).stdout;
+            let line = told.lines().find(|line| line.starts_with(&statement[..10]));
+            let line = line.unwrap_or_else(|| panic!("{statement}: {told}"));
+            let outcome = line.split('\t').nth(1).unwrap();
+            assert_eq!(outcome == "stops", is_stop, "{statement}: {told}");
+            match is_stop {
+                true => stream.folder.fails(78, &["shop.toml:"]),
+                false => drop(stream.once()),
+            }
+        }
+        // What a table was called is known over several files.
+        stream = stream.again(&format!("{rules}\ntables-exclude = 'shop\\.tmp.*'"));
+        let first = stream.flush();
+        stream.run("RENAME TABLE shop.people TO shop.tmp");
+        let second = stream.flush();
+        stream.run("RENAME TABLE shop.tmp TO shop.folk");
+        let files = ["explain", "shop.toml", &first, &second];
+        let told = stream.folder.succeeds(&files).stdout;
+        assert!(told.contains("TO shop.tmp\tpublished"), "{told}");
+        assert!(told.contains("TO shop.folk\tstops"), "{told}");
+    }
+}

@@ -17,6 +17,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
             "until",
             "intake",
             "follower",
+            "foresight",
             "step",
             "notice",
             "questions",

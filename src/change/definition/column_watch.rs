@@ -107,6 +107,8 @@ pub(in crate::change) struct ColumnWatch {
     /// The same of tables of which nobody knows what is computed, and those that were told of.
     unvetted: Vec<UnvettedTable>,
     told_unvetted: HashSet<TableName>,
+    /// What the statement in hand would be refused for that is passed over.
+    put_off: Option<ColumnRuleError>,
 }
 
 #[derive(Debug)]
@@ -414,15 +416,30 @@ impl ColumnWatch {
         self.follow_by(rules, followed, believed, Refusal::Stops)
     }
 
-    /// The same of a statement that is passed over on order: what it would be refused for, the next rows are.
+    /// The same of a statement that is passed over: what it would be refused for, which is returned, the next rows are.
     pub(in crate::change) fn pass_over(
         &mut self,
         rules: &Rules,
         followed: &Followed<'_>,
         believed: &Schemas,
+    ) -> Option<ColumnRuleError> {
+        self.put_off = None;
+        let refused = self.follow_by(rules, followed, believed, Refusal::IsPutOff);
+        refused.err().or(self.put_off.take())
+    }
+
+    /// Notes the columns of a table, whatever rules say of them.
+    pub(in crate::change) fn see(
+        &mut self,
+        rules: &ColumnRules,
+        (source, published): (&TableName, &TableName),
+        names: Vec<Box<str>>,
     ) {
-        let followed = self.follow_by(rules, followed, believed, Refusal::IsPutOff);
-        debug_assert_eq!(followed, Ok(()), "all is put off");
+        let matches = rules.matches(published, names.iter().map(|name| &**name));
+        if self.seen.len() < TABLES_MAX || self.seen.contains_key(source) {
+            let seen = SeenColumns { names, matches };
+            self.seen.insert(source.clone(), seen);
+        }
     }
 
     fn follow_by(
@@ -523,12 +540,16 @@ impl ColumnWatch {
         if let Err(error) = self.refuse_computed(columns, (published, moved), followed) {
             match refusal {
                 Refusal::Stops => return Err(error),
-                Refusal::IsPutOff => self.watch(table, |watched| watched.is_unvetted = true),
+                Refusal::IsPutOff => {
+                    self.put_off.get_or_insert(error);
+                    self.watch(table, |watched| watched.is_unvetted = true);
+                }
             }
         }
         match (self.judge(columns, (table, published), followed), refusal) {
             (Err(error), Refusal::Stops) => Err(error),
-            (Err(_), Refusal::IsPutOff) => {
+            (Err(error), Refusal::IsPutOff) => {
+                self.put_off.get_or_insert(error);
                 self.seen.remove(table);
                 Ok(())
             }
@@ -566,7 +587,7 @@ impl ColumnWatch {
 
     /// Judges a table under a published name; what is still to be judged of it where its refusal is put off.
     fn judge_as<'a>(
-        &self,
+        &mut self,
         columns: &ColumnRules,
         (published, moved): (&TableName, &'a Moved<'_>),
         followed: &Followed<'_>,
@@ -578,7 +599,10 @@ impl ColumnWatch {
         ) {
             (Ok(()), _) => Ok(None),
             (Err(error), Refusal::Stops) => Err(error),
-            (Err(_), Refusal::IsPutOff) => Ok(Some(&moved.was)),
+            (Err(error), Refusal::IsPutOff) => {
+                self.put_off.get_or_insert(error);
+                Ok(Some(&moved.was))
+            }
         }
     }
 
@@ -604,7 +628,7 @@ impl ColumnWatch {
     }
 
     /// The last name under which a table was judged, or its own if it is published.
-    fn former_name(&self, rules: &Rules, source: &TableName) -> FormerName {
+    pub(in crate::change) fn former_name(&self, rules: &Rules, source: &TableName) -> FormerName {
         if let Some(Watched { was: Some(was), .. }) = self.watched.get(source) {
             return was.clone();
         }
@@ -665,7 +689,11 @@ impl ColumnWatch {
     }
 
     /// The columns that a table had before a statement.
-    fn former_columns(&self, table: &TableName, followed: &Followed<'_>) -> Vec<Box<str>> {
+    pub(in crate::change) fn former_columns(
+        &self,
+        table: &TableName,
+        followed: &Followed<'_>,
+    ) -> Vec<Box<str>> {
         let mut former = followed.former.iter();
         match former.find(|(name, _)| name == table) {
             Some((_, definition)) => names(definition).map(Box::from).collect(),
@@ -730,39 +758,6 @@ impl ColumnWatch {
         }
         Ok(())
     }
-}
-
-/// Makes sure that a statement lets no value out that a rule on columns hides, as far as its text tells: of a table that it
-/// renames, the columns are not known.
-///
-/// # Errors
-/// As a stream would stop at it.
-pub fn refuse_statement(rules: &Rules, statement: &Statement) -> Result<(), ColumnRuleError> {
-    let columns = rules.columns();
-    if columns.is_empty() {
-        return Ok(());
-    }
-    let schemas = Schemas::default();
-    let origins = origins(statement, &schemas);
-    for table in statement.redefined_tables() {
-        let verdict = rules.table(&table.database, &table.table);
-        if !verdict.keep {
-            continue;
-        }
-        let origin = origins.get(&schemas.fold(table)).unwrap_or(table);
-        let before = rules.table(&origin.database, &origin.table);
-        let was = FormerName {
-            table: before.keep.then_some(before.published),
-            renamed: Vec::new(),
-        };
-        let moved = Moved::by(statement, (table, origin), was, Vec::new());
-        moved.judge(columns, &verdict.published, statement)?;
-        let defined = defined_columns(statement);
-        refuse_computed(columns, &verdict.published, statement, |name| {
-            defined.iter().any(|(column, _)| same(column, name))
-        })?;
-    }
-    Ok(())
 }
 
 fn names(definition: &Arc<TableDefinition>) -> impl Iterator<Item = &str> {

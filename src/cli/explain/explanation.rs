@@ -5,10 +5,10 @@ use std::io;
 use serde::Serialize;
 
 use super::words::words;
-use crate::change::refuse_statement;
 use crate::change::statement::{
-    Effect, Statement, StatementContext, StatementSource, scan, verdict,
+    Effect, Statement, StatementContext, StatementKind, StatementSource, scan, verdict,
 };
+use crate::change::{Foreseen, Foresight};
 use crate::filter::{ColumnVerdict, Rule, RuleKey, RulePlaces, Rules, Verdict, VerdictReason};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
@@ -22,7 +22,7 @@ const ROW_STAGE: &str = "row stage";
 pub(super) struct Explanation {
     /// The table, or the statement.
     pub(super) question: String,
-    /// What becomes of it: `published`, `filtered`, `skipped` or `stops`; of a column also `masked`, `hashed`, `truncated`, or
+    /// What becomes of it: `published`, `filtered`, `skipped`, `stops` or `may stop`; of a column also `masked`, `hashed`, `truncated`, or
     /// `unknown` where the table has none of that name.
     pub(super) outcome: &'static str,
     /// Its name in the output, where the rules speak of a table.
@@ -66,8 +66,9 @@ pub(super) struct ShownRule {
 pub(super) fn judged_statement(
     (text, database): (&str, &str),
     context: StatementContext,
-    rules: &Rules,
-    places: &RulePlaces,
+    (rules, places): (&Rules, &RulePlaces),
+    foresight: &mut Foresight,
+    wording: Wording,
 ) -> Explanation {
     let statement = scan(text, database, context);
     let source = StatementSource {
@@ -78,7 +79,7 @@ pub(super) fn judged_statement(
         gaps: None,
     };
     let verdict = verdict(&statement, &source, rules);
-    let (outcome, note) = outcome(&statement, &verdict);
+    let (outcome, note) = outcome(&statement, &verdict, wording);
     let mut shown = explanation(text.to_owned(), &verdict, places);
     shown.outcome = outcome;
     if matches!(outcome, "skipped") {
@@ -86,10 +87,27 @@ pub(super) fn judged_statement(
     }
     shown.published_as = None;
     shown.note = note.map(str::to_owned);
-    if let Err(error) = refuse_statement(rules, &statement) {
-        shown.stop(&error.to_string());
+    match foresight.statement(rules, (statement, source), outcome == "published") {
+        Foreseen::GoesOn => {}
+        Foreseen::Stops(error) => shown.stop(&error.to_string()),
+        Foreseen::MayStop(table) => {
+            shown.outcome = "may stop";
+            shown.note = Some(format!(
+                "it depends on the columns of {table}, which are not known here: a connector that knows them stops where the \
+                 statement takes a column out of the rules that hide it, or a rule its column"
+            ));
+        }
     }
     shown
+}
+
+/// In which words a statement is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wording {
+    /// Those of a client.
+    Client,
+    /// Those of a binlog.
+    Binlog,
 }
 
 /// Adds the rules on the rows of a table that is published.
@@ -187,7 +205,15 @@ pub(super) fn judged_column(
 }
 
 /// What becomes of a statement, and why where that is not the rules' doing.
-fn outcome(statement: &Statement, verdict: &Verdict) -> (&'static str, Option<&'static str>) {
+fn outcome(
+    statement: &Statement,
+    verdict: &Verdict,
+    wording: Wording,
+) -> (&'static str, Option<&'static str>) {
+    let fills = matches!(
+        statement.kind,
+        StatementKind::CreateTable { select: true, .. }
+    );
     match statement.effect() {
         Effect::Transaction => ("skipped", Some("it bounds a transaction")),
         Effect::Nothing => ("skipped", Some("it changes nothing that is published")),
@@ -196,6 +222,13 @@ fn outcome(statement: &Statement, verdict: &Verdict) -> (&'static str, Option<&'
             Some("it could not be followed; a connector stops at it, whatever the rules say"),
         ),
         Effect::Definition | Effect::Rows if !verdict.keep => ("filtered", None),
+        Effect::Definition if fills && wording == Wording::Client => (
+            "published",
+            Some(
+                "logged with rows (binlog_format = ROW), the columns of the query stand in its place, and the rows after it are \
+                 judged by their table; logged as a statement it stops a connector, unless on_statement = \"warn\"",
+            ),
+        ),
         Effect::Definition | Effect::Rows if statement.writes_rows() => (
             "stops",
             Some(
@@ -283,6 +316,14 @@ impl Explanation {
         self.target = None;
         self.published_as = None;
         self.note = Some(why.to_owned());
+    }
+
+    /// Adds what is not known.
+    pub(super) fn doubt(&mut self, what: &str) {
+        self.note = Some(match self.note.take() {
+            Some(note) => format!("{note}; {what}"),
+            None => what.to_owned(),
+        });
     }
 
     /// Has the answer be that a connector stops there, and why.

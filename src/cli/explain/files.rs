@@ -9,10 +9,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::explanation::{Explanation, explanation, judged_statement};
+use super::explanation::{Explanation, Wording, explanation, judged_statement};
 use super::table_rules::{PlacedRules, RowAmounts, TableJudgement};
+use crate::change::definition::Schemas;
 use crate::change::statement::StatementContext;
-use crate::change::{Batch, Ddl, Item, Ledger, RowCounter, Rows};
+use crate::change::{Batch, Ddl, Foresight, Item, Ledger, RowCounter, Rows};
 use crate::cli::decode::{Batches, DecodeError, DecodeSettings};
 use crate::filter::{FilterOptions, RulePlaces, Rules, SYSTEM_DATABASES, ShadowTables};
 use crate::mysql::Flavour;
@@ -112,6 +113,8 @@ struct Found<'a> {
 struct FamilyFound {
     /// The connector's rules, which depend on the server that wrote a file.
     rules: Rules,
+    /// What a stream knows of tables there.
+    foresight: Foresight,
     tables: BTreeMap<TableName, TableFound>,
     statements: Vec<StatementFound>,
     /// Where each statement is in the list.
@@ -128,9 +131,8 @@ struct TableFound {
 }
 
 struct StatementFound {
-    text: Box<str>,
-    database: Box<str>,
-    sql_mode: u64,
+    /// Of its executions, that at which a stream stops, else the first.
+    explanation: Explanation,
     amount: Amount,
 }
 
@@ -140,7 +142,8 @@ impl Found<'_> {
         let flavour = batch.origin.flavour;
         if !self.families.iter().any(|(known, _)| *known == flavour) {
             let rules = Rules::compile(&self.connector.filter, flavour, self.folding)?;
-            self.families.push((flavour, FamilyFound::under(rules)));
+            let family = FamilyFound::under(rules, self.folding);
+            self.families.push((flavour, family));
         }
         let mut families = self.families.iter_mut();
         let Some((_, family)) = families.find(|(known, _)| *known == flavour) else {
@@ -150,7 +153,7 @@ impl Found<'_> {
         for item in &batch.items {
             match item {
                 Item::Rows(rows) => family.add_rows(batch, rows, places, &mut self.counter),
-                Item::Ddl(ddl) => family.add_statement(ddl),
+                Item::Ddl(ddl) => family.add_statement(ddl, flavour, places),
             }
         }
         Ok(())
@@ -164,7 +167,7 @@ impl Found<'_> {
             left_out: self.ledger.left_out,
             logged_as_statements: self.ledger.statements,
         };
-        for (flavour, found) in self.families {
+        for (_, found) in self.families {
             let rules = found.rules;
             for (table, found) in found.tables {
                 let verdict = rules.table(&table.database, &table.table);
@@ -181,15 +184,8 @@ impl Found<'_> {
                 });
             }
             for found in found.statements {
-                let context = StatementContext {
-                    sql_mode: found.sql_mode,
-                    ..StatementContext::newest(flavour)
-                };
-                let asked = (&*found.text, &*found.database);
-                let mut explanation = judged_statement(asked, context, &rules, places);
-                explanation.question = shortened(&found.text);
                 account.statements.push(Counted {
-                    explanation,
+                    explanation: found.explanation,
                     table: None,
                     amount: found.amount,
                     rules: None,
@@ -201,9 +197,10 @@ impl Found<'_> {
 }
 
 impl FamilyFound {
-    fn under(rules: Rules) -> Self {
+    fn under(rules: Rules, folding: u8) -> Self {
         Self {
             rules,
+            foresight: Foresight::new(Schemas::new(folding), &Default::default()),
             tables: BTreeMap::new(),
             statements: Vec::new(),
             numbers: BTreeMap::new(),
@@ -240,23 +237,34 @@ impl FamilyFound {
             rules: &self.rules,
             places,
         };
-        TableJudgement::count(&mut found.judgement, rules, table, (batch, rows), counter);
+        let foresight = &mut self.foresight;
+        let of = (batch, rows);
+        TableJudgement::count(&mut found.judgement, (rules, foresight), table, of, counter);
     }
 
-    fn add_statement(&mut self, ddl: &Ddl) {
+    fn add_statement(&mut self, ddl: &Ddl, flavour: Flavour, places: &RulePlaces) {
         let sql_mode = ddl.session.sql_mode.unwrap_or_default();
         let key = (ddl.statement.clone(), ddl.database.clone(), sql_mode);
+        let context = StatementContext {
+            sql_mode,
+            ..StatementContext::newest(flavour)
+        };
+        let asked = (&*ddl.statement, &*ddl.database);
+        let (rules, foresight) = ((&self.rules, places), &mut self.foresight);
+        let mut explanation = judged_statement(asked, context, rules, foresight, Wording::Binlog);
+        explanation.question = shortened(&ddl.statement);
         let next = self.statements.len();
         let number = *self.numbers.entry(key).or_insert(next);
         if number == next {
             self.statements.push(StatementFound {
-                text: ddl.statement.clone(),
-                database: ddl.database.clone(),
-                sql_mode,
+                explanation: explanation.clone(),
                 amount: Amount::default(),
             });
         }
         if let Some(found) = self.statements.get_mut(number) {
+            if explanation.outcome == "stops" && found.explanation.outcome != "stops" {
+                found.explanation = explanation;
+            }
             found.amount.events += 1;
             found.amount.bytes += ddl.statement.len() as u64;
         }

@@ -7,14 +7,15 @@ mod words;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::decode::DecodeError;
 use super::definitions::table_name;
 use super::each::{Refused, each_connector};
 use super::{Exit, LogFormat};
-use crate::change::TableDefinition;
 use crate::change::definition::{Belief, Schemas};
 use crate::change::statement::StatementContext;
+use crate::change::{Foresight, TableDefinition, WatchedTables};
 use crate::failure::Class;
 use crate::filter::{FilterError, Rules};
 use crate::mysql::Flavour;
@@ -22,7 +23,7 @@ use crate::pipeline::Connector;
 use crate::row::TableName;
 use crate::state::{Journal, StateError, StateFolder};
 use explanation::{
-    Explanation, explanation, judged_column, judged_statement, placed, print, with_rows,
+    Explanation, Wording, explanation, judged_column, judged_statement, placed, print, with_rows,
 };
 use files::Account;
 
@@ -97,7 +98,12 @@ pub fn run(arguments: &ExplainArguments, log: LogFormat) -> Exit {
 }
 
 fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Refusal> {
-    let (flavour, folding, known) = server(connector, arguments)?;
+    let Known {
+        flavour,
+        folding,
+        schemas: known,
+        watched,
+    } = server(connector, arguments)?;
     if !arguments.binlogs.is_empty() {
         return account(connector, arguments, folding);
     }
@@ -126,6 +132,9 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
                 let is_key = found.map(|(definition, place)| definition.key.contains(&place));
                 let of_key = (column.as_str(), is_key);
                 let mut shown = judged_column(&of_table, &verdict, of_key, &rules, places);
+                if verdict.keep && place.is_none() {
+                    shown.doubt("the columns of the table are not known here: it may have none of that name");
+                }
                 if verdict.keep && place == Some(None) {
                     shown.lack("the table, as the connector's state knows it, has no such column");
                 }
@@ -136,7 +145,11 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
     let statement = arguments.statement.iter().map(|text| {
         let database = arguments.database.as_deref().unwrap_or_default();
         let context = StatementContext::newest(flavour);
-        judged_statement((text, database), context, &rules, places)
+        let schemas = known.clone().unwrap_or_else(|| Schemas::new(folding));
+        let mut foresight = Foresight::new(schemas, &watched);
+        let asked = (text.as_str(), database);
+        let rules = (&rules, places);
+        judged_statement(asked, context, rules, &mut foresight, Wording::Client)
     });
     let explanations: Vec<Explanation> = tables.chain(statement).collect();
     let mut out = io::stdout().lock();
@@ -158,22 +171,31 @@ fn place_of(definition: &TableDefinition, column: &str) -> Option<usize> {
     names.position(|known| known == name)
 }
 
+/// What is known of a source.
+struct Known {
+    flavour: Flavour,
+    /// Its `lower_case_table_names`.
+    folding: u8,
+    /// The tables that the connector's state knows.
+    schemas: Option<Schemas>,
+    watched: Arc<WatchedTables>,
+}
+
 /// The source's family and `lower_case_table_names`, as told, else as the connector's state has them, else the defaults; and
-/// the tables that the state knows.
-fn server(
-    connector: &Connector,
-    arguments: &ExplainArguments,
-) -> Result<(Flavour, u8, Option<Schemas>), Refusal> {
+/// what the state knows of tables.
+fn server(connector: &Connector, arguments: &ExplainArguments) -> Result<Known, Refusal> {
     let (state_dir, name) = (&connector.state_dir, &connector.name);
-    let flavour = match arguments.flavour {
-        Some(flavour) => flavour,
-        None => StateFolder::peek(state_dir, name)?
-            .map_or(Flavour::MySql, |checkpoint| checkpoint.gtid_set.flavour()),
-    };
-    let known = Journal::peek(state_dir, name, None)?.map(|past| past.schemas);
-    let known_folding = known.as_ref().map(Schemas::lower_case_table_names);
+    let checkpoint = StateFolder::peek(state_dir, name)?;
+    let found = checkpoint.as_ref().map(|found| found.gtid_set.flavour());
+    let schemas = Journal::peek(state_dir, name, None)?.map(|past| past.schemas);
+    let known_folding = schemas.as_ref().map(Schemas::lower_case_table_names);
     let folding = arguments.lower_case_table_names.or(known_folding);
-    Ok((flavour, folding.unwrap_or(0), known))
+    Ok(Known {
+        flavour: arguments.flavour.or(found).unwrap_or(Flavour::MySql),
+        folding: folding.unwrap_or(0),
+        schemas,
+        watched: checkpoint.map(|found| found.watched).unwrap_or_default(),
+    })
 }
 
 /// Explains what becomes of the binlog files.

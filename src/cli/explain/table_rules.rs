@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::explanation::{ShownRule, column_outcome};
 use super::words::words;
-use crate::change::{Batch, ChosenTable, RowCounter, RowCounts, Rows};
+use crate::change::{Batch, ChosenTable, Foresight, RowCounter, RowCounts, Rows};
 use crate::filter::{
     ColumnRuleError, ColumnVerdict, RowFilter, RowRuleError, RulePlaces, Rules, ShownRowRule,
     TestedTable,
@@ -95,7 +95,7 @@ impl TableJudgement {
     /// Counts the rows of a rows event as the rules have it; a table that the rules leave out is not judged.
     pub(super) fn count(
         known: &mut Option<Self>,
-        rules: PlacedRules<'_>,
+        (rules, foresight): (PlacedRules<'_>, &mut Foresight),
         table: &Arc<Table>,
         of: (&Batch, &Rows),
         counter: &mut RowCounter,
@@ -110,7 +110,17 @@ impl TableJudgement {
             }
             let amounts = known.take().map(|known| known.amounts);
             let amounts = amounts.unwrap_or_default();
-            *known = Some(Self::of(rules, table, verdict.published, of.0, amounts));
+            let mut judgement = Self::of(rules, table, verdict.published.clone(), of.0, amounts);
+            let mut named = (**table).clone();
+            named.name = verdict.published;
+            if let Err(error) = foresight.rows(rules.rules, &table.name, &named) {
+                let stop = &mut judgement.amounts.stop;
+                stop.get_or_insert_with(|| error.to_string());
+            }
+            if !table.is_undefined {
+                foresight.see(rules.rules, &table.name, &named);
+            }
+            *known = Some(judgement);
         }
         if let Some(judgement) = known
             && judgement.amounts.stop.is_none()

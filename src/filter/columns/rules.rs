@@ -186,6 +186,21 @@ impl ColumnRules {
         }
     }
 
+    /// The columns of a table that rules name, each by itself, in lower case.
+    pub fn named_columns(&self, table: &TableName) -> Vec<Box<str>> {
+        let name = full_name(table, "");
+        let start = folded(&name);
+        let names = self.by_name.keys();
+        let columns = names.filter_map(|name| name.strip_prefix(&*start));
+        columns.map(Box::from).collect()
+    }
+
+    /// The first rule that matches a column of a table and no other column, whatever others match it.
+    pub fn naming_column(&self, table: &TableName, column: &str) -> Option<&Rule> {
+        let numbers = self.by_name.get(&*folded(&full_name(table, column)))?;
+        Some(&self.rules.get(*numbers.first()?)?.rule)
+    }
+
     /// What is done about a rule that has lost its column.
     pub fn on_missing(&self) -> OnMissing {
         self.on_missing
