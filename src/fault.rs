@@ -103,6 +103,8 @@ pub enum FileRole {
     SkipOrders,
     /// The record of those that were.
     SkippedGroups,
+    /// The snapshots that were ordered.
+    SnapshotOrders,
     /// Why the connector ended last.
     LastError,
     /// The numbers that a registry gave to schemas.

@@ -50,6 +50,7 @@
 //! | `state/journal`, `state/checkpointer.rs` | the journal of definitions, and the writer of journal and checkpoint |
 //! | `state/prepared.rs` | the events of XA transactions that are undecided |
 //! | `state/skips.rs`, `state/control.rs` | the groups to pass over, and those that were; the socket for commands to a running connector |
+//! | `state/snapshots.rs` | snapshots of some tables that a person ordered beside the stream |
 //! | `state/inspection.rs`, `state/room.rs` | a state folder looked at without taking it; whether a folder can be written |
 //! | `state/spill.rs` | groups that are too large for memory |
 //! | `source/server` | a server: its options (host, port, …), the checks before a start, where to begin, the dump and its receiver |

@@ -62,6 +62,11 @@ pub enum SnapshotProgress {
     /// None is being taken.
     #[default]
     None,
+    /// None is being taken, and the connector has begun to copy more than once.
+    Over {
+        /// How often.
+        number: u32,
+    },
     /// What is there is being copied. Should that end early, the stream goes on to a later place, and the rest is copied there.
     Copying {
         /// How often the connector has begun to copy, from 1 on.
@@ -84,16 +89,81 @@ pub struct SnapshotReached {
     /// Tables that begin anew, for they are no longer what they were.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub again: BTreeSet<TableName>,
+    /// What was ordered to be copied; `None` where it is everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ChosenTables>,
+}
+
+/// Tables that a person ordered to be copied beside the stream.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChosenTables {
+    /// The number of the order.
+    pub order: u64,
+    /// Their names on the source.
+    pub tables: BTreeSet<TableName>,
+    /// What a row has to meet, in the source's SQL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Box<str>>,
+    /// Whether some have no primary key.
+    #[serde(default)]
+    pub lacks_keys: bool,
 }
 
 /// The primary key of a row, each value as SQL has it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct KeyBound(pub Box<[Box<str>]>);
 
+impl SnapshotProgress {
+    /// Nothing is being copied, after the connector has begun to so often.
+    pub fn after(number: u32) -> Self {
+        match number {
+            0 | 1 => Self::None,
+            number => Self::Over { number },
+        }
+    }
+
+    /// How often the connector may have begun to copy.
+    pub fn begun(&self) -> u32 {
+        match self {
+            Self::None => 1,
+            Self::Over { number } | Self::Copying { number, .. } => *number,
+        }
+    }
+
+    /// The tables that are being copied, where they were ordered.
+    pub fn chosen(&self) -> Option<&ChosenTables> {
+        match self {
+            Self::Copying { reached, .. } => reached.as_ref()?.chosen.as_ref(),
+            Self::None | Self::Over { .. } => None,
+        }
+    }
+}
+
 impl SnapshotReached {
+    /// Begins with what was ordered.
+    pub fn of(chosen: ChosenTables) -> Self {
+        Self {
+            chosen: Some(chosen),
+            ..Self::default()
+        }
+    }
+
+    /// The same from its beginning on; `None` where that is everything.
+    pub fn anew(&self) -> Option<Self> {
+        self.chosen.clone().map(Self::of)
+    }
+
+    /// Whether the table is among those that are to be copied.
+    pub fn wants(&self, table: &TableName) -> bool {
+        let chosen = self.chosen.as_ref();
+        chosen.is_none_or(|chosen| chosen.tables.contains(table))
+    }
+
     /// Whether the table is yet to be copied, or the rest of it.
     pub fn lacks(&self, table: &TableName) -> bool {
-        self.done.as_ref().is_none_or(|done| table > done) || self.again.contains(table)
+        let is_before = self.done.as_ref().is_none_or(|done| table > done);
+        self.wants(table) && (is_before || self.again.contains(table))
     }
 
     /// The key up to which the table is published; `None` where it is to be copied from its first row on.
@@ -121,7 +191,7 @@ impl SnapshotReached {
 
     /// Takes that the table may no longer be what it was, where something of it is published.
     pub fn forget(&mut self, table: &TableName) {
-        if !self.lacks(table) || self.bound(table).is_some() {
+        if self.wants(table) && (!self.lacks(table) || self.bound(table).is_some()) {
             self.again.insert(table.clone());
         }
     }

@@ -54,8 +54,10 @@ pub struct Copying {
     builder: Builder,
     choice: RowChoice,
     group: Group,
+    /// The mark of everything, where it is one.
+    mark: Option<SnapshotMark>,
     /// The group of each mark in the batch in the making.
-    groups: [Option<u32>; 4],
+    groups: [Option<u32>; 5],
     sequence: u64,
     has_rows: bool,
     /// The last row so far, whose mark depends on what follows.
@@ -116,7 +118,8 @@ impl Copying {
             },
             builder: Builder::new(origin),
             choice: RowChoice::default(),
-            groups: [None; 4],
+            mark: reached.chosen.as_ref().map(|_| SnapshotMark::Incremental),
+            groups: [None; 5],
             sequence: u64::from(number) << SEQUENCE_BITS,
             has_rows,
             last: None,
@@ -261,6 +264,11 @@ impl Copying {
         }
     }
 
+    /// What the batches hold once the row is in them that waits for what follows.
+    pub fn latest(&self) -> &Arc<SnapshotReached> {
+        &self.latest
+    }
+
     /// What the batches hold so far.
     pub fn reached(&self) -> &Arc<SnapshotReached> {
         &self.reached
@@ -381,11 +389,13 @@ impl Copying {
     }
 
     fn group_of(&mut self, mark: SnapshotMark) -> Result<u32, TooMany> {
+        let mark = self.mark.unwrap_or(mark);
         let slot = match mark {
             SnapshotMark::First => 0,
             SnapshotMark::Inside => 1,
             SnapshotMark::LastOfTable => 2,
             SnapshotMark::Last => 3,
+            SnapshotMark::Incremental => 4,
         };
         if let Some(Some(known)) = self.groups.get(slot) {
             return Ok(*known);
@@ -411,9 +421,19 @@ impl Copying {
 
     /// Takes what came so far out as a batch, received then, at whose end the snapshot has come as far as `end` says.
     pub fn batch(&mut self, end: Checkpoint, received_us: i64) -> Batch {
-        self.groups = [None; 4];
+        self.groups = [None; 5];
         self.builder.received(received_us);
         self.builder.take(Some(end))
+    }
+
+    /// Ends a part of the snapshot: all rows that came so far.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn cut(&mut self, end: Checkpoint, received_us: i64) -> Result<Batch, Trouble> {
+        self.put_last(SnapshotMark::Inside)?;
+        self.settle();
+        Ok(self.batch(end, received_us))
     }
 
     /// Ends the snapshot: what came since the last batch, and the stream's start.

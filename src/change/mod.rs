@@ -35,7 +35,9 @@ pub use batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
 pub use batch::items::{Batch, Group, Item, Origin, QueryText, SnapshotMark};
 pub use batch::ledger::Ledger;
 pub use batch::rows::{ColumnBitmap, EventStamp, RowImages, Rows, RowsKind, TooMany};
-pub use checkpoint::{Checkpoint, KeyBound, SnapshotProgress, SnapshotReached, Undefined};
+pub use checkpoint::{
+    Checkpoint, ChosenTables, KeyBound, SnapshotProgress, SnapshotReached, Undefined,
+};
 pub use copied::{CopiedRows, CopiedTable, Copying};
 pub use definition::agreement::Disagreement;
 pub use definition::beliefs::Definitions;

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
@@ -22,6 +23,8 @@ const KEYS_MAX: usize = 1_000_000;
 pub struct Window {
     /// The groups whose changes can be seen for certain.
     seen: Option<GtidSet>,
+    /// The tables whose rows count; `None` where all do.
+    of: Option<HashSet<TableName>>,
     keys: HashMap<TableName, HashSet<Box<[u8]>>>,
     count: usize,
     trouble: Option<WindowTrouble>,
@@ -61,6 +64,14 @@ impl Window {
         }
     }
 
+    /// The same for rows of tables that are published under these names alone.
+    pub fn of(self, tables: HashSet<TableName>) -> Self {
+        Self {
+            of: Some(tables),
+            ..self
+        }
+    }
+
     /// Takes the rows that a batch changes.
     ///
     /// # Errors
@@ -76,6 +87,11 @@ impl Window {
                 continue;
             }
             let table = batch.tables.get(rows.table as usize);
+            let counts = |table: &&Arc<Table>| {
+                let of = self.of.as_ref();
+                of.is_none_or(|of| of.contains(&table.name))
+            };
+            let table = table.filter(counts);
             let buffer = batch.buffers.get(rows.buffer as usize);
             if let (Some(table), Some(buffer), None) = (table, buffer, &self.trouble) {
                 self.take_rows(rows, table, buffer)?;

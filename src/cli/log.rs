@@ -6,7 +6,9 @@ use std::io::IsTerminal as _;
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
+use super::bars::AboveBars;
 use crate::change::Ledger;
 use crate::config::ConfigError;
 use crate::failure::Class;
@@ -59,7 +61,10 @@ pub fn start(format: Option<LogFormat>, level: Option<&str>) -> Result<LogFormat
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        .with_writer(std::io::stderr);
+        .with_writer(match is_terminal {
+            true => BoxMakeWriter::new(|| AboveBars),
+            false => BoxMakeWriter::new(std::io::stderr),
+        });
     match format {
         LogFormat::Text => {
             let color = is_terminal && std::env::var_os("NO_COLOR").is_none();

@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod bars;
 mod check;
 mod decode;
 mod definitions;
@@ -14,6 +15,7 @@ mod program;
 mod run;
 mod signals;
 mod skip;
+mod snapshot;
 mod status;
 mod until;
 

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::environment::version;
 use super::{
-    Exit, LogFormat, check, decode, definitions, explain, log, run, signals, skip, status,
+    Exit, LogFormat, check, decode, definitions, explain, log, run, signals, skip, snapshot, status,
 };
 
 /// Streams MySQL and MariaDB changes to Kafka and files, by posing as a replica.
@@ -39,6 +39,8 @@ enum Command {
     Definitions(definitions::DefinitionsArguments),
     /// Passes groups over, such as one that a connector has stopped at.
     Skip(skip::SkipArguments),
+    /// Copies tables while the connector streams.
+    Snapshot(snapshot::SnapshotArguments),
 }
 
 /// Runs the command that the process was started with.
@@ -65,5 +67,6 @@ pub fn main() -> Exit {
         Command::Explain(arguments) => explain::run(&arguments, log),
         Command::Definitions(arguments) => definitions::run(&arguments, log),
         Command::Skip(arguments) => skip::run(&arguments, log),
+        Command::Snapshot(arguments) => snapshot::run(&arguments, log),
     }
 }

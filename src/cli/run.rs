@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::bars;
 use super::environment::{listen, variables, version};
 use super::signals::{self, HeardSignals};
 use super::until::gtid_set;
@@ -142,6 +143,7 @@ async fn stream(
         registry.serve_at(server.address());
         beside.spawn(server.serve(Arc::clone(&registry)));
     }
+    beside.spawn(bars::draw(Arc::clone(&registry)));
     Ok(pipeline::run(connectors, mode, registry, stop).await)
 }
 

@@ -25,6 +25,7 @@ mod lanes;
 mod pool;
 mod run;
 mod skipping;
+mod snapshots;
 mod spilling;
 mod supervise;
 

@@ -96,6 +96,7 @@ pub async fn carry_out(
         Command::SkipGtids(_) | Command::SkipGroups(_) | Command::SkipAt(_) => {
             order(&command, connector, folder, skips).await
         }
+        Command::Snapshot(_) => Err(SkipError::Words("this passes nothing over".to_owned())),
     };
     match done {
         Ok(text) => Answer::Done(text),
@@ -168,7 +169,9 @@ fn target(command: &Command) -> Result<SkipTarget, String> {
         Command::SkipAt(text) => Coordinates::parse(text)
             .map(SkipTarget::At)
             .ok_or_else(|| "expected FILE:POSITION such as binlog.000004:1337".to_owned()),
-        Command::CancelSkip(_) | Command::ListSkips => Err("this orders nothing".to_owned()),
+        Command::CancelSkip(_) | Command::ListSkips | Command::Snapshot(_) => {
+            Err("this orders nothing".to_owned())
+        }
     }
 }
 
@@ -184,7 +187,7 @@ fn no_group(error: SourceError) -> SkipError {
 }
 
 /// Where the connector goes on: a sink's own checkpoint beats that of the state folder.
-async fn checkpoint(
+pub(super) async fn checkpoint(
     connector: &Connector,
     folder: &Arc<StateFolder>,
 ) -> Result<Option<Checkpoint>, SkipError> {

@@ -17,10 +17,13 @@ use super::connector::{Connector, Mode};
 use super::error::PipelineError;
 use super::pool::Pool;
 use super::run::{self, ConnectorRun};
-use super::skipping::carry_out;
+use super::snapshots::carry_out;
 use crate::change::{Checkpoint, Ledger};
 use crate::metrics::{self, Skips};
-use crate::state::{Asked, ControlServer, SkipStore, StateError, StateFolder, off_the_runtime};
+use crate::state::{
+    Answer, Asked, Command, ControlServer, SkipStore, SnapshotOrders, StateError, StateFolder,
+    off_the_runtime,
+};
 
 /// The first wait after a retry at once has failed too; it doubles up to `source_connect_retry`.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -128,9 +131,10 @@ async fn supervise(
         let mut folder = StateFolder::open(&state_dir, &name)?;
         folder.announce(http)?;
         let skips = SkipStore::open(&folder)?;
-        Ok::<_, StateError>((Arc::new(folder), Arc::new(skips)))
+        let orders = SnapshotOrders::open(&folder)?;
+        Ok::<_, StateError>((Arc::new(folder), Arc::new(skips), Arc::new(orders)))
     };
-    let (folder, skips) = off_the_runtime(open).await?;
+    let (folder, skips, orders) = off_the_runtime(open).await?;
     let shown = Arc::clone(&skips);
     metrics.skipping(move || Skips {
         ordered: shown.orders(),
@@ -146,6 +150,7 @@ async fn supervise(
         last: Mutex::default(),
         halt: stop.child_token(),
         skips: &skips,
+        orders: &orders,
     };
     let (commands, asked) = mpsc::channel(1);
     let mut control = JoinSet::new();
@@ -249,9 +254,8 @@ impl Supervised<'_> {
                 halted_by.push(Asked { command, answer });
                 continue;
             }
-            let answered = carry_out(command, context.connector, context.folder, context.skips);
             // Whoever asked may have gone.
-            let _ = answer.send(answered.await);
+            let _ = answer.send(carried_out(context, command).await);
         }
     }
 
@@ -263,9 +267,7 @@ impl Supervised<'_> {
                 continue;
             }
             info!(?command, "carrying out a command between groups");
-            let context = &self.context;
-            let answered = carry_out(command, context.connector, context.folder, context.skips);
-            let _ = answer.send(answered.await);
+            let _ = answer.send(carried_out(&self.context, command).await);
         }
         is_told
     }
@@ -283,6 +285,17 @@ impl Supervised<'_> {
             }
         }
     }
+}
+
+async fn carried_out(context: &ConnectorRun<'_>, command: Command) -> Answer {
+    let whose = (context.connector, context.mode);
+    carry_out(
+        command,
+        whose,
+        context.folder,
+        (context.skips, context.orders),
+    )
+    .await
 }
 
 /// Nothing before the first retry, then 100 ms, doubling up to `longest`.

@@ -412,6 +412,14 @@ pub enum SourceError {
         /// What was in the way.
         what: String,
     },
+    /// What was ordered to be copied cannot be.
+    #[error(
+        "the snapshot that was ordered cannot be taken ({what}), order another by rowtap snapshot"
+    )]
+    SnapshotOrder {
+        /// What is in its way.
+        what: String,
+    },
     /// A table is not what it was when the snapshot began.
     #[error("{table} changed during its snapshot ({what}), which begins again")]
     SnapshotDisturbed {
@@ -526,6 +534,18 @@ impl SourceError {
         }
     }
 
+    /// Whether it is about a snapshot alone, without which a stream can go on.
+    pub fn is_of_snapshot(&self) -> bool {
+        matches!(
+            self,
+            Self::SnapshotOrder { .. }
+                | Self::SnapshotDisturbed { .. }
+                | Self::NoWindow { .. }
+                | Self::NoView { .. }
+                | Self::NotTransactional { .. }
+        )
+    }
+
     /// Whether the source has no longer what comes after the checkpoint, so that only a snapshot brings the target up to it.
     pub fn is_purged(&self) -> bool {
         matches!(self, Self::Purged { .. } | Self::PurgedGroups { .. })
@@ -588,6 +608,7 @@ impl SourceError {
                 may_pass: false, ..
             }
             | Self::NotTransactional { .. }
+            | Self::SnapshotOrder { .. }
             | Self::Server { .. } => Class::Refused,
         }
     }

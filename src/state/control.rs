@@ -62,6 +62,29 @@ pub enum Command {
     CancelSkip(u64),
     /// To list the skip orders that are not carried out.
     ListSkips,
+    /// To do something about snapshots of some tables.
+    Snapshot(SnapshotCommand),
+}
+
+/// What a connector can be told about snapshots beside its stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SnapshotCommand {
+    /// To take one.
+    Take {
+        /// Patterns of tables, as those of `replicate-wild-do-table`.
+        tables: Vec<String>,
+        /// What a row has to meet, in the source's SQL.
+        condition: Option<String>,
+    },
+    /// To copy nothing until it is told to go on.
+    Pause,
+    /// To go on.
+    Resume,
+    /// To take an order back.
+    Cancel(u64),
+    /// To tell of those that wait or are being taken.
+    Status,
 }
 
 impl Command {
@@ -71,6 +94,7 @@ impl Command {
             Self::SkipGtids(_) | Self::SkipGroups(_) | Self::SkipAt(_) | Self::CancelSkip(_) => {
                 true
             }
+            Self::Snapshot(command) => *command != SnapshotCommand::Status,
             Self::ListSkips => false,
         }
     }

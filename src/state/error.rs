@@ -79,6 +79,14 @@ pub enum StateError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file of the snapshots that were ordered cannot be understood.
+    #[error("{} is damaged ({reason}), remove it and order the snapshots again", path.display())]
+    Snapshots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The file that says why the connector ended cannot be understood.
     #[error(
         "{} is damaged, remove it and name the groups to pass over by --gtid or --at",
@@ -118,6 +126,7 @@ impl StateError {
             | Self::Journal { .. }
             | Self::LastError { .. }
             | Self::Skips { .. }
+            | Self::Snapshots { .. }
             | Self::Unwritable { .. } => Class::Data,
             Self::Io { .. } => Class::CannotWrite,
         }

@@ -22,12 +22,14 @@ pub mod relay_log_info;
 mod replica_identity;
 pub mod room;
 mod skips;
+mod snapshots;
 mod spill;
 
 pub use blocking::off_the_runtime;
 pub use checkpointer::Checkpointer;
 pub use control::{
-    Answer, Asked, CONTROL_NAME, Command, ControlError, ControlServer, Request, send,
+    Answer, Asked, CONTROL_NAME, Command, ControlError, ControlServer, Request, SnapshotCommand,
+    send,
 };
 pub use error::StateError;
 pub use folder::StateFolder;
@@ -42,4 +44,5 @@ pub use relay_log_info::RelayLogInfoError;
 pub use replica_identity::ReplicaIdentity;
 pub use room::WantedFolder;
 pub use skips::{SkipRefusal, SkipStore};
+pub use snapshots::{SnapshotOrders, SnapshotRefusal};
 pub use spill::{Spill, SpillReader};

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -244,10 +244,13 @@ impl Running {
 
     #[track_caller]
     pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
-        wait_until(what, END_MAX, || {
+        let begun = Instant::now();
+        wait_until(what, 2 * END_MAX, || {
             if is_so(self) {
                 return true;
             }
+            let is_late = begun.elapsed() >= END_MAX;
+            assert!(!is_late, "waited in vain until {what}: {}", self.stderr());
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none(), "ended before {what}: {}", self.stderr());
             false

@@ -5,11 +5,13 @@ mod handover;
 mod kills;
 mod load;
 mod locks;
+mod ordered;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod readers;
 mod records;
 mod refusals;
+mod stale;
 #[cfg(feature = "kafka")]
 mod topics;
 

@@ -4,6 +4,8 @@
 
 use super::handover::{begin_slow, kill_in};
 use super::load::{Contents, Load, difference, held, rebuilt, rebuilt_by_key};
+use super::ordered::begin_at_end;
+use super::stale::beside_changes;
 use super::{ONCE, begin, begin_filled, may_copy, readers};
 use crate::support::Flavour;
 
@@ -79,6 +81,16 @@ fn beside_a_wide_window(fault: &str) -> (Contents, Contents) {
 fn rows_that_were_changed_while_views_were_opened_are_seen() {
     let (held, rebuilt) = beside_a_wide_window("LotNotChecked");
     assert!(difference(&held, &rebuilt).is_some());
+}
+
+#[test]
+fn a_row_of_an_ordered_snapshot_that_is_older_than_the_stream_is_seen() {
+    for (fault, is_stale) in [("LotNotChecked", true), ("WideWindow", false)] {
+        let (server, folder) = begin_at_end(Flavour::MySql97);
+        let folder = folder.variable("ROWTAP_PLANTED_FAULT", fault);
+        let (stale, _) = beside_changes(&server, &folder, 2);
+        assert_eq!(stale > 0, is_stale, "{fault}: {stale}");
+    }
 }
 
 #[test]

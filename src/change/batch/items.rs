@@ -111,6 +111,8 @@ pub enum SnapshotMark {
     LastOfTable,
     /// The last row of all.
     Last,
+    /// A row or a statement of a snapshot of some tables beside the stream.
+    Incremental,
 }
 
 impl SnapshotMark {
@@ -121,6 +123,7 @@ impl SnapshotMark {
             Self::Inside => "true",
             Self::LastOfTable => "last_in_data_collection",
             Self::Last => "last",
+            Self::Incremental => "incremental",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The copying of a run: what is there already, before the stream. It is a run of its own, at whose end the checkpoint is where
 //! the stream begins.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::assembling::Waits;
+use super::pace::Pace;
 use super::reading::{LotInReading, Lots, Reading};
 use crate::change::definition::{Belief, Change, Schemas};
 use crate::change::{
-    AssembleError, Batch, Checkpoint, CopiedTable, Copying, Definition, Origin, SnapshotProgress,
-    SnapshotReached, TableDefinition, Trouble, Window, WindowTrouble,
+    AssembleError, Batch, Checkpoint, ChosenTables, CopiedTable, Copying, Definition, Origin,
+    SnapshotProgress, SnapshotReached, TableDefinition, Trouble, Window, WindowTrouble,
 };
 use crate::filter::Rules;
 use crate::finding::first_of;
@@ -25,8 +26,8 @@ use crate::source::{
     SnapshotOptions, SourceError, SourceTable, TableList, TableReader, TableViews,
 };
 
-/// How often a copy tells how far it has come.
-const TELL_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a part of what was ordered is copied until the stream goes on.
+const PART_MAX: Duration = Duration::from_secs(2);
 /// Statements of a batch.
 const STATEMENTS_MAX: usize = 200;
 /// Tables that an error names.
@@ -51,6 +52,8 @@ pub(super) struct OpenedCopy {
     pub(super) is_without_rows: bool,
     /// What of the rows the stream has brought.
     pub(super) window: Window,
+    /// Whether there is more, of which nothing is to be copied yet.
+    pub(super) is_part: bool,
 }
 
 impl OpenedCopy {
@@ -74,30 +77,27 @@ impl OpenedCopy {
         let is_unlocked = is_without_rows || views.seen().is_some();
         let mut readers = TableReader::all(views);
         let list = match readers.first_mut() {
-            Some(reader) => reader.list(rules).await?,
+            Some(reader) => {
+                let is_kept = |it: &TableName| rules.table(&it.database, &it.table).keep;
+                reader.list(is_kept).await?
+            }
             None => TableList::default(),
         };
+        let chosen = reached.as_ref().and_then(|it| it.chosen.clone());
+        if let Some(chosen) = &chosen {
+            refuse_unfit(chosen, &list, believed, rules)?;
+        }
         if reached.is_none() {
             for (table, kind) in &list.others {
                 info!(%table, kind, "not copied, for it has no rows of its own");
             }
         }
-        let mut tables = Vec::with_capacity(list.tables.len());
+        let mut is_part = false;
         let estimates = list.tables.iter().cloned().collect();
-        for (table, _) in list.tables {
-            match believed.get(&table) {
-                Some(Belief::Known(definition)) => {
-                    let definition = Arc::clone(definition);
-                    tables.push((table, definition));
-                }
-                Some(Belief::Stale(_)) | None => {
-                    let what = "it was created or altered while the snapshot began".to_owned();
-                    return Err(SourceError::SnapshotDisturbed { table, what }.into());
-                }
-            }
-        }
-        tables.sort_by(|(one, _), (other, _)| one.cmp(other));
-        if is_unlocked && let Some(table) = of_one_name(&tables, rules) {
+        let wants = |table: &TableName| reached.as_ref().is_none_or(|it| it.wants(table));
+        let wanted = list.tables.into_iter().map(|(table, _)| table);
+        let mut tables = defined(wanted.filter(wants), believed)?;
+        if is_unlocked && let Some(table) = of_one_name(names(&tables), rules, |_| true) {
             let message = format!(
                 "{table} is published under the name of another table, which a snapshot without a lock cannot tell from it, set \
                  locking = \"auto\" in [snapshot]"
@@ -105,12 +105,15 @@ impl OpenedCopy {
             return Err(SourceError::Options(message).into());
         }
         if let Some(reached) = &reached {
-            if let Some(table) = of_one_name(&tables, rules) {
+            if let Some(table) = of_one_name(names(&tables), rules, |_| true) {
                 let what = "it is published under the name of another table".to_owned();
                 let table = table.clone();
                 return Err(SourceError::SnapshotDisturbed { table, what }.into());
             }
             tables.retain(|(table, _)| reached.lacks(table));
+            if chosen.is_some() {
+                is_part = keep_one_kind(&mut tables);
+            }
             emptied = begun_anew(&tables, reached);
         } else if number > 1 {
             let known: BTreeSet<TableName> = emptied.iter().cloned().collect();
@@ -128,20 +131,108 @@ impl OpenedCopy {
             estimates,
             is_without_rows,
             window: Window::default(),
+            is_part,
         })
     }
 }
 
-/// A table that is published under the name of another: to empty it would empty both.
-fn of_one_name<'a>(
-    tables: &'a [(TableName, Arc<TableDefinition>)],
+/// The tables with what is known of them, in the order of their names.
+///
+/// # Errors
+/// One of which not all is known.
+fn defined(
+    wanted: impl Iterator<Item = TableName>,
+    believed: &Schemas,
+) -> Result<Vec<(TableName, Arc<TableDefinition>)>, SourceError> {
+    let mut tables = Vec::new();
+    for table in wanted {
+        match believed.get(&table) {
+            Some(Belief::Known(definition)) => {
+                let definition = Arc::clone(definition);
+                tables.push((table, definition));
+            }
+            Some(Belief::Stale(_)) | None => {
+                let what = "it was created or altered while the snapshot began".to_owned();
+                return Err(SourceError::SnapshotDisturbed { table, what });
+            }
+        }
+    }
+    tables.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(tables)
+}
+
+/// Makes sure that what was ordered can be copied still.
+///
+/// # Errors
+/// Tables that cannot.
+fn refuse_unfit(
+    chosen: &ChosenTables,
+    list: &TableList,
+    believed: &Schemas,
     rules: &Rules,
+) -> Result<(), SourceError> {
+    let names = || list.tables.iter().map(|(name, _)| name);
+    let is_wanted = |table: &TableName| chosen.tables.contains(table);
+    let mut what = None;
+    for table in names().filter(|table| is_wanted(table)) {
+        let Some(Belief::Known(definition)) = believed.get(table) else {
+            continue;
+        };
+        if definition.transactional == Some(false) {
+            what = Some(format!("{table} has an engine without transactions"));
+        } else if definition.key.is_empty() && chosen.condition.is_some() {
+            what = Some(format!(
+                "{table} has no primary key and a condition was given"
+            ));
+        }
+    }
+    if !names().any(is_wanted) {
+        what = Some("none of its tables is there".to_owned());
+    }
+    if let Some(table) = of_one_name(names(), rules, is_wanted) {
+        what = Some(format!(
+            "{table} is published under the name of another table"
+        ));
+    }
+    match what {
+        Some(what) => Err(SourceError::SnapshotOrder { what }),
+        None => Ok(()),
+    }
+}
+
+/// Keeps the first table alone where it has no key, so that it is not emptied long before its rows come, or else those before the
+/// first such one; returns whether there are others.
+fn keep_one_kind(tables: &mut Vec<(TableName, Arc<TableDefinition>)>) -> bool {
+    let all = tables.len();
+    let first_bare = tables.iter().position(|(_, it)| it.key.is_empty());
+    tables.truncate(first_bare.map_or(all, |first| first.max(1)));
+    tables.len() < all
+}
+
+fn names(tables: &[(TableName, Arc<TableDefinition>)]) -> impl Iterator<Item = &TableName> {
+    tables.iter().map(|(table, _)| table)
+}
+
+/// A table that is wanted and is published under the name of another: to empty it would empty both.
+pub(in crate::pipeline) fn of_one_name<'a>(
+    tables: impl Iterator<Item = &'a TableName>,
+    rules: &Rules,
+    is_wanted: impl Fn(&TableName) -> bool,
 ) -> Option<&'a TableName> {
-    let mut published = BTreeSet::new();
-    let twice = tables
-        .iter()
-        .find(|(table, _)| !published.insert(rules.table(&table.database, &table.table).published));
-    twice.map(|(table, _)| table)
+    let mut published = BTreeMap::new();
+    for table in tables {
+        let verdict = rules.table(&table.database, &table.table);
+        if !verdict.keep {
+            continue;
+        }
+        if let Some(other) = published.insert(verdict.published, table) {
+            let twice = [table, other].into_iter().find(|table| is_wanted(table));
+            if twice.is_some() {
+                return twice;
+            }
+        }
+    }
+    None
 }
 
 /// The tables whose rows before, if there are any, are not told from those that come: without a key a row cannot take the place of
@@ -150,9 +241,11 @@ fn begun_anew(
     tables: &[(TableName, Arc<TableDefinition>)],
     reached: &SnapshotReached,
 ) -> Vec<TableName> {
-    let anew = tables
-        .iter()
-        .filter(|(table, definition)| definition.key.is_empty() || reached.again.contains(table));
+    // What was ordered is not all that is at the target.
+    let is_everything = reached.chosen.is_none();
+    let anew = tables.iter().filter(|(table, definition)| {
+        definition.key.is_empty() || (is_everything && reached.again.contains(table))
+    });
     anew.map(|(table, _)| table.clone()).collect()
 }
 
@@ -207,9 +300,9 @@ impl Aligned {
     ///
     /// # Errors
     /// Why they are of no use.
-    pub(super) fn views(self) -> Result<(Box<TableViews>, Window), WindowTrouble> {
+    pub(super) fn views(self) -> Result<(TableViews, Window), WindowTrouble> {
         let Some(window) = self.window else {
-            return Ok((self.views, Window::default()));
+            return Ok((*self.views, Window::default()));
         };
         let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
         let window = std::mem::take(&mut *window);
@@ -220,19 +313,55 @@ impl Aligned {
             changed = window.len(),
             "rows that were changed while views were opened come by the stream"
         );
-        Ok((self.views, window))
+        Ok((*self.views, window))
     }
 }
 
 impl RestOfCopy {
+    /// Of the copy whose views are open, if there are any, with these, which are to be kept open until then.
+    pub(super) fn ahead(
+        views: Option<Box<TableViews>>,
+        start: &Checkpoint,
+        rules: &Rules,
+    ) -> (Option<Self>, Option<Aligned>) {
+        match views {
+            Some(views) => {
+                let (rest, aligned) = Self::new(views, start, rules);
+                (Some(rest), Some(aligned))
+            }
+            None => (Self::paused(start), None),
+        }
+    }
+
+    /// Of a copy that is paused where the checkpoint says, where that is one.
+    fn paused(start: &Checkpoint) -> Option<Self> {
+        let SnapshotProgress::Copying { number, reached } = &start.snapshot else {
+            return None;
+        };
+        Some(Self {
+            window: None,
+            start: start.clone(),
+            number: *number,
+            reached: reached.clone(),
+        })
+    }
+
     /// Of a copy that had come as far as the checkpoint says, with the views, which are to be kept open until then.
-    pub(super) fn new(views: Box<TableViews>, start: &Checkpoint) -> (Self, Aligned) {
+    fn new(views: Box<TableViews>, start: &Checkpoint, rules: &Rules) -> (Self, Aligned) {
         let (number, reached) = match &start.snapshot {
             SnapshotProgress::Copying { number, reached } => (*number, reached.clone()),
-            SnapshotProgress::None => (0, None),
+            SnapshotProgress::None | SnapshotProgress::Over { .. } => (0, None),
         };
         info!(from = %start.coordinates, to = %views.place(), "a snapshot goes on once the stream has come to its place");
-        let window = views.seen().cloned().map(Window::after);
+        let published = start.snapshot.chosen().map(|chosen| {
+            let tables = chosen.tables.iter();
+            let tables = tables.map(|it| rules.table(&it.database, &it.table).published);
+            tables.collect()
+        });
+        let window = views.seen().cloned().map(|seen| match published {
+            Some(tables) => Window::after(seen).of(tables),
+            None => Window::after(seen),
+        });
         let window = window.map(|window| Arc::new(Mutex::new(window)));
         let rest = Self {
             window: window.clone(),
@@ -259,7 +388,8 @@ impl RestOfCopy {
             }
             for change in &revision.changes {
                 if matches!(change, Change::AllStale { .. }) {
-                    self.reached = None;
+                    let anew = self.reached.as_ref().and_then(|reached| reached.anew());
+                    self.reached = anew.map(Arc::new);
                 }
                 if let (Some(table), Some(reached)) = (change.table(), &mut self.reached) {
                     Arc::make_mut(reached).forget(table);
@@ -296,6 +426,11 @@ pub(super) struct Copier {
     created: VecDeque<CopiedTable>,
     lots: mpsc::Receiver<LotInReading>,
     current: Option<LotInReading>,
+    /// Whether there is more than what is read now.
+    is_part: bool,
+    /// How long it may take until the stream goes on, and when that is over.
+    part_max: Option<Duration>,
+    part_end: Option<Instant>,
     is_done: bool,
     pace: Pace,
 }
@@ -304,19 +439,6 @@ pub(super) struct Copier {
 #[derive(Debug, Default)]
 struct Readers {
     waiting: Vec<(TableReader, oneshot::Sender<TableReader>)>,
-}
-
-/// How fast it goes, and what is told of it.
-#[derive(Debug)]
-struct Pace {
-    rows_per_second_max: Option<u64>,
-    begun: Instant,
-    told: Instant,
-    progress: CopyProgress,
-    /// The table of the last rows.
-    table: Option<TableName>,
-    estimates: HashMap<TableName, u64>,
-    metrics: Arc<metrics::ConnectorMetrics>,
 }
 
 impl Copier {
@@ -341,7 +463,11 @@ impl Copier {
             estimates,
             is_without_rows,
             window,
+            is_part,
         } = opened;
+        let chosen = reached.as_ref().and_then(|it| it.chosen.as_ref());
+        let condition = chosen.and_then(|it| it.condition.clone());
+        let part_max = chosen.map(|_| PART_MAX);
         let before = reached.clone().unwrap_or_default();
         let begun = (number, Arc::clone(&before));
         let mut copying = Copying::new(origin, rules, start, begun, metrics::now_us());
@@ -355,7 +481,7 @@ impl Copier {
         let with_rows = wanted.iter().filter(|_| !is_without_rows);
         let tables = with_rows.map(|table| {
             let is_ordered = !unordered.contains(table.source());
-            let table = SourceTable::new(table.clone(), is_ordered);
+            let table = SourceTable::new(table.clone(), is_ordered).choosing(condition.clone());
             let after = before.bound(table.copied.source());
             let after = after.filter(|bound| table.fits(bound)).cloned();
             (Arc::new(table), after)
@@ -381,6 +507,9 @@ impl Copier {
             emptied: emptied.into(),
             lots: in_order,
             current: None,
+            is_part,
+            part_max,
+            part_end: None,
             is_done: false,
             pace,
         };
@@ -414,6 +543,12 @@ impl Copier {
 
     /// The next batch of rows, with which the copy has come as far as `reached`.
     fn rows(&mut self, reached: &mut SnapshotReached) -> Result<Option<Batch>, PipelineError> {
+        if self.is_part_over() {
+            return self.cut(reached).map(Some);
+        }
+        if let (Some(max), None) = (self.part_max, self.part_end) {
+            self.part_end = Some(Instant::now() + max);
+        }
         loop {
             let mut lot = match self.current.take() {
                 Some(lot) => lot,
@@ -450,6 +585,21 @@ impl Copier {
             let end = self.boundary(Some(Arc::clone(self.copying.reached())));
             return Ok(Some(self.copying.batch(end, metrics::now_us())));
         }
+    }
+
+    /// Whether it is time for the stream to go on. A table that is read in no order is read to its end.
+    fn is_part_over(&self) -> bool {
+        let is_ordered = |lot: &LotInReading| lot.table.key.is_some();
+        let is_late = self.part_end.is_some_and(|end| Instant::now() >= end);
+        is_late && self.current.as_ref().is_none_or(is_ordered)
+    }
+
+    /// Ends this part of what was ordered; the rest comes at a later place.
+    fn cut(&mut self, reached: &SnapshotReached) -> Result<Batch, PipelineError> {
+        self.is_done = true;
+        let end = self.boundary(Some(Arc::new(reached.clone())));
+        let last = self.copying.cut(end, metrics::now_us());
+        last.map_err(|trouble| failed(&self.start, trouble))
     }
 
     /// The checkpoint once so much is published.
@@ -493,12 +643,16 @@ impl Copier {
         if self.pace.progress.tables_done < self.pace.progress.tables {
             return Err(PipelineError::Stopped);
         }
+        if self.is_part {
+            let reached = Arc::clone(self.copying.latest());
+            return self.cut(&reached);
+        }
         self.is_done = true;
         let CopyProgress { rows, tables, .. } = self.pace.progress;
         let seconds = self.pace.begun.elapsed().as_secs_f64();
         info!(rows, tables, seconds, "copied what is there");
         let end = Checkpoint {
-            snapshot: SnapshotProgress::None,
+            snapshot: SnapshotProgress::after(self.number),
             ..self.start.clone()
         };
         let last = self.copying.finish(end, metrics::now_us());
@@ -538,95 +692,6 @@ impl Readers {
             // One that listens no longer was stopped.
             let _stopped = handed.send(reader);
         }
-    }
-}
-
-impl Pace {
-    fn new(
-        options: &SnapshotOptions,
-        wanted: &VecDeque<CopiedTable>,
-        (metrics, estimates): (Arc<metrics::ConnectorMetrics>, HashMap<TableName, u64>),
-    ) -> Self {
-        let now = Instant::now();
-        let expected = wanted
-            .iter()
-            .filter_map(|table| estimates.get(table.source()));
-        let progress = CopyProgress {
-            is_running: true,
-            tables: wanted.len() as u64,
-            rows_expected: expected.sum(),
-            ..CopyProgress::default()
-        };
-        metrics.copying(progress.clone());
-        Self {
-            rows_per_second_max: options.rows_per_second_max.map(std::num::NonZero::get),
-            begun: now,
-            told: now,
-            progress,
-            table: None,
-            estimates,
-            metrics,
-        }
-    }
-
-    /// Rows of a batch: of those that may come in a second a tenth.
-    fn rows_at_once(&self) -> usize {
-        let limit = self.rows_per_second_max.map(|rows| rows / 10 + 1);
-        limit.map_or(usize::MAX, |rows| {
-            usize::try_from(rows).unwrap_or(usize::MAX)
-        })
-    }
-
-    /// Counts rows, and tells of them.
-    fn count(&mut self, table: &TableName, rows: u64) {
-        let progress = &mut self.progress;
-        if self.table.as_ref() != Some(table) {
-            self.table = Some(table.clone());
-            progress.table = Some(table.to_string().into());
-            progress.table_rows = 0;
-            progress.table_rows_expected = self.estimates.get(table).copied().unwrap_or_default();
-        }
-        progress.rows += rows;
-        progress.table_rows += rows;
-        progress.seconds = self.begun.elapsed().as_secs_f64();
-        self.metrics.copying(progress.clone());
-        if self.told.elapsed() >= TELL_INTERVAL {
-            self.told = Instant::now();
-            let CopyProgress {
-                table_rows,
-                table_rows_expected,
-                rows,
-                rows_expected,
-                tables,
-                tables_done,
-                ..
-            } = *progress;
-            let rows_per_second = progress.rate().round();
-            let seconds_left = progress.seconds_left().map(f64::round);
-            info!(
-                %table, table_rows, table_rows_expected, rows, rows_expected, rows_per_second, seconds_left, tables, tables_done,
-                "still copying what is there"
-            );
-        }
-    }
-
-    fn finish_table(&mut self) {
-        self.progress.tables_done += 1;
-        self.metrics.copying(self.progress.clone());
-    }
-
-    /// When so many rows may have come.
-    fn due(&self) -> Option<Instant> {
-        let limit = self.rows_per_second_max?;
-        let micros = u128::from(self.progress.rows) * 1_000_000 / u128::from(limit);
-        let after = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-        self.begun.checked_add(after)
-    }
-}
-
-impl Drop for Pace {
-    fn drop(&mut self) {
-        self.metrics.copied();
     }
 }
 

@@ -7,6 +7,7 @@ mod deliver;
 mod new_start;
 mod one_run;
 mod opening;
+mod pace;
 mod reading;
 mod receive;
 mod target;
@@ -22,6 +23,7 @@ use crate::source::SourceError;
 use one_run::RunEnd;
 use opening::Beginning;
 
+pub(super) use copying::of_one_name;
 pub(super) use one_run::ConnectorRun;
 pub(super) use target::compare as compare_target;
 
@@ -38,7 +40,10 @@ pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineE
             RunEnd::Copied if context.halt.is_cancelled() => return Ok(()),
             RunEnd::Copied => Beginning::Checkpoint,
             RunEnd::Aligned(aligned) => match aligned.views() {
-                Ok((views, window)) => Beginning::Views(views, window),
+                Ok(views) => {
+                    tries = 0;
+                    Beginning::Views(Box::new(views))
+                }
                 Err(trouble) if tries < WINDOWS_MAX => {
                     info!(%trouble, "views that were opened without a lock are opened again");
                     tries += 1;
@@ -46,7 +51,12 @@ pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineE
                 }
                 Err(trouble) => {
                     let what = trouble.to_string();
-                    return Err(SourceError::NoWindow { what }.into());
+                    let Some(order) = context.orders.current() else {
+                        return Err(SourceError::NoWindow { what }.into());
+                    };
+                    context.give_up(order, what).await?;
+                    tries = 0;
+                    Beginning::Checkpoint
                 }
             },
         }

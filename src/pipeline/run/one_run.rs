@@ -21,7 +21,7 @@ use super::to_tell;
 use super::undecided::UndecidedAtStart;
 use crate::binlog::Coordinates;
 use crate::change::definition::Schemas;
-use crate::change::{self, Assembler, Batch, Checkpoint, Origin, Until};
+use crate::change::{self, Assembler, Batch, Checkpoint, Origin, SnapshotProgress, Until};
 use crate::filter::Rules;
 use crate::metrics;
 use crate::pipeline::connector::{Connector, Mode};
@@ -37,8 +37,8 @@ use crate::source::{
     SourceOptions,
 };
 use crate::state::{
-    Checkpointer, LastError, Notes, PreparedStore, ReplicaIdentity, SkipStore, StateFolder,
-    off_the_runtime,
+    Checkpointer, LastError, Notes, PreparedStore, ReplicaIdentity, SkipStore, SnapshotOrders,
+    StateFolder, off_the_runtime,
 };
 
 /// Chunks that wait between receiver and assembler.
@@ -59,6 +59,7 @@ pub(in crate::pipeline) struct ConnectorRun<'a> {
     /// Ends this run alone, after the last whole group that was received by then; `stop` cancels it too.
     pub(in crate::pipeline) halt: CancellationToken,
     pub(in crate::pipeline) skips: &'a Arc<SkipStore>,
+    pub(in crate::pipeline) orders: &'a Arc<SnapshotOrders>,
 }
 
 /// How a run ended that did not fail.
@@ -137,7 +138,7 @@ impl ConnectorRun<'_> {
     ) -> Result<Prepared, PipelineError> {
         let from = self.resume_from(sink).await?;
         let identity = self.identity().await?;
-        let opened = self.open(&identity, from, beginning).await?;
+        let opened = self.open_ordered(&identity, from, beginning).await?;
         let start = opened.start.clone();
         let settings = self.settings(&opened, identity.server_id);
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
@@ -146,6 +147,7 @@ impl ConnectorRun<'_> {
         let kept = Arc::clone(&prepared);
         let kept = (kept, Arc::clone(self.skips));
         let checkpointer = Checkpointer::begin(folder, journal, kept, &start).await?;
+        self.keep_order(&start.snapshot).await?;
         self.metrics.committed(&start);
         let settings = settings?;
         sink.source_is(&settings.origin, self.folder.path());
@@ -169,8 +171,7 @@ impl ConnectorRun<'_> {
         let whole_bytes_max =
             usize::try_from(self.connector.event_memory_max).unwrap_or(usize::MAX);
         let follow = *self.mode != Mode::Once;
-        let ahead = opened.ahead;
-        let (rest, aligned) = ahead.map(|views| RestOfCopy::new(views, &start)).unzip();
+        let (rest, aligned) = RestOfCopy::ahead(opened.ahead, &start, &settings.rules);
         let stream = opened
             .begin
             .stream(&budget, whole_bytes_max, follow)
@@ -442,6 +443,52 @@ impl ConnectorRun<'_> {
         .await
     }
 
+    /// Opens the source for what the checkpoint and the orders say of snapshots. An order that cannot be carried out is given up,
+    /// and the stream goes on.
+    async fn open_ordered(
+        &self,
+        identity: &ReplicaIdentity,
+        mut from: Option<Checkpoint>,
+        mut beginning: Beginning,
+    ) -> Result<OpenedSource, PipelineError> {
+        if let Some(from) = &mut from {
+            let may_copy = matches!(self.mode, Mode::Forever | Mode::Once);
+            from.snapshot = self.orders.next(&from.snapshot, may_copy);
+            let is_chosen = from.snapshot.chosen().is_some();
+            if is_chosen && (!may_copy || self.orders.is_paused()) {
+                beginning = Beginning::Paused;
+            }
+        }
+        let opened = Box::pin(self.open(identity, from.clone(), beginning)).await;
+        let error = match opened {
+            Err(PipelineError::Source(error)) if error.is_of_snapshot() => error,
+            opened => return opened,
+        };
+        let chosen = from.as_ref().and_then(|from| from.snapshot.chosen());
+        let (Some(order), Some(from)) = (chosen.map(|chosen| chosen.order), &from) else {
+            return Err(error.into());
+        };
+        self.give_up(order, metrics::one_line(&error)).await?;
+        let from = Checkpoint {
+            snapshot: SnapshotProgress::after(from.snapshot.begun()),
+            ..from.clone()
+        };
+        Box::pin(self.open(identity, Some(from), Beginning::Checkpoint)).await
+    }
+
+    /// Gives an order up.
+    pub(super) async fn give_up(&self, order: u64, reason: String) -> Result<(), PipelineError> {
+        warn!(order, reason, "a snapshot that was ordered is given up");
+        let orders = Arc::clone(self.orders);
+        Ok(off_the_runtime(move || orders.fail(order, reason)).await?)
+    }
+
+    /// Takes which order is being carried out.
+    async fn keep_order(&self, progress: &SnapshotProgress) -> Result<(), PipelineError> {
+        let (orders, progress) = (Arc::clone(self.orders), progress.clone());
+        Ok(off_the_runtime(move || orders.settled(&progress)).await?)
+    }
+
     /// Opens the source: of several servers, the one that is the source now.
     async fn open(
         &self,
@@ -473,7 +520,7 @@ impl ConnectorRun<'_> {
         let (last, folder) = (self.last_address(), self.folder);
         let filter = &self.connector.filter;
         let last = last.as_ref();
-        let former = from.clone();
+        let mut former = from.clone();
         let is_rest = from.as_ref().is_some_and(opening::has_reached);
         // What it waits for is large, and would be so on the stack.
         let opened = opening::server(server, identity, folder, (from, last), (filter, beginning));
@@ -483,7 +530,10 @@ impl ConnectorRun<'_> {
                     || (is_rest && matches!(error, SourceError::SnapshotDisturbed { .. })) =>
             {
                 warn!(error = %metrics::one_line(&error), "what is there is copied anew");
-                let anew = (filter, Beginning::Copy);
+                let anew = match former.as_mut().and_then(opening::begun_anew) {
+                    Some(()) if !error.is_purged() => (filter, Beginning::Checkpoint),
+                    Some(()) | None => (filter, Beginning::Copy),
+                };
                 Box::pin(opening::server(
                     server,
                     identity,

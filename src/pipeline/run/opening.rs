@@ -73,10 +73,12 @@ pub(in crate::pipeline) enum Beginning {
     /// With what the checkpoint tells.
     #[default]
     Checkpoint,
+    /// With what the checkpoint tells, but for what is being copied, which waits.
+    Paused,
     /// With a copy of what is there, before a stream that goes on anew.
     Copy,
     /// With a copy of the rest, for the checkpoint is where these views are.
-    Views(Box<TableViews>, Window),
+    Views(Box<(TableViews, Window)>),
 }
 
 /// The server that wrote the events.
@@ -169,6 +171,15 @@ pub(super) fn has_reached(from: &Checkpoint) -> bool {
     )
 }
 
+/// Begins anew with what was ordered; `None` where nothing was.
+pub(super) fn begun_anew(from: &mut Checkpoint) -> Option<()> {
+    let SnapshotProgress::Copying { reached, .. } = &mut from.snapshot else {
+        return None;
+    };
+    *reached = Some(Arc::new(reached.as_ref()?.anew()?));
+    Some(())
+}
+
 /// What is to be copied: everything where the connector begins so, or what of it was not reached, unless another server is the
 /// source now.
 fn wanted_copy(
@@ -182,14 +193,22 @@ fn wanted_copy(
         return (options.start == Start::Snapshot).then_some(WantedCopy::All { number: 1 });
     };
     match &from.snapshot {
-        // Rows of its tables are at the target already.
-        SnapshotProgress::None => is_needed.then_some(WantedCopy::All { number: 2 }),
+        SnapshotProgress::None | SnapshotProgress::Over { .. } => {
+            // Rows of its tables are at the target already.
+            let number = from.snapshot.begun().saturating_add(1);
+            is_needed.then_some(WantedCopy::All { number })
+        }
+        SnapshotProgress::Copying { .. } if matches!(beginning, Beginning::Paused) => None,
         SnapshotProgress::Copying { number, reached } => {
             let number = number.saturating_add(1);
             Some(match reached {
                 Some(reached) if !is_needed && !takes_over => WantedCopy::Rest {
                     number,
                     reached: Arc::clone(reached),
+                },
+                Some(reached) if !is_needed && reached.chosen.is_some() => WantedCopy::Rest {
+                    number,
+                    reached: Arc::new(reached.anew().unwrap_or_default()),
                 },
                 Some(_) | None => WantedCopy::All { number },
             })
@@ -252,11 +271,12 @@ impl Viewing<'_> {
             Some(WantedCopy::Rest { .. }) => {
                 let at = self.from.map(|from| &from.coordinates);
                 match beginning {
-                    Beginning::Views(views, window) if at == Some(views.place()) => {
-                        Some((*views, window))
-                    }
+                    Beginning::Views(views) if at == Some(views.0.place()) => Some(*views),
                     // Views of a place that the stream has passed are of no use.
-                    Beginning::Views(..) | Beginning::Checkpoint | Beginning::Copy => {
+                    Beginning::Views(..)
+                    | Beginning::Checkpoint
+                    | Beginning::Paused
+                    | Beginning::Copy => {
                         Some((Box::pin(self.views_of_rest()).await?, Window::default()))
                     }
                 }
@@ -268,14 +288,26 @@ impl Viewing<'_> {
 
     /// Opens views of all tables: those too that are published whole may have to begin anew until the stream is there.
     async fn views_of_rest(&mut self) -> Result<TableViews, PipelineError> {
-        let reading = self.definitions.read_all().await?;
-        let tables = copying::transactional(reading.tables.iter(), self.rules)?;
-        let is_unlocked = self.checked.facts.flavour == Flavour::MySql
-            && self.checked.options().snapshot.locking == Locking::None;
-        Ok(match self.from {
-            Some(from) if is_unlocked => Box::pin(self.checked.views_without_lock(from)).await?,
-            Some(_) | None => Box::pin(self.checked.views(&tables)).await?,
-        })
+        let facts = &self.checked.facts;
+        let chosen = self.from.and_then(|from| from.snapshot.chosen());
+        let is_mysql = facts.flavour == Flavour::MySql;
+        let takes_no_lock = self.checked.options().snapshot.locking == Locking::None
+            || chosen.is_some_and(|chosen| !chosen.lacks_keys && facts.serves_gtids());
+        if let (Some(chosen), false) = (chosen, is_mysql && takes_no_lock) {
+            let tables: Vec<TableName> = chosen.tables.iter().cloned().collect();
+            return Ok(Box::pin(self.checked.views(&tables)).await?);
+        }
+        if chosen.is_none() {
+            let reading = self.definitions.read_all().await?;
+            let tables = copying::transactional(reading.tables.iter(), self.rules)?;
+            if !is_mysql || !takes_no_lock {
+                return Ok(Box::pin(self.checked.views(&tables)).await?);
+            }
+        }
+        match self.from {
+            Some(from) => Ok(Box::pin(self.checked.views_without_lock(from)).await?),
+            None => Ok(Box::pin(self.checked.views(&[])).await?),
+        }
     }
 }
 

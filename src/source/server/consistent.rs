@@ -455,7 +455,7 @@ async fn readers(options: &ServerOptions) -> Result<Vec<Session>, SourceError> {
 }
 
 /// A connection that reads rows as they are stored.
-async fn reader(options: &ServerOptions) -> Result<Session, SourceError> {
+pub(in crate::source) async fn reader(options: &ServerOptions) -> Result<Session, SourceError> {
     let mut session = Session::open(options).await?;
     for statement in [
         "SET NAMES utf8mb4",

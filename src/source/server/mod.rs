@@ -29,6 +29,7 @@ pub use address::HostAddress;
 pub(super) use columns::computed_from;
 pub use columns::refuse_computed;
 pub use consistent::TableViews;
+pub(super) use consistent::reader;
 pub use hosts::choose;
 pub use options::{OptionProblem, ServerOptions};
 pub(super) use options::{choice, domains_problem};

@@ -6,14 +6,13 @@ use bytes::Bytes;
 
 use super::key::{Lot, TableKey};
 use crate::change::{CopiedRows, CopiedTable, KeyBound};
-use crate::filter::Rules;
 use crate::metrics::one_line;
 use crate::mysql::{BinaryRow, ConnectionError, Malformed, WireKind, WireValue};
 use crate::row::{ColumnType, ImageValues, TableName, quoted};
 use crate::source::error::SourceError;
-use crate::source::server::TableViews;
 use crate::source::server::session::Session;
 use crate::source::server::statements::OF_USERS;
+use crate::source::server::{ServerOptions, TableViews, reader};
 
 /// The server's errors where a table is not what it was when the view was opened: gone, changed, of other columns.
 const CHANGED: [u16; 5] = [1412, 1146, 1054, 1356, 1049];
@@ -34,6 +33,8 @@ pub struct SourceTable {
     pub copied: CopiedTable,
     /// Its key; `None` where its rows come in no order, and all at once.
     pub key: Option<TableKey>,
+    /// What a row has to meet, in the source's SQL.
+    condition: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -48,11 +49,11 @@ struct Current {
 /// What there is in the databases of a server.
 #[derive(Debug, Default)]
 pub struct TableList {
-    /// Tables that filters let pass, each with the server's estimate of its rows.
+    /// Tables, each with the server's estimate of its rows.
     pub tables: Vec<(TableName, u64)>,
     /// Those whose primary key's index has not the order of its values: it holds their beginnings, or some descending.
     pub unordered: BTreeSet<TableName>,
-    /// Views and sequences that filters would let pass, each with what it is.
+    /// Views and sequences, each with what it is.
     pub others: Vec<(TableName, String)>,
 }
 
@@ -64,7 +65,31 @@ impl SourceTable {
     /// A table that is read in the order of its key, where it has one.
     pub fn new(copied: CopiedTable, is_ordered: bool) -> Self {
         let key = TableKey::of(&copied).filter(|_| is_ordered);
-        Self { copied, key }
+        Self {
+            copied,
+            key,
+            condition: None,
+        }
+    }
+
+    /// The same with the rows alone that meet a condition.
+    pub fn choosing(self, condition: Option<Box<str>>) -> Self {
+        Self { condition, ..self }
+    }
+
+    /// What follows the table's name for the rows of a lot.
+    fn rows_of(&self, lot: &Lot) -> String {
+        let of_lot = self.key.as_ref().map(|key| key.condition(lot));
+        let mut text = of_lot.unwrap_or_default();
+        if let Some(condition) = &self.condition {
+            let word = if text.is_empty() { " WHERE" } else { " AND" };
+            // A comment at its end ends with the line.
+            text.push_str(&format!("{word} ({condition}\n)"));
+        }
+        if let Some(key) = &self.key {
+            text.push_str(&format!(" ORDER BY {}", key.order()));
+        }
+        text
     }
 
     /// Whether it can be a key of the table.
@@ -85,11 +110,44 @@ impl TableReader {
         readers.collect()
     }
 
-    /// Lists what there is now.
+    /// Looks at what there is now.
     ///
     /// # Errors
     /// What breaks on the way.
-    pub async fn list(&mut self, rules: &Rules) -> Result<TableList, SourceError> {
+    pub async fn looking(options: &ServerOptions) -> Result<Self, SourceError> {
+        Ok(Self {
+            session: reader(options).await?,
+            values: ImageValues::default(),
+            current: None,
+        })
+    }
+
+    /// Makes sure that rows of a table can be chosen by a condition, which must be one by itself and in parentheses: no text may
+    /// end these and go on.
+    ///
+    /// # Errors
+    /// What the server says of it, or what breaks on the way.
+    pub async fn try_condition(
+        &mut self,
+        table: &TableName,
+        condition: &str,
+    ) -> Result<(), SourceError> {
+        let table = table.quoted();
+        for condition in [format!("{condition}\n"), format!("({condition}\n)")] {
+            let statement = format!("SELECT 1 FROM {table} WHERE {condition} LIMIT 0");
+            self.session.ask(&statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Lists what there is now, as far as `is_kept` wants it.
+    ///
+    /// # Errors
+    /// What breaks on the way.
+    pub async fn list(
+        &mut self,
+        is_kept: impl Fn(&TableName) -> bool + Send + Sync,
+    ) -> Result<TableList, SourceError> {
         let mut list = TableList::default();
         let statement = format!(
             "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type, TABLE_ROWS AS row_count FROM information_schema.TABLES WHERE {OF_USERS} \
@@ -98,7 +156,7 @@ impl TableReader {
         self.session
             .ask_in_parts(&statement, |row| {
                 let name = TableName::new(row.expect("db")?, row.expect("tab")?);
-                if !rules.table(&name.database, &name.table).keep {
+                if !is_kept(&name) {
                     return Ok(());
                 }
                 match row.text("type").unwrap_or_default() {
@@ -143,10 +201,7 @@ impl TableReader {
     pub async fn begin(&mut self, table: &SourceTable, lot: &Lot) -> Result<(), SourceError> {
         let kinds = kinds(&table.copied);
         let mut statement = select(table, &kinds, 0..kinds.len());
-        if let Some(key) = &table.key {
-            let (condition, order) = (key.condition(lot), key.order());
-            statement.push_str(&format!("{condition} ORDER BY {order}"));
-        }
+        statement.push_str(&table.rows_of(lot));
         let columns = self.begun(table, &statement, kinds).await?;
         self.current = Some(Current {
             table: table.copied.source().clone(),
@@ -180,11 +235,11 @@ impl TableReader {
             after: after.cloned(),
             upto: None,
         };
-        let (condition, order) = (key.condition(&lot), key.order());
         let offset = rows.saturating_sub(1);
         let statement = format!(
-            "{}{condition} ORDER BY {order} LIMIT 2 OFFSET {offset}",
-            select(table, &all, key.places())
+            "{}{} LIMIT 2 OFFSET {offset}",
+            select(table, &all, key.places()),
+            table.rows_of(&lot)
         );
         let columns = self.begun(table, &statement, kinds).await?;
         let (mut bound, mut count) = (None, 0);

@@ -619,6 +619,7 @@ fn is_file_name(name: &str) -> bool {
 fn snapshot_text(progress: &SnapshotProgress) -> String {
     match progress {
         SnapshotProgress::None => "none".to_owned(),
+        SnapshotProgress::Over { number } => format!("over:{number}"),
         SnapshotProgress::Copying {
             number,
             reached: None,
@@ -634,14 +635,16 @@ fn snapshot_text(progress: &SnapshotProgress) -> String {
 }
 
 fn snapshot_progress(line: usize, text: &str) -> Result<SnapshotProgress, RelayLogInfoError> {
+    let over = text.strip_prefix("over:").and_then(|it| it.parse().ok());
     let copying = text.strip_prefix("copying:").unwrap_or_default();
     let (number, reached) = match copying.split_once(' ') {
         Some((number, reached)) => (number, serde_json::from_str(reached).ok().map(Arc::new)),
         None => (copying, None),
     };
-    let progress = match number.parse() {
-        Ok(number) => SnapshotProgress::Copying { number, reached },
-        Err(_none) => SnapshotProgress::None,
+    let progress = match (number.parse(), over) {
+        (Ok(number), _) => SnapshotProgress::Copying { number, reached },
+        (Err(_), Some(number)) => SnapshotProgress::Over { number },
+        (Err(_), None) => SnapshotProgress::None,
     };
     known(
         line,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::binlog::Tag;
-use crate::change::{KeyBound, SnapshotReached};
+use crate::change::{ChosenTables, KeyBound, SnapshotReached};
 
 const FILE: &str = "19
 
@@ -548,6 +548,12 @@ fn a_snapshot_that_is_being_copied_is_read_back() {
         done: Some(name("t")),
         partly: Some((name("u\n\"ä"), key)),
         again: [name("s")].into(),
+        chosen: Some(ChosenTables {
+            order: 3,
+            tables: [name("s"), name("t")].into(),
+            condition: Some("id > 7\n-- ä".into()),
+            lacks_keys: false,
+        }),
     };
     let begun = Checkpoint {
         snapshot: SnapshotProgress::Copying {
@@ -558,6 +564,13 @@ fn a_snapshot_that_is_being_copied_is_read_back() {
     };
     let text = encode(&begun).unwrap();
     assert_eq!(decode(text.as_bytes()).unwrap(), begun, "{text}");
+    let over = Checkpoint {
+        snapshot: SnapshotProgress::after(8),
+        ..checkpoint()
+    };
+    let text = encode(&over).unwrap();
+    assert!(text.contains("\nsnapshot=over:8\n"), "{text}");
+    assert_eq!(decode(text.as_bytes()).unwrap(), over);
     refuses(&[
         (
             "snapshot=none",

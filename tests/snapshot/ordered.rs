@@ -1,0 +1,249 @@
+//! `rowtap snapshot`: tables that are copied while the connector streams.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::load::{Load, difference, held, is_same_by_key, rebuilt_by_key};
+use super::{ONCE, STREAM, begin_filled, sampled};
+use crate::commands::process::{Folder, Running};
+use crate::support::{Flavour, Server, is_full};
+
+/// A connector that begins at the binlog's end, after tables were filled.
+pub fn begin_at_end(flavour: Flavour) -> (Server, Folder) {
+    let (server, folder) = begin_filled(flavour);
+    let folder = folder.replacing("start = 'snapshot'", "start = 'latest'");
+    (server, folder)
+}
+
+/// What `rowtap snapshot` says of a connector that runs, or has to.
+pub fn snapshot(folder: &Folder, arguments: &[&str]) -> String {
+    let arguments = [&["snapshot", "shop.toml"], arguments].concat();
+    folder.succeeds(&arguments).stdout
+}
+
+/// Starts to stream, and waits until it does.
+pub fn streaming(folder: &Folder) -> Running {
+    let mut running = folder.start(&STREAM);
+    running.until("it streams", |running| {
+        running.stderr().contains("replication started")
+    });
+    running
+}
+
+/// Waits until every snapshot is over that was ordered.
+pub fn until_done(running: &mut Running, folder: &Folder) {
+    running.until("what was ordered is done", |_| {
+        let orders = fs::read(folder.path("state/shop/snapshot-orders.json")).unwrap();
+        let orders: Value = serde_json::from_slice(&orders).unwrap();
+        orders["orders"].as_array().unwrap().is_empty()
+    });
+}
+
+/// Waits until rows of a table are committed, and not all.
+fn until_partly(running: &mut Running, folder: &Folder, table: &str) {
+    let reached = format!(r#"partly\":[{{\"database\":\"a\",\"table\":\"{table}\""#);
+    running.until("a part is committed", |_| {
+        let manifest = fs::read_to_string(folder.path("changes/manifest.jsonl"));
+        let manifest = manifest.unwrap_or_default();
+        let last = manifest.lines().last().unwrap_or_default();
+        last.contains(&reached)
+    });
+}
+
+fn refused(folder: &Folder, arguments: &[&str], code: i32, fragments: &[&str]) {
+    let ended = folder.run(&[&["snapshot", "shop.toml"], arguments].concat());
+    assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+    for fragment in fragments {
+        assert!(
+            ended.stderr.contains(fragment),
+            "{fragment}: {}",
+            ended.stderr
+        );
+    }
+}
+
+/// The rows that came by snapshots, by table.
+fn read_of(folder: &Folder, table: &str) -> usize {
+    let changes = folder.changes();
+    let is_read = |line: &&Value| line["op"] == "r" && line["source"]["table"] == table;
+    let read: Vec<_> = changes.iter().filter(is_read).collect();
+    for line in &read {
+        assert_eq!(line["source"]["snapshot"], "incremental");
+    }
+    read.len()
+}
+
+#[test]
+fn tables_that_are_ordered_come_beside_the_stream() {
+    for flavour in sampled() {
+        let (server, folder) = begin_at_end(flavour);
+        let mut running = streaming(&folder);
+        let load = Load::start(&server, 3);
+        let said = snapshot(&folder, &["--table", "a.%"]);
+        assert!(said.contains("a.bare, a.empty, a.pair, a.t"), "{said}");
+        assert!(said.contains("not copied: a.v, a view"), "{said}");
+        until_done(&mut running, &folder);
+        load.stop();
+        running.signal("TERM");
+        assert_eq!(running.end().code, Some(0));
+        folder.succeeds(&ONCE);
+        is_same_by_key(&server, &folder);
+        let emptied: Vec<_> = folder.ddl();
+        let emptied: Vec<_> = emptied.iter().map(|line| &line["ddl"]).collect();
+        assert_eq!(emptied, ["TRUNCATE TABLE `a`.`bare`"], "{flavour:?}");
+    }
+}
+
+#[test]
+fn an_order_outlives_kills_and_waits_while_it_is_paused() {
+    let one = [Flavour::MySql97];
+    let flavours = if is_full() { &Flavour::EVERY[..] } else { &one };
+    for &flavour in flavours {
+        let (server, folder) = begin_at_end(flavour);
+        let folder = folder
+            .replacing("[sink]", "[snapshot]\nrows_per_second_max = 1500\n[sink]")
+            .replacing("[source]", "checkpoint_interval = '100ms'\n[source]");
+        let mut running = streaming(&folder);
+        let load = Load::start(&server, 2);
+        snapshot(&folder, &["--table", "a.t", "--table", "a.pair"]);
+        until_partly(&mut running, &folder, "pair");
+        running.signal("KILL");
+        running.end();
+        let told = snapshot(&folder, &["--status"]);
+        assert!(told.contains("snapshot 1: a.pair, a.t: begun"), "{told}");
+        let mut running = streaming(&folder);
+        until_partly(&mut running, &folder, "t");
+        let told = snapshot(&folder, &["--status"]);
+        assert!(told.contains("being taken, "), "{told}");
+        assert!(snapshot(&folder, &["--pause"]).contains("paused"));
+        running.signal("KILL");
+        running.end();
+        // Faster than the table grows.
+        let folder = folder.replacing("rows_per_second_max = 1500\n", "");
+        let mut running = streaming(&folder);
+        let copied = read_of(&folder, "t");
+        server.execute("CREATE TABLE a.last (id INT PRIMARY KEY); INSERT INTO a.last VALUES (1)");
+        running.until("the stream passes", |_| {
+            let changes = folder.changes();
+            changes.iter().any(|line| line["source"]["table"] == "last")
+        });
+        assert_eq!(read_of(&folder, "t"), copied, "{flavour:?}");
+        server.execute("DELETE FROM a.last; DROP TABLE a.last");
+        snapshot(&folder, &["--resume"]);
+        until_done(&mut running, &folder);
+        load.stop();
+        running.signal("TERM");
+        assert_eq!(running.end().code, Some(0));
+        folder.succeeds(&ONCE);
+        let last = |line: &Value| line["source"]["table"] == "last";
+        assert!(folder.changes().iter().any(last));
+        is_same_of(&server, &folder, &["t", "pair"]);
+    }
+}
+
+/// Makes sure that tables come to what the source holds.
+fn is_same_of(server: &Server, folder: &Folder, tables: &[&str]) {
+    let (mut rebuilt, _) = rebuilt_by_key(folder);
+    let mut held = held(server);
+    held.retain(|table, _| tables.contains(&&**table));
+    rebuilt.retain(|table, _| tables.contains(&&**table));
+    let difference = difference(&held, &rebuilt);
+    assert_eq!(difference, None, "{:?}", server.flavour());
+}
+
+#[test]
+fn rows_are_chosen_by_a_condition_and_an_order_can_be_taken_back() {
+    for flavour in sampled() {
+        let (_server, folder) = begin_at_end(flavour);
+        let mut running = streaming(&folder);
+        let condition = "id <= 250 or name = 'row 300' -- and no more";
+        snapshot(&folder, &["--table", "a.t", "--where", condition]);
+        until_done(&mut running, &folder);
+        assert_eq!(read_of(&folder, "t"), 251, "{flavour:?}");
+        snapshot(&folder, &["--pause"]);
+        let said = snapshot(&folder, &["--table", "a.pair"]);
+        assert!(said.contains("once --resume"), "{said}");
+        let said = snapshot(&folder, &["--table", "a.empty"]);
+        assert!(said.contains("snapshot 3"), "{said}");
+        assert!(snapshot(&folder, &["--cancel", "2"]).contains("cancelled"));
+        refused(&folder, &["--cancel", "2"], 2, &["there is no snapshot 2"]);
+        snapshot(&folder, &["--resume"]);
+        until_done(&mut running, &folder);
+        assert_eq!(read_of(&folder, "pair"), 0, "{flavour:?}");
+        running.signal("TERM");
+        assert_eq!(running.end().code, Some(0));
+    }
+}
+
+#[test]
+fn an_order_that_is_under_way_is_dropped_even_while_the_connector_is_stopped() {
+    let (server, folder) = begin_at_end(Flavour::MySql97);
+    let folder = folder.replacing("[sink]", "[snapshot]\nrows_per_second_max = 500\n[sink]");
+    let mut running = streaming(&folder);
+    snapshot(&folder, &["--table", "a.t"]);
+    until_partly(&mut running, &folder, "t");
+    running.signal("KILL");
+    running.end();
+    snapshot(&folder, &["--cancel", "1"]);
+    server.execute("DELETE FROM a.t WHERE id = 1");
+    folder.succeeds(&ONCE);
+    assert!(read_of(&folder, "t") < 4_000);
+    let told = snapshot(&folder, &["--status"]);
+    assert!(told.contains("no snapshot is waiting"), "{told}");
+}
+
+#[test]
+fn orders_that_cannot_be_carried_out_are_refused() {
+    let (server, folder) = begin_at_end(Flavour::MySql97);
+    server.execute(
+        "CREATE TABLE a.old (id INT PRIMARY KEY) ENGINE=MyISAM; CREATE TABLE a.hidden (id INT PRIMARY KEY)",
+    );
+    let folder = folder.replacing(
+        "[sink]",
+        "[filter]\nreplicate-ignore-table = 'a.hidden'\n[sink]",
+    );
+    refused(&folder, &["--table", "a.t"], 69, &["does not run"]);
+    refused(&folder, &["--pause"], 69, &["does not run"]);
+    let mut running = streaming(&folder);
+    for (arguments, code, words) in [
+        (&["--table", "a.nothing"][..], 2, "matches no table"),
+        (&["--table", "t"], 2, "names no database"),
+        (&["--table", "a.v"], 2, "a.v, a view"),
+        (&["--table", "a.hidden"], 2, "which the filters leave out"),
+        (&["--table", "a.old"], 69, "ENGINE=InnoDB"),
+        (
+            &["--table", "a.bare", "--where", "id = 1"],
+            2,
+            "without a primary key",
+        ),
+        (
+            &["--table", "a.t", "--where", "no = 1"],
+            2,
+            "Unknown column",
+        ),
+        (&["--table", "a.t", "--where", "1) or (1"], 2, "--where"),
+        (
+            &["--table", "a.t", "--where", "1; drop table a.t"],
+            2,
+            "--where",
+        ),
+        (&["--table", "a.t", "--columns", "id"], 2, "columns-include"),
+        (&["--table", "a.t", "--status"], 2, "cannot be used with"),
+        (&[], 2, "required"),
+    ] {
+        refused(&folder, arguments, code, &[words]);
+    }
+    // What becomes unfit later is given up, and the stream goes on.
+    snapshot(&folder, &["--pause"]);
+    snapshot(&folder, &["--table", "a.t"]);
+    server.execute("RENAME TABLE a.t TO a.u; INSERT INTO a.u (n) VALUES (7)");
+    snapshot(&folder, &["--resume"]);
+    running.until("it is given up", |_| {
+        snapshot(&folder, &["--status"]).contains("snapshot 1 was given up")
+    });
+    server.execute("INSERT INTO a.u (n) VALUES (8)");
+    running.until("the stream goes on", |_| folder.changes().len() == 2);
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+}
