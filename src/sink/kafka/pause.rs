@@ -53,8 +53,8 @@ impl Pause {
             // The end takes longer than that, whether the pause was waited for or not.
             self.length = after * 3 / 2;
         } else if after == self.length {
-            // Slowly, since to be turned away costs much more: about one in two hundred is.
-            self.length = self.length * 511 / 512;
+            // Slowly, since to be turned away costs much more, and all that comes meanwhile: about one in eight hundred is.
+            self.length = self.length * 2047 / 2048;
         }
         self.length = self.length.clamp(PAUSE_MIN, PAUSE_MAX);
     }

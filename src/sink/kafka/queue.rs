@@ -61,7 +61,7 @@ pub(super) struct Queue {
 /// A transaction that is open.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transaction {
-    /// When it was begun.
+    /// When it was begun, the pause before it left out.
     pub(super) since: Instant,
     /// What was written to it.
     pub(super) bytes: u64,
@@ -128,6 +128,8 @@ struct CommitJob {
 }
 
 struct Filled {
+    /// When the transaction was begun, if one was.
+    begun_at: Option<Instant>,
     block: Records,
     enqueued: u64,
     stop: FillEnd,
@@ -251,6 +253,7 @@ impl Queue {
         self.give(Job::Fill(Box::new(job)))?;
         let filled = filled.await.map_err(|_| SinkError::NotOpen)?;
         *block = filled.block;
+        self.has_begun(filled.begun_at);
         self.count(filled.enqueued);
         let next = match &filled.stop {
             FillEnd::Full { next } => *next,
@@ -289,6 +292,7 @@ impl Queue {
         };
         self.give(Job::Store(job))?;
         let stored = stored.await.map_err(|_| SinkError::NotOpen)?;
+        self.has_begun(stored.begun_at);
         self.count(stored.enqueued);
         self.records += count;
         Ok(stored.stop)
@@ -321,6 +325,12 @@ impl Queue {
             self.transaction = Some(Transaction::begun());
         }
         begins
+    }
+
+    fn has_begun(&mut self, at: Option<Instant>) {
+        if let (Some(transaction), Some(at)) = (&mut self.transaction, at) {
+            transaction.since = at;
+        }
     }
 
     fn give(&self, job: Job) -> Result<(), SinkError> {
@@ -360,18 +370,21 @@ impl Drop for Queue {
 
 impl Filler {
     fn carry_out_fill(&mut self, mut job: FillJob) {
-        let stop = match self.begin(job.begins) {
+        let begun = self.begin(job.begins);
+        let begun_at = begun.as_ref().ok().copied().flatten();
+        let stop = match begun {
             Err(error) => FillEnd::NotBegun(error),
-            Ok(()) if fault::planted(Fault::CommittedBeforeDelivery) && job.from == 0 => {
+            Ok(_) if fault::planted(Fault::CommittedBeforeDelivery) && job.from == 0 => {
                 let held = mem::replace(&mut self.held, copied(&job.block));
                 let done = self.fill(&held, 0, &[], &mut job.enqueued);
                 debug_assert!(matches!(done, FillEnd::Done));
                 FillEnd::Done
             }
-            Ok(()) => self.fill(&job.block, job.from, &job.diverted, &mut job.enqueued),
+            Ok(_) => self.fill(&job.block, job.from, &job.diverted, &mut job.enqueued),
         };
         // Nobody waits if the run was given up.
         let _ = job.done.send(Filled {
+            begun_at,
             block: job.block,
             enqueued: job.enqueued,
             stop,
@@ -379,26 +392,31 @@ impl Filler {
     }
 
     fn carry_out_store(&mut self, mut job: StoreJob) {
-        let stop = match self.begin(job.begins) {
+        let begun = self.begin(job.begins);
+        let begun_at = begun.as_ref().ok().copied().flatten();
+        let stop = match begun {
             Err(error) => FillEnd::NotBegun(error),
-            Ok(()) => self.store_all(&job.records, &mut job.enqueued),
+            Ok(_) => self.store_all(&job.records, &mut job.enqueued),
         };
         let _ = job.done.send(Filled {
+            begun_at,
             block: Records::default(),
             enqueued: job.enqueued,
             stop,
         });
     }
 
-    fn begin(&mut self, begins: bool) -> Result<(), KafkaError> {
+    /// Begins a transaction if one is wanted, after the pause since the last, and gives the time then.
+    fn begin(&mut self, begins: bool) -> Result<Option<Instant>, KafkaError> {
         if !begins {
-            return Ok(());
+            return Ok(None);
         }
         let context = self.client.client().context();
         self.pause.learn(context.first_taken());
         std::thread::sleep(self.pause.before_next(Instant::now()));
         context.await_first();
-        self.client.begin_transaction()
+        self.client.begin_transaction()?;
+        Ok(Some(Instant::now()))
     }
 
     fn store_all(&self, records: &[CheckpointRecord], enqueued: &mut u64) -> FillEnd {
