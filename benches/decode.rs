@@ -172,6 +172,7 @@ impl Recording {
             delays: false,
             batch_bytes_max: BATCH_BYTES_MAX,
             keeps_queries: false,
+            keeps_emptied: false,
             hold_bytes_max: usize::MAX,
             event_bytes_max: 32 << 20,
             idle_bytes_max: 64 << 20,

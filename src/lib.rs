@@ -64,6 +64,7 @@
 //! | `encode/envelope.rs` | the formats by name; each has a folder, such as `encode/json` |
 //! | `encode/containers.rs`, `encode/schemas.rs` | records for Avro files; schemas that a sink makes known |
 //! | `encode/writer.rs` | the trait that a format implements |
+//! | `encode/outbox` | rows of outboxes as the messages that they are |
 //! | `encode/sql` | statements for `rowtap decode` |
 //! | `sink/mod.rs` | the sinks by name; each has a file or folder, such as `sink/kafka` |
 //! | `sink/registry`, `sink/web.rs` | Avro schemas made known to a registry; requests over HTTP |
@@ -103,6 +104,7 @@
 //! | route | what a connector file says of the destinations of some tables |
 //! | registry | a service that keeps Avro schemas and gives them numbers |
 //! | subject | the name under which a registry keeps the versions of a schema |
+//! | outbox | a table into which applications write messages, a row each, which go to topics that they choose |
 //! | notice | a record about the stream rather than a change: a heartbeat, the beginning or end of a group |
 //! | line | a message in a file |
 //! | coordinates | a file and a position in a server's binlog |

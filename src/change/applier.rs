@@ -1,8 +1,7 @@
 //! The applier: a closed group becomes items of batches.
 //!
 //! A group's events are read in order. Statements go into the beliefs and, where the filters let them pass, into the batch;
-//! table maps are resolved; rows are counted and go into the batch as the bytes that they are. What is not known of a table
-//! is asked for, once.
+//! table maps are resolved; rows are counted and go into it as they are. What is not known of a table is asked for, once.
 
 use std::sync::Arc;
 
@@ -14,6 +13,7 @@ use super::batch::items::Batch;
 use super::batch::rows::RowsKind;
 use super::checkpoint::Checkpoint;
 use super::definition::beliefs::Definitions;
+use super::definition::copied::emptied;
 use super::definition::engines::Engines;
 use super::definition::following::{Followed, StatementPlace, follow};
 use super::definition::lack::Lacking;
@@ -288,8 +288,7 @@ impl Applier {
         Ok(self.end_group(applying, format))
     }
 
-    /// Asks for what an event lacks, which then comes again; or acts on what it decides. `None` where there is nothing to wait
-    /// for.
+    /// Asks for what an event lacks, which then comes again, or acts on what it decides. `None` where nothing is to be waited for.
     fn ask(
         &mut self,
         applying: &mut Applying,
@@ -629,11 +628,12 @@ impl Applier {
                 ledger.statements += 1;
             }
             Judged::Publish { database, tables } => {
-                let judged = (database, tables);
                 let believed = self.definitions.believed();
-                let rules = self.table_maps.rules();
-                let builder = &mut self.builder;
-                applying.emit_ddl(builder, event, &query, followed, judged, (believed, rules))?;
+                let wanted = self.settings.keeps_emptied.then_some(&followed.statement);
+                let emptied = emptied(&mut self.table_maps, believed, wanted);
+                let judged = (database, tables, emptied);
+                let of = (believed, self.table_maps.rules());
+                applying.emit_ddl(&mut self.builder, event, &query, followed, judged, of)?;
             }
         }
         Ok(Settled::Done)

@@ -1,6 +1,7 @@
 //! A closed group on its way through the applier, and what becomes of its events one by one.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -26,7 +27,7 @@ use super::xa::{XaDecision, XaStage};
 use crate::binlog::{FormatDescription, Query, RowsHeader, statement, xid};
 use crate::fault::{Fault, planted, planted_once};
 use crate::filter::Rules;
-use crate::row::TableName;
+use crate::row::{Table, TableName};
 
 /// What an applier is set up with.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,8 @@ pub(super) struct ApplierSettings {
     pub(super) batch_bytes_max: usize,
     /// Whether batches hold the statements that changed rows, where they are logged.
     pub(super) keeps_queries: bool,
+    /// Whether a statement that empties a table tells how the table is defined.
+    pub(super) keeps_emptied: bool,
 }
 
 /// A closed group whose events become items.
@@ -51,6 +54,8 @@ pub(super) struct Applying {
     pub(super) is_chosen: bool,
     /// The next change's sequence in the group.
     pub(super) sequence: u64,
+    /// How many changes of each table there were so far. A table is told by where it is kept, which is one place in a group.
+    counts: Vec<(usize, u64)>,
     /// The group's index in the batch in the making; `None` until it has an item there.
     pub(super) index: Option<u32>,
     /// What the ledger counted before it.
@@ -95,6 +100,7 @@ impl Applying {
             group,
             is_chosen,
             sequence: 0,
+            counts: Vec::new(),
             index: None,
             before: None,
             xa: XaStage::None,
@@ -144,6 +150,7 @@ impl Applying {
                 images,
                 event: EventStamp::of(&event.held.frame),
                 first_row: self.sequence,
+                first_of_table: 0,
                 row_in_event: 0,
                 row_count: counts.all,
                 cascades: header.cascades(),
@@ -177,6 +184,7 @@ impl Applying {
             images,
             event: EventStamp::of(&event.held.frame),
             first_row,
+            first_of_table: self.count(&table.table, row_count),
             row_in_event: 0,
             row_count,
             cascades: header.cascades(),
@@ -184,6 +192,23 @@ impl Applying {
         };
         builder.rows(rows);
         Ok(())
+    }
+
+    /// Counts changes of a table; returns how many came before them.
+    fn count(&mut self, table: &Arc<Table>, count: u32) -> u64 {
+        let place = Arc::as_ptr(table).addr();
+        let count = u64::from(count);
+        match self.counts.iter_mut().rfind(|(known, _)| *known == place) {
+            Some((_, sum)) => {
+                let before = *sum;
+                *sum += count;
+                before
+            }
+            None => {
+                self.counts.push((place, count));
+                0
+            }
+        }
     }
 
     /// Puts those rows of an event into the batch that were chosen; all of them keep their sequences.
@@ -208,6 +233,7 @@ impl Applying {
                 kind: run.kind,
                 images: rows.images.of_run(run.kind, &run.body)?,
                 first_row: first + u64::from(run.first),
+                first_of_table: self.count(&table.table, run.count),
                 row_in_event: rows.row_in_event.saturating_add(run.first),
                 row_count: run.count,
                 query: self.query_of(builder)?,
@@ -225,7 +251,7 @@ impl Applying {
         event: &GroupEvent<'_>,
         query: &Query<'_>,
         followed: Followed<'_>,
-        (database, tables): (Box<str>, Vec<TableName>),
+        (database, tables, emptied): (Box<str>, Vec<TableName>, Option<Arc<Table>>),
         (believed, rules): (&Schemas, &Rules),
     ) -> Result<(), Trouble> {
         let Followed {
@@ -243,6 +269,7 @@ impl Applying {
             database,
             renamed: named.find(|name| rules.is_renamed(name)),
             changes: table_changes(&statement, (&changes, &former), believed, rules)?,
+            emptied: emptied.map(|table| builder.table(&table)).transpose()?,
             database_charset: database_charset(&changes),
             kind: statement.kind,
             tables,
@@ -296,6 +323,7 @@ impl Applying {
             buffer: builder.buffer(&buffer)?,
             group: self.group_of(builder)?,
             first_row: self.sequence,
+            first_of_table: self.count(&table.table, rows.row_count),
             query: self.query_of(builder)?,
             ..rows
         };

@@ -137,6 +137,10 @@ impl<W: EnvelopeWriter> EnvelopeWriter for Wrapped<'_, W> {
         self.inner.begin(batch);
     }
 
+    fn skips(&self, kind: RowsKind) -> bool {
+        self.inner.skips(kind)
+    }
+
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &W::Plan) {
         let name = &event.table.name;
         self.events
@@ -219,6 +223,28 @@ impl<W: EnvelopeWriter> EnvelopeWriter for Wrapped<'_, W> {
         self.inner.write_ddl(batch, ddl, number, out)?;
         out.push(b'}');
         Ok(())
+    }
+
+    fn write_emptied(
+        &mut self,
+        batch: &Batch,
+        ddl: &Ddl,
+        plan: &W::Plan,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let start = out.len();
+        let group = group(batch, ddl.group)?;
+        let table = ddl.tables.first();
+        let names = table.map_or([""; 2], |table| [&*table.database, &*table.table]);
+        self.events.enter(group, names);
+        self.events
+            .write_head(ddl.sequence, RecordOp::Truncate, 0, out);
+        let is_told = self.inner.write_emptied(batch, ddl, plan, out)?;
+        match is_told {
+            true => out.push(b'}'),
+            false => out.truncate(start),
+        }
+        Ok(is_told)
     }
 
     fn invalid_text_count(&self) -> u64 {

@@ -208,6 +208,17 @@ impl MessageLayout for ContainersLayout {
         Ok(())
     }
 
+    /// Formats with files of containers tell no more than the statement.
+    fn write_emptied<W: EnvelopeWriter>(
+        &mut self,
+        _writer: &mut W,
+        _statement: (&Batch, &Ddl),
+        _plans: (&W::Plan, &Plan),
+        _block: &mut Containers,
+    ) -> Result<bool, EncodeError> {
+        Ok(false)
+    }
+
     fn end(&mut self, invalid_text_count: u64, block: &mut Containers) {
         block.invalid_text_count = invalid_text_count;
     }

@@ -9,8 +9,8 @@ use super::destination::Destination;
 use super::rows::RowsEvent;
 use super::writer::EnvelopeWriter;
 use super::{
-    AvroSchemas, Block, CloudEventsMode, EncodeError, FormatSettings, InvalidText, avro, canal,
-    debezium, flat, json, maxwell,
+    AvroSchemas, Block, CloudEventsMode, EncodeError, FormatSettings, InvalidText, OutboxSettings,
+    avro, canal, debezium, flat, json, maxwell, outbox,
 };
 use crate::change::{Batch, Ddl, Item};
 use crate::row::Table;
@@ -23,6 +23,8 @@ pub struct Plan {
     /// Where its records go, and under which key.
     pub destination: Destination,
     format: FormatPlan,
+    /// What is fixed for it as an outbox, if it is one.
+    pub(super) outbox: Option<outbox::Plan>,
 }
 
 /// What a format has fixed for a table.
@@ -71,7 +73,24 @@ impl Plan {
             table,
             destination,
             format,
+            outbox: None,
         }
+    }
+
+    /// Makes the plan of an outbox.
+    ///
+    /// # Errors
+    /// What the table lacks, and the fix.
+    pub fn of_outbox(
+        format: impl Into<FormatSettings>,
+        table: Arc<Table>,
+        settings: &Arc<OutboxSettings>,
+    ) -> Result<Self, String> {
+        let plan = outbox::Plan::new(&table, settings)?;
+        Ok(Self {
+            outbox: Some(plan),
+            ..Self::of_records(format, table, Destination::none())
+        })
     }
 
     /// The schemas that a sink has to make known before the table's first message; `None` for a format without any.
@@ -283,6 +302,18 @@ pub(super) trait MessageLayout {
         block: &mut Self::Block,
     ) -> Result<(), EncodeError>;
 
+    /// Writes the message that a statement emptied a table; `false`, and nothing, where the format has none.
+    ///
+    /// # Errors
+    /// See [`Encode::encode`](super::Encode::encode).
+    fn write_emptied<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        statement: (&Batch, &Ddl),
+        plans: (&W::Plan, &Plan),
+        block: &mut Self::Block,
+    ) -> Result<bool, EncodeError>;
+
     /// Ends a batch of which so many values are not valid text.
     fn end(&mut self, invalid_text_count: u64, block: &mut Self::Block);
 }
@@ -300,6 +331,7 @@ pub(super) fn write_batch<W: EnvelopeWriter, L: MessageLayout>(
     writer.begin(batch);
     for item in &batch.items {
         match item {
+            Item::Rows(rows) if writer.skips(rows.kind) => {}
             Item::Rows(rows) => {
                 let missing = |what| EncodeError::Reference {
                     what,
@@ -313,7 +345,17 @@ pub(super) fn write_batch<W: EnvelopeWriter, L: MessageLayout>(
                 writer.enter(&event, of_format);
                 layout.write_rows(writer, &event, (of_format, plan), block)?;
             }
-            Item::Ddl(ddl) => layout.write_ddl(writer, batch, ddl, block)?,
+            Item::Ddl(ddl) => {
+                let emptied = ddl.emptied.and_then(|index| plans.get(index as usize));
+                let emptied = emptied.and_then(|plan| Some((plan_of(plan)?, &**plan)));
+                let is_told = match emptied {
+                    Some(plans) => layout.write_emptied(writer, (batch, ddl), plans, block)?,
+                    None => false,
+                };
+                if !is_told {
+                    layout.write_ddl(writer, batch, ddl, block)?;
+                }
+            }
         }
     }
     layout.end(writer.invalid_text_count(), block);

@@ -148,6 +148,24 @@ pub enum EncodeError {
         /// Where.
         place: Box<ValuePlace>,
     },
+    /// A row of an outbox without a part of its message.
+    #[error(
+        "row of {place}, an outbox, lacks column {column}, set binlog_row_image=FULL on the source"
+    )]
+    OutboxPartial {
+        /// The column's name.
+        column: Box<str>,
+        /// Where.
+        place: Box<ValuePlace>,
+    },
+    /// An update of an outbox.
+    #[error(
+        "row of {place}, an outbox, is updated, set outbox.table_op_invalid_behavior = \"warn\" to leave updates out"
+    )]
+    OutboxUpdate {
+        /// Where.
+        place: Box<ValuePlace>,
+    },
     /// A body that does not hold the rows that were counted in it: a bug.
     #[error("rows event at {at} has {left} bytes left after its {rows} rows")]
     RowCount {

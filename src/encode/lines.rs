@@ -163,6 +163,22 @@ impl MessageLayout for LinesLayout {
         Ok(())
     }
 
+    fn write_emptied<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        (batch, ddl): (&Batch, &Ddl),
+        (plan, _): (&W::Plan, &Plan),
+        block: &mut Lines,
+    ) -> Result<bool, EncodeError> {
+        let start = block.bytes.len();
+        let is_told = writer.write_emptied(batch, ddl, plan, &mut block.bytes)?;
+        if is_told {
+            block.end_line();
+            block.ddl.push(start..block.bytes.len());
+        }
+        Ok(is_told)
+    }
+
     fn end(&mut self, invalid_text_count: u64, block: &mut Lines) {
         block.invalid_text_count = invalid_text_count;
     }

@@ -15,6 +15,7 @@
 //! | `writer` | what a format supplies, as a trait |
 //! | `envelope` | the formats by name: each has an arm there |
 //! | a folder a format (`json`, `debezium`, `maxwell`, `flat`, `canal`, `avro`) | its writer, and what it fixes for a table |
+//! | `outbox` | rows of outboxes as the messages that applications wrote there |
 //! | `cloudevents` | CloudEvents around the messages of another format |
 //! | `sql` | statements, for `rowtap decode` and servers: not messages, so an encoder of its own |
 //!
@@ -54,6 +55,7 @@ mod json;
 mod lines;
 mod maxwell;
 mod operation;
+mod outbox;
 mod records;
 mod rows;
 #[cfg(test)]
@@ -78,13 +80,17 @@ pub use format::{
     AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
     CloudEventsMode, DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent, FlatDeletes,
     FlatField, FlatOptions, FlatSettings, Format, FormatSections, FormatSettings, InvalidText,
-    MaxwellKeyFormat, MaxwellOptions, TimePrecision, ZeroDates,
+    MaxwellKeyFormat, MaxwellOptions, OutboxConverter, OutboxMissing, OutboxNulls, OutboxOptions,
+    OutboxPart, OutboxPlacement, OutboxProblem, OutboxSettings, OutboxUpdates, SkippedOperations,
+    TimePrecision, ZeroDates,
 };
 pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};
 pub use operation::{EVENT_TYPES, RecordOp, write_id_end};
+pub use outbox::RecordHeader;
 pub use records::{
     GroupCount, OtherKey, PartialKeyChange, Record, Records, RecordsEncoder, RecordsSettings,
+    RoutedRecord,
 };
 pub use schemas::{AvroSchema, AvroSchemas};
 

@@ -16,6 +16,8 @@ pub enum RecordOp {
     Update,
     /// A row was deleted, or goes on under another key; of tombstones too.
     Delete,
+    /// A table was emptied.
+    Truncate,
     /// A statement was executed.
     Statement,
     /// Nothing: the record is about the stream.
@@ -30,6 +32,7 @@ impl RecordOp {
             Self::Read => Some("r"),
             Self::Update => Some("u"),
             Self::Delete => Some("d"),
+            Self::Truncate => Some("t"),
             Self::Statement | Self::Notice => None,
         }
     }
@@ -40,6 +43,7 @@ impl RecordOp {
             Self::Read => "row.read",
             Self::Update => "row.updated",
             Self::Delete => "row.deleted",
+            Self::Truncate => "table.emptied",
             Self::Statement => "statement",
             Self::Notice => "notice",
         }

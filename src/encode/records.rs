@@ -9,6 +9,8 @@
 //! | delete | a delete, then a tombstone where the settings ask for it |
 //! | update that changes the key, or the columns that choose the partition | a delete under the old key, its tombstone, a create under the new key |
 //! | DDL statement | one under a key of its own, for a topic of its own |
+//! | insert into an outbox | the message that the row is, in the topic that it chooses |
+//! | update or delete there | none |
 //!
 //! A format may leave a changed key an update under the new key, and may put a whole rows event into one record, whose
 //! sequence is that of its first change.
@@ -22,10 +24,12 @@ use super::identity::{
     OtherKeyNames, RecordIdentity, Wanted, range, write_identities, write_source,
 };
 use super::operation::RecordOp;
+use super::outbox::{self, OutboxWriter, RecordHeader};
 use super::rows::{Cells, Image, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
 use super::{
-    AvroSchemas, Block, CloudEventsMode, Encode, EncodeError, FormatSettings, InvalidText, empty,
+    AvroSchemas, Block, CloudEventsMode, Encode, EncodeError, FormatSettings, InvalidText,
+    OutboxUpdates, empty,
 };
 use crate::binlog::Coordinates;
 use crate::change::{Batch, Ddl, RowsKind};
@@ -55,6 +59,14 @@ pub struct Records {
     pub invalid_text_count: u64,
     /// What the headers are called that tell the other half of a changed key.
     pub other_key_names: OtherKeyNames,
+    /// What the records of outboxes have besides.
+    pub routed: Vec<RoutedRecord>,
+    /// The headers of these.
+    pub headers: Vec<RecordHeader>,
+    /// The last of `topics` are those that rows of outboxes chose; for each the table of the first.
+    pub chosen_by: Vec<TableName>,
+    /// How many updates of outboxes were left out.
+    pub left_out_updates: u64,
     /// The attribute `source` of CloudEvents in headers; empty where records are none.
     pub event_source: Range<u32>,
     /// The schemas of statements, where the format has any: the numbers that a registry gives to them are to be put after the
@@ -85,6 +97,10 @@ impl Records {
         self.ends_group = false;
         self.renames.clear();
         self.invalid_text_count = 0;
+        self.routed.clear();
+        self.headers.clear();
+        self.chosen_by.clear();
+        self.left_out_updates = 0;
         self.event_source = 0..0;
         self.statement_schemas = None;
     }
@@ -140,6 +156,17 @@ pub struct Record {
     pub other_key: Option<OtherKey>,
     /// Whether the record was made from an incomplete image by the operator's choice.
     pub partial: bool,
+    /// Index into `Records::routed`, of a record of an outbox.
+    pub routed: Option<u32>,
+}
+
+/// What a record of an outbox has besides.
+#[derive(Clone, Debug)]
+pub struct RoutedRecord {
+    /// Its headers, as indexes into `Records::headers`.
+    pub headers: Range<u32>,
+    /// Its time in milliseconds since 1970, where a column says it.
+    pub time_ms: Option<i64>,
 }
 
 /// The key that a row had, or has, beside the record's own.
@@ -233,6 +260,7 @@ pub(super) struct RecordsLayout {
     whole: Vec<Cell>,
     /// The name of the source in CloudEvents whose attributes are headers.
     event_source: Option<Arc<str>>,
+    outbox: OutboxWriter,
 }
 
 impl RecordsLayout {
@@ -242,7 +270,60 @@ impl RecordsLayout {
             cells: Cells::default(),
             whole: Vec::new(),
             event_source: None,
+            outbox: OutboxWriter::new(),
         }
+    }
+
+    /// Writes the records of a rows event of an outbox: a row that is deleted needs none, and one that is updated has its own.
+    fn write_outbox(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &outbox::Plan,
+        block: &mut Records,
+    ) -> Result<(), EncodeError> {
+        let Self { cells, outbox, .. } = self;
+        event.each(cells, |sequence, change| {
+            let after = match change {
+                RowChange::Create { after } => after,
+                RowChange::Delete { .. } => return Ok(()),
+                RowChange::Update { .. } => {
+                    if plan.settings.options.table_op_invalid_behavior == OutboxUpdates::Fatal {
+                        let place = event.place();
+                        return Err(EncodeError::OutboxUpdate { place });
+                    }
+                    block.left_out_updates += 1;
+                    return Ok(());
+                }
+            };
+            let mut targets = outbox::Targets {
+                arena: &mut block.arena,
+                headers: &mut block.headers,
+                topics: &mut block.topics,
+                chosen_by: &mut block.chosen_by,
+            };
+            let message = outbox.write(event, plan, after, &mut targets)?;
+            let routed = u32::try_from(block.routed.len());
+            block.routed.push(RoutedRecord {
+                headers: message.headers,
+                time_ms: message.time_ms,
+            });
+            block.records.push(Record {
+                topic: Some(message.topic),
+                key: message.key,
+                partition: message.partition,
+                value: message.value,
+                group: event.rows.group,
+                sequence,
+                op: match event.rows.kind {
+                    RowsKind::Read => RecordOp::Read,
+                    _written => RecordOp::Create,
+                },
+                other_key: None,
+                partial: false,
+                routed: routed.ok(),
+            });
+            Ok(())
+        })
     }
 }
 
@@ -256,6 +337,7 @@ impl MessageLayout for RecordsLayout {
         block: &mut Records,
     ) -> Result<(), EncodeError> {
         block.clear();
+        self.outbox.begin();
         block
             .topics
             .extend(plans.iter().map(|plan| Arc::clone(&plan.destination.topic)));
@@ -290,8 +372,16 @@ impl MessageLayout for RecordsLayout {
     ) -> Result<(), EncodeError> {
         let start = block.records.len();
         block.other_key_names = W::OTHER_KEY_NAMES;
-        if self.settings.counts {
+        let is_told = plan.outbox.is_none()
+            || !matches!(
+                event.rows.kind,
+                RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Delete
+            );
+        if self.settings.counts && is_told {
             count(event, &mut block.counts);
+        }
+        if let Some(plan) = &plan.outbox {
+            return self.write_outbox(event, plan, block);
         }
         let mut target = RecordsTarget {
             settings: self.settings,
@@ -321,11 +411,7 @@ impl MessageLayout for RecordsLayout {
         ddl: &Ddl,
         block: &mut Records,
     ) -> Result<(), EncodeError> {
-        let at = || {
-            let group = batch.groups.get(ddl.group as usize);
-            let file = group.map(|group| group.begin.file.clone());
-            Coordinates::new(file.unwrap_or_default(), ddl.event.position)
-        };
+        let at = || at_of(batch, ddl);
         let renamed = ddl.changes.iter().filter_map(|change| {
             let former = change.previous.clone()?;
             Some((former, change.table.clone()))
@@ -349,9 +435,39 @@ impl MessageLayout for RecordsLayout {
                 op: RecordOp::Statement,
                 other_key: None,
                 partial: false,
+                routed: None,
             });
         }
         Ok(())
+    }
+
+    fn write_emptied<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        (batch, ddl): (&Batch, &Ddl),
+        (of_format, plan): (&W::Plan, &Plan),
+        block: &mut Records,
+    ) -> Result<bool, EncodeError> {
+        let start = block.arena.len();
+        if plan.outbox.is_some()
+            || !writer.write_emptied(batch, ddl, of_format, &mut block.arena)?
+        {
+            return Ok(false);
+        }
+        let value = range(start, &block.arena, || at_of(batch, ddl))?;
+        block.records.push(Record {
+            topic: ddl.emptied,
+            key: None,
+            partition: None,
+            value: Some(value),
+            group: ddl.group,
+            sequence: ddl.sequence,
+            op: RecordOp::Truncate,
+            other_key: None,
+            partial: false,
+            routed: None,
+        });
+        Ok(true)
     }
 
     fn end(&mut self, invalid_text_count: u64, block: &mut Records) {
@@ -604,8 +720,16 @@ impl<W: EnvelopeWriter> RecordsTarget<'_, W> {
             op,
             other_key: None,
             partial: false,
+            routed: None,
         }
     }
+}
+
+/// Where a statement stands.
+fn at_of(batch: &Batch, ddl: &Ddl) -> Coordinates {
+    let group = batch.groups.get(ddl.group as usize);
+    let file = group.map(|group| group.begin.file.clone());
+    Coordinates::new(file.unwrap_or_default(), ddl.event.position)
 }
 
 /// Counts the changes of a rows event. What a snapshot found was changed by no transaction.

@@ -104,6 +104,7 @@ pub(super) fn batch(table: &Arc<Table>, kind: RowsKind, images: &[SampleImage<'_
             server_id: 7,
         },
         first_row: 5,
+        first_of_table: 2,
         row_in_event: 0,
         row_count: u32::try_from(images.len() / per_row).expect("small"),
         cascades: true,
@@ -189,6 +190,7 @@ pub(super) fn drop_tables(statement: &str, tables: &[&str]) -> Ddl {
             .map(|table| TableName::new("shop", *table))
             .collect(),
         changes: Vec::new(),
+        emptied: None,
         database_charset: None,
         statement: statement.into(),
         session: StatementSession::default(),

@@ -235,6 +235,7 @@ fn groups_of_one_batch_keep_their_own_identity() {
     let rows = Rows {
         group: 1,
         first_row: 0,
+        first_of_table: 0,
         ..rows.clone()
     };
     batch.items.push(Item::Rows(rows));
@@ -435,6 +436,7 @@ fn a_format_may_put_a_rows_event_into_one_message() {
     };
     let next = Rows {
         first_row: 8,
+        first_of_table: 0,
         ..rows.clone()
     };
     batch.items.push(Item::Rows(next));

@@ -9,7 +9,7 @@ use super::destination::RecordKey;
 use super::identity::OtherKeyNames;
 use super::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk};
 use super::schemas::AvroSchemas;
-use crate::change::{Batch, Ddl};
+use crate::change::{Batch, Ddl, RowsKind};
 
 /// Writes the messages of one format, one batch after another.
 ///
@@ -40,6 +40,11 @@ pub(super) trait EnvelopeWriter {
     /// Begins a batch. A format that says more of a change than its own event does, such as that it is the last of its
     /// transaction, looks it up here: a batch holds whole groups, and at its end perhaps a piece of one, whose last piece may hold no rows.
     fn begin(&mut self, batch: &Batch);
+
+    /// Whether changes of a kind are left out, which are then not entered.
+    fn skips(&self, _kind: RowsKind) -> bool {
+        false
+    }
 
     /// Begins a rows event.
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &Self::Plan);
@@ -112,6 +117,21 @@ pub(super) trait EnvelopeWriter {
         number: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError>;
+
+    /// Appends the message that a statement emptied its table, whose plan is known; `false`, and nothing, for a format that tells
+    /// no more than the statement.
+    ///
+    /// # Errors
+    /// A statement whose group the batch does not hold.
+    fn write_emptied(
+        &mut self,
+        _batch: &Batch,
+        _ddl: &Ddl,
+        _plan: &Self::Plan,
+        _out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        Ok(false)
+    }
 
     /// How many values of the batch so far are not valid text and were written all the same.
     fn invalid_text_count(&self) -> u64;

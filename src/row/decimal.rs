@@ -12,6 +12,9 @@
 use super::RowError;
 use super::digits::{write_integer, write_padded};
 
+/// Digits that fit into 63 bits.
+const SHORT_DIGITS_MAX: u8 = 18;
+
 /// Bytes of a group of 0 to 9 digits.
 const GROUP_BYTES: [u8; 10] = [0, 1, 1, 2, 2, 3, 3, 4, 4, 4];
 
@@ -76,6 +79,48 @@ impl Decimal<'_> {
             }
         }
     }
+
+    /// The number without its point, of a type whose numbers have up to 18 digits; `None` of others, and of text.
+    ///
+    /// # Errors
+    /// As for [`Self::write`].
+    #[inline]
+    pub fn unscaled(&self) -> Result<Option<i64>, RowError> {
+        match *self {
+            Self::Binary {
+                bytes,
+                precision: precision @ ..=SHORT_DIGITS_MAX,
+                scale,
+            } => match unscaled(bytes, precision, scale) {
+                Some(value) => Ok(Some(value)),
+                None => Err(wrong(bytes, precision, scale)),
+            },
+            Self::Binary { .. } | Self::Text(_) => Ok(None),
+        }
+    }
+}
+
+/// The number of groups with up to 18 digits in all; `None` if they are not as the type has them.
+#[inline]
+fn unscaled(bytes: &[u8], precision: u8, scale: u8) -> Option<i64> {
+    let negative = bytes.first().is_some_and(|byte| byte & 0x80 == 0);
+    let mut groups = Groups {
+        bytes,
+        flip: if negative { u32::MAX } else { 0 },
+        sign: 0x80,
+    };
+    let whole = precision.checked_sub(scale)?;
+    let mut value = i64::from(groups.take(whole % 9)?);
+    for _ in 0..whole / 9 + scale / 9 {
+        value = value * 1_000_000_000 + i64::from(groups.take_full()?);
+    }
+    let last = scale % 9;
+    let power = i64::from(*POWERS.get(usize::from(last))?);
+    value = value * power + i64::from(groups.take(last)?);
+    groups
+        .bytes
+        .is_empty()
+        .then_some(if negative { -value } else { value })
 }
 
 /// Appends the groups of a number that is written with digits, as an image has them.
@@ -307,6 +352,48 @@ mod tests {
         }
         .write(&mut out)?;
         Ok(String::from_utf8(out).expect("digits"))
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_without_its_point_has_the_digits_that_are_printed(
+            value in 0u64..1_000_000_000_000_000_000,
+            negative in any::<bool>(),
+            precision in 1u8..=18,
+            scale in 0u8..=18,
+        ) {
+            let scale = scale.min(precision);
+            let value = value % 10u64.pow(u32::from(precision));
+            let digits = format!("{value:0>width$}", width = usize::from(precision));
+            let (whole, fraction) = digits.split_at(usize::from(precision - scale));
+            let bytes = binary(negative, whole, fraction);
+            let unscaled = |bytes| Decimal::Binary { bytes, precision, scale }.unscaled();
+            let expected = i64::try_from(value).unwrap();
+            assert_eq!(unscaled(&bytes).unwrap(), Some(if negative { -expected } else { expected }));
+            for cut in 0..bytes.len() {
+                assert!(unscaled(&bytes[..cut]).is_err(), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_numbers_and_wrong_ones_are_not_taken_without_their_point() {
+        let unscaled = |bytes, precision, scale| {
+            Decimal::Binary {
+                bytes,
+                precision,
+                scale,
+            }
+            .unscaled()
+        };
+        assert_eq!(
+            unscaled(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0], 19, 0).unwrap(),
+            None
+        );
+        assert_eq!(Decimal::Text("1.5").unscaled().unwrap(), None);
+        // A group of nine digits that has ten.
+        assert!(unscaled(&[0xff, 0xff, 0xff, 0xff], 9, 0).is_err());
+        assert!(unscaled(&[0x80, 0, 0, 0, 0], 9, 0).is_err());
     }
 
     #[test]

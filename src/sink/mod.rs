@@ -124,6 +124,11 @@ impl SinkOptions {
     pub fn queries(&self) -> Option<[&'static str; 2]> {
         self.sections().queries()
     }
+
+    /// Whether messages tell that a table was emptied by more than the statement.
+    pub fn tells_emptied(&self) -> bool {
+        self.sections().tells_emptied()
+    }
 }
 
 /// Where the changes of a table go that is published under this name; `None` for a sink without topics.

@@ -76,6 +76,7 @@ impl Stream {
             delays: false,
             batch_bytes_max: 1 << 12,
             keeps_queries: true,
+            keeps_emptied: false,
             hold_bytes_max: 1 << 14,
             event_bytes_max: 1 << 8,
             idle_bytes_max: 1 << 14,

@@ -13,7 +13,8 @@ use rdkafka::Message as _;
 use rdkafka::message::Headers as _;
 use serde_json::{Value, json};
 
-use super::debezium::{BINLOG, VARIANTS, Variant};
+use super::connect::BINLOG;
+use super::debezium::{VARIANTS, Variant};
 use super::messages::{Comparison, Message, Messages};
 use crate::avro::stub::Stub;
 use crate::commands::process::Folder;

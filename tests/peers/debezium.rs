@@ -1,20 +1,13 @@
 //! Debezium's messages under several settings, recorded and live.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
+use super::connect::{BINLOG, Connect, Connector, DEBEZIUM_MAX, carry_out, server};
 use super::messages::{Comparison, Messages};
 use super::{differences, is_full};
 use crate::commands::process::Folder;
-use crate::support::{Flavour, Kafka, Server, wait_until};
-
-/// How long Connect may take to start, and Debezium to read the workload.
-const DEBEZIUM_MAX: Duration = Duration::from_secs(240);
-/// The binlog of the workload: what the server names it shows in messages.
-pub const BINLOG: &str = "binlog.000003";
+use crate::support::{Kafka, wait_until};
 
 fn folder() -> PathBuf {
     super::folder("debezium")
@@ -91,12 +84,6 @@ pub const VARIANTS: [Variant; 6] = [
     },
 ];
 
-fn statements() -> Vec<String> {
-    let text = fs::read_to_string(folder().join("workload.sql")).expect("the workload");
-    let lines = text.lines().filter(|line| !line.starts_with("--"));
-    lines.map(str::to_owned).collect()
-}
-
 /// What rowtap makes of the workload under a variant's settings.
 fn written(kafka: &Kafka, variant: &Variant, source: &str) -> Messages {
     let Variant {
@@ -153,102 +140,27 @@ fn messages_are_those_that_debezium_wrote() {
     check(all);
 }
 
-/// Kafka Connect with a Debezium connector a variant; ended with this value.
-struct Connect {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Connect {
-    fn start(server: &Server, kafka: &Kafka) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let worker = format!(
-            "bootstrap.servers={}\nkey.converter=org.apache.kafka.connect.json.JsonConverter\n\
-             value.converter=org.apache.kafka.connect.json.JsonConverter\n\
-             offset.storage.file.filename={}\noffset.flush.interval.ms=1000\nplugin.path={}\n\
-             listeners=http://127.0.0.1:0\n",
-            kafka.bootstrap(),
-            path("offsets").display(),
-            path("plugins").display(),
-        );
-        fs::create_dir(path("plugins")).unwrap();
-        fs::write(path("worker.properties"), worker).unwrap();
-        let mut files = vec![path("worker.properties")];
-        for (number, variant) in VARIANTS.iter().enumerate() {
-            let Variant { name, schemas, .. } = variant;
-            let mut text = format!(
-                "name={name}\nconnector.class=io.debezium.connector.mysql.MySqlConnector\n\
-                 database.hostname=127.0.0.1\ndatabase.port={}\ndatabase.user=dbz\ndatabase.password=dbz\n\
-                 database.server.id=77{number}\ntopic.prefix={name}\nsnapshot.mode=no_data\n\
-                 database.include.list=peers\npoll.interval.ms=50\n\
-                 topic.creation.default.replication.factor=1\ntopic.creation.default.partitions=1\n\
-                 schema.history.internal=io.debezium.storage.file.history.FileSchemaHistory\n\
-                 schema.history.internal.file.filename={}\n",
-                server.port(),
-                path(&format!("{name}.history")).display(),
-            );
-            for part in ["key", "value", "header"] {
-                let class = "org.apache.kafka.connect.json.JsonConverter";
-                writeln!(
-                    text,
-                    "{part}.converter={class}\n{part}.converter.schemas.enable={schemas}"
-                )
-                .unwrap();
-            }
-            text.extend(variant.debezium.iter().map(|line| format!("{line}\n")));
-            let file = path(&format!("{name}.properties"));
-            fs::write(&file, text).unwrap();
-            files.push(file);
-        }
-        let log = fs::File::create(path("log")).unwrap();
-        let program = crate::support::cache().join("debezium-3.6/bin/connect");
-        let child = Command::new(program)
-            .arg("org.apache.kafka.connect.cli.ConnectStandalone")
-            .args(&files)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .expect("scripts/servers debezium-3.6 brings it");
-        let connect = Self { child, folder };
-        wait_until("Debezium streams", DEBEZIUM_MAX, || {
-            let log = connect.log();
-            assert!(!log.contains("Stopping after connector error"), "{log}");
-            log.matches("Keepalive thread is running").count() == VARIANTS.len()
-        });
-        connect
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Connect {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
-
 #[test]
 fn debezium_itself_writes_the_same() {
     if !is_full() {
         return;
     }
-    let server = Server::start(Flavour::MySql97, &["--binlog-rows-query-log-events=ON"]);
-    server.execute("CREATE USER dbz@'%' IDENTIFIED BY 'dbz'; GRANT ALL ON *.* TO dbz@'%'");
+    let server = server();
     let kafka = Kafka::start();
-    let connect = Connect::start(&server, &kafka);
-    while server.coordinates().0 != BINLOG {
-        server.execute("FLUSH BINARY LOGS");
-    }
-    let mut conn = server.connect();
-    for statement in statements() {
-        mysql::prelude::Queryable::query_drop(&mut conn, &statement).expect(&statement);
-    }
-    server.execute("FLUSH BINARY LOGS");
+    let connectors = VARIANTS.iter().map(|variant| {
+        let enable = format!("schemas.enable={}", variant.schemas);
+        let converters = ["key", "value", "header"].map(|part| {
+            let class = "org.apache.kafka.connect.json.JsonConverter";
+            format!("{part}.converter={class}\n{part}.converter.{enable}")
+        });
+        let more = variant.debezium.iter().map(|line| (*line).to_owned());
+        Connector {
+            name: variant.name,
+            settings: converters.into_iter().chain(more).collect(),
+        }
+    });
+    let connect = Connect::start(&server, &kafka, &connectors.collect::<Vec<_>>());
+    carry_out(&server, &folder().join("workload.sql"));
     wait_until("Debezium has read the workload", DEBEZIUM_MAX, || {
         let log = connect.log();
         assert!(!log.contains("unrecoverable exception"), "{log}");

@@ -7,12 +7,15 @@
 mod avro;
 mod canal;
 mod cloudevents;
+mod connect;
 mod debezium;
 mod documented;
 mod flat;
 mod flink;
 mod maxwell;
 mod messages;
+mod metadata;
+mod outbox;
 mod schema;
 
 use std::fs;

@@ -138,6 +138,7 @@ impl Block {
             sequence: self.records.records.len() as u64,
             other_key: None,
             partial: false,
+            routed: None,
         };
         self.records.records.push(record);
         self.records.records.last_mut().unwrap()

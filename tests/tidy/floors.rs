@@ -96,6 +96,7 @@ pub const FLOORS: &[(&str, &[&str])] = &[
             "canal",
             "avro",
             "cloudevents",
+            "outbox",
             "envelope",
             "records",
             "lines",

@@ -151,6 +151,7 @@ impl Decoder<'_> {
                 server_id: 1,
             },
             first_row: 0,
+            first_of_table: 0,
             row_in_event: 0,
             row_count,
             cascades: true,

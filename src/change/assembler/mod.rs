@@ -58,6 +58,8 @@ pub struct AssemblerSettings {
     pub batch_bytes_max: usize,
     /// Whether batches hold the statements that changed rows, where the source logs them.
     pub keeps_queries: bool,
+    /// Whether a statement that empties a table comes with the table.
+    pub keeps_emptied: bool,
     /// Bytes of an open group at which it is spilled.
     pub hold_bytes_max: usize,
     /// Bytes of an event beyond which it is read piece by piece.
@@ -108,6 +110,7 @@ impl Assembler {
             xa_missing: settings.xa_missing,
             batch_bytes_max: settings.batch_bytes_max,
             keeps_queries: settings.keeps_queries,
+            keeps_emptied: settings.keeps_emptied,
         };
         let flavour = settings.origin.flavour;
         let begun_with = checkpoint.gtid_set.clone();

@@ -34,6 +34,8 @@ pub struct Ddl {
     pub tables: Vec<TableName>,
     /// What it made of each table that it redefined, as published.
     pub changes: Vec<TableChange>,
+    /// Index into `Batch::tables` of the table that it emptied, if that is asked for and its definition is known.
+    pub emptied: Option<u32>,
     /// The default character set that it gave a database, if it did and that is known.
     pub database_charset: Option<Box<str>>,
     /// The statement, in UTF-8.

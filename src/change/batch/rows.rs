@@ -68,6 +68,8 @@ pub struct Rows {
     pub event: EventStamp,
     /// The sequence of the first row in its group, from 0; DDL statements count too.
     pub first_row: u64,
+    /// How many changes of the group to the same table come before the first row.
+    pub first_of_table: u64,
     /// The number of the first row in its event, from 0: others come before it where rules on rows choose, or where a large
     /// event comes in pieces.
     pub row_in_event: u32,

@@ -1,7 +1,7 @@
 //! Which columns of a table are computed, and from what.
 
 use super::layout::Layout;
-use super::table::{ComputedFrom, Generated, TableDefinition};
+use super::table::{ColumnDefinition, ComputedFrom, Generated, TableDefinition};
 use crate::change::statement::Statement;
 use crate::change::statement::meaning::{ColumnClause, Meaning, Spec};
 use crate::filter::{ColumnRuleError, ColumnRules};
@@ -14,7 +14,8 @@ pub(in crate::change) struct ComputedColumn {
     pub(in crate::change) from: ComputedFrom,
 }
 
-/// Even a table map with names does not tell which columns are computed. Gives those, and those whose defaults are.
+/// Even a table map with names does not tell which columns are computed, nor how they are declared. Gives those that are, and those
+/// whose defaults are.
 pub(super) fn tell_computed(
     columns: &mut [Column],
     layout: &Layout,
@@ -23,6 +24,9 @@ pub(super) fn tell_computed(
     let mut computed = Vec::new();
     for (place, column) in columns.iter_mut().enumerate() {
         let known = layout.column(place, known);
+        if column.declared.is_none() {
+            column.declared = known.and_then(ColumnDefinition::declared);
+        }
         let generated = known.and_then(|known| known.generated);
         let is_computed = matches!(generated, Some(Generated::Stored | Generated::Virtual));
         if let Some(known) = known

@@ -7,11 +7,13 @@ use std::sync::Arc;
 
 use super::agreement::{agree, metadata_of};
 use super::computed::tell_computed;
+use super::schemas::{Belief, Schemas};
 use super::table::{ColumnDefinition, TableDefinition};
 use super::table_map_error::{Missing, TableMapError};
 use super::table_maps::{Asks, Defined, KeptTable, TableMaps, read_columns};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
+use crate::change::statement::{Statement, StatementKind};
 use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
 
@@ -60,6 +62,23 @@ pub(in crate::change) fn copied(
     };
     let kept = maps.keep_defined(defined, source.clone(), false);
     kept.map(Some).map_err(|missing| error_of(missing, source))
+}
+
+/// The table that TRUNCATE empties, as its rows would be read; `None` of another statement or none, and where that is not known for
+/// certain.
+pub(in crate::change) fn emptied(
+    maps: &mut TableMaps,
+    believed: &Schemas,
+    statement: Option<&Statement>,
+) -> Option<Arc<Table>> {
+    let statement = statement.filter(|it| it.kind == StatementKind::TruncateTable)?;
+    let name = believed.fold(&statement.objects.first()?.name);
+    let Belief::Known(definition) = believed.get(&name)? else {
+        return None;
+    };
+    let flavour = maps.flavour;
+    let kept = copied(maps, flavour, &name, &Arc::clone(definition));
+    Some(Arc::clone(&kept.ok().flatten()?.table))
 }
 
 fn not_copied(table: &TableName, column: &ColumnDefinition, what: &str) -> TableMapError {

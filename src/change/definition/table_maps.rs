@@ -115,7 +115,7 @@ pub(in crate::change) struct TableMaps {
     /// By their ids, of which a stream has few: these are found sooner by order than by hash.
     maps: BTreeMap<u64, Mapped>,
     generation: u64,
-    flavour: Flavour,
+    pub(super) flavour: Flavour,
     rules: Rules,
     /// Tables that are read without a definition.
     numbered: HashSet<TableName>,

@@ -260,6 +260,7 @@ impl RowStream {
             },
             event: EventStamp::of(&self.frame),
             first_row: 0,
+            first_of_table: 0,
             row_in_event: self.done,
             row_count,
             cascades: self.cascades,

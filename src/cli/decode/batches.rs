@@ -212,6 +212,7 @@ impl Batches {
             delays: false,
             batch_bytes_max: BATCH_BYTES_MAX,
             keeps_queries: self.settings.keeps_queries,
+            keeps_emptied: self.settings.keeps_emptied,
             hold_bytes_max: HOLD_BYTES_MAX,
             event_bytes_max: self.settings.event_bytes_max,
             idle_bytes_max: IDLE_BYTES_MAX,

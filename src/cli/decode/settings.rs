@@ -32,6 +32,8 @@ pub(super) struct FileSettings {
     pub(super) on_statement: OnStatement,
     /// Whether what is printed holds the statements that changed rows.
     pub(super) keeps_queries: bool,
+    /// Whether a statement that empties a table comes with the table.
+    pub(super) keeps_emptied: bool,
     pub(super) xa_missing: XaMissing,
     pub(super) event_bytes_max: u64,
     /// Which statements are printed, if any: they name columns, and may give generated ones no values.
@@ -92,6 +94,7 @@ impl DecodeSettings {
                 filter: filter(arguments),
                 on_statement: on_statement(arguments),
                 keeps_queries: arguments.sections().queries().is_some(),
+                keeps_emptied: arguments.sections().tells_emptied(),
                 xa_missing: arguments.xa_missing,
                 event_bytes_max,
                 statements,
@@ -129,6 +132,7 @@ impl DecodeSettings {
                 filter,
                 on_statement: OnStatement::Warn,
                 keeps_queries: false,
+                keeps_emptied: false,
                 xa_missing: XaMissing::Warn,
                 event_bytes_max,
                 statements: None,

@@ -1,9 +1,10 @@
 //! How a column's values are written.
 
+use super::binary::SECOND;
 use super::connect::{Branches, SchemaProblem};
 use crate::encode::debezium::{Form, NoDate, Unit, Way};
 use crate::encode::format::{AvroLayout, AvroSettings, AvroTimes, BinaryMode};
-use crate::row::{Column, ColumnType};
+use crate::row::{Column, ColumnType, Span};
 
 /// A column as values are written.
 #[derive(Debug)]
@@ -34,6 +35,27 @@ pub(super) struct AvroField {
     pub(super) index: usize,
     /// How a value of it may be null.
     pub(super) branches: Branches,
+}
+
+/// A column of a row: all that writing it takes, side by side.
+#[derive(Debug)]
+pub(super) struct AvroMember {
+    pub(super) field: AvroField,
+    pub(super) column: AvroColumn,
+    /// How many bytes its values are.
+    pub(super) span: Span,
+}
+
+impl AvroField {
+    /// The branch of the union that a value is in, if it is in one.
+    #[inline(always)]
+    pub(super) fn branch(self) -> Option<u8> {
+        match self.branches {
+            Branches::None => None,
+            Branches::NullFirst => Some(SECOND),
+            Branches::NullLast => Some(0),
+        }
+    }
 }
 
 impl AvroColumn {

@@ -12,6 +12,7 @@
 //! | `document` | a JSON payload under a Connect schema, for statements |
 //! | `column` | how a column's values are written |
 //! | `value` | values |
+//! | `images` | row images as records |
 //! | `plan` | what is fixed for a table |
 //! | `writer` | the messages |
 
@@ -19,6 +20,7 @@ mod binary;
 mod column;
 mod connect;
 mod document;
+mod images;
 mod names;
 mod plain;
 mod plan;

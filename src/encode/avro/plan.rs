@@ -1,7 +1,7 @@
 //! What is fixed for a table: how its columns' values are written, its names, its schemas and what messages begin with.
 
 use super::binary::write_bytes;
-use super::column::{AvroColumn, AvroField};
+use super::column::{AvroColumn, AvroField, AvroMember};
 use super::connect::{Connect, SchemaProblem};
 use super::plain;
 use crate::encode::debezium;
@@ -16,12 +16,12 @@ const MAGIC: u8 = 0;
 /// A table as messages show it.
 #[derive(Debug)]
 pub(in crate::encode) struct Plan {
-    /// One a column of the table.
-    pub(super) columns: Vec<Option<AvroColumn>>,
-    /// The columns of a row, in the order of its record.
-    pub(super) fields: Vec<AvroField>,
+    /// The columns of a row, in the order of its record, which is that of the table.
+    pub(super) members: Vec<AvroMember>,
+    /// Whether they are all that an image holds.
+    pub(super) is_whole: bool,
     /// The columns of a key.
-    pub(super) key_fields: Vec<AvroField>,
+    pub(super) key_members: Vec<AvroMember>,
     /// What records have for a key.
     pub(super) key: RecordKey,
     /// The database's name, and the table's, as strings.
@@ -51,9 +51,9 @@ impl Plan {
             out.into_boxed_slice()
         };
         let mut plan = Self {
-            columns: Vec::new(),
-            fields: Vec::new(),
-            key_fields: Vec::new(),
+            members: Vec::new(),
+            is_whole: false,
+            key_members: Vec::new(),
             key: key.clone(),
             database: string(&table.name.database),
             table: string(&table.name.table),
@@ -61,18 +61,18 @@ impl Plan {
             value_head: Vec::new(),
             schemas: Err(SchemaProblem::Unforeseen("it was not begun".to_owned())),
         };
-        let made = columns(table, key, settings).and_then(|columns| {
-            plan.columns = columns;
-            match settings.options.layout {
-                AvroLayout::Debezium => of_debezium(table, key, settings),
-                AvroLayout::Plain => of_plain(table, destination, settings),
-            }
+        let made = match settings.options.layout {
+            AvroLayout::Debezium => of_debezium(table, key, settings),
+            AvroLayout::Plain => of_plain(table, destination, settings),
+        };
+        let made = made.and_then(|(schemas, fields, key_fields)| {
+            plan.members = members(table, key, &fields, settings)?;
+            plan.key_members = members(table, key, &key_fields, settings)?;
+            let indexes = fields.iter().map(|field| field.index);
+            plan.is_whole = indexes.eq(0..table.columns.len());
+            Ok(schemas)
         });
-        plan.schemas = made.map(|(schemas, fields, key_fields)| {
-            plan.fields = fields;
-            plan.key_fields = key_fields;
-            schemas
-        });
+        plan.schemas = made;
         plan
     }
 
@@ -98,18 +98,22 @@ impl Plan {
 /// What a message begins with whose schema's number is not known yet: a sink puts it in.
 pub(super) const HEAD_WITHOUT_NUMBER: [u8; 5] = [MAGIC, 0, 0, 0, 0];
 
-fn columns(
+fn members(
     table: &Table,
     key: &RecordKey,
+    fields: &[AvroField],
     settings: &AvroSettings,
-) -> Result<Vec<Option<AvroColumn>>, SchemaProblem> {
-    let columns = table.columns.iter().enumerate();
-    let made = columns.map(|(index, column)| {
-        if !table.publishes(index) {
-            return Ok(None);
-        }
+) -> Result<Vec<AvroMember>, SchemaProblem> {
+    let made = fields.iter().map(|field| {
+        let index = field.index;
+        let column = table.columns.get(index).zip(table.spans().get(index));
+        let (column, span) = column.ok_or_else(|| missing("of a column"))?;
         let is_key = table.key.contains(&index) || key.columns.contains(&index);
-        AvroColumn::of(column, is_key, settings).map(Some)
+        Ok(AvroMember {
+            field: *field,
+            column: AvroColumn::of(column, is_key, settings)?,
+            span: *span,
+        })
     });
     made.collect()
 }

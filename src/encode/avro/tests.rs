@@ -12,9 +12,10 @@ use crate::encode::sample::{
     ABSENT, NULL, ONE, SampleImage, TWO, batch, drop_tables, int, parsed, table, text,
 };
 use crate::encode::{
-    AvroFraming, AvroLayout, AvroOptions, AvroSchema, AvroSettings, AvroTimes, DebeziumOptions,
-    DebeziumSettings, Destination, Encode, EncodeError, FormatSettings, InvalidText, Lines,
-    LinesEncoder, Plan, Records, RecordsEncoder, RecordsSettings,
+    AvroFraming, AvroLayout, AvroOptions, AvroSchema, AvroSettings, AvroTimes, Containers,
+    ContainersEncoder, DebeziumOptions, DebeziumSettings, Destination, Encode, EncodeError,
+    FormatSettings, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
+    RecordsSettings,
 };
 use crate::mysql::Flavour;
 use crate::row::{Charset, Column, ColumnType, Table, TableName};
@@ -333,5 +334,41 @@ fn the_documents_schemas_are_those_that_are_written() {
         let text = &plan.avro_schemas().unwrap().unwrap().value.text;
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(read(text), read(document));
+    }
+}
+
+proptest::proptest! {
+    /// Records look for a row's cells before they write it, containers while they do.
+    #[test]
+    fn a_row_is_the_same_however_its_cells_are_looked_for(
+        texts in proptest::collection::vec(proptest::option::of("[a-z]{0,40}|[a-zäß]{0,20}"), 8),
+        kind in 0usize..4,
+        is_plain in proptest::prelude::any::<bool>(),
+    ) {
+        let kind = [RowsKind::Write, RowsKind::Read, RowsKind::Update, RowsKind::Delete][kind];
+        let layout = if is_plain { AvroLayout::Plain } else { AvroLayout::Debezium };
+        let cell = |text: &'_ Option<String>| Some(text.as_ref().map(|text| text.as_bytes().to_vec()));
+        let cells: Vec<_> = texts.iter().map(cell).collect();
+        let shown: Vec<Option<Option<&[u8]>>> =
+            cells.iter().map(|cell| cell.as_ref().map(|text| text.as_deref())).collect();
+        // The second column changes, the third does not.
+        let rows = [
+            [int(ONE), shown[0], shown[1]],
+            [int(ONE), shown[2], shown[1]],
+            [int(TWO), shown[3], shown[4]],
+            [int(TWO), shown[3], shown[5]],
+        ];
+        let images: Vec<SampleImage<'_>> = rows.iter().map(|row| &row[..]).collect();
+        let batch = batch(&table(&[0]), kind, &images);
+        let (block, plan) = encoded(&batch, layout).unwrap();
+        let values = block.records.iter().filter_map(|record| record.value.clone());
+        let walked: Vec<u8> = values
+            .flat_map(|range| block.arena[range.start as usize..range.end as usize].to_vec())
+            .collect();
+        let mut direct = Containers::default();
+        ContainersEncoder::new(FormatSettings::Avro(settings(layout)), InvalidText::Fail)
+            .encode(&batch, &[plan], &mut direct)
+            .unwrap();
+        assert_eq!(direct.bytes, walked);
     }
 }

@@ -3,36 +3,41 @@
 use std::sync::Arc;
 
 use super::binary::{SECOND, write_bytes, write_long, write_optional};
-use super::column::AvroField;
-use super::connect::{Branches, Connect};
+use super::column::AvroMember;
+use super::connect::Connect;
 use super::document;
+use super::images::Images;
 use super::plan::{HEAD_WITHOUT_NUMBER, Plan};
-use super::value::{Values, Written};
-use crate::change::{Batch, Ddl, SnapshotMark};
-use crate::encode::debezium::{DebeziumWriter, event_us, statement_heads};
+use crate::change::{Batch, Ddl, RowsKind, SnapshotMark};
+use crate::encode::debezium::{DebeziumWriter, event_us, statement_heads, write_transaction_id};
 use crate::encode::destination::RecordKey;
-use crate::encode::format::{AvroFraming, AvroLayout, AvroSettings, DebeziumSettings};
+use crate::encode::format::{
+    AvroFraming, AvroLayout, AvroSettings, DebeziumSettings, SkippedOperations,
+};
 use crate::encode::identity::{OtherKeyNames, write_server};
 use crate::encode::json::write_gtid_text;
-use crate::encode::rows::{Image, KeyValue, RowChange, RowsEvent, key_value, letter_of_new};
+use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, key_value, letter_of_new};
 use crate::encode::schemas::AvroSchemas;
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
 use crate::mysql::Flavour;
-use crate::row::{Cell, Changes, Patched, RowError};
 
 /// Writes the format's messages; owns every buffer that this takes.
 pub(in crate::encode) struct AvroWriter {
     settings: AvroSettings,
-    values: Values,
+    skipped: SkippedOperations,
+    images: Images,
     /// Of the batch: the strings of `source` before its time, or the source's identity.
     origin: Vec<u8>,
     /// Of the batch: the times at the end of an envelope.
     received: Vec<u8>,
     /// Of the event: what comes before the number of the row.
     head: Vec<u8>,
-    /// Of the event: what comes between that and the letter of the operation.
-    rest: Vec<u8>,
+    /// Of the event: what comes after that, and where the letter of the operation is in it.
+    tail: Vec<u8>,
+    letter_at: usize,
+    /// Whether a row's place in its transaction comes after that.
+    has_transaction: bool,
     /// A name or a number on its way into a string.
     text: Vec<u8>,
     statements: Option<Statements>,
@@ -53,11 +58,14 @@ impl AvroWriter {
     pub(in crate::encode) fn new(settings: &AvroSettings, invalid_text: InvalidText) -> Self {
         Self {
             settings: settings.clone(),
-            values: Values::new(invalid_text),
+            skipped: settings.debezium.options.skipped().unwrap_or_default(),
+            images: Images::new(invalid_text),
             origin: Vec::new(),
             received: Vec::new(),
             head: Vec::new(),
-            rest: Vec::new(),
+            tail: Vec::new(),
+            letter_at: 0,
+            has_transaction: false,
             text: Vec::new(),
             statements: None,
         }
@@ -71,7 +79,7 @@ impl EnvelopeWriter for AvroWriter {
     const OTHER_KEY_NAMES: OtherKeyNames = DebeziumWriter::OTHER_KEY_NAMES;
 
     fn begin(&mut self, batch: &Batch) {
-        self.values.invalid_count = 0;
+        self.images.values.invalid_count = 0;
         self.origin.clear();
         match self.settings.options.layout {
             AvroLayout::Debezium => {
@@ -92,6 +100,10 @@ impl EnvelopeWriter for AvroWriter {
         }
     }
 
+    fn skips(&self, kind: RowsKind) -> bool {
+        self.settings.options.layout == AvroLayout::Debezium && self.skipped.has(kind)
+    }
+
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
         self.text.clear();
         let gtid = event.group.gtid.as_ref().map(|gtid| {
@@ -99,23 +111,34 @@ impl EnvelopeWriter for AvroWriter {
             &*self.text
         });
         self.head.clear();
-        self.rest.clear();
+        self.tail.clear();
         match self.settings.options.layout {
             AvroLayout::Debezium => {
                 self.head.extend_from_slice(&self.origin);
                 write_place(event, plan, gtid, &mut self.head);
                 match event.group.thread_id {
                     Some(id) => {
-                        self.rest.push(SECOND);
-                        write_long(id.into(), &mut self.rest);
+                        self.tail.push(SECOND);
+                        write_long(id.into(), &mut self.tail);
                     }
-                    None => self.rest.push(0),
+                    None => self.tail.push(0),
                 }
                 let query = event.query.map(String::from_utf8_lossy);
                 let query = query.as_deref().map(str::as_bytes);
-                write_optional(query, &mut self.rest);
-                // No transaction block.
-                self.rest.push(0);
+                write_optional(query, &mut self.tail);
+                self.has_transaction = self.settings.debezium.options.provide_transaction_metadata
+                    && event.group.snapshot.is_none();
+                if self.has_transaction {
+                    self.text.clear();
+                    write_transaction_id(event.group, &mut self.text);
+                    self.tail.push(SECOND);
+                    write_bytes(&self.text, &mut self.tail);
+                } else {
+                    self.tail.extend_from_slice(&[0, SECOND]);
+                    self.letter_at = self.tail.len();
+                    self.tail.push(0);
+                    self.tail.extend_from_slice(&self.received);
+                }
             }
             AvroLayout::Plain => {
                 write_long(event.group.commit_us, &mut self.head);
@@ -146,22 +169,17 @@ impl EnvelopeWriter for AvroWriter {
             out.extend_from_slice(&plan.table);
         }
         for (place, index) in key.columns.iter().enumerate() {
+            let is_it = |member: &&AvroMember| member.field.index == *index;
             // What chooses a partition only is no key of the table's, and has no schema.
-            let of_key = plan
-                .key_fields
-                .get(place)
-                .filter(|field| field.index == *index);
-            let field = of_key.copied().unwrap_or(AvroField {
-                index: *index,
-                branches: Branches::NullFirst,
-            });
-            let Some(value) = key_value(images, *index) else {
+            let of_key = plan.key_members.get(place).filter(is_it);
+            let member = of_key.or_else(|| plan.members.iter().find(is_it));
+            let (Some(member), Some(value)) = (member, key_value(images, *index)) else {
                 return Err(EncodeError::KeyMissing {
                     column: event.column(*index),
                     place: event.place(),
                 });
             };
-            self.write_field(event, plan, field, (value, true), out)?;
+            self.images.write_key_value(event, member, value, out)?;
         }
         Ok(true)
     }
@@ -180,6 +198,28 @@ impl EnvelopeWriter for AvroWriter {
             AvroLayout::Plain => self.write_row_alone(event, plan, change, sequence, out)?,
         }
         Ok(true)
+    }
+
+    fn write_row(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let start = out.len();
+        let is_written = match self.settings.options.layout {
+            AvroLayout::Debezium => {
+                self.write_envelope_of(event, plan, (rows, cells), sequence, out)?
+            }
+            AvroLayout::Plain => self.write_alone_of(event, plan, (rows, cells), sequence, out)?,
+        };
+        if is_written {
+            return Ok(true);
+        }
+        out.truncate(start);
+        self.write_change(event, plan, rows.change(cells)?, sequence, out)
     }
 
     fn ddl_count(&self, ddl: &Ddl) -> usize {
@@ -233,7 +273,7 @@ impl EnvelopeWriter for AvroWriter {
     }
 
     fn invalid_text_count(&self) -> u64 {
-        self.values.invalid_count
+        self.images.values.invalid_count
     }
 }
 
@@ -249,31 +289,135 @@ impl AvroWriter {
         let letter = match change {
             RowChange::Create { after } => {
                 out.extend_from_slice(&[0, SECOND]);
-                self.write_image(event, plan, &[after], out)?;
+                self.images.write_image(event, plan, &[after], out)?;
                 letter_of_new(event.rows.kind)
             }
             RowChange::Update { before, after } => {
                 out.push(SECOND);
-                self.write_image(event, plan, &[before], out)?;
+                self.images.write_image(event, plan, &[before], out)?;
                 out.push(SECOND);
-                self.write_image(event, plan, &[after], out)?;
+                self.images.write_image(event, plan, &[after], out)?;
                 b'u'
             }
             RowChange::Delete { before } => {
                 out.push(SECOND);
-                self.write_image(event, plan, &[before], out)?;
+                self.images.write_image(event, plan, &[before], out)?;
                 out.push(0);
                 b'd'
             }
         };
+        self.end_envelope(event, letter, sequence, out);
+        Ok(())
+    }
+
+    /// Appends the envelope of the next row while it looks for the row's cells; `false`, and maybe a part of it, if they have to
+    /// be looked for before.
+    #[inline]
+    fn write_envelope_of(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        (rows, cells): (&mut RowsWalk<'_>, &mut Cells),
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        out.extend_from_slice(&plan.value_head);
+        let kind = event.rows.kind;
+        let letter = match kind {
+            RowsKind::Update | RowsKind::PartialUpdate => {
+                out.push(SECOND);
+                let start = out.len();
+                let row = (&mut *rows, &mut *cells);
+                if !self.images.write_first::<true>(event, plan, row, out)? {
+                    return Ok(false);
+                }
+                let (before, after) = rows.after(cells)?;
+                out.push(SECOND);
+                let images = ((before, start), after);
+                self.images.write_after(event, plan, images, out)?;
+                b'u'
+            }
+            RowsKind::Write | RowsKind::Read | RowsKind::Delete => {
+                let is_deleted = kind == RowsKind::Delete;
+                let branches: &[u8] = match is_deleted {
+                    true => &[SECOND],
+                    false => &[0, SECOND],
+                };
+                out.extend_from_slice(branches);
+                let row = (rows, cells);
+                if !self.images.write_first::<false>(event, plan, row, out)? {
+                    return Ok(false);
+                }
+                match is_deleted {
+                    true => {
+                        out.push(0);
+                        b'd'
+                    }
+                    false => letter_of_new(kind),
+                }
+            }
+            RowsKind::Entering { .. } => return Ok(false),
+        };
+        self.end_envelope(event, letter, sequence, out);
+        Ok(true)
+    }
+
+    /// Appends what comes after the images.
+    #[inline]
+    fn end_envelope(
+        &mut self,
+        event: &RowsEvent<'_>,
+        letter: u8,
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) {
         let rows = event.rows;
         let row = u64::from(rows.row_in_event) + sequence.saturating_sub(rows.first_row);
         out.extend_from_slice(&self.head);
         write_unsigned(row, out);
-        out.extend_from_slice(&self.rest);
-        out.extend_from_slice(&[SECOND, letter]);
-        out.extend_from_slice(&self.received);
-        Ok(())
+        let start = out.len();
+        out.extend_from_slice(&self.tail);
+        if self.has_transaction {
+            let row = sequence.saturating_sub(rows.first_row);
+            write_unsigned(sequence.saturating_add(1), out);
+            write_unsigned(rows.first_of_table.saturating_add(row + 1), out);
+            out.extend_from_slice(&[SECOND, letter]);
+            out.extend_from_slice(&self.received);
+        } else if let Some(place) = out.get_mut(start + self.letter_at) {
+            *place = letter;
+        }
+    }
+
+    /// The same of a row alone. Of an update both images are looked at, since either may lack columns.
+    #[inline]
+    fn write_alone_of(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        row: (&mut RowsWalk<'_>, &mut Cells),
+        sequence: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let kind = event.rows.kind;
+        let (letter, is_deleted) = match kind {
+            RowsKind::Write | RowsKind::Read => (letter_of_new(kind), false),
+            RowsKind::Delete => (b'd', true),
+            RowsKind::Update | RowsKind::PartialUpdate | RowsKind::Entering { .. } => {
+                return Ok(false);
+            }
+        };
+        out.extend_from_slice(&plan.value_head);
+        if !self.images.write_first::<false>(event, plan, row, out)? {
+            return Ok(false);
+        }
+        self.end_alone((letter, is_deleted), sequence, out);
+        Ok(true)
+    }
+
+    fn end_alone(&self, (letter, is_deleted): (u8, bool), sequence: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[SECOND, letter, u8::from(is_deleted)]);
+        out.extend_from_slice(&self.head);
+        write_unsigned(sequence, out);
     }
 
     fn write_row_alone(
@@ -286,103 +430,21 @@ impl AvroWriter {
     ) -> Result<(), EncodeError> {
         let (letter, is_deleted) = match change {
             RowChange::Create { after } => {
-                self.write_image(event, plan, &[after], out)?;
+                self.images.write_image(event, plan, &[after], out)?;
                 (letter_of_new(event.rows.kind), false)
             }
             RowChange::Update { before, after } => {
-                self.write_image(event, plan, &[after, before], out)?;
+                self.images
+                    .write_image(event, plan, &[after, before], out)?;
                 (b'u', false)
             }
             RowChange::Delete { before } => {
-                self.write_image(event, plan, &[before], out)?;
+                self.images.write_image(event, plan, &[before], out)?;
                 (b'd', true)
             }
         };
-        out.extend_from_slice(&[SECOND, letter, u8::from(is_deleted)]);
-        out.extend_from_slice(&self.head);
-        write_unsigned(sequence, out);
+        self.end_alone((letter, is_deleted), sequence, out);
         Ok(())
-    }
-
-    /// Appends a row, each column from the first image that holds it.
-    #[inline]
-    fn write_image(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        images: &[Image<'_>],
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let Some(first) = images.first() else {
-            return Ok(());
-        };
-        for field in &plan.fields {
-            let index = field.index;
-            let value = match first.cells.get(index) {
-                Some(Cell::Value { start, end }) => {
-                    let bytes = first.body.get(*start..*end).unwrap_or_default();
-                    self.write_field(event, plan, *field, (KeyValue::Bytes(bytes), false), out)?;
-                    continue;
-                }
-                Some(Cell::Null) => KeyValue::Null,
-                Some(Cell::Absent | Cell::Changes { .. }) | None => {
-                    other_value(event, images, index)?
-                }
-            };
-            self.write_field(event, plan, *field, (value, false), out)?;
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn write_field(
-        &mut self,
-        event: &RowsEvent<'_>,
-        plan: &Plan,
-        field: AvroField,
-        (value, is_key): (KeyValue<'_>, bool),
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let start = out.len();
-        let column = match (plan.columns.get(field.index), value) {
-            (Some(Some(column)), KeyValue::Bytes(_) | KeyValue::Patched(_)) => column,
-            (_, _) => return write_null(event, field, out),
-        };
-        match field.branches {
-            Branches::None => {}
-            Branches::NullFirst => out.push(SECOND),
-            Branches::NullLast => out.push(0),
-        }
-        let written = match value {
-            KeyValue::Bytes(bytes) => match self.values.write(column, bytes, out) {
-                Err(source @ RowError::Text { .. }) => {
-                    let is_key = is_key || event.table.key.contains(&field.index);
-                    let replaced = !is_key
-                        && self
-                            .values
-                            .write_invalid(column, bytes, out)
-                            .map_err(|source| event.value_error(field.index, source))?;
-                    if !replaced {
-                        return Err(invalid_text(event, field.index, is_key, source));
-                    }
-                    return Ok(());
-                }
-                written => written,
-            },
-            KeyValue::Patched(document) => self
-                .values
-                .write_patched(document, out)
-                .map(|()| Written::Value),
-            KeyValue::Null => Ok(Written::Null),
-        };
-        match written {
-            Ok(Written::Value) => Ok(()),
-            Ok(Written::Null) => {
-                out.truncate(start);
-                write_null(event, field, out)
-            }
-            Err(source) => Err(event.value_error(field.index, source)),
-        }
     }
 }
 
@@ -412,74 +474,6 @@ fn write_head(framing: AvroFraming, out: &mut Vec<u8>) {
     match framing {
         AvroFraming::Registry => out.extend_from_slice(&HEAD_WITHOUT_NUMBER),
         AvroFraming::Bare => {}
-    }
-}
-
-/// A value that the first image does not hold as it is.
-#[cold]
-fn other_value<'a>(
-    event: &RowsEvent<'_>,
-    images: &[Image<'a>],
-    index: usize,
-) -> Result<KeyValue<'a>, EncodeError> {
-    let first = images.first();
-    if let Some(Cell::Changes { start, end }) = first.and_then(|image| image.cells.get(index)) {
-        let changes = first.and_then(|image| image.body.get(*start..*end));
-        let base = first.and_then(|image| image.document_before(index));
-        return match (changes, base) {
-            (Some(changes), Some(base)) => Ok(KeyValue::Patched(Patched {
-                base,
-                changes: Changes(changes),
-            })),
-            (_, _) => Err(EncodeError::DocumentMissing {
-                column: event.column(index),
-                place: event.place(),
-            }),
-        };
-    }
-    key_value(images, index).ok_or_else(|| EncodeError::FieldMissing {
-        column: event.column(index),
-        place: event.place(),
-    })
-}
-
-/// Appends null.
-#[inline]
-fn write_null(
-    event: &RowsEvent<'_>,
-    field: AvroField,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    match field.branches {
-        Branches::NullFirst => out.push(0),
-        Branches::NullLast => out.push(SECOND),
-        Branches::None => {
-            let source = RowError::NotHeld {
-                kind: "NULL",
-                by: "a column that is NOT NULL as its definition is known",
-                cure: "tell the table's definition by rowtap definitions",
-            };
-            return Err(event.value_error(field.index, source));
-        }
-    }
-    Ok(())
-}
-
-#[cold]
-fn invalid_text(
-    event: &RowsEvent<'_>,
-    index: usize,
-    is_key: bool,
-    source: RowError,
-) -> EncodeError {
-    EncodeError::InvalidText {
-        column: event.column(index),
-        place: event.place(),
-        cure: match is_key {
-            true => "correct the row on the source",
-            false => "set invalid_text = \"replace\", or correct the row on the source",
-        },
-        source,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::form::Form;
 use super::schema::{rest_of_envelope, write_fields, write_image};
 use crate::encode::destination::RecordKey;
-use crate::encode::format::DebeziumSettings;
+use crate::encode::format::{DebeziumOptions, DebeziumSettings};
 use crate::encode::json::{Member, MemberName};
 use crate::mysql::Flavour;
 use crate::row::{Table, write_string};
@@ -96,7 +96,13 @@ impl Plan {
             );
         }
         let columns = self.key.columns.iter().copied();
-        write_fields(table, columns, &form_of, options, &mut key);
+        // Only values tell the types on the source.
+        let of_keys = DebeziumOptions {
+            column_propagate_source_type: None,
+            datatype_propagate_source_type: None,
+            ..options.clone()
+        };
+        write_fields(table, columns, &form_of, &of_keys, &mut key);
         key.extend_from_slice(b"],\"optional\":false,\"name\":");
         write_string(&format!("{name}.Key"), &mut key);
         key.extend_from_slice(b"},\"payload\":");

@@ -1,9 +1,10 @@
 //! Connect's schemas as JSON, in the order of `JsonConverter.asJsonSchema`.
 
 use super::form::{Form, Unit, Way};
+use super::propagated::Propagated;
 use crate::encode::format::{BinaryMode, DebeziumOptions, TimePrecision};
 use crate::mysql::Flavour;
-use crate::row::{ColumnType, RawLabels, Table, write_escaped, write_integer, write_string};
+use crate::row::{ColumnType, RawLabels, Table, write_string};
 
 /// The fields of `source`, up to the end of the list.
 const SOURCE_FIELDS: &str = r#"{"type":"struct","fields":[{"type":"string","optional":false,"field":"version"},{"type":"string","optional":false,"field":"connector"},{"type":"string","optional":false,"field":"name"},{"type":"int64","optional":false,"field":"ts_ms"},{"type":"string","optional":true,"name":"io.debezium.data.Enum","version":1,"parameters":{"allowed":"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"},"default":"false","field":"snapshot"},{"type":"string","optional":false,"field":"db"},{"type":"string","optional":true,"field":"sequence"},{"type":"int64","optional":true,"field":"ts_us"},{"type":"int64","optional":true,"field":"ts_ns"},{"type":"string","optional":true,"field":"table"},{"type":"int64","optional":false,"field":"server_id"},{"type":"string","optional":true,"field":"gtid"},{"type":"string","optional":false,"field":"file"},{"type":"int64","optional":false,"field":"pos"},{"type":"int32","optional":false,"field":"row"},{"type":"int64","optional":true,"field":"thread"},{"type":"string","optional":true,"field":"query"}]"#;
@@ -65,6 +66,7 @@ pub(super) fn write_fields(
     options: &DebeziumOptions,
     out: &mut Vec<u8>,
 ) {
+    let propagated = Propagated::of(options);
     let mut is_first = true;
     for index in columns {
         let (Some(column), Some(form)) = (table.columns.get(index), form_of(index)) else {
@@ -73,16 +75,36 @@ pub(super) fn write_fields(
         if !std::mem::take(&mut is_first) {
             out.push(b',');
         }
-        out.extend_from_slice(b"{\"type\":");
-        write_type(&form, column.nullable, options, out);
-        out.extend_from_slice(b",\"field\":");
-        write_string(&column.name, out);
-        out.push(b'}');
+        let of_source = propagated.parameters(&table.name, column);
+        let named = (column.nullable, Some(&*column.name), &*of_source);
+        write_schema(&form, named, options, out);
     }
 }
 
+/// Appends the schema of a column's values, which may be null or not, as that of a field of this name or by itself, with what
+/// its parameters tell of its source.
+pub(in crate::encode) fn write_schema(
+    form: &Form,
+    (optional, field, of_source): (bool, Option<&str>, &[(&str, String)]),
+    options: &DebeziumOptions,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"{\"type\":");
+    write_type(form, (optional, of_source), options, out);
+    if let Some(name) = field {
+        out.extend_from_slice(b",\"field\":");
+        write_string(name, out);
+    }
+    out.push(b'}');
+}
+
 /// Appends the type and what belongs to it.
-fn write_type(form: &Form, optional: bool, options: &DebeziumOptions, out: &mut Vec<u8>) {
+fn write_type(
+    form: &Form,
+    (optional, of_source): (bool, &[(&str, String)]),
+    options: &DebeziumOptions,
+    out: &mut Vec<u8>,
+) {
     let (kind, semantic) = type_of(form, options);
     write_string(kind, out);
     let fields = match form.way {
@@ -112,7 +134,7 @@ fn write_type(form: &Form, optional: bool, options: &DebeziumOptions, out: &mut 
     if form.way == Way::Point {
         out.extend_from_slice(b",\"doc\":\"Geometry (POINT)\"");
     }
-    write_parameters(form, out);
+    write_parameters(form, of_source, out);
 }
 
 /// The type, and the name of what it means.
@@ -202,42 +224,46 @@ fn same_type_of(
     }
 }
 
-fn write_parameters(form: &Form, out: &mut Vec<u8>) {
-    let decimal = |precision: u8, scale: u8, out: &mut Vec<u8>| {
-        out.extend_from_slice(b",\"parameters\":{\"scale\":\"");
-        write_integer(scale, out);
-        out.extend_from_slice(b"\",\"connect.decimal.precision\":\"");
-        write_integer(precision, out);
-        out.extend_from_slice(b"\"}");
+fn write_parameters(form: &Form, of_source: &[(&str, String)], out: &mut Vec<u8>) {
+    let mut parameters: Vec<(&str, String)> = Vec::new();
+    let mut decimal = |precision: u8, scale: u8| {
+        parameters.push(("scale", scale.to_string()));
+        parameters.push(("connect.decimal.precision", precision.to_string()));
     };
     match (&form.kind, form.way) {
-        (ColumnType::Bit { bits }, Way::Bits) => {
-            out.extend_from_slice(b",\"parameters\":{\"length\":\"");
-            write_integer(*bits, out);
-            out.extend_from_slice(b"\"}");
-        }
-        (ColumnType::Decimal { precision, scale }, Way::Precise) => {
-            decimal(*precision, *scale, out);
-        }
-        (ColumnType::Integer { .. }, Way::Precise) => decimal(20, 0, out),
+        (ColumnType::Bit { bits }, Way::Bits) => parameters.push(("length", bits.to_string())),
+        (ColumnType::Decimal { precision, scale }, Way::Precise) => decimal(*precision, *scale),
+        (ColumnType::Integer { .. }, Way::Precise) => decimal(20, 0),
         (ColumnType::Enum { labels, .. } | ColumnType::Set { labels, .. }, _) => {
-            write_allowed(labels, out);
+            parameters.push(("allowed", allowed(labels)));
         }
         (ColumnType::RawEnum { labels, .. } | ColumnType::RawSet { labels, .. }, _) => {
             let RawLabels { texts, .. } = &**labels;
-            write_allowed(texts, out);
+            parameters.push(("allowed", allowed(texts)));
         }
         _without => {}
     }
+    let all = parameters.iter().chain(of_source);
+    for (index, (name, value)) in all.enumerate() {
+        let before: &[u8] = match index {
+            0 => b",\"parameters\":{",
+            _other => b",",
+        };
+        out.extend_from_slice(before);
+        write_string(name, out);
+        out.push(b':');
+        write_string(value, out);
+    }
+    if !parameters.is_empty() || !of_source.is_empty() {
+        out.push(b'}');
+    }
 }
 
-/// Appends the labels that a column may have; a comma in one has a backslash before it.
-fn write_allowed(labels: &[Box<str>], out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"parameters\":{\"allowed\":\"");
+/// The labels that a column may have; a comma in one has a backslash before it.
+fn allowed(labels: &[Box<str>]) -> String {
     let labels: Vec<String> = labels
         .iter()
         .map(|label| label.replace(',', "\\,"))
         .collect();
-    write_escaped(&labels.join(","), out);
-    out.extend_from_slice(b"\"}");
+    labels.join(",")
 }

@@ -74,16 +74,23 @@ impl TableMember {
     }
 }
 
+/// The name of a column's type, its length and its scale, as Debezium tells them.
+pub(super) fn told_type(column: &ColumnDefinition) -> (String, Option<u32>, Option<u32>) {
+    let found = column_type(column);
+    let length = match (column.data_type(), column.labels().len()) {
+        // Of a SET, that of its labels with commas between, were each a letter.
+        ("set", count) => u32::try_from((2 * count).saturating_sub(1)).ok(),
+        _other => found.length,
+    };
+    (found.name, length, found.scale)
+}
+
 impl ColumnMember {
     fn of(position: usize, column: &ColumnDefinition) -> Self {
         let found = column_type(column);
+        let (_, length, _) = told_type(column);
         let labels = column.labels();
         let is_listed = matches!(column.data_type(), "enum" | "set");
-        let length = match (column.data_type(), labels.len()) {
-            // Of a SET, that of its labels with commas between, were each a letter.
-            ("set", count) => u32::try_from((2 * count).saturating_sub(1)).ok(),
-            _other => found.length,
-        };
         let quoted = |label: &str| format!("'{}'", label.replace('\'', "''"));
         Self {
             name: column.name.clone(),

@@ -256,3 +256,56 @@ proptest! {
         assert_eq!(found.day_number(), Some(i64::from(day)));
     }
 }
+
+#[test]
+fn operations_are_left_out_as_the_settings_say_and_rows_of_a_snapshot_never() {
+    let table = table(&[0]);
+    let cases = [
+        ("none", "crud"),
+        ("", "crud"),
+        ("t", "crud"),
+        ("c", "rud"),
+        ("u, d", "cr"),
+        ("c,u,d,t", "r"),
+    ];
+    for (skipped, expected) in cases {
+        let settings = FormatSettings::Debezium(DebeziumSettings {
+            options: DebeziumOptions {
+                schemas_enable: false,
+                skipped_operations: skipped.to_owned(),
+                ..DebeziumOptions::default()
+            },
+            prefix: "shop".into(),
+        });
+        let plans = [Arc::new(Plan::of_lines(settings.clone(), table.clone()))];
+        let mut found = String::new();
+        for (kind, images) in [
+            (RowsKind::Write, vec![IMAGE]),
+            (RowsKind::Read, vec![IMAGE]),
+            (RowsKind::Update, vec![IMAGE, IMAGE]),
+            (RowsKind::Delete, vec![IMAGE]),
+        ] {
+            let batch = batch(&table, kind, &images);
+            let mut block = Lines::default();
+            LinesEncoder::new(settings.clone(), InvalidText::Fail)
+                .encode(&batch, &plans, &mut block)
+                .expect("encoded");
+            let letters = parsed(&block.bytes);
+            found.extend(letters.iter().filter_map(|line| line["op"].as_str()));
+        }
+        assert_eq!(found, expected, "{skipped}");
+    }
+    let unknown = DebeziumOptions {
+        skipped_operations: "x".to_owned(),
+        ..DebeziumOptions::default()
+    };
+    assert_eq!(unknown.problems().count(), 1);
+    let wrong = DebeziumOptions {
+        column_propagate_source_type: Some("a,(".to_owned()),
+        ..DebeziumOptions::default()
+    };
+    assert_eq!(
+        wrong.problems().next().unwrap().0,
+        "column_propagate_source_type"
+    );
+}

@@ -250,6 +250,14 @@ pub(in crate::encode) fn micros_since_1970(day: i64, value: DateTime) -> i64 {
     (day * SECONDS_OF_DAY + of_day) * MICROS + i64::from(value.micros)
 }
 
+/// The same in milliseconds, of which parts are left out.
+#[inline]
+pub(in crate::encode) fn millis_since_1970(day: i64, value: DateTime) -> i64 {
+    let of_day =
+        i64::from(value.hour) * 3600 + i64::from(value.minute) * 60 + i64::from(value.second);
+    (day * SECONDS_OF_DAY + of_day) * 1000 + i64::from(value.micros / 1000)
+}
+
 pub(in crate::encode) fn in_unit(micros: i64, unit: Unit) -> Result<i64, RowError> {
     match unit {
         Unit::Millis => Ok(micros.div_euclid(1000)),

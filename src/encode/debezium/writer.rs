@@ -4,16 +4,18 @@ use super::plan::Plan;
 use super::schema::{of_statement, of_statement_key, rest_of_envelope};
 use super::table_changes;
 use super::value::Values;
-use crate::change::{Batch, Ddl, EventStamp, Group, SnapshotMark, TableChange};
+use crate::change::{Batch, Ddl, EventStamp, Group, RowsKind, SnapshotMark, TableChange};
 use crate::encode::destination::RecordKey;
-use crate::encode::format::DebeziumSettings;
+use crate::encode::format::{DebeziumSettings, SkippedOperations};
 use crate::encode::identity::OtherKeyNames;
-use crate::encode::json::{ImageWriter, Tail, TailParts, escape_as_java, write_gtid, write_times};
+use crate::encode::json::{
+    ImageWriter, Tail, TailParts, escape_as_java, write_gtid, write_gtid_text, write_times,
+};
 use crate::encode::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk, group};
 use crate::encode::writer::EnvelopeWriter;
 use crate::encode::{EncodeError, InvalidText};
 use crate::mysql::Flavour;
-use crate::row::{write_integer, write_string};
+use crate::row::{write_escaped, write_integer, write_string};
 
 /// From so many rows on, an event's changes save more than it takes to learn how they end.
 const MANY_ROWS: u32 = 3;
@@ -21,6 +23,7 @@ const MANY_ROWS: u32 = 3;
 /// Writes the format's messages; owns every buffer that this takes.
 pub(in crate::encode) struct DebeziumWriter {
     settings: DebeziumSettings,
+    skipped: SkippedOperations,
     flavour: Flavour,
     images: ImageWriter<Values>,
     /// The part of schemas that is the same for all tables; empty without schemas.
@@ -36,6 +39,8 @@ pub(in crate::encode) struct DebeziumWriter {
     /// What comes after the images of the next row.
     tail: Tail,
     has_many_rows: bool,
+    /// Whether a change of the event tells its transaction.
+    has_transaction: bool,
 }
 
 impl DebeziumWriter {
@@ -44,6 +49,7 @@ impl DebeziumWriter {
         let has_schemas = settings.options.schemas_enable;
         Self {
             settings: settings.clone(),
+            skipped: settings.options.skipped().unwrap_or_default(),
             flavour: Flavour::MySql,
             images: ImageWriter::new(Values::new(invalid_text, has_schemas)),
             schema: Vec::new(),
@@ -53,6 +59,7 @@ impl DebeziumWriter {
             rest: Vec::new(),
             tail: Tail::default(),
             has_many_rows: false,
+            has_transaction: false,
         }
     }
 }
@@ -83,9 +90,15 @@ impl EnvelopeWriter for DebeziumWriter {
             .extend_from_slice(if has_schemas { b"}}" } else { b"}" });
     }
 
+    fn skips(&self, kind: RowsKind) -> bool {
+        self.skipped.has(kind)
+    }
+
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
         self.tail.forget();
-        self.has_many_rows = event.rows.row_count >= MANY_ROWS;
+        self.has_transaction =
+            self.settings.options.provide_transaction_metadata && event.group.snapshot.is_none();
+        self.has_many_rows = event.rows.row_count >= MANY_ROWS && !self.has_transaction;
         self.head.clear();
         self.head.extend_from_slice(&self.source);
         let names = (&*plan.database, &*plan.table);
@@ -98,8 +111,14 @@ impl EnvelopeWriter for DebeziumWriter {
         );
         self.rest.clear();
         write_origin(event.group.thread_id, event.query, &mut self.rest);
-        self.rest
-            .extend_from_slice(b"},\"transaction\":null,\"op\":\"");
+        if self.has_transaction {
+            self.rest.extend_from_slice(b"},\"transaction\":{\"id\":\"");
+            write_transaction_id(event.group, &mut self.rest);
+            self.rest.extend_from_slice(b"\",\"total_order\":");
+        } else {
+            self.rest
+                .extend_from_slice(b"},\"transaction\":null,\"op\":\"");
+        }
     }
 
     fn write_key(
@@ -222,6 +241,29 @@ impl EnvelopeWriter for DebeziumWriter {
         Ok(())
     }
 
+    fn write_emptied(
+        &mut self,
+        batch: &Batch,
+        ddl: &Ddl,
+        plan: &Plan,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        if self.skipped.truncates {
+            return Ok(false);
+        }
+        let group = group(batch, ddl.group)?;
+        self.begin_change(plan, out);
+        out.extend_from_slice(b"{\"before\":null,\"after\":null");
+        out.extend_from_slice(&self.source);
+        let names = (&*plan.database, &*plan.table);
+        write_place(group, &ddl.event, names, Precision::Millis, out);
+        out.push(b'0');
+        write_origin(None, None, out);
+        out.extend_from_slice(b"},\"transaction\":null,\"op\":\"t\"");
+        out.extend_from_slice(&self.received);
+        Ok(true)
+    }
+
     fn invalid_text_count(&self) -> u64 {
         self.images.values.scratch.invalid_count
     }
@@ -277,10 +319,30 @@ impl DebeziumWriter {
         out.extend_from_slice(&self.head);
         write_integer(row, out);
         out.extend_from_slice(&self.rest);
+        if self.has_transaction {
+            let row = sequence.saturating_sub(rows.first_row);
+            write_integer(sequence.saturating_add(1), out);
+            out.extend_from_slice(b",\"data_collection_order\":");
+            write_integer(rows.first_of_table.saturating_add(row + 1), out);
+            out.extend_from_slice(b"},\"op\":\"");
+        }
         out.push(letter);
         out.push(b'"');
         out.extend_from_slice(&self.received);
         Ok(true)
+    }
+}
+
+/// Appends the id of a group as Debezium has it, without quotes: nothing of it needs an escape but what a file is called.
+pub(in crate::encode) fn write_transaction_id(group: &Group, out: &mut Vec<u8>) {
+    match &group.gtid {
+        Some(gtid) => write_gtid_text(gtid, out),
+        None => {
+            out.extend_from_slice(b"file=");
+            write_escaped(&group.begin.file, out);
+            out.extend_from_slice(b",pos=");
+            write_integer(group.begin.position, out);
+        }
     }
 }
 

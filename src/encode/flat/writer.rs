@@ -84,6 +84,10 @@ impl EnvelopeWriter for FlatWriter {
         self.received_us = batch.received_us;
     }
 
+    fn skips(&self, kind: RowsKind) -> bool {
+        self.debezium.skips(kind)
+    }
+
     fn enter(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
         self.added.clear();
         let fields = std::mem::take(&mut self.settings.fields);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use crate::change::RowsKind;
+
 /// The format as a sink writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DebeziumSettings {
@@ -29,6 +31,15 @@ pub struct DebeziumOptions {
     pub binary_handling_mode: BinaryMode,
     /// Whether messages hold the statement that changed the row, where the source logs it.
     pub include_query: bool,
+    /// Whether a change tells its transaction and its place there.
+    pub provide_transaction_metadata: bool,
+    /// Which changes are left out: `c`, `u`, `d` and `t` with commas between them, or `none`.
+    pub skipped_operations: String,
+    /// Of which columns schemas tell the type on the source: regular expressions for `database.table.column`, with commas between
+    /// them.
+    pub column_propagate_source_type: Option<String>,
+    /// The same for `database.table.TYPE`.
+    pub datatype_propagate_source_type: Option<String>,
     /// What becomes of a date that does not exist, such as `0000-00-00`.
     pub zero_dates: ZeroDates,
 }
@@ -42,8 +53,85 @@ impl Default for DebeziumOptions {
             time_precision_mode: TimePrecision::default(),
             binary_handling_mode: BinaryMode::default(),
             include_query: false,
+            provide_transaction_metadata: false,
+            skipped_operations: "t".to_owned(),
+            column_propagate_source_type: None,
+            datatype_propagate_source_type: None,
             zero_dates: ZeroDates::default(),
         }
+    }
+}
+
+/// Which changes are left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SkippedOperations {
+    /// Rows that are inserted.
+    pub creates: bool,
+    /// Rows that are updated.
+    pub updates: bool,
+    /// Rows that are deleted.
+    pub deletes: bool,
+    /// Tables that are emptied by TRUNCATE; a schema change tells it then.
+    pub truncates: bool,
+}
+
+impl SkippedOperations {
+    /// Whether rows events of a kind are among them.
+    #[inline]
+    pub fn has(self, kind: RowsKind) -> bool {
+        match kind {
+            RowsKind::Write | RowsKind::Entering { .. } => self.creates,
+            RowsKind::Update | RowsKind::PartialUpdate => self.updates,
+            RowsKind::Delete => self.deletes,
+            RowsKind::Read => false,
+        }
+    }
+}
+
+impl DebeziumOptions {
+    /// Which changes are left out; `None` where that cannot be read.
+    pub fn skipped(&self) -> Option<SkippedOperations> {
+        let mut skipped = SkippedOperations::default();
+        let words = self.skipped_operations.split(',').map(str::trim);
+        for word in words.filter(|word| !word.is_empty() && *word != "none") {
+            match word {
+                "c" => skipped.creates = true,
+                "u" => skipped.updates = true,
+                "d" => skipped.deletes = true,
+                "t" => skipped.truncates = true,
+                _unknown => return None,
+            }
+        }
+        Some(skipped)
+    }
+
+    /// What is wrong with them: each key, and what is wrong and the fix.
+    pub fn problems(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let skipped = self.skipped().is_none().then(|| {
+            let reason = "holds what is no operation, expected c, u, d and t with commas between them, or none";
+            ("skipped_operations", reason.to_owned())
+        });
+        let lists = [
+            (
+                "column_propagate_source_type",
+                &self.column_propagate_source_type,
+            ),
+            (
+                "datatype_propagate_source_type",
+                &self.datatype_propagate_source_type,
+            ),
+        ];
+        let lists = lists.into_iter().filter_map(|(key, list)| {
+            let mut expressions = list.as_deref()?.split(',');
+            expressions
+                .any(|text| regex::Regex::new(text.trim()).is_err())
+                .then(|| {
+                    let reason =
+                        "holds what is no regular expression, write some with commas between them";
+                    (key, reason.to_owned())
+                })
+        });
+        skipped.into_iter().chain(lists)
     }
 }
 

@@ -4,6 +4,7 @@ mod avro;
 mod debezium;
 mod flat;
 mod maxwell;
+mod outbox;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +13,15 @@ use crate::mysql::Flavour;
 
 pub use avro::{AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes};
 pub use debezium::{
-    BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode, TimePrecision,
-    ZeroDates,
+    BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode,
+    SkippedOperations, TimePrecision, ZeroDates,
 };
 pub use flat::{FlatContent, FlatDeletes, FlatField, FlatOptions, FlatSettings};
 pub use maxwell::{MaxwellKeyFormat, MaxwellOptions};
+pub use outbox::{
+    OutboxConverter, OutboxMissing, OutboxNulls, OutboxOptions, OutboxPart, OutboxPlacement,
+    OutboxProblem, OutboxSettings, OutboxUpdates,
+};
 
 /// What changes look like in a record's value or on a line: the key `format` of every sink.
 ///
@@ -138,7 +143,15 @@ impl FormatSections<'_> {
             CloudEventsMode::Binary | CloudEventsMode::Structured => None,
         });
         let wrong = wrong.map(|reason| (vec!["cloudevents"], reason.to_owned()));
-        [unknown, lost, wrong].into_iter().flatten()
+        let of_debezium = self
+            .debezium
+            .into_iter()
+            .flat_map(DebeziumOptions::problems);
+        let of_debezium = of_debezium.map(|(key, reason)| (vec!["debezium", key], reason));
+        [unknown, lost, wrong]
+            .into_iter()
+            .flatten()
+            .chain(of_debezium)
     }
 
     /// Whether a delete is followed by a tombstone, unless a person says otherwise: as of the peer that has the format.
@@ -179,6 +192,15 @@ impl FormatSections<'_> {
             // A name that stands for nothing is told before.
             fields: options.fields().unwrap_or_default(),
         }
+    }
+
+    /// Whether messages tell that a table was emptied by more than the statement.
+    pub fn tells_emptied(&self) -> bool {
+        let skipped = self.debezium.map_or_else(
+            || DebeziumOptions::default().skipped(),
+            DebeziumOptions::skipped,
+        );
+        self.format == Format::Debezium && skipped.is_some_and(|skipped| !skipped.truncates)
     }
 
     /// The key, below the sink's, by which messages hold the statements that changed rows; `None` where they do not.

@@ -116,6 +116,7 @@ fn the_published_schema_names_exactly_the_members_that_are_written() {
         kind: StatementKind::DropDatabase,
         tables: Vec::new(),
         changes: Vec::new(),
+        emptied: None,
         database_charset: None,
         statement: "DROP DATABASE d".into(),
         session: StatementSession::default(),

@@ -276,6 +276,7 @@ impl ConnectorRun<'_> {
             delays: !self.connector.source.delay().is_zero(),
             batch_bytes_max: BATCH_BYTES_MAX,
             keeps_queries: self.connector.sink.queries().is_some(),
+            keeps_emptied: self.connector.sink.tells_emptied(),
             hold_bytes_max: usize::try_from(self.connector.memory_max / 4).unwrap_or(usize::MAX),
             event_bytes_max: self.connector.event_memory_max,
             idle_bytes_max: IDLE_BYTES_MAX,

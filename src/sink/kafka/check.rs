@@ -18,6 +18,7 @@ use rdkafka::metadata::Metadata;
 use super::admin::{Admin, Asking};
 use super::delivery::{Client, DeliveryContext};
 use super::options::{KafkaOptions, RECORD_BYTES_MAX};
+use super::outbox::Outboxes;
 use super::requests::Wanted;
 use super::routes::{LEFT_OUT, MERGED, is_named, lacks, unfit};
 use super::topics::{OwnTopic, Topics, in_metrics, wanted_for_table};
@@ -194,7 +195,18 @@ impl Check<'_> {
             ));
         }
         let mut by_name: HashMap<Arc<str>, usize> = HashMap::new();
+        let outboxes = Outboxes::of(
+            self.options.outbox.as_ref(),
+            self.options.sections(),
+            &topics.prefix,
+        )
+        .ok()
+        .flatten();
         for table in tables {
+            if let Some(outboxes) = outboxes.as_ref().filter(|all| all.has(&table.name)) {
+                self.outbox(outboxes, table);
+                continue;
+            }
             let topic = match planned_for(topics, table) {
                 Ok(topic) => topic,
                 Err(error) => {
@@ -210,6 +222,19 @@ impl Check<'_> {
             }
         }
         planned
+    }
+
+    /// Whether an outbox has the columns that its messages are made of.
+    fn outbox(&mut self, outboxes: &Outboxes, table: &TargetTable) {
+        for (key, column) in outboxes.settings.columns() {
+            let has = table.columns.iter().any(|it| is_named(it, column));
+            if has && !table.left_out.iter().any(|it| is_named(it, column)) {
+                continue;
+            }
+            let option = format!("outbox.{key}");
+            let error = lacks(&table.name, column, &option);
+            self.add(Finding::fatal("topics", error.class(), one_line(&error)));
+        }
     }
 
     /// Topics that Kafka would not have beside each other.

@@ -8,6 +8,7 @@
 //! | `new_key`, `old_key`, or what the format calls them | the halves of a changed key | the other key |
 //! | `op` | by choice, rows and tombstones | `c`, `u` or `d` |
 //! | `content-type`, `ce_…` | with `cloudevents`, records with a value | the attributes of the CloudEvent, or that the value has them |
+//! | `id`, and those that `outbox` names | a record of an outbox, before all others | columns of the row |
 //! | `traceparent` | by choice, all of a group | W3C Trace Context: the group is the trace, the sequence makes the span |
 
 use std::ops::Range;
@@ -16,7 +17,8 @@ use rdkafka::message::{Header, OwnedHeaders};
 
 use super::options::{KafkaHeader, KafkaHeaders, KafkaOptions};
 use crate::encode::{
-    CloudEventsMode, EVENT_TYPES, OtherKey, Record, RecordIdentity, RecordOp, Records, write_id_end,
+    CloudEventsMode, EVENT_TYPES, OtherKey, Record, RecordHeader, RecordIdentity, RecordOp,
+    Records, RoutedRecord, write_id_end,
 };
 
 /// The content of a record that is a CloudEvent with its attributes.
@@ -57,13 +59,24 @@ impl Headers {
 
     /// The headers of a record; `None` where it has none. A record of no group has no identity.
     pub(super) fn of(self, block: &Records, record: &Record) -> Option<OwnedHeaders> {
-        let is_any =
-            self.identity || self.op || self.gtid || self.traceparent || self.events.is_some();
+        let routed = record.routed.and_then(|index| {
+            let index = usize::try_from(index).ok()?;
+            block.routed.get(index)
+        });
+        let is_any = self.identity
+            || self.op
+            || self.gtid
+            || self.traceparent
+            || self.events.is_some()
+            || routed.is_some();
         if !is_any {
             return None;
         }
         let group = block.groups.get(usize::try_from(record.group).ok()?)?;
         let mut headers = OwnedHeaders::new_with_capacity(8);
+        if let Some(routed) = routed {
+            headers = of_outbox(headers, block, routed);
+        }
         if self.identity {
             headers = with(headers, "source", slice(block, &group.source));
             headers = with(headers, "file", slice(block, &group.file));
@@ -96,6 +109,20 @@ impl Headers {
         }
         Some(headers)
     }
+}
+
+/// The headers that an outbox asks for.
+fn of_outbox(mut headers: OwnedHeaders, block: &Records, routed: &RoutedRecord) -> OwnedHeaders {
+    let start = usize::try_from(routed.headers.start);
+    let end = usize::try_from(routed.headers.end);
+    let range = start.unwrap_or_default()..end.unwrap_or_default();
+    for RecordHeader { name, value } in block.headers.get(range).unwrap_or_default() {
+        headers = headers.insert(Header {
+            key: name,
+            value: value.as_ref().map(|value| slice(block, value)),
+        });
+    }
+    headers
 }
 
 /// The attributes of a CloudEvent, as the binding for Kafka has them.

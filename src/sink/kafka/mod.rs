@@ -20,6 +20,7 @@ mod headers;
 mod limits;
 mod notices;
 mod options;
+mod outbox;
 mod part;
 mod pause;
 mod properties;
@@ -40,14 +41,15 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::Producer;
-use tracing::warn;
+use tracing::{error, warn};
 
 use self::checkpoints::CheckpointRecord;
 use self::delivery::{Client, DeliveryContext, Failure, Unsettled, is_consequence};
 use self::exactly_once::ExactlyOnce;
 use self::headers::Headers;
 use self::limits::Limits;
-use self::notices::GroupNotices;
+use self::notices::{GroupNotices, NoticeForm};
+use self::outbox::Outboxes;
 use self::part::Part;
 use self::queue::{FillEnd, Queue, QueueTopics};
 use self::topics::Topics;
@@ -55,7 +57,8 @@ use super::registry::Registry;
 use super::{Placement, SharedCheckpoints, Sink, SinkError};
 use crate::change::{Checkpoint, Origin};
 use crate::encode::{
-    AvroFraming, FormatSettings, InvalidText, Plan, Records, RecordsEncoder, RecordsSettings,
+    AvroFraming, FormatSettings, InvalidText, OutboxUpdates, Plan, Records, RecordsEncoder,
+    RecordsSettings,
 };
 use crate::fault::{Fault, planted};
 use crate::metrics::now_us;
@@ -89,6 +92,8 @@ const TIMEOUT_MARGIN: u32 = 10;
 pub struct Kafka {
     options: KafkaOptions,
     topics: Topics,
+    /// The tables that are outboxes; `None` if there are none.
+    outboxes: Option<Outboxes>,
     /// Where schemas are made known; `None` for a format without any.
     registry: Option<Registry>,
     /// The source's family.
@@ -135,9 +140,11 @@ impl Kafka {
             )?),
             None => None,
         };
+        let outboxes = Outboxes::of(options.outbox.as_ref(), options.sections(), &topics.prefix)?;
         let registry = options.registry.as_ref().map(Registry::new);
         Ok(Self {
             topics,
+            outboxes,
             registry,
             flavour: Flavour::MySql,
             exactly_once,
@@ -179,6 +186,46 @@ impl Kafka {
         };
         let (key, value) = registry.numbers_of(&self.topics.ddl, &schemas).await?;
         block.number_statements(key, value);
+        Ok(())
+    }
+
+    fn is_outbox(&self, table: &TableName) -> bool {
+        let outboxes = self.outboxes.as_ref();
+        outboxes.is_some_and(|outboxes| outboxes.has(table))
+    }
+
+    /// The plan of an outbox; `None` of another table.
+    fn outbox(&self, table: &Arc<Table>) -> Result<Option<Plan>, SinkError> {
+        let outboxes = self.outboxes.as_ref();
+        let Some(outboxes) = outboxes.filter(|outboxes| outboxes.has(&table.name)) else {
+            return Ok(None);
+        };
+        let plan = Plan::of_outbox(self.format(), Arc::clone(table), &outboxes.settings);
+        plan.map(Some).map_err(|reason| SinkError::TableUnfit {
+            table: table.name.clone(),
+            reason,
+        })
+    }
+
+    /// Creates the topics that rows of outboxes chose, as far as they are missing, and tells of updates that were left out.
+    async fn create_chosen(&mut self, block: &Records) -> Result<(), SinkError> {
+        let count = block.left_out_updates;
+        let settings = self.outboxes.as_ref().map(|outboxes| &outboxes.settings);
+        if let Some(settings) = settings.filter(|_| count > 0) {
+            match settings.options.table_op_invalid_behavior {
+                OutboxUpdates::Error => error!(count, "updates of outboxes are left out"),
+                OutboxUpdates::Warn | OutboxUpdates::Fatal => {
+                    warn!(count, "updates of outboxes are left out");
+                }
+            }
+        }
+        let first = block.topics.len().saturating_sub(block.chosen_by.len());
+        let chosen = block.topics.iter().skip(first).zip(&block.chosen_by);
+        for (topic, table) in chosen {
+            let queue = self.queue.as_ref().ok_or(SinkError::NotOpen)?;
+            let client = Arc::clone(queue.client());
+            self.topics.prepare_chosen(topic, table, &client).await?;
+        }
         Ok(())
     }
 
@@ -438,7 +485,9 @@ impl Sink for Kafka {
         let counted = topics.map(|topic| (topic.name().to_owned(), topic.partitions().len()));
         self.topics.exist(counted);
         self.topics.create_own(&client).await?;
-        self.notices = self.topics.groups.clone().map(GroupNotices::new);
+        let form = NoticeForm::of(&self.format());
+        let groups = self.topics.groups.clone();
+        self.notices = groups.map(|topic| GroupNotices::new(topic, form));
         self.heartbeat_at = self.options.heartbeat().map(|_interval| Instant::now());
         let own_topics = QueueTopics {
             ddl: Arc::clone(&self.topics.ddl),
@@ -459,6 +508,9 @@ impl Sink for Kafka {
     }
 
     async fn prepare(&mut self, table: &Arc<Table>) -> Result<Arc<Plan>, SinkError> {
+        if let Some(plan) = self.outbox(table)? {
+            return Ok(Arc::new(plan));
+        }
         let client = Arc::clone(self.queue()?.client());
         let destination = self.topics.prepare(table, &client).await?;
         let mut plan = Plan::of_records(self.format(), Arc::clone(table), destination);
@@ -473,6 +525,7 @@ impl Sink for Kafka {
             self.topics.renamed(&former, &now);
         }
         self.number_statements(block).await?;
+        self.create_chosen(block).await?;
         if let Some(notices) = &mut self.notices {
             notices.add(block)?;
         }
@@ -539,7 +592,9 @@ impl Sink for Kafka {
     }
 
     fn foresee(&mut self, tables: &[TableName]) -> Result<(), SinkError> {
-        self.topics.foresee(tables)
+        let is_other = |table: &&TableName| !self.is_outbox(table);
+        let others: Vec<TableName> = tables.iter().filter(is_other).cloned().collect();
+        self.topics.foresee(&others)
     }
 
     fn heartbeat_wanted(&self) -> Option<Instant> {
@@ -552,7 +607,8 @@ impl Sink for Kafka {
             return Ok(());
         };
         self.heartbeat_at = Some(Instant::now() + interval);
-        let mut block = notices::heartbeat(topic, &self.topics.prefix, at, now_us())?;
+        let form = NoticeForm::of(&self.format());
+        let mut block = notices::heartbeat(topic, &self.topics.prefix, (at, form), now_us())?;
         self.hand_over(&mut block, 0).await
     }
 
@@ -584,7 +640,20 @@ pub(super) fn placement(
     table: &TableName,
 ) -> Result<Placement, SinkError> {
     options.validate(connector)?;
-    let (topic, rules) = Topics::new(options, connector)?.of_table(table)?;
+    let mut topics = Topics::new(options, connector)?;
+    let section = options.outbox.as_ref();
+    let outboxes = Outboxes::of(section, options.sections(), &topics.prefix)?;
+    if let Some(section) = section
+        && outboxes.is_some_and(|outboxes| outboxes.has(table))
+    {
+        return Ok(Placement {
+            topic: section.route_topic_replacement.clone(),
+            key: section.table_field_event_key.clone(),
+            partition_by: "key".to_owned(),
+            route: None,
+        });
+    }
+    let (topic, rules) = topics.of_table(table)?;
     Ok(Placement {
         topic: topic.to_string(),
         key: rules.key_told(),

@@ -7,7 +7,8 @@
 //! | | | `{"status":"END","id":ID,"event_count":3,"data_collections":[{"data_collection":"shop.orders","event_count":3}],"ts_ms":COMMITTED}` |
 //!
 //! ID is that of `transaction.id` in the envelope: the GTID, or else `file:position`. Groups that change no row that is
-//! published are not told. `event_count` counts changes of rows, of which a changed key is one.
+//! published are not told. With the format `debezium` they are as Debezium writes them: with schemas if its messages have some, an ID of
+//! `file=…,pos=…` without GTIDs, and heartbeats with their time alone. `event_count` counts changes of rows, of which a changed key is one.
 
 use std::mem;
 use std::ops::Range;
@@ -17,16 +18,83 @@ use serde_json::json;
 
 use super::headers::slice;
 use crate::change::Checkpoint;
-use crate::encode::{Record, RecordIdentity, RecordOp, Records};
+use crate::encode::{FormatSettings, Record, RecordIdentity, RecordOp, Records};
 use crate::sink::SinkError;
 
 /// The partition of all of them: one, so that they stay in order.
 const PARTITION: i32 = 0;
 
+/// How notices are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoticeForm {
+    /// With all that there is to say.
+    Own,
+    /// As Debezium writes them, with schemas or without.
+    Debezium { has_schemas: bool },
+}
+
+impl NoticeForm {
+    /// Those of a format.
+    pub(super) fn of(format: &FormatSettings) -> Self {
+        match format {
+            FormatSettings::Debezium(settings) => Self::Debezium {
+                has_schemas: settings.options.schemas_enable,
+            },
+            FormatSettings::CloudEvents(inner, _, _) => Self::of(inner),
+            FormatSettings::Json
+            | FormatSettings::Avro(_)
+            | FormatSettings::Maxwell(_)
+            | FormatSettings::Flat(_)
+            | FormatSettings::Canal => Self::Own,
+        }
+    }
+
+    /// A payload under the schema of this name and these fields.
+    fn write(self, (name, fields): (&str, &str), payload: &serde_json::Value) -> String {
+        match self {
+            Self::Debezium { has_schemas: true } => format!(
+                r#"{{"schema":{{"type":"struct","fields":[{fields}],"optional":false,"name":"io.debezium.connector.common.{name}","version":1}},"payload":{payload}}}"#
+            ),
+            Self::Debezium { has_schemas: false } | Self::Own => payload.to_string(),
+        }
+    }
+
+    /// The id of a group.
+    fn id(self, identity: &Identity) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let place = [&identity.file, &identity.position].map(|bytes| text(bytes));
+        match (self, place) {
+            (Self::Own | Self::Debezium { .. }, _) if !identity.gtid.is_empty() => {
+                text(&identity.gtid)
+            }
+            (Self::Own, [file, position]) => format!("{file}:{position}"),
+            (Self::Debezium { .. }, [file, position]) => format!("file={file},pos={position}"),
+        }
+    }
+}
+
+const HEARTBEAT_KEY: (&str, &str) = (
+    "ServerNameKey",
+    r#"{"type":"string","optional":false,"field":"serverName"}"#,
+);
+const HEARTBEAT: (&str, &str) = (
+    "Heartbeat",
+    r#"{"type":"int64","optional":false,"field":"ts_ms"}"#,
+);
+const GROUP_KEY: (&str, &str) = (
+    "TransactionMetadataKey",
+    r#"{"type":"string","optional":false,"field":"id"}"#,
+);
+const GROUP: (&str, &str) = (
+    "TransactionMetadataValue",
+    r#"{"type":"string","optional":false,"field":"status"},{"type":"string","optional":false,"field":"id"},{"type":"int64","optional":true,"field":"event_count"},{"type":"array","items":{"type":"struct","fields":[{"type":"string","optional":false,"field":"data_collection"},{"type":"int64","optional":false,"field":"event_count"}],"optional":true,"name":"event.collection","version":1},"optional":true,"field":"data_collections"},{"type":"int64","optional":false,"field":"ts_ms"}"#,
+);
+
 /// Says in a topic where groups begin and end.
 #[derive(Debug)]
 pub(super) struct GroupNotices {
     topic: Arc<str>,
+    form: NoticeForm,
     /// The group that goes on in the next block.
     open: Option<OpenGroup>,
     /// For the records of a block while notices come between them.
@@ -53,9 +121,10 @@ struct Identity {
 
 impl GroupNotices {
     /// Makes what writes to a topic.
-    pub(super) fn new(topic: Arc<str>) -> Self {
+    pub(super) fn new(topic: Arc<str>, form: NoticeForm) -> Self {
         Self {
             topic,
+            form,
             open: None,
             spare: Vec::new(),
         }
@@ -123,11 +192,11 @@ impl GroupNotices {
             return Ok(());
         }
         if self.open.is_none() {
-            let id = identity.id();
+            let id = self.form.id(&identity);
             let value = json!({
                 "status": "BEGIN", "id": id, "event_count": null, "data_collections": null, "ts_ms": identity.ts_ms(),
             });
-            push(block, (topic, group), 0, (&id, &value.to_string()))?;
+            push(block, (topic, group), 0, self.form, (&id, &value))?;
         }
         let open = self.open.get_or_insert_with(|| OpenGroup {
             identity,
@@ -147,7 +216,7 @@ impl GroupNotices {
         let Some(OpenGroup { identity, counts }) = self.open.take() else {
             return Ok(());
         };
-        let id = identity.id();
+        let id = self.form.id(&identity);
         let sum: u64 = counts.iter().map(|(_, count)| count).sum();
         let tables: Vec<_> = counts
             .iter()
@@ -163,19 +232,11 @@ impl GroupNotices {
             // It ends in a block that has nothing else of it.
             false => restore(block, &identity)?,
         };
-        push(block, (topic, group), sum, (&id, &value.to_string()))
+        push(block, (topic, group), sum, self.form, (&id, &value))
     }
 }
 
 impl Identity {
-    fn id(&self) -> String {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        match self.gtid.is_empty() {
-            false => text(&self.gtid),
-            true => format!("{}:{}", text(&self.file), text(&self.position)),
-        }
-    }
-
     fn ts_ms(&self) -> i64 {
         self.commit_us.div_euclid(1000)
     }
@@ -217,10 +278,12 @@ fn push(
     block: &mut Records,
     (topic, group): (u32, u32),
     sequence: u64,
-    (id, value): (&str, &str),
+    form: NoticeForm,
+    (id, value): (&str, &serde_json::Value),
 ) -> Result<(), SinkError> {
-    let key = append(&mut block.arena, json!({ "id": id }).to_string().as_bytes())?;
-    let value = append(&mut block.arena, value.as_bytes())?;
+    let key = form.write(GROUP_KEY, &json!({ "id": id }));
+    let key = append(&mut block.arena, key.as_bytes())?;
+    let value = append(&mut block.arena, form.write(GROUP, value).as_bytes())?;
     block
         .records
         .push(notice(topic, group, sequence, key, value));
@@ -231,19 +294,23 @@ fn push(
 pub(super) fn heartbeat(
     topic: &Arc<str>,
     server_name: &str,
-    at: &Checkpoint,
+    (at, form): (&Checkpoint, NoticeForm),
     now_us: i64,
 ) -> Result<Records, SinkError> {
     let mut block = Records::default();
     block.topics.push(Arc::clone(topic));
-    let key = json!({ "serverName": server_name }).to_string();
+    let key = form.write(HEARTBEAT_KEY, &json!({ "serverName": server_name }));
     let gtid_set = at.gtid_set.to_string();
-    let value = json!({
-        "ts_ms": now_us.div_euclid(1000), "file": at.coordinates.file, "pos": at.coordinates.position,
-        "gtid_set": (!gtid_set.is_empty()).then_some(gtid_set),
-    });
+    let value = match form {
+        NoticeForm::Own => json!({
+            "ts_ms": now_us.div_euclid(1000), "file": at.coordinates.file, "pos": at.coordinates.position,
+            "gtid_set": (!gtid_set.is_empty()).then_some(gtid_set),
+        }),
+        NoticeForm::Debezium { .. } => json!({ "ts_ms": now_us.div_euclid(1000) }),
+    };
+    let value = form.write(HEARTBEAT, &value);
     let key = append(&mut block.arena, key.as_bytes())?;
-    let value = append(&mut block.arena, value.to_string().as_bytes())?;
+    let value = append(&mut block.arena, value.as_bytes())?;
     block.records.push(notice(0, 0, 0, key, value));
     Ok(block)
 }
@@ -259,6 +326,7 @@ fn notice(topic: u32, group: u32, sequence: u64, key: Range<u32>, value: Range<u
         op: RecordOp::Notice,
         other_key: None,
         partial: false,
+        routed: None,
     }
 }
 

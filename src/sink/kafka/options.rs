@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::claim::Claim;
 use super::compression::KafkaCompression;
+use super::outbox;
 use super::properties::{not_accepted, refusal};
 use super::requests::Requests;
 use super::routes::{self, KafkaKey, KafkaRoute, OptionProblem, PartitionBy, SharedTopic};
@@ -23,7 +24,7 @@ use super::template::{name_problem, sanitised};
 use super::token::{AwsMskIamOptions, Oidc, Signer, TokenSource, Tokens};
 use crate::encode::{
     AvroOptions, CloudEventsMode, DebeziumOptions, FlatOptions, Format, FormatSections,
-    MaxwellOptions, PartialKeyChange,
+    MaxwellOptions, OutboxOptions, PartialKeyChange,
 };
 use crate::sink::{RegistryOptions, SinkError, registry};
 
@@ -60,6 +61,8 @@ pub struct KafkaOptions {
     pub flat: Option<FlatOptions>,
     /// Whether messages are the data of CloudEvents, and how.
     pub cloudevents: Option<CloudEventsMode>,
+    /// The tables that are outboxes, and how their rows become records.
+    pub outbox: Option<OutboxOptions>,
     /// Where the schemas of the format `avro` are made known.
     pub registry: Option<RegistryOptions>,
     /// Where the cluster is found: `host:port`, several with commas.
@@ -235,6 +238,7 @@ impl fmt::Debug for KafkaOptions {
             .field("prefix", &self.prefix)
             .field("section", &self.section())
             .field("routes", &self.routes)
+            .field("outbox", &self.outbox)
             .field("headers", &self.headers)
             .field("more_headers", &self.more_headers)
             .field("heartbeat_topic", &self.heartbeat_topic)
@@ -297,6 +301,8 @@ impl KafkaOptions {
         }));
         all.extend(registry::problems(self.registry.as_ref(), self.format));
         all.extend(routes::problems(&self.section(), &self.routes));
+        let section = self.outbox.as_ref();
+        all.extend(outbox::problem(section, self.sections(), connector));
         all
     }
 

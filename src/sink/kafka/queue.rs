@@ -485,7 +485,7 @@ impl Filler {
                 partition,
                 payload: value,
                 key,
-                timestamp: None,
+                timestamp: time_of(block, record),
                 headers,
                 delivery_opaque: cost,
             });
@@ -576,6 +576,8 @@ fn copied(block: &Records) -> Records {
         records: block.records.clone(),
         topics: block.topics.clone(),
         groups: block.groups.clone(),
+        routed: block.routed.clone(),
+        headers: block.headers.clone(),
         ..Records::default()
     }
 }
@@ -600,6 +602,12 @@ pub(super) fn key_of<'a>(block: &'a Records, record: &Record) -> Option<&'a [u8]
 /// A record's value.
 pub(super) fn value_of<'a>(block: &'a Records, record: &Record) -> Option<&'a [u8]> {
     record.value.as_ref().map(|value| slice(block, value))
+}
+
+/// A record's time in milliseconds since 1970; that at which it is sent if it has none of its own.
+fn time_of(block: &Records, record: &Record) -> Option<i64> {
+    let index = usize::try_from(record.routed?).ok()?;
+    block.routed.get(index)?.time_ms
 }
 
 /// The topic of a record.

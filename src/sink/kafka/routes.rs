@@ -234,7 +234,7 @@ impl Routes {
 }
 
 /// Compiles an expression that matches whole names only.
-fn compiled(text: &str) -> Result<Regex, String> {
+pub(super) fn compiled(text: &str) -> Result<Regex, String> {
     let builder = |text: &str| {
         RegexBuilder::new(text)
             .dot_matches_new_line(true)

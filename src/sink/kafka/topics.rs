@@ -56,6 +56,10 @@ pub(super) struct Topics {
     pub(super) groups: Option<Arc<str>>,
     /// The first table of each topic, and whether it lets others in.
     by_name: HashMap<Arc<str>, (TableName, SharedTopic)>,
+    /// The topics that rows of outboxes chose, each with the table of the first.
+    chosen: HashMap<Arc<str>, TableName>,
+    /// Partitions of topics, unless a route says otherwise.
+    partitions: NonZeroU16,
     /// The topics of the cluster, each with its number of partitions.
     existing: HashMap<String, NonZeroU32>,
     /// Those whose partitions are other than is configured, which was told.
@@ -102,6 +106,8 @@ impl Topics {
             heartbeats: topic(&options.heartbeat_topic),
             groups: topic(&options.transaction_topic),
             by_name: HashMap::new(),
+            chosen: HashMap::new(),
+            partitions: options.partitions,
             existing: HashMap::new(),
             warned: HashSet::new(),
             admin: KeptAdmin::of(options),
@@ -169,7 +175,9 @@ impl Topics {
                 let lets_in = |other: &SharedTopic| *other == shared && shared != SharedTopic::No;
                 let taken = self.by_name.get(&topic);
                 let taken = taken.filter(|(first, other)| first != table && !lets_in(other));
-                taken.map(|(first, _)| first.to_string())
+                let taken = taken.map(|(first, _)| first);
+                let taken = taken.or_else(|| self.chosen.get(&topic));
+                taken.map(ToString::to_string)
             }
         };
         if let Some(first) = first {
@@ -218,6 +226,49 @@ impl Topics {
         }
         let count = self.create(wanted, client).await?;
         rules.destination(topic, table, count)
+    }
+
+    /// Creates a topic that a row of an outbox chose, if the cluster does not have it. It is no other table's.
+    ///
+    /// # Errors
+    /// As for [`Self::of_table`]; a topic that cannot be created.
+    pub(super) async fn prepare_chosen(
+        &mut self,
+        topic: &Arc<str>,
+        table: &TableName,
+        client: &Arc<Client>,
+    ) -> Result<(), SinkError> {
+        if self.chosen.contains_key(topic) {
+            return Ok(());
+        }
+        if !is_topic(topic) || is_internal(topic) {
+            return Err(SinkError::TableUnfit {
+                table: table.clone(),
+                reason: format!(
+                    "a row chose topic {topic:?}, which Kafka does not allow, correct the row or change outbox.route_topic_replacement"
+                ),
+            });
+        }
+        let own = self.own().find(|(_, other)| *other == &**topic);
+        let own = own.map(|(holds, _)| holds.to_owned());
+        let first = own.or_else(|| self.by_name.get(topic).map(|(first, _)| first.to_string()));
+        if let Some(first) = first {
+            return Err(SinkError::TopicCollision {
+                topic: topic.to_string(),
+                first,
+                second: table.clone(),
+            });
+        }
+        let wanted = Wanted {
+            name: Arc::clone(topic),
+            partitions: i32::from(self.partitions.get()),
+            replication: replicas(self.replication),
+            // A key's messages are no states of it: none replaces another.
+            config: keyless(&self.config),
+        };
+        self.create(wanted, client).await?;
+        self.chosen.insert(Arc::clone(topic), table.clone());
+        Ok(())
     }
 
     /// Says once that a table which was renamed has another topic from now on.

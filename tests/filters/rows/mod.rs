@@ -284,6 +284,7 @@ fn settings(rules: Rules, flavour: rowtap::mysql::Flavour) -> AssemblerSettings 
         delays: false,
         batch_bytes_max: 1 << 18,
         keeps_queries: false,
+        keeps_emptied: false,
         hold_bytes_max: usize::MAX,
         event_bytes_max: 1 << 25,
         idle_bytes_max: 1 << 26,

@@ -57,6 +57,7 @@ fn settings(rules: &str, hold_bytes_max: usize) -> AssemblerSettings {
         delays: false,
         batch_bytes_max: 64,
         keeps_queries: true,
+        keeps_emptied: false,
         hold_bytes_max,
         event_bytes_max: 2000,
         idle_bytes_max: END_OF_TIME,

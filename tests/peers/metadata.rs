@@ -1,0 +1,180 @@
+//! What Debezium tells besides rows, recorded and live: transactions in a topic of their own and in each change, the declared types of
+//! columns, tables that were emptied, heartbeats.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::connect::{BINLOG, Connect, Connector, DEBEZIUM_MAX, carry_out, server};
+use super::messages::{Comparison, Difference, Message, Messages};
+use super::{differences, is_full};
+use crate::commands::process::Folder;
+use crate::support::{Kafka, wait_until};
+
+fn folder() -> PathBuf {
+    super::folder("metadata")
+}
+
+/// Settings under which both write the workload; the name is the prefix.
+struct Variant {
+    name: &'static str,
+    schemas: bool,
+    debezium: &'static [&'static str],
+    own: &'static str,
+}
+
+const VARIANTS: [Variant; 2] = [
+    Variant {
+        name: "described",
+        schemas: true,
+        debezium: &["column.propagate.source.type=.*"],
+        own: "column_propagate_source_type = '.*'\n",
+    },
+    Variant {
+        name: "bare",
+        schemas: false,
+        debezium: &[],
+        own: "",
+    },
+];
+
+/// What rowtap makes of the workload under a variant's settings.
+fn written(kafka: &Kafka, variant: &Variant, binlog: &str) -> Messages {
+    let Variant {
+        name, schemas, own, ..
+    } = variant;
+    let bootstrap = kafka.bootstrap();
+    let prefix = format!("own-{name}");
+    let connector = format!(
+        "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{binlog}']\nstart = 'earliest'\n[sink]\ntype = 'kafka'\n\
+         format = 'debezium'\nbootstrap_servers = '{bootstrap}'\nprefix = '{prefix}'\n\
+         transaction_topic = '{prefix}.transaction'\nheartbeat_topic = '{prefix}.heartbeat.{prefix}'\n\
+         [sink.debezium]\nschemas_enable = {schemas}\nprovide_transaction_metadata = true\nskipped_operations = 'none'\n{own}"
+    );
+    Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+    let found = Messages::read(kafka, &prefix);
+    // The names of schemas hold the prefix.
+    Messages::from_lines(&found.to_lines().replace(&prefix, name))
+}
+
+fn is_heartbeat(message: &Message) -> bool {
+    message.topic.starts_with(".heartbeat.")
+}
+
+/// Compares with what Debezium wrote, and prints how much was compared.
+fn check(all: Vec<(&Variant, Messages, Messages)>) {
+    let own = differences("Debezium's metadata");
+    let known: Vec<Difference> = differences("Debezium")
+        .into_iter()
+        .chain(differences("Debezium's metadata"))
+        .collect();
+    let mut comparison = Comparison::default();
+    for (variant, mut theirs, mut ours) in all {
+        // As many as the time makes; all are the same.
+        let one = |messages: &mut Messages| {
+            let beats = messages.take(is_heartbeat);
+            messages.messages.extend(beats.into_iter().take(1));
+        };
+        one(&mut theirs);
+        one(&mut ours);
+        // What brought the heartbeats.
+        theirs.take(|message| message.value["databaseName"] == "other");
+        // A key that changes counts as two changes there, and as one here.
+        let of_moved = |message: &Message| {
+            let tables = message.value["data_collections"].as_array();
+            tables.is_some_and(|tables| tables[0]["data_collection"] == "peers.moved")
+        };
+        let (their_moved, our_moved) = (theirs.take(of_moved), ours.take(of_moved));
+        for (moved, counts) in [(their_moved, [1, 2]), (our_moved, [1, 1])] {
+            let found: Vec<_> = moved
+                .iter()
+                .map(|message| message.value["event_count"].as_i64())
+                .collect();
+            assert_eq!(found, counts.map(Some), "{moved:?}");
+        }
+        // They remove nothing from a topic.
+        theirs.take(|message| message.key.is_none() && message.value.is_null());
+        comparison.add(variant.name, &theirs, &ours, &known);
+    }
+    comparison.finish(&own, "Debezium");
+}
+
+#[test]
+fn transactions_and_types_are_told_as_debezium_tells_them() {
+    let kafka = Kafka::shared();
+    let binlog = folder().join(BINLOG).display().to_string();
+    let recorded = |variant: &Variant| {
+        let path = folder().join(format!("{}.jsonl", variant.name));
+        Messages::from_lines(&fs::read_to_string(path).expect("a recording"))
+    };
+    let all = VARIANTS.iter();
+    let all = all.map(|variant| (variant, recorded(variant), written(kafka, variant, &binlog)));
+    check(all.collect());
+}
+
+#[test]
+fn debezium_itself_tells_the_same() {
+    if !is_full() {
+        return;
+    }
+    let server = server();
+    let kafka = Kafka::start();
+    let connectors = VARIANTS.iter().map(connector);
+    let connect = Connect::start(&server, &kafka, &connectors.collect::<Vec<_>>());
+    carry_out(&server, &folder().join("workload.sql"));
+    wait_until("Debezium has read the workload", DEBEZIUM_MAX, || {
+        let log = connect.log();
+        assert!(!log.contains("unrecoverable exception"), "{log}");
+        // Heartbeats come with events that nobody captures.
+        server.execute("CREATE DATABASE IF NOT EXISTS other");
+        let topics = kafka.topics();
+        let has_last = |variant: &Variant| {
+            let has = |topic: &str| {
+                let name = format!("{}.{topic}", variant.name);
+                topics.iter().any(|(topic, _)| *topic == name) && !kafka.records(&name).is_empty()
+            };
+            has("peers.done") && has(&format!("heartbeat.{}", variant.name))
+        };
+        VARIANTS.iter().all(has_last)
+    });
+    let binlog = server.binlog_path(BINLOG);
+    let theirs: Vec<Messages> = VARIANTS
+        .iter()
+        .map(|variant| {
+            let mut found = Messages::read(&kafka, variant.name).without_snapshot();
+            let beats = found.take(is_heartbeat);
+            found.messages.extend(beats.into_iter().take(1));
+            found
+        })
+        .collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::copy(&binlog, folder().join(BINLOG)).unwrap();
+        for (variant, found) in VARIANTS.iter().zip(&theirs) {
+            let path = folder().join(format!("{}.jsonl", variant.name));
+            fs::write(path, found.to_lines()).unwrap();
+        }
+    }
+    let binlog = binlog.display().to_string();
+    let all = VARIANTS.iter().zip(theirs);
+    let all = all.map(|(variant, theirs)| (variant, theirs, written(&kafka, variant, &binlog)));
+    check(all.collect());
+}
+
+fn connector(variant: &Variant) -> Connector {
+    let enable = format!("schemas.enable={}", variant.schemas);
+    let converters = ["key", "value", "header"].map(|part| {
+        let class = "org.apache.kafka.connect.json.JsonConverter";
+        format!("{part}.converter={class}\n{part}.converter.{enable}")
+    });
+    let mut settings: Vec<String> = converters.into();
+    settings.extend([
+        "provide.transaction.metadata=true".to_owned(),
+        "skipped.operations=none".to_owned(),
+        "heartbeat.interval.ms=300".to_owned(),
+        format!("topic.heartbeat.prefix={}.heartbeat", variant.name),
+    ]);
+    settings.extend(variant.debezium.iter().map(|line| (*line).to_owned()));
+    Connector {
+        name: variant.name,
+        settings,
+    }
+}

@@ -1,0 +1,27 @@
+-- What Debezium tells besides rows: transactions, types of columns, tables that were emptied.
+CREATE DATABASE peers;
+USE peers;
+SET time_zone = '+00:00';
+CREATE TABLE goods (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(20) NOT NULL, price DECIMAL(8,2), made DATETIME(3), kind ENUM('x', 'y z'), nine BIT(9), big BIGINT UNSIGNED, doc JSON, code CHAR(3), y YEAR, flag TINYINT(1), f FLOAT, dd DOUBLE, words TEXT, raw VARBINARY(12), fixed BINARY(4), st SET('p', 'q'), ts TIMESTAMP(6) NULL, d DATE, tm TIME(2), pt POINT, small SMALLINT UNSIGNED, m MEDIUMINT, lt LONGTEXT CHARACTER SET latin1, bl BLOB, n NUMERIC(5));
+CREATE TABLE parts (id INT PRIMARY KEY, v INT);
+CREATE TABLE loose (a INT, b VARCHAR(7));
+INSERT INTO goods (name, price) VALUES ('one', 1.5), ('two', NULL);
+BEGIN;
+INSERT INTO goods (name) VALUES ('three');
+INSERT INTO parts VALUES (1, 1), (2, 2);
+UPDATE goods SET name = 'drei' WHERE name = 'three';
+UPDATE parts SET v = v + 1;
+INSERT INTO loose VALUES (1, 'x');
+DELETE FROM parts WHERE id = 1;
+COMMIT;
+TRUNCATE TABLE parts;
+INSERT INTO parts VALUES (7, 7);
+TRUNCATE loose;
+ALTER TABLE goods ADD COLUMN more INT UNSIGNED, MODIFY name VARCHAR(200);
+INSERT INTO goods (name, more) VALUES ('four', 4);
+DELETE FROM goods WHERE name = 'one';
+CREATE TABLE moved (id INT PRIMARY KEY, v INT);
+INSERT INTO moved VALUES (1, 1);
+UPDATE moved SET id = 2;
+CREATE TABLE done (id INT PRIMARY KEY);
+INSERT INTO done VALUES (1);
