@@ -12,7 +12,7 @@ use crate::metrics::{CopyProgress, Registry};
 
 /// How often bars are drawn.
 const DRAWN_EVERY: Duration = Duration::from_millis(250);
-const TEMPLATE: &str = "{prefix} {wide_bar} {msg}";
+const TEMPLATE: &str = "{prefix} [{wide_bar}] {msg}";
 
 /// The bars on this process's standard error.
 static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);

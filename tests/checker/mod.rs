@@ -22,6 +22,8 @@ mod planted_failures;
 #[cfg(feature = "planted-faults")]
 mod planted_skips;
 #[cfg(feature = "planted-faults")]
+mod planted_snapshots;
+#[cfg(feature = "planted-faults")]
 mod planted_told;
 #[cfg(feature = "kafka")]
 mod streams;

@@ -10,7 +10,7 @@ use rowtap::mysql::Flavour;
 use rowtap::state::relay_log_info;
 use serde_json::Value;
 
-use super::{planted_skips, planted_told, points_of_schemas};
+use super::{planted_skips, planted_snapshots, planted_told, points_of_schemas};
 use crate::commands::planted::HISTORY;
 use crate::hostile::crafted::{Crafted, QUERY, TABLE_MAP, WRITE_ROWS, full_map, insert};
 use crate::support::checker::{Connector, Ended};
@@ -408,6 +408,7 @@ fn every_file_and_every_step_fails_in_a_test() {
         .chain(&PREPARED)
         .chain(&HISTORY)
         .chain(planted_skips::points())
+        .chain(planted_snapshots::points())
         .chain(planted_told::points())
         .chain(points_of_schemas())
         .map(|(point, _)| *point)

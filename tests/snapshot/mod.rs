@@ -1,6 +1,7 @@
 //! What is there already, copied before the stream: nothing is missing, and nothing comes twice, however the copy ends and
 //! whatever happens beside it.
 
+mod bars;
 mod handover;
 mod kills;
 mod load;
