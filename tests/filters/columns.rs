@@ -1,6 +1,7 @@
 //! Rules on columns as definitions change: what is renamed or dropped stops a stream rather than let a value out, until the
 //! rules say what is meant.
 
+use mysql::prelude::Queryable as _;
 use serde_json::{Value, json};
 
 use crate::commands::process::{Ended, Folder, account};
@@ -30,6 +31,21 @@ impl Stream {
     pub fn again(self, rules: &str) -> Self {
         self.server.execute("DROP DATABASE shop");
         Self::on(self.server, rules)
+    }
+
+    /// The same without a table.
+    pub fn empty(self, rules: &str) -> Self {
+        let server = self.server;
+        server.execute("DROP DATABASE shop; CREATE DATABASE shop");
+        let folder = Folder::streaming(&server, "u")
+            .replacing("[sink]", &format!("[filter]\n{rules}\n[sink]"));
+        folder.succeeds(&ONCE);
+        Self { server, folder }
+    }
+
+    /// Whether the server takes a statement.
+    pub fn tries(&self, statement: &str) -> bool {
+        self.server.connect().query_drop(statement).is_ok()
     }
 
     fn on(server: Server, rules: &str) -> Self {

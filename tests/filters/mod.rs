@@ -6,6 +6,7 @@
 //! System databases are rowtap's own rule, see [`judge`].
 
 mod agreement;
+mod canaries;
 mod columns;
 mod generated;
 #[cfg(feature = "kafka")]
