@@ -274,6 +274,7 @@ fn snapshot(section: &mut Node, mistakes: &mut Mistakes) -> Option<SnapshotOptio
 
 /// Reads the `[filter]` section and adds the mistakes in its keys and rules.
 fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> {
+    shape(section, mistakes);
     let mut read = section::read::<FilterOptions>(section, "filter", &[], mistakes)?;
     // Names fold differently on other servers, but a rule that cannot be read cannot be read for any.
     for error in Rules::mistakes(&read.options) {
@@ -286,6 +287,42 @@ fn filter(section: &mut Node, mistakes: &mut Mistakes) -> Option<FilterOptions> 
     }
     row_rules(section, &mut read, mistakes);
     Some(read.options)
+}
+
+/// Adds the mistakes of keys that would mean something else than they seem to, and takes those out.
+fn shape(section: &mut Node, mistakes: &mut Mistakes) {
+    const ROWS: &str = "rows";
+    const PUBLISHING: [RuleKey; 5] = [
+        RuleKey::DoDb,
+        RuleKey::DoTable,
+        RuleKey::WildDoTable,
+        RuleKey::TablesInclude,
+        RuleKey::ColumnsInclude,
+    ];
+    if let Some(rows) = section.below(ROWS)
+        && matches!(rows.content, Content::Table(_))
+    {
+        let message =
+            "is one table, expected a list of them: write [[filter.rows]], with two brackets";
+        mistakes.add_key(&rows.origin, "filter.rows", message);
+        if let Content::Table(keys) = &mut section.content {
+            keys.remove(ROWS);
+        }
+    }
+    for key in PUBLISHING {
+        let spellings = [key.as_str().to_owned(), key.as_str().replace('-', "_")];
+        for name in spellings {
+            let Some(list) = section.below(&name) else {
+                continue;
+            };
+            if matches!(&list.content, Content::List(rules) if rules.is_empty()) {
+                let message =
+                    "is an empty list, which leaves nothing out: write a rule, or take the key out"
+                        .to_owned();
+                mistakes.add_key(&list.origin, &format!("filter.{name}"), message);
+            }
+        }
+    }
 }
 
 /// Adds the mistake of statements that show what rules hide.
@@ -316,6 +353,7 @@ fn is_told_of(
         FilterError::NoDot { .. }
         | FilterError::EmptyName { .. }
         | FilterError::NoArrow { .. }
+        | FilterError::Condition { .. }
         | FilterError::Expression { .. } => read.is_usable(&[key, number, "columns"]),
     }
 }

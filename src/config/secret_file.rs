@@ -117,10 +117,13 @@ fn replace(table: &mut Keys, key: &str, path: &str, mistakes: &mut Mistakes) {
 /// # Errors
 /// What is wrong with the file, to follow its name.
 pub fn read(path: &Path) -> Result<String, String> {
-    let mode = fs::metadata(path)
-        .map_err(|error| format!("cannot be read: {error}"))?
-        .permissions()
-        .mode();
+    let unreadable =
+        |error| format!("cannot be read: {error}, name a file that this account may read");
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err("is no regular file, name a file that holds the secret alone".to_owned());
+    }
+    let mode = metadata.permissions().mode();
     if mode & 0o022 != 0 {
         return Err(format!(
             "can be written by others (mode {:03o}), chmod it to 600",
@@ -133,7 +136,7 @@ pub fn read(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read: {error}"))?;
+        .map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(format!(
             "is longer than {FILE_BYTES_MAX} bytes, expected a secret"

@@ -40,6 +40,14 @@ pub enum FilterError {
         /// What is wrong with it, and what to write instead.
         reason: String,
     },
+    /// A condition on rows that cannot be read.
+    #[error("where = \"{rule}\" is no condition, {reason}")]
+    Condition {
+        /// How it begins.
+        rule: Box<str>,
+        /// What is wrong with it, and what to write instead.
+        reason: String,
+    },
     /// A rule of several keys, of which some are not there, or that exclude each other.
     #[error("{key} = \"{rule}\" {reason}")]
     Lacks {
@@ -79,6 +87,7 @@ impl FilterError {
             | Self::Part { key, .. }
             | Self::Expression { key, .. } => key.as_str(),
             Self::NoArrow { .. } => RuleKey::RewriteDb.as_str(),
+            Self::Condition { .. } => RuleKey::Rows.as_str(),
         }
     }
 
@@ -90,6 +99,7 @@ impl FilterError {
             | Self::Expression { rule, .. }
             | Self::Lacks { rule, .. }
             | Self::Part { rule, .. }
+            | Self::Condition { rule, .. }
             | Self::NoArrow { rule } => Some(rule),
         }
     }

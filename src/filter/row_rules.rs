@@ -402,12 +402,24 @@ fn read(options: &RowRuleOptions, fold: Fold) -> (Option<RowRule>, Vec<RowRuleMi
         }
     }
     let condition = options.condition.as_ref().and_then(|text| {
-        let read = Expression::parse(text).map_err(|mistakes| {
-            for mistake in mistakes {
-                let error = refused(text, format!("is no condition, {mistake}"));
-                add(Some("where"), None, error);
-            }
-        });
+        let rule = expression::shortened(text);
+        let mut refuse = |reason| {
+            let rule = rule.clone();
+            add(
+                Some("where"),
+                None,
+                FilterError::Condition { rule, reason },
+            );
+        };
+        let read = Expression::parse(text);
+        match &read {
+            Ok(expression) => expression.unknown_collations().into_iter().for_each(|name| {
+                refuse(format!(
+                    "no collation is named {name}: correct it, or write one of which the order is known, such as utf8mb4_bin"
+                ));
+            }),
+            Err(mistakes) => mistakes.iter().for_each(|mistake| refuse(mistake.to_string())),
+        }
         read.ok()
             .map(|expression| (text.as_str().into(), expression))
     });

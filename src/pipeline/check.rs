@@ -7,9 +7,10 @@ use super::connector::Connector;
 use super::run::compare_target;
 use crate::change::Checkpoint;
 use crate::failure::Class;
-use crate::filter::Doubt;
+use crate::filter::{Doubt, Rules};
 use crate::finding::Finding;
 use crate::metrics::one_line;
+use crate::mysql::Flavour;
 use crate::sink::{self, TargetTable};
 use crate::source::{self, SourceOptions, Survey, Wanted};
 use crate::state::{StateFolder, inspect, off_the_runtime};
@@ -58,6 +59,7 @@ pub fn validate(connector: &Connector) -> ConnectorFindings {
     let of_unknown = connector.definitions_unknown.doubts().into_iter();
     let of_unknown = of_unknown.map(|doubt| Finding::warning("rules", doubt.to_string()));
     let mut configuration: Vec<Finding> = of_rules.chain(of_unknown).collect();
+    configuration.extend(hidden_keys(connector));
     let place = connector.path.display().to_string();
     configuration.push(Finding::ok("configuration", "the file has no mistakes").at(place));
     ConnectorFindings {
@@ -65,6 +67,26 @@ pub fn validate(connector: &Connector) -> ConnectorFindings {
         configuration,
         ..ConnectorFindings::default()
     }
+}
+
+/// Columns of keys and partitions that rules hide which name them.
+fn hidden_keys(connector: &Connector) -> Vec<Finding> {
+    // How names compare on a server makes no difference to rules on columns.
+    let Ok(rules) = Rules::compile(&connector.filter, Flavour::MySql, 0) else {
+        return Vec::new();
+    };
+    let columns = rules.columns();
+    let hidden = columns.all_named_columns().filter_map(|(table, column)| {
+        let target = sink::placement(&connector.sink, &connector.name, &table).ok()??;
+        let mut named = target.columns.iter();
+        let (option, _) = named.find(|(_, named)| named.eq_ignore_ascii_case(column))?;
+        let verdict = columns.judge(&table, column);
+        let what = verdict.refuse_as_key(&table, column, option)?;
+        Some(Finding::fatal("rules", Class::Configuration, what))
+    });
+    let mut hidden: Vec<Finding> = hidden.collect();
+    hidden.sort_by(|one, other| one.what.cmp(&other.what));
+    hidden
 }
 
 fn told(doubt: &Doubt, place: Option<String>) -> Finding {

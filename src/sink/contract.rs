@@ -132,6 +132,9 @@ pub struct Placement {
     /// The expression of the route that decided; `None` where none matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
+    /// The columns that options name for keys and partitions, each after its option.
+    #[serde(skip)]
+    pub columns: Vec<(&'static str, String)>,
 }
 
 /// A table whose changes are to be written, as a check before the start knows it.

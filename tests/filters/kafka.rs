@@ -4,6 +4,7 @@
 use rdkafka::Message as _;
 use serde_json::{Value, json};
 
+use super::mistakes::{HEAD, validated};
 use crate::commands::process::{Folder, account};
 use crate::support::{Flavour, Kafka, Server};
 
@@ -64,5 +65,45 @@ fn records_of_rows_that_enter_and_leave_are_creates_and_deletes_with_tombstones(
             json!([one, null, null, null]),
         ];
         assert_eq!(found, expected, "{flavour:?}");
+    }
+}
+
+#[test]
+fn a_column_that_rules_hide_is_no_key_of_records() {
+    let kafka = "\n[sink]\ntype = 'kafka'\nbootstrap_servers = '127.0.0.1:1'\nprefix = 'p'\n\
+                 [[sink.routes]]\ntables = 'lv\\.t'\n";
+    for named in ["key_columns = ['mail']", "partition_columns = ['mail']"] {
+        for (rule, is_refused) in [
+            (
+                "columns-mask = [{ columns = 'lv\\.t\\.mail', with = '#' }]",
+                true,
+            ),
+            (
+                "columns-truncate = [{ columns = 'lv\\.t\\.mail', length = 3 }]",
+                true,
+            ),
+            ("columns-exclude = 'lv\\.t\\.mail'", true),
+            (
+                "columns-hash = [{ columns = 'lv\\.t\\.mail', salt = 'x' }]",
+                false,
+            ),
+            ("columns-exclude = 'lv\\.other\\.mail'", false),
+        ] {
+            let sink = format!("{kafka}{named}\n");
+            let (code, told) = validated(rule, &sink);
+            let expected = if is_refused { Some(78) } else { Some(0) };
+            assert_eq!(code, expected, "{rule} {named}: {told}");
+            let folder = Folder::new(&format!("{HEAD}{rule}{sink}"));
+            let asked = ["explain", "shop.toml", "--table", "lv.t"];
+            let explained = folder.succeeds(&asked).stdout;
+            assert_eq!(explained.contains("lv.t: stops"), is_refused, "{explained}");
+            if is_refused {
+                let key = named.split(' ').next().unwrap();
+                for part in [&format!("{key} names mail of lv.t"), "shop.toml:7:"] {
+                    assert!(told.contains(part), "{part} is not in {told}");
+                    assert!(explained.contains(part), "{part} is not in {explained}");
+                }
+            }
+        }
     }
 }

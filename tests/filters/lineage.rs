@@ -188,6 +188,33 @@ fn a_statement_that_is_passed_over_lets_nothing_out() {
 }
 
 #[test]
+fn a_copy_in_the_place_of_a_table_whose_renaming_was_passed_over_shows_nothing() {
+    let rules = r"columns-exclude = 'shop\.people\.(mail|phone)'";
+    let mut stream = Stream::start(Flavour::MySql97, rules);
+    for swap in [
+        "RENAME TABLE shop.folk TO shop._folk_del, shop._folk_gho TO shop.folk",
+        "RENAME TABLE shop.folk TO shop._folk_del; RENAME TABLE shop._folk_gho TO shop.folk",
+    ] {
+        stream = stream.again(rules);
+        stream.run("RENAME TABLE shop.people TO shop.folk");
+        let hidden = ["shop.people.mail", "shop.folk.post"];
+        stream
+            .folder
+            .fails(78, &["shop.people.mail", "shop.folk.mail"]);
+        stream
+            .folder
+            .succeeds(&["skip", "shop.toml", "--groups", "1"]);
+        stream.run("CREATE TABLE shop._folk_gho LIKE shop.folk");
+        stream.run("ALTER TABLE shop._folk_gho CHANGE mail post VARCHAR(40)");
+        stream.run("INSERT INTO shop._folk_gho SELECT * FROM shop.folk");
+        stream.run(swap);
+        stream.run("INSERT INTO shop.folk VALUES (2, 'b@secret', 'secret', 1)");
+        stream.folder.fails(78, &hidden);
+        stream.images();
+    }
+}
+
+#[test]
 fn a_computed_column_whose_statement_is_passed_over_shows_nothing() {
     for flavour in FLAVOURS {
         let rules = r"columns-exclude = 'shop\.people\.(mail|phone)'";

@@ -13,6 +13,7 @@ mod generated;
 mod kafka;
 mod likes;
 mod lineage;
+mod mistakes;
 mod replica;
 mod rows;
 mod statements;

@@ -457,6 +457,11 @@ impl ColumnWatch {
         }
         self.forget(statement, believed);
         self.note_unvetted(rules, (followed, &origins), believed);
+        if let Some((copy, source)) = copied(statement, believed)
+            && let Some(was) = self.open_name(rules, &source).cloned()
+        {
+            self.watch(&copy, |watched| watched.was = Some(was));
+        }
         let tables = statement.redefined_tables();
         let tables: Vec<TableName> = tables.map(|table| believed.fold(table)).collect();
         let is_moved_away = |table: &TableName| {
@@ -501,7 +506,13 @@ impl ColumnWatch {
         (table, origin): (&'a TableName, &'a TableName),
     ) -> Moved<'a> {
         let columns = self.former_columns(origin, followed);
-        let was = self.former_name(rules, origin);
+        let mut was = self.former_name(rules, origin);
+        if table != origin
+            && was.table.is_none()
+            && let Some(replaced) = self.open_name(rules, table)
+        {
+            was = was.in_place_of(replaced);
+        }
         let moved = Moved::by(&followed.statement, (table, origin), was, columns);
         match table == origin {
             true => moved,
@@ -625,6 +636,13 @@ impl ColumnWatch {
         }
         self.watch(table, |watched| watched.was = was.cloned());
         Ok(())
+    }
+
+    /// The name by which a table that is published is still to be judged.
+    fn open_name(&self, rules: &Rules, source: &TableName) -> Option<&FormerName> {
+        let was = self.watched.get(source)?.was.as_ref()?;
+        let is_kept = rules.table(&source.database, &source.table).keep;
+        was.table.as_ref().filter(|_| is_kept).map(|_| was)
     }
 
     /// The last name under which a table was judged, or its own if it is published.

@@ -86,6 +86,27 @@ impl<'a> Moved<'a> {
 }
 
 impl FormerName {
+    /// The name of a table that was never published, and comes in the place of one that is still to be judged by its former name.
+    pub(super) fn in_place_of(&self, replaced: &Self) -> Self {
+        let then = |column: &str| {
+            let mut renamed = replaced.renamed.iter();
+            let found = renamed.find(|(_, now)| same(now, column));
+            Box::from(found.map_or(column, |(then, _)| then))
+        };
+        let own = self
+            .renamed
+            .iter()
+            .map(|(copied, now)| (then(copied), now.clone()));
+        let stay = replaced.renamed.iter().filter(|(_, now)| {
+            let mut own = self.renamed.iter();
+            !own.any(|(copied, _)| same(copied, now))
+        });
+        Self {
+            table: replaced.table.clone(),
+            renamed: own.chain(stay.cloned()).collect(),
+        }
+    }
+
     /// Makes sure that no value goes out less hidden than it was then. Columns are named as they are called now; of a table that
     /// was never published, those count that `may_be_copied` says were columns of the table in whose place it comes.
     pub(super) fn judge<'a>(

@@ -71,6 +71,11 @@ pub(super) fn judged_statement(
     wording: Wording,
 ) -> Explanation {
     let statement = scan(text, database, context);
+    let own = statement.objects.first();
+    let own = own.filter(|_| wording == Wording::Client && statement.defines_database());
+    let own = own.map(|object| object.name.database.clone());
+    // A server logs it with the database that it is about.
+    let database = own.as_deref().unwrap_or(database);
     let source = StatementSource {
         text: text.into(),
         database,
@@ -272,13 +277,24 @@ pub(super) fn explanation(question: String, verdict: &Verdict, places: &RulePlac
 pub(super) fn placed(
     mut shown: Explanation,
     verdict: &Verdict,
-    connector: &Connector,
+    (connector, rules): (&Connector, &Rules),
 ) -> Explanation {
     if !verdict.keep {
         return shown;
     }
     match sink::placement(&connector.sink, &connector.name, &verdict.published) {
-        Ok(target) => shown.target = target,
+        Ok(target) => {
+            let columns = target.iter().flat_map(|target| &target.columns);
+            let mut hidden = columns.filter_map(|(option, column)| {
+                let judged = rules.columns().judge(&verdict.published, column);
+                judged.refuse_as_key(&verdict.published, column, option)
+            });
+            if let Some(why) = hidden.next() {
+                shown.stop(&why);
+            }
+            drop(hidden);
+            shown.target = target;
+        }
         Err(error) => shown.stop(&one_line(&error)),
     }
     shown

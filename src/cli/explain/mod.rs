@@ -114,7 +114,7 @@ fn explain(connector: &Connector, arguments: &ExplainArguments) -> Result<(), Re
         let of_table = placed(
             explanation(table.to_string(), &verdict, places),
             &verdict,
-            connector,
+            (connector, &rules),
         );
         let of_table = with_rows(of_table, &verdict, &rules);
         if arguments.column.is_empty() {

@@ -201,6 +201,15 @@ impl ColumnRules {
         Some(&self.rules.get(*numbers.first()?)?.rule)
     }
 
+    /// The columns that rules name, each by itself, with their tables; in lower case.
+    pub fn all_named_columns(&self) -> impl Iterator<Item = (TableName, &str)> {
+        self.by_name.keys().filter_map(|name| {
+            let (table, column) = name.rsplit_once('.')?;
+            let (database, table) = table.split_once('.')?;
+            Some((TableName::new(database, table), column))
+        })
+    }
+
     /// What is done about a rule that has lost its column.
     pub fn on_missing(&self) -> OnMissing {
         self.on_missing
@@ -523,6 +532,20 @@ impl ColumnVerdict<'_> {
                 }
             },
         }
+    }
+
+    /// Why a column cannot be a part of the keys of records or choose their partition, as an option has it; `None` where it can.
+    pub fn refuse_as_key(&self, table: &TableName, column: &str, option: &str) -> Option<String> {
+        let (by, does) = match self {
+            Self::Kept { .. } => return None,
+            Self::Replaced { replacement, .. } if replacement.is_one_to_one() => return None,
+            Self::Replaced { by, .. } => (Some(by), "replaces, so that two keys could become one"),
+            Self::LeftOut { by } => (by.as_ref(), "leaves out"),
+        };
+        let by = by.map_or_else(|| RuleKey::ColumnsInclude.to_string(), ToString::to_string);
+        Some(format!(
+            "{option} names {column} of {table}, which {by} {does}: name another column, or use columns-hash for this one"
+        ))
     }
 
     /// Makes sure that a column of the key stays one.

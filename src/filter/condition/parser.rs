@@ -5,6 +5,7 @@
 use super::error::ConditionError;
 use super::lexer::{Token, Word, words};
 use super::number::Number;
+use crate::row::Collation;
 
 /// How long a condition may be, in bytes.
 const CONDITION_BYTES_MAX: usize = 64 << 10;
@@ -61,6 +62,21 @@ pub(super) enum Literal {
 }
 
 impl Expression {
+    /// The collations that it names and that nobody knows.
+    pub fn unknown_collations(&self) -> Vec<&str> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().flat_map(Self::unknown_collations).collect()
+            }
+            Self::Not(part) => part.unknown_collations(),
+            Self::Test(test) => {
+                let named = test.collation.as_deref();
+                let unknown = named.filter(|name| Collation::by_name(name).is_none());
+                unknown.into_iter().collect()
+            }
+        }
+    }
+
     /// Reads a condition.
     ///
     /// # Errors

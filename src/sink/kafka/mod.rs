@@ -659,6 +659,10 @@ pub(super) fn placement(
         key: rules.key_told(),
         partition_by: rules.partition_told(),
         route: rules.route.as_deref().map(str::to_owned),
+        columns: rules
+            .columns()
+            .map(|(option, column)| (option, column.to_owned()))
+            .collect(),
     })
 }
 

@@ -505,11 +505,11 @@ impl Look<'_> {
                     "{text} matches nothing that {seen}: correct or remove it, unless what it names is still to come"
                 ),
             };
-            let finding = match (sees_all, stops) {
+            let finding = with_fix(&what, |what| match (sees_all, stops) {
                 (true, true) => Finding::fatal(CHECK, Class::Configuration, what),
                 (true, false) => Finding::warning(CHECK, what),
                 (false, _) => Finding::not_checked(CHECK, what),
-            };
+            });
             let place = self.wanted.places.of(&rule).or(place.as_deref());
             self.add(match place {
                 Some(place) => finding.at(place),
@@ -524,14 +524,18 @@ impl Look<'_> {
         for (table, misfit) in &schema.misfits {
             self.add(match misfit {
                 Misfit::Column(error) => {
-                    let finding = Finding::fatal("rules", error.class(), error.to_string());
+                    let finding = with_fix(&error.to_string(), |what| {
+                        Finding::fatal("rules", error.class(), what)
+                    });
                     match error.rule().and_then(|rule| self.wanted.places.of(rule)) {
                         Some(place) => finding.at(place),
                         None => finding,
                     }
                 }
                 Misfit::Row(error) => {
-                    let finding = Finding::fatal("rules", error.class(), error.to_string());
+                    let finding = with_fix(&error.to_string(), |what| {
+                        Finding::fatal("rules", error.class(), what)
+                    });
                     match &error.place {
                         Some(place) => finding.at(&**place),
                         None => finding,
@@ -618,6 +622,14 @@ fn clock(ahead_s: i64) -> Finding {
         "this machine's clock is {apart_s} s {way} the source's: what status and metrics say of the lag is off by as much"
     );
     Finding::warning(CHECK, what).advice("let NTP set the clocks of both machines")
+}
+
+/// A finding of a message whose last clause is the fix.
+fn with_fix(message: &str, finding: impl FnOnce(&str) -> Finding) -> Finding {
+    match message.rsplit_once(": ") {
+        Some((what, fix)) => finding(what).advice(fix),
+        None => finding(message),
+    }
 }
 
 #[cfg(test)]

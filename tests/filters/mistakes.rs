@@ -1,0 +1,107 @@
+//! Mistakes in rules that their file alone tells, each with what to write instead.
+
+use crate::commands::process::Folder;
+
+pub const HEAD: &str =
+    "state_dir = '{dir}/state'\n[source]\nhost = '127.0.0.1'\nport = 1\nuser = 'u'\n[filter]\n";
+const BLACKHOLE: &str = "\n[sink]\ntype = 'blackhole'\n";
+
+/// What `validate` says of a file with this filter and sink.
+pub fn validated(filter: &str, sink: &str) -> (Option<i32>, String) {
+    let folder = Folder::new(&format!("{HEAD}{filter}{sink}"));
+    let ended = folder.run(&["validate", "shop.toml"]);
+    (ended.code, format!("{}{}", ended.stdout, ended.stderr))
+}
+
+#[test]
+fn a_mistake_is_called_by_its_key_and_told_with_its_fix() {
+    let hash =
+        |salt: &str| format!("columns-hash = [{{ columns = 'a\\.b\\.c', salt_file = '{salt}' }}]");
+    let rows =
+        |condition: &str| format!("[[filter.rows]]\ntables = 'a\\.b'\nwhere = \"{condition}\"");
+    for (filter, parts) in [
+        (
+            hash("/tmp"),
+            &["shop.toml:7:", "is no regular file, name a file"][..],
+        ),
+        (hash("/dev/null"), &["is no regular file"]),
+        (
+            hash("/none/here"),
+            &["cannot be read", "name a file that this account may read"],
+        ),
+        (
+            rows("a = "),
+            &["shop.toml:9:", "where = \"a = \" is no condition"],
+        ),
+        (
+            rows("a collate nosuch_ci = 'b'"),
+            &[
+                "shop.toml:9:",
+                "no collation is named nosuch_ci",
+                "utf8mb4_bin",
+            ],
+        ),
+        (
+            rows("n > 1 or not (a collate nosuch_ci like 'b%')"),
+            &["no collation is named nosuch_ci"],
+        ),
+        (
+            "[filter.rows]\ntables = 'a\\.b'\nwhere = 'n = 1'".to_owned(),
+            &["write [[filter.rows]]"],
+        ),
+        (
+            "tables-include = []".to_owned(),
+            &[
+                "shop.toml:7:",
+                "tables-include",
+                "is an empty list",
+                "take the key out",
+            ],
+        ),
+        (
+            "columns_include = []".to_owned(),
+            &["columns_include", "is an empty list"],
+        ),
+        (
+            "replicate-do-db = []".to_owned(),
+            &["replicate-do-db", "is an empty list"],
+        ),
+    ] {
+        let (code, told) = validated(&filter, BLACKHOLE);
+        assert_eq!(code, Some(78), "{filter}: {told}");
+        for part in parts {
+            assert!(told.contains(part), "{filter}: {part} is not in {told}");
+        }
+        assert!(!told.contains("rows = \"a"), "{told}");
+        assert!(!told.contains("chmod"), "{told}");
+    }
+    for filter in ["tables-exclude = []", "columns-exclude = []"] {
+        let (code, told) = validated(filter, BLACKHOLE);
+        assert_eq!(code, Some(0), "{told}");
+    }
+    let (code, told) = validated(&rows("a collate utf8mb4_0900_ai_ci = 'b'"), BLACKHOLE);
+    assert_eq!(code, Some(0), "{told}");
+}
+
+#[test]
+fn statements_on_databases_are_explained_with_the_database_that_they_are_about() {
+    let folder = Folder::new(&format!(
+        "{HEAD}ddl-filter = 'as_mysqld'\nreplicate-do-db = 'shop'{BLACKHOLE}"
+    ));
+    for (statement, expected) in [
+        ("DROP DATABASE shop", "published"),
+        ("CREATE DATABASE shop", "published"),
+        ("DROP DATABASE other", "filtered"),
+    ] {
+        let asked = ["explain", "shop.toml", "--statement", statement];
+        let told = folder.succeeds(&asked).stdout;
+        let expected = format!("{statement}: {expected}\n");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+    let asked = ["explain", "shop.toml", "--table", "shop.t", "--column", "c"];
+    let told = folder.succeeds(&asked).stdout;
+    assert!(
+        told.contains("the columns of the table are not known here"),
+        "{told}"
+    );
+}
