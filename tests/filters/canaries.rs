@@ -39,6 +39,21 @@ struct Column {
 
 type Tables = BTreeMap<String, Vec<Column>>;
 
+/// Statements, and the tables after them.
+type Done = (Vec<String>, Tables);
+
+/// What a statement is to be about.
+struct Pick {
+    table: String,
+    columns: Vec<Column>,
+    /// One of its columns, and its name.
+    index: usize,
+    old: String,
+    /// Another name, and whether none of its columns has it.
+    new: String,
+    is_new: bool,
+}
+
 struct Trial {
     random: Random,
     fates: BTreeMap<(&'static str, &'static str), Fate>,
@@ -154,136 +169,187 @@ impl Trial {
     }
 
     /// A random statement, or several that belong together, and the tables after it.
-    fn statement(&mut self) -> Option<(Vec<String>, Tables)> {
+    fn statement(&mut self) -> Option<Done> {
         let (table, columns) = self.some_table();
-        let mut tables = self.tables.clone();
         let index = self.random.below(columns.len());
-        let old = columns[index].name.clone();
-        let names = columns.iter().map(|column| column.name.clone());
-        let names: Vec<String> = names.collect();
         let new = self.pick(&COLUMNS).to_owned();
-        let is_new = !names.contains(&new);
-        let places = [&TABLES[..], &UNPUBLISHED].concat();
-        let after = tables.get_mut(&table)?;
-        let one = |statement: String| vec![statement];
-        let statements = match self.random.below(11) {
-            0 | 1 if is_new => {
-                after[index].name = new.clone();
-                one(match self.random.below(2) {
-                    0 => format!("ALTER TABLE shop.{table} RENAME COLUMN {old} TO {new}"),
-                    _one => format!("ALTER TABLE shop.{table} CHANGE {old} {new} VARCHAR(90)"),
-                })
-            }
-            0 | 1 => {
-                let other = names.iter().position(|name| *name == new)?;
-                if other == index || columns[index].is_computed || columns[other].is_computed {
-                    return None;
-                }
-                after[index].name = new.clone();
-                after[other].name = old.clone();
-                one(format!(
-                    "ALTER TABLE shop.{table} RENAME COLUMN {old} TO {new}, RENAME COLUMN {new} TO {old}"
-                ))
-            }
-            2 | 3 => {
-                let to = self.free_name(&places)?;
-                let moved = tables.remove(&table)?;
-                tables.insert(to.clone(), moved);
-                one(match self.random.below(2) {
-                    0 => format!("RENAME TABLE shop.{table} TO shop.{to}"),
-                    _one => format!("ALTER TABLE shop.{table} RENAME TO shop.{to}"),
-                })
-            }
-            4 => {
-                let (other, _) = self.some_table();
-                if other == table {
-                    return None;
-                }
-                let (one_table, another) = (tables.remove(&table)?, tables.remove(&other)?);
-                tables.insert(table.clone(), another);
-                tables.insert(other.clone(), one_table);
-                one(format!(
-                    "RENAME TABLE shop.{table} TO shop._swap, shop.{other} TO shop.{table}, shop._swap TO shop.{other}"
-                ))
-            }
-            5 => {
-                let to = self.free_name(&TABLES)?;
-                let copied = columns.iter().map(|column| Column {
-                    is_secret: column.is_computed && column.is_secret
-                        || self.fate(&to, &column.name) != Fate::Open,
-                    ..column.clone()
-                });
-                // What is computed comes along, from columns that may be open there: nothing of the kind is written.
-                if columns.iter().any(|column| column.is_computed) {
-                    return None;
-                }
-                let copied = copied.collect();
-                tables.insert(to.clone(), copied);
-                one(format!("CREATE TABLE shop.{to} LIKE shop.{table}"))
-            }
-            6 if is_new => {
-                after.push(self.column(&table, &new));
-                one(format!(
-                    "ALTER TABLE shop.{table} ADD COLUMN {new} VARCHAR(90)"
-                ))
-            }
-            6 if columns.len() > 1 => {
-                after.remove(index);
-                one(format!("ALTER TABLE shop.{table} DROP COLUMN {old}"))
-            }
-            7 if is_new && !columns[index].is_computed => {
-                let is_secret = columns[index].is_secret || self.fate(&table, &new) != Fate::Open;
-                after.push(Column {
-                    name: new.clone(),
-                    is_secret,
-                    is_computed: true,
-                });
-                let how = match self.random.below(3) {
-                    0 => format!("AS (CONCAT('x', {old})) STORED"),
-                    1 => format!("AS (CONCAT({old}, 'x')) VIRTUAL"),
-                    _two => format!("DEFAULT (CONCAT({old}, 'x'))"),
-                };
-                one(format!(
-                    "ALTER TABLE shop.{table} ADD COLUMN {new} VARCHAR(90) {how}"
-                ))
-            }
-            8 | 9 if TABLES.contains(&&*table) => {
-                let kept: Vec<String> = columns
-                    .iter()
-                    .filter(|column| !column.is_computed)
-                    .map(|column| column.name.clone())
-                    .collect();
-                let mut into = kept.clone();
-                let mut change = "ENGINE = InnoDB".to_owned();
-                if is_new && !columns[index].is_computed {
-                    change = format!("CHANGE {old} {new} VARCHAR(90)");
-                    after[index].name = new.clone();
-                    into.iter_mut()
-                        .filter(|name| **name == old)
-                        .for_each(|name| new.clone_into(name));
-                }
-                let (kept, into) = (kept.join(", "), into.join(", "));
-                vec![
-                    format!("CREATE TABLE shop._{table}_gho LIKE shop.{table}"),
-                    format!("ALTER TABLE shop._{table}_gho {change}"),
-                    format!(
-                        "INSERT INTO shop._{table}_gho (id, {into}) SELECT id, {kept} FROM shop.{table}"
-                    ),
-                    format!(
-                        "RENAME TABLE shop.{table} TO shop._{table}_del, shop._{table}_gho TO shop.{table}"
-                    ),
-                    format!("DROP TABLE shop._{table}_del"),
-                ]
-            }
-            10 => {
-                let made = COLUMNS[..3].iter().map(|name| self.column(&table, name));
-                let made = made.collect();
-                tables.insert(table.clone(), made);
-                vec![format!("DROP TABLE shop.{table}"), create(&table)]
-            }
-            _not_there => return None,
+        let pick = Pick {
+            old: columns[index].name.clone(),
+            is_new: columns.iter().all(|column| column.name != new),
+            table,
+            columns,
+            index,
+            new,
         };
+        match self.random.below(11) {
+            0 | 1 => self.rename_column(&pick),
+            2 | 3 => self.rename_table(&pick),
+            4 => self.swap_tables(&pick),
+            5 => self.copy_table(&pick),
+            6 => self.add_or_drop(&pick),
+            7 => self.add_computed(&pick),
+            8 | 9 => self.swap_in(&pick),
+            _ten => self.make_anew(&pick),
+        }
+    }
+
+    fn rename_column(&mut self, pick: &Pick) -> Option<Done> {
+        let Pick {
+            table,
+            old,
+            new,
+            index,
+            ..
+        } = pick;
+        let mut tables = self.tables.clone();
+        let after = tables.get_mut(table)?;
+        if pick.is_new {
+            after[*index].name.clone_from(new);
+            let statement = match self.random.below(2) {
+                0 => format!("ALTER TABLE shop.{table} RENAME COLUMN {old} TO {new}"),
+                _one => format!("ALTER TABLE shop.{table} CHANGE {old} {new} VARCHAR(90)"),
+            };
+            return Some((vec![statement], tables));
+        }
+        let other = after.iter().position(|column| column.name == *new)?;
+        if other == *index || after[*index].is_computed || after[other].is_computed {
+            return None;
+        }
+        after[*index].name.clone_from(new);
+        after[other].name.clone_from(old);
+        let statement = format!(
+            "ALTER TABLE shop.{table} RENAME COLUMN {old} TO {new}, RENAME COLUMN {new} TO {old}"
+        );
+        Some((vec![statement], tables))
+    }
+
+    fn rename_table(&mut self, Pick { table, .. }: &Pick) -> Option<Done> {
+        let to = self.free_name(&[&TABLES[..], &UNPUBLISHED].concat())?;
+        let mut tables = self.tables.clone();
+        let moved = tables.remove(table)?;
+        tables.insert(to.clone(), moved);
+        let statement = match self.random.below(2) {
+            0 => format!("RENAME TABLE shop.{table} TO shop.{to}"),
+            _one => format!("ALTER TABLE shop.{table} RENAME TO shop.{to}"),
+        };
+        Some((vec![statement], tables))
+    }
+
+    fn swap_tables(&mut self, Pick { table, .. }: &Pick) -> Option<Done> {
+        let (other, _) = self.some_table();
+        if other == *table {
+            return None;
+        }
+        let mut tables = self.tables.clone();
+        let (one, another) = (tables.remove(table)?, tables.remove(&other)?);
+        tables.insert(table.clone(), another);
+        tables.insert(other.clone(), one);
+        let statement = format!(
+            "RENAME TABLE shop.{table} TO shop._swap, shop.{other} TO shop.{table}, shop._swap TO shop.{other}"
+        );
+        Some((vec![statement], tables))
+    }
+
+    fn copy_table(&mut self, Pick { table, columns, .. }: &Pick) -> Option<Done> {
+        let to = self.free_name(&TABLES)?;
+        // What is computed comes along, from columns that may be open there: nothing of the kind is written.
+        if columns.iter().any(|column| column.is_computed) {
+            return None;
+        }
+        let copied = columns.iter().map(|column| self.column(&to, &column.name));
+        let copied = copied.collect();
+        let mut tables = self.tables.clone();
+        tables.insert(to.clone(), copied);
+        let statement = format!("CREATE TABLE shop.{to} LIKE shop.{table}");
+        Some((vec![statement], tables))
+    }
+
+    fn add_or_drop(&mut self, pick: &Pick) -> Option<Done> {
+        let Pick {
+            table, old, new, ..
+        } = pick;
+        let mut tables = self.tables.clone();
+        let after = tables.get_mut(table)?;
+        let statement = match pick.is_new {
+            true => {
+                after.push(self.column(table, new));
+                format!("ALTER TABLE shop.{table} ADD COLUMN {new} VARCHAR(90)")
+            }
+            false if after.len() > 1 => {
+                after.remove(pick.index);
+                format!("ALTER TABLE shop.{table} DROP COLUMN {old}")
+            }
+            false => return None,
+        };
+        Some((vec![statement], tables))
+    }
+
+    fn add_computed(&mut self, pick: &Pick) -> Option<Done> {
+        let Pick {
+            table, old, new, ..
+        } = pick;
+        let from = &pick.columns[pick.index];
+        if !pick.is_new || from.is_computed {
+            return None;
+        }
+        let mut tables = self.tables.clone();
+        tables.get_mut(table)?.push(Column {
+            name: new.clone(),
+            is_secret: from.is_secret || self.fate(table, new) != Fate::Open,
+            is_computed: true,
+        });
+        let how = match self.random.below(3) {
+            0 => format!("AS (CONCAT('x', {old})) STORED"),
+            1 => format!("AS (CONCAT({old}, 'x')) VIRTUAL"),
+            _two => format!("DEFAULT (CONCAT({old}, 'x'))"),
+        };
+        let statement = format!("ALTER TABLE shop.{table} ADD COLUMN {new} VARCHAR(90) {how}");
+        Some((vec![statement], tables))
+    }
+
+    /// What gh-ost does.
+    fn swap_in(&mut self, pick: &Pick) -> Option<Done> {
+        let Pick {
+            table, old, new, ..
+        } = pick;
+        if !TABLES.contains(&&**table) {
+            return None;
+        }
+        let written = pick.columns.iter().filter(|column| !column.is_computed);
+        let kept: Vec<String> = written.map(|column| column.name.clone()).collect();
+        let mut into = kept.clone();
+        let mut tables = self.tables.clone();
+        let mut change = "ENGINE = InnoDB".to_owned();
+        if pick.is_new && !pick.columns[pick.index].is_computed {
+            change = format!("CHANGE {old} {new} VARCHAR(90)");
+            tables.get_mut(table)?[pick.index].name.clone_from(new);
+            let renamed = into.iter_mut().filter(|name| *name == old);
+            renamed.for_each(|name| name.clone_from(new));
+        }
+        let (kept, into) = (kept.join(", "), into.join(", "));
+        let statements = vec![
+            format!("CREATE TABLE shop._{table}_gho LIKE shop.{table}"),
+            format!("ALTER TABLE shop._{table}_gho {change}"),
+            format!(
+                "INSERT INTO shop._{table}_gho (id, {into}) SELECT id, {kept} FROM shop.{table}"
+            ),
+            format!(
+                "RENAME TABLE shop.{table} TO shop._{table}_del, shop._{table}_gho TO shop.{table}"
+            ),
+            format!("DROP TABLE shop._{table}_del"),
+        ];
         Some((statements, tables))
+    }
+
+    fn make_anew(&mut self, Pick { table, .. }: &Pick) -> Option<Done> {
+        let made = COLUMNS[..3].iter().map(|name| self.column(table, name));
+        let made = made.collect();
+        let mut tables = self.tables.clone();
+        tables.insert(table.clone(), made);
+        Some((
+            vec![format!("DROP TABLE shop.{table}"), create(table)],
+            tables,
+        ))
     }
 
     /// Has a column that is hidden where its table is be so for good.
