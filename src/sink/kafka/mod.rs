@@ -651,6 +651,7 @@ pub(super) fn placement(
             key: section.table_field_event_key.clone(),
             partition_by: "key".to_owned(),
             route: None,
+            columns: Vec::new(),
         });
     }
     let (topic, rules) = topics.of_table(table)?;
