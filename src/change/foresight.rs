@@ -8,6 +8,7 @@ use super::definition::column_watch::{ColumnWatch, WatchedTables};
 use super::definition::following::Followed;
 use super::definition::moved::origins;
 use super::definition::schemas::{Belief, Connection, Facts, Schemas, apply_statement};
+use super::definition::temporary::of_base;
 use super::statement::meaning::{Meaning, Spec};
 use super::statement::{Statement, StatementKind, StatementSource};
 use crate::filter::{ColumnRuleError, OnMissing, Rules};
@@ -90,9 +91,11 @@ impl Foresight {
             }
         });
         let former = former.collect();
+        let base = of_base(&statement, &self.schemas, connection);
         let changes = apply_statement(&mut self.schemas, &statement, &facts);
         let followed = Followed {
             statement,
+            base,
             source,
             changes,
             former,

@@ -475,3 +475,56 @@ fn explain_foresees_where_a_stream_stops() {
         assert!(told.contains("TO shop.folk\tstops"), "{told}");
     }
 }
+
+#[test]
+fn a_temporary_table_says_nothing_of_the_table_whose_name_it_has() {
+    let make = "SET SESSION binlog_format = MIXED; CREATE TEMPORARY TABLE shop.people (id INT PRIMARY KEY, mail VARCHAR(40), \
+                phone VARCHAR(20), n INT)";
+    let rules = r"columns-exclude = 'shop\.people\.(mail|phone)'";
+    let shown = "columns-include = ['shop\\.people\\.(id|n)', 'shop\\.folk\\..*']";
+    let mut stream = Stream::start(Flavour::MariaDb118, rules);
+    for rules in [rules, shown] {
+        for (statements, skips) in [
+            (
+                "ALTER TABLE shop.people RENAME COLUMN mail TO n, RENAME COLUMN n TO mail",
+                true,
+            ),
+            (
+                "ALTER TABLE shop.people ADD COLUMN g VARCHAR(50) AS (CONCAT('x', mail)) STORED",
+                false,
+            ),
+            ("ALTER TABLE shop.people DROP COLUMN mail", false),
+            (
+                "RENAME TABLE shop.people TO shop.folk, shop.folk TO shop.more",
+                true,
+            ),
+            ("CREATE TEMPORARY TABLE shop.folk LIKE shop.people", false),
+        ] {
+            stream = stream.again(rules);
+            stream.run(&format!("{make}; {statements}"));
+            if skips {
+                stream
+                    .folder
+                    .succeeds(&["skip", "shop.toml", "--groups", "2"]);
+                stream.once();
+            }
+            stream.run("INSERT INTO shop.people VALUES (2, 'b@secret', '555-secret', 2)");
+            stream.once();
+            let images = stream.images();
+            assert_eq!(
+                images.last(),
+                Some(&json!({"id": 2, "n": 2})),
+                "{statements}"
+            );
+            // The table itself is watched as ever, in the same statement too.
+            stream.run(&format!(
+                "{make}; RENAME TABLE shop.people TO shop.away, shop.people TO shop.folk"
+            ));
+            stream.run("INSERT INTO shop.folk VALUES (3, 'b@secret', '555-secret', 3)");
+            stream
+                .folder
+                .fails(78, &["shop.people.mail", "shop.folk.mail"]);
+            stream.images();
+        }
+    }
+}

@@ -262,7 +262,7 @@ impl ColumnWatch {
         if !columns.forbid_computed() {
             return;
         }
-        let copied = copied(&followed.statement, believed);
+        let copied = copied(followed.on_base(), believed);
         let copied = copied.as_ref().map(|(table, source)| (table, source));
         let is_unvetted = |table: &TableName, source: &TableName| {
             let verdict = rules.table(&table.database, &table.table);
@@ -281,7 +281,7 @@ impl ColumnWatch {
                 && former.iter().all(|column| is_judged_alike(column));
             !is_vetted
         };
-        let part = split_off(&followed.statement, believed);
+        let part = split_off(followed.on_base(), believed);
         let part = part.as_ref().map(|(from, part)| (part, from));
         let came = origins.iter().chain(copied).chain(part);
         let came: Vec<(&TableName, bool)> = came
@@ -449,7 +449,7 @@ impl ColumnWatch {
         believed: &Schemas,
         refusal: Refusal,
     ) -> Result<(), ColumnRuleError> {
-        let statement = &followed.statement;
+        let statement = followed.on_base();
         let origins = origins(statement, believed);
         self.note_lost_row_rules(rules, &origins);
         if rules.columns().is_empty() {
@@ -513,7 +513,7 @@ impl ColumnWatch {
         {
             was = was.in_place_of(replaced);
         }
-        let moved = Moved::by(&followed.statement, (table, origin), was, columns);
+        let moved = Moved::by(followed.on_base(), (table, origin), was, columns);
         match table == origin {
             true => moved,
             false => Moved {
@@ -604,10 +604,7 @@ impl ColumnWatch {
         followed: &Followed<'_>,
         refusal: Refusal,
     ) -> Result<Option<&'a FormerName>, ColumnRuleError> {
-        match (
-            moved.judge(columns, published, &followed.statement),
-            refusal,
-        ) {
+        match (moved.judge(columns, published, followed.on_base()), refusal) {
             (Ok(()), _) => Ok(None),
             (Err(error), Refusal::Stops) => Err(error),
             (Err(error), Refusal::IsPutOff) => {
@@ -664,7 +661,7 @@ impl ColumnWatch {
         (published, moved): (&TableName, &Moved<'_>),
         followed: &Followed<'_>,
     ) -> Result<(), ColumnRuleError> {
-        let statement = &followed.statement;
+        let statement = followed.on_base();
         let mut known: Vec<&str> = moved.columns.iter().map(|column| &**column).collect();
         let makes = matches!(statement.meaning, Meaning::CreateTable(_));
         if known.is_empty() && !makes && columns.may_hide_values_of(published) {

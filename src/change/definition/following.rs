@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::beliefs::{Definitions, Executed};
 use super::schemas::{Belief, Change, Connection, Facts};
 use super::table::TableDefinition;
+use super::temporary::of_base;
 use crate::binlog::{Coordinates, FormatDescription, Gtid, Query};
 use crate::change::statement::{Statement, StatementError, StatementSource, scan_query};
 use crate::mysql::Flavour;
@@ -25,6 +26,8 @@ pub(in crate::change) struct StatementPlace<'a> {
 /// A statement that was followed.
 pub(in crate::change) struct Followed<'a> {
     pub(in crate::change) statement: Statement,
+    /// The same without the temporary tables that it names, where it names some.
+    pub(in crate::change) base: Option<Statement>,
     /// What it was scanned from.
     pub(in crate::change) source: StatementSource<'a>,
     /// What it changed.
@@ -33,6 +36,13 @@ pub(in crate::change) struct Followed<'a> {
     pub(in crate::change) former: Vec<(TableName, Arc<TableDefinition>)>,
     /// Who sent it.
     pub(in crate::change) connection: Connection,
+}
+
+impl Followed<'_> {
+    /// What it does to base tables.
+    pub(in crate::change) fn on_base(&self) -> &Statement {
+        self.base.as_ref().unwrap_or(&self.statement)
+    }
 }
 
 /// Scans a statement and follows it.
@@ -57,6 +67,7 @@ pub(in crate::change) fn follow<'a>(
     let former = former.collect();
     // A session may have another default engine than the server, and the binlog does not tell.
     let facts = Facts::of(query, source.context).on_server(place.server_id);
+    let base = of_base(&statement, believed, facts.connection);
     let changes = definitions.follow(&Executed {
         statement: &statement,
         text: &source.text,
@@ -73,6 +84,7 @@ pub(in crate::change) fn follow<'a>(
     Ok(Followed {
         connection,
         former,
+        base,
         statement,
         source,
         changes,

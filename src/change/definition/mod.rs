@@ -21,6 +21,7 @@ pub(super) mod settling;
 pub(super) mod table;
 pub(super) mod table_map_error;
 pub(super) mod table_maps;
+pub(super) mod temporary;
 
 pub use draft::blank;
 pub use schemas::{
