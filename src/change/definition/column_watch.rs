@@ -204,6 +204,7 @@ impl ColumnWatch {
                     column: column.clone(),
                     from,
                     by,
+                    included: rules.including(name, column).cloned().map(Box::new),
                 });
             }
         }

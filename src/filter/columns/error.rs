@@ -79,8 +79,8 @@ pub enum ColumnRuleError {
     },
     /// A column is computed from one whose values a rule hides.
     #[error(
-        "{column} of {table} is computed from {from}, {by}, and would show it: have a rule hide {column} too, or set \
-         columns-computed = \"publish\""
+        "{column} of {table} is computed from {from}, {by}, and would show it: {}, or set columns-computed = \"publish\"",
+        hidden_too(table, column, by, included.as_deref())
     )]
     Computed {
         /// The table.
@@ -91,11 +91,13 @@ pub enum ColumnRuleError {
         from: Box<str>,
         /// What hides them.
         by: HiddenBy,
+        /// The `columns-include` that lets the column out, if there are any.
+        included: Option<Box<Rule>>,
     },
     /// A table came under a rule by RENAME or LIKE, with a column that may be computed from one whose values the rule hides.
     #[error(
-        "{column} of {table} is computed, maybe from {from}, {by}: have a rule hide {column} too, or set \
-         columns-computed = \"publish\""
+        "{column} of {table} is computed, maybe from {from}, {by}: {}, or set columns-computed = \"publish\"",
+        hidden_too(table, column, by, included.as_deref())
     )]
     MaybeComputed {
         /// The table.
@@ -106,6 +108,8 @@ pub enum ColumnRuleError {
         from: Box<str>,
         /// What hides them.
         by: HiddenBy,
+        /// The `columns-include` that lets the column out, if there are any.
+        included: Option<Box<Rule>>,
     },
     /// A table came under a rule by RENAME or LIKE, and nobody knows which of its columns are computed.
     #[error(
@@ -187,6 +191,27 @@ impl fmt::Display for HiddenBy {
             Self::NotIncluded => f.write_str("which no columns-include matches"),
         }
     }
+}
+
+/// How to hide a column as what it is computed from is hidden, where a `columns-include` may let it out.
+fn hidden_too(table: &TableName, column: &str, by: &HiddenBy, included: Option<&Rule>) -> String {
+    let name = format!("{}.{}.{column}", table.database, table.table);
+    let how = match by {
+        HiddenBy::Rule(rule) => {
+            format!("as this one does if it is written {}", widened(rule, &name))
+        }
+        HiddenBy::NotIncluded => {
+            format!(
+                "such as columns-exclude = {}",
+                quoted(&regex::escape(&name))
+            )
+        }
+    };
+    let taken_out = included.map(|rule| format!(", take {column} out of {rule}"));
+    format!(
+        "have a rule hide {column} too, {how}{}",
+        taken_out.unwrap_or_default()
+    )
 }
 
 /// A rule's expression that matches one column more.

@@ -149,7 +149,7 @@ impl ColumnRules {
     }
 
     /// The `columns-include` that matches a column.
-    fn including(&self, table: &TableName, column: &str) -> Option<&Rule> {
+    pub fn including(&self, table: &TableName, column: &str) -> Option<&Rule> {
         let name = full_name(table, column);
         let number = self.matching(&name, &self.include).next()?;
         Some(&self.rules.get(number)?.rule)
@@ -369,6 +369,7 @@ impl ColumnRules {
                     column: column.into(),
                     from: from.into(),
                     by,
+                    included: self.including(table, column).cloned().map(Box::new),
                 });
             }
         }
