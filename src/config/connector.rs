@@ -183,6 +183,7 @@ fn connector(mut draft: Draft, mistakes: &mut Mistakes) -> Option<Connector> {
         return None;
     }
     let document = &mut draft.document;
+    one_bracket(document, &mut found);
     let top = section::read::<Top>(document, "", &[], &mut found);
     if let Some(top) = &top {
         patterns(top, document, &mut found);
@@ -270,6 +271,27 @@ fn snapshot(section: &mut Node, mistakes: &mut Mistakes) -> Option<SnapshotOptio
         mistakes.add_key(&place.origin, "snapshot.threads", message);
     }
     Some(read.options)
+}
+
+/// Adds the mistakes of sections that are written as lists of tables, and takes the first table of each.
+fn one_bracket(document: &mut Node, mistakes: &mut Mistakes) {
+    for name in ["source", "snapshot", "filter", "sink"] {
+        let Some(section) = document.below_mut(name) else {
+            continue;
+        };
+        let Content::List(tables) = &mut section.content else {
+            continue;
+        };
+        let is_table = |node: &Node| matches!(node.content, Content::Table(_));
+        if !tables.is_empty() && tables.iter().all(is_table) {
+            let first = tables.swap_remove(0);
+            let message = format!(
+                "is a list of tables, expected one table: write [{name}], with one bracket"
+            );
+            mistakes.add_key(&first.origin, name, message);
+            *section = first;
+        }
+    }
 }
 
 /// Reads the `[filter]` section and adds the mistakes in its keys and rules.

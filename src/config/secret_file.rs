@@ -2,6 +2,7 @@
 //!
 //! Holds for every key that names a secret by its last word, also inside `properties`.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -39,6 +40,18 @@ pub fn rival(key: &str) -> Option<String> {
         Some(base) => base.to_owned(),
         None => format!("{key}{SUFFIX}"),
     })
+}
+
+/// Keys with those after them that name the files of secrets.
+pub fn with_files<'a>(keys: &[&'a str]) -> Vec<Cow<'a, str>> {
+    let mut all: Vec<Cow<'a, str>> = Vec::new();
+    for key in keys {
+        let file = rival(key).filter(|file| file.ends_with(SUFFIX));
+        let file = file.filter(|file| !keys.contains(&&**file));
+        all.push((*key).into());
+        all.extend(file.map(Cow::from));
+    }
+    all
 }
 
 /// Replaces every key that names a secret's file by the secret. Both keys at once, and a file that cannot be read or that

@@ -106,12 +106,15 @@ impl Mending<'_> {
                 };
                 let home = home(found, section);
                 // A key of another section is none of this one in another spelling.
-                let nearest = nearest(found, &known).filter(|_| home.is_none());
-                let hint = home.unwrap_or_else(|| hint(nearest));
-                let expected = known.join(", ");
+                let listed = secret_file::with_files(&known);
+                let listed: Vec<&str> = listed.iter().map(|key| &**key).collect();
+                let meant = nearest(found, &listed).filter(|_| home.is_none());
+                let hint = home.unwrap_or_else(|| hint(meant));
+                let expected = listed.join(", ");
                 let message = format!("no such key '{found}', expected one of {expected}{hint}");
                 self.tell(node, error, &path, message);
-                rename(node, &joined(path, found), nearest)
+                let mended = meant.and_then(|meant| nearest(meant, &known));
+                rename(node, &joined(path, found), mended)
             }
             Misfit::Missing(field) => {
                 let key = joined(path.clone(), field);

@@ -227,8 +227,6 @@ fn the_schema_has_the_programs_keys_and_no_others() {
         let described: BTreeSet<String> = properties
             .keys()
             .filter(|key| !is_other_spelling(key))
-            // The file forms of secrets are read before the options are.
-            .filter(|key| !key.ends_with("_file"))
             .cloned()
             .collect();
         assert_eq!(described, keys(&folder), "{place}");

@@ -84,6 +84,22 @@ fn a_mistake_is_called_by_its_key_and_told_with_its_fix() {
 }
 
 #[test]
+fn misspelt_keys_and_sections_are_told_with_what_to_write() {
+    let hash = "columns-hash = [{ columns = 'a\\.b\\.c', salt_fil = 'x' }]";
+    let (_, told) = validated(hash, BLACKHOLE);
+    let keys = "expected one of columns, salt, salt_file, hmac_key, hmac_key_file; did you mean salt_file?";
+    assert!(told.contains(keys), "{told}");
+    let twice = HEAD.replace("[filter]", "[[filter]]") + "tables-exclude = 'a\\.b'" + BLACKHOLE;
+    let ended = Folder::new(&twice).run(&["validate", "shop.toml"]);
+    let told = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(
+        told.contains("filter: is a list of tables, expected one table: write [filter]"),
+        "{told}"
+    );
+    assert!(told.contains("1 problem,"), "{told}");
+}
+
+#[test]
 fn statements_on_databases_are_explained_with_the_database_that_they_are_about() {
     let folder = Folder::new(&format!(
         "{HEAD}ddl-filter = 'as_mysqld'\nreplicate-do-db = 'shop'{BLACKHOLE}"

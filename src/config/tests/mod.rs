@@ -158,7 +158,7 @@ fn a_mistake_is_named_with_its_file_line_and_key() {
     for (text, expected) in [
         (
             "state_dir = '/s'\n[source]\nhots = 'db'\n",
-            "shop.toml:3:1: source: no such key 'hots', expected one of host, port, password, compressed, mode, hosts, properties; did you mean host?",
+            "shop.toml:3:1: source: no such key 'hots', expected one of host, port, password, password_file, compressed, mode, hosts, properties; did you mean host?",
         ),
         (
             "\n\n[sorce]\nhost = 'a'\n",
@@ -301,7 +301,7 @@ fn a_variable_that_means_nothing_is_an_error() {
         "variable ROWTAP__SOURCE__PORT: source.port: expected a number from 0 to 65535, found a string",
     );
     given().variable("ROWTAP__SOURCE__HOTS", "db").fails(
-        "variable ROWTAP__SOURCE__HOTS: source: no such key 'hots', expected one of host, port, password, compressed, mode, hosts, properties; did you mean host?",
+        "variable ROWTAP__SOURCE__HOTS: source: no such key 'hots', expected one of host, port, password, password_file, compressed, mode, hosts, properties; did you mean host?",
     );
     given().variable("ROWTAP__SORCE__HOST", "db").fails(
         "variable ROWTAP__SORCE__HOST names no key, expected ROWTAP__KEY or ROWTAP__SECTION__KEY, the connectors being SHOP and the first keys source, filter, state_dir",
