@@ -113,7 +113,7 @@ pub struct DecodeArguments {
     pub rules: RuleArguments,
     /// Where table definitions come from if the binlog does not hold column names: a connector's state folder, or its file, or
     /// a file with the CREATE TABLE statements. With the connector's file, the source is asked how the tables are defined now when
-    /// the state folder does not know. A definition with a line `-- at binlog.000003:1234` before it holds from there on in that
+    /// the state folder does not know; its rules and other settings are not applied, give them as options. A definition with a line `-- at binlog.000003:1234` before it holds from there on in that
     /// binlog, another one from the top of each; both until a statement on the table. The file of commands that a connector wrote
     /// when it stopped may be given too, with its blanks filled in.
     #[arg(long, value_name = "CONNECTOR.toml|FOLDER|FILE")]
