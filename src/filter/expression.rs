@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Class, Dot, Hir, HirKind};
 
 use super::error::FilterError;
@@ -123,6 +124,47 @@ pub(super) fn folded(name: &str) -> Cow<'_, str> {
         other => other.to_ascii_lowercase(),
     });
     letters.collect::<String>().into()
+}
+
+/// What all names begin with that an expression matches, as far as that is easily told.
+pub(super) fn literal_start(expression: &str) -> String {
+    let mut literal = String::new();
+    // One of several alternatives may begin otherwise.
+    if expression.contains('|') {
+        return literal;
+    }
+    let mut letters = expression.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let letter = match letter {
+            '\\' => match letters.next() {
+                Some(escaped) if !escaped.is_alphanumeric() => escaped,
+                Some(_) | None => break,
+            },
+            '.' | '^' | '$' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' => break,
+            plain => plain,
+        };
+        // It may be there never, or several times.
+        if matches!(letters.peek(), Some('*' | '?' | '{')) {
+            break;
+        }
+        literal.push(letter);
+    }
+    literal
+}
+
+/// Whether an expression that was compiled may match, in any case, some name that begins so.
+pub(super) fn may_begin(key: RuleKey, text: &str, start: &str) -> bool {
+    let Ok(read) = read(key, text) else {
+        return true;
+    };
+    let found = Extractor::new().extract(&read);
+    let Some(literals) = found.literals().filter(|_| start.is_ascii()) else {
+        return true;
+    };
+    literals.iter().any(|literal| {
+        let mut both = literal.as_bytes().iter().zip(start.as_bytes());
+        !literal.as_bytes().is_ascii() || both.all(|(one, other)| one.eq_ignore_ascii_case(other))
+    })
 }
 
 /// Reads an expression by itself, so that no bracket of it reaches across the anchors.

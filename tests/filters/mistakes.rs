@@ -121,3 +121,26 @@ fn statements_on_databases_are_explained_with_the_database_that_they_are_about()
         "{told}"
     );
 }
+
+#[test]
+fn a_table_of_which_nothing_is_left_is_told_where_it_is_made() {
+    let folder = Folder::new(&format!(
+        "{HEAD}columns-include = ['shop\\.people\\.(id|name)', 'shop\\.(pets|cats)\\..*']{BLACKHOLE}"
+    ));
+    for (table, is_told) in [("folk", true), ("people", false), ("Pets", false)] {
+        let statement = format!("create table {table} as select * from others");
+        let asked = [
+            "explain",
+            "shop.toml",
+            "--database",
+            "shop",
+            "--statement",
+            &statement,
+        ];
+        let told = folder.succeeds(&asked).stdout;
+        assert!(told.contains(": published"), "{told}");
+        let expected = "the rules on columns leave nothing of shop.folk";
+        assert_eq!(told.contains(expected), is_told, "{told}");
+        assert_eq!(told.contains("leave nothing"), is_told, "{told}");
+    }
+}

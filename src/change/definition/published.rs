@@ -67,8 +67,8 @@ fn treat(
         columns.push(column);
     }
     if columns.is_empty() {
-        let table = table.clone();
-        return Err(ColumnRuleError::NothingLeft { table });
+        let columns = definition.columns.iter();
+        return Err(rules.nothing_left(table, columns.map(|column| &*column.name)));
     }
     let key = definition.key.iter();
     definition.key = key

@@ -12,6 +12,7 @@ use crate::change::{Foreseen, Foresight};
 use crate::filter::{ColumnVerdict, Rule, RuleKey, RulePlaces, Rules, Verdict, VerdictReason};
 use crate::metrics::one_line;
 use crate::pipeline::Connector;
+use crate::row::TableName;
 use crate::sink::{self, Placement};
 
 /// The stage of the rules on rows.
@@ -92,8 +93,16 @@ pub(super) fn judged_statement(
     }
     shown.published_as = None;
     shown.note = note.map(str::to_owned);
+    let left_without = without_columns(&statement, rules).filter(|_| outcome == "published");
     match foresight.statement(rules, (statement, source), outcome == "published") {
-        Foreseen::GoesOn => {}
+        Foreseen::GoesOn => {
+            if let Some(table) = left_without {
+                shown.doubt(&format!(
+                    "the rules on columns leave nothing of {table}, so that a connector stops at its first row: add a \
+                     columns-include for it, or leave the table out by tables-exclude"
+                ));
+            }
+        }
         Foreseen::Stops(error) => shown.stop(&error.to_string()),
         Foreseen::MayStop(table) => {
             shown.outcome = "may stop";
@@ -104,6 +113,15 @@ pub(super) fn judged_statement(
         }
     }
     shown
+}
+
+/// The table that a statement makes, where the rules on columns leave nothing of it.
+fn without_columns(statement: &Statement, rules: &Rules) -> Option<TableName> {
+    let makes = matches!(statement.kind, StatementKind::CreateTable { .. });
+    let made = statement.objects.first().filter(|_| makes)?;
+    let verdict = rules.table(&made.name.database, &made.name.table);
+    let is_left_without = verdict.keep && rules.columns().leave_nothing_of(&verdict.published);
+    is_left_without.then_some(verdict.published)
 }
 
 /// In which words a statement is told.

@@ -43,6 +43,17 @@ pub enum ColumnRuleError {
         /// The table.
         table: TableName,
     },
+    /// No column is left, and none for want of a `columns-include`.
+    #[error(
+        "the rules on columns leave nothing of {table}, {rule} leaves out the first of them: have columns-exclude leave one of its \
+         columns, or leave the table out by tables-exclude"
+    )]
+    AllLeftOut {
+        /// The table.
+        table: TableName,
+        /// The rule that leaves out the first column.
+        rule: Rule,
+    },
     /// The values of a column cannot be replaced as a rule says.
     #[error("{rule} matches {column} of {table}, {why}")]
     Unfit {
@@ -259,6 +270,7 @@ impl ColumnRuleError {
     pub fn rule(&self) -> Option<&Rule> {
         match self {
             Self::Key { rule, .. }
+            | Self::AllLeftOut { rule, .. }
             | Self::Unfit { rule, .. }
             | Self::Unnamed { rule, .. }
             | Self::Unknown { rule, .. }

@@ -148,6 +148,33 @@ impl ColumnRules {
         })
     }
 
+    /// Whether it is certain that they leave no column of a table, whatever its columns are called.
+    pub fn leave_nothing_of(&self, table: &TableName) -> bool {
+        let name = full_name(table, "");
+        let mut include = self.rules.get(self.include.clone()).into_iter().flatten();
+        let may_show = |ColumnRule { rule, .. }: &ColumnRule| {
+            expression::may_begin(rule.key, &rule.text, &name)
+        };
+        !self.include.is_empty() && !include.any(may_show)
+    }
+
+    /// The error of a table of whose columns none is left.
+    pub fn nothing_left<'a>(
+        &self,
+        table: &TableName,
+        mut columns: impl Iterator<Item = &'a str>,
+    ) -> ColumnRuleError {
+        let excluding = columns.try_fold(None, |found, column| match self.judge(table, column) {
+            ColumnVerdict::LeftOut { by: None } => None,
+            verdict => Some(found.or(verdict.hidden_by())),
+        });
+        let table = table.clone();
+        match excluding.flatten() {
+            Some(HiddenBy::Rule(rule)) => ColumnRuleError::AllLeftOut { table, rule },
+            Some(HiddenBy::NotIncluded) | None => ColumnRuleError::NothingLeft { table },
+        }
+    }
+
     /// The `columns-include` that matches a column.
     pub fn including(&self, table: &TableName, column: &str) -> Option<&Rule> {
         let name = full_name(table, column);
@@ -426,8 +453,8 @@ impl ColumnRules {
             *treatment != ColumnTreatment::LeftOut && !table.hidden.contains(&index)
         };
         if !left.any(is_left) {
-            let table = table.name;
-            return Err(ColumnRuleError::NothingLeft { table });
+            let columns = table.shown_columns().map(|column| &*column.name);
+            return Err(self.nothing_left(&table.name, columns));
         }
         Ok(table.treated(Treatment::new(treatments)))
     }
@@ -601,32 +628,6 @@ fn full_name(table: &TableName, column: &str) -> String {
     format!("{}.{}.{column}", table.database, table.table)
 }
 
-/// What all names begin with that an expression matches, as far as that is easily told.
-fn literal_start(expression: &str) -> String {
-    let mut literal = String::new();
-    // One of several alternatives may begin otherwise.
-    if expression.contains('|') {
-        return literal;
-    }
-    let mut letters = expression.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let letter = match letter {
-            '\\' => match letters.next() {
-                Some(escaped) if !escaped.is_alphanumeric() => escaped,
-                Some(_) | None => break,
-            },
-            '.' | '^' | '$' | '*' | '+' | '?' | '(' | ')' | '[' | ']' | '{' | '}' => break,
-            plain => plain,
-        };
-        // It may be there never, or several times.
-        if matches!(letters.peek(), Some('*' | '?' | '{')) {
-            break;
-        }
-        literal.push(letter);
-    }
-    literal
-}
-
 /// Rules as they are read, with what is wrong with them.
 struct Reading<'a> {
     places: &'a RulePlaces,
@@ -662,7 +663,7 @@ impl<'a> Reading<'a> {
             Ok(pattern) => Some(ColumnRule {
                 rule,
                 pattern,
-                start: literal_start(text).to_lowercase().into(),
+                start: expression::literal_start(text).to_lowercase().into(),
             }),
             Err(mistake) => {
                 self.mistakes.push(mistake);

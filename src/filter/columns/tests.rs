@@ -260,6 +260,14 @@ fn rules_that_do_not_fit_a_table_are_refused() {
             &["leave nothing of shop.people"],
         ),
         (
+            "columns-include = '.*'\ncolumns-exclude = ['shop\\.pets\\..*', 'shop\\.people\\..*']",
+            &[],
+            &[
+                "leave nothing of shop.people, columns-exclude=shop\\.people\\..* leaves out",
+                "leave one of its columns",
+            ],
+        ),
+        (
             "columns-truncate = [{ columns = '.*id', length = 1 }]",
             &[],
             &["no CHAR, VARCHAR or TEXT"],
