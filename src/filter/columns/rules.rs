@@ -517,6 +517,8 @@ enum Hiding {
     None,
     /// What follows so many characters.
     End(Reverse<usize>),
+    /// What it is, but not how long.
+    Letters,
     /// What it is, but not that there is one.
     Value,
     All,
@@ -535,7 +537,7 @@ impl ColumnVerdict<'_> {
     }
 
     /// Whether a value that this hides shows more under another verdict. What is left out is hidden most, then what is masked
-    /// or hashed, then what is truncated, the longer the less.
+    /// as a whole or hashed, then what is masked letter by letter, then what is truncated, the longer the less.
     pub fn hides_more_than(&self, other: &ColumnVerdict<'_>) -> bool {
         self.hiding() > other.hiding()
     }
@@ -543,7 +545,7 @@ impl ColumnVerdict<'_> {
     /// The same of values that are computed from those: they show nothing where they are masked or hashed.
     pub fn hides_more_than_computed(&self, computed: &ColumnVerdict<'_>) -> bool {
         match (self.hiding(), computed.hiding()) {
-            (_, Hiding::All | Hiding::Value) | (Hiding::None, _) => false,
+            (_, Hiding::All | Hiding::Value | Hiding::Letters) | (Hiding::None, _) => false,
             (Hiding::End(_), Hiding::End(_)) => false,
             (hiding, computed) => hiding > computed,
         }
@@ -555,9 +557,8 @@ impl ColumnVerdict<'_> {
             Self::LeftOut { .. } => Hiding::All,
             Self::Replaced { replacement, .. } => match replacement {
                 Replacement::Start(length) => Hiding::End(Reverse(*length)),
-                Replacement::Fixed(_) | Replacement::Each(_) | Replacement::Digest(_) => {
-                    Hiding::Value
-                }
+                Replacement::Each(_) => Hiding::Letters,
+                Replacement::Fixed(_) | Replacement::Digest(_) => Hiding::Value,
             },
         }
     }

@@ -331,3 +331,21 @@ fn a_rule_that_has_lost_its_column_is_found() {
     assert_eq!(texts(rules.naming(&table, &now)), [r"shop\.people\.mail"]);
     assert!(rules.naming(&table, &before).is_empty());
 }
+
+#[test]
+fn a_mask_that_shows_how_long_values_are_hides_less_than_another() {
+    let rules = rules(
+        "columns-mask = [{ columns = 'a\\.b\\.whole', with = '#' }, { columns = 'a\\.b\\.letters', each = '#' }]
+        columns-truncate = [{ columns = 'a\\.b\\.start', length = 1 }]",
+    );
+    let table = TableName::new("a", "b");
+    let order = ["whole", "letters", "start", "open"];
+    for (place, before) in order.iter().enumerate() {
+        for (other, after) in order.iter().enumerate() {
+            let renamed = rules
+                .columns()
+                .refuse_renaming((&table, before), (&table, after));
+            assert_eq!(renamed.is_err(), other > place, "{before} {after}");
+        }
+    }
+}
