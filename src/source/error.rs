@@ -526,6 +526,9 @@ impl SourceError {
             | Self::Rebuilt { .. }
             | Self::Rewritten { .. }
             | Self::Diverged { .. } => Some("start = \"earliest\"".to_owned()),
+            Self::Columns(error) if matches!(**error, ColumnRuleError::Unfollowed { .. }) => {
+                Some("start = \"snapshot\"".to_owned())
+            }
             Self::NoHost(failures) => failures
                 .iter()
                 .find(|failure| matches!(failure.error, Self::Lacking { .. }))

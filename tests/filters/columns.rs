@@ -639,3 +639,23 @@ columns-hash = [{ columns = '.*\.(id|n)', salt = 'salt' }]";
         );
     }
 }
+
+#[test]
+fn what_is_computed_from_a_truncated_column_is_not_hidden_by_being_truncated() {
+    for flavour in [Flavour::MySql97, Flavour::MariaDb118] {
+        let rules = "columns-truncate = [{ columns = 'shop\\.people\\.mail', length = 2 }, { columns = 'shop\\.people\\.(phone|g)', \
+                     length = 20 }]";
+        let mut stream = Stream::start(flavour, rules);
+        for column in [
+            "g VARCHAR(40) AS (mail) STORED",
+            "g VARCHAR(40) DEFAULT (reverse(mail))",
+        ] {
+            stream = stream.again(rules);
+            stream.run(&format!("ALTER TABLE shop.people ADD {column}"));
+            stream.run("INSERT INTO shop.people (id, mail) VALUES (2, 'b@secret')");
+            stream
+                .folder
+                .fails(78, &["g of shop.people is computed from mail"]);
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 mod bars;
 mod handover;
+mod hidden;
 mod kills;
 mod load;
 mod locks;

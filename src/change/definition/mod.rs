@@ -9,6 +9,7 @@ pub(super) mod copied;
 pub(super) mod draft;
 pub(super) mod engines;
 pub(super) mod following;
+pub(super) mod gap;
 pub(super) mod labels;
 pub(super) mod lack;
 pub(super) mod layout;

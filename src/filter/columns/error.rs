@@ -135,6 +135,19 @@ pub enum ColumnRuleError {
         /// What hides them.
         by: HiddenBy,
     },
+    /// Tables are copied anew behind a gap in the stream, and nothing tells where a column is whose values were hidden.
+    #[error(
+        "{column} of {table}, {by}, may have another name by now, or be a column of another table, for it is not where it was and the \
+         source has purged the binlogs that would tell: have the rules on columns hide it wherever it may be now, and begin anew"
+    )]
+    Unfollowed {
+        /// The table.
+        table: TableName,
+        /// The column whose values were hidden.
+        column: Box<str>,
+        /// What hid them.
+        by: HiddenBy,
+    },
     /// Tables with values that rules hide got names that are not published, and more of them than are remembered.
     #[error(
         "{count} tables with columns that rules hide were renamed to names that are not published, and no more are remembered: \
@@ -279,7 +292,8 @@ impl ColumnRuleError {
             | Self::Included { rule, .. } => Some(rule),
             Self::Computed { by, .. }
             | Self::MaybeComputed { by, .. }
-            | Self::ComputedUnknown { by, .. } => match by {
+            | Self::ComputedUnknown { by, .. }
+            | Self::Unfollowed { by, .. } => match by {
                 HiddenBy::Rule(rule) => Some(rule),
                 HiddenBy::NotIncluded => None,
             },

@@ -542,12 +542,12 @@ impl ColumnVerdict<'_> {
         self.hiding() > other.hiding()
     }
 
-    /// The same of values that are computed from those: they show nothing where they are masked or hashed.
+    /// The same of values that are computed from those: they show nothing where they are masked or hashed, and may begin with
+    /// what others end with.
     pub fn hides_more_than_computed(&self, computed: &ColumnVerdict<'_>) -> bool {
         match (self.hiding(), computed.hiding()) {
             (_, Hiding::All | Hiding::Value | Hiding::Letters) | (Hiding::None, _) => false,
-            (Hiding::End(_), Hiding::End(_)) => false,
-            (hiding, computed) => hiding > computed,
+            (_, Hiding::End(_) | Hiding::None) => true,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a run believes of the tables where it begins: from its journal if that reaches back to the checkpoint, else from the
 //! source.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -79,18 +80,28 @@ pub(super) fn warn_of_unmatched(rules: &Rules, found: &FoundDefinitions) {
     }
 }
 
-/// The tables that the connector's journal knows at a checkpoint.
+/// The tables that the connector's journal knows at a checkpoint, behind which there may be a gap before what was found.
+///
+/// # Errors
+/// Values that rules hid there may be under other names behind the gap.
 pub(super) async fn known_at(
     folder: &Arc<StateFolder>,
     checkpoint: &Checkpoint,
+    gap: Option<(&Rules, &FoundDefinitions)>,
 ) -> Result<Vec<TableName>, PipelineError> {
-    let (folder, checkpoint) = (Arc::clone(folder), checkpoint.clone());
-    let journal = off_the_runtime(move || Journal::open(&folder, &checkpoint)).await?;
-    let known = journal.map(|journal| {
-        let tables = journal.schemas.tables();
-        tables.map(|(table, _)| table.clone()).collect()
-    });
-    Ok(known.unwrap_or_default())
+    let (folder, at) = (Arc::clone(folder), checkpoint.clone());
+    let journal = off_the_runtime(move || Journal::open(&folder, &at)).await?;
+    let Some(journal) = journal else {
+        return Ok(Vec::new());
+    };
+    if let Some((rules, found)) = gap {
+        let now: HashMap<&TableName, &Definition> = found.read().collect();
+        let now = |table: &TableName| now.get(table).map(|definition| &*definition.table);
+        let refused = change::refuse_moved(rules, (&journal.schemas, &checkpoint.watched), now);
+        refused.map_err(|error| SourceError::Columns(Box::new(error)))?;
+    }
+    let tables = journal.schemas.tables();
+    Ok(tables.map(|(table, _)| table.clone()).collect())
 }
 
 /// Opens the journal for a run that resumes, else reads every definition.

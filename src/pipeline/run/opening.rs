@@ -247,6 +247,8 @@ struct Viewing<'a> {
     checked: Checked,
     rules: &'a Rules,
     from: Option<&'a Checkpoint>,
+    /// Where the stream was before all is copied anew.
+    former: Option<&'a Checkpoint>,
     definitions: &'a mut DefinitionReader,
 }
 
@@ -266,6 +268,10 @@ impl Viewing<'_> {
                 let (mut resolved, views) =
                     Box::pin(self.checked.resolve_with_views(&tables)).await?;
                 resolved.checkpoint.epoch = epoch;
+                // What tables were called counts behind a gap, too.
+                if let Some(former) = self.former {
+                    resolved.checkpoint.watched = Arc::clone(&former.watched);
+                }
                 return Ok((resolved, Some((views, Window::default()))));
             }
             Some(WantedCopy::Rest { .. }) => {
@@ -341,10 +347,19 @@ pub(super) async fn server(
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
     beliefs::warn_of_unmatched(&rules, &found);
+    let emptied = match &former {
+        Some(former) => {
+            let is_behind_gap = matches!(beginning, Beginning::Copy);
+            let gap = is_behind_gap.then_some((&rules, &found));
+            beliefs::known_at(folder, former, gap).await?
+        }
+        None => Vec::new(),
+    };
     let viewing = Viewing {
         checked,
         rules: &rules,
         from: from.as_ref(),
+        former: former.as_ref(),
         definitions: &mut definitions,
     };
     let (resolved, views) = viewing
@@ -355,10 +370,6 @@ pub(super) async fn server(
         .await?;
     let mut start = resolved.checkpoint.clone();
     start.delay_s = delay_s(options.source_delay);
-    let emptied = match &former {
-        Some(former) => beliefs::known_at(folder, former).await?,
-        None => Vec::new(),
-    };
     let lower_case_table_names = resolved.facts.lower_case_table_names;
     let end = found.end.clone();
     let mut answers = Answers::Server(Box::new(definitions));
