@@ -76,8 +76,8 @@ fn a_rule_hides_more_than_those_that_leave_more_of_a_value() {
         ("out", &columns[1..], &columns[3..]),
         ("masked", &columns[3..], &columns[3..]),
         ("hashed", &columns[3..], &columns[3..]),
-        ("short", &columns[4..], &columns[5..]),
-        ("long", &columns[5..], &columns[5..]),
+        ("short", &columns[4..], &columns[3..]),
+        ("long", &columns[5..], &columns[3..]),
         ("open", &[], &[]),
     ] {
         let verdict = rules.columns().judge(&table, column);

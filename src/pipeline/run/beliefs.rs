@@ -80,15 +80,18 @@ pub(super) fn warn_of_unmatched(rules: &Rules, found: &FoundDefinitions) {
     }
 }
 
-/// The tables that the connector's journal knows at a checkpoint, behind which there may be a gap before what was found.
+/// The tables that the connector's journal knows at a checkpoint, if there is one, behind which there may be a gap before what was found.
 ///
 /// # Errors
 /// Values that rules hid there may be under other names behind the gap.
 pub(super) async fn known_at(
     folder: &Arc<StateFolder>,
-    checkpoint: &Checkpoint,
+    checkpoint: Option<&Checkpoint>,
     gap: Option<(&Rules, &FoundDefinitions)>,
 ) -> Result<Vec<TableName>, PipelineError> {
+    let Some(checkpoint) = checkpoint else {
+        return Ok(Vec::new());
+    };
     let (folder, at) = (Arc::clone(folder), checkpoint.clone());
     let journal = off_the_runtime(move || Journal::open(&folder, &at)).await?;
     let Some(journal) = journal else {

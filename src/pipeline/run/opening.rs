@@ -347,14 +347,8 @@ pub(super) async fn server(
         |known: &Schemas| !takes_over || (is_followed && known.lower_case_table_names() == folding);
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
     beliefs::warn_of_unmatched(&rules, &found);
-    let emptied = match &former {
-        Some(former) => {
-            let is_behind_gap = matches!(beginning, Beginning::Copy);
-            let gap = is_behind_gap.then_some((&rules, &found));
-            beliefs::known_at(folder, former, gap).await?
-        }
-        None => Vec::new(),
-    };
+    let gap = matches!(beginning, Beginning::Copy).then_some((&rules, &found));
+    let emptied = beliefs::known_at(folder, former.as_ref(), gap).await?;
     let viewing = Viewing {
         checked,
         rules: &rules,
