@@ -374,7 +374,11 @@ impl Filler {
         let begun_at = begun.as_ref().ok().copied().flatten();
         let stop = match begun {
             Err(error) => FillEnd::NotBegun(error),
-            Ok(_) if fault::planted(Fault::CommittedBeforeDelivery) && job.from == 0 => {
+            Ok(_)
+                if fault::planted(Fault::CommittedBeforeDelivery)
+                    && job.from == 0
+                    && !job.block.records.is_empty() =>
+            {
                 let held = mem::replace(&mut self.held, copied(&job.block));
                 let done = self.fill(&held, 0, &[], &mut job.enqueued);
                 debug_assert!(matches!(done, FillEnd::Done));
