@@ -81,15 +81,6 @@ pub struct UnvettedTable {
     pub by: HiddenBy,
 }
 
-/// What becomes of a statement that lets values out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    /// The stream stops at it.
-    Stops,
-    /// It is passed over, and the stream stops at the next rows.
-    IsPutOff,
-}
-
 /// What is known of the columns that rules match.
 #[derive(Debug, Default)]
 pub(in crate::change) struct ColumnWatch {
@@ -107,8 +98,8 @@ pub(in crate::change) struct ColumnWatch {
     /// The same of tables of which nobody knows what is computed, and those that were told of.
     unvetted: Vec<UnvettedTable>,
     told_unvetted: HashSet<TableName>,
-    /// What the statement in hand would be refused for that is passed over.
-    put_off: Option<ColumnRuleError>,
+    /// What the statement in hand is refused for first.
+    refused: Option<ColumnRuleError>,
 }
 
 #[derive(Debug)]
@@ -397,10 +388,7 @@ impl ColumnWatch {
         self.tell(rules, &name, rules.lost(before, &matches))?;
         let unknown = rules.unknown(&name, &matches)?;
         self.tell(rules, &name, unknown)?;
-        if self.seen.len() < TABLES_MAX || self.seen.contains_key(source) {
-            self.seen
-                .insert(source.clone(), SeenColumns { names, matches });
-        }
+        self.note_seen(source, SeenColumns { names, matches });
         Ok(table)
     }
 
@@ -414,7 +402,8 @@ impl ColumnWatch {
         followed: &Followed<'_>,
         believed: &Schemas,
     ) -> Result<(), ColumnRuleError> {
-        self.follow_by(rules, followed, believed, Refusal::Stops)
+        self.pass_over(rules, followed, believed)
+            .map_or(Ok(()), Err)
     }
 
     /// The same of a statement that is passed over: what it would be refused for, which is returned, the next rows are.
@@ -424,9 +413,9 @@ impl ColumnWatch {
         followed: &Followed<'_>,
         believed: &Schemas,
     ) -> Option<ColumnRuleError> {
-        self.put_off = None;
-        let refused = self.follow_by(rules, followed, believed, Refusal::IsPutOff);
-        refused.err().or(self.put_off.take())
+        self.refused = None;
+        self.look_at(rules, followed, believed);
+        self.refused.take()
     }
 
     /// Notes the columns of a table, whatever rules say of them.
@@ -437,24 +426,22 @@ impl ColumnWatch {
         names: Vec<Box<str>>,
     ) {
         let matches = rules.matches(published, names.iter().map(|name| &**name));
+        self.note_seen(source, SeenColumns { names, matches });
+    }
+
+    fn note_seen(&mut self, source: &TableName, seen: SeenColumns) {
         if self.seen.len() < TABLES_MAX || self.seen.contains_key(source) {
-            let seen = SeenColumns { names, matches };
             self.seen.insert(source.clone(), seen);
         }
     }
 
-    fn follow_by(
-        &mut self,
-        rules: &Rules,
-        followed: &Followed<'_>,
-        believed: &Schemas,
-        refusal: Refusal,
-    ) -> Result<(), ColumnRuleError> {
+    /// Follows a statement, and keeps what it is refused for first.
+    fn look_at(&mut self, rules: &Rules, followed: &Followed<'_>, believed: &Schemas) {
         let statement = followed.on_base();
         let origins = origins(statement, believed);
         self.note_lost_row_rules(rules, &origins);
         if rules.columns().is_empty() {
-            return Ok(());
+            return;
         }
         self.forget(statement, believed);
         self.note_unvetted(rules, (followed, &origins), believed);
@@ -483,10 +470,10 @@ impl ColumnWatch {
             });
         }
         for moved in moves {
-            self.follow_moved(rules, followed, &moved, refusal)?;
+            self.follow_moved(rules, followed, &moved);
         }
         for moved in transferred {
-            self.follow_transferred(rules, followed, moved, refusal)?;
+            self.follow_transferred(rules, followed, &moved);
         }
         for table in &tables {
             let is_gone = |change: &Change| matches!(change, Change::Gone { table: gone, .. } if gone == table);
@@ -496,7 +483,6 @@ impl ColumnWatch {
                 self.seen.remove(table);
             }
         }
-        Ok(())
     }
 
     /// A table as a statement leaves it, which has its rows from another one, or its own.
@@ -525,115 +511,84 @@ impl ColumnWatch {
     }
 
     /// Judges a table under the name that it has after a statement, or keeps by what it is to be judged later.
-    fn follow_moved(
-        &mut self,
-        rules: &Rules,
-        followed: &Followed<'_>,
-        moved: &Moved<'_>,
-        refusal: Refusal,
-    ) -> Result<(), ColumnRuleError> {
+    fn follow_moved(&mut self, rules: &Rules, followed: &Followed<'_>, moved: &Moved<'_>) {
         let columns = rules.columns();
         let table = moved.table;
         let verdict = rules.table(&table.database, &table.table);
         if !verdict.keep {
-            self.keep_name(columns, table, Some(&moved.was), refusal)?;
+            self.keep_name(columns, table, Some(&moved.was));
             if let Some(mut seen) = self.seen.remove(moved.origin) {
                 seen.names.clone_from(&moved.columns);
                 self.seen.insert(table.clone(), seen);
             }
-            return Ok(());
+            return;
         }
         let published = &verdict.published;
-        let mut open = self.judge_as(columns, (published, moved), followed, refusal)?;
+        let mut open = self.judge_as(columns, (published, moved), followed);
         if moved.columns.is_empty() && moved.was.table.as_ref() != Some(published) {
             open = open.or(moved.was.table.is_some().then_some(&moved.was));
         }
-        self.keep_name(columns, table, open, refusal)?;
+        self.keep_name(columns, table, open);
         if let Err(error) = self.refuse_computed(columns, (published, moved), followed) {
-            match refusal {
-                Refusal::Stops => return Err(error),
-                Refusal::IsPutOff => {
-                    self.put_off.get_or_insert(error);
-                    self.watch(table, |watched| watched.is_unvetted = true);
-                }
-            }
+            self.refuse(error);
+            self.watch(table, |watched| watched.is_unvetted = true);
         }
-        match (self.judge(columns, (table, published), followed), refusal) {
-            (Err(error), Refusal::Stops) => Err(error),
-            (Err(error), Refusal::IsPutOff) => {
-                self.put_off.get_or_insert(error);
-                self.seen.remove(table);
-                Ok(())
-            }
-            (Ok(()), _) => Ok(()),
+        if let Err(error) = self.judge(columns, (table, published), followed) {
+            self.refuse(error);
+            self.seen.remove(table);
         }
     }
 
     /// Judges rows that a statement has moved into a table which it does not rename.
-    fn follow_transferred(
-        &mut self,
-        rules: &Rules,
-        followed: &Followed<'_>,
-        moved: Moved<'_>,
-        refusal: Refusal,
-    ) -> Result<(), ColumnRuleError> {
+    fn follow_transferred(&mut self, rules: &Rules, followed: &Followed<'_>, moved: &Moved<'_>) {
         let columns = rules.columns();
-        let Moved { table, was, .. } = &moved;
+        let Moved { table, was, .. } = moved;
         let has_own = || {
             self.watched
                 .get(*table)
                 .is_some_and(|watched| watched.was.is_some())
         };
         if was.table.is_none() || has_own() {
-            return Ok(());
+            return;
         }
         let verdict = rules.table(&table.database, &table.table);
-        if !verdict.keep {
-            return self.keep_name(columns, table, Some(was), refusal);
-        }
-        let published = &verdict.published;
-        let open = self.judge_as(columns, (published, &moved), followed, refusal)?;
-        let open = open.or(moved.columns.is_empty().then_some(was));
-        self.keep_name(columns, table, open, refusal)
+        let kept = match verdict.keep {
+            true => {
+                let open = self.judge_as(columns, (&verdict.published, moved), followed);
+                open.or(moved.columns.is_empty().then_some(was))
+            }
+            false => Some(was),
+        };
+        self.keep_name(columns, table, kept);
     }
 
-    /// Judges a table under a published name; what is still to be judged of it where its refusal is put off.
+    /// Judges a table under a published name; what is still to be judged of it where that is refused.
     fn judge_as<'a>(
         &mut self,
         columns: &ColumnRules,
         (published, moved): (&TableName, &'a Moved<'_>),
         followed: &Followed<'_>,
-        refusal: Refusal,
-    ) -> Result<Option<&'a FormerName>, ColumnRuleError> {
-        match (moved.judge(columns, published, followed.on_base()), refusal) {
-            (Ok(()), _) => Ok(None),
-            (Err(error), Refusal::Stops) => Err(error),
-            (Err(error), Refusal::IsPutOff) => {
-                self.put_off.get_or_insert(error);
-                Ok(Some(&moved.was))
-            }
-        }
+    ) -> Option<&'a FormerName> {
+        let error = moved.judge(columns, published, followed.on_base()).err()?;
+        self.refuse(error);
+        Some(&moved.was)
+    }
+
+    fn refuse(&mut self, error: ColumnRuleError) {
+        self.refused.get_or_insert(error);
     }
 
     /// Keeps by what a table is to be judged later, where rules may hide values of it.
-    fn keep_name(
-        &mut self,
-        columns: &ColumnRules,
-        table: &TableName,
-        was: Option<&FormerName>,
-        refusal: Refusal,
-    ) -> Result<(), ColumnRuleError> {
+    fn keep_name(&mut self, columns: &ColumnRules, table: &TableName, was: Option<&FormerName>) {
         let is_to_know = |was: &&FormerName| match &was.table {
             Some(table) => columns.may_hide_values_of(table),
             None => !was.renamed.is_empty(),
         };
         let was = was.filter(is_to_know);
-        let is_full = self.watched.len() >= TABLES_MAX && refusal == Refusal::Stops;
-        if was.is_some() && is_full {
-            return Err(ColumnRuleError::TooManyMoved { count: TABLES_MAX });
+        if was.is_some() && self.watched.len() >= TABLES_MAX {
+            self.refuse(ColumnRuleError::TooManyMoved { count: TABLES_MAX });
         }
         self.watch(table, |watched| watched.was = was.cloned());
-        Ok(())
     }
 
     /// The name by which a table that is published is still to be judged.
