@@ -48,7 +48,7 @@ fn hidden<'a>(
     rules: &Rules,
     table: &TableName,
     columns: &[&'a str],
-    watched: &WatchedTables,
+    watched: &'a WatchedTables,
 ) -> Vec<(&'a str, HiddenBy)> {
     let was = watched.get(table).and_then(|watched| watched.was.as_ref());
     let verdict = rules.table(&table.database, &table.table);
@@ -56,12 +56,7 @@ fn hidden<'a>(
     let Some(judged) = judged.or(verdict.keep.then_some(&verdict.published)) else {
         return Vec::new();
     };
-    let then = |now: &'a str| {
-        let mut renamed = was.into_iter().flat_map(|was| &was.renamed);
-        renamed
-            .find(|(_, name)| same(name, now))
-            .map_or(now, |(then, _)| then)
-    };
+    let then = |now: &'a str| was.map_or(now, |was| was.then(now));
     let hidden = columns.iter().filter_map(|now| {
         let by = rules.columns().judge(judged, then(now)).hidden_by()?;
         Some((*now, by))

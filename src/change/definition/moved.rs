@@ -86,17 +86,17 @@ impl<'a> Moved<'a> {
 }
 
 impl FormerName {
+    /// What a column was called then, by what it is called now.
+    pub(super) fn then<'a>(&'a self, now: &'a str) -> &'a str {
+        let mut renamed = self.renamed.iter();
+        let found = renamed.find(|(_, name)| same(name, now));
+        found.map_or(now, |(then, _)| then)
+    }
+
     /// The name of a table that was never published, and comes in the place of one that is still to be judged by its former name.
     pub(super) fn in_place_of(&self, replaced: &Self) -> Self {
-        let then = |column: &str| {
-            let mut renamed = replaced.renamed.iter();
-            let found = renamed.find(|(_, now)| same(now, column));
-            Box::from(found.map_or(column, |(then, _)| then))
-        };
-        let own = self
-            .renamed
-            .iter()
-            .map(|(copied, now)| (then(copied), now.clone()));
+        let own = self.renamed.iter();
+        let own = own.map(|(copied, now)| (Box::from(replaced.then(copied)), now.clone()));
         let stay = replaced.renamed.iter().filter(|(_, now)| {
             let mut own = self.renamed.iter();
             !own.any(|(copied, _)| same(copied, now))
@@ -118,9 +118,7 @@ impl FormerName {
     ) -> Result<(), ColumnRuleError> {
         let before = self.table.as_ref().unwrap_or(after);
         for now in columns {
-            let mut renamed = self.renamed.iter();
-            let found = renamed.find(|(_, name)| same(name, now));
-            let then = found.map_or(now, |(then, _)| then);
+            let then = self.then(now);
             if self.table.is_some() || may_be_copied(then) {
                 rules.refuse_renaming((before, then), (after, now))?;
             }
