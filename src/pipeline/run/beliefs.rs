@@ -80,7 +80,8 @@ pub(super) fn warn_of_unmatched(rules: &Rules, found: &FoundDefinitions) {
     }
 }
 
-/// The tables that the connector's journal knows at a checkpoint, if there is one, behind which there may be a gap before what was found.
+/// The tables that the connector's journal knows at a checkpoint, if there is one. Behind it there may be a gap before what was
+/// found.
 ///
 /// # Errors
 /// Values that rules hid there may be under other names behind the gap.

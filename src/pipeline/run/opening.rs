@@ -247,8 +247,6 @@ struct Viewing<'a> {
     checked: Checked,
     rules: &'a Rules,
     from: Option<&'a Checkpoint>,
-    /// Where the stream was before all is copied anew.
-    former: Option<&'a Checkpoint>,
     definitions: &'a mut DefinitionReader,
 }
 
@@ -268,10 +266,6 @@ impl Viewing<'_> {
                 let (mut resolved, views) =
                     Box::pin(self.checked.resolve_with_views(&tables)).await?;
                 resolved.checkpoint.epoch = epoch;
-                // What tables were called counts behind a gap, too.
-                if let Some(former) = self.former {
-                    resolved.checkpoint.watched = Arc::clone(&former.watched);
-                }
                 return Ok((resolved, Some((views, Window::default()))));
             }
             Some(WantedCopy::Rest { .. }) => {
@@ -353,7 +347,6 @@ pub(super) async fn server(
         checked,
         rules: &rules,
         from: from.as_ref(),
-        former: former.as_ref(),
         definitions: &mut definitions,
     };
     let (resolved, views) = viewing
@@ -364,6 +357,10 @@ pub(super) async fn server(
         .await?;
     let mut start = resolved.checkpoint.clone();
     start.delay_s = delay_s(options.source_delay);
+    if let Some(former) = former {
+        // What tables were called counts behind a gap, too.
+        start.watched = former.watched;
+    }
     let lower_case_table_names = resolved.facts.lower_case_table_names;
     let end = found.end.clone();
     let mut answers = Answers::Server(Box::new(definitions));
