@@ -370,22 +370,18 @@ impl Drop for Queue {
 
 impl Filler {
     fn carry_out_fill(&mut self, mut job: FillJob) {
-        let begun = self.begin(job.begins);
-        let begun_at = begun.as_ref().ok().copied().flatten();
-        let stop = match begun {
-            Err(error) => FillEnd::NotBegun(error),
-            Ok(_)
-                if fault::planted(Fault::CommittedBeforeDelivery)
-                    && job.from == 0
-                    && !job.block.records.is_empty() =>
+        let (begun_at, stop) = self.within(job.begins, |filler| {
+            if fault::planted(Fault::CommittedBeforeDelivery)
+                && job.from == 0
+                && !job.block.records.is_empty()
             {
-                let held = mem::replace(&mut self.held, copied(&job.block));
-                let done = self.fill(&held, 0, &[], &mut job.enqueued);
+                let held = mem::replace(&mut filler.held, copied(&job.block));
+                let done = filler.fill(&held, 0, &[], &mut job.enqueued);
                 debug_assert!(matches!(done, FillEnd::Done));
-                FillEnd::Done
+                return FillEnd::Done;
             }
-            Ok(_) => self.fill(&job.block, job.from, &job.diverted, &mut job.enqueued),
-        };
+            filler.fill(&job.block, job.from, &job.diverted, &mut job.enqueued)
+        });
         // Nobody waits if the run was given up.
         let _ = job.done.send(Filled {
             begun_at,
@@ -396,18 +392,27 @@ impl Filler {
     }
 
     fn carry_out_store(&mut self, mut job: StoreJob) {
-        let begun = self.begin(job.begins);
-        let begun_at = begun.as_ref().ok().copied().flatten();
-        let stop = match begun {
-            Err(error) => FillEnd::NotBegun(error),
-            Ok(_) => self.store_all(&job.records, &mut job.enqueued),
-        };
+        let (begun_at, stop) = self.within(job.begins, |filler| {
+            filler.store_all(&job.records, &mut job.enqueued)
+        });
         let _ = job.done.send(Filled {
             begun_at,
             block: Records::default(),
             enqueued: job.enqueued,
             stop,
         });
+    }
+
+    /// Hands records over in a transaction, which begins before if one is wanted; also when it began.
+    fn within(
+        &mut self,
+        begins: bool,
+        hand_over: impl FnOnce(&mut Self) -> FillEnd,
+    ) -> (Option<Instant>, FillEnd) {
+        match self.begin(begins) {
+            Err(error) => (None, FillEnd::NotBegun(error)),
+            Ok(begun_at) => (begun_at, hand_over(self)),
+        }
     }
 
     /// Begins a transaction if one is wanted, after the pause since the last, and gives the time then.
