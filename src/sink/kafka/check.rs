@@ -503,8 +503,7 @@ impl Check<'_> {
         for topic in planned {
             let name = topic.wanted.name.to_string();
             let is_there = there.contains_key(&name);
-            let limit = settings.of(topic, is_there, "max.message.bytes");
-            let Some(limit) = limit.and_then(|text| text.parse::<u64>().ok()) else {
+            let Some(limit) = settings.message_bytes_max(topic, is_there) else {
                 continue;
             };
             let needed = topic.record_bytes_max;
@@ -552,8 +551,8 @@ impl Check<'_> {
         let mut fits = size;
         for topic in planned {
             let name = &*topic.wanted.name;
-            let limit = settings.of(topic, there.contains_key(name), "max.message.bytes");
-            let Some(limit) = limit.and_then(|text| text.parse::<u64>().ok()) else {
+            let limit = settings.message_bytes_max(topic, there.contains_key(name));
+            let Some(limit) = limit else {
                 continue;
             };
             if limit < size {
@@ -684,6 +683,11 @@ fn planned_for(topics: &mut Topics, table: &TargetTable) -> Result<PlannedTopic,
 }
 
 impl ShownSettings {
+    /// How large a batch a topic takes, or will take, as far as the cluster shows it.
+    fn message_bytes_max(&self, topic: &PlannedTopic, is_there: bool) -> Option<u64> {
+        self.of(topic, is_there, "max.message.bytes")?.parse().ok()
+    }
+
     /// A setting that a topic has, or will get.
     fn of<'a>(&'a self, topic: &'a PlannedTopic, is_there: bool, key: &str) -> Option<&'a str> {
         if is_there {
