@@ -49,7 +49,7 @@ impl Images {
             };
             match cell {
                 Cell::Value { start, end } => {
-                    self.write_value(event, member, (image.body, start..end), out)?;
+                    self.write_value(event, member, (image.body, start..end, false), out)?;
                 }
                 Cell::Null => write_null(event, member, out)?,
                 Cell::Absent | Cell::Changes { .. } => return Ok(false),
@@ -88,7 +88,7 @@ impl Images {
             same = end..end;
             match after.cells.get(index) {
                 Some(Cell::Value { start, end }) => {
-                    self.write_value(event, member, (after.body, *start..*end), out)?;
+                    self.write_value(event, member, (after.body, *start..*end, false), out)?;
                 }
                 Some(Cell::Null) => write_null(event, member, out)?,
                 Some(Cell::Absent | Cell::Changes { .. }) | None => {
@@ -115,7 +115,7 @@ impl Images {
         for member in &plan.members {
             match first.cells.get(member.field.index) {
                 Some(Cell::Value { start, end }) => {
-                    self.write_value(event, member, (first.body, *start..*end), out)?;
+                    self.write_value(event, member, (first.body, *start..*end, false), out)?;
                 }
                 Some(Cell::Null) => write_null(event, member, out)?,
                 Some(Cell::Absent | Cell::Changes { .. }) | None => {
@@ -138,13 +138,13 @@ impl Images {
         self.write_other(event, member, (value, true), out)
     }
 
-    /// Appends the value at a range of an image's body.
+    /// Appends the value at a range of an image's body, or of a key.
     #[inline(always)]
     fn write_value(
         &mut self,
         event: &RowsEvent<'_>,
         member: &AvroMember,
-        (body, range): (&[u8], std::ops::Range<usize>),
+        (body, range, is_key): (&[u8], std::ops::Range<usize>, bool),
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let start = out.len();
@@ -157,7 +157,7 @@ impl Images {
             written => {
                 out.truncate(start);
                 let bytes = body.get(range).unwrap_or_default();
-                self.write_instead(event, member, (bytes, false), written, out)
+                self.write_instead(event, member, (bytes, is_key), written, out)
             }
         }
     }
@@ -202,7 +202,6 @@ impl Images {
         (value, is_key): (KeyValue<'_>, bool),
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let start = out.len();
         match value {
             KeyValue::Null => write_null(event, member, out),
             KeyValue::Patched(document) => {
@@ -212,17 +211,7 @@ impl Images {
                     .map_err(|source| event.value_error(member.field.index, source))
             }
             KeyValue::Bytes(bytes) => {
-                let place = (bytes, 0..bytes.len());
-                match self
-                    .values
-                    .write(&member.column, member.field.branch(), place, out)
-                {
-                    Ok(Written::Value) => Ok(()),
-                    written => {
-                        out.truncate(start);
-                        self.write_instead(event, member, (bytes, is_key), written, out)
-                    }
-                }
+                self.write_value(event, member, (bytes, 0..bytes.len(), is_key), out)
             }
         }
     }
