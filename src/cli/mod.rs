@@ -11,6 +11,7 @@ mod environment;
 mod exit;
 mod explain;
 mod log;
+mod order;
 mod program;
 mod run;
 mod signals;

@@ -4,13 +4,11 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::each::{Refused, each_connector};
+use super::each::each_connector;
+use super::order::{OrderRefusal, told};
 use super::{Exit, LogFormat};
-use crate::failure::Class;
 use crate::pipeline::{self, Connector};
-use crate::state::{
-    Answer, Command, ControlError, SkipStore, StateError, StateFolder, off_the_runtime, send,
-};
+use crate::state::{Answer, Command, SkipStore, StateError, StateFolder, off_the_runtime, send};
 
 /// Whose groups, and which.
 #[derive(Debug, clap::Args)]
@@ -47,35 +45,6 @@ struct What {
     cancel: Option<u64>,
 }
 
-/// Why the command was not carried out.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("state folder")]
-    State(#[from] StateError),
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    #[error("{message}")]
-    Answered { class: Class, message: String },
-    #[error("cannot start")]
-    Runtime(#[source] io::Error),
-    #[error("cannot write to standard output")]
-    Output(#[source] io::Error),
-}
-
-impl Refused for Refusal {
-    fn class(&self) -> Class {
-        match self {
-            Self::State(error) => error.class(),
-            Self::Control(error) => error.class(),
-            Self::Answered { class, .. } => *class,
-            Self::Runtime(_) => Class::Bug,
-            // Whoever reads has seen enough.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Class::CleanEnd,
-            Self::Output(_) => Class::CannotWrite,
-        }
-    }
-}
-
 /// Gives the order.
 pub fn run(arguments: &SkipArguments, log: LogFormat) -> Exit {
     each_connector(&arguments.path, log, |connector| {
@@ -83,7 +52,7 @@ pub fn run(arguments: &SkipArguments, log: LogFormat) -> Exit {
     })
 }
 
-fn tell(connector: &Connector, what: &What) -> Result<(), Refusal> {
+fn tell(connector: &Connector, what: &What) -> Result<(), OrderRefusal> {
     let owner = StateFolder::owner(&connector.state_dir, &connector.name)?;
     let command = command(what);
     let (answer, is_running) = match owner {
@@ -93,19 +62,16 @@ fn tell(connector: &Connector, what: &What) -> Result<(), Refusal> {
         }
         None => (stopped(connector, command.clone())?, false),
     };
-    let text = match answer {
-        Answer::Done(text) => text,
-        Answer::Refused { class, message } => return Err(Refusal::Answered { class, message }),
-    };
+    let text = told(answer)?;
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").map_err(Refusal::Output)?;
+    writeln!(out, "{text}").map_err(OrderRefusal::Output)?;
     let orders = what.gtid.is_some() || what.groups.is_some() || what.at.is_some();
     if orders && !is_running {
         writeln!(
             out,
             "The order is kept; start the connector to have it carried out."
         )
-        .map_err(Refusal::Output)?;
+        .map_err(OrderRefusal::Output)?;
     }
     Ok(())
 }
@@ -124,12 +90,12 @@ fn command(what: &What) -> Command {
 }
 
 /// Carries the command out under the folder's lock.
-fn stopped(connector: &Connector, command: Command) -> Result<Answer, Refusal> {
+fn stopped(connector: &Connector, command: Command) -> Result<Answer, OrderRefusal> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(Refusal::Runtime)?;
+        .map_err(OrderRefusal::Runtime)?;
     runtime.block_on(async {
         let (state_dir, name) = (connector.state_dir.clone(), connector.name.clone());
         let (folder, skips) = off_the_runtime(move || {

@@ -3,13 +3,12 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::each::{Refused, each_connector};
+use super::each::each_connector;
+use super::order::{OrderRefusal, told};
 use super::{Exit, LogFormat};
 use crate::failure::Class;
 use crate::pipeline::Connector;
-use crate::state::{
-    Answer, Command, ControlError, SnapshotCommand, SnapshotOrders, StateError, StateFolder, send,
-};
+use crate::state::{Command, SnapshotCommand, SnapshotOrders, StateFolder, send};
 
 /// Of which connector, and what.
 #[derive(Debug, clap::Args)]
@@ -52,66 +51,38 @@ struct What {
     status: bool,
 }
 
-/// Why the command was not carried out.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("state folder")]
-    State(#[from] StateError),
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    #[error("{message}")]
-    Answered { class: Class, message: String },
-    #[error("the connector does not run, start it with rowtap run and repeat the command")]
-    NotRunning,
-    #[error(
-        "--columns is not taken, since a row without some of its values would take the place of the whole row at the target; leave \
-         columns out by columns-include or columns-exclude in the connector's file"
-    )]
-    Columns,
-    #[error("cannot write to standard output")]
-    Output(#[source] io::Error),
-}
-
-impl Refused for Refusal {
-    fn class(&self) -> Class {
-        match self {
-            Self::State(error) => error.class(),
-            Self::Control(error) => error.class(),
-            Self::Answered { class, .. } => *class,
-            Self::NotRunning => Class::Refused,
-            Self::Columns => Class::Arguments,
-            // Whoever reads has seen enough.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Class::CleanEnd,
-            Self::Output(_) => Class::CannotWrite,
-        }
-    }
-}
+const NOT_RUNNING: &str =
+    "the connector does not run, start it with rowtap run and repeat the command";
+const NO_COLUMNS: &str = "--columns is not taken, since a row without some of its values would take the place of the whole row at \
+                          the target; leave columns out by columns-include or columns-exclude in the connector's file";
 
 /// Tells the connector.
 pub fn run(arguments: &SnapshotArguments, log: LogFormat) -> Exit {
     each_connector(&arguments.path, log, |connector| tell(connector, arguments))
 }
 
-fn tell(connector: &Connector, arguments: &SnapshotArguments) -> Result<(), Refusal> {
+fn tell(connector: &Connector, arguments: &SnapshotArguments) -> Result<(), OrderRefusal> {
     if arguments.columns.is_some() {
-        return Err(Refusal::Columns);
+        return Err(refused(Class::Arguments, NO_COLUMNS));
     }
     let (state_dir, name) = (&connector.state_dir, &connector.name);
     let text = match (StateFolder::owner(state_dir, name)?, arguments.what.cancel) {
         (Some(owner), _) => {
             let command = Command::Snapshot(command(arguments));
-            match send(state_dir, name, owner.pid, command)? {
-                Answer::Done(text) => text,
-                Answer::Refused { class, message } => {
-                    return Err(Refusal::Answered { class, message });
-                }
-            }
+            told(send(state_dir, name, owner.pid, command)?)?
         }
         (None, Some(order)) => stopped(connector, order)?,
         (None, None) if arguments.what.status => SnapshotOrders::peek(state_dir, name)?.join("\n"),
-        (None, None) => return Err(Refusal::NotRunning),
+        (None, None) => return Err(refused(Class::Refused, NOT_RUNNING)),
     };
-    writeln!(io::stdout().lock(), "{text}").map_err(Refusal::Output)
+    writeln!(io::stdout().lock(), "{text}").map_err(OrderRefusal::Output)
+}
+
+fn refused(class: Class, message: impl ToString) -> OrderRefusal {
+    OrderRefusal::Answered {
+        class,
+        message: message.to_string(),
+    }
 }
 
 fn command(arguments: &SnapshotArguments) -> SnapshotCommand {
@@ -134,13 +105,10 @@ fn command(arguments: &SnapshotArguments) -> SnapshotCommand {
 }
 
 /// Takes an order back under the folder's lock.
-fn stopped(connector: &Connector, order: u64) -> Result<String, Refusal> {
+fn stopped(connector: &Connector, order: u64) -> Result<String, OrderRefusal> {
     let folder = StateFolder::open(&connector.state_dir, &connector.name)?;
     let cancelled = SnapshotOrders::open(&folder)?.cancel(order)?;
-    cancelled.map_err(|refusal| Refusal::Answered {
-        class: Class::Arguments,
-        message: refusal.to_string(),
-    })?;
+    cancelled.map_err(|refusal| refused(Class::Arguments, refusal))?;
     Ok(format!(
         "snapshot {order} is cancelled, what of it was published stays so"
     ))

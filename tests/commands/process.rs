@@ -167,6 +167,20 @@ impl Folder {
         assert!(!ended.stderr.contains(PASSWORD), "{}", ended.stderr);
     }
 
+    /// A command that is refused, with this code and these words.
+    #[track_caller]
+    pub fn refuses(&self, command: &[&str], code: i32, fragments: &[&str]) {
+        let ended = self.run(command);
+        assert_eq!(ended.code, Some(code), "{}", ended.stderr);
+        for fragment in fragments {
+            assert!(
+                ended.stderr.contains(fragment),
+                "{fragment}: {}",
+                ended.stderr
+            );
+        }
+    }
+
     /// Every line of the changes that arrived.
     pub fn changes(&self) -> Vec<serde_json::Value> {
         self.lines("changes-")

@@ -77,15 +77,8 @@ fn begins(folder: &Folder) -> Vec<String> {
 /// A refused order: its exit code and what it says.
 #[track_caller]
 fn refused(folder: &Folder, arguments: &[&str], code: i32, fragments: &[&str]) {
-    let ended = folder.run(&[&["skip", "shop.toml"], arguments].concat());
-    assert_eq!(ended.code, Some(code), "{}", ended.stderr);
-    for fragment in fragments {
-        assert!(
-            ended.stderr.contains(fragment),
-            "{fragment}: {}",
-            ended.stderr
-        );
-    }
+    let command = [&["skip", "shop.toml"], arguments].concat();
+    folder.refuses(&command, code, fragments);
 }
 
 fn skip(folder: &Folder, arguments: &[&str]) -> String {

@@ -52,15 +52,8 @@ fn until_partly(running: &mut Running, folder: &Folder, table: &str) {
 }
 
 fn refused(folder: &Folder, arguments: &[&str], code: i32, fragments: &[&str]) {
-    let ended = folder.run(&[&["snapshot", "shop.toml"], arguments].concat());
-    assert_eq!(ended.code, Some(code), "{}", ended.stderr);
-    for fragment in fragments {
-        assert!(
-            ended.stderr.contains(fragment),
-            "{fragment}: {}",
-            ended.stderr
-        );
-    }
+    let command = [&["snapshot", "shop.toml"], arguments].concat();
+    folder.refuses(&command, code, fragments);
 }
 
 /// The rows that came by snapshots, by table.
