@@ -160,20 +160,30 @@ pub(super) fn write_text(
         return Err(invalid());
     }
     let start = out.len();
-    let missing = whole_digits - whole.len();
-    let digit = |bytes: &[u8], at: usize| bytes.get(at).map_or(0, |byte| u32::from(byte - b'0'));
-    let whole_digit = |at: usize| at.checked_sub(missing).map_or(0, |at| digit(whole, at));
-    let (first, last) = (whole_digits % 9, scale % 9);
-    write_group(0..first, whole_digit, out);
-    for group in 0..whole_digits / 9 {
-        let from = first + 9 * group;
-        write_group(from..from + 9, whole_digit, out);
+    // The last digits are those of full groups, as far as there are any.
+    let mut full = 9 * (whole_digits / 9);
+    let mut rest = whole;
+    let mut next_of = |below: usize| {
+        let (group, after) = rest.split_at(rest.len().saturating_sub(below));
+        rest = after;
+        number_of(group)
+    };
+    write_group(whole_digits % 9, next_of(full), out);
+    while full > 0 {
+        full -= 9;
+        write_group(9, next_of(full), out);
     }
-    let fraction_digit = |at: usize| digit(fraction, at);
-    for group in 0..scale / 9 {
-        write_group(9 * group..9 * group + 9, fraction_digit, out);
+    let mut fraction = fraction;
+    let mut next_of = |digits: usize| {
+        let (group, after) = fraction.split_at(fraction.len().min(digits));
+        fraction = after;
+        // Digits that are not written are zeros.
+        number_of(group) * POWERS.get(digits - group.len()).copied().unwrap_or(1)
+    };
+    for _ in 0..scale / 9 {
+        write_group(9, next_of(9), out);
     }
-    write_group(scale - last..scale, fraction_digit, out);
+    write_group(scale % 9, next_of(scale % 9), out);
     let written = out.get_mut(start..).unwrap_or_default();
     if negative {
         written.iter_mut().for_each(|byte| *byte = !*byte);
@@ -184,12 +194,23 @@ pub(super) fn write_text(
     Ok(())
 }
 
-/// Appends a group of up to nine digits.
-fn write_group(places: std::ops::Range<usize>, digit: impl Fn(usize) -> u32, out: &mut Vec<u8>) {
-    let width = GROUP_BYTES.get(places.len()).copied().unwrap_or(4);
-    let value = places.fold(0, |value, place| value * 10 + digit(place));
-    let bytes = value.to_be_bytes();
-    out.extend_from_slice(bytes.get(4 - usize::from(width)..).unwrap_or(&bytes));
+/// The number of up to nine digits.
+fn number_of(digits: &[u8]) -> u32 {
+    digits
+        .iter()
+        .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
+}
+
+/// Appends a group of so many digits.
+fn write_group(digits: usize, number: u32, out: &mut Vec<u8>) {
+    let [a, b, c, d] = number.to_be_bytes();
+    match digits {
+        0 => {}
+        1 | 2 => out.push(d),
+        3 | 4 => out.extend_from_slice(&[c, d]),
+        5 | 6 => out.extend_from_slice(&[b, c, d]),
+        7.. => out.extend_from_slice(&[a, b, c, d]),
+    }
 }
 
 #[inline(never)]

@@ -83,20 +83,27 @@ impl ImageValues {
     }
 }
 
-/// Appends the lowest bytes of a number, little-endian.
+/// Appends the lowest bytes of a number, little-endian. All are appended, and those above are cut off again: a copy of a fixed size
+/// takes two instructions.
+#[inline]
 fn write_low(bits: u64, width: u8, out: &mut Vec<u8>) {
-    let bytes = bits.to_le_bytes();
-    out.extend_from_slice(bytes.get(..usize::from(width)).unwrap_or(&bytes));
+    let end = out.len() + usize::from(width);
+    out.extend_from_slice(&bits.to_le_bytes());
+    out.truncate(end);
 }
 
-/// Appends the lowest bytes of a number, big-endian.
+/// Appends the lowest bytes of a number, big-endian, in the same way.
+#[inline]
 fn write_low_big_endian(bits: u64, width: u8, out: &mut Vec<u8>) {
-    let bytes = bits.to_be_bytes();
-    let start = bytes.len().saturating_sub(usize::from(width));
-    out.extend_from_slice(bytes.get(start..).unwrap_or(&bytes));
+    let end = out.len() + usize::from(width);
+    let above = u64::BITS.saturating_sub(8 * u32::from(width));
+    let bits = bits.checked_shl(above).unwrap_or(0);
+    out.extend_from_slice(&bits.to_be_bytes());
+    out.truncate(end);
 }
 
 /// Appends bytes after their length.
+#[inline]
 fn write_prefixed(bytes: &[u8], prefix: u8, out: &mut Vec<u8>) -> Result<(), RowError> {
     let bits = 8 * u32::from(prefix);
     if bytes.len() as u64 >> bits != 0 {

@@ -147,7 +147,7 @@ impl Connection {
     }
 
     /// Begins a statement without parameters whose rows come by the binary protocol, and returns how the values of each column
-    /// come. All rows are to be taken by [`Connection::next_row`] before anything else.
+    /// come. All rows are to be taken by [`Connection::take_row`] before anything else.
     ///
     /// # Errors
     /// As [`Connection::query`]; a statement without rows is one.
@@ -171,32 +171,37 @@ impl Connection {
         Ok(kinds)
     }
 
-    /// The next row of a statement that was begun; `None` after the last, which ends the statement.
+    /// Waits until rows of a statement that was begun have arrived; `false` after the last, which ends the statement.
     ///
     /// # Errors
     /// As [`Connection::query`].
-    pub async fn next_row(&mut self) -> Result<Option<Bytes>, ConnectionError> {
+    pub async fn await_rows(&mut self) -> Result<bool, ConnectionError> {
         let Some(statement) = self.statement else {
-            return Ok(None);
+            return Ok(false);
         };
-        let row = self.receive("sending rows").await?;
-        match row.first() {
-            Some(&response::OK) => return Ok(Some(row)),
-            Some(&response::ERR) => {
-                self.statement = None;
-                return Err(self.answered_error(&row));
-            }
-            Some(_) | None => {}
+        self.arrive("sending rows").await?;
+        if self.transport.is_of_kind(response::OK) {
+            return Ok(true);
         }
-        let Some(end) = response::eof(&row) else {
+        let end = self.receive("sending rows").await?;
+        self.statement = None;
+        if end.first() == Some(&response::ERR) {
+            return Err(self.answered_error(&end));
+        }
+        let Some(end) = response::eof(&end) else {
             return Err(self.peer.out_of_turn("another packet", "sending rows"));
         };
         end.map_err(|error| self.peer.malformed(error))?;
-        self.statement = None;
         self.is_in_command = false;
         self.begin(&command::close_statement(statement)).await?;
         self.is_in_command = false;
-        Ok(None)
+        Ok(false)
+    }
+
+    /// Takes the next of the rows that have arrived, and says whether it is the last of them; `None` where there is none.
+    #[inline]
+    pub fn take_row(&mut self) -> Option<(&[u8], bool)> {
+        self.transport.take_of_kind(response::OK)
     }
 
     async fn prepare(&mut self, sql: &str) -> Result<Prepared, ConnectionError> {
@@ -330,11 +335,26 @@ impl Connection {
             if let Some(payload) = ready.map_err(|error| self.peer.lost(during, error))? {
                 return Ok(payload);
             }
-            let fill = tokio::time::timeout(self.read_timeout, self.transport.fill());
-            match fill.await {
-                Ok(outcome) => outcome.map_err(|error| self.peer.lost(during, error))?,
-                Err(_) => return Err(self.timed_out(during)),
+            self.fill(during).await?;
+        }
+    }
+
+    /// Waits until a packet has arrived.
+    async fn arrive(&mut self, during: &'static str) -> Result<(), ConnectionError> {
+        loop {
+            let has_packet = self.transport.has_packet();
+            if has_packet.map_err(|error| self.peer.lost(during, error))? {
+                return Ok(());
             }
+            self.fill(during).await?;
+        }
+    }
+
+    async fn fill(&mut self, during: &'static str) -> Result<(), ConnectionError> {
+        let fill = tokio::time::timeout(self.read_timeout, self.transport.fill());
+        match fill.await {
+            Ok(outcome) => outcome.map_err(|error| self.peer.lost(during, error)),
+            Err(_) => Err(self.timed_out(during)),
         }
     }
 

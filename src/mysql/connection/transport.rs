@@ -133,15 +133,48 @@ impl Transport {
 
     /// Returns the next packet if it has arrived.
     pub(super) fn receive_now(&mut self) -> Result<Option<Bytes>, TransportError> {
-        if self.next == self.waiting.payloads.len() {
-            self.framer.frame()?;
-            self.waiting = self.framer.take().unwrap_or_default();
-            self.next = 0;
+        if !self.has_packet()? {
+            return Ok(None);
         }
         let payload = self.waiting.payloads.get(self.next);
         let payload = payload.map(|payload| self.waiting.slice(payload));
-        self.next += usize::from(payload.is_some());
+        self.next += 1;
         Ok(payload)
+    }
+
+    /// Whether a packet has arrived that was not taken.
+    pub(super) fn has_packet(&mut self) -> Result<bool, TransportError> {
+        if self.next < self.waiting.payloads.len() {
+            return Ok(true);
+        }
+        self.framer.frame()?;
+        self.waiting = self.framer.take().unwrap_or_default();
+        self.next = 0;
+        Ok(!self.waiting.payloads.is_empty())
+    }
+
+    /// Whether the first of the packets that have arrived begins with this byte.
+    pub(super) fn is_of_kind(&self, kind: u8) -> bool {
+        self.kind_at(self.next) == Some(kind)
+    }
+
+    /// Takes the first of the packets that have arrived if it begins with this byte; lends its bytes, and says whether it is the
+    /// last such one.
+    #[inline]
+    pub(super) fn take_of_kind(&mut self, kind: u8) -> Option<(&[u8], bool)> {
+        if !self.is_of_kind(kind) {
+            return None;
+        }
+        self.next += 1;
+        let is_last = !self.is_of_kind(kind);
+        let payload = self.waiting.payloads.get(self.next - 1)?;
+        Some((self.waiting.bytes(payload), is_last))
+    }
+
+    #[inline]
+    fn kind_at(&self, index: usize) -> Option<u8> {
+        let payload = self.waiting.payloads.get(index)?;
+        self.waiting.bytes(payload).first().copied()
     }
 
     /// Waits for the next packet. Cancel-safe.

@@ -98,9 +98,13 @@ pub(super) struct Framed {
 impl Framed {
     /// Returns one payload, sharing the buffer.
     pub(super) fn slice(&self, payload: &Range<u32>) -> Bytes {
-        let to_usize = |n| usize::try_from(n).expect("a 64-bit platform");
-        self.buffer
-            .slice(to_usize(payload.start)..to_usize(payload.end))
+        self.buffer.slice(to_usize(payload))
+    }
+
+    /// The bytes of one payload.
+    #[inline]
+    pub(super) fn bytes(&self, payload: &Range<u32>) -> &[u8] {
+        self.buffer.get(to_usize(payload)).unwrap_or_default()
     }
 }
 
@@ -394,6 +398,11 @@ fn header(bytes: &[u8]) -> Option<(usize, u8)> {
     let [a, b, c, sequence] = *bytes.first_chunk::<HEADER_BYTES>()?;
     let length = u32::from_le_bytes([a, b, c, 0]);
     Some((usize::try_from(length).ok()?, sequence))
+}
+
+fn to_usize(range: &Range<u32>) -> Range<usize> {
+    let to_usize = |n| usize::try_from(n).expect("a 64-bit platform");
+    to_usize(range.start)..to_usize(range.end)
 }
 
 fn to_u32(n: usize) -> u32 {

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use bytes::Bytes;
-
 use super::options::ServerOptions;
 use crate::mysql::{Connection, ResultSet, Server, WireKind};
 use crate::source::error::SourceError;
@@ -159,9 +157,15 @@ impl Session {
         })
     }
 
-    /// The next row of such a statement; `None` after the last.
-    pub(in crate::source) async fn next_row(&mut self) -> Result<Option<Bytes>, SourceError> {
-        Ok(self.connection.next_row().await?)
+    /// Waits until rows of such a statement have arrived; `false` after the last.
+    pub(in crate::source) async fn await_rows(&mut self) -> Result<bool, SourceError> {
+        Ok(self.connection.await_rows().await?)
+    }
+
+    /// The next of those rows, and whether it is the last of them; `None` where there is none.
+    #[inline]
+    pub(in crate::source) fn take_row(&mut self) -> Option<(&[u8], bool)> {
+        self.connection.take_row()
     }
 
     /// Asks the same thing in the forms that different servers know, the newest first.

@@ -68,8 +68,18 @@ impl TableKey {
 
     /// Its columns as `ORDER BY` wants them.
     pub(super) fn order(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|column| &*column.name).collect();
-        names.join(", ")
+        self.in_order("")
+    }
+
+    /// The same for the last key first.
+    pub(super) fn order_from_last(&self) -> String {
+        self.in_order(" DESC")
+    }
+
+    fn in_order(&self, direction: &str) -> String {
+        let columns = self.columns.iter();
+        let columns = columns.map(|column| format!("{}{direction}", column.name));
+        columns.collect::<Vec<_>>().join(", ")
     }
 
     /// The condition on the rows of a lot, with `WHERE` before it; empty where there is none.
@@ -109,6 +119,20 @@ impl TableKey {
         }
         text.push_str(&"))".repeat(pairs.len() - 1));
         text
+    }
+
+    /// A key as a number, where it is one.
+    pub fn number(&self, bound: &KeyBound) -> Option<i128> {
+        let ([column], [number]) = (&*self.columns, &*bound.0) else {
+            return None;
+        };
+        let is_integer = matches!(column.kind, ColumnType::Integer { .. });
+        number.parse().ok().filter(|_| is_integer)
+    }
+
+    /// The key that is a number, of a table whose keys are.
+    pub fn numbered(number: i128) -> KeyBound {
+        KeyBound(Box::new([number.to_string().into()]))
     }
 
     /// The key of a row, of which these are the values of the key's columns.
@@ -278,6 +302,7 @@ mod tests {
             assert_eq!(key(names).condition(&lot), expected);
         };
         check(&["a"], &[], &[], "");
+        check(&["a"], &["1"], &[], " WHERE `a` > 1");
         check(&["a"], &["1"], &["7"], " WHERE `a` > 1 AND `a` <= 7");
         check(
             &["a", "b"],

@@ -42,8 +42,11 @@ struct Current {
     table: TableName,
     columns: Vec<(WireKind, ColumnType)>,
     key: Option<TableKey>,
-    /// Bytes of the last rows, as many as the next may have.
+    /// Bytes of the last rows and how many there were, as many as the next may have.
     bytes: usize,
+    rows: usize,
+    /// The row that was read last.
+    last: Vec<u8>,
 }
 
 /// What there is in the databases of a server.
@@ -208,6 +211,8 @@ impl TableReader {
             columns,
             key: table.key.clone(),
             bytes: 0,
+            rows: 0,
+            last: Vec::new(),
         });
         Ok(())
     }
@@ -223,39 +228,54 @@ impl TableReader {
         after: Option<&KeyBound>,
         rows: u64,
     ) -> Result<Option<KeyBound>, SourceError> {
-        let Some(key) = &table.key else {
-            return Ok(None);
-        };
-        let all = kinds(&table.copied);
-        let kinds: Vec<ColumnType> = key
-            .places()
-            .filter_map(|place| all.get(place).cloned())
-            .collect();
         let lot = Lot {
             after: after.cloned(),
             upto: None,
         };
         let offset = rows.saturating_sub(1);
-        let statement = format!(
-            "{}{} LIMIT 2 OFFSET {offset}",
-            select(table, &all, key.places()),
-            table.rows_of(&lot)
-        );
+        let of_lot = format!("{} LIMIT 2 OFFSET {offset}", table.rows_of(&lot));
+        let (bound, count) = self.first_key(table, &of_lot).await?;
+        Ok(bound.filter(|_| count > 1))
+    }
+
+    /// The key of the table's last row, whether it is chosen or not; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn last(&mut self, table: &SourceTable) -> Result<Option<KeyBound>, SourceError> {
+        let order = table.key.as_ref().map(TableKey::order_from_last);
+        let from_last = format!(" ORDER BY {} LIMIT 1", order.unwrap_or_default());
+        Ok(self.first_key(table, &from_last).await?.0)
+    }
+
+    /// The first key of those that a statement gives, which goes on so after the table's name, and how many these are; `None` and 0
+    /// of a table that is read in no order.
+    async fn first_key(
+        &mut self,
+        table: &SourceTable,
+        goes_on: &str,
+    ) -> Result<(Option<KeyBound>, u64), SourceError> {
+        let Some(key) = &table.key else {
+            return Ok((None, 0));
+        };
+        let all = kinds(&table.copied);
+        let kinds = key.places().filter_map(|place| all.get(place).cloned());
+        let kinds: Vec<ColumnType> = kinds.collect();
+        let statement = format!("{}{goes_on}", select(table, &all, key.places()));
         let columns = self.begun(table, &statement, kinds).await?;
+        let name = table.copied.source();
         let (mut bound, mut count) = (None, 0);
-        loop {
-            let row = self.session.next_row().await;
-            let Some(row) = row.map_err(|error| disturbed(table.copied.source(), error))? else {
-                break;
-            };
-            count += 1;
-            if count == 1 {
-                let values = values_of(&row, &columns);
-                let values = values.map_err(|source| malformed(table.copied.source(), source))?;
-                bound = key.bound(values.into_iter());
+        while self.are_rows_there(name).await? {
+            while let Some((row, _)) = self.session.take_row() {
+                count += 1;
+                if count == 1 {
+                    let values = values_of(row, &columns);
+                    let values = values.map_err(|source| malformed(name, source))?;
+                    bound = key.bound(values.into_iter());
+                }
             }
         }
-        Ok(bound.filter(|_| count > 1))
+        Ok((bound, count))
     }
 
     /// Begins a statement whose rows have values of these types.
@@ -277,6 +297,12 @@ impl TableReader {
         Ok(wire.into_iter().zip(kinds).collect())
     }
 
+    /// Waits until rows of the statement have arrived; `false` after the last.
+    async fn are_rows_there(&mut self, table: &TableName) -> Result<bool, SourceError> {
+        let waited = self.session.await_rows().await;
+        waited.map_err(|error| disturbed(table, error))
+    }
+
     /// The next rows of the table, so many bytes of them or a little more, and so many at most; `None` after the last.
     ///
     /// # Errors
@@ -286,35 +312,36 @@ impl TableReader {
         bytes_max: usize,
         rows_max: usize,
     ) -> Result<Option<CopiedRows>, SourceError> {
-        let Some(current) = &mut self.current else {
+        let Some(mut current) = self.current.take() else {
             return Ok(None);
         };
-        let bitmap = current.columns.len().div_ceil(8);
         let mut bytes = Vec::with_capacity(current.bytes);
-        bytes.resize(bitmap, u8::MAX);
-        let mut ends = Vec::new();
-        let (mut last, mut is_over) = (Bytes::new(), false);
-        while bytes.len() < bytes_max && ends.len() < rows_max {
-            let row = self.session.next_row().await;
-            let Some(row) = row.map_err(|error| disturbed(&current.table, error))? else {
-                is_over = true;
-                break;
-            };
-            current.row(&row, &mut self.values, &mut bytes)?;
-            let end = u32::try_from(bytes.len()).map_err(|_| SourceError::SnapshotDisturbed {
-                table: current.table.clone(),
-                what: "a row has more than 4 GiB".to_owned(),
-            })?;
-            ends.push(end);
-            last = row;
+        bytes.resize(current.columns.len().div_ceil(8), u8::MAX);
+        let mut ends = Vec::with_capacity(current.rows);
+        let mut is_over = false;
+        while bytes.len() < bytes_max && ends.len() < rows_max && !is_over {
+            is_over = !self.are_rows_there(&current.table).await?;
+            while let Some((row, is_last)) = self.session.take_row() {
+                current.row(row, &mut self.values, &mut bytes)?;
+                ends.push(current.end(bytes.len())?);
+                let is_full = bytes.len() >= bytes_max || ends.len() >= rows_max;
+                if is_full || is_last {
+                    current.last.clear();
+                    current.last.extend_from_slice(row);
+                }
+                if is_full {
+                    break;
+                }
+            }
         }
         let key = match ends.is_empty() {
             true => None,
-            false => current.bound(&last)?,
+            false => current.bound()?,
         };
         current.bytes = current.bytes.max(bytes.len() + bytes.len() / 16);
-        if is_over {
-            self.current = None;
+        current.rows = current.rows.max(ends.len() + ends.len() / 16);
+        if !is_over {
+            self.current = Some(current);
         }
         Ok((!ends.is_empty()).then(|| CopiedRows {
             bytes: Bytes::from(bytes),
@@ -354,12 +381,21 @@ impl Current {
         row.end().map_err(malformed)
     }
 
-    /// The key of a row.
-    fn bound(&self, payload: &[u8]) -> Result<Option<KeyBound>, SourceError> {
+    /// Where rows end that have so many bytes.
+    #[inline]
+    fn end(&self, bytes: usize) -> Result<u32, SourceError> {
+        u32::try_from(bytes).map_err(|_| SourceError::SnapshotDisturbed {
+            table: self.table.clone(),
+            what: "a row has more than 4 GiB".to_owned(),
+        })
+    }
+
+    /// The key of the row that was read last.
+    fn bound(&self) -> Result<Option<KeyBound>, SourceError> {
         let Some(key) = &self.key else {
             return Ok(None);
         };
-        let values = values_of(payload, &self.columns);
+        let values = values_of(&self.last, &self.columns);
         let values = values.map_err(|source| malformed(&self.table, source))?;
         Ok(key.bound(key.places().filter_map(|place| values.get(place).copied())))
     }
