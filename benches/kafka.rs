@@ -130,12 +130,13 @@ fn report(
     let last = committed.values().max().unwrap();
     let reached = committed.len() as f64 / last.duration_since(begun).as_secs_f64();
     println!(
-        "{rate}/s wanted, {reached:.0}/s reached, {} measured, {missing} missing: p50 {:.2} p90 {:.2} p99 {:.2} p99.9 {:.2} ms",
+        "{rate}/s wanted, {reached:.0}/s reached, {} measured, {missing} missing: p50 {:.2} p90 {:.2} p99 {:.2} p99.9 {:.2} max {:.2} ms",
         latencies.len(),
         at(0.5),
         at(0.9),
         at(0.99),
-        at(0.999)
+        at(0.999),
+        at(1.0)
     );
 }
 
