@@ -1,7 +1,6 @@
-import com.alibaba.fastjson2.JSON;
-import com.alibaba.fastjson2.JSONWriter.Feature;
-import com.alibaba.otter.canal.connector.core.producer.MQMessageUtils;
-import com.alibaba.otter.canal.connector.core.producer.MQMessageUtils.EntryRowData;
+import com.alibaba.otter.canal.connector.core.producer.MQDestination;
+import com.alibaba.otter.canal.connector.core.util.Callback;
+import com.alibaba.otter.canal.connector.kafka.producer.CanalKafkaProducer;
 import com.alibaba.otter.canal.instance.manager.CanalInstanceWithManager;
 import com.alibaba.otter.canal.instance.manager.model.*;
 import com.alibaba.otter.canal.protocol.*;
@@ -10,7 +9,8 @@ import java.net.InetSocketAddress;
 import java.util.*;
 import java.util.concurrent.*;
 
-/** Prints the flat messages that Canal makes of a server's binlog: PORT USER PASSWORD FILE POSITION. */
+/** Sends the flat messages that Canal makes of a server's binlog to a topic: PORT USER PASSWORD FILE POSITION BOOTSTRAP TOPIC, and
+ *  perhaps PARTITIONS HASH, by which it chooses partitions. GTIDs are in them where GTIDS is set in the environment. */
 public class Record {
     public static void main(String[] a) throws Exception {
         CanalServerWithEmbedded server = CanalServerWithEmbedded.instance();
@@ -43,6 +43,7 @@ public class Record {
             p.setParallel(false);
             p.setDdlIsolation(false);
             p.setFilterTableError(false);
+            p.setGtidEnable(System.getenv("GTIDS") != null);
             canal.setCanalParameter(p);
             return new CanalInstanceWithManager(canal, "");
         });
@@ -50,16 +51,27 @@ public class Record {
         server.start("t");
         ClientIdentity id = new ClientIdentity("t", (short) 1001, ".*\\..*");
         server.subscribe(id);
-        ThreadPoolExecutor pool = new ThreadPoolExecutor(1, 1, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>());
+        Properties properties = new Properties();
+        properties.setProperty("canal.mq.flatMessage", "true");
+        properties.setProperty("kafka.bootstrap.servers", a[5]);
+        properties.setProperty("kafka.acks", "all");
+        CanalKafkaProducer producer = new CanalKafkaProducer();
+        producer.init(properties);
+        MQDestination to = new MQDestination();
+        to.setCanalDestination("t");
+        to.setTopic(a[6]);
+        to.setPartition(0);
+        if (a.length > 7) {
+            to.setPartitionsNum(Integer.parseInt(a[7]));
+            to.setPartitionHash(a[8]);
+        }
         while (true) {
             Message m = server.getWithoutAck(id, 1000, 1000L, TimeUnit.MILLISECONDS);
             if (m.getId() == -1) continue;
-            EntryRowData[] rows = MQMessageUtils.buildMessageData(m, pool);
-            for (FlatMessage f : MQMessageUtils.messageConverter(rows, m.getId())) {
-                System.out.println("FLAT " + new String(JSON.toJSONBytes(f, Feature.WriteNulls, Feature.LargeObject), "UTF-8"));
-                System.out.flush();
-            }
-            server.ack(id, m.getId());
+            producer.send(to, m, new Callback() {
+                public void commit() { server.ack(id, m.getId()); }
+                public void rollback() { System.out.println("Kafka refuses a message"); System.exit(1); }
+            });
         }
     }
 }
