@@ -80,7 +80,7 @@ pub use format::{
     AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
     CloudEventsMode, DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent, FlatDeletes,
     FlatField, FlatOptions, FlatSettings, Format, FormatSections, FormatSettings, InvalidText,
-    MaxwellKeyFormat, MaxwellOptions, OutboxConverter, OutboxMissing, OutboxNulls, OutboxOptions,
+    MaxwellKeyFormat, MaxwellOptions, MaxwellPartitionHash, OutboxConverter, OutboxMissing, OutboxNulls, OutboxOptions,
     OutboxPart, OutboxPlacement, OutboxProblem, OutboxSettings, OutboxUpdates, SkippedOperations,
     TimePrecision, ZeroDates,
 };

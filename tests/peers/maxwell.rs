@@ -1,66 +1,118 @@
-//! Maxwell's messages under its defaults and under all its settings, as Maxwell 1.22.6 wrote them of a workload on MySQL 5.7.
+//! Maxwell's messages under its defaults and under all its settings, recorded and live, of a workload on MySQL 5.7.
 //!
-//! `com.zendesk:maxwell:1.22.6` of Maven Central recorded them, with kafka-clients 2.8.2 in place of its own and an empty class
-//! `jdk.nashorn.api.scripting.ScriptObjectMirror`, from a server with GTIDs, `log_slave_updates` and `binlog_rows_query_log_events`:
-//! once with its defaults, once with `gtid_mode`, `output_ddl` and the settings below. A line is a record's key, a tab and its value.
+//! Maxwell keeps its own tables on another server. A line of a recording is a record's partition, its key and its value, with tabs between.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
+use rdkafka::Message as _;
+use rdkafka::message::OwnedMessage;
 use serde_json::Value;
 
+use super::connect::{BINLOG, DEBEZIUM_MAX, carry_out};
 use super::messages::{Comparison, Message, Messages};
+use super::running::{Running, record, server};
 use super::schema::Schema;
-use super::{differences, folder};
+use super::{differences, folder, is_full};
 use crate::commands::process::Folder;
-use crate::support::Kafka;
+use crate::support::{Kafka, Server, wait_until};
 
-/// The settings of `full.txt`.
+/// The topics have so many partitions.
+const PARTITIONS: u16 = 4;
+
+/// The settings of `full.txt`, for which the table chooses the partition.
 const FULL: &str = "kafka_key_format = 'array'\noutput_binlog_position = true\noutput_gtid_position = true\n\
                     output_server_id = true\noutput_thread_id = true\noutput_schema_id = true\noutput_row_query = true\n\
-                    output_primary_keys = true\noutput_primary_key_columns = true\noutput_null_zerodates = true\n";
+                    output_primary_keys = true\noutput_primary_key_columns = true\noutput_null_zerodates = true\n\
+                    kafka_partition_hash = 'murmur3'\n";
+/// Maxwell's default.
+const PLAIN: &str = "kafka_partition_hash = 'default'\n";
 
-fn recorded(name: &str) -> Vec<(Option<String>, String)> {
+/// A record of a topic.
+#[derive(Clone, Debug)]
+struct Line {
+    partition: i32,
+    /// `None` for one without a key, and where Maxwell's is random, or the same for all rows of a table.
+    key: Option<String>,
+    value: String,
+}
+
+impl Line {
+    fn of(record: &OwnedMessage) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+        Self {
+            partition: record.partition(),
+            key: record.key().map(text),
+            value: text(record.payload().expect("no tombstones")),
+        }
+    }
+
+    /// Without a key that is none of a row's.
+    fn of_row(self) -> Self {
+        let is_of_row = |key: &String| {
+            key.starts_with(['{', '[']) && !key.contains("\"_uuid\"") && !key.ends_with(",[]]")
+        };
+        Self {
+            key: self.key.filter(is_of_row),
+            ..self
+        }
+    }
+}
+
+fn recorded(name: &str) -> Vec<Line> {
     let path = folder("maxwell").join(name);
     let text = fs::read_to_string(path).expect("a recording");
     let lines = text.lines().map(|line| {
-        let (key, value) = line.split_once('\t').expect("a key");
-        // Those of rows without a key are random, or the same for all of a table.
-        let is_of_row =
-            !key.contains("\"_uuid\"") && !key.ends_with(",[]]") && !name.starts_with("ddl");
-        (is_of_row.then(|| key.to_owned()), value.to_owned())
+        let [partition, key, value] = line.splitn(3, '\t').collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
+        let line = Line {
+            partition: partition.parse().expect("a number"),
+            key: Some(key.to_owned()),
+            value: value.to_owned(),
+        };
+        line.of_row()
     });
     lines.collect()
 }
 
 /// What rowtap makes of the workload, rows and DDL messages.
-fn written(kafka: &Kafka, name: &str, settings: &str) -> [Vec<(Option<String>, String)>; 2] {
-    let binlog = folder("maxwell").join("binlog.000002");
+fn written(kafka: &Kafka, name: &str, binlog: &Path, settings: &str) -> [Vec<Line>; 2] {
     let prefix = format!("own-maxwell-{name}");
     let connector = format!(
-        "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n\
-         [filter]\nreplicate-do-db = ['peers', 'another']\n\
-         [sink]\ntype = 'kafka'\nformat = 'maxwell'\nbootstrap_servers = '{}'\nprefix = '{prefix}'\n\
-         topic = '{{prefix}}.rows'\nshared_topic = 'qualified'\nddl_topic = '{prefix}.ddl'\n[sink.maxwell]\n{settings}",
+        "state_dir = '{{dir}}/state'\n\
+         [source]\nfiles = ['{}']\nstart = 'earliest'\n\
+         [filter]\nreplicate-do-db = ['peers', 'another']\n{}[sink.maxwell]\n{settings}",
         binlog.display(),
-        kafka.bootstrap(),
+        sink(kafka, &prefix),
     );
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
-    ["rows", "ddl"].map(|topic| {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-        let records = kafka.records(&format!("{prefix}.{topic}"));
-        let both = records.iter().map(|record| {
-            let value = rdkafka::Message::payload(record).expect("no tombstones");
-            (rdkafka::Message::key(record).map(text), text(value))
-        });
-        both.collect()
-    })
+    ["rows", "ddl"].map(|topic| lines(kafka, &format!("{prefix}.{topic}")))
+}
+
+/// The sink of a connector whose topics are as Maxwell's.
+fn sink(kafka: &Kafka, prefix: &str) -> String {
+    format!(
+        "[sink]\ntype = 'kafka'\nformat = 'maxwell'\nbootstrap_servers = '{}'\nprefix = '{prefix}'\n\
+         topic = '{{prefix}}.rows'\nshared_topic = 'qualified'\nddl_topic = '{prefix}.ddl'\n\
+         partitions = {PARTITIONS}\npartition_by = '{}'\n",
+        kafka.bootstrap(),
+        match prefix.ends_with("full") {
+            true => "table",
+            false => "database",
+        },
+    )
+}
+
+fn lines(kafka: &Kafka, topic: &str) -> Vec<Line> {
+    kafka.records(topic).iter().map(Line::of).collect()
 }
 
 /// As messages of a topic a table.
-fn messages(lines: &[(Option<String>, String)], kind: &str) -> Messages {
+fn messages(lines: &[Line], kind: &str) -> Messages {
     let mut messages = Messages::default();
-    for (key, value) in lines {
+    for Line { key, value, .. } in lines {
         let value: Value = serde_json::from_str(value).expect(value);
         let topic = match kind {
             "rows" => value["table"].as_str().unwrap_or_default().to_owned(),
@@ -77,24 +129,30 @@ fn digits(message: &str) -> Option<&str> {
     rest.split_once(',').map(|(digits, _)| digits)
 }
 
-#[test]
-fn messages_are_those_that_maxwell_wrote() {
-    let kafka = Kafka::shared();
+/// Compares what Maxwell wrote, and says how much that is: rows under its defaults, rows under all settings, DDL.
+fn check(theirs: [Vec<Line>; 3], kafka: &Kafka, binlog: &Path) {
     let schema = Schema::of("maxwell");
     let known = differences("Maxwell");
     let mut comparison = Comparison::default();
-    for (name, settings) in [("plain", ""), ("full", FULL)] {
-        let [rows, ddl] = written(kafka, name, settings);
-        for (_, message) in rows.iter().chain(&ddl) {
-            schema.check(&serde_json::from_str(message).unwrap());
+    let [plain, full, their_ddl] = theirs;
+    for (name, settings, theirs) in [("plain", PLAIN, plain), ("full", FULL, full)] {
+        let [rows, ddl] = written(kafka, name, binlog, settings);
+        for Line { value, .. } in rows.iter().chain(&ddl) {
+            schema.check(&serde_json::from_str(value).unwrap());
         }
-        let theirs = recorded(&format!("{name}.txt"));
-        let order = |lines: &[(Option<String>, String)]| -> Vec<Option<String>> {
-            lines.iter().map(|(key, _)| key.clone()).collect()
+        let order = |lines: &[Line]| -> Vec<(i32, Option<String>)> {
+            lines
+                .iter()
+                .map(|line| (line.partition, line.key.clone()))
+                .collect()
         };
-        assert_eq!(order(&rows), order(&theirs), "keys, in order");
-        let exact = theirs.iter().zip(&rows).filter(|((_, their), (_, our))| {
-            let (their, our) = (digits(their), digits(our));
+        assert_eq!(
+            order(&rows),
+            order(&theirs),
+            "partitions and keys, in order"
+        );
+        let exact = theirs.iter().zip(&rows).filter(|(their, our)| {
+            let (their, our) = (digits(&their.value), digits(&our.value));
             their.is_some_and(|their| !their.contains('E')) && their == our
         });
         assert!(exact.count() >= 5, "no digit of a DECIMAL is lost");
@@ -104,8 +162,109 @@ fn messages_are_those_that_maxwell_wrote() {
             let is_truncate = |message: &Message| message.value["type"] == "table-truncate";
             let mut ours = messages(&ddl, "ddl");
             assert_eq!(ours.take(is_truncate).len(), 1, "what Maxwell leaves out");
-            comparison.add(name, &messages(&recorded("ddl.txt"), "ddl"), &ours, &known);
+            comparison.add(name, &messages(&their_ddl, "ddl"), &ours, &known);
         }
     }
     comparison.finish(&known, "Maxwell");
+}
+
+#[test]
+fn messages_are_those_that_maxwell_wrote() {
+    let theirs = ["plain.txt", "full.txt", "ddl.txt"].map(recorded);
+    check(theirs, Kafka::shared(), &folder("maxwell").join(BINLOG));
+}
+
+/// Maxwell, whose own tables are on `store`, under further options, into the topics `NAME.rows` and `NAME.ddl`.
+fn maxwell(
+    (server, store): (&Server, &Server),
+    kafka: &Kafka,
+    name: &str,
+    options: &[&str],
+) -> Running {
+    for topic in ["rows", "ddl"] {
+        kafka.create_topic(&format!("{name}.{topic}"), PARTITIONS);
+    }
+    let mut arguments = vec![
+        "--producer=kafka".to_owned(),
+        format!("--kafka.bootstrap.servers={}", kafka.bootstrap()),
+        format!("--kafka_topic={name}.rows"),
+        format!("--ddl_kafka_topic={name}.ddl"),
+        format!("--client_id={name}"),
+        format!("--schema_database=maxwell_{name}"),
+        format!("--replica_server_id={}", 8000 + name.len()),
+        "--host=127.0.0.1".to_owned(),
+        format!("--port={}", store.port()),
+        "--user=peer".to_owned(),
+        "--password=peer".to_owned(),
+        "--replication_host=127.0.0.1".to_owned(),
+        format!("--replication_port={}", server.port()),
+        "--replication_user=peer".to_owned(),
+        "--replication_password=peer".to_owned(),
+    ];
+    arguments.extend(options.iter().map(|&option| option.to_owned()));
+    let mut running = Running::start("maxwell-1.22/bin/maxwell", &arguments, &[]);
+    wait_until("Maxwell streams", DEBEZIUM_MAX, || {
+        running.log().contains("Binlog connected")
+    });
+    running
+}
+
+#[test]
+fn maxwell_itself_writes_the_same() {
+    if !is_full() {
+        return;
+    }
+    let options = [
+        "--binlog-rows-query-log-events=ON",
+        "--log-slave-updates=ON",
+    ];
+    let (server, store, kafka) = (server(&options), server(&[]), Kafka::start());
+    let peers = (&server, &store);
+    let settings: Vec<String> = FULL
+        .lines()
+        .map(|line| format!("--{}", line.replace(' ', "").replace('\'', "")))
+        .collect();
+    let mut full: Vec<&str> = settings.iter().map(String::as_str).collect();
+    full.extend([
+        "--gtid_mode=true",
+        "--output_ddl=true",
+        "--producer_partition_by=table",
+    ]);
+    let mut running = [
+        maxwell(peers, &kafka, "plain", &[]),
+        maxwell(peers, &kafka, "full", &full),
+    ];
+    carry_out(&server, &folder("maxwell").join("workload.sql"));
+    for topic in ["plain.rows", "full.rows"] {
+        wait_until("Maxwell has read the workload", DEBEZIUM_MAX, || {
+            running.iter_mut().for_each(|running| drop(running.log()));
+            let is_last = |line: &Line| line.value.contains("\"table\":\"done\"");
+            lines(&kafka, topic).iter().any(is_last)
+        });
+    }
+    let theirs = [
+        ("plain.rows", "plain.txt"),
+        ("full.rows", "full.txt"),
+        ("full.ddl", "ddl.txt"),
+    ];
+    let theirs = theirs.map(|(topic, file)| {
+        let all = lines(&kafka, topic);
+        let text = all.iter().map(
+            |Line {
+                 partition,
+                 key,
+                 value,
+             }| {
+                format!(
+                    "{partition}\t{}\t{value}\n",
+                    key.as_deref().unwrap_or_default()
+                )
+            },
+        );
+        record(&folder("maxwell").join(file), text.collect::<String>());
+        all.into_iter().map(Line::of_row).collect()
+    });
+    let binlog = server.binlog_path(BINLOG);
+    record(&folder("maxwell").join(BINLOG), fs::read(&binlog).unwrap());
+    check(theirs, &kafka, &binlog);
 }

@@ -16,6 +16,7 @@ mod maxwell;
 mod messages;
 mod metadata;
 mod outbox;
+mod running;
 mod schema;
 
 use std::fs;

@@ -32,6 +32,8 @@ pub struct MaxwellOptions {
     pub output_primary_key_columns: bool,
     /// Whether dates that are all zeros become null.
     pub output_null_zerodates: bool,
+    /// The hash by which Maxwell chooses a partition for the records of a database or of a table; Kafka's own if left out.
+    pub kafka_partition_hash: Option<MaxwellPartitionHash>,
 }
 
 impl Default for MaxwellOptions {
@@ -50,8 +52,19 @@ impl Default for MaxwellOptions {
             output_primary_keys: false,
             output_primary_key_columns: false,
             output_null_zerodates: false,
+            kafka_partition_hash: None,
         }
     }
+}
+
+/// A hash of Maxwell's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MaxwellPartitionHash {
+    /// Java's `String.hashCode`.
+    Default,
+    /// MurmurHash3.
+    Murmur3,
 }
 
 /// What keys of records look like.

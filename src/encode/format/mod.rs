@@ -17,7 +17,7 @@ pub use debezium::{
     SkippedOperations, TimePrecision, ZeroDates,
 };
 pub use flat::{FlatContent, FlatDeletes, FlatField, FlatOptions, FlatSettings};
-pub use maxwell::{MaxwellKeyFormat, MaxwellOptions};
+pub use maxwell::{MaxwellKeyFormat, MaxwellOptions, MaxwellPartitionHash};
 pub use outbox::{
     OutboxConverter, OutboxMissing, OutboxNulls, OutboxOptions, OutboxPart, OutboxPlacement,
     OutboxProblem, OutboxSettings, OutboxUpdates,

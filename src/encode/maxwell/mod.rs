@@ -9,8 +9,10 @@
 //! | `plan` | what is fixed for a table |
 //! | `writer` | the envelope |
 //! | `definition` | what a statement made of a table |
+//! | `partition` | the partitions that Maxwell chooses |
 
 mod definition;
+mod partition;
 mod plan;
 #[cfg(test)]
 mod tests;

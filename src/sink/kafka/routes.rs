@@ -11,7 +11,7 @@ use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::template::TopicTemplate;
-use crate::encode::{Destination, PartitionRule, RecordKey, partition_of};
+use crate::encode::{Destination, MaxwellPartitionHash, PartitionRule, RecordKey, partition_of};
 use crate::row::{ColumnTreatment, Table, TableName};
 use crate::sink::SinkError;
 
@@ -44,6 +44,9 @@ pub struct KafkaRoute {
     pub partition_by: Option<PartitionBy>,
     /// The columns that do.
     pub partition_columns: Option<Vec<String>>,
+    /// Maxwell's hash for them, of the section alone.
+    #[serde(skip)]
+    pub partition_hash: Option<MaxwellPartitionHash>,
 }
 
 /// Whether several tables may go to one topic.
@@ -115,6 +118,7 @@ pub(super) struct Rules {
     pub(super) shared: SharedTopic,
     key: Key,
     partition: Partition,
+    hash: Option<MaxwellPartitionHash>,
     /// The expression of the route; `None` for the section.
     pub(super) route: Option<Arc<str>>,
 }
@@ -164,6 +168,7 @@ impl Routes {
                 .unwrap_or(Key::Choice(KafkaKey::PrimaryKey)),
             partition: Partition::of(section.partition_by, section.partition_columns.as_ref())
                 .unwrap_or(Partition::By(PartitionBy::Key)),
+            hash: section.partition_hash,
             route: None,
         };
         let mut compiled_routes = Vec::new();
@@ -186,6 +191,7 @@ impl Routes {
                     .unwrap_or_else(|| others.key.clone()),
                 partition: Partition::of(route.partition_by, route.partition_columns.as_ref())
                     .unwrap_or_else(|| others.partition.clone()),
+                hash: others.hash,
                 route: Some(route.tables.as_str().into()),
             };
             compiled_routes.push((expression, Arc::new(rules)));
@@ -267,6 +273,15 @@ pub(super) fn problems(section: &KafkaRoute, routes: &[KafkaRoute]) -> Vec<Optio
         problems.push((vec!["topic".to_owned()], reason.into()));
     }
     judge(section, section, |key| vec![key.to_owned()], &mut problems);
+    let is_hashed = matches!(
+        (section.partition_by, &section.partition_columns),
+        (Some(PartitionBy::Database | PartitionBy::Table), None)
+    );
+    if section.partition_hash.is_some() && !is_hashed {
+        let reason = "is of a database or of a table, set partition_by to 'database' or 'table'";
+        let key = ["maxwell", "kafka_partition_hash"].map(str::to_owned);
+        problems.push((key.into(), reason.into()));
+    }
     for (index, route) in routes.iter().enumerate() {
         let path = |key: &str| route_path(index, key);
         match compiled(&route.tables) {
@@ -410,16 +425,25 @@ impl Rules {
             Key::Columns(names) => indexes(table, names, KEY_COLUMNS)?,
         };
         let fixed = |text: &str| PartitionRule::Fixed(partition_of(text.as_bytes(), partitions));
+        let by_table = || match self.hash {
+            Some(hash) => PartitionRule::Fixed(hash.partition_of(&table.name.table, partitions)),
+            None => fixed(&table.name.to_string()),
+        };
         let partition = match &self.partition {
             Partition::By(PartitionBy::Key) => PartitionRule::Key,
-            Partition::By(PartitionBy::Database) => fixed(&table.name.database),
+            Partition::By(PartitionBy::Database) => match self.hash {
+                Some(hash) => {
+                    PartitionRule::Fixed(hash.partition_of(&table.name.database, partitions))
+                }
+                None => fixed(&table.name.database),
+            },
             Partition::By(PartitionBy::Group) => PartitionRule::Group(partitions),
             Partition::Columns(names) if !table.is_undefined => {
                 let columns = indexes(table, names, PARTITION_COLUMNS)?;
                 PartitionRule::Columns(RecordKey::of(&columns), partitions)
             }
             Partition::By(PartitionBy::Table | PartitionBy::Columns) | Partition::Columns(_) => {
-                fixed(&table.name.to_string())
+                by_table()
             }
         };
         Ok(Destination {

@@ -10,10 +10,11 @@ import java.util.*;
 import java.util.concurrent.*;
 
 /** Sends the flat messages that Canal makes of a server's binlog to a topic: PORT USER PASSWORD FILE POSITION BOOTSTRAP TOPIC, and
- *  perhaps PARTITIONS HASH, by which it chooses partitions. GTIDs are in them where GTIDS is set in the environment. */
+ *  perhaps PARTITIONS HASH, by which it chooses partitions. GTIDS in the environment is the set to go on from. */
 public class Record {
     public static void main(String[] a) throws Exception {
         CanalServerWithEmbedded server = CanalServerWithEmbedded.instance();
+        String gtids = System.getenv("GTIDS");
         server.setCanalInstanceGenerator(destination -> {
             Canal canal = new Canal();
             canal.setId(1L);
@@ -29,7 +30,7 @@ public class Record {
             p.setDbAddresses(Arrays.asList(new InetSocketAddress("127.0.0.1", Integer.parseInt(a[0]))));
             p.setDbUsername(a[1]);
             p.setDbPassword(a[2]);
-            p.setPositions(Arrays.asList("{\"journalName\":\"" + a[3] + "\",\"position\":" + a[4] + ",\"timestamp\":0}"));
+            p.setPositions(Arrays.asList("{\"journalName\":\"" + a[3] + "\",\"position\":" + a[4] + ",\"timestamp\":0" + (gtids == null ? "" : ",\"gtid\":\"" + gtids + "\"") + "}"));
             p.setSlaveId(6543L);
             p.setDefaultConnectionTimeoutInSeconds(60);
             p.setConnectionCharset("UTF-8");
@@ -43,7 +44,7 @@ public class Record {
             p.setParallel(false);
             p.setDdlIsolation(false);
             p.setFilterTableError(false);
-            p.setGtidEnable(System.getenv("GTIDS") != null);
+            p.setGtidEnable(gtids != null);
             canal.setCanalParameter(p);
             return new CanalInstanceWithManager(canal, "");
         });
