@@ -113,6 +113,7 @@
 //! | window | the part of the stream whose changes views that were opened without a lock may show or not |
 //! | lot | the rows of a table between two of its keys, which one reader of a snapshot reads |
 //! | bound | the key at which a lot ends |
+//! | edge | where the rows of a table begin or end in a snapshot |
 //! | checkpoint | a group boundary up to which everything is settled, and whose binlog it belongs to |
 //! | lineage | the binlogs of one server while it is the source; positions of two lineages cannot be compared |
 //! | successor | a server that takes the source's place, since it has all that was delivered |

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::batch::builder::Builder;
 use super::batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
-use super::batch::items::{Batch, Group, Origin, SnapshotMark};
+use super::batch::items::{Batch, Edge, EdgeSide, Group, Origin, SnapshotMark};
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
 use super::checkpoint::{Checkpoint, KeyBound, SnapshotReached};
 use super::definition::copied::copied;
@@ -57,11 +57,16 @@ pub struct Copying {
     /// The mark of everything, where it is one.
     mark: Option<SnapshotMark>,
     /// The group of each mark in the batch in the making.
-    groups: [Option<u32>; 5],
+    groups: [Option<u32>; 6],
     sequence: u64,
     has_rows: bool,
+    /// What was published before all of this, and the table whose rows were the last.
+    before: Arc<SnapshotReached>,
+    begun: Option<Arc<KeptTable>>,
     /// The last row so far, whose mark depends on what follows.
     last: Option<LastRow>,
+    /// Edges after that row.
+    edges: Vec<(Arc<KeptTable>, EdgeSide, u64)>,
     /// What the batches hold so far, and what they will hold with that row.
     reached: Arc<SnapshotReached>,
     latest: Arc<SnapshotReached>,
@@ -73,6 +78,8 @@ struct LastRow {
     rows: Bytes,
     body: Range<u32>,
     sequence: u64,
+    /// Its mark as the first row of all or of its table.
+    first: Option<SnapshotMark>,
 }
 
 impl CopiedTable {
@@ -119,10 +126,13 @@ impl Copying {
             builder: Builder::new(origin),
             choice: RowChoice::default(),
             mark: reached.chosen.as_ref().map(|_| SnapshotMark::Incremental),
-            groups: [None; 5],
+            groups: [None; 6],
             sequence: u64::from(number) << SEQUENCE_BITS,
             has_rows,
+            before: Arc::clone(&reached),
+            begun: None,
             last: None,
+            edges: Vec::new(),
             latest: Arc::clone(&reached),
             reached,
         }
@@ -235,21 +245,49 @@ impl Copying {
             Some(false) | None => SnapshotMark::LastOfTable,
         };
         self.put_last(mark)?;
+        let mut first_mark = self.first_mark(table);
         // What the last row is to the snapshot depends on what follows.
         run.count -= 1;
         let number = run.first + run.count;
         let row = self.row(rows, number, start)?;
-        let last = LastRow {
+        for run in &runs {
+            self.run(table, rows, run, (first, start), &mut first_mark)?;
+        }
+        self.last = Some(LastRow {
             table: Arc::clone(&table.kept),
             rows: rows.bytes.clone(),
             body: row,
             sequence: first + u64::from(number),
-        };
-        for run in &runs {
-            self.run(table, rows, run, first, start)?;
-        }
-        self.last = Some(last);
+            first: first_mark,
+        });
         Ok(())
+    }
+
+    /// The mark of the next row, of this table, if it is the first one.
+    fn first_mark(&mut self, table: &CopiedTable) -> Option<SnapshotMark> {
+        let is_begun = |begun: &Arc<KeptTable>| Arc::ptr_eq(begun, &table.kept);
+        let goes_on = self.begun.as_ref().is_some_and(is_begun)
+            || self.before.bound(table.source()).is_some();
+        self.begun = Some(Arc::clone(&table.kept));
+        match (self.has_rows, goes_on) {
+            (false, _) => Some(SnapshotMark::First),
+            (true, false) => Some(SnapshotMark::FirstOfTable),
+            (true, true) => None,
+        }
+    }
+
+    /// Tells that the rows of a table begin or end here, which counts as a change of its own.
+    ///
+    /// # Errors
+    /// More tables than a batch holds.
+    pub fn edge(&mut self, table: &CopiedTable, side: EdgeSide) -> Result<(), Trouble> {
+        self.edges
+            .push((Arc::clone(&table.kept), side, self.sequence));
+        self.sequence += 1;
+        match self.last {
+            Some(_) => Ok(()),
+            None => self.put_edges(),
+        }
     }
 
     /// Takes that the snapshot has come as far as `reached` says without another row.
@@ -316,24 +354,23 @@ impl Copying {
         Ok(from..to)
     }
 
-    /// Puts the rows of a run into the batch, the first of all by itself.
+    /// Puts the rows of a run into the batch, the first of a table by itself.
     fn run(
         &mut self,
         table: &CopiedTable,
         rows: &CopiedRows,
         run: &RowRun,
-        first: u64,
-        start: usize,
+        (first, start): (u64, usize),
+        first_mark: &mut Option<SnapshotMark>,
     ) -> Result<(), Trouble> {
         let (mut number, end) = (run.first, run.first + run.count);
         if number == end {
             return Ok(());
         }
-        if !self.has_rows {
+        if let Some(mark) = first_mark.take() {
             let row = self.row(rows, number, start)?;
             let sequence = first + u64::from(number);
-            let marked = (SnapshotMark::First, 1);
-            self.put(&table.kept, &rows.bytes, row, sequence, marked)?;
+            self.put(&table.kept, &rows.bytes, row, sequence, (mark, 1))?;
             number += 1;
         }
         if number == end {
@@ -350,11 +387,29 @@ impl Copying {
         let Some(last) = self.last.take() else {
             return Ok(());
         };
-        let mark = match (self.has_rows, mark) {
-            (false, SnapshotMark::Inside) => SnapshotMark::First,
-            (_, mark) => mark,
+        // As Debezium has it, of a row that has several.
+        let mark = match (mark, last.first) {
+            (SnapshotMark::Last, _) => SnapshotMark::Last,
+            (_, Some(SnapshotMark::First)) => SnapshotMark::First,
+            (SnapshotMark::Inside, Some(first)) => first,
+            (mark, _) => mark,
         };
-        self.put(&last.table, &last.rows, last.body, last.sequence, (mark, 1))
+        self.put(&last.table, &last.rows, last.body, last.sequence, (mark, 1))?;
+        self.put_edges()
+    }
+
+    /// Puts the edges into the batch that come after the last row of it.
+    fn put_edges(&mut self) -> Result<(), Trouble> {
+        let edges = std::mem::take(&mut self.edges);
+        for (table, side, sequence) in edges {
+            let group = self.group_of(SnapshotMark::Inside)?;
+            let rows = Rows {
+                group,
+                ..self.stretch(&table, &Bytes::new(), 0..0, sequence)?
+            };
+            self.builder.edge(Edge { side, rows });
+        }
+        Ok(())
     }
 
     fn put(
@@ -366,11 +421,29 @@ impl Copying {
         (mark, row_count): (SnapshotMark, u32),
     ) -> Result<(), Trouble> {
         self.has_rows = true;
+        let group = self.group_of(mark)?;
+        let rows = Rows {
+            group,
+            row_count,
+            ..self.stretch(table, bytes, body, sequence)?
+        };
+        self.builder.rows(rows);
+        Ok(())
+    }
+
+    /// A stretch of a table's rows without a count.
+    fn stretch(
+        &mut self,
+        table: &Arc<KeptTable>,
+        bytes: &Bytes,
+        body: Range<u32>,
+        sequence: u64,
+    ) -> Result<Rows, TooMany> {
         let bitmap = table.table.columns.len().div_ceil(8);
         let columns = 0..u32::try_from(bitmap).map_err(|_| TooMany::beyond_index("bytes"))?;
-        let rows = Rows {
+        Ok(Rows {
             table: self.builder.table(&table.table)?,
-            group: self.group_of(mark)?,
+            group: 0,
             buffer: self.builder.buffer(bytes)?,
             kind: RowsKind::Read,
             images: RowImages {
@@ -381,13 +454,11 @@ impl Copying {
             event: self.stamp(),
             first_row: sequence,
             first_of_table: 0,
-            row_count,
+            row_count: 0,
             query: None,
             row_in_event: 0,
             cascades: false,
-        };
-        self.builder.rows(rows);
-        Ok(())
+        })
     }
 
     fn group_of(&mut self, mark: SnapshotMark) -> Result<u32, TooMany> {
@@ -398,6 +469,7 @@ impl Copying {
             SnapshotMark::LastOfTable => 2,
             SnapshotMark::Last => 3,
             SnapshotMark::Incremental => 4,
+            SnapshotMark::FirstOfTable => 5,
         };
         if let Some(Some(known)) = self.groups.get(slot) {
             return Ok(*known);
@@ -423,7 +495,7 @@ impl Copying {
 
     /// Takes what came so far out as a batch, received then, at whose end the snapshot has come as far as `end` says.
     pub fn batch(&mut self, end: Checkpoint, received_us: i64) -> Batch {
-        self.groups = [None; 5];
+        self.groups = [None; 6];
         self.builder.received(received_us);
         self.builder.take(Some(end))
     }

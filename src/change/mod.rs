@@ -32,7 +32,7 @@ mod xa;
 
 pub use assembler::{Assembler, AssemblerSettings};
 pub use batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
-pub use batch::items::{Batch, Group, Item, Origin, QueryText, SnapshotMark};
+pub use batch::items::{Batch, Edge, EdgeSide, Group, Item, Origin, QueryText, SnapshotMark};
 pub use batch::ledger::Ledger;
 pub use batch::rows::{ColumnBitmap, EventStamp, RowImages, Rows, RowsKind, TooMany};
 pub use checkpoint::{

@@ -9,9 +9,9 @@ use super::envelope::{Envelope, MessageLayout, Plan};
 use super::rows::{Cells, RowsEvent};
 use super::writer::EnvelopeWriter;
 use super::{
-    AvroSchema, AvroSchemas, Block, Encode, EncodeError, FormatSettings, InvalidText, empty,
+    AvroCodec,     AvroSchema, AvroSchemas, Block, Encode, EncodeError, FormatSettings, InvalidText, empty,
 };
-use crate::change::{Batch, Ddl};
+use crate::change::{Batch, Ddl, EdgeSide};
 
 /// What a file begins with.
 const MAGIC: &[u8] = b"Obj\x01";
@@ -70,11 +70,16 @@ impl Block for Containers {
 }
 
 /// What a file begins with: its schema, what it holds, and what stands after each of its blocks.
-pub fn container_header(schema: &AvroSchema, holds: &str, sync: &[u8; SYNC_BYTES]) -> Vec<u8> {
+pub fn container_header(
+    schema: &AvroSchema,
+    codec: AvroCodec,
+    holds: &str,
+    sync: &[u8; SYNC_BYTES],
+) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     let entries = [
         ("avro.schema", &*schema.text),
-        ("avro.codec", "null"),
+        ("avro.codec", codec.name()),
         ("rowtap.holds", holds),
     ];
     write_length(entries.len(), &mut out);
@@ -208,15 +213,34 @@ impl MessageLayout for ContainersLayout {
         Ok(())
     }
 
-    /// Formats with files of containers tell no more than the statement.
     fn write_emptied<W: EnvelopeWriter>(
         &mut self,
+        writer: &mut W,
+        (batch, ddl): (&Batch, &Ddl),
+        (plan, _): (&W::Plan, &Plan),
+        block: &mut Containers,
+    ) -> Result<bool, EncodeError> {
+        let start = block.bytes.len();
+        if !writer.write_emptied(batch, ddl, plan, &mut block.bytes)? {
+            return Ok(false);
+        }
+        block.parts.push(ContainerPart {
+            table: ddl.emptied,
+            range: start..block.bytes.len(),
+            count: 1,
+        });
+        Ok(true)
+    }
+
+    /// No format of containers has messages of edges.
+    fn write_edge<W: EnvelopeWriter>(
+        &mut self,
         _writer: &mut W,
-        _statement: (&Batch, &Ddl),
+        _edge: (&RowsEvent<'_>, EdgeSide),
         _plans: (&W::Plan, &Plan),
         _block: &mut Containers,
-    ) -> Result<bool, EncodeError> {
-        Ok(false)
+    ) -> Result<(), EncodeError> {
+        Ok(())
     }
 
     fn end(&mut self, invalid_text_count: u64, block: &mut Containers) {

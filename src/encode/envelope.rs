@@ -12,7 +12,7 @@ use super::{
     AvroSchemas, Block, CloudEventsMode, EncodeError, FormatSettings, InvalidText, OutboxSettings,
     avro, canal, debezium, flat, json, maxwell, outbox,
 };
-use crate::change::{Batch, Ddl, Item};
+use crate::change::{Batch, Ddl, EdgeSide, Item, Rows};
 use crate::row::Table;
 
 /// What is fixed for a table before its first row: where its records go, and what its format writes for every row.
@@ -314,6 +314,18 @@ pub(super) trait MessageLayout {
         block: &mut Self::Block,
     ) -> Result<bool, EncodeError>;
 
+    /// Writes the message of an edge of a table in a snapshot, if the format has one. The writer has entered it.
+    ///
+    /// # Errors
+    /// See [`Encode::encode`](super::Encode::encode).
+    fn write_edge<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        edge: (&RowsEvent<'_>, EdgeSide),
+        plans: (&W::Plan, &Plan),
+        block: &mut Self::Block,
+    ) -> Result<(), EncodeError>;
+
     /// Ends a batch of which so many values are not valid text.
     fn end(&mut self, invalid_text_count: u64, block: &mut Self::Block);
 }
@@ -333,17 +345,18 @@ pub(super) fn write_batch<W: EnvelopeWriter, L: MessageLayout>(
         match item {
             Item::Rows(rows) if writer.skips(rows.kind) => {}
             Item::Rows(rows) => {
-                let missing = |what| EncodeError::Reference {
-                    what,
-                    index: rows.table,
-                };
-                let plan = plans
-                    .get(rows.table as usize)
-                    .ok_or_else(|| missing("table"))?;
+                let plan = plan_at(plans, rows)?;
                 let event = RowsEvent::new(batch, rows, &plan.table)?;
-                let of_format = plan_of(plan).ok_or_else(|| missing("format of table"))?;
+                let of_format = of_format(&plan_of, plan, rows)?;
                 writer.enter(&event, of_format);
                 layout.write_rows(writer, &event, (of_format, plan), block)?;
+            }
+            Item::Edge(edge) => {
+                let (plan, rows) = (plan_at(plans, &edge.rows)?, &edge.rows);
+                let event = RowsEvent::new(batch, rows, &plan.table)?;
+                let of_format = of_format(&plan_of, plan, rows)?;
+                writer.enter(&event, of_format);
+                layout.write_edge(writer, (&event, edge.side), (of_format, plan), block)?;
             }
             Item::Ddl(ddl) => {
                 let emptied = ddl.emptied.and_then(|index| plans.get(index as usize));
@@ -360,4 +373,25 @@ pub(super) fn write_batch<W: EnvelopeWriter, L: MessageLayout>(
     }
     layout.end(writer.invalid_text_count(), block);
     Ok(())
+}
+
+/// The plan of the table of rows.
+fn plan_at<'a>(plans: &'a [Arc<Plan>], rows: &Rows) -> Result<&'a Plan, EncodeError> {
+    let plan = plans.get(rows.table as usize);
+    plan.map(|plan| &**plan).ok_or(EncodeError::Reference {
+        what: "table",
+        index: rows.table,
+    })
+}
+
+/// The format's part of a plan.
+fn of_format<'a, P>(
+    plan_of: impl Fn(&Plan) -> Option<&P>,
+    plan: &'a Plan,
+    rows: &Rows,
+) -> Result<&'a P, EncodeError> {
+    plan_of(plan).ok_or(EncodeError::Reference {
+        what: "format of table",
+        index: rows.table,
+    })
 }

@@ -7,7 +7,7 @@ use super::envelope::{Envelope, MessageLayout, Plan};
 use super::rows::{Cells, RowChange, RowsEvent, is_changed};
 use super::writer::EnvelopeWriter;
 use super::{Block, Encode, EncodeError, FormatSettings, InvalidText, empty};
-use crate::change::{Batch, Ddl};
+use crate::change::{Batch, Ddl, EdgeSide};
 use crate::fault::{Fault, planted};
 
 /// Lines for files: each ends in a line feed.
@@ -177,6 +177,19 @@ impl MessageLayout for LinesLayout {
             block.ddl.push(start..block.bytes.len());
         }
         Ok(is_told)
+    }
+
+    fn write_edge<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        (event, side): (&RowsEvent<'_>, EdgeSide),
+        (plan, _): (&W::Plan, &Plan),
+        block: &mut Lines,
+    ) -> Result<(), EncodeError> {
+        if writer.write_edge(event, plan, side, &mut block.bytes) {
+            block.end_line();
+        }
+        Ok(())
     }
 
     fn end(&mut self, invalid_text_count: u64, block: &mut Lines) {

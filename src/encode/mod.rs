@@ -70,6 +70,7 @@ use std::sync::Arc;
 
 use crate::change::Batch;
 
+pub use avro::AvroNotices;
 pub use containers::{
     ContainerPart, Containers, ContainersEncoder, SYNC_BYTES, container_block, container_header,
 };
@@ -77,12 +78,12 @@ pub use destination::{Destination, PartitionRule, RecordKey, partition_of};
 pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
 pub use format::{
-    AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
+    AvroCodec, AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
     CloudEventsMode, DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent, FlatDeletes,
     FlatField, FlatOptions, FlatSettings, Format, FormatSections, FormatSettings, InvalidText,
-    MaxwellKeyFormat, MaxwellOptions, MaxwellPartitionHash, OutboxConverter, OutboxMissing, OutboxNulls, OutboxOptions,
-    OutboxPart, OutboxPlacement, OutboxProblem, OutboxSettings, OutboxUpdates, SkippedOperations,
-    TimePrecision, ZeroDates,
+    MaxwellKeyFormat, MaxwellOptions, MaxwellPartitionHash, OutboxConverter, OutboxMissing,
+    OutboxNulls, OutboxOptions, OutboxPart, OutboxPlacement, OutboxProblem, OutboxSettings,
+    OutboxUpdates, SkippedOperations, TimePrecision, ZeroDates,
 };
 pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};

@@ -32,7 +32,7 @@ use super::{
     OutboxUpdates, empty,
 };
 use crate::binlog::Coordinates;
-use crate::change::{Batch, Ddl, RowsKind};
+use crate::change::{Batch, Ddl, EdgeSide, RowsKind};
 use crate::fault::{Fault, planted};
 use crate::row::{Cell, TableName};
 
@@ -468,6 +468,42 @@ impl MessageLayout for RecordsLayout {
             routed: None,
         });
         Ok(true)
+    }
+
+    fn write_edge<W: EnvelopeWriter>(
+        &mut self,
+        writer: &mut W,
+        (event, side): (&RowsEvent<'_>, EdgeSide),
+        (of_format, plan): (&W::Plan, &Plan),
+        block: &mut Records,
+    ) -> Result<(), EncodeError> {
+        if plan.outbox.is_some() {
+            return Ok(());
+        }
+        let start = block.arena.len();
+        let has_key = writer.write_edge_key(of_format, &mut block.arena);
+        let key = range(start, &block.arena, || event.at())?;
+        let start = block.arena.len();
+        if !writer.write_edge(event, of_format, side, &mut block.arena) {
+            return Ok(());
+        }
+        let value = range(start, &block.arena, || event.at())?;
+        block.records.push(Record {
+            topic: Some(event.rows.table),
+            key: has_key.then_some(key),
+            partition: match plan.destination.partition {
+                PartitionRule::Fixed(partition) => Some(partition),
+                PartitionRule::Key | PartitionRule::Group(_) | PartitionRule::Columns(..) => None,
+            },
+            value: Some(value),
+            group: event.rows.group,
+            sequence: event.rows.first_row,
+            op: RecordOp::Read,
+            other_key: None,
+            partial: false,
+            routed: None,
+        });
+        Ok(())
     }
 
     fn end(&mut self, invalid_text_count: u64, block: &mut Records) {

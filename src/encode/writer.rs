@@ -9,7 +9,7 @@ use super::destination::RecordKey;
 use super::identity::OtherKeyNames;
 use super::rows::{Cells, Image, RowChange, RowsEvent, RowsWalk};
 use super::schemas::AvroSchemas;
-use crate::change::{Batch, Ddl, RowsKind};
+use crate::change::{Batch, Ddl, EdgeSide, RowsKind};
 
 /// Writes the messages of one format, one batch after another.
 ///
@@ -131,6 +131,23 @@ pub(super) trait EnvelopeWriter {
         _out: &mut Vec<u8>,
     ) -> Result<bool, EncodeError> {
         Ok(false)
+    }
+
+    /// Appends the key of the message of a table's edge in a snapshot; `false`, and nothing, for one without a key.
+    fn write_edge_key(&mut self, _plan: &Self::Plan, _out: &mut Vec<u8>) -> bool {
+        false
+    }
+
+    /// Appends the message that the rows of a table begin or end in a snapshot, which was entered as an event without rows;
+    /// `false`, and nothing, for a format without such messages.
+    fn write_edge(
+        &mut self,
+        _event: &RowsEvent<'_>,
+        _plan: &Self::Plan,
+        _side: EdgeSide,
+        _out: &mut Vec<u8>,
+    ) -> bool {
+        false
     }
 
     /// How many values of the batch so far are not valid text and were written all the same.

@@ -125,6 +125,11 @@ impl SinkOptions {
         self.sections().queries()
     }
 
+    /// Whether messages tell where the rows of a table begin and end in a snapshot.
+    pub fn tells_edges(&self) -> bool {
+        self.sections().tells_edges()
+    }
+
     /// Whether messages tell that a table was emptied by more than the statement.
     pub fn tells_emptied(&self) -> bool {
         self.sections().tells_emptied()

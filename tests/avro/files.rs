@@ -92,3 +92,32 @@ fn every_change_and_statement_is_in_the_files_of_its_table_in_its_order() {
         assert_eq!(told, statements);
     }
 }
+
+#[test]
+fn compressed_blocks_hold_the_same_records() {
+    let records = |codec: &str| {
+        let folder = written(&format!(
+            "format = 'avro'\n[sink.avro]\nlayout = 'plain'\ntimes = 'text'\ncodec = '{codec}'"
+        ));
+        let files = committed(&folder.path("changes"));
+        let of_codec = format!(
+            "avro.codec{}{codec}",
+            char::from(u8::try_from(codec.len() * 2).unwrap())
+        );
+        let mut size = 0;
+        let rows = files.iter().map(|(name, bytes)| {
+            let head = String::from_utf8_lossy(bytes);
+            assert!(head.contains(&of_codec), "{name}");
+            size += bytes.len();
+            (name.clone(), rows(bytes))
+        });
+        (rows.collect::<Vec<_>>(), size)
+    };
+    let (plain, whole) = records("null");
+    assert!(plain.len() > 10, "{}", plain.len());
+    for codec in ["deflate", "zstandard"] {
+        let (found, size) = records(codec);
+        assert_eq!(found, plain, "{codec}");
+        assert!(size < whole, "{codec}: {size} of {whole}");
+    }
+}

@@ -59,15 +59,16 @@ fn as_connects(value: Avro) -> Value {
     }
 }
 
-fn written(kafka: &Kafka, variant: &Variant) -> Messages {
-    let Variant { name, own, .. } = variant;
+/// What rowtap makes of a workload under further lines for the sink, and of its section `debezium`.
+fn written(kafka: &Kafka, workload: &str, name: &str, [more, own]: [&str; 2]) -> Messages {
     let stub = Stub::start();
     // Of letters that names of schemas keep.
     let prefix = format!("avro_{name}");
+    let more = more.replace("{prefix}", &prefix);
     let folder = Folder::new(&format!(
         "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n[sink]\ntype = 'kafka'\nformat = 'avro'\n\
-         bootstrap_servers = '{}'\nprefix = '{prefix}'\n[sink.registry]\nurls = '{}'\n[sink.debezium]\n{own}",
-        super::folder("debezium").join(BINLOG).display(),
+         bootstrap_servers = '{}'\nprefix = '{prefix}'\n{more}[sink.registry]\nurls = '{}'\n[sink.debezium]\n{own}",
+        super::folder(workload).join(BINLOG).display(),
         kafka.bootstrap(),
         stub.web.url()
     ));
@@ -178,7 +179,8 @@ fn messages_in_avro_say_what_debezium_wrote() {
     let known = super::differences("Debezium");
     let mut comparison = Comparison::default();
     for variant in VARIANTS.iter().filter(|variant| variant.schemas) {
-        let (mut theirs, mut ours) = (recorded(variant), written(kafka, variant));
+        let ours = written(kafka, "debezium", variant.name, ["", variant.own]);
+        let (mut theirs, mut ours) = (recorded(variant), ours);
         theirs.take(|message| message.key.is_none() && message.value.is_null());
         let is_truncate = |ddl: &str| ddl.starts_with("TRUNCATE");
         ours.take(|message| message.value["ddl"].as_str().is_some_and(is_truncate));
@@ -194,4 +196,38 @@ fn messages_in_avro_say_what_debezium_wrote() {
         "{}: {wrong:#?}",
         comparison.wrong.len()
     );
+}
+
+#[test]
+fn transactions_heartbeats_and_emptied_tables_are_told_in_avro_as_debezium_tells_them() {
+    let kafka = Kafka::shared();
+    let path = super::folder("metadata").join("described.jsonl");
+    let mut theirs = Messages::from_lines(&fs::read_to_string(path).expect("a recording"));
+    let payload = |text: &String| {
+        let message: Value = serde_json::from_str(text).unwrap();
+        message["payload"].to_string()
+    };
+    for message in &mut theirs.messages {
+        message.key = message.key.as_ref().map(payload);
+        for text in message.headers.values_mut() {
+            *text = payload(text);
+        }
+    }
+    let more = "transaction_topic = '{prefix}.transaction'\nheartbeat_topic = '{prefix}.heartbeat.{prefix}'\n";
+    let own = "provide_transaction_metadata = true\nskipped_operations = 'none'\ncolumn_propagate_source_type = '.*'\n";
+    let mut ours = written(kafka, "metadata", "described", [more, own]);
+    let names: Vec<&str> = ours
+        .schemas
+        .iter()
+        .filter_map(|schema| schema["name"].as_str())
+        .collect();
+    for name in ["TransactionMetadataValue", "Heartbeat"] {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    let is_truncate = |message: &Message| message.value["op"] == "t";
+    assert!(ours.messages.iter().any(is_truncate));
+    // Schemas are compared where there are recordings of them.
+    theirs.schemas.clear();
+    ours.schemas.clear();
+    super::metadata::check_one("avro", theirs, ours);
 }

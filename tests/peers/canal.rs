@@ -1,18 +1,25 @@
-//! Canal's flat messages, as Canal 1.1.7 wrote them of the workload of Maxwell on MySQL 5.7, each table as it was at the time.
+//! Canal's flat messages, recorded and live, of the workload of Maxwell on MySQL 5.7, each table as it was at the time.
 //!
-//! `Record.java` recorded them, with `canal.server`, `canal.instance.manager` and `connector.core` 1.1.7 of Maven Central, while each
-//! statement waited 0.3 s for the one before: Canal asks the server how tables are defined when it reads their rows.
+//! Canal asks the server how tables are defined when it reads their rows, so each statement about tables waits until Canal has read what
+//! is before it. `Record.java` starts Canal, with its producer for Kafka.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 
+use mysql::prelude::Queryable as _;
 use serde_json::Value;
 
+use super::connect::{BINLOG, DEBEZIUM_MAX};
 use super::messages::{Comparison, Messages};
+use super::running::{Running, record, server, statements};
 use super::schema::Schema;
-use super::{differences, folder};
+use super::{differences, folder, is_full};
 use crate::commands::process::Folder;
-use crate::support::Kafka;
+use crate::support::{Kafka, Server, wait_until};
+
+/// Where the test notes how far Canal has read.
+const MARKS: &str = "marks";
 
 /// Messages of rows by table, and of statements.
 fn messages(lines: impl Iterator<Item = Value>) -> Messages {
@@ -27,36 +34,42 @@ fn messages(lines: impl Iterator<Item = Value>) -> Messages {
     messages
 }
 
-#[test]
-fn messages_are_those_that_canal_wrote() {
-    let text = fs::read_to_string(folder("canal").join("messages.jsonl")).expect("a recording");
-    let theirs = messages(
-        text.lines()
-            .map(|line| serde_json::from_str(line).expect(line)),
-    );
-    let kafka = Kafka::shared();
+/// What rowtap makes of the workload.
+fn written(kafka: &Kafka, binlog: &Path) -> Messages {
     let connector = format!(
         "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n\
+         [filter]\nreplicate-ignore-db = ['{MARKS}']\n\
          [sink]\ntype = 'kafka'\nformat = 'canal'\nbootstrap_servers = '{}'\nprefix = 'own-canal'\n\
          topic = '{{prefix}}.all'\nshared_topic = 'merged'\nddl_topic = 'own-canal.ddl'\n",
-        folder("canal").join("binlog.000003").display(),
+        binlog.display(),
         kafka.bootstrap(),
     );
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let schema = Schema::of("canal");
-    let mut records = kafka.records("own-canal.all");
-    records.extend(kafka.records("own-canal.ddl"));
-    let mut ours = messages(records.iter().map(|record| {
+    let ours = read(kafka, "own-canal.all").into_iter();
+    let ours = ours.chain(read(kafka, "own-canal.ddl"));
+    messages(ours.inspect(|value| schema.check(value)))
+}
+
+/// The messages of a topic with one partition, none of which has a key.
+fn read(kafka: &Kafka, topic: &str) -> Vec<Value> {
+    let records = kafka.records(topic);
+    let values = records.iter().map(|record| {
         assert_eq!(
             rdkafka::Message::key(record),
             None,
             "Canal's records have no key"
         );
+        assert_eq!(rdkafka::Message::partition(record), 0);
         let bytes = rdkafka::Message::payload(record).expect("no tombstones");
-        let value = serde_json::from_slice(bytes).expect("JSON");
-        schema.check(&value);
-        value
-    }));
+        serde_json::from_slice(bytes).expect("JSON")
+    });
+    values.collect()
+}
+
+/// Compares with what Canal wrote, and says how much that is.
+fn check(theirs: Vec<Value>, mut ours: Messages) {
+    let theirs = messages(theirs.into_iter());
     let left_out = ours.take(|message| {
         let sql = message.value["sql"].as_str().unwrap_or_default();
         sql.starts_with("ALTER DATABASE")
@@ -66,4 +79,90 @@ fn messages_are_those_that_canal_wrote() {
     let mut comparison = Comparison::default();
     comparison.add("", &theirs, &ours, &known);
     comparison.finish(&known, "Canal");
+}
+
+#[test]
+fn messages_are_those_that_canal_wrote() {
+    let text = fs::read_to_string(folder("canal").join("messages.jsonl")).expect("a recording");
+    let theirs = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line));
+    let ours = written(Kafka::shared(), &folder("canal").join(BINLOG));
+    check(theirs.collect(), ours);
+}
+
+/// Canal, which reads a server from here on into a topic.
+fn canal(server: &Server, kafka: &Kafka, topic: &str) -> Running {
+    kafka.create_topic(topic, 1);
+    let (file, position) = server.coordinates();
+    let gtids = server
+        .query_one("SELECT @@global.gtid_executed")
+        .expect("GTIDs");
+    let program = folder("canal").join("Record.java");
+    let arguments = [
+        program.display().to_string(),
+        server.port().to_string(),
+        "peer".to_owned(),
+        "peer".to_owned(),
+        file,
+        position.to_string(),
+        kafka.bootstrap(),
+        topic.to_owned(),
+    ];
+    Running::start("canal-1.1/bin/java", &arguments, &[("GTIDS", &gtids)])
+}
+
+/// The messages of a topic, and how far its marks go.
+fn read_so_far(kafka: &Kafka, topic: &str) -> (Vec<Value>, u64) {
+    let (marks, messages): (Vec<Value>, Vec<Value>) = read(kafka, topic)
+        .into_iter()
+        .partition(|value| value["database"] == MARKS);
+    let reached = marks
+        .iter()
+        .filter_map(|mark| mark["data"][0]["n"].as_str()?.parse().ok());
+    let reached = reached.max().unwrap_or_default();
+    (messages, reached)
+}
+
+#[test]
+fn canal_itself_writes_the_same() {
+    if !is_full() {
+        return;
+    }
+    let (server, kafka, topic) = (server(&[]), Kafka::start(), "canal");
+    server.execute(&format!(
+        "CREATE DATABASE {MARKS}; CREATE TABLE {MARKS}.t (n INT PRIMARY KEY)"
+    ));
+    while server.coordinates().0 != BINLOG {
+        server.execute("FLUSH BINARY LOGS");
+    }
+    let mut running = canal(&server, &kafka, topic);
+    let mut conn = server.connect();
+    let mut marks = 0;
+    let mut settle = || {
+        marks += 1;
+        server.execute(&format!("INSERT INTO {MARKS}.t VALUES ({marks})"));
+        wait_until("Canal has read what is there", DEBEZIUM_MAX, || {
+            drop(running.log());
+            read_so_far(&kafka, topic).1 >= marks
+        });
+    };
+    for statement in statements(&folder("maxwell").join("workload.sql")) {
+        let changes_tables = ["ALTER", "DROP", "RENAME", "TRUNCATE"];
+        if changes_tables
+            .iter()
+            .any(|word| statement.starts_with(word))
+        {
+            settle();
+        }
+        conn.query_drop(&statement).expect(&statement);
+    }
+    settle();
+    server.execute("FLUSH BINARY LOGS");
+    let theirs = read_so_far(&kafka, topic).0;
+    let lines: String = theirs.iter().map(|line| format!("{line}\n")).collect();
+    record(&folder("canal").join("messages.jsonl"), lines);
+    let binlog = server.binlog_path(BINLOG);
+    record(&folder("canal").join(BINLOG), fs::read(&binlog).unwrap());
+    check(theirs, written(&kafka, &binlog));
 }

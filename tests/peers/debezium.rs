@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::connect::{BINLOG, Connect, Connector, DEBEZIUM_MAX, carry_out, server};
 use super::messages::{Comparison, Messages};
+use super::schema::Schema;
 use super::{differences, is_full};
 use crate::commands::process::Folder;
 use crate::support::{Kafka, wait_until};
@@ -100,6 +101,7 @@ fn written(kafka: &Kafka, variant: &Variant, source: &str) -> Messages {
     let folder = Folder::new(&connector);
     folder.succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let found = Messages::read(kafka, &prefix);
+    found.check(&Schema::of("debezium"));
     // The names of schemas hold the prefix.
     let text = found.to_lines().replace(&prefix, name);
     Messages::from_lines(&text)

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::messages::{Comparison, Messages};
+use super::schema::Schema;
 use super::{differences, folder, is_full};
 use crate::commands::process::Folder;
 use crate::support::{Kafka, cache};
@@ -65,6 +66,7 @@ fn written(kafka: &Kafka, name: &str, settings: &str) -> Messages {
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let mut found = Messages::read(kafka, &prefix);
     found.take(|message| message.topic.is_empty());
+    found.check(&Schema::of("flat"));
     for message in &mut found.messages {
         message.headers.clear();
     }

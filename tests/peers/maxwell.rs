@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use mysql::prelude::Queryable as _;
 use rdkafka::Message as _;
 use rdkafka::message::OwnedMessage;
 use serde_json::Value;
 
 use super::connect::{BINLOG, DEBEZIUM_MAX, carry_out};
 use super::messages::{Comparison, Message, Messages};
-use super::running::{Running, record, server};
+use super::running::{Running, record, server, statements};
 use super::schema::Schema;
 use super::{differences, folder, is_full};
 use crate::commands::process::Folder;
@@ -105,6 +106,20 @@ fn sink(kafka: &Kafka, prefix: &str) -> String {
     )
 }
 
+/// What rowtap makes of the tables that are there.
+fn copied(kafka: &Kafka, name: &str, server: &Server, settings: &str) -> Vec<Line> {
+    let prefix = format!("own-boot-{name}");
+    let connector = format!(
+        "state_dir = '{{dir}}/state'\n\
+         [source]\nhost = '127.0.0.1'\nport = {}\nuser = 'peer'\npassword = 'peer'\nstart = 'snapshot'\n\
+         tls.mode = 'disabled'\n[filter]\nreplicate-do-db = ['boot']\n{}[sink.maxwell]\n{settings}",
+        server.port(),
+        sink(kafka, &prefix),
+    );
+    Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+    lines(kafka, &format!("{prefix}.rows"))
+}
+
 fn lines(kafka: &Kafka, topic: &str) -> Vec<Line> {
     kafka.records(topic).iter().map(Line::of).collect()
 }
@@ -129,13 +144,24 @@ fn digits(message: &str) -> Option<&str> {
     rest.split_once(',').map(|(digits, _)| digits)
 }
 
-/// Compares what Maxwell wrote, and says how much that is: rows under its defaults, rows under all settings, DDL.
-fn check(theirs: [Vec<Line>; 3], kafka: &Kafka, binlog: &Path) {
+/// What Maxwell wrote: of the binlog and of its bootstraps, under its defaults and under all settings, and of DDL.
+struct Written {
+    plain: [Vec<Line>; 2],
+    full: [Vec<Line>; 2],
+    ddl: Vec<Line>,
+}
+
+/// Compares what Maxwell wrote, and says how much that is. The server has the tables of the bootstraps.
+fn check(theirs: Written, kafka: &Kafka, binlog: &Path, server: &Server) {
     let schema = Schema::of("maxwell");
     let known = differences("Maxwell");
     let mut comparison = Comparison::default();
-    let [plain, full, their_ddl] = theirs;
-    for (name, settings, theirs) in [("plain", PLAIN, plain), ("full", FULL, full)] {
+    let Written {
+        plain,
+        full,
+        ddl: their_ddl,
+    } = theirs;
+    for (name, settings, [theirs, their_boot]) in [("plain", PLAIN, plain), ("full", FULL, full)] {
         let [rows, ddl] = written(kafka, name, binlog, settings);
         for Line { value, .. } in rows.iter().chain(&ddl) {
             schema.check(&serde_json::from_str(value).unwrap());
@@ -158,6 +184,29 @@ fn check(theirs: [Vec<Line>; 3], kafka: &Kafka, binlog: &Path) {
         assert!(exact.count() >= 5, "no digit of a DECIMAL is lost");
         let (theirs, ours) = (messages(&theirs, "rows"), messages(&rows, "rows"));
         comparison.add(name, &theirs, &ours, &known);
+        let mut boot = copied(kafka, name, server, settings);
+        let is_bound = |line: &&mut Line| !line.value.contains("\"bootstrap-insert\"");
+        let mut count = 0;
+        for line in boot.iter_mut().filter(is_bound) {
+            count += 1;
+            // Maxwell's is random.
+            if line.value.contains("\"bootstrap-complete\"") {
+                line.key = None;
+            }
+        }
+        assert_eq!(count, 6, "tables begin and end");
+        assert_eq!(
+            order(&boot),
+            order(&their_boot),
+            "partitions and keys, in order"
+        );
+        let what = format!("{name} boot ");
+        comparison.add(
+            &what,
+            &messages(&their_boot, "rows"),
+            &messages(&boot, "rows"),
+            &known,
+        );
         if name == "full" {
             let is_truncate = |message: &Message| message.value["type"] == "table-truncate";
             let mut ours = messages(&ddl, "ddl");
@@ -170,8 +219,52 @@ fn check(theirs: [Vec<Line>; 3], kafka: &Kafka, binlog: &Path) {
 
 #[test]
 fn messages_are_those_that_maxwell_wrote() {
-    let theirs = ["plain.txt", "full.txt", "ddl.txt"].map(recorded);
-    check(theirs, Kafka::shared(), &folder("maxwell").join(BINLOG));
+    let theirs = Written {
+        plain: ["plain.txt", "boot-plain.txt"].map(recorded),
+        full: ["full.txt", "boot-full.txt"].map(recorded),
+        ddl: recorded("ddl.txt"),
+    };
+    let server = server(&[]);
+    fill(&server);
+    check(
+        theirs,
+        Kafka::shared(),
+        &folder("maxwell").join(BINLOG),
+        &server,
+    );
+}
+
+/// Makes the tables that are bootstrapped.
+fn fill(server: &Server) {
+    let mut conn = server.connect();
+    for statement in statements(&folder("maxwell").join("bootstrap.sql")) {
+        conn.query_drop(&statement).expect(&statement);
+    }
+}
+
+/// Takes the records of a topic whose keys are rows', and records them in these files: those of bootstraps are in the second.
+fn taken(kafka: &Kafka, topic: &str, files: [&str; 2]) -> [Vec<Line>; 2] {
+    let is_of_boot = |line: &Line| line.value.contains("\"database\":\"boot\"");
+    let (boot, rest): (Vec<Line>, Vec<Line>) =
+        lines(kafka, topic).into_iter().partition(is_of_boot);
+    for (lines, file) in [&rest, &boot].into_iter().zip(files) {
+        let text = lines.iter().map(
+            |Line {
+                 partition,
+                 key,
+                 value,
+             }| {
+                format!(
+                    "{partition}\t{}\t{value}\n",
+                    key.as_deref().unwrap_or_default()
+                )
+            },
+        );
+        if !lines.is_empty() {
+            record(&folder("maxwell").join(file), text.collect::<String>());
+        }
+    }
+    [rest, boot].map(|lines| lines.into_iter().map(Line::of_row).collect())
 }
 
 /// Maxwell, whose own tables are on `store`, under further options, into the topics `NAME.rows` and `NAME.ddl`.
@@ -219,6 +312,7 @@ fn maxwell_itself_writes_the_same() {
         "--log-slave-updates=ON",
     ];
     let (server, store, kafka) = (server(&options), server(&[]), Kafka::start());
+    fill(&server);
     let peers = (&server, &store);
     let settings: Vec<String> = FULL
         .lines()
@@ -242,29 +336,27 @@ fn maxwell_itself_writes_the_same() {
             lines(&kafka, topic).iter().any(is_last)
         });
     }
-    let theirs = [
-        ("plain.rows", "plain.txt"),
-        ("full.rows", "full.txt"),
-        ("full.ddl", "ddl.txt"),
-    ];
-    let theirs = theirs.map(|(topic, file)| {
-        let all = lines(&kafka, topic);
-        let text = all.iter().map(
-            |Line {
-                 partition,
-                 key,
-                 value,
-             }| {
-                format!(
-                    "{partition}\t{}\t{value}\n",
-                    key.as_deref().unwrap_or_default()
-                )
-            },
-        );
-        record(&folder("maxwell").join(file), text.collect::<String>());
-        all.into_iter().map(Line::of_row).collect()
-    });
+    for name in ["plain", "full"] {
+        for table in ["a", "bare", "empty"] {
+            store.execute(&format!(
+                "INSERT INTO maxwell_{name}.bootstrap (database_name, table_name, client_id) VALUES ('boot', '{table}', '{name}')"
+            ));
+        }
+        wait_until("Maxwell has bootstrapped the tables", DEBEZIUM_MAX, || {
+            running.iter_mut().for_each(|running| drop(running.log()));
+            let all = lines(&kafka, &format!("{name}.rows"));
+            let is_end = |line: &&Line| line.value.contains("\"bootstrap-complete\"");
+            all.iter().filter(is_end).count() == 3
+        });
+    }
+    let [ddl, none] = taken(&kafka, "full.ddl", ["ddl.txt", "boot-ddl.txt"]);
+    assert!(none.is_empty(), "{none:?}");
+    let theirs = Written {
+        plain: taken(&kafka, "plain.rows", ["plain.txt", "boot-plain.txt"]),
+        full: taken(&kafka, "full.rows", ["full.txt", "boot-full.txt"]),
+        ddl,
+    };
     let binlog = server.binlog_path(BINLOG);
     record(&folder("maxwell").join(BINLOG), fs::read(&binlog).unwrap());
-    check(theirs, &kafka, &binlog);
+    check(theirs, &kafka, &binlog, &server);
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rdkafka::Message as _;
 use rdkafka::message::{Headers as _, OwnedMessage};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::schema::Schema;
 use crate::support::Kafka;
 
 /// A message. Schemas are long and mostly the same: a message has the number of its own.
@@ -116,6 +117,19 @@ impl Messages {
                 .filter(|line| !line.is_empty())
                 .map(|line| serde_json::from_str(line).unwrap())
                 .collect(),
+        }
+    }
+
+    /// Fails unless every message but tombstones is as a schema document says.
+    pub fn check(&self, schema: &Schema) {
+        for message in &self.messages {
+            let value = match message.schema {
+                Some(_) => json!({ "schema": self.schema(message), "payload": message.value }),
+                None => message.value.clone(),
+            };
+            if !value.is_null() {
+                schema.check(&value);
+            }
         }
     }
 

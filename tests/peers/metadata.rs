@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::connect::{BINLOG, Connect, Connector, DEBEZIUM_MAX, carry_out, server};
 use super::messages::{Comparison, Difference, Message, Messages};
+use super::schema::Schema;
 use super::{differences, is_full};
 use crate::commands::process::Folder;
 use crate::support::{Kafka, wait_until};
@@ -52,6 +53,7 @@ fn written(kafka: &Kafka, variant: &Variant, binlog: &str) -> Messages {
     );
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let found = Messages::read(kafka, &prefix);
+    found.check(&Schema::of("debezium"));
     // The names of schemas hold the prefix.
     Messages::from_lines(&found.to_lines().replace(&prefix, name))
 }
@@ -63,39 +65,50 @@ fn is_heartbeat(message: &Message) -> bool {
 /// Compares with what Debezium wrote, and prints how much was compared.
 fn check(all: Vec<(&Variant, Messages, Messages)>) {
     let own = differences("Debezium's metadata");
+    let mut comparison = Comparison::default();
+    for (variant, theirs, ours) in all {
+        add(&mut comparison, variant.name, theirs, ours);
+    }
+    comparison.finish(&own, "Debezium");
+}
+
+/// Compares messages of another format, whose differences may be fewer.
+pub fn check_one(what: &str, theirs: Messages, ours: Messages) {
+    let mut comparison = Comparison::default();
+    add(&mut comparison, what, theirs, ours);
+    comparison.finish(&[], what);
+}
+
+fn add(comparison: &mut Comparison, what: &str, mut theirs: Messages, mut ours: Messages) {
     let known: Vec<Difference> = differences("Debezium")
         .into_iter()
         .chain(differences("Debezium's metadata"))
         .collect();
-    let mut comparison = Comparison::default();
-    for (variant, mut theirs, mut ours) in all {
-        // As many as the time makes; all are the same.
-        let one = |messages: &mut Messages| {
-            let beats = messages.take(is_heartbeat);
-            messages.messages.extend(beats.into_iter().take(1));
-        };
-        one(&mut theirs);
-        one(&mut ours);
-        // What brought the heartbeats.
-        theirs.take(|message| message.value["databaseName"] == "other");
-        // A key that changes counts as two changes there, and as one here.
-        let of_moved = |message: &Message| {
-            let tables = message.value["data_collections"].as_array();
-            tables.is_some_and(|tables| tables[0]["data_collection"] == "peers.moved")
-        };
-        let (their_moved, our_moved) = (theirs.take(of_moved), ours.take(of_moved));
-        for (moved, counts) in [(their_moved, [1, 2]), (our_moved, [1, 1])] {
-            let found: Vec<_> = moved
-                .iter()
-                .map(|message| message.value["event_count"].as_i64())
-                .collect();
-            assert_eq!(found, counts.map(Some), "{moved:?}");
-        }
-        // They remove nothing from a topic.
-        theirs.take(|message| message.key.is_none() && message.value.is_null());
-        comparison.add(variant.name, &theirs, &ours, &known);
+    // As many as the time makes; all are the same.
+    let one = |messages: &mut Messages| {
+        let beats = messages.take(is_heartbeat);
+        messages.messages.extend(beats.into_iter().take(1));
+    };
+    one(&mut theirs);
+    one(&mut ours);
+    // What brought the heartbeats.
+    theirs.take(|message| message.value["databaseName"] == "other");
+    // A key that changes counts as two changes there, and as one here.
+    let of_moved = |message: &Message| {
+        let tables = message.value["data_collections"].as_array();
+        tables.is_some_and(|tables| tables[0]["data_collection"] == "peers.moved")
+    };
+    let (their_moved, our_moved) = (theirs.take(of_moved), ours.take(of_moved));
+    for (moved, counts) in [(their_moved, [1, 2]), (our_moved, [1, 1])] {
+        let found: Vec<_> = moved
+            .iter()
+            .map(|message| message.value["event_count"].as_i64())
+            .collect();
+        assert_eq!(found, counts.map(Some), "{moved:?}");
     }
-    comparison.finish(&own, "Debezium");
+    // They remove nothing from a topic.
+    theirs.take(|message| message.key.is_none() && message.value.is_null());
+    comparison.add(what, &theirs, &ours, &known);
 }
 
 #[test]

@@ -15,9 +15,12 @@ mod flink;
 mod maxwell;
 mod messages;
 mod metadata;
+mod odd_tables;
 mod outbox;
+mod outbox_kept;
 mod running;
 mod schema;
+mod switch;
 
 use std::fs;
 use std::path::PathBuf;

@@ -21,10 +21,10 @@ fn folder() -> PathBuf {
 }
 
 /// Settings under which both publish the workload; the name is the prefix.
-struct Variant {
-    name: &'static str,
+pub struct Variant {
+    pub name: &'static str,
     /// The table of the outbox.
-    table: &'static str,
+    pub table: &'static str,
     /// Whether the records' times are those of a column.
     has_times: bool,
     /// The converters of keys, values and headers.
@@ -41,7 +41,7 @@ const TEXT: &str = "org.apache.kafka.connect.storage.StringConverter";
 const SIMPLE: &str = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
-const VARIANTS: [Variant; 6] = [
+pub const VARIANTS: [Variant; 6] = [
     Variant {
         name: "router",
         table: "outbox",
@@ -158,7 +158,7 @@ const VARIANTS: [Variant; 6] = [
 
 /// A record as it is compared. Bytes that are no text are told by their numbers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Event {
+pub struct Event {
     topic: String,
     partition: i32,
     key: Option<String>,
@@ -192,8 +192,13 @@ impl Event {
     }
 }
 
+/// rowtap's `[sink.debezium]` and `[sink.outbox]`.
+pub fn own_settings(variant: &Variant) -> [&'static str; 2] {
+    variant.own
+}
+
 /// The events of a variant, topic by topic and partition by partition, each in its order.
-fn read(kafka: &Kafka, variant: &Variant) -> Vec<Event> {
+pub fn events(kafka: &Kafka, variant: &Variant) -> Vec<Event> {
     let below = format!("{}.event.", variant.name);
     let mut found = Vec::new();
     for (topic, _) in kafka.topics() {
@@ -226,7 +231,7 @@ fn written(kafka: &Kafka, variant: &Variant, binlog: &str) -> Vec<Event> {
         kafka.bootstrap(),
     );
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
-    read(kafka, variant)
+    events(kafka, variant)
 }
 
 /// Compares with what Debezium wrote, and prints how much was compared.
@@ -346,11 +351,11 @@ fn the_event_router_itself_makes_the_same() {
             all.into_iter().flatten().any(|text| text.contains("done"))
                 || event.topic.ends_with(".done")
         };
-        let has_last = |variant: &Variant| read(&kafka, variant).iter().any(is_last);
+        let has_last = |variant: &Variant| events(&kafka, variant).iter().any(is_last);
         VARIANTS.iter().all(has_last)
     });
     let binlog = server.binlog_path(BINLOG);
-    let theirs = VARIANTS.iter().map(|variant| read(&kafka, variant));
+    let theirs = VARIANTS.iter().map(|variant| events(&kafka, variant));
     let theirs: Vec<_> = theirs.collect();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::copy(&binlog, folder().join(BINLOG)).unwrap();
@@ -368,7 +373,7 @@ fn the_event_router_itself_makes_the_same() {
     check(all.collect());
 }
 
-fn connector(variant: &Variant) -> Connector {
+pub fn connector(variant: &Variant) -> Connector {
     let mut settings = vec![
         format!("table.include.list=peers.{}", variant.table),
         format!("topic.creation.default.partitions={PARTITIONS}"),

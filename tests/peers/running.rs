@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use crate::support::{Flavour, Server, cache};
+use crate::support::{Flavour, Server, cache, wait_until};
 
 /// A process of a peer, which ends with this value.
 pub struct Running {
@@ -37,6 +38,17 @@ impl Running {
         let ended = self.child.try_wait().unwrap();
         assert!(ended.is_none(), "{ended:?} {log}");
         log
+    }
+
+    /// Ends it as a service manager does, so that it keeps what it has to.
+    #[track_caller]
+    pub fn terminate(&mut self, wait_max: Duration) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").arg(&pid).status().unwrap();
+        assert!(sent.success());
+        wait_until("the peer ends", wait_max, || {
+            self.child.try_wait().unwrap().is_some()
+        });
     }
 }
 

@@ -40,11 +40,11 @@ fn rows_are_marked_and_come_after_the_statements_that_made_their_tables() {
         folder.succeeds(&ONCE);
         let lines = folder.changes();
         let expected = [
-            ("one", 1, "r", "last_in_data_collection"),
-            ("three", 1, "r", "true"),
+            ("one", 1, "r", "first"),
+            ("three", 1, "r", "first_in_data_collection"),
             ("three", 2, "r", "true"),
             ("three", 3, "r", "last_in_data_collection"),
-            ("zwei", 1, "r", "true"),
+            ("zwei", 1, "r", "first_in_data_collection"),
             ("zwei", 2, "r", "last"),
             ("one", 2, "c", "false"),
         ];

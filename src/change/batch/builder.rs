@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::ddl::Ddl;
-use super::items::{Batch, Group, Item, Origin, QueryText};
+use super::items::{Batch, Edge, Group, Item, Origin, QueryText};
 use super::ledger::Ledger;
 use super::rows::{Rows, TooMany};
 use crate::change::checkpoint::Checkpoint;
@@ -196,6 +196,10 @@ impl Builder {
     pub(in crate::change) fn rows(&mut self, rows: Rows) {
         self.sizes.items += rows.images.body.len();
         self.items.push(Item::Rows(rows));
+    }
+
+    pub(in crate::change) fn edge(&mut self, edge: Edge) {
+        self.items.push(Item::Edge(Box::new(edge)));
     }
 
     pub(in crate::change) fn ddl(&mut self, ddl: Ddl) {

@@ -107,6 +107,8 @@ pub enum SnapshotMark {
     First,
     /// A row before which others came and after which others come, or a statement.
     Inside,
+    /// The first row of its table.
+    FirstOfTable,
     /// The last row of its table.
     LastOfTable,
     /// The last row of all.
@@ -121,6 +123,7 @@ impl SnapshotMark {
         match self {
             Self::First => "first",
             Self::Inside => "true",
+            Self::FirstOfTable => "first_in_data_collection",
             Self::LastOfTable => "last_in_data_collection",
             Self::Last => "last",
             Self::Incremental => "incremental",
@@ -145,4 +148,24 @@ pub enum Item {
     Rows(Rows),
     /// A DDL statement. It is rare and large: boxed, it does not make all the others so.
     Ddl(Box<Ddl>),
+    /// Where the rows of a table begin or end in a snapshot, for formats that tell it.
+    Edge(Box<Edge>),
+}
+
+/// Where the rows of a table begin or end in a snapshot.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// Which of the two it is.
+    pub side: EdgeSide,
+    /// No rows, of the table and at the place that they have.
+    pub rows: Rows,
+}
+
+/// A side of the rows of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EdgeSide {
+    /// Before its first row.
+    Begin,
+    /// After its last row.
+    End,
 }

@@ -154,6 +154,8 @@ impl Found<'_> {
             match item {
                 Item::Rows(rows) => family.add_rows(batch, rows, places, &mut self.counter),
                 Item::Ddl(ddl) => family.add_statement(ddl, flavour, places),
+                // They change nothing.
+                Item::Edge(_) => {}
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A JSON payload in Avro, under the Connect schema that goes with it. For statements, which are rare: rows never come here.
+//! A JSON payload in Avro, under the Connect schema that goes with it. For statements and notices, which are rare: rows never come here.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -9,7 +9,8 @@
 //! | `binary` | numbers, strings and bytes |
 //! | `connect` | Connect's schemas as Avro schemas |
 //! | `plain` | the schemas of the plain layout |
-//! | `document` | a JSON payload under a Connect schema, for statements |
+//! | `document` | a JSON payload under a Connect schema, for statements and notices |
+//! | `notice` | messages that are about no row |
 //! | `column` | how a column's values are written |
 //! | `value` | values |
 //! | `images` | row images as records |
@@ -22,6 +23,7 @@ mod connect;
 mod document;
 mod images;
 mod names;
+mod notice;
 mod plain;
 mod plan;
 #[cfg(test)]
@@ -29,5 +31,6 @@ mod tests;
 mod value;
 mod writer;
 
+pub use notice::AvroNotices;
 pub(super) use plan::Plan;
 pub(super) use writer::AvroWriter;

@@ -32,6 +32,17 @@ pub(in crate::encode) struct Plan {
     pub(super) value_head: Vec<u8>,
     /// Its schemas, or why it has none.
     schemas: Result<AvroSchemas, SchemaProblem>,
+    /// What the message takes that the table was emptied, where there is one.
+    pub(super) emptied: Option<Box<Emptied>>,
+}
+
+/// What the message takes that a table was emptied.
+#[derive(Debug)]
+pub(super) struct Emptied {
+    /// The schema of values.
+    pub(super) value: Connect,
+    /// The table as the payload shows it.
+    pub(super) payload: debezium::Plan,
 }
 
 /// The schemas, and the columns of values and keys.
@@ -60,9 +71,13 @@ impl Plan {
             key_head: Vec::new(),
             value_head: Vec::new(),
             schemas: Err(SchemaProblem::Unforeseen("it was not begun".to_owned())),
+            emptied: None,
         };
         let made = match settings.options.layout {
-            AvroLayout::Debezium => of_debezium(table, key, settings),
+            AvroLayout::Debezium => {
+                plan.emptied = emptied(table, key, settings);
+                of_debezium(table, key, settings)
+            }
             AvroLayout::Plain => of_plain(table, destination, settings),
         };
         let made = made.and_then(|(schemas, fields, key_fields)| {
@@ -86,13 +101,15 @@ impl Plan {
 
     /// Has messages begin with the numbers that a registry gave to the schemas.
     pub(in crate::encode) fn identify(&mut self, key: u32, value: u32) {
-        let head = |id: u32| {
-            let [a, b, c, d] = id.to_be_bytes();
-            vec![MAGIC, a, b, c, d]
-        };
         self.key_head = head(key);
         self.value_head = head(value);
     }
+}
+
+/// What a message begins with whose schema has this number.
+pub(super) fn head(number: u32) -> Vec<u8> {
+    let [a, b, c, d] = number.to_be_bytes();
+    vec![MAGIC, a, b, c, d]
 }
 
 /// What a message begins with whose schema's number is not known yet: a sink puts it in.
@@ -116,6 +133,19 @@ fn members(
         })
     });
     made.collect()
+}
+
+fn emptied(table: &Table, key: &RecordKey, settings: &AvroSettings) -> Option<Box<Emptied>> {
+    let mut of_payloads = settings.debezium.clone();
+    if of_payloads.options.skipped()?.truncates {
+        return None;
+    }
+    let heads = debezium::Plan::heads(table, key, &of_payloads, settings.flavour);
+    of_payloads.options.schemas_enable = false;
+    Some(Box::new(Emptied {
+        value: Connect::of_head(&heads.value).ok()?,
+        payload: debezium::Plan::new(table, key, &of_payloads),
+    }))
 }
 
 fn of_debezium(

@@ -12,7 +12,7 @@ use crate::encode::sample::{
     ABSENT, NULL, ONE, SampleImage, TWO, batch, drop_tables, int, parsed, table, text,
 };
 use crate::encode::{
-    AvroFraming, AvroLayout, AvroOptions, AvroSchema, AvroSettings, AvroTimes, Containers,
+    AvroFraming, AvroLayout, AvroOptions, AvroSchema, AvroSettings, Containers,
     ContainersEncoder, DebeziumOptions, DebeziumSettings, Destination, Encode, EncodeError,
     FormatSettings, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
     RecordsSettings,
@@ -27,7 +27,7 @@ fn settings(layout: AvroLayout) -> AvroSettings {
     AvroSettings {
         options: AvroOptions {
             layout,
-            times: AvroTimes::Logical,
+            ..AvroOptions::default()
         },
         debezium: DebeziumSettings {
             options: DebeziumOptions::default(),

@@ -272,6 +272,34 @@ impl EnvelopeWriter for AvroWriter {
         Some(Arc::clone(&statements.schemas))
     }
 
+    fn write_emptied(
+        &mut self,
+        batch: &Batch,
+        ddl: &Ddl,
+        plan: &Plan,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, EncodeError> {
+        let Some(emptied) = &plan.emptied else {
+            return Ok(false);
+        };
+        let wrong = || EncodeError::Reference {
+            what: "schema of table",
+            index: ddl.emptied.unwrap_or_default(),
+        };
+        self.ddl_schemas(batch);
+        let statements = self.statements.as_mut().ok_or_else(wrong)?;
+        self.text.clear();
+        let payloads = &mut statements.payloads;
+        payloads.begin(batch);
+        if !payloads.write_emptied(batch, ddl, &emptied.payload, &mut self.text)? {
+            return Ok(false);
+        }
+        let payload = serde_json::from_slice(&self.text).map_err(|_| wrong())?;
+        out.extend_from_slice(&plan.value_head);
+        document::write(&emptied.value, &payload, out).ok_or_else(wrong)?;
+        Ok(true)
+    }
+
     fn invalid_text_count(&self) -> u64 {
         self.images.values.invalid_count
     }

@@ -13,6 +13,32 @@ pub struct AvroOptions {
     pub layout: AvroLayout,
     /// How the plain layout has dates and times.
     pub times: AvroTimes,
+    /// How blocks of files are compressed.
+    pub codec: AvroCodec,
+}
+
+/// How blocks of Avro files are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AvroCodec {
+    /// Not at all.
+    #[default]
+    Null,
+    /// As RFC 1951 has it, which every reader of Avro knows.
+    Deflate,
+    /// As Zstandard does, smaller and faster.
+    Zstandard,
+}
+
+impl AvroCodec {
+    /// Its name in the header of a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Deflate => "deflate",
+            Self::Zstandard => "zstandard",
+        }
+    }
 }
 
 /// What Avro records hold.

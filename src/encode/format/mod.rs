@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::mysql::Flavour;
 
-pub use avro::{AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes};
+pub use avro::{AvroCodec, AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes};
 pub use debezium::{
     BigintUnsignedMode, BinaryMode, DebeziumOptions, DebeziumSettings, DecimalMode,
     SkippedOperations, TimePrecision, ZeroDates,
@@ -200,7 +200,18 @@ impl FormatSections<'_> {
             || DebeziumOptions::default().skipped(),
             DebeziumOptions::skipped,
         );
-        self.format == Format::Debezium && skipped.is_some_and(|skipped| !skipped.truncates)
+        let layout = self.avro.map(|options| options.layout).unwrap_or_default();
+        let is_debezium = match self.format {
+            Format::Debezium => true,
+            Format::Avro => layout == AvroLayout::Debezium,
+            Format::Json | Format::Maxwell | Format::Flat | Format::Canal => false,
+        };
+        is_debezium && skipped.is_some_and(|skipped| !skipped.truncates)
+    }
+
+    /// Whether messages tell where the rows of a table begin and end in a snapshot.
+    pub fn tells_edges(&self) -> bool {
+        self.format == Format::Maxwell
     }
 
     /// The key, below the sink's, by which messages hold the statements that changed rows; `None` where they do not.

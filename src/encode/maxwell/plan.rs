@@ -23,6 +23,8 @@ pub(in crate::encode) struct Plan {
     pub(super) key_members: Vec<(usize, Member<Form>)>,
     /// What begins a key, with a comma in front where it is an object.
     pub(super) key_head: Box<[u8]>,
+    /// The key of a row whose columns are null: that of the messages around a snapshot.
+    pub(super) edge_key: Box<[u8]>,
 }
 
 impl Plan {
@@ -58,7 +60,17 @@ impl Plan {
         let (database, own_name) = (json(&table.name.database), json(&table.name.table));
         let named: [&[u8]; 4] = [b"\"database\":", &database, b",\"table\":", &own_name];
         let named = named.concat();
+        let names = key.columns.iter().filter_map(|index| {
+            let column = table.columns.get(*index)?;
+            Some(json(&column.name.to_lowercase()))
+        });
+        let names: Vec<Vec<u8>> = names.collect();
         Self {
+            edge_key: edge_key(
+                options.kafka_key_format,
+                (&named, &[&database, &own_name]),
+                &names,
+            ),
             head: [b"{", &*named].concat().into(),
             key_head: match options.kafka_key_format {
                 MaxwellKeyFormat::Hash => [b",", &*named].concat(),
@@ -78,6 +90,40 @@ impl Plan {
             key: key.clone(),
         }
     }
+}
+
+/// The key of a table's row whose columns, of these names, are null.
+fn edge_key(
+    format: MaxwellKeyFormat,
+    (named, table): (&[u8], &[&[u8]]),
+    columns: &[Vec<u8>],
+) -> Box<[u8]> {
+    let mut out = Vec::new();
+    match format {
+        MaxwellKeyFormat::Hash => {
+            out.push(b'{');
+            out.extend_from_slice(named);
+            for name in columns {
+                out.extend_from_slice(b",\"pk.");
+                out.extend_from_slice(name.get(1..).unwrap_or_default());
+                out.extend_from_slice(b":null");
+            }
+            out.push(b'}');
+        }
+        MaxwellKeyFormat::Array => {
+            out.push(b'[');
+            out.extend_from_slice(&table.join(&b','));
+            out.extend_from_slice(b",[");
+            for (number, name) in columns.iter().enumerate() {
+                let before: &[u8] = if number > 0 { b",{" } else { b"{" };
+                out.extend_from_slice(before);
+                out.extend_from_slice(name);
+                out.extend_from_slice(b":null}");
+            }
+            out.extend_from_slice(b"]]");
+        }
+    }
+    out.into()
 }
 
 /// A number for what the table's columns are.

@@ -3,7 +3,7 @@
 use super::definition;
 use super::plan::Plan;
 use super::value::Values;
-use crate::change::{Batch, Ddl, EventStamp, Group, Item, RowsKind};
+use crate::change::{Batch, Ddl, EdgeSide, EventStamp, Group, Item, RowsKind};
 use crate::encode::destination::RecordKey;
 use crate::encode::format::{MaxwellKeyFormat, MaxwellOptions};
 use crate::encode::json::{ImageWriter, close_object, escape_as_java, write_gtid};
@@ -230,6 +230,33 @@ impl EnvelopeWriter for MaxwellWriter {
         write_place(&self.options, group, &ddl.event, out);
         out.push(b'}');
         Ok(())
+    }
+
+    fn write_edge_key(&mut self, plan: &Plan, out: &mut Vec<u8>) -> bool {
+        if plan.key.columns.is_empty() {
+            return false;
+        }
+        let start = out.len();
+        out.extend_from_slice(&plan.edge_key);
+        escape_as_java(start, out);
+        true
+    }
+
+    fn write_edge(
+        &mut self,
+        event: &RowsEvent<'_>,
+        plan: &Plan,
+        side: EdgeSide,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let word: &[u8] = match side {
+            EdgeSide::Begin => b"bootstrap-start",
+            EdgeSide::End => b"bootstrap-complete",
+        };
+        self.begin_change(word, event.rows.first_row, out);
+        self.begin_data(plan, out);
+        out.extend_from_slice(b"{}}");
+        true
     }
 
     fn invalid_text_count(&self) -> u64 {

@@ -204,6 +204,8 @@ impl Encode for SqlEncoder {
             let (index, first) = match item {
                 Item::Rows(rows) => (rows.group, rows.first_row == 0),
                 Item::Ddl(ddl) => (ddl.group, ddl.sequence == 0),
+                // It changes nothing.
+                Item::Edge(_) => continue,
             };
             let is_new = current.is_none_or(|(known, _)| known != index);
             if let Some((_, true)) = current.filter(|_| is_new) {
@@ -239,6 +241,7 @@ impl Encode for SqlEncoder {
                     }
                     self.write_ddl(ddl, batch.origin.flavour, block);
                 }
+                Item::Edge(_) => {}
             }
             current = Some((index, open));
         }

@@ -14,8 +14,8 @@ use super::pace::Pace;
 use super::reading::{LotInReading, Lots, Reading};
 use crate::change::definition::{Belief, Change, Schemas};
 use crate::change::{
-    AssembleError, Batch, Checkpoint, ChosenTables, CopiedTable, Copying, Definition, Origin,
-    SnapshotProgress, SnapshotReached, TableDefinition, Trouble, Window, WindowTrouble,
+    AssembleError, Batch, Checkpoint, ChosenTables, CopiedTable, Copying, Definition, EdgeSide,
+    Origin, SnapshotProgress, SnapshotReached, TableDefinition, Trouble, Window, WindowTrouble,
 };
 use crate::filter::Rules;
 use crate::finding::first_of;
@@ -426,6 +426,8 @@ pub(super) struct Copier {
     created: VecDeque<CopiedTable>,
     lots: mpsc::Receiver<LotInReading>,
     current: Option<LotInReading>,
+    /// Whether it is told where the rows of a table begin and end.
+    pub(super) tells_edges: bool,
     /// Whether there is more than what is read now.
     is_part: bool,
     /// How long it may take until the stream goes on, and when that is over.
@@ -507,6 +509,7 @@ impl Copier {
             emptied: emptied.into(),
             lots: in_order,
             current: None,
+            tells_edges: false,
             is_part,
             part_max,
             part_end: None,
@@ -553,7 +556,12 @@ impl Copier {
             let mut lot = match self.current.take() {
                 Some(lot) => lot,
                 None => match self.waits.next(&mut self.lots)? {
-                    Some(lot) => lot,
+                    Some(lot) => {
+                        if lot.is_first && reached.bound(lot.table.copied.source()).is_none() {
+                            self.edge(&lot.table.copied, EdgeSide::Begin)?;
+                        }
+                        lot
+                    }
                     None => return self.finish().map(Some),
                 },
             };
@@ -564,6 +572,7 @@ impl Copier {
             let table = &lot.table.copied;
             let Some(rows) = rows else {
                 if lot.is_last {
+                    self.edge(table, EdgeSide::End)?;
                     self.pace.finish_table();
                     reached.finish(table.source());
                     self.copying.passed(Arc::new(reached.clone()));
@@ -585,6 +594,15 @@ impl Copier {
             let end = self.boundary(Some(Arc::clone(self.copying.reached())));
             return Ok(Some(self.copying.batch(end, metrics::now_us())));
         }
+    }
+
+    /// Tells, if that is wanted, that the rows of a table begin or end.
+    fn edge(&mut self, table: &CopiedTable, side: EdgeSide) -> Result<(), PipelineError> {
+        if !self.tells_edges {
+            return Ok(());
+        }
+        let put = self.copying.edge(table, side);
+        put.map_err(|trouble| failed(&self.start, trouble))
     }
 
     /// Whether it is time for the stream to go on. A table that is read in no order is read to its end.

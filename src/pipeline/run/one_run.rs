@@ -221,7 +221,11 @@ impl ConnectorRun<'_> {
         let waits = Waits::until(self.stop.child_token());
         let published = (settings.origin, settings.rules);
         let metrics = Arc::clone(self.metrics);
-        Copier::new(copy, published, &snapshot, start, (waits, metrics))
+        let made = Copier::new(copy, published, &snapshot, start, (waits, metrics));
+        made.map(|(mut copier, reading)| {
+            copier.tells_edges = self.connector.sink.tells_edges();
+            (copier, reading)
+        })
     }
 
     /// Settles the start before the first event, so that a crash does not resolve `latest` anew.

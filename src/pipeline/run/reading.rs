@@ -29,7 +29,8 @@ const EVEN: u64 = 8;
 pub(super) struct LotInReading {
     /// Its table.
     pub(super) table: Arc<SourceTable>,
-    /// Whether it is the last one of the table.
+    /// Whether it is the first one of the table in this copy, and whether it is the last one.
+    pub(super) is_first: bool,
     pub(super) is_last: bool,
     /// Its rows, and a `None` after the last of them: without it, the reader has failed.
     pub(super) rows: mpsc::Receiver<Option<CopiedRows>>,
@@ -122,6 +123,7 @@ impl Lots {
 
     /// The next lot; `None` when there is none, or nobody wants it.
     async fn next(&mut self, reader: &mut TableReader) -> Result<Option<Taken>, PipelineError> {
+        let is_first = self.current.is_none();
         let (table, after) = match self.current.take() {
             Some(current) => current,
             None => match self.tables.pop_front() {
@@ -140,6 +142,7 @@ impl Lots {
         let (rows, to_come) = mpsc::channel(PARTS_MAX);
         let in_reading = LotInReading {
             table: Arc::clone(&table),
+            is_first,
             is_last: upto.is_none(),
             rows: to_come,
         };

@@ -4,14 +4,18 @@
 //! Each block of a file ends in the file's mark, and a commit comes between blocks: what the manifest records of a file is a
 //! whole file.
 
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use sha2::{Digest as _, Sha256};
 
 use super::folder::DataFolder;
 use super::series::{AVRO, SeriesKind};
 use crate::encode::{
-    AvroSchema, ContainerPart, Containers, SYNC_BYTES, container_block, container_header,
+    AvroCodec, AvroSchema, ContainerPart, Containers, SYNC_BYTES, container_block, container_header,
 };
 use crate::row::TableName;
 use crate::sink::SinkError;
@@ -31,7 +35,12 @@ struct Share<'a> {
 ///
 /// # Errors
 /// What the file system refuses, a folder that was never committed to, or a table that has no schema.
-pub fn write(folder: &mut DataFolder, block: &Containers) -> Result<bool, SinkError> {
+pub fn write(
+    folder: &mut DataFolder,
+    block: &Containers,
+    codec: AvroCodec,
+) -> Result<bool, SinkError> {
+    let mut packer = Packer::new(codec);
     for share in shares(block)? {
         let Share {
             kind,
@@ -40,23 +49,73 @@ pub fn write(folder: &mut DataFolder, block: &Containers) -> Result<bool, SinkEr
             parts,
         } = share;
         let count = parts.iter().map(|part| part.count).sum();
-        let byte_count = parts.iter().map(|part| part.range.len()).sum();
         if count == 0 {
             continue;
         }
         let schema_text = &*schema.text;
         let name = folder.open_for(&kind, schema_text, |name| {
-            container_header(schema, &holds, &mark(name, schema_text))
+            container_header(schema, codec, &holds, &mark(name, schema_text))
         })?;
-        folder.append(&kind, &container_block(count, byte_count))?;
-        for part in parts {
-            let bytes = block.bytes.get(part.range.clone());
-            folder.append(&kind, bytes.unwrap_or_default())?;
+        let parts = parts.iter().map(|part| block.bytes.get(part.range.clone()));
+        let parts = parts.map(Option::unwrap_or_default);
+        if codec == AvroCodec::Null {
+            let byte_count = parts.clone().map(<[u8]>::len).sum();
+            folder.append(&kind, &container_block(count, byte_count))?;
+            for part in parts {
+                folder.append(&kind, part)?;
+            }
+        } else {
+            let packed = packer.pack(parts).map_err(|source| SinkError::Io {
+                action: "compress a block of",
+                path: PathBuf::from(&name),
+                source,
+            })?;
+            folder.append(&kind, &container_block(count, packed.len()))?;
+            folder.append(&kind, packed)?;
         }
         folder.append(&kind, &mark(&name, schema_text))?;
         folder.count_rows(&kind, count);
     }
     Ok(folder.is_full())
+}
+
+/// Compresses blocks, in buffers that it keeps.
+struct Packer {
+    codec: AvroCodec,
+    plain: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Packer {
+    fn new(codec: AvroCodec) -> Self {
+        Self {
+            codec,
+            plain: Vec::new(),
+            packed: Vec::new(),
+        }
+    }
+
+    /// The parts together, compressed.
+    fn pack<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) -> io::Result<&[u8]> {
+        self.plain.clear();
+        self.packed.clear();
+        parts.for_each(|part| self.plain.extend_from_slice(part));
+        match self.codec {
+            AvroCodec::Null => self.packed.extend_from_slice(&self.plain),
+            AvroCodec::Deflate => {
+                let mut encoder = DeflateEncoder::new(&mut self.packed, Compression::default());
+                encoder.write_all(&self.plain)?;
+                encoder.finish()?;
+            }
+            AvroCodec::Zstandard => {
+                let level = zstd::DEFAULT_COMPRESSION_LEVEL;
+                let mut encoder = zstd::Encoder::new(&mut self.packed, level)?;
+                encoder.write_all(&self.plain)?;
+                encoder.finish()?;
+            }
+        }
+        Ok(&self.packed)
+    }
 }
 
 /// The parts of a block by series and schema: those of one series in their order.

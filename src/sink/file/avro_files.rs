@@ -68,7 +68,10 @@ impl Sink for AvroFiles {
     }
 
     async fn write(&mut self, block: &mut Containers) -> Result<bool, SinkError> {
-        self.folder.write(block, avro::write).await
+        let codec = self.options.avro.as_ref().map(|avro| avro.codec);
+        let codec = codec.unwrap_or_default();
+        let write = move |folder: &mut _, block: &_| avro::write(folder, block, codec);
+        self.folder.write(block, write).await
     }
 
     async fn commit(&mut self, upto: &Checkpoint) -> Result<(), SinkError> {

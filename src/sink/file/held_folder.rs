@@ -42,7 +42,7 @@ impl HeldFolder {
     pub async fn write<B: Default + Send + 'static>(
         &mut self,
         block: &mut B,
-        write: fn(&mut DataFolder, &B) -> Result<bool, SinkError>,
+        write: impl FnOnce(&mut DataFolder, &B) -> Result<bool, SinkError> + Send + 'static,
     ) -> Result<bool, SinkError> {
         let taken = mem::take(block);
         let work = move |folder: &mut DataFolder| write(folder, &taken).map(|full| (taken, full));

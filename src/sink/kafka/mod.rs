@@ -48,7 +48,7 @@ use self::delivery::{Client, DeliveryContext, Failure, Unsettled, is_consequence
 use self::exactly_once::ExactlyOnce;
 use self::headers::Headers;
 use self::limits::Limits;
-use self::notices::{GroupNotices, NoticeForm};
+use self::notices::{GroupNotices, NoticeForm, NoticeWriter};
 use self::outbox::Outboxes;
 use self::part::Part;
 use self::queue::{FillEnd, Queue, QueueTopics};
@@ -102,6 +102,8 @@ pub struct Kafka {
     exactly_once: Option<ExactlyOnce>,
     /// What says where groups begin and end; `None` if nothing does.
     notices: Option<GroupNotices>,
+    /// What writes heartbeats, once it was asked to.
+    heartbeats: Option<NoticeWriter>,
     /// When the next heartbeat is due; `None` if there are none.
     heartbeat_at: Option<Instant>,
     /// `None` before `resume_point`.
@@ -150,6 +152,7 @@ impl Kafka {
             exactly_once,
             options,
             notices: None,
+            heartbeats: None,
             heartbeat_at: None,
             queue: None,
             commit_took: Duration::ZERO,
@@ -487,7 +490,12 @@ impl Sink for Kafka {
         self.topics.create_own(&client).await?;
         let form = NoticeForm::of(&self.format());
         let groups = self.topics.groups.clone();
-        self.notices = groups.map(|topic| GroupNotices::new(topic, form));
+        let groups = groups.map(|topic| {
+            let writer = NoticeWriter::of_groups(form)?;
+            Ok::<_, SinkError>(GroupNotices::new(topic, writer))
+        });
+        self.notices = groups.transpose()?;
+        self.heartbeats = Some(NoticeWriter::of_heartbeats(form)?);
         self.heartbeat_at = self.options.heartbeat().map(|_interval| Instant::now());
         let own_topics = QueueTopics {
             ddl: Arc::clone(&self.topics.ddl),
@@ -527,6 +535,8 @@ impl Sink for Kafka {
         self.number_statements(block).await?;
         self.create_chosen(block).await?;
         if let Some(notices) = &mut self.notices {
+            let (topic, writer) = notices.parts();
+            number_notices(self.registry.as_mut(), topic, writer).await?;
             notices.add(block)?;
         }
         let from = self.leave_out(block)?;
@@ -607,8 +617,9 @@ impl Sink for Kafka {
             return Ok(());
         };
         self.heartbeat_at = Some(Instant::now() + interval);
-        let form = NoticeForm::of(&self.format());
-        let mut block = notices::heartbeat(topic, &self.topics.prefix, (at, form), now_us())?;
+        let writer = self.heartbeats.as_mut().ok_or(SinkError::NotOpen)?;
+        number_notices(self.registry.as_mut(), topic, writer).await?;
+        let mut block = notices::heartbeat(topic, &self.topics.prefix, (at, writer), now_us())?;
         self.hand_over(&mut block, 0).await
     }
 
@@ -631,6 +642,19 @@ impl Sink for Kafka {
             exactly_once.keep_notes(notes);
         }
     }
+}
+
+/// Makes the schemas of the notices in a topic known, unless that was done.
+async fn number_notices(
+    registry: Option<&mut Registry>,
+    topic: &str,
+    writer: &mut NoticeWriter,
+) -> Result<(), SinkError> {
+    if let (Some(registry), Some(schemas)) = (registry, writer.unknown()) {
+        let numbers = registry.numbers_of(topic, schemas).await?;
+        writer.identify(numbers);
+    }
+    Ok(())
 }
 
 /// Where the records of a table go, as far as its name tells.

@@ -8,17 +8,20 @@
 //!
 //! ID is that of `transaction.id` in the envelope: the GTID, or else `file:position`. Groups that change no row that is
 //! published are not told. With the format `debezium` they are as Debezium writes them: with schemas if its messages have some, an ID of
-//! `file=…,pos=…` without GTIDs, and heartbeats with their time alone. `event_count` counts changes of rows, of which a changed key is one.
+//! `file=…,pos=…` without GTIDs, and heartbeats with their time alone; with `avro` these are Avro, under schemas of their own in the
+//! registry. `event_count` counts changes of rows, of which a changed key is one.
 
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::headers::slice;
 use crate::change::Checkpoint;
-use crate::encode::{FormatSettings, Record, RecordIdentity, RecordOp, Records};
+use crate::encode::{
+    AvroNotices, AvroSchemas, FormatSettings, Record, RecordIdentity, RecordOp, Records,
+};
 use crate::sink::SinkError;
 
 /// The partition of all of them: one, so that they stay in order.
@@ -31,7 +34,20 @@ pub(super) enum NoticeForm {
     Own,
     /// As Debezium writes them, with schemas or without.
     Debezium { has_schemas: bool },
+    /// The same as Avro, under schemas that a registry knows.
+    Avro,
 }
+
+/// What writes the notices of a topic.
+#[derive(Debug)]
+pub(super) struct NoticeWriter {
+    form: NoticeForm,
+    schemas: [Schema; 2],
+    avro: Option<(AvroNotices, Option<(u32, u32)>)>,
+}
+
+/// The name of a schema of Debezium's, and its fields.
+type Schema = (&'static str, &'static str);
 
 impl NoticeForm {
     /// Those of a format.
@@ -41,21 +57,11 @@ impl NoticeForm {
                 has_schemas: settings.options.schemas_enable,
             },
             FormatSettings::CloudEvents(inner, _, _) => Self::of(inner),
+            FormatSettings::Avro(_) => Self::Avro,
             FormatSettings::Json
-            | FormatSettings::Avro(_)
             | FormatSettings::Maxwell(_)
             | FormatSettings::Flat(_)
             | FormatSettings::Canal => Self::Own,
-        }
-    }
-
-    /// A payload under the schema of this name and these fields.
-    fn write(self, (name, fields): (&str, &str), payload: &serde_json::Value) -> String {
-        match self {
-            Self::Debezium { has_schemas: true } => format!(
-                r#"{{"schema":{{"type":"struct","fields":[{fields}],"optional":false,"name":"io.debezium.connector.common.{name}","version":1}},"payload":{payload}}}"#
-            ),
-            Self::Debezium { has_schemas: false } | Self::Own => payload.to_string(),
         }
     }
 
@@ -64,28 +70,100 @@ impl NoticeForm {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let place = [&identity.file, &identity.position].map(|bytes| text(bytes));
         match (self, place) {
-            (Self::Own | Self::Debezium { .. }, _) if !identity.gtid.is_empty() => {
+            (Self::Own | Self::Debezium { .. } | Self::Avro, _) if !identity.gtid.is_empty() => {
                 text(&identity.gtid)
             }
             (Self::Own, [file, position]) => format!("{file}:{position}"),
-            (Self::Debezium { .. }, [file, position]) => format!("file={file},pos={position}"),
+            (Self::Debezium { .. } | Self::Avro, [file, position]) => {
+                format!("file={file},pos={position}")
+            }
         }
     }
 }
 
-const HEARTBEAT_KEY: (&str, &str) = (
+impl NoticeWriter {
+    /// Of a topic of heartbeats.
+    pub(super) fn of_heartbeats(form: NoticeForm) -> Result<Self, SinkError> {
+        Self::new(form, [HEARTBEAT_KEY, HEARTBEAT])
+    }
+
+    /// Of a topic of groups.
+    pub(super) fn of_groups(form: NoticeForm) -> Result<Self, SinkError> {
+        Self::new(form, [GROUP_KEY, GROUP])
+    }
+
+    fn new(form: NoticeForm, schemas: [Schema; 2]) -> Result<Self, SinkError> {
+        let avro = match form {
+            NoticeForm::Own | NoticeForm::Debezium { .. } => None,
+            NoticeForm::Avro => {
+                let [key, value] = schemas.map(head_of);
+                Some((
+                    AvroNotices::new(&key, &value).ok_or(SinkError::NotOpen)?,
+                    None,
+                ))
+            }
+        };
+        Ok(Self {
+            form,
+            schemas,
+            avro,
+        })
+    }
+
+    /// The schemas that a registry does not know yet.
+    pub(super) fn unknown(&self) -> Option<&AvroSchemas> {
+        match &self.avro {
+            Some((notices, None)) => Some(notices.schemas()),
+            Some((_, Some(_))) | None => None,
+        }
+    }
+
+    /// Learns the numbers that a registry gave to them.
+    pub(super) fn identify(&mut self, found: (u32, u32)) {
+        if let Some((_, numbers)) = &mut self.avro {
+            *numbers = Some(found);
+        }
+    }
+
+    /// A key and a value with these payloads.
+    fn write(&self, key: &Value, value: &Value) -> Result<[Vec<u8>; 2], SinkError> {
+        if let Some((notices, numbers)) = &self.avro {
+            let numbers = numbers.ok_or(SinkError::NotOpen)?;
+            let written = notices.write(numbers, (key, value));
+            let (key, value) = written.ok_or(SinkError::NotOpen)?;
+            return Ok([key, value]);
+        }
+        let [of_key, of_value] = self.schemas;
+        let text = |schema: Schema, payload: &Value| match self.form {
+            NoticeForm::Debezium { has_schemas: true } => format!("{}{payload}}}", head_of(schema)),
+            NoticeForm::Debezium { has_schemas: false } | NoticeForm::Own | NoticeForm::Avro => {
+                payload.to_string()
+            }
+        };
+        Ok([text(of_key, key), text(of_value, value)].map(String::into_bytes))
+    }
+}
+
+/// What stands before a payload under a schema.
+fn head_of((name, fields): Schema) -> String {
+    format!(
+        r#"{{"schema":{{"type":"struct","fields":[{fields}],"optional":false,"name":"io.debezium.connector.common.{name}","version":1}},"payload":"#
+    )
+}
+
+const HEARTBEAT_KEY: Schema = (
     "ServerNameKey",
     r#"{"type":"string","optional":false,"field":"serverName"}"#,
 );
-const HEARTBEAT: (&str, &str) = (
+const HEARTBEAT: Schema = (
     "Heartbeat",
     r#"{"type":"int64","optional":false,"field":"ts_ms"}"#,
 );
-const GROUP_KEY: (&str, &str) = (
+const GROUP_KEY: Schema = (
     "TransactionMetadataKey",
     r#"{"type":"string","optional":false,"field":"id"}"#,
 );
-const GROUP: (&str, &str) = (
+const GROUP: Schema = (
     "TransactionMetadataValue",
     r#"{"type":"string","optional":false,"field":"status"},{"type":"string","optional":false,"field":"id"},{"type":"int64","optional":true,"field":"event_count"},{"type":"array","items":{"type":"struct","fields":[{"type":"string","optional":false,"field":"data_collection"},{"type":"int64","optional":false,"field":"event_count"}],"optional":true,"name":"event.collection","version":1},"optional":true,"field":"data_collections"},{"type":"int64","optional":false,"field":"ts_ms"}"#,
 );
@@ -94,7 +172,7 @@ const GROUP: (&str, &str) = (
 #[derive(Debug)]
 pub(super) struct GroupNotices {
     topic: Arc<str>,
-    form: NoticeForm,
+    writer: NoticeWriter,
     /// The group that goes on in the next block.
     open: Option<OpenGroup>,
     /// For the records of a block while notices come between them.
@@ -121,13 +199,18 @@ struct Identity {
 
 impl GroupNotices {
     /// Makes what writes to a topic.
-    pub(super) fn new(topic: Arc<str>, form: NoticeForm) -> Self {
+    pub(super) fn new(topic: Arc<str>, writer: NoticeWriter) -> Self {
         Self {
             topic,
-            form,
+            writer,
             open: None,
             spare: Vec::new(),
         }
+    }
+
+    /// The topic, and what writes its messages.
+    pub(super) fn parts(&mut self) -> (&Arc<str>, &mut NoticeWriter) {
+        (&self.topic, &mut self.writer)
     }
 
     /// Adds the notices about the groups of the next block to it, around their records, so that these have other indexes then.
@@ -192,11 +275,11 @@ impl GroupNotices {
             return Ok(());
         }
         if self.open.is_none() {
-            let id = self.form.id(&identity);
+            let id = self.writer.form.id(&identity);
             let value = json!({
                 "status": "BEGIN", "id": id, "event_count": null, "data_collections": null, "ts_ms": identity.ts_ms(),
             });
-            push(block, (topic, group), 0, self.form, (&id, &value))?;
+            push(block, (topic, group), 0, &self.writer, (&id, &value))?;
         }
         let open = self.open.get_or_insert_with(|| OpenGroup {
             identity,
@@ -216,7 +299,7 @@ impl GroupNotices {
         let Some(OpenGroup { identity, counts }) = self.open.take() else {
             return Ok(());
         };
-        let id = self.form.id(&identity);
+        let id = self.writer.form.id(&identity);
         let sum: u64 = counts.iter().map(|(_, count)| count).sum();
         let tables: Vec<_> = counts
             .iter()
@@ -232,7 +315,7 @@ impl GroupNotices {
             // It ends in a block that has nothing else of it.
             false => restore(block, &identity)?,
         };
-        push(block, (topic, group), sum, self.form, (&id, &value))
+        push(block, (topic, group), sum, &self.writer, (&id, &value))
     }
 }
 
@@ -278,12 +361,12 @@ fn push(
     block: &mut Records,
     (topic, group): (u32, u32),
     sequence: u64,
-    form: NoticeForm,
-    (id, value): (&str, &serde_json::Value),
+    writer: &NoticeWriter,
+    (id, value): (&str, &Value),
 ) -> Result<(), SinkError> {
-    let key = form.write(GROUP_KEY, &json!({ "id": id }));
-    let key = append(&mut block.arena, key.as_bytes())?;
-    let value = append(&mut block.arena, form.write(GROUP, value).as_bytes())?;
+    let [key, value] = writer.write(&json!({ "id": id }), value)?;
+    let key = append(&mut block.arena, &key)?;
+    let value = append(&mut block.arena, &value)?;
     block
         .records
         .push(notice(topic, group, sequence, key, value));
@@ -294,23 +377,25 @@ fn push(
 pub(super) fn heartbeat(
     topic: &Arc<str>,
     server_name: &str,
-    (at, form): (&Checkpoint, NoticeForm),
+    (at, writer): (&Checkpoint, &NoticeWriter),
     now_us: i64,
 ) -> Result<Records, SinkError> {
     let mut block = Records::default();
     block.topics.push(Arc::clone(topic));
-    let key = form.write(HEARTBEAT_KEY, &json!({ "serverName": server_name }));
+    let key = json!({ "serverName": server_name });
     let gtid_set = at.gtid_set.to_string();
-    let value = match form {
+    let value = match writer.form {
         NoticeForm::Own => json!({
             "ts_ms": now_us.div_euclid(1000), "file": at.coordinates.file, "pos": at.coordinates.position,
             "gtid_set": (!gtid_set.is_empty()).then_some(gtid_set),
         }),
-        NoticeForm::Debezium { .. } => json!({ "ts_ms": now_us.div_euclid(1000) }),
+        NoticeForm::Debezium { .. } | NoticeForm::Avro => {
+            json!({ "ts_ms": now_us.div_euclid(1000) })
+        }
     };
-    let value = form.write(HEARTBEAT, &value);
-    let key = append(&mut block.arena, key.as_bytes())?;
-    let value = append(&mut block.arena, value.as_bytes())?;
+    let [key, value] = writer.write(&key, &value)?;
+    let key = append(&mut block.arena, &key)?;
+    let value = append(&mut block.arena, &value)?;
     block.records.push(notice(0, 0, 0, key, value));
     Ok(block)
 }

@@ -299,7 +299,7 @@ impl KafkaOptions {
                 reason.into(),
             ))
         }));
-        all.extend(registry::problems(self.registry.as_ref(), self.format));
+        all.extend(registry::problems(self.registry.as_ref(), self.sections()));
         all.extend(routes::problems(&self.section(), &self.routes));
         let section = self.outbox.as_ref();
         all.extend(outbox::problem(section, self.sections(), connector));

@@ -11,7 +11,7 @@ use hyper::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use crate::encode::Format;
+use crate::encode::{AvroCodec, Format, FormatSections};
 use crate::sink::web::{Authorities, Trust};
 
 /// The section `registry` of a sink with `format = "avro"`.
@@ -76,10 +76,16 @@ pub enum OnIncompatible {
 /// What is wrong with the section `registry` of a sink that writes a format: the path of each key, and what is wrong and the fix.
 pub(in crate::sink) fn problems(
     registry: Option<&RegistryOptions>,
-    format: Format,
+    sections: FormatSections<'_>,
 ) -> Vec<(Vec<String>, Cow<'static, str>)> {
     let one = |key: &str, reason: &'static str| vec![(vec![key.to_owned()], reason.into())];
-    match (registry, format == Format::Avro) {
+    let codec = sections.avro.map(|avro| avro.codec).unwrap_or_default();
+    let of_codec = (codec != AvroCodec::Null).then(|| {
+        let path = ["avro", "codec"].map(str::to_owned);
+        let reason = "compresses blocks of files, set compression for Kafka's batches";
+        (Vec::from(path), reason.into())
+    });
+    let mut all = match (registry, sections.format == Format::Avro) {
         (None, true) => one(
             "format",
             "is 'avro', whose schemas go to a registry, set registry.urls",
@@ -95,7 +101,9 @@ pub(in crate::sink) fn problems(
                 .map(|(key, reason)| (vec!["registry".to_owned(), key.to_owned()], reason.into()));
             placed.collect()
         }
-    }
+    };
+    all.extend(of_codec);
+    all
 }
 
 fn register() -> bool {

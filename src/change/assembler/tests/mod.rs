@@ -140,6 +140,7 @@ impl Outcome {
                     }
                 }
                 Item::Ddl(ddl) => self.statements.push(ddl.statement.to_string()),
+                Item::Edge(_) => panic!("no snapshot"),
             }
         }
     }

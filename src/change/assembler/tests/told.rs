@@ -7,7 +7,7 @@ use crate::binlog::EventKind;
 fn queries(batch: &Batch) -> Vec<(Option<String>, u32)> {
     let rows = batch.items.iter().map(|item| match item {
         Item::Rows(rows) => rows,
-        Item::Ddl(_) => panic!("rows"),
+        Item::Ddl(_) | Item::Edge(_) => panic!("rows"),
     });
     let text = |query: u32| {
         let query = &batch.queries[query as usize];
