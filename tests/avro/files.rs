@@ -105,7 +105,9 @@ fn compressed_blocks_hold_the_same_records() {
             char::from(u8::try_from(codec.len() * 2).unwrap())
         );
         let mut size = 0;
-        let rows = files.iter().map(|(name, bytes)| {
+        // Statements say when they were received.
+        let tables = files.iter().filter(|(name, _)| !name.starts_with("ddl-"));
+        let rows = tables.map(|(name, bytes)| {
             let head = String::from_utf8_lossy(bytes);
             assert!(head.contains(&of_codec), "{name}");
             size += bytes.len();

@@ -22,7 +22,7 @@ const FORMATS: [(&str, &str); 5] = [
         "/after",
     ),
     ("format = 'debezium'\n", "/payload/after"),
-    ("format = 'flat'\n", "/payload"),
+    ("format = 'flat'\n", ""),
     ("format = 'maxwell'\n", "/data"),
     ("format = 'canal'\n", "/data/0"),
 ];
@@ -293,6 +293,26 @@ fn a_document_has_sixteen_megabytes() {
     assert!(length(&text(&rows[0][1].1)) > 16 << 20);
 }
 
+/// The columns of a plain message that are not null, by the schema that the registry has.
+fn columns_of(stub: &Stub, value: &[u8]) -> String {
+    let number = u32::from_be_bytes(value[1..5].try_into().unwrap());
+    let schema = apache_avro::Schema::parse_str(&stub.schema(number)).unwrap();
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema)
+        .build()
+        .unwrap();
+    let mut datum = &value[5..];
+    let Avro::Record(fields) = reader.read_value(&mut datum).unwrap() else {
+        panic!("a record");
+    };
+    assert!(datum.is_empty(), "bytes are left");
+    let is_null = |value: &Avro| matches!(value, Avro::Union(_, inner) if **inner == Avro::Null);
+    let columns = fields
+        .iter()
+        .filter(|(name, value)| !name.starts_with("__") && !is_null(value));
+    let columns = columns.map(|(name, value)| format!("{name}={}", text(value)));
+    columns.collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_table_changes_while_its_schema_is_registered() {
     let server = Server::shared(Flavour::MySql97);
@@ -346,27 +366,8 @@ fn a_table_changes_while_its_schema_is_registered() {
         stream.folder.succeeds(&ONCE);
     }
     let records = kafka.records(&format!("{prefix}.{}.t", stream.database));
-    let found = records.iter().map(|record| {
-        let value = record.payload().unwrap();
-        let number = u32::from_be_bytes(value[1..5].try_into().unwrap());
-        let schema = apache_avro::Schema::parse_str(&stub.schema(number)).unwrap();
-        let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema)
-            .build()
-            .unwrap();
-        let mut datum = &value[5..];
-        let Avro::Record(fields) = reader.read_value(&mut datum).unwrap() else {
-            panic!("a record")
-        };
-        assert!(datum.is_empty(), "bytes are left");
-        let columns = fields.into_iter().filter(|(name, value)| {
-            !name.starts_with("__")
-                && !matches!(value, Avro::Union(_, inner) if **inner == Avro::Null)
-        });
-        columns
-            .map(|(name, value)| format!("{name}={}", text(&value)))
-            .collect::<Vec<_>>()
-            .join(" ")
-    });
+    let values = records.iter().map(|record| record.payload().unwrap());
+    let found = values.map(|value| columns_of(&stub, value));
     let found: Vec<String> = found.collect();
     assert_eq!(found, ["id=1", "n0=0 id=10", "n1=1 id=11", "n2=2 id=12"]);
 }
@@ -385,7 +386,7 @@ fn a_value_that_a_mode_cannot_hold_stops_the_connector_with_its_place_and_the_mo
         (
             "format = 'debezium'\n[sink.debezium]\ntime_precision_mode = 'connect'\n",
             "TIME",
-            "'24:00:00'",
+            "'25:00:00'",
             65,
             &["time_precision_mode"],
         ),
@@ -397,7 +398,7 @@ fn a_value_that_a_mode_cannot_hold_stops_the_connector_with_its_place_and_the_mo
             &["time_precision_mode"],
         ),
         (
-            "format = 'flat'\n",
+            "format = 'flat'\n[sink.flat]\nschemas_enable = true\n",
             "BIGINT UNSIGNED",
             "18446744073709551615",
             65,
@@ -424,10 +425,9 @@ fn a_value_that_a_mode_cannot_hold_stops_the_connector_with_its_place_and_the_mo
             "INSERT INTO t VALUES (1, NULL)".to_owned(),
             format!("INSERT INTO t VALUES (7, {value})"),
         ]);
-        let place = [&*format!("{}.t", stream.database), " v ", "id=7"].map(str::to_owned);
+        let place = [&*format!("{}.t", stream.database), " v "].map(str::to_owned);
         let mut all: Vec<&str> = fragments.to_vec();
         all.extend(place.iter().map(String::as_str));
-        println!("{format}{}", stream.folder.run(&ONCE).stderr);
         stream.folder.fails(code, &all);
     }
 }

@@ -20,6 +20,8 @@ pub(in crate::encode) struct MaxwellWriter {
     last_of_group: Vec<Option<u64>>,
     /// Of the event's group.
     last: Option<u64>,
+    /// Whether messages of the event tell their place in a transaction: those of a snapshot are of none.
+    tells_commit: bool,
     /// Of the event: from the brace to the type.
     head: Vec<u8>,
     /// Of the event: from after the type to the place in the transaction.
@@ -38,6 +40,7 @@ impl MaxwellWriter {
             images,
             last_of_group: Vec::new(),
             last: None,
+            tells_commit: false,
             head: Vec::new(),
             middle: Vec::new(),
             rest: Vec::new(),
@@ -78,6 +81,7 @@ impl EnvelopeWriter for MaxwellWriter {
             .get(event.rows.group as usize)
             .copied()
             .flatten();
+        self.tells_commit = options.output_commit_info && event.group.snapshot.is_none();
         self.head.clear();
         self.head.extend_from_slice(&plan.head);
         if options.output_row_query
@@ -289,7 +293,7 @@ impl MaxwellWriter {
         out.extend_from_slice(&self.head);
         out.extend_from_slice(word);
         out.extend_from_slice(&self.middle);
-        if self.options.output_commit_info {
+        if self.tells_commit {
             if self.last == Some(sequence) {
                 out.extend_from_slice(b",\"commit\":true");
             } else if self.options.output_xoffset {
