@@ -9,7 +9,8 @@ use super::envelope::{Envelope, MessageLayout, Plan};
 use super::rows::{Cells, RowsEvent};
 use super::writer::EnvelopeWriter;
 use super::{
-    AvroCodec,     AvroSchema, AvroSchemas, Block, Encode, EncodeError, FormatSettings, InvalidText, empty,
+    AvroCodec, AvroSchema, AvroSchemas, Block, Encode, EncodeError, FormatSettings, InvalidText,
+    empty,
 };
 use crate::change::{Batch, Ddl, EdgeSide};
 

@@ -78,12 +78,12 @@ pub use destination::{Destination, PartitionRule, RecordKey, partition_of};
 pub use envelope::Plan;
 pub use error::{EncodeError, ValuePlace};
 pub use format::{
-    AvroCodec, AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode, BinaryMode,
-    CloudEventsMode, DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent, FlatDeletes,
-    FlatField, FlatOptions, FlatSettings, Format, FormatSections, FormatSettings, InvalidText,
-    MaxwellKeyFormat, MaxwellOptions, MaxwellPartitionHash, OutboxConverter, OutboxMissing,
-    OutboxNulls, OutboxOptions, OutboxPart, OutboxPlacement, OutboxProblem, OutboxSettings,
-    OutboxUpdates, SkippedOperations, TimePrecision, ZeroDates,
+    AvroCodec, AvroFraming, AvroLayout, AvroOptions, AvroSettings, AvroTimes, BigintUnsignedMode,
+    BinaryMode, CloudEventsMode, DebeziumOptions, DebeziumSettings, DecimalMode, FlatContent,
+    FlatDeletes, FlatField, FlatOptions, FlatSettings, Format, FormatSections, FormatSettings,
+    InvalidText, MaxwellKeyFormat, MaxwellOptions, MaxwellPartitionHash, OutboxConverter,
+    OutboxMissing, OutboxNulls, OutboxOptions, OutboxPart, OutboxPlacement, OutboxProblem,
+    OutboxSettings, OutboxUpdates, SkippedOperations, TimePrecision, ZeroDates,
 };
 pub use identity::{OtherKeyNames, RecordIdentity};
 pub use lines::{Lines, LinesEncoder};

@@ -12,10 +12,9 @@ use crate::encode::sample::{
     ABSENT, NULL, ONE, SampleImage, TWO, batch, drop_tables, int, parsed, table, text,
 };
 use crate::encode::{
-    AvroFraming, AvroLayout, AvroOptions, AvroSchema, AvroSettings, Containers,
-    ContainersEncoder, DebeziumOptions, DebeziumSettings, Destination, Encode, EncodeError,
-    FormatSettings, InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder,
-    RecordsSettings,
+    AvroFraming, AvroLayout, AvroOptions, AvroSchema, AvroSettings, Containers, ContainersEncoder,
+    DebeziumOptions, DebeziumSettings, Destination, Encode, EncodeError, FormatSettings,
+    InvalidText, Lines, LinesEncoder, Plan, Records, RecordsEncoder, RecordsSettings,
 };
 use crate::mysql::Flavour;
 use crate::row::{Charset, Column, ColumnType, Table, TableName};

@@ -487,7 +487,10 @@ impl KafkaOptions {
             key_columns: self.key_columns.clone(),
             partition_by: self.partition_by,
             partition_columns: self.partition_columns.clone(),
-            partition_hash: self.maxwell.as_ref().and_then(|options| options.kafka_partition_hash),
+            partition_hash: self
+                .maxwell
+                .as_ref()
+                .and_then(|options| options.kafka_partition_hash),
         }
     }
 
