@@ -40,6 +40,7 @@ pub use checkpoint::{
 };
 pub use copied::{CopiedRows, CopiedTable, Copying};
 pub use definition::agreement::Disagreement;
+pub use definition::aside::Aside;
 pub use definition::beliefs::Definitions;
 pub use definition::column_watch::{
     LostColumn, LostRowRule, UnvettedTable, Vetting, Watched, WatchedTables,
@@ -71,6 +72,7 @@ pub use notice::Notice;
 pub use row_choice::{ChosenTable, RowCounter, RowCounts};
 pub use skips::{PassedOver, SkipOrder, SkipOrders, SkipTarget, SkippedGtids};
 pub use statement::judging::OnStatement;
+pub use statement::meaning::ColumnDescription;
 pub use step::Step;
 pub use trouble::{AssembleError, GroupError, ToTell, Trouble};
 pub use until::Until;

@@ -39,6 +39,8 @@ pub(super) fn table(key: &[usize]) -> Arc<Table> {
         nullable: true,
         computed: None,
         declared: None,
+        default: None,
+        comment: None,
     };
     let words = ColumnType::Text {
         prefix: 1,

@@ -463,6 +463,8 @@ mod tests {
             nullable: false,
             computed: None,
             declared: None,
+            default: None,
+            comment: None,
         }];
         let table = TestedTable {
             columns: &columns,

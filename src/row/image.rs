@@ -485,6 +485,8 @@ mod tests {
             nullable: true,
             computed: None,
             declared: None,
+            default: None,
+            comment: None,
         });
         Table::new(TableName::new("d", "t"), columns.collect(), Vec::new())
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::treatment::{ColumnTreatment, Replacement, Treatment};
-use super::{ColumnType, old_temporal};
+use super::{ColumnType, DefaultValue, old_temporal};
 
 /// A table's qualified name.
 #[derive(
@@ -112,6 +112,8 @@ impl Table {
                 let published = by.published_kind(kind);
                 column.kind = published.expect("rules replace only values that they can");
                 column.declared = None;
+                column.default = None;
+                column.comment = None;
             }
         }
         self.treatment = Some(Arc::new(treatment));
@@ -305,6 +307,10 @@ pub struct Column {
     pub computed: Option<Computed>,
     /// Its type as information_schema has it, such as `int(10) unsigned`; `None` where its definition is not known.
     pub declared: Option<Box<str>>,
+    /// Its default; `None` where it has none, and where its definition is not known.
+    pub default: Option<DefaultValue>,
+    /// Its comment; `None` where it has none, and where its definition is not known.
+    pub comment: Option<Box<str>>,
 }
 
 /// How a server makes a column's values.

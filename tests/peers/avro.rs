@@ -22,12 +22,17 @@ use crate::support::Kafka;
 
 /// Reads a message under the schema whose number it begins with, to its last byte.
 fn read(stub: &Stub, schemas: &mut BTreeMap<u32, Schema>, message: &[u8]) -> Value {
-    let (head, mut datum) = message.split_at(5);
-    assert_eq!(head[0], 0);
-    let number = u32::from_be_bytes(head[1..].try_into().unwrap());
+    assert_eq!(message[0], 0);
+    let number = u32::from_be_bytes(message[1..5].try_into().unwrap());
     let schema = schemas
         .entry(number)
         .or_insert_with(|| Schema::parse_str(&stub.schema(number)).unwrap());
+    as_read(schema, message)
+}
+
+/// The same under this schema.
+pub fn as_read(schema: &Schema, message: &[u8]) -> Value {
+    let mut datum = &message[5..];
     let reader = GenericDatumReader::builder(schema).build().unwrap();
     let value = reader.read_value(&mut datum).unwrap();
     assert!(datum.is_empty(), "bytes are left");
@@ -120,7 +125,7 @@ fn written(kafka: &Kafka, workload: &str, name: &str, [more, own]: [&str; 2]) ->
 }
 
 /// A schema without the properties that only rowtap writes, and with each type as an object.
-fn comparable(schema: Value) -> Value {
+pub fn comparable(schema: Value) -> Value {
     match schema {
         Value::Object(mut parts) => {
             parts.remove("rowtap.name");

@@ -157,7 +157,7 @@ fn debezium_itself_writes_the_same() {
         });
         let more = variant.debezium.iter().map(|line| (*line).to_owned());
         Connector {
-            name: variant.name,
+            name: variant.name.to_owned(),
             settings: converters.into_iter().chain(more).collect(),
         }
     });

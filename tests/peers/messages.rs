@@ -24,7 +24,7 @@ pub struct Message {
 }
 
 /// All messages under a prefix, topic by topic, each in its order.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Messages {
     pub schemas: Vec<Value>,
     pub messages: Vec<Message>,
@@ -189,14 +189,19 @@ impl Comparison {
             for (number, (their, our)) in theirs.iter().zip(&ours).enumerate() {
                 self.messages += 1;
                 let place = format!("{what}{topic}#{number}");
-                let bytes = |message: &Message| (message.key.clone(), message.headers.clone());
-                if bytes(their) != bytes(our) {
-                    let both = (bytes(their), bytes(our));
-                    self.wrong.push(format!("{place}: key or headers {both:?}"));
+                if their.key != our.key {
+                    let both = (&their.key, &our.key);
+                    self.wrong.push(format!("{place}: key {both:?}"));
                 }
-                let name = format!("{}:value", topic.trim_start_matches('.'));
+                // A partition is no part of the table's name.
+                let table = topic.trim_start_matches('.').split('@').next();
+                let table = table.unwrap_or_default();
+                let name = format!("{table}:headers");
+                let headers = |message: &Message| serde_json::to_value(&message.headers).unwrap();
+                self.compare(&place, &name, (&headers(their), &headers(our)), known);
+                let name = format!("{table}:value");
                 self.compare(&place, &name, (&their.value, &our.value), known);
-                let name = format!("{}:schema", topic.trim_start_matches('.'));
+                let name = format!("{table}:schema");
                 let schemas = (&peer.schema(their), &own.schema(our));
                 self.compare(&place, &name, schemas, known);
             }

@@ -187,7 +187,7 @@ fn connector(variant: &Variant) -> Connector {
     ]);
     settings.extend(variant.debezium.iter().map(|line| (*line).to_owned()));
     Connector {
-        name: variant.name,
+        name: variant.name.to_owned(),
         settings,
     }
 }

@@ -9,6 +9,7 @@ mod canal;
 mod cloudevents;
 mod connect;
 mod debezium;
+mod defaults;
 mod documented;
 mod flat;
 mod flink;
@@ -34,19 +35,28 @@ fn folder(peer: &str) -> PathBuf {
 
 /// The differences from a peer that stay, from `schemas/types.md`.
 fn differences(peer: &str) -> Vec<Difference> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/types.md");
-    let document = fs::read_to_string(path).expect("the document");
-    let heading = format!("\n## {peer}\n");
-    let section = document.split_once(&heading).expect("a section").1;
-    let section = section.split("\n## ").next().unwrap_or_default();
-    let rows = section.lines().filter_map(|line| {
-        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let [place, _theirs, _ours, reason] = cells[..] else {
+    let rows = rows_of(peer).into_iter().filter_map(|cells| {
+        let [place, _theirs, _ours, reason] = &cells[..] else {
             return None;
         };
         let place = place.strip_prefix('`')?.strip_suffix('`')?.to_owned();
-        let reason = reason.to_owned();
+        let reason = reason.clone();
         Some(Difference { place, reason })
     });
     rows.collect()
+}
+
+/// The cells of the rows of a section's tables.
+fn rows_of(heading: &str) -> Vec<Vec<String>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/types.md");
+    let document = fs::read_to_string(path).expect("the document");
+    let heading = format!("\n## {heading}\n");
+    let section = document.split_once(&heading).expect("a section").1;
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let rows = section.lines().filter(|line| line.starts_with('|'));
+    let cells = rows.map(|line| {
+        let cells = line.trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    });
+    cells.collect()
 }

@@ -389,7 +389,7 @@ pub fn connector(variant: &Variant) -> Connector {
     let router = variant.router.iter();
     settings.extend(router.map(|line| format!("transforms.outbox.{line}")));
     Connector {
-        name: variant.name,
+        name: variant.name.to_owned(),
         settings,
     }
 }

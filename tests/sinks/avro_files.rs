@@ -98,6 +98,8 @@ fn plan(table: &str, columns: &[&str]) -> Arc<Plan> {
         nullable: false,
         computed: None,
         declared: None,
+        default: None,
+        comment: None,
     };
     let columns = columns.iter().map(column).collect();
     let table = Table::new(TableName::new("shop", table), columns, Vec::new());

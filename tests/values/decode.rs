@@ -217,6 +217,8 @@ fn columns(map: &TableMap<'_>) -> Result<Vec<Column>, RowError> {
             nullable: column.nullable,
             computed: None,
             declared: None,
+            default: None,
+            comment: None,
         })
     };
     columns.iter().enumerate().map(resolve).collect()

@@ -27,6 +27,8 @@ pub(super) fn tell_computed(
         if column.declared.is_none() {
             column.declared = known.and_then(ColumnDefinition::declared);
         }
+        column.default = known.and_then(ColumnDefinition::default_value).cloned();
+        column.comment = known.and_then(ColumnDefinition::comment).map(Into::into);
         let generated = known.and_then(|known| known.generated);
         let is_computed = matches!(generated, Some(Generated::Stored | Generated::Virtual));
         if let Some(known) = known
@@ -70,7 +72,7 @@ pub(super) fn defined_columns(statement: &Statement) -> Vec<(&str, &[Box<str>])>
             let specs = alter.specs.iter();
             let columns = specs.filter_map(Spec::defined).map(computed);
             let defaults = alter.defaults.iter();
-            let defaults = defaults.map(|(column, from)| (&**column, &**from));
+            let defaults = defaults.map(|new| (&*new.column, &*new.computed_from));
             columns.chain(defaults).collect()
         }
         Meaning::Database { .. } | Meaning::Unfollowed { .. } | Meaning::Plain => Vec::new(),

@@ -1,6 +1,7 @@
 //! Definitions of tables: what is known of them, what statements make of them, and how table maps are read with them.
 
 pub(super) mod agreement;
+pub(super) mod aside;
 pub(super) mod beliefs;
 pub(super) mod charset;
 pub(super) mod column_watch;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::aside::Aside;
 use super::charset;
 use super::table::{ColumnDefinition, ComputedFrom, TableDefinition};
 use crate::filter::{ColumnRuleError, ColumnRules, ColumnVerdict};
@@ -105,6 +106,7 @@ fn replaced(column: &ColumnDefinition, replacement: &Replacement) -> Option<Colu
         generated: None,
         invisible: column.invisible,
         computed_from: ComputedFrom::default(),
+        described: Aside::default(),
     })
 }
 

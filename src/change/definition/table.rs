@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::aside::Aside;
 use super::charset;
 use super::labels::{ListedLabel, doubting, has_doubtful, labels};
 use super::lineage::Point;
 use crate::binlog::column_map::kind;
+use crate::change::statement::meaning::ColumnDescription;
 use crate::mysql::Flavour;
-use crate::row::Charset;
+use crate::row::{Charset, DefaultValue};
 
 /// A definition as information_schema has it.
 ///
@@ -46,6 +48,9 @@ pub struct TableDefinition {
     /// The character set that columns added without one get; `?`, `??` or none if it is not known, as of a column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charset: Option<Box<str>>,
+    /// Its comment; `None` without one, and where it is not known.
+    #[serde(default, skip_serializing_if = "Aside::is_none")]
+    pub comment: Aside<Option<Box<str>>>,
 }
 
 impl TableDefinition {
@@ -112,6 +117,9 @@ pub struct ColumnDefinition {
     /// What its values, or its default, are computed from.
     #[serde(default, skip_serializing_if = "ComputedFrom::is_empty")]
     pub computed_from: ComputedFrom,
+    /// Its default, its comment and AUTO_INCREMENT; `None` where they are not known.
+    #[serde(default, skip_serializing_if = "Aside::is_none")]
+    pub described: Aside<Option<ColumnDescription>>,
 }
 
 /// The words and names in the expression that a column's values, or its default, are computed from; none where there is no such
@@ -164,6 +172,16 @@ impl ColumnDefinition {
     /// COLUMN_TYPE, unless some of its labels are not known for certain.
     pub fn declared(&self) -> Option<Box<str>> {
         (!self.has_doubtful_labels()).then(|| self.column_type.clone())
+    }
+
+    /// Its default, where it has one and that is known.
+    pub fn default_value(&self) -> Option<&DefaultValue> {
+        self.described.0.as_ref()?.default.as_ref()
+    }
+
+    /// Its comment, where it has one and that is known.
+    pub fn comment(&self) -> Option<&str> {
+        self.described.0.as_ref()?.comment.as_deref()
     }
 
     /// Whether numbers are unsigned.

@@ -688,6 +688,8 @@ fn column_of(
             nullable,
             computed: None,
             declared: believed.and_then(ColumnDefinition::declared),
+            default: believed.and_then(ColumnDefinition::default_value).cloned(),
+            comment: believed.and_then(ColumnDefinition::comment).map(Into::into),
         }),
         Err(error) if error.needs_definition() && believed.is_none() => {
             Err(Missing::Definition(table.clone(), Lack::Metadata))
@@ -787,5 +789,7 @@ fn numbered_column(index: usize, map: &ColumnMap, table: &TableName) -> Result<C
         nullable: map.nullable,
         computed: None,
         declared: None,
+        default: None,
+        comment: None,
     })
 }

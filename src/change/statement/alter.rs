@@ -1,7 +1,7 @@
 //! The specifications of `ALTER TABLE`.
 
 use super::lexer::Token;
-use super::meaning::{AlterTable, ColumnPosition, NamedCharset, Spec};
+use super::meaning::{AlterTable, ColumnPosition, NamedCharset, NewDefault, Spec};
 use super::scanner::{Lost, Scanner};
 
 impl Scanner<'_> {
@@ -334,12 +334,20 @@ impl Scanner<'_> {
         self.eat_words(&["IF", "EXISTS"])?;
         let column: Box<str> = self.column_name()?.into();
         if self.eat_words(&["DROP", "DEFAULT"])? {
+            alter.defaults.push(NewDefault {
+                column,
+                computed_from: Vec::new(),
+                default: None,
+            });
             return Ok(());
         }
         self.expect("SET")?;
         if self.eat("DEFAULT")? {
-            let names = self.default_value()?;
-            alter.defaults.push((column, names));
+            alter.defaults.push(NewDefault {
+                column,
+                default: self.default_literal()?,
+                computed_from: self.default_value()?,
+            });
             return Ok(());
         }
         let visible = self.eat("VISIBLE")?;

@@ -3,7 +3,9 @@
 //! An attribute that is not known here may mean anything, so it loses the statement.
 
 use super::lexer::Token;
-use super::meaning::{ColumnClause, Elements, Generation, Key, NamedCharset, Period};
+use super::meaning::{
+    ColumnClause, ColumnDescription, Elements, Generation, Key, NamedCharset, Period,
+};
 use super::scanner::{Lost, Scanner};
 
 /// What an element other than a column begins with.
@@ -144,6 +146,10 @@ impl Scanner<'_> {
             nullable: typed.serial.then_some(false),
             generated: None,
             computed_from: Vec::new(),
+            described: Some(ColumnDescription {
+                auto_increment: typed.serial,
+                ..ColumnDescription::default()
+            }),
             invisible: false,
             primary: false,
             compressed: false,
@@ -179,13 +185,21 @@ impl Scanner<'_> {
             "NOT" if self.eat("NULL")? => column.nullable = Some(false),
             "NOT" => self.expect("SECONDARY")?,
             "NULL" => column.nullable = Some(true),
-            "AUTO_INCREMENT" => column.nullable = Some(false),
+            "AUTO_INCREMENT" => {
+                column.nullable = Some(false);
+                column.describe().auto_increment = true;
+            }
             "SERIAL" => {
                 self.expect("DEFAULT")?;
                 self.expect("VALUE")?;
                 column.nullable = Some(false);
+                column.describe().auto_increment = true;
             }
-            "DEFAULT" => column.computed_from.extend(self.default_value()?),
+            "DEFAULT" => {
+                column.describe().default = self.default_literal()?;
+                column.computed_from.extend(self.default_value()?);
+            }
+            "COMMENT" => column.describe().comment = self.comment()?,
             "ON" => {
                 self.expect("UPDATE")?;
                 self.value()?;
@@ -223,7 +237,7 @@ impl Scanner<'_> {
     /// Attributes that no definition here shows, and some that are rare.
     fn other_attribute(&mut self, word: &str, column: &mut ColumnClause) -> Result<(), Lost> {
         match word {
-            "COMMENT" | "ENGINE_ATTRIBUTE" | "SECONDARY_ENGINE_ATTRIBUTE" => {
+            "ENGINE_ATTRIBUTE" | "SECONDARY_ENGINE_ATTRIBUTE" => {
                 self.eat_equal()?;
                 match self.next()? {
                     Some(Token::Text(_)) => Ok(()),

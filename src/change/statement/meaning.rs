@@ -1,7 +1,9 @@
 //! What a statement does to definitions, as far as its text alone says: what a name without a character set or a column
 //! without a place means is for `schema` to fill in.
 
-use crate::row::TableName;
+use serde::{Deserialize, Serialize};
+
+use crate::row::{DefaultValue, TableName};
 
 /// What a statement does to definitions. The tables are among the statement's objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,31 @@ pub enum Meaning {
         /// Where the text was not understood any more.
         reason: Box<str>,
     },
+}
+
+impl Meaning {
+    /// Forgets what it tells that no reading of rows needs.
+    pub(super) fn forget_descriptions(&mut self) {
+        match self {
+            Self::CreateTable(create) => {
+                let columns = create.elements.columns.iter_mut();
+                columns.for_each(|column| column.described = None);
+                create.options.comment = None;
+            }
+            Self::AlterTable(alter) => {
+                for spec in &mut alter.specs {
+                    if let Spec::Add { column, .. } | Spec::Change { column, .. } = spec {
+                        column.described = None;
+                    }
+                }
+                for new in &mut alter.defaults {
+                    new.default = Some(DefaultValue::Computed);
+                }
+                alter.options.comment = None;
+            }
+            Self::Plain | Self::Database { .. } | Self::Unfollowed { .. } => {}
+        }
+    }
 }
 
 /// A character set as a statement names it.
@@ -100,6 +127,8 @@ pub struct TableOptions {
     pub versioned: bool,
     /// `START TRANSACTION`, with which MySQL logs `CREATE TABLE … SELECT`.
     pub starts_transaction: bool,
+    /// `COMMENT`
+    pub comment: Option<Box<str>>,
 }
 
 /// A column as a statement defines it.
@@ -117,6 +146,8 @@ pub struct ColumnClause {
     pub generated: Option<Generation>,
     /// The words and names in what its values, or its default, are computed from, the columns among them.
     pub computed_from: Vec<Box<str>>,
+    /// What it tells that no reading of rows needs; `None` where that is not known.
+    pub described: Option<ColumnDescription>,
     /// `INVISIBLE`
     pub invisible: bool,
     /// `PRIMARY KEY`
@@ -125,6 +156,38 @@ pub struct ColumnClause {
     pub compressed: bool,
     /// MariaDB's `WITH SYSTEM VERSIONING`, which makes the table a versioned one.
     pub versioned: bool,
+}
+
+/// What a definition tells of a column that no reading of rows needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnDescription {
+    /// Its default; `None` without one, and where that is NULL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<DefaultValue>,
+    /// `COMMENT`; `None` without one, and where it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Box<str>>,
+    /// `AUTO_INCREMENT`
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto_increment: bool,
+}
+
+/// The default that `ALTER COLUMN … SET DEFAULT` gives a column, or `DROP DEFAULT` takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDefault {
+    /// The column's name.
+    pub column: Box<str>,
+    /// The words and names in it.
+    pub computed_from: Vec<Box<str>>,
+    /// What it is.
+    pub default: Option<DefaultValue>,
+}
+
+impl ColumnClause {
+    /// What it tells that no reading of rows needs.
+    pub(super) fn describe(&mut self) -> &mut ColumnDescription {
+        self.described.get_or_insert_default()
+    }
 }
 
 /// How a column's values are computed.
@@ -211,8 +274,8 @@ pub enum Size {
 pub struct AlterTable {
     /// What it does to columns and keys, in the order of the text.
     pub specs: Vec<Spec>,
-    /// The defaults that it sets: each column's name, and the words and names in its default.
-    pub defaults: Vec<(Box<str>, Vec<Box<str>>)>,
+    /// The defaults that it sets and drops.
+    pub defaults: Vec<NewDefault>,
     /// The table options among its specifications.
     pub options: TableOptions,
     /// The table's new name.

@@ -15,6 +15,7 @@ mod emptied;
 pub(super) mod error;
 pub(super) mod judging;
 mod lexer;
+mod literals;
 pub mod meaning;
 mod options;
 mod query;
@@ -36,6 +37,7 @@ pub use databases::databases_named;
 pub use emptied::empties_table;
 pub use error::StatementError;
 pub use judging::verdict;
+pub use literals::printed_default;
 pub use query::{GAP, StatementSource, scan_query};
 pub use reads::tables_read;
 pub use scanned::{

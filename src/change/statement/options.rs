@@ -5,12 +5,11 @@ use super::meaning::{NamedCharset, TableOptions};
 use super::scanner::{Lost, Scanner};
 
 /// Options of one word and a value that no definition here shows.
-const PASSED: [&str; 43] = [
+const PASSED: [&str; 42] = [
     "AUTO_INCREMENT",
     "AUTOEXTEND_SIZE",
     "AVG_ROW_LENGTH",
     "CHECKSUM",
-    "COMMENT",
     "COMPRESSION",
     "CONNECTION",
     "DELAY_KEY_WRITE",
@@ -91,6 +90,10 @@ impl Scanner<'_> {
                 Some(Token::Symbol(_)) | None => return Err(Lost),
             };
             options.engine = Some(name.into());
+            return Ok(true);
+        }
+        if self.eat("COMMENT")? {
+            options.comment = Some(self.comment()?.unwrap_or_default());
             return Ok(true);
         }
         if self.eat_any(&["DATA", "INDEX"])? && self.eat("DIRECTORY")? {

@@ -62,6 +62,8 @@ pub fn scan(statement: &str, default_database: &str, context: StatementContext) 
     if !sets_its_mode(statement, context) {
         return found;
     }
+    // They may mean something else in another mode, which matters to no row.
+    found.meaning.forget_descriptions();
     for subset in 1..1_u32 << READING_MODES.len() {
         let flipped = (0_u32..).zip(READING_MODES);
         let flipped = flipped.filter(|(bit, _)| subset >> bit & 1 != 0);
@@ -69,7 +71,8 @@ pub fn scan(statement: &str, default_database: &str, context: StatementContext) 
             sql_mode: flipped.fold(context.sql_mode, |modes, (_, mode)| modes ^ mode),
             ..context
         };
-        let other = scan_once(statement, default_database, context);
+        let mut other = scan_once(statement, default_database, context);
+        other.meaning.forget_descriptions();
         if (&other.kind, &other.objects) != (&found.kind, &found.objects) {
             return Statement {
                 kind: unknown(statement),
@@ -103,15 +106,8 @@ fn unknown(statement: &str) -> StatementKind {
 
 fn scan_once(statement: &str, default_database: &str, context: StatementContext) -> Statement {
     let mut scanner = Scanner {
-        lexer: Lexer::new(statement, context),
         default_database,
-        context,
-        objects: Vec::new(),
-        body: None,
-        conditional: false,
-        replaces: false,
-        drops_key: false,
-        after_name: None,
+        ..Scanner::over(statement, context)
     };
     match scanner.statement() {
         Ok(kind) => Statement {
@@ -128,6 +124,21 @@ fn scan_once(statement: &str, default_database: &str, context: StatementContext)
 }
 
 impl<'a> Scanner<'a> {
+    /// A cursor over a part of a statement.
+    pub(super) fn over(text: &'a str, context: StatementContext) -> Self {
+        Self {
+            lexer: Lexer::new(text, context),
+            default_database: "",
+            context,
+            objects: Vec::new(),
+            body: None,
+            conditional: false,
+            replaces: false,
+            drops_key: false,
+            after_name: None,
+        }
+    }
+
     fn statement(&mut self) -> Result<StatementKind, Lost> {
         while self.eat_words(&["SET", "STATEMENT"])? {
             self.skip_to(&["FOR"])?;

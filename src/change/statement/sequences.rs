@@ -3,7 +3,7 @@
 //! Follows the grammar of `CREATE SEQUENCE` in `sql_yacc.yy`, and `sequence_structure()` of `sql_sequence.cc`.
 
 use super::lexer::Token;
-use super::meaning::{ColumnClause, CreateTable, Elements, Kind, NamedCharset};
+use super::meaning::{ColumnClause, ColumnDescription, CreateTable, Elements, Kind, NamedCharset};
 use super::scanner::{Lost, Scanner};
 
 impl Scanner<'_> {
@@ -60,6 +60,7 @@ fn column(name: &str, kind: Kind) -> ColumnClause {
         nullable: Some(false),
         generated: None,
         computed_from: Vec::new(),
+        described: Some(ColumnDescription::default()),
         invisible: false,
         primary: false,
         compressed: false,

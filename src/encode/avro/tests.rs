@@ -202,6 +202,8 @@ fn two_columns_that_become_one_field_are_refused_by_name() {
         nullable: true,
         computed: None,
         declared: None,
+        default: None,
+        comment: None,
     };
     let table = Arc::new(Table::new(
         TableName::new("shop", "orders"),
@@ -303,6 +305,8 @@ fn the_documents_schemas_are_those_that_are_written() {
         nullable,
         computed: None,
         declared: None,
+        default: None,
+        comment: None,
     };
     let id = ColumnType::Integer {
         width: 4,

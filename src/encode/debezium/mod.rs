@@ -27,7 +27,7 @@ mod writer;
 pub(super) use form::{Form, NoDate, Unit, Way};
 pub(super) use plan::{Plan, schema_name};
 pub(super) use propagated::Propagated;
-pub(super) use schema::{statement_heads, write_schema};
+pub(super) use schema::{FieldFacts, statement_heads, write_schema};
 pub(super) use unscaled::{minimal, with_unscaled};
 pub(super) use value::{
     Values, in_unit, micros, micros_since_1970, millis_of_day, millis_since_1970, write_hex,

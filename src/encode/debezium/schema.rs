@@ -1,10 +1,13 @@
 //! Connect's schemas as JSON, in the order of `JsonConverter.asJsonSchema`.
 
-use super::form::{Form, Unit, Way};
+use super::form::{Form, NoDate, Unit, Way};
 use super::propagated::Propagated;
+use super::value::Values;
+use crate::encode::InvalidText;
 use crate::encode::format::{BinaryMode, DebeziumOptions, TimePrecision};
+use crate::encode::json::ValueWriter as _;
 use crate::mysql::Flavour;
-use crate::row::{ColumnType, RawLabels, Table, write_string};
+use crate::row::{ColumnType, DefaultValue, RawLabels, Table, write_string};
 
 /// The fields of `source`, up to the end of the list.
 const SOURCE_FIELDS: &str = r#"{"type":"struct","fields":[{"type":"string","optional":false,"field":"version"},{"type":"string","optional":false,"field":"connector"},{"type":"string","optional":false,"field":"name"},{"type":"int64","optional":false,"field":"ts_ms"},{"type":"string","optional":true,"name":"io.debezium.data.Enum","version":1,"parameters":{"allowed":"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"},"default":"false","field":"snapshot"},{"type":"string","optional":false,"field":"db"},{"type":"string","optional":true,"field":"sequence"},{"type":"int64","optional":true,"field":"ts_us"},{"type":"int64","optional":true,"field":"ts_ns"},{"type":"string","optional":true,"field":"table"},{"type":"int64","optional":false,"field":"server_id"},{"type":"string","optional":true,"field":"gtid"},{"type":"string","optional":false,"field":"file"},{"type":"int64","optional":false,"field":"pos"},{"type":"int32","optional":false,"field":"row"},{"type":"int64","optional":true,"field":"thread"},{"type":"string","optional":true,"field":"query"}]"#;
@@ -76,35 +79,83 @@ pub(super) fn write_fields(
             out.push(b',');
         }
         let of_source = propagated.parameters(&table.name, column);
-        let named = (column.nullable, Some(&*column.name), &*of_source);
-        write_schema(&form, named, options, out);
+        let told = FieldFacts {
+            optional: column.nullable,
+            field: Some(&column.name),
+            of_source: &of_source,
+            default: column.default.as_ref(),
+            doc: column
+                .comment
+                .as_deref()
+                .filter(|_| options.include_schema_comments),
+        };
+        write_schema(&form, &told, options, out);
     }
 }
 
-/// Appends the schema of a column's values, which may be null or not, as that of a field of this name or by itself, with what
-/// its parameters tell of its source.
+/// What the schema of a column's values tells beside their type.
+pub(in crate::encode) struct FieldFacts<'a> {
+    /// Whether they may be null.
+    pub(in crate::encode) optional: bool,
+    /// The name of the field; `None` of a schema by itself.
+    pub(in crate::encode) field: Option<&'a str>,
+    /// What its parameters tell of its source.
+    pub(in crate::encode) of_source: &'a [(&'a str, String)],
+    /// The column's default.
+    pub(in crate::encode) default: Option<&'a DefaultValue>,
+    /// The column's comment.
+    pub(in crate::encode) doc: Option<&'a str>,
+}
+
+/// Appends the schema of a column's values.
 pub(in crate::encode) fn write_schema(
     form: &Form,
-    (optional, field, of_source): (bool, Option<&str>, &[(&str, String)]),
+    told: &FieldFacts<'_>,
     options: &DebeziumOptions,
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(b"{\"type\":");
-    write_type(form, (optional, of_source), options, out);
-    if let Some(name) = field {
+    write_type(form, told, options, out);
+    if let Some(default) = told.default {
+        write_default(form, told.optional, default, out);
+    }
+    if let Some(name) = told.field {
         out.extend_from_slice(b",\"field\":");
         write_string(name, out);
     }
     out.push(b'}');
 }
 
+/// Appends a default as rows would have it, where it is a value that is known and has a form.
+fn write_default(form: &Form, optional: bool, default: &DefaultValue, out: &mut Vec<u8>) {
+    let Some(image) = default.image(&form.kind) else {
+        return;
+    };
+    // A date that does not exist is none in a column that may be NULL.
+    let form = Form {
+        kind: form.kind.clone(),
+        way: form.way,
+        no_date: match optional {
+            true => NoDate::Nothing,
+            false => NoDate::Epoch,
+        },
+    };
+    let mut value = match form.is_quoted() {
+        true => b"\"".to_vec(),
+        false => Vec::new(),
+    };
+    let mut values = Values::new(InvalidText::Fail, true);
+    if values
+        .write_cell(&form, &image, 0..image.len(), &mut value)
+        .is_ok()
+    {
+        out.extend_from_slice(b",\"default\":");
+        out.extend_from_slice(&value);
+    }
+}
+
 /// Appends the type and what belongs to it.
-fn write_type(
-    form: &Form,
-    (optional, of_source): (bool, &[(&str, String)]),
-    options: &DebeziumOptions,
-    out: &mut Vec<u8>,
-) {
+fn write_type(form: &Form, told: &FieldFacts<'_>, options: &DebeziumOptions, out: &mut Vec<u8>) {
     let (kind, semantic) = type_of(form, options);
     write_string(kind, out);
     let fields = match form.way {
@@ -118,7 +169,7 @@ fn write_type(
         _other => "",
     };
     out.extend_from_slice(fields.as_bytes());
-    out.extend_from_slice(if optional {
+    out.extend_from_slice(if told.optional {
         b",\"optional\":true"
     } else {
         b",\"optional\":false"
@@ -128,13 +179,16 @@ fn write_type(
         write_string(name, out);
         out.extend_from_slice(b",\"version\":1");
     }
-    if form.way == Way::Geometry {
-        out.extend_from_slice(b",\"doc\":\"Geometry\"");
+    let doc = told.doc.or(match form.way {
+        Way::Geometry => Some("Geometry"),
+        Way::Point => Some("Geometry (POINT)"),
+        _other => None,
+    });
+    if let Some(doc) = doc {
+        out.extend_from_slice(b",\"doc\":");
+        write_string(doc, out);
     }
-    if form.way == Way::Point {
-        out.extend_from_slice(b",\"doc\":\"Geometry (POINT)\"");
-    }
-    write_parameters(form, of_source, out);
+    write_parameters(form, told.of_source, out);
 }
 
 /// The type, and the name of what it means.

@@ -1,11 +1,10 @@
 //! What a DDL statement made of a table: the member `tableChanges`.
-//!
-//! What rowtap does not know of a column is null: its default, its comment, AUTO_INCREMENT.
 
 use serde::Serialize;
 
 use crate::change::{ColumnDefinition, TableChange, TableDefinition};
 use crate::encode::json::{column_type, table_id};
+use crate::row::DefaultValue;
 
 #[derive(Serialize)]
 struct ChangeMember {
@@ -43,33 +42,37 @@ struct ColumnMember {
     enum_values: Option<Vec<String>>,
 }
 
-/// Appends the changes as an array.
-pub(super) fn write(changes: &[TableChange], out: &mut Vec<u8>) {
-    let changes: Vec<ChangeMember> = changes.iter().map(ChangeMember::of).collect();
+/// Appends the changes as an array, comments among them or not.
+pub(super) fn write(changes: &[TableChange], comments: bool, out: &mut Vec<u8>) {
+    let changes = changes
+        .iter()
+        .map(|change| ChangeMember::of(change, comments));
+    let changes: Vec<ChangeMember> = changes.collect();
     serde_json::to_writer(out, &changes).expect("the changes have string keys only");
 }
 
 impl ChangeMember {
-    fn of(change: &TableChange) -> Self {
+    fn of(change: &TableChange, comments: bool) -> Self {
+        let table = change.definition.as_deref();
         Self {
             r#type: change.kind.word(),
             id: table_id(&change.table),
-            table: change.definition.as_deref().map(TableMember::of),
+            table: table.map(|table| TableMember::of(table, comments)),
         }
     }
 }
 
 impl TableMember {
-    fn of(definition: &TableDefinition) -> Self {
+    fn of(definition: &TableDefinition, comments: bool) -> Self {
         let key = definition.key_columns();
         let columns = definition.columns.iter().enumerate();
         Self {
             default_charset_name: definition.charset.clone(),
             primary_key_column_names: key.map(|column| column.name.clone()).collect(),
             columns: columns
-                .map(|(index, column)| ColumnMember::of(index + 1, column))
+                .map(|(index, column)| ColumnMember::of(index + 1, column, comments))
                 .collect(),
-            comment: None,
+            comment: definition.comment.0.clone().filter(|_| comments),
         }
     }
 }
@@ -86,7 +89,8 @@ pub(super) fn told_type(column: &ColumnDefinition) -> (String, Option<u32>, Opti
 }
 
 impl ColumnMember {
-    fn of(position: usize, column: &ColumnDefinition) -> Self {
+    fn of(position: usize, column: &ColumnDefinition, comments: bool) -> Self {
+        let described = column.described.0.as_ref();
         let found = column_type(column);
         let (_, length, _) = told_type(column);
         let labels = column.labels();
@@ -103,11 +107,23 @@ impl ColumnMember {
             scale: found.scale,
             position,
             optional: column.nullable,
-            auto_incremented: None,
+            auto_incremented: described.map(|it| it.auto_increment),
             generated: column.generated.is_some(),
-            comment: None,
-            default_value_expression: None,
+            comment: column.comment().filter(|_| comments).map(Into::into),
+            default_value_expression: column.default_value().and_then(expression),
             enum_values: is_listed.then(|| labels.iter().map(|label| quoted(label)).collect()),
         }
+    }
+}
+
+/// A default as Debezium tells it.
+fn expression(default: &DefaultValue) -> Option<Box<str>> {
+    match default {
+        DefaultValue::Text(text)
+        | DefaultValue::Number(text)
+        | DefaultValue::Bits(text)
+        | DefaultValue::Hex(text) => Some(text.clone()),
+        DefaultValue::Now => Some("1970-01-01 00:00:00".into()),
+        DefaultValue::Computed => None,
     }
 }

@@ -236,7 +236,8 @@ impl EnvelopeWriter for DebeziumWriter {
         out.extend_from_slice(b",\"schemaName\":null,\"ddl\":");
         write_string(&ddl.statement, out);
         out.extend_from_slice(b",\"tableChanges\":");
-        table_changes::write(change.map_or(&[], std::slice::from_ref), out);
+        let comments = self.settings.options.include_schema_comments;
+        table_changes::write(change.map_or(&[], std::slice::from_ref), comments, out);
         out.extend_from_slice(if has_schemas { b"}}" } else { b"}" });
         Ok(())
     }

@@ -31,6 +31,8 @@ pub struct DebeziumOptions {
     pub binary_handling_mode: BinaryMode,
     /// Whether messages hold the statement that changed the row, where the source logs it.
     pub include_query: bool,
+    /// Whether schema changes tell the comments of tables and columns.
+    pub include_schema_comments: bool,
     /// Whether a change tells its transaction and its place there.
     pub provide_transaction_metadata: bool,
     /// Which changes are left out: `c`, `u`, `d` and `t` with commas between them, or `none`.
@@ -53,6 +55,7 @@ impl Default for DebeziumOptions {
             time_precision_mode: TimePrecision::default(),
             binary_handling_mode: BinaryMode::default(),
             include_query: false,
+            include_schema_comments: false,
             provide_transaction_metadata: false,
             skipped_operations: "t".to_owned(),
             column_propagate_source_type: None,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::encode::debezium::{Form, Propagated, Way, schema_name, write_schema};
+use crate::encode::debezium::{FieldFacts, Form, Propagated, Way, schema_name, write_schema};
 use crate::encode::format::{
     BinaryMode, OutboxConverter, OutboxMissing, OutboxPart, OutboxSettings,
 };
@@ -101,12 +101,14 @@ impl Plan {
             let column = table.columns.get(field.index);
             let nullable = column.is_none_or(|column| column.nullable);
             let of_source = maker.of_source(column);
-            write_schema(
-                &field.form,
-                (nullable, Some(name), &of_source),
-                options,
-                schema,
-            );
+            let told = FieldFacts {
+                optional: nullable,
+                field: Some(name),
+                of_source: &of_source,
+                default: column.and_then(|column| column.default.as_ref()),
+                doc: None,
+            };
+            write_schema(&field.form, &told, options, schema);
         };
         of(&self.payload, "payload", &mut schema);
         let missing = settings.options.table_field_additional_missing;
@@ -190,12 +192,14 @@ impl Maker<'_> {
         if options.schemas_enable && of_json.contains(&OutboxConverter::Json) {
             schema.extend_from_slice(b"{\"schema\":");
             let of_source = self.of_source(Some(column));
-            write_schema(
-                &form,
-                (column.nullable, None, &of_source),
-                options,
-                &mut schema,
-            );
+            let told = FieldFacts {
+                optional: column.nullable,
+                field: None,
+                of_source: &of_source,
+                default: column.default.as_ref(),
+                doc: None,
+            };
+            write_schema(&form, &told, options, &mut schema);
             schema.extend_from_slice(b",\"payload\":");
         }
         if matches!(form.way, Way::Geometry | Way::Point | Way::Unknown)

@@ -177,6 +177,8 @@ fn table(key: &[usize]) -> Table {
         nullable: true,
         computed: None,
         declared: None,
+        default: None,
+        comment: None,
     };
     let number = ColumnType::Integer {
         width: 4,

@@ -13,6 +13,8 @@ fn column(name: &str, kind: ColumnType) -> Column {
         nullable: true,
         computed: None,
         declared: None,
+        default: None,
+        comment: None,
     }
 }
 

@@ -6,9 +6,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::answering::AnsweringServer;
+use super::described::described;
 use crate::change::statement::StatementContext;
 use crate::change::{
-    ColumnDefinition, Definition, Generated, Point, TableDefinition, charset_of_collation,
+    Aside, ColumnDefinition, Definition, Generated, Point, TableDefinition, charset_of_collation,
 };
 use crate::mysql::Flavour;
 use crate::row::TableName;
@@ -52,6 +53,7 @@ pub(in crate::source) async fn read_where(
         table,
         engine,
         charset,
+        comment,
         is_versioned,
         is_sequence,
     } in base
@@ -85,6 +87,7 @@ pub(in crate::source) async fn read_where(
                     engine: Some(engine.into()),
                     transactional,
                     charset,
+                    comment: Aside(comment),
                 }),
                 read_from,
                 read_to,
@@ -94,18 +97,23 @@ pub(in crate::source) async fn read_where(
     let end = asked.end_of_binlog().await?;
     let server = asked.session.server();
     let context = StatementContext::new(server.flavour, &server.version, 0);
-    for definition in tables.values_mut() {
-        definition.read_to = end.clone();
-        if context.flavour == Flavour::MySql && context.version < MYSQL_8 {
-            Arc::make_mut(&mut definition.table).doubt_shared_labels(|_place| false);
-        }
-    }
+    complete(&mut tables, &end, context);
     Ok(Reading {
         tables,
         databases: HashMap::new(),
         begin: read_from,
         end,
     })
+}
+
+/// Says up to where definitions were read, and puts the labels in doubt that the server may show as others.
+fn complete(tables: &mut HashMap<TableName, Definition>, end: &Point, context: StatementContext) {
+    for definition in tables.values_mut() {
+        definition.read_to = end.clone();
+        if context.flavour == Flavour::MySql && context.version < MYSQL_8 {
+            Arc::make_mut(&mut definition.table).doubt_shared_labels(|_place| false);
+        }
+    }
 }
 
 /// Where a table's key columns are, and its hidden ones; `None` if a key column is not there. A key that there is ends with the
@@ -173,6 +181,7 @@ struct Base {
     table: TableName,
     engine: String,
     charset: Option<Box<str>>,
+    comment: Option<Box<str>>,
     /// Whether it keeps what its rows were, as tables of MariaDB may.
     is_versioned: bool,
     /// Whether it is a sequence, whose changes stay however a transaction ends.
@@ -182,17 +191,19 @@ struct Base {
 async fn base_tables(session: &mut Session, condition: &str) -> Result<Vec<Base>, SourceError> {
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, TABLE_TYPE AS type, ENGINE AS engine, TABLE_COLLATION AS \
-         collation FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND {condition}"
+         collation, TABLE_COMMENT AS comment FROM information_schema.TABLES WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'SEQUENCE') AND {condition}"
     );
     let mut tables = Vec::new();
     session
         .ask_in_parts(&statement, |row| {
             let table = TableName::new(row.expect("db")?, row.expect("tab")?);
             let charset = row.text("collation").map(charset_of_collation);
+            let comment = row.text("comment").filter(|text| !text.is_empty());
             tables.push(Base {
                 table,
                 engine: row.text("engine").unwrap_or_default().to_owned(),
                 charset: charset.map(Into::into),
+                comment: comment.map(Into::into),
                 is_versioned: row.text("type") == Some("SYSTEM VERSIONED"),
                 is_sequence: row.text("type") == Some("SEQUENCE"),
             });
@@ -265,13 +276,15 @@ async fn columns(
     let statement = format!(
         "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab, COLUMN_NAME AS name, ORDINAL_POSITION AS ordinal, COLUMN_TYPE AS \
          column_type, CHARACTER_SET_NAME AS charset, IS_NULLABLE AS nullable, EXTRA AS extra, GENERATION_EXPRESSION AS \
-         expression, COLUMN_DEFAULT AS default_value FROM information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+         expression, COLUMN_DEFAULT AS default_value, COLUMN_COMMENT AS comment FROM information_schema.COLUMNS WHERE {condition} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
     );
+    let server = session.server();
+    let context = StatementContext::new(server.flavour, &server.version, 0);
     let mut tables = Grouped::default();
     session
         .ask_in_parts(&statement, |row| {
             let extra = row.text("extra").unwrap_or_default().to_ascii_uppercase();
-            let column = ColumnDefinition {
+            let mut column = ColumnDefinition {
                 name: row.expect("name")?.into(),
                 column_type: row.expect("column_type")?.into(),
                 charset: row.text("charset").map(Into::into),
@@ -279,7 +292,9 @@ async fn columns(
                 generated: generated(&extra),
                 invisible: extra.contains("INVISIBLE"),
                 computed_from: computed_from(row),
+                described: Aside::default(),
             };
+            column.described = Aside(Some(described(row, &column, context)));
             let ordinal = row.expect("ordinal")?.parse().unwrap_or(0);
             tables.push(row.expect("db")?, row.expect("tab")?, (ordinal, column));
             Ok(())

@@ -4,6 +4,7 @@ mod answering;
 mod answers;
 mod catalogue;
 mod ddl_changes;
+mod described;
 mod history;
 mod kept_binlogs;
 mod reader;

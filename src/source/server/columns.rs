@@ -322,6 +322,8 @@ fn column((index, shown): (usize, &ShownColumn)) -> Result<Column, RowError> {
         nullable: definition.nullable,
         computed: None,
         declared: definition.declared(),
+        default: None,
+        comment: None,
     })
 }
 

@@ -11,13 +11,14 @@ use super::facts::Facts;
 use super::labels as label_texts;
 use super::reason::Reason;
 use super::unsettled;
+use crate::change::definition::aside::Aside;
 use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
 use crate::change::definition::table::{
     ColumnDefinition, ComputedFrom, Generated, TableDefinition,
 };
 use crate::change::statement::meaning::{
-    AlterTable, ColumnPosition, Key, Kind, NamedCharset, Period, Size, Spec,
+    AlterTable, ColumnPosition, Key, Kind, NamedCharset, NewDefault, Period, Size, Spec,
 };
 use crate::mysql::Flavour;
 use crate::row::BINARY;
@@ -98,7 +99,7 @@ pub(super) fn table(
         convert_columns(&mut slots, charset, facts)?;
     }
     work.set_visible(&mut slots)?;
-    work.set_computed_from(&mut slots, &alter.defaults);
+    work.set_defaults(&mut slots, &alter.defaults);
     let named_engine = alter.options.engine.is_some() || alter.options.engine_in_partitions;
     let engine = create::engine(&alter.options, old.engine.as_deref(), facts);
     let mut definition = TableDefinition {
@@ -115,6 +116,10 @@ pub(super) fn table(
         charset: Some(charset.name.into()),
         // Which of them are dropped and added the statement's keys tell, which are not read.
         hidden: Vec::new(),
+        comment: match &alter.options.comment {
+            Some(comment) => Aside(Some(comment.clone()).filter(|comment| !comment.is_empty())),
+            None => old.comment.clone(),
+        },
     };
     work.set_keys(&mut definition)?;
     work.set_versioning(&mut definition, alter.options.versioned)?;
@@ -270,12 +275,15 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What columns are computed from: other defaults, and other names of the columns there.
-    fn set_computed_from(&self, slots: &mut [Slot], defaults: &[(Box<str>, Vec<Box<str>>)]) {
-        for (column, from) in defaults {
+    /// Other defaults, and other names of the columns from which columns are computed.
+    fn set_defaults(&self, slots: &mut [Slot], defaults: &[NewDefault]) {
+        for new in defaults {
             let mut slots = slots.iter_mut();
-            if let Some(slot) = slots.find(|slot| same(&slot.column.name, column)) {
-                slot.column.computed_from = ComputedFrom(from.clone());
+            if let Some(slot) = slots.find(|slot| same(&slot.column.name, &new.column)) {
+                slot.column.computed_from = ComputedFrom(new.computed_from.clone());
+                if let Some(described) = &mut slot.column.described.0 {
+                    described.default.clone_from(&new.default);
+                }
             }
         }
         for (old, new) in self.specs.iter().filter_map(Spec::renamed) {

@@ -4,6 +4,7 @@ use super::facts::Facts;
 use super::labels as label_texts;
 use super::reason::Reason;
 use super::unsettled;
+use crate::change::definition::aside::Aside;
 use crate::change::definition::charset::{self, KnownCharset};
 use crate::change::definition::labels;
 use crate::change::definition::table::{
@@ -45,6 +46,13 @@ pub(super) fn table(
     let mut definition = TableDefinition {
         charset: Some(charset.name.into()),
         engine: engine(&create.options, None, facts),
+        comment: Aside(
+            create
+                .options
+                .comment
+                .clone()
+                .filter(|comment| !comment.is_empty()),
+        ),
         ..TableDefinition::default()
     };
     definition.transactional = definition.engine.as_deref().and_then(transactional);
@@ -147,6 +155,7 @@ pub(super) fn column(
         generated,
         invisible: column.invisible,
         computed_from: ComputedFrom(column.computed_from.clone()),
+        described: Aside(column.described.clone()),
     })
 }
 
