@@ -86,6 +86,12 @@ pub struct SnapshotReached {
     /// The table that is published up to a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partly: Option<(TableName, KeyBound)>,
+    /// The last key that this table had when its copy began. What came beyond it since then, the stream brings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upto: Option<KeyBound>,
+    /// Whether all tables are published. The stream is yet to tell whether they were what they seemed to be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_whole: bool,
     /// Tables that begin anew, for they are no longer what they were.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub again: BTreeSet<TableName>,
@@ -162,7 +168,7 @@ impl SnapshotReached {
 
     /// Whether the table is yet to be copied, or the rest of it.
     pub fn lacks(&self, table: &TableName) -> bool {
-        let is_before = self.done.as_ref().is_none_or(|done| table > done);
+        let is_before = !self.is_whole && self.done.as_ref().is_none_or(|done| table > done);
         self.wants(table) && (is_before || self.again.contains(table))
     }
 
@@ -172,10 +178,16 @@ impl SnapshotReached {
         (partly == table && !self.again.contains(table)).then_some(bound)
     }
 
-    /// Takes that the table is published up to a key.
-    pub fn reach(&mut self, table: &TableName, bound: KeyBound) {
+    /// The key at which the copy of a table ends that is published up to another one; `None` where it is to be asked for.
+    pub fn end(&self, table: &TableName) -> Option<&KeyBound> {
+        self.upto.as_ref().filter(|_| self.bound(table).is_some())
+    }
+
+    /// Takes that the table is published up to a key, of those up to another one.
+    pub fn reach(&mut self, table: &TableName, bound: KeyBound, upto: Option<&KeyBound>) {
         if !self.again.contains(table) {
             self.partly = Some((table.clone(), bound));
+            self.upto = upto.cloned();
         }
     }
 
@@ -185,6 +197,7 @@ impl SnapshotReached {
         if self.lacks(table) {
             // It comes after all that are whole.
             self.partly = None;
+            self.upto = None;
             self.done = Some(table.clone());
         }
     }
@@ -289,16 +302,18 @@ mod tests {
         let key = |value: &str| KeyBound([value.into()].into());
         let mut reached = SnapshotReached::default();
         assert!(reached.lacks(&name("b")));
-        reached.reach(&name("b"), key("1"));
+        reached.reach(&name("b"), key("1"), Some(&key("8")));
         reached.forget(&name("c"));
         assert!(reached.again.is_empty());
         assert_eq!(reached.bound(&name("b")), Some(&key("1")));
+        assert_eq!(reached.end(&name("b")), Some(&key("8")));
+        assert_eq!(reached.end(&name("c")), None);
         reached.finish(&name("b"));
         assert!(!reached.lacks(&name("b")) && reached.lacks(&name("c")));
-        reached.reach(&name("c"), key("7"));
+        reached.reach(&name("c"), key("7"), None);
         reached.forget(&name("a"));
         assert!(reached.lacks(&name("a")) && !reached.lacks(&name("b")));
-        reached.reach(&name("a"), key("3"));
+        reached.reach(&name("a"), key("3"), None);
         assert_eq!(reached.bound(&name("a")), None);
         reached.finish(&name("a"));
         assert!(!reached.lacks(&name("a")));
@@ -308,6 +323,7 @@ mod tests {
         assert_eq!(reached.bound(&name("c")), None);
         reached.finish(&name("c"));
         assert_eq!(reached.done, Some(name("c")));
-        assert_eq!((reached.partly, reached.again), (None, BTreeSet::new()));
+        assert_eq!((reached.partly, reached.upto), (None, None));
+        assert_eq!(reached.again, BTreeSet::new());
     }
 }

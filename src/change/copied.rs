@@ -121,6 +121,7 @@ impl Copying {
                 original_commit_us: None,
                 thread_id: None,
                 xid: None,
+                is_xa: false,
                 snapshot: Some(SnapshotMark::Inside),
             },
             builder: Builder::new(origin),

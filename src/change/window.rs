@@ -21,7 +21,7 @@ const KEYS_MAX: usize = 1_000_000;
 /// The keys of the rows that were changed, by the names under which their tables are published.
 #[derive(Debug, Default)]
 pub struct Window {
-    /// The groups whose changes can be seen for certain.
+    /// The groups whose changes can be seen for certain; `None` where those of all can.
     seen: Option<GtidSet>,
     /// The tables whose rows count; `None` where all do.
     of: Option<HashSet<TableName>>,
@@ -56,10 +56,11 @@ impl fmt::Display for WindowTrouble {
 }
 
 impl Window {
-    /// Begins where no group of this set counts.
-    pub fn after(seen: GtidSet) -> Self {
+    /// Begins where no group of this set counts, and of none where no group does, unless it commits an XA transaction: the binlog
+    /// has that before it can be seen, whatever the server says of it.
+    pub fn after(seen: Option<GtidSet>) -> Self {
         Self {
-            seen: Some(seen),
+            seen,
             ..Self::default()
         }
     }
@@ -81,9 +82,12 @@ impl Window {
             let Item::Rows(rows) = item else { continue };
             let group = batch.groups.get(rows.group as usize);
             let gtid = group.and_then(|group| group.gtid.as_ref());
-            if let (Some(seen), Some(gtid)) = (&self.seen, gtid)
-                && seen.contains(gtid)
-            {
+            let is_seen = match (&self.seen, gtid) {
+                (Some(seen), Some(gtid)) => seen.contains(gtid),
+                (Some(_), None) => false,
+                (None, _) => true,
+            };
+            if is_seen && !group.is_some_and(|group| group.is_xa) {
                 continue;
             }
             let table = batch.tables.get(rows.table as usize);

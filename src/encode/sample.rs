@@ -143,6 +143,7 @@ fn group() -> Group {
         begin: Coordinates::new("binlog.000002", 157),
         server_id: 7,
         commit_us: 1_700_000_000_000_001,
+        is_xa: false,
         snapshot: None,
         original_commit_us: None,
         thread_id: Some(11),

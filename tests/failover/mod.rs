@@ -16,7 +16,7 @@ const ONCE: [&str; 5] = ["run", "--once", "--http", "off", "shop.toml"];
 
 /// A pair with a table on both, and a connector from before it that knows both.
 #[track_caller]
-fn pair(flavour: Flavour, options: &[&str]) -> (Pair, Folder) {
+pub fn pair(flavour: Flavour, options: &[&str]) -> (Pair, Folder) {
     let defaults = crate::definitions::stopped::default_metadata(flavour);
     let pair = Pair::start(flavour, &[defaults, options].concat());
     account(pair.source(), "u");

@@ -1,14 +1,17 @@
 //! The lock for the place of a snapshot, where something is in its way.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
+use rowtap::mysql::Flavour as Family;
 
 use super::load::{Load, fill, is_same};
-use super::{ONCE, begin};
+use super::{FIRST, ONCE, begin};
 use crate::commands::process::Folder;
-use crate::support::{Flavour, Server, wait_until};
+use crate::support::{Flavour, Server, is_full, wait_until};
 
 /// A connector whose account may lock tables in either way, and tables to copy.
 fn begin_locking(flavour: Flavour) -> (Server, Folder) {
@@ -83,5 +86,111 @@ fn a_transaction_that_stays_open_leaves_the_lock_on_all_tables_unless_a_query_is
         open.query_drop("COMMIT").unwrap();
         folder.succeeds(&ONCE);
         is_same(&server, &folder);
+    }
+}
+
+/// One client that writes to a table of its own and to one that is copied, and how long its longest statement took.
+struct Writer {
+    is_over: Arc<AtomicBool>,
+    longest: JoinHandle<Duration>,
+}
+
+impl Writer {
+    fn start(server: &Server) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (over, mut session) = (Arc::clone(&is_over), server.connect());
+        let longest = thread::spawn(move || {
+            let mut longest = Duration::ZERO;
+            while !over.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                session
+                    .query_drop("UPDATE a.t SET n = n + 1 WHERE id = 7")
+                    .unwrap();
+                longest = longest.max(begun.elapsed());
+            }
+            longest
+        });
+        Self { is_over, longest }
+    }
+
+    fn stop(self) -> Duration {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.longest.join().unwrap()
+    }
+}
+
+/// How long each lock took from the request to the release, by what the log says of it.
+fn held(log: &str) -> Vec<(&'static str, u64)> {
+    let lines = log.lines().filter_map(|line| {
+        let what = match () {
+            () if line.contains("locked for the place of the snapshot") => "had",
+            () if line.contains("no lock for the place of the snapshot") => "given up",
+            () => return None,
+        };
+        let (_, rest) = line.split_once(" held_ms=")?;
+        let number = rest.split_whitespace().next()?.parse().unwrap();
+        Some((what, number))
+    });
+    lines.collect()
+}
+
+/// Takes a snapshot, and tells how long its locks took and how long a writer was held up.
+fn measured(server: &Server, folder: &Folder, what: &str) -> Vec<(&'static str, u64)> {
+    let writer = Writer::start(server);
+    let ended = folder.run(&ONCE);
+    let longest = writer.stop();
+    let held = held(&ended.stderr);
+    let flavour = server.flavour();
+    println!(
+        "{flavour:?}, {what}: locks {held:?} ms, the longest statement of a writer {longest:.0?}, exit {:?}",
+        ended.code
+    );
+    for (_, held_ms) in &held {
+        assert!(*held_ms <= 2_000, "{flavour:?}, {what}: {held:?}");
+    }
+    held
+}
+
+/// A connector of its own that begins with a snapshot.
+fn another(server: &Server, keys: &str) -> Folder {
+    Folder::streaming_any(server, "u")
+        .replacing("start = 'latest'", FIRST)
+        .replacing("[sink]", keys)
+}
+
+/// Takes snapshots while nothing is in the way of a lock, and beside a long query.
+fn check_locks(flavour: Flavour, grants: &str) {
+    let is_mysql = flavour.family() == Family::MySql;
+    // MariaDB's readers are so many that their views are never of one place beside a writer.
+    let keys = match is_mysql {
+        true => "[snapshot]\nthreads = 2\n[sink]",
+        false => "[snapshot]\nthreads = 48\n[sink]",
+    };
+    let (server, _) = begin(flavour);
+    server.execute(&format!("GRANT {grants} ON *.* TO u@'%'"));
+    fill(&server);
+    measured(&server, &another(&server, keys), &format!("{grants}, idle"));
+    let (number, query) = long(&server, SLEEP);
+    let folder = another(&server, keys);
+    let what = format!("{grants}, beside a SELECT of 60 s");
+    let held = measured(&server, &folder, &what);
+    let is_had = held.iter().any(|(what, _)| *what == "had");
+    let may_be_had = !is_mysql || grants.contains("LOCK TABLES");
+    assert_eq!(is_had, may_be_had, "{flavour:?}, {what}");
+    server.execute(&format!("KILL {number}"));
+    query.join().unwrap();
+}
+
+#[test]
+fn no_lock_takes_longer_than_it_may() {
+    check_locks(Flavour::MySql97, "RELOAD, LOCK TABLES, PROCESS");
+    check_locks(Flavour::MariaDb118, "RELOAD");
+    if is_full() {
+        for flavour in [Flavour::MySql57, Flavour::MySql80, Flavour::MySql97] {
+            for grants in ["RELOAD, LOCK TABLES, PROCESS", "RELOAD, PROCESS", "RELOAD"] {
+                check_locks(flavour, grants);
+            }
+        }
+        check_locks(Flavour::MariaDb1011, "RELOAD");
     }
 }

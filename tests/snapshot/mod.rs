@@ -2,8 +2,11 @@
 //! whatever happens beside it.
 
 mod bars;
+#[cfg(feature = "kafka")]
+mod disturbed;
 mod handover;
 mod hidden;
+#[cfg(feature = "kafka")]
 mod kills;
 mod load;
 mod locks;
@@ -13,6 +16,8 @@ mod planted;
 mod readers;
 mod records;
 mod refusals;
+#[cfg(feature = "kafka")]
+mod settled;
 mod stale;
 #[cfg(feature = "kafka")]
 mod topics;
@@ -33,6 +38,14 @@ fn sampled() -> Vec<Flavour> {
     }
 }
 
+/// Every server, or this one.
+fn every_or(one: Flavour) -> Vec<Flavour> {
+    match is_full() {
+        true => Flavour::EVERY.to_vec(),
+        false => vec![one],
+    }
+}
+
 /// Lets an account take a snapshot, beside what a stream needs.
 pub fn may_copy(server: &Server, user: &str) {
     let grants: &[&str] = match server.flavour() {
@@ -47,7 +60,11 @@ pub fn may_copy(server: &Server, user: &str) {
 
 /// A connector that begins with a snapshot, as an account that may do what a stream needs.
 fn begin(flavour: Flavour) -> (Server, Folder) {
-    let server = Server::start(flavour, &[]);
+    begin_with(flavour, &[])
+}
+
+fn begin_with(flavour: Flavour, options: &[&str]) -> (Server, Folder) {
+    let server = Server::start(flavour, options);
     account(&server, "u");
     let folder = Folder::streaming_any(&server, "u").replacing("start = 'latest'", FIRST);
     (server, folder)
@@ -55,7 +72,11 @@ fn begin(flavour: Flavour) -> (Server, Folder) {
 
 /// The same with tables to copy, and what lets the account do so.
 fn begin_filled(flavour: Flavour) -> (Server, Folder) {
-    let (server, folder) = begin(flavour);
+    begin_filled_with(flavour, &[])
+}
+
+fn begin_filled_with(flavour: Flavour, options: &[&str]) -> (Server, Folder) {
+    let (server, folder) = begin_with(flavour, options);
     may_copy(&server, "u");
     load::fill(&server);
     (server, folder)

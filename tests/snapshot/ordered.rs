@@ -5,13 +5,18 @@ use std::fs;
 use serde_json::Value;
 
 use super::load::{Load, difference, held, is_same_by_key, rebuilt_by_key};
-use super::{ONCE, STREAM, begin_filled, sampled};
+use super::{ONCE, STREAM, begin_filled_with, sampled};
 use crate::commands::process::{Folder, Running};
 use crate::support::{Flavour, Server, is_full};
 
 /// A connector that begins at the binlog's end, after tables were filled.
 pub fn begin_at_end(flavour: Flavour) -> (Server, Folder) {
-    let (server, folder) = begin_filled(flavour);
+    begin_at_end_with(flavour, &[])
+}
+
+/// The same of a server with options.
+pub fn begin_at_end_with(flavour: Flavour, options: &[&str]) -> (Server, Folder) {
+    let (server, folder) = begin_filled_with(flavour, options);
     let folder = folder.replacing("start = 'snapshot'", "start = 'latest'");
     (server, folder)
 }
@@ -41,7 +46,7 @@ pub fn until_done(running: &mut Running, folder: &Folder) {
 }
 
 /// Waits until rows of a table are committed, and not all.
-fn until_partly(running: &mut Running, folder: &Folder, table: &str) {
+pub fn until_partly(running: &mut Running, folder: &Folder, table: &str) {
     let reached = format!(r#"partly\":[{{\"database\":\"a\",\"table\":\"{table}\""#);
     running.until("a part is committed", |_| {
         let manifest = fs::read_to_string(folder.path("changes/manifest.jsonl"));

@@ -88,7 +88,7 @@ fn a_row_of_an_ordered_snapshot_that_is_older_than_the_stream_is_seen() {
     for (fault, is_stale) in [("LotNotChecked", true), ("WideWindow", false)] {
         let (server, folder) = begin_at_end(Flavour::MySql97);
         let folder = folder.variable("ROWTAP_PLANTED_FAULT", fault);
-        let (stale, _) = beside_changes(&server, &folder, 2);
+        let (stale, _) = beside_changes(&server, &folder, (2, false));
         assert_eq!(stale > 0, is_stale, "{fault}: {stale}");
     }
 }

@@ -194,6 +194,7 @@ impl Decoder<'_> {
                 original_commit_us: None,
                 thread_id: None,
                 xid: None,
+                is_xa: false,
             }],
             queries: Vec::new(),
             items: vec![Item::Rows(rows)],

@@ -96,6 +96,8 @@ pub struct Group {
     pub thread_id: Option<u32>,
     /// The storage engine's number of the transaction. Of a compressed transaction it is known only if the batch holds its end.
     pub xid: Option<u64>,
+    /// Whether it commits an XA transaction that a group before it prepared.
+    pub is_xa: bool,
     /// What its rows are to the snapshot that found them; `None` of a group of the binlog.
     pub snapshot: Option<SnapshotMark>,
 }

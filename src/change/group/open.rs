@@ -258,6 +258,7 @@ mod tests {
             original_commit_us: None,
             thread_id: None,
             xid: None,
+            is_xa: false,
         };
         OpenGroup::new(group, false)
     }

@@ -142,7 +142,11 @@ impl PreparedGroup {
 
     /// The group that commits it: with the place of the one that says so, and the changes of this one.
     pub(in crate::change) fn committed_by(&self, by: &Group, end: &Coordinates) -> ClosedGroup {
-        let mut held = OpenGroup::new(by.clone(), self.transactional);
+        let by = Group {
+            is_xa: true,
+            ..by.clone()
+        };
+        let mut held = OpenGroup::new(by, self.transactional);
         held.take_over(self.events, self.undone.clone());
         ClosedGroup::committing(held, Arc::clone(&self.begin.file), end.clone())
     }

@@ -102,6 +102,7 @@ impl<'a> Seen<'a> {
             original_commit_us: None,
             thread_id: None,
             xid: None,
+            is_xa: false,
             snapshot: None,
         };
         let time = |us: Option<u64>| us.and_then(|us| i64::try_from(us).ok());

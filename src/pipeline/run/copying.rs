@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::assembling::Waits;
 use super::pace::Pace;
@@ -23,7 +23,7 @@ use crate::metrics::{self, CopyProgress};
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
 use crate::source::{
-    SnapshotOptions, SourceError, SourceTable, TableList, TableReader, TableViews,
+    Lot, SnapshotOptions, SourceError, SourceTable, TableList, TableReader, TableViews,
 };
 
 /// How long a part of what was ordered is copied until the stream goes on.
@@ -54,6 +54,8 @@ pub(super) struct OpenedCopy {
     pub(super) window: Window,
     /// Whether there is more, of which nothing is to be copied yet.
     pub(super) is_part: bool,
+    /// Whether another table may have had the name of one before that was read.
+    pub(super) is_doubtful: bool,
 }
 
 impl OpenedCopy {
@@ -75,6 +77,7 @@ impl OpenedCopy {
     ) -> Result<Self, PipelineError> {
         let is_without_rows = views.show_no_rows();
         let is_unlocked = is_without_rows || views.seen().is_some();
+        let keep_ddl_out = views.keep_ddl_out();
         let mut readers = TableReader::all(views);
         let list = match readers.first_mut() {
             Some(reader) => {
@@ -84,7 +87,10 @@ impl OpenedCopy {
             None => TableList::default(),
         };
         let chosen = reached.as_ref().and_then(|it| it.chosen.clone());
-        if let Some(chosen) = &chosen {
+        if let Some(chosen) = chosen
+            .as_ref()
+            .filter(|_| !reached.as_ref().is_some_and(|it| it.is_whole))
+        {
             refuse_unfit(chosen, &list, believed, rules)?;
         }
         if reached.is_none() {
@@ -126,12 +132,13 @@ impl OpenedCopy {
             number,
             reached,
             emptied,
-            tables,
             unordered: list.unordered,
             estimates,
             is_without_rows,
             window: Window::default(),
             is_part,
+            is_doubtful: !keep_ddl_out && !tables.is_empty(),
+            tables,
         })
     }
 }
@@ -184,6 +191,11 @@ fn refuse_unfit(
             what = Some(format!(
                 "{table} has no primary key and a condition was given"
             ));
+        }
+    }
+    for table in &chosen.tables {
+        if !names().any(|name| name == table) {
+            warn!(%table, "not copied, or not whole, for it is gone or has another name");
         }
     }
     if !names().any(is_wanted) {
@@ -358,9 +370,12 @@ impl RestOfCopy {
             let tables = tables.map(|it| rules.table(&it.database, &it.table).published);
             tables.collect()
         });
-        let window = views.seen().cloned().map(|seen| match published {
-            Some(tables) => Window::after(seen).of(tables),
-            None => Window::after(seen),
+        let window = views.hides_some().then(|| {
+            let window = Window::after(views.seen().cloned());
+            match published {
+                Some(tables) => window.of(tables),
+                None => window,
+            }
         });
         let window = window.map(|window| Arc::new(Mutex::new(window)));
         let rest = Self {
@@ -383,7 +398,12 @@ impl RestOfCopy {
             taken.map_err(|error| failed(&self.start, error.into()))?;
         }
         for revision in &batch.revisions {
-            if revision.statement.is_none() {
+            let Some(statement) = &revision.statement else {
+                continue;
+            };
+            let is_whole = self.reached.as_ref().is_some_and(|it| it.is_whole);
+            if is_whole && begins_with_create_table(statement) {
+                // The stream brings all of it.
                 continue;
             }
             for change in &revision.changes {
@@ -404,6 +424,13 @@ impl RestOfCopy {
         }
         Ok(())
     }
+}
+
+/// Whether a statement makes a table; one that says so in other words may.
+fn begins_with_create_table(statement: &str) -> bool {
+    let mut words = statement.split_ascii_whitespace();
+    let [first, second] = [words.next(), words.next()].map(Option::unwrap_or_default);
+    first.eq_ignore_ascii_case("CREATE") && second.eq_ignore_ascii_case("TABLE")
 }
 
 /// The batches of a copy. Its functions block.
@@ -430,6 +457,8 @@ pub(super) struct Copier {
     pub(super) tells_edges: bool,
     /// Whether there is more than what is read now.
     is_part: bool,
+    /// Whether the stream is yet to tell that no other table had the name of one that is read.
+    is_doubtful: bool,
     /// How long it may take until the stream goes on, and when that is over.
     part_max: Option<Duration>,
     part_end: Option<Instant>,
@@ -466,6 +495,7 @@ impl Copier {
             is_without_rows,
             window,
             is_part,
+            is_doubtful,
         } = opened;
         let chosen = reached.as_ref().and_then(|it| it.chosen.as_ref());
         let condition = chosen.and_then(|it| it.condition.clone());
@@ -484,9 +514,14 @@ impl Copier {
         let tables = with_rows.map(|table| {
             let is_ordered = !unordered.contains(table.source());
             let table = SourceTable::new(table.clone(), is_ordered).choosing(condition.clone());
-            let after = before.bound(table.copied.source());
-            let after = after.filter(|bound| table.fits(bound)).cloned();
-            (Arc::new(table), after)
+            let name = table.copied.source();
+            let after = before.bound(name).filter(|bound| table.fits(bound));
+            let upto = before.end(name).filter(|_| after.is_some());
+            let left = Lot {
+                after: after.cloned(),
+                upto: upto.filter(|bound| table.fits(bound)).cloned(),
+            };
+            (Arc::new(table), left)
         });
         let rows_max = pace.rows_at_once();
         let (lots, in_order) = Lots::new(tables.collect(), readers.len(), rows_max);
@@ -511,6 +546,7 @@ impl Copier {
             current: None,
             tells_edges: false,
             is_part,
+            is_doubtful,
             part_max,
             part_end: None,
             is_done: false,
@@ -580,7 +616,7 @@ impl Copier {
                 continue;
             };
             if let Some(key) = &rows.key {
-                reached.reach(table.source(), key.clone());
+                reached.reach(table.source(), key.clone(), lot.end.as_ref());
             }
             let rows = self.window.without_changed(table, rows);
             let rows = rows.map_err(|error| failed(&self.start, error.into()))?;
@@ -668,10 +704,20 @@ impl Copier {
         self.is_done = true;
         let CopyProgress { rows, tables, .. } = self.pace.progress;
         let seconds = self.pace.begun.elapsed().as_secs_f64();
-        info!(rows, tables, seconds, "copied what is there");
-        let end = Checkpoint {
-            snapshot: SnapshotProgress::after(self.number),
-            ..self.start.clone()
+        if tables > 0 {
+            info!(rows, tables, seconds, "copied what is there");
+        }
+        let end = match self.is_doubtful {
+            // Until its first rows are read, a table may be renamed and another one take its name, and no view tells. The stream
+            // tells by the place of the next views, whose copy has nothing to do then.
+            true => self.boundary(Some(Arc::new(SnapshotReached {
+                is_whole: true,
+                ..(**self.copying.latest()).clone()
+            }))),
+            false => Checkpoint {
+                snapshot: SnapshotProgress::after(self.number),
+                ..self.start.clone()
+            },
         };
         let last = self.copying.finish(end, metrics::now_us());
         last.map_err(|trouble| failed(&self.start, trouble))

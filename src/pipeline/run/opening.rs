@@ -269,15 +269,16 @@ impl Viewing<'_> {
                 return Ok((resolved, Some((views, Window::default()))));
             }
             Some(WantedCopy::Rest { .. }) => {
-                let at = self.from.map(|from| &from.coordinates);
+                let from = self.from.expect("what is to go on is of a checkpoint");
                 match beginning {
-                    Beginning::Views(views) if at == Some(views.0.place()) => Some(*views),
+                    Beginning::Views(views) if from.coordinates == *views.0.place() => Some(*views),
                     // Views of a place that the stream has passed are of no use.
                     Beginning::Views(..)
                     | Beginning::Checkpoint
                     | Beginning::Paused
                     | Beginning::Copy => {
-                        Some((Box::pin(self.views_of_rest()).await?, Window::default()))
+                        let views = Box::pin(self.views_of_rest(from)).await?;
+                        Some((views, Window::default()))
                     }
                 }
             }
@@ -287,27 +288,24 @@ impl Viewing<'_> {
     }
 
     /// Opens views of all tables: those too that are published whole may have to begin anew until the stream is there.
-    async fn views_of_rest(&mut self) -> Result<TableViews, PipelineError> {
+    async fn views_of_rest(&mut self, from: &Checkpoint) -> Result<TableViews, PipelineError> {
         let facts = &self.checked.facts;
-        let chosen = self.from.and_then(|from| from.snapshot.chosen());
+        let chosen = from.snapshot.chosen();
         let is_mysql = facts.flavour == Flavour::MySql;
         let takes_no_lock = self.checked.options().snapshot.locking == Locking::None
             || chosen.is_some_and(|chosen| !chosen.lacks_keys && facts.serves_gtids());
         if let (Some(chosen), false) = (chosen, is_mysql && takes_no_lock) {
             let tables: Vec<TableName> = chosen.tables.iter().cloned().collect();
-            return Ok(Box::pin(self.checked.views(&tables)).await?);
+            return Ok(Box::pin(self.checked.views(&tables, from)).await?);
         }
         if chosen.is_none() {
             let reading = self.definitions.read_all().await?;
             let tables = copying::transactional(reading.tables.iter(), self.rules)?;
             if !is_mysql || !takes_no_lock {
-                return Ok(Box::pin(self.checked.views(&tables)).await?);
+                return Ok(Box::pin(self.checked.views(&tables, from)).await?);
             }
         }
-        match self.from {
-            Some(from) => Ok(Box::pin(self.checked.views_without_lock(from)).await?),
-            None => Ok(Box::pin(self.checked.views(&[])).await?),
-        }
+        Ok(Box::pin(self.checked.views_without_lock(from)).await?)
     }
 }
 

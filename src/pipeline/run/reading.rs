@@ -32,6 +32,8 @@ pub(super) struct LotInReading {
     /// Whether it is the first one of the table in this copy, and whether it is the last one.
     pub(super) is_first: bool,
     pub(super) is_last: bool,
+    /// The last key of the table when its copy began.
+    pub(super) end: Option<KeyBound>,
     /// Its rows, and a `None` after the last of them: without it, the reader has failed.
     pub(super) rows: mpsc::Receiver<Option<CopiedRows>>,
 }
@@ -39,10 +41,12 @@ pub(super) struct LotInReading {
 /// What is yet to be read.
 #[derive(Debug)]
 pub(super) struct Lots {
-    /// Tables, each from a key on.
-    tables: VecDeque<(Arc<SourceTable>, Option<KeyBound>)>,
-    /// The table whose next lot is to be read, and the key before it.
-    current: Option<(Arc<SourceTable>, Option<KeyBound>)>,
+    /// Tables, each with what of it is to be read.
+    tables: VecDeque<(Arc<SourceTable>, Lot)>,
+    /// The table whose next lot is to be read, and what is left of it.
+    current: Option<(Arc<SourceTable>, Lot)>,
+    /// The last key of that table when its copy began.
+    end: Option<KeyBound>,
     /// How the keys of that table lie.
     spread: KeySpread,
     /// Whether tables are cut.
@@ -77,8 +81,6 @@ struct KeySpread {
     /// Lots in sequence whose ends were counted to. The first of them may begin with a gap, and tells nothing.
     counted: u32,
     density: Option<Density>,
-    /// The table's last key, once it was asked for.
-    last: Option<i128>,
 }
 
 /// A lot that a reader has taken.
@@ -104,7 +106,7 @@ pub(super) struct Reading {
 impl Lots {
     /// What is to be read of these tables by so many readers in lots of so many rows, and the lots in their order.
     pub(super) fn new(
-        tables: VecDeque<(Arc<SourceTable>, Option<KeyBound>)>,
+        tables: VecDeque<(Arc<SourceTable>, Lot)>,
         readers: usize,
         rows_max: usize,
     ) -> (Self, mpsc::Receiver<LotInReading>) {
@@ -112,6 +114,7 @@ impl Lots {
         let lots = Self {
             tables,
             current: None,
+            end: None,
             spread: KeySpread::default(),
             are_several: readers > 1,
             rows_max: (rows_max as u64).min(LOT_ROWS_MAX),
@@ -124,65 +127,77 @@ impl Lots {
     /// The next lot; `None` when there is none, or nobody wants it.
     async fn next(&mut self, reader: &mut TableReader) -> Result<Option<Taken>, PipelineError> {
         let is_first = self.current.is_none();
-        let (table, after) = match self.current.take() {
+        let (table, left) = match self.current.take() {
             Some(current) => current,
             None => match self.tables.pop_front() {
-                Some(next) => {
+                Some((table, left)) => {
                     self.seen = Arc::default();
                     self.spread = KeySpread::default();
-                    next
+                    // The last row of this view, beyond which later ones are not to read.
+                    self.end = match &left.upto {
+                        Some(end) => Some(end.clone()),
+                        None => reader.last(&table).await?,
+                    };
+                    (table, left)
                 }
                 None => return Ok(None),
             },
         };
-        let (upto, keys) = match self.are_several {
-            true => self.upto(reader, &table, after.as_ref()).await?,
+        let (bound, keys) = match self.are_several {
+            true => self.bound(reader, &table, &left).await?,
             false => (None, None),
         };
         let (rows, to_come) = mpsc::channel(PARTS_MAX);
         let in_reading = LotInReading {
             table: Arc::clone(&table),
             is_first,
-            is_last: upto.is_none(),
+            is_last: bound.is_none(),
+            end: self.end.clone(),
             rows: to_come,
         };
         if self.order.send(in_reading).await.is_err() {
             return Ok(None);
         }
-        if upto.is_some() {
-            self.current = Some((Arc::clone(&table), upto.clone()));
+        let taken = Lot {
+            after: left.after,
+            upto: bound.clone().or_else(|| left.upto.clone()),
+        };
+        if bound.is_some() {
+            let left = Lot {
+                after: bound,
+                upto: left.upto,
+            };
+            self.current = Some((Arc::clone(&table), left));
         }
         Ok(Some(Taken {
             table,
-            lot: Lot { after, upto },
+            lot: taken,
             rows,
             seen: Arc::clone(&self.seen),
             keys,
         }))
     }
 
-    /// The key at which a lot ends, `None` at the table's end; and how many keys it may have, if that is a guess.
-    async fn upto(
+    /// The key at which the next lot ends of what is left, `None` at the end of that; and how many keys it may have, if that is a
+    /// guess.
+    async fn bound(
         &mut self,
         reader: &mut TableReader,
         table: &SourceTable,
-        after: Option<&KeyBound>,
+        left: &Lot,
     ) -> Result<(Option<KeyBound>, Option<i128>), PipelineError> {
         let rows = self.seen.lot_rows().min(self.rows_max);
         let number = |bound: Option<&KeyBound>| table.key.as_ref()?.number(bound?);
-        let from = number(after);
+        let from = number(left.after.as_ref());
         self.spread.learn(rows, self.seen.take_lot());
-        if let (Some(from), Some(keys)) = (from, self.spread.keys_of(rows)) {
-            if self.spread.last.is_none() {
-                self.spread.last = number(reader.last(table).await?.as_ref());
-            }
-            if let Some(last) = self.spread.last {
-                let upto = from.saturating_add(keys);
-                let is_inside = upto < last;
-                return Ok((is_inside.then(|| TableKey::numbered(upto)), Some(keys)));
-            }
+        if let (Some(from), Some(keys), Some(last)) =
+            (from, self.spread.keys_of(rows), number(self.end.as_ref()))
+        {
+            let upto = from.saturating_add(keys);
+            let is_inside = upto < last;
+            return Ok((is_inside.then(|| TableKey::numbered(upto)), Some(keys)));
         }
-        let upto = reader.bound(table, after, rows).await?;
+        let upto = reader.bound(table, left, rows).await?;
         let keys = number(upto.as_ref())
             .zip(from)
             .map(|(upto, from)| upto - from);

@@ -25,6 +25,7 @@ use super::preflight::SourceFacts;
 use super::session::{ACCESS_DENIED, Session};
 use super::snapshot_options::Locking;
 use super::statements::{self, Status};
+use super::undecided::Quiet;
 use crate::binlog::{Coordinates, GtidSet};
 use crate::fault::{Fault, planted};
 use crate::metrics::one_line;
@@ -57,6 +58,8 @@ pub struct TableViews {
     /// The place.
     pub(in crate::source) status: Status,
     show: Shows,
+    /// Whether no table is altered, renamed or emptied while they are open.
+    keep_ddl_out: bool,
 }
 
 /// What views show.
@@ -64,6 +67,8 @@ pub struct TableViews {
 enum Shows {
     /// The tables as they are at the place.
     ItsPlace,
+    /// The same, but that changes of XA transactions may be missing, which the binlog has before they can be seen.
+    AllButXa,
     /// The tables with all groups of the set, none after the place, and some of those between.
     Around(GtidSet),
     /// No rows, but how tables are defined.
@@ -81,7 +86,8 @@ struct Lock<'a> {
 enum Tried {
     Had(Box<TableViews>),
     Refused(String),
-    NotInTime(String),
+    /// With how long it took from the request until the server was told that it is not wanted any more.
+    NotInTime(String, Duration),
 }
 
 impl TableViews {
@@ -95,8 +101,21 @@ impl TableViews {
     pub fn seen(&self) -> Option<&GtidSet> {
         match &self.show {
             Shows::Around(seen) => Some(seen),
-            Shows::ItsPlace | Shows::NoRows => None,
+            Shows::ItsPlace | Shows::AllButXa | Shows::NoRows => None,
         }
+    }
+
+    /// Whether changes before the place may be missing.
+    pub fn hides_some(&self) -> bool {
+        match &self.show {
+            Shows::Around(_) | Shows::AllButXa => true,
+            Shows::ItsPlace | Shows::NoRows => false,
+        }
+    }
+
+    /// Whether no table is altered, renamed or emptied while they are open.
+    pub fn keep_ddl_out(&self) -> bool {
+        self.keep_ddl_out
     }
 
     /// Whether they are of no use for rows.
@@ -113,7 +132,10 @@ impl TableViews {
         flavour: Flavour,
         tables: &[TableName],
     ) -> Result<Self, SourceError> {
-        let mut views = Box::pin(Self::open(options, flavour, tables)).await?;
+        let mut views = match flavour {
+            Flavour::MySql => Box::pin(Self::open(options, flavour, tables)).await?,
+            Flavour::MariaDb => Box::pin(without_lock(options, true)).await?,
+        };
         if planted(Fault::ResumedElsewhere) {
             tokio::time::sleep(Duration::from_millis(500)).await;
             let mut session = Session::open(options).await?;
@@ -173,6 +195,7 @@ impl TableViews {
                 sessions,
                 status,
                 show: Shows::Around(seen),
+                keep_ddl_out: false,
             });
         }
     }
@@ -187,7 +210,7 @@ impl TableViews {
         tables: &[TableName],
     ) -> Result<Self, SourceError> {
         if flavour == Flavour::MariaDb {
-            return Box::pin(without_lock(options)).await;
+            return Box::pin(without_lock(options, false)).await;
         }
         if tables.is_empty() || options.snapshot.locking == Locking::None {
             // Any place goes with none, and rows without a lock are looked at once the stream has begun.
@@ -201,6 +224,7 @@ impl TableViews {
                     true => Shows::ItsPlace,
                     false => Shows::NoRows,
                 },
+                keep_ddl_out: false,
             });
         }
         let mut reasons = Vec::new();
@@ -214,20 +238,24 @@ impl TableViews {
                 release: "UNLOCK TABLES",
             };
             let tried = match name == FLUSH && has_long_statement(options).await? {
-                true => Tried::NotInTime("a statement runs that it would wait for".to_owned()),
+                true => Tried::NotInTime(
+                    "a statement runs that it would wait for".to_owned(),
+                    Duration::ZERO,
+                ),
                 false => Box::pin(locked(options, flavour, &lock)).await?,
             };
-            let reason = match tried {
+            let (reason, held) = match tried {
                 Tried::Had(views) => return Ok(*views),
-                Tried::Refused(reason) => reason,
-                Tried::NotInTime(reason) => {
+                Tried::Refused(reason) => (reason, Duration::ZERO),
+                Tried::NotInTime(reason, held) => {
                     may_pass = true;
-                    reason
+                    (reason, held)
                 }
             };
+            let held_ms = held.as_millis();
             warn!(
                 method = name,
-                reason, "no lock for the place of the snapshot"
+                held_ms, reason, "no lock for the place of the snapshot"
             );
             reasons.push(format!("{name}: {reason}"));
         }
@@ -275,9 +303,10 @@ async fn locked(
 ) -> Result<Tried, SourceError> {
     let wait_max = options.snapshot.lock_wait_max;
     let mut sessions = readers(options).await?;
-    if let (Flavour::MySql, Some(first)) = (flavour, sessions.first_mut()) {
-        keep_ddl_out(first, wait_max).await?;
-    }
+    let is_kept_out = match (flavour, sessions.first_mut()) {
+        (Flavour::MySql, Some(first)) => keep_ddl_out(first, wait_max).await?,
+        (_, _) => false,
+    };
     let mut lock = Session::open(options).await?;
     set_lock_wait(&mut lock, wait_max).await?;
     let number = statements::value(&mut lock, "CONNECTION_ID()").await?;
@@ -299,7 +328,8 @@ async fn locked(
         lock.ask(by.release).await?;
         Ok::<_, SourceError>(status)
     };
-    let ended = timeout(wait_max, held).await;
+    // What is left is for the server to hear that nobody waits any more.
+    let ended = timeout(wait_max * 9 / 10, held).await;
     let took = begun.elapsed();
     match ended {
         Ok(Ok(Some(status))) => {
@@ -310,15 +340,19 @@ async fn locked(
                 sessions,
                 status,
                 show: Shows::ItsPlace,
+                keep_ddl_out: is_kept_out,
             })))
         }
         Ok(Ok(None)) if flavour == Flavour::MySql => Err(SourceError::BinlogOff),
         Ok(Ok(None)) => Ok(Tried::NotInTime(
             "the views are of several places".to_owned(),
+            took,
         )),
         Ok(Err(error)) => match error.server_code() {
             Some(code) if DENIED.contains(&code) => Ok(Tried::Refused(one_line(&error))),
-            Some(code) if NOT_IN_TIME.contains(&code) => Ok(Tried::NotInTime(one_line(&error))),
+            Some(code) if NOT_IN_TIME.contains(&code) => {
+                Ok(Tried::NotInTime(one_line(&error), took))
+            }
             Some(_) | None => Err(error),
         },
         Err(_elapsed) => {
@@ -327,26 +361,36 @@ async fn locked(
             if let Err(error) = watch.ask(&kill).await {
                 warn!(error = %one_line(&error), "the connection that waits for a lock cannot be ended");
             }
-            Ok(Tried::NotInTime(format!("not had within {wait_max:?}")))
+            let reason = format!("not had within {wait_max:?}");
+            Ok(Tried::NotInTime(reason, begun.elapsed()))
         }
     }
 }
 
-/// MariaDB keeps the place of each view.
-async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError> {
+/// MariaDB keeps the place of each view. Where a stream comes to it, that tells which XA transactions a view may lack; else it must
+/// not lack any.
+async fn without_lock(options: &ServerOptions, is_rest: bool) -> Result<TableViews, SourceError> {
     let mut sessions = readers(options).await?;
+    let mut watch = Session::open(options).await?;
     let of_place = |sessions: Vec<Session>, status: Status| {
         let (at, views) = (&status.coordinates, sessions.len());
         info!(%at, views, "the snapshot is of this place, without a lock");
         TableViews {
             sessions,
             status,
-            show: Shows::ItsPlace,
+            show: match is_rest {
+                true => Shows::AllButXa,
+                false => Shows::ItsPlace,
+            },
+            keep_ddl_out: false,
         }
     };
     for _ in 0..TRIES_MAX {
+        let quiet = Quiet::begin(&mut watch).await?;
         open_all(&mut sessions).await?;
-        if let Some(status) = common_place(&mut sessions).await? {
+        if let Some(status) = common_place(&mut sessions).await?
+            && (is_rest || quiet.lasts(options, &status).await?)
+        {
             return Ok(of_place(sessions, status));
         }
     }
@@ -360,7 +404,12 @@ async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError
             };
             match Box::pin(locked(options, Flavour::MariaDb, &lock)).await? {
                 Tried::Had(views) => return Ok(*views),
-                Tried::Refused(reason) | Tried::NotInTime(reason) => reason,
+                Tried::Refused(reason) => reason,
+                Tried::NotInTime(reason, held) => {
+                    let held_ms = held.as_millis();
+                    warn!(held_ms, reason, "no lock for the place of the snapshot");
+                    reason
+                }
             }
         }
     };
@@ -369,10 +418,18 @@ async fn without_lock(options: &ServerOptions) -> Result<TableViews, SourceError
         "one reader alone, for several views of one place were not to be had"
     );
     sessions.truncate(1);
-    open_all(&mut sessions).await?;
-    let status = common_place(&mut sessions).await?;
-    let status = status.ok_or(SourceError::BinlogOff)?;
-    Ok(of_place(sessions, status))
+    for _ in 0..TRIES_MAX {
+        let quiet = Quiet::begin(&mut watch).await?;
+        open_all(&mut sessions).await?;
+        let status = common_place(&mut sessions).await?;
+        let status = status.ok_or(SourceError::BinlogOff)?;
+        if is_rest || quiet.lasts(options, &status).await? {
+            return Ok(of_place(sessions, status));
+        }
+    }
+    Err(SourceError::NoWindow {
+        what: "XA transactions are committed all the time, which a view may lack".to_owned(),
+    })
 }
 
 /// Opens a view on each connection, on all at once.
@@ -491,13 +548,16 @@ pub(super) fn is_before_8_0(session: &Session) -> bool {
     session.server().version.starts_with("5.")
 }
 
-/// Keeps DDL out while the tables are read, where the server has a lock for that and lets the account have it.
-async fn keep_ddl_out(session: &mut Session, wait_max: Duration) -> Result<(), SourceError> {
+/// Keeps DDL out while the tables are read, where the server has a lock for that and lets the account have it; returns whether it
+/// does.
+async fn keep_ddl_out(session: &mut Session, wait_max: Duration) -> Result<bool, SourceError> {
     if is_before_8_0(session) {
-        return Ok(());
+        return Ok(false);
     }
     set_lock_wait(session, wait_max).await?;
-    match session.ask("LOCK INSTANCE FOR BACKUP").await {
+    let asked = session.ask("LOCK INSTANCE FOR BACKUP").await;
+    let is_kept_out = asked.is_ok();
+    match asked {
         Ok(_) => {}
         Err(error) => match error.server_code() {
             Some(code) if DENIED.contains(&code) || NOT_IN_TIME.contains(&code) => info!(
@@ -507,5 +567,6 @@ async fn keep_ddl_out(session: &mut Session, wait_max: Duration) -> Result<(), S
             Some(_) | None => return Err(error),
         },
     }
-    set_lock_wait(session, LOCK_WAIT).await
+    set_lock_wait(session, LOCK_WAIT).await?;
+    Ok(is_kept_out)
 }

@@ -14,7 +14,7 @@ use super::relation::{Lack, Relation};
 use super::session::Session;
 use super::standing::{HeldGroups, Standing};
 use super::statements::{LogFile, Status};
-use super::undecided::{Decided, SettledEnd};
+use super::undecided::{Decided, SettledEnd, await_decided};
 use super::walk::AfterSet;
 use super::{preflight, statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION, Gtid, GtidSet};
@@ -187,12 +187,25 @@ impl Checked {
     ///
     /// # Errors
     /// When there is no way to have one, or whatever breaks on the way.
-    pub async fn views(&self, tables: &[TableName]) -> Result<TableViews, SourceError> {
+    pub async fn views(
+        &mut self,
+        tables: &[TableName],
+        since: &Checkpoint,
+    ) -> Result<TableViews, SourceError> {
+        self.await_decided(since).await?;
         TableViews::of_rest(&self.options, self.facts.flavour, tables).await
     }
 
-    /// Opens views of MySQL without a lock, which show what is before a checkpoint. Waits until all XA transactions are decided
-    /// that are prepared now.
+    /// Waits until all XA transactions can be seen that were committed before a checkpoint.
+    async fn await_decided(&mut self, since: &Checkpoint) -> Result<(), SourceError> {
+        match self.is_of(since) {
+            true => await_decided(&mut self.session, &self.options, since).await,
+            // Its XA transactions are those of another server.
+            false => Ok(()),
+        }
+    }
+
+    /// Opens views of MySQL without a lock, which show what is before a checkpoint.
     ///
     /// # Errors
     /// As [`Self::views`].
@@ -200,7 +213,7 @@ impl Checked {
         &mut self,
         since: &Checkpoint,
     ) -> Result<TableViews, SourceError> {
-        Decided::wait(&mut self.session, &self.options).await?;
+        self.await_decided(since).await?;
         TableViews::unlocked(&self.options, &self.facts, &since.gtid_set).await
     }
 

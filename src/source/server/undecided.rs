@@ -20,10 +20,13 @@ use crate::binlog::{
     BinlogError, Control, Coordinates, EventKind, FormatDescription, GtidSet, Header, Inner,
     Payload, Query, XaId, XaPrepare,
 };
+use crate::change::Checkpoint;
 use crate::source::error::SourceError;
 use crate::source::walk::{GroupWalk, WalkEvent, unreadable};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+/// How long a decision may take to be seen until the binlog is looked at.
+const LOOK_BEHIND_AFTER: Duration = Duration::from_secs(1);
 
 /// The end of the binlog, and the XA transactions before it that are undecided there, each with the place at which its group
 /// begins.
@@ -100,10 +103,77 @@ impl Decided {
             && status.coordinates != begin.coordinates
         {
             let (from, to) = (&begin.coordinates, &status.coordinates);
-            undecided = prepared_between(options, from, to).await?;
+            undecided = Between::read(options, from, to).await?.undecided;
         }
         Ok(SettledEnd { status, undecided })
     }
+}
+
+/// Whether XA transactions are being committed in a moment: the binlog has their commits before these can be seen.
+pub(super) struct Quiet {
+    /// Where the binlog ended; `None` where some were prepared.
+    since: Option<Status>,
+}
+
+impl Quiet {
+    /// Begins the moment.
+    pub(super) async fn begin(session: &mut Session) -> Result<Self, SourceError> {
+        let begin = status(session).await?;
+        let prepared = statements::prepared(session).await?;
+        let is_quiet = prepared.is_none_or(|prepared| prepared.is_empty());
+        Ok(Self {
+            since: is_quiet.then_some(begin),
+        })
+    }
+
+    /// Whether none was committed that was prepared at its beginning or later, as far as a later end of the binlog.
+    pub(super) async fn lasts(
+        &self,
+        options: &ServerOptions,
+        status: &Status,
+    ) -> Result<bool, SourceError> {
+        let Some(since) = &self.since else {
+            return Ok(false);
+        };
+        let (from, to) = (&since.coordinates, &status.coordinates);
+        if from == to {
+            return Ok(true);
+        }
+        Ok(Between::read(options, from, to).await?.decided == 0)
+    }
+}
+
+/// Waits until no XA transaction is prepared that the stream has seen decided, for the binlog has a decision before it can be seen.
+///
+/// # Errors
+/// [`SourceError::NoWindow`] when that takes longer than `xa_wait_max`.
+pub(super) async fn await_decided(
+    session: &mut Session,
+    options: &ServerOptions,
+    since: &Checkpoint,
+) -> Result<(), SourceError> {
+    let begun = Instant::now();
+    let wait_max = options.xa_wait_max.max(LOOK_BEHIND_AFTER * 2);
+    let mut is_looked_up = false;
+    let mut left = statements::prepared(session).await?.unwrap_or_default();
+    left.retain(|id| !since.undecided.contains_key(id));
+    while let Some(first) = left.first() {
+        if begun.elapsed() >= wait_max {
+            let what = format!("{first} was decided, and has been prepared still for {wait_max:?}");
+            return Err(SourceError::NoWindow { what });
+        }
+        sleep(BETWEEN_LOOKS).await;
+        if !is_looked_up && begun.elapsed() >= LOOK_BEHIND_AFTER {
+            is_looked_up = true;
+            // It may be prepared where the stream has not come to yet.
+            let end = status(session).await?;
+            let later = Between::read(options, &since.coordinates, &end.coordinates).await?;
+            left.retain(|id| !later.undecided.contains_key(id));
+        }
+        let now = statements::prepared(session).await?.unwrap_or_default();
+        left.retain(|id| now.contains(id));
+    }
+    Ok(())
 }
 
 async fn status(session: &mut Session) -> Result<Status, SourceError> {
@@ -138,32 +208,45 @@ async fn waited(session: &mut Session, wait_max: Duration) -> Result<bool, Sourc
     Ok(true)
 }
 
-/// The XA transactions that are prepared between two places and not decided there.
-async fn prepared_between(
-    options: &ServerOptions,
-    from: &Coordinates,
-    to: &Coordinates,
-) -> Result<BTreeMap<XaId, Coordinates>, SourceError> {
-    let mut walk = DumpWalk::open(options, DumpStart::At(from)).await?;
-    let mut groups = GroupWalk::new(GtidSet::empty(walk.flavour()));
-    let mut undecided = BTreeMap::new();
-    let mut begin = from.clone();
-    while let Some(event) = walk.next().await? {
-        let format = walk.framer().format();
-        let step = groups.take(&event, format)?;
-        if step.opens.is_some() {
-            begin = event.at.clone();
+/// The XA transactions between two places.
+#[derive(Default)]
+struct Between {
+    /// Those that are prepared and not decided there.
+    undecided: BTreeMap<XaId, Coordinates>,
+    /// How many are decided there.
+    decided: u64,
+}
+
+impl Between {
+    async fn read(
+        options: &ServerOptions,
+        from: &Coordinates,
+        to: &Coordinates,
+    ) -> Result<Self, SourceError> {
+        let mut walk = DumpWalk::open(options, DumpStart::At(from)).await?;
+        let mut groups = GroupWalk::new(GtidSet::empty(walk.flavour()));
+        let mut found = Self::default();
+        let mut begin = from.clone();
+        while let Some(event) = walk.next().await? {
+            let format = walk.framer().format();
+            let step = groups.take(&event, format)?;
+            if step.opens.is_some() {
+                begin = event.at.clone();
+            }
+            match phase(&event, format).map_err(|error| unreadable(&event.at, error))? {
+                Phase::Prepares(id) => drop(found.undecided.insert(id, begin.clone())),
+                Phase::Decides(id) => {
+                    found.undecided.remove(&id);
+                    found.decided += 1;
+                }
+                Phase::Other => {}
+            }
+            if step.is_between && event.reached() >= *to {
+                break;
+            }
         }
-        match phase(&event, format).map_err(|error| unreadable(&event.at, error))? {
-            Phase::Prepares(id) => drop(undecided.insert(id, begin.clone())),
-            Phase::Decides(id) => drop(undecided.remove(&id)),
-            Phase::Other => {}
-        }
-        if step.is_between && event.reached() >= *to {
-            break;
-        }
+        Ok(found)
     }
-    Ok(undecided)
 }
 
 /// What an event does to an XA transaction.

@@ -217,23 +217,19 @@ impl TableReader {
         Ok(())
     }
 
-    /// The key of the row that is so many rows, from 1 on, after another; `None` where there are no more than that, or the table
-    /// is read in no order.
+    /// The key of the row of a lot that has so many rows, from 1 on, up to it; `None` where the lot has no more than that, or the
+    /// table is read in no order.
     ///
     /// # Errors
     /// As [`Self::begin`].
     pub async fn bound(
         &mut self,
         table: &SourceTable,
-        after: Option<&KeyBound>,
+        lot: &Lot,
         rows: u64,
     ) -> Result<Option<KeyBound>, SourceError> {
-        let lot = Lot {
-            after: after.cloned(),
-            upto: None,
-        };
         let offset = rows.saturating_sub(1);
-        let of_lot = format!("{} LIMIT 2 OFFSET {offset}", table.rows_of(&lot));
+        let of_lot = format!("{} LIMIT 2 OFFSET {offset}", table.rows_of(lot));
         let (bound, count) = self.first_key(table, &of_lot).await?;
         Ok(bound.filter(|_| count > 1))
     }

@@ -546,7 +546,9 @@ fn a_snapshot_that_is_being_copied_is_read_back() {
     let key = KeyBound(["_utf8mb4 x'e4'".into(), "-7".into()].into());
     let reached = SnapshotReached {
         done: Some(name("t")),
-        partly: Some((name("u\n\"ä"), key)),
+        partly: Some((name("u\n\"ä"), key.clone())),
+        upto: Some(key),
+        is_whole: true,
         again: [name("s")].into(),
         chosen: Some(ChosenTables {
             order: 3,

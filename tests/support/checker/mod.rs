@@ -30,7 +30,7 @@ pub use {
     crash::Moment,
     findings::{Check, Findings},
     json::Json,
-    output::Change,
+    output::{Change, Output, Row, TableName},
     random::Random,
     rowtap::{Connector, Ended, Run},
     scenario::{Scenario, Sink, hold_against},

@@ -93,6 +93,8 @@ impl Row {
 pub enum Change {
     /// `c`
     Create { after: Row },
+    /// `r`
+    Read { after: Row },
     /// `u`
     Update { before: Row, after: Row },
     /// `d`
@@ -258,6 +260,7 @@ pub fn read_envelope(text: &str) -> Result<(Identity, Body), String> {
         take_row(&mut envelope, "after")?,
     ) {
         ("c", None, Some(after)) => Change::Create { after },
+        ("r", None, Some(after)) => Change::Read { after },
         ("u", Some(before), Some(after)) => Change::Update { before, after },
         ("d", Some(before), None) => Change::Delete { before },
         (op, before, after) => {

@@ -54,7 +54,7 @@ impl Change {
     /// The row before.
     pub fn before(&self) -> Option<&Row> {
         match self {
-            Self::Create { .. } => None,
+            Self::Create { .. } | Self::Read { .. } => None,
             Self::Update { before, .. } | Self::Delete { before } => Some(before),
         }
     }
@@ -62,7 +62,9 @@ impl Change {
     /// The row after.
     pub fn after(&self) -> Option<&Row> {
         match self {
-            Self::Create { after } | Self::Update { after, .. } => Some(after),
+            Self::Create { after } | Self::Read { after } | Self::Update { after, .. } => {
+                Some(after)
+            }
             Self::Delete { .. } => None,
         }
     }

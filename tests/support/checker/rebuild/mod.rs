@@ -134,7 +134,7 @@ impl Rebuild {
     fn change(&mut self, table: &TableName, change: &Change) -> Result<(), String> {
         let schema = self.schema(table)?;
         let kind = match change {
-            Change::Create { after } => RunKind::Insert {
+            Change::Create { after } | Change::Read { after } => RunKind::Insert {
                 columns: after.0.iter().map(|(name, _)| name.clone()).collect(),
             },
             Change::Delete { .. } if schema.has_key() => RunKind::DeleteByKey,

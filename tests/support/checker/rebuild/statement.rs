@@ -64,7 +64,9 @@ impl Run {
     pub fn add(&mut self, schema: &Schema, change: &Change) -> Result<(), String> {
         let is_first = self.rows == 0;
         match change {
-            Change::Create { after } => self.insert(schema, after, is_first)?,
+            Change::Create { after } | Change::Read { after } => {
+                self.insert(schema, after, is_first)?;
+            }
             Change::Delete { before } if self.kind == RunKind::DeleteByKey => {
                 self.delete_by_key(schema, before, is_first)?;
             }
