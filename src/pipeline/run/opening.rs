@@ -171,6 +171,19 @@ pub(super) fn has_reached(from: &Checkpoint) -> bool {
     )
 }
 
+/// Whether all is copied, and no table begins anew so far.
+fn is_settled(from: &Checkpoint) -> bool {
+    match &from.snapshot {
+        SnapshotProgress::Copying {
+            reached: Some(reached),
+            ..
+        } => reached.is_whole && reached.again.is_empty(),
+        SnapshotProgress::Copying { reached: None, .. }
+        | SnapshotProgress::None
+        | SnapshotProgress::Over { .. } => false,
+    }
+}
+
 /// Begins anew with what was ordered; `None` where nothing was.
 pub(super) fn begun_anew(from: &mut Checkpoint) -> Option<()> {
     let SnapshotProgress::Copying { reached, .. } = &mut from.snapshot else {
@@ -270,8 +283,12 @@ impl Viewing<'_> {
             }
             Some(WantedCopy::Rest { .. }) => {
                 let from = self.from.expect("what is to go on is of a checkpoint");
+                let is_fit = |views: &TableViews| {
+                    let is_there = from.coordinates == *views.place();
+                    is_there && (!views.show_nothing() || is_settled(from))
+                };
                 match beginning {
-                    Beginning::Views(views) if from.coordinates == *views.0.place() => Some(*views),
+                    Beginning::Views(views) if is_fit(&views.0) => Some(*views),
                     // Views of a place that the stream has passed are of no use.
                     Beginning::Views(..)
                     | Beginning::Checkpoint
@@ -289,6 +306,9 @@ impl Viewing<'_> {
 
     /// Opens views of all tables: those too that are published whole may have to begin anew until the stream is there.
     async fn views_of_rest(&mut self, from: &Checkpoint) -> Result<TableViews, PipelineError> {
+        if is_settled(from) {
+            return Ok(Box::pin(self.checked.views(&[], from)).await?);
+        }
         let facts = &self.checked.facts;
         let chosen = from.snapshot.chosen();
         let is_mysql = facts.flavour == Flavour::MySql;

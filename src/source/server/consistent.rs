@@ -73,6 +73,8 @@ enum Shows {
     Around(GtidSet),
     /// No rows, but how tables are defined.
     NoRows,
+    /// A place alone, where nothing was to be copied.
+    Nothing,
 }
 
 /// A lock for the instant in which views are opened.
@@ -101,7 +103,7 @@ impl TableViews {
     pub fn seen(&self) -> Option<&GtidSet> {
         match &self.show {
             Shows::Around(seen) => Some(seen),
-            Shows::ItsPlace | Shows::AllButXa | Shows::NoRows => None,
+            Shows::ItsPlace | Shows::AllButXa | Shows::NoRows | Shows::Nothing => None,
         }
     }
 
@@ -109,8 +111,13 @@ impl TableViews {
     pub fn hides_some(&self) -> bool {
         match &self.show {
             Shows::Around(_) | Shows::AllButXa => true,
-            Shows::ItsPlace | Shows::NoRows => false,
+            Shows::ItsPlace | Shows::NoRows | Shows::Nothing => false,
         }
+    }
+
+    /// Whether they were opened for no tables, and are of no use for any.
+    pub fn show_nothing(&self) -> bool {
+        self.show == Shows::Nothing
     }
 
     /// Whether no table is altered, renamed or emptied while they are open.
@@ -221,7 +228,7 @@ impl TableViews {
                 sessions: vec![session],
                 status,
                 show: match tables.is_empty() {
-                    true => Shows::ItsPlace,
+                    true => Shows::Nothing,
                     false => Shows::NoRows,
                 },
                 keep_ddl_out: false,
