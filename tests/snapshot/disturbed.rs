@@ -280,7 +280,7 @@ fn a_table_that_changes_in_its_ordered_snapshot_is_copied_as_it_is_then_or_given
             ),
             ("side_dropped", "DROP TABLE checker.side_dropped", true),
         ] {
-            let before = until_over(&mut running, &folder);
+            let before = snapshot(&folder, &["--status"]);
             snapshot(&folder, &["--table", &format!("checker.{table}")]);
             let reached = format!(r#"partly\":[{{\"database\":\"checker\",\"table\":\"{table}\""#);
             running.until("a part is committed", |_| {

@@ -33,9 +33,9 @@ use crate::mysql::Flavour;
 use crate::row::TableName;
 use crate::source::error::SourceError;
 
-/// The server's errors where it refuses a lock, or its wait was too long or was ended.
+/// The server's errors where it refuses a lock; and where its wait was too long or was ended, or a table went away meanwhile.
 const DENIED: [u16; 5] = [ACCESS_DENIED, 1044, 1045, 1142, 1143];
-const NOT_IN_TIME: [u16; 3] = [1205, 1317, 3024];
+const NOT_IN_TIME: [u16; 5] = [1205, 1317, 3024, 1146, 1049];
 /// The lock on all tables.
 const FLUSH: &str = "FLUSH TABLES WITH READ LOCK";
 /// MariaDB's against commits.
