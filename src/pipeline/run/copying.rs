@@ -671,7 +671,7 @@ impl Copier {
             let done = if let Some(table) = self.emptied.pop_front() {
                 self.copying.emptied(&table)
             } else if let Some(table) = self.created.pop_front() {
-                let create = self.readers.create_statement(table.source());
+                let create = self.readers.create_statement(&table);
                 let create = self.waits.answer(create)?;
                 self.copying.created(&table, create)
             } else {
@@ -745,7 +745,7 @@ impl Readers {
     }
 
     /// The statement that would make a table.
-    async fn create_statement(&mut self, table: &TableName) -> Result<String, SourceError> {
+    async fn create_statement(&mut self, table: &CopiedTable) -> Result<String, SourceError> {
         let (reader, _) = self.waiting.first_mut().expect("a copy has a reader");
         reader.create_statement(table).await
     }

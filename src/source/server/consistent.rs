@@ -222,6 +222,7 @@ impl TableViews {
         if tables.is_empty() || options.snapshot.locking == Locking::None {
             // Any place goes with none, and rows without a lock are looked at once the stream has begun.
             let mut session = reader(options).await?;
+            session.ask("START TRANSACTION READ ONLY").await?;
             let status = statements::status(&mut session).await?;
             let status = status.ok_or(SourceError::BinlogOff)?;
             return Ok(Self {

@@ -11,7 +11,7 @@ use crate::mysql::{BinaryRow, ConnectionError, Malformed, WireKind, WireValue};
 use crate::row::{ColumnType, ImageValues, TableName, quoted};
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
-use crate::source::server::statements::OF_USERS;
+use crate::source::server::statements::{OF_USERS, literal, value};
 use crate::source::server::{ServerOptions, TableViews, reader};
 
 /// The server's errors where a table is not what it was when the view was opened: gone, changed, of other columns.
@@ -183,11 +183,49 @@ impl TableReader {
         Ok(list)
     }
 
-    /// The statement that would make a table.
+    /// The statement that would make a table as the view has it.
     ///
     /// # Errors
-    /// When the table is gone or may not be seen, or what breaks on the way.
-    pub async fn create_statement(&mut self, table: &TableName) -> Result<String, SourceError> {
+    /// When the table is not what it was or may not be seen, or what breaks on the way.
+    pub async fn create_statement(&mut self, table: &CopiedTable) -> Result<String, SourceError> {
+        let name = table.source();
+        // From its first use in a transaction on a table stays as it is, until that is undone.
+        self.session.ask("SAVEPOINT unused").await?;
+        let used = format!("SELECT 1 FROM {} LIMIT 1", name.quoted());
+        let used = self.session.ask(&used).await;
+        used.map_err(|error| disturbed(name, error))?;
+        let statement = self.shown(name).await?;
+        let has_others = self.has_others(table).await?;
+        self.session.ask("ROLLBACK TO SAVEPOINT unused").await?;
+        match has_others {
+            true => Err(SourceError::SnapshotDisturbed {
+                table: name.clone(),
+                what: "it has other columns".to_owned(),
+            }),
+            false => Ok(statement),
+        }
+    }
+
+    /// Whether a table has columns now that it had not, or lacks some.
+    async fn has_others(&mut self, table: &CopiedTable) -> Result<bool, SourceError> {
+        let columns = &table.definition().columns;
+        let names: Vec<String> = columns.iter().map(|column| literal(&column.name)).collect();
+        let (database, name) = (&table.source().database, &table.source().table);
+        let counts = format!(
+            "(SELECT CONCAT(SUM(COLUMN_NAME NOT IN ({})), ' ', COUNT(*)) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {} \
+             AND TABLE_NAME = {})",
+            names.join(", "),
+            literal(database),
+            literal(name)
+        );
+        let counts = value(&mut self.session, &counts).await?;
+        // The two that tell since when and until when a row holds may be hidden.
+        let expected = [columns.len(), columns.len().saturating_sub(2)];
+        let expected = expected.map(|count| Some(format!("0 {count}")));
+        Ok(!expected.contains(&counts))
+    }
+
+    async fn shown(&mut self, table: &TableName) -> Result<String, SourceError> {
         let statement = format!("SHOW CREATE TABLE {}", table.quoted());
         let asked = self.session.ask(&statement).await;
         let answer = asked.map_err(|error| disturbed(table, error))?;
