@@ -87,10 +87,8 @@ impl OpenedCopy {
             None => TableList::default(),
         };
         let chosen = reached.as_ref().and_then(|it| it.chosen.clone());
-        if let Some(chosen) = chosen
-            .as_ref()
-            .filter(|_| !reached.as_ref().is_some_and(|it| it.is_whole))
-        {
+        let is_whole = reached.as_ref().is_some_and(|it| it.is_whole);
+        if let (Some(chosen), false) = (&chosen, is_whole) {
             refuse_unfit(chosen, &list, believed, rules)?;
         }
         if reached.is_none() {
@@ -426,6 +424,17 @@ impl RestOfCopy {
     }
 }
 
+/// What of a table is yet to be read.
+fn left_of(table: &SourceTable, before: &SnapshotReached) -> Lot {
+    let name = table.copied.source();
+    let after = before.bound(name).filter(|bound| table.fits(bound));
+    let upto = before.end(name).filter(|_| after.is_some());
+    Lot {
+        after: after.cloned(),
+        upto: upto.filter(|bound| table.fits(bound)).cloned(),
+    }
+}
+
 /// Whether a statement makes a table; one that says so in other words may.
 fn begins_with_create_table(statement: &str) -> bool {
     let mut words = statement.split_ascii_whitespace();
@@ -514,13 +523,7 @@ impl Copier {
         let tables = with_rows.map(|table| {
             let is_ordered = !unordered.contains(table.source());
             let table = SourceTable::new(table.clone(), is_ordered).choosing(condition.clone());
-            let name = table.copied.source();
-            let after = before.bound(name).filter(|bound| table.fits(bound));
-            let upto = before.end(name).filter(|_| after.is_some());
-            let left = Lot {
-                after: after.cloned(),
-                upto: upto.filter(|bound| table.fits(bound)).cloned(),
-            };
+            let left = left_of(&table, &before);
             (Arc::new(table), left)
         });
         let rows_max = pace.rows_at_once();

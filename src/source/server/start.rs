@@ -192,17 +192,9 @@ impl Checked {
         tables: &[TableName],
         since: &Checkpoint,
     ) -> Result<TableViews, SourceError> {
-        self.await_decided(since).await?;
+        let known = Some(since).filter(|since| self.is_of(since));
+        await_decided(&mut self.session, &self.options, known).await?;
         TableViews::of_rest(&self.options, self.facts.flavour, tables).await
-    }
-
-    /// Waits until all XA transactions can be seen that were committed before a checkpoint.
-    async fn await_decided(&mut self, since: &Checkpoint) -> Result<(), SourceError> {
-        match self.is_of(since) {
-            true => await_decided(&mut self.session, &self.options, since).await,
-            // Its XA transactions are those of another server.
-            false => Ok(()),
-        }
     }
 
     /// Opens views of MySQL without a lock, which show what is before a checkpoint.
@@ -213,7 +205,8 @@ impl Checked {
         &mut self,
         since: &Checkpoint,
     ) -> Result<TableViews, SourceError> {
-        self.await_decided(since).await?;
+        let known = Some(since).filter(|since| self.is_of(since));
+        await_decided(&mut self.session, &self.options, known).await?;
         TableViews::unlocked(&self.options, &self.facts, &since.gtid_set).await
     }
 

@@ -143,15 +143,19 @@ impl Quiet {
     }
 }
 
-/// Waits until no XA transaction is prepared that the stream has seen decided, for the binlog has a decision before it can be seen.
+/// Waits until no XA transaction is prepared that the stream has seen decided, for the binlog has a decision before it can be seen;
+/// for none where the stream is of another server's binlogs so far.
 ///
 /// # Errors
 /// [`SourceError::NoWindow`] when that takes longer than `xa_wait_max`.
 pub(super) async fn await_decided(
     session: &mut Session,
     options: &ServerOptions,
-    since: &Checkpoint,
+    since: Option<&Checkpoint>,
 ) -> Result<(), SourceError> {
+    let Some(since) = since else {
+        return Ok(());
+    };
     let begun = Instant::now();
     let wait_max = options.xa_wait_max.max(LOOK_BEHIND_AFTER * 2);
     let mut is_looked_up = false;
