@@ -95,6 +95,9 @@ pub struct SnapshotReached {
     /// Tables that begin anew, for they are no longer what they were.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub again: BTreeSet<TableName>,
+    /// The one of these that is published up to a key since then, and the last key that it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anew: Option<(TableName, KeyBound, Option<KeyBound>)>,
     /// What was ordered to be copied; `None` where it is everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<ChosenTables>,
@@ -174,18 +177,28 @@ impl SnapshotReached {
 
     /// The key up to which the table is published; `None` where it is to be copied from its first row on.
     pub fn bound(&self, table: &TableName) -> Option<&KeyBound> {
+        if self.again.contains(table) {
+            let (anew, bound, _) = self.anew.as_ref()?;
+            return (anew == table).then_some(bound);
+        }
         let (partly, bound) = self.partly.as_ref()?;
-        (partly == table && !self.again.contains(table)).then_some(bound)
+        (partly == table).then_some(bound)
     }
 
     /// The key at which the copy of a table ends that is published up to another one; `None` where it is to be asked for.
     pub fn end(&self, table: &TableName) -> Option<&KeyBound> {
-        self.upto.as_ref().filter(|_| self.bound(table).is_some())
+        self.bound(table)?;
+        match self.again.contains(table) {
+            true => self.anew.as_ref()?.2.as_ref(),
+            false => self.upto.as_ref(),
+        }
     }
 
     /// Takes that the table is published up to a key, of those up to another one.
     pub fn reach(&mut self, table: &TableName, bound: KeyBound, upto: Option<&KeyBound>) {
-        if !self.again.contains(table) {
+        if self.again.contains(table) {
+            self.anew = Some((table.clone(), bound, upto.cloned()));
+        } else {
             self.partly = Some((table.clone(), bound));
             self.upto = upto.cloned();
         }
@@ -194,6 +207,7 @@ impl SnapshotReached {
     /// Takes that the table is published whole, as all before it that are to be.
     pub fn finish(&mut self, table: &TableName) {
         self.again.remove(table);
+        self.begin_anew(table);
         if self.lacks(table) {
             // It comes after all that are whole.
             self.partly = None;
@@ -207,6 +221,12 @@ impl SnapshotReached {
         if self.wants(table) && (!self.lacks(table) || self.bound(table).is_some()) {
             self.again.insert(table.clone());
         }
+        self.begin_anew(table);
+    }
+
+    /// Takes that nothing counts of what was published of a table that begins anew.
+    fn begin_anew(&mut self, table: &TableName) {
+        self.anew.take_if(|(anew, _, _)| anew == table);
     }
 }
 
@@ -314,8 +334,13 @@ mod tests {
         reached.forget(&name("a"));
         assert!(reached.lacks(&name("a")) && !reached.lacks(&name("b")));
         reached.reach(&name("a"), key("3"), None);
+        assert_eq!(reached.bound(&name("a")), Some(&key("3")));
+        reached.forget(&name("a"));
         assert_eq!(reached.bound(&name("a")), None);
+        reached.reach(&name("a"), key("4"), Some(&key("5")));
+        assert_eq!(reached.end(&name("a")), Some(&key("5")));
         reached.finish(&name("a"));
+        assert_eq!(reached.anew, None);
         assert!(!reached.lacks(&name("a")));
         assert_eq!(reached.bound(&name("c")), Some(&key("7")));
         reached.forget(&name("c"));

@@ -254,7 +254,8 @@ fn begun_anew(
     // What was ordered is not all that is at the target.
     let is_everything = reached.chosen.is_none();
     let anew = tables.iter().filter(|(table, definition)| {
-        definition.key.is_empty() || (is_everything && reached.again.contains(table))
+        let begins_anew = reached.again.contains(table) && reached.bound(table).is_none();
+        definition.key.is_empty() || (is_everything && begins_anew)
     });
     anew.map(|(table, _)| table.clone()).collect()
 }

@@ -547,7 +547,8 @@ fn a_snapshot_that_is_being_copied_is_read_back() {
     let reached = SnapshotReached {
         done: Some(name("t")),
         partly: Some((name("u\n\"ä"), key.clone())),
-        upto: Some(key),
+        upto: Some(key.clone()),
+        anew: Some((name("s"), key.clone(), Some(key))),
         is_whole: true,
         again: [name("s")].into(),
         chosen: Some(ChosenTables {
