@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::key::{Lot, TableKey};
 use crate::change::{CopiedRows, CopiedTable, KeyBound};
 use crate::metrics::one_line;
-use crate::mysql::{BinaryRow, ConnectionError, Malformed, WireKind, WireValue};
+use crate::mysql::{BinaryRow, ConnectionError, Flavour, Malformed, WireKind, WireValue};
 use crate::row::{ColumnType, ImageValues, TableName, quoted};
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
@@ -189,14 +189,19 @@ impl TableReader {
     /// When the table is not what it was or may not be seen, or what breaks on the way.
     pub async fn create_statement(&mut self, table: &CopiedTable) -> Result<String, SourceError> {
         let name = table.source();
-        // From its first use in a transaction on a table stays as it is, until that is undone.
-        self.session.ask("SAVEPOINT unused").await?;
-        let used = format!("SELECT 1 FROM {} LIMIT 1", name.quoted());
-        let used = self.session.ask(&used).await;
-        used.map_err(|error| disturbed(name, error))?;
+        // From its first use in a transaction on a table stays as it is, until that is undone: MariaDB goes on to keep DDL out then.
+        let is_held = self.session.server().flavour == Flavour::MySql;
+        if is_held {
+            self.session.ask("SAVEPOINT unused").await?;
+            let used = format!("SELECT 1 FROM {} LIMIT 1", name.quoted());
+            let used = self.session.ask(&used).await;
+            used.map_err(|error| disturbed(name, error))?;
+        }
         let statement = self.shown(name).await?;
         let has_others = self.has_others(table).await?;
-        self.session.ask("ROLLBACK TO SAVEPOINT unused").await?;
+        if is_held {
+            self.session.ask("ROLLBACK TO SAVEPOINT unused").await?;
+        }
         match has_others {
             true => Err(SourceError::SnapshotDisturbed {
                 table: name.clone(),
