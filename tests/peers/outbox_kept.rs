@@ -25,6 +25,7 @@ const ROWS: usize = 40_000;
 /// A server with an empty outbox, and a connector from there to topics that begin so.
 fn outbox(prefix: &str, more: &str) -> (Server, Connector) {
     let source = Server::start(Flavour::MySql97, &[]);
+    source.execute(TABLE);
     let (file, position) = source.coordinates();
     let (port, bootstrap) = (source.port(), Kafka::shared().bootstrap());
     let connector = Connector::new(|_| {
@@ -36,7 +37,6 @@ fn outbox(prefix: &str, more: &str) -> (Server, Connector) {
              route_topic_replacement = '{prefix}.event.$${{routedByValue}}'\n"
         )
     });
-    source.execute(TABLE);
     (source, connector)
 }
 
@@ -85,7 +85,7 @@ fn count(found: &BTreeMap<String, Vec<usize>>) -> usize {
 fn events_come_once_though_rowtap_is_killed() {
     let (source, connector) = outbox("outbox-once", "");
     let topic = "outbox-once.event.order";
-    let (rows, kills) = if is_full() { (6000, 20) } else { (1500, 4) };
+    let (rows, kills) = if is_full() { (6000, 20) } else { (600, 3) };
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut conn = source.connect();
@@ -125,6 +125,9 @@ fn events_come_once_though_rowtap_is_killed() {
 
 #[test]
 fn events_of_a_group_that_is_split_come_once_though_rowtap_is_killed_in_its_middle() {
+    if !is_full() {
+        return;
+    }
     let more = "transaction_timeout = '5s'\nqueue_bytes = '128KiB'\nlinger = '20ms'\nlarge_groups = 'split'";
     let (source, connector) = outbox("outbox-split", more);
     let topic = "outbox-split.event.order";
@@ -134,7 +137,7 @@ fn events_of_a_group_that_is_split_come_once_though_rowtap_is_killed_in_its_midd
         ROWS
     ));
     let mut in_the_middle = 0;
-    for _ in 0..if is_full() { 5 } else { 2 } {
+    for _ in 0..5 {
         let before = count(&ids(topic));
         let mut run = connector.run(&[]);
         run.wait_until_ready();
