@@ -126,7 +126,11 @@ fn canal_itself_writes_the_same() {
     if !is_full() {
         return;
     }
-    let options = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"];
+    let options = [
+        "--gtid-mode=OFF",
+        "--enforce-gtid-consistency=OFF",
+        "--character-set-server=utf8mb4",
+    ];
     let (server, kafka, topic) = (server(&options), Kafka::start(), "canal");
     server.execute(&format!(
         "CREATE DATABASE {MARKS}; CREATE TABLE {MARKS}.t (n INT PRIMARY KEY)"

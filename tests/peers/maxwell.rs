@@ -325,6 +325,7 @@ fn maxwell_itself_writes_the_same() {
     let options = [
         "--binlog-rows-query-log-events=ON",
         "--log-slave-updates=ON",
+        "--character-set-server=utf8mb4",
     ];
     let (server, store, kafka) = (server(&options), server(&[]), Kafka::start());
     fill(&server);

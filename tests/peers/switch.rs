@@ -95,7 +95,8 @@ fn connect(program: &str, kafka: &Kafka, folder: &Folder, connector: &str) -> Ru
     fs::create_dir_all(path("plugins")).unwrap();
     let mut worker = format!(
         "bootstrap.servers={}\noffset.storage.file.filename={}\noffset.flush.interval.ms=500\nplugin.path={}\n\
-         listeners=http://127.0.0.1:0\nconsumer.metadata.max.age.ms=1000\n",
+         listeners=http://127.0.0.1:0\nconsumer.metadata.max.age.ms=1000\n\
+         header.converter=org.apache.kafka.connect.storage.StringConverter\n",
         kafka.bootstrap(),
         path("offsets").display(),
         path("plugins").display(),
