@@ -25,9 +25,10 @@ impl<'a> Scanner<'a> {
         self.eat_equal()?;
         let escapes = self.bookmark().escapes();
         match self.next()? {
-            Some(Token::Text(raw)) => Ok(
-                Some(text_value(raw, escapes).into()).filter(|text: &Box<str>| !text.is_empty())
-            ),
+            Some(Token::Text(raw)) => {
+                let text = text_value(raw, escapes);
+                Ok((!text.is_empty()).then(|| text.into()))
+            }
             Some(Token::Word(_) | Token::Quoted(_) | Token::Symbol(_)) | None => Err(Lost),
         }
     }
