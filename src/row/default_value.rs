@@ -428,6 +428,8 @@ mod tests {
         let text = |text: &str| DefaultValue::Text(text.into());
         let number = |text: &str| DefaultValue::Number(text.into());
         let labels = || ["a".into(), "B c".into()].into();
+        let (prefix, charset) = (1, Charset::Utf8);
+        let utf8 = ColumnType::Text { prefix, charset };
         let int = |width, unsigned| ColumnType::Integer { width, unsigned };
         for (default, kind, expected) in [
             (number("-1"), int(2, false), Some(vec![255, 255])),
@@ -479,14 +481,7 @@ mod tests {
                 },
                 None,
             ),
-            (
-                text("ä"),
-                ColumnType::Text {
-                    prefix: 1,
-                    charset: Charset::Utf8,
-                },
-                Some(vec![0xc3, 0xa4]),
-            ),
+            (text("ä"), utf8, Some(vec![0xc3, 0xa4])),
             (
                 DefaultValue::Now,
                 ColumnType::Timestamp { fsp: 0 },
