@@ -133,6 +133,7 @@ fn revision(number: u64) -> Revision {
         changes: vec![Change::Defined {
             table: TableName::new("shop", format!("orders_{}", number % TABLES)),
             definition: Arc::new(TableDefinition {
+                comment: rowtap::change::Aside(None),
                 columns: columns.collect(),
                 key: vec![0],
                 hidden: Vec::new(),

@@ -332,7 +332,7 @@ fn maxwell_itself_writes_the_same() {
     let peers = (&server, &store);
     let settings: Vec<String> = FULL
         .lines()
-        .map(|line| format!("--{}", line.replace(' ', "").replace('\'', "")))
+        .map(|line| format!("--{}", line.replace([' ', '\''], "")))
         .collect();
     let mut full: Vec<&str> = settings.iter().map(String::as_str).collect();
     full.extend([

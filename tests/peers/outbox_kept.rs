@@ -25,7 +25,6 @@ const ROWS: usize = 40_000;
 /// A server with an empty outbox, and a connector from there to topics that begin so.
 fn outbox(prefix: &str, more: &str) -> (Server, Connector) {
     let source = Server::start(Flavour::MySql97, &[]);
-    source.execute(TABLE);
     let (file, position) = source.coordinates();
     let (port, bootstrap) = (source.port(), Kafka::shared().bootstrap());
     let connector = Connector::new(|_| {
@@ -37,6 +36,7 @@ fn outbox(prefix: &str, more: &str) -> (Server, Connector) {
              route_topic_replacement = '{prefix}.event.$${{routedByValue}}'\n"
         )
     });
+    source.execute(TABLE);
     (source, connector)
 }
 

@@ -15,7 +15,8 @@ use std::ops::Range;
 
 use rdkafka::message::{Header, OwnedHeaders};
 
-use super::options::{KafkaHeader, KafkaHeaders, KafkaOptions};
+use super::choices::{KafkaHeader, KafkaHeaders};
+use super::options::KafkaOptions;
 use crate::encode::{
     CloudEventsMode, EVENT_TYPES, OtherKey, Record, RecordHeader, RecordIdentity, RecordOp,
     Records, RoutedRecord, write_id_end,

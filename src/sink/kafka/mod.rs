@@ -12,6 +12,7 @@
 mod admin;
 pub(super) mod check;
 mod checkpoints;
+mod choices;
 mod claim;
 mod compression;
 mod delivery;
@@ -66,8 +67,9 @@ use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
 use crate::state::{Notes, off_the_runtime};
 
+pub use self::choices::{KafkaDelivery, KafkaHeader, KafkaHeaders, LargeGroups};
 pub use self::compression::KafkaCompression;
-pub use self::options::{KafkaDelivery, KafkaHeader, KafkaHeaders, KafkaOptions, LargeGroups};
+pub use self::options::KafkaOptions;
 pub use self::routes::{KafkaKey, KafkaRoute, PartitionBy, SharedTopic};
 pub use self::token::AwsMskIamOptions;
 
@@ -281,18 +283,18 @@ impl Kafka {
         let Some(part) = &self.left_out else {
             return Ok(0);
         };
-        let count = part
+        let covered = part
             .covers(block)
             .map_err(|found| SinkError::PartWithoutRest {
                 part: part.text(),
                 found,
             })?;
-        self.left_out_met |= count > 0;
+        self.left_out_met |= covered.meets_group;
         // All of the group may have been committed, and only its end is new. What comes before the group ends none of it.
-        if count < block.records.len() || (self.left_out_met && block.ends_group) {
+        if covered.count < block.records.len() || (self.left_out_met && block.ends_group) {
             self.left_out = None;
         }
-        Ok(count)
+        Ok(covered.count)
     }
 
     /// The records of a block, from one on, that go to the dead-letter topic since their own takes none as large.

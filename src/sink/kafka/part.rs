@@ -4,6 +4,7 @@
 //! whoever goes on there leaves these out when the group comes again.
 
 use super::headers::slice;
+use crate::binlog::FileName;
 use crate::encode::{RecordOp, Records};
 
 /// How much of a group was committed.
@@ -42,27 +43,58 @@ impl Part {
         })
     }
 
-    /// How many records at the beginning of a block are among those that were committed, or the group that comes in place of
-    /// the one that was begun. A notice of the group's end is never among them: nothing is a part once the end was written.
-    pub(super) fn covers(&self, block: &Records) -> Result<usize, String> {
-        let group = |index| group_of(block, index);
-        match block.records.first().and_then(|first| group(first.group)) {
-            Some(first) if first != self.group.each_ref().map(String::as_str) => {
-                let [source, file, position] = first;
-                Err(format!("{file}:{position} of {source}"))
+    /// How many records at the beginning of a block were committed: those of the group up to the part's end, and of groups
+    /// before it, which went into the same transaction as its first records. A notice of the group's end is never among them:
+    /// nothing is a part once the end was written.
+    ///
+    /// # Errors
+    /// The group that comes in place of the one that was begun.
+    pub(super) fn covers(&self, block: &Records) -> Result<Covered, String> {
+        let mut meets_group = false;
+        let mut count = 0;
+        for record in &block.records {
+            let Some(found) = group_of(block, record.group) else {
+                break;
+            };
+            if found == self.group.each_ref().map(String::as_str) {
+                let is_end = record.op == RecordOp::Notice && record.sequence > 0;
+                if is_end || record.sequence > self.sequence {
+                    break;
+                }
+                meets_group = true;
+            } else if meets_group {
+                break;
+            } else if !self.is_behind(found) {
+                let [source, file, position] = found;
+                return Err(format!("{file}:{position} of {source}"));
             }
-            Some(_) | None => Ok(block
-                .records
-                .iter()
-                .take_while(|record| {
-                    let is_end = record.op == RecordOp::Notice && record.sequence > 0;
-                    !is_end
-                        && record.sequence <= self.sequence
-                        && group(record.group) == Some(self.group.each_ref().map(String::as_str))
-                })
-                .count()),
+            count += 1;
         }
+        Ok(Covered { count, meets_group })
     }
+
+    /// Whether another group stands before this one in the binlogs of the same server.
+    fn is_behind(&self, [source, file, position]: [&str; 3]) -> bool {
+        let [own_source, own_file, own_position] = &self.group;
+        let (file, own_file) = (FileName(file), FileName(own_file));
+        let place = |file: FileName<'_>, position: &str| {
+            Some((file.number()?, position.parse::<u64>().ok()?))
+        };
+        source == own_source
+            && file.is_of_series(own_file)
+            && place(file, position)
+                .zip(place(own_file, own_position))
+                .is_some_and(|(other, own)| other < own)
+    }
+}
+
+/// What of a block was committed with a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Covered {
+    /// How many records at its beginning.
+    pub(super) count: usize,
+    /// Whether any of them is of the part's group.
+    pub(super) meets_group: bool,
 }
 
 fn group_of(block: &Records, index: u32) -> Option<[&str; 3]> {
@@ -91,5 +123,22 @@ mod tests {
             assert_eq!(read.text(), part.text());
         }
         assert_eq!(Part::parse("4 9"), None);
+    }
+
+    #[test]
+    fn groups_before_the_part_are_those_of_the_same_binlogs_alone() {
+        let part = Part::parse("3e11fa47 binlog.000010 700 9").unwrap();
+        for (group, expected) in [
+            (["3e11fa47", "binlog.000010", "158"], true),
+            (["3e11fa47", "binlog.000009", "9000"], true),
+            (["3e11fa47", "binlog.000010", "700"], false),
+            (["3e11fa47", "binlog.000010", "1000"], false),
+            (["3e11fa47", "binlog.000011", "4"], false),
+            (["77aa0c12", "binlog.000010", "158"], false),
+            (["3e11fa47", "mysql-bin.000009", "158"], false),
+            (["3e11fa47", "binlog", "158"], false),
+        ] {
+            assert_eq!(part.is_behind(group), expected, "{group:?}");
+        }
     }
 }

@@ -13,8 +13,9 @@ use rdkafka::producer::Producer;
 use tracing::{info, warn};
 
 use super::admin::{Admin, Asking, KeptAdmin};
+use super::choices::KafkaDelivery;
 use super::delivery::Client;
-use super::options::{KafkaDelivery, KafkaOptions};
+use super::options::KafkaOptions;
 use super::rejection;
 use super::requests::Wanted;
 use super::routes::{Routed, Routes, Rules, SharedTopic};
