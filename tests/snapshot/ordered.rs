@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use mysql::prelude::Queryable;
 use serde_json::Value;
 
 use super::load::{Load, difference, held, is_same_by_key, rebuilt_by_key};
@@ -90,6 +91,27 @@ fn tables_that_are_ordered_come_beside_the_stream() {
         let emptied: Vec<_> = folder.ddl();
         let emptied: Vec<_> = emptied.iter().map(|line| &line["ddl"]).collect();
         assert_eq!(emptied, ["TRUNCATE TABLE `a`.`bare`"], "{flavour:?}");
+    }
+}
+
+#[test]
+fn a_table_that_the_stream_has_not_named_is_known_as_the_source_proves_it() {
+    for flavour in sampled() {
+        let (server, folder) = begin_at_end(flavour);
+        let (file, position) = server.coordinates();
+        let start = format!("start = {{ file = '{file}', position = {position} }}");
+        let folder = folder.replacing("start = 'latest'", &start);
+        let mut running = streaming(&folder);
+        snapshot(&folder, &["--table", "a.t"]);
+        until_done(&mut running, &folder);
+        running.signal("TERM");
+        assert_eq!(running.end().code, Some(0));
+        let rows: Option<usize> = server
+            .connect()
+            .query_first("SELECT COUNT(*) FROM a.t")
+            .unwrap();
+        assert!(rows.is_some_and(|rows| rows > 0));
+        assert_eq!(Some(read_of(&folder, "t")), rows, "{flavour:?}");
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::beliefs::{self, FoundDefinitions};
 use super::copying::{self, OpenedCopy};
 use crate::binlog::Coordinates;
-use crate::change::definition::Schemas;
+use crate::change::definition::{Belief, Schemas};
 use crate::change::{
     Checkpoint, Choice, Definitions as Beliefs, LeftOut, Lineage, SnapshotProgress,
     SnapshotReached, Vetting, Window,
@@ -230,6 +230,42 @@ fn wanted_copy(
 }
 
 impl WantedCopy {
+    /// Where rows are copied at the start: what is believed there, and the definitions that the source proves for that place of
+    /// tables that were ordered and that the stream has not told of; `None` if there are none.
+    async fn prove(
+        &self,
+        views: &TableViews,
+        start: &Checkpoint,
+        believed: &Schemas,
+        answers: &mut Answers,
+    ) -> Result<Option<Schemas>, SourceError> {
+        let (Self::Rest { reached, .. }, Answers::Server(definitions)) = (self, answers) else {
+            return Ok(None);
+        };
+        let Some(chosen) = &reached.chosen else {
+            return Ok(None);
+        };
+        let mut proven = None;
+        if *views.place() != start.coordinates {
+            return Ok(proven);
+        }
+        let begin = start.point();
+        let is_unknown =
+            |table: &&TableName| !matches!(believed.get(table), Some(Belief::Known(_)));
+        for table in chosen.tables.iter().filter(is_unknown) {
+            let served = definitions.serve(table, &begin, None).await?;
+            // One that was read later without proof says so.
+            if let Some(served) = served
+                && served.read_to.is_after(&begin) == Some(false)
+            {
+                proven
+                    .get_or_insert_with(|| believed.clone())
+                    .put(table, served.table);
+            }
+        }
+        Ok(proven)
+    }
+
     /// Begins to copy at the start, or gives the views to whose place the stream is to come before.
     async fn begin(
         self,
@@ -384,9 +420,13 @@ pub(super) async fn server(
     let mut answers = Answers::Server(Box::new(definitions));
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
-    let believed = (settled.1.believed(), &rules);
     let (copy, ahead) = match (wanted, views) {
-        (Some(wanted), Some(views)) => wanted.begin(views, &mut start, emptied, believed).await?,
+        (Some(wanted), Some(views)) => {
+            let known = settled.1.believed();
+            let proven = wanted.prove(&views.0, &start, known, &mut answers).await?;
+            let believed = (proven.as_ref().unwrap_or(known), &rules);
+            wanted.begin(views, &mut start, emptied, believed).await?
+        }
         _nothing => (None, None),
     };
     let facts = &resolved.facts;
