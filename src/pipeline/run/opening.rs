@@ -230,57 +230,26 @@ fn wanted_copy(
 }
 
 impl WantedCopy {
-    /// Where rows are copied at the start: what is believed there, and the definitions that the source proves for that place of
-    /// tables that were ordered and that the stream has not told of; `None` if there are none.
-    async fn prove(
-        &self,
-        views: &TableViews,
-        start: &Checkpoint,
-        believed: &Schemas,
-        answers: &mut Answers,
-    ) -> Result<Option<Schemas>, SourceError> {
-        let (Self::Rest { reached, .. }, Answers::Server(definitions)) = (self, answers) else {
-            return Ok(None);
-        };
-        let Some(chosen) = &reached.chosen else {
-            return Ok(None);
-        };
-        let mut proven = None;
-        if *views.place() != start.coordinates {
-            return Ok(proven);
-        }
-        let begin = start.point();
-        let is_unknown =
-            |table: &&TableName| !matches!(believed.get(table), Some(Belief::Known(_)));
-        for table in chosen.tables.iter().filter(is_unknown) {
-            let served = definitions.serve(table, &begin, None).await?;
-            // One that was read later without proof says so.
-            if let Some(served) = served
-                && served.read_to.is_after(&begin) == Some(false)
-            {
-                proven
-                    .get_or_insert_with(|| believed.clone())
-                    .put(table, served.table);
-            }
-        }
-        Ok(proven)
-    }
-
     /// Begins to copy at the start, or gives the views to whose place the stream is to come before.
     async fn begin(
         self,
         (views, window): (TableViews, Window),
         start: &mut Checkpoint,
         emptied: Vec<TableName>,
-        (believed, rules): (&Schemas, &Rules),
+        (believed, rules, answers): (&Schemas, &Rules, &mut Answers),
     ) -> Result<(Option<OpenedCopy>, Option<Box<TableViews>>), PipelineError> {
         let (number, reached) = match self {
             Self::All { number } => (number, None),
             Self::Rest { number, reached } => (number, Some(reached)),
         };
-        if reached.is_some() && *views.place() != start.coordinates {
-            return Ok((None, Some(Box::new(views))));
+        let mut proven = None;
+        if let Some(reached) = &reached {
+            if *views.place() != start.coordinates {
+                return Ok((None, Some(Box::new(views))));
+            }
+            proven = prove(reached, start, believed, answers).await?;
         }
+        let believed = proven.as_ref().unwrap_or(believed);
         start.snapshot = SnapshotProgress::Copying {
             number,
             reached: reached.clone(),
@@ -289,6 +258,34 @@ impl WantedCopy {
         let copy = Box::pin(copy).await?;
         Ok((Some(copy.without(window)), None))
     }
+}
+
+/// What is believed at a start and, of tables that were ordered and that the stream has not told of, what the source proves for that
+/// place; `None` if it proves nothing more.
+async fn prove(
+    reached: &SnapshotReached,
+    start: &Checkpoint,
+    believed: &Schemas,
+    answers: &mut Answers,
+) -> Result<Option<Schemas>, SourceError> {
+    let (Some(chosen), Answers::Server(definitions)) = (&reached.chosen, answers) else {
+        return Ok(None);
+    };
+    let mut proven = None;
+    let begin = start.point();
+    let is_unknown = |table: &&TableName| !matches!(believed.get(table), Some(Belief::Known(_)));
+    for table in chosen.tables.iter().filter(is_unknown) {
+        let served = definitions.serve(table, &begin, None).await?;
+        // One that was read later without proof says so.
+        if let Some(served) = served
+            && served.read_to.is_after(&begin) == Some(false)
+        {
+            proven
+                .get_or_insert_with(|| believed.clone())
+                .put(table, served.table);
+        }
+    }
+    Ok(proven)
 }
 
 /// Where views come from.
@@ -420,13 +417,9 @@ pub(super) async fn server(
     let mut answers = Answers::Server(Box::new(definitions));
     let settled =
         beliefs::settle(found, folder, &start, lower_case_table_names, &mut answers).await?;
+    let known = (settled.1.believed(), &rules, &mut answers);
     let (copy, ahead) = match (wanted, views) {
-        (Some(wanted), Some(views)) => {
-            let known = settled.1.believed();
-            let proven = wanted.prove(&views.0, &start, known, &mut answers).await?;
-            let believed = (proven.as_ref().unwrap_or(known), &rules);
-            wanted.begin(views, &mut start, emptied, believed).await?
-        }
+        (Some(wanted), Some(views)) => wanted.begin(views, &mut start, emptied, known).await?,
         _nothing => (None, None),
     };
     let facts = &resolved.facts;
