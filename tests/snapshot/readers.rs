@@ -112,6 +112,13 @@ const OF_NEW_MYSQL: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// The first table whose columns are described so.
+#[cfg(feature = "planted-faults")]
+pub fn table_of(described: &str) -> String {
+    let index = KEYS.iter().position(|it| it.0.contains(described));
+    format!("t{:02}", index.expect("a table"))
+}
+
 /// Makes a table for each key, and one without.
 pub fn fill(server: &Server) {
     let (flavour, mut keys) = (server.flavour(), KEYS.to_vec());
