@@ -39,6 +39,7 @@ fn sampled() -> Vec<Flavour> {
 }
 
 /// Every server, or this one.
+#[cfg(feature = "kafka")]
 fn every_or(one: Flavour) -> Vec<Flavour> {
     match is_full() {
         true => Flavour::EVERY.to_vec(),
