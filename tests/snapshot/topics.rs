@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::load::{Contents, Load, held};
 use super::ordered::{snapshot, streaming, until_done};
 use super::{ONCE, STREAM, begin_filled};
-use crate::support::{Flavour, Kafka, Server};
+use crate::support::{Flavour, Kafka, Server, is_full};
 
 /// The last values by their keys; the copy was interrupted once.
 fn rows(kafka: &Kafka, topic: &str) -> BTreeMap<String, i64> {
@@ -119,7 +119,10 @@ fn an_ordered_snapshot_into_topics_comes_to_what_the_source_holds() {
 
 #[test]
 fn an_ordered_snapshot_into_topics_exactly_once_comes_to_what_the_source_holds() {
-    check_ordered(Flavour::MySql97, "exactly_once");
+    // It takes most of a minute; copies that are killed are written exactly once in the short run too.
+    if is_full() {
+        check_ordered(Flavour::MySql97, "exactly_once");
+    }
 }
 
 #[test]
