@@ -122,8 +122,8 @@ impl DefaultValue {
         }
     }
 
-    /// What digits stand for.
-    fn bytes(&self) -> Option<Vec<u8>> {
+    /// What digits stand for; `None` of what is none.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
         let (digits, bits) = match self {
             Self::Bits(digits) => (digits, 1),
             Self::Hex(digits) => (digits, 4),

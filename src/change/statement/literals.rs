@@ -137,7 +137,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Hexadecimal or binary digits, if a value of such begins here.
-    fn digits(&mut self) -> Result<Option<DefaultValue>, Lost> {
+    pub(super) fn digits(&mut self) -> Result<Option<DefaultValue>, Lost> {
         let bookmark = self.bookmark();
         let Some(Token::Word(word)) = self.next()? else {
             self.go_back(bookmark);

@@ -30,29 +30,8 @@ impl Scanner<'_> {
 
     /// Reads bytes in hexadecimal or binary digits: `x'4142'`, `0x4142`, `b'101'`, `0b101`.
     pub(super) fn bytes(&mut self) -> Result<Option<Vec<u8>>, Lost> {
-        let bookmark = self.bookmark();
-        let Some(Token::Word(word)) = self.next()? else {
-            self.go_back(bookmark);
-            return Ok(None);
-        };
-        let quoted = match self.peek()? {
-            Some(Token::Text(raw)) => raw.get(1..raw.len().saturating_sub(1)),
-            _ => None,
-        };
-        let (digits, bits) = match (word, quoted) {
-            ("x" | "X", Some(digits)) => (digits, 4),
-            ("b" | "B", Some(digits)) => (digits, 1),
-            (number, _) if number.starts_with("0x") => (number.get(2..).ok_or(Lost)?, 4),
-            (number, _) if number.starts_with("0b") => (number.get(2..).ok_or(Lost)?, 1),
-            _ => {
-                self.go_back(bookmark);
-                return Ok(None);
-            }
-        };
-        if matches!(word, "x" | "X" | "b" | "B") {
-            self.next()?;
-        }
-        digits_to_bytes(digits, bits).map(Some)
+        let digits = self.digits()?;
+        digits.map(|it| it.bytes().ok_or(Lost)).transpose()
     }
 
     /// The words of a character set that may follow a type. `COLLATE` is an attribute and not among them.
@@ -114,19 +93,4 @@ impl Scanner<'_> {
             Some(Token::Symbol(_)) | None => return Err(Lost),
         })
     }
-}
-
-/// Bytes that digits of so many bits make, the first byte filled up with zeros.
-fn digits_to_bytes(digits: &str, bits: u32) -> Result<Vec<u8>, Lost> {
-    let mut bytes = Vec::new();
-    for group in digits.as_bytes().rchunks(if bits == 4 { 2 } else { 8 }) {
-        let mut byte = 0_u8;
-        for digit in group {
-            let value = char::from(*digit).to_digit(1 << bits).ok_or(Lost)?;
-            byte = byte << bits | u8::try_from(value).map_err(|_| Lost)?;
-        }
-        bytes.push(byte);
-    }
-    bytes.reverse();
-    Ok(bytes)
 }

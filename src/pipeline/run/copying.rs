@@ -191,10 +191,9 @@ fn refuse_unfit(
             ));
         }
     }
-    for table in &chosen.tables {
-        if !names().any(|name| name == table) {
-            warn!(%table, "not copied, or not whole, for it is gone or has another name");
-        }
+    let there: BTreeSet<&TableName> = names().collect();
+    for table in chosen.tables.iter().filter(|table| !there.contains(table)) {
+        warn!(%table, "not copied, or not whole, for it is gone or has another name");
     }
     if !names().any(is_wanted) {
         what = Some("none of its tables is there".to_owned());

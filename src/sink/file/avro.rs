@@ -40,7 +40,6 @@ pub fn write(
     block: &Containers,
     codec: AvroCodec,
 ) -> Result<bool, SinkError> {
-    let mut packer = Packer::new(codec);
     for share in shares(block)? {
         let Share {
             kind,
@@ -58,20 +57,20 @@ pub fn write(
         })?;
         let parts = parts.iter().map(|part| block.bytes.get(part.range.clone()));
         let parts = parts.map(Option::unwrap_or_default);
-        if codec == AvroCodec::Null {
+        let packed = packed(codec, parts.clone()).map_err(|source| SinkError::Io {
+            action: "compress a block of",
+            path: PathBuf::from(&name),
+            source,
+        })?;
+        if let Some(packed) = packed {
+            folder.append(&kind, &container_block(count, packed.len()))?;
+            folder.append(&kind, &packed)?;
+        } else {
             let byte_count = parts.clone().map(<[u8]>::len).sum();
             folder.append(&kind, &container_block(count, byte_count))?;
             for part in parts {
                 folder.append(&kind, part)?;
             }
-        } else {
-            let packed = packer.pack(parts).map_err(|source| SinkError::Io {
-                action: "compress a block of",
-                path: PathBuf::from(&name),
-                source,
-            })?;
-            folder.append(&kind, &container_block(count, packed.len()))?;
-            folder.append(&kind, packed)?;
         }
         folder.append(&kind, &mark(&name, schema_text))?;
         folder.count_rows(&kind, count);
@@ -79,42 +78,27 @@ pub fn write(
     Ok(folder.is_full())
 }
 
-/// Compresses blocks, in buffers that it keeps.
-struct Packer {
+/// The parts together, compressed; `None` where they are to stay as they are.
+fn packed<'a>(
     codec: AvroCodec,
-    plain: Vec<u8>,
-    packed: Vec<u8>,
-}
-
-impl Packer {
-    fn new(codec: AvroCodec) -> Self {
-        Self {
-            codec,
-            plain: Vec::new(),
-            packed: Vec::new(),
-        }
-    }
-
-    /// The parts together, compressed.
-    fn pack<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>) -> io::Result<&[u8]> {
-        self.plain.clear();
-        self.packed.clear();
-        parts.for_each(|part| self.plain.extend_from_slice(part));
-        match self.codec {
-            AvroCodec::Null => self.packed.extend_from_slice(&self.plain),
-            AvroCodec::Deflate => {
-                let mut encoder = DeflateEncoder::new(&mut self.packed, Compression::default());
-                encoder.write_all(&self.plain)?;
-                encoder.finish()?;
+    parts: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<Option<Vec<u8>>> {
+    match codec {
+        AvroCodec::Null => Ok(None),
+        AvroCodec::Deflate => {
+            let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+            for part in parts {
+                encoder.write_all(part)?;
             }
-            AvroCodec::Zstandard => {
-                let level = zstd::DEFAULT_COMPRESSION_LEVEL;
-                let mut encoder = zstd::Encoder::new(&mut self.packed, level)?;
-                encoder.write_all(&self.plain)?;
-                encoder.finish()?;
-            }
+            encoder.finish().map(Some)
         }
-        Ok(&self.packed)
+        AvroCodec::Zstandard => {
+            let mut encoder = zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?;
+            for part in parts {
+                encoder.write_all(part)?;
+            }
+            encoder.finish().map(Some)
+        }
     }
 }
 

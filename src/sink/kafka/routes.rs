@@ -424,26 +424,24 @@ impl Rules {
             Key::Choice(KafkaKey::None) => Box::default(),
             Key::Columns(names) => indexes(table, names, KEY_COLUMNS)?,
         };
-        let fixed = |text: &str| PartitionRule::Fixed(partition_of(text.as_bytes(), partitions));
-        let by_table = || match self.hash {
-            Some(hash) => PartitionRule::Fixed(hash.partition_of(&table.name.table, partitions)),
-            None => fixed(&table.name.to_string()),
+        // By Maxwell's hash of a name, or by Kafka's of what names it for certain.
+        let fixed = |name: &str, text: &str| {
+            PartitionRule::Fixed(match self.hash {
+                Some(hash) => hash.partition_of(name, partitions),
+                None => partition_of(text.as_bytes(), partitions),
+            })
         };
+        let (database, name) = (&table.name.database, &table.name.table);
         let partition = match &self.partition {
             Partition::By(PartitionBy::Key) => PartitionRule::Key,
-            Partition::By(PartitionBy::Database) => match self.hash {
-                Some(hash) => {
-                    PartitionRule::Fixed(hash.partition_of(&table.name.database, partitions))
-                }
-                None => fixed(&table.name.database),
-            },
+            Partition::By(PartitionBy::Database) => fixed(database, database),
             Partition::By(PartitionBy::Group) => PartitionRule::Group(partitions),
             Partition::Columns(names) if !table.is_undefined => {
                 let columns = indexes(table, names, PARTITION_COLUMNS)?;
                 PartitionRule::Columns(RecordKey::of(&columns), partitions)
             }
             Partition::By(PartitionBy::Table | PartitionBy::Columns) | Partition::Columns(_) => {
-                by_table()
+                fixed(name, &table.name.to_string())
             }
         };
         Ok(Destination {
