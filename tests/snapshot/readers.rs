@@ -14,7 +14,7 @@ const ROWS: u64 = 700;
 pub const SEVERAL: &str = "[snapshot]\nthreads = 4\nrows_per_second_max = 3000\n[sink]";
 
 /// Columns of the key, the key, and the values of row `n`.
-const KEYS: &[(&str, &str, &str)] = &[
+pub const KEYS: &[(&str, &str, &str)] = &[
     (
         "a BIGINT UNSIGNED",
         "a",
@@ -111,13 +111,6 @@ const OF_NEW_MYSQL: &[(&str, &str, &str)] = &[
         "ELT(n % 5 + 1, 'a', 'A', 'ä', 'a ', ''), n",
     ),
 ];
-
-/// The first table whose columns are described so.
-#[cfg(feature = "planted-faults")]
-pub fn table_of(described: &str) -> String {
-    let index = KEYS.iter().position(|it| it.0.contains(described));
-    format!("t{:02}", index.expect("a table"))
-}
 
 /// Makes a table for each key, and one without.
 pub fn fill(server: &Server) {
