@@ -13,7 +13,7 @@ use super::batch::ddl::{Ddl, StatementSession, TableChange, TableChangeKind};
 use super::batch::items::{Batch, Edge, EdgeSide, Group, Origin, SnapshotMark};
 use super::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
 use super::checkpoint::{Checkpoint, KeyBound, SnapshotReached};
-use super::definition::copied::copied;
+use super::definition::copied::{Collations, copied};
 use super::definition::published::published;
 use super::definition::table::TableDefinition;
 use super::definition::table_map_error::TableMapError;
@@ -23,7 +23,7 @@ use super::statement::StatementKind;
 use super::trouble::Trouble;
 use crate::binlog::Coordinates;
 use crate::filter::Rules;
-use crate::row::{Table, TableName};
+use crate::row::{ColumnTreatment, Table, TableName};
 
 /// Bits of a change's sequence that count the changes of one snapshot; those above count the snapshots of a connector, so that
 /// no two changes have one name.
@@ -34,6 +34,8 @@ const SEQUENCE_BITS: u32 = 40;
 pub struct CopiedTable {
     kept: Arc<KeptTable>,
     definition: Arc<TableDefinition>,
+    /// What each row meets that rules on rows keep, in the source's SQL.
+    condition: Option<Box<str>>,
 }
 
 /// Rows of one table: a bitmap in which every column is present, and then their images.
@@ -97,6 +99,20 @@ impl CopiedTable {
     pub fn definition(&self) -> &Arc<TableDefinition> {
         &self.definition
     }
+
+    /// What each row meets that rules on rows keep, in the source's SQL; `None` where nothing is said of it.
+    pub fn condition(&self) -> Option<&str> {
+        self.condition.as_deref()
+    }
+
+    /// Whether nobody wants the values of a column: it is left out, and rules on rows do not ask for it.
+    pub fn is_unwanted(&self, place: usize) -> bool {
+        let treatment = self.kept.table.treatment();
+        let treated = treatment.and_then(|all| all.columns().get(place));
+        let row_filter = self.kept.row_filter.as_ref();
+        treated == Some(&ColumnTreatment::LeftOut)
+            && row_filter.is_none_or(|filter| !filter.columns().contains(&place))
+    }
 }
 
 impl Copying {
@@ -139,7 +155,7 @@ impl Copying {
         }
     }
 
-    /// A table whose rows are to come; `None` where filters leave it out.
+    /// A table whose rows are to come, with what is known of its columns' collations; `None` where filters leave it out.
     ///
     /// # Errors
     /// A table that cannot be read, or that rules do not fit.
@@ -147,12 +163,22 @@ impl Copying {
         &mut self,
         source: &TableName,
         definition: &Arc<TableDefinition>,
+        collations: &Collations,
     ) -> Result<Option<CopiedTable>, TableMapError> {
-        let flavour = self.builder.origin().flavour;
-        let kept = copied(&mut self.maps, flavour, source, definition)?;
-        Ok(kept.map(|kept| CopiedTable {
-            kept,
-            definition: Arc::clone(definition),
+        let kept = copied(&mut self.maps, source, definition, collations)?;
+        let rules = self.maps.rules().rows();
+        Ok(kept.map(|kept| {
+            let table = &kept.table;
+            let columns = definition.columns.iter().enumerate();
+            let columns =
+                columns.filter_map(|(place, it)| Some((&*it.name, table.image_kind(place)?)));
+            let columns: Vec<_> = columns.collect();
+            let condition = rules.statement(&table.name, &columns);
+            CopiedTable {
+                condition: condition.map(Into::into),
+                definition: Arc::clone(definition),
+                kept,
+            }
         }))
     }
 

@@ -45,6 +45,7 @@ pub use definition::beliefs::Definitions;
 pub use definition::column_watch::{
     LostColumn, LostRowRule, UnvettedTable, Vetting, Watched, WatchedTables,
 };
+pub use definition::copied::Collations;
 pub use definition::engines::EngineChange;
 pub use definition::gap::refuse_moved;
 pub use definition::lack::{Lack, Lacking, Untold};

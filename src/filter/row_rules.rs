@@ -24,7 +24,7 @@ use super::options::FilterOptions;
 use super::row_options::{RowMoves, RowOp, RowRuleOptions};
 use super::verdict::RuleKey;
 use crate::failure::Class;
-use crate::row::TableName;
+use crate::row::{ColumnType, TableName};
 
 /// The rules on rows of all tables.
 #[derive(Clone, Debug)]
@@ -202,6 +202,22 @@ impl RowRules {
     /// The rules on the rows of a table as they are written.
     pub fn shown(&self, table: &TableName) -> Vec<ShownRowRule<'_>> {
         self.of_table(table).map(RowRule::shown).collect()
+    }
+
+    /// Whether the rows of a table are judged by a condition.
+    pub fn has_conditions(&self, table: &TableName) -> bool {
+        self.of_table(table).any(|rule| rule.condition.is_some())
+    }
+
+    /// What each row of a table meets that the conditions keep, in the source's SQL, see [`Expression::statement`]; `None` where
+    /// nothing can be said of it.
+    pub fn statement(&self, table: &TableName, columns: &[(&str, &ColumnType)]) -> Option<String> {
+        let conditions = self.of_table(table).filter_map(|rule| {
+            let (_, condition) = rule.condition.as_ref()?;
+            condition.statement(columns)
+        });
+        let conditions: Vec<String> = conditions.collect();
+        (!conditions.is_empty()).then(|| conditions.join(" AND "))
     }
 
     /// Whether updates are left out that change nothing that is published.
@@ -445,7 +461,7 @@ fn read(options: &RowRuleOptions, fold: Fold) -> (Option<RowRule>, Vec<RowRuleMi
 mod tests {
     use super::*;
     use crate::mysql::Flavour;
-    use crate::row::{Cell, Column, ColumnType};
+    use crate::row::{Cell, Column};
 
     fn options(text: &str) -> FilterOptions {
         toml::from_str(text).expect("a section")

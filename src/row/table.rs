@@ -39,6 +39,17 @@ pub fn quoted(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// Text as a literal that means the same under every sql_mode and connection character set.
+pub fn text_literal(text: &str) -> String {
+    let mut literal = String::with_capacity(12 + 2 * text.len());
+    literal.push_str("_utf8mb4 X'");
+    for byte in text.bytes() {
+        literal.push_str(&format!("{byte:02X}"));
+    }
+    literal.push('\'');
+    literal
+}
+
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.database, self.table)
@@ -322,4 +333,16 @@ pub enum Computed {
     RowStart,
     /// As that until which it holds: ROW END.
     RowEnd,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_hold_no_byte_that_sql_could_read() {
+        assert_eq!(text_literal("a'\\"), "_utf8mb4 X'61275C'");
+        assert_eq!(text_literal(""), "_utf8mb4 X''");
+        assert_eq!(text_literal("ü"), "_utf8mb4 X'C3BC'");
+    }
 }

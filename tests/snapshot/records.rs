@@ -35,7 +35,22 @@ fn rows_are_marked_and_come_after_the_statements_that_made_their_tables() {
         let rules = "[filter]\nreplicate-ignore-table = 'a.left_out'\ncolumns-exclude = 'a\\.three\\.secret'\n\
                      rows = [{ tables = 'a\\.three', where = 'id < 4' }]\n[sink]";
         let folder = folder.replacing("[sink]", rules);
+        server.execute("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = ON");
         folder.succeeds(&ONCE);
+        server.execute("SET GLOBAL general_log = OFF");
+        // What is not published is not read.
+        let read = server.query_text(
+            "SELECT argument FROM mysql.general_log WHERE command_type = 'Execute' AND argument LIKE 'SELECT `id`, %`three`%'",
+        );
+        let read: Vec<&str> = read.iter().filter_map(|row| row[0].as_deref()).collect();
+        assert!(!read.is_empty(), "{flavour:?}");
+        for statement in read {
+            assert!(
+                statement.starts_with("SELECT `id`, NULL FROM"),
+                "{statement}"
+            );
+            assert!(statement.contains("(`id` < 4)"), "{statement}");
+        }
         server.execute("INSERT INTO a.one VALUES (2)");
         folder.succeeds(&ONCE);
         let lines = folder.changes();

@@ -3,6 +3,7 @@
 //! Rows that are read so get the form of row images under the table that is made here. It has no columns of the server's own,
 //! and its compressed columns are as they are unpacked.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::agreement::{agree, metadata_of};
@@ -17,16 +18,36 @@ use crate::change::statement::{Statement, StatementKind};
 use crate::mysql::Flavour;
 use crate::row::{Table, TableName};
 
+/// The numbers of the collations of a table's columns of text, by the columns' names.
+pub type Collations = HashMap<Box<str>, u32>;
+
 /// Makes the table that rows of a definition are read under; `None` where filters leave it out.
 ///
 /// # Errors
 /// A definition that is not known for certain, a type that is not read, rules that do not fit.
 pub(in crate::change) fn copied(
     maps: &mut TableMaps,
-    flavour: Flavour,
     source: &TableName,
     definition: &TableDefinition,
+    collations: &Collations,
 ) -> Result<Option<Arc<KeptTable>>, TableMapError> {
+    let Some(mut defined) = defined(maps, source, definition)? else {
+        return Ok(None);
+    };
+    let columns = definition.columns.iter();
+    let collations = columns.map(|column| collations.get(&column.name).copied());
+    defined.table.collations = collations.collect();
+    let kept = maps.keep_defined(defined, source.clone(), false);
+    kept.map(Some).map_err(|missing| error_of(missing, source))
+}
+
+/// The table of a definition before rules treat its columns, without what is known of collations.
+fn defined(
+    maps: &TableMaps,
+    source: &TableName,
+    definition: &TableDefinition,
+) -> Result<Option<Defined>, TableMapError> {
+    let flavour = maps.flavour;
     let verdict = maps.rules().table(&source.database, &source.table);
     if !verdict.keep {
         return Ok(None);
@@ -53,15 +74,11 @@ pub(in crate::change) fn copied(
     let (_, layout) = laid_out;
     let computed = tell_computed(&mut read, &layout, definition);
     let key = layout.key(definition);
-    let mut table = Table::new(verdict.published, read, key);
-    table.collations = vec![None; columns.len()];
-    let defined = Defined {
-        table,
+    Ok(Some(Defined {
+        table: Table::new(verdict.published, read, key),
         unsettled: Default::default(),
         computed: Some(computed),
-    };
-    let kept = maps.keep_defined(defined, source.clone(), false);
-    kept.map(Some).map_err(|missing| error_of(missing, source))
+    }))
 }
 
 /// The table that TRUNCATE empties, as its rows would be read; `None` of another statement or none, and where that is not known for
@@ -76,9 +93,10 @@ pub(in crate::change) fn emptied(
     let Belief::Known(definition) = believed.get(&name)? else {
         return None;
     };
-    let flavour = maps.flavour;
-    let kept = copied(maps, flavour, &name, &Arc::clone(definition));
-    Some(Arc::clone(&kept.ok().flatten()?.table))
+    let defined = defined(maps, &name, definition).ok().flatten()?;
+    // It has no rows, so that rules on them say nothing of it.
+    let kept = maps.keep_filtered(defined, name, None, false);
+    Some(Arc::clone(&kept.ok()?.table))
 }
 
 fn not_copied(table: &TableName, column: &ColumnDefinition, what: &str) -> TableMapError {

@@ -319,6 +319,17 @@ impl TableMaps {
     ) -> Result<Arc<KeptTable>, Missing> {
         // By the values in the image, before rules on columns treat them.
         let row_filter = self.row_filter(&defined.table)?;
+        self.keep_filtered(defined, source, row_filter, is_to_vet)
+    }
+
+    /// The same of a table with this filter on its rows.
+    pub(super) fn keep_filtered(
+        &mut self,
+        defined: Defined,
+        source: TableName,
+        row_filter: Option<RowFilter>,
+        is_to_vet: bool,
+    ) -> Result<Arc<KeptTable>, Missing> {
         let lacking = row_filter.iter().flat_map(RowFilter::lacking);
         let lacking: Vec<Box<str>> = lacking.map(Into::into).collect();
         if !lacking.is_empty() {

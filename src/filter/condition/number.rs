@@ -4,6 +4,9 @@ use std::cmp::Ordering;
 
 /// Digits of a number at most, which is more than any column holds.
 const DIGITS_MAX: usize = 400;
+/// Digits of a literal that all servers keep, and those after the point.
+const DECIMAL_DIGITS_MAX: usize = 65;
+const DECIMAL_SCALE_MAX: usize = 30;
 
 /// A number as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +75,23 @@ impl Number {
     /// Whether it is written with an exponent, which makes it a double.
     pub(super) fn is_approximate(&self) -> bool {
         self.approximate.is_some()
+    }
+
+    /// As servers read it; `None` of one with more digits than they keep.
+    pub(super) fn in_sql(&self) -> Option<String> {
+        let sign = if self.is_negative { "-" } else { "" };
+        if let Some(text) = &self.approximate {
+            return Some(format!("{sign}{text}"));
+        }
+        let whole = if self.whole.is_empty() {
+            "0"
+        } else {
+            &self.whole
+        };
+        let has_room = self.whole.len() + self.fraction.len() <= DECIMAL_DIGITS_MAX
+            && self.fraction.len() <= DECIMAL_SCALE_MAX;
+        let point = if self.fraction.is_empty() { "" } else { "." };
+        has_room.then(|| format!("{sign}{whole}{point}{}", self.fraction))
     }
 
     /// As a double, the nearest one.

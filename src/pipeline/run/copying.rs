@@ -14,8 +14,9 @@ use super::pace::Pace;
 use super::reading::{LotInReading, Lots, Reading};
 use crate::change::definition::{Belief, Change, Schemas};
 use crate::change::{
-    AssembleError, Batch, Checkpoint, ChosenTables, CopiedTable, Copying, Definition, EdgeSide,
-    Origin, SnapshotProgress, SnapshotReached, TableDefinition, Trouble, Window, WindowTrouble,
+    AssembleError, Batch, Checkpoint, ChosenTables, Collations, CopiedTable, Copying, Definition,
+    EdgeSide, Origin, SnapshotProgress, SnapshotReached, TableDefinition, Trouble, Window,
+    WindowTrouble,
 };
 use crate::filter::Rules;
 use crate::finding::first_of;
@@ -44,6 +45,8 @@ pub(super) struct OpenedCopy {
     /// Tables of which rows may have been published that begin anew.
     pub(super) emptied: Vec<TableName>,
     pub(super) tables: Vec<(TableName, Arc<TableDefinition>)>,
+    /// The collations of those of them whose rows are judged by a condition.
+    pub(super) collations: HashMap<TableName, Collations>,
     /// Those of them that are read in no order.
     pub(super) unordered: BTreeSet<TableName>,
     /// How many rows each table has, as the server estimates.
@@ -125,11 +128,21 @@ impl OpenedCopy {
             emptied.extend(now.filter(|table| !known.contains(table)).cloned());
         }
         emptied.retain(|table| rules.table(&table.database, &table.table).keep);
+        let mut collations = HashMap::new();
+        if let Some(reader) = readers.first_mut() {
+            for (table, _) in &tables {
+                let published = rules.table(&table.database, &table.table).published;
+                if rules.rows().has_conditions(&published) {
+                    collations.insert(table.clone(), reader.collations(table).await?);
+                }
+            }
+        }
         Ok(Self {
             readers,
             number,
             reached,
             emptied,
+            collations,
             unordered: list.unordered,
             estimates,
             is_without_rows,
@@ -499,6 +512,7 @@ impl Copier {
             reached,
             emptied,
             tables,
+            collations,
             unordered,
             estimates,
             is_without_rows,
@@ -512,9 +526,10 @@ impl Copier {
         let before = reached.clone().unwrap_or_default();
         let begun = (number, Arc::clone(&before));
         let mut copying = Copying::new(origin, rules, start, begun, metrics::now_us());
-        let mut wanted = VecDeque::new();
+        let (mut wanted, none) = (VecDeque::new(), Collations::new());
         for (name, definition) in &tables {
-            let table = copying.table(name, definition);
+            let known = collations.get(name).unwrap_or(&none);
+            let table = copying.table(name, definition, known);
             wanted.extend(table.map_err(|error| failed(start, error.into()))?);
         }
         let pace = Pace::new(options, &wanted, (metrics, estimates));

@@ -138,7 +138,7 @@ impl Lots {
                         Some(end) => Some(end.clone()),
                         None => reader.last(&table).await?,
                     };
-                    (table, left)
+                    (chosen(reader, table).await?, left)
                 }
                 None => return Ok(None),
             },
@@ -204,6 +204,18 @@ impl Lots {
         self.spread.count(keys.map(|keys| Density { keys, rows }));
         Ok((upto, None))
     }
+}
+
+/// The table with the source's choice of its rows, where rules on rows let it choose.
+async fn chosen(
+    reader: &mut TableReader,
+    table: Arc<SourceTable>,
+) -> Result<Arc<SourceTable>, PipelineError> {
+    if table.copied.condition().is_none() {
+        return Ok(table);
+    }
+    let chosen = reader.choose(SourceTable::clone(&table)).await?;
+    Ok(Arc::new(chosen))
 }
 
 impl KeySpread {

@@ -11,7 +11,7 @@ use super::catalogue::{Reading, databases, read_where};
 use super::history::{History, StreamPlace};
 use crate::change::history::Stretch;
 use crate::change::{Checkpoint, Definition, Lineage, Point};
-use crate::row::TableName;
+use crate::row::{TableName, text_literal};
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
 use crate::source::server::{ServerOptions, statements};
@@ -323,7 +323,7 @@ async fn read_all(asked: &mut AnsweringServer) -> Result<Reading, SourceError> {
 fn is_table(table: &TableName) -> String {
     format!(
         "TABLE_SCHEMA = {} AND TABLE_NAME = {}",
-        statements::literal(&table.database),
-        statements::literal(&table.table)
+        text_literal(&table.database),
+        text_literal(&table.table)
     )
 }

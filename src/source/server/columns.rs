@@ -3,14 +3,14 @@
 
 use super::session::{AnswerRow, Session};
 use super::start::Checked;
-use super::statements::literal;
+
 use crate::binlog::column_map::kind;
 use crate::change::{ColumnDefinition, ComputedFrom};
 use crate::filter::{ColumnRuleError, ColumnVerdict, RowRuleError, Rules, TestedTable};
 use crate::mysql::Flavour;
 use crate::row::{
     CharsetName, Collation, Column, ColumnFacts, ColumnType, Labels, RowError, Special, Table,
-    TableName,
+    TableName, text_literal,
 };
 use crate::source::error::SourceError;
 
@@ -120,7 +120,7 @@ pub async fn refuse_computed(checked: &mut Checked, rules: &Rules) -> Result<(),
     let mut found = None;
     for tables in computing.chunks(TABLES_ASKED_MAX) {
         let tables = tables.iter().map(|TableName { database, table }| {
-            let (database, table) = (literal(database), literal(table));
+            let (database, table) = (text_literal(database), text_literal(table));
             format!("(TABLE_SCHEMA = {database} AND TABLE_NAME = {table})")
         });
         let condition = tables.collect::<Vec<_>>().join(" OR ");

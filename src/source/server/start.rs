@@ -20,7 +20,7 @@ use super::{preflight, statements, walk};
 use crate::binlog::{Coordinates, FIRST_POSITION, Gtid, GtidSet};
 use crate::change::{Checkpoint, LeftOut};
 use crate::mysql::Flavour;
-use crate::row::TableName;
+use crate::row::{TableName, text_literal};
 use crate::source::budget::Budget;
 use crate::source::error::SourceError;
 use crate::source::identity::{self, is_of};
@@ -656,7 +656,7 @@ impl Starting<'_> {
 
     /// The GTIDs of MariaDB's groups before a position.
     async fn mariadb_set(&mut self, at: &Coordinates) -> Result<GtidSet, SourceError> {
-        let file = statements::literal(&at.file);
+        let file = text_literal(&at.file);
         let text = statements::value(
             self.session,
             &format!("BINLOG_GTID_POS({file}, {})", at.position),

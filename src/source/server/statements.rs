@@ -221,26 +221,3 @@ pub(in crate::source) async fn value(
 /// A condition on tables: in none of the databases of the server itself.
 pub(in crate::source) const OF_USERS: &str =
     "TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema')";
-
-/// Text as a literal that means the same under every sql_mode and connection character set.
-pub(in crate::source) fn literal(text: &str) -> String {
-    let mut literal = String::with_capacity(12 + 2 * text.len());
-    literal.push_str("_utf8mb4 X'");
-    for byte in text.bytes() {
-        literal.push_str(&format!("{byte:02X}"));
-    }
-    literal.push('\'');
-    literal
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn literals_hold_no_byte_that_sql_could_read() {
-        assert_eq!(literal("a'\\"), "_utf8mb4 X'61275C'");
-        assert_eq!(literal(""), "_utf8mb4 X''");
-        assert_eq!(literal("ü"), "_utf8mb4 X'C3BC'");
-    }
-}

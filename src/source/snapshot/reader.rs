@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use tracing::info;
 
 use super::key::{Lot, TableKey};
-use crate::change::{CopiedRows, CopiedTable, KeyBound};
+use crate::change::{Collations, CopiedRows, CopiedTable, KeyBound};
 use crate::metrics::one_line;
 use crate::mysql::{BinaryRow, ConnectionError, Flavour, Malformed, WireKind, WireValue};
-use crate::row::{ColumnType, ImageValues, TableName, quoted};
+use crate::row::{Collation, ColumnType, ImageValues, TableName, quoted, text_literal};
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
-use crate::source::server::statements::{OF_USERS, literal, value};
+use crate::source::server::statements::{OF_USERS, value};
 use crate::source::server::{ServerOptions, TableViews, reader};
 
 /// The server's errors where a table is not what it was when the view was opened: gone, changed, of other columns.
@@ -35,6 +36,8 @@ pub struct SourceTable {
     pub key: Option<TableKey>,
     /// What a row has to meet, in the source's SQL.
     condition: Option<Box<str>>,
+    /// What each row meets that rules on rows keep, where the source can say so.
+    of_rules: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -72,6 +75,7 @@ impl SourceTable {
             copied,
             key,
             condition: None,
+            of_rules: None,
         }
     }
 
@@ -80,11 +84,13 @@ impl SourceTable {
         Self { condition, ..self }
     }
 
-    /// What follows the table's name for the rows of a lot.
-    fn rows_of(&self, lot: &Lot) -> String {
+    /// What follows the table's name for the rows of a lot, those that are counted to find where it ends, and those of them that
+    /// may be published.
+    fn rows_of(&self, lot: &Lot, are_counted: bool) -> String {
         let of_lot = self.key.as_ref().map(|key| key.condition(lot));
         let mut text = of_lot.unwrap_or_default();
-        if let Some(condition) = &self.condition {
+        let of_rules = self.of_rules.as_ref().filter(|_| !are_counted);
+        for condition in self.condition.iter().chain(of_rules) {
             let word = if text.is_empty() { " WHERE" } else { " AND" };
             // A comment at its end ends with the line.
             text.push_str(&format!("{word} ({condition}\n)"));
@@ -93,6 +99,13 @@ impl SourceTable {
             text.push_str(&format!(" ORDER BY {}", key.order()));
         }
         text
+    }
+
+    /// Whether the values of a column need not be read.
+    fn is_unwanted(&self, place: usize) -> bool {
+        let key = self.key.as_ref();
+        let is_of_key = |key: &TableKey| key.places().any(|it| it == place);
+        self.copied.is_unwanted(place) && !key.is_none_or(is_of_key)
     }
 
     /// Whether it can be a key of the table.
@@ -141,6 +154,53 @@ impl TableReader {
             self.session.ask(&statement).await?;
         }
         Ok(())
+    }
+
+    /// The same table with the source's choice of the rows that rules on rows keep, where it takes the condition.
+    ///
+    /// # Errors
+    /// What breaks on the way.
+    pub async fn choose(&mut self, table: SourceTable) -> Result<SourceTable, SourceError> {
+        let Some(condition) = table.copied.condition() else {
+            return Ok(table);
+        };
+        let name = table.copied.source();
+        let statement = format!("EXPLAIN SELECT 1 FROM {} WHERE {condition}", name.quoted());
+        match self.session.ask(&statement).await {
+            Ok(_) => Ok(SourceTable {
+                of_rules: Some(condition.into()),
+                ..table
+            }),
+            Err(error) if error.server_code().is_some() => {
+                info!(table = %name, condition, reason = %one_line(&error), "all rows are read, for the source does not take the condition");
+                Ok(table)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The collations of a table's columns, as far as they are known.
+    ///
+    /// # Errors
+    /// What breaks on the way.
+    pub async fn collations(&mut self, table: &TableName) -> Result<Collations, SourceError> {
+        let statement = format!(
+            "SELECT COLUMN_NAME AS name, COLLATION_NAME AS collation FROM information_schema.COLUMNS \
+             WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} AND COLLATION_NAME IS NOT NULL",
+            text_literal(&table.database),
+            text_literal(&table.table)
+        );
+        let mut found = Collations::new();
+        self.session
+            .ask_in_parts(&statement, |row| {
+                let collation = Collation::by_name(row.expect("collation")?);
+                if let Some(collation) = collation {
+                    found.insert(row.expect("name")?.into(), collation.id());
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(found)
     }
 
     /// Lists what there is now, as far as `is_kept` wants it.
@@ -214,14 +274,17 @@ impl TableReader {
     /// Whether a table has columns now that it had not, or lacks some.
     async fn has_others(&mut self, table: &CopiedTable) -> Result<bool, SourceError> {
         let columns = &table.definition().columns;
-        let names: Vec<String> = columns.iter().map(|column| literal(&column.name)).collect();
+        let names: Vec<String> = columns
+            .iter()
+            .map(|column| text_literal(&column.name))
+            .collect();
         let (database, name) = (&table.source().database, &table.source().table);
         let counts = format!(
             "(SELECT CONCAT(SUM(COLUMN_NAME NOT IN ({})), ' ', COUNT(*)) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = {} \
              AND TABLE_NAME = {})",
             names.join(", "),
-            literal(database),
-            literal(name)
+            text_literal(database),
+            text_literal(name)
         );
         let counts = value(&mut self.session, &counts).await?;
         // The two that tell since when and until when a row holds may be hidden.
@@ -247,7 +310,7 @@ impl TableReader {
     pub async fn begin(&mut self, table: &SourceTable, lot: &Lot) -> Result<(), SourceError> {
         let kinds = kinds(&table.copied);
         let mut statement = select(table, &kinds, 0..kinds.len());
-        statement.push_str(&table.rows_of(lot));
+        statement.push_str(&table.rows_of(lot, false));
         let columns = self.begun(table, &statement, kinds).await?;
         self.current = Some(Current {
             table: table.copied.source().clone(),
@@ -272,7 +335,7 @@ impl TableReader {
         rows: u64,
     ) -> Result<Option<KeyBound>, SourceError> {
         let offset = rows.saturating_sub(1);
-        let of_lot = format!("{} LIMIT 2 OFFSET {offset}", table.rows_of(lot));
+        let of_lot = format!("{} LIMIT 2 OFFSET {offset}", table.rows_of(lot, true));
         let (bound, count) = self.first_key(table, &of_lot).await?;
         Ok(bound.filter(|_| count > 1))
     }
@@ -470,12 +533,16 @@ fn select(
 ) -> String {
     let mut statement = String::from("SELECT ");
     let columns = &table.copied.definition().columns;
-    let columns = places.filter_map(|place| Some((columns.get(place)?, kinds.get(place)?)));
-    for (index, (column, kind)) in columns.enumerate() {
+    let columns = places.filter_map(|place| Some((place, columns.get(place)?, kinds.get(place)?)));
+    for (index, (place, column, kind)) in columns.enumerate() {
         if index > 0 {
             statement.push_str(", ");
         }
         let column = quoted(&column.name);
+        if table.is_unwanted(place) {
+            statement.push_str("NULL");
+            continue;
+        }
         statement.push_str(&match kind {
             ColumnType::Enum { .. }
             | ColumnType::Set { .. }

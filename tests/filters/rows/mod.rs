@@ -2,6 +2,7 @@
 //! the images before and after each change.
 
 mod conditions;
+mod copied;
 mod moves;
 mod program;
 mod table;
@@ -98,6 +99,7 @@ fn compare(flavour: Flavour, seed: u64) {
         }
         partly += usize::from(!before.is_empty() && before.len() < ROWS as usize);
     }
+    copied::check(&server, &columns, &mut generator);
     println!(
         "{flavour:?}, seed {seed}: {conditions} conditions over {ROWS} rows, three changes each, both ways of moves: {kept} changes \
          kept, {partly} conditions keep some rows and not all"
