@@ -128,15 +128,10 @@ impl OpenedCopy {
             emptied.extend(now.filter(|table| !known.contains(table)).cloned());
         }
         emptied.retain(|table| rules.table(&table.database, &table.table).keep);
-        let mut collations = HashMap::new();
-        if let Some(reader) = readers.first_mut() {
-            for (table, _) in &tables {
-                let published = rules.table(&table.database, &table.table).published;
-                if rules.rows().has_conditions(&published) {
-                    collations.insert(table.clone(), reader.collations(table).await?);
-                }
-            }
-        }
+        let collations = match readers.first_mut() {
+            Some(reader) => collations(reader, names(&tables), rules).await?,
+            None => HashMap::new(),
+        };
         Ok(Self {
             readers,
             number,
@@ -152,6 +147,22 @@ impl OpenedCopy {
             tables,
         })
     }
+}
+
+/// The collations of the tables whose rows are judged by a condition.
+async fn collations(
+    reader: &mut TableReader,
+    tables: impl Iterator<Item = &TableName>,
+    rules: &Rules,
+) -> Result<HashMap<TableName, Collations>, SourceError> {
+    let mut found = HashMap::new();
+    for table in tables {
+        let published = rules.table(&table.database, &table.table).published;
+        if rules.rows().has_conditions(&published) {
+            found.insert(table.clone(), reader.collations(table).await?);
+        }
+    }
+    Ok(found)
 }
 
 /// The tables with what is known of them, in the order of their names.
