@@ -25,6 +25,10 @@ pub(in crate::encode) struct Plan {
     pub(super) key_head: Box<[u8]>,
     /// The key of a row whose columns are null: that of the messages around a snapshot.
     pub(super) edge_key: Box<[u8]>,
+    /// `,"primary_key":[null,…]`, if messages have it: that of the message before a snapshot.
+    pub(super) edge_values: Box<[u8]>,
+    /// `,"primary_key":[]` and `,"primary_key_columns":[]`, as far as messages have them: those of the message after it.
+    pub(super) no_key: [&'static [u8]; 2],
 }
 
 impl Plan {
@@ -71,6 +75,20 @@ impl Plan {
                 (&named, &[&database, &own_name]),
                 &names,
             ),
+            edge_values: match options.output_primary_keys {
+                true => edge_values(table),
+                false => Box::default(),
+            },
+            no_key: [
+                match options.output_primary_keys {
+                    true => b",\"primary_key\":[]",
+                    false => b"",
+                },
+                match options.output_primary_key_columns {
+                    true => b",\"primary_key_columns\":[]",
+                    false => b"",
+                },
+            ],
             head: [b"{", &*named].concat().into(),
             key_head: match options.kafka_key_format {
                 MaxwellKeyFormat::Hash => [b",", &*named].concat(),
@@ -124,6 +142,14 @@ fn edge_key(
         }
     }
     out.into()
+}
+
+/// The primary key of a row whose columns are null.
+fn edge_values(table: &Table) -> Box<[u8]> {
+    let nulls = vec!["null"; table.key.len()];
+    format!(",\"primary_key\":[{}]", nulls.join(","))
+        .into_bytes()
+        .into()
 }
 
 /// A number for what the table's columns are.

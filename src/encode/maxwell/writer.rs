@@ -258,8 +258,14 @@ impl EnvelopeWriter for MaxwellWriter {
             EdgeSide::End => b"bootstrap-complete",
         };
         self.begin_change(word, event.rows.first_row, out);
-        self.begin_data(plan, out);
-        out.extend_from_slice(b"{}}");
+        // Maxwell's last message is of a row of no table, as far as keys go.
+        let (key, key_columns) = match side {
+            EdgeSide::Begin => (&*plan.edge_values, &*plan.key_columns),
+            EdgeSide::End => (&plan.no_key[0][..], &plan.no_key[1][..]),
+        };
+        out.extend_from_slice(key);
+        out.extend_from_slice(key_columns);
+        out.extend_from_slice(b",\"data\":{}}");
         true
     }
 
@@ -273,10 +279,13 @@ impl MaxwellWriter {
     fn write_rest(&mut self, event: &RowsEvent<'_>, plan: &Plan) {
         let (options, out) = (&self.options, &mut self.rest);
         out.clear();
-        write_place(options, event.group, &event.rows.event, out);
-        if options.output_server_id {
-            out.extend_from_slice(b",\"server_id\":");
-            write_integer(event.rows.event.server_id, out);
+        // Rows of a snapshot are of no event.
+        if event.group.snapshot.is_none() {
+            write_place(options, event.group, &event.rows.event, out);
+            if options.output_server_id {
+                out.extend_from_slice(b",\"server_id\":");
+                write_integer(event.rows.event.server_id, out);
+            }
         }
         if options.output_thread_id
             && let Some(id) = event.group.thread_id
