@@ -377,6 +377,25 @@ fn tables_share_a_topic_only_by_choice() {
 }
 
 #[test]
+fn statements_may_share_the_topic_of_tables_that_share_one() {
+    let table = "CREATE TABLE s1 (id INT PRIMARY KEY)";
+    let keys = "topic = '{p}.all'\nddl_topic = '{p}.all'\npartitions = 3\n";
+    let refused = Stream::new(Flavour::MySql97, "apart", keys, table);
+    let told = format!("DDL and {}.s1 both go to topic", refused.database);
+    refused.folder.fails(78, &[&told, "shared_topic"]);
+
+    let keys = format!("shared_topic = 'qualified'\n{keys}");
+    let stream = Stream::new(Flavour::MySql97, "with_ddl", &keys, table);
+    stream.deliver("INSERT INTO s1 VALUES (1); ALTER TABLE s1 ADD a INT; INSERT INTO s1 VALUES (2, 2)");
+    let topics = topics_of(&stream);
+    assert_eq!(topics, BTreeMap::from([("{p}.all".to_owned(), 3)]));
+    let records = stream.records("{p}.all");
+    let is_statement = |record: &&OwnedMessage| parsed(record.payload())["ddl"].is_string();
+    let statements = records.iter().filter(is_statement).count();
+    assert_eq!((records.len(), statements), (3, 1));
+}
+
+#[test]
 fn names_that_kafka_does_not_take_are_told_with_what_helps() {
     let table = "CREATE TABLE t (id INT PRIMARY KEY); CREATE TABLE `t.u` (id INT PRIMARY KEY)";
     for (name, keys, is_told_at_start, told) in [
@@ -432,6 +451,19 @@ fn headers_are_those_that_were_chosen() {
                 .all(|record| record.headers().is_none())
         );
     }
+    let keys = "headers = 'format'\n";
+    let other = Stream::new(Flavour::MySql97, "other", keys, table);
+    other.deliver("INSERT INTO t VALUES (1); UPDATE t SET id = 2");
+    let records = other.records("{p}.{db}.t");
+    let found: Vec<Vec<String>> = records
+        .iter()
+        .map(|record| match record.headers() {
+            Some(_) => headers(record).into_keys().collect(),
+            None => Vec::new(),
+        })
+        .collect();
+    // The row, the key that it loses with the tombstone, and the one that it gets.
+    assert_eq!(found, [vec![], vec!["new_key".to_owned()], vec![], vec!["old_key".to_owned()]]);
     let keys = "headers = 'none'\nmore_headers = ['op', 'traceparent']\n";
     let stream = Stream::new(Flavour::MySql97, "traced", keys, table);
     stream.deliver(sql);

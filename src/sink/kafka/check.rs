@@ -163,12 +163,16 @@ impl Check<'_> {
         topics: &mut Topics,
         tables: Option<&[TargetTable]>,
     ) -> Vec<PlannedTopic> {
+        let is_rows = |wanted: &Wanted| topics.routes.of_shared(&wanted.name).is_some();
         let own = topics.wanted_for_own().map(|(holds, wanted)| PlannedTopic {
-            wanted,
             has_key: holds == OwnTopic::Heartbeats,
             keeps_keys_together: true,
-            holds: Holds::Own(holds),
+            holds: match holds == OwnTopic::Ddl && is_rows(&wanted) {
+                true => Holds::Rows,
+                false => Holds::Own(holds),
+            },
             record_bytes_max: 0,
+            wanted,
         });
         let mut planned: Vec<PlannedTopic> = own.collect();
         planned.extend(topics.wanted_for_checkpoints().map(|wanted| PlannedTopic {
@@ -194,7 +198,11 @@ impl Check<'_> {
                 "correct its expression, put it before the route that matches too, or remove it",
             ));
         }
-        let mut by_name: HashMap<Arc<str>, usize> = HashMap::new();
+        // Statements may share the topic of rows.
+        let named = planned.iter().enumerate();
+        let mut by_name: HashMap<Arc<str>, usize> = named
+            .map(|(at, topic)| (Arc::clone(&topic.wanted.name), at))
+            .collect();
         let outboxes = Outboxes::of(
             self.options.outbox.as_ref(),
             self.options.sections(),
@@ -409,7 +417,7 @@ impl Check<'_> {
                     "cleanup.policy is {policy}: the topic of DDL statements takes records with keys only, and these have none"
                 ),
                 Holds::Rows | Holds::Checkpoints => format!(
-                    "cleanup.policy is {policy}: the topic of a table without a primary key takes records with keys only, and these \
+                    "cleanup.policy is {policy}: the topic of a table without a primary key, or of DDL, takes records with keys only, and these \
                      have none"
                 ),
             };

@@ -20,6 +20,8 @@ pub enum KafkaHeaders {
     /// The identity of the change, and what else there is to say of the record.
     #[default]
     Identity,
+    /// The halves of a changed key alone, as a peer has them.
+    Format,
     /// None.
     None,
 }

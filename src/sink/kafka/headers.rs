@@ -5,7 +5,7 @@
 //! | `source`, `file`, `pos`, `sequence` | every record but heartbeats | the identity: server, first event of the group, place in the group |
 //! | `gtid` | where there is one | the group's GTID |
 //! | `partial` | a record made from an incomplete image | `true` |
-//! | `new_key`, `old_key`, or what the format calls them | the halves of a changed key | the other key |
+//! | `new_key`, `old_key`, or what the format calls them | unless there are none: the halves of a changed key | the other key |
 //! | `op` | by choice, rows and tombstones | `c`, `u` or `d` |
 //! | `content-type`, `ce_…` | with `cloudevents`, records with a value | the attributes of the CloudEvent, or that the value has them |
 //! | `id`, and those that `outbox` names | a record of an outbox, before all others | columns of the row |
@@ -33,6 +33,7 @@ const TRACEPARENT_BYTES: usize = 55;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Headers {
     identity: bool,
+    other_keys: bool,
     op: bool,
     gtid: bool,
     traceparent: bool,
@@ -46,6 +47,7 @@ impl Headers {
         let identity = options.headers == KafkaHeaders::Identity;
         Self {
             identity,
+            other_keys: options.headers != KafkaHeaders::None,
             op: has(KafkaHeader::Op),
             gtid: identity || has(KafkaHeader::Gtid),
             traceparent: has(KafkaHeader::Traceparent),
@@ -64,7 +66,9 @@ impl Headers {
             let index = usize::try_from(index).ok()?;
             block.routed.get(index)
         });
+        let has_other_key = self.other_keys && record.other_key.is_some();
         let is_any = self.identity
+            || has_other_key
             || self.op
             || self.gtid
             || self.traceparent
@@ -90,7 +94,12 @@ impl Headers {
             let mut sequence = itoa::Buffer::new();
             let sequence = sequence.format(record.sequence).as_bytes();
             headers = with(headers, "sequence", sequence);
-            headers = said_besides(headers, block, record);
+            if record.partial {
+                headers = with(headers, "partial", b"true");
+            }
+        }
+        if has_other_key {
+            headers = of_other_key(headers, block, record);
         }
         if self.op
             && let Some(letter) = record.op.letter()
@@ -159,11 +168,8 @@ fn attributes(
     with(headers, "content-type", b"application/json")
 }
 
-/// `partial`, and `new_key` or `old_key`, where they apply.
-fn said_besides(mut headers: OwnedHeaders, block: &Records, record: &Record) -> OwnedHeaders {
-    if record.partial {
-        headers = with(headers, "partial", b"true");
-    }
+/// `new_key` or `old_key`, where they apply.
+fn of_other_key(headers: OwnedHeaders, block: &Records, record: &Record) -> OwnedHeaders {
     let names = block.other_key_names;
     match &record.other_key {
         None => headers,

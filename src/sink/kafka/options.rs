@@ -346,8 +346,10 @@ impl KafkaOptions {
             }
             (_, _) => {}
         }
-        if self.headers == KafkaHeaders::None && self.partial_key_change == PartialKeyChange::Mark {
-            let reason = "is 'none', but partial_key_change = 'mark' marks records by a header, change one of the two";
+        if self.headers != KafkaHeaders::Identity
+            && self.partial_key_change == PartialKeyChange::Mark
+        {
+            let reason = "is not 'identity', but partial_key_change = 'mark' marks records by a header, change one of the two";
             problems.push((vec!["headers"], reason));
         }
         if self.tombstones == Some(false) && self.sections().needs_tombstones() {

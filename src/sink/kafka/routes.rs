@@ -221,6 +221,13 @@ impl Routes {
         })
     }
 
+    /// What holds for a topic that all tables share which no route matches; `None` for every other topic.
+    pub(super) fn of_shared(&self, topic: &str) -> Option<&Rules> {
+        let is_shared = self.others.shared != SharedTopic::No;
+        let all = self.others.topic.of_all(&self.prefix).filter(|_| is_shared);
+        (all.as_deref() == Some(topic)).then_some(&*self.others)
+    }
+
     /// Where the records of a table go.
     pub(super) fn of(&self, table: &TableName) -> Routed {
         let name = table.to_string();

@@ -85,6 +85,16 @@ impl TopicTemplate {
         };
         self.parts.iter().map(part).collect()
     }
+
+    /// The topic, if it is the same for every table.
+    pub(super) fn of_all(&self, prefix: &str) -> Option<String> {
+        let part = |part: &Part| match part {
+            Part::Text(text) => Some(text.to_string()),
+            Part::Prefix => Some(prefix.to_owned()),
+            Part::Database | Part::Table | Part::Capture(_) => None,
+        };
+        self.parts.iter().map(part).collect()
+    }
 }
 
 /// The text of a group; none where the group took no part in the match.

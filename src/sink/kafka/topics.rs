@@ -169,7 +169,8 @@ impl Topics {
         }
         let shared = rules.shared;
         let of_own = self.own().find(|(_, other)| *other == &*topic);
-        let first = match of_own.map(|(holds, _)| holds) {
+        let of_own = of_own.map(|(holds, _)| holds);
+        let first = match of_own.filter(|holds| *holds != DDL || shared == SharedTopic::No) {
             Some(DDL) => Some("DDL".to_owned()),
             Some(holds) => Some(holds.to_owned()),
             None => {
@@ -282,7 +283,7 @@ impl Topics {
     }
 
     /// What the topics are to be that are no table's, but for that of checkpoints, with what each holds: each has one
-    /// partition, so that it stays in order.
+    /// partition, so that it stays in order. DDL may have that of the tables.
     pub(super) fn wanted_for_own(&self) -> impl Iterator<Item = (OwnTopic, Wanted)> {
         let topics = [
             (OwnTopic::Ddl, Some(&self.ddl)),
@@ -290,9 +291,12 @@ impl Topics {
             (OwnTopic::Groups, self.groups.as_ref()),
         ];
         topics.into_iter().filter_map(|(holds, topic)| {
+            let topic = topic?;
+            let shared = self.routes.of_shared(topic);
+            let shared = shared.filter(|_| holds == OwnTopic::Ddl);
             let wanted = Wanted {
-                name: Arc::clone(topic?),
-                partitions: 1,
+                name: Arc::clone(topic),
+                partitions: shared.map_or(1, |rules| i32::from(rules.partitions.get())),
                 replication: replicas(self.replication),
                 config: keyless(&self.config),
             };
