@@ -4,12 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::coded::{Format, Reader};
 use super::connect::{BINLOG, Connect, Connector, DEBEZIUM_MAX, carry_out, server};
 use super::messages::{Comparison, Difference, Message, Messages};
 use super::schema::Schema;
 use super::{differences, is_full};
 use crate::commands::process::Folder;
-use crate::support::{Kafka, wait_until};
+use crate::support::{Apicurio, Kafka, wait_until};
 
 fn folder() -> PathBuf {
     super::folder("metadata")
@@ -18,44 +19,72 @@ fn folder() -> PathBuf {
 /// Settings under which both write the workload; the name is the prefix.
 struct Variant {
     name: &'static str,
-    schemas: bool,
+    format: Format,
     debezium: &'static [&'static str],
     own: &'static str,
 }
 
+/// Those that are recorded.
 const VARIANTS: [Variant; 2] = [
     Variant {
         name: "described",
-        schemas: true,
+        format: Format::Schemas,
         debezium: &["column.propagate.source.type=.*"],
         own: "column_propagate_source_type = '.*'\n",
     },
     Variant {
         name: "bare",
-        schemas: false,
+        format: Format::Plain,
         debezium: &[],
         own: "",
     },
 ];
 
+/// A registry has the schemas of this one.
+const CODED: Variant = Variant {
+    name: "coded",
+    format: Format::Avro,
+    debezium: &["column.propagate.source.type=.*"],
+    own: "column_propagate_source_type = '.*'\n",
+};
+
+/// A connector's file under a variant's settings.
+fn file(kafka: &Kafka, variant: &Variant, [prefix, binlog, more]: [&str; 3]) -> String {
+    let (format, schemas) = match variant.format {
+        Format::Plain => ("debezium", "schemas_enable = false\n"),
+        Format::Schemas => ("debezium", ""),
+        Format::Avro => ("avro", ""),
+    };
+    format!(
+        "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{binlog}']\nstart = 'earliest'\n[sink]\ntype = 'kafka'\n\
+         format = '{format}'\nbootstrap_servers = '{}'\nprefix = '{prefix}'\n\
+         transaction_topic = '{prefix}.transaction'\nheartbeat_topic = '{prefix}.heartbeat.{prefix}'\n\
+         {more}[sink.debezium]\n{schemas}provide_transaction_metadata = true\nskipped_operations = 'none'\n{}",
+        kafka.bootstrap(),
+        variant.own,
+    )
+}
+
 /// What rowtap makes of the workload under a variant's settings.
 fn written(kafka: &Kafka, variant: &Variant, binlog: &str) -> Messages {
-    let Variant {
-        name, schemas, own, ..
-    } = variant;
-    let bootstrap = kafka.bootstrap();
-    let prefix = format!("own-{name}");
-    let connector = format!(
-        "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{binlog}']\nstart = 'earliest'\n[sink]\ntype = 'kafka'\n\
-         format = 'debezium'\nbootstrap_servers = '{bootstrap}'\nprefix = '{prefix}'\n\
-         transaction_topic = '{prefix}.transaction'\nheartbeat_topic = '{prefix}.heartbeat.{prefix}'\n\
-         [sink.debezium]\nschemas_enable = {schemas}\nprovide_transaction_metadata = true\nskipped_operations = 'none'\n{own}"
-    );
+    let prefix = format!("own-{}", variant.name);
+    let connector = file(kafka, variant, [&prefix, binlog, ""]);
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let found = Messages::read(kafka, &prefix);
     found.check(&Schema::of("debezium"));
     // The names of schemas hold the prefix.
-    Messages::from_lines(&found.to_lines().replace(&prefix, name))
+    Messages::from_lines(&found.to_lines().replace(&prefix, variant.name))
+}
+
+/// The same with a registry.
+fn coded(kafka: &Kafka, registry: &Apicurio, binlog: &str) -> Messages {
+    let prefix = "ceded";
+    let more = format!("headers = 'format'\n[sink.registry]\nurls = '{}'\n", registry.url());
+    let connector = file(kafka, &CODED, [prefix, binlog, &more]);
+    Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
+    let mut reader = Reader::new(Format::Avro, Some(registry));
+    let found = reader.messages(prefix, &kafka.records_below(prefix));
+    found.renamed(prefix, CODED.name)
 }
 
 fn is_heartbeat(message: &Message) -> bool {
@@ -131,7 +160,9 @@ fn debezium_itself_tells_the_same() {
     }
     let server = server();
     let kafka = Kafka::start();
-    let connectors = VARIANTS.iter().map(connector);
+    let registry = Apicurio::start();
+    let all = VARIANTS.iter().chain([&CODED]);
+    let connectors = all.clone().map(|variant| connector(variant, &registry));
     let connect = Connect::start(&server, &kafka, &connectors.collect::<Vec<_>>());
     carry_out(&server, &folder().join("workload.sql"));
     wait_until("Debezium has read the workload", DEBEZIUM_MAX, || {
@@ -147,7 +178,7 @@ fn debezium_itself_tells_the_same() {
             };
             has("peers.done") && has(&format!("heartbeat.{}", variant.name))
         };
-        VARIANTS.iter().all(has_last)
+        all.clone().all(has_last)
     });
     let binlog = server.binlog_path(BINLOG);
     let theirs: Vec<Messages> = VARIANTS
@@ -167,18 +198,20 @@ fn debezium_itself_tells_the_same() {
         }
     }
     let binlog = binlog.display().to_string();
+    let mut reader = Reader::new(Format::Avro, Some(&registry));
+    let found = reader.messages(CODED.name, &kafka.records_below(CODED.name));
+    let mut their_coded = reader.as_registered(found).without_snapshot();
+    for message in &mut their_coded.messages {
+        message.headers.retain(|name, _| name.ends_with("key"));
+    }
     let all = VARIANTS.iter().zip(theirs);
     let all = all.map(|(variant, theirs)| (variant, theirs, written(&kafka, variant, &binlog)));
-    check(all.collect());
+    let our_coded = coded(&kafka, &registry, &binlog);
+    check(all.chain([(&CODED, their_coded, our_coded)]).collect());
 }
 
-fn connector(variant: &Variant) -> Connector {
-    let enable = format!("schemas.enable={}", variant.schemas);
-    let converters = ["key", "value", "header"].map(|part| {
-        let class = "org.apache.kafka.connect.json.JsonConverter";
-        format!("{part}.converter={class}\n{part}.converter.{enable}")
-    });
-    let mut settings: Vec<String> = converters.into();
+fn connector(variant: &Variant, registry: &Apicurio) -> Connector {
+    let mut settings = variant.format.converters(registry);
     settings.extend([
         "provide.transaction.metadata=true".to_owned(),
         "skipped.operations=none".to_owned(),

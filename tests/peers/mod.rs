@@ -7,6 +7,7 @@
 mod avro;
 mod canal;
 mod cloudevents;
+mod coded;
 mod connect;
 mod debezium;
 mod defaults;

@@ -318,6 +318,15 @@ impl Kafka {
         self.records_of(&self.client(), topic)
     }
 
+    /// Every record of the topic of this name and of those below it, as [`Kafka::records`].
+    #[track_caller]
+    pub fn records_below(&self, prefix: &str) -> Vec<OwnedMessage> {
+        let below = format!("{prefix}.");
+        let topics = self.topics().into_iter();
+        let topics = topics.filter(|(topic, _)| topic == prefix || topic.starts_with(&below));
+        topics.flat_map(|(topic, _)| self.records(&topic)).collect()
+    }
+
     /// As [`Kafka::records`], by a client that the brokers let in.
     #[track_caller]
     pub fn records_of(&self, client: &ClientConfig, topic: &str) -> Vec<OwnedMessage> {

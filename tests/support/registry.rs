@@ -26,6 +26,17 @@ impl Apicurio {
         format!("http://127.0.0.1:{}/apis/ccompat/v7", self.private.port())
     }
 
+    /// Where it speaks as itself, in the version that Connect's converter knows.
+    pub fn own_url(&self) -> String {
+        format!("http://127.0.0.1:{}/apis/registry/v2", self.private.port())
+    }
+
+    /// The schema with a number.
+    pub fn schema(&self, number: u32) -> String {
+        let answer = self.ask("GET", &format!("/schemas/ids/{number}"), "");
+        answer["schema"].as_str().unwrap().to_owned()
+    }
+
     pub fn set_compatibility(&self, subject: &str, level: &str) {
         let body = json!({ "compatibility": level });
         self.ask("PUT", &format!("/config/{subject}"), &body.to_string());
