@@ -19,6 +19,7 @@ fn records(kafka: &Kafka, format: &str, mode: &str) -> Vec<OwnedMessage> {
     };
     let connector = format!(
         "state_dir = '{{dir}}/state'\n[source]\nfiles = ['{}']\nstart = 'earliest'\n\
+         [filter]\nreplicate-do-db = ['peers', 'another']\n\
          [sink]\ntype = 'kafka'\nformat = '{format}'\n{events}bootstrap_servers = '{}'\nprefix = '{prefix}'\n\
          topic = '{{prefix}}.all'\nshared_topic = 'merged'\nddl_topic = '{prefix}.ddl'\ntombstones = true\nheaders = 'none'\n",
         folder("canal").join("binlog.000003").display(),
