@@ -122,10 +122,15 @@ impl Messages {
 
     /// With another prefix of the same length, which is in names, in values and in the bytes of keys.
     pub fn renamed(&self, from: &str, to: &str) -> Self {
-        let hex = |text: &str| -> String { text.bytes().map(|byte| format!("{byte:02x}")).collect() };
+        let hex =
+            |text: &str| -> String { text.bytes().map(|byte| format!("{byte:02x}")).collect() };
         let (from_hex, to_hex) = (hex(from), hex(to));
         let mut found = Self::from_lines(&self.to_lines().replace(from, to));
-        for key in found.messages.iter_mut().filter_map(|message| message.key.as_mut()) {
+        for key in found
+            .messages
+            .iter_mut()
+            .filter_map(|message| message.key.as_mut())
+        {
             *key = key.replace(&from_hex, &to_hex);
         }
         found

@@ -79,7 +79,10 @@ fn written(kafka: &Kafka, variant: &Variant, binlog: &str) -> Messages {
 /// The same with a registry.
 fn coded(kafka: &Kafka, registry: &Apicurio, binlog: &str) -> Messages {
     let prefix = "ceded";
-    let more = format!("headers = 'format'\n[sink.registry]\nurls = '{}'\n", registry.url());
+    let more = format!(
+        "headers = 'format'\n[sink.registry]\nurls = '{}'\n",
+        registry.url()
+    );
     let connector = file(kafka, &CODED, [prefix, binlog, &more]);
     Folder::new(&connector).succeeds(&["run", "--once", "--http", "off", "shop.toml"]);
     let mut reader = Reader::new(Format::Avro, Some(registry));

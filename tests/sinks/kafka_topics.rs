@@ -386,7 +386,9 @@ fn statements_may_share_the_topic_of_tables_that_share_one() {
 
     let keys = format!("shared_topic = 'qualified'\n{keys}");
     let stream = Stream::new(Flavour::MySql97, "with_ddl", &keys, table);
-    stream.deliver("INSERT INTO s1 VALUES (1); ALTER TABLE s1 ADD a INT; INSERT INTO s1 VALUES (2, 2)");
+    stream.deliver(
+        "INSERT INTO s1 VALUES (1); ALTER TABLE s1 ADD a INT; INSERT INTO s1 VALUES (2, 2)",
+    );
     let topics = topics_of(&stream);
     assert_eq!(topics, BTreeMap::from([("{p}.all".to_owned(), 3)]));
     let records = stream.records("{p}.all");
@@ -463,7 +465,15 @@ fn headers_are_those_that_were_chosen() {
         })
         .collect();
     // The row, the key that it loses with the tombstone, and the one that it gets.
-    assert_eq!(found, [vec![], vec!["new_key".to_owned()], vec![], vec!["old_key".to_owned()]]);
+    assert_eq!(
+        found,
+        [
+            vec![],
+            vec!["new_key".to_owned()],
+            vec![],
+            vec!["old_key".to_owned()]
+        ]
+    );
     let keys = "headers = 'none'\nmore_headers = ['op', 'traceparent']\n";
     let stream = Stream::new(Flavour::MySql97, "traced", keys, table);
     stream.deliver(sql);

@@ -218,7 +218,9 @@ impl Follow<'_> {
         let renamed = alter.rename.as_ref().map(|new| self.schemas.fold(new));
         let renamed = renamed.filter(|new| *new != table);
         let changes_nothing = alter.specs.is_empty() && alter.options == Default::default();
-        let is_same = |old: &TableDefinition| changes_nothing && old.hidden.is_empty();
+        let gives_defaults = !alter.defaults.is_empty();
+        let is_same =
+            |old: &TableDefinition| changes_nothing && !gives_defaults && old.hidden.is_empty();
         self.find_left_behind(&table);
         let outcome = match self.schemas.tables.get(&table) {
             Some(Belief::Known(old)) if is_same(old) => Ok(Arc::clone(old)),
@@ -451,8 +453,11 @@ impl Follow<'_> {
         match outcome {
             Err(reason) => self.stale(table, reason),
             Ok(definition) => {
-                let known = Belief::Known(Arc::clone(&definition));
-                if self.schemas.tables.get(&table) != Some(&known) {
+                let is_told_already = match self.schemas.tables.get(&table) {
+                    Some(Belief::Known(known)) => known.tells_as_much_as(&definition),
+                    Some(Belief::Stale(_)) | None => false,
+                };
+                if !is_told_already {
                     self.make(Change::Defined { table, definition });
                 }
             }
