@@ -4,7 +4,8 @@ use crate::binlog::{
     EventKind, FormatDescription, Header, RowsHeader, UserValue, UserVariable, check_body,
 };
 use crate::change::batch::rows::RowsKind;
-use crate::change::definition::table_maps::{KeptTable, TableMaps, Target};
+use crate::change::definition::kept_table::KeptTable;
+use crate::change::definition::table_maps::{TableMaps, Target};
 use crate::change::trouble::Trouble;
 use crate::row::{Cell, Decimal, RowError, Shape, Table, ValueCheck};
 

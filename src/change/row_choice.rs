@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::batch::items::Batch;
 use super::batch::rows::{Rows, RowsKind};
 use super::checking::RowsCheck;
-use super::definition::table_maps::KeptTable;
+use super::definition::kept_table::KeptTable;
 use super::trouble::Trouble;
 use crate::filter::{Judging, JudgingError, RowFilter, RowMoves, RowOp};
 use crate::row::{Cell, RowError, Shape, Table, TableName, TreatedImages};

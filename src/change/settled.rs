@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::batch::rows::RowsKind;
 use super::definition::beliefs::Definitions;
-use super::definition::table_maps::{KeptTable, Missing, TableMaps, Target};
+use super::definition::kept_table::KeptTable;
+use super::definition::table_maps::{Missing, TableMaps, Target};
 use super::questions::Questions;
 use super::trouble::Trouble;
 use crate::binlog::{Coordinates, FormatDescription, RowsHeader};

@@ -12,8 +12,8 @@
 use super::definition::beliefs::Definitions;
 use super::definition::engines::Engines;
 use super::definition::following::Followed;
+use super::definition::kept_table::KeptTable;
 use super::definition::schemas::Connection;
-use super::definition::table_maps::KeptTable;
 use super::group::closed::ClosedGroup;
 use super::group::tracker::Outcome;
 use super::questions::Questions;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::agreement::{agree, metadata_of};
 use super::computed::tell_computed;
+use super::kept_table::{Defined, KeptTable};
 use super::schemas::{Belief, Schemas};
 use super::table::{ColumnDefinition, TableDefinition};
 use super::table_map_error::{Missing, TableMapError};
-use super::table_maps::{Asks, Defined, KeptTable, TableMaps, read_columns};
+use super::table_maps::{Asks, TableMaps, read_columns};
 use crate::binlog::ColumnMap;
 use crate::binlog::column_map::kind;
 use crate::change::statement::{Statement, StatementKind};

@@ -11,6 +11,7 @@ pub(super) mod draft;
 pub(super) mod engines;
 pub(super) mod following;
 pub(super) mod gap;
+pub(super) mod kept_table;
 pub(super) mod labels;
 pub(super) mod lack;
 pub(super) mod layout;

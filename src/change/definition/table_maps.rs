@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
 use super::agreement::agree;
 use super::beliefs::Definitions;
 use super::column_watch::ColumnWatch;
-use super::computed::{ComputedColumn, tell_computed};
+use super::computed::tell_computed;
 use super::draft::{draft, draft_of};
+use super::kept_table::{Defined, KeptTable};
 use super::lack::Lack;
 use super::layout::{Layout, hashes, hides_its_type};
 use super::schemas::Belief;
@@ -53,49 +53,6 @@ impl Target {
         };
         let serving = definitions.serving(source, end);
         serving.is_some_and(|known| known.unsettled().is_none())
-    }
-}
-
-/// A table whose rows are published.
-#[derive(Debug)]
-pub(in crate::change) struct KeptTable {
-    /// The table as published.
-    pub(in crate::change) table: Arc<Table>,
-    /// Its name on the source.
-    pub(in crate::change) source: TableName,
-    is_proven: AtomicBool,
-    /// Whether row images hold nothing of hidden columns.
-    omits_hidden: bool,
-    /// The columns whose values may not be what they seem.
-    pub(in crate::change) unsettled: UnsettledColumns,
-    /// Which of its rows are published; `None` for all.
-    pub(in crate::change) row_filter: Option<RowFilter>,
-}
-
-impl KeptTable {
-    /// Whether its engine is proven for the first time since the table map was taken.
-    pub(in crate::change) fn is_proven_first(&self) -> bool {
-        // Only the first time takes a write.
-        !self.is_proven.load(Ordering::Relaxed) && !self.is_proven.swap(true, Ordering::Relaxed)
-    }
-
-    /// Makes sure that rows with these columns hold nothing of hidden ones, where a server leaves those out.
-    pub(in crate::change) fn allows(&self, bitmaps: [&[u8]; 2]) -> Result<(), TableMapError> {
-        if !self.omits_hidden {
-            return Ok(());
-        }
-        let is_in = |bitmap: &[u8], place: usize| {
-            let byte = bitmap.get(place / 8).copied().unwrap_or(0);
-            byte >> (place % 8) & 1 == 1
-        };
-        let present = |place: &&usize| bitmaps.iter().any(|bitmap| is_in(bitmap, **place));
-        match self.table.hidden.iter().find(present) {
-            None => Ok(()),
-            Some(place) => Err(TableMapError::HiddenValue {
-                table: self.source.clone(),
-                place: place + 1,
-            }),
-        }
     }
 }
 
@@ -251,7 +208,7 @@ impl TableMaps {
         } else if self.checks_all {
             let published = verdict.published;
             let table = define(&map, published, &source, definitions, end, Asks::Nothing)?;
-            Target::Checked(self.kept(table, source, None))
+            Target::Checked(Arc::new(KeptTable::new(table, source, None, self.flavour)))
         } else {
             Target::Rejected
         };
@@ -352,7 +309,12 @@ impl TableMaps {
             .treat(columns, &source, defined.table)
             .map_err(refused)?;
         let defined = Defined { table, ..defined };
-        Ok(self.kept(defined, source, row_filter))
+        Ok(Arc::new(KeptTable::new(
+            defined,
+            source,
+            row_filter,
+            self.flavour,
+        )))
     }
 
     /// Hands out the columns that rules on rows name and tables lack.
@@ -368,22 +330,6 @@ impl TableMaps {
         }
         let found = rules.of(&table.name, &TestedTable::of(table, self.flavour));
         found.map_err(|error| Missing::Error(TableMapError::RowRules(Box::new(error))))
-    }
-
-    fn kept(
-        &self,
-        defined: Defined,
-        source: TableName,
-        row_filter: Option<RowFilter>,
-    ) -> Arc<KeptTable> {
-        Arc::new(KeptTable {
-            table: Arc::new(defined.table),
-            source,
-            is_proven: AtomicBool::new(false),
-            omits_hidden: self.flavour == Flavour::MySql,
-            unsettled: defined.unsettled,
-            row_filter,
-        })
     }
 
     /// A CREATE TABLE with what is known of a table where the body of a table map is read, or a value after it.
@@ -617,14 +563,6 @@ fn choose(
         is_contradicted,
         is_undefined,
     })
-}
-
-/// A table as a table map and what is known of it define it.
-pub(super) struct Defined {
-    pub(super) table: Table,
-    pub(super) unsettled: UnsettledColumns,
-    /// Its columns that are computed, or whose defaults are; `None` where that is not known.
-    pub(super) computed: Option<Vec<ComputedColumn>>,
 }
 
 /// The columns of a table map, completed by a definition as far as it is laid out along them.

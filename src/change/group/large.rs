@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::open::HeldEvent;
 use crate::binlog::{EventKind, Frame, Header, RowsHeader};
 use crate::change::batch::rows::{EventStamp, RowImages, Rows, RowsKind, TooMany};
-use crate::change::definition::table_maps::KeptTable;
+use crate::change::definition::kept_table::KeptTable;
 use crate::change::trouble::Trouble;
 
 /// What is left of an event whose first bytes were read.
