@@ -168,12 +168,45 @@ impl<'a> BinaryRow<'a> {
     /// A packet that is cut, or a time in a form that there is not.
     #[inline]
     pub fn next(&mut self, kind: WireKind) -> Result<WireValue<'a>, Malformed> {
+        match self.next_is_null() {
+            true => Ok(WireValue::Null),
+            false => self.value(kind),
+        }
+    }
+
+    /// Goes on to the next value, and says whether it is NULL; if not, it is to be taken.
+    #[inline]
+    pub fn next_is_null(&mut self) -> bool {
         let byte = self.nulls.get(self.index / 8).copied().unwrap_or(0);
         let is_null = byte >> (self.index % 8) & 1 == 1;
         self.index += 1;
-        if is_null {
-            return Ok(WireValue::Null);
-        }
+        is_null
+    }
+
+    /// Takes the value, of so many bytes, as the lowest of a word; what is above them means nothing.
+    ///
+    /// # Errors
+    /// A packet that is cut.
+    #[inline]
+    pub fn word(&mut self, width: u8) -> Result<u64, Malformed> {
+        self.fields.word(width.into())
+    }
+
+    /// Takes the value, which comes after its length.
+    ///
+    /// # Errors
+    /// A packet that is cut.
+    #[inline]
+    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        self.fields.length_encoded_bytes()
+    }
+
+    /// Takes the value.
+    ///
+    /// # Errors
+    /// As of [`Self::next`].
+    #[inline]
+    pub fn value(&mut self, kind: WireKind) -> Result<WireValue<'a>, Malformed> {
         let fields = &mut self.fields;
         Ok(match kind {
             WireKind::Integer(1) => WireValue::Integer(fields.u8()?.into()),

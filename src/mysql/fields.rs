@@ -86,6 +86,17 @@ impl<'a> Fields<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// Takes so many bytes, up to eight, as the lowest of a word, the lowest first; what is above them means nothing.
+    #[inline]
+    pub(super) fn word(&mut self, width: usize) -> Result<u64, Malformed> {
+        if let Some(word) = self.rest.first_chunk() {
+            self.rest = self.rest.get(width..).unwrap_or_default();
+            return Ok(u64::from_le_bytes(*word));
+        }
+        let bits = |bits, byte: &u8| bits << 8 | u64::from(*byte);
+        Ok(self.bytes(width)?.iter().rev().fold(0, bits))
+    }
+
     /// Takes a length-encoded integer.
     pub(super) fn length_encoded(&mut self) -> Result<u64, Malformed> {
         match self.u8()? {

@@ -5,7 +5,60 @@
 use super::jsonb_writer::JsonbWriter;
 use super::temporal::days_since_1970;
 use super::{ColumnType, RowError, decimal};
-use crate::mysql::{WireMoment, WireTime, WireValue};
+use crate::mysql::{BinaryRow, Malformed, WireKind, WireMoment, WireTime, WireValue};
+
+/// How the values of a column go from a result set into an image, found once for all rows.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    wire: WireKind,
+    kind: ColumnType,
+    way: TransferWay,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TransferWay {
+    /// So many bytes, which are the same in both.
+    Same(u8),
+    /// Bytes after their length, which has so many bytes in an image.
+    Prefixed(u8),
+    /// In another form.
+    Converted,
+}
+
+/// Why a value cannot be transferred.
+#[derive(Debug, thiserror::Error)]
+pub enum TransferError {
+    /// The row is none of the protocol.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Its type cannot have the value.
+    #[error(transparent)]
+    Value(#[from] RowError),
+}
+
+impl Transfer {
+    /// Of a column of this type, whose values come so.
+    pub fn new(wire: WireKind, kind: ColumnType) -> Self {
+        let way = match (wire, &kind) {
+            (WireKind::Integer(bytes), ColumnType::Integer { width, .. }) if bytes == *width => {
+                TransferWay::Same(bytes)
+            }
+            (WireKind::Float, ColumnType::Float) => TransferWay::Same(4),
+            (WireKind::Double, ColumnType::Double) => TransferWay::Same(8),
+            (
+                WireKind::Bytes,
+                ColumnType::Text { prefix, .. } | ColumnType::Binary { prefix, .. },
+            ) => TransferWay::Prefixed(*prefix),
+            (_wire, _kind) => TransferWay::Converted,
+        };
+        Self { wire, kind, way }
+    }
+
+    /// How the values come.
+    pub fn wire(&self) -> WireKind {
+        self.wire
+    }
+}
 
 /// Writes the values of row images.
 #[derive(Debug, Default)]
@@ -15,6 +68,30 @@ pub struct ImageValues {
 }
 
 impl ImageValues {
+    /// Appends the next value of a row as an image has it; `false`, and nothing, for NULL.
+    ///
+    /// # Errors
+    /// A row that is cut, and a value that the type cannot have.
+    #[inline(always)]
+    pub fn transfer(
+        &mut self,
+        column: &Transfer,
+        row: &mut BinaryRow<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, TransferError> {
+        if row.next_is_null() {
+            return Ok(false);
+        }
+        match column.way {
+            TransferWay::Same(width) => write_low(row.word(width)?, width, out),
+            TransferWay::Prefixed(prefix) => write_prefixed(row.bytes()?, prefix, out)?,
+            TransferWay::Converted => {
+                self.write(&column.kind, &row.value(column.wire)?, out)?;
+            }
+        }
+        Ok(true)
+    }
+
     /// Appends a value that is not NULL as an image has it, with the length before it where there is one.
     ///
     /// # Errors
@@ -233,6 +310,50 @@ mod tests {
             value => out.extend_from_slice(format!("{value:?}").as_bytes()),
         }
         assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
+
+    #[test]
+    fn a_row_is_transferred_as_its_values_are_written() {
+        // A TINYINT, a MEDIUMINT, a DOUBLE, text and a NULL; the last has nothing after it to read with it.
+        let row = [
+            &[0, 0b0100_0000, 0xff, 1, 2, 3, 0][..],
+            &1.5f64.to_le_bytes(),
+            &[2, b'o', b'k'],
+        ]
+        .concat();
+        let integer = |width| ColumnType::Integer {
+            width,
+            unsigned: false,
+        };
+        let text = ColumnType::Text {
+            prefix: 2,
+            charset: crate::row::Charset::Utf8,
+        };
+        let columns = [
+            (WireKind::Integer(1), integer(1)),
+            (WireKind::Integer(4), integer(3)),
+            (WireKind::Double, ColumnType::Double),
+            (WireKind::Bytes, text.clone()),
+            (WireKind::Bytes, text),
+        ];
+        let transfer = |payload: &[u8]| {
+            let mut values = ImageValues::default();
+            let mut out = Vec::new();
+            let mut row = BinaryRow::new(payload, columns.len()).expect("a row");
+            let done = columns.iter().map(|(wire, kind)| {
+                let column = Transfer::new(*wire, kind.clone());
+                values.transfer(&column, &mut row, &mut out)
+            });
+            let done: Result<Vec<bool>, TransferError> = done.collect();
+            done.map(|done| (done, out))
+        };
+        let (done, out) = transfer(&row).expect("transferred");
+        assert_eq!(done, [true, true, true, true, false]);
+        let expected = [&[0xff, 1, 2, 3][..], &1.5f64.to_le_bytes(), b"\x02\0ok"].concat();
+        assert_eq!(out, expected);
+        for end in 2..row.len() {
+            assert!(transfer(&row[..end]).is_err(), "{end}");
+        }
     }
 
     #[test]

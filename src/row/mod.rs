@@ -50,7 +50,7 @@ pub use digits::{hex_digit, write_integer};
 pub use error::{Inside, RowError};
 pub use escape::{write_escaped, write_plain_start, write_string, write_utf8};
 pub use image::{Cell, ImageWalk, Shape};
-pub use image_value::ImageValues;
+pub use image_value::{ImageValues, Transfer, TransferError};
 pub use images::Images;
 pub use json_diff::{Changes, Patched};
 pub use json_opaque::Opaque;

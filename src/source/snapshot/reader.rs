@@ -8,8 +8,10 @@ use tracing::info;
 use super::key::{Lot, TableKey};
 use crate::change::{Collations, CopiedRows, CopiedTable, KeyBound};
 use crate::metrics::one_line;
-use crate::mysql::{BinaryRow, ConnectionError, Flavour, Malformed, WireKind, WireValue};
-use crate::row::{Collation, ColumnType, ImageValues, TableName, quoted, text_literal};
+use crate::mysql::{BinaryRow, ConnectionError, Flavour, Malformed, WireValue};
+use crate::row::{
+    Collation, ColumnType, ImageValues, TableName, Transfer, TransferError, quoted, text_literal,
+};
 use crate::source::error::SourceError;
 use crate::source::server::session::Session;
 use crate::source::server::statements::{OF_USERS, value};
@@ -43,7 +45,7 @@ pub struct SourceTable {
 #[derive(Debug)]
 struct Current {
     table: TableName,
-    columns: Vec<(WireKind, ColumnType)>,
+    columns: Vec<Transfer>,
     key: Option<TableKey>,
     /// Bytes of the last rows and how many there were, as many as the next may have.
     bytes: usize,
@@ -386,7 +388,7 @@ impl TableReader {
         table: &SourceTable,
         statement: &str,
         kinds: Vec<ColumnType>,
-    ) -> Result<Vec<(WireKind, ColumnType)>, SourceError> {
+    ) -> Result<Vec<Transfer>, SourceError> {
         let name = table.copied.source();
         let begun = self.session.begin_rows(statement).await;
         let wire = begun.map_err(|error| disturbed(name, error))?;
@@ -396,7 +398,10 @@ impl TableReader {
                 what: "it has other columns".to_owned(),
             });
         }
-        Ok(wire.into_iter().zip(kinds).collect())
+        let columns = wire.into_iter().zip(kinds);
+        Ok(columns
+            .map(|(wire, kind)| Transfer::new(wire, kind))
+            .collect())
     }
 
     /// Waits until rows of the statement have arrived; `false` after the last.
@@ -465,22 +470,30 @@ impl Current {
         let mut row = BinaryRow::new(payload, self.columns.len()).map_err(malformed)?;
         let nulls = out.len();
         out.resize(nulls + self.columns.len().div_ceil(8), 0);
-        for (index, (wire, kind)) in self.columns.iter().enumerate() {
-            let value = row.next(*wire).map_err(malformed)?;
-            if value == WireValue::Null {
-                if let Some(byte) = out.get_mut(nulls + index / 8) {
-                    *byte |= 1 << (index % 8);
+        for (index, column) in self.columns.iter().enumerate() {
+            match values.transfer(column, &mut row, out) {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Some(byte) = out.get_mut(nulls + index / 8) {
+                        *byte |= 1 << (index % 8);
+                    }
                 }
-                continue;
+                Err(error) => return Err(self.untransferred(index, error)),
             }
-            let written = values.write(kind, &value, out);
-            written.map_err(|source| SourceError::Copied {
+        }
+        row.end().map_err(malformed)
+    }
+
+    #[cold]
+    fn untransferred(&self, index: usize, error: TransferError) -> SourceError {
+        match error {
+            TransferError::Malformed(source) => malformed(&self.table, source),
+            TransferError::Value(source) => SourceError::Copied {
                 table: self.table.clone(),
                 column: index + 1,
                 source: Box::new(source),
-            })?;
+            },
         }
-        row.end().map_err(malformed)
     }
 
     /// Where rows end that have so many bytes.
@@ -503,12 +516,10 @@ impl Current {
     }
 }
 
-fn values_of<'a>(
-    payload: &'a [u8],
-    columns: &[(WireKind, ColumnType)],
-) -> Result<Vec<WireValue<'a>>, Malformed> {
+fn values_of<'a>(payload: &'a [u8], columns: &[Transfer]) -> Result<Vec<WireValue<'a>>, Malformed> {
     let mut row = BinaryRow::new(payload, columns.len())?;
-    columns.iter().map(|(wire, _)| row.next(*wire)).collect()
+    let values = columns.iter().map(|column| row.next(column.wire()));
+    values.collect()
 }
 
 fn malformed(table: &TableName, source: Malformed) -> SourceError {
