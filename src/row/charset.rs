@@ -230,7 +230,7 @@ impl Charset {
     }
 
     /// Whether bytes below 0x80 are ASCII.
-    fn holds_ascii(self) -> bool {
+    pub fn holds_ascii(self) -> bool {
         match self {
             Self::Utf8 | Self::Ascii | Self::MultiByte(_) => true,
             Self::SingleByte(table) => table.holds_ascii,

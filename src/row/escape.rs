@@ -1,6 +1,7 @@
 //! Text as JSON strings, with the escapes that the servers write.
 
 use super::digits::hex_digit;
+use super::utf8::{character, is_utf8};
 
 const EVERY: u64 = u64::from_ne_bytes([1; 8]);
 const TOP: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -154,24 +155,13 @@ fn write_odd<'a, const CHECKED: bool>(bytes: &'a [u8], out: &mut Vec<u8>) -> Opt
         _not_ascii => {
             let end = bytes.iter().position(u8::is_ascii);
             let (run, rest) = bytes.split_at_checked(end.unwrap_or(bytes.len()))?;
-            if CHECKED && !is_utf8(run) {
+            // Most runs are one character.
+            if CHECKED && character(run) != Some(run.len()) && !is_utf8(run) {
                 return None;
             }
             out.extend_from_slice(run);
             Some(rest)
         }
-    }
-}
-
-/// Whether bytes are UTF-8, most of which are one character of two or three.
-#[inline]
-fn is_utf8(bytes: &[u8]) -> bool {
-    match *bytes {
-        [0xc2..=0xdf, 0x80..=0xbf]
-        | [0xe0, 0xa0..=0xbf, 0x80..=0xbf]
-        | [0xe1..=0xec | 0xee | 0xef, 0x80..=0xbf, 0x80..=0xbf]
-        | [0xed, 0x80..=0x9f, 0x80..=0xbf] => true,
-        _ => str::from_utf8(bytes).is_ok(),
     }
 }
 

@@ -419,7 +419,7 @@ fn is_full(bitmap: &[u8], columns: usize) -> bool {
 
 /// The eight bytes at `at`, or as many as the body has there.
 #[inline(always)]
-fn word_at(body: &[u8], at: usize) -> u64 {
+pub fn word_at(body: &[u8], at: usize) -> u64 {
     let rest = body.get(at..).unwrap_or_default();
     match rest.first_chunk() {
         Some(word) => u64::from_le_bytes(*word),

@@ -32,17 +32,49 @@ pub(super) fn write_long(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(bytes.get(..length).unwrap_or_default());
 }
 
+/// The branch of the union that a value is in, as what stands before it: a byte, or nothing where there is no union.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Branch {
+    byte: u64,
+    length: usize,
+}
+
+impl Branch {
+    /// The branch of this index, if the value is in one.
+    pub(super) fn of(index: Option<u8>) -> Self {
+        Self {
+            byte: index.unwrap_or(0).into(),
+            length: index.map_or(0, |_| 1),
+        }
+    }
+}
+
 /// Numbers below this take seven bytes at most, which fit into a word with the branch of a union.
 const SHORT_LONG: u64 = 1 << 49;
 
-/// Appends a `long` after the branch of its union, if it is in one. All at once: a copy of a fixed size takes two instructions.
+/// Appends a `long` after the branch of its union. All at once: a copy of a fixed size takes two instructions.
+///
+/// How many bytes it takes is told by branches, as long as these are few: the numbers of a column are mostly as long as each other,
+/// so that the processor guesses it, and goes on with what follows before it knows.
 #[inline(always)]
-pub(super) fn write_branch_and_long(branch: Option<u8>, value: i64, out: &mut Vec<u8>) {
+pub(super) fn write_branch_and_long(branch: Branch, value: i64, out: &mut Vec<u8>) {
     let number = (value << 1 ^ value >> 63).cast_unsigned();
-    if number >= SHORT_LONG {
-        return write_branch_and_large_long(branch, value, out);
-    }
-    // Seven bits to each byte, without a branch for each.
+    let (bytes, length) = match number {
+        0..0x80 => (number, 1),
+        0x80..0x4000 => (number & 0x7f | (number & 0x3f80) << 1 | 0x80, 2),
+        0x4000..0x20_0000 => {
+            let bytes = number & 0x7f | (number & 0x3f80) << 1 | (number & 0x1f_c000) << 2;
+            (bytes | 0x8080, 3)
+        }
+        0x20_0000..SHORT_LONG => seven_bits_a_byte(number),
+        SHORT_LONG.. => return write_branch_and_large_long(branch, value, out),
+    };
+    write_branch_and_word(branch, bytes, length, out);
+}
+
+/// A number of up to 49 bits as seven bits to each byte, without a branch for each, and how many bytes it takes.
+#[inline]
+fn seven_bits_a_byte(number: u64) -> (u64, usize) {
     let halves = number & 0x0fff_ffff | (number & 0x00ff_ffff_f000_0000) << 4;
     let quarters = halves & 0x0000_3fff_0000_3fff | (halves & 0x0fff_c000_0fff_c000) << 2;
     let bytes = quarters & 0x007f_007f_007f_007f | (quarters & 0x3f80_3f80_3f80_3f80) << 1;
@@ -50,36 +82,28 @@ pub(super) fn write_branch_and_long(branch: Option<u8>, value: i64, out: &mut Ve
     let length = bits.div_ceil(7);
     // Each but the last says that one follows.
     let follows = 0x8080_8080_8080_8080 & ((1 << (8 * (length - 1))) - 1);
-    write_branch_and_word(branch, bytes | follows, length as usize, out);
+    (bytes | follows, length as usize)
 }
 
 #[cold]
 #[inline(never)]
-fn write_branch_and_large_long(branch: Option<u8>, value: i64, out: &mut Vec<u8>) {
-    out.extend(branch);
+fn write_branch_and_large_long(branch: Branch, value: i64, out: &mut Vec<u8>) {
+    write_branch_and_word(branch, 0, 0, out);
     write_long(value, out);
 }
 
-/// Appends the branch of a union, if there is one, and so many bytes of a word, the lowest first; seven at most.
+/// Appends the branch of a union and so many bytes of a word, the lowest first; seven at most.
 #[inline(always)]
-pub(super) fn write_branch_and_word(
-    branch: Option<u8>,
-    word: u64,
-    length: usize,
-    out: &mut Vec<u8>,
-) {
-    let (word, length) = match branch {
-        Some(branch) => (word << 8 | u64::from(branch), length + 1),
-        None => (word, length),
-    };
-    let end = out.len() + length;
+pub(super) fn write_branch_and_word(branch: Branch, word: u64, length: usize, out: &mut Vec<u8>) {
+    let end = out.len() + branch.length + length;
+    let word = word << (8 * branch.length) | branch.byte;
     out.extend_from_slice(&word.to_le_bytes());
     out.truncate(end);
 }
 
 /// Appends the bytes of an integer as Java's `BigInteger.toByteArray` has them, after their length and the branch of their union.
 #[inline(always)]
-pub(super) fn write_branch_and_integer(branch: Option<u8>, value: i64, out: &mut Vec<u8>) {
+pub(super) fn write_branch_and_integer(branch: Branch, value: i64, out: &mut Vec<u8>) {
     // One bit for the sign.
     let bits = 65 - (value ^ value >> 63).leading_zeros();
     let length = bits.div_ceil(8);
@@ -88,7 +112,7 @@ pub(super) fn write_branch_and_integer(branch: Option<u8>, value: i64, out: &mut
         let word = u64::from_le_bytes(bytes) << 8 | u64::from(2 * length);
         return write_branch_and_word(branch, word, length as usize + 1, out);
     }
-    out.extend(branch);
+    write_branch_and_word(branch, 0, 0, out);
     write_bytes(bytes.get(..length as usize).unwrap_or_default(), out);
 }
 
@@ -146,12 +170,14 @@ mod tests {
         #[test]
         fn what_is_written_at_once_is_what_is_written_in_parts(value in any::<i64>(), shift in 0u32..64, branch in any::<Option<u8>>()) {
             let value = value >> shift;
+            let before: Vec<u8> = branch.into_iter().collect();
             let expected = |write: &dyn Fn(&mut Vec<u8>)| {
-                let mut out: Vec<u8> = branch.into_iter().collect();
+                let mut out = before.clone();
                 write(&mut out);
                 out
             };
             let mut out = Vec::new();
+            let branch = Branch::of(branch);
             write_branch_and_long(branch, value, &mut out);
             assert_eq!(out, expected(&|out| write_long(value, out)));
             out.clear();

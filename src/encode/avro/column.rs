@@ -4,7 +4,7 @@ use super::binary::SECOND;
 use super::connect::{Branches, SchemaProblem};
 use crate::encode::debezium::{Form, NoDate, Unit, Way};
 use crate::encode::format::{AvroLayout, AvroSettings, AvroTimes, BinaryMode};
-use crate::row::{Column, ColumnType, Span};
+use crate::row::{Column, ColumnType};
 
 /// A column as values are written.
 #[derive(Debug)]
@@ -35,15 +35,6 @@ pub(super) struct AvroField {
     pub(super) index: usize,
     /// How a value of it may be null.
     pub(super) branches: Branches,
-}
-
-/// A column of a row: all that writing it takes, side by side.
-#[derive(Debug)]
-pub(super) struct AvroMember {
-    pub(super) field: AvroField,
-    pub(super) column: AvroColumn,
-    /// How many bytes its values are.
-    pub(super) span: Span,
 }
 
 impl AvroField {

@@ -3,9 +3,8 @@
 //! What an update did not change is copied from the image before it.
 
 use super::binary::SECOND;
-use super::column::AvroMember;
 use super::connect::Branches;
-use super::plan::Plan;
+use super::plan::{AvroMember, Plan};
 use super::value::{Values, Written};
 use crate::encode::rows::{Cells, Comparison, Image, KeyValue, RowsEvent, RowsWalk, key_value};
 use crate::encode::{EncodeError, InvalidText};
@@ -40,10 +39,10 @@ impl Images {
             return Ok(false);
         };
         if UPDATE {
-            self.ends.clear();
-            cells.before.clear();
+            self.ends.resize(plan.members.len(), 0);
+            cells.before.resize(plan.members.len(), Cell::Absent);
         }
-        for member in &plan.members {
+        for (index, member) in plan.members.iter().enumerate() {
             let Some(cell) = walk.next(member.span) else {
                 return Ok(false);
             };
@@ -54,9 +53,11 @@ impl Images {
                 Cell::Null => write_null(event, member, out)?,
                 Cell::Absent | Cell::Changes { .. } => return Ok(false),
             }
-            if UPDATE {
-                self.ends.push(out.len());
-                cells.before.push(cell);
+            if UPDATE
+                && let (Some(end), Some(slot)) =
+                    (self.ends.get_mut(index), cells.before.get_mut(index))
+            {
+                (*end, *slot) = (out.len(), cell);
             }
         }
         match walk.end() {
@@ -147,16 +148,29 @@ impl Images {
         (body, range, is_key): (&[u8], std::ops::Range<usize>, bool),
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let start = out.len();
         let place = (body, range.clone());
-        match self
-            .values
-            .write(&member.column, member.field.branch(), place, out)
-        {
+        if self.values.write_short(&member.short, place, out) {
+            return Ok(());
+        }
+        let bytes = body.get(range).unwrap_or_default();
+        self.write_any(event, member, (bytes, is_key), out)
+    }
+
+    /// Appends a value that is not as most are.
+    #[inline(never)]
+    fn write_any(
+        &mut self,
+        event: &RowsEvent<'_>,
+        member: &AvroMember,
+        (bytes, is_key): (&[u8], bool),
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        let start = out.len();
+        out.extend(member.field.branch());
+        match self.values.write(&member.column, bytes, out) {
             Ok(Written::Value) => Ok(()),
             written => {
                 out.truncate(start);
-                let bytes = body.get(range).unwrap_or_default();
                 self.write_instead(event, member, (bytes, is_key), written, out)
             }
         }

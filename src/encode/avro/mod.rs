@@ -12,7 +12,8 @@
 //! | `document` | a JSON payload under a Connect schema, for statements and notices |
 //! | `notice` | messages that are about no row |
 //! | `column` | how a column's values are written |
-//! | `value` | values |
+//! | `short` | values as most are |
+//! | `value` | values of every type |
 //! | `images` | row images as records |
 //! | `plan` | what is fixed for a table |
 //! | `writer` | the messages |
@@ -26,6 +27,7 @@ mod names;
 mod notice;
 mod plain;
 mod plan;
+mod short;
 #[cfg(test)]
 mod tests;
 mod value;

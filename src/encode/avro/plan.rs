@@ -1,14 +1,15 @@
 //! What is fixed for a table: how its columns' values are written, its names, its schemas and what messages begin with.
 
 use super::binary::write_bytes;
-use super::column::{AvroColumn, AvroField, AvroMember};
+use super::column::{AvroColumn, AvroField};
 use super::connect::{Connect, SchemaProblem};
 use super::plain;
+use super::short::ShortValues;
 use crate::encode::debezium;
 use crate::encode::destination::{Destination, RecordKey};
 use crate::encode::format::{AvroLayout, AvroSettings};
 use crate::encode::schemas::AvroSchemas;
-use crate::row::Table;
+use crate::row::{Span, Table};
 
 /// A message of Confluent's wire format begins with this byte and the number of its schema.
 const MAGIC: u8 = 0;
@@ -34,6 +35,17 @@ pub(in crate::encode) struct Plan {
     schemas: Result<AvroSchemas, SchemaProblem>,
     /// What the message takes that the table was emptied, where there is one.
     pub(super) emptied: Option<Box<Emptied>>,
+}
+
+/// A column of a row: all that writing it takes, side by side.
+#[derive(Debug)]
+pub(super) struct AvroMember {
+    pub(super) field: AvroField,
+    pub(super) column: AvroColumn,
+    /// How many bytes its values are.
+    pub(super) span: Span,
+    /// How most of them are written.
+    pub(super) short: ShortValues,
 }
 
 /// What the message takes that a table was emptied.
@@ -126,9 +138,11 @@ fn members(
         let column = table.columns.get(index).zip(table.spans().get(index));
         let (column, span) = column.ok_or_else(|| missing("of a column"))?;
         let is_key = table.key.contains(&index) || key.columns.contains(&index);
+        let column = AvroColumn::of(column, is_key, settings)?;
         Ok(AvroMember {
             field: *field,
-            column: AvroColumn::of(column, is_key, settings)?,
+            short: ShortValues::of(&column, field.branch()),
+            column,
             span: *span,
         })
     });

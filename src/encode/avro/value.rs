@@ -1,20 +1,18 @@
-//! Values.
+//! Values of every type.
 
 use std::ops::Range;
 
-use super::binary::{
-    SECOND, write_branch_and_integer, write_branch_and_long, write_branch_and_word, write_bytes,
-    write_length, write_long,
-};
+use super::binary::{SECOND, write_bytes, write_length, write_long};
 use super::column::{AvroColumn, PlainWay};
+use super::short::ShortValues;
 use crate::encode::InvalidText;
 use crate::encode::debezium::{
-    NoDate, Unit, Way, in_unit, micros, micros_since_1970, millis_of_day, millis_since_1970,
-    minimal, with_unscaled, write_hex, write_iso_clock, write_iso_moment, write_url_safe,
+    NoDate, Way, in_unit, micros, micros_since_1970, millis_of_day, minimal, with_unscaled,
+    write_hex, write_iso_clock, write_iso_moment, write_url_safe,
 };
 use crate::row::{
-    Charset, ColumnType, KnownDates, Patched, RowError, Text, Unpacking, Value, read,
-    signed_integer, unsigned_integer, write_base64, write_inet4, write_inet6, write_uuid,
+    KnownDates, Patched, RowError, Text, Unpacking, Value, read, write_base64, write_inet4,
+    write_inet6, write_uuid,
 };
 
 const MICROS: i64 = 1_000_000;
@@ -49,140 +47,32 @@ impl Values {
         }
     }
 
-    /// Appends the value at a range of an image's body after the branch of its union, if it is in one. What was written means
-    /// nothing where null stands for the value.
+    /// Appends the value at a range of an image's body after the branch of its union, if it is one as most are; `false`, and
+    /// nothing, for another one.
+    #[inline(always)]
+    pub(super) fn write_short(
+        &mut self,
+        short: &ShortValues,
+        place: (&[u8], Range<usize>),
+        out: &mut Vec<u8>,
+    ) -> bool {
+        short.write(place, &mut self.days, out)
+    }
+
+    /// Appends any value. What was written means nothing where null stands for the value.
     ///
     /// # Errors
     /// A value that its type cannot have, or that its schema cannot hold.
-    #[inline(always)]
     pub(super) fn write(
         &mut self,
         column: &AvroColumn,
-        branch: Option<u8>,
-        (body, range): (&[u8], Range<usize>),
-        out: &mut Vec<u8>,
-    ) -> Result<Written, RowError> {
-        let bytes = body.get(range.clone()).unwrap_or_default();
-        // What most cells are has an arm of its own, where the compiler knows the type whose value is read and written.
-        match (column.form.way, &column.form.kind) {
-            (Way::Same, ColumnType::Text { charset, .. }) => {
-                let charset = *charset;
-                let short = body.get(range.start..).and_then(<[u8]>::first_chunk);
-                match short {
-                    Some(short) if write_short_text(short, bytes.len(), (branch, charset), out) => {
-                    }
-                    _ => {
-                        out.extend(branch);
-                        write_text(Text { bytes, charset }, &mut self.text, out)?;
-                    }
-                }
-            }
-            (Way::Same, ColumnType::Integer { width, unsigned }) => {
-                let value = match unsigned {
-                    true => narrow(unsigned_integer(bytes, *width)?)?,
-                    false => signed_integer(bytes, *width)?,
-                };
-                write_branch_and_long(branch, value, out);
-            }
-            (Way::Long, ColumnType::Integer { width, .. }) => {
-                let value = long(unsigned_integer(bytes, *width)?)?;
-                write_branch_and_long(branch, value, out);
-            }
-            (Way::Precise, ColumnType::Decimal { .. }) => {
-                return self.write_decimal(column, branch, bytes, out);
-            }
-            (Way::Moment(unit), ColumnType::DateTime { .. }) => {
-                return write_moment(column, (branch, unit), bytes, out);
-            }
-            (Way::Zoned, ColumnType::Timestamp { .. }) => {
-                return self.write_zoned(column, branch, bytes, out);
-            }
-            (Way::Same, ColumnType::Year | ColumnType::Enum { .. } | ColumnType::Binary { .. }) => {
-                return self.write_plain(column, branch, bytes, out);
-            }
-            (Way::Same, _) => {
-                out.extend(branch);
-                return self.write_same(column, bytes, out);
-            }
-            (_, _) => {
-                out.extend(branch);
-                return self.write_other(column, bytes, out);
-            }
-        }
-        Ok(Written::Value)
-    }
-
-    #[inline(always)]
-    fn write_decimal(
-        &mut self,
-        column: &AvroColumn,
-        branch: Option<u8>,
         bytes: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Written, RowError> {
-        let short = match read(&column.form.kind, bytes)? {
-            Value::Decimal(value) => value.unscaled()?,
-            _other => None,
-        };
-        match short {
-            Some(value) => write_branch_and_integer(branch, value, out),
-            None => {
-                out.extend(branch);
-                return self.write_other(column, bytes, out);
-            }
+        match column.form.way {
+            Way::Same => self.write_same(column, bytes, out),
+            _another => self.write_other(column, bytes, out),
         }
-        Ok(Written::Value)
-    }
-
-    /// Appends a TIMESTAMP as text.
-    #[inline(always)]
-    fn write_zoned(
-        &mut self,
-        column: &AvroColumn,
-        branch: Option<u8>,
-        bytes: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Written, RowError> {
-        out.extend(branch);
-        let value = match read(&column.form.kind, bytes)? {
-            Value::Timestamp(value) if !value.is_zero() => value,
-            _zero => return self.write_other(column, bytes, out),
-        };
-        let start = out.len();
-        // The length: 27 bytes at most, so that it takes one.
-        out.push(0);
-        value.write(&mut self.days, out);
-        let length = out.len() - start - 1;
-        if let (Some(place), Ok(length)) = (out.get_mut(start), u8::try_from(2 * length)) {
-            *place = length;
-        }
-        Ok(Written::Value)
-    }
-
-    #[inline(always)]
-    fn write_plain(
-        &mut self,
-        column: &AvroColumn,
-        branch: Option<u8>,
-        bytes: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Written, RowError> {
-        match read(&column.form.kind, bytes)? {
-            Value::Year(value) => write_branch_and_long(branch, value.into(), out),
-            Value::Enum(label) => {
-                out.extend(branch);
-                write_bytes(label.as_bytes(), out);
-            }
-            Value::Binary(value) if !column.is_base64 => {
-                out.extend(branch);
-                write_bytes(value.padded(&mut self.bytes), out);
-            }
-            _other => {
-                out.extend(branch);
-                return self.write_same(column, bytes, out);
-            }
-        }
-        Ok(Written::Value)
     }
 
     /// Appends a JSON document that an update changed in parts.
@@ -244,7 +134,6 @@ impl Values {
     }
 
     /// Appends what is written as it is.
-    #[inline(never)]
     fn write_same(
         &mut self,
         column: &AvroColumn,
@@ -333,7 +222,6 @@ impl Values {
     }
 
     /// Appends what a mode has its own way for.
-    #[inline(never)]
     fn write_other(
         &mut self,
         column: &AvroColumn,
@@ -445,55 +333,6 @@ impl Values {
     }
 }
 
-/// Appends a DATETIME as a number.
-#[inline(always)]
-fn write_moment(
-    column: &AvroColumn,
-    (branch, unit): (Option<u8>, Unit),
-    bytes: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<Written, RowError> {
-    let Value::DateTime(value) = read(&column.form.kind, bytes)? else {
-        return Err(unknown());
-    };
-    let Some(day) = value.date.day_number() else {
-        out.extend(branch);
-        return no_date(column.form.no_date, out);
-    };
-    let value = match unit {
-        Unit::Millis => millis_since_1970(day, value),
-        _finer => in_unit(micros_since_1970(day, value), unit)?,
-    };
-    write_branch_and_long(branch, value, out);
-    Ok(Written::Value)
-}
-
-/// Short text is copied as so many bytes, whatever its length is: a copy of a fixed size takes two instructions.
-const SHORT_TEXT: usize = 32;
-
-/// Appends short text of ASCII after its branch and its length; `false`, and nothing, for other text. `window` begins with the
-/// text and may go beyond it.
-#[inline(always)]
-fn write_short_text(
-    window: &[u8; SHORT_TEXT],
-    length: usize,
-    (branch, charset): (Option<u8>, Charset),
-    out: &mut Vec<u8>,
-) -> bool {
-    let Some(text) = window.get(..length) else {
-        return false;
-    };
-    if !matches!(charset, Charset::Utf8 | Charset::Ascii) || !text.is_ascii() {
-        return false;
-    }
-    write_branch_and_word(branch, 2 * length as u64, 1, out);
-    let end = out.len() + length;
-    out.extend_from_slice(window);
-    out.truncate(end);
-    true
-}
-
-#[inline(always)]
 fn write_text(text: Text<'_>, scratch: &mut String, out: &mut Vec<u8>) -> Result<(), RowError> {
     write_bytes(text.decode(scratch)?.as_bytes(), out);
     Ok(())
@@ -602,7 +441,6 @@ fn no_text(no_date: NoDate, epoch: &str, out: &mut Vec<u8>) -> Result<Written, R
 }
 
 /// A number that is known to have fewer than 64 bits.
-#[inline(always)]
 fn narrow(value: u64) -> Result<i64, RowError> {
     i64::try_from(value).map_err(|_| unknown())
 }

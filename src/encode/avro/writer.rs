@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::binary::{SECOND, write_bytes, write_long, write_optional};
-use super::column::AvroMember;
 use super::connect::Connect;
 use super::document;
 use super::images::Images;
-use super::plan::{HEAD_WITHOUT_NUMBER, Plan};
+use super::plan::{AvroMember, HEAD_WITHOUT_NUMBER, Plan};
 use crate::change::{Batch, Ddl, RowsKind, SnapshotMark};
 use crate::encode::debezium::{DebeziumWriter, event_us, statement_heads, write_transaction_id};
 use crate::encode::destination::RecordKey;
