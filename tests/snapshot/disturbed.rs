@@ -387,3 +387,83 @@ fn tables_that_change_names_before_their_rows_are_read_begin_anew() {
         compared(&server, &folder);
     }
 }
+
+/// Waits until a copy waits for a table that is locked.
+fn until_awaited(server: &Server, table: &str) {
+    wait_until("the table is waited for", Duration::from_secs(60), || {
+        let rows = server.query_text("SHOW FULL PROCESSLIST");
+        rows.iter().any(|row| {
+            let [user, state, info] = [1, 6, 7].map(|at| row[at].as_deref().unwrap_or_default());
+            user == "u" && state.contains("metadata lock") && info.contains(table)
+        })
+    });
+}
+
+#[test]
+fn a_table_that_is_altered_before_it_is_described_comes_as_it_was_or_anew() {
+    let flavours = every_or(Flavour::MySql97).into_iter();
+    for flavour in flavours.filter(|it| it.family() == Family::MySql) {
+        let (server, folder) = begin(flavour);
+        server.execute("CREATE DATABASE checker CHARACTER SET utf8mb4");
+        for table in ["side_a", "side_b"] {
+            let fill = "VALUES ('one', 1), ('two', 2)";
+            server.execute(&format!(
+                "CREATE TABLE checker.{table} {BESIDE}; INSERT INTO checker.{table} (word, number) {fill}"
+            ));
+        }
+        let folder = folder.replacing("[sink]", "[snapshot]\nlocking = 'none'\n[sink]");
+        let mut locking = server.connect();
+        locking
+            .query_drop("LOCK TABLES checker.side_a WRITE")
+            .unwrap();
+        let mut running = folder.start(&super::STREAM);
+        until_awaited(&server, "`side_a`");
+        server.execute("CREATE INDEX late ON checker.side_b (number)");
+        locking.query_drop("UNLOCK TABLES").unwrap();
+        running.until("it is copied", |running| {
+            running.stderr().contains("copied what is there")
+        });
+        let words = "it was altered while the snapshot began";
+        assert!(running.stderr().contains(words), "{}", running.stderr());
+        server.execute("DROP INDEX late ON checker.side_b");
+        ended(running, &folder);
+        compared(&server, &folder);
+    }
+}
+
+#[test]
+fn a_commit_that_cannot_be_seen_in_time_ends_an_ordered_snapshot_and_the_stream_goes_on() {
+    let flavours = every_or(Flavour::MariaDb118).into_iter();
+    for flavour in flavours.filter(|it| it.family() == Family::MariaDb) {
+        let (server, folder) = begin_at_end(flavour);
+        let folder = folder.replacing("[sink]", "xa_wait_max = '1s'\n[sink]");
+        let mut running = streaming(&folder);
+        server.execute(
+            "XA START 'late'; UPDATE a.t SET name = 'by XA' WHERE id = 7; XA END 'late'; XA PREPARE 'late'",
+        );
+        // What is in the binlog is seen once a replica has it, and none acknowledges that.
+        server.execute(
+            "SET GLOBAL rpl_semi_sync_master_timeout = 600000; SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC;
+             SET GLOBAL rpl_semi_sync_master_enabled = ON",
+        );
+        let mut session = server.connect();
+        let committing = thread::spawn(move || session.query_drop("XA COMMIT 'late'").unwrap());
+        running.until("the stream has passed the commit", |_| {
+            let changes = folder.changes();
+            changes.iter().any(|line| line["after"]["name"] == "by XA")
+        });
+        snapshot(&folder, &["--table", "a.t"]);
+        let told = until_over(&mut running, &folder);
+        let words = "was decided, and has been prepared still for 2s";
+        assert!(told.contains(words), "{flavour:?}: {told}");
+        server.execute("SET GLOBAL rpl_semi_sync_master_enabled = OFF");
+        committing.join().unwrap();
+        snapshot(
+            &folder,
+            &["--table", "a.pair", "--table", "a.t", "--table", "a.bare"],
+        );
+        until_done(&mut running, &folder);
+        ended(running, &folder);
+        is_same_by_key(&server, &folder);
+    }
+}

@@ -13,7 +13,7 @@ use crate::support::checker::{
     Connector, Findings, NOISE, Random, Run, Running, Sink, Workload, files, rebuild, stream,
     topics,
 };
-use crate::support::{Flavour, Kafka, Server, is_full, wait_until};
+use crate::support::{Flavour, Kafka, Server, is_full, number_or, wait_until};
 
 const ONCE_MAX: Duration = Duration::from_secs(600);
 /// Row changes before the first copy.
@@ -236,22 +236,30 @@ fn await_moment(random: &mut Random, connector: &Connector, run: &mut Run) {
 
 const LOCKINGS: [&str; 2] = ["auto", "none"];
 
-/// All cases of a server.
+/// All cases of a server, or the one for which `ROWTAP_TEST_CASE` asks, such as `auto, Kafka`. `ROWTAP_TEST_SEED` asks for other loads.
 fn check_all(flavour: Flavour) {
+    let only = std::env::var("ROWTAP_TEST_CASE").ok();
+    let seed = number_or("ROWTAP_TEST_SEED", 7_000);
     for (number, locking) in (1..).zip(LOCKINGS) {
-        let case = |sink| Case {
-            flavour,
-            locking,
-            sink,
-            kills: 20,
-            seed: 7_000 + number,
+        let check = |sink| {
+            let case = Case {
+                flavour,
+                locking,
+                sink,
+                kills: 20,
+                seed: seed + number,
+            };
+            let name = format!("{locking}, {}", case.sink_name());
+            if only.as_ref().is_none_or(|only| *only == name) {
+                case.check();
+            }
         };
-        case(Sink::Files).check();
+        check(Sink::Files);
         let (kafka, name) = (Kafka::shared(), flavour.name());
         let prefix = &*format!("kills-{name}-{locking}");
-        case(Sink::Topics { kafka, prefix }).check();
+        check(Sink::Topics { kafka, prefix });
         let prefix = &*format!("kills-{name}-{locking}-once");
-        case(Sink::TopicsOnce { kafka, prefix }).check();
+        check(Sink::TopicsOnce { kafka, prefix });
     }
 }
 

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::ONCE;
 use super::ordered::{begin_at_end_with, snapshot, streaming, until_done};
 use crate::commands::process::Folder;
-use crate::support::{Flavour, Server, is_full};
+use crate::support::{Flavour, Server, is_full, number_or};
 
 /// Rows that the table may have, of which about ten thousand are there at a time.
 const ROWS: u64 = 15_000;
@@ -43,7 +43,7 @@ impl Changing {
         let (is_over, count, mut session) =
             (Arc::clone(&stop), Arc::clone(&changes), server.connect());
         let thread = thread::spawn(move || {
-            let mut random = 7_u64;
+            let mut random = number_or("ROWTAP_TEST_SEED", 7);
             for number in (1_u64..).take_while(|_| !is_over.load(Ordering::Relaxed)) {
                 random = random
                     .wrapping_mul(6_364_136_223_846_793_005)
@@ -224,8 +224,10 @@ fn check(flavour: Flavour, snapshots: (u64, bool)) {
     assert_eq!(found, (0, true), "{flavour:?}");
 }
 
+/// How many snapshots of a table are taken; `ROWTAP_TEST_SNAPSHOTS` asks for another number, as `ROWTAP_TEST_SEED` does for other
+/// changes beside them.
 fn snapshots() -> u64 {
-    if is_full() { 1000 } else { 3 }
+    number_or("ROWTAP_TEST_SNAPSHOTS", if is_full() { 1000 } else { 3 })
 }
 
 #[test]

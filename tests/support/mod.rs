@@ -27,7 +27,7 @@ mod web;
 pub use certificates::Certificates;
 pub use deadline::wait_until;
 pub use definer::Definer;
-pub use full::is_full;
+pub use full::{is_full, number_or};
 #[cfg(feature = "kafka")]
 pub use kafka::Kafka;
 pub use line::Line;

@@ -24,7 +24,7 @@ use crate::metrics::{self, CopyProgress};
 use crate::pipeline::error::PipelineError;
 use crate::row::TableName;
 use crate::source::{
-    Lot, SnapshotOptions, SourceError, SourceTable, TableList, TableReader, TableViews,
+    Answers, Lot, SnapshotOptions, SourceError, SourceTable, TableList, TableReader, TableViews,
 };
 
 /// How long a part of what was ordered is copied until the stream goes on.
@@ -471,6 +471,8 @@ fn begins_with_create_table(statement: &str) -> bool {
 pub(super) struct Copier {
     waits: Waits,
     readers: Readers,
+    /// Who tells of DDL since the place.
+    answers: Answers,
     copying: Copying,
     /// The checkpoint until all is copied.
     start: Checkpoint,
@@ -515,7 +517,7 @@ impl Copier {
         (origin, rules): (Arc<Origin>, Rules),
         options: &SnapshotOptions,
         start: &Checkpoint,
-        (waits, metrics): (Waits, Arc<metrics::ConnectorMetrics>),
+        (waits, answers, metrics): (Waits, Answers, Arc<metrics::ConnectorMetrics>),
     ) -> Result<(Self, Vec<Reading>), PipelineError> {
         let OpenedCopy {
             readers,
@@ -559,6 +561,7 @@ impl Copier {
         let copier = Self {
             waits,
             readers,
+            answers,
             copying,
             start: start.clone(),
             number,
@@ -696,16 +699,15 @@ impl Copier {
 
     /// What becomes of the tables before their rows.
     fn statements(&mut self) -> Result<Batch, PipelineError> {
-        for _ in 0..STATEMENTS_MAX {
-            let done = if let Some(table) = self.emptied.pop_front() {
-                self.copying.emptied(&table)
-            } else if let Some(table) = self.created.pop_front() {
-                let create = self.readers.create_statement(&table);
-                let create = self.waits.answer(create)?;
-                self.copying.created(&table, create)
-            } else {
-                break;
-            };
+        let emptied = self.emptied.len().min(STATEMENTS_MAX);
+        for table in self.emptied.drain(..emptied) {
+            let done = self.copying.emptied(&table);
+            done.map_err(|trouble| failed(&self.start, trouble))?;
+        }
+        let created = self.created.len().min(STATEMENTS_MAX - emptied);
+        let created: Vec<CopiedTable> = self.created.drain(..created).collect();
+        for (table, statement) in created.iter().zip(self.create_statements(&created)?) {
+            let done = self.copying.created(table, statement);
             done.map_err(|trouble| failed(&self.start, trouble))?;
         }
         let are_rows_next = self.emptied.is_empty() && self.created.is_empty();
@@ -715,6 +717,28 @@ impl Copier {
         };
         let end = self.boundary(reached);
         Ok(self.copying.batch(end, metrics::now_us()))
+    }
+
+    /// The statements that would make tables as they are at the place of the copy. The server shows how they are now.
+    ///
+    /// # Errors
+    /// A table that was altered since, or what breaks on the way.
+    fn create_statements(&mut self, tables: &[CopiedTable]) -> Result<Vec<String>, PipelineError> {
+        let statements = tables.iter().map(|table| {
+            let statement = self.readers.create_statement(table);
+            self.waits.answer(statement)
+        });
+        let statements = statements.collect::<Result<_, _>>()?;
+        if self.is_doubtful && !tables.is_empty() {
+            let (at, names) = (self.start.point(), tables.iter().map(CopiedTable::source));
+            let changed = self.answers.changed_since(&at, names);
+            if let Some(table) = self.waits.answer(changed)? {
+                let (table, what) = (table.clone(), "it was altered while the snapshot began");
+                let what = what.to_owned();
+                return Err(SourceError::SnapshotDisturbed { table, what }.into());
+            }
+        }
+        Ok(statements)
     }
 
     fn finish(&mut self) -> Result<Batch, PipelineError> {

@@ -154,7 +154,8 @@ impl ConnectorRun<'_> {
         sink.foresee(&published(opened.known.believed(), &settings.rules))?;
         if let Some(copy) = opened.copy {
             self.streams(opened.tls.as_deref()).await?;
-            let (copier, reading) = self.copier(copy, settings, &opened.options, &start)?;
+            let opened = (&opened.options, opened.answers);
+            let (copier, reading) = self.copier(copy, settings, opened, &start)?;
             return Ok(Prepared::Copy(Box::new((copier, reading, checkpointer))));
         }
         let undecided = UndecidedAtStart {
@@ -211,7 +212,7 @@ impl ConnectorRun<'_> {
         &self,
         copy: OpenedCopy,
         settings: change::AssemblerSettings,
-        options: &SourceOptions,
+        (options, answers): (&SourceOptions, Answers),
         start: &Checkpoint,
     ) -> Result<(Copier, Vec<Reading>), PipelineError> {
         let snapshot = match options {
@@ -221,7 +222,7 @@ impl ConnectorRun<'_> {
         let waits = Waits::until(self.stop.child_token());
         let published = (settings.origin, settings.rules);
         let metrics = Arc::clone(self.metrics);
-        let made = Copier::new(copy, published, &snapshot, start, (waits, metrics));
+        let made = Copier::new(copy, published, &snapshot, start, (waits, answers, metrics));
         made.map(|(mut copier, reading)| {
             copier.tells_edges = self.connector.sink.tells_edges();
             (copier, reading)

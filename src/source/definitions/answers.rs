@@ -51,6 +51,21 @@ impl Answers {
         }
     }
 
+    /// As [`DefinitionReader::changed_since`]; nobody knows of any.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn changed_since<'a>(
+        &mut self,
+        at: &Point,
+        tables: impl Iterator<Item = &'a TableName>,
+    ) -> Result<Option<&'a TableName>, SourceError> {
+        match self {
+            Self::Server(definitions) => definitions.changed_since(at, tables).await,
+            Self::Nobody => Ok(None),
+        }
+    }
+
     /// As [`DefinitionReader::follow_retained`]; nobody has no files but those that are read.
     ///
     /// # Errors

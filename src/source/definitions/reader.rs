@@ -133,6 +133,32 @@ impl DefinitionReader {
         Ok(definition.table.transactional.filter(|_| proven))
     }
 
+    /// Finds one of some tables that a DDL between `at` and now may have changed; none where the limits of scans do not let that be
+    /// known. What a table was seen to be before this holds for `at` unless it is found.
+    ///
+    /// # Errors
+    /// When the source cannot be reached or does not answer.
+    pub async fn changed_since<'a>(
+        &mut self,
+        at: &Point,
+        mut tables: impl Iterator<Item = &'a TableName>,
+    ) -> Result<Option<&'a TableName>, SourceError> {
+        let end = self.end().await?;
+        match end.is_after(at) {
+            Some(true) => {}
+            Some(false) => return Ok(None),
+            // Another server answers.
+            None => return Ok(tables.next()),
+        }
+        match self.history.cover(&self.options, at, &end).await {
+            // Replicas have every DDL by the time that its effect is seen, whatever else the end may be ahead of them.
+            Ok(true) | Err(SourceError::Unsettled { .. }) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        Ok(tables.find(|table| !self.history.spares_table(table, at, &end)))
+    }
+
     /// Whether a definition holds for a group that ends at `at`; if so, its points are set to that.
     async fn proves(
         &mut self,

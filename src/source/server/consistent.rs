@@ -393,14 +393,8 @@ async fn without_lock(options: &ServerOptions, is_rest: bool) -> Result<TableVie
             keep_ddl_out: false,
         }
     };
-    for _ in 0..TRIES_MAX {
-        let quiet = Quiet::begin(&mut watch).await?;
-        open_all(&mut sessions).await?;
-        if let Some(status) = common_place(&mut sessions).await?
-            && (is_rest || quiet.lasts(options, &status).await?)
-        {
-            return Ok(of_place(sessions, status));
-        }
+    if let Some(status) = open_at_once(options, (&mut sessions, &mut watch), is_rest).await? {
+        return Ok(of_place(sessions, status));
     }
     let reason = match options.snapshot.locking {
         Locking::None => "locking is \"none\"".to_owned(),
@@ -426,18 +420,31 @@ async fn without_lock(options: &ServerOptions, is_rest: bool) -> Result<TableVie
         "one reader alone, for several views of one place were not to be had"
     );
     sessions.truncate(1);
-    for _ in 0..TRIES_MAX {
-        let quiet = Quiet::begin(&mut watch).await?;
-        open_all(&mut sessions).await?;
-        let status = common_place(&mut sessions).await?;
-        let status = status.ok_or(SourceError::BinlogOff)?;
-        if is_rest || quiet.lasts(options, &status).await? {
-            return Ok(of_place(sessions, status));
-        }
+    if let Some(status) = open_at_once(options, (&mut sessions, &mut watch), is_rest).await? {
+        return Ok(of_place(sessions, status));
     }
     Err(SourceError::NoWindow {
         what: "XA transactions are committed all the time, which a view may lack".to_owned(),
     })
+}
+
+/// Opens views of MariaDB again and again until they are of one place, which it returns, and lack nothing before it that the stream
+/// will not tell of; `None` if they do not come to be.
+async fn open_at_once(
+    options: &ServerOptions,
+    (sessions, watch): (&mut Vec<Session>, &mut Session),
+    is_rest: bool,
+) -> Result<Option<Status>, SourceError> {
+    for _ in 0..TRIES_MAX {
+        let quiet = Quiet::begin(watch).await?;
+        open_all(sessions).await?;
+        if let Some(status) = common_place(sessions).await?
+            && (is_rest || quiet.lasts(options, &status).await?)
+        {
+            return Ok(Some(status));
+        }
+    }
+    Ok(None)
 }
 
 /// Opens a view on each connection, on all at once.

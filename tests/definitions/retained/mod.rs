@@ -39,7 +39,7 @@ use super::catalogue::Catalogue;
 use super::{changes, stopped};
 use crate::support::checker::stream::{self, Group};
 use crate::support::checker::{Connector, Ended, Findings, Moment, Random, files};
-use crate::support::{Flavour, Server};
+use crate::support::{Flavour, Server, number_or};
 
 /// Servers and seeds of the default run.
 const SAMPLE: [(Flavour, u64); 5] = [
@@ -98,14 +98,11 @@ fn databases_that_are_gone_are_read_from_retained_files_on_every_server() {
     if !super::is_full() {
         return;
     }
-    let number = |name: &str, or: u64| {
-        std::env::var(name).map_or(or, |text| text.parse().expect("a number"))
-    };
     let (first, seeds) = (
-        number("ROWTAP_TEST_SEED", 100),
-        number("ROWTAP_TEST_SEEDS", 10),
+        number_or("ROWTAP_TEST_SEED", 100),
+        number_or("ROWTAP_TEST_SEEDS", 10),
     );
-    let statements = number("ROWTAP_TEST_STATEMENTS", 500);
+    let statements = number_or("ROWTAP_TEST_STATEMENTS", 500);
     let only = std::env::var("ROWTAP_TEST_SERVER").ok();
     let without = std::env::var("ROWTAP_TEST_WITHOUT").unwrap_or_default();
     let without: Vec<&str> = without.split(',').collect();
