@@ -73,6 +73,9 @@ pub enum SnapshotProgress {
         number: u32,
         /// What is published of it; `None` where it is to begin anew.
         reached: Option<Arc<SnapshotReached>>,
+        /// Tables that are gone since a copy before, of which the target may still have rows. They are emptied before anything is
+        /// reached.
+        gone: Arc<BTreeSet<TableName>>,
     },
 }
 
@@ -132,12 +135,30 @@ impl SnapshotProgress {
         }
     }
 
+    /// What is there is being copied, and so much is published.
+    pub fn copying(number: u32, reached: Option<Arc<SnapshotReached>>) -> Self {
+        Self::Copying {
+            number,
+            reached,
+            gone: Arc::default(),
+        }
+    }
+
     /// How often the connector may have begun to copy.
     pub fn begun(&self) -> u32 {
         match self {
             Self::None => 1,
             Self::Over { number } | Self::Copying { number, .. } => *number,
         }
+    }
+
+    /// Tables that are gone since a copy before, and that are yet to be emptied.
+    pub fn gone(&self) -> impl Iterator<Item = &TableName> {
+        let gone = match self {
+            Self::Copying { gone, .. } => Some(gone),
+            Self::None | Self::Over { .. } => None,
+        };
+        gone.into_iter().flat_map(|gone| gone.iter())
     }
 
     /// The tables that are being copied, where they were ordered.

@@ -37,14 +37,19 @@ impl Checkpointer {
         start: &Checkpoint,
     ) -> Result<Self, StateError> {
         let (durable, _) = watch::channel(start.clone());
-        let checkpointer = Self {
+        let mut checkpointer = Self {
             folder,
-            journal: Some(journal),
+            journal: None,
             prepared,
             skips,
             durable,
         };
         checkpointer.save(start).await?;
+        let forgetting = move || {
+            let mut journal = journal;
+            journal.forget_earlier().map(|()| journal)
+        };
+        checkpointer.journal = Some(off_the_runtime(forgetting).await?);
         Ok(checkpointer)
     }
 

@@ -225,10 +225,10 @@ impl SnapshotOrders {
         let mut waiting = book.orders.iter();
         let next = waiting.find(|order| order.state == OrderState::Waiting);
         match next {
-            Some(next) if is_none && may_begin && !book.is_paused => SnapshotProgress::Copying {
-                number,
-                reached: Some(Arc::new(SnapshotReached::of(next.chosen.clone()))),
-            },
+            Some(next) if is_none && may_begin && !book.is_paused => {
+                let reached = SnapshotReached::of(next.chosen.clone());
+                SnapshotProgress::copying(number, Some(Arc::new(reached)))
+            }
             Some(_) | None => progress,
         }
     }
@@ -444,10 +444,7 @@ mod tests {
             order: 9,
             ..chosen("t")
         });
-        let progress = SnapshotProgress::Copying {
-            number: 4,
-            reached: Some(Arc::new(reached)),
-        };
+        let progress = SnapshotProgress::copying(4, Some(Arc::new(reached)));
         assert_eq!(orders.next(&progress, true), progress);
         orders.settled(&progress).unwrap();
         assert_eq!(orders.order(chosen("u")).unwrap().unwrap(), 10);

@@ -399,33 +399,69 @@ fn until_awaited(server: &Server, table: &str) {
     });
 }
 
+/// Copies two tables of MySQL without a lock, and gives a session that may lock one.
+fn begin_unlocked(flavour: Flavour) -> (Server, Folder, mysql::Conn) {
+    let (server, folder) = begin(flavour);
+    server.execute("CREATE DATABASE checker CHARACTER SET utf8mb4");
+    for table in ["side_a", "side_b"] {
+        server.execute(&format!(
+            "CREATE TABLE checker.{table} {BESIDE}; CREATE INDEX early ON checker.{table} (word, number);
+             INSERT INTO checker.{table} (word, number) VALUES ('one', 1), ('two', 2)"
+        ));
+    }
+    let keys = "[snapshot]\nlocking = 'none'\nwhen = 'when_needed'\n[sink]";
+    let folder = folder.replacing("[sink]", keys);
+    let session = server.connect();
+    (server, folder, session)
+}
+
+#[test]
+fn a_table_that_is_gone_is_emptied_however_often_the_next_copy_begins() {
+    let flavours = every_or(Flavour::MySql97).into_iter();
+    for flavour in flavours.filter(|it| it.family() == Family::MySql) {
+        let (server, folder, mut locking) = begin_unlocked(flavour);
+        folder.succeeds(&ONCE);
+        server.execute("RENAME TABLE checker.side_b TO checker.side_c; FLUSH BINARY LOGS");
+        server.execute("FLUSH BINARY LOGS");
+        let (file, _) = server.coordinates();
+        server.purge_to(&file);
+        for _ in 0..2 {
+            locking
+                .query_drop("LOCK TABLES checker.side_a WRITE")
+                .unwrap();
+            let running = folder.start(&super::STREAM);
+            until_awaited(&server, "`side_a`");
+            running.signal("KILL");
+            running.end();
+            locking.query_drop("UNLOCK TABLES").unwrap();
+        }
+        folder.succeeds(&ONCE);
+        let changes = folder.changes();
+        let emptied = changes
+            .iter()
+            .filter(|line| line["ddl"] == "TRUNCATE TABLE `checker`.`side_b`");
+        assert_eq!(emptied.count(), 1, "{flavour:?}");
+    }
+}
+
 #[test]
 fn a_table_that_is_altered_before_it_is_described_comes_as_it_was_or_anew() {
     let flavours = every_or(Flavour::MySql97).into_iter();
     for flavour in flavours.filter(|it| it.family() == Family::MySql) {
-        let (server, folder) = begin(flavour);
-        server.execute("CREATE DATABASE checker CHARACTER SET utf8mb4");
-        for table in ["side_a", "side_b"] {
-            let fill = "VALUES ('one', 1), ('two', 2)";
-            server.execute(&format!(
-                "CREATE TABLE checker.{table} {BESIDE}; INSERT INTO checker.{table} (word, number) {fill}"
-            ));
-        }
-        let folder = folder.replacing("[sink]", "[snapshot]\nlocking = 'none'\n[sink]");
-        let mut locking = server.connect();
+        let (server, folder, mut locking) = begin_unlocked(flavour);
         locking
             .query_drop("LOCK TABLES checker.side_a WRITE")
             .unwrap();
         let mut running = folder.start(&super::STREAM);
         until_awaited(&server, "`side_a`");
-        server.execute("CREATE INDEX late ON checker.side_b (number)");
+        server.execute("DROP INDEX early ON checker.side_b");
         locking.query_drop("UNLOCK TABLES").unwrap();
         running.until("it is copied", |running| {
             running.stderr().contains("copied what is there")
         });
         let words = "it was altered while the snapshot began";
         assert!(running.stderr().contains(words), "{}", running.stderr());
-        server.execute("DROP INDEX late ON checker.side_b");
+        server.execute("DROP INDEX early ON checker.side_a");
         ended(running, &folder);
         compared(&server, &folder);
     }

@@ -10,6 +10,7 @@ mod opening;
 mod pace;
 mod reading;
 mod receive;
+mod rest;
 mod target;
 mod to_tell;
 mod undecided;

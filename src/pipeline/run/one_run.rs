@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info, warn};
 
 use super::assembling::{Assembling, Waits};
-use super::copying::{Aligned, Copier, OpenedCopy, RestOfCopy};
+use super::copying::{Copier, OpenedCopy};
 use super::deliver::{Deliver, UnderWay};
 use super::new_start;
 use super::opening::{self, Beginning, BinlogWriter, OpenedSource, SourceStream};
 use super::reading::Reading;
 use super::receive::Receive;
+use super::rest::{Aligned, RestOfCopy};
 use super::target;
 use super::to_tell;
 use super::undecided::UndecidedAtStart;

@@ -212,7 +212,9 @@ fn wanted_copy(
             is_needed.then_some(WantedCopy::All { number })
         }
         SnapshotProgress::Copying { .. } if matches!(beginning, Beginning::Paused) => None,
-        SnapshotProgress::Copying { number, reached } => {
+        SnapshotProgress::Copying {
+            number, reached, ..
+        } => {
             let number = number.saturating_add(1);
             Some(match reached {
                 Some(reached) if !is_needed && !takes_over => WantedCopy::Rest {
@@ -250,12 +252,9 @@ impl WantedCopy {
             proven = prove(reached, start, believed, answers).await?;
         }
         let believed = proven.as_ref().unwrap_or(believed);
-        start.snapshot = SnapshotProgress::Copying {
-            number,
-            reached: reached.clone(),
-        };
         let copy = OpenedCopy::find(views, (number, reached), emptied, believed, rules);
         let copy = Box::pin(copy).await?;
+        start.snapshot = copy.progress();
         Ok((Some(copy.without(window)), None))
     }
 }
@@ -393,7 +392,8 @@ pub(super) async fn server(
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
     beliefs::warn_of_unmatched(&rules, &found);
     let gap = matches!(beginning, Beginning::Copy).then_some((&rules, &found));
-    let emptied = beliefs::known_at(folder, former.as_ref(), gap).await?;
+    let mut emptied = beliefs::known_at(folder, former.as_ref(), gap).await?;
+    emptied.extend(former.iter().flat_map(|it| it.snapshot.gone().cloned()));
     let viewing = Viewing {
         checked,
         rules: &rules,

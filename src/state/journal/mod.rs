@@ -45,6 +45,8 @@ pub struct Journal {
     file: DurableFile,
     /// The numbers of the segments; the last is being written.
     segments: VecDeque<u64>,
+    /// Those of before, which do not lead up to these.
+    earlier: Vec<u64>,
     header: SegmentHeader,
     /// What is known after the last revision.
     schemas: Schemas,
@@ -107,7 +109,8 @@ impl Journal {
         Ok(None)
     }
 
-    /// Starts afresh at a checkpoint with what is known there, and removes earlier segments.
+    /// Starts afresh at a checkpoint with what is known there. Earlier segments serve a checkpoint before it until
+    /// [`Self::forget_earlier`] removes them.
     ///
     /// # Errors
     /// `StateError::Io` where the folder cannot be written.
@@ -121,12 +124,19 @@ impl Journal {
         let earlier = numbers(folder)?;
         let number = earlier.last().map_or(1, |last| last + 1);
         let header = SegmentHeader::new(&at.point(), lower_case_table_names, 0);
-        let journal =
-            Self::write_segment(folder, number, VecDeque::new(), header, schemas.clone())?;
-        for number in earlier {
-            remove(&path_of(folder, number))?;
+        let begun = Self::write_segment(folder, number, VecDeque::new(), header, schemas.clone());
+        Ok(Self { earlier, ..begun? })
+    }
+
+    /// Removes what was there before it was started afresh, now that the checkpoint is saved at which that was.
+    ///
+    /// # Errors
+    /// `StateError::Io` where a file cannot be removed.
+    pub fn forget_earlier(&mut self) -> Result<(), StateError> {
+        for number in self.earlier.drain(..) {
+            remove(&path_of(&self.folder, number))?;
         }
-        Ok(journal)
+        Ok(())
     }
 
     /// Removes a connector's journal, which says nothing of what came after its end. What a person told stays.
@@ -327,6 +337,7 @@ impl Journal {
             folder: folder.to_owned(),
             file,
             segments,
+            earlier: Vec::new(),
             header,
             schemas: schemas.clone(),
             snapshot_bytes,
@@ -387,6 +398,7 @@ impl Journal {
             folder: folder.to_owned(),
             file,
             segments,
+            earlier: Vec::new(),
             header,
             schemas,
             snapshot_bytes: text.len() as u64,

@@ -623,10 +623,20 @@ fn snapshot_text(progress: &SnapshotProgress) -> String {
         SnapshotProgress::Copying {
             number,
             reached: None,
-        } => format!("copying:{number}"),
+            gone,
+        } if gone.is_empty() => format!("copying:{number}"),
+        SnapshotProgress::Copying {
+            number,
+            reached: None,
+            gone,
+        } => {
+            let gone = serde_json::to_string(&**gone).expect("names are texts");
+            format!("copying:{number} {gone}")
+        }
         SnapshotProgress::Copying {
             number,
             reached: Some(reached),
+            gone: _,
         } => {
             let reached = serde_json::to_string(&**reached).expect("names are texts");
             format!("copying:{number} {reached}")
@@ -637,12 +647,16 @@ fn snapshot_text(progress: &SnapshotProgress) -> String {
 fn snapshot_progress(line: usize, text: &str) -> Result<SnapshotProgress, RelayLogInfoError> {
     let over = text.strip_prefix("over:").and_then(|it| it.parse().ok());
     let copying = text.strip_prefix("copying:").unwrap_or_default();
-    let (number, reached) = match copying.split_once(' ') {
-        Some((number, reached)) => (number, serde_json::from_str(reached).ok().map(Arc::new)),
-        None => (copying, None),
-    };
+    let (number, reached) = copying.split_once(' ').unwrap_or((copying, ""));
+    // A list where nothing is reached.
+    let gone = serde_json::from_str(reached).unwrap_or_default();
+    let reached = serde_json::from_str(reached).ok().map(Arc::new);
     let progress = match (number.parse(), over) {
-        (Ok(number), _) => SnapshotProgress::Copying { number, reached },
+        (Ok(number), _) => SnapshotProgress::Copying {
+            number,
+            reached,
+            gone,
+        },
         (Err(_), Some(number)) => SnapshotProgress::Over { number },
         (Err(_), None) => SnapshotProgress::None,
     };

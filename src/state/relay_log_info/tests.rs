@@ -533,16 +533,23 @@ fn what_only_a_newer_rowtap_does_is_refused() {
 #[test]
 fn a_snapshot_that_is_being_copied_is_read_back() {
     let copying = Checkpoint {
-        snapshot: SnapshotProgress::Copying {
-            number: 7,
-            reached: None,
-        },
+        snapshot: SnapshotProgress::copying(7, None),
         ..checkpoint()
     };
     let text = encode(&copying).unwrap();
     assert!(text.contains("\nsnapshot=copying:7\n"), "{text}");
     assert_eq!(decode(text.as_bytes()).unwrap(), copying);
     let name = |table: &str| TableName::new("a b", table);
+    let anew = Checkpoint {
+        snapshot: SnapshotProgress::Copying {
+            number: 7,
+            reached: None,
+            gone: Arc::new([name("t"), name("u\n\"ä")].into()),
+        },
+        ..checkpoint()
+    };
+    let text = encode(&anew).unwrap();
+    assert_eq!(decode(text.as_bytes()).unwrap(), anew, "{text}");
     let key = KeyBound(["_utf8mb4 x'e4'".into(), "-7".into()].into());
     let reached = SnapshotReached {
         done: Some(name("t")),
@@ -559,10 +566,7 @@ fn a_snapshot_that_is_being_copied_is_read_back() {
         }),
     };
     let begun = Checkpoint {
-        snapshot: SnapshotProgress::Copying {
-            number: 2,
-            reached: Some(Arc::new(reached)),
-        },
+        snapshot: SnapshotProgress::copying(2, Some(Arc::new(reached))),
         ..checkpoint()
     };
     let text = encode(&begun).unwrap();
@@ -580,6 +584,12 @@ fn a_snapshot_that_is_being_copied_is_read_back() {
             "snapshot=copying:7 {\"done\":7}",
             "line 15: the snapshot's progress is 'copying:7 {\"done\":7}', which this rowtap does not know, run the rowtap that \
              wrote it or a newer one",
+        ),
+        (
+            "snapshot=none",
+            "snapshot=copying:7 []",
+            "line 15: the snapshot's progress is 'copying:7 []', which this rowtap does not know, run the rowtap that wrote it \
+             or a newer one",
         ),
         (
             "snapshot=none",
