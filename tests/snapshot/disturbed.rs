@@ -389,8 +389,8 @@ fn tables_that_change_names_before_their_rows_are_read_begin_anew() {
 }
 
 /// Waits until a copy waits for a table that is locked.
-fn until_awaited(server: &Server, table: &str) {
-    wait_until("the table is waited for", Duration::from_secs(60), || {
+fn until_awaited(running: &mut Running, server: &Server, table: &str) {
+    running.until("the table is waited for", |_| {
         let rows = server.query_text("SHOW FULL PROCESSLIST");
         rows.iter().any(|row| {
             let [user, state, info] = [1, 6, 7].map(|at| row[at].as_deref().unwrap_or_default());
@@ -429,8 +429,8 @@ fn a_table_that_is_gone_is_emptied_however_often_the_next_copy_begins() {
             locking
                 .query_drop("LOCK TABLES checker.side_a WRITE")
                 .unwrap();
-            let running = folder.start(&super::STREAM);
-            until_awaited(&server, "`side_a`");
+            let mut running = folder.start(&super::STREAM);
+            until_awaited(&mut running, &server, "`side_a`");
             running.signal("KILL");
             running.end();
             locking.query_drop("UNLOCK TABLES").unwrap();
@@ -453,7 +453,7 @@ fn a_table_that_is_altered_before_it_is_described_comes_as_it_was_or_anew() {
             .query_drop("LOCK TABLES checker.side_a WRITE")
             .unwrap();
         let mut running = folder.start(&super::STREAM);
-        until_awaited(&server, "`side_a`");
+        until_awaited(&mut running, &server, "`side_a`");
         server.execute("DROP INDEX early ON checker.side_b");
         locking.query_drop("UNLOCK TABLES").unwrap();
         running.until("it is copied", |running| {

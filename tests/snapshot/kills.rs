@@ -1,6 +1,7 @@
 //! Copies of the checker's load that are killed again and again, the first and then ordered ones, while clients change rows and
 //! tables are altered, renamed and emptied.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use rowtap::change::SnapshotProgress;
 use rowtap::state::relay_log_info;
 
 use super::settled::Settling;
+use crate::support::checker::stream::{Group, Item};
 use crate::support::checker::{
     Connector, Findings, NOISE, Random, Run, Running, Sink, Workload, files, rebuild, stream,
     topics,
@@ -151,6 +153,7 @@ impl Case<'_> {
         };
         let mut findings = Findings::default();
         let groups = stream::groups(output.unwrap(), &mut findings);
+        let small = of_small_tables(&groups);
         let mut settling = Settling::of(self.flavour, findings);
         let groups = settling.settle(groups);
         let rebuilt = rebuild::empty_server(self.flavour);
@@ -172,8 +175,33 @@ impl Case<'_> {
             &[NOISE],
             &mut settling.findings,
         );
+        let complaints = settling.findings.to_string();
+        for (table, lines) in small {
+            if complaints.contains(&format!("`{table}` has")) {
+                println!("what came out of {table}:\n{}", lines.join("\n"));
+            }
+        }
         settling
     }
+}
+
+/// What came out of tables that are made on the way, a line each.
+fn of_small_tables(groups: &[Group]) -> BTreeMap<String, Vec<String>> {
+    let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for group in groups {
+        for (sequence, item) in &group.items {
+            let tables = match item {
+                Item::Row { table, .. } => std::slice::from_ref(table),
+                Item::Ddl { tables, .. } => tables,
+            };
+            let small = tables.iter().filter(|it| it.table.starts_with("side_"));
+            for table in small {
+                let line = format!("{}#{sequence}: {item:?}", group.name);
+                lines.entry(table.table.to_string()).or_default().push(line);
+            }
+        }
+    }
+    lines
 }
 
 /// Tells the end of what it was made for.

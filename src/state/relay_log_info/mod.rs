@@ -8,7 +8,7 @@
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
@@ -647,15 +647,17 @@ fn snapshot_text(progress: &SnapshotProgress) -> String {
 fn snapshot_progress(line: usize, text: &str) -> Result<SnapshotProgress, RelayLogInfoError> {
     let over = text.strip_prefix("over:").and_then(|it| it.parse().ok());
     let copying = text.strip_prefix("copying:").unwrap_or_default();
-    let (number, reached) = copying.split_once(' ').unwrap_or((copying, ""));
-    // A list where nothing is reached.
-    let gone = serde_json::from_str(reached).unwrap_or_default();
-    let reached = serde_json::from_str(reached).ok().map(Arc::new);
+    let (number, what) = copying.split_once(' ').unwrap_or((copying, ""));
+    // It is a list where nothing is reached.
+    let (gone, reached) = match what.starts_with('[') {
+        true => (serde_json::from_str(what).unwrap_or_default(), None),
+        false => (BTreeSet::new(), serde_json::from_str(what).ok()),
+    };
     let progress = match (number.parse(), over) {
         (Ok(number), _) => SnapshotProgress::Copying {
             number,
-            reached,
-            gone,
+            reached: reached.map(Arc::new),
+            gone: Arc::new(gone),
         },
         (Err(_), Some(number)) => SnapshotProgress::Over { number },
         (Err(_), None) => SnapshotProgress::None,
