@@ -80,8 +80,8 @@ pub(super) fn warn_of_unmatched(rules: &Rules, found: &FoundDefinitions) {
     }
 }
 
-/// The tables that the connector's journal knows at a checkpoint, if there is one. Behind it there may be a gap before what was
-/// found.
+/// The tables that the connector's journal knows at a checkpoint, if there is one, and those that the checkpoint knows to be gone.
+/// Behind it there may be a gap before what was found.
 ///
 /// # Errors
 /// Values that rules hid there may be under other names behind the gap.
@@ -95,8 +95,9 @@ pub(super) async fn known_at(
     };
     let (folder, at) = (Arc::clone(folder), checkpoint.clone());
     let journal = off_the_runtime(move || Journal::open(&folder, &at)).await?;
+    let gone = checkpoint.snapshot.gone().cloned();
     let Some(journal) = journal else {
-        return Ok(Vec::new());
+        return Ok(gone.collect());
     };
     if let Some((rules, found)) = gap {
         let now: HashMap<&TableName, &Definition> = found.read().collect();
@@ -105,7 +106,8 @@ pub(super) async fn known_at(
         refused.map_err(|error| SourceError::Columns(Box::new(error)))?;
     }
     let tables = journal.schemas.tables();
-    Ok(tables.map(|(table, _)| table.clone()).collect())
+    let tables = tables.map(|(table, _)| table.clone());
+    Ok(tables.chain(gone).collect())
 }
 
 /// Opens the journal for a run that resumes, else reads every definition.

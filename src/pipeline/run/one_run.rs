@@ -145,8 +145,7 @@ impl ConnectorRun<'_> {
         let prepared = Arc::new(PreparedStore::in_folder(self.folder.path()));
         self.settle(sink, &start).await?;
         let (folder, journal) = (Arc::clone(self.folder), opened.journal);
-        let kept = Arc::clone(&prepared);
-        let kept = (kept, Arc::clone(self.skips));
+        let kept = (Arc::clone(&prepared), Arc::clone(self.skips));
         let checkpointer = Checkpointer::begin(folder, journal, kept, &start).await?;
         self.keep_order(&start.snapshot).await?;
         self.metrics.committed(&start);
@@ -155,8 +154,8 @@ impl ConnectorRun<'_> {
         sink.foresee(&published(opened.known.believed(), &settings.rules))?;
         if let Some(copy) = opened.copy {
             self.streams(opened.tls.as_deref()).await?;
-            let opened = (&opened.options, opened.answers);
-            let (copier, reading) = self.copier(copy, settings, opened, &start)?;
+            let asked = (&opened.options, opened.answers);
+            let (copier, reading) = self.copier(copy, settings, asked, &start)?;
             return Ok(Prepared::Copy(Box::new((copier, reading, checkpointer))));
         }
         let undecided = UndecidedAtStart {

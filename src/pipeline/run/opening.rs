@@ -392,8 +392,7 @@ pub(super) async fn server(
     let found = beliefs::find(folder, from.as_ref(), may_go_on, &mut definitions).await?;
     beliefs::warn_of_unmatched(&rules, &found);
     let gap = matches!(beginning, Beginning::Copy).then_some((&rules, &found));
-    let mut emptied = beliefs::known_at(folder, former.as_ref(), gap).await?;
-    emptied.extend(former.iter().flat_map(|it| it.snapshot.gone().cloned()));
+    let emptied = beliefs::known_at(folder, former.as_ref(), gap).await?;
     let viewing = Viewing {
         checked,
         rules: &rules,
