@@ -57,11 +57,16 @@ impl Format {
     }
 }
 
+/// Of each topic's keys, the schema's number and the partition.
+pub type Places = BTreeMap<(String, String), (u32, i32)>;
+
 /// Makes messages of records as a test compares them.
 pub struct Reader<'a> {
     format: Format,
     registry: Option<&'a Apicurio>,
     schemas: HashMap<u32, (Schema, Value)>,
+    /// Where keys in Avro are.
+    pub places: Places,
 }
 
 impl<'a> Reader<'a> {
@@ -71,10 +76,12 @@ impl<'a> Reader<'a> {
             format,
             registry,
             schemas: HashMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
-    /// The messages of records, by topic and partition; those without a key are in the order of what they tell of.
+    /// The messages of records, by topic and partition; those without a key are in the order of what they tell of. In Avro the schema's
+    /// number is in the key, by which Kafka chooses partitions, and it is another one in another registry: there they are by topic and key.
     pub fn messages(&mut self, prefix: &str, records: &[OwnedMessage]) -> Messages {
         let mut found = Messages::default();
         let mut keyless: BTreeMap<String, Vec<(u64, u64, Message)>> = BTreeMap::new();
@@ -96,6 +103,10 @@ impl<'a> Reader<'a> {
                 .messages
                 .extend(messages.into_iter().map(|(_, _, message)| message));
         }
+        if self.format == Format::Avro {
+            let place = |message: &Message| (message.topic.clone(), message.key.clone());
+            found.messages.sort_by_key(place);
+        }
         found
     }
 
@@ -116,8 +127,8 @@ impl<'a> Reader<'a> {
             })
             .collect();
         let partition = match record.key() {
-            Some(_) => format!("@{}", record.partition()),
-            None => String::new(),
+            Some(_) if self.format != Format::Avro => format!("@{}", record.partition()),
+            Some(_) | None => String::new(),
         };
         let mut message = Message {
             topic: format!("{topic}{partition}"),
@@ -148,7 +159,12 @@ impl<'a> Reader<'a> {
                     let (_, schema) = self.avro(key);
                     let digits: String =
                         key[5..].iter().map(|byte| format!("{byte:02x}")).collect();
-                    format!("{digits} of {schema}")
+                    let told = format!("{digits} of {schema}");
+                    let number = u32::from_be_bytes(key[1..5].try_into().expect("four bytes"));
+                    let place = (number, record.partition());
+                    let known = self.places.insert((topic.to_owned(), told.clone()), place);
+                    assert!(known.is_none_or(|known| known == place), "{told}");
+                    told
                 });
                 if let Some(payload) = record.payload() {
                     let (value, schema) = self.avro(payload);

@@ -20,6 +20,7 @@ mod metadata;
 mod odd_tables;
 mod outbox;
 mod outbox_kept;
+mod pairs;
 mod running;
 mod schema;
 mod switch;
