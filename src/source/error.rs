@@ -393,7 +393,7 @@ pub enum SourceError {
     /// There is no way to a place of the binlog and a view that goes with it.
     #[error(
         "a snapshot needs a lock for an instant, which it cannot have ({reasons}), run on the source: GRANT LOCK TABLES ON *.* \
-         TO {account}, or GRANT RELOAD ON *.* TO {account}; where transactions are in the way that stay open, end them, or set a \
+         TO {account}, or GRANT RELOAD, PROCESS ON *.* TO {account}; where transactions are in the way that stay open, end them, or set a \
          longer lock_wait_max in [snapshot]"
     )]
     NoView {

@@ -157,7 +157,7 @@ fn a_copy_begins_anew_where_a_table_changes_under_it() {
         let (server, folder) = begin(flavour);
         if flavour.family() == Family::MySql {
             // Without BACKUP_ADMIN, which would keep DDL out.
-            server.execute("GRANT RELOAD ON *.* TO u@'%'");
+            server.execute("GRANT RELOAD, PROCESS ON *.* TO u@'%'");
         }
         fill(&server);
         let folder = folder.replacing("[sink]", &SLOWLY.replace("8000", "4000"));

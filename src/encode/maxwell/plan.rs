@@ -79,16 +79,7 @@ impl Plan {
                 true => edge_values(table),
                 false => Box::default(),
             },
-            no_key: [
-                match options.output_primary_keys {
-                    true => b",\"primary_key\":[]",
-                    false => b"",
-                },
-                match options.output_primary_key_columns {
-                    true => b",\"primary_key_columns\":[]",
-                    false => b"",
-                },
-            ],
+            no_key: no_key(options),
             head: [b"{", &*named].concat().into(),
             key_head: match options.kafka_key_format {
                 MaxwellKeyFormat::Hash => [b",", &*named].concat(),
@@ -108,6 +99,20 @@ impl Plan {
             key: key.clone(),
         }
     }
+}
+
+/// What of a key messages have that are of no row.
+fn no_key(options: &MaxwellOptions) -> [&'static [u8]; 2] {
+    [
+        match options.output_primary_keys {
+            true => b",\"primary_key\":[]",
+            false => b"",
+        },
+        match options.output_primary_key_columns {
+            true => b",\"primary_key_columns\":[]",
+            false => b"",
+        },
+    ]
 }
 
 /// The key of a table's row whose columns, of these names, are null.

@@ -261,7 +261,7 @@ impl EnvelopeWriter for MaxwellWriter {
         // Maxwell's last message is of a row of no table, as far as keys go.
         let (key, key_columns) = match side {
             EdgeSide::Begin => (&*plan.edge_values, &*plan.key_columns),
-            EdgeSide::End => (&plan.no_key[0][..], &plan.no_key[1][..]),
+            EdgeSide::End => (plan.no_key[0], plan.no_key[1]),
         };
         out.extend_from_slice(key);
         out.extend_from_slice(key_columns);

@@ -6,7 +6,7 @@
 //! | MariaDB, where they do not come to be | under `BACKUP STAGE BLOCK_COMMIT`, for the instant that this takes; else there is one view alone |
 //! | MySQL | the same as MariaDB's, and the question for the place, under `LOCK TABLES … READ` on the tables that are wanted |
 //! | MySQL, where no lock may be had | the same without one, so that each view is of about the place; what changed meanwhile is told from the stream |
-//! | MySQL, where that is refused or not had in time | under `FLUSH TABLES WITH READ LOCK`, unless a long statement runs |
+//! | MySQL, where that is refused or not had in time | under `FLUSH TABLES WITH READ LOCK`, unless a long statement runs or cannot be seen |
 //!
 //! A lock that waits keeps every writer waiting behind it. So the time from the request to the release is bounded, and a second
 //! connection ends the one that waits. `LOCK TABLES` waits for transactions that have changed a table, `FLUSH TABLES` for every
@@ -245,12 +245,13 @@ impl TableViews {
                 take: &[statement],
                 release: "UNLOCK TABLES",
             };
-            let tried = match name == FLUSH && has_long_statement(options).await? {
-                true => Tried::NotInTime(
-                    "a statement runs that it would wait for".to_owned(),
-                    Duration::ZERO,
-                ),
-                false => Box::pin(locked(options, flavour, &lock)).await?,
+            let obstacle = match name {
+                FLUSH => obstacle_to_flush(options).await?,
+                _by_table => None,
+            };
+            let tried = match obstacle {
+                Some(obstacle) => obstacle,
+                None => Box::pin(locked(options, flavour, &lock)).await?,
             };
             let (reason, held) = match tried {
                 Tried::Had(views) => return Ok(*views),
@@ -291,9 +292,33 @@ pub(super) fn takes_gtids(options: &ServerOptions, facts: &SourceFacts) -> Resul
     Err(SourceError::Options(message.to_owned()))
 }
 
-/// Whether the account sees a statement that has run for a second.
-async fn has_long_statement(options: &ServerOptions) -> Result<bool, SourceError> {
+/// Why the lock on all tables is not to be asked for: a statement has run for a second that it would wait for, or nobody knows.
+async fn obstacle_to_flush(options: &ServerOptions) -> Result<Option<Tried>, SourceError> {
     let mut session = Session::open(options).await?;
+    // The list below has the account's own statements alone without that right.
+    let asked = session.ask("SELECT COUNT(*) FROM information_schema.INNODB_TRX");
+    match asked.await {
+        Ok(_) => {}
+        Err(error)
+            if error
+                .server_code()
+                .is_some_and(|code| DENIED.contains(&code)) =>
+        {
+            let reason =
+                "without PROCESS nobody knows whether a statement runs that it would wait for";
+            return Ok(Some(Tried::Refused(reason.to_owned())));
+        }
+        Err(error) => return Err(error),
+    }
+    let is_in_its_way = has_long_statement(&mut session).await?;
+    Ok(is_in_its_way.then(|| {
+        let reason = "a statement runs that it would wait for";
+        Tried::NotInTime(reason.to_owned(), Duration::ZERO)
+    }))
+}
+
+/// Whether a statement has run for a second.
+async fn has_long_statement(session: &mut Session) -> Result<bool, SourceError> {
     let answer = session.ask("SHOW PROCESSLIST").await?;
     let mut rows = answer.rows();
     Ok(rows.any(|row| {

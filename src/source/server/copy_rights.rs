@@ -51,7 +51,8 @@ pub(super) async fn findings(
         || held(session, account, "SCHEMA")
             .await?
             .contains("LOCK TABLES");
-    findings.push(match (may_lock, everywhere.contains("RELOAD")) {
+    let may_flush = everywhere.contains("RELOAD") && everywhere.contains("PROCESS");
+    findings.push(match (may_lock, may_flush) {
         (true, _) => Finding::ok(CHECK, format!("{account} may lock tables for an instant")),
         (false, true) => {
             let what = format!(
