@@ -303,7 +303,7 @@ const TRANSIENT_CODES: &[u16] = &[
     1152, 1158, 1159, 1160, 1161, 1184, // a connection between the two broke
     1203, 1226, // the account has too many connections
     1205, 1213, // lock wait, deadlock
-    1317, 1927, 3024, // killed, timed out
+    1317, 1927, 1969, 3024, // killed, timed out
     3032, // offline mode
     4031, // closed for idleness
 ];

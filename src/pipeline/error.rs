@@ -202,6 +202,16 @@ impl PipelineError {
         matches!(self, Self::Source(SourceError::NoWindow { .. }))
     }
 
+    /// Whether a copy begins again since a table was not what it had been.
+    pub(super) fn is_disturbed(&self) -> bool {
+        matches!(self, Self::Source(SourceError::SnapshotDisturbed { .. }))
+    }
+
+    /// Whether what was ordered to be copied cannot be.
+    pub(super) fn is_of_order(&self) -> bool {
+        matches!(self, Self::Source(SourceError::SnapshotOrder { .. }))
+    }
+
     /// What is kept of it, and shown as a replica's last error.
     pub fn last_error(&self) -> LastError {
         let group = match self {

@@ -28,6 +28,10 @@ use crate::state::{
 /// The first wait after a retry at once has failed too; it doubles up to `source_connect_retry`.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 
+/// The longest wait after copies that were disturbed one after the other, and how long a run lasts after which that begins anew.
+const DISTURBED_WAIT: Duration = Duration::from_secs(5);
+const UNDISTURBED: Duration = Duration::from_secs(60);
+
 /// The part of a connector's grace that is kept for the end of the process.
 const LAST_WORDS_PART: u32 = 10;
 
@@ -189,8 +193,10 @@ impl Supervised<'_> {
         let mut progress: Option<Checkpoint> = None;
         // A target that took changes from this process knows it: what it refuses then was taken away.
         let mut has_delivered = false;
+        let mut disturbances = Disturbances::default();
         loop {
             self.context.halt = stop.child_token();
+            let begun = Instant::now();
             let (ended, halted_by) = self.run_once().await;
             has_delivered |= metrics.has_delivered();
             let is_told = self.carry_out_all(halted_by).await;
@@ -229,6 +235,7 @@ impl Supervised<'_> {
                 });
             }
             let wait = wait_before(failures, longest_wait);
+            let wait = wait.max(disturbances.wait_after(failed.is_disturbed(), begun.elapsed()));
             warn!(error = %metrics::one_line(&failed), failures, wait = ?wait, "run failed, starting again from the checkpoint");
             metrics.retrying(failed.last_error().into());
             if !self.wait(wait).await {
@@ -298,6 +305,26 @@ async fn carried_out(context: &ConnectorRun<'_>, command: Command) -> Answer {
     .await
 }
 
+/// Copies that were disturbed one after the other. Each brings the checkpoint on, and so is the first failure there.
+#[derive(Debug, Default)]
+struct Disturbances {
+    in_a_row: u32,
+}
+
+impl Disturbances {
+    /// How long to wait after a run that failed.
+    fn wait_after(&mut self, is_disturbed: bool, lasted: Duration) -> Duration {
+        if !is_disturbed || lasted >= UNDISTURBED {
+            self.in_a_row = 0;
+        }
+        if !is_disturbed {
+            return Duration::ZERO;
+        }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        wait_before(self.in_a_row.saturating_add(1), DISTURBED_WAIT)
+    }
+}
+
 /// Nothing before the first retry, then 100 ms, doubling up to `longest`.
 fn wait_before(failures: u32, longest: Duration) -> Duration {
     match failures.checked_sub(2) {
@@ -322,5 +349,18 @@ mod tests {
             wait_before(u32::MAX, Duration::from_secs(60)),
             Duration::from_secs(60)
         );
+    }
+
+    #[test]
+    fn copies_that_are_disturbed_one_after_the_other_wait_longer_each_time() {
+        let mut disturbances = Disturbances::default();
+        let at_once = Duration::from_millis(50);
+        let mut wait = |is_disturbed, lasted| disturbances.wait_after(is_disturbed, lasted);
+        let waits: Vec<u128> = (0..8).map(|_| wait(true, at_once).as_millis()).collect();
+        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(wait(true, UNDISTURBED).as_millis(), 100);
+        assert_eq!(wait(true, at_once).as_millis(), 200);
+        assert_eq!(wait(false, at_once), Duration::ZERO);
+        assert_eq!(wait(true, at_once).as_millis(), 100);
     }
 }

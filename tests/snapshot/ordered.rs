@@ -267,3 +267,84 @@ fn orders_that_cannot_be_carried_out_are_refused() {
     running.signal("TERM");
     assert_eq!(running.end().code, Some(0));
 }
+
+#[test]
+fn an_order_whose_condition_fails_at_a_row_is_given_up_and_those_behind_it_are_carried_out() {
+    for flavour in sampled() {
+        let (server, folder) = begin_at_end(flavour);
+        let mut running = streaming(&folder);
+        snapshot(&folder, &["--pause"]);
+        snapshot(&folder, &["--table", "a.t", "--where", "name REGEXP '('"]);
+        // The rows before the one at which it fails may have come.
+        let condition = "id < 4000 OR id = (SELECT n FROM a.pair)";
+        snapshot(&folder, &["--table", "a.t", "--where", condition]);
+        snapshot(&folder, &["--table", "a.pair"]);
+        snapshot(&folder, &["--resume"]);
+        until_done(&mut running, &folder);
+        assert_eq!(read_of(&folder, "pair"), 4_000, "{flavour:?}");
+        let told = snapshot(&folder, &["--status"]);
+        for fragment in [
+            "snapshot 1 was given up: ",
+            "a.t has no rows by --where name REGEXP '(': ",
+            "snapshot 2 was given up: ",
+            "a.t has no rows by --where id < 4000 OR",
+        ] {
+            assert!(told.contains(fragment), "{flavour:?} {told}");
+        }
+        assert!(!running.stderr().contains("run failed"), "{flavour:?}");
+        let before = folder.changes().len();
+        server.execute("INSERT INTO a.t (n) VALUES (7)");
+        running.until("the stream goes on", |_| folder.changes().len() > before);
+        running.signal("TERM");
+        assert_eq!(running.end().code, Some(0));
+    }
+}
+
+#[test]
+fn orders_that_are_given_up_before_they_begin_let_those_behind_them_begin() {
+    let (server, folder) = begin_at_end(Flavour::MySql97);
+    let mut running = streaming(&folder);
+    server.execute("CREATE TABLE a.other (id INT PRIMARY KEY)");
+    snapshot(&folder, &["--pause"]);
+    snapshot(&folder, &["--table", "a.other"]);
+    snapshot(&folder, &["--table", "a.other"]);
+    snapshot(&folder, &["--table", "a.pair"]);
+    server.execute("DROP TABLE a.other");
+    snapshot(&folder, &["--resume"]);
+    until_done(&mut running, &folder);
+    assert_eq!(read_of(&folder, "pair"), 4_000);
+    let told = snapshot(&folder, &["--status"]);
+    for order in ["snapshot 1", "snapshot 2"] {
+        let reason = format!("{order} was given up: ");
+        assert!(
+            told.contains(&reason) && told.contains("GRANT SELECT"),
+            "{told}"
+        );
+    }
+    running.signal("TERM");
+    assert_eq!(running.end().code, Some(0));
+}
+
+#[test]
+fn an_order_whose_condition_names_a_table_that_is_gone_is_given_up() {
+    for flavour in sampled() {
+        let (server, folder) = begin_at_end(flavour);
+        server.execute("CREATE TABLE a.other (id INT PRIMARY KEY)");
+        let mut running = streaming(&folder);
+        snapshot(&folder, &["--pause"]);
+        let condition = "id IN (SELECT id FROM a.other)";
+        snapshot(&folder, &["--table", "a.t", "--where", condition]);
+        server.execute("DROP TABLE a.other");
+        snapshot(&folder, &["--resume"]);
+        until_done(&mut running, &folder);
+        let told = snapshot(&folder, &["--status"]);
+        assert!(told.contains("snapshot 1 was given up: "), "{told}");
+        assert!(told.contains(condition) && told.contains("1146"), "{told}");
+        assert!(!running.stderr().contains("run failed"), "{flavour:?}");
+        let before = folder.changes().len();
+        server.execute("INSERT INTO a.t (n) VALUES (7)");
+        running.until("the stream goes on", |_| folder.changes().len() > before);
+        running.signal("TERM");
+        assert_eq!(running.end().code, Some(0));
+    }
+}

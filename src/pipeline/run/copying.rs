@@ -232,10 +232,11 @@ fn refuse_unfit(
     }
     let there: BTreeSet<&TableName> = names().collect();
     for table in chosen.tables.iter().filter(|table| !there.contains(table)) {
-        warn!(%table, "not copied, or not whole, for it is gone or has another name");
+        warn!(%table, "not copied, or not whole, for it is gone, has another name, or the account may not see it (GRANT SELECT)");
     }
     if !names().any(is_wanted) {
-        what = Some("none of its tables is there".to_owned());
+        let none = "none of its tables is there: they are gone, have other names, or the account may not see them (GRANT SELECT)";
+        what = Some(none.to_owned());
     }
     if let Some(table) = of_one_name(names(), rules, is_wanted) {
         what = Some(format!(

@@ -19,6 +19,7 @@ use tracing::info;
 
 use super::error::PipelineError;
 use crate::encode::Format;
+use crate::metrics::one_line;
 use crate::sink;
 use crate::source::SourceError;
 use one_run::RunEnd;
@@ -36,7 +37,22 @@ pub(super) async fn run_once(context: &ConnectorRun<'_>) -> Result<(), PipelineE
     let mut beginning = Beginning::Checkpoint;
     let mut tries = 0;
     loop {
-        beginning = match run_into_sink(context, beginning).await? {
+        let ended = match run_into_sink(context, beginning).await {
+            Err(error) if error.is_of_order() => {
+                let Some(order) = context.orders.current() else {
+                    return Err(error);
+                };
+                context.give_up(order, one_line(&error)).await?;
+                if context.halt.is_cancelled() {
+                    return Ok(());
+                }
+                tries = 0;
+                beginning = Beginning::Checkpoint;
+                continue;
+            }
+            ended => ended?,
+        };
+        beginning = match ended {
             RunEnd::Ended => return Ok(()),
             RunEnd::Copied if context.halt.is_cancelled() => return Ok(()),
             RunEnd::Copied => Beginning::Checkpoint,

@@ -449,37 +449,36 @@ impl ConnectorRun<'_> {
         .await
     }
 
-    /// Opens the source for what the checkpoint and the orders say of snapshots. An order that cannot be carried out is given up,
-    /// and the stream goes on.
+    /// Opens the source for what the checkpoint and the orders say of snapshots. Orders that cannot be carried out are given up,
+    /// until one can or there is none, and the stream goes on.
     async fn open_ordered(
         &self,
         identity: &ReplicaIdentity,
         mut from: Option<Checkpoint>,
         mut beginning: Beginning,
     ) -> Result<OpenedSource, PipelineError> {
-        if let Some(from) = &mut from {
-            let may_copy = matches!(self.mode, Mode::Forever | Mode::Once);
-            from.snapshot = self.orders.next(&from.snapshot, may_copy);
-            let is_chosen = from.snapshot.chosen().is_some();
-            if is_chosen && (!may_copy || self.orders.is_paused()) {
-                beginning = Beginning::Paused;
+        loop {
+            if let Some(from) = &mut from {
+                let may_copy = matches!(self.mode, Mode::Forever | Mode::Once);
+                from.snapshot = self.orders.next(&from.snapshot, may_copy);
+                let is_chosen = from.snapshot.chosen().is_some();
+                if is_chosen && (!may_copy || self.orders.is_paused()) {
+                    beginning = Beginning::Paused;
+                }
             }
+            let opened = Box::pin(self.open(identity, from.clone(), beginning)).await;
+            let error = match opened {
+                Err(PipelineError::Source(error)) if error.is_of_snapshot() => error,
+                opened => return opened,
+            };
+            let chosen = from.as_ref().and_then(|from| from.snapshot.chosen());
+            let (Some(order), Some(from)) = (chosen.map(|chosen| chosen.order), &mut from) else {
+                return Err(error.into());
+            };
+            self.give_up(order, metrics::one_line(&error)).await?;
+            from.snapshot = SnapshotProgress::after(from.snapshot.begun());
+            beginning = Beginning::Checkpoint;
         }
-        let opened = Box::pin(self.open(identity, from.clone(), beginning)).await;
-        let error = match opened {
-            Err(PipelineError::Source(error)) if error.is_of_snapshot() => error,
-            opened => return opened,
-        };
-        let chosen = from.as_ref().and_then(|from| from.snapshot.chosen());
-        let (Some(order), Some(from)) = (chosen.map(|chosen| chosen.order), &from) else {
-            return Err(error.into());
-        };
-        self.give_up(order, metrics::one_line(&error)).await?;
-        let from = Checkpoint {
-            snapshot: SnapshotProgress::after(from.snapshot.begun()),
-            ..from.clone()
-        };
-        Box::pin(self.open(identity, Some(from), Beginning::Checkpoint)).await
     }
 
     /// Gives an order up.

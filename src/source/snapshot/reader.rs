@@ -18,7 +18,9 @@ use crate::source::server::statements::{OF_USERS, value};
 use crate::source::server::{ServerOptions, TableViews, reader};
 
 /// The server's errors where a table is not what it was when the view was opened: gone, changed, of other columns.
-const CHANGED: [u16; 5] = [1412, 1146, 1054, 1356, 1049];
+const CHANGED: [u16; 5] = [VIEW_TOO_OLD, 1146, 1054, 1356, 1049];
+/// The server's error where a table has changed since the view was opened, which a later view does not meet.
+const VIEW_TOO_OLD: u16 = 1412;
 
 /// Reads tables one after the other.
 #[derive(Debug)]
@@ -52,6 +54,15 @@ struct Current {
     rows: usize,
     /// The row that was read last.
     last: Vec<u8>,
+    /// What an order chooses its rows by.
+    by_order: Option<ByOrder>,
+}
+
+/// What an order chooses the rows of a table by, and what tells whether the table can be read without.
+#[derive(Debug)]
+struct ByOrder {
+    condition: Box<str>,
+    without: [String; 2],
 }
 
 /// What there is in the databases of a server.
@@ -101,6 +112,18 @@ impl SourceTable {
             text.push_str(&format!(" ORDER BY {}", key.order()));
         }
         text
+    }
+
+    /// What an order chooses its rows by, where one does.
+    fn by_order(&self) -> Option<ByOrder> {
+        let condition = self.condition.clone()?;
+        let kinds = kinds(&self.copied);
+        let columns = select(self, &kinds, 0..kinds.len());
+        let a_row = format!("SELECT 1 FROM {} LIMIT 1", self.copied.source().quoted());
+        Some(ByOrder {
+            condition,
+            without: [format!("{columns} LIMIT 0"), a_row],
+        })
     }
 
     /// Whether the values of a column need not be read.
@@ -308,12 +331,14 @@ impl TableReader {
     /// Begins to read a lot of a table. All of its rows are to be taken before anything else.
     ///
     /// # Errors
-    /// When the table is not what it was, or what breaks on the way.
+    /// When the table is not what it was, when rows cannot be chosen as an order has it, or what breaks on the way.
     pub async fn begin(&mut self, table: &SourceTable, lot: &Lot) -> Result<(), SourceError> {
         let kinds = kinds(&table.copied);
         let mut statement = select(table, &kinds, 0..kinds.len());
         statement.push_str(&table.rows_of(lot, false));
-        let columns = self.begun(table, &statement, kinds).await?;
+        let by_order = table.by_order();
+        let columns = self.begun(table, &statement, kinds, by_order.as_ref());
+        let columns = columns.await?;
         self.current = Some(Current {
             table: table.copied.source().clone(),
             columns,
@@ -321,6 +346,7 @@ impl TableReader {
             bytes: 0,
             rows: 0,
             last: Vec::new(),
+            by_order,
         });
         Ok(())
     }
@@ -338,7 +364,9 @@ impl TableReader {
     ) -> Result<Option<KeyBound>, SourceError> {
         let offset = rows.saturating_sub(1);
         let of_lot = format!("{} LIMIT 2 OFFSET {offset}", table.rows_of(lot, true));
-        let (bound, count) = self.first_key(table, &of_lot).await?;
+        let by_order = table.by_order();
+        let found = self.first_key(table, &of_lot, by_order.as_ref());
+        let (bound, count) = found.await?;
         Ok(bound.filter(|_| count > 1))
     }
 
@@ -349,15 +377,16 @@ impl TableReader {
     pub async fn last(&mut self, table: &SourceTable) -> Result<Option<KeyBound>, SourceError> {
         let order = table.key.as_ref().map(TableKey::order_from_last);
         let from_last = format!(" ORDER BY {} LIMIT 1", order.unwrap_or_default());
-        Ok(self.first_key(table, &from_last).await?.0)
+        Ok(self.first_key(table, &from_last, None).await?.0)
     }
 
     /// The first key of those that a statement gives, which goes on so after the table's name, and how many these are; `None` and 0
-    /// of a table that is read in no order.
+    /// of a table that is read in no order. An order's condition is given where the statement has it.
     async fn first_key(
         &mut self,
         table: &SourceTable,
         goes_on: &str,
+        by_order: Option<&ByOrder>,
     ) -> Result<(Option<KeyBound>, u64), SourceError> {
         let Some(key) = &table.key else {
             return Ok((None, 0));
@@ -366,10 +395,10 @@ impl TableReader {
         let kinds = key.places().filter_map(|place| all.get(place).cloned());
         let kinds: Vec<ColumnType> = kinds.collect();
         let statement = format!("{}{goes_on}", select(table, &all, key.places()));
-        let columns = self.begun(table, &statement, kinds).await?;
+        let columns = self.begun(table, &statement, kinds, by_order).await?;
         let name = table.copied.source();
         let (mut bound, mut count) = (None, 0);
-        while self.are_rows_there(name).await? {
+        while self.are_rows_there(name, by_order).await? {
             while let Some((row, _)) = self.session.take_row() {
                 count += 1;
                 if count == 1 {
@@ -388,10 +417,13 @@ impl TableReader {
         table: &SourceTable,
         statement: &str,
         kinds: Vec<ColumnType>,
+        by_order: Option<&ByOrder>,
     ) -> Result<Vec<Transfer>, SourceError> {
         let name = table.copied.source();
-        let begun = self.session.begin_rows(statement).await;
-        let wire = begun.map_err(|error| disturbed(name, error))?;
+        let wire = match self.session.begin_rows(statement).await {
+            Ok(wire) => wire,
+            Err(error) => return Err(self.meaning(name, by_order, error).await),
+        };
         if wire.len() != kinds.len() {
             return Err(SourceError::SnapshotDisturbed {
                 table: name.clone(),
@@ -405,15 +437,48 @@ impl TableReader {
     }
 
     /// Waits until rows of the statement have arrived; `false` after the last.
-    async fn are_rows_there(&mut self, table: &TableName) -> Result<bool, SourceError> {
-        let waited = self.session.await_rows().await;
-        waited.map_err(|error| disturbed(table, error))
+    async fn are_rows_there(
+        &mut self,
+        table: &TableName,
+        by_order: Option<&ByOrder>,
+    ) -> Result<bool, SourceError> {
+        match self.session.await_rows().await {
+            Ok(are_there) => Ok(are_there),
+            Err(error) => Err(self.meaning(table, by_order, error).await),
+        }
+    }
+
+    /// What an error means of a statement that reads a table: that the table is not what it was, or, where it can be read without
+    /// the condition of an order, that the order cannot be carried out.
+    async fn meaning(
+        &mut self,
+        table: &TableName,
+        by_order: Option<&ByOrder>,
+        error: SourceError,
+    ) -> SourceError {
+        let (Some(by_order), Some(code)) = (by_order, error.server_code()) else {
+            return disturbed(table, error);
+        };
+        if error.class().is_transient() || code == VIEW_TOO_OLD {
+            return disturbed(table, error);
+        }
+        if CHANGED.contains(&code) {
+            for statement in &by_order.without {
+                if let Err(without) = self.session.ask(statement).await {
+                    return disturbed(table, without);
+                }
+            }
+        }
+        let (condition, error) = (&by_order.condition, one_line(&error));
+        SourceError::SnapshotOrder {
+            what: format!("{table} has no rows by --where {condition}: {error}"),
+        }
     }
 
     /// The next rows of the table, so many bytes of them or a little more, and so many at most; `None` after the last.
     ///
     /// # Errors
-    /// When the table is not what it was, a value that is none of its column's type, or what breaks on the way.
+    /// As [`Self::begin`], and a value that is none of its column's type.
     pub async fn next(
         &mut self,
         bytes_max: usize,
@@ -427,7 +492,8 @@ impl TableReader {
         let mut ends = Vec::with_capacity(current.rows);
         let mut is_over = false;
         while bytes.len() < bytes_max && ends.len() < rows_max && !is_over {
-            is_over = !self.are_rows_there(&current.table).await?;
+            let are_there = self.are_rows_there(&current.table, current.by_order.as_ref());
+            is_over = !are_there.await?;
             while let Some((row, is_last)) = self.session.take_row() {
                 current.row(row, &mut self.values, &mut bytes)?;
                 ends.push(current.end(bytes.len())?);
