@@ -274,7 +274,14 @@ fn an_order_whose_condition_fails_at_a_row_is_given_up_and_those_behind_it_are_c
         let (server, folder) = begin_at_end(flavour);
         let mut running = streaming(&folder);
         snapshot(&folder, &["--pause"]);
-        snapshot(&folder, &["--table", "a.t", "--where", "name REGEXP '('"]);
+        // The others tell of such an expression when it is ordered.
+        let first = match flavour {
+            Flavour::MySql97 | Flavour::MySql80 => "name REGEXP '('",
+            Flavour::MySql57 | Flavour::MariaDb118 | Flavour::MariaDb1011 => {
+                "(SELECT 1 UNION SELECT 2) = id"
+            }
+        };
+        snapshot(&folder, &["--table", "a.t", "--where", first]);
         // The rows before the one at which it fails may have come.
         let condition = "id < 4000 OR id = (SELECT n FROM a.pair)";
         snapshot(&folder, &["--table", "a.t", "--where", condition]);
@@ -285,7 +292,7 @@ fn an_order_whose_condition_fails_at_a_row_is_given_up_and_those_behind_it_are_c
         let told = snapshot(&folder, &["--status"]);
         for fragment in [
             "snapshot 1 was given up: ",
-            "a.t has no rows by --where name REGEXP '(': ",
+            &format!("a.t has no rows by --where {first}: "),
             "snapshot 2 was given up: ",
             "a.t has no rows by --where id < 4000 OR",
         ] {
