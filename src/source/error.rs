@@ -430,8 +430,8 @@ pub enum SourceError {
     },
     /// Tables whose rows no view holds still.
     #[error(
-        "a snapshot needs tables of an engine with transactions, which {tables} have not, convert them with ALTER TABLE … \
-         ENGINE=InnoDB, or leave them out by a filter"
+        "a snapshot takes an engine with transactions for every table, and finds none for {tables}, convert with ALTER TABLE … \
+         ENGINE=InnoDB, or leave out by a filter"
     )]
     NotTransactional {
         /// Some of them.

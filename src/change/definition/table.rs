@@ -25,6 +25,8 @@ pub struct Definition {
     pub read_from: Point,
     /// Where the server's binlog ended after it was read.
     pub read_to: Point,
+    /// Whether it is a sequence of MariaDB, which a snapshot does not copy.
+    pub is_sequence: bool,
 }
 
 /// How a table is defined, wherever that is known from. Serialised, it leaves out what is absent.

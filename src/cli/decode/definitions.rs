@@ -146,6 +146,7 @@ impl ToldDefinitions {
             table: Arc::clone(known),
             read_from: at.clone(),
             read_to: at.clone(),
+            is_sequence: false,
         }))
     }
 

@@ -299,7 +299,7 @@ fn begun_anew(
     anew.map(|(table, _)| table.clone()).collect()
 }
 
-/// The tables that are to be copied, which must be of engines whose rows a view holds still.
+/// The tables that are to be copied, which must be of engines whose rows a view holds still. Sequences are not copied.
 ///
 /// # Errors
 /// Tables of other engines.
@@ -309,7 +309,7 @@ pub(super) fn transactional<'a>(
 ) -> Result<Vec<TableName>, SourceError> {
     let (mut tables, mut others) = (Vec::new(), Vec::new());
     for (table, definition) in read {
-        if !rules.table(&table.database, &table.table).keep {
+        if definition.is_sequence || !rules.table(&table.database, &table.table).keep {
             continue;
         }
         match definition.table.transactional {

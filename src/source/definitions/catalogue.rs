@@ -91,6 +91,7 @@ pub(in crate::source) async fn read_where(
                 }),
                 read_from,
                 read_to,
+                is_sequence,
             },
         );
     }

@@ -19,6 +19,7 @@ fn believing(hidden: &[usize]) -> Assembler {
         }),
         read_from: at.clone(),
         read_to: at,
+        is_sequence: false,
     };
     assembler.define(TableName::new("d", "t"), Some(definition));
     assembler

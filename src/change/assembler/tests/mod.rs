@@ -80,6 +80,7 @@ fn made_of(settings: AssemblerSettings, engines: &[(&str, bool)]) -> Assembler {
             table: Arc::new(table_definition),
             read_from: at.clone(),
             read_to: at,
+            is_sequence: false,
         };
         (TableName::new("d", *table), definition)
     });

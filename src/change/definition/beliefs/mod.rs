@@ -275,6 +275,7 @@ impl Definitions {
             table: Arc::clone(found),
             read_from: at.clone(),
             read_to: at.clone(),
+            is_sequence: false,
         })
     }
 

@@ -18,6 +18,7 @@ fn definition(from: u64, to: u64) -> Definition {
         table: Arc::default(),
         read_from: point(from),
         read_to: point(to),
+        is_sequence: false,
     }
 }
 
@@ -216,6 +217,7 @@ fn a_reading_of_other_binlogs_serves_no_group_and_is_ruled_out_by_no_statement()
             table: Arc::default(),
             read_from: Point::new(&lineage, at(20)),
             read_to: Point::new(&lineage, at(20)),
+            is_sequence: false,
         };
         let mut definitions = Definitions::new([(table.clone(), read.clone())]);
         assert_eq!(definitions.serving(&table, &at(30)), None);
@@ -237,6 +239,7 @@ fn a_reading_proves_nothing_where_a_statement_was_seen_in_other_binlogs() {
             table: Arc::default(),
             read_from: Point::new(&lineage, at(50)),
             read_to: Point::new(&lineage, at(50)),
+            is_sequence: false,
         };
         definitions.offer(&table, read);
         assert_eq!(definitions.serving(&table, &at(60)), None);
