@@ -161,6 +161,11 @@ impl SnapshotProgress {
         gone.into_iter().flat_map(|gone| gone.iter())
     }
 
+    /// Whether everything is being copied, and not only what was ordered.
+    pub fn is_of_everything(&self) -> bool {
+        matches!(self, Self::Copying { .. }) && self.chosen().is_none()
+    }
+
     /// The tables that are being copied, where they were ordered.
     pub fn chosen(&self) -> Option<&ChosenTables> {
         match self {

@@ -1,8 +1,8 @@
 //! Health, metrics and status of a running process, over HTTP/1 on a loopback address.
 //!
-//! `/livez` answers while the process runs, `/readyz` only while every connector streams, `/metrics` in OpenMetrics text,
-//! `/status` in JSON. Nothing can be changed here, and nothing secret is shown. Other machines can reach the pages
-//! only if such an address was asked for.
+//! `/livez` answers while the process runs, `/readyz` only while every connector streams and has copied what was there,
+//! `/metrics` in OpenMetrics text, `/status` in JSON. Nothing can be changed here, and nothing secret is shown. Other machines
+//! can reach the pages only if such an address was asked for.
 
 mod ask;
 mod limits;
@@ -137,10 +137,16 @@ async fn ready(Shared(registry): Shared<Arc<Registry>>) -> (StatusCode, String) 
     }
     for connector in connectors {
         let state = connector.state();
-        if state != ConnectorState::Streaming {
+        let streams = state == ConnectorState::Streaming;
+        let copies = connector.copies_everything();
+        if !streams || copies {
             code = StatusCode::SERVICE_UNAVAILABLE;
         }
-        text.push_str(&format!("{}: {}\n", connector.name(), state.name()));
+        let word = match streams && copies {
+            true => "copying",
+            false => state.name(),
+        };
+        text.push_str(&format!("{}: {word}\n", connector.name()));
     }
     (code, text)
 }

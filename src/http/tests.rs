@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::binlog::{Coordinates, GtidSet};
-use crate::change::{Checkpoint, Ledger};
+use crate::change::{Checkpoint, Ledger, SnapshotProgress};
 use crate::metrics::{LastFailure, now_us, one_line};
 use crate::mysql::Flavour;
 
@@ -53,6 +53,22 @@ async fn ready_means_that_every_connector_streams() {
     assert_eq!(page(address, "/readyz").await, (503, expected));
     stock.streaming();
     assert_eq!(page(address, "/readyz").await.0, 200);
+    let mut copying = Checkpoint::new(
+        Coordinates::new("binlog.000002", 4),
+        GtidSet::empty(Flavour::MySql),
+        None,
+        5,
+        9,
+    );
+    for (snapshot, code, word) in [
+        (SnapshotProgress::copying(1, None), 503, "copying"),
+        (SnapshotProgress::after(2), 200, "streaming"),
+    ] {
+        copying.snapshot = snapshot;
+        shop.committed(&copying);
+        let expected = format!("shop: {word}\nstock: streaming\n");
+        assert_eq!(page(address, "/readyz").await, (code, expected));
+    }
     shop.retrying(failure("gone"));
     assert_eq!(page(address, "/readyz").await.0, 503);
     assert_eq!(page(address, "/elsewhere").await.0, 404);

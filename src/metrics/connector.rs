@@ -398,6 +398,13 @@ impl ConnectorMetrics {
         add(&self.volumes.dead_letters, records);
     }
 
+    /// Whether the target lacks a part yet of what was there when the connector began.
+    pub fn copies_everything(&self) -> bool {
+        let boundaries = locked(&self.boundaries);
+        let durable = boundaries.durable.as_ref();
+        durable.is_some_and(|checkpoint| checkpoint.snapshot.is_of_everything())
+    }
+
     /// Whether anything was delivered by this process.
     pub fn has_delivered(&self) -> bool {
         value(&self.volumes.records_delivered) > 0
