@@ -107,6 +107,17 @@ impl Rules {
         self.databases.do_rules.iter().map(|rule| &*rule.text)
     }
 
+    /// The tables that `replicate-do-table` names.
+    pub fn do_tables(&self) -> impl Iterator<Item = &str> {
+        self.tables.do_rules.iter().map(|rule| &*rule.text)
+    }
+
+    /// What `replicate-wild-do-table` says.
+    pub fn wild_do_tables(&self) -> impl Iterator<Item = &str> {
+        let rules = self.wild_tables.do_rules.iter();
+        rules.map(|(rule, _)| &*rule.text)
+    }
+
     /// Whether databases are published under other names.
     pub fn renames(&self) -> bool {
         !self.rewrites.is_empty()

@@ -95,6 +95,18 @@ pub enum SourceError {
         /// What to grant.
         grants: String,
     },
+    /// The account does not see what a snapshot is to copy.
+    #[error(
+        "{account} may not SELECT from {hidden}, which the snapshot is to copy, run on the source: {grants}"
+    )]
+    Hidden {
+        /// The account, quoted.
+        account: String,
+        /// What it does not see.
+        hidden: String,
+        /// The statements that let it.
+        grants: String,
+    },
     /// The connector has the source's own `server_id`.
     #[error("server_id {server_id} is the source's own, choose another for this connector")]
     ServerIdOfSource {
@@ -597,6 +609,7 @@ impl SourceError {
             | Self::OutOfOrder { .. }
             | Self::BinlogFormat { .. }
             | Self::MissingGrants { .. }
+            | Self::Hidden { .. }
             | Self::ServerIdOfSource { .. }
             | Self::ServerIdTaken { .. }
             | Self::ReplicasHidden { .. }

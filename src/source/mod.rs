@@ -37,7 +37,7 @@ pub use input::InputPath;
 pub use server::{
     Checked, HostAddress, Live, Locking, OptionProblem, Resolved, ServerOptions, SnapshotOptions,
     SnapshotWhen, SourceFacts, Survey, SurveyedTable, TableViews, Wanted, check, choose,
-    refuse_computed, survey,
+    refuse_computed, refuse_hidden, survey,
 };
 pub use snapshot::{Lot, SourceTable, TableKey, TableList, TableReader};
 pub use start::Start;

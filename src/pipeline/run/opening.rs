@@ -307,6 +307,8 @@ impl Viewing<'_> {
         let views = match wanted {
             None => None,
             Some(WantedCopy::All { .. }) => {
+                let seen: Vec<&TableName> = found.read().map(|(table, _)| table).collect();
+                source::refuse_hidden(&mut self.checked, self.rules, &seen).await?;
                 let tables = copying::transactional(found.read(), self.rules)?;
                 let (mut resolved, views) =
                     Box::pin(self.checked.resolve_with_views(&tables)).await?;

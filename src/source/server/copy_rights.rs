@@ -1,14 +1,16 @@
-//! What an account needs for a snapshot, beside what a stream needs.
+//! What a snapshot needs, beside what a stream needs: rights of the account, and tables whose rows a view holds still.
 
 use std::collections::HashSet;
 
 use super::consistent::is_before_8_0;
 use super::session::Session;
 use super::snapshot_options::Locking;
-use super::statements;
+use super::statements::{self, OF_USERS};
 use crate::failure::Class;
-use crate::finding::Finding;
+use crate::filter::Rules;
+use crate::finding::{Finding, listed};
 use crate::mysql::Flavour;
+use crate::row::TableName;
 use crate::source::error::SourceError;
 
 const CHECK: &str = "snapshot";
@@ -75,6 +77,43 @@ pub(super) async fn findings(
         findings.push(finding.sql(format!("GRANT BACKUP_ADMIN ON *.* TO {account}")));
     }
     Ok(findings)
+}
+
+/// Looks for tables that a snapshot is to copy and whose rows no view holds still.
+///
+/// # Errors
+/// What breaks on the way.
+pub(super) async fn unfit(
+    session: &mut Session,
+    rules: &Rules,
+) -> Result<Option<Finding>, SourceError> {
+    let statement = format!(
+        "SELECT TABLE_SCHEMA AS db, TABLE_NAME AS tab FROM information_schema.TABLES \
+         WHERE TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND {OF_USERS} AND COALESCE(ENGINE, '') NOT IN \
+         (SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES') ORDER BY 1, 2"
+    );
+    let mut unfit = Vec::new();
+    session
+        .ask_in_parts(&statement, |row| {
+            let name = TableName::new(row.expect("db")?, row.expect("tab")?);
+            if rules.table(&name.database, &name.table).keep {
+                unfit.push(name);
+            }
+            Ok(())
+        })
+        .await?;
+    if unfit.is_empty() {
+        return Ok(None);
+    }
+    let names: Vec<String> = unfit.iter().map(TableName::to_string).collect();
+    let what = format!(
+        "a snapshot takes an engine with transactions for every table, and finds none for {}",
+        listed(&names)
+    );
+    let finding = Finding::fatal(CHECK, Class::Refused, what);
+    let convert = |table: &TableName| format!("ALTER TABLE {} ENGINE = InnoDB", table.quoted());
+    let finding = unfit.iter().map(convert).fold(finding, Finding::sql);
+    Ok(Some(finding))
 }
 
 /// The privileges that the account itself holds, on everything (`USER`) or on a database (`SCHEMA`). It may see the privileges

@@ -240,6 +240,12 @@ impl<'a> AnswerRow<'a> {
         self.answer.result.text(self.row, column)
     }
 
+    /// The text of the first cell, whatever its column is called.
+    pub(in crate::source) fn first_text(&self) -> Option<&'a str> {
+        let column = self.answer.result.columns.first()?;
+        self.text(column)
+    }
+
     /// A cell's bytes; `None` for NULL and for a column that the answer lacks.
     pub(in crate::source) fn bytes(&self, column: &str) -> Option<&'a [u8]> {
         self.answer.result.bytes(self.row, column)

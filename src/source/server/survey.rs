@@ -11,6 +11,7 @@ use super::remedy::{self, SettingStyle};
 use super::retention::{self, Needs};
 use super::session::Session;
 use super::settings::{SURVEYED, Settings};
+use super::sight::Sight;
 use super::start::Checked;
 use super::tables::{Schema, SurveyedTable, cascades};
 use super::{copy_rights, statements, walk};
@@ -246,7 +247,7 @@ impl Look<'_> {
         } else {
             self.select_of_some(session, &account).await;
         }
-        if self.options.start == Start::Snapshot && self.wanted.from.is_none() {
+        if self.takes_snapshot() {
             match copy_rights::findings(session, &account, self.options.snapshot.locking).await {
                 Ok(findings) => self.add_all(findings),
                 Err(error) => self.not_asked("snapshot", "what a snapshot needs", &error),
@@ -461,6 +462,9 @@ impl Look<'_> {
             }
         };
         self.rules(&rules, &schema, sees_all);
+        if self.takes_snapshot() {
+            self.copied(session, &rules, &schema).await;
+        }
         self.misfits(&schema, image, style);
         self.add(schema.keyless());
         let is_native = variables
@@ -473,6 +477,25 @@ impl Look<'_> {
         let bytes = schema.bytes();
         self.survey.tables = Some(schema.kept);
         bytes
+    }
+
+    /// Whether the connector is to begin with a snapshot.
+    fn takes_snapshot(&self) -> bool {
+        self.options.start == Start::Snapshot && self.wanted.from.is_none()
+    }
+
+    /// What of the tables that the rules publish a snapshot would not copy.
+    async fn copied(&mut self, session: &mut Session, rules: &Rules, schema: &Schema) {
+        const CHECK: &str = "snapshot";
+        let tables: Vec<_> = schema.seen.tables.iter().map(|(table, _)| table).collect();
+        match Sight::of(session, rules, &tables).await {
+            Ok(sight) => self.add_all(sight.findings()),
+            Err(error) => self.not_asked(CHECK, "which tables a snapshot sees", &error),
+        }
+        match copy_rights::unfit(session, rules).await {
+            Ok(finding) => self.survey.findings.extend(finding),
+            Err(error) => self.not_asked(CHECK, "which engines tables have", &error),
+        }
     }
 
     /// The rules that match nothing there, and whether anything is published at all.
