@@ -105,14 +105,21 @@ impl Pairing {
     }
 }
 
+/// Each two settings, by their places, with how many values they have.
+fn couples() -> impl Iterator<Item = [(usize, usize); 2]> {
+    let all = SIZES.into_iter().enumerate();
+    all.clone().flat_map(move |one| {
+        let others = all.clone().skip(one.0 + 1);
+        others.map(move |other| [one, other])
+    })
+}
+
 /// Choices that have all pairs of two settings' values: each takes the values that have the most pairs that none before has.
 fn pairings() -> Vec<Pairing> {
     let mut open = BTreeSet::new();
-    for one in 0..SIZES.len() {
-        for other in one + 1..SIZES.len() {
-            for a in 0..SIZES[one] {
-                open.extend((0..SIZES[other]).map(|b| (one, a, other, b)));
-            }
+    for [(one, size), (other, other_size)] in couples() {
+        for a in 0..size {
+            open.extend((0..other_size).map(|b| (one, a, other, b)));
         }
     }
     let mut found: Vec<Pairing> = Vec::new();
@@ -146,10 +153,8 @@ fn pairings() -> Vec<Pairing> {
             choice[place] = best;
         }
         let choice = choice.map(|value| value.expect("all are chosen"));
-        for one in 0..SIZES.len() {
-            for other in one + 1..SIZES.len() {
-                open.remove(&(one, choice[one], other, choice[other]));
-            }
+        for [(one, _), (other, _)] in couples() {
+            open.remove(&(one, choice[one], other, choice[other]));
         }
         found.push(Pairing {
             number: found.len(),
@@ -162,14 +167,12 @@ fn pairings() -> Vec<Pairing> {
 #[test]
 fn pairings_have_all_pairs() {
     let found = pairings();
-    for one in 0..SIZES.len() {
-        for other in one + 1..SIZES.len() {
-            let pairs: BTreeSet<_> = found
-                .iter()
-                .map(|pairing| (pairing.choice[one], pairing.choice[other]))
-                .collect();
-            assert_eq!(pairs.len(), SIZES[one] * SIZES[other], "{one} {other}");
-        }
+    for [(one, size), (other, other_size)] in couples() {
+        let pairs: BTreeSet<_> = found
+            .iter()
+            .map(|pairing| (pairing.choice[one], pairing.choice[other]))
+            .collect();
+        assert_eq!(pairs.len(), size * other_size, "{one} {other}");
     }
     assert!(found.len() <= 24, "{}", found.len());
 }
