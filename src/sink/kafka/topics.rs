@@ -419,7 +419,23 @@ async fn create(admin: &Admin, wanted: &Wanted) -> Result<(), SinkError> {
     }
 }
 
-/// Waits until each partition has a leader, blocking; returns how many there are.
+/// Whether the leaders of all partitions of a topic, of which there are so many, know that they are.
+fn lead(client: &Client, topic: &str, count: NonZeroU32) -> bool {
+    let leads = |partition: u32| {
+        let partition = i32::try_from(partition).unwrap_or(i32::MAX);
+        let asked = client
+            .client()
+            .fetch_watermarks(topic, partition, REQUEST_MAX);
+        asked.is_ok()
+    };
+    (0..count.get()).all(leads)
+}
+
+/// Waits until each partition has a leader that takes records, blocking; returns how many there are.
+///
+/// A broker that is named as the leader may yet have to become it. It would refuse a producer's first records then and take the
+/// next, and librdkafka would take what a broker refused and what came before something acknowledged for the same: the first
+/// records of the partition would be lost. So each leader is asked for the partition's end, which it tells once it leads.
 fn await_leaders(client: &Client, topic: &str) -> Result<NonZeroU32, SinkError> {
     let deadline = Instant::now() + READY_MAX;
     while Instant::now() < deadline {
@@ -431,7 +447,9 @@ fn await_leaders(client: &Client, topic: &str) -> Result<NonZeroU32, SinkError> 
             let count = u32::try_from(partitions.len()).ok()?;
             NonZeroU32::new(count).filter(|_| have_leaders)
         });
-        if let Some(count) = ready {
+        if let Some(count) = ready
+            && lead(client, topic, count)
+        {
             return Ok(count);
         }
         std::thread::sleep(READY_POLL);

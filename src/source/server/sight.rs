@@ -307,6 +307,11 @@ mod tests {
         let both = "replicate-do-table = ['shop.k', 'shop.big']";
         let do_db = "replicate-do-db = ['shop']";
         let wild = r"replicate-wild-do-table = ['shop.b%']";
+        let only_k = "replicate-do-table = ['shop.k']";
+        let stock = "replicate-do-db = ['stock']";
+        let mine = "replicate-do-db = ['my_shop']";
+        let wild_mine = r"replicate-wild-do-table = ['my\_shop.%']";
+        let wild_my = "replicate-wild-do-table = ['my_shop.%']";
         let odd = "GRANT SELECT ON `s``h.o\\_p`.`a\"b` TO `u`@`%`";
         let escaped = "GRANT SELECT ON `my\\_shop`.* TO `u`@`%`";
         let revoked = "REVOKE SELECT ON `shop`.* FROM `u`@`%`";
@@ -319,51 +324,16 @@ mod tests {
             (&[usage], do_db, &[], "*.*", "", true),
             (&[usage, of_k], do_db, k, "", "", true),
             (&[usage, of_k], both, k, "`shop`.`big`", "", true),
-            (
-                &[usage, of_k],
-                "replicate-do-table = ['shop.k']",
-                k,
-                "",
-                "",
-                false,
-            ),
+            (&[usage, of_k], only_k, k, "", "", false),
             (&[usage, of_shop], "", k, "", "", true),
             (&[usage, of_shop], do_db, k, "", "", false),
             (&[usage, of_shop], both, k, "", "shop.big", false),
             (&[usage, of_shop], wild, k, "", "", false),
-            (
-                &[usage, of_shop],
-                "replicate-do-db = ['stock']",
-                k,
-                "`stock`.*",
-                "",
-                true,
-            ),
+            (&[usage, of_shop], stock, k, "`stock`.*", "", true),
             (&[usage, odd], wild, k, "", "", true),
-            (
-                &[usage, escaped],
-                "replicate-do-db = ['my_shop']",
-                k,
-                "",
-                "",
-                false,
-            ),
-            (
-                &[usage, escaped],
-                r"replicate-wild-do-table = ['my\_shop.%']",
-                k,
-                "",
-                "",
-                false,
-            ),
-            (
-                &[usage, escaped],
-                "replicate-wild-do-table = ['my_shop.%']",
-                k,
-                "",
-                "",
-                true,
-            ),
+            (&[usage, escaped], mine, k, "", "", false),
+            (&[usage, escaped], wild_mine, k, "", "", false),
+            (&[usage, escaped], wild_my, k, "", "", true),
         ] {
             let found = sight(grants, filter, seen);
             let told = (
