@@ -202,7 +202,7 @@ fn the_lock_on_all_tables_is_not_asked_for_where_nobody_sees_what_it_would_wait_
             "without PROCESS nobody knows",
             "GRANT RELOAD, PROCESS ON *.*",
         ];
-        folder.fails(77, &words);
+        folder.fails(69, &words);
         server.execute("GRANT PROCESS ON *.* TO u@'%'");
         let ended = folder.succeeds(&ONCE);
         let words = "locked for the place of the snapshot by=\"FLUSH\"";
