@@ -237,9 +237,8 @@ fn the_lag_is_the_age_of_what_is_durable_and_none_once_the_source_rests() {
             if let (Some((_, last)), Some((_, next)), Some(lag)) =
                 (last, next, status[&behind].as_i64())
             {
-                // A group may become durable while the page is made.
                 let (newest, oldest) = (
-                    (before - next) / 1_000_000 - 2,
+                    (before - next) / 1_000_000 - 1,
                     (after - last) / 1_000_000 + 1,
                 );
                 assert!((newest..=oldest).contains(&lag), "{newest} {lag} {oldest}");
