@@ -136,16 +136,13 @@ async fn ready(Shared(registry): Shared<Arc<Registry>>) -> (StatusCode, String) 
         text.push_str("no connector yet\n");
     }
     for connector in connectors {
-        let state = connector.state();
-        let streams = state == ConnectorState::Streaming;
-        let copies = connector.copies_everything();
-        if !streams || copies {
+        let (is_ready, word) = match connector.state() {
+            ConnectorState::Streaming if connector.copies_everything() => (false, "copying"),
+            state => (state == ConnectorState::Streaming, state.name()),
+        };
+        if !is_ready {
             code = StatusCode::SERVICE_UNAVAILABLE;
         }
-        let word = match streams && copies {
-            true => "copying",
-            false => state.name(),
-        };
         text.push_str(&format!("{}: {word}\n", connector.name()));
     }
     (code, text)

@@ -63,7 +63,7 @@ pub use plain_text::PlainText;
 pub use raw_labels::{RawLabels, RawSet};
 pub use resolve::{CharsetName, ColumnFacts, Labels, Special};
 pub use shown::{reserve_for, write_base64, write_float, write_geometry, write_vector};
-pub use table::{Column, Computed, Span, Table, TableName, quoted, text_literal};
+pub use table::{Column, Computed, Span, Table, TableName, bytes_literal, quoted, text_literal};
 pub use temporal::{Date, DateTime, KnownDates, Time};
 pub use timestamp::Timestamp;
 pub use treated::{TreatedImages, TreatmentError};

@@ -41,13 +41,13 @@ pub fn quoted(name: &str) -> String {
 
 /// Text as a literal that means the same under every sql_mode and connection character set.
 pub fn text_literal(text: &str) -> String {
-    let mut literal = String::with_capacity(12 + 2 * text.len());
-    literal.push_str("_utf8mb4 X'");
-    for byte in text.bytes() {
-        literal.push_str(&format!("{byte:02X}"));
-    }
-    literal.push('\'');
-    literal
+    format!("_utf8mb4 {}", bytes_literal(text.as_bytes()))
+}
+
+/// Bytes as a literal.
+pub fn bytes_literal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().map(|byte| format!("{byte:02X}"));
+    format!("X'{}'", digits.collect::<String>())
 }
 
 impl fmt::Display for TableName {

@@ -388,15 +388,20 @@ fn tables_that_change_names_before_their_rows_are_read_begin_anew() {
     }
 }
 
-/// Waits until a copy waits for a table that is locked.
-fn until_awaited(running: &mut Running, server: &Server, table: &str) {
+/// Locks a table of `begin_unlocked`, and starts a copy that then waits for it.
+fn awaiting(server: &Server, folder: &Folder, locking: &mut mysql::Conn) -> Running {
+    locking
+        .query_drop("LOCK TABLES checker.side_a WRITE")
+        .unwrap();
+    let mut running = folder.start(&super::STREAM);
     running.until("the table is waited for", |_| {
         let rows = server.query_text("SHOW FULL PROCESSLIST");
         rows.iter().any(|row| {
             let [user, state, info] = [1, 6, 7].map(|at| row[at].as_deref().unwrap_or_default());
-            user == "u" && state.contains("metadata lock") && info.contains(table)
+            user == "u" && state.contains("metadata lock") && info.contains("`side_a`")
         })
     });
+    running
 }
 
 /// Copies two tables of MySQL without a lock, and gives a session that may lock one.
@@ -426,11 +431,7 @@ fn a_table_that_is_gone_is_emptied_however_often_the_next_copy_begins() {
         let (file, _) = server.coordinates();
         server.purge_to(&file);
         for _ in 0..2 {
-            locking
-                .query_drop("LOCK TABLES checker.side_a WRITE")
-                .unwrap();
-            let mut running = folder.start(&super::STREAM);
-            until_awaited(&mut running, &server, "`side_a`");
+            let running = awaiting(&server, &folder, &mut locking);
             running.signal("KILL");
             running.end();
             locking.query_drop("UNLOCK TABLES").unwrap();
@@ -450,11 +451,7 @@ fn a_table_that_is_altered_before_it_is_described_comes_as_it_was_or_anew() {
     let flavours = every_or(Flavour::MySql97).into_iter();
     for flavour in flavours.filter(|it| it.family() == Family::MySql) {
         let (server, folder, mut locking) = begin_unlocked(flavour);
-        locking
-            .query_drop("LOCK TABLES checker.side_a WRITE")
-            .unwrap();
-        let mut running = folder.start(&super::STREAM);
-        until_awaited(&mut running, &server, "`side_a`");
+        let mut running = awaiting(&server, &folder, &mut locking);
         server.execute("DROP INDEX early ON checker.side_b");
         locking.query_drop("UNLOCK TABLES").unwrap();
         running.until("it is copied", |running| {

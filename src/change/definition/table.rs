@@ -58,13 +58,10 @@ pub struct TableDefinition {
 impl TableDefinition {
     /// Whether another one is the same, and tells the same beside how rows are read.
     pub fn tells_as_much_as(&self, other: &Self) -> bool {
-        let described = |definition: &Self| {
-            let columns = definition.columns.iter();
-            columns
-                .map(|column| column.described.0.clone())
-                .collect::<Vec<_>>()
-        };
-        self == other && self.comment.0 == other.comment.0 && described(self) == described(other)
+        let mut columns = self.columns.iter().zip(&other.columns);
+        self == other
+            && self.comment.0 == other.comment.0
+            && columns.all(|(one, other)| one.described.0 == other.described.0)
     }
 
     /// The columns of the primary key, in its order.

@@ -4,7 +4,7 @@
 //! all others are.
 
 use super::parser::{ColumnTest, Comparison, Expression, Literal, Test};
-use crate::row::{ColumnType, quoted, text_literal};
+use crate::row::{ColumnType, bytes_literal, quoted, text_literal};
 
 impl Expression {
     /// What each row meets that the condition keeps; `None` where nothing can be said of it. The session of the statement has
@@ -87,10 +87,7 @@ fn in_sql(literal: &Literal, kind: &ColumnType) -> Option<String> {
     );
     match literal {
         Literal::Number(number) => number.in_sql(),
-        Literal::Bytes(bytes) => {
-            let digits = bytes.iter().map(|byte| format!("{byte:02X}"));
-            Some(format!("X'{}'", digits.collect::<String>()))
-        }
+        Literal::Bytes(bytes) => Some(bytes_literal(bytes)),
         Literal::Text(text) => {
             let is_plain = |letter: char| letter.is_ascii_digit() || "-: T.".contains(letter);
             let is_plain = text.chars().all(is_plain) && text.matches('-').count() == 2;

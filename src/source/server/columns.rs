@@ -3,7 +3,6 @@
 
 use super::session::{AnswerRow, Session};
 use super::start::Checked;
-
 use crate::binlog::column_map::kind;
 use crate::change::{ColumnDefinition, ComputedFrom};
 use crate::filter::{ColumnRuleError, ColumnVerdict, RowRuleError, Rules, TestedTable};
