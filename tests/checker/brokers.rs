@@ -282,7 +282,6 @@ impl Stage<'_> {
         let ended = self.connector.run_once(ONCE_MAX);
         assert!(ended.status.success(), "{}", ended.log);
         let (kafka, prefix) = (&self.cluster.kafka, self.matrix.prefix);
-        kafka.await_ends(prefix);
         let output = match self.matrix.is_once {
             true => topics::read_once(kafka, prefix),
             false => topics::read(kafka, prefix),

@@ -14,6 +14,8 @@ use super::private::Private;
 use super::{Certificates, cache, wait_until};
 
 const PURGE_MAX: Duration = Duration::from_secs(300);
+/// How long a connection that was closed may be there.
+const GONE_MAX: Duration = Duration::from_secs(60);
 
 /// The servers that the tests run against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,11 +195,22 @@ impl Server {
         )
     }
 
-    /// Runs one statement, or several with `;` between them, and drops what they return.
+    /// Runs one statement, or several with `;` between them, and drops what they return. What they prepare is left to others to
+    /// decide on.
     #[track_caller]
     pub fn execute(&self, sql: &str) {
-        if let Err(error) = self.connect().query_drop(sql) {
+        let mut connection = self.connect();
+        let id = connection.connection_id();
+        if let Err(error) = connection.query_drop(sql) {
             panic!("{:?} refused {sql:?}: {error}", self.flavour);
+        }
+        drop(connection);
+        if sql.contains("XA PREPARE") {
+            // Others know nothing of an XA transaction while the server has not ended its connection.
+            let count = "SELECT COUNT(*) FROM information_schema.processlist WHERE id =";
+            wait_until("the connection is gone", GONE_MAX, || {
+                self.query_one(&format!("{count} {id}")).as_deref() == Some("0")
+            });
         }
     }
 

@@ -183,6 +183,16 @@ impl Run {
             .unwrap_or_default()
     }
 
+    /// The file and the position up to which it has read groups; before all others while it does not say.
+    pub fn read(&self) -> (String, u64) {
+        let status = self.status();
+        let field = |name| status.as_ref().and_then(|status| status.get(name));
+        let file = field("Source_Log_File").and_then(Json::text);
+        let position = field("Read_Source_Log_Pos").and_then(Json::number);
+        let read = file.map(str::to_owned).zip(position);
+        read.unwrap_or_default()
+    }
+
     /// Its resident memory in KiB.
     pub fn resident_kb(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));

@@ -31,8 +31,10 @@ pub fn read(kafka: &Kafka, prefix: &str) -> Result<Output, String> {
     })
 }
 
-/// As [`read`], of a connector that delivers exactly once: the topic of its checkpoints is left out.
+/// As [`read`], of a connector that delivers exactly once: the topic of its checkpoints is left out, and the ends of all its
+/// transactions are waited for, which consumers see a moment after the connector is told of them.
 pub fn read_once(kafka: &Kafka, prefix: &str) -> Result<Output, String> {
+    kafka.await_ends(prefix);
     let mut output = read(kafka, prefix)?;
     output.target = Target::KafkaOnce;
     Ok(output)
