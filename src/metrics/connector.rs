@@ -340,6 +340,7 @@ impl ConnectorMetrics {
         if under_way.len() < UNDER_WAY_MAX {
             under_way.push_back((boundary.coordinates.clone(), commit_us));
         }
+        self.moments.awaited_us.store(NEVER, Ordering::Relaxed);
         drop(under_way);
         self.moments
             .source_time_us
@@ -352,14 +353,17 @@ impl ConnectorMetrics {
         self.moments.caught_up_us.store(at_us, Ordering::Relaxed);
     }
 
-    /// Notes when the next group may be delivered, which is waited for, and when it was committed; `None` once it is not any
-    /// more.
-    pub fn waits_until(&self, group: Option<(i64, i64)>) {
-        let (due_us, committed_us) = group.unwrap_or((NEVER, NEVER));
+    /// Notes when the next group may be delivered, which is waited for, and when it was committed.
+    pub fn waits_until(&self, due_us: i64, committed_us: i64) {
         self.moments.due_us.store(due_us, Ordering::Relaxed);
         self.moments
             .awaited_us
             .store(committed_us, Ordering::Relaxed);
+    }
+
+    /// Notes that the group is waited for no longer. It still counts as the oldest until it was read.
+    pub fn waits_no_longer(&self) {
+        self.moments.due_us.store(NEVER, Ordering::Relaxed);
     }
 
     /// Notes by how many seconds this machine's clock is ahead of the source's. The source tells whole seconds: a difference
@@ -436,6 +440,8 @@ impl ConnectorMetrics {
     pub fn streaming(&self) {
         add(&self.volumes.connections, 1);
         locked(&self.under_way).clear();
+        self.waits_no_longer();
+        self.moments.awaited_us.store(NEVER, Ordering::Relaxed);
         self.enter(ConnectorState::Streaming);
     }
 
@@ -557,10 +563,13 @@ impl ConnectorMetrics {
         } = &self.moments;
         let moment = |moment: &AtomicI64| moment.load(Ordering::Relaxed);
         let now_us = now_us.saturating_sub(moment(clock_ahead_us));
-        if let Some((_, oldest_us)) = locked(&self.under_way).front() {
-            return since(*oldest_us, now_us);
-        }
-        if let Some(age) = since(moment(awaited_us), now_us) {
+        let under_way = locked(&self.under_way);
+        let oldest_us = match under_way.front() {
+            Some((_, read_us)) => *read_us,
+            None => moment(awaited_us),
+        };
+        drop(under_way);
+        if let Some(age) = since(oldest_us, now_us) {
             return Some(age);
         }
         if settled && moment(caught_up_us) != NEVER {

@@ -51,7 +51,7 @@ impl Delay {
     /// Waits until it may; false if the wait was ended before.
     pub(super) fn wait(&self, committed_us: i64) -> bool {
         let due_us = self.due_us(committed_us);
-        self.metrics.waits_until(Some((due_us, committed_us)));
+        self.metrics.waits_until(due_us, committed_us);
         let is_over = self.runtime.block_on(async {
             loop {
                 let left = self.left(committed_us);
@@ -65,7 +65,7 @@ impl Delay {
                 }
             }
         });
-        self.metrics.waits_until(None);
+        self.metrics.waits_no_longer();
         is_over
     }
 

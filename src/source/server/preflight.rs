@@ -232,16 +232,18 @@ fn facts(
     })
 }
 
-/// By how many whole seconds this machine's clock is ahead of the source's: less than one is the way there and back.
+/// By how many whole seconds this machine's clock is ahead of the source's at least: the way there and back may take its time.
 async fn clock_ahead_s(session: &mut Session) -> Result<i64, SourceError> {
     const EXPRESSION: &str = "CAST(1000000 * UNIX_TIMESTAMP(SYSDATE(6)) AS SIGNED)";
+    let asked_us = now_us();
     let theirs = statements::value(session, EXPRESSION).await?;
     let theirs_us = theirs.and_then(|text| text.parse::<i64>().ok());
     let theirs_us = theirs_us.ok_or_else(|| SourceError::Answer {
         statement: EXPRESSION.to_owned(),
         column: "value",
     })?;
-    Ok((now_us() - theirs_us) / 1_000_000)
+    let ahead_us = 0i64.clamp(asked_us - theirs_us, now_us().max(asked_us) - theirs_us);
+    Ok(ahead_us / 1_000_000)
 }
 
 /// What is wrong with the server's settings, whoever reads it.
