@@ -38,7 +38,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::Producer;
@@ -110,6 +110,8 @@ pub struct Kafka {
     heartbeat_at: Option<Instant>,
     /// `None` before `resume_point`.
     queue: Option<Queue>,
+    /// Whether the producer is one for copying what is there.
+    is_for_copy: bool,
     /// How long the last commit of a transaction took.
     commit_took: Duration,
     /// What of the first group was committed before and is left out.
@@ -157,6 +159,7 @@ impl Kafka {
             heartbeats: None,
             heartbeat_at: None,
             queue: None,
+            is_for_copy: false,
             commit_took: Duration::ZERO,
             left_out: None,
             left_out_met: false,
@@ -236,6 +239,46 @@ impl Kafka {
 
     fn queue(&self) -> Result<&Queue, SinkError> {
         self.queue.as_ref().ok_or(SinkError::NotOpen)
+    }
+
+    /// Makes a producer of this configuration that has reached the cluster.
+    async fn connected(&self, config: ClientConfig) -> Result<(Arc<Client>, Metadata), SinkError> {
+        let servers = self.options.bootstrap_servers.clone();
+        let context = DeliveryContext::with(self.options.tokens());
+        off_the_runtime(move || {
+            let client = Client::from_config_and_context(&config, context)
+                .map_err(rejection::of_configuration)?;
+            let metadata = connect(&client, &servers)?;
+            Ok((Arc::new(client), metadata))
+        })
+        .await
+    }
+
+    fn queue_of(&self, client: Arc<Client>) -> Result<Queue, SinkError> {
+        let own_topics = QueueTopics {
+            ddl: Arc::clone(&self.topics.ddl),
+            dead_letters: self.topics.dead_letters.clone(),
+        };
+        let queue_for = (own_topics, Headers::of_options(&self.options));
+        let bytes_max = self.options.queue_bytes.as_u64();
+        Queue::new(client, queue_for, bytes_max, self.exactly_once.is_some())
+    }
+
+    /// Takes another producer, nothing being on its way, if what comes is a copy and the one that is there is not for that, or the
+    /// other way round.
+    async fn suit(&mut self, is_copy: bool) -> Result<(), SinkError> {
+        if self.is_for_copy == is_copy || self.options.linger.is_some() {
+            return Ok(());
+        }
+        let config = match is_copy {
+            true => self.options.copying_producer(),
+            false => self.options.producer(),
+        };
+        let (client, _topics) = self.connected(config).await?;
+        let former = self.queue.replace(self.queue_of(client)?);
+        off_the_runtime(move || drop(former)).await;
+        self.is_for_copy = is_copy;
+        Ok(())
     }
 
     /// Waits until all but `left` of what was handed over is acknowledged.
@@ -473,19 +516,12 @@ impl Sink for Kafka {
 
     async fn resume_point(&mut self) -> Result<Option<Checkpoint>, SinkError> {
         self.queue = None;
+        self.is_for_copy = false;
         let config = match &self.exactly_once {
             Some(exactly_once) => exactly_once.producer.clone(),
             None => self.options.producer(),
         };
-        let servers = self.options.bootstrap_servers.clone();
-        let context = DeliveryContext::with(self.options.tokens());
-        let (client, metadata) = off_the_runtime(move || {
-            let client = Client::from_config_and_context(&config, context)
-                .map_err(rejection::of_configuration)?;
-            let metadata = connect(&client, &servers)?;
-            Ok::<_, SinkError>((Arc::new(client), metadata))
-        })
-        .await?;
+        let (client, metadata) = self.connected(config).await?;
         let topics = metadata.topics().iter();
         let counted = topics.map(|topic| (topic.name().to_owned(), topic.partitions().len()));
         self.topics.exist(counted);
@@ -499,12 +535,6 @@ impl Sink for Kafka {
         self.notices = groups.transpose()?;
         self.heartbeats = Some(NoticeWriter::of_heartbeats(form)?);
         self.heartbeat_at = self.options.heartbeat().map(|_interval| Instant::now());
-        let own_topics = QueueTopics {
-            ddl: Arc::clone(&self.topics.ddl),
-            dead_letters: self.topics.dead_letters.clone(),
-        };
-        let queue_for = (own_topics, Headers::of_options(&self.options));
-        let bytes_max = self.options.queue_bytes.as_u64();
         let mut resume_point = None;
         if let Some(exactly_once) = &mut self.exactly_once {
             resume_point = exactly_once.begin(&self.options, &client).await?;
@@ -512,8 +542,7 @@ impl Sink for Kafka {
             self.left_out_met = false;
             self.written.clone_from(&self.left_out);
         }
-        let is_transactional = self.exactly_once.is_some();
-        self.queue = Some(Queue::new(client, queue_for, bytes_max, is_transactional)?);
+        self.queue = Some(self.queue_of(client)?);
         Ok(resume_point)
     }
 
@@ -559,7 +588,10 @@ impl Sink for Kafka {
         }
         self.topics.admin.rest();
         match self.exactly_once {
-            None => self.settle(0).await,
+            None => {
+                self.settle(0).await?;
+                self.suit(upto.snapshot.is_of_everything()).await
+            }
             Some(_) => {
                 // Until the rest of a group has come, checkpoints say what of it was there before.
                 if self.left_out.is_none()

@@ -40,6 +40,8 @@ const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Nothing: a record that finds the line free leaves at once. Those that come while requests are on their way wait for these
 /// and fill a batch.
 const LINGER: Duration = Duration::ZERO;
+/// Rows that are copied: requests that are full cost less, and nobody waits for a row of a copy by itself.
+const LINGER_OF_COPY: Duration = Duration::from_millis(20);
 /// The mechanism by which tokens are shown.
 const OAUTHBEARER: &str = "OAUTHBEARER";
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -473,8 +475,17 @@ impl KafkaOptions {
 
     /// The configuration of a producer without transactions, secrets included.
     pub(super) fn producer(&self) -> ClientConfig {
+        self.producer_with(LINGER)
+    }
+
+    /// As [`Self::producer`], for what is there when the connector begins.
+    pub(super) fn copying_producer(&self) -> ClientConfig {
+        self.producer_with(LINGER_OF_COPY)
+    }
+
+    fn producer_with(&self, linger: Duration) -> ClientConfig {
         let mut config = self.client();
-        let linger_ms = self.linger.unwrap_or(LINGER).as_secs_f64() * 1000.0;
+        let linger_ms = self.linger.unwrap_or(linger).as_secs_f64() * 1000.0;
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
