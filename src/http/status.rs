@@ -13,9 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::binlog::{Coordinates, XaId};
-use crate::change::Checkpoint;
+use crate::change::{Checkpoint, KeyBound, SnapshotProgress, SnapshotReached};
 use crate::metrics::{ConnectorState, CopyProgress, LastFailure, Skips, Snapshot};
 use crate::mysql::Flavour;
+use crate::row::TableName;
 
 /// What `/status` answers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -163,6 +164,9 @@ impl StatusFields {
         fields.skips(skips);
         fields.add("State", if pid.is_some() { "running" } else { "stopped" });
         fields.add("Pid", *pid);
+        if let Some(SnapshotProgress::Copying { reached, .. }) = checkpoint.map(|it| &it.snapshot) {
+            fields.rest_of_copy(reached.as_deref(), pid.is_some());
+        }
         fields.in_words_of(*checkpoint)
     }
 
@@ -266,6 +270,18 @@ impl StatusFields {
         self.add("Records_Delivered", now.volumes.records_delivered);
         let ledger = serde_json::to_value(now.ledger_with_held()).unwrap_or_default();
         self.add("Ledger", ledger);
+    }
+
+    /// How far a copy came that is to go on.
+    fn rest_of_copy(&mut self, reached: Option<&SnapshotReached>, is_running: bool) {
+        let partly = reached.and_then(|reached| reached.partly.as_ref());
+        self.add("Snapshot_Running", if is_running { "Yes" } else { "No" });
+        let table = partly.map(|(table, _)| table.to_string());
+        self.add("Snapshot_Table", table);
+        let key = partly.map(|(_, KeyBound(values))| values.join(", "));
+        self.add("Snapshot_Table_Key", key);
+        let done = reached.and_then(|reached| reached.done.as_ref());
+        self.add("Snapshot_Last_Table_Done", done.map(TableName::to_string));
     }
 
     /// How far the last copy of what was there has come.

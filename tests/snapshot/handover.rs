@@ -125,6 +125,15 @@ fn killed(flavour: Flavour) -> usize {
     for (copy, table) in (1..).zip(["bare", "pair", "t"]) {
         kill_in(&folder, copy, table);
     }
+    let told = folder.run(&["status", "shop.toml"]).stdout;
+    for (name, value) in [
+        ("Snapshot_Running", "No"),
+        ("Snapshot_Table", "a.t"),
+        ("Snapshot_Last_Table_Done", "a.pair"),
+    ] {
+        let line = format!("{name}: {value}\n");
+        assert!(told.contains(&line), "{line} {told}");
+    }
     folder.succeeds(&ONCE);
     load.stop();
     folder.succeeds(&ONCE);
