@@ -89,6 +89,24 @@ fn a_transaction_that_stays_open_leaves_the_lock_on_all_tables_unless_a_query_is
     }
 }
 
+#[test]
+fn a_statement_with_a_character_of_four_bytes_is_seen_to_be_in_the_way_of_the_lock_on_all_tables() {
+    for flavour in [Flavour::MySql57, Flavour::MySql80, Flavour::MySql97] {
+        let (server, folder) = begin(flavour);
+        server.execute("GRANT RELOAD, PROCESS ON *.* TO u@'%'");
+        fill(&server);
+        let (number, query) = long(
+            &server,
+            "BEGIN; INSERT INTO a.empty VALUES (7); SELECT SLEEP(60), '\u{1f600}' FROM a.t LIMIT 1",
+        );
+        folder.fails(75, &["a statement runs that it would wait for"]);
+        server.execute(&format!("KILL {number}"));
+        query.join().unwrap();
+        folder.succeeds(&ONCE);
+        is_same(&server, &folder);
+    }
+}
+
 /// One client that writes to a table of its own and to one that is copied, and how long its longest statement took.
 struct Writer {
     is_over: Arc<AtomicBool>,
