@@ -10,7 +10,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::OwnedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -370,6 +370,10 @@ impl Kafka {
                 Some(Ok(message)) => records.push(message.detach()),
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     ended.insert(partition);
+                }
+                // The client connects again by itself.
+                Some(Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AllBrokersDown))) => {
+                    continue;
                 }
                 Some(Err(error)) => panic!("reading {topic}: {error}"),
             }
