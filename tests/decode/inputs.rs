@@ -159,6 +159,10 @@ fn arguments_that_cannot_be_meant_are_refused() {
         2,
         &["leave out --format=json"],
     );
+    for statements in ["--format=sql", "--flashback"] {
+        let why = "--cloudevents wraps messages, and statements are none, leave it out";
+        fails(&[statements, "--cloudevents", "x"], 2, &[why]);
+    }
     fails(
         &[
             "--start-datetime=2026-11-20",

@@ -170,6 +170,10 @@ fn contradiction(arguments: &DecodeArguments, places: &[InputPath]) -> Option<St
             "--flashback prints SQL statements, leave out --format={format} or give --format=sql"
         ));
     }
+    if prints_statements(arguments) && arguments.cloudevents {
+        let why = "--cloudevents wraps messages, and statements are none, leave it out or print another format";
+        return Some(why.to_owned());
+    }
     let mut unused = arguments.sections().unused();
     if let Some((section, _)) = unused.next() {
         return Some(format!("--{section} needs --format={section}"));
