@@ -111,6 +111,17 @@ fn a_delete_that_no_tombstone_can_tell_stops_the_connector() {
 }
 
 #[test]
+fn a_date_that_it_cannot_hold_is_told_with_the_formats_name() {
+    let binlog = folder("debezium").join("binlog.000003");
+    let binlog = binlog.display().to_string();
+    let modes = "--debezium=zero_dates=fail";
+    let ended = Folder::new("").run(&["decode", "--format=flat", modes, &binlog]);
+    assert_eq!(ended.code, Some(65), "{}", ended.stderr);
+    let expected = "by the formats debezium and flat";
+    assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+}
+
+#[test]
 fn the_transformation_itself_makes_the_same() {
     if !is_full() {
         return;

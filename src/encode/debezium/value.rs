@@ -199,8 +199,8 @@ fn write_no_date(form: &Form, epoch: &[u8], out: &mut Vec<u8>) -> Result<(), Row
         NoDate::Nothing => {
             return Err(RowError::NotHeld {
                 kind: "a date that does not exist, such as 0000-00-00,",
-                by: "the format debezium",
-                cure: "use format = \"json\", or set zero_dates = \"debezium\" unless it is in a key",
+                by: "the formats debezium and flat",
+                cure: "use format = \"json\", or set debezium.zero_dates = \"debezium\" unless it is in a key",
             });
         }
     }
