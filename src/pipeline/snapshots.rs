@@ -173,7 +173,7 @@ impl Ordering<'_> {
                 tried.map_err(|error| {
                     let error = one_line(&error);
                     OrderError::Words(format!(
-                        "{table} has no rows by --where {condition} ({error}), write it as the source's WHERE has it"
+                        "the rows of {table} cannot be chosen by --where \"{condition}\" ({error}), write it as the source's WHERE has it"
                     ))
                 })?;
             }
@@ -219,9 +219,8 @@ fn found(
         lacks_keys: false,
     };
     for pattern in patterns {
-        if !pattern.contains('.') {
-            let message = format!("{pattern} names no database, give it as DATABASE.TABLE");
-            return Err(OrderError::Words(message));
+        if let Some(problem) = malformed(pattern) {
+            return Err(OrderError::Words(problem));
         }
         let everything = list.tables.iter().map(|(name, _)| name);
         let everything = everything.chain(list.others.iter().map(|(name, _)| name));
@@ -232,11 +231,7 @@ fn found(
             false => wanted.table(&name.database, &name.table).keep,
         };
         if !everything.clone().any(is_wanted) {
-            let message = format!(
-                "{pattern} matches no table that the account sees, % stands for any text and _ for one character; temporary tables \
-                 are seen by their own connections only"
-            );
-            return Err(OrderError::Words(message));
+            return Err(OrderError::Words(unmatched(pattern)));
         }
         for (name, kind) in list.others.iter().filter(|(name, _)| is_wanted(name)) {
             found.skipped.push(format!("{name}, a {kind}"));
@@ -266,6 +261,30 @@ fn found(
     }
     refuse_unfit(&mut found, list, reading, rules)?;
     Ok(found)
+}
+
+/// How what was given for a table is no name of one and no pattern, with the fix.
+fn malformed(pattern: &str) -> Option<String> {
+    const FORM: &str = "give it as DATABASE.TABLE, or as DATABASE.% for every table of a database";
+    let problem = match pattern.split_once('.') {
+        None => "names no database",
+        Some(("", _)) => "has no database before the dot",
+        Some((_, "")) => "has no table after the dot",
+        Some(_both) => return None,
+    };
+    Some(format!("--table \"{pattern}\" {problem}, {FORM}"))
+}
+
+/// That a pattern matches nothing, with what may be meant.
+fn unmatched(pattern: &str) -> String {
+    let hint = if pattern.contains('`') {
+        "write names without quotes"
+    } else if pattern.contains(',') {
+        "give --table once for each table"
+    } else {
+        "% stands for any text and _ for one character; temporary tables are seen by their own connections only"
+    };
+    format!("--table \"{pattern}\" matches no table that the account sees, {hint}")
 }
 
 /// Refuses tables whose rows a view does not hold still, or that are published under the name of another.

@@ -228,7 +228,21 @@ fn orders_that_cannot_be_carried_out_are_refused() {
     let mut running = streaming(&folder);
     for (arguments, code, words) in [
         (&["--table", "a.nothing"][..], 2, "matches no table"),
-        (&["--table", "t"], 2, "names no database"),
+        (
+            &["--table", "t"],
+            2,
+            "--table \"t\" names no database, give it as DATABASE.TABLE",
+        ),
+        (&["--table", ""], 2, "names no database"),
+        (&["--table", ".t"], 2, "has no database before the dot"),
+        (&["--table", "a."], 2, "has no table after the dot, give it"),
+        (
+            &["--table", "a.%", "--table", "a."],
+            2,
+            "has no table after",
+        ),
+        (&["--table", "`a`.`t`"], 2, "without quotes"),
+        (&["--table", "a.t,a.pair"], 2, "once for each"),
         (&["--table", "a.v"], 2, "a.v, a view"),
         (&["--table", "a.hidden"], 2, "which the filters leave out"),
         (&["--table", "a.old"], 69, "ENGINE=InnoDB"),
@@ -292,9 +306,9 @@ fn an_order_whose_condition_fails_at_a_row_is_given_up_and_those_behind_it_are_c
         let told = snapshot(&folder, &["--status"]);
         for fragment in [
             "snapshot 1 was given up: ",
-            &format!("a.t has no rows by --where {first}: "),
+            &format!("the rows of a.t cannot be chosen by --where \"{first}\": "),
             "snapshot 2 was given up: ",
-            "a.t has no rows by --where id < 4000 OR",
+            "the rows of a.t cannot be chosen by --where \"id < 4000 OR",
         ] {
             assert!(told.contains(fragment), "{flavour:?} {told}");
         }

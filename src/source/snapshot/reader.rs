@@ -471,7 +471,9 @@ impl TableReader {
         }
         let (condition, error) = (&by_order.condition, one_line(&error));
         SourceError::SnapshotOrder {
-            what: format!("{table} has no rows by --where {condition}: {error}"),
+            what: format!(
+                "the rows of {table} cannot be chosen by --where \"{condition}\": {error}"
+            ),
         }
     }
 
