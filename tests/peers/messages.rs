@@ -229,7 +229,10 @@ impl Comparison {
         let Self {
             messages, members, ..
         } = self;
-        println!("{messages} messages and {members} members are {peer}'s");
+        let met = self.met.len();
+        println!(
+            "{messages} messages and {members} members are {peer}'s, {met} listed differences are met"
+        );
         let gone = known
             .iter()
             .filter(|known| !self.met.contains(&known.place));

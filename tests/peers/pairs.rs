@@ -321,11 +321,12 @@ fn check(flavour: Flavour, all: &[(Pairing, Messages, Messages)], is_all: bool) 
         comparison.add(&pairing.prefix(), &theirs, &ours, &known);
     }
     println!(
-        "{}: {} pairings, {} messages and {} members are Debezium's",
+        "{}: {} pairings, {} messages and {} members are Debezium's, {} listed differences are met",
         flavour.name(),
         all.len(),
         comparison.messages,
-        comparison.members
+        comparison.members,
+        comparison.met.len()
     );
     let gone = own_places
         .iter()
