@@ -13,6 +13,8 @@ use super::{differences, is_full};
 use crate::commands::process::Folder;
 use crate::support::{Kafka, wait_until};
 
+/// The difference that a snapshot makes, which streams do not have.
+pub const OF_SNAPSHOT: &str = "router:value of a snapshot";
 /// The topics that Connect makes have so many partitions.
 const PARTITIONS: u16 = 3;
 
@@ -169,6 +171,15 @@ pub struct Event {
 }
 
 impl Event {
+    /// The same with its value, a document, as compact text.
+    pub fn compact(mut self) -> Self {
+        let compact = |text: String| serde_json::from_str::<serde_json::Value>(&text);
+        self.value = self
+            .value
+            .map(|text| compact(text).expect("a document").to_string());
+        self
+    }
+
     fn of(variant: &Variant, record: &OwnedMessage) -> Self {
         let text = |bytes: &[u8]| match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
@@ -236,7 +247,8 @@ fn written(kafka: &Kafka, variant: &Variant, binlog: &str) -> Vec<Event> {
 
 /// Compares with what Debezium wrote, and prints how much was compared.
 fn check(all: Vec<(&Variant, Vec<Event>, Vec<Event>)>) {
-    let known = differences("Outbox");
+    let mut known = differences("Outbox");
+    known.retain(|known| known.place != OF_SNAPSHOT);
     let mut met = std::collections::BTreeSet::new();
     let mut wrong = Vec::new();
     let mut count = 0;

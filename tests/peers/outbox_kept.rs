@@ -8,8 +8,8 @@ use rdkafka::Message as _;
 use rdkafka::message::{Headers as _, OwnedMessage};
 
 use super::connect::{Connect, DEBEZIUM_MAX, server as debezium_server};
-use super::is_full;
-use super::outbox::{VARIANTS, connector as debezium, events, own_settings};
+use super::outbox::{Event, OF_SNAPSHOT, VARIANTS, connector as debezium, events, own_settings};
+use super::{differences, is_full};
 use crate::commands::process::Folder;
 use crate::support::checker::Connector;
 use crate::support::{Flavour, Kafka, Server, wait_until};
@@ -240,5 +240,9 @@ fn rows_that_are_there_already_are_events_as_the_event_router_makes_them() {
     });
     let theirs = events(&own, variant);
     println!("{} events of a snapshot are EventRouter's", theirs.len());
-    assert_eq!(ours, theirs);
+    assert_ne!(ours, theirs, "the difference is gone: {OF_SNAPSHOT}");
+    let mut known = differences("Outbox").into_iter();
+    assert!(known.any(|known| known.place == OF_SNAPSHOT));
+    let compact: Vec<Event> = theirs.into_iter().map(Event::compact).collect();
+    assert_eq!(ours, compact);
 }
