@@ -186,9 +186,13 @@ impl Run {
     /// The file and the position up to which it has read groups; before all others while it does not say.
     pub fn read(&self) -> (String, u64) {
         let status = self.status();
-        let field = |name| status.as_ref().and_then(|status| status.get(name));
-        let file = field("Source_Log_File").and_then(Json::text);
-        let position = field("Read_Source_Log_Pos").and_then(Json::number);
+        let field = |names: [&str; 2]| {
+            let status = status.as_ref();
+            status.and_then(|status| names.iter().find_map(|name| status.get(name)))
+        };
+        // MySQL's names and MariaDB's.
+        let file = field(["Source_Log_File", "Master_Log_File"]).and_then(Json::text);
+        let position = field(["Read_Source_Log_Pos", "Read_Master_Log_Pos"]).and_then(Json::number);
         let read = file.map(str::to_owned).zip(position);
         read.unwrap_or_default()
     }
