@@ -96,13 +96,19 @@ pub struct ConnectorMetrics {
     held: Mutex<Option<Gauge<HeldGroups>>>,
     skips: Mutex<Option<Gauge<Skips>>>,
     copy: Mutex<Option<CopyProgress>>,
-    boundaries: Mutex<Boundaries>,
-    /// Where batches ended that were read and are not durable, and when the last group of each was committed.
-    under_way: Mutex<VecDeque<(Coordinates, i64)>>,
+    progress: Mutex<Progress>,
     /// Whether the wait after a failure is over, and the source is connected to again.
     is_reconnecting: AtomicBool,
     last_failure: Mutex<Option<LastFailure>>,
     tls: Mutex<Option<String>>,
+}
+
+/// How far a connector is, and what of that is not durable. The lag is of one moment of it.
+#[derive(Debug, Default)]
+struct Progress {
+    boundaries: Boundaries,
+    /// Where batches ended that were read and are not durable, and when the last group of each was committed.
+    under_way: VecDeque<(Coordinates, i64)>,
 }
 
 /// How far a connector is.
@@ -225,8 +231,7 @@ impl ConnectorMetrics {
             held: Mutex::new(None),
             skips: Mutex::new(None),
             copy: Mutex::default(),
-            boundaries: Mutex::default(),
-            under_way: Mutex::default(),
+            progress: Mutex::default(),
             is_reconnecting: AtomicBool::new(false),
             last_failure: Mutex::new(None),
             tls: Mutex::new(None),
@@ -335,17 +340,21 @@ impl ConnectorMetrics {
 
     /// Notes a boundary up to which groups were read, and when the last of them was committed on the source.
     pub fn read(&self, boundary: &Checkpoint, commit_us: i64) {
-        locked(&self.boundaries).read = Some(boundary.clone());
-        let mut under_way = locked(&self.under_way);
-        if under_way.len() < UNDER_WAY_MAX {
-            under_way.push_back((boundary.coordinates.clone(), commit_us));
+        let mut progress = locked(&self.progress);
+        progress.boundaries.read = Some(boundary.clone());
+        if progress.under_way.len() < UNDER_WAY_MAX {
+            let end = boundary.coordinates.clone();
+            progress.under_way.push_back((end, commit_us));
         }
-        self.moments.awaited_us.store(NEVER, Ordering::Relaxed);
-        drop(under_way);
-        self.moments
-            .source_time_us
-            .store(commit_us, Ordering::Relaxed);
-        self.moments.caught_up_us.store(NEVER, Ordering::Relaxed);
+        let Moments {
+            source_time_us,
+            caught_up_us,
+            awaited_us,
+            ..
+        } = &self.moments;
+        awaited_us.store(NEVER, Ordering::Relaxed);
+        source_time_us.store(commit_us, Ordering::Relaxed);
+        caught_up_us.store(NEVER, Ordering::Relaxed);
     }
 
     /// Notes that all the source had was read, at a moment in microseconds since 1970.
@@ -378,14 +387,14 @@ impl ConnectorMetrics {
 
     /// Notes a checkpoint that has just become durable.
     pub fn committed(&self, checkpoint: &Checkpoint) {
-        locked(&self.boundaries).durable = Some(checkpoint.clone());
-        let mut under_way = locked(&self.under_way);
-        while let Some((end, _)) = under_way.front()
+        let mut progress = locked(&self.progress);
+        progress.boundaries.durable = Some(checkpoint.clone());
+        while let Some((end, _)) = progress.under_way.front()
             && *end <= checkpoint.coordinates
         {
-            under_way.pop_front();
+            progress.under_way.pop_front();
         }
-        drop(under_way);
+        drop(progress);
         self.moments.saved_us.store(now_us(), Ordering::Relaxed);
         add(&self.volumes.checkpoints, 1);
     }
@@ -404,8 +413,8 @@ impl ConnectorMetrics {
 
     /// Whether the target lacks a part yet of what was there when the connector began.
     pub fn copies_everything(&self) -> bool {
-        let boundaries = locked(&self.boundaries);
-        let durable = boundaries.durable.as_ref();
+        let progress = locked(&self.progress);
+        let durable = progress.boundaries.durable.as_ref();
         durable.is_some_and(|checkpoint| checkpoint.snapshot.is_of_everything())
     }
 
@@ -416,8 +425,8 @@ impl ConnectorMetrics {
 
     /// The last commit of this process.
     pub fn committed_to(&self) -> Option<Coordinates> {
-        let boundaries = locked(&self.boundaries);
-        let durable = boundaries.durable.as_ref();
+        let progress = locked(&self.progress);
+        let durable = progress.boundaries.durable.as_ref();
         durable.map(|checkpoint| checkpoint.coordinates.clone())
     }
 
@@ -439,8 +448,7 @@ impl ConnectorMetrics {
     /// Notes that the source sends from now on.
     pub fn streaming(&self) {
         add(&self.volumes.connections, 1);
-        locked(&self.under_way).clear();
-        self.waits_no_longer();
+        locked(&self.progress).under_way.clear();
         self.moments.awaited_us.store(NEVER, Ordering::Relaxed);
         self.enter(ConnectorState::Streaming);
     }
@@ -493,11 +501,10 @@ impl ConnectorMetrics {
     pub fn snapshot(&self) -> Snapshot {
         let now_us = now_us();
         let state = self.state();
-        let boundaries = locked(&self.boundaries).clone();
-        let settled = match (&boundaries.read, &boundaries.durable) {
-            (Some(read), Some(durable)) => read.coordinates == durable.coordinates,
-            _ => false,
-        };
+        let progress = locked(&self.progress);
+        let boundaries = progress.boundaries.clone();
+        let behind = self.behind(state, &progress, now_us);
+        drop(progress);
         Snapshot {
             name: self.name.clone(),
             state,
@@ -510,7 +517,7 @@ impl ConnectorMetrics {
                 .as_ref()
                 .map_or_else(HeldGroups::default, |Gauge(held)| held()),
             now_us,
-            behind: self.behind(state, settled, now_us),
+            behind,
             is_caught_up: self.moments.caught_up_us.load(Ordering::Relaxed) != NEVER,
             is_reconnecting: self.is_reconnecting.load(Ordering::Relaxed),
             checkpoint_age: since(self.moments.saved_us.load(Ordering::Relaxed), now_us),
@@ -550,7 +557,7 @@ impl ConnectorMetrics {
 
     /// The lag as a replica counts it, by the source's clock: unknown while not streaming; otherwise the age of the oldest group
     /// that was read and is not durable, or that waits for its delay; 0 once there is none and the source had no more.
-    fn behind(&self, state: ConnectorState, settled: bool, now_us: i64) -> Option<Duration> {
+    fn behind(&self, state: ConnectorState, progress: &Progress, now_us: i64) -> Option<Duration> {
         if state != ConnectorState::Streaming {
             return None;
         }
@@ -563,15 +570,17 @@ impl ConnectorMetrics {
         } = &self.moments;
         let moment = |moment: &AtomicI64| moment.load(Ordering::Relaxed);
         let now_us = now_us.saturating_sub(moment(clock_ahead_us));
-        let under_way = locked(&self.under_way);
-        let oldest_us = match under_way.front() {
+        let oldest_us = match progress.under_way.front() {
             Some((_, read_us)) => *read_us,
             None => moment(awaited_us),
         };
-        drop(under_way);
         if let Some(age) = since(oldest_us, now_us) {
             return Some(age);
         }
+        let settled = match (&progress.boundaries.read, &progress.boundaries.durable) {
+            (Some(read), Some(durable)) => read.coordinates == durable.coordinates,
+            _ => false,
+        };
         if settled && moment(caught_up_us) != NEVER {
             return Some(Duration::ZERO);
         }

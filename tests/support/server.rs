@@ -207,10 +207,7 @@ impl Server {
         drop(connection);
         if sql.contains("XA PREPARE") {
             // Others know nothing of an XA transaction while the server has not ended its connection.
-            let count = "SELECT COUNT(*) FROM information_schema.processlist WHERE id =";
-            wait_until("the connection is gone", GONE_MAX, || {
-                self.query_one(&format!("{count} {id}")).as_deref() == Some("0")
-            });
+            self.wait_until_no_connection(&format!("id = {id}"), GONE_MAX);
         }
     }
 
@@ -337,9 +334,14 @@ impl Server {
     /// Waits until nobody is connected as `user`.
     #[track_caller]
     pub fn wait_until_gone(&self, user: &str, wait_max: Duration) {
+        self.wait_until_no_connection(&format!("user = '{user}'"), wait_max);
+    }
+
+    #[track_caller]
+    fn wait_until_no_connection(&self, condition: &str, wait_max: Duration) {
         let count =
-            format!("SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{user}'");
-        wait_until("the user's connections are gone", wait_max, || {
+            format!("SELECT COUNT(*) FROM information_schema.processlist WHERE {condition}");
+        wait_until("the connections are gone", wait_max, || {
             self.query_one(&count).as_deref() == Some("0")
         });
     }

@@ -242,6 +242,7 @@ async fn clock_ahead_s(session: &mut Session) -> Result<i64, SourceError> {
         statement: EXPRESSION.to_owned(),
         column: "value",
     })?;
+    // This machine's clock may be set back meanwhile.
     let ahead_us = 0i64.clamp(asked_us - theirs_us, now_us().max(asked_us) - theirs_us);
     Ok(ahead_us / 1_000_000)
 }
