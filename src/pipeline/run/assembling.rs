@@ -164,7 +164,10 @@ impl Feed for ReceivedChunks {
     type Error = PipelineError;
 
     fn next(&mut self) -> Result<Fed, PipelineError> {
-        if let Some(at_us) = self.drained_us.take() {
+        // A chunk may have been held back for long, and others may have come since.
+        if let Some(at_us) = self.drained_us.take()
+            && self.chunks.is_empty()
+        {
             self.metrics.caught_up(at_us);
         }
         let chunk = async { tokio::time::timeout(IDLE_FLUSH, self.chunks.recv()).await };
